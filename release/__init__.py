@@ -1,0 +1,3 @@
+"""shipmark: names, builds, pushes and records container images."""
+
+__version__ = "0.1.0"

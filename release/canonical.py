@@ -1,0 +1,50 @@
+"""Canonical JSON (RFC 8785 on the subset strings, booleans, |integers| < 2^53, arrays, objects) and its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_LIMIT = 1 << 53
+
+
+def canonical(value: Any) -> bytes:
+    """The one byte form of `value`. Raises `ValueError` for what is outside the subset (null, floats, U+0000)."""
+    _require_subset(value, "$")
+    return _ENCODER.encode(value)
+
+
+def digest_of(schema: str, value: Any) -> str:
+    """64 lower-case hex: SHA-256 over the schema name, a newline, and the canonical bytes."""
+    return hashlib.sha256(schema.encode() + b"\n" + canonical(value)).hexdigest()
+
+
+def _require_subset(value: Any, where: str) -> None:
+    match value:
+        case bool():
+            return
+        case str():
+            _require_text(value, where)
+        case int():
+            if not -_LIMIT < value < _LIMIT:
+                raise ValueError(f"integer at `{where}` is not below 2^53")
+        case list() | tuple():
+            for position, item in enumerate(value):
+                _require_subset(item, f"{where}[{position}]")
+        case dict():
+            for key, item in value.items():
+                # RFC 8785 sorts by UTF-16 units, msgspec by code point: equal while keys stay ASCII.
+                if not isinstance(key, str) or not key.isascii():
+                    raise ValueError(f"key `{key!r}` at `{where}` is not ASCII text")
+                _require_text(key, where)
+                _require_subset(item, f"{where}.{key}")
+        case _:
+            raise ValueError(f"`{type(value).__name__}` at `{where}` has no canonical form")
+
+
+def _require_text(value: str, where: str) -> None:
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"text at `{where}` holds U+0000 or a lone surrogate")

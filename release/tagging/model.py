@@ -1,0 +1,170 @@
+"""The values of a tag decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+Knowledge = Literal["complete", "partial", "unknown", "not asked"]
+Channel = Literal["release", "prerelease", "branch", "pull-request", "snapshot"]
+
+
+class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one component's tags are chosen.
+
+    `prefix`: what stands before the version in git tags (`api/`); an optional `v` follows it anyway.
+    `versions`: what a git tag is read as. `latest`: `auto` follows the highest stable release;
+    `default-branch` puts it on every build of the default branch; `never`.
+    """
+
+    prefix: str = ""
+    versions: Literal["semver", "calver", "none"] = "semver"
+    latest: Literal["auto", "default-branch", "never"] = "auto"
+    pull_requests: bool = False  # whether builds of pull requests may be pushed; from forks never
+    base: Literal["highest", "nearest"] = "highest"  # which reachable version off-tag versions build on
+    channels: tuple[str, ...] = ()  # prerelease identifiers that get a moving tag of their own: `rc`, `beta`
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True, order=False):
+    """A SemVer 2.0.0 version. `prerelease`: dot-separated identifiers; `build_metadata` has no precedence."""
+
+    major: int
+    minor: int
+    patch: int
+    prerelease: str = ""
+    build_metadata: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.major}.{self.minor}.{self.patch}"
+        if self.prerelease:
+            text += f"-{self.prerelease}"
+        return f"{text}+{self.build_metadata}" if self.build_metadata else text
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether this is no prerelease."""
+        return not self.prerelease
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a moving tag points at the newest of.
+
+    `kind` `release`: stable versions, all of them, those of `major`, or of `major.minor`; with `channel` the
+    prereleases of that channel too. `branch`: commits of branch `name`. `pull-request`: heads of request `number`.
+    """
+
+    kind: Literal["release", "branch", "pull-request"]
+    major: int | None = None
+    minor: int | None = None
+    channel: str | None = None
+    name: str | None = None
+    number: int | None = None
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What wants to be the newest of a line: a commit, and the version it is released as, if any.
+
+    `rebuild`: n of `_rn` for a released version built again, 0 otherwise.
+    """
+
+    commit: str
+    version: Version | None = None
+    rebuild: int = 0
+
+
+class FixedTag(msgspec.Struct, frozen=True, kw_only=True, tag="fixed", tag_field="kind"):
+    """A tag that names one content for ever. `policy`: `version` conflicts with other content, `first-wins` yields."""
+
+    name: str
+    reason: str
+    policy: Literal["version", "first-wins"]
+
+
+class MovingTag(msgspec.Struct, frozen=True, kw_only=True, tag="moving", tag_field="kind"):
+    """A tag that points at the newest of `line`."""
+
+    name: str
+    reason: str
+    line: Line
+
+
+class Withheld(msgspec.Struct, frozen=True, kw_only=True):
+    """A tag that is not set, and why. `rightly`: for a newer one, which is no fault; else something was unknown."""
+
+    name: str
+    reason: str
+    rightly: bool = True
+
+
+class KnownFrom(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of each source of releases was read."""
+
+    git: Knowledge = "not asked"
+    log: Knowledge = "not asked"
+    registry: Knowledge = "not asked"
+
+
+class KnownVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One released version and who says so. `commit`: full id where the source tells."""
+
+    version: Version
+    source: Literal["git tag", "log", "registry"]
+    commit: str | None = None
+    rebuild: int = 0
+
+
+class KnownReleases(msgspec.Struct, frozen=True, kw_only=True):
+    """The versions that exist, united over git tags, version log and registry. `yanked`: versions taken back."""
+
+    versions: tuple[KnownVersion, ...] = ()
+    yanked: tuple[str, ...] = ()
+    known_from: KnownFrom = KnownFrom()
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one target says of one image tag now.
+
+    `relation`: of the held `revision` to the candidate's commit: `same`, `ancestor` (older), `descendant`
+    (newer), `diverged`, `unknown`; asked of git for moving tags only.
+    """
+
+    target: str
+    tag: str
+    state: Literal["free", "held", "unknown"]
+    digest: str | None = None
+    revision: str | None = None  # org.opencontainers.image.revision
+    version: str | None = None  # org.opencontainers.image.version
+    platforms: tuple[str, ...] = ()
+    relation: Literal["same", "ancestor", "descendant", "diverged", "unknown"] | None = None
+    cause: str | None = None
+
+
+class HeldTags(msgspec.Struct, frozen=True, kw_only=True):
+    """What the targets hold, for the tags that were asked about. `branch_tip`: the branch's commit on the remote."""
+
+    held: tuple[Held, ...] = ()
+    branch_tip: str | None = None
+
+    def at(self, tag: str) -> tuple[Held, ...]:
+        """What each target that was asked says of `tag`."""
+        return tuple(held for held in self.held if held.tag == tag)
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The version and the image tags of one component, each with the reason for it. `tags`: primary fixed tag first."""
+
+    component: str
+    version: str | None
+    commit: str
+    channel: Channel
+    git_tag: str | None = None
+    known_from: KnownFrom = KnownFrom()
+    tags: tuple[FixedTag | MovingTag, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+    references: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    warnings: tuple[str, ...] = ()
+    candidate: Candidate | None = None
