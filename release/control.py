@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from release.errors import Interrupted
 
@@ -49,7 +49,7 @@ class Cancel:
         self._event.wait(seconds)
         self.check()
 
-    @contextmanager
+    @contextlib.contextmanager
     def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
         """Run `callback` (from another thread, at most once) if cancelled while the body runs."""
         with self._lock:
@@ -65,10 +65,9 @@ class Cancel:
 
 
 def _quietly(callback: Callable[[], None]) -> None:
-    try:
+    # A socket that is closed already must not keep the others open.
+    with contextlib.suppress(Exception):
         callback()
-    except Exception:  # noqa: BLE001, S110 - a socket that is closed already must not keep the others open
-        pass
 
 
 class Deadline:

@@ -2,11 +2,13 @@
 
 ReleaseError          1  unexpected failure
 ├─ ConfigError        2  usage or configuration
-├─ GitError           3  NoRepository, NoCommits, BareRepository, DubiousOwnership, DirtyTree, ShallowClone, AmbiguousVersion
+├─ GitError           3  NoRepository, NoCommits, BareRepository, DubiousOwnership, DirtyTree, ShallowClone,
+│                        AmbiguousVersion
 ├─ BuildError         4  BuilderUnavailable
 ├─ RegistryError      5  Unreachable, Denied, NotFound, Invalid, DigestMismatch
 ├─ RefusedError       6  TagConflict, StalePlan, InputsChanged
 ├─ PartialError       7  visible somewhere but not everywhere, or not recorded: run again
+├─ LogError           1  LogCorrupt (6)
 └─ Interrupted      130  Terminated 143
 
 A message says what happened, where and why, in lower case with literals in backticks; `hint` says the exact

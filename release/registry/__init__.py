@@ -106,4 +106,4 @@ class Registries(Protocol):
     """Opens targets by name."""
 
     def open(self, target: str) -> Repository:
-        """`target`: `ghcr.io/acme/app`, `localhost:5000/app`, `oci:dist/image`. Raises `ConfigError` for no reference."""
+        """Open `ghcr.io/acme/app`, `localhost:5000/app` or `oci:dist/image`; `ConfigError` if it is none of them."""
