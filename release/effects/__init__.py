@@ -1,0 +1,28 @@
+"""One handler per step kind: the only code that knows what a kind does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from release.plan.model import Judgement, Step
+from release.world import World
+
+
+class Handler(Protocol):
+    """How one kind of step is done. The runner calls observe, judge, act, and then observe and judge again."""
+
+    def describe(self, step: Step) -> str:
+        """One line for the preview: what the step will do."""
+
+    def observe(self, step: Step, world: World) -> Any:
+        """What the world says of it now; only reads. Slots that are bound are replaced in `step.operands`."""
+
+    def judge(self, step: Step, bindings: Mapping[str, Any], observation: Any) -> Judgement:
+        """Whether it is to be done, is done, or must not be done. Pure."""
+
+    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
+        """Do it, and return what later steps need: values for slots."""
+
+
+Handlers = Mapping[str, Handler]
