@@ -1,0 +1,26 @@
+"""A private certificate authority for servers on loopback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import trustme
+
+
+class Authority:
+    """An authority of its own per test; `path` is its certificate in PEM."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.ca = trustme.CA()
+        self.path = folder / "ca.pem"
+        self.ca.cert_pem.write_to_path(str(self.path))
+
+    def issue(self, name: str) -> tuple[Path, Path]:
+        """Return the files of a certificate chain and its key for the host `name`."""
+        leaf = self.ca.issue_cert(name)
+        chain, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        chain.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+        leaf.private_key_pem.write_to_path(str(key))
+        return chain, key
