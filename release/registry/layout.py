@@ -1,0 +1,264 @@
+"""An OCI image layout folder as a `Repository`, with the same meaning as a registry.
+
+Blobs arrive by temporary file and rename, `index.json` is replaced atomically under a lock on `oci-layout`
+(which is written once and never replaced). A manifest put by digest alone gets an index entry without a name,
+so that it stays reachable; the entry goes when an index that lists it arrives, or becomes the named one.
+Source: OCI image-spec v1.1, image-layout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import IO, Any, cast
+
+from release.errors import DigestMismatch, Invalid, NotFound, RegistryError
+from release.registry import Descriptor, Manifest
+from release.registry.blob_writer import BlobWriter
+from release.registry.documents import LARGEST_PULLED, children, describe, read_manifest
+from release.registry.layout_index import Entries, read_entries
+from release.registry.reference import is_digest, require_digest, require_tag
+from release.registry.streams import CHUNK, verified
+
+_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+_EMPTY_INDEX = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
+
+
+class Layout:
+    """A layout folder. `path` may not exist yet: reading finds nothing, the first write makes it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        self._shown = path
+
+    @classmethod
+    def create(cls, path: str) -> Layout:
+        """A layout at `path`, made if it is missing. Raises `RegistryError` when it cannot be."""
+        layout = cls(path)
+        layout._ensure()
+        return layout
+
+    @property
+    def name(self) -> str:
+        """`oci:` and the path as it was given."""
+        return f"oci:{self._shown}"
+
+    def resolve(self, reference: str) -> Descriptor | None:
+        """What a tag or digest names, or None."""
+        entries = self._entries()
+        if not is_digest(reference):
+            return entries.named(require_tag(reference))
+        known = entries.with_digest(reference)
+        return known if known is not None else self._nested(entries, reference)
+
+    def manifest(self, reference: str) -> Manifest:
+        """The manifest under a tag or digest, hashed and compared. Raises `NotFound`."""
+        descriptor = self.resolve(reference)
+        if descriptor is None:
+            raise NotFound(f"`{self.name}` has no `{reference}`", hint=self._tag_hint())
+        return self._load(descriptor)
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        """The blob as a stream that checks size and digest."""
+        return verified(self.open_raw(descriptor), descriptor, source=f"`{self.name}`")
+
+    def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
+        """The blob's file, unchecked: for senders whose receiver compares the digest."""
+        path = self.blob_path(descriptor.digest)
+        try:
+            stream = io.FileIO(path)
+        except FileNotFoundError as error:
+            raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`") from error
+        except OSError as error:
+            raise RegistryError(f"blob `{descriptor.digest}` of `{self.name}`: {error.strerror}") from error
+        size = os.fstat(stream.fileno()).st_size
+        if size != descriptor.size:
+            stream.close()
+            raise DigestMismatch(
+                f"blob `{descriptor.digest}` in `{self.name}` has {size} bytes of {descriptor.size}"
+            )
+        return cast(IO[bytes], stream)
+
+    def blob_path(self, digest: str) -> str:
+        """Where a blob is or would be."""
+        algorithm, _, value = require_digest(digest).partition(":")
+        return os.path.join(self.path, "blobs", algorithm, value)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the blob is here with the right size."""
+        try:
+            return os.stat(self.blob_path(descriptor.digest)).st_size == descriptor.size
+        except OSError:
+            return False
+
+    def put_blob(
+        self,
+        descriptor: Descriptor,
+        reopen: Callable[[], IO[bytes]],
+        *,
+        mount_from: tuple[str, ...] = (),  # noqa: ARG002 - a folder has nothing to mount from
+    ) -> bool:
+        """Store the blob unless it is here; its size and digest are compared before it gets its name."""
+        if self.has_blob(descriptor):
+            return False
+        with reopen() as source, self.writer(descriptor.digest.partition(":")[0]) as partial:
+            while data := source.read(CHUNK):
+                partial.write(data)
+                if partial.size > descriptor.size:
+                    break
+            partial.commit(descriptor)
+        return True
+
+    @contextlib.contextmanager
+    def writer(self, algorithm: str = "sha256") -> Iterator[BlobWriter]:
+        """A blob in the making; what is not committed when the body ends is removed."""
+        self._ensure()
+        writer = BlobWriter(self.path, algorithm)
+        try:
+            yield writer
+        except OSError as error:
+            raise RegistryError(f"`{self.name}`: {error.strerror or error}") from error
+        finally:
+            writer.discard()
+
+    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
+        """Store the raw bytes; everything that the manifest points to must be here already."""
+        if tag is not None:
+            require_tag(tag)
+        for child in children(manifest):
+            if not child.urls and not self.has_blob(child):
+                raise NotFound(f"`{self.name}` has no `{child.digest}`, which `{manifest.digest}` needs")
+        with self.writer(manifest.digest.partition(":")[0]) as partial:
+            partial.write(manifest.raw)
+            partial.commit(describe(manifest))
+        with self._changing() as entries:
+            entries.add(describe(manifest), tag)
+            if manifest.is_index:
+                entries.absorb(child.digest for child in children(manifest))
+
+    def tags(self) -> tuple[str, ...]:
+        """All tags, sorted."""
+        return self._entries().names()
+
+    def check_push(self) -> None:
+        """Raise `RegistryError` unless the folder can be written."""
+        existing = self.path
+        while not os.path.exists(existing):
+            existing = os.path.dirname(existing)
+        if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
+            raise RegistryError(f"`{self.name}` cannot be written", hint=f"check the rights of `{existing}`")
+
+    def delete_tag(self, tag: str) -> None:
+        """Remove this tag; the manifest stays reachable by its digest."""
+        require_tag(tag)
+        if self.resolve(tag) is None:
+            raise NotFound(f"`{self.name}` has no tag `{tag}`", hint=self._tag_hint())
+        with self._changing() as entries:
+            entries.untag(tag)
+
+    def delete_manifest(self, digest: str) -> None:
+        """Remove the manifest with all its tags. Blobs that it used stay."""
+        if self.resolve(require_digest(digest)) is None:
+            raise NotFound(f"`{self.name}` has no `{digest}`")
+        with self._changing() as entries:
+            entries.remove(digest)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.blob_path(digest))
+
+    def _load(self, descriptor: Descriptor) -> Manifest:
+        if descriptor.size > LARGEST_PULLED:
+            raise Invalid(f"manifest `{descriptor.digest}` in `{self.name}` claims {descriptor.size} bytes")
+        with self.open_raw(descriptor) as stream:
+            raw = stream.read(LARGEST_PULLED + 1)
+        return read_manifest(
+            raw,
+            descriptor.media_type,
+            expected=descriptor.digest,
+            source=f"`{self.name}@{descriptor.digest}`",
+        )
+
+    def _nested(self, entries: Entries, digest: str) -> Descriptor | None:
+        """A manifest that only an index in here lists."""
+        waiting = list(entries.descriptors())
+        seen: set[str] = set()
+        while waiting:
+            descriptor = waiting.pop()
+            if descriptor.digest == digest:
+                return descriptor
+            if descriptor.digest in seen or not self.has_blob(descriptor):
+                continue
+            seen.add(descriptor.digest)
+            manifest = self._load(descriptor)
+            if manifest.is_index:
+                waiting.extend(children(manifest))
+        return None
+
+    def _tag_hint(self) -> str | None:
+        names = self.tags()
+        return f"it has: {', '.join(names[:10])}" if names else None
+
+    def _entries(self) -> Entries:
+        try:
+            with open(os.path.join(self.path, "index.json"), "rb") as stream:
+                raw = stream.read(LARGEST_PULLED * 4)
+        except (FileNotFoundError, NotADirectoryError):
+            return Entries({**_EMPTY_INDEX, "manifests": []})
+        except OSError as error:
+            raise RegistryError(f"`{self.name}` cannot be read: {error.strerror}") from error
+        return read_entries(raw, self.name)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[Entries]:
+        """The index entries, to change; written when the body ends well. Held against other processes."""
+        self._ensure()
+        try:
+            with open(os.path.join(self.path, "oci-layout"), "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                entries = self._entries()
+                yield entries
+                self._replace("index.json", entries.encode(), durable=True)
+        except OSError as error:
+            raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
+
+    def _ensure(self) -> None:
+        try:
+            os.makedirs(os.path.join(self.path, "blobs", "sha256"), exist_ok=True)
+            if not os.path.exists(os.path.join(self.path, "oci-layout")):
+                # A link fails where a rename would replace: the lock file must stay the one it is.
+                self._place("oci-layout", _MARKER)
+            if not os.path.exists(os.path.join(self.path, "index.json")):
+                self._place("index.json", _encode(_EMPTY_INDEX))
+        except OSError as error:
+            raise RegistryError(
+                f"`{self.name}` cannot be made: {error.strerror}", hint=f"check the rights of `{self.path}`"
+            ) from error
+
+    def _place(self, name: str, content: bytes) -> None:
+        partial = self._spool(content, durable=False)
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.link(partial, os.path.join(self.path, name))
+        finally:
+            os.unlink(partial)
+
+    def _replace(self, name: str, content: bytes, *, durable: bool) -> None:
+        os.replace(self._spool(content, durable=durable), os.path.join(self.path, name))
+
+    def _spool(self, content: bytes, *, durable: bool) -> str:
+        descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=self.path)
+        with os.fdopen(descriptor, "wb") as stream:
+            os.fchmod(stream.fileno(), 0o644)
+            stream.write(content)
+            stream.flush()
+            if durable:
+                os.fsync(stream.fileno())
+        return partial
+
+
+def _encode(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,236 @@
+"""References: text such as `ghcr.io/acme/app:1.4.2@sha256:…` parsed once into a value. Pure.
+
+Source: OCI distribution-spec v1.1 (names, tags), image-spec v1.1 (digests), and the short forms of Docker Hub.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+import msgspec
+
+from release.errors import ConfigError
+
+DOCKER_HUB = "docker.io"
+_HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+_HUB_API = "registry-1.docker.io"
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
+_HEX = re.compile(r"[0-9a-f]+", re.ASCII)
+_HEX_LENGTH = {"sha256": 64, "sha512": 128}
+_LONGEST_NAME = 255
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """A repository in a registry, with a tag, a digest, both or neither.
+
+    `registry`: host with port as a person calls it (`docker.io`, `localhost:5000`, `[::1]:5000`).
+    """
+
+    registry: str
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read a reference. Raises `ConfigError` saying which part is wrong and why."""
+        _require_plain(text)
+        name, digest = _split_digest(text)
+        name, tag = _split_tag(name, text)
+        registry, repository = _split_registry(name, text)
+        _require_repository(repository, text)
+        if len(registry) + 1 + len(repository) > _LONGEST_NAME:
+            raise _bad(text, f"the name is longer than {_LONGEST_NAME} characters")
+        return cls(registry=registry, repository=repository, tag=tag, digest=digest)
+
+    @property
+    def name(self) -> str:
+        """Registry and repository: `ghcr.io/acme/app`."""
+        return f"{self.registry}/{self.repository}"
+
+    @property
+    def api_host(self) -> str:
+        """Where the registry's API answers; differs from `registry` for Docker Hub only."""
+        return _HUB_API if self.registry == DOCKER_HUB else self.registry
+
+    @property
+    def target(self) -> str | None:
+        """What to ask the registry for: the digest, else the tag, else None."""
+        return self.digest or self.tag
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.name}{tag}{digest}"
+
+
+def parse_repository(text: str) -> Reference:
+    """A reference that may hold neither tag nor digest. Raises `ConfigError`."""
+    reference = Reference.parse(text)
+    if reference.target is not None:
+        raise ConfigError(
+            f"`{text}` names a tag or digest where a repository is expected",
+            hint=f"write `{reference.name}`",
+        )
+    return reference
+
+
+def is_tag(text: str) -> bool:
+    """Whether `text` is a valid tag: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`."""
+    return _TAG.fullmatch(text) is not None
+
+
+def is_digest(text: str) -> bool:
+    """Whether `text` is a SHA-256 or SHA-512 digest in the one spelling allowed, safe in URLs and paths."""
+    return _digest_fault(text) is None
+
+
+def require_tag(text: str) -> str:
+    """`text` if it is a valid tag, else `ConfigError`."""
+    if not is_tag(text):
+        raise ConfigError(f"tag `{_shown(text)}` is invalid: {_tag_fault(text)}")
+    return text
+
+
+def require_digest(text: str) -> str:
+    """`text` if it is a valid digest, else `ConfigError`."""
+    fault = _digest_fault(text)
+    if fault is not None:
+        raise ConfigError(f"digest `{_shown(text)}` is invalid: {fault}")
+    return text
+
+
+def _bad(text: str, why: str, *, hint: str | None = None) -> ConfigError:
+    return ConfigError(f"`{_shown(text)}` is not an image reference: {why}", hint=hint)
+
+
+def _shown(text: str) -> str:
+    short = text if len(text) <= 200 else text[:200] + "…"
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in short
+    )
+
+
+def _require_plain(text: str) -> None:
+    if not text:
+        raise _bad(text, "it is empty")
+    scheme, separator, rest = text.partition("://")
+    if separator:
+        raise _bad(
+            text,
+            f"it starts with a scheme (`{scheme}://`)",
+            hint=f"write `{rest}`" if rest and "://" not in rest and rest.isprintable() else None,
+        )
+    for character in text:
+        if character.isspace() or not character.isprintable():
+            raise _bad(text, "it holds a space or a control character")
+        if not character.isascii():
+            raise _bad(text, f"`{character}` is not ASCII")
+
+
+def _split_digest(text: str) -> tuple[str, str | None]:
+    name, separator, digest = text.partition("@")
+    if not separator:
+        return name, None
+    fault = _digest_fault(digest)
+    if fault is not None:
+        raise _bad(text, f"the digest is invalid: {fault}")
+    return name, digest
+
+
+def _split_tag(name: str, text: str) -> tuple[str, str | None]:
+    head, separator, tag = name.rpartition(":")
+    # A colon left of the last slash belongs to a port; one inside brackets to an IPv6 address.
+    if not separator or "/" in tag or "]" in tag:
+        return name, None
+    if not is_tag(tag):
+        raise _bad(text, f"the tag is invalid: {_tag_fault(tag)}")
+    return head, tag
+
+
+def _split_registry(name: str, text: str) -> tuple[str, str]:
+    first, separator, rest = name.partition("/")
+    names_a_host = "." in first or ":" in first or "[" in first or first == "localhost"
+    if not separator or not names_a_host:
+        return DOCKER_HUB, name if separator else f"library/{name}"
+    _require_registry(first, text)
+    if first.lower() in _HUB_ALIASES:
+        return DOCKER_HUB, rest if "/" in rest else f"library/{rest}"
+    return first.lower(), rest
+
+
+def _require_registry(registry: str, text: str) -> None:
+    if registry.startswith("["):
+        address, bracket, port = registry[1:].partition("]")
+        if not bracket or not _is_ipv6(address):
+            raise _bad(text, f"`{registry}` is not an IPv6 address in brackets")
+        if port and not port.startswith(":"):
+            raise _bad(text, f"`{port}` follows the IPv6 address where only a port may")
+        _require_port(port[1:] if port else None, text)
+        return
+    host, separator, port = registry.partition(":")
+    if ":" in port:
+        raise _bad(text, f"`{registry}` holds more than one port; an IPv6 address needs brackets")
+    for label in host.split("."):
+        if not _LABEL.fullmatch(label):
+            raise _bad(text, f"`{registry}` is not a host name (`{label}`)")
+    _require_port(port if separator else None, text)
+
+
+def _is_ipv6(address: str) -> bool:
+    try:
+        return "%" not in address and ipaddress.IPv6Address(address) is not None
+    except ValueError:
+        return False
+
+
+def _require_port(port: str | None, text: str) -> None:
+    if port is None:
+        return
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
+        raise _bad(text, f"the port `{port}` is not a number from 1 to 65535")
+
+
+def _require_repository(repository: str, text: str) -> None:
+    for component in repository.split("/"):
+        if _COMPONENT.fullmatch(component):
+            continue
+        if not component:
+            raise _bad(text, "the repository has an empty component (`//`, or a slash at an end)")
+        if component != component.lower():
+            raise _bad(text, f"the repository holds capitals (`{component}`)", hint=f"write `{text.lower()}`")
+        raise _bad(
+            text,
+            f"`{component}` is not a repository component: lower-case letters and digits, "
+            "with single `.`, `_`, `__` or dashes between them",
+        )
+
+
+def _tag_fault(tag: str) -> str:
+    if not tag:
+        return "it is empty"
+    if len(tag) > 128:
+        return f"{len(tag)} characters, at most 128 are allowed"
+    if tag[0] in ".-":
+        return f"it starts with `{tag[0]}`"
+    if "+" in tag:
+        return "`+` is not allowed"
+    return "only letters, digits, `_`, `.` and `-` are allowed"
+
+
+def _digest_fault(digest: str) -> str | None:
+    algorithm, separator, value = digest.partition(":")
+    if not separator:
+        return "it has no `algorithm:`"
+    length = _HEX_LENGTH.get(algorithm)
+    if length is None:
+        return "the algorithm is neither sha256 nor sha512"
+    if len(value) != length:
+        return f"{algorithm} has {length} hex digits, not {len(value)}"
+    if not _HEX.fullmatch(value):
+        return "only lower-case hex digits are allowed"
+    return None
