@@ -1,0 +1,98 @@
+"""What each kind of release step works on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from release.plan.model import Operands, Slot
+from release.plan.ownership import Expectation
+from release.tagging.model import Candidate, FixedTag, Line
+
+Image = str | Slot  # a digest, or the slot that obtaining the image fills
+
+
+class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is built. Paths relative to the repository's root; `args`: names only, values are nowhere."""
+
+    builder: str = "auto"
+    context: str = "."
+    dockerfile: str = "Dockerfile"
+    stage: str | None = None
+    platforms: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = {}
+
+
+class CheckTarget(Operands, frozen=True, kw_only=True):
+    """Preflight of one target: every fixed tag is free or ours."""
+
+    target: str
+    fixed: tuple[FixedTag, ...]
+    expected: Expectation
+
+
+class CheckPush(Operands, frozen=True, kw_only=True):
+    """Preflight of one target: the credential may push there."""
+
+    target: str
+
+
+class CheckLog(Operands, frozen=True, kw_only=True):
+    """Preflight of the version log: it takes entries."""
+
+
+class BuildImage(Operands, frozen=True, kw_only=True):
+    """Build, and leave the image in the local store."""
+
+    component: str
+    spec: BuildSpec
+    labels: Mapping[str, str]
+    created: int
+    image: Image
+
+
+class FindImage(Operands, frozen=True, kw_only=True):
+    """Take an image that exists: `resume`, `adopt` or `reuse` it from one of `sources`."""
+
+    component: str
+    mode: Literal["resume", "adopt", "reuse"]
+    digest: str
+    sources: tuple[str, ...]
+    reason: str
+
+
+class PushContent(Operands, frozen=True, kw_only=True):
+    """Blobs, configs, manifests and index to one target, by digest. `sources`: places to take them from."""
+
+    target: str
+    image: Image
+    sources: tuple[str, ...]
+
+
+class PutTag(Operands, frozen=True, kw_only=True):
+    """Put a fixed tag on the image."""
+
+    target: str
+    tag: FixedTag
+    image: Image
+    expected: Expectation
+
+
+class MoveTag(Operands, frozen=True, kw_only=True):
+    """Move a moving tag to the image, if the guard still agrees."""
+
+    target: str
+    tag: str
+    line: Line
+    candidate: Candidate
+    image: Image
+    allow_backward: bool = False
+
+
+class Record(Operands, frozen=True, kw_only=True):
+    """Append one fact to the version log; slots in it are filled by the steps before."""
+
+    fact: Mapping[str, Any]

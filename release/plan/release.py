@@ -1,0 +1,244 @@
+"""The planner of releases: decisions and observations in, the ordered steps out. Pure.
+
+The order is the contract: nothing is visible before every required target was checked and holds the content,
+fixed tags come before moving ones, and each effect is recorded after it was read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from release.canonical import digest_of
+from release.plan import steps
+from release.plan.model import Phase, Plan, Release, Slot, Step, plain
+from release.plan.obtain import STORE, Obtain, choose, primary_tag
+from release.plan.ownership import Expectation
+from release.plan.subject import Subject, Target
+from release.tagging.model import Decision, FixedTag, MovingTag, Withheld
+
+KEY_SCHEMA = "shipmark.key/1"
+
+PHASES = (
+    Phase(name="preflight"),
+    Phase(name="planned"),
+    Phase(name="obtain"),
+    Phase(name="content"),
+    Phase(name="fixed", visible=True),
+    Phase(name="released", visible=True),
+    Phase(name="moving", visible=True),
+)
+
+# Where the clone came from is no property of the release: another mirror must find the same inputs.
+_NOT_INPUTS = frozenset({"org.opencontainers.image.source", "org.opencontainers.image.url"})
+
+
+def release_key(project: str, commit: str, tag: str) -> str:
+    """64 hex that name a release, the same from every clone: project, commit, primary fixed tag, nothing else."""
+    return digest_of(KEY_SCHEMA, {"project": project, "commit": commit, "tag": tag})
+
+
+def plan_release(subjects: Sequence[Subject], request: Mapping[str, Any] | None = None) -> Plan:
+    """The plan that releases every subject that has something to release.
+
+    Raises `InputsChanged`, `TagConflict` or `RefusedError` where no way leads on.
+    """
+    releases: list[Release] = []
+    all_steps: list[Step] = []
+    basis: dict[str, str] = {}
+    for subject in subjects:
+        if not any(isinstance(tag, FixedTag) for tag in subject.decision.tags):
+            continue
+        prefix = f"{subject.component}/" if len(subjects) > 1 else ""
+        release, of_subject = _plan_one(subject, prefix)
+        releases.append(release)
+        all_steps.extend(of_subject)
+        basis.update(_basis(subject))
+    if all_steps:
+        all_steps.insert(0, steps.check_log())
+    return Plan(
+        purpose="release",
+        releases=tuple(releases),
+        phases=PHASES,
+        steps=tuple(all_steps),
+        basis=basis,
+        request=request or {},
+    )
+
+
+def inputs_of(subject: Subject) -> dict[str, Any]:
+    """What the image is made from, as recorded: names of build arguments, never their values."""
+    spec = subject.build
+    labels = {name: text for name, text in subject.decision.labels.items() if name not in _NOT_INPUTS}
+    inputs: dict[str, Any] = {
+        "context": spec.context,
+        "dockerfile": spec.dockerfile,
+        "stage": spec.stage,
+        "platforms": sorted(spec.platforms),
+        "labels": labels,
+        "args": sorted(spec.args),
+    }
+    return dict(plain(inputs))
+
+
+def _plan_one(subject: Subject, prefix: str) -> tuple[Release, list[Step]]:
+    decision = subject.decision
+    inputs = inputs_of(subject)
+    expected = Expectation(
+        commit=decision.commit,
+        version=decision.version,
+        platforms=subject.build.platforms,
+        digests=(subject.recorded.digest,) if subject.recorded.digest else (),
+    )
+    obtain = choose(
+        decision, expected, subject.held, subject.recorded, subject.places, inputs, reuse=subject.reuse
+    )
+    known_digest = () if obtain.digest is None else (obtain.digest,)
+    expected = msgspec.structs.replace(expected, digests=known_digest)
+    decision = settle(subject, obtain)
+    release = Release(
+        component=subject.component,
+        project=subject.project,
+        key=release_key(subject.project, decision.commit, primary_tag(decision).name),
+        inputs=inputs,
+        decision=decision,
+    )
+    return release, _Steps(subject, release, obtain, expected, prefix).all()
+
+
+def settle(subject: Subject, obtain: Obtain) -> Decision:
+    """The decision as it can be kept: a first-wins tag that another image of this commit holds is withheld."""
+    tags: list[FixedTag | MovingTag] = []
+    withheld = list(subject.decision.withheld)
+    for tag in subject.decision.tags:
+        taken = _taken_by_sibling(tag, subject, obtain)
+        if taken is not None and len(subject.decision.tags) > 1 and tag is not subject.decision.tags[0]:
+            withheld.append(Withheld(name=tag.name, reason=f"first wins: {taken} of this commit holds it"))
+        else:
+            tags.append(tag)
+    references = tuple(
+        f"{target.name}:{tag.name}"
+        for target in subject.targets
+        for tag in tags
+        if target.moving or isinstance(tag, FixedTag)
+    )
+    return msgspec.structs.replace(
+        subject.decision, tags=tuple(tags), withheld=tuple(withheld), references=references
+    )
+
+
+def _taken_by_sibling(tag: FixedTag | MovingTag, subject: Subject, obtain: Obtain) -> str | None:
+    if not isinstance(tag, FixedTag) or tag.policy != "first-wins":
+        return None
+    for held in subject.held.at(tag.name):
+        if held.revision == subject.decision.commit and held.digest != obtain.digest:
+            return held.digest
+    return None
+
+
+def _basis(subject: Subject) -> dict[str, str]:
+    observed = {f"{held.target}:{held.tag}": held.digest or held.state for held in subject.held.held}
+    observed[f"commit of {subject.component}"] = subject.decision.commit
+    if subject.decision.git_tag is not None:
+        observed[f"git tag of {subject.component}"] = subject.decision.git_tag
+    return observed
+
+
+class _Steps:
+    """Writes down the steps of one release, leaving out records that the log has already."""
+
+    def __init__(
+        self, subject: Subject, release: Release, obtain: Obtain, expected: Expectation, prefix: str
+    ) -> None:
+        self._subject = subject
+        self._release = release
+        self._obtain = obtain
+        self._expected = expected
+        self._make = steps.Maker(scope=subject.component, prefix=prefix, release=release)
+        self._image = obtain.digest or Slot(slot=f"image:{subject.component}")
+
+    def all(self) -> list[Step]:
+        """Every step, in the order of the phases."""
+        targets = self._subject.targets
+        pending = [target for target in targets if self._is_pending(target)]
+        unrecorded = self._obtain.mode == "build" or not self._subject.recorded.released
+        written: list[Step] = [
+            self._make.check_target(target, self._fixed, self._expected) for target in targets
+        ]
+        written += [self._make.check_push(target) for target in targets if self._lacks_something(target)]
+        if pending or unrecorded:
+            written += self._make.planned(self._subject, self._obtain)
+        written += self._obtain_steps()
+        for target in targets:
+            written.append(self._make.content(target, self._image, self._places))
+            written += self._tag_steps(target)
+        if unrecorded:
+            written.append(self._make.released(self._image, self._obtain))
+        for target in targets:
+            written += self._move_steps(target)
+        return written
+
+    @property
+    def _fixed(self) -> tuple[FixedTag, ...]:
+        return tuple(tag for tag in self._release.decision.tags if isinstance(tag, FixedTag))
+
+    @property
+    def _moving(self) -> tuple[MovingTag, ...]:
+        return tuple(tag for tag in self._release.decision.tags if isinstance(tag, MovingTag))
+
+    @property
+    def _places(self) -> tuple[str, ...]:
+        return self._obtain.sources or (STORE,)
+
+    def _obtain_steps(self) -> list[Step]:
+        if self._obtain.mode == "build":
+            return [
+                *self._make.build(self._subject, self._image),
+                self._make.built(self._obtain),
+            ]
+        find = self._make.find(self._obtain)
+        if self._subject.recorded.digest == self._obtain.digest:
+            return [find]
+        return [find, self._make.built(self._obtain)]
+
+    def _tag_steps(self, target: Target) -> list[Step]:
+        puts = [self._make.put_tag(target, tag, self._image, self._expected) for tag in self._fixed]
+        if target.name in self._subject.recorded.pushed and not self._lacks_something(target):
+            return puts
+        return [*puts, self._make.pushed(target, self._image, puts)]
+
+    def _move_steps(self, target: Target) -> list[Step]:
+        if not target.moving:
+            return []
+        moves: list[Step] = []
+        for tag in self._moving:
+            before = moves[-1:]
+            moves.append(self._make.move_tag(target, tag, self._image, self._subject, after=before))
+        withheld = self._release.decision.withheld
+        recorded = target.name in self._subject.recorded.moved and not self._lacks_moves(target)
+        if recorded or not (moves or withheld):
+            return moves
+        return [*moves, self._make.moved(target, moves, withheld)]
+
+    def _is_pending(self, target: Target) -> bool:
+        recorded = self._subject.recorded
+        return (
+            self._lacks_something(target)
+            or target.name not in recorded.pushed
+            or (target.moving and bool(self._moving) and target.name not in recorded.moved)
+        )
+
+    def _lacks_something(self, target: Target) -> bool:
+        lacks_fixed = any(not self._holds(target, tag.name) for tag in self._fixed)
+        return lacks_fixed or (target.moving and self._lacks_moves(target))
+
+    def _lacks_moves(self, target: Target) -> bool:
+        return any(not self._holds(target, tag.name) for tag in self._moving)
+
+    def _holds(self, target: Target, tag: str) -> bool:
+        digest = self._obtain.digest
+        return digest is not None and any(
+            held.target == target.name and held.digest == digest for held in self._subject.held.at(tag)
+        )
