@@ -122,10 +122,15 @@ def descendants(mark: str) -> dict[int, str]:
 
 
 def survivors(mark: str) -> list[str]:
-    """Return one line for each process of this run that is still alive after `GRACE` seconds."""
+    """Return one line for each process of this run that is still alive after `GRACE` seconds, and kill it."""
     for pid in descendants(mark):
         _wait_for_end(pid, GRACE)
-    lines = [f"pid {pid}: {command}" for pid, command in sorted(descendants(mark).items())]
+    alive = descendants(mark)
+    lines = [f"pid {pid}: {command}" for pid, command in sorted(alive.items())]
+    for pid in alive:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        _wait_for_end(pid, GRACE)
     lines += [f"pid {pid}: {name} was not stopped by its fixture" for pid, name in _started.items()]
     return lines
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import pytest
 
@@ -19,30 +20,29 @@ MARK = "missing service: "
 #: Daemons live in /usr/sbin on Debian, which a user's PATH often lacks.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
-#: Service -> the programs it takes.
-PROGRAMS: dict[str, tuple[str, ...]] = {
-    "buildah": ("buildah",),
-    "busybox": ("busybox",),
-    "chromium": ("chromium",),
-    "docker": ("dockerd", "docker", "containerd", "runc"),
-    "docker-registry": ("docker-registry",),
-    "git": ("git",),
-    "node": ("node",),
-    "openssl": ("openssl",),
-    "podman": ("podman",),
-    "postgres": ("postgres", "initdb"),
-    "skopeo": ("skopeo",),
-    "ssh": ("sshd", "ssh", "ssh-keygen"),
-    "umoci": ("umoci",),
-}
 
-#: Services whose daemon needs rights that only root has.
-ROOT_ONLY = frozenset({"docker"})
+class Service(NamedTuple):
+    """What a service takes. `package`: Debian's and Ubuntu's, installed by `make test` as root."""
+
+    programs: tuple[str, ...]
+    package: str
+    needs_root: bool = False
+
+
+#: A row is all that another service takes.
+SERVICES: dict[str, Service] = {
+    "busybox": Service(("busybox",), "busybox-static"),
+    "docker": Service(("dockerd", "docker", "containerd", "runc"), "docker.io", needs_root=True),
+    "docker-registry": Service(("docker-registry",), "docker-registry"),
+    "git": Service(("git",), "git"),
+    "skopeo": Service(("skopeo",), "skopeo"),
+    "umoci": Service(("umoci",), "umoci"),
+}
 
 
 def program(name: str) -> str:
     """Return the path of the program `name`. Raises `FileNotFoundError`."""
-    path = shutil.which(name, path=SEARCH_PATH) or _postgres_program(name)
+    path = shutil.which(name, path=SEARCH_PATH)
     if path is None:
         raise FileNotFoundError(name)
     return path
@@ -50,14 +50,32 @@ def program(name: str) -> str:
 
 def missing(name: str) -> str | None:
     """Return why the service `name` cannot be used here, or None when it can."""
-    for wanted in PROGRAMS[name]:
+    if SERVICES[name].needs_root and os.geteuid() != 0:
+        return "needs root"
+    return _absent(name)
+
+
+def missing_packages() -> list[str]:
+    """Return the Debian packages of the services whose programs are not on this machine."""
+    return [service.package for name, service in SERVICES.items() if _absent(name)]
+
+
+def _absent(name: str) -> str | None:
+    for wanted in SERVICES[name].programs:
         try:
-            program(wanted)
+            path = program(wanted)
         except FileNotFoundError:
             return f"no program `{wanted}`"
-    if name in ROOT_ONLY and os.geteuid() != 0:
-        return "needs root"
+        # An image is made of it, and holds no C library.
+        if name == "busybox" and not _is_static(path):
+            return "not statically linked"
     return None
+
+
+def _is_static(path: str) -> bool:
+    # The dynamic loader's path stands in the program's first page.
+    with open(path, "rb") as binary:
+        return b"/ld-" not in binary.read(4096)
 
 
 def require(*names: str) -> None:
@@ -100,18 +118,5 @@ def _skipped_by_service(reports: Iterable[pytest.TestReport]) -> dict[str, list[
     return found
 
 
-def _postgres_program(name: str) -> str | None:
-    # Debian keeps the server's programs in a folder per major version, outside PATH.
-    root = "/usr/lib/postgresql"
-    versions: Sequence[str] = (
-        sorted(os.listdir(root), key=_number, reverse=True) if os.path.isdir(root) else ()
-    )
-    for version in versions:
-        path = os.path.join(root, version, "bin", name)
-        if os.access(path, os.X_OK):
-            return path
-    return None
-
-
-def _number(text: str) -> float:
-    return float(text) if text.replace(".", "", 1).isdigit() else 0.0
+if __name__ == "__main__":
+    print(" ".join(missing_packages()))

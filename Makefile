@@ -1,0 +1,49 @@
+# make demo    a whole release in a scratch folder: no daemon, no registry
+# make test    all tests, with real services (installed first as root on Debian and Ubuntu)
+# make check   style, types and import rules
+# make lock    requirements.lock from pyproject.toml (LOCK=--upgrade takes the newest versions)
+# make bench   how long commands take, against other tools (BENCH=tags for one of them)
+# make clean   removes what the other targets made
+#
+# Needs git and Python 3.11 or newer (PYTHON=… names one); everything else comes into .venv.
+
+BIN := .venv/bin
+TESTS ?=
+BENCH ?=
+LOCK ?=
+
+.PHONY: help demo test check lock bench clean environment services
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile
+
+environment:
+	@.ci/bootstrap
+
+services:
+	@.ci/bootstrap services
+
+demo: environment
+	@$(BIN)/shipmark demo
+
+test: services
+	$(BIN)/pytest -q -n auto --maxprocesses 4 $(TESTS)
+
+check: environment
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/unit/test_imports.py
+
+lock: environment
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --group dev --extra sql $(LOCK) --output-file requirements.lock pyproject.toml
+	@printf '%s\n' '# Every package of the development environment, for Python 3.11 to 3.14 on all platforms. `make lock` writes it.' \
+	  | cat - requirements.lock > requirements.lock.new && mv requirements.lock.new requirements.lock
+
+bench: environment
+	$(BIN)/python -m tests.bench $(BENCH)
+
+clean:
+	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .shipmark build dist
+	find release ci tests -name __pycache__ -type d -prune -exec rm -rf {} +

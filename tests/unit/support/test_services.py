@@ -1,0 +1,91 @@
+"""Missing services are collected, or fail; processes that outlive the run fail it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import services
+
+ROOT = Path(__file__).parents[3]
+
+SUITE = """
+import os, subprocess, sys
+from tests.support.services import require
+
+def test_needs_a_ghost():
+    require("ghost")
+
+def test_leaves_a_process():
+    if os.environ.get("LEAVE"):
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        process.returncode = 0  # its destructor does not warn, as for a daemon that detached itself
+"""
+
+CONFTEST = """
+from tests.support import processes, services
+processes.GRACE = 0.1
+services.SERVICES["ghost"] = services.Service(("no-such-program",), "ghost")
+pytest_plugins = ["tests.support.services", "tests.support.processes"]
+"""
+
+
+def _run_suite(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "test_suite.py").write_text(SUITE)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    given = {name: value for name, value in os.environ.items() if name != "SHIPMARK_REQUIRE_SERVICES"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", *args],
+        cwd=folder,
+        env={**given, "PYTHONPATH": str(ROOT), **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_skips_of_a_missing_service_are_listed_at_the_end(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    done = _run_suite(tmp_path, *workers)
+    assert done.returncode == 0
+    assert "missing services" in done.stdout
+    assert (
+        "ghost (no program `no-such-program`): 1 skipped\n  test_suite.py::test_needs_a_ghost" in done.stdout
+    )
+    assert done.stdout.splitlines()[-1].startswith("1 passed, 1 skipped in")
+
+
+def test_missing_service_fails_where_services_are_required(tmp_path: Path) -> None:
+    done = _run_suite(tmp_path, SHIPMARK_REQUIRE_SERVICES="1")
+    assert done.returncode == 1
+    assert "SHIPMARK_REQUIRE_SERVICES=1 allows no skip" in done.stdout
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="processes are found through /proc")
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_surviving_process_fails_the_run_and_is_ended(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    done = _run_suite(tmp_path, *workers, LEAVE="1")
+    assert done.returncode == 1
+    assert "processes that outlived their tests" in done.stdout
+    lines = [line for line in done.stdout.splitlines() if "time.sleep(60)" in line]
+    assert len(lines) == 1
+    pid = int(lines[0].removeprefix("pid ").partition(":")[0])
+    state = Path(f"/proc/{pid}/status")
+    assert not state.exists() or "State:\tZ" in state.read_text()
+
+
+def test_every_service_names_its_package() -> None:
+    assert all(service.programs and service.package for service in services.SERVICES.values())
+
+
+def test_dynamic_program_is_no_base_image(tmp_path: Path) -> None:
+    static, dynamic = tmp_path / "static", tmp_path / "dynamic"
+    static.write_bytes(b"\x7fELF" + bytes(100))
+    dynamic.write_bytes(b"\x7fELF" + bytes(100) + b"/lib64/ld-linux-x86-64.so.2\0")
+    assert services._is_static(str(static))
+    assert not services._is_static(str(dynamic))
