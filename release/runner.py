@@ -86,7 +86,13 @@ class _Walk:
         with self._lock:
             bindings = dict(self.bindings)
         bound: Step = msgspec.structs.replace(step, operands=bind(step.operands, bindings))
-        return bound, handler.judge(bound, bindings, handler.observe(bound, self._world))
+        try:
+            observation = handler.observe(bound, self._world)
+        except Interrupted:
+            raise
+        except ReleaseError as error:
+            return bound, Unknown(reason=error.message, hint=error.hint, error=error)
+        return bound, handler.judge(bound, bindings, observation)
 
     def keep(self, bindings: Mapping[str, Any]) -> None:
         """Take the values that a step bound."""

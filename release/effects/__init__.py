@@ -16,7 +16,10 @@ class Handler(Protocol):
         """One line for the preview: what the step will do."""
 
     def observe(self, step: Step, world: World) -> Any:
-        """What the world says of it now; only reads. Slots that are bound are replaced in `step.operands`."""
+        """What the world says of it now; only reads. Slots that are bound are replaced in `step.operands`.
+
+        Raising a `ReleaseError` means that it could not be found out: the step is judged unknown.
+        """
 
     def judge(self, step: Step, bindings: Mapping[str, Any], observation: Any) -> Judgement:
         """Whether it is to be done, is done, or must not be done. Pure."""

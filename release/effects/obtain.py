@@ -1,0 +1,137 @@
+"""Come by the image: build it, or find it where an earlier run or the branch build left it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, cast
+
+from release.build import BuildRequest, BuiltImage, PlatformImage
+from release.build.choose import choose
+from release.errors import NotFound, RegistryError
+from release.plan.model import Done, Free, Judgement, Slot, Step, plain
+from release.plan.obtain import STORE
+from release.plan.operands import BuildImage, FindImage
+from release.registry import Manifest, Repository
+from release.registry.documents import children
+from release.registry.inspect import image_facts, platform_name
+from release.world import World
+
+
+def place(world: World, name: str) -> Repository:
+    """The repository behind a place of a plan: a target, or the local store."""
+    return world.registries.open(f"oci:{world.store}" if name == STORE else name)
+
+
+class Build:
+    """`build-image`. `arguments`: build-argument values per component, which no plan or record holds."""
+
+    def __init__(self, arguments: Mapping[str, Mapping[str, str]]) -> None:
+        self._arguments = arguments
+
+    def describe(self, step: Step) -> str:
+        """One line for the preview."""
+        operands = cast(BuildImage, step.operands)
+        platforms = f" for {', '.join(operands.spec.platforms)}" if operands.spec.platforms else ""
+        return f"build `{operands.spec.dockerfile}` in `{operands.spec.context}`{platforms} ({operands.spec.builder})"
+
+    def observe(self, step: Step, world: World) -> str | None:
+        """The digest in the local store, once one is bound and complete."""
+        image = cast(BuildImage, step.operands).image
+        if isinstance(image, Slot):
+            return None
+        found = place(world, STORE).resolve(image)
+        return found.digest if found is not None else None
+
+    def judge(self, step: Step, bindings: Mapping[str, Any], observation: str | None) -> Judgement:
+        """Free until the store has the image that this run built."""
+        del bindings
+        if observation is None:
+            return Free(reason=self.describe(step))
+        return Done(reason=f"built {observation}")
+
+    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
+        """Build into the local store; binds the digest and what the image is."""
+        del bindings
+        operands = cast(BuildImage, step.operands)
+        spec = operands.spec
+        request = BuildRequest(
+            context=os.path.normpath(os.path.join(world.root, spec.context)),
+            dockerfile=os.path.normpath(os.path.join(world.root, spec.dockerfile)),
+            root=world.root,
+            stage=spec.stage,
+            platforms=spec.platforms,
+            args=self._arguments.get(operands.component, {}),
+            labels=operands.labels,
+            annotations=spec.annotations,
+            created=operands.created,
+        )
+        builder = choose(world.builders, spec.builder, request)
+        built = builder.build(request, world.store)
+        return {**image_bindings(operands.component, built), f"builder:{operands.component}": builder.name}
+
+
+def image_bindings(component: str, built: BuiltImage) -> dict[str, Any]:
+    """What later steps and records need of an image."""
+    described = plain(built)
+    tools = described.pop("tools", {})
+    return {f"image:{component}": built.digest, f"built:{component}": described, f"tools:{component}": tools}
+
+
+class Find:
+    """`find-image`: resume, adopt or reuse."""
+
+    def describe(self, step: Step) -> str:
+        """One line for the preview."""
+        operands = cast(FindImage, step.operands)
+        return f"{operands.mode} {operands.digest}: {operands.reason}"
+
+    def observe(self, step: Step, world: World) -> BuiltImage:
+        """The image as the first of its places that answers describes it."""
+        operands = cast(FindImage, step.operands)
+        trouble: RegistryError = NotFound(f"no place is known that has {operands.digest}")
+        for name in operands.sources:
+            try:
+                return built_image(place(world, name), operands.digest)
+            except RegistryError as error:
+                trouble = error
+        raise trouble
+
+    def judge(self, step: Step, bindings: Mapping[str, Any], observation: BuiltImage) -> Judgement:
+        """Done, since a place has it."""
+        del bindings
+        operands = cast(FindImage, step.operands)
+        return Done(
+            reason=f"{operands.mode}: {operands.reason}",
+            bindings=image_bindings(operands.component, observation),
+        )
+
+    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
+        """Nothing to do: an image is found or it is not."""
+        raise NotImplementedError(step.id)
+
+
+def built_image(repository: Repository, digest: str) -> BuiltImage:
+    """An image that exists, described as a build would describe it. Raises `NotFound`."""
+    manifest = repository.manifest(digest)
+    return BuiltImage(
+        digest=manifest.digest,
+        media_type=manifest.media_type,
+        size=len(manifest.raw),
+        platforms=platform_images(repository, manifest),
+    )
+
+
+def platform_images(repository: Repository, manifest: Manifest) -> tuple[PlatformImage, ...]:
+    """What the image holds per platform; attestations, which are for no platform, are left out."""
+    if not manifest.is_index:
+        found = image_facts(repository, manifest.digest)
+        names = found.platforms if found is not None else ()
+        return tuple(
+            PlatformImage(platform=name, digest=manifest.digest, size=len(manifest.raw)) for name in names
+        )
+    return tuple(
+        PlatformImage(platform=name, digest=child.digest, size=child.size)
+        for child in children(manifest)
+        if (name := platform_name(child.platform)) is not None
+    )
