@@ -1,0 +1,1 @@
+"""`shipmark.yml`: composed with positions, converted by type, described by the same types."""

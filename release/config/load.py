@@ -1,0 +1,197 @@
+"""From the text of `shipmark.yml` and the command line's overrides to a Config. Pure: text and mappings in."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import msgspec
+
+from release.config.document import Document, parse
+from release.config.model import BuildSection, ComponentSection, ConfigFile, LogSection, TargetSection
+from release.errors import ConfigError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_UNKNOWN_KEY = re.compile(r"unknown field `([^`]*)`")
+_PATH = re.compile(r" - at `(\$[^`]*)`$")
+
+
+class Component(msgspec.Struct, frozen=True, kw_only=True):
+    """One component as it is in force: its own settings over those of the top level."""
+
+    name: str
+    section: ComponentSection
+    targets: tuple[TargetSection, ...]
+    build: BuildSection
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The configuration in force. `source`: the file it came from, or None."""
+
+    project: str | None = None
+    components: tuple[Component, ...] = ()
+    log: LogSection = LogSection()
+    source: str | None = None
+
+
+def load(
+    text: str | None, source: str | None, env: Mapping[str, str], *, images: tuple[str, ...] = ()
+) -> Config:
+    """The configuration in `text` (None: no file), with `images` of the command line in place of the file's.
+
+    Raises `ConfigError` with `file:line:column`; `env` replaces `${NAME}` where that is documented.
+    """
+    document = parse(text or "", source or "shipmark.yml")
+    file = _convert(document)
+    _require_images(file, document)
+    components = tuple(
+        _component(name, _merged(file, section), env, images, document)
+        for name, section in (file.components or {"app": _own(file)}).items()
+    )
+    return Config(
+        project=file.project, components=components, log=_log(file.log, env, document), source=source
+    )
+
+
+def _convert(document: Document) -> ConfigFile:
+    if not isinstance(document.value, dict):
+        raise ConfigError(f"{document.at('$')}: expected keys and values")
+    try:
+        return msgspec.convert(_without_empty(document.value), ConfigFile, strict=False)
+    except msgspec.ValidationError as error:
+        _explain(document, error)
+
+
+def _without_empty(value: Any) -> Any:
+    """Keys without a value count as not given."""
+    if isinstance(value, dict):
+        return {key: _without_empty(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return ["" if item is None else _without_empty(item) for item in value]
+    return value
+
+
+def _explain(document: Document, error: msgspec.ValidationError) -> NoReturn:
+    text = str(error)
+    found = _PATH.search(text)
+    path = _real_path(document, found[1]) if found else "$"
+    reason = text[: found.start()] if found else text
+    unknown = _UNKNOWN_KEY.search(reason)
+    if unknown is None:
+        raise ConfigError(f"{document.at(path)}: `{path.removeprefix('$.')}`: {_lower(reason)}") from error
+    key = unknown[1]
+    where = document.keys.get(f"{path}.{key}") or document.at(path)
+    near = difflib.get_close_matches(key, _fields_at(path), n=1, cutoff=0.5)
+    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(_fields_at(path))}"
+    raise ConfigError(f"{where}: unknown key `{key}`", hint=hint) from error
+
+
+def _real_path(document: Document, path: str) -> str:
+    """msgspec writes `[...]` for any key of a mapping: find the one that is meant by trying them."""
+    if "[...]" not in path:
+        return path
+    head, _, tail = path.partition("[...]")
+    for candidate in document.keys:
+        if candidate.startswith(f"{head}.") and "." not in candidate[len(head) + 1 :]:
+            whole = f"{candidate}{tail}"
+            section = _value_at(document.value, candidate)
+            if _fails(section, head):
+                return whole
+    return head
+
+
+def _value_at(value: Any, path: str) -> Any:
+    for part in path.removeprefix("$.").split("."):
+        value = value[part]
+    return value
+
+
+def _fails(section: Any, head: str) -> bool:
+    type_ = ComponentSection if head.endswith(".components") else str
+    try:
+        msgspec.convert(_without_empty(section), type_, strict=False)
+    except msgspec.ValidationError:
+        return True
+    return False
+
+
+def _fields_at(path: str) -> tuple[str, ...]:
+    last = re.sub(r"\[[^\]]*\]", "", path).rsplit(".", 1)[-1]
+    sections: dict[str, type[msgspec.Struct]] = {
+        "$": ConfigFile,
+        "build": BuildSection,
+        "log": LogSection,
+        "images": TargetSection,
+    }
+    return sections.get(last, ComponentSection).__struct_fields__
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _require_images(file: ConfigFile, document: Document) -> None:
+    for path, section in [
+        ("$", file),
+        *((f"$.components.{name}", one) for name, one in file.components.items()),
+    ]:
+        if section.image is not None and section.images:
+            raise ConfigError(f"{document.at(f'{path}.images')}: `image` and `images` stand side by side")
+
+
+def _own(file: ConfigFile) -> ComponentSection:
+    return ComponentSection(**{name: getattr(file, name) for name in ComponentSection.__struct_fields__})
+
+
+def _merged(file: ConfigFile, section: ComponentSection) -> ComponentSection:
+    """The component's own settings; what it does not set comes from the top level."""
+    defaults = ComponentSection()
+    chosen = {}
+    for name in ComponentSection.__struct_fields__:
+        own = getattr(section, name)
+        chosen[name] = own if own != getattr(defaults, name) else getattr(file, name)
+    if section.image is not None or section.images:
+        chosen |= {"image": section.image, "images": section.images}
+    return ComponentSection(**chosen)
+
+
+def _component(
+    name: str,
+    section: ComponentSection,
+    env: Mapping[str, str],
+    images: tuple[str, ...],
+    document: Document,
+) -> Component:
+    given: tuple[str | TargetSection, ...] = images or section.images
+    if not given and section.image is not None:
+        given = (section.image,)
+    targets = tuple(
+        TargetSection(image=expand(one, env, document))
+        if isinstance(one, str)
+        else msgspec.structs.replace(one, image=expand(one.image, env, document))
+        for one in given
+    )
+    return Component(name=name, section=section, targets=targets, build=section.build or BuildSection())
+
+
+def _log(section: LogSection | None, env: Mapping[str, str], document: Document) -> LogSection:
+    section = section or LogSection()
+    url = None if section.url is None else expand(section.url, env, document)
+    return msgspec.structs.replace(section, path=expand(section.path, env, document), url=url)
+
+
+def expand(text: str, env: Mapping[str, str], document: Document | None = None) -> str:
+    """`text` with each `${NAME}` replaced. Raises `ConfigError` for a name that is not set."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in env:
+            where = f"{document.at('$').source}: " if document is not None else ""
+            raise ConfigError(
+                f"{where}`${{{match[1]}}}` stands in `{text}`, and no such variable is set",
+                hint=f"set {match[1]} in the environment of this job",
+            )
+        return env[match[1]]
+
+    return _VARIABLE.sub(value, text)

@@ -1,0 +1,114 @@
+"""The types of `shipmark.yml`. The JSON Schema for editors comes from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Unknown keys are errors everywhere."""
+
+
+class TargetSection(_Section, frozen=True, kw_only=True):
+    """One repository with options. `${NAME}` in `image` is replaced from the environment."""
+
+    image: Annotated[str, Meta(description="`ghcr.io/acme/app`, or an OCI layout folder: `oci:dist/image`")]
+    required: Annotated[bool, Meta(description="false: a failure here only warns")] = True
+    moving: Annotated[bool, Meta(description="false: the repository has immutable tags")] = True
+    insecure: Annotated[bool, Meta(description="plain http, or TLS that is not verified, for this host")] = (
+        False
+    )
+    create: Annotated[bool, Meta(description="make the repository where the registry needs that")] = False
+
+
+class BuildSection(_Section, frozen=True, kw_only=True):
+    """How the image is built. Paths are relative to the repository's root."""
+
+    builder: Annotated[
+        Literal["auto", "docker", "layers"],
+        Meta(description="auto: docker when a daemon answers, else layers when the Dockerfile needs no RUN"),
+    ] = "auto"
+    context: Annotated[str, Meta(description="the folder that COPY copies from")] = "."
+    dockerfile: Annotated[str, Meta(description="the Dockerfile, anywhere in the context")] = "Dockerfile"
+    target: Annotated[str | None, Meta(description="the stage to build")] = None
+    args: Annotated[
+        dict[str, str],
+        Meta(description="build arguments; `{{version}}` and the like, and `${NAME}`, are replaced"),
+    ] = {}
+    platforms: Annotated[tuple[str, ...], Meta(description="`linux/amd64`, `linux/arm64`, ...")] = ()
+
+
+class LogSection(_Section, frozen=True, kw_only=True):
+    """Where the version log is."""
+
+    store: Annotated[
+        Literal["file", "git", "sql"], Meta(description="a JSON Lines file, a git ref, or a database")
+    ] = "file"
+    path: Annotated[str, Meta(description="file: relative to the repository's root")] = ".shipmark/log.jsonl"
+    ref: Annotated[str, Meta(description="git: the ref that holds the log")] = "refs/shipmark/log"
+    remote: Annotated[str, Meta(description="git: the remote that holds the ref")] = "origin"
+    url: Annotated[str | None, Meta(description="sql: a database URL; take the password from `${NAME}`")] = (
+        None
+    )
+    allow_network_fs: Annotated[bool, Meta(description="file: trust the locks of a network file system")] = (
+        False
+    )
+
+
+class ComponentSection(_Section, frozen=True, kw_only=True):
+    """One thing to release. At the top level: the only one, or what all components have in common."""
+
+    image: Annotated[str | None, Meta(description="where it goes: one repository")] = None
+    images: Annotated[
+        tuple[str | TargetSection, ...], Meta(description="where it goes: several repositories")
+    ] = ()
+    tags: Annotated[
+        str | tuple[str | dict[str, str], ...],
+        Meta(description="`default`, or rules, one a line, as docker/metadata-action writes them"),
+    ] = "default"
+    flavor: Annotated[str | tuple[str, ...], Meta(description="as docker/metadata-action writes it")] = ()
+    labels: Annotated[
+        str | dict[str, str] | tuple[str, ...], Meta(description="further labels of the image")
+    ] = ()
+    annotations: Annotated[
+        str | dict[str, str] | tuple[str, ...], Meta(description="further annotations of the manifest")
+    ] = ()
+    build: BuildSection | None = None
+    prefix: Annotated[str, Meta(description="what git tags begin with before the version: `api/`")] = ""
+    paths: Annotated[tuple[str, ...], Meta(description="globs of the files that belong to it")] = ()
+    versions: Annotated[
+        Literal["semver", "calver", "none"], Meta(description="what a git tag is read as")
+    ] = "semver"
+    latest: Annotated[
+        Literal["auto", "default-branch", "never"],
+        Meta(description="auto: the highest stable release; default-branch: each of its builds"),
+    ] = "auto"
+    reuse: Annotated[
+        Literal["never", "commit"], Meta(description="commit: release the image that the branch build left")
+    ] = "never"
+    pull_requests: Annotated[bool, Meta(description="push images of pull requests, never of forks")] = False
+    base: Annotated[
+        Literal["highest", "nearest"], Meta(description="which reachable version off-tag versions count from")
+    ] = "highest"
+    channels: Annotated[
+        tuple[str, ...], Meta(description="prerelease identifiers with a moving tag of their own: `rc`")
+    ] = ()
+
+
+class ConfigFile(ComponentSection, frozen=True, kw_only=True):
+    """The whole file."""
+
+    project: Annotated[
+        str | None, Meta(description="names the releases; the first image's repository if not given")
+    ] = None
+    components: dict[str, ComponentSection] = {}
+    log: LogSection | None = None
+
+
+def config_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of `shipmark.yml`."""
+    schema = msgspec.json.schema(ConfigFile)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "shipmark.yml", **schema}
