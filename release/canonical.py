@@ -46,5 +46,7 @@ def _require_subset(value: Any, where: str) -> None:
 
 
 def _require_text(value: str, where: str) -> None:
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if "\0" in value or (
+        not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value)
+    ):
         raise ValueError(f"text at `{where}` holds U+0000 or a lone surrogate")

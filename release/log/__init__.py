@@ -32,7 +32,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.fields.get("kind", ""))
 
 
-class HeadMoved(Exception):  # noqa: N818 - control flow between writer and store, never shown to a user
+class HeadMoved(Exception):
     """Compare-and-swap lost: the log's head is no longer `expected`. The writer reads on and tries again."""
 
 
@@ -59,6 +59,7 @@ class LogStore(Protocol):
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
         """Append the batch durably or not at all, if the head is still `expected`; else raises `HeadMoved`.
 
+        An empty batch makes what is there durable, whoever wrote it. `lines` are without newlines.
         Raises `LogError` when it cannot be written, also when the outcome is unknown (`read` settles it).
         """
 
@@ -75,6 +76,13 @@ class LogWriter(Protocol):
     def entries(self) -> tuple[Entry, ...]:
         """Every entry, verified; read on from where the last call stopped."""
 
+    def find(self, identity: str) -> Entry | None:
+        """The entry whose `id` this is; reads on first."""
+
     @property
     def head(self) -> Head:
         """The end that this writer knows."""
+
+    @property
+    def store(self) -> LogStore:
+        """Where the lines are."""

@@ -1,0 +1,156 @@
+"""The hash chain: sealing a fact into a line, and verifying stored bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from release.canonical import canonical
+from release.errors import LogCorrupt, LogError
+from release.log import Entry, Head
+from release.log.identity import fact_id
+from release.log.record import LINE_LIMIT, SCHEMA
+
+_DOMAIN = SCHEMA.encode() + b"\n"
+_DECODER = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+class Malformed(Exception):
+    """These bytes are no line of a log at all: torn, zero-filled, not JSON. For the scan, never shown as such."""
+
+
+def timestamp(milliseconds: int) -> str:
+    """`milliseconds` since the epoch as RFC 3339 UTC with exactly three decimals."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None = None) -> bytes:
+    """The line (without newline) that puts `fact` after `head`.
+
+    `at`: a `timestamp`. `batch`: first and last `seq` of the append that this line is part of; such lines count
+    only together. Raises `LogError` for a fact that has no canonical form or is longer than a line may be.
+    """
+    return _sealed(fact, head, at, batch)[0]
+
+
+def seal_all(facts: Sequence[dict[str, Any]], head: Head, at: str) -> list[bytes]:
+    """The lines that put `facts` after `head`; several are one batch."""
+    batch = (head.seq + 1, head.seq + len(facts)) if len(facts) > 1 else None
+    lines = []
+    for fact in facts:
+        line, head = _sealed(fact, head, at, batch)
+        lines.append(line)
+    return lines
+
+
+def _sealed(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None) -> tuple[bytes, Head]:
+    fields = {
+        **fact,
+        "schema": SCHEMA,
+        "seq": head.seq + 1,
+        "prev": head.hash,
+        "id": fact_id(fact),
+        "at": at,
+    }
+    if batch is not None:
+        fields["batch"] = {"first": batch[0], "last": batch[1]}
+    try:
+        fields["hash"] = hashlib.sha256(_DOMAIN + canonical(fields)).hexdigest()
+    except ValueError as error:
+        raise LogError(f"record `{fact.get('kind', '')}` cannot be written: {error}") from error
+    raw = _ENCODER.encode(fields)
+    if len(raw) > LINE_LIMIT:
+        raise LogError(f"record `{fact.get('kind', '')}` is {len(raw)} bytes long, at most {LINE_LIMIT} fit")
+    return raw, Head(seq=head.seq + 1, hash=fields["hash"])
+
+
+def verify_line(raw: bytes, previous: Head) -> Entry:
+    """The entry that `raw` (one line without newline) holds, checked against its own hash and its predecessor.
+
+    What is hashed are the stored bytes without the `hash` member, so members that this version does not know
+    are covered. Raises `LogCorrupt` naming the position, and `LogError` for a log of a later major version.
+    """
+    try:
+        entry = read_line(raw)
+    except Malformed as error:
+        raise LogCorrupt(f"entry {previous.seq + 1} is not a record: {error}") from error
+    require_next(entry, previous)
+    return entry
+
+
+def read_line(raw: bytes) -> Entry:
+    """The entry in `raw`, checked against its own hash only. Raises `Malformed`, `LogCorrupt`, `LogError`."""
+    fields = _decode(raw)
+    digest = fields["hash"]
+    # Members inside other members may be called `hash` too, but none of them can hold the hash of the whole.
+    member = b'"hash":"' + digest.encode() + b'"'
+    if raw.count(member) != 1:
+        raise LogCorrupt(f"entry {fields['seq']} was changed after it was written: it holds its hash twice")
+    start = raw.index(member)
+    end = start + len(member)
+    # Sorted members: `schema` always follows `hash`, so the comma behind it goes with it.
+    rest = _DOMAIN + raw[:start] + raw[end + 1 :]
+    if hashlib.sha256(rest).hexdigest() != digest:
+        raise LogCorrupt(
+            f"entry {fields['seq']} was changed after it was written: its hash does not fit its content",
+            hint="compare with a copy of the log (`shipmark log verify`); entries are never edited",
+        )
+    return Entry(raw=raw, fields=fields)
+
+
+def require_next(entry: Entry, previous: Head) -> None:
+    """Raise `LogCorrupt` unless `entry` directly follows `previous`."""
+    expected = previous.seq + 1
+    if entry.fields["seq"] != expected:
+        raise LogCorrupt(
+            f"entry {expected} is missing or out of place: entry {entry.fields['seq']} stands there",
+            hint="restore the log from a copy; entries are never removed or reordered",
+        )
+    if entry.fields["prev"] != previous.hash:
+        raise LogCorrupt(
+            f"entry {expected} does not continue the entry before it: `prev` is {entry.fields['prev'][:12]}…, "
+            f"not {previous.hash[:12]}…",
+            hint="restore the log from a copy; two histories were mixed or an entry was replaced",
+        )
+
+
+def head_of(entry: Entry) -> Head:
+    """The head of a log that ends with `entry`."""
+    return Head(seq=entry.fields["seq"], hash=entry.fields["hash"])
+
+
+def _decode(raw: bytes) -> dict[str, Any]:
+    if len(raw) > LINE_LIMIT:
+        raise Malformed(f"{len(raw)} bytes in one line")
+    try:
+        fields = _DECODER.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(str(error)) from error
+    if not isinstance(fields, dict) or not _is_envelope(fields):
+        raise Malformed("`schema`, `seq`, `prev` or `hash` is missing")
+    if fields["schema"] != SCHEMA:
+        raise LogError(
+            f"entry {fields['seq']} has the schema `{fields['schema']}`, which this shipmark cannot read",
+            hint="upgrade shipmark",
+        )
+    # One byte form for one value: catches duplicate members, other orders, spaces, other escapes.
+    if _ENCODER.encode(fields) != raw:
+        raise LogCorrupt(f"entry {fields['seq']} is not in canonical form: it was written or changed by hand")
+    return fields
+
+
+def _is_envelope(fields: dict[str, Any]) -> bool:
+    schema, seq = fields.get("schema"), fields.get("seq")
+    return (
+        type(schema) is str
+        and schema.startswith("shipmark.log/")
+        and type(seq) is int
+        and type(fields.get("prev")) is str
+        and type(fields.get("hash")) is str
+    )

@@ -1,0 +1,89 @@
+"""What may be true only once in a log: a version tag's digest on a target, and the release of a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from release.errors import TagConflict
+
+_FIRST_WINS = ("sha-", "pr-")
+
+
+class Claims:
+    """Who holds what may be held once, as of the entries added so far.
+
+    An `abandoned` record with `lost` gives back what its release claimed for that digest: nobody has the bytes
+    and no tag names them, so the release is built anew.
+    """
+
+    def __init__(self) -> None:
+        self._tags: dict[tuple[str, str], tuple[str, str]] = {}  # (target, tag): (digest, release)
+        self._released: dict[str, str] = {}  # release: digest
+
+    def add(self, fields: dict[str, Any]) -> None:
+        """Take up one entry's claims. The first claim stays: later entries that differ are `log verify`'s business."""
+        kind, release = fields.get("kind"), str(fields.get("release", ""))
+        if kind == "pushed":
+            for place, digest in _version_tags(fields):
+                self._tags.setdefault(place, (digest, release))
+        elif kind == "released":
+            self._released.setdefault(release, _digest(fields))
+        elif kind == "abandoned" and fields.get("lost"):
+            self._give_back(release, fields["lost"])
+
+    def require_free(self, facts: Sequence[dict[str, Any]]) -> None:
+        """Raise `TagConflict` when one of `facts` contradicts what is claimed."""
+        for fact in facts:
+            if fact["kind"] == "pushed":
+                self._require_tags(fact)
+            elif fact["kind"] == "released":
+                self._require_release(fact)
+
+    def _require_tags(self, fact: dict[str, Any]) -> None:
+        for place, digest in _version_tags(fact):
+            held, release = self._tags.get(place, (digest, ""))
+            if held != digest:
+                raise TagConflict(
+                    f"version log says that `{place[0]}:{place[1]}` is `{held}` "
+                    f"(release {release[:12]}), not `{digest}`",
+                    hint="a version tag names one content for ever: release this under a new version",
+                )
+
+    def _require_release(self, fact: dict[str, Any]) -> None:
+        digest = _digest(fact)
+        held = self._released.get(fact["release"], digest)
+        if held != digest:
+            raise TagConflict(
+                f"version log says that release {fact['release'][:12]} is `{held}`, not `{digest}`",
+                hint="run again: the next run goes on with the released digest",
+            )
+
+    def _give_back(self, release: str, digest: str) -> None:
+        if self._released.get(release) == digest:
+            del self._released[release]
+        for place in [place for place, claim in self._tags.items() if claim == (digest, release)]:
+            del self._tags[place]
+
+
+def _version_tags(fields: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    target = str(fields.get("target", ""))
+    for tag in _dicts(fields.get("tags")):
+        name, digest = str(tag.get("name", "")), tag.get("digest")
+        if digest and tag.get("result") != "withheld" and _is_version_tag(name, tag.get("policy")):
+            yield (target, name), str(digest)
+
+
+def _is_version_tag(name: str, policy: Any) -> bool:
+    if policy:
+        return bool(policy == "version")
+    return not name.startswith(_FIRST_WINS)
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    image = fields.get("image")
+    return str(image.get("digest", "")) if isinstance(image, dict) else ""
+
+
+def _dicts(value: Any) -> Iterable[dict[str, Any]]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list | tuple) else ()

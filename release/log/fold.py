@@ -1,0 +1,318 @@
+"""The state of every release as the fold over the log's events. Pure, one pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from release.log import Entry
+from release.log.record import PlannedTarget, RecordedImage
+from release.log.state import Attempt, LogState, ReleaseState, State, TagHold, TargetContent
+
+Fields = dict[str, Any]
+_REBUILD = re.compile(r"_r([1-9]\d{0,8})$")
+
+
+def fold(entries: Iterable[Entry]) -> LogState:
+    """What the log says. Kinds and members that this version does not know are skipped."""
+    folding = _Folding()
+    for entry in entries:
+        folding.add(entry.fields)
+    return folding.result()
+
+
+class _Release:
+    """A release while it is folded."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.plan: Fields = {}
+        self.first: Fields = {}
+        self.attempts: dict[str, Attempt] = {}
+        self.built: dict[str, tuple[RecordedImage, str]] = {}  # digest: (image, via), last built last
+        self.pushed: dict[tuple[str, str], TargetContent] = {}  # (digest, target)
+        self.moved: dict[tuple[str, str], TargetContent] = {}
+        self.released: Fields | None = None
+        self.last_seq = -1
+
+    def image(self) -> RecordedImage | None:
+        """The image that the release is bound to."""
+        digest = _digest(self.released) if self.released else ""
+        digest = digest or next((digest for digest, _ in self.pushed), "")
+        digest = digest or next(reversed(self.built), "")
+        if digest in self.built:
+            return self.built[digest][0]
+        return RecordedImage(digest=digest) if digest else None
+
+    def forget(self, digest: str) -> None:
+        """`digest` exists nowhere any more."""
+        self.built.pop(digest, None)
+        for places in (self.pushed, self.moved):
+            for place in [place for place in places if place[0] == digest]:
+                del places[place]
+        if self.released and _digest(self.released) == digest:
+            self.released = None
+
+    def result(self) -> ReleaseState:
+        """The frozen form."""
+        image = self.image()
+        digest = image.digest if image else ""
+        targets = _planned_targets(self.plan)
+        moved = tuple(content for (of, _), content in self.moved.items() if of == digest)
+        released = self.released
+        version = _text(released or {}, "version") or _text(self.plan, "version")
+        return ReleaseState(
+            key=self.key,
+            project=_text(self.first, "project"),
+            commit=_commit(self.plan) or _commit(released or self.first),
+            version=_REBUILD.sub("", version),
+            rebuild=_rebuild(self.plan, released or {}, version),
+            channel=_text(self.plan, "channel"),
+            git_tag=_text(self.plan, "git_tag"),
+            state=self._state(),
+            inputs=_object(self.plan, "inputs"),
+            targets=targets,
+            attempts=tuple(self.attempts.values()),
+            image=image,
+            via=_text(released or {}, "via") or (self.built[digest][1] if digest in self.built else ""),
+            pushed=tuple(content for (of, _), content in self.pushed.items() if of == digest),
+            moved=moved,
+            unfinished=_unfinished(targets, moved) if released else (),
+            planned_seq=_number(self.first, "seq"),
+            planned_at=_text(self.first, "at"),
+            released_seq=_number(released, "seq") if released else None,
+            released_at=_text(released or {}, "at"),
+            last_seq=self.last_seq,
+        )
+
+    def _state(self) -> State:
+        if self.released:
+            return "released"
+        if self.pushed:
+            return "pushed"
+        return "built" if self.built else "planned"
+
+
+class _Folding:
+    """One pass over the log."""
+
+    def __init__(self) -> None:
+        self._releases: dict[str, _Release] = {}
+        self._holds: dict[tuple[str, str], list[TagHold]] = {}
+        self._yanks: list[tuple[str, str]] = []
+        self._skipped = 0
+        self._seq = -1
+        self._of_release: dict[str, Callable[[_Release, Fields], None]] = {
+            "planned": self._planned,
+            "built": self._built,
+            "pushed": self._pushed,
+            "released": self._released,
+            "moved": self._moved,
+            "failed": self._ended,
+            "cancelled": self._ended,
+            "abandoned": self._abandoned,
+        }
+        self._beside: dict[str, Callable[[Fields], None]] = {
+            "yanked": self._yanked,
+            "promoted": self._promoted,
+            "pruned": self._pruned,
+            "deployed": _nothing,
+            "note": _nothing,
+        }
+
+    def add(self, fields: Fields) -> None:
+        """Take up one entry."""
+        kind = _text(fields, "kind")
+        self._seq = _number(fields, "seq")
+        if kind in self._of_release and _text(fields, "release"):
+            release = self._release(fields)
+            release.last_seq = self._seq
+            self._of_release[kind](release, fields)
+        elif kind in self._beside:
+            self._beside[kind](fields)
+        else:
+            self._skipped += 1
+
+    def result(self) -> LogState:
+        """The frozen form."""
+        return LogState(
+            releases={key: release.result() for key, release in self._releases.items()},
+            holds={place: tuple(holds) for place, holds in self._holds.items()},
+            yanks=tuple(self._yanks),
+            skipped=self._skipped,
+            seq=self._seq,
+        )
+
+    def _release(self, fields: Fields) -> _Release:
+        key = _text(fields, "release")
+        release = self._releases.get(key)
+        if release is None:
+            release = self._releases[key] = _Release(key)
+            release.first = fields
+        return release
+
+    def _planned(self, release: _Release, fields: Fields) -> None:
+        release.plan = fields
+        attempt = _text(fields, "attempt")
+        if attempt not in release.attempts:
+            release.attempts[attempt] = Attempt(
+                id=attempt,
+                release=release.key,
+                seq=self._seq,
+                at=_text(fields, "at"),
+                ci=_object(fields, "ci"),
+                actor=_text(fields, "actor"),
+                lease_ms=max(0, _number(fields, "lease_ms", 0)),
+                resumes=_text(fields, "resumes"),
+            )
+
+    def _built(self, release: _Release, fields: Fields) -> None:
+        image = _image(fields)
+        if image is not None:
+            release.built.pop(image.digest, None)
+            release.built[image.digest] = (image, _text(fields, "via"))
+
+    def _pushed(self, release: _Release, fields: Fields) -> None:
+        content = self._content(fields)
+        place = (content.digest, content.target)
+        earlier = release.pushed.get(place)
+        tags = (*earlier.tags, *content.tags) if earlier else content.tags
+        release.pushed[place] = msgspec.structs.replace(content, tags=tuple(dict.fromkeys(tags)))
+        self._hold(fields, content.target, release)
+
+    def _released(self, release: _Release, fields: Fields) -> None:
+        if release.released is None:
+            release.released = fields
+        self._end(release, fields, "released")
+
+    def _moved(self, release: _Release, fields: Fields) -> None:
+        content = self._content(fields)
+        image = release.image()
+        digest = image.digest if image else content.digest
+        release.moved[(digest, content.target)] = msgspec.structs.replace(content, digest=digest)
+        self._hold(fields, content.target, release)
+
+    def _ended(self, release: _Release, fields: Fields) -> None:
+        self._end(release, fields, _text(fields, "kind"))
+
+    def _abandoned(self, release: _Release, fields: Fields) -> None:
+        self._end(release, fields, "abandoned")
+        if lost := _text(fields, "lost"):
+            release.forget(lost)
+
+    def _end(self, release: _Release, fields: Fields, how: str) -> None:
+        attempt = release.attempts.get(_text(fields, "attempt"))
+        # The first end of an attempt counts; a process that was frozen meanwhile may write another.
+        if attempt is not None and attempt.ended is None:
+            release.attempts[attempt.id] = msgspec.structs.replace(attempt, ended=how, ended_seq=self._seq)
+
+    def _yanked(self, fields: Fields) -> None:
+        versions = fields.get("versions")
+        if isinstance(versions, list):
+            self._yanks += [(_text(fields, "project"), str(version)) for version in versions]
+
+    def _promoted(self, fields: Fields) -> None:
+        self._hold(fields, _text(fields, "to"), None)
+
+    def _pruned(self, fields: Fields) -> None:
+        target = _text(fields, "target")
+        for tag in _dicts(fields, "tags"):
+            self._add_hold(fields, (target, _text(tag, "name")), "", None)
+
+    def _content(self, fields: Fields) -> TargetContent:
+        tags = list(_dicts(fields, "tags"))
+        return TargetContent(
+            target=_text(fields, "target"),
+            digest=_digest(fields),
+            tags=tuple(_text(tag, "name") for tag in tags if _text(tag, "result") != "withheld"),
+            withheld=tuple(_text(tag, "name") for tag in tags if _text(tag, "result") == "withheld"),
+            seq=self._seq,
+        )
+
+    def _hold(self, fields: Fields, target: str, release: _Release | None) -> None:
+        for tag in _dicts(fields, "tags"):
+            digest = _text(tag, "digest")
+            if digest and _text(tag, "result") != "withheld":
+                self._add_hold(fields, (target, _text(tag, "name")), digest, release)
+
+    def _add_hold(
+        self, fields: Fields, place: tuple[str, str], digest: str, release: _Release | None
+    ) -> None:
+        holds = self._holds.setdefault(place, [])
+        if holds and holds[-1].digest == digest:
+            return
+        holds.append(
+            TagHold(
+                seq=self._seq,
+                at=_text(fields, "at"),
+                digest=digest,
+                release=release.key if release else _text(fields, "release"),
+                version=_text(release.plan, "version") if release else _text(fields, "version"),
+                kind=_text(fields, "kind"),
+            )
+        )
+
+
+def _nothing(_: Fields) -> None:
+    """For kinds that change no state."""
+
+
+def _unfinished(targets: tuple[PlannedTarget, ...], moved: tuple[TargetContent, ...]) -> tuple[str, ...]:
+    done = {content.target for content in moved}
+    return tuple(
+        target.target
+        for target in targets
+        if target.target not in done and any(tag.kind == "moving" for tag in target.tags)
+    )
+
+
+def _planned_targets(plan: Fields) -> tuple[PlannedTarget, ...]:
+    try:
+        return msgspec.convert(plan.get("targets", ()), tuple[PlannedTarget, ...])
+    except msgspec.ValidationError:
+        return ()
+
+
+def _image(fields: Fields) -> RecordedImage | None:
+    try:
+        return msgspec.convert(fields.get("image"), RecordedImage)
+    except msgspec.ValidationError:
+        return None
+
+
+def _rebuild(plan: Fields, released: Fields, version: str) -> int:
+    stated = _number(released, "rebuild", 0) or _number(plan, "rebuild", 0)
+    match = _REBUILD.search(version)
+    return stated or (int(match[1]) if match else 0)
+
+
+def _commit(fields: Fields) -> str:
+    return _text(fields, "commit") or _text(_object(fields, "source"), "commit")
+
+
+def _digest(fields: Fields) -> str:
+    return _text(_object(fields, "image"), "digest")
+
+
+def _text(fields: Fields, name: str) -> str:
+    value = fields.get(name)
+    return value if type(value) is str else ""
+
+
+def _number(fields: Fields, name: str, default: int = -1) -> int:
+    value = fields.get(name)
+    return value if type(value) is int else default
+
+
+def _object(fields: Fields, name: str) -> Fields:
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(fields: Fields, name: str) -> Iterator[Fields]:
+    value = fields.get(name)
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, dict))

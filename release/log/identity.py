@@ -1,0 +1,118 @@
+"""What a fact may hold, and when two facts are the same one, whoever writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from release.canonical import digest_of
+from release.errors import LogError
+from release.log.record import KINDS, SCHEMA
+
+ENVELOPE = frozenset({"schema", "seq", "prev", "hash", "id", "at", "batch"})
+MESSAGE_LIMIT = 2048  # bytes of an error's message
+
+# Members that say who wrote a record and when, not what is true.
+_WHO_AND_WHEN = frozenset({"at", "ci", "actor", "attempt", "duration_ms", "tools"}) | ENVELOPE
+_OF_ATTEMPT = frozenset({"planned", "failed", "cancelled", "abandoned"})
+_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^\s/?#@]*(?:@[^\s/?#@]*)*)@")
+# What the log adds, so that a fact can be checked against the type of its kind before it is sealed.
+_PLACEHOLDER = {
+    "schema": SCHEMA,
+    "seq": 0,
+    "prev": "0" * 64,
+    "hash": "0" * 64,
+    "id": "0" * 32,
+    "at": "1970-01-01T00:00:00.000Z",
+}
+
+
+def fact_id(fact: dict[str, Any]) -> str:
+    """32 hex: the first half of SHA-256 over what makes the fact this fact and no other."""
+    return digest_of("shipmark.log/1 id", _identity(fact))[:32]
+
+
+def _identity(fact: dict[str, Any]) -> Any:
+    kind, release = fact.get("kind", ""), fact.get("release", "")
+    if kind in _OF_ATTEMPT:
+        return [kind, release, fact.get("attempt", "")]
+    if kind in ("built", "released"):
+        return [kind, release, _image_digest(fact)]
+    if kind == "pushed":
+        names = sorted(tag["name"] for tag in fact.get("tags", ()))
+        return [kind, release, fact["target"], _image_digest(fact), names]
+    if kind == "moved":
+        tags = sorted(
+            [tag["name"], tag.get("before", ""), tag.get("digest", ""), tag.get("result", "")]
+            for tag in fact.get("tags", ())
+        )
+        return [kind, release, fact["target"], tags]
+    return {name: value for name, value in fact.items() if name not in _WHO_AND_WHEN}
+
+
+def _image_digest(fact: dict[str, Any]) -> str:
+    return str(fact["image"]["digest"])
+
+
+def checked(fact: dict[str, Any]) -> dict[str, Any]:
+    """The fact as it may be sealed: members that are None left out, nothing secret, its kind's members present.
+
+    Raises `LogError` naming the member that is wrong.
+    """
+    fact = _without_none(fact)
+    kind = fact.get("kind")
+    if not isinstance(kind, str) or not kind:
+        raise LogError("a record without a `kind` cannot be written")
+    taken = ENVELOPE & fact.keys()
+    if taken:
+        raise LogError(f"record `{kind}` sets `{min(taken)}`, which is the log's own")
+    if kind in KINDS:
+        try:
+            msgspec.convert({**_PLACEHOLDER, **fact}, KINDS[kind])
+        except msgspec.ValidationError as error:
+            raise LogError(f"record `{kind}` is malformed: {error}") from error
+    require_safe(fact)
+    return fact
+
+
+def require_safe(fact: dict[str, Any]) -> None:
+    """Raise `LogError` naming the member that holds a URL with credentials; the value itself is not shown."""
+    for where, text in _texts(fact, ""):
+        if "://" in text and any(_is_credential(match) for match in _USERINFO.finditer(text)):
+            raise LogError(f"record `{fact.get('kind', '')}` holds a URL with credentials in `{where}`")
+
+
+def safe_message(text: str) -> str:
+    """`text` fit for `error.message`: credentials in URLs replaced by `***`, at most 2 KiB of UTF-8."""
+    text = text.replace("\0", "").encode("utf-8", "replace").decode()
+    text = _USERINFO.sub(lambda match: f"{match[1]}://***@" if _is_credential(match) else match[0], text)
+    return text.encode()[:MESSAGE_LIMIT].decode("utf-8", "ignore")
+
+
+def _is_credential(match: re.Match[str]) -> bool:
+    # A bare name in ssh://git@host is an account, over http it is a token.
+    scheme, userinfo = match[1].lower(), match[2]
+    return userinfo != "***" and (":" in userinfo or scheme in ("http", "https"))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(item) for item in value]
+    return value
+
+
+def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(key, where)
+            yield from _texts(item, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            yield from _texts(item, f"{where}[{position}]")

@@ -1,0 +1,292 @@
+"""The records of `shipmark.log/1`: what each kind holds, as types, and the JSON Schema made from them.
+
+A fact is a plain dict that a writer hands over; the log adds `schema`, `seq`, `prev`, `hash`, `id` and `at`.
+The types serve reading and the schema. Fields, kinds and states that they do not know are kept and skipped.
+Durations are milliseconds, sizes bytes, times RFC 3339 UTC with milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+SCHEMA = "shipmark.log/1"
+LINE_LIMIT = 256 * 1024  # bytes of one stored line
+
+Hex64 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+Commit = Annotated[str, Meta(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")]
+Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+Timestamp = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+Natural = Annotated[int, Meta(ge=0, lt=1 << 53)]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A value inside a record."""
+
+
+class Source(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the commit comes from. `remote` without credentials; `request_head`: the pull request's own head."""
+
+    remote: str = ""
+    commit: Commit = ""
+    ref: str = ""
+    describe: str = ""
+    committed_at: Timestamp = ""
+    request_head: str = ""
+
+
+class CiRunOf(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """The CI run that wrote the record; absent on a laptop. `run_url` without credentials."""
+
+    system: str = ""
+    run_id: str = ""
+    run_url: str = ""
+    run_attempt: str = ""
+    job: str = ""
+    event: str = ""
+
+
+class PlannedTag(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """A tag that the release wants on a target. `policy` of a fixed tag: `version` or `first-wins`."""
+
+    name: str
+    kind: str = ""  # fixed | moving
+    policy: str = ""
+
+
+class PlannedTarget(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """A target of the release: `ghcr.io/acme/app`, `oci:dist/image`."""
+
+    target: str
+    required: bool = True
+    tags: tuple[PlannedTag, ...] = ()
+
+
+class RecordedPlatform(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One platform's manifest. `size`: bytes of the manifest."""
+
+    platform: str
+    digest: Digest
+    size: Natural = 0
+
+
+class RecordedImage(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """The top manifest or index; `built` holds all of it, later records its digest."""
+
+    digest: Digest
+    media_type: str = ""
+    size: Natural = 0
+    platforms: tuple[RecordedPlatform, ...] = ()
+
+
+class RecordedTag(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """A tag as an attempt left it. `before`: the digest that it held, absent when it was free.
+
+    `result`: `created`, `already-there`, `moved`, `withheld` (then `reason` says why and `digest` is absent).
+    `policy` of a fixed tag: `version` (the default, except for `sha-…` and `pr-…`) or `first-wins`.
+    """
+
+    name: str
+    digest: str = ""
+    before: str = ""
+    result: str = ""
+    reason: str = ""
+    policy: str = ""
+
+
+class RecordedError(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Why an attempt failed. `exit`: the exit code; `message`: redacted, at most 2 KiB."""
+
+    code: str
+    exit: Natural = 1
+    step: str = ""
+    message: str = ""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+    """What every record holds. `release`: the release key; `attempt`: one run of shipmark; `at`: never an order."""
+
+    schema: Literal["shipmark.log/1"]
+    seq: Natural
+    prev: Hex64
+    hash: Hex64
+    id: Hex32
+    at: Timestamp
+    project: str
+    release: Hex64 = ""
+    commit: Commit = ""
+    attempt: str = ""
+    source: Source | None = None
+    ci: CiRunOf | None = None
+    actor: str = ""
+    tools: dict[str, str] = {}
+
+
+class OfAttempt(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A record of one attempt at one release."""
+
+    release: Hex64
+    attempt: Annotated[str, Meta(min_length=1)]
+
+
+class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="planned"):
+    """An attempt begins. Written before the build; `lease_ms`: how long it may take, a hint and never a lock."""
+
+    version: str = ""
+    rebuild: Natural = 0  # n of `_rn` for a released version built again
+    channel: str = ""
+    git_tag: str = ""
+    inputs: dict[str, Any] = {}
+    targets: tuple[PlannedTarget, ...] = ()
+    plan: str = ""
+    resumes: str = ""  # the attempt that this one goes on from
+    lease_ms: Natural = 0
+
+
+class Built(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="built"):
+    """The image exists. `via`: `build`, `adopt`, `reuse`, `resume` or `archive`."""
+
+    image: RecordedImage
+    via: str = ""
+    builder: str = ""
+    duration_ms: Natural = 0
+
+
+class Pushed(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pushed"):
+    """A target holds the content and the fixed tags, read back."""
+
+    target: str
+    image: RecordedImage
+    tags: tuple[RecordedTag, ...] = ()
+    duration_ms: Natural = 0
+
+
+class Released(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="released"):
+    """Every required target holds the fixed tags: the version exists from here on."""
+
+    image: RecordedImage
+    version: str = ""
+    rebuild: Natural = 0
+    via: str = ""
+
+
+class Moved(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="moved"):
+    """What became of the moving tags of one target."""
+
+    target: str
+    tags: tuple[RecordedTag, ...] = ()
+
+
+class Failed(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="failed"):
+    """The attempt ended with an error."""
+
+    error: RecordedError
+
+
+class Cancelled(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="cancelled"):
+    """The attempt ended by a signal: `SIGINT`, `SIGTERM`."""
+
+    signal: str = ""
+
+
+class Abandoned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="abandoned"):
+    """The attempt was ended by another process, with evidence.
+
+    `lost`: the digest whose bytes nobody holds and no fixed tag names any more; it no longer binds the release.
+    """
+
+    reason: str = ""
+    evidence: str = ""
+    lost: str = ""
+
+
+class Yanked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="yanked"):
+    """Versions of the project that no longer count as the highest."""
+
+    versions: tuple[str, ...]
+    reason: str = ""
+
+
+class Promoted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="promoted"):
+    """A digest got another place. `source_target` and `target` as plans call them."""
+
+    digest: Digest
+    to: str
+    promoted_from: str = msgspec.field(name="from", default="")
+    tags: tuple[RecordedTag, ...] = ()
+
+
+class Pruned(Record, frozen=True, kw_only=True, omit_defaults=True, tag="pruned"):
+    """Retention removed tags or manifests from a target."""
+
+    target: str
+    tags: tuple[RecordedTag, ...] = ()
+    digests: tuple[str, ...] = ()
+
+
+class Deployed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="deployed"):
+    """A digest runs in an environment from now on."""
+
+    environment: str
+    image: RecordedImage
+    target: str = ""
+    evidence: str = ""
+
+
+class Remark(Record, frozen=True, kw_only=True, omit_defaults=True, tag="note"):
+    """Something a person wanted to have written down."""
+
+    text: str
+
+
+KINDS: dict[str, type[Record]] = {
+    "planned": Planned,
+    "built": Built,
+    "pushed": Pushed,
+    "released": Released,
+    "moved": Moved,
+    "failed": Failed,
+    "cancelled": Cancelled,
+    "abandoned": Abandoned,
+    "yanked": Yanked,
+    "promoted": Promoted,
+    "pruned": Pruned,
+    "deployed": Deployed,
+    "note": Remark,
+}
+
+
+ENDS = frozenset({"failed", "cancelled", "abandoned"})  # kinds that end an attempt, never a release
+
+
+def typed(fields: dict[str, Any]) -> Record | None:
+    """The typed form of stored fields, for reading; None for a kind, or a shape, that this version does not know."""
+    known = KINDS.get(fields.get("kind", ""))
+    if known is None:
+        return None
+    try:
+        return msgspec.convert(fields, known)
+    except msgspec.ValidationError:
+        return None
+
+
+def record_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of one line. Unknown members and kinds are valid, as readers skip them."""
+    kinds = tuple(KINDS.values())
+    _, components = msgspec.json.schema_components((Record, *kinds), ref_template="#/$defs/{name}")
+    envelope = components.pop("Record")
+    envelope["properties"]["kind"] = {"type": "string", "not": {"enum": sorted(KINDS)}}
+    components["OtherKind"] = {**envelope, "title": "OtherKind", "description": "A kind of a later version."}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": SCHEMA,
+        "description": "One line of a version log.",
+        "anyOf": [
+            *({"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds),
+            {"$ref": "#/$defs/OtherKind"},
+        ],
+        "$defs": dict(sorted(components.items())),
+    }
