@@ -67,6 +67,12 @@ class Writer:
             self._read_on()
             return self._by_id.get(identity)
 
+    def find(self, identity: str) -> Entry | None:
+        """The entry with this `id`, after reading on."""
+        with self._lock:
+            self._read_on()
+            return self._by_id.get(identity)
+
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
         """The entries that now hold `facts`, in their order, durable; facts that were there already stay as they are.
 
