@@ -36,9 +36,10 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 class CiContext(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of one CI run; None means that the system does not say.
 
-    `system`: `github`, `gitea`, `forgejo`, `gitlab`, `jenkins`, `tekton`, `circleci`, `azure`, `buildkite`, `bitbucket`,
-    `drone`, `woodpecker`, `none`. `event`: `push`, `tag`, `pull-request`, `pull-request-target`, `merge-queue`,
-    `schedule`, `manual`, `other`. A tag build has `branch` None. `event_name` is the system's own word.
+    `system`: `github`, `gitea`, `forgejo`, `gitlab`, `jenkins`, `tekton`, `circleci`, `azure`, `buildkite`,
+    `bitbucket`, `drone`, `woodpecker`, `none`. `event`: `push`, `tag`, `pull-request`, `pull-request-target`,
+    `merge-queue`, `schedule`, `manual`, `other`. A tag build and a request have `branch` None; a merge queue's
+    `branch` is the queue's own throw-away one, so ask `merge_queue` first. `event_name` is the system's own word.
     """
 
     system: str = "none"

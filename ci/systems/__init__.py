@@ -1,0 +1,141 @@
+"""Which CI system this is: the table of systems in the order they are asked, and `detect`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Protocol
+
+import msgspec
+
+from ci.context import CiContext
+from ci.systems.assemble import assemble
+from ci.systems.evidence import Evidence, Findings, Said
+
+
+class System(Protocol):
+    """What a module of this folder offers. It reads and never raises."""
+
+    def read(self, evidence: Evidence) -> Findings:
+        """Return what this system says of the run."""
+
+
+class Marker(msgspec.Struct, frozen=True, kw_only=True):
+    """How a system gives itself away: each alternative is a set of variables that all have to hold.
+
+    A value `*` means set to anything; other values are compared without case. `module`: the file of this folder
+    that reads the system. `inherits`: systems whose markers this one sets as well, which is no contradiction.
+    """
+
+    system: str
+    module: str
+    alternatives: tuple[Mapping[str, str], ...]
+    inherits: tuple[str, ...] = ()
+
+
+#: In the order they are asked; the first match wins. Forgejo sets Gitea's and GitHub's variables too, early Woodpecker
+#: set Drone's. Jenkins is last because its marker can be a global variable of the machine.
+SYSTEMS: tuple[Marker, ...] = (
+    Marker(
+        system="tekton",
+        module="tekton",
+        alternatives=(
+            {"SHIPMARK_CI": "tekton"},
+            {"SHIPMARK_REF": "*"},
+            {"SHIPMARK_SHA": "*"},
+            {"SHIPMARK_PR": "*"},
+        ),
+    ),
+    Marker(
+        system="forgejo",
+        module="github",
+        alternatives=({"FORGEJO_ACTIONS": "true"},),
+        inherits=("gitea", "github"),
+    ),
+    Marker(system="gitea", module="github", alternatives=({"GITEA_ACTIONS": "true"},), inherits=("github",)),
+    Marker(system="github", module="github", alternatives=({"GITHUB_ACTIONS": "true"},)),
+    Marker(system="gitlab", module="gitlab", alternatives=({"GITLAB_CI": "true"},)),
+    Marker(system="circleci", module="circleci", alternatives=({"CIRCLECI": "true"},)),
+    Marker(system="azure", module="azure", alternatives=({"TF_BUILD": "true"},)),
+    Marker(system="buildkite", module="buildkite", alternatives=({"BUILDKITE": "true"},)),
+    Marker(system="bitbucket", module="bitbucket", alternatives=({"BITBUCKET_BUILD_NUMBER": "*"},)),
+    Marker(
+        system="woodpecker", module="woodpecker", alternatives=({"CI": "woodpecker"},), inherits=("drone",)
+    ),
+    Marker(system="drone", module="drone", alternatives=({"DRONE": "true"},)),
+    Marker(
+        system="jenkins",
+        module="jenkins",
+        alternatives=({"JENKINS_URL": "*"}, {"BUILD_ID": "*", "JOB_NAME": "*", "WORKSPACE": "*"}),
+    ),
+)
+
+#: Every name that `detect` takes as `system`.
+NAMES: tuple[str, ...] = (*(marker.system for marker in SYSTEMS), "none")
+
+
+def detect(
+    env: Mapping[str, str], event: Mapping[str, Any] | None, *, system: str | None = None
+) -> CiContext:
+    """Return what the CI system says of this run. Pure; never raises, whatever `env` and `event` hold.
+
+    `event`: the parsed event file that `event_path` names, or None. `system`: one of `NAMES` to force it; otherwise
+    `SHIPMARK_CI` does, otherwise the first marker that matches decides. `CI=false` switches detection off.
+    """
+    chosen, marker, warnings = _choose(env, system)
+    if chosen is None:
+        return CiContext(concluded=assemble("none", marker, Findings()).concluded, warnings=warnings)
+    module: System = import_module(f"ci.systems.{chosen.module}")
+    evidence = Evidence(env, event, placeholders=chosen.module in ("azure", "tekton"))
+    return assemble(chosen.system, marker, module.read(evidence), warnings)
+
+
+def event_path(env: Mapping[str, str], *, system: str | None = None) -> str | None:
+    """Return the path of the file that holds this run's event as JSON, None where the system has none."""
+    chosen, _, _ = _choose(env, system)
+    said = Evidence(env, None).variable("GITHUB_EVENT_PATH")
+    return said.value if said is not None and chosen is not None and chosen.module == "github" else None
+
+
+def _choose(env: Mapping[str, str], system: str | None) -> tuple[Marker | None, Said, tuple[str, ...]]:
+    evidence = Evidence(env, None)
+    wanted = Said(system, "--ci") if system else evidence.variable("SHIPMARK_CI")
+    if wanted is not None and wanted.value in NAMES:
+        forced = next((marker for marker in SYSTEMS if marker.system == wanted.value), None)
+        return forced, wanted, ()
+    warnings: tuple[str, ...] = ()
+    if wanted is not None:
+        warnings = (f"`{wanted.source}={wanted.value}` names no CI system; known are {', '.join(NAMES)}",)
+    matches = [(marker, said) for marker in SYSTEMS if (said := _match(marker, evidence)) is not None]
+    off = evidence.variable("CI")
+    if (
+        off is not None
+        and off.value.lower() == "false"
+        and not (matches and matches[0][0].system == "tekton")
+    ):
+        if matches:
+            found = matches[0]
+            warnings += (
+                f"`CI=false` hides `{found[1].source}`; `--ci {found[0].system}` uses it all the same",
+            )
+        return None, off, warnings
+    if not matches:
+        return None, Said("none", "no marker"), warnings
+    marker, said = matches[0]
+    for other, source in matches[1:]:
+        if other.system not in marker.inherits:
+            hint = f"`--ci {other.system}` takes that"
+            warnings += (f"`{said.source}` says {marker.system}, but `{source.source}` is set too; {hint}",)
+    return marker, said, warnings
+
+
+def _match(marker: Marker, evidence: Evidence) -> Said | None:
+    """Return the variable that gives the system away."""
+    for alternative in marker.alternatives:
+        said = [evidence.variable(name) for name in alternative]
+        if all(
+            one is not None and wanted in ("*", one.value.strip().lower())
+            for one, wanted in zip(said, alternative.values(), strict=True)
+        ):
+            return said[0]
+    return None

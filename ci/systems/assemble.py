@@ -1,0 +1,135 @@
+"""One judgement for all systems: tag beats request beats branch, and each conclusion names its variable."""
+
+from __future__ import annotations
+
+import re
+
+from ci.context import CiContext, CiRun, Conclusion, PullRequest
+from ci.systems.evidence import Findings, Said
+from ci.systems.refs import public_url, repository_name
+
+_COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
+_NUMBER = re.compile(r"0*[1-9][0-9]{0,17}")
+
+#: GitHub's merge queue names its branches so, and every system that builds GitHub repositories sees them.
+_QUEUE = "gh-readonly-queue/"
+
+
+class _Record:
+    """Collects conclusions while values are taken."""
+
+    def __init__(self) -> None:
+        self.lines: list[Conclusion] = []
+
+    def take(self, field: str, said: Said | None, value: str | None) -> str | None:
+        """Note `field` = `value` from where `said` comes, and return the value."""
+        if said is not None and value is not None:
+            self.lines.append(Conclusion(field=field, value=value, variable=said.source))
+        return value
+
+    def text(self, field: str, said: Said | None) -> str | None:
+        """Take a value as it is."""
+        return self.take(field, said, said.value if said else None)
+
+    def commit(self, field: str, said: Said | None) -> str | None:
+        """Take a full commit id; `HEAD` and abbreviations say nothing."""
+        full = said is not None and _COMMIT.fullmatch(said.value.strip())
+        return self.take(field, said, said.value.strip().lower() if said and full else None)
+
+    def url(self, field: str, said: Said | None) -> str | None:
+        """Take a URL without credentials."""
+        return self.take(field, said, public_url(said.value) if said else None)
+
+
+def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ...] = ()) -> CiContext:
+    """Return the context that `found` amounts to. `marker`: what gave the system away."""
+    record = _Record()
+    record.take("system", marker, system)
+    git_tag = record.text("git_tag", found.git_tag)
+    number = None if git_tag or _no_request(found.number) else found.number
+    request = _request(found, number, record)
+    if number is not None and request is None:
+        warnings += (f"`{number.source}` holds no request number: taken for a request without one",)
+    branch = None if git_tag or number else record.text("branch", found.branch)
+    merge_queue = _merge_queue(found, branch, record)
+    default_branch, is_default = _default(found, branch, record)
+    url = record.url("repository_url", found.repository_url)
+    named = record.text("repository", found.repository)
+    return CiContext(
+        system=system,
+        event=_event(found, git_tag, request, branch, merge_queue),
+        event_name=record.text("event_name", found.event_name),
+        commit=record.commit("commit", found.commit),
+        branch=branch,
+        git_tag=git_tag,
+        pull_request=request,
+        merge_queue=merge_queue,
+        default_branch=default_branch,
+        is_default_branch=is_default,
+        repository_url=url,
+        repository=named or (repository_name(url) if url else None),
+        run=_run(found, record),
+        concluded=tuple(record.lines),
+        warnings=warnings + found.warnings,
+    )
+
+
+def _no_request(number: Said | None) -> bool:
+    """Whether `number` says that this is no request: some systems write `false` or `0` for that."""
+    return number is None or number.value.strip().lower() in ("false", "0")
+
+
+def _request(found: Findings, said: Said | None, record: _Record) -> PullRequest | None:
+    if said is None or not _NUMBER.fullmatch(said.value):
+        return None
+    number = int(said.value)
+    record.take("pull_request.number", said, str(number))
+    fork = record.text("pull_request.fork", found.fork)
+    return PullRequest(
+        number=number,
+        head_sha=record.commit("pull_request.head_sha", found.head_sha),
+        source_branch=record.text("pull_request.source_branch", found.source_branch),
+        target_branch=record.text("pull_request.target_branch", found.target_branch),
+        fork=None if fork is None else fork == "true",
+    )
+
+
+def _merge_queue(found: Findings, branch: str | None, record: _Record) -> bool:
+    said = found.merge_queue
+    if said is None and branch is not None and branch.startswith(_QUEUE):
+        said = found.branch
+    return record.take("merge_queue", said, "true" if said else None) is not None
+
+
+def _default(found: Findings, branch: str | None, record: _Record) -> tuple[str | None, bool | None]:
+    """Return the default branch, and whether this run is on it."""
+    name = record.text("default_branch", found.default_branch)
+    if name is None and branch is not None and found.primary is not None and found.primary.value == "true":
+        name = record.take("default_branch", found.primary, branch)
+    if branch is None or name is None:
+        return name, None
+    return name, branch == name
+
+
+def _event(
+    found: Findings, git_tag: str | None, request: PullRequest | None, branch: str | None, merge_queue: bool
+) -> str:
+    if merge_queue:
+        return "merge-queue"
+    if request is not None or found.trigger in ("pull-request", "pull-request-target"):
+        return "pull-request-target" if found.trigger == "pull-request-target" else "pull-request"
+    if found.trigger in ("schedule", "manual", "other"):
+        return found.trigger
+    if git_tag is not None:
+        return "tag"
+    return "other" if branch is None else "push"
+
+
+def _run(found: Findings, record: _Record) -> CiRun:
+    return CiRun(
+        id=record.text("run.id", found.run_id),
+        attempt=record.text("run.attempt", found.attempt),
+        job=record.text("run.job", found.job),
+        url=record.url("run.url", found.run_url) if found.run_url else None,
+        actor=record.text("run.actor", found.actor),
+    )

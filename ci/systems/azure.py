@@ -1,0 +1,56 @@
+"""Azure Pipelines. Source: learn.microsoft.com, "Use predefined variables".
+
+BUILD_SOURCEBRANCHNAME is not read: it is the last path segment only.
+"""
+
+from __future__ import annotations
+
+from ci.systems.evidence import Evidence, Findings, Said
+from ci.systems.refs import public_url, read_ref, short
+
+_TRIGGERS = {
+    "schedule": "schedule",
+    "manual": "manual",
+    "buildcompletion": "other",
+    "resourcetrigger": "other",
+}
+
+
+def read(evidence: Evidence) -> Findings:
+    """Read the variables. A request's id is Azure Repos' own number, GitHub's is apart."""
+    ref = read_ref(evidence.variable("BUILD_SOURCEBRANCH"))
+    reason = evidence.variable("BUILD_REASON")
+    fork = evidence.variable("SYSTEM_PULLREQUEST_ISFORK")
+    return Findings(
+        event_name=reason,
+        trigger=_TRIGGERS.get(reason.value.lower()) if reason else None,
+        commit=evidence.variable("BUILD_SOURCEVERSION"),
+        git_tag=ref.git_tag,
+        branch=ref.branch,
+        number=evidence.variable("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
+        or ref.number,
+        head_sha=evidence.variable("SYSTEM_PULLREQUEST_SOURCECOMMITID"),
+        source_branch=short(evidence.variable("SYSTEM_PULLREQUEST_SOURCEBRANCH")),
+        target_branch=short(evidence.variable("SYSTEM_PULLREQUEST_TARGETBRANCH")),
+        fork=Said(fork.value.lower(), fork.source) if fork else None,
+        repository_url=evidence.variable("BUILD_REPOSITORY_URI"),
+        repository=evidence.variable("BUILD_REPOSITORY_NAME"),
+        run_id=evidence.variable("BUILD_BUILDID"),
+        attempt=evidence.variable("SYSTEM_JOBATTEMPT"),
+        job=evidence.variable("SYSTEM_JOBNAME", "AGENT_JOBNAME"),
+        run_url=_run_url(evidence),
+        actor=evidence.variable("BUILD_REQUESTEDFOR"),
+    )
+
+
+def _run_url(evidence: Evidence) -> Said | None:
+    server = evidence.variable("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI")
+    project, build = evidence.variable("SYSTEM_TEAMPROJECT"), evidence.variable("BUILD_BUILDID")
+    if server is None or project is None or build is None:
+        return None
+    base = public_url(server.value)
+    if base is None:
+        return None
+    # Project names may hold blanks, which are the only characters of theirs that a URL cannot.
+    name = project.value.replace(" ", "%20")
+    return Said(f"{base.rstrip('/')}/{name}/_build/results?buildId={build.value}", server.source)

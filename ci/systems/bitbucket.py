@@ -1,0 +1,28 @@
+"""Bitbucket Pipelines. Source: support.atlassian.com, "Variables and secrets"."""
+
+from __future__ import annotations
+
+from ci.systems.evidence import Evidence, Findings, Said
+from ci.systems.refs import short
+
+
+def read(evidence: Evidence) -> Findings:
+    """Read the variables. Branch names come short; the source branch of a request is BITBUCKET_BRANCH."""
+    branch = short(evidence.variable("BITBUCKET_BRANCH"))
+    name, number = evidence.variable("BITBUCKET_REPO_FULL_NAME"), evidence.variable("BITBUCKET_BUILD_NUMBER")
+    page = f"https://bitbucket.org/{name.value}/pipelines/results/{number.value}" if name and number else None
+    return Findings(
+        commit=evidence.variable("BITBUCKET_COMMIT"),
+        git_tag=evidence.variable("BITBUCKET_TAG"),
+        branch=branch,
+        number=evidence.variable("BITBUCKET_PR_ID"),
+        source_branch=branch,
+        target_branch=evidence.variable("BITBUCKET_PR_DESTINATION_BRANCH"),
+        repository_url=evidence.variable("BITBUCKET_GIT_HTTP_ORIGIN"),
+        repository=name,
+        run_id=number,
+        attempt=evidence.variable("BITBUCKET_STEP_RUN_NUMBER"),
+        job=evidence.variable("BITBUCKET_STEP_UUID"),
+        run_url=Said(page, number.source) if page and number else None,
+        actor=evidence.variable("BITBUCKET_STEP_TRIGGERER_UUID"),
+    )

@@ -1,0 +1,53 @@
+"""Buildkite. Source: buildkite.com/docs, "Environment variables"."""
+
+from __future__ import annotations
+
+from ci.systems.evidence import Evidence, Findings, Said
+from ci.systems.refs import public_url, repository_name
+
+_TRIGGERS = {"schedule": "schedule", "ui": "manual", "api": "other", "trigger_job": "other"}
+
+
+def read(evidence: Evidence) -> Findings:
+    """Read the variables. On a tag BUILDKITE_BRANCH holds the tag's name; a commit may be the word `HEAD`."""
+    source = evidence.variable("BUILDKITE_SOURCE")
+    branch, foreign = _branch(evidence)
+    return Findings(
+        event_name=source,
+        trigger=_TRIGGERS.get(source.value) if source else None,
+        commit=evidence.variable("BUILDKITE_COMMIT"),
+        git_tag=evidence.variable("BUILDKITE_TAG"),
+        branch=branch,
+        number=evidence.variable("BUILDKITE_PULL_REQUEST"),  # the word `false` when there is none
+        source_branch=branch,
+        target_branch=evidence.variable("BUILDKITE_PULL_REQUEST_BASE_BRANCH"),
+        fork=foreign or _fork(evidence),
+        merge_queue=evidence.variable("BUILDKITE_MERGE_QUEUE_BASE_BRANCH"),
+        default_branch=evidence.variable("BUILDKITE_PIPELINE_DEFAULT_BRANCH"),
+        repository_url=evidence.variable("BUILDKITE_REPO"),
+        run_id=evidence.variable("BUILDKITE_BUILD_ID"),
+        attempt=evidence.variable("BUILDKITE_RETRY_COUNT"),
+        job=evidence.variable("BUILDKITE_STEP_KEY", "BUILDKITE_LABEL", "BUILDKITE_JOB_ID"),
+        run_url=evidence.variable("BUILDKITE_BUILD_URL"),
+        actor=evidence.variable("BUILDKITE_BUILD_CREATOR", "BUILDKITE_BUILD_AUTHOR"),
+    )
+
+
+def _branch(evidence: Evidence) -> tuple[Said | None, Said | None]:
+    """Return the branch, and `true` if it is a fork's: those come as `owner:branch`, and no git branch has a colon."""
+    said = evidence.variable("BUILDKITE_BRANCH")
+    if said is None or ":" not in said.value:
+        return said, None
+    name = said.value.partition(":")[2]
+    return (Said(name, said.source) if name else None), Said("true", said.source)
+
+
+def _fork(evidence: Evidence) -> Said | None:
+    """Compare the two repositories by host-less name: one may be an ssh address, the other https."""
+    head, base = evidence.variable("BUILDKITE_PULL_REQUEST_REPO"), evidence.variable("BUILDKITE_REPO")
+    if head is None or base is None:
+        return None
+    names = [repository_name(public_url(said.value) or "") for said in (head, base)]
+    if None in names:
+        return None
+    return Said("false" if names[0] == names[1] else "true", head.source)

@@ -1,0 +1,31 @@
+"""Drone and Harness CI. Source: docs.drone.io, "Environment reference". On a request DRONE_BRANCH is the target."""
+
+from __future__ import annotations
+
+from ci.systems.evidence import Evidence, Findings
+from ci.systems.refs import read_ref
+
+_TRIGGERS = {"cron": "schedule", "custom": "manual", "promote": "manual", "rollback": "manual"}
+
+
+def read(evidence: Evidence) -> Findings:
+    """Read the variables. Harness may leave the tag out and name it in the ref only."""
+    event = evidence.variable("DRONE_BUILD_EVENT")
+    ref = read_ref(evidence.variable("DRONE_COMMIT_REF"))
+    return Findings(
+        event_name=event,
+        trigger=_TRIGGERS.get(event.value) if event else None,
+        commit=evidence.variable("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
+        git_tag=evidence.variable("DRONE_TAG") or ref.git_tag,
+        branch=evidence.variable("DRONE_BRANCH", "DRONE_COMMIT_BRANCH") or ref.branch,
+        number=evidence.variable("DRONE_PULL_REQUEST") or ref.number,
+        source_branch=evidence.variable("DRONE_SOURCE_BRANCH"),
+        target_branch=evidence.variable("DRONE_TARGET_BRANCH", "DRONE_BRANCH"),
+        default_branch=evidence.variable("DRONE_REPO_BRANCH"),
+        repository_url=evidence.variable("DRONE_REPO_LINK"),
+        repository=evidence.variable("DRONE_REPO"),
+        run_id=evidence.variable("DRONE_BUILD_NUMBER"),
+        job=evidence.variable("DRONE_STAGE_NAME"),
+        run_url=evidence.variable("DRONE_BUILD_LINK"),
+        actor=evidence.variable("DRONE_BUILD_TRIGGER", "DRONE_COMMIT_AUTHOR"),
+    )

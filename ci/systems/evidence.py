@@ -1,0 +1,93 @@
+"""What was said and by which variable: the reading half of every system's file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+# A value that is nothing but a placeholder which nobody filled in: Azure's `$(Name)`, Tekton's `$(params.x)`,
+# Pipelines-as-Code's `{{ x }}`, GitHub's `${{ x }}`.
+_PLACEHOLDER = re.compile(r"\$\([^)]*\)|\$?\{\{.*\}\}", re.DOTALL)
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A value and where it comes from: `GITHUB_REF`, or `event.pull_request.number` of the event file."""
+
+    value: str
+    source: str
+
+
+class Evidence:
+    """The environment and the event file of one run. Reading never fails: what is not there is None."""
+
+    def __init__(
+        self, env: Mapping[str, str], event: Mapping[str, Any] | None, *, placeholders: bool = False
+    ) -> None:
+        """Take both as they are. `placeholders`: whether this system leaves unknown macros in values."""
+        self._env = env
+        self._event = event
+        self._placeholders = placeholders
+
+    def variable(self, *names: str) -> Said | None:
+        """Return the first of `names` that is set; blank means unset."""
+        for name in names:
+            value = self._env.get(name)
+            if not isinstance(value, str) or not value.strip():
+                continue
+            if self._placeholders and _PLACEHOLDER.fullmatch(value.strip()):
+                continue
+            return Said(value, name)
+        return None
+
+    def field(self, *path: str) -> Said | None:
+        """Return the text or number at `path` in the event file."""
+        value = self.node(*path)
+        if isinstance(value, bool):
+            value = "true" if value else "false"
+        elif isinstance(value, int) and abs(value) < 2**63:
+            value = str(value)
+        if not isinstance(value, str) or not value.strip():
+            return None
+        return Said(value, ".".join(("event", *path)))
+
+    def node(self, *path: str) -> object:
+        """Return whatever the event file holds at `path`, None for nothing."""
+        value: object = self._event
+        for key in path:
+            if not isinstance(value, Mapping):
+                return None
+            value = value.get(key)
+        return value
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one system's file can find, raw. `assemble` judges it alike for all systems.
+
+    `trigger`: `schedule`, `manual`, `other`, `pull-request` or `pull-request-target` where the system says so; None
+    lets tag, request and branch decide. `fork` and `primary`: `true` or `false`.
+    """
+
+    event_name: Said | None = None
+    trigger: str | None = None
+    commit: Said | None = None
+    git_tag: Said | None = None
+    branch: Said | None = None
+    number: Said | None = None
+    head_sha: Said | None = None
+    source_branch: Said | None = None
+    target_branch: Said | None = None
+    fork: Said | None = None
+    merge_queue: Said | None = None
+    default_branch: Said | None = None
+    primary: Said | None = None
+    repository_url: Said | None = None
+    repository: Said | None = None
+    run_id: Said | None = None
+    attempt: Said | None = None
+    job: Said | None = None
+    run_url: Said | None = None
+    actor: Said | None = None
+    warnings: tuple[str, ...] = ()

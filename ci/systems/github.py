@@ -1,0 +1,113 @@
+"""GitHub Actions, and Gitea and Forgejo, which set the same variables.
+
+Source: docs.github.com, "Variables reference" and "Events that trigger workflows"; docs.gitea.com, "Comparison".
+"""
+
+from __future__ import annotations
+
+from ci.systems.evidence import Evidence, Findings, Said
+from ci.systems.refs import Ref, read_ref, short
+
+#: Events that come from neither a push nor a tag. Their ref is the default branch or one that somebody chose.
+_TRIGGERS = {
+    "schedule": "schedule",
+    "workflow_dispatch": "manual",
+    "repository_dispatch": "manual",
+    **dict.fromkeys(("pull_request", "pull_request_review", "pull_request_review_comment"), "pull-request"),
+    "pull_request_target": "pull-request-target",
+    **dict.fromkeys(
+        ("workflow_run", "issue_comment", "issues", "delete", "deployment", "deployment_status", "check_run"),
+        "other",
+    ),
+}
+
+
+def read(evidence: Evidence) -> Findings:
+    """Read the variables and the event file."""
+    name = evidence.variable("GITHUB_EVENT_NAME")
+    word = name.value if name else ""
+    ref = _ref(evidence, word)
+    trigger = _TRIGGERS.get(word)
+    # Their ref may be the base branch: without the event file such a run has neither number nor branch.
+    request = trigger in ("pull-request", "pull-request-target") or ref.number is not None
+    return Findings(
+        event_name=name,
+        trigger=trigger,
+        commit=evidence.variable("GITHUB_SHA"),
+        git_tag=None if request else ref.git_tag,
+        branch=None if request else ref.branch,
+        number=(evidence.field("pull_request", "number") or evidence.field("number") or ref.number)
+        if request
+        else None,
+        head_sha=evidence.field("pull_request", "head", "sha"),
+        source_branch=evidence.variable("GITHUB_HEAD_REF") or evidence.field("pull_request", "head", "ref"),
+        target_branch=evidence.variable("GITHUB_BASE_REF") or evidence.field("pull_request", "base", "ref"),
+        fork=_fork(evidence) if request else None,
+        merge_queue=name if word == "merge_group" else None,
+        default_branch=evidence.field("repository", "default_branch")
+        or (ref.branch if word == "schedule" else None),
+        repository_url=_under_server(evidence),
+        repository=evidence.variable("GITHUB_REPOSITORY"),
+        run_id=evidence.variable("GITHUB_RUN_ID"),
+        attempt=evidence.variable("GITHUB_RUN_ATTEMPT"),
+        job=evidence.variable("GITHUB_JOB"),
+        run_url=_run_url(evidence),
+        # On a re-run this is who pressed the button; GITHUB_ACTOR stays the first run's.
+        actor=evidence.variable("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"),
+        warnings=_warnings(word, ref) if request else (),
+    )
+
+
+def _ref(evidence: Evidence, event_name: str) -> Ref:
+    """Take GITHUB_REF apart; without it believe the type and name, and on a release the event."""
+    full = evidence.variable("GITHUB_REF")
+    if full is not None and full.value.startswith("refs/"):
+        return read_ref(full)
+    name = full or evidence.variable("GITHUB_REF_NAME")
+    kind = evidence.variable("GITHUB_REF_TYPE")
+    if name is not None and kind is not None and kind.value == "tag":
+        return Ref(git_tag=name)
+    if name is not None and kind is not None and kind.value == "branch" and not name.value.endswith("/merge"):
+        return Ref(branch=name)
+    return Ref(git_tag=evidence.field("release", "tag_name")) if event_name == "release" else Ref()
+
+
+def _fork(evidence: Evidence) -> Said | None:
+    """Compare where the request comes from with where it goes to. A deleted fork has no head repository."""
+    head = evidence.node("pull_request", "head")
+    if not isinstance(head, dict) or "repo" not in head:
+        return None
+    if head["repo"] is None:
+        return Said("true", "event.pull_request.head.repo")
+    name = evidence.field("pull_request", "head", "repo", "full_name")
+    base = evidence.field("pull_request", "base", "repo", "full_name") or evidence.variable(
+        "GITHUB_REPOSITORY"
+    )
+    if name is None or base is None:
+        return None
+    return Said("false" if name.value.lower() == base.value.lower() else "true", name.source)
+
+
+def _warnings(event_name: str, ref: Ref) -> tuple[str, ...]:
+    """Say when a request's event runs on the base branch: that commit is not the request."""
+    if ref.branch is None:
+        return ()
+    branch = short(ref.branch)
+    if event_name == "pull_request_target":
+        return (f"`pull_request_target` checks out `{branch.value if branch else ''}`, not the pull request",)
+    return ("the pull request is closed; release what was merged on the push to its branch",)
+
+
+def _under_server(evidence: Evidence, *below: str) -> Said | None:
+    server = evidence.variable("GITHUB_SERVER_URL")
+    repository = evidence.variable("GITHUB_REPOSITORY")
+    if server is None or repository is None:
+        return None
+    return Said("/".join((server.value.rstrip("/"), repository.value, *below)), "GITHUB_SERVER_URL")
+
+
+def _run_url(evidence: Evidence) -> Said | None:
+    """Return the run's page. Gitea and Forgejo number their pages per repository."""
+    counted = evidence.variable("GITEA_ACTIONS", "FORGEJO_ACTIONS") is not None
+    run = evidence.variable("GITHUB_RUN_NUMBER" if counted else "GITHUB_RUN_ID")
+    return _under_server(evidence, "actions", "runs", run.value) if run else None

@@ -1,0 +1,70 @@
+"""GitLab CI/CD. Source: docs.gitlab.com, "Predefined CI/CD variables reference"."""
+
+from __future__ import annotations
+
+from ci.systems.evidence import Evidence, Findings, Said
+
+#: CI_PIPELINE_SOURCE -> trigger; what is not listed is decided by tag, request and branch.
+_TRIGGERS = {
+    "schedule": "schedule",
+    **dict.fromkeys(("web", "webide", "chat"), "manual"),
+    **dict.fromkeys(("api", "trigger", "pipeline", "parent_pipeline"), "other"),
+}
+
+
+def read(evidence: Evidence) -> Findings:
+    """Read the variables. CI_REPOSITORY_URL is left alone: it holds the job's token."""
+    source = evidence.variable("CI_PIPELINE_SOURCE")
+    number = evidence.variable("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID")
+    git_tag = evidence.variable("CI_COMMIT_TAG")
+    kind = evidence.variable("CI_MERGE_REQUEST_EVENT_TYPE")
+    branch = evidence.variable("CI_COMMIT_BRANCH")
+    if branch is None and git_tag is None and number is None:
+        branch = evidence.variable("CI_COMMIT_REF_NAME")
+    return Findings(
+        event_name=source,
+        trigger=_TRIGGERS.get(source.value) if source else None,
+        commit=evidence.variable("CI_COMMIT_SHA"),
+        git_tag=git_tag,
+        branch=branch,
+        number=number,
+        head_sha=_head_sha(evidence, kind),
+        source_branch=evidence.variable(
+            "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME"
+        ),
+        target_branch=evidence.variable(
+            "CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME"
+        ),
+        fork=_fork(evidence),
+        merge_queue=kind if kind is not None and kind.value == "merge_train" else None,
+        default_branch=evidence.variable("CI_DEFAULT_BRANCH"),
+        repository_url=evidence.variable("CI_PROJECT_URL"),
+        repository=evidence.variable("CI_PROJECT_PATH"),
+        run_id=evidence.variable("CI_PIPELINE_ID"),
+        attempt=evidence.variable("CI_JOB_ID"),  # a job that is retried gets a new one
+        job=evidence.variable("CI_JOB_NAME"),
+        run_url=evidence.variable("CI_JOB_URL", "CI_PIPELINE_URL"),
+        actor=evidence.variable("GITLAB_USER_LOGIN"),
+    )
+
+
+def _head_sha(evidence: Evidence, kind: Said | None) -> Said | None:
+    """Return the request's head: given apart where a merge is built, the commit itself in a detached pipeline."""
+    head = evidence.variable(
+        "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_SHA"
+    )
+    if head is None and kind is not None and kind.value == "detached":
+        return evidence.variable("CI_COMMIT_SHA")
+    return head
+
+
+def _fork(evidence: Evidence) -> Said | None:
+    """Compare the projects. In a fork's own pipeline CI_PROJECT_ID is the fork, so the request's own is asked first."""
+    for head, *bases in (
+        ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID", "CI_PROJECT_ID"),
+        ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
+    ):
+        source, target = evidence.variable(head), evidence.variable(*bases)
+        if source is not None and target is not None:
+            return Said("false" if source.value == target.value else "true", source.source)
+    return None

@@ -1,0 +1,59 @@
+"""Jenkins: multibranch pipelines, classic jobs, and the request builders of the GitLab and GitHub plugins.
+
+Source: the help texts of branch-api, git, gitlab-plugin and ghprb. BUILD_TAG is no git tag.
+"""
+
+from __future__ import annotations
+
+from ci.systems.evidence import Evidence, Findings, Said
+from ci.systems.refs import read_ref, short
+
+
+def read(evidence: Evidence) -> Findings:
+    """Read the variables."""
+    tag = evidence.variable("TAG_NAME")
+    if tag is None and (pushed := evidence.variable("gitlabActionType")) and pushed.value == "TAG_PUSH":
+        tag = short(evidence.variable("gitlabBranch", "gitlabSourceBranch"), "refs/tags/")
+    checked_out = _checked_out(evidence)
+    ref = read_ref(checked_out)
+    fork = evidence.variable("CHANGE_FORK")
+    return Findings(
+        event_name=evidence.variable("gitlabActionType", "BUILD_CAUSE"),
+        trigger=_trigger(evidence),
+        commit=evidence.variable("GIT_COMMIT"),
+        git_tag=tag or ref.git_tag,
+        branch=evidence.variable("BRANCH_NAME") or ref.branch,
+        number=evidence.variable("CHANGE_ID", "gitlabMergeRequestIid", "ghprbPullId") or ref.number,
+        head_sha=evidence.variable("ghprbActualCommit", "gitlabMergeRequestLastCommit"),
+        source_branch=evidence.variable("CHANGE_BRANCH", "gitlabSourceBranch", "ghprbSourceBranch"),
+        target_branch=evidence.variable("CHANGE_TARGET", "gitlabTargetBranch", "ghprbTargetBranch"),
+        fork=Said("true", fork.source) if fork else _gitlab_fork(evidence),
+        primary=evidence.variable("BRANCH_IS_PRIMARY"),
+        repository_url=evidence.variable("GIT_URL", "GIT_URL_1"),
+        run_id=evidence.variable("BUILD_NUMBER", "BUILD_ID"),
+        job=evidence.variable("JOB_NAME"),
+        run_url=evidence.variable("BUILD_URL"),
+        actor=evidence.variable("BUILD_USER_ID", "BUILD_USER", "CHANGE_AUTHOR", "gitlabUserUsername"),
+    )
+
+
+def _checked_out(evidence: Evidence) -> Said | None:
+    """Return what a classic job has checked out. GIT_BRANCH carries the remote's name, which is taken off once."""
+    for name in ("GIT_LOCAL_BRANCH", "GIT_BRANCH"):
+        said = evidence.variable(name)
+        if said is not None and said.value not in ("HEAD", "detached"):
+            return said if name == "GIT_LOCAL_BRANCH" else short(said, "refs/remotes/origin/", "origin/")
+    return None
+
+
+def _trigger(evidence: Evidence) -> str | None:
+    cause = evidence.variable("BUILD_CAUSE")
+    return "schedule" if cause is not None and "TIMERTRIGGER" in cause.value else None
+
+
+def _gitlab_fork(evidence: Evidence) -> Said | None:
+    source = evidence.variable("gitlabSourceRepoHttpUrl")
+    target = evidence.variable("gitlabTargetRepoHttpUrl")
+    if source is None or target is None:
+        return None
+    return Said("false" if source.value == target.value else "true", source.source)

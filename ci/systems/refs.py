@@ -1,0 +1,80 @@
+"""Full git refs taken apart by namespace, and URLs made fit to be written down."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from ci.systems.evidence import Said
+
+_REQUEST = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/([0-9]{1,18})(?:/.*)?", re.DOTALL)
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)")
+_BUILD_QUERY = re.compile(r"\?buildId=[0-9]+$")
+_SCP = re.compile(r"(?:([^/@:\s]+)@)?([^/@:\s]+):(?!//)([^@\s]+)")
+
+
+class Ref(msgspec.Struct, frozen=True, kw_only=True):
+    """What a ref names: at most one of a git tag, a branch and a request's number."""
+
+    git_tag: Said | None = None
+    branch: Said | None = None
+    number: Said | None = None
+
+
+def read_ref(said: Said | None) -> Ref:
+    """Take a ref apart: `refs/tags/api/v1` is the tag `api/v1`; a name outside `refs/` is a branch."""
+    if said is None:
+        return Ref()
+    if request := _REQUEST.fullmatch(said.value):
+        return Ref(number=Said(request[1], said.source))
+    if tag := below(said, "refs/tags/"):
+        return Ref(git_tag=tag)
+    if branch := below(said, "refs/heads/"):
+        return Ref(branch=branch)
+    return Ref() if said.value.startswith("refs/") else Ref(branch=said)
+
+
+def below(said: Said | None, prefix: str) -> Said | None:
+    """Return what follows `prefix`, None where it does not start so or nothing follows."""
+    if said is None or not said.value.startswith(prefix) or len(said.value) == len(prefix):
+        return None
+    return Said(said.value[len(prefix) :], said.source)
+
+
+def short(said: Said | None, *prefixes: str) -> Said | None:
+    """Return a branch's short name: the first of `prefixes` (`refs/heads/`) that fits is taken off, once."""
+    for prefix in prefixes or ("refs/heads/",):
+        if inner := below(said, prefix):
+            return inner
+    return said
+
+
+def public_url(text: str) -> str | None:
+    """Return `text` without user, password, query and fragment; None if it is no URL and no scp-like address.
+
+    Of a user name only ssh's `git` stays, because `ssh://host/path` would be another account; of a query only
+    Azure's `buildId`, which names the run.
+    """
+    text = text.strip()
+    if url := _URL.fullmatch(text.partition("#")[0].partition("?")[0]):
+        scheme, authority, path = url.groups()
+        user, _, host = authority.rpartition("@")
+        kept = "git@" if scheme.lower().endswith("ssh") and user.split(":")[0] == "git" else ""
+        query = _BUILD_QUERY.search(text)
+        return f"{scheme}://{kept}{host}{path}{query[0] if query else ''}" if host else None
+    if address := _SCP.fullmatch(text):
+        user, host, path = address.groups()
+        return f"git@{host}:{path}" if user == "git" else f"{host}:{path}"
+    return None
+
+
+def repository_name(url: str) -> str | None:
+    """Return `acme/app` of a repository's URL."""
+    if found := _URL.fullmatch(url):
+        path = found[3]
+    elif address := _SCP.fullmatch(url):
+        path = address[3]
+    else:
+        return None
+    return path.strip("/").removesuffix(".git") or None

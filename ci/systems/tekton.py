@@ -1,0 +1,47 @@
+"""Tekton, and every other system that tells us by our own variables: Tekton gives a step none of its own.
+
+`ci/tekton/shipmark.yaml` fills them from its params. `SHIPMARK_CI=tekton` marks it; without it SHIPMARK_REF, _SHA or
+_PR do. A placeholder that nobody filled in counts as unset.
+
+SHIPMARK_REF             full ref, or a branch: `refs/tags/v1.4.2`, `refs/heads/main`, `refs/pull/12/head`, `main`
+SHIPMARK_SHA             commit id that was checked out
+SHIPMARK_EVENT           the trigger's word: `push`, `pull_request`, `schedule`, `manual`
+SHIPMARK_PR              number of the pull or merge request
+SHIPMARK_PR_HEAD_SHA     the request's own head
+SHIPMARK_PR_SOURCE       source branch;   SHIPMARK_PR_TARGET  target branch;   SHIPMARK_PR_FORK  true or false
+SHIPMARK_DEFAULT_BRANCH  the repository's default branch
+SHIPMARK_REPOSITORY_URL  the repository's page
+SHIPMARK_RUN_ID, SHIPMARK_RUN_URL, SHIPMARK_JOB, SHIPMARK_ACTOR
+"""
+
+from __future__ import annotations
+
+from ci.systems.evidence import Evidence, Findings, Said
+from ci.systems.refs import read_ref, short
+
+_TRIGGERS = {"schedule": "schedule", "cron": "schedule", "manual": "manual", "incoming": "other"}
+
+
+def read(evidence: Evidence) -> Findings:
+    """Read our own variables."""
+    ref = read_ref(evidence.variable("SHIPMARK_REF"))
+    event = evidence.variable("SHIPMARK_EVENT")
+    fork = evidence.variable("SHIPMARK_PR_FORK")
+    return Findings(
+        event_name=event,
+        trigger=_TRIGGERS.get(event.value) if event else None,
+        commit=evidence.variable("SHIPMARK_SHA"),
+        git_tag=ref.git_tag,
+        branch=ref.branch,
+        number=evidence.variable("SHIPMARK_PR") or ref.number,
+        head_sha=evidence.variable("SHIPMARK_PR_HEAD_SHA"),
+        source_branch=short(evidence.variable("SHIPMARK_PR_SOURCE")),
+        target_branch=short(evidence.variable("SHIPMARK_PR_TARGET")),
+        fork=Said(fork.value.lower(), fork.source) if fork else None,
+        default_branch=short(evidence.variable("SHIPMARK_DEFAULT_BRANCH")),
+        repository_url=evidence.variable("SHIPMARK_REPOSITORY_URL"),
+        run_id=evidence.variable("SHIPMARK_RUN_ID"),
+        job=evidence.variable("SHIPMARK_JOB"),
+        run_url=evidence.variable("SHIPMARK_RUN_URL"),
+        actor=evidence.variable("SHIPMARK_ACTOR"),
+    )

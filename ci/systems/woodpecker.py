@@ -1,0 +1,34 @@
+"""Woodpecker. Source: woodpecker-ci.org/docs, "Built-in environment variables".
+
+It shares CI_COMMIT_* with GitLab and means other things by them: CI_COMMIT_BRANCH is the target of a request.
+"""
+
+from __future__ import annotations
+
+from ci.systems.evidence import Evidence, Findings
+from ci.systems.refs import read_ref
+
+_TRIGGERS = {"cron": "schedule", "manual": "manual", "deployment": "manual"}
+
+
+def read(evidence: Evidence) -> Findings:
+    """Read the variables; releases before 1.0 said BUILD for PIPELINE."""
+    event = evidence.variable("CI_PIPELINE_EVENT", "CI_BUILD_EVENT")
+    ref = read_ref(evidence.variable("CI_COMMIT_REF"))
+    return Findings(
+        event_name=event,
+        trigger=_TRIGGERS.get(event.value) if event else None,
+        commit=evidence.variable("CI_COMMIT_SHA"),
+        git_tag=evidence.variable("CI_COMMIT_TAG") or ref.git_tag,
+        branch=evidence.variable("CI_COMMIT_BRANCH") or ref.branch,
+        number=evidence.variable("CI_COMMIT_PULL_REQUEST") or ref.number,
+        source_branch=evidence.variable("CI_COMMIT_SOURCE_BRANCH"),
+        target_branch=evidence.variable("CI_COMMIT_TARGET_BRANCH", "CI_COMMIT_BRANCH"),
+        default_branch=evidence.variable("CI_REPO_DEFAULT_BRANCH"),
+        repository_url=evidence.variable("CI_REPO_URL"),
+        repository=evidence.variable("CI_REPO"),
+        run_id=evidence.variable("CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER"),
+        job=evidence.variable("CI_WORKFLOW_NAME"),
+        run_url=evidence.variable("CI_PIPELINE_URL", "CI_BUILD_LINK"),
+        actor=evidence.variable("CI_COMMIT_AUTHOR"),
+    )

@@ -1,0 +1,221 @@
+"""What each CI system says of a run, by golden files recorded per system and event."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci.context import CiContext
+from ci.systems import NAMES, SYSTEMS, detect, event_path
+from ci.systems.refs import public_url, repository_name
+
+GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def load(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_golden_event_is_concluded_from_its_variables(path: Path) -> None:
+    case = load(path)
+    found = detect(case["env"], case["event"])
+    expected = msgspec.convert(case["context"], CiContext)
+    assert msgspec.structs.replace(found, concluded=()) == expected
+    assert {line.field: line.variable for line in found.concluded} == case["concluded_from"]
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_each_conclusion_repeats_a_value_of_the_context(path: Path) -> None:
+    case = load(path)
+    found = detect(case["env"], case["event"])
+    for line in found.concluded:
+        value: Any = found
+        for name in line.field.split("."):
+            value = getattr(value, name)
+        assert line.value == (str(value).lower() if isinstance(value, bool) else str(value))
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_no_secret_of_the_environment_reaches_the_context(path: Path) -> None:
+    case = load(path)
+    text = repr(detect(case["env"], case["event"]))
+    for secret in ("hunter2", "glcbt-64_secret", "gitlab-ci-token", "bot:"):
+        assert secret not in text
+
+
+def test_every_system_has_golden_files_for_branch_tag_and_request() -> None:
+    seen: dict[str, set[str]] = {}
+    for path in GOLDEN:
+        context = load(path)["context"]
+        kind = "tag" if "git_tag" in context else "request" if "pull_request" in context else "branch"
+        seen.setdefault(context["system"], set()).add(kind)
+    complete = set(NAMES) - {"none", "gitea", "forgejo"}
+    assert {name for name, kinds in seen.items() if kinds >= {"branch", "tag", "request"}} == complete
+    assert set(seen) == set(NAMES)
+
+
+class TestChoice:
+    def test_empty_marker_is_unset(self) -> None:
+        assert detect({"GITHUB_ACTIONS": "", "GITLAB_CI": " ", "JENKINS_URL": ""}, None).system == "none"
+
+    def test_marker_that_says_false_does_not_match(self) -> None:
+        assert detect({"GITHUB_ACTIONS": "false", "BUILDKITE": "0"}, None).system == "none"
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_forced_system_beats_every_marker(self, name: str) -> None:
+        env = {"GITHUB_ACTIONS": "true", "JENKINS_URL": "http://j/", "SHIPMARK_CI": "drone"}
+        assert detect(env, None, system=name).system == name
+        assert detect({**env, "SHIPMARK_CI": name}, None).system == name
+
+    def test_forced_none_reads_nothing(self) -> None:
+        env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main", "GITHUB_SHA": COMMIT}
+        found = detect(env, None, system="none")
+        assert (found.branch, found.commit, found.concluded[0].variable) == (None, None, "--ci")
+
+    def test_unknown_name_is_said_and_detection_goes_on(self) -> None:
+        found = detect({"SHIPMARK_CI": "hudson", "GITLAB_CI": "true"}, None)
+        assert found.system == "gitlab"
+        assert "`SHIPMARK_CI=hudson` names no CI system" in found.warnings[0]
+
+    def test_own_variables_beat_a_system(self) -> None:
+        env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main", "SHIPMARK_REF": "refs/tags/v1.4.2"}
+        found = detect(env, None)
+        assert (found.system, found.git_tag, found.branch) == ("tekton", "v1.4.2", None)
+
+    def test_inherited_markers_are_no_contradiction(self) -> None:
+        env = {"FORGEJO_ACTIONS": "true", "GITEA_ACTIONS": "true", "GITHUB_ACTIONS": "true"}
+        assert (detect(env, None).system, detect(env, None).warnings) == ("forgejo", ())
+
+    def test_event_file_is_known_for_the_github_family_only(self) -> None:
+        env = {"GITHUB_EVENT_PATH": "/tmp/event.json"}
+        assert event_path({**env, "GITEA_ACTIONS": "true"}) == "/tmp/event.json"
+        assert event_path({**env, "GITLAB_CI": "true"}) is None
+        assert event_path(env) is None
+        assert event_path({"GITHUB_ACTIONS": "true"}) is None
+
+
+#: A tag and a branch at once, as each system could be made to say.
+BOTH = {
+    "github": {"GITHUB_REF": "refs/tags/v1", "GITHUB_REF_NAME": "main", "GITHUB_REF_TYPE": "branch"},
+    "gitlab": {"CI_COMMIT_TAG": "v1", "CI_COMMIT_BRANCH": "main"},
+    "jenkins": {"TAG_NAME": "v1", "BRANCH_NAME": "v1", "GIT_BRANCH": "origin/main", "CHANGE_ID": "12"},
+    "tekton": {"SHIPMARK_REF": "refs/tags/v1", "SHIPMARK_PR": "12"},
+    "circleci": {"CIRCLE_TAG": "v1", "CIRCLE_BRANCH": "main", "CIRCLE_PULL_REQUEST": "https://g/pull/12"},
+    "azure": {"BUILD_SOURCEBRANCH": "refs/tags/v1", "BUILD_SOURCEBRANCHNAME": "v1"},
+    "buildkite": {"BUILDKITE_TAG": "v1", "BUILDKITE_BRANCH": "v1"},
+    "bitbucket": {"BITBUCKET_TAG": "v1", "BITBUCKET_BRANCH": "main"},
+    "drone": {"DRONE_TAG": "v1", "DRONE_BRANCH": "main"},
+    "woodpecker": {"CI_COMMIT_TAG": "v1", "CI_COMMIT_BRANCH": "main"},
+}
+
+
+@pytest.mark.parametrize("system", BOTH)
+def test_tag_beats_branch(system: str) -> None:
+    found = detect(BOTH[system], None, system=system)
+    assert (found.git_tag, found.branch, found.pull_request, found.event) == ("v1", None, None, "tag")
+
+
+class TestRequests:
+    def test_a_number_that_is_none_is_never_taken_for_a_branch_build(self) -> None:
+        found = detect({"CHANGE_ID": "abc", "BRANCH_NAME": "main"}, None, system="jenkins")
+        assert (found.branch, found.pull_request) == (None, None)
+        assert "`CHANGE_ID` holds no request number" in found.warnings[0]
+
+    @pytest.mark.parametrize("word", ["0", "false", ""])
+    def test_words_for_no_request_leave_the_branch(self, word: str) -> None:
+        found = detect({"BUILDKITE_PULL_REQUEST": word, "BUILDKITE_BRANCH": "main"}, None, system="buildkite")
+        assert (found.branch, found.warnings) == ("main", ())
+
+    def test_absurd_number_is_no_number(self) -> None:
+        found = detect({"CHANGE_ID": "9" * 5000}, {"number": 10**400}, system="jenkins")
+        assert found.pull_request is None
+
+    @pytest.mark.parametrize("commit", ["HEAD", "0123456", "zz" * 20, COMMIT + "0"])
+    def test_what_is_no_full_commit_id_is_dropped(self, commit: str) -> None:
+        assert detect({"GITHUB_SHA": commit}, None, system="github").commit is None
+
+    def test_sha256_repository(self) -> None:
+        assert detect({"GITHUB_SHA": "AB" * 32}, None, system="github").commit == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("given_url", "url", "name"),
+    [
+        ("https://github.com/acme/app.git", "https://github.com/acme/app.git", "acme/app"),
+        ("https://x-access-token:ghs_1@github.com/acme/app", "https://github.com/acme/app", "acme/app"),
+        ("https://a:b@c:d@host/acme/app", "https://host/acme/app", "acme/app"),
+        ("https://host/acme/app?private_token=x#y", "https://host/acme/app", "acme/app"),
+        ("https://host/b?buildId=5", "https://host/b?buildId=5", None),
+        ("https://host/b?buildId=5&token=x", "https://host/b", "b"),
+        ("ssh://git:pw@host:22/acme/app.git", "ssh://git@host:22/acme/app.git", "acme/app"),
+        ("ssh://deploy@host/acme/app.git", "ssh://host/acme/app.git", "acme/app"),
+        ("git@github.com:acme/app.git", "git@github.com:acme/app.git", "acme/app"),
+        ("APKA123@host:v1/app", "host:v1/app", "v1/app"),
+        ("/srv/git/app.git", None, None),
+        ("user:pw@host:acme/app", None, None),
+        ("not a url", None, None),
+    ],
+)
+def test_urls_keep_no_credentials(given_url: str, url: str | None, name: str | None) -> None:
+    assert public_url(given_url) == url
+    assert repository_name(url or "") == name
+
+
+VARIABLES = sorted({name for path in GOLDEN for name in load(path)["env"]} | {"SHIPMARK_CI", "CI"})
+VALUES = (
+    st.sampled_from(
+        ["true", "True", "false", "tekton", "refs/tags/", "refs/heads/main", "refs/pull/0/x", "$(x)", "٣"]
+    )
+    | st.text(max_size=20)
+    | st.sampled_from(["https://u:SECRET@h/p", "git@h:a/b", "http://u:SECRET@", "SECRET@h:x", "//:SECRET@/"])
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["pull_request", "number", "head", "base", "repo", "full_name", "sha", "ref", "repository"]
+            )
+            | st.text(max_size=4),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+class TestNeverRaises:
+    @given(
+        env=st.dictionaries(st.sampled_from(VARIABLES), VALUES, max_size=12),
+        event=JSON,
+        system=st.sampled_from([None, *NAMES, "hudson", ""]),
+    )
+    def test_any_environment_and_event(self, env: dict[str, str], event: Any, system: str | None) -> None:
+        found = detect(env, event, system=system)
+        assert found.system in NAMES
+        assert sum(x is not None for x in (found.branch, found.git_tag, found.pull_request)) <= 1
+        assert found == detect(env, event, system=system)
+        assert event_path(env, system=system) in (None, env.get("GITHUB_EVENT_PATH"))
+        urls = [found.repository_url or "", found.run.url or ""]
+        assert not any("SECRET" in url for url in urls)
+
+    @given(event=JSON)
+    def test_any_event_of_a_request(self, event: Any) -> None:
+        env = {"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main"}
+        assert detect(env, event, system="github").branch is None
+
+
+def test_markers_name_their_modules_and_no_system_twice() -> None:
+    assert len({marker.system for marker in SYSTEMS}) == len(SYSTEMS)
+    folder = Path(__file__).parents[3] / "ci" / "systems"
+    assert all((folder / f"{marker.module}.py").is_file() for marker in SYSTEMS)
