@@ -1,0 +1,416 @@
+"""What may import what, who may touch the world, and what may be raised: DESIGN's rules, read from the source."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from release import errors
+
+ROOT = Path(__file__).parents[2]
+
+#: Values in, values out. They may import one another, the contracts, and `PURE_LIBRARIES`.
+PURE = (
+    "ci",
+    "ci.*",
+    "release",
+    "release.build.dockerfile",
+    "release.build.expand",
+    "release.build.ignore",
+    "release.build.instructions",
+    "release.build.lines",
+    "release.canonical",
+    "release.config",
+    "release.config.*",
+    "release.errors",
+    "release.facts",
+    "release.log.chain",
+    "release.log.claims",
+    "release.log.identity",
+    "release.log.record",
+    "release.log.scan",
+    "release.plan",
+    "release.plan.*",
+    "release.registry.documents",
+    "release.registry.layout_index",
+    "release.registry.reference",
+    "release.retention.policy",
+    "release.tagging",
+    "release.tagging.*",
+)
+
+#: Fits a pattern of `PURE` and is not: gathers from git, log and registries; reads the file.
+NOT_PURE = ("release.tagging.known", "release.tagging.known.*", "release.config.file")
+
+#: Protocols and their value types; no effect in them, whatever they describe.
+CONTRACTS = ("release.build", "release.control", "release.log", "release.registry", "release.world")
+
+#: What a pure module may use from outside. `zoneinfo` reads time zone tables, which are data; `importlib` loads
+#: the rows of a table late.
+PURE_LIBRARIES = frozenset(
+    """
+    __future__ abc base64 binascii bisect collections contextlib copy dataclasses datetime difflib enum fnmatch
+    functools hashlib heapq importlib io ipaddress itertools json keyword math operator posixpath re string textwrap
+    types typing unicodedata urllib.parse zoneinfo
+    msgspec semver yaml
+    """.split()  # noqa: SIM905  # forty quoted names would hide the list
+)
+
+#: Each library from outside, and the only modules that know it. `msgspec` is everywhere.
+HOMES = {
+    "alembic": ("release.log.*",),
+    "boto3": ("release.registry.*",),
+    "botocore": ("release.registry.*",),
+    "click": ("release.cli", "release.cli.*"),
+    "docker": ("release.build.*",),
+    "git": (
+        "release.git",
+        "release.git.*",
+        "release.log.*",
+        "release.tagging.known",
+        "release.tagging.known.*",
+    ),
+    "isal": ("release.registry.codecs",),
+    "msgspec": ("*",),
+    "psycopg": ("release.log.*",),
+    "requests": ("release.build.*",),  # the docker SDK lets its exceptions through
+    "rich": ("release.cli", "release.cli.*"),
+    "semver": ("release.tagging.*",),
+    "sqlalchemy": ("release.log.*",),
+    "urllib3": ("release.build.*", "release.registry.*"),
+    "yaml": ("release.config", "release.config.*"),
+    "zlib_ng": ("release.registry.codecs",),
+    "zstandard": ("release.registry.codecs",),
+}
+
+#: Starting processes belongs to one module.
+PROCESS_MODULES = frozenset({"multiprocessing", "pty", "subprocess"})
+PROCESS_CALLS = (
+    "os.exec*",
+    "os.fork*",
+    "os.popen",
+    "os.posix_spawn*",
+    "os.spawn*",
+    "os.startfile",
+    "os.system",
+)
+MAY_START_PROCESSES = ("release.process",)
+
+#: Threads that we can wake, no loop; an executor joins its threads at exit, which would hold up SIGTERM.
+NEVER = frozenset({"asyncio", "concurrent.futures"})
+
+#: The environment and the standard streams belong to the command line.
+EDGE = (
+    "os.environ",
+    "os.environb",
+    "os.getenv",
+    "os.getenvb",
+    "sys.argv",
+    "sys.stderr",
+    "sys.stdin",
+    "sys.stdout",
+)
+COMMAND_LINE = ("release.cli", "release.cli.*")
+
+#: Exceptions outside the tree, each caught by the module's own callers.
+CAUGHT_INSIDE = {
+    "release.build.expand": {"ExpansionError"},  # gets its Dockerfile line from the caller
+    "release.build.ignore": {"ValueError"},  # likewise
+    "release.build.tree": {"Escape", "LinkLoop"},  # likewise
+    "release.canonical": {"ValueError"},  # a value without a canonical form is a defect of ours
+    "release.cli.*": {"UsageError"},  # click's, printed by it with the usage
+    "release.crew": {"RuntimeError"},  # steps that wait for one another are a defect of ours
+    "release.log.chain": {"Malformed"},  # becomes LogCorrupt or a torn last line, by its place
+    "release.log.*": {"HeadMoved", "OSError"},  # the contract of the compare-and-swap; errno from the system
+    "release.process": {"FileNotFoundError", "TimeoutError"},  # the contract of `Process.run`
+    "release.registry.*": {"OSError"},  # errno from the system
+    "release.registry.connections": {
+        "NameResolutionError",
+        "NewConnectionError",
+    },  # to urllib3, which asked for it
+    "release.tagging.versions": {"ValueError"},  # not a version: the caller knows where it stood
+}
+
+#: Says "this line is never reached" or "an adapter left this out", never something to a person.
+UNREACHABLE = {"AssertionError", "NotImplementedError"}
+
+LONGEST_MODULE = 400
+LONGEST_FUNCTION = 60
+
+#: Longer than that, and why.
+LONG_MODULES: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {}
+
+
+class Module(NamedTuple):
+    """A source file: its dotted name and its syntax tree."""
+
+    name: str
+    path: Path
+    tree: ast.Module
+
+
+@cache
+def _modules() -> dict[str, Module]:
+    found = {}
+    for package in ("ci", "release"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            found[name] = Module(name, path, ast.parse(path.read_text(), str(path)))
+    return found
+
+
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _imported(module: Module) -> Iterator[str]:
+    """Yield what the module imports, also late and for types only, as the module that is meant."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module.path}:{node.lineno}: imports are absolute"
+            for alias in node.names:
+                # `from release.plan import steps` names a module, `from release.plan import Plan` does not.
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in _modules() else str(node.module)
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _is_pure(name: str) -> bool:
+    return _fits(name, PURE) and not _fits(name, NOT_PURE)
+
+
+def _is_outside(name: str) -> bool:
+    return _top(name) not in ("ci", "release")
+
+
+def _dotted(node: ast.expr) -> str:
+    """Return `a.b.c` for a chain of attributes, or an empty text."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        head = _dotted(node.value)
+        return f"{head}.{node.attr}" if head else ""
+    return ""
+
+
+def _attributes(module: Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute):
+            yield node.lineno, _dotted(node)
+
+
+def _called(module: Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call):
+            yield node.lineno, _dotted(node.func)
+
+
+def _from_imports(module: Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def _pure_modules() -> list[Module]:
+    return [module for name, module in _modules().items() if _is_pure(name)]
+
+
+def test_ci_imports_nothing_of_release() -> None:
+    leaf = [module for name, module in _modules().items() if _top(name) == "ci"]
+    assert leaf
+    assert [
+        (module.name, name) for module in leaf for name in _imported(module) if _top(name) == "release"
+    ] == []
+
+
+def test_pure_modules_and_contracts_import_only_pure_modules_and_contracts() -> None:
+    modules = [*_pure_modules(), *(_modules()[name] for name in CONTRACTS)]
+    pairs = [(module.name, name) for module in modules for name in _imported(module) if not _is_outside(name)]
+    assert [(name, other) for name, other in pairs if not (_is_pure(other) or other in CONTRACTS)] == []
+
+
+def test_pure_modules_use_only_libraries_without_effects() -> None:
+    pairs = [
+        (module.name, name) for module in _pure_modules() for name in _imported(module) if _is_outside(name)
+    ]
+    assert [(name, other) for name, other in pairs if not {other, _top(other)} & PURE_LIBRARIES] == []
+
+
+def test_pure_modules_open_no_file_and_ask_no_clock() -> None:
+    banned = (
+        "open",
+        "io.open",
+        "io.FileIO",
+        "*datetime.now",
+        "*datetime.utcnow",
+        "*datetime.today",
+        "*date.today",
+    )
+    calls = [(module.name, line, name) for module in _pure_modules() for line, name in _called(module)]
+    assert [call for call in calls if _fits(call[2], banned)] == []
+
+
+def test_foreign_libraries_stay_in_their_modules() -> None:
+    pairs = [
+        (module.name, name)
+        for module in _modules().values()
+        for name in _imported(module)
+        if _is_outside(name)
+    ]
+    foreign = [(module, name) for module, name in pairs if _top(name) not in sys.stdlib_module_names]
+    assert [(module, name) for module, name in foreign if not _fits(module, HOMES.get(_top(name), ()))] == []
+
+
+def test_one_module_starts_processes() -> None:
+    for module in _modules().values():
+        if module.name not in MAY_START_PROCESSES:
+            imported = [name for name in _imported(module) if _top(name) in PROCESS_MODULES]
+            called = [(line, name) for line, name in _attributes(module) if _fits(name, PROCESS_CALLS)]
+            assert (module.name, imported, called) == (module.name, [], [])
+
+
+def test_no_event_loop_and_no_executor() -> None:
+    pairs = [(module.name, name) for module in _modules().values() for name in _imported(module)]
+    assert [(module, name) for module, name in pairs if {name, _top(name)} & NEVER] == []
+
+
+def test_only_the_command_line_prints_and_reads_the_environment() -> None:
+    strays = []
+    for module in _modules().values():
+        if not _fits(module.name, COMMAND_LINE):
+            strays += [(module.name, line, name) for line, name in _attributes(module) if name in EDGE]
+            strays += [
+                (module.name, line, name) for line, name in _called(module) if name in ("print", "input")
+            ]
+            strays += [(module.name, line, name) for line, name in _from_imports(module) if name in EDGE]
+    assert strays == []
+
+
+def test_nothing_but_the_command_line_imports_the_command_line() -> None:
+    others = [module for name, module in _modules().items() if not _fits(name, COMMAND_LINE)]
+    assert [(m.name, name) for m in others for name in _imported(m) if _fits(name, COMMAND_LINE)] == []
+
+
+def test_runner_knows_no_step_kind() -> None:
+    runner = _modules().get("release.runner")
+    if runner is not None:
+        kinds = ("release.effects.*", "release.plan.operands", "release.plan.steps", "release.plan.release")
+        assert [name for name in _imported(runner) if _fits(name, kinds)] == []
+
+
+@cache
+def _exceptions() -> dict[str, str]:
+    """Return the first base of each class in the source, by class name."""
+    classes = (node for module in _modules().values() for node in ast.walk(module.tree))
+    return {
+        node.name: _dotted(node.bases[0]) for node in classes if isinstance(node, ast.ClassDef) and node.bases
+    }
+
+
+def _descends_from_the_root(name: str) -> bool:
+    seen = set()
+    while name not in seen:
+        seen.add(name)
+        if hasattr(errors, name):
+            return True
+        name = _exceptions().get(name, name).rpartition(".")[2]
+    return False
+
+
+def _raised(module: Module) -> Iterator[tuple[int, str]]:
+    """Yield line and class of each `raise Class` and `raise Class(...)`; what a variable holds is not seen."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            target = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            name = _dotted(target).rpartition(".")[2]
+            if name[:1].isupper():
+                yield node.lineno, name
+
+
+def _returned_builtins(module: Module) -> Iterator[tuple[int, str]]:
+    """Yield the builtin exceptions that a helper makes for its caller to raise."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Call):
+            name = _dotted(node.value.func)
+            kind = getattr(builtins, name, None)
+            if isinstance(kind, type) and issubclass(kind, Exception):
+                yield node.lineno, name
+
+
+def test_everything_raised_descends_from_release_error() -> None:
+    strays = []
+    for module in _modules().values():
+        caught = (names for home, names in CAUGHT_INSIDE.items() if fnmatchcase(module.name, home))
+        allowed = UNREACHABLE.union(*caught)
+        for line, name in (*_raised(module), *_returned_builtins(module)):
+            if name not in allowed and not _descends_from_the_root(name):
+                strays.append((module.name, line, name))
+    assert strays == []
+
+
+def test_ci_raises_nothing() -> None:
+    leaf = [module for name, module in _modules().items() if _top(name) == "ci"]
+    assert [(module.name, *found) for module in leaf for found in _raised(module)] == []
+
+
+def _branches() -> list[type[errors.ReleaseError]]:
+    return [kind for kind in errors.ReleaseError.__subclasses__() if kind.__module__ == errors.__name__]
+
+
+def _below(kind: type[errors.ReleaseError]) -> Iterator[type[errors.ReleaseError]]:
+    for inner in kind.__subclasses__():
+        yield inner
+        yield from _below(inner)
+
+
+def test_each_branch_of_the_error_tree_owns_its_exit_code() -> None:
+    codes = [kind.exit_code for kind in _branches() if "exit_code" in vars(kind)]
+    assert len(codes) == len(set(codes))
+    assert sorted(codes) == [2, 3, 4, 5, 6, 7, 130]
+    assert errors.ReleaseError.exit_code == 1
+
+
+def test_inside_a_branch_the_exit_code_stays() -> None:
+    elsewhere = {errors.LogCorrupt: 6, errors.Terminated: 143}
+    for branch in _branches():
+        for kind in _below(branch):
+            assert kind.exit_code == elsewhere.get(kind, branch.exit_code), kind
+
+
+def test_error_table_in_the_docstring_names_every_class() -> None:
+    names = {kind.__name__ for kind in _below(errors.ReleaseError) if kind.__module__ == errors.__name__}
+    assert {name for name in names if name not in str(errors.__doc__)} == set()
+
+
+def test_modules_are_short_enough_to_read() -> None:
+    lengths = {name: len(module.path.read_text().splitlines()) for name, module in _modules().items()}
+    assert {name: n for name, n in lengths.items() if n > LONGEST_MODULE and name not in LONG_MODULES} == {}
+
+
+def test_functions_are_short_enough_to_read() -> None:
+    long = {}
+    for module in _modules().values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef):
+                name, lines = f"{module.name}.{node.name}", (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > LONGEST_FUNCTION and name not in LONG_FUNCTIONS:
+                    long[name] = lines
+    assert long == {}
+
+
+def test_every_exception_to_a_length_has_its_reason() -> None:
+    assert all([*LONG_MODULES.values(), *LONG_FUNCTIONS.values()])
+    assert set(LONG_MODULES) <= set(_modules())
