@@ -77,18 +77,11 @@ class LogWriter(Protocol):
         """Every entry, verified; read on from where the last call stopped."""
 
     def find(self, identity: str) -> Entry | None:
-        """The entry whose `id` this is; reads on first."""
-
-    def find(self, identity: str) -> Entry | None:
         """The entry with this `id`, after reading on. It may not be durable yet; `append` of its fact makes it so."""
 
     @property
     def head(self) -> Head:
         """The end that this writer knows."""
-
-    @property
-    def store(self) -> LogStore:
-        """Where the lines are."""
 
     @property
     def store(self) -> LogStore:

@@ -62,12 +62,6 @@ class Writer:
             return tuple(self._entries)
 
     def find(self, identity: str) -> Entry | None:
-        """The entry whose `id` this is; reads on first."""
-        with self._lock:
-            self._read_on()
-            return self._by_id.get(identity)
-
-    def find(self, identity: str) -> Entry | None:
         """The entry with this `id`, after reading on."""
         with self._lock:
             self._read_on()
