@@ -1,0 +1,174 @@
+"""Reads a build context: where it is, what belongs to it, and the Dockerfile. Follows no link out of it.
+
+Modes are normalised by the executable bit and owners are 0, because that is all that git keeps: the same commit gives
+the same context whatever the umask, the user or the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+
+import msgspec
+
+from release.build import BuildRequest
+from release.build.dockerfile import parse
+from release.build.ignore import Ignore, parse_ignore
+from release.build.instructions import Dockerfile
+from release.build.tree import HostFile, Node, Tree
+from release.errors import BuildError
+
+_OWN_FOLDER = ".shipmark"
+_LARGEST_TEXT = 4 * 1024 * 1024
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """A build context. `folder`: absolute, no symlink in it. `ignore_file`: the one in force, by its shown name.
+
+    `dockerfile_path`: within the context, or None where it lies outside of it; `text`: what it says.
+    """
+
+    folder: str
+    dockerfile: Dockerfile
+    dockerfile_path: str | None
+    text: bytes
+    ignore: Ignore
+    ignore_file: str | None
+    skipped: str | None  # our own folder, where it is inside the context
+
+
+def open_context(request: BuildRequest) -> Context:
+    """Check the paths and read the small files. Raises `BuildError` with the exact path."""
+    root = os.path.realpath(request.root)
+    folder = os.path.realpath(request.context)
+    if not os.path.isdir(folder):
+        raise BuildError(
+            f"the build context `{request.context}` is not a folder",
+            hint="set `build: {context: …}` to a folder",
+        )
+    if not _is_inside(folder, root):
+        raise BuildError(
+            f"the build context `{request.context}` is outside of the repository `{request.root}`",
+            hint="choose a `context` inside the repository",
+        )
+    raw, real = _read_dockerfile(request, root)
+    shown = os.path.relpath(real, root)
+    ignore, ignore_file = _read_ignore(real, folder)
+    own = os.path.relpath(os.path.join(root, _OWN_FOLDER), folder)
+    return Context(
+        folder=folder,
+        dockerfile=parse(_decode(raw, shown), shown),
+        dockerfile_path=os.path.relpath(real, folder) if _is_inside(real, folder) else None,
+        text=raw,
+        ignore=ignore,
+        ignore_file=ignore_file,
+        skipped=None if own.startswith("..") else own,
+    )
+
+
+def walk(context: Context, *, check: Callable[[], None] = lambda: None) -> Tree:
+    """What belongs to the context, in the order of the paths' bytes; folders come before what is in them.
+
+    A folder that `.dockerignore` leaves out is there only if something in it is taken back in. `check` runs for
+    each folder and may raise. Raises `BuildError` for what cannot be listed.
+    """
+    nodes: dict[str, Node] = {}
+    waiting = [""]
+    while waiting:
+        check()
+        for path, node, included in _list(context, waiting.pop()):
+            if node.kind == "dir" and (included or context.ignore.may_include_below(path)):
+                waiting.append(path)
+            if included:
+                _add_with_parents(nodes, path, node)
+    return Tree(dict(sorted(nodes.items(), key=lambda item: os.fsencode(item[0]))), rooted=False)
+
+
+def _list(context: Context, folder: str) -> list[tuple[str, Node, bool]]:
+    listed = []
+    try:
+        with os.scandir(os.path.join(context.folder, folder)) as entries:
+            for entry in entries:
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if path not in (context.skipped, _OWN_FOLDER):
+                    listed.append((path, _node(entry), not context.ignore.excludes(path)))
+    except OSError as error:
+        raise BuildError(
+            f"`{folder or context.folder}` in the build context cannot be read: {error.strerror}",
+            hint="make it readable, or name it in `.dockerignore`",
+        ) from error
+    return listed
+
+
+def _node(entry: os.DirEntry[str]) -> Node:
+    status = entry.stat(follow_symlinks=False)
+    if stat.S_ISDIR(status.st_mode):
+        return Node(kind="dir", mode=0o755)
+    if stat.S_ISLNK(status.st_mode):
+        return Node(kind="symlink", mode=0o777, target=os.readlink(entry.path))
+    if stat.S_ISREG(status.st_mode):
+        mode = 0o755 if status.st_mode & 0o100 else 0o644
+        return Node(kind="file", mode=mode, content=HostFile(path=entry.path, size=status.st_size))
+    return Node(kind="special", mode=0o644)
+
+
+def _add_with_parents(nodes: dict[str, Node], path: str, node: Node) -> None:
+    parts = path.split("/")
+    for count in range(1, len(parts)):
+        nodes.setdefault("/".join(parts[:count]), Node(kind="dir", mode=0o755))
+    nodes[path] = node
+
+
+def _read_dockerfile(request: BuildRequest, root: str) -> tuple[bytes, str]:
+    real = os.path.realpath(request.dockerfile)
+    if not _is_inside(real, root):
+        raise BuildError(
+            f"the Dockerfile `{request.dockerfile}` is outside of the repository `{request.root}`",
+            hint="choose a `dockerfile` inside the repository",
+        )
+    raw = _read(real, request.dockerfile)
+    if raw is None:
+        raise BuildError(
+            f"there is no Dockerfile at `{request.dockerfile}`",
+            hint="write one there, or set `build: {dockerfile: …}` to where it is",
+        )
+    return raw, real
+
+
+def _read_ignore(dockerfile: str, folder: str) -> tuple[Ignore, str | None]:
+    """The Dockerfile's own ignore file if there is one, else the context's."""
+    for path in (f"{dockerfile}.dockerignore", os.path.join(folder, ".dockerignore")):
+        raw = _read(path, path)
+        if raw is not None:
+            name = os.path.relpath(path, folder)
+            return parse_ignore(_decode(raw, name), name), name
+    return Ignore(), None
+
+
+def _read(path: str, shown: str) -> bytes | None:
+    """The content of a regular file, None where there is nothing."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise BuildError(f"`{shown}` is not a file", hint="name a file")
+        with open(path, "rb") as stream:
+            raw = stream.read(_LARGEST_TEXT + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise BuildError(f"`{shown}` cannot be read: {error.strerror}", hint="check its rights") from error
+    if len(raw) > _LARGEST_TEXT:
+        raise BuildError(f"`{shown}` is larger than {_LARGEST_TEXT} bytes", hint="name the right file")
+    return raw
+
+
+def _decode(raw: bytes, name: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise BuildError(f"{name}:{line}: not UTF-8", hint="save the file as UTF-8") from error
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

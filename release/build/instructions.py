@@ -1,0 +1,220 @@
+"""The values that a Dockerfile is parsed into. Operands are as written: variables are expanded by who builds.
+
+Source: the Dockerfile reference; where it is silent, what the Engine's classic builder and BuildKit both do.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Heredoc(msgspec.Struct, frozen=True, kw_only=True):
+    """A here-document. `body`: its lines with their newlines, leading tabs removed for `<<-`.
+
+    `expand`: whether variables in the body are replaced, which quoting the name turns off.
+    """
+
+    name: str
+    body: str
+    expand: bool = True
+
+
+class Flag(msgspec.Struct, frozen=True, kw_only=True):
+    """`--name=value` in front of the operands; `value` is None where there is no `=`."""
+
+    name: str
+    value: str | None = None
+
+
+class Instruction(msgspec.Struct, frozen=True, kw_only=True):
+    """What all instructions have. `line`, `end_line`: first and last physical line, counted from 1.
+
+    `text`: the instruction on one line, as written, without comments; what a history shows.
+    """
+
+    line: int
+    end_line: int
+    text: str
+    flags: tuple[Flag, ...] = ()
+
+    @property
+    def keyword(self) -> str:
+        """`COPY`, `RUN`, ... in upper case."""
+        return type(self).__name__.upper()
+
+    def flag(self, name: str) -> str | None:
+        """The value of the last flag called `name`, "" when it stands without a value, None when it is not there."""
+        values = [flag.value or "" for flag in self.flags if flag.name == name]
+        return values[-1] if values else None
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """`key=value`, both as written, quotes included."""
+
+    key: str
+    value: str
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """A command line: its words in exec form, one text in shell form."""
+
+    words: tuple[str, ...]
+    form: Literal["exec", "shell"]
+
+
+class From(Instruction, frozen=True, kw_only=True):
+    """`FROM image [AS name]`."""
+
+    image: str
+    name: str | None = None
+
+
+class Arg(Instruction, frozen=True, kw_only=True):
+    """`ARG name[=default] ...`; `defaults` holds the pairs that have one."""
+
+    names: tuple[str, ...]
+    defaults: tuple[Pair, ...] = ()
+
+
+class Env(Instruction, frozen=True, kw_only=True):
+    """`ENV key=value ...`, or the old `ENV key value`."""
+
+    pairs: tuple[Pair, ...]
+
+
+class Label(Instruction, frozen=True, kw_only=True):
+    """`LABEL key=value ...`."""
+
+    pairs: tuple[Pair, ...]
+
+
+class Copy(Instruction, frozen=True, kw_only=True):
+    """`COPY source ... destination`; here-documents among the sources are in `heredocs`, in order."""
+
+    sources: tuple[str, ...]
+    destination: str
+    heredocs: tuple[Heredoc, ...] = ()
+
+
+class Add(Instruction, frozen=True, kw_only=True):
+    """`ADD source ... destination`."""
+
+    sources: tuple[str, ...]
+    destination: str
+    heredocs: tuple[Heredoc, ...] = ()
+
+
+class Run(Instruction, frozen=True, kw_only=True):
+    """`RUN command`."""
+
+    command: Command
+    heredocs: tuple[Heredoc, ...] = ()
+
+
+class Entrypoint(Instruction, frozen=True, kw_only=True):
+    """`ENTRYPOINT command`."""
+
+    command: Command
+
+
+class Cmd(Instruction, frozen=True, kw_only=True):
+    """`CMD command`."""
+
+    command: Command
+
+
+class Shell(Instruction, frozen=True, kw_only=True):
+    """`SHELL ["executable", "parameter"]`."""
+
+    words: tuple[str, ...]
+
+
+class Healthcheck(Instruction, frozen=True, kw_only=True):
+    """`HEALTHCHECK [options] CMD command`; `command` is None for `HEALTHCHECK NONE`."""
+
+    command: Command | None
+
+
+class Workdir(Instruction, frozen=True, kw_only=True):
+    """`WORKDIR path`."""
+
+    path: str
+
+
+class User(Instruction, frozen=True, kw_only=True):
+    """`USER name-or-id[:group]`."""
+
+    user: str
+
+
+class Expose(Instruction, frozen=True, kw_only=True):
+    """`EXPOSE port[/protocol] ...`."""
+
+    ports: tuple[str, ...]
+
+
+class Volume(Instruction, frozen=True, kw_only=True):
+    """`VOLUME path ...`."""
+
+    paths: tuple[str, ...]
+
+
+class StopSignal(Instruction, frozen=True, kw_only=True):
+    """`STOPSIGNAL signal`."""
+
+    signal: str
+
+
+class OnBuild(Instruction, frozen=True, kw_only=True):
+    """`ONBUILD instruction`: done when another build starts from this image."""
+
+    trigger: Instruction
+
+
+class Maintainer(Instruction, frozen=True, kw_only=True):
+    """`MAINTAINER name`: deprecated for the label `org.opencontainers.image.authors`."""
+
+    name: str
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """One `FROM` and what follows it. `index`: 0 for the first."""
+
+    index: int
+    base: From
+    instructions: tuple[Instruction, ...] = ()
+
+    @property
+    def name(self) -> str | None:
+        """The lower-case name after `AS`, if it has one."""
+        return self.base.name
+
+
+class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
+    """A parsed Dockerfile. `name`: how messages call it. `arguments`: the `ARG`s before the first `FROM`.
+
+    `syntax`: the image of a `# syntax=` line. `escape`: the continuation character.
+    """
+
+    name: str
+    arguments: tuple[Arg, ...]
+    stages: tuple[Stage, ...]
+    syntax: str | None = None
+    escape: str = "\\"
+
+    @property
+    def instructions(self) -> tuple[Instruction, ...]:
+        """Every instruction in the order of the file: what the classic builder counts as its steps."""
+        return self.arguments + tuple(
+            each for stage in self.stages for each in (stage.base, *stage.instructions)
+        )
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage called `name` (in any case) or with that number; the last one wins a name."""
+        wanted = name.lower()
+        for stage in reversed(self.stages):
+            if stage.name == wanted:
+                return stage
+        return self.stages[int(wanted)] if wanted.isdecimal() and int(wanted) < len(self.stages) else None

@@ -1,0 +1,161 @@
+"""What the embedded builder cannot do: asked before anything is built, so that a refusal comes at once. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from release.build.image import Platform
+from release.build.instructions import (
+    Add,
+    Copy,
+    Dockerfile,
+    From,
+    Instruction,
+    Maintainer,
+    OnBuild,
+    Run,
+    Stage,
+)
+from release.build.scope import Scope, global_scope
+from release.errors import BuildError
+
+_REMOTE = re.compile(r"(https?|ftp|git|ssh)://|git@", re.IGNORECASE)
+_COPY_FLAGS = frozenset({"from", "chown", "chmod", "link"})
+_ADD_FLAGS = _COPY_FLAGS - {"from"}
+USE_DOCKER = "use `builder: docker`"
+
+
+def needed_stages(
+    dockerfile: Dockerfile, target: str | None, given: Mapping[str, str], platform: Platform
+) -> tuple[Stage, ...]:
+    """The stages that `target` (None: the last one) is made of, in the order of the file.
+
+    Raises `BuildError` for a target that does not exist and for what the embedded builder cannot do.
+    """
+    scope = global_scope(dockerfile, given, platform)
+    wanted: dict[int, Stage] = {}
+    waiting = [_target(dockerfile, target)]
+    while waiting:
+        stage = waiting.pop()
+        if stage.index in wanted:
+            continue
+        wanted[stage.index] = stage
+        base = base_stage(dockerfile, stage, scope)
+        waiting += [base] if base is not None else []
+        for instruction in stage.instructions:
+            _require_possible(dockerfile, instruction)
+            source = source_stage(dockerfile, stage, instruction)
+            waiting += [source] if source is not None else []
+    return tuple(wanted[index] for index in sorted(wanted))
+
+
+def base_stage(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | None:
+    """The earlier stage that this one starts from, None for `scratch`. Raises `BuildError` for any other image."""
+    image = scope.expand(stage.base, stage.base.image)
+    earlier = _earlier(dockerfile, stage, image)
+    if earlier is not None:
+        return earlier
+    if image != "scratch":
+        raise BuildError(
+            f"{_at(dockerfile, stage.base)}: the builder `layers` cannot start from the image `{image}` yet",
+            hint=f"start `FROM scratch` or from an earlier stage, or {USE_DOCKER}",
+        )
+    return None
+
+
+def source_stage(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> Stage | None:
+    """The earlier stage that `COPY --from=` names, None for the context. Raises `BuildError` for an image."""
+    name = instruction.flag("from")
+    if name is None or not isinstance(instruction, Copy):
+        return None
+    earlier = _earlier(dockerfile, stage, name)
+    if earlier is None:
+        raise BuildError(
+            f"{_at(dockerfile, instruction)}: there is no earlier stage `{name}` to copy from",
+            hint=f"name a stage that stands above; to copy from an image {USE_DOCKER}",
+        )
+    return earlier
+
+
+def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
+    before = [each for each in dockerfile.stages[: stage.index] if each.name == name.lower()]
+    if before:
+        return before[-1]
+    return dockerfile.stages[int(name)] if name.isdecimal() and int(name) < stage.index else None
+
+
+def _target(dockerfile: Dockerfile, target: str | None) -> Stage:
+    if target is None:
+        return dockerfile.stages[-1]
+    stage = dockerfile.stage(target)
+    if stage is None:
+        names = ", ".join(f"`{each.name}`" for each in dockerfile.stages if each.name)
+        raise BuildError(
+            f"`{dockerfile.name}` has no stage `{target}`",
+            hint=f"it has {names}" if names else "name a stage with `FROM … AS name`",
+        )
+    return stage
+
+
+def _require_possible(dockerfile: Dockerfile, instruction: Instruction) -> None:
+    refusal = _REFUSALS.get(type(instruction))
+    if refusal is not None:
+        refusal(_at(dockerfile, instruction), instruction)
+
+
+def _refuse_run(where: str, _: Instruction) -> None:
+    raise BuildError(
+        f"{where}: the builder `layers` starts no program and cannot do `RUN`",
+        hint=f"{USE_DOCKER}, or make the files before the build and `COPY` them",
+    )
+
+
+def _refuse_onbuild(where: str, _: Instruction) -> None:
+    raise BuildError(
+        f"{where}: the builder `layers` does not know `ONBUILD`", hint=f"{USE_DOCKER}, or remove the line"
+    )
+
+
+def _refuse_maintainer(where: str, instruction: Instruction) -> None:
+    name = instruction.name if isinstance(instruction, Maintainer) else ""
+    raise BuildError(
+        f"{where}: `MAINTAINER` was withdrawn",
+        hint=f'write `LABEL org.opencontainers.image.authors="{name}"`',
+    )
+
+
+def _refuse_parts_of_copy(where: str, instruction: Instruction) -> None:
+    _require_flags(where, instruction, _COPY_FLAGS)
+
+
+def _refuse_parts_of_add(where: str, instruction: Instruction) -> None:
+    _require_flags(where, instruction, _ADD_FLAGS)
+    for source in instruction.sources if isinstance(instruction, Add) else ():
+        if _REMOTE.match(source):
+            raise BuildError(
+                f"{where}: the builder `layers` opens no connection and cannot `ADD` the address `{source}`",
+                hint=f"fetch and check the file before the build and `COPY` it, or {USE_DOCKER}",
+            )
+
+
+def _require_flags(where: str, instruction: Instruction, known: frozenset[str]) -> None:
+    for flag in instruction.flags:
+        if flag.name not in known:
+            raise BuildError(
+                f"{where}: the builder `layers` does not know `{instruction.keyword} --{flag.name}`",
+                hint=f"{USE_DOCKER}, or do without it; known are {', '.join(f'`--{name}`' for name in sorted(known))}",
+            )
+
+
+def _at(dockerfile: Dockerfile, instruction: Instruction | From) -> str:
+    return f"{dockerfile.name}:{instruction.line}"
+
+
+_REFUSALS: Mapping[type[Instruction], Callable[[str, Instruction], None]] = {
+    Add: _refuse_parts_of_add,
+    Copy: _refuse_parts_of_copy,
+    Maintainer: _refuse_maintainer,
+    OnBuild: _refuse_onbuild,
+    Run: _refuse_run,
+}

@@ -1,0 +1,106 @@
+"""A tar as a stream of chunks that depend on nothing but the entries.
+
+PAX with integer times writes plain ustar headers, and a PAX record only where ustar cannot say it: a long or non-ASCII
+path, a file above 8 GiB, a large id. No user or group names. Nothing is held in memory but one chunk.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any, cast
+
+from release.build.tree import Content, Inline, Node
+from release.errors import BuildError
+
+CHUNK = 256 * 1024
+_BLOCK = tarfile.BLOCKSIZE
+_TYPES = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE}
+
+
+def tar_chunks(
+    entries: Iterable[tuple[str, Node]], *, mtime: int, check: Callable[[], None] = lambda: None
+) -> Iterator[bytes]:
+    """The archive of `entries` in their order. `mtime`: seconds, for all; `check` runs between chunks and may raise.
+
+    Raises `BuildError` when a file's size is no longer what was listed.
+    """
+    for path, node in entries:
+        check()
+        yield _header(path, node, mtime)
+        if node.content is not None:
+            for chunk in read_content(node.content):
+                check()
+                yield chunk
+            yield b"\0" * (-node.content.size % _BLOCK)
+    yield b"\0" * (2 * _BLOCK)
+
+
+def read_content(content: Content) -> Iterator[bytes]:
+    """The content in chunks. Raises `BuildError` when it cannot be read or has changed since it was listed."""
+    if isinstance(content, Inline):
+        yield content.data
+        return
+    left = content.size
+    try:
+        with open(content.path, "rb", buffering=0, opener=_no_follow) as stream:
+            while chunk := stream.read(CHUNK):
+                left -= len(chunk)
+                if left < 0:
+                    break
+                yield chunk
+    except OSError as error:
+        raise BuildError(
+            f"`{content.path}` cannot be read: {error.strerror}",
+            hint="make it readable, or name it in `.dockerignore`",
+        ) from error
+    if left:
+        raise BuildError(
+            f"`{content.path}` changed while it was read",
+            hint="let nothing write to the context during a build",
+        )
+
+
+def stream(chunks: Iterator[bytes]) -> IO[bytes]:
+    """`chunks` as a readable stream."""
+    return cast(IO[bytes], io.BufferedReader(_Chunks(chunks), CHUNK))
+
+
+class _Chunks(io.RawIOBase):
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        size = min(len(view), len(self._rest))
+        view[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _header(path: str, node: Node, mtime: int) -> bytes:
+    info = tarfile.TarInfo(path)
+    info.type = _TYPES[node.kind]
+    info.mode = node.mode
+    info.uid, info.gid = node.uid, node.gid
+    info.mtime = mtime
+    info.size = node.content.size if node.content is not None else 0
+    info.linkname = node.target
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+def _no_follow(path: str, flags: int) -> int:
+    # A symlink that took the file's place after it was listed must not lead out of the context.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
