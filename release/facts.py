@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from ci.context import CiContext
+from release.errors import AmbiguousVersion
+
+# Without a CI system that names it; asking git for `origin/HEAD` would be one process more for a guess as good.
+_USUAL_DEFAULT_BRANCHES = frozenset({"main", "master"})
 
 
 class Describe(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +24,7 @@ class Describe(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What git says of a work tree, read once in at most six processes.
 
-    `tag_listing`: the bytes of `git show-ref --tags -d`, parsed where versions are needed (twenty thousand tags
+    `tag_listing`: the bytes of `git show-ref --heads --tags -d`, parsed where versions are needed (twenty thousand tags
     as objects would cost more than git does). `describe`: None at a version tag, or where there is none.
     `dirty`: the first changed tracked paths, `dirty_count` all of them.
     """
@@ -52,4 +58,113 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     git_tag: str | None
     is_default_branch: bool
     now: int
+    branches: tuple[str, ...] = ()  # the branches that are known, to tell apart those that would get one tag
     warnings: tuple[str, ...] = ()
+
+
+def reconcile(snapshot: Snapshot, ci: CiContext, now: int, *, remote_branches: Iterable[str] = ()) -> Facts:
+    """Facts from what git, the CI system and the clock say; pure. `now`: milliseconds since the epoch.
+
+    `remote_branches`: of the remote, where it was asked (a CI clone holds one branch only).
+    The default branch is the one that the CI system names, else `main` or `master`. Raises `AmbiguousVersion`
+    when the tag that triggered the run does not name HEAD.
+    """
+    at_head = _is_head(snapshot, ci)
+    warnings = list(ci.warnings)
+    git_tag = _triggering_tag(snapshot, ci, at_head=at_head, warnings=warnings)
+    branch = None
+    if git_tag is None and at_head:
+        branch = _branch(snapshot, ci)
+    elif git_tag is None:
+        warnings.append(
+            f"{ci.system} says commit `{_short(ci.commit)}`, but HEAD is `{_short(snapshot.head)}`: "
+            f"HEAD is taken, and the branch{f' `{ci.branch}`' if ci.branch else ''} is left out"
+        )
+    return Facts(
+        snapshot=snapshot,
+        ci=ci,
+        commit=snapshot.head,
+        branch=branch,
+        git_tag=git_tag,
+        is_default_branch=_is_default(ci, branch),
+        now=now,
+        branches=tuple(sorted({*_local_branches(snapshot), *remote_branches})),
+        warnings=tuple(warnings),
+    )
+
+
+def _local_branches(snapshot: Snapshot) -> list[str]:
+    # git lists heads before tags; there may be twenty thousand of those.
+    heads = snapshot.tag_listing.partition(b" refs/tags/")[0].decode("utf-8", "backslashreplace")
+    return [ref for line in heads.splitlines() if (ref := line.partition(" refs/heads/")[2])]
+
+
+def _is_head(snapshot: Snapshot, ci: CiContext) -> bool:
+    """Whether the CI system speaks of what is checked out.
+
+    For a pull request that may be the request's head, or a merge commit that was made on the spot from the
+    commit that the CI names.
+    """
+    if ci.commit is None or _same(ci.commit, snapshot.head):
+        return True
+    request = ci.pull_request
+    if request is None:
+        return False
+    return (
+        request.head_sha == snapshot.head
+        or ci.commit in snapshot.parents
+        or request.head_sha in snapshot.parents
+    )
+
+
+def _same(commit: str, head: str) -> bool:
+    return len(commit) >= 7 and head.startswith(commit.lower())
+
+
+def _triggering_tag(snapshot: Snapshot, ci: CiContext, *, at_head: bool, warnings: list[str]) -> str | None:
+    if ci.git_tag is None:
+        return None
+    named = commit_of_tag(snapshot, ci.git_tag)
+    if named == snapshot.head:
+        return ci.git_tag
+    if named is None and ci.commit is not None and at_head:
+        warnings.append(
+            f"git tag `{ci.git_tag}` is not in this clone; {ci.system} says that it names this commit"
+        )
+        return ci.git_tag
+    where = f"names `{_short(named)}`" if named else "is not in this clone"
+    raise AmbiguousVersion(
+        f"git tag `{ci.git_tag}` started this run, but it {where} and HEAD is `{_short(snapshot.head)}`",
+        hint=f"the tag was moved, or something else was checked out: `git fetch --force origin tag {ci.git_tag}` "
+        f"and `git checkout {ci.git_tag}`",
+    )
+
+
+def commit_of_tag(snapshot: Snapshot, git_tag: str) -> str | None:
+    """The object that `git_tag` peels to (a commit, as a rule), or None when this clone has no such tag."""
+    for suffix in (b"^{}", b""):
+        end = snapshot.tag_listing.find(b" refs/tags/" + git_tag.encode() + suffix + b"\n")
+        if end >= 0:
+            start = snapshot.tag_listing.rfind(b"\n", 0, end) + 1
+            return snapshot.tag_listing[start:end].decode("ascii")
+    return None
+
+
+def _branch(snapshot: Snapshot, ci: CiContext) -> str | None:
+    if ci.pull_request is not None or ci.merge_queue:
+        return None
+    return ci.branch or snapshot.branch
+
+
+def _is_default(ci: CiContext, branch: str | None) -> bool:
+    if branch is None:
+        return False
+    if ci.is_default_branch is not None and branch == ci.branch:
+        return ci.is_default_branch
+    if ci.default_branch is not None:
+        return branch == ci.default_branch
+    return branch in _USUAL_DEFAULT_BRANCHES
+
+
+def _short(commit: str | None) -> str:
+    return (commit or "nothing")[:12]
