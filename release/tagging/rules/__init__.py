@@ -1,0 +1,1 @@
+"""The rules that choose image tags: docker/metadata-action's language, and what it has no word for."""

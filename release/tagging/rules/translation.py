@@ -1,0 +1,284 @@
+"""From JavaScript's regular expressions to Python's, construct by construct.
+
+An unset group matches as nothing; `\\d`, `\\w` and `\\b` are ASCII. A look-behind of variable width and `\\p{…}` cannot
+be translated and are errors. One known difference stays: a group in a repetition keeps what an earlier round captured.
+Source: ECMAScript 2024, "Patterns", with annex B.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+
+from release.errors import ConfigError
+
+_BREAKS = "\\n\\r\\u2028\\u2029"
+_SPACES = "\\t\\n\\x0b\\f\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"
+_SETS = {"d": "0-9", "w": "A-Za-z0-9_", "s": _SPACES}
+_CONTROLS = {"t": "\t", "n": "\n", "v": "\x0b", "f": "\f", "r": "\r"}
+# Before Python 3.14 `\B` does not match in empty text.
+_EDGES = {"b": "(?a:\\b)", "B": "(?a:(?<!\\w)(?!\\w)|(?<=\\w)(?=\\w))"}
+_NEVER = "(?!)"
+_ANY = "[\\s\\S]"
+_QUANTIFIER = re.compile(r"[*+?]|\{[0-9]+(?:,[0-9]*)?\}")
+_GROUP_NAME = re.compile(r"([^<>=!]+)>")
+_LOOK_BEHIND = -1
+_SYNTAX = frozenset("^$\\.*+?()[]{}|/-")  # what may be escaped with the flag `u`
+_HEX = re.compile(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})")
+_LONG_HEX = re.compile(_HEX.pattern + r"|\\u\{0*([0-9A-Fa-f]{1,6})\}")
+_OCTAL = re.compile(r"[0-3][0-7]{0,2}|[4-7][0-7]?")
+
+
+class Translator:
+    """Translates one expression. Raises `ConfigError` at what has no meaning, or none in Python."""
+
+    def __init__(self, source: str, flags: str) -> None:
+        self._source = source
+        self._multiline = "m" in flags
+        self._dot_all = "s" in flags
+        self._unicode = "u" in flags or "v" in flags
+        self._position = 0
+        self._names = _group_names(source)
+        self._opened = 0  # capture groups so far
+        self._open: list[int] = []  # those whose end has not come, 0 for others
+        self._output: list[str] = []
+        self._quantifiable = False
+
+    def translate(self) -> str:
+        """The expression as Python writes it."""
+        while self._position < len(self._source):
+            self._term()
+        if self._open:
+            raise self._error("a group that is never closed")
+        return "".join(self._output)
+
+    def _error(self, what: str) -> ConfigError:
+        return ConfigError(
+            f"`{self._source}` is no regular expression: {what} (character {self._position + 1})"
+        )
+
+    def _term(self) -> None:
+        character = self._source[self._position]
+        if quantifier := _QUANTIFIER.match(self._source, self._position):
+            self._quantify(quantifier[0])
+            return
+        simple = {
+            "^": "(?<![^" + _BREAKS + "])" if self._multiline else "\\A",
+            "$": "(?![^" + _BREAKS + "])" if self._multiline else "\\Z",
+            "|": "|",
+        }.get(character)
+        if simple is not None:
+            self._emit(simple, size=1, quantifiable=False)
+        elif character == "(":
+            self._open_group()
+        elif character == ")":
+            self._close_group()
+        elif character == ".":
+            self._emit(_ANY if self._dot_all else f"[^{_BREAKS}]", size=1)
+        elif character == "[":
+            self._emit(self._character_class(), size=0)
+        elif character == "\\":
+            self._escape()
+        elif self._unicode and character in "{}]":
+            raise self._error(f"`{character}` has to be escaped with the flag `u`")
+        else:
+            self._emit(_quoted(character), size=1)
+
+    def _emit(self, text: str, *, size: int, quantifiable: bool = True) -> None:
+        self._output.append(text)
+        self._position += size
+        self._quantifiable = quantifiable
+
+    def _quantify(self, quantifier: str) -> None:
+        if not self._quantifiable:
+            raise self._error("nothing to repeat")
+        size = len(quantifier)
+        if self._source.startswith("?", self._position + size):
+            quantifier, size = quantifier + "?", size + 1
+        self._emit(quantifier, size=size, quantifiable=False)
+
+    def _open_group(self) -> None:
+        rest = self._source[self._position + 1 :]
+        for head in ("?:", "?=", "?!", "?<=", "?<!"):
+            if rest.startswith(head):
+                self._open.append(_LOOK_BEHIND if "<" in head else 0)
+                self._emit("(" + head, size=1 + len(head), quantifiable=False)
+                return
+        size = 1
+        if rest.startswith("?"):
+            name = _GROUP_NAME.match(rest, 2) if rest.startswith("?<") else None
+            if name is None:
+                raise self._error("an unknown kind of group")
+            size += name.end()
+        self._opened += 1
+        self._open.append(self._opened)
+        self._emit("(", size=size, quantifiable=False)
+
+    def _close_group(self) -> None:
+        if not self._open:
+            raise self._error("`)` without a group")
+        look_behind = self._open.pop() == _LOOK_BEHIND
+        self._emit(")", size=1, quantifiable=not look_behind)
+
+    def _escape(self) -> None:
+        following = self._source[self._position + 1 : self._position + 2]
+        if following in _EDGES:
+            self._emit(_EDGES[following], size=2, quantifiable=False)
+        elif following == "k" and (self._names or self._unicode):
+            self._named_reference()
+        elif following.isascii() and following.isdecimal() and following != "0" and self._back_reference():
+            return
+        elif following.lower() in _SETS and following:
+            self._emit(f"[{'^' if following.isupper() else ''}{_SETS[following.lower()]}]", size=2)
+        else:
+            code, size = self._character_escape(self._position)
+            self._emit(_quoted(chr(code)), size=size)
+
+    def _back_reference(self) -> bool:
+        digits = re.compile("[0-9]+").match(self._source, self._position + 1)
+        number = int(digits[0]) if digits else 0
+        if digits is None or number > len(self._names_or_groups()):
+            return False  # annex B: an octal escape or the digit itself
+        self._refer(number, size=1 + len(digits[0]))
+        return True
+
+    def _named_reference(self) -> None:
+        name = re.compile("<([^>]*)>").match(self._source, self._position + 2)
+        if name is None or name[1] not in self._names:
+            raise self._error("a reference to a group that does not exist")
+        self._refer(self._names[name[1]], size=2 + len(name[0]))
+
+    def _refer(self, number: int, *, size: int) -> None:
+        # A group that is not set, not closed or comes later matches as nothing.
+        usable = number <= self._opened and number not in self._open
+        self._emit(f"(?:(?({number})\\{number}|))" if usable else "(?:)", size=size)
+
+    def _names_or_groups(self) -> Sequence[int]:
+        return range(_count_groups(self._source))
+
+    def _character_escape(self, position: int) -> tuple[int, int]:
+        """Code point and length of the escape at `position` that stands for one character."""
+        following = self._source[position + 1 : position + 2]
+        if not following:
+            raise self._error("a backslash at the end")
+        if following in _CONTROLS:
+            return ord(_CONTROLS[following]), 2
+        if code := self._hexadecimal(position):
+            return code
+        if control := re.compile(r"\\c([A-Za-z])").match(self._source, position):
+            return ord(control[1]) % 32, 3
+        if following in "pP" and self._unicode:
+            raise self._error(f"`\\{following}` cannot be translated")
+        if self._unicode and following.isdecimal() and following != "0":
+            raise self._error(f"`\\{following}` refers to no group")
+        if octal := _OCTAL.match(self._source, position + 1):
+            return int(octal[0], 8), 1 + len(octal[0])
+        if following == "c":
+            return ord("\\"), 1  # annex B: the backslash itself
+        if self._unicode and following not in _SYNTAX:
+            raise self._error(f"`\\{following}` escapes nothing")
+        return ord(following), 2
+
+    def _hexadecimal(self, position: int) -> tuple[int, int] | None:
+        """Code point and length of `\\xHH`, `\\uHHHH`, and with the flag `u` `\\u{H…}`."""
+        code = (_LONG_HEX if self._unicode else _HEX).match(self._source, position)
+        if code is None:
+            return None
+        value = int(next(digits for digits in code.groups() if digits is not None), 16)
+        if value > sys.maxunicode:
+            raise self._error("a code point that does not exist")
+        return value, len(code[0])
+
+    def _character_class(self) -> str:
+        """A class as explicit code points and ranges, so that Python sees no syntax of its own in it."""
+        self._position += 1
+        negated = self._source.startswith("^", self._position)
+        self._position += negated
+        items: list[str] = []
+        while not self._source.startswith("]", self._position):
+            low = self._class_atom()
+            if self._source.startswith("-", self._position) and not self._source.startswith(
+                "-]", self._position
+            ):
+                self._position += 1
+                items.append(self._range(low, self._class_atom()))
+            else:
+                items.append(low if isinstance(low, str) else _quoted(chr(low)))
+        self._position += 1
+        if not items:
+            return _ANY if negated else _NEVER
+        return f"[{'^' if negated else ''}{''.join(items)}]"
+
+    def _range(self, low: int | str, high: int | str) -> str:
+        if isinstance(low, int) and isinstance(high, int):
+            if low > high:
+                raise self._error("a range that goes backwards")
+            return f"{_quoted(chr(low))}-{_quoted(chr(high))}"
+        if self._unicode:
+            raise self._error("a range with a set at one end")
+        return "".join(end if isinstance(end, str) else _quoted(chr(end)) for end in (low, ord("-"), high))
+
+    def _class_atom(self) -> int | str:
+        """A code point, or the inside of a set such as `\\d`."""
+        if self._position >= len(self._source):
+            raise self._error("a character class that is never closed")
+        character = self._source[self._position]
+        if character != "\\":
+            self._position += 1
+            return ord(character)
+        following = self._source[self._position + 1 : self._position + 2]
+        if following and following.lower() in _SETS:
+            self._position += 2
+            return _NEGATED_SETS[following] if following.isupper() else _SETS[following]
+        if following == "b":
+            self._position += 2
+            return 8
+        code, size = self._character_escape(self._position)
+        self._position += size
+        return code
+
+
+def _complement(ranges: Sequence[tuple[int, int]]) -> str:
+    """The inside of a class that holds every code point outside of `ranges`, which are sorted."""
+    items, start = [], 0
+    for low, high in ranges:
+        if start < low:
+            items.append(f"{_quoted(chr(start))}-{_quoted(chr(low - 1))}")
+        start = high + 1
+    return "".join(items) + f"{_quoted(chr(start))}-\\U0010ffff"
+
+
+def _quoted(character: str) -> str:
+    if character.isascii() and character.isalnum():
+        return character
+    return f"\\U{ord(character):08x}"
+
+
+_SPACE_RANGES = (
+    (9, 13), (32, 32), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029),
+    (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
+)  # fmt: skip
+_NEGATED_SETS = {
+    "D": _complement(((48, 57),)),
+    "W": _complement(((48, 57), (65, 90), (95, 95), (97, 122))),
+    "S": _complement(_SPACE_RANGES),
+}
+_STRUCTURE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?<([^<>=!]+)>", re.DOTALL)
+
+
+def _count_groups(source: str) -> int:
+    return sum(1 for found in _STRUCTURE.finditer(source) if found[0][0] == "(")
+
+
+def _group_names(source: str) -> dict[str, int]:
+    """Number of every named group. Raises `ConfigError` for a name that is there twice."""
+    names: dict[str, int] = {}
+    number = 0
+    for found in _STRUCTURE.finditer(source):
+        number += found[0][0] == "("
+        if found[1] is not None:
+            if found[1] in names:
+                raise ConfigError(f"`{source}` has two groups called `{found[1]}`")
+            names[found[1]] = number
+    return names
