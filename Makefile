@@ -33,6 +33,8 @@ check: environment
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/shellcheck .ci/bootstrap .ci/run
+	$(BIN)/zizmor --quiet --offline --no-progress --persona pedantic .github $(wildcard action.yml)
 	$(BIN)/pytest -q tests/unit/test_imports.py
 
 lock: environment
