@@ -1,0 +1,80 @@
+"""The very line that helps on the CI system at hand, for what goes wrong in nearly every first run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+What = Literal["shallow", "no-tags", "dubious-ownership"]
+
+_GITHUB_CHECKOUT = "set `with: {fetch-depth: 0}` on `actions/checkout`"
+_JENKINS_CHECKOUT = (
+    "check out with `checkout scmGit(branches: scm.branches, userRemoteConfigs: scm.userRemoteConfigs, extensions: "
+    "scm.extensions + [cloneOption(noTags: false, shallow: false, depth: 0, reference: '')])`"
+)
+_BITBUCKET_CLONE = "set `clone: {depth: full}` in `bitbucket-pipelines.yml`"
+_WOODPECKER_CLONE = (
+    "set `clone: [{name: git, image: woodpeckerci/plugin-git, "
+    "settings: {partial: false, depth: 0, tags: true}}]`"
+)
+_TEKTON_DEPTH = '{name: depth, value: "0"}'
+_TEKTON_REFSPEC = "{name: refspec, value: '+refs/heads/*:refs/remotes/origin/* +refs/tags/*:refs/tags/*'}"
+_BUILDKITE_FETCH = '`env: {BUILDKITE_GIT_FETCH_FLAGS: "-v --prune --tags"}`'
+_AZURE_CHECKOUT = 'set `- {checkout: self, fetchDepth: "0", fetchTags: true}` as the first step'
+
+#: System -> (shallow clone, complete clone without tags).
+_CLONES: dict[str, tuple[str, str]] = {
+    "github": (_GITHUB_CHECKOUT, _GITHUB_CHECKOUT),
+    "gitea": (_GITHUB_CHECKOUT, _GITHUB_CHECKOUT),
+    "forgejo": (_GITHUB_CHECKOUT, _GITHUB_CHECKOUT),
+    "gitlab": (
+        'set `variables: {GIT_DEPTH: "0"}` on the job',
+        'set `variables: {GIT_DEPTH: "0", GIT_FETCH_EXTRA_FLAGS: "--tags --force --prune --prune-tags"}` on the job',
+    ),
+    "jenkins": (_JENKINS_CHECKOUT, _JENKINS_CHECKOUT),
+    "tekton": (
+        f"set the param `{_TEKTON_DEPTH}` of the `git-clone` task",
+        f"set the params `{_TEKTON_DEPTH}` and `{_TEKTON_REFSPEC}` of the `git-clone` task",
+    ),
+    "circleci": (
+        "add `- run: git fetch --unshallow --tags --force` after `- checkout`",
+        "add `- run: git fetch --tags --force` after `- checkout`",
+    ),
+    "azure": (_AZURE_CHECKOUT, _AZURE_CHECKOUT),
+    "buildkite": (
+        f"take `--depth` out of `BUILDKITE_GIT_CLONE_FLAGS` and set {_BUILDKITE_FETCH}",
+        f"set {_BUILDKITE_FETCH}",
+    ),
+    "bitbucket": (_BITBUCKET_CLONE, _BITBUCKET_CLONE),
+    "drone": (
+        "take `depth` out of `clone:` and add a step with `commands: [git fetch --unshallow --tags --force]`",
+        "add a step with `commands: [git fetch --tags --force]`",
+    ),
+    "woodpecker": (_WOODPECKER_CLONE, _WOODPECKER_CLONE),
+    "none": ("run `git fetch --unshallow --tags --force`", "run `git fetch --tags --force`"),
+}
+
+#: System -> how its steps name the folder of the checkout, where they have a variable for it.
+_WORKSPACE: dict[str, str] = {
+    "github": "$GITHUB_WORKSPACE",
+    "gitea": "$GITHUB_WORKSPACE",
+    "forgejo": "$GITHUB_WORKSPACE",
+    "gitlab": "$CI_PROJECT_DIR",
+    "jenkins": "$WORKSPACE",
+    "azure": "$BUILD_SOURCESDIRECTORY",
+    "buildkite": "$BUILDKITE_BUILD_CHECKOUT_PATH",
+    "bitbucket": "$BITBUCKET_CLONE_DIR",
+    "drone": "$DRONE_WORKSPACE",
+    "woodpecker": "$CI_WORKSPACE",
+}
+
+
+def remedy(system: str, what: What) -> str:
+    """Return what to do about `what` on `system`, one sentence fragment with the line in backticks.
+
+    `shallow`: history is missing. `no-tags`: history is there, its tags are not. `dubious-ownership`: git refuses the
+    folder of another user. A system that is not known gets the plain git command.
+    """
+    if what == "dubious-ownership":
+        return f'run `git config --global --add safe.directory "{_WORKSPACE.get(system, "$PWD")}"` before'
+    shallow, no_tags = _CLONES.get(system, _CLONES["none"])
+    return shallow if what == "shallow" else no_tags

@@ -1,0 +1,51 @@
+"""Logging commands of Azure Pipelines. Source: learn.microsoft.com, "Logging commands"."""
+
+from __future__ import annotations
+
+from ci.escape import escape_foreign
+from ci.speech import Level
+
+
+def group(title: str, *, at: int = 0) -> str:  # noqa: ARG001  (the Protocol's signature)
+    """Return `##[group]title`."""
+    return f"##[group]{escape_foreign(title)}"
+
+
+def end_group(title: str, *, at: int = 0) -> str:  # noqa: ARG001  (the Protocol's signature)
+    """Return `##[endgroup]`."""
+    return "##[endgroup]"
+
+
+def annotation(
+    level: Level, message: str, *, title: str | None = None, file: str | None = None, line: int | None = None
+) -> str:
+    """Return `##vso[task.logissue type=…]`. There is no notice: that is plain text in the log."""
+    text = " ".join(escape_foreign(one) for one in message.splitlines())
+    if title:
+        text = f"{escape_foreign(title)}: {text}"
+    if level == "notice":
+        return text
+    place = f"sourcepath={_escaped(escape_foreign(file))};" if file else ""
+    place += f"linenumber={line};" if file and line else ""
+    return f"##vso[task.logissue type={level};{place}]{_escaped(text)}"
+
+
+def mask(value: str) -> str:
+    """Return one `task.setsecret` per line of `value`."""
+    return "\n".join(f"##vso[task.setsecret]{_escaped(line)}" for line in value.splitlines() if line.strip())
+
+
+def set_variable(name: str, value: str) -> str:
+    """Return the command that gives later jobs `value` as output variable `name`.
+
+    Raises `ValueError` for a name that is none, and for a value of several lines or with controls.
+    """
+    if not name.replace("_", "").isalnum() or escape_foreign(value) != value:
+        raise ValueError(f"`{name}` or its value does not fit into an output variable")
+    return f"##vso[task.setvariable variable={name};isOutput=true]{_escaped(value)}"
+
+
+def _escaped(text: str) -> str:
+    for letter, code in (("%", "%AZP25"), ("\r", "%0D"), ("\n", "%0A"), ("]", "%5D"), (";", "%3B")):
+        text = text.replace(letter, code)
+    return text

@@ -1,0 +1,76 @@
+"""Workflow commands of GitHub Actions, Gitea and Forgejo.
+
+Source: docs.github.com, "Workflow commands"; actions/runner `ActionCommand.cs` and `ExecutionContext.cs` (limits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ci.escape import escape_foreign
+from ci.speech import Level
+
+#: The runner keeps this many annotations of a level per step, and so many characters of each message.
+PER_LEVEL = 10
+MESSAGE = 4096
+
+
+def group(title: str, *, at: int = 0) -> str:  # noqa: ARG001  (the Protocol's signature)
+    """Return `::group::title`."""
+    return f"::group::{_data(escape_foreign(title))}"
+
+
+def end_group(title: str, *, at: int = 0) -> str:  # noqa: ARG001  (the Protocol's signature)
+    """Return `::endgroup::`."""
+    return "::endgroup::"
+
+
+def annotation(
+    level: Level, message: str, *, title: str | None = None, file: str | None = None, line: int | None = None
+) -> str:
+    """Return `::error file=…,line=…,title=…::message`, cut at the runner's limit."""
+    given = {"file": file, "line": str(line) if line and file else None, "title": title}
+    properties = ",".join(f"{name}={_property(escape_foreign(text))}" for name, text in given.items() if text)
+    lines = [escape_foreign(one) for one in message.splitlines()]
+    text = "\n".join(lines)
+    if len(text) > MESSAGE:
+        text = text[: MESSAGE - 1] + "…"
+    return f"::{level}{' ' if properties else ''}{properties}::{_data(text)}"
+
+
+def mask(value: str) -> str:
+    """Return one `::add-mask::` per line of `value`: the runner hides single lines only."""
+    return "\n".join(f"::add-mask::{_data(line)}" for line in value.splitlines() if line.strip())
+
+
+def within_limit(annotations: Iterable[tuple[Level, str]]) -> list[tuple[Level, str]]:
+    """Return what the runner will show: ten a level, the tenth saying how many more there were."""
+    by_level: dict[Level, list[str]] = {}
+    kept: list[tuple[Level, str]] = []
+    for level, message in annotations:
+        by_level.setdefault(level, []).append(message)
+    for level, messages in by_level.items():
+        shown = messages
+        if len(messages) > PER_LEVEL:
+            more = len(messages) - PER_LEVEL + 1
+            shown = [*messages[: PER_LEVEL - 1], f"{more} more of level {level}: see the log"]
+        kept += [(level, message) for message in shown]
+    return kept
+
+
+def stop_commands(token: str) -> str:
+    """Return the line after which the runner obeys nothing until `resume_commands(token)`; `token`: random."""
+    return f"::stop-commands::{token}"
+
+
+def resume_commands(token: str) -> str:
+    """Return the line that ends `stop_commands`."""
+    return f"::{token}::"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,29 @@
+"""GitLab's collapsible sections. Source: docs.gitlab.com, "Expand and collapse job log sections".
+
+GitLab has no annotations and masks variables only by its own settings: these are plain text and nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ci.escape import escape_foreign
+from ci.speech.plain import annotation, mask
+
+__all__ = ["annotation", "end_group", "group", "mask"]
+
+_OUTSIDE_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+def group(title: str, *, at: int = 0) -> str:
+    """Return the opening of a section that is shown collapsed."""
+    return f"\x1b[0Ksection_start:{at}:{_name(title)}[collapsed=true]\r\x1b[0K{escape_foreign(title)}"
+
+
+def end_group(title: str, *, at: int = 0) -> str:
+    """Return the end of the section that `title` opened."""
+    return f"\x1b[0Ksection_end:{at}:{_name(title)}\r\x1b[0K"
+
+
+def _name(title: str) -> str:
+    return f"shipmark_{_OUTSIDE_NAMES.sub('_', title).strip('_')[:60]}"

@@ -1,0 +1,56 @@
+"""The step summary: a Markdown table in which foreign text stays text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from ci.escape import escape_foreign
+
+#: Bytes. GitHub throws a summary over 1 MiB away altogether, and other steps' text counts for itself.
+BUDGET = 900_000
+
+# Everything of ASCII that Markdown or HTML could read as markup.
+_MARKUP = re.compile(r"[!\"#$%&'*<>?\[\\\]^_`{|}~]")
+
+
+def summary_markdown(
+    heading: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    notes: Sequence[str] = (),
+    budget: int = BUDGET,
+) -> str:
+    """Return a heading, a table and notes below it, in at most `budget` bytes of UTF-8.
+
+    Rows that do not fit are left out and counted: `12 rows omitted`. Short rows are filled with empty cells.
+    """
+    head = f"### {cell(heading)}\n\n{_row(columns)}|{' --- |' * len(columns)}\n"
+    tail = "".join(f"\n{cell(note)}\n" for note in notes)
+    left = budget - _size(head) - _size(tail) - _size("\n999999999 rows omitted\n")
+    lines: list[str] = []
+    omitted = 0
+    for row in rows:
+        line = _row([*row, *[""] * (len(columns) - len(row))][: len(columns)])
+        left -= _size(line)
+        if left < 0:
+            omitted += 1
+        else:
+            lines.append(line)
+    more = f"\n{omitted} row{'s' if omitted > 1 else ''} omitted\n" if omitted else ""
+    return head + "".join(lines) + more + tail
+
+
+def cell(text: str) -> str:
+    """Return `text` so that neither a table, Markdown nor HTML finds anything in it."""
+    plain = escape_foreign(" ".join(text.splitlines()))
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", plain)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell(text) for text in cells) + " |\n"
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))

@@ -1,0 +1,72 @@
+"""No line of foreign text is a command to any runner."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ci.escape import escape_foreign
+
+PIECES = st.sampled_from(
+    ["::", ":", "##[", "##", "[", "##vso[", "##teamcity[", "#", "\x1b[0m", "\x1b", "\r", "\n", " ", "\t"]
+    + ["\u00a0", "\u3000", "\ufeff", "\x85", "\u2028", "\x9b31m", "error", "::add-mask::x", "\ud800"]
+)
+
+
+def is_command(line: str) -> bool:
+    """The runner's own reading: blanks are trimmed in front of `::`; `##[` is searched anywhere."""
+    return (
+        line.lstrip().startswith("::")
+        or re.search(r"##(\[|vso\[|teamcity\[)", line, re.IGNORECASE) is not None
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("Step 3/4 : RUN make", "Step 3/4 : RUN make"),
+        ("::error::boom", ": :error::boom"),
+        ("  \t::set-output name=x::y", "  \t: :set-output name=x::y"),
+        ("\u00a0::warning::x", "\u00a0: :warning::x"),
+        ("a ::error::in the middle is text", "a ::error::in the middle is text"),
+        ("fix ##[error]x", "fix ## [error]x"),
+        ("###[group]", "### [group]"),
+        ("##VSO[task.setvariable variable=x]y", "## VSO[task.setvariable variable=x]y"),
+        ("##teamcity[buildStop]", "## teamcity[buildStop]"),
+        ("## a heading", "## a heading"),
+        ("#\x1b[0m#[error]x", "## [error]x"),
+        (":\x1b[1m:error::x", ": :error::x"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("50%\r::error::x", "50%\\r::error::x"),
+        ("a\n::error::x", "a\\n::error::x"),
+        ("\u2028::x", "\\u2028::x"),
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\udcff", "\\udcff"),
+        ("grüße 日本", "grüße 日本"),
+    ],
+)
+def test_lines(line: str, shown: str) -> None:
+    assert escape_foreign(line) == shown
+
+
+@given(st.lists(PIECES | st.text(max_size=3), max_size=12).map("".join))
+@example("##\x1b[0m[x")
+def test_nothing_is_a_command_afterwards(line: str) -> None:
+    shown = escape_foreign(line)
+    assert not is_command(shown)
+    assert not is_command("  " + shown)
+    assert all(
+        unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp") or letter == "\t" for letter in shown
+    )
+    assert escape_foreign(shown) == shown
+    shown.encode()
+
+
+@given(st.text(alphabet=st.characters(categories=("L", "N")), max_size=30))
+def test_plain_text_is_left_alone(line: str) -> None:
+    assert escape_foreign(line) == line

@@ -1,0 +1,92 @@
+"""Outputs read back by the grammar of those who read them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci.outputs import NAMES, RESULT_LIMIT, Outputs, dotenv, outputs_text
+from tests.support.composite import read_outputs
+
+TOKEN = "0123456789abcdef0123"
+RELEASE = Outputs(
+    version="1.4.2",
+    channel="release",
+    tags=("ghcr.io/acme/app:1.4.2", "ghcr.io/acme/app:latest"),
+    tag_names=("1.4.2", "latest"),
+    primary_tag="1.4.2",
+    digest="sha256:" + "ab" * 32,
+    pushed=True,
+    log_entry="cd" * 32,
+    json='{"schema":"shipmark.report/1"}',
+)
+
+
+def test_values_are_the_named_outputs_in_order() -> None:
+    assert tuple(RELEASE.values()) == NAMES
+    assert tuple(Outputs().values()) == NAMES
+    assert Outputs().values()["pushed"] == "false"
+
+
+class TestGithub:
+    def test_the_file_as_it_is_written(self) -> None:
+        text = outputs_text({"version": "1.4.2", "tags": "a\nb"}, TOKEN)
+        end = f"shipmark_{TOKEN}"
+        assert text == f"version<<{end}\n1.4.2\n{end}\ntags<<{end}\na\nb\n{end}\n"
+
+    def test_release_comes_back(self) -> None:
+        assert read_outputs(outputs_text(RELEASE.values(), TOKEN)) == RELEASE.values()
+
+    @given(st.dictionaries(st.from_regex(r"\A[a-z][a-z0-9-]{0,8}\Z"), st.text(max_size=60), max_size=4))
+    def test_any_value_comes_back(self, values: dict[str, str]) -> None:
+        assert read_outputs(outputs_text(values, TOKEN)) == values
+
+    @given(
+        st.lists(
+            st.sampled_from(["\n", "EOF", "x<<EOF", "a=b", "<<", "=", "\r\n", "::set-output::", ""])
+        ).map("".join)
+    )
+    def test_hostile_value_adds_no_output(self, value: str) -> None:
+        assert read_outputs(outputs_text({"a": value, "b": "1"}, TOKEN)) == {"a": value, "b": "1"}
+
+    def test_value_that_holds_the_delimiter_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="delimiter"):
+            outputs_text({"a": f"x\nshipmark_{TOKEN}\nb=1"}, TOKEN)
+
+    @pytest.mark.parametrize("token", ["", "short", "has a blank in its middle", "x" * 15, "line\n" * 5])
+    def test_weak_token_is_refused(self, token: str) -> None:
+        with pytest.raises(ValueError, match="token"):
+            outputs_text({}, token)
+
+    @pytest.mark.parametrize("name", ["", "a b", "a=b", "a\nb", "-a", "a<<b"])
+    def test_name_that_is_none_is_refused(self, name: str) -> None:
+        with pytest.raises(ValueError, match="name"):
+            outputs_text({name: "x"}, TOKEN)
+
+
+class TestResultFile:
+    def test_release(self) -> None:
+        assert dotenv(RELEASE.values()).splitlines() == [
+            "SHIPMARK_VERSION=1.4.2",
+            "SHIPMARK_CHANNEL=release",
+            "SHIPMARK_TAGS=ghcr.io/acme/app:1.4.2 ghcr.io/acme/app:latest",
+            "SHIPMARK_TAG_NAMES=1.4.2 latest",
+            "SHIPMARK_PRIMARY_TAG=1.4.2",
+            "SHIPMARK_DIGEST=sha256:" + "ab" * 32,
+            "SHIPMARK_PUSHED=true",
+            "SHIPMARK_LOG_ENTRY=" + "cd" * 32,
+        ]
+
+    @pytest.mark.parametrize("value", ["a'b", 'a"b', "a$b", "a`b", "a\\b", "a;b", "a\tb", "ä", "a=b", "a#b"])
+    def test_value_that_would_need_quotes_is_refused(self, value: str) -> None:
+        with pytest.raises(ValueError, match="`version`"):
+            dotenv({"version": value})
+
+    def test_lists_are_left_out_over_the_limit(self) -> None:
+        tags = [f"registry.example.com/team/app:branch-{n}" for n in range(200)]
+        text = dotenv({"version": "1.4.2", "tags": "\n".join(tags), "tag-names": "a\nb"}, limit=RESULT_LIMIT)
+        assert text == "SHIPMARK_VERSION=1.4.2\nSHIPMARK_TAG_NAMES=a b\nSHIPMARK_OMITTED=tags\n"
+
+    def test_nothing_is_left_out_without_need(self) -> None:
+        assert dotenv(RELEASE.values(), limit=RESULT_LIMIT) == dotenv(RELEASE.values())

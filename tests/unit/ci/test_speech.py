@@ -1,0 +1,119 @@
+"""What is said to each system: whole commands, and nothing foreign gets out of them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci.speech import github, voice
+from ci.speech.azure import set_variable
+from ci.systems import NAMES
+
+HOSTILE = "50% done\r\n::error::x ##[error]y ##vso[task.complete]z, a:b;c]"
+
+
+@pytest.mark.parametrize("system", NAMES)
+def test_every_system_has_a_voice(system: str) -> None:
+    said = voice(system)
+    lines = [
+        said.group("build"),
+        said.end_group("build"),
+        said.annotation("warning", "text"),
+        said.mask("s3cret"),
+    ]
+    assert all(isinstance(line, str) for line in lines)
+    assert "text" in lines[2]
+
+
+def test_unknown_system_gets_plain_text() -> None:
+    assert (
+        voice("hudson").annotation("error", "boom", file="shipmark.yml", line=3)
+        == "error: shipmark.yml:3: boom"
+    )
+
+
+class TestGithub:
+    def test_annotation(self) -> None:
+        said = github.annotation("error", "no tag\nat all", title="a, b: c", file="shipmark.yml", line=3)
+        assert said == "::error file=shipmark.yml,line=3,title=a%2C b%3A c::no tag%0Aat all"
+
+    def test_plain_annotation(self) -> None:
+        assert github.annotation("notice", "100%") == "::notice::100%25"
+
+    def test_groups(self) -> None:
+        assert (github.group("push"), github.end_group("push")) == ("::group::push", "::endgroup::")
+
+    def test_mask_hides_each_line(self) -> None:
+        assert github.mask("one\n\ntwo%") == "::add-mask::one\n::add-mask::two%25"
+        assert github.mask("") == ""
+
+    def test_message_is_cut_at_the_limit(self) -> None:
+        said = github.annotation("error", "x" * 5000)
+        assert len(said) == len("::error::") + github.MESSAGE
+        assert said.endswith("x…")
+
+    def test_ten_annotations_of_a_level(self) -> None:
+        kept = github.within_limit([("warning", str(n)) for n in range(25)] + [("error", "e")])
+        assert [text for level, text in kept if level == "warning"] == [
+            *map(str, range(9)),
+            "16 more of level warning: see the log",
+        ]
+        assert ("error", "e") in kept
+        assert github.within_limit([("error", str(n)) for n in range(10)]) == [
+            ("error", str(n)) for n in range(10)
+        ]
+
+    def test_stopping_commands(self) -> None:
+        assert (github.stop_commands("t0k"), github.resume_commands("t0k")) == (
+            "::stop-commands::t0k",
+            "::t0k::",
+        )
+
+
+class TestAzure:
+    def test_annotation(self) -> None:
+        said = voice("azure").annotation("error", "50%; [x]", file="a;b", line=3)
+        assert said == "##vso[task.logissue type=error;sourcepath=a%3Bb;linenumber=3;]50%AZP25%3B [x%5D"
+
+    def test_notice_is_text(self) -> None:
+        assert voice("azure").annotation("notice", "##vso[x]") == "## vso[x]"
+
+    def test_variable(self) -> None:
+        assert set_variable("SHIPMARK_TAGS", "a b") == (
+            "##vso[task.setvariable variable=SHIPMARK_TAGS;isOutput=true]a b"
+        )
+        with pytest.raises(ValueError, match="output variable"):
+            set_variable("X", "a\n##vso[task.complete]")
+
+
+class TestGitlab:
+    def test_section(self) -> None:
+        said = voice("gitlab")
+        assert (
+            said.group("push: app", at=7)
+            == "\x1b[0Ksection_start:7:shipmark_push_app[collapsed=true]\r\x1b[0Kpush: app"
+        )
+        assert said.end_group("push: app", at=9) == "\x1b[0Ksection_end:9:shipmark_push_app\r\x1b[0K"
+
+
+def test_buildkite_group() -> None:
+    assert voice("buildkite").group("push") == "--- push"
+
+
+@pytest.mark.parametrize("system", ["github", "azure", "gitlab", "buildkite", "none"])
+@given(text=st.text(max_size=20).map(lambda text: text + HOSTILE))
+def test_foreign_text_starts_no_second_command(system: str, text: str) -> None:
+    said = voice(system)
+    for line in (
+        said.group(text),
+        said.annotation("error", text, title=text, file=text, line=1),
+    ):
+        assert "\n" not in line
+        assert "\u2028" not in line
+        assert line.count("\r") == (1 if "section_start" in line else 0)
+        assert line.count("##vso[") <= 1
+        assert line.count("##[") <= 1
+        if system != "azure":
+            assert "##vso[" not in line
+            assert "##[" not in line
