@@ -11,6 +11,7 @@ How the base of an off-tag version is found, for `git` without any porcelain tha
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -27,6 +28,7 @@ from release.world import Completed, Process
 
 OWN_FOLDER = ".shipmark/"
 _SHOWN_PATHS = 10
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _KEPT = frozenset(
     {
         "GIT_ALLOW_PROTOCOL",
@@ -340,7 +342,9 @@ def _failure(command: str, done: Completed, directory: str) -> GitError:
 
 
 def is_ancestor(process: Process, root: str, a: str, b: str, env: Mapping[str, str]) -> bool | None:
-    """Whether commit `a` is reachable from `b` (equal counts); None where one of them is not here."""
+    """Whether commit `a` is reachable from `b` (equal counts); None where one of them is not here, or no commit id."""
+    if not (_COMMIT.fullmatch(a) and _COMMIT.fullmatch(b)):
+        return None  # an image's label may hold anything, an option for git included
     done = Git(process, root, env).run("merge-base", "--is-ancestor", a, b)
     return {0: True, 1: False}.get(done.code)
 

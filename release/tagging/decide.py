@@ -1,0 +1,250 @@
+"""The decision: what a commit's image is called, and why. A pure function of facts, policy and known releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from release.errors import AmbiguousVersion, ConfigError, GitError, ShallowClone, TagConflict
+from release.facts import Facts
+from release.tagging.guard import Keep, Move, Refuse, Verdict, Withhold, judge, other_commit
+from release.tagging.model import (
+    Candidate,
+    Decision,
+    FixedTag,
+    Held,
+    HeldTags,
+    KnownReleases,
+    MovingTag,
+    TagPolicy,
+    Version,
+    Withheld,
+)
+from release.tagging.names import is_image_tag
+from release.tagging.remedies import deepen_hint
+from release.tagging.scheme import Proposal, Release, propose
+from release.tagging.source import source_url
+from release.tagging.versions import (
+    VersionTag,
+    VersionTags,
+    off_tag_version,
+    parse_tag_name,
+    precedence_key,
+    versions_in,
+)
+
+_LABEL = "org.opencontainers.image."
+
+
+def decide(
+    facts: Facts,
+    policy: TagPolicy,
+    known: KnownReleases,
+    *,
+    component: str = "app",
+    held: HeldTags | None = None,
+    version: Version | None = None,
+    rebuild: int = 0,
+    repositories: tuple[str, ...] = (),
+    labels: Mapping[str, str] = {},
+    annotations: Mapping[str, str] = {},
+    allow_backward: bool = False,
+) -> Decision:
+    """The decision for one component, by the default scheme.
+
+    `held`: what the targets hold, where they were asked. `version`: releases a commit without a git tag
+    (`run --version`). `rebuild`: n of `_rn` when a released commit is built again. `labels` win over ours.
+    Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD), `TagConflict` (the version was
+    released from another commit), `GitError` (the version makes no valid image tag).
+    """
+    found = versions_in(facts.snapshot.tag_listing, policy.prefix)
+    release = _release(facts, policy, found, version)
+    candidate = Candidate(commit=facts.commit, version=release.version if release else None, rebuild=rebuild)
+    proposal = propose(facts, policy, release, rebuild)
+    _require_valid(proposal.tags)
+    _require_own_version(candidate, known)
+    tags, withheld = _guard(proposal, candidate, known, held, allow_backward)
+    shown = release.version if release else _off_tag(facts, policy, found)
+    return Decision(
+        component=component,
+        version=None if shown is None else str(shown),
+        commit=facts.commit,
+        channel=proposal.channel,
+        git_tag=release.git_tag if release else None,
+        known_from=known.known_from,
+        tags=tags,
+        withheld=withheld,
+        references=tuple(f"{repository}:{tag.name}" for repository in repositories for tag in tags),
+        labels=_labels(facts, shown) | dict(labels),
+        annotations=dict(annotations),
+        warnings=_warnings(facts, found, shown, policy),
+        candidate=candidate,
+    )
+
+
+def require_version(decision: Decision, facts: Facts) -> str:
+    """The decision's version. Raises `ShallowClone` when it needs history that was not fetched."""
+    if decision.version is not None:
+        return decision.version
+    if facts.snapshot.shallow:
+        raise ShallowClone(
+            "no version tag is at HEAD, and this clone is shallow: the version needs the history and its tags",
+            hint=deepen_hint(facts.ci.system),
+        )
+    raise ConfigError(
+        "this component has no versions", hint="set `versions: semver`, or ask for `tags` instead"
+    )
+
+
+def _release(facts: Facts, policy: TagPolicy, found: VersionTags, version: Version | None) -> Release | None:
+    if version is not None:
+        return Release(version=version, git_tag=None, why="given with `--version`")
+    if policy.versions == "none" or facts.ci.pull_request is not None:
+        return None
+    if facts.git_tag is not None:
+        named = parse_tag_name(facts.git_tag, policy.prefix)
+        if named is not None:
+            return Release(version=named, git_tag=facts.git_tag, why=f"git tag {facts.git_tag} at HEAD")
+    at_head = found.at(facts.commit)
+    if not at_head:
+        return None
+    _require_unambiguous(at_head)
+    return Release(
+        version=at_head[0].version, git_tag=at_head[0].git_tag, why=f"git tag {at_head[0].git_tag} at HEAD"
+    )
+
+
+def _require_unambiguous(at_head: tuple[VersionTag, ...]) -> None:
+    first = at_head[0]
+    for other in at_head[1:]:
+        # `v1.4.2` and `1.4.2` say the same thing; `1.4.2+a` and `1.4.2+b` do not.
+        if precedence_key(other.version) == precedence_key(first.version) and other.version != first.version:
+            raise AmbiguousVersion(
+                f"git tags `{first.git_tag}` and `{other.git_tag}` are both at HEAD and have equal precedence",
+                hint=f"delete one (`git tag -d {other.git_tag}`), or release with the tag that starts the run",
+            )
+
+
+def _off_tag(facts: Facts, policy: TagPolicy, found: VersionTags) -> Version | None:
+    snapshot = facts.snapshot
+    if policy.versions == "none":
+        return None
+    if snapshot.describe is not None:
+        base = found.named(snapshot.describe.git_tag)
+        return off_tag_version(base.version if base else None, snapshot.describe.distance, facts.commit)
+    if (at_head := found.at(facts.commit)) and facts.ci.pull_request is not None:
+        return at_head[
+            0
+        ].version  # the request's commit is a released one; its tags are the request's all the same
+    if snapshot.commit_count is not None:
+        return off_tag_version(None, snapshot.commit_count, facts.commit)
+    return None
+
+
+def _require_valid(tags: tuple[FixedTag | MovingTag, ...]) -> None:
+    for tag in tags:
+        if not is_image_tag(tag.name):
+            raise GitError(
+                f"`{tag.name}` is no image tag that a registry accepts ({len(tag.name)} characters, 128 at most)",
+                hint="release from a git tag with a shorter name",
+            )
+
+
+def _require_own_version(candidate: Candidate, known: KnownReleases) -> None:
+    if candidate.version is None:
+        return
+    if clash := other_commit(candidate, known):
+        raise TagConflict(
+            f"{candidate.version} was released from commit `{clash.commit}` ({clash.source}), "
+            f"and HEAD is `{candidate.commit}`",
+            hint="a released version is never moved: put the git tag back, or release the next version",
+        )
+
+
+def _guard(
+    proposal: Proposal,
+    candidate: Candidate,
+    known: KnownReleases,
+    held: HeldTags | None,
+    allow_backward: bool,
+) -> tuple[tuple[FixedTag | MovingTag, ...], tuple[Withheld, ...]]:
+    kept: list[FixedTag | MovingTag] = []
+    withheld = list(proposal.refused)
+    taken: set[str] = set()
+    for tag in proposal.tags:
+        if tag.name in taken:
+            raise TagConflict(
+                f"two rules make the image tag `{tag.name}`",
+                hint="rename the branch or the prerelease channel",
+            )
+        taken.add(tag.name)
+        if isinstance(tag, FixedTag):
+            kept.append(tag)
+            continue
+        verdict = _verdict(tag, candidate, known, held, allow_backward)
+        match verdict:
+            case Move() | Keep():
+                kept.append(msgspec.structs.replace(tag, reason=verdict.reason))
+            case Withhold():
+                withheld.append(Withheld(name=tag.name, reason=verdict.reason, rightly=verdict.rightly))
+            case Refuse():
+                raise TagConflict(verdict.reason)
+    return tuple(kept), tuple(withheld)
+
+
+def _verdict(
+    tag: MovingTag, candidate: Candidate, known: KnownReleases, held: HeldTags | None, allow_backward: bool
+) -> Verdict:
+    """The verdict over all targets: the tag stays in the decision as long as one of them may move it.
+
+    Every target is judged again right before its own move.
+    """
+    asked: tuple[Held | None, ...] = (held.at(tag.name) if held is not None else ()) or (None,)
+    tip = held.branch_tip if held is not None else None
+    verdicts = [
+        judge(tag.line, candidate, known, one, branch_tip=tip, allow_backward=allow_backward) for one in asked
+    ]
+    refused = next((one for one in verdicts if isinstance(one, Refuse)), None)
+    moves = next((one for one in verdicts if isinstance(one, Move | Keep)), None)
+    wrongly = next((one for one in verdicts if isinstance(one, Withhold) and not one.rightly), None)
+    return refused or moves or wrongly or verdicts[0]
+
+
+def _labels(facts: Facts, version: Version | None) -> dict[str, str]:
+    created = datetime.fromtimestamp(facts.snapshot.committed_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    labels = {f"{_LABEL}created": created, f"{_LABEL}revision": facts.commit}
+    if version is not None:
+        labels[f"{_LABEL}version"] = str(version)
+    source = source_url(facts.ci.repository_url or facts.snapshot.remote_url)
+    if source is not None:
+        labels[f"{_LABEL}source"] = source
+    return dict(sorted(labels.items()))
+
+
+def _warnings(
+    facts: Facts, found: VersionTags, version: Version | None, policy: TagPolicy
+) -> tuple[str, ...]:
+    warnings = list(facts.warnings)
+    snapshot = facts.snapshot
+    if snapshot.dirty_count:
+        paths = ", ".join(f"`{path}`" for path in snapshot.dirty[:3])
+        more = ", …" if snapshot.dirty_count > 3 else ""
+        warnings.append(
+            f"{snapshot.dirty_count} tracked file{'s differ' if snapshot.dirty_count > 1 else ' differs'} from "
+            f"the commit ({paths}{more}): `run` refuses, this is what it would do with a clean tree"
+        )
+    if version is None and snapshot.shallow and policy.versions != "none":
+        warnings.append(
+            "this clone is shallow and no version tag is at HEAD, so there is no version: "
+            + deepen_hint(facts.ci.system)
+        )
+    if found.odd_count and policy.versions != "none":
+        names = ", ".join(f"`{name}`" for name in found.odd_examples)
+        more = ", …" if found.odd_count > len(found.odd_examples) else ""
+        warnings.append(
+            f"{found.odd_count} git tag{'s are' if found.odd_count > 1 else ' is'} no version and "
+            f"ignored: {names}{more}"
+        )
+    return tuple(warnings)

@@ -1,0 +1,200 @@
+"""The guard on moving tags: may this candidate become what the tag points at?
+
+Pure. The plan asks it with what was known then, and the step asks it again right before the move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Line, Version
+from release.tagging.versions import Key, image_tag_of, parse, precedence_key
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """The tag moves to the candidate."""
+
+    reason: str
+
+
+class Keep(msgspec.Struct, frozen=True, kw_only=True):
+    """The tag's image says that it is the candidate; whoever knows the digests compares those."""
+
+    reason: str
+
+
+class Withhold(msgspec.Struct, frozen=True, kw_only=True):
+    """The tag stays where it is. `rightly`: for something newer; otherwise something needed was not known."""
+
+    reason: str
+    rightly: bool = True
+
+
+class Refuse(msgspec.Struct, frozen=True, kw_only=True):
+    """The candidate's version is already released from another commit: nothing of it may be published."""
+
+    reason: str
+
+
+Verdict = Move | Keep | Withhold | Refuse
+
+
+def judge(
+    line: Line,
+    candidate: Candidate,
+    known: KnownReleases,
+    held: Held | None = None,
+    *,
+    branch_tip: str | None = None,
+    allow_backward: bool = False,
+) -> Verdict:
+    """Whether the tag of `line` may move to `candidate`.
+
+    `held`: what the target holds under the tag, None where no target was asked. `branch_tip`: the branch's commit
+    on the remote, None where it is not known. `allow_backward` lifts what would be withheld for something newer.
+    """
+    if held is not None and held.state == "unknown":
+        return Withhold(reason=f"what `{held.target}` holds is unknown: {held.cause}", rightly=False)
+    if line.kind == "release":
+        verdict = _judge_release(line, candidate, known, held)
+    else:
+        verdict = _judge_commits(line, candidate, held, branch_tip)
+    if allow_backward and isinstance(verdict, Withhold) and verdict.rightly:
+        return Move(reason=f"moved back as asked, although {verdict.reason}")
+    return verdict
+
+
+def highest(line: Line, known: KnownReleases) -> KnownVersion | None:
+    """The released version that a tag of `line` should point at; what was taken back does not count."""
+    return max(_in_line(line, known), key=_rank, default=None)
+
+
+def other_commit(candidate: Candidate, known: KnownReleases) -> KnownVersion | None:
+    """A known release of exactly the candidate's version from another commit."""
+    return next((other for other in known.versions if _same_name_elsewhere(other, candidate)), None)
+
+
+def _same_name_elsewhere(other: KnownVersion, candidate: Candidate) -> bool:
+    return other.version == candidate.version and other.commit not in {None, candidate.commit}
+
+
+def _judge_release(line: Line, candidate: Candidate, known: KnownReleases, held: Held | None) -> Verdict:
+    version = candidate.version
+    if version is None or not _covers(line, version):
+        return Withhold(reason=f"{version or 'this commit'} is no {_describe(line)}")
+    if _is_yanked(version, candidate.rebuild, known):
+        return Withhold(reason=f"{version} was taken back")
+    if clash := other_commit(candidate, known):
+        return Refuse(
+            reason=f"{version} was released from `{clash.commit}` ({clash.source}), not from `{candidate.commit}`"
+        )
+    if missing := _missing_knowledge(known):
+        return Withhold(reason=f"{missing} does not tell all releases", rightly=False)
+    return _compare(line, candidate, version, known, held)
+
+
+def _compare(
+    line: Line, candidate: Candidate, version: Version, known: KnownReleases, held: Held | None
+) -> Verdict:
+    own = (precedence_key(version), candidate.rebuild)
+    top = max(_in_line(line, known), key=_rank, default=None)
+    if top is not None and _rank(top) > own:
+        return Withhold(reason=f"{_name(top)} is {'higher' if top.version != version else 'a newer build'}")
+    if top is not None and _rank(top) == own and top.commit not in {None, candidate.commit}:
+        return Withhold(reason=f"{top.version} has the same precedence and was released from another commit")
+    shown = _version_of(held)
+    if shown is not None and _covers(line, shown) and not _is_yanked(shown, 0, known):
+        if precedence_key(shown) > own[0]:
+            return Withhold(reason=f"the image that holds it is {shown}, which is higher")
+        if (
+            shown == version
+            and held is not None
+            and held.revision == candidate.commit
+            and not candidate.rebuild
+        ):
+            return Keep(reason=f"it holds {version} already")
+    return Move(reason=f"{version} is the highest {_describe(line)} of {_count(line, version, known)} known")
+
+
+def _judge_commits(line: Line, candidate: Candidate, held: Held | None, branch_tip: str | None) -> Verdict:
+    what = f"branch `{line.name}`" if line.kind == "branch" else f"request {line.number}"
+    is_tip = branch_tip == candidate.commit
+    if line.kind == "branch" and branch_tip is not None and not is_tip:
+        return Withhold(reason=f"{what} is at `{branch_tip[:12]}` on the remote by now")
+    if held is None or held.state == "free":
+        return Move(reason=f"build of {what}")
+    match held.relation:
+        case "same" if not candidate.rebuild:
+            return Keep(reason="it holds this commit already")
+        case "descendant":
+            return Withhold(reason=f"it holds `{(held.revision or '')[:12]}`, which is newer")
+        case "ancestor" | "same" | "diverged":
+            return Move(reason=f"build of {what}")
+    if is_tip or line.kind == "pull-request":
+        # A merge commit that was made for an earlier build of the request is in nobody's clone any more.
+        return Move(reason=f"build of {what}")
+    return Withhold(
+        reason=f"how the commit that it holds stands to `{candidate.commit[:12]}` is unknown", rightly=False
+    )
+
+
+def _covers(line: Line, version: Version) -> bool:
+    if line.major is not None and line.major != version.major:
+        return False
+    if line.minor is not None and line.minor != version.minor:
+        return False
+    return not version.prerelease or (
+        line.channel is not None and version.prerelease.split(".", 1)[0] == line.channel
+    )
+
+
+def _in_line(line: Line, known: KnownReleases) -> Iterator[KnownVersion]:
+    yanked = frozenset(known.yanked)
+    for one in known.versions:
+        if _covers(line, one.version) and not (yanked and _is_yanked(one.version, one.rebuild, known)):
+            yield one
+
+
+def _is_yanked(version: Version, rebuild: int, known: KnownReleases) -> bool:
+    return str(version) in known.yanked or image_tag_of(version, rebuild) in known.yanked
+
+
+def _rank(known: KnownVersion) -> tuple[Key, int]:
+    return precedence_key(known.version), known.rebuild
+
+
+def _missing_knowledge(known: KnownReleases) -> str | None:
+    """The first source that was asked and did not tell everything."""
+    sources = (
+        ("git (a shallow clone)", known.known_from.git),
+        ("the version log", known.known_from.log),
+        ("the registry", known.known_from.registry),
+    )
+    return next((name for name, knowledge in sources if knowledge in {"partial", "unknown"}), None)
+
+
+def _version_of(held: Held | None) -> Version | None:
+    if held is None or held.version is None:
+        return None
+    try:
+        return parse(held.version.removeprefix("v"))
+    except ValueError:
+        return None  # a foreign image may carry any text there
+
+
+def _name(known: KnownVersion) -> str:
+    return image_tag_of(known.version, known.rebuild) if known.rebuild else str(known.version)
+
+
+def _count(line: Line, version: Version, known: KnownReleases) -> int:
+    return len({one.version for one in _in_line(line, known)} | {version})
+
+
+def _describe(line: Line) -> str:
+    kind = f"stable or `{line.channel}`" if line.channel else "stable"
+    if line.major is None:
+        return f"{kind} release"
+    number = f"{line.major}.x" if line.minor is None else f"{line.major}.{line.minor}"
+    return f"{kind} {number} release"

@@ -1,0 +1,190 @@
+"""The releases that exist, from git, the version log and registries, each with how much of it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from release.errors import RegistryError
+from release.facts import Facts, Snapshot
+from release.git import Relation, relation, remote_tip
+from release.tagging.model import (
+    Decision,
+    Held,
+    HeldTags,
+    Knowledge,
+    KnownFrom,
+    KnownReleases,
+    KnownVersion,
+    MovingTag,
+)
+from release.tagging.versions import parse_tag_name, version_of_image_tag, versions_in
+from release.world import Process
+
+if TYPE_CHECKING:
+    from release.registry import ImageFacts, Repository
+
+
+def from_git(snapshot: Snapshot, prefix: str = "") -> KnownReleases:
+    """The version tags of the clone: all of them, reachable or not. A shallow clone may lack some (`partial`)."""
+    return KnownReleases(
+        versions=tuple(
+            KnownVersion(version=tag.version, source="git tag", commit=tag.commit)
+            for tag in versions_in(snapshot.tag_listing, prefix).tags
+        ),
+        known_from=KnownFrom(git="partial" if snapshot.shallow else "complete"),
+    )
+
+
+def from_remote_tags(tags: Mapping[str, str] | None, prefix: str = "") -> KnownReleases:
+    """The version tags of the remote (tag name to commit, as `git.remote_tags` gives them); None: it did not answer.
+
+    United with a shallow clone's `partial` knowledge this makes git `complete`.
+    """
+    if tags is None:
+        return KnownReleases()
+    return KnownReleases(
+        versions=tuple(
+            KnownVersion(version=version, source="git tag", commit=commit)
+            for name, commit in tags.items()
+            if (version := parse_tag_name(name, prefix)) is not None
+        ),
+        known_from=KnownFrom(git="complete"),
+    )
+
+
+def from_log_versions(
+    released: Iterable[tuple[str, str | None]], yanked: Iterable[str] = (), knowledge: Knowledge = "complete"
+) -> KnownReleases:
+    """What a version log says: (fixed image tag or version, commit) of what was released, and what was taken back.
+
+    Names that are no versions (a branch build's `sha-…`) are left out.
+    """
+    return KnownReleases(
+        versions=tuple(
+            KnownVersion(version=read[0], rebuild=read[1], source="log", commit=commit)
+            for name, commit in released
+            if (read := version_of_image_tag(name.replace("+", "_"))) is not None
+        ),
+        yanked=tuple(sorted(set(yanked))),
+        known_from=KnownFrom(log=knowledge),
+    )
+
+
+def from_registry_tags(tags: Iterable[str] | None) -> KnownReleases:
+    """What one repository's tags say; None: it did not tell. An empty repository is known to be empty."""
+    if tags is None:
+        return KnownReleases(known_from=KnownFrom(registry="unknown"))
+    return KnownReleases(
+        versions=tuple(
+            KnownVersion(version=read[0], rebuild=read[1], source="registry")
+            for tag in tags
+            if (read := version_of_image_tag(tag)) is not None
+        ),
+        known_from=KnownFrom(registry="complete"),
+    )
+
+
+def unite(*sources: KnownReleases) -> KnownReleases:
+    """Everything that any source knows.
+
+    Several registries are `partial` when only some answered. Git's tags are `complete` as soon as one source has
+    them all (the remote for a shallow clone).
+    """
+    return KnownReleases(
+        versions=tuple(dict.fromkeys(one for source in sources for one in source.versions)),
+        yanked=tuple(sorted({version for source in sources for version in source.yanked})),
+        known_from=KnownFrom(
+            git=_best([source.known_from.git for source in sources]),
+            log=_all([source.known_from.log for source in sources]),
+            registry=_all([source.known_from.registry for source in sources]),
+        ),
+    )
+
+
+def _best(knowledge: Sequence[Knowledge]) -> Knowledge:
+    order: tuple[Knowledge, ...] = ("complete", "partial", "unknown")
+    return next((one for one in order if one in knowledge), "not asked")
+
+
+def _all(knowledge: Sequence[Knowledge]) -> Knowledge:
+    asked = {one for one in knowledge if one != "not asked"}
+    if not asked:
+        return "not asked"
+    return asked.pop() if len(asked) == 1 else "partial"
+
+
+def gather_held(
+    process: Process,
+    repositories: Sequence[Repository],
+    decision: Decision,
+    facts: Facts,
+    env: Mapping[str, str],
+) -> HeldTags:
+    """What each repository holds under the decision's tags now; only reads.
+
+    A repository that does not tell gives `unknown` with the cause. The branch's tip on the remote is asked for
+    when a branch's tag is among them.
+    """
+    held = [
+        _held(
+            process,
+            repository,
+            tag.name,
+            facts,
+            env,
+            isinstance(tag, MovingTag) and tag.line.kind != "release",
+        )
+        for repository in repositories
+        for tag in decision.tags
+    ]
+    branch = next(
+        (tag.line.name for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "branch"),
+        None,
+    )
+    tip = None if branch is None else remote_tip(process, facts.snapshot.root, branch, env)
+    return HeldTags(held=tuple(held), branch_tip=tip)
+
+
+def _held(
+    process: Process, repository: Repository, tag: str, facts: Facts, env: Mapping[str, str], related: bool
+) -> Held:
+    from release.registry.inspect import image_facts
+
+    try:
+        descriptor = repository.resolve(tag)
+        if descriptor is None:
+            return Held(target=repository.name, tag=tag, state="free")
+        image = image_facts(repository, descriptor.digest)
+    except RegistryError as error:
+        return Held(target=repository.name, tag=tag, state="unknown", cause=error.message)
+    return _held_image(process, repository.name, tag, descriptor.digest, image, facts, env, related)
+
+
+def _held_image(
+    process: Process,
+    target: str,
+    tag: str,
+    digest: str,
+    image: ImageFacts | None,
+    facts: Facts,
+    env: Mapping[str, str],
+    related: bool,
+) -> Held:
+    labels = image.labels if image is not None else {}
+    revision = labels.get("org.opencontainers.image.revision")
+    between: Relation | None = None
+    if related:
+        between = "unknown"
+        if revision is not None:
+            between = relation(process, facts.snapshot.root, revision, facts.commit, env)
+    return Held(
+        target=target,
+        tag=tag,
+        state="held",
+        digest=digest,
+        revision=revision,
+        version=labels.get("org.opencontainers.image.version"),
+        platforms=image.platforms if image is not None else (),
+        relation=between,
+    )
