@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.support.command",
     "tests.support.registry",
     "tests.support.docker",
+    "tests.support.wheel",
 ]
 
 # Time limits per example fail on a busy machine, and say nothing about the code.
