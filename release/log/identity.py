@@ -31,8 +31,14 @@ _PLACEHOLDER = {
 
 
 def fact_id(fact: dict[str, Any]) -> str:
-    """32 hex: the first half of SHA-256 over what makes the fact this fact and no other."""
-    return digest_of("shipmark.log/1 id", _identity(fact))[:32]
+    """32 hex: the first half of SHA-256 over what makes the fact this fact and no other.
+
+    Raises `LogError` for a fact that has no canonical form.
+    """
+    try:
+        return digest_of("shipmark.log/1 id", _identity(_without_none(fact)))[:32]
+    except ValueError as error:
+        raise LogError(f"record `{fact.get('kind', '')}` cannot be written: {error}") from error
 
 
 def _identity(fact: dict[str, Any]) -> Any:
@@ -49,7 +55,7 @@ def _identity(fact: dict[str, Any]) -> Any:
             [tag["name"], tag.get("before", ""), tag.get("digest", ""), tag.get("result", "")]
             for tag in fact.get("tags", ())
         )
-        return [kind, release, fact["target"], tags]
+        return [kind, release, fact["target"], tags, *([fact["follows"]] if "follows" in fact else [])]
     return {name: value for name, value in fact.items() if name not in _WHO_AND_WHEN}
 
 

@@ -174,10 +174,14 @@ class Released(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="re
 
 
 class Moved(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="moved"):
-    """What became of the moving tags of one target."""
+    """What became of the moving tags of one target.
+
+    `follows`: the entry that set these tags last; tells apart moving forth, back and forth again.
+    """
 
     target: str
     tags: tuple[RecordedTag, ...] = ()
+    follows: Natural = 0
 
 
 class Failed(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="failed"):

@@ -1,0 +1,158 @@
+"""A version log in memory, and facts to put into one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from release.control import Cancel
+from release.log import Entry, Head, HeadMoved
+from release.log.chain import head_of, verify_line
+from release.log.writer import Writer
+
+PROJECT = "registry.example/acme/app"
+COMMIT = "3f2a9c1b7d40" + "0" * 28
+
+
+class TickingClock:
+    """A clock that moves a second every time it is asked for the date, and really for durations."""
+
+    def __init__(self, start: int = 1_760_000_000_000) -> None:
+        self._ticks = itertools.count(start, 1000)
+
+    def now(self) -> int:
+        return next(self._ticks)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class MemoryStore:
+    """A `LogStore` that forgets. `before_append` runs ahead of every append, to get in between."""
+
+    def __init__(self, before_append: Callable[[], None] = lambda: None) -> None:
+        self.lines: list[bytes] = []
+        self.before_append = before_append
+
+    name = "a log in memory"
+    local = True
+
+    def head(self) -> Head:
+        return head_of(list(self.read())[-1]) if self.lines else Head()
+
+    def read(self, after: int = -1) -> Iterator[Entry]:
+        head = Head()
+        for line in list(self.lines):
+            entry = verify_line(line, head)
+            head = head_of(entry)
+            if entry.seq > after:
+                yield entry
+
+    def append(self, lines: Sequence[bytes], expected: Head) -> None:
+        self.before_append()
+        if self.head() != expected:
+            raise HeadMoved
+        self.lines += lines
+
+    def check_writable(self) -> None:
+        pass
+
+
+def writer(store: Any, **options: Any) -> Writer:
+    """A writer over `store` with a clock of its own."""
+    return Writer(store, clock=TickingClock(), cancel=Cancel(), **options)
+
+
+def key(name: str) -> str:
+    """A release key that is easy to tell from others."""
+    return (name.encode().hex() * 64)[:64]
+
+
+def digest(name: str) -> str:
+    return f"sha256:{key(name)}"
+
+
+def fact(kind: str, release: str = "r", attempt: str = "a", **fields: Any) -> dict[str, Any]:
+    """A fact of an attempt. `release` is a `key`'s name."""
+    return {
+        "kind": kind,
+        "release": key(release),
+        "project": PROJECT,
+        "commit": COMMIT,
+        "attempt": attempt,
+        **fields,
+    }
+
+
+def planned(release: str = "r", attempt: str = "a", version: str = "1.4.2", **fields: Any) -> dict[str, Any]:
+    tags = [
+        {"name": version, "kind": "fixed", "policy": "version"},
+        {"name": "latest", "kind": "moving"},
+    ]
+    targets = [{"target": PROJECT, "required": True, "tags": tags}]
+    return fact("planned", release, attempt, **{"version": version, "targets": targets, **fields})
+
+
+def built(release: str = "r", image: str = "i", attempt: str = "a", **fields: Any) -> dict[str, Any]:
+    platforms = [{"platform": "linux/amd64", "digest": digest(f"{image}-amd64"), "size": 7}]
+    content = {"digest": digest(image), "media_type": "m", "size": 9, "platforms": platforms}
+    return fact("built", release, attempt, **{"image": content, "via": "build", **fields})
+
+
+def pushed(
+    release: str = "r", image: str = "i", attempt: str = "a", tag: str = "1.4.2", **fields: Any
+) -> dict[str, Any]:
+    tags = [{"name": tag, "digest": digest(image), "result": "created"}]
+    values = {"target": PROJECT, "image": {"digest": digest(image)}, "tags": tags, **fields}
+    return fact("pushed", release, attempt, **values)
+
+
+def released(
+    release: str = "r", image: str = "i", attempt: str = "a", version: str = "1.4.2", **fields: Any
+) -> dict[str, Any]:
+    values = {"version": version, "image": {"digest": digest(image)}, "via": "build", **fields}
+    return fact("released", release, attempt, **values)
+
+
+def moved(
+    release: str = "r", image: str = "i", attempt: str = "a", tag: str = "latest", **fields: Any
+) -> dict[str, Any]:
+    tags = [{"name": tag, "digest": digest(image), "result": "moved"}]
+    return fact("moved", release, attempt, **{"target": PROJECT, "tags": tags, **fields})
+
+
+def whole_release(release: str, version: str, image: str | None = None) -> list[dict[str, Any]]:
+    """All five facts of a release that went well."""
+    image = image or f"image-{release}"
+    of = {"release": release, "attempt": f"attempt-{release}"}
+    return [
+        planned(version=version, **of),
+        built(image=image, **of),
+        pushed(image=image, tag=version, **of),
+        released(image=image, version=version, **of),
+        moved(image=image, **of),
+    ]
+
+
+def independently_verified(lines: Sequence[bytes]) -> list[dict[str, Any]]:
+    """The entries of a log, checked with the standard library only, by the words of the design."""
+    import hashlib
+
+    previous, entries = "0" * 64, []
+    for number, line in enumerate(lines):
+        entry = json.loads(line, parse_float=_refused, parse_constant=_refused)
+        rest = {name: value for name, value in entry.items() if name != "hash"}
+        canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        assert entry["seq"] == number, f"entry {number} says it is {entry['seq']}"
+        assert entry["prev"] == previous, f"entry {number} does not follow the one before it"
+        previous = hashlib.sha256(b"shipmark.log/1\n" + canonical).hexdigest()
+        assert entry["hash"] == previous, f"entry {number} was changed"
+        entries.append(entry)
+    return entries
+
+
+def _refused(text: str) -> Any:
+    raise AssertionError(f"number `{text}` is not in the subset")

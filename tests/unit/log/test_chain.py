@@ -1,0 +1,187 @@
+"""Sealing and verifying lines: what is stored is what is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.errors import LogCorrupt, LogError
+from release.log import Head
+from release.log.chain import Malformed, head_of, read_line, seal, seal_all, timestamp, verify_line
+from release.log.record import LINE_LIMIT
+from tests.support.log import independently_verified, planned
+
+AT = "2026-11-20T10:00:00.000Z"
+NAMES = st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=6)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9)
+VALUES = st.recursive(
+    TEXTS | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+FACTS = st.dictionaries(NAMES, VALUES, max_size=5).map(lambda extra: {**extra, "kind": "note"})
+
+
+def sealed(*facts: dict[str, Any]) -> list[bytes]:
+    lines, head = [], Head()
+    for fact in facts:
+        lines.append(seal(fact, head, AT))
+        head = head_of(verify_line(lines[-1], head))
+    return lines
+
+
+@given(FACTS)
+def test_stored_bytes_are_rfc_8785(fact: dict[str, Any]) -> None:
+    line = seal(fact, Head(), AT)
+    assert line == rfc8785.dumps(json.loads(line))
+
+
+@given(st.lists(FACTS, max_size=4))
+def test_a_chain_is_verified_by_another_program(facts: list[dict[str, Any]]) -> None:
+    assert len(independently_verified(sealed(*facts))) == len(facts)
+
+
+@given(FACTS)
+def test_what_is_sealed_is_read_back(fact: dict[str, Any]) -> None:
+    entry = verify_line(seal(fact, Head(), AT), Head())
+    ours = ("schema", "seq", "prev", "hash", "id", "at")
+    kept = {name: value for name, value in fact.items() if name not in ours}
+    assert {name: value for name, value in entry.fields.items() if name not in ours} == kept
+    assert entry.fields["schema"] == "shipmark.log/1"
+
+
+def test_first_line_to_the_byte() -> None:
+    line = seal({"kind": "note", "project": "p", "text": "é\n"}, Head(), AT)
+    identity = hashlib.sha256(
+        b'shipmark.log/1 id\n{"kind":"note","project":"p","text":"\xc3\xa9\\n"}'
+    ).hexdigest()
+    without = (
+        f'{{"at":"{AT}","id":"{identity[:32]}","kind":"note","prev":"{"0" * 64}","project":"p",'
+        '"schema":"shipmark.log/1","seq":0,"text":"é\\n"}'
+    )
+    digest = hashlib.sha256(b"shipmark.log/1\n" + without.encode()).hexdigest()
+    assert line == without.replace('"id"', f'"hash":"{digest}","id"').encode()
+
+
+def test_a_batch_names_its_first_and_last() -> None:
+    lines = seal_all([planned(attempt=name) for name in "abc"], Head(seq=4, hash="1" * 64), AT)
+    assert [json.loads(line)["batch"] for line in lines] == [{"first": 5, "last": 7}] * 3
+    (alone,) = seal_all([planned()], Head(), AT)
+    assert "batch" not in json.loads(alone)
+
+
+@given(st.data())
+def test_any_changed_byte_is_found(data: st.DataObject) -> None:
+    (line,) = sealed(planned())
+    position = data.draw(st.integers(0, len(line) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda value: value != line[position]))
+    with pytest.raises((LogCorrupt, LogError)):
+        verify_line(line[:position] + bytes([byte]) + line[position + 1 :], Head())
+
+
+@given(st.binary())
+def test_any_bytes_are_refused_in_our_own_words(raw: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_line(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "cause"),
+    [
+        (b"", "truncated"),
+        (b"[]", "missing"),
+        (b'{"seq":0}', "missing"),
+        (b'{"a":NaN}', "invalid"),
+        (b"\xff\xfe", "invalid"),
+        (b"[" * 100_000, ""),
+        (b'{"a":' * 100_000, ""),
+        (b'{"a":"' + b"x" * LINE_LIMIT + b'"}', "bytes in one line"),
+    ],
+)
+def test_what_is_no_record(raw: bytes, cause: str) -> None:
+    with pytest.raises(LogCorrupt, match=f"entry 0 is not a record: .*{cause}"):
+        verify_line(raw, Head())
+
+
+def rehashed(text: str) -> bytes:
+    """`text` with a hash that fits, as somebody who forges a line would make it."""
+    digest = hashlib.sha256(b"shipmark.log/1\n" + text.encode()).hexdigest()
+    return text.replace('"kind"', f'"hash":"{digest}","kind"', 1).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{{"at":"x","kind":"a","kind":"b","prev":"{0}","schema":"shipmark.log/1","seq":0}}',
+        '{{"at":"x","kind":"a", "prev":"{0}","schema":"shipmark.log/1","seq":0}}',
+        '{{"kind":"a","at":"x","prev":"{0}","schema":"shipmark.log/1","seq":0}}',
+        '{{"at":"\\u0041","kind":"a","prev":"{0}","schema":"shipmark.log/1","seq":0}}',
+    ],
+    ids=["duplicate member", "space", "order", "escape"],
+)
+def test_another_form_of_the_same_value_is_refused(text: str) -> None:
+    with pytest.raises(LogCorrupt, match="not in canonical form"):
+        verify_line(rehashed(text.format("0" * 64)), Head())
+
+
+def test_members_called_hash_deeper_down_are_content() -> None:
+    inner = {"kind": "note", "a": {"hash": "1" * 64}, "text": '"hash":"' + "2" * 64}
+    entry = verify_line(seal(inner, Head(), AT), Head())
+    assert entry.fields["a"] == {"hash": "1" * 64}
+
+
+def test_a_removed_entry_is_named() -> None:
+    lines = sealed(planned(attempt="a"), planned(attempt="b"), planned(attempt="c"))
+    head = head_of(verify_line(lines[0], Head()))
+    with pytest.raises(LogCorrupt, match="entry 1 is missing or out of place: entry 2 stands there"):
+        verify_line(lines[2], head)
+
+
+def test_an_entry_of_another_history_is_named() -> None:
+    other = seal(planned(), Head(seq=0, hash="1" * 64), AT)
+    head = head_of(verify_line(sealed(planned())[0], Head()))
+    with pytest.raises(LogCorrupt, match="entry 1 does not continue the entry before it"):
+        verify_line(other, head)
+
+
+def test_a_later_major_version_is_no_corruption() -> None:
+    line = sealed(planned())[0].replace(b"shipmark.log/1", b"shipmark.log/2")
+    with pytest.raises(LogError, match=r"`shipmark\.log/2`, which this shipmark cannot read") as caught:
+        verify_line(line, Head())
+    assert not isinstance(caught.value, LogCorrupt)
+    assert caught.value.hint == "upgrade shipmark"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"a": 1.5}, {"a": None}, {"a": "\0"}, {"a": "\ud800"}, {"a": 2**53}, {"é": 1}, {"a": b"x"}],
+    ids=repr,
+)
+def test_what_has_no_canonical_form_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(LogError, match="record `planned` cannot be written"):
+        seal({"kind": "planned", **wrong}, Head(), AT)
+
+
+def test_a_line_has_a_limit() -> None:
+    with pytest.raises(LogError, match=f"bytes long, at most {LINE_LIMIT} fit"):
+        seal({"kind": "note", "text": "x" * LINE_LIMIT}, Head(), AT)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1, "1970-01-01T00:00:00.001Z"),
+        (1_795_216_315_123, "2026-11-20T23:11:55.123Z"),
+        (-1, "1969-12-31T23:59:59.999Z"),
+        (4_102_444_800_000, "2100-01-01T00:00:00.000Z"),
+    ],
+)
+def test_timestamps_sort_as_text(milliseconds: int, text: str) -> None:
+    assert timestamp(milliseconds) == text

@@ -1,0 +1,242 @@
+"""The state of a release is the fold over its events, whatever their order and whoever wrote them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.log import Entry
+from release.log.fold import fold
+from release.log.state import LogState, ReleaseState
+from tests.support.log import (
+    COMMIT,
+    PROJECT,
+    MemoryStore,
+    built,
+    digest,
+    fact,
+    key,
+    moved,
+    planned,
+    pushed,
+    released,
+    whole_release,
+    writer,
+)
+
+
+def folded(*facts: dict[str, Any]) -> LogState:
+    log = writer(MemoryStore())
+    log.append(list(facts))
+    return fold(log.entries())
+
+
+def release(*facts: dict[str, Any], name: str = "r") -> ReleaseState:
+    found = folded(*facts).release(key(name))
+    assert found is not None
+    return found
+
+
+ABANDONED = fact("abandoned", reason="its run is over")
+FAILED = fact("failed", error={"code": "unreachable", "exit": 5})
+CANCELLED = fact("cancelled", signal="SIGTERM")
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "ended"),
+    [
+        ([planned()], "planned", None),
+        ([planned(), FAILED], "planned", "failed"),
+        ([planned(), built()], "built", None),
+        ([planned(), built(), CANCELLED], "built", "cancelled"),
+        ([planned(), built(), pushed()], "pushed", None),
+        ([planned(), built(), pushed(), ABANDONED], "pushed", "abandoned"),
+        ([planned(), built(), pushed(), released()], "released", "released"),
+        ([planned(), built(), pushed(), released(), moved()], "released", "released"),
+        ([planned(), built(), pushed(), ABANDONED, released()], "released", "abandoned"),
+        ([planned(), built(), pushed(), released(), FAILED], "released", "released"),
+        ([planned(), pushed(), built()], "pushed", None),
+        ([planned(), FAILED, CANCELLED], "planned", "failed"),
+    ],
+)
+def test_states(facts: list[dict[str, Any]], state: str, ended: str | None) -> None:
+    found = release(*facts)
+    assert found.state == state
+    assert found.attempts[0].ended == ended
+
+
+def test_what_a_release_says() -> None:
+    found = release(
+        planned(channel="release", git_tag="v1.4.2", inputs={"context": "."}),
+        built(),
+        pushed(),
+        released(),
+        moved(),
+    )
+    assert (found.project, found.commit, found.version) == (PROJECT, COMMIT, "1.4.2")
+    assert (found.channel, found.git_tag, found.inputs) == ("release", "v1.4.2", {"context": "."})
+    assert found.image is not None
+    assert found.image.digest == digest("i")
+    assert found.image.platforms[0].platform == "linux/amd64"
+    assert found.via == "build"
+    assert found.pushed_to(PROJECT) is not None
+    assert found.pushed_to("elsewhere/app") is None
+    assert found.moved[0].tags == ("latest",)
+    assert found.finished
+    assert (found.planned_seq, found.released_seq, found.last_seq) == (0, 3, 4)
+
+
+def test_a_release_is_unfinished_until_its_moving_tags_are_dealt_with() -> None:
+    facts = [planned(), built(), pushed(), released()]
+    assert release(*facts).unfinished == (PROJECT,)
+    withheld = moved(tags=[{"name": "latest", "result": "withheld", "reason": "2.0.0 is higher"}])
+    finished = release(*facts, withheld)
+    assert finished.finished
+    assert finished.moved[0].withheld == ("latest",)
+
+
+def test_before_it_is_released_nothing_is_unfinished() -> None:
+    assert release(planned(), built()).unfinished == ()
+    assert not release(planned(), built()).finished
+
+
+def test_a_second_attempt_goes_on() -> None:
+    found = release(
+        planned(), built(), planned(attempt="b", resumes="a", lease_ms=60_000), pushed(attempt="b")
+    )
+    assert [attempt.id for attempt in found.open_attempts] == ["a", "b"]
+    assert found.attempts[1].resumes == "a"
+    assert found.attempts[1].lease_ms == 60_000
+    assert found.state == "pushed"
+
+
+def test_of_two_images_the_released_one_counts_then_the_pushed_one_then_the_last() -> None:
+    two = [planned(), built(image="i"), planned(attempt="b"), built(image="j", attempt="b")]
+    for facts, expected in (
+        (two, "j"),
+        ([*two, pushed(image="i")], "i"),
+        ([*two, pushed(image="i"), released(image="i")], "i"),
+        ([*two, released(image="j"), pushed(image="i")], "j"),
+    ):
+        found = release(*facts)
+        assert found.image is not None
+        assert found.image.digest == digest(expected)
+
+
+def test_a_lost_image_binds_no_longer() -> None:
+    lost = fact("abandoned", reason="nobody has the bytes", lost=digest("i"))
+    found = release(planned(), built(), pushed(), released(), lost)
+    assert (found.state, found.image, found.pushed) == ("planned", None, ())
+    again = [planned(attempt="b"), built(image="j", attempt="b"), released(image="j", attempt="b")]
+    assert release(planned(), built(), pushed(), released(), lost, *again).state == "released"
+
+
+def test_several_targets_are_apart() -> None:
+    found = release(planned(), built(), pushed(), pushed(target="mirror/app"))
+    assert [content.target for content in found.pushed] == [PROJECT, "mirror/app"]
+
+
+def test_released_versions_with_their_rebuilds() -> None:
+    state = folded(
+        *whole_release("a", "1.4.1"),
+        planned("b", version="1.5.0"),
+        *whole_release("c", "1.4.2_r1"),
+        planned("d", version="1.4.3", rebuild=2),
+        released("d", version="1.4.3"),
+    )
+    assert state.released_versions() == (("1.4.1", COMMIT, 0), ("1.4.2", COMMIT, 1), ("1.4.3", COMMIT, 2))
+    assert state.released_versions("other/project") == ()
+    assert state.released_versions(PROJECT) == state.released_versions()
+
+
+def test_yanked_versions_of_each_project() -> None:
+    state = folded(
+        {"kind": "yanked", "project": PROJECT, "versions": ["1.4.2", "1.4.3"]},
+        {"kind": "yanked", "project": "other", "versions": ["9.0.0"]},
+    )
+    assert state.yanked(PROJECT) == ("1.4.2", "1.4.3")
+    assert state.yanked() == ("1.4.2", "1.4.3", "9.0.0")
+
+
+def test_who_held_a_tag() -> None:
+    tag = {"name": "latest", "digest": digest("image-a"), "before": digest("image-b"), "result": "moved"}
+    back = moved("a", tags=[tag])
+    pruned = {"kind": "pruned", "project": PROJECT, "target": PROJECT, "tags": [{"name": "latest"}]}
+    state = folded(*whole_release("a", "1.4.1"), *whole_release("b", "1.4.2"), back, pruned)
+    holds = state.holds[(PROJECT, "latest")]
+    assert [(hold.version, hold.digest) for hold in holds] == [
+        ("1.4.1", digest("image-a")),
+        ("1.4.2", digest("image-b")),
+        ("1.4.1", digest("image-a")),
+        ("", ""),
+    ]
+    assert [hold.seq for hold in holds] == sorted(hold.seq for hold in holds)
+
+
+def test_a_promotion_puts_tags_elsewhere() -> None:
+    tags = [{"name": "stable", "digest": digest("i")}]
+    promoted = {
+        "kind": "promoted",
+        "project": PROJECT,
+        "from": PROJECT,
+        "to": "prod/app",
+        "digest": digest("i"),
+        "tags": tags,
+    }
+    assert folded(promoted).holds[("prod/app", "stable")][0].digest == digest("i")
+
+
+def test_unknown_kinds_and_states_are_skipped() -> None:
+    state = folded(
+        {"kind": "eclipsed", "release": key("r"), "project": PROJECT}, planned(), {"kind": "x", "project": ""}
+    )
+    assert state.skipped == 2
+    assert state.seq == 2
+    assert state.release(key("r")) is not None
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "digest", "target", "result", "tags"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+MEMBERS = st.sampled_from(
+    ["release", "attempt", "image", "tags", "targets", "target", "versions", "version", "lost", "ci", "seq"]
+)
+KINDS = st.sampled_from(["planned", "built", "pushed", "released", "moved", "abandoned", "yanked", "pruned"])
+
+
+@given(st.lists(st.tuples(KINDS, st.dictionaries(MEMBERS, VALUES, max_size=6)), max_size=9))
+def test_no_shape_of_a_later_version_breaks_the_fold(odd: list[tuple[str, dict[str, Any]]]) -> None:
+    entries = [
+        Entry(raw=b"", fields={"release": "r", "attempt": "a", **fields, "kind": kind})
+        for kind, fields in odd
+    ]
+    fold(entries)
+
+
+@given(st.permutations([1, 2, 3, 4]))
+def test_releases_do_not_disturb_one_another(order: list[int]) -> None:
+    facts = [whole_release(str(number), f"1.0.{number}") for number in order]
+    mixed = [fact for step in zip(*facts, strict=True) for fact in step]
+    state = folded(*mixed)
+    for number in order:
+        found = state.release(key(str(number)))
+        assert found is not None
+        assert found.finished
+        assert found.version == f"1.0.{number}"
+
+
+def test_ten_thousand_entries_take_no_time() -> None:
+    of = [whole_release(str(number), f"1.0.{number}") for number in range(10, 60)]
+    entries = writer(MemoryStore()).append([each for facts in of for each in facts])
+    started = time.process_time()
+    fold(entries * 40)
+    assert time.process_time() - started < 2

@@ -1,0 +1,149 @@
+"""When two facts are the same, and what no fact may hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.errors import LogError
+from release.log.identity import MESSAGE_LIMIT, checked, fact_id, require_safe, safe_message
+from tests.support.log import built, digest, fact, moved, planned, pushed, released
+
+SAME_WHOEVER_WRITES = {"ci": {"system": "jenkins"}, "actor": "bob"}
+
+
+@pytest.mark.parametrize("make", [built, pushed, released, moved])
+def test_what_happened_is_the_same_fact_in_another_attempt(make: Any) -> None:
+    assert fact_id(make(attempt="b", **SAME_WHOEVER_WRITES)) == fact_id(make(attempt="a"))
+
+
+@pytest.mark.parametrize("kind", ["planned", "failed", "cancelled", "abandoned"])
+def test_what_concerns_an_attempt_is_another_fact_in_another_attempt(kind: str) -> None:
+    assert fact_id(fact(kind, attempt="a")) != fact_id(fact(kind, attempt="b"))
+    assert fact_id(fact(kind, reason="x")) == fact_id(fact(kind, reason="y", actor="bob"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (built(), built(image="j")),
+        (built(), released()),
+        (built(), built(release="s")),
+        (pushed(), pushed(tag="1.4.3")),
+        (pushed(), pushed(target="elsewhere/app")),
+        (pushed(), pushed(image="j")),
+        (released(), released(image="j")),
+        (moved(), moved(image="j")),
+        (moved(), moved(tag="1")),
+        (moved(), moved(tags=[{"name": "latest", "result": "withheld", "reason": "2.0.0 is higher"}])),
+        (moved(), moved(target="elsewhere/app")),
+        ({"kind": "note", "text": "a"}, {"kind": "note", "text": "b"}),
+        ({"kind": "yanked", "versions": ["1"]}, {"kind": "yanked", "versions": ["2"]}),
+    ],
+)
+def test_different_facts(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert fact_id(one) != fact_id(other)
+
+
+def test_a_tag_that_moves_back_is_another_fact() -> None:
+    forth = moved(tags=[{"name": "latest", "digest": "sha256:b", "before": "sha256:a", "result": "moved"}])
+    back = moved(tags=[{"name": "latest", "digest": "sha256:a", "before": "sha256:b", "result": "moved"}])
+    assert fact_id(forth) != fact_id(back)
+    assert fact_id(back | {"follows": 7}) != fact_id(back | {"follows": 3})
+
+
+def test_order_of_tags_does_not_matter() -> None:
+    tags = [{"name": "1", "digest": digest("i")}, {"name": "1.4", "digest": digest("i")}]
+    assert fact_id(moved(tags=tags)) == fact_id(moved(tags=tags[::-1]))
+    assert fact_id(pushed(tags=tags)) == fact_id(pushed(tags=tags[::-1]))
+
+
+def test_a_remark_is_the_same_whoever_makes_it() -> None:
+    one = {"kind": "note", "text": "a", "attempt": "x", "actor": "alice", "ci": {"system": "github"}}
+    assert fact_id(one) == fact_id({"kind": "note", "text": "a"})
+
+
+def test_members_that_are_none_are_left_out() -> None:
+    assert fact_id(moved(tags=[{"name": "1", "before": None}])) == fact_id(moved(tags=[{"name": "1"}]))
+    assert "plan" not in checked(planned(plan=None))
+    image = {"digest": digest("i"), "size": None}
+    assert checked(released() | {"image": image})["image"] == {"digest": digest("i")}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"release": "r"}, "a record without a `kind` cannot be written"),
+        ({"kind": "note", "project": "p", "text": "t", "seq": 7}, "sets `seq`, which is the log's own"),
+        (pushed(target=None), "record `pushed` is malformed: Object missing required field `target`"),
+        (planned(lease_ms=1.5), "record `planned` is malformed"),
+        (planned(release="r") | {"release": "short"}, r"record `planned` is malformed"),
+    ],
+)
+def test_malformed_facts_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(LogError, match=message):
+        checked(wrong)
+
+
+def test_a_fact_without_canonical_form_has_no_id() -> None:
+    with pytest.raises(LogError, match=r"record `note` cannot be written: `float` at `\$.text`"):
+        fact_id({"kind": "note", "text": 1.5})
+
+
+def test_a_kind_of_another_version_is_taken_as_it_is() -> None:
+    assert checked({"kind": "eclipsed", "by": ["moon"]}) == {"kind": "eclipsed", "by": ["moon"]}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://alice:secret@example.com/a",
+        "https://token@example.com/a",
+        "cloned from http://x:y@h/p today",
+        "ssh://git:pw@example.com/a",
+        "https://a@b@example.com/",
+        "HTTPS://token@example.com/a",
+    ],
+)
+def test_urls_with_credentials_are_refused_without_showing_them(url: str) -> None:
+    with pytest.raises(LogError) as caught:
+        require_safe(planned(source={"remote": url}))
+    assert "`source.remote`" in caught.value.message
+    assert url not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a@b",
+        "git@example.com:acme/app",
+        "ssh://git@example.com/acme/app",
+        "https://example.com/?mail=a@b.example",
+        "mail a@b.example",
+    ],
+)
+def test_urls_without_credentials_are_fine(url: str) -> None:
+    require_safe(planned(source={"remote": url}))
+    assert safe_message(url) == url
+
+
+def test_credentials_hide_in_no_member() -> None:
+    for hidden in ({"tools": {"x": "http://a:b@c"}}, {"targets": [{"tags": [{"http://a:b@c": "y"}]}]}):
+        with pytest.raises(LogError, match="credentials"):
+            require_safe({"kind": "planned", **hidden})
+
+
+@given(st.text())
+def test_a_safe_message_is_safe_and_short(text: str) -> None:
+    message = safe_message(f"{text} https://user:{text}@example.com/ {text}")
+    assert len(message.encode()) <= MESSAGE_LIMIT
+    require_safe({"kind": "failed", "error": {"message": message}})
+
+
+def test_a_safe_message_keeps_what_helps() -> None:
+    text = safe_message("push to https://bob:pw@registry.example/v2/ failed: 403\0" + "é" * 3000)
+    assert text.startswith("push to https://***@registry.example/v2/ failed: 403é")
+    assert len(text.encode()) <= MESSAGE_LIMIT

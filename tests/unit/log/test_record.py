@@ -1,0 +1,89 @@
+"""The record's types, and the schema that is shipped."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+import pytest
+
+from release.log.record import KINDS, Planned, record_schema, typed
+from tests.support.log import MemoryStore, built, fact, key, moved, planned, pushed, released, writer
+from tests.support.record_schema import text as record_schema_text
+
+OTHERS = [
+    fact("failed", error={"code": "tag-conflict", "exit": 6, "step": "fix:app", "message": "held"}),
+    fact("cancelled", signal="SIGTERM"),
+    fact("abandoned", attempt="b", reason="its run is over", evidence="https://ci.example/runs/7"),
+    {"kind": "yanked", "project": "p", "versions": ["1.4.2"], "reason": "broken"},
+    {"kind": "promoted", "project": "p", "from": "a/b", "to": "c/d", "digest": "sha256:" + "0" * 64},
+    {"kind": "pruned", "project": "p", "target": "a/b", "tags": [{"name": "pr-7"}]},
+    {
+        "kind": "deployed",
+        "project": "p",
+        "environment": "production",
+        "image": {"digest": "sha256:" + "0" * 64},
+    },
+    {"kind": "note", "project": "p", "text": "looked at it"},
+    {"kind": "eclipsed", "project": "p", "of": {"a": [1, True]}},
+]
+ALL = [planned(), built(), pushed(), released(), moved(), *OTHERS]
+
+
+def entries_of(facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [entry.fields for entry in writer(MemoryStore()).append(facts)]
+
+
+def test_shipped_schema_is_current() -> None:
+    shipped = files("release.log").joinpath("record.schema.json").read_text()
+    assert shipped == record_schema_text(), "run `python -m tests.support.record_schema`"
+
+
+def test_every_kind_is_valid_by_the_schema() -> None:
+    schema = record_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    stored = entries_of(ALL)
+    assert {fields["kind"] for fields in stored} > set(KINDS)
+    for fields in stored:
+        jsonschema.validate(fields, schema)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hash": "abc"},
+        {"seq": -1},
+        {"at": "2026-11-20 10:00:00"},
+        {"release": "r"},
+        {"image": {"digest": "sha256:1"}},
+    ],
+)
+def test_schema_refuses(change: dict[str, Any]) -> None:
+    stored = entries_of([planned(), released()])[1] | change
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(stored, record_schema())
+
+
+def test_unknown_members_are_valid_and_skipped() -> None:
+    (stored,) = entries_of([planned(weather="fine", source={"remote": "git://x/y", "moon": "full"})])
+    jsonschema.validate(stored, record_schema())
+    record = typed(stored)
+    assert isinstance(record, Planned)
+    assert record.release == key("r")
+    assert stored["weather"] == "fine"
+
+
+def test_unknown_kind_has_no_typed_form() -> None:
+    (stored,) = entries_of([{"kind": "eclipsed", "project": "p"}])
+    assert typed(stored) is None
+
+
+def test_known_kind_of_an_unknown_shape_has_no_typed_form() -> None:
+    (stored,) = entries_of([planned()])
+    assert typed(stored | {"targets": "all of them"}) is None
+
+
+def test_every_kind_has_a_typed_form() -> None:
+    for fields in entries_of(ALL[:-1]):
+        assert type(typed(fields)) is KINDS[fields["kind"]]

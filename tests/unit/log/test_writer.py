@@ -1,0 +1,228 @@
+"""The append loop: numbered, chained, deduplicated, and never a second entry for one fact."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from release.control import Cancel
+from release.errors import LogCorrupt, LogError, TagConflict, Terminated
+from release.log import Entry, Head, HeadMoved
+from release.log.writer import Writer
+from tests.support.log import (
+    MemoryStore,
+    TickingClock,
+    built,
+    independently_verified,
+    planned,
+    pushed,
+    released,
+    whole_release,
+    writer,
+)
+
+
+def test_appends_are_chained_and_returned() -> None:
+    store = MemoryStore()
+    entries = writer(store).append(whole_release("r", "1.4.2"))
+    assert [entry.seq for entry in entries] == [0, 1, 2, 3, 4]
+    assert [line["kind"] for line in independently_verified(store.lines)] == [
+        "planned",
+        "built",
+        "pushed",
+        "released",
+        "moved",
+    ]
+
+
+def test_the_same_fact_is_written_once_whoever_writes_it() -> None:
+    store = MemoryStore()
+    (first,) = writer(store).append([built(attempt="a")])
+    (second,) = writer(store).append([built(attempt="b", actor="bob")])
+    assert second == first
+    assert len(store.lines) == 1
+
+
+def test_of_a_batch_only_what_is_missing_is_appended() -> None:
+    store = MemoryStore()
+    log = writer(store)
+    log.append([planned(), built()])
+    entries = log.append([built(), pushed(), pushed(), planned()])
+    assert [entry.seq for entry in entries] == [1, 2, 2, 0]
+    assert len(store.lines) == 3
+
+
+def test_nothing_to_append_still_asks_the_store_to_settle() -> None:
+    asked: list[int] = []
+    store = MemoryStore()
+    log = writer(store)
+    log.append([planned()])
+    store.before_append = lambda: asked.append(1)
+    log.append([planned()])
+    assert asked == [1]
+
+
+def test_writers_that_lose_the_race_try_again() -> None:
+    store = MemoryStore()
+    other = writer(MemoryStore())
+    other._store = store
+    rounds = iter("xyz")
+
+    def interfere() -> None:
+        store.before_append = lambda: None
+        other.append([planned(attempt=f"other-{next(rounds)}")])
+        if len(store.lines) < 3:
+            store.before_append = interfere
+
+    store.before_append = interfere
+    (entry,) = writer(store, jitter=lambda: 0.0).append([planned(attempt="mine")])
+    assert entry.seq == 3
+    independently_verified(store.lines)
+
+
+def test_a_rival_that_writes_the_same_fact_first_is_a_success() -> None:
+    store = MemoryStore()
+
+    def interfere() -> None:
+        store.before_append = lambda: None
+        writer(store).append([built(attempt="rival")])
+
+    store.before_append = interfere
+    (entry,) = writer(store, jitter=lambda: 0.0).append([built(attempt="mine")])
+    assert entry.fields["attempt"] == "rival"
+    assert len(store.lines) == 1
+
+
+def test_losing_for_ever_ends_with_a_message() -> None:
+    class Contended(MemoryStore):
+        def append(self, lines: Sequence[bytes], expected: Head) -> None:
+            raise HeadMoved
+
+    with pytest.raises(LogError, match=r"`a log in memory` is written by others all the time: 0\.05 s"):
+        writer(Contended(), budget=0.05).append([planned()])
+
+
+def test_cancellation_ends_the_wait() -> None:
+    cancel = Cancel()
+
+    class Contended(MemoryStore):
+        def append(self, lines: Sequence[bytes], expected: Head) -> None:
+            cancel.trip(Terminated("terminated"))
+            raise HeadMoved
+
+    with pytest.raises(Terminated):
+        Writer(Contended(), clock=TickingClock(), cancel=cancel).append([planned()])
+
+
+class Unsure(MemoryStore):
+    """Fails after, or before, it wrote; `failures` times."""
+
+    def __init__(self, *, writes: bool, failures: int = 1) -> None:
+        super().__init__()
+        self.writes = writes
+        self.failures = failures
+        self.settled = 0
+
+    def append(self, lines: Sequence[bytes], expected: Head) -> None:
+        if not lines:
+            self.settled += 1
+        if self.failures == 0 or not lines:
+            return super().append(lines, expected)
+        self.failures -= 1
+        if self.writes:
+            super().append(lines, expected)
+        raise LogError("the outcome is unknown")
+
+
+def test_an_unknown_outcome_is_looked_up() -> None:
+    store = Unsure(writes=True)
+    (entry,) = writer(store, jitter=lambda: 0.0).append([planned()])
+    assert entry.seq == 0
+    assert len(store.lines) == 1
+    assert store.settled == 1
+
+
+def test_an_append_that_did_not_happen_fails_and_can_be_repeated() -> None:
+    store = Unsure(writes=False)
+    log = writer(store)
+    with pytest.raises(LogError, match="unknown"):
+        log.append([planned()])
+    assert log.append([planned()])[0].seq == 0
+
+
+def test_a_store_that_cannot_be_read_afterwards_fails_with_the_first_cause() -> None:
+    class Dead(Unsure):
+        reads = 0
+
+        def read(self, after: int = -1) -> Iterator[Entry]:
+            self.reads += 1
+            if self.reads > 1:
+                raise LogError("cannot be read")
+            return super().read(after)
+
+    with pytest.raises(LogError, match="the outcome is unknown"):
+        writer(Dead(writes=True)).append([planned()])
+
+
+def test_contradictions_are_refused_before_anything_is_written() -> None:
+    store = MemoryStore()
+    log = writer(store)
+    log.append([planned(), pushed(image="i"), released(image="i")])
+    with pytest.raises(TagConflict):
+        log.append([planned(attempt="b"), pushed(release="s", image="j")])
+    with pytest.raises(TagConflict):
+        log.append([released(image="j")])
+    assert len(store.lines) == 3
+
+
+def test_a_contradiction_that_a_rival_just_wrote_is_seen() -> None:
+    store = MemoryStore()
+
+    def interfere() -> None:
+        store.before_append = lambda: None
+        writer(store).append([pushed(image="i")])
+
+    store.before_append = interfere
+    with pytest.raises(TagConflict):
+        writer(store, jitter=lambda: 0.0).append([pushed(release="s", image="j")])
+
+
+def test_corruption_is_never_written_over() -> None:
+    store = MemoryStore()
+    log = writer(store)
+    log.append([planned(), built()])
+    store.lines[0] = store.lines[0].replace(b"latest", b"oldest")
+    with pytest.raises(LogCorrupt):
+        log.append([pushed()])
+    assert len(store.lines) == 2
+
+
+def test_reads_on_and_finds() -> None:
+    store = MemoryStore()
+    log = writer(store)
+    assert log.entries() == ()
+    assert log.head == Head()
+    (entry,) = writer(store).append([planned()])
+    assert log.find(str(entry.fields["id"])) == entry
+    assert log.find("0" * 32) is None
+    assert log.entries() == (entry,)
+    assert log.head.seq == 0
+    assert log.store is store
+
+
+def test_threads_share_a_writer() -> None:
+    store = MemoryStore()
+    log = writer(store)
+
+    def work(name: str) -> None:
+        for number in range(20):
+            log.append([planned(attempt=f"{name}-{number}"), built(image="same")])
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(independently_verified(store.lines)) == 81
