@@ -64,6 +64,12 @@ def base_stage(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | No
     return None
 
 
+def expanded_bases(dockerfile: Dockerfile, given: Mapping[str, str], platform: Platform) -> tuple[str, ...]:
+    """What each `FROM` names, variables replaced."""
+    scope = global_scope(dockerfile, given, platform)
+    return tuple(scope.expand(stage.base, stage.base.image) for stage in dockerfile.stages)
+
+
 def source_stage(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> Stage | None:
     """The earlier stage that `COPY --from=` names, None for the context. Raises `BuildError` for an image."""
     name = instruction.flag("from")

@@ -1,0 +1,161 @@
+"""What `docker save` writes, read as a stream into the layout: each layer compressed once, nothing unpacked to disk.
+
+Both forms are read: the old one (`ID/layer.tar`, links for equal layers) and the one of newer engines
+(`blobs/sha256/…`). Members are known by their names; a name decides nothing but what the content is compared with.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import posixpath
+import re
+import tarfile
+import zlib
+from collections.abc import Callable
+from typing import IO
+
+import msgspec
+
+from release.build.image import Platform
+from release.build.storing import translated
+from release.errors import BuildError
+from release.registry.compress import CompressedLayer, compress_layer, find_compressed
+from release.registry.layout import Layout
+
+_LAYER = re.compile(r"[0-9a-f]{64}/layer\.tar")
+_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
+_CONFIG = re.compile(r"([0-9a-f]{64})\.json")
+_LARGEST_DOCUMENT = 8 * 1024 * 1024
+_MOST_DOCUMENTS = 64
+_PEEK = 512
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_GZIP = b"\x1f\x8b"
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """An image in `manifest.json`."""
+
+    config: str
+    layers: tuple[str, ...] = ()
+
+
+class _RootFiles(msgspec.Struct, frozen=True, kw_only=True):
+    diff_ids: tuple[str, ...] = ()
+
+
+class _Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a config that is needed here."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+    rootfs: _RootFiles = _RootFiles()
+
+
+class SavedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image out of the archive. `config`: as the daemon wrote it; `layers`: base first, in the layout."""
+
+    config: bytes
+    platform: Platform
+    layers: tuple[CompressedLayer, ...]
+
+
+def store_archive(
+    archive: IO[bytes], layout: Layout, *, check: Callable[[], None] = lambda: None
+) -> SavedImage:
+    """Read the archive to its end, layers into `layout`. Raises `BuildError` when it does not hold together."""
+    reader = _Reader(layout, check)
+    try:
+        with tarfile.open(fileobj=archive, mode="r|") as members:
+            for member in members:
+                check()
+                reader.take(members, member)
+        return reader.image()
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, msgspec.DecodeError, KeyError) as error:
+        raise _broken(f"it cannot be read: {type(error).__name__}") from error
+
+
+class _Reader:
+    def __init__(self, layout: Layout, check: Callable[[], None]) -> None:
+        self._layout = layout
+        self._check = check
+        self._documents: dict[str, bytes] = {}
+        self._layers: dict[str, CompressedLayer] = {}
+        self._links: dict[str, str] = {}
+
+    def take(self, members: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """One member; what is none of the known names is passed over."""
+        name = posixpath.normpath(member.name)
+        if member.issym() and _LAYER.fullmatch(name):
+            self._links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname))
+        if not member.isreg():
+            return
+        content = members.extractfile(member)
+        if content is None:
+            return
+        with content:
+            if _LAYER.fullmatch(name):
+                self._layers[name] = self._compress(content)
+            elif _BLOB.fullmatch(name):
+                self._take_blob(name, content, member.size)
+            elif name == "manifest.json" or _CONFIG.fullmatch(name):
+                self._take_document(name, content, member.size)
+
+    def _take_blob(self, name: str, content: IO[bytes], size: int) -> None:
+        known = find_compressed(self._layout, "sha256:" + posixpath.basename(name))
+        if known is not None:
+            self._layers[name] = known
+            return
+        start: bytes = content.peek(_PEEK)  # type: ignore[attr-defined]  # what extractfile gives is buffered
+        if start.startswith(b"{") and start[257:262] != b"ustar":
+            self._take_document(name, content, size)
+        elif start.startswith(_GZIP):
+            with gzip.GzipFile(fileobj=content) as plain:
+                self._layers[name] = self._compress(plain)  # type: ignore[arg-type]  # it has the read that is used
+        elif start.startswith(_ZSTD):
+            raise _broken(
+                "a layer is compressed with zstd, which the daemon's export is not expected to hold"
+            )
+        else:
+            self._layers[name] = self._compress(content)
+
+    def _take_document(self, name: str, content: IO[bytes], size: int) -> None:
+        if size > _LARGEST_DOCUMENT or len(self._documents) >= _MOST_DOCUMENTS:
+            raise _broken(f"`{name}` is larger than a document of an image can be")
+        self._documents[name] = content.read()
+
+    def _compress(self, content: IO[bytes]) -> CompressedLayer:
+        with translated():
+            return compress_layer(content, self._layout, check=self._check)
+
+    def image(self) -> SavedImage:
+        """The one image of the archive, once it was read."""
+        entries = msgspec.json.decode(self._documents["manifest.json"], type=tuple[_Entry, ...])
+        if len(entries) != 1:
+            raise _broken(f"it holds {len(entries)} images where one was asked for")
+        config = self._config(entries[0].config)
+        fields = msgspec.json.decode(config, type=_Config)
+        layers = tuple(self._layer(name) for name in entries[0].layers)
+        if tuple(layer.diff_id for layer in layers) != fields.rootfs.diff_ids:
+            raise _broken("its layers are not those that the image's config names")
+        platform = Platform(os=fields.os, architecture=fields.architecture, variant=fields.variant)
+        return SavedImage(config=config, platform=platform, layers=layers)
+
+    def _config(self, name: str) -> bytes:
+        config = self._documents[posixpath.normpath(name)]
+        match = _CONFIG.fullmatch(name) or _BLOB.fullmatch(name)
+        if match is not None and hashlib.sha256(config).hexdigest() != match[1]:
+            raise _broken(f"`{name}` has another digest than its name")
+        return config
+
+    def _layer(self, name: str) -> CompressedLayer:
+        name = posixpath.normpath(name)
+        return self._layers[self._links.get(name, name)]
+
+
+def _broken(what: str) -> BuildError:
+    return BuildError(
+        f"the image that the docker daemon exported does not hold together: {what}",
+        hint="build again; if it stays, update the docker daemon",
+    )

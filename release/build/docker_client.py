@@ -1,0 +1,223 @@
+"""The Engine API through the docker SDK, with two things that the SDK lacks.
+
+Cancelling closes the connections, so that the daemon stops at once. And no error shows the request's address, which
+holds the values of build arguments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from release.build.docker_host import Endpoint, config_folder, find_endpoint
+from release.build.image import Platform
+from release.control import Cancel
+from release.errors import BuildError, BuilderUnavailable, ReleaseError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_ANSWER_WITHIN = 5  # seconds, for a daemon that is there
+_TELL_AT_MOST = 500
+
+
+class Engine:
+    """A daemon that answers. `version`: of the engine; `platform`: of its machine."""
+
+    def __init__(
+        self, client: APIClient, endpoint: Endpoint, cancel: Cancel, about: Mapping[str, Any]
+    ) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._cancel = cancel
+        self.version = str(about["Version"])
+        self.platform = Platform(os=str(about["Os"]), architecture=str(about["Arch"]))
+
+    def build(self, context: Iterator[bytes], **options: Any) -> Iterator[dict[str, Any]]:
+        """Send the context's tar and give the messages of the build. `options`: of the SDK's `build`.
+
+        Raises `BuildError`, and what the cancellation says.
+        """
+        with self._speaking():
+            answer = self._client.build(
+                fileobj=cast(Any, context),
+                custom_context=True,
+                decode=True,
+                rm=True,
+                forcerm=True,
+                timeout=None,
+                **options,
+            )
+            for message in answer:
+                self._cancel.check()
+                if isinstance(message, dict):
+                    yield message
+
+    def export(self, image: str) -> Iterator[bytes]:
+        """The image as `docker save` writes it, in chunks. `image`: its id. Raises `BuildError`."""
+        with self._speaking():
+            for chunk in self._client.get_image(image):
+                self._cancel.check()
+                yield chunk
+
+    @contextlib.contextmanager
+    def _speaking(self) -> Iterator[None]:
+        with translated(self._endpoint, self._cancel):
+            yield
+
+
+@contextlib.contextmanager
+def connect(env: Mapping[str, str], cancel: Cancel, registries: tuple[str, ...] = ()) -> Iterator[Engine]:
+    """A daemon that has answered. `registries`: whose credentials a build needs; others are not sent.
+
+    Raises `BuilderUnavailable`.
+    """
+    endpoint = find_endpoint(env)
+    sockets: list[Any] = []
+    with cancel.on_cancel(lambda: _shut(sockets)):
+        with translated(endpoint, cancel, unavailable=True):
+            client = _client(endpoint, env, registries)
+        try:
+            with translated(endpoint, cancel, unavailable=True):
+                _watch(client, sockets)
+                engine = Engine(client, endpoint, cancel, client.version())
+            # A step may be silent for an hour, and an export is prepared before its first byte.
+            client.timeout = cast(Any, None)
+            yield engine
+        finally:
+            client.close()
+
+
+@contextlib.contextmanager
+def translated(endpoint: Endpoint, cancel: Cancel, *, unavailable: bool = False) -> Iterator[None]:
+    """Turn what the SDK and what is below it raise into ours. A cancelled run raises what cancelled it."""
+    try:
+        yield
+    except (ReleaseError, GeneratorExit):
+        raise
+    except Exception as error:  # noqa: BLE001 - the SDK lets through whatever is below it, down to KeyError
+        cancel.check()
+        raise _translate(
+            error, endpoint, unavailable=unavailable
+        ) from None  # its text may hold argument values
+
+
+def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> BuildError:
+    from docker.errors import APIError
+
+    kind = BuilderUnavailable if unavailable else BuildError
+    if isinstance(error, APIError):
+        explanation: object = error.explanation or "it gave no reason"  # bytes where the answer is no JSON
+        text = explanation.decode("utf-8", "replace") if isinstance(explanation, bytes) else str(explanation)
+        return kind(
+            f"the docker daemon at `{endpoint.url}` refused: {_short(text)}", hint="see the daemon's own log"
+        )
+    cause = _system_error(error)
+    if cause is not None:
+        return kind(
+            f"the docker daemon at `{endpoint.url}` (from {endpoint.source}) does not answer: {cause}",
+            hint="start it, or set `DOCKER_HOST` to one that runs",
+        )
+    return kind(
+        f"what answers at `{endpoint.url}` (from {endpoint.source}) does not speak the Docker Engine API",
+        hint="check `DOCKER_HOST` and the docker context",
+    )
+
+
+def _system_error(error: BaseException) -> str | None:
+    """The operating system's reason somewhere below `error`, without any address."""
+    from requests.exceptions import Timeout
+
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        current = waiting.pop(0)
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, Timeout | TimeoutError):
+            return "no answer in time"
+        if isinstance(current, OSError) and current.strerror:
+            return current.strerror.lower()
+        waiting += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+    return None
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _TELL_AT_MOST else line[:_TELL_AT_MOST] + "…"
+
+
+def _client(endpoint: Endpoint, env: Mapping[str, str], registries: tuple[str, ...]) -> APIClient:
+    from docker import APIClient, auth
+    from docker.errors import DockerException
+    from docker.tls import TLSConfig
+
+    class _Client(APIClient):
+        def _set_auth_headers(self, headers: dict[str, str]) -> None:
+            """Send the credentials of the registries that the build pulls from, where the SDK would send all."""
+            known = auth.load_config(config_path=os.path.join(config_folder(env), "config.json"))
+            found = {}
+            for registry in registries:
+                # A helper that fails is as good as none: the daemon then pulls without a credential.
+                with contextlib.suppress(DockerException):
+                    credential = known.resolve_authconfig(registry)
+                    if credential:
+                        found[auth.INDEX_URL if registry == auth.INDEX_NAME else registry] = credential
+            if found:
+                headers["X-Registry-Config"] = auth.encode_header(found).decode()
+
+    tls: Any = False
+    certificates = endpoint.certificates
+    if certificates is not None:
+        pair = (certificates.cert, certificates.key) if certificates.cert and certificates.key else None
+        tls = TLSConfig(client_cert=pair, ca_cert=certificates.ca, verify=certificates.verify)
+    version = endpoint.api_version or "auto"
+    return _Client(base_url=endpoint.url, version=version, timeout=_ANSWER_WITHIN, tls=tls)
+
+
+def _watch(client: APIClient, sockets: list[Any]) -> None:
+    """Keep every socket that the client's requests use, for `_shut`.
+
+    urllib3 offers no way to reach the socket of a request under way; `_get_conn` is where all of them pass.
+    """
+    for adapter in client.adapters.values():
+        inner = cast(Callable[..., Any], cast(Any, adapter).get_connection_with_tls_context)
+
+        def pool_of(*args: Any, _inner: Callable[..., Any] = inner, **options: Any) -> Any:
+            pool = _inner(*args, **options)
+            if not hasattr(pool, "_shipmark_watched"):
+                pool._shipmark_watched = True
+                get = pool._get_conn
+
+                def get_conn(*args: Any, **options: Any) -> Any:
+                    connection = get(*args, **options)
+                    _remember(connection, sockets)
+                    return connection
+
+                pool._get_conn = get_conn
+            return pool
+
+        cast(Any, adapter).get_connection_with_tls_context = pool_of
+
+
+def _remember(connection: Any, sockets: list[Any]) -> None:
+    if connection.sock is not None:
+        sockets.append(connection.sock)
+        return
+    connect = connection.connect
+
+    def tracked() -> None:
+        connect()
+        sockets.append(connection.sock)
+
+    connection.connect = tracked
+
+
+def _shut(sockets: list[Any]) -> None:
+    for each in list(sockets):
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,200 @@
+"""The builder `docker`: a build by a daemon, brought home as a stream and stored by digest.
+
+The daemon's push and tags are never used: the image leaves it by its id, so the digest is known before anything else
+happens to it, and equal content has equal digests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from release.build import BuildRequest, BuiltImage
+from release.build.context import Context, open_context, walk
+from release.build.docker_archive import SavedImage, store_archive
+from release.build.docker_client import Engine, connect
+from release.build.docker_progress import Progress
+from release.build.image import Platform, built_image, image_index, image_manifest, parse_platform
+from release.build.instructions import Copy, Dockerfile
+from release.build.obstacles import expanded_bases
+from release.build.storing import put_bytes, translated
+from release.build.tarstream import stream, tar_chunks
+from release.build.tree import Inline, Node, Tree
+from release.control import Cancel
+from release.errors import BuildError, BuilderUnavailable
+from release.registry import Manifest
+from release.registry.layout import Layout
+from release.world import Sink
+
+_FOREIGN_DOCKERFILE = ".shipmark.Dockerfile"
+_HUB = "docker.io"
+
+
+class DockerBuilder:
+    """Builds through the Engine API. `env`: the environment, for `DOCKER_HOST` and its like."""
+
+    name = "docker"
+
+    def __init__(self, env: Mapping[str, str], *, sink: Sink, cancel: Cancel) -> None:
+        self._env = env
+        self._sink = sink
+        self._cancel = cancel
+
+    def unavailable(self, request: BuildRequest) -> str | None:  # noqa: ARG002 - any Dockerfile may be tried
+        """Why no daemon can be spoken to."""
+        try:
+            with connect(self._env, self._cancel):
+                return None
+        except BuilderUnavailable as error:
+            return error.message
+
+    def build(self, request: BuildRequest, store: str) -> BuiltImage:
+        """Build for every platform in turn; more than one gives an index. Raises `BuildError`."""
+        context = open_context(request)
+        _require_classic(context.dockerfile)
+        files = walk(context, check=self._cancel.check)
+        layout = Layout(store)
+        wanted = tuple(parse_platform(text) for text in request.platforms)
+        with connect(self._env, self._cancel, _registries(context.dockerfile, request.args)) as engine:
+            images = [
+                self._build_one(engine, request, context, files, layout, platform)
+                for platform in wanted or (None,)
+            ]
+            version = engine.version
+        top = images[0][1]
+        if len(images) > 1:
+            top = image_index(images, request.annotations)
+            with translated():
+                layout.put_manifest(top)
+        return built_image(top, images, {"docker": version})
+
+    def _build_one(
+        self,
+        engine: Engine,
+        request: BuildRequest,
+        context: Context,
+        files: Tree,
+        layout: Layout,
+        platform: Platform | None,
+    ) -> tuple[Platform, Manifest]:
+        expected = platform or _own_platform(engine, context.dockerfile)
+        # The classic builder's cache does not look at the platform: what another platform left there would be taken.
+        saved = self._attempt(
+            engine, request, context, files, layout, platform, cache=expected == engine.platform
+        )
+        if saved.platform != expected and expected is not None:
+            saved = self._attempt(engine, request, context, files, layout, platform, cache=False)
+        if saved.platform != expected and expected is not None:
+            raise BuildError(
+                f"the docker daemon built for `{saved.platform}` where `{expected}` was asked for",
+                hint="pin a base image that exists for the platform, or use `builder: layers`",
+            )
+        return saved.platform, _store(layout, saved, request.annotations)
+
+    def _attempt(
+        self,
+        engine: Engine,
+        request: BuildRequest,
+        context: Context,
+        files: Tree,
+        layout: Layout,
+        platform: Platform | None,
+        *,
+        cache: bool,
+    ) -> SavedImage:
+        """Build and bring the image home."""
+        image = self._run(engine, request, context, files, platform, cache=cache)
+        with stream(engine.export(image)) as archive:
+            return store_archive(archive, layout, check=self._cancel.check)
+
+    def _run(
+        self,
+        engine: Engine,
+        request: BuildRequest,
+        context: Context,
+        files: Tree,
+        platform: Platform | None,
+        *,
+        cache: bool,
+    ) -> str:
+        """Let the daemon build; the image's id."""
+        progress = Progress(context.dockerfile, self._sink)
+        messages = engine.build(
+            tar_chunks(_sent(context, files), mtime=request.created, check=self._cancel.check),
+            dockerfile=context.dockerfile_path or _FOREIGN_DOCKERFILE,
+            buildargs=_arguments(context.dockerfile, request),
+            labels=dict(request.labels),
+            target=request.stage,
+            platform=str(platform) if platform else None,
+            nocache=not cache,
+        )
+        for message in messages:
+            progress.take(message)
+        progress.end()
+        if progress.image is None:
+            raise BuildError(
+                "the docker daemon ended the build without an image",
+                hint="see the daemon's own log; it may have stopped",
+            )
+        return progress.image
+
+
+def _own_platform(engine: Engine, dockerfile: Dockerfile) -> Platform | None:
+    """What a build without a platform gives: the daemon's own, unless the Dockerfile names one itself."""
+    named = any(stage.base.flag("platform") is not None for stage in dockerfile.stages)
+    return None if named else engine.platform
+
+
+def _sent(context: Context, files: Tree) -> Iterator[tuple[str, Node]]:
+    """The context's entries and the Dockerfile, which is sent even where `.dockerignore` leaves it out."""
+    sent = {path: node for path in files.paths() if (node := files.get(path)) is not None}
+    path = context.dockerfile_path or _FOREIGN_DOCKERFILE
+    sent[path] = Node(kind="file", mode=0o644, content=Inline(data=context.text))
+    for name in sorted(sent, key=lambda each: each.encode("utf-8", "surrogateescape")):
+        if sent[name].kind != "special":  # as the docker command does: sockets lie around in work trees
+            yield name, sent[name]
+
+
+def _arguments(dockerfile: Dockerfile, request: BuildRequest) -> dict[str, str]:
+    """The build arguments; the commit's time where the Dockerfile asks for it."""
+    declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}
+    epoch = {"SOURCE_DATE_EPOCH": str(request.created)} if "SOURCE_DATE_EPOCH" in declared else {}
+    return {**epoch, **request.args}
+
+
+def _require_classic(dockerfile: Dockerfile) -> None:
+    for instruction in dockerfile.instructions:
+        if getattr(instruction, "heredocs", ()):
+            raise BuildError(
+                f"{dockerfile.name}:{instruction.line}: the Engine API's builder does not know here-documents",
+                hint="put the text into a file and `COPY` it, or join the commands with `&&`",
+            )
+
+
+def _registries(dockerfile: Dockerfile, given: Mapping[str, str]) -> tuple[str, ...]:
+    """The registries that the Dockerfile's images come from."""
+    stages = {stage.name for stage in dockerfile.stages}
+    images = list(expanded_bases(dockerfile, given, parse_platform("linux/amd64")))
+    images += [
+        source
+        for each in dockerfile.instructions
+        if isinstance(each, Copy) and (source := each.flag("from")) and not source.isdecimal()
+    ]
+    return tuple(
+        dict.fromkeys(_registry(image) for image in images if image not in stages and image != "scratch")
+    )
+
+
+def _registry(image: str) -> str:
+    first, slash, _ = image.partition("/")
+    return first if slash and (re.search(r"[.:]", first) or first == "localhost") else _HUB
+
+
+def _store(layout: Layout, saved: SavedImage, annotations: Mapping[str, str]) -> Manifest:
+    described, manifest = image_manifest(
+        saved.config, [layer.descriptor for layer in saved.layers], annotations
+    )
+    with translated():
+        put_bytes(layout, described, saved.config)
+        layout.put_manifest(manifest)
+    return manifest

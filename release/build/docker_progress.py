@@ -1,0 +1,93 @@
+"""What a classic build says, message by message: lines for people, the image's id, and what failed where."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from release.build.instructions import Dockerfile
+from release.errors import BuildError
+from release.world import Output, Sink
+
+_STEP = re.compile(r"Step (\d+)/\d+ : (\S+)")
+_OWN_WORDS = ("Step ", " ---> ", "Removing intermediate container ")
+_COLOUR = re.compile("\x1b\\[(?:91|0)m")  # the daemon's own: it paints what came over stderr red
+_TELL_AT_MOST = 400
+
+
+class Progress:
+    """Follows one build. `image`: the id of the image, None until the daemon has named it."""
+
+    def __init__(self, dockerfile: Dockerfile, sink: Sink) -> None:
+        self.image: str | None = None
+        self._dockerfile = dockerfile
+        self._sink = sink
+        self._step = 0
+        self._keyword = ""
+        self._partial = ""
+
+    def take(self, message: dict[str, Any]) -> None:
+        """One message. Raises `BuildError` for one that says that the build failed."""
+        if message.get("error"):
+            self.end()
+            raise self._failure(str(message["error"]))
+        stream = message.get("stream")
+        if isinstance(stream, str):
+            self._say(stream)
+        elif isinstance(message.get("status"), str) and not message.get("progressDetail"):
+            identifier = message.get("id")
+            self._say(f"{identifier}: {message['status']}\n" if identifier else f"{message['status']}\n")
+        aux = message.get("aux")
+        if isinstance(aux, dict) and isinstance(aux.get("ID"), str):
+            self.image = aux["ID"]
+
+    def end(self) -> None:
+        """Show a last line without its newline."""
+        if self._partial:
+            self._emit(self._partial)
+            self._partial = ""
+
+    def _say(self, text: str) -> None:
+        step = _STEP.match(text)
+        if step is not None:
+            self._step, self._keyword = int(step[1]), step[2]
+        if text.startswith(_OWN_WORDS):
+            self.end()  # a command's last line may have had no newline
+        *lines, self._partial = (self._partial + _COLOUR.sub("", text)).split("\n")
+        for line in lines:
+            self._emit(line)
+
+    def _emit(self, line: str) -> None:
+        if line.strip():
+            self._sink.emit(Output(source="docker", line=line.rstrip("\r")))
+
+    def _failure(self, said: str) -> BuildError:
+        text = " ".join(said.split())[:_TELL_AT_MOST]
+        hint = None
+        if "requires BuildKit" in text:
+            hint = (
+                "the Engine API's builder has no BuildKit: do without that option, or build with another tool"
+            )
+        elif "does not match the specified platform" in text:
+            hint = "the Engine API's builder cannot mix platforms here: use `builder: layers`, or a base image of it"
+        elif self._keyword == "FROM":
+            hint = "check the image's name, and that the daemon can reach and may read its registry"
+        elif self._keyword in ("COPY", "ADD"):
+            hint = "check the path, and that `.dockerignore` does not leave it out"
+        elif self._keyword == "RUN":
+            hint = "the lines above are what the command wrote"
+        return BuildError(f"{self._where()}{text}", hint=hint)
+
+    def _where(self) -> str:
+        """`Dockerfile:9: `, found by the step's number and checked by its keyword.
+
+        Steps count the file's instructions in order, as `Dockerfile.instructions` does; labels that we asked for
+        are one more at the end.
+        """
+        instructions = self._dockerfile.instructions
+        if not 0 < self._step <= len(instructions):
+            return ""
+        instruction = instructions[self._step - 1]
+        if instruction.keyword != self._keyword:
+            return f"{self._dockerfile.name}: "
+        return f"{self._dockerfile.name}:{instruction.line}: "
