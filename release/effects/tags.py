@@ -124,7 +124,7 @@ class MovingTags:
         )
         match verdict:
             case guard.Refuse():
-                return Conflict(reason=verdict.reason, hint=verdict.hint)
+                return Conflict(reason=verdict.reason, hint="give this commit a version of its own")
             case guard.Withhold() if not verdict.rightly:
                 return Unknown(reason=f"`{operands.tag}` withheld: {verdict.reason}")
             case guard.Withhold():

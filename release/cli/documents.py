@@ -1,0 +1,72 @@
+"""The JSON documents that commands print: contracts, so each is written here once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from release.plan.model import Plan, plain
+from release.runner import Outcome, Report
+from release.tagging.model import Decision
+
+
+def decision_document(decision: Decision) -> dict[str, Any]:
+    """`shipmark.decision/1`."""
+    known = decision.known_from
+    return {
+        "schema": "shipmark.decision/1",
+        "component": decision.component,
+        "version": decision.version,
+        "commit": decision.commit,
+        "channel": decision.channel,
+        "git_tag": decision.git_tag,
+        "known_from": {"git": known.git, "log": known.log, "registry": known.registry},
+        "tags": msgspec.to_builtins(decision.tags),
+        "withheld": [{"name": one.name, "reason": one.reason} for one in decision.withheld],
+        "references": list(decision.references),
+        "labels": dict(decision.labels),
+        "annotations": dict(decision.annotations),
+        "warnings": list(decision.warnings),
+    }
+
+
+def report_document(schema: str, report: Report) -> dict[str, Any]:
+    """`shipmark.preview/1` and `shipmark.run/1`: the same plan, as it stands or as it went."""
+    plan = report.plan
+    shared = [_step(outcome) for outcome in report.outcomes if not outcome.step.scope]
+    releases = [
+        {
+            "component": release.component,
+            "key": release.key,
+            "decision": decision_document(release.decision),
+            "steps": shared
+            + [_step(outcome) for outcome in report.outcomes if outcome.step.scope == release.component],
+        }
+        for release in plan.releases
+    ]
+    error = report.error
+    return {
+        "schema": schema,
+        "releases": releases,
+        "plan": plan.hash,
+        "exit_code": 0 if error is None else error.exit_code,
+        "error": None if error is None else {"message": error.message, "hint": error.hint},
+    }
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """`shipmark.plan/1`: the plan file, with the hash over the rest of it."""
+    return {"schema": "shipmark.plan/1", "hash": plan.hash, "plan": plain(plan)}
+
+
+def _step(outcome: Outcome) -> dict[str, Any]:
+    step = outcome.step
+    return {
+        "id": step.id,
+        "kind": step.kind,
+        "phase": step.phase,
+        "required": step.required,
+        "state": outcome.state,
+        "reason": outcome.reason,
+    }

@@ -1,0 +1,130 @@
+"""The command table, and what becomes of an error: one message, one hint, one exit code."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from release import __version__
+from release.cli.settings import global_options
+from release.errors import ReleaseError
+
+# Name -> (module of release.cli, one line for `--help`). Modules are imported when their command is called.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "preview": ("preview", "Show what `run` would do, and why; change nothing."),
+    "run": ("run", "Release: build, push, tag, record. Killed anywhere, the next run finishes."),
+    "tags": ("tags", "Print the image tags of this commit, one reference a line."),
+    "version": ("version", "Print the version of this commit."),
+    "metadata": ("metadata", "docker/metadata-action's inputs and outputs: the drop-in."),
+    "log": ("log", "The version log: list, show, verify."),
+    "ci": ("ci", "Show which CI system was detected, and from what."),
+    "config": ("config", "Show and check the configuration in force."),
+    "demo": ("demo", "A whole release in a scratch folder: no daemon, no registry, no network."),
+}
+
+
+class Commands(click.Group):
+    """Finds commands by the table, so that `--help` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table, which is the order in which people need them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module behind `cmd_name`."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"release.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a command, without importing any."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest command as a hint."""
+        name = args[0] if args else ""
+        if name and name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise click.UsageError(f"no such command `{name}`.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+_EPILOG = """\b
+Exit codes: 0 done or nothing to do; 1 unexpected; 2 usage or config; 3 git state; 4 build;
+5 registry or network; 6 refused by policy; 7 partial, run again; 130, 143 interrupted.
+
+\b
+Start here:
+  shipmark demo
+  shipmark preview --image ghcr.io/acme/app
+"""
+
+
+@click.group(
+    name="shipmark",
+    cls=Commands,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@global_options
+@click.version_option(__version__, "--version", prog_name="shipmark", message="%(prog)s %(version)s")
+@click.pass_context
+def shipmark(ctx: click.Context, /, **options: Any) -> None:
+    """Name, build, push and record the container image of a commit.
+
+    Data goes to stdout, everything else to stderr. Without a config file, `--image` says where the image goes.
+    """
+    ctx.obj = options
+
+
+def main() -> None:
+    """The entry point."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        result = shipmark.main(args=argv, prog_name="shipmark", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        return _usage(error)
+    except click.Abort:
+        return 130
+    except ReleaseError as error:
+        return _failed(error)
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter must not complain about it at its end.
+        sys.stdout = None
+        return 141
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: click.ClickException) -> int:
+    from release.cli.printing import complain
+
+    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "shipmark"
+    complain(error.format_message(), hint=f"`{command} --help` lists what there is")
+    return 2
+
+
+def _failed(error: ReleaseError) -> int:
+    from release.cli.printing import complain
+
+    complain(error.message, hint=error.hint)
+    return error.exit_code

@@ -1,0 +1,101 @@
+"""From the session to a plan and its runner: the same code for `preview` and `run`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from release.cli.gathering import Wishes, gather
+from release.cli.session import Session, policy_of
+from release.effects import Handlers
+from release.errors import ConfigError, DirtyTree, PartialError, ReleaseError
+from release.plan.model import Plan
+from release.plan.release import plan_release
+from release.plan.subject import Subject
+from release.runner import Report, Runner
+from release.tagging.versions import parse
+
+if TYPE_CHECKING:
+    from release.world import Note
+
+
+def wishes_from(
+    *,
+    version: str | None = None,
+    allow_backward: bool = False,
+    reason: str | None = None,
+    offline: bool = False,
+) -> Wishes:
+    """The command line's wishes; raises `ConfigError` for those that need a reason and have none."""
+    for asked, option in ((version, "--version"), (allow_backward, "--allow-backward")):
+        if asked and not reason:
+            raise ConfigError(f"`{option}` needs a reason, which is recorded", hint='add `--reason "..."`')
+    try:
+        parsed = None if version is None else parse(version.removeprefix("v"))
+    except ValueError as error:
+        raise ConfigError(
+            f"`--version {version}` is no version: {error}", hint="write it as 1.4.2"
+        ) from error
+    return Wishes(version=parsed, reason=reason, allow_backward=allow_backward, offline=offline)
+
+
+def make_plan(session: Session, wishes: Wishes) -> tuple[tuple[Subject, ...], Plan]:
+    """Gather and plan; the order of the components is the config's."""
+    subjects = tuple(gather(session, component, wishes) for component in session.components)
+    warn(session, subjects)
+    return subjects, plan_release(subjects, wishes.request)
+
+
+def warn(session: Session, subjects: Sequence[Subject]) -> None:
+    """Say each warning of the decisions once."""
+    from release.world import Note
+
+    for subject in subjects:
+        for text in subject.decision.warnings:
+            note: Note = Note(level="warning", text=text)
+            session.sink.emit(note)
+
+
+def refusal(session: Session) -> ReleaseError | None:
+    """What `run` refuses although a plan can be made: a dirty tree."""
+    for component in session.components:
+        snapshot = session.snapshot(policy_of(component))
+        if snapshot.dirty_count:
+            shown = ", ".join(f"`{path}`" for path in snapshot.dirty[:3])
+            more = snapshot.dirty_count - min(3, len(snapshot.dirty))
+            rest = f" and {more} more" if more > 0 else ""
+            return DirtyTree(
+                f"tracked files differ from commit {snapshot.head[:12]}: {shown}{rest}",
+                hint="commit or restore them: an image must be what its commit says",
+            )
+    return None
+
+
+def runner_of(
+    session: Session, subjects: Sequence[Subject], *, attempt: str, offline: bool = False
+) -> Runner:
+    """The runner with every handler; `offline` leaves out what asks a registry."""
+    from release.cli.wiring import handlers_of, record_context, world_of
+
+    handlers: Handlers = handlers_of(session, subjects, record_context(session, attempt))
+    if offline:
+        from release.effects.offline import unasked
+
+        handlers = unasked(handlers)
+    return Runner(handlers, world_of(session))
+
+
+def with_withheld(report: Report, error: ReleaseError | None) -> Report:
+    """The report ending with `error`, or with what was withheld only because something was unknown."""
+    if error is None:
+        doubtful = [
+            one for release in report.plan.releases for one in release.decision.withheld if not one.rightly
+        ]
+        if doubtful:
+            names = ", ".join(f"`{one.name}`" for one in doubtful)
+            error = PartialError(
+                f"{names} not moved: {doubtful[0].reason}", hint="run again when it can be known"
+            )
+    return msgspec.structs.replace(report, error=error)

@@ -1,0 +1,54 @@
+"""`shipmark preview`: the plan that `run` would execute, and how the world stands to it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from release.cli.documents import plan_document, report_document
+from release.cli.planning import make_plan, refusal, runner_of, wishes_from, with_withheld
+from release.cli.printing import data, document
+from release.cli.rendering import preview_lines
+from release.cli.session import Session
+from release.cli.settings import Command, global_options, image_options, settings_of
+from release.cli.wishing import wish_options
+
+
+@click.command(cls=Command)
+@image_options
+@global_options
+@wish_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.preview/1`.")
+@click.option("-o", "--output", metavar="FILE", help="Write the plan for `run --plan FILE`.")
+@click.option("--offline", is_flag=True, help="Ask git and a local log only, no registry.")
+@click.pass_context
+def command(ctx: click.Context, /, as_json: bool, output: str | None, offline: bool, **wished: Any) -> int:
+    """Show what `run` would do, and why; change nothing.
+
+    Needs read rights only, and exits as `run` would.
+    """
+    session = Session(settings_of(ctx))
+    wishes = wishes_from(offline=offline, **wished)
+    subjects, plan = make_plan(session, wishes)
+    report = runner_of(session, subjects, attempt="preview", offline=offline).survey(plan)
+    report = with_withheld(report, refusal(session) or report.error)
+    if output is not None:
+        _write(output, json.dumps(plan_document(plan), indent=2, ensure_ascii=False) + "\n")
+    if as_json:
+        document(report_document("shipmark.preview/1", report))
+    else:
+        data("\n".join(preview_lines(report, subjects, verbose=session.settings.verbosity > 0)))
+    if report.error is not None:
+        raise report.error
+    return 0
+
+
+def _write(path: str, text: str) -> None:
+    """Replace `path` at once: a plan is whole or not there."""
+    part = f"{path}.part"
+    with open(part, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(part, path)

@@ -1,0 +1,116 @@
+"""`shipmark run`: make the plan and carry it out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from release.cli.ci_outputs import publish
+from release.cli.documents import report_document
+from release.cli.planning import make_plan, refusal, runner_of, wishes_from, with_withheld
+from release.cli.printing import data, document
+from release.cli.rendering import run_lines
+from release.cli.session import Session
+from release.cli.settings import Command, global_options, image_options, settings_of
+from release.cli.signals import Watch
+from release.cli.wiring import last_words, record_context
+from release.cli.wishing import wish_options
+from release.effects.ending import ending_facts
+from release.errors import ConfigError, ReleaseError, StalePlan
+from release.plan.freshness import moved_since
+from release.plan.model import PLAN_SCHEMA, Plan
+from release.plan.subject import Subject
+from release.runner import Report
+from release.world import Note
+
+
+@click.command(cls=Command)
+@image_options
+@global_options
+@wish_options
+@click.option(
+    "--plan", "plan_file", metavar="FILE", help="Only if the world is as this plan of `preview -o` found it."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.run/1`.")
+@click.option("--result-file", metavar="FILE", help="Write the outputs as KEY=VALUE lines too.")
+@click.pass_context
+def command(
+    ctx: click.Context, /, plan_file: str | None, as_json: bool, result_file: str | None, **wished: Any
+) -> int:
+    """Release: build, push, tag, record. Killed anywhere, the next run finishes.
+
+    Pushes content by digest first, then fixed tags everywhere, then moving tags; what is done already is left
+    alone, so running it again is always right.
+    """
+    session = Session(settings_of(ctx))
+    with Watch(session.cancel, session.sink):
+        report = _run(session, plan_file, wished)
+        publish(session, report, result_file)
+    if as_json:
+        document(report_document("shipmark.run/1", report))
+    else:
+        data("\n".join(run_lines(report)))
+    if report.error is not None:
+        raise report.error
+    return 0
+
+
+def _run(session: Session, plan_file: str | None, wished: dict[str, Any]) -> Report:
+    earlier = None if plan_file is None else _read(plan_file)
+    if earlier is not None and not any(wished.values()):
+        wished = _wished(earlier["plan"]["request"])
+    refused = refusal(session)
+    if refused is not None:
+        raise refused
+    subjects, plan = make_plan(session, wishes_from(**wished))
+    if earlier is not None:
+        _require_fresh(earlier, subjects, plan)
+    attempt = session.entropy.token()
+    report = runner_of(session, subjects, attempt=attempt).execute(plan)
+    if report.error is not None:
+        _record_end(session, report, report.error, attempt)
+    return with_withheld(report, report.error)
+
+
+def _record_end(session: Session, report: Report, error: ReleaseError, attempt: str) -> None:
+    """Say in the log how the attempt ended; that this fails must not hide why."""
+    facts = ending_facts(report.plan, report.outcomes, error, record_context(session, attempt))
+    try:
+        last_words(session, facts)
+    except ReleaseError as trouble:
+        session.sink.emit(
+            Note(level="warning", text=f"the end of this attempt is not recorded: {trouble.message}")
+        )
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            value = json.load(file)
+    except OSError as error:
+        raise ConfigError(f"plan `{path}` cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"plan `{path}` is no JSON: {error}", hint="write it with `preview -o`") from error
+    if not isinstance(value, dict) or value.get("schema") != PLAN_SCHEMA:
+        raise ConfigError(f"`{path}` is no plan of schema `{PLAN_SCHEMA}`", hint="write it with `preview -o`")
+    from release.canonical import digest_of
+
+    if value.get("hash") != digest_of(PLAN_SCHEMA, value.get("plan")):
+        raise StalePlan(
+            f"plan `{path}` was changed after it was written", hint="write it anew with `preview -o`"
+        )
+    return value
+
+
+def _wished(request: dict[str, Any]) -> dict[str, Any]:
+    names = ("version", "reason", "allow_backward")
+    return {name: request[name] for name in names if name in request}
+
+
+def _require_fresh(earlier: dict[str, Any], subjects: tuple[Subject, ...], plan: Plan) -> None:
+    own = frozenset(subject.recorded.digest for subject in subjects if subject.recorded.digest)
+    moved = moved_since(earlier["plan"], plan, own)
+    if moved:
+        raise StalePlan(f"the plan is stale: {'; '.join(moved)}", hint="look at a new `shipmark preview -o`")

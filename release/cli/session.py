@@ -1,0 +1,204 @@
+"""One command's view of the world: everything is read when it is first asked for, and once."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ci.context import CiContext
+from ci.systems import detect, event_path
+from release import git
+from release.cli.printing import JsonSink, PlainSink
+from release.cli.settings import Settings
+from release.config.load import Component, Config, load
+from release.control import Cancel, Deadline
+from release.errors import ConfigError
+from release.facts import Facts, Snapshot, reconcile
+from release.process import Processes
+from release.tagging.model import TagPolicy
+from release.world import Sink
+
+if TYPE_CHECKING:
+    from release.log.state import LogState
+    from release.log.writer import Writer
+    from release.registry.targets import Targets
+
+CONFIG_NAME = "shipmark.yml"
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+        return time.monotonic()
+
+
+class SystemEntropy:
+    """The machine's randomness."""
+
+    def token(self, size: int = 16) -> str:
+        """Hex text of `size` random bytes."""
+        return secrets.token_hex(size)
+
+
+class Session:
+    """Wires the reading side: config, CI, git, log, registries."""
+
+    def __init__(self, settings: Settings, *, sink: Sink | None = None) -> None:
+        self.settings = settings
+        self.cancel = Cancel()
+        self.clock = SystemClock()
+        self.entropy = SystemEntropy()
+        self.process = Processes(self.cancel)
+        self.sink = sink or _sink(settings)
+        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+
+    def again(self) -> Session:
+        """The same session with nothing read of the version log yet: what others appended counts too."""
+        twin = Session.__new__(Session)
+        twin.__dict__.update({name: value for name, value in self.__dict__.items() if name != "log_state"})
+        return twin
+
+    @cached_property
+    def directory(self) -> str:
+        """Where we work: absolute."""
+        path = os.path.abspath(self.settings.directory)
+        if not os.path.isdir(path):
+            raise ConfigError(f"`{self.settings.directory}` is no folder", hint="check the path behind `-C`")
+        return path
+
+    @cached_property
+    def root(self) -> str:
+        """The repository's top folder: the nearest one above that holds `.git`, else where we are."""
+        path = self.directory
+        while not os.path.exists(os.path.join(path, ".git")):
+            parent = os.path.dirname(path)
+            if parent == path:
+                return self.directory
+            path = parent
+        return path
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration in force."""
+        given = self.settings.config
+        path = os.path.join(self.directory, given) if given else os.path.join(self.root, CONFIG_NAME)
+        try:
+            with open(path, encoding="utf-8") as file:
+                text: str | None = file.read()
+        except FileNotFoundError:
+            if given:
+                raise ConfigError(
+                    f"`{given}` does not exist", hint="check the path behind `--config`"
+                ) from None
+            text = None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"`{path}` cannot be read: {error}") from error
+        name = os.path.relpath(path, self.directory) if text is not None else None
+        return load(text, name, self.settings.env, images=self.settings.images)
+
+    @cached_property
+    def components(self) -> tuple[Component, ...]:
+        """The components that are meant: all, or the one that `--component` names."""
+        wanted = self.settings.component
+        if wanted is None:
+            return self.config.components
+        chosen = tuple(one for one in self.config.components if one.name == wanted)
+        if not chosen:
+            names = ", ".join(one.name for one in self.config.components)
+            raise ConfigError(f"no component is called `{wanted}`", hint=f"there are: {names}")
+        return chosen
+
+    @cached_property
+    def ci(self) -> CiContext:
+        """What the CI system says of this run."""
+        path = event_path(self.settings.env, system=self.settings.ci)
+        return detect(self.settings.env, _event(path), system=self.settings.ci)
+
+    def snapshot(self, policy: TagPolicy) -> Snapshot:
+        """What git says, with versions read by this policy."""
+        key = (policy.prefix, policy.base)
+        if key not in self._snapshots:
+            self._snapshots[key] = git.snapshot(
+                self.process, self.directory, prefix=policy.prefix, env=self.settings.env, base=policy.base
+            )
+        return self._snapshots[key]
+
+    def facts(self, policy: TagPolicy) -> Facts:
+        """Git, CI and clock, reconciled."""
+        return reconcile(self.snapshot(policy), self.ci, self.clock.now())
+
+    @cached_property
+    def log(self) -> Writer:
+        """The version log's writer."""
+        from release.cli.stores import open_log
+
+        return open_log(self)
+
+    @cached_property
+    def log_state(self) -> LogState:
+        """The log, folded."""
+        from release.log.fold import fold
+
+        return fold(self.log.entries())
+
+    @cached_property
+    def registries(self) -> Targets:
+        """Targets by name."""
+        from release.registry.targets import Targets
+
+        insecure = [
+            target.image for one in self.config.components for target in one.targets if target.insecure
+        ]
+        return Targets(
+            env=self.settings.env,
+            process=self.process,
+            cancel=self.cancel,
+            deadline=self.deadline,
+            sink=self.sink,
+            insecure=insecure,
+        )
+
+    def deadline(self, seconds: float | None = None) -> Deadline:
+        """A deadline from now."""
+        return Deadline(seconds, now=self.clock.monotonic)
+
+
+def policy_of(component: Component) -> TagPolicy:
+    """How the component's tags are chosen."""
+    section = component.section
+    return TagPolicy(
+        prefix=section.prefix,
+        versions=section.versions,
+        latest=section.latest,
+        pull_requests=section.pull_requests,
+        base=section.base,
+        channels=section.channels,
+    )
+
+
+def _event(path: str | None) -> dict[str, Any] | None:
+    """The event file's content; None when there is none that can be read: detection does without."""
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            value = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _sink(settings: Settings) -> Sink:
+    if settings.progress == "json":
+        return JsonSink()
+    return PlainSink(-1 if settings.progress == "none" else settings.verbosity)

@@ -1,0 +1,108 @@
+"""What the command line and the environment ask for, before any of it is looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import click
+import msgspec
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Global options; they work before and after the command. `env`: the environment, read once."""
+
+    directory: str = "."
+    config: str | None = None
+    verbosity: int = 0  # -1 quiet, 0, 1 verbose
+    color: str = "auto"
+    ci: str | None = None
+    images: tuple[str, ...] = ()
+    component: str | None = None
+    progress: str = "auto"
+    env: Mapping[str, str] = {}
+
+
+def global_options(function: _Function) -> _Function:
+    """The options that every command takes, in front of it or behind it."""
+    options = (
+        click.option("-C", "directory", metavar="DIR", help="Work in DIR instead of here."),
+        click.option(
+            "--config", metavar="FILE", envvar="SHIPMARK_CONFIG", help="The config file; `shipmark.yml` else."
+        ),
+        click.option("-q", "quiet", is_flag=True, help="Only data and errors."),
+        click.option("-v", "verbose", is_flag=True, help="Say more."),
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            envvar="SHIPMARK_COLOR",
+            help="Colours; NO_COLOR and FORCE_COLOR are respected.",
+        ),
+        click.option(
+            "--ci", "ci", metavar="SYSTEM", help="The CI system, instead of detecting it (`none`: no CI)."
+        ),
+        click.option(
+            "--progress",
+            type=click.Choice(["auto", "plain", "json", "none"]),
+            envvar="SHIPMARK_PROGRESS",
+            help="How progress is shown on stderr.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def image_options(function: _Function) -> _Function:
+    """The options that say what is released, for commands that decide."""
+    options = (
+        click.option(
+            "--image",
+            "images",
+            multiple=True,
+            metavar="TARGET",
+            envvar="SHIPMARK_IMAGE",
+            help="Where the image goes: `ghcr.io/acme/app`, `oci:dist/image`. Several times for several targets.",
+        ),
+        click.option("--component", metavar="NAME", help="Only this component of the config."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+_SHARED = ("directory", "config", "quiet", "verbose", "color", "ci", "progress", "images", "component")
+
+
+class Command(click.Command):
+    """A command that takes the global options too; its own beat those in front of it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Merge the shared options into `ctx.obj`, and call with the others."""
+        before: dict[str, Any] = ctx.ensure_object(dict)
+        given = {name: ctx.params.pop(name) for name in _SHARED if name in ctx.params}
+        ctx.obj = settings_from({**before, **{name: value for name, value in given.items() if value}})
+        return super().invoke(ctx)
+
+
+def settings_from(options: Mapping[str, Any]) -> Settings:
+    """Settings from option values, with the environment of this process."""
+    return Settings(
+        directory=options.get("directory") or ".",
+        config=options.get("config"),
+        verbosity=bool(options.get("verbose")) - bool(options.get("quiet")),
+        color=options.get("color") or "auto",
+        ci=options.get("ci"),
+        images=tuple(options.get("images") or ()),
+        component=options.get("component"),
+        progress=options.get("progress") or "auto",
+        env=dict(os.environ),
+    )
+
+
+def settings_of(ctx: click.Context) -> Settings:
+    """The settings that `Command.invoke` left."""
+    return cast(Settings, ctx.obj)

@@ -1,0 +1,82 @@
+"""`shipmark tags`: only the decision, from git and a local log, without a connection."""
+
+from __future__ import annotations
+
+import click
+
+from release.cli.gathering import Wishes, known_locally
+from release.cli.printing import data, document, talk
+from release.cli.rules import decide_component
+from release.cli.session import Session, policy_of
+from release.cli.settings import Command, global_options, image_options, settings_of
+from release.errors import ConfigError
+from release.tagging.model import Decision
+
+
+def decisions(session: Session) -> tuple[Decision, ...]:
+    """One decision a component, offline."""
+    made = []
+    for component in session.components:
+        policy = policy_of(component)
+        facts = session.facts(policy)
+        known = known_locally(session, component, policy)
+        made.append(decide_component(session, component, facts, policy, known, None, Wishes(offline=True)))
+    return tuple(made)
+
+
+def one_decision(session: Session) -> Decision:
+    """The only decision; several components need `--component`."""
+    made = decisions(session)
+    if len(made) > 1:
+        names = ", ".join(decision.component for decision in made)
+        raise ConfigError(f"there are several components: {names}", hint="choose one with `--component NAME`")
+    return made[0]
+
+
+@click.command(cls=Command)
+@image_options
+@global_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "names", "json", "env"]),
+    default="text",
+    help="One reference a line; names without repository; the decision as JSON; KEY=VALUE lines.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as `--format json`.")
+@click.pass_context
+def command(ctx: click.Context, form: str, as_json: bool) -> None:
+    """Print the image tags of this commit, one reference a line.
+
+    Asks git and a local version log, and opens no connection: `known_from` in the JSON says so, and `preview`
+    asks the registries too.
+    """
+    session = Session(settings_of(ctx))
+    decision = one_decision(session)
+    if form == "json" or as_json:
+        from release.cli.documents import decision_document
+
+        document(decision_document(decision))
+    elif form == "env":
+        data(_env(decision))
+    elif form == "names" or not decision.references:
+        data("\n".join(tag.name for tag in decision.tags))
+    else:
+        data("\n".join(decision.references))
+    if session.settings.verbosity >= 0:
+        for warning in decision.warnings:
+            talk(f"warning: {warning}")
+
+
+def _env(decision: Decision) -> str:
+    from ci.outputs import Outputs, dotenv
+
+    names = tuple(tag.name for tag in decision.tags)
+    outputs = Outputs(
+        version=decision.version or "",
+        channel=decision.channel,
+        tags=decision.references,
+        tag_names=names,
+        primary_tag=names[0] if names else "",
+    )
+    return dotenv(outputs.values()).rstrip("\n")

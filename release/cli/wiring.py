@@ -1,0 +1,133 @@
+"""Puts a run together: the world, and one handler for each step kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from release import __version__, git
+from release.build.choose import builders
+from release.cli.gathering import known_everywhere, store_path
+from release.cli.session import Session, policy_of
+from release.config.load import Component, expand
+from release.control import Cancel
+from release.effects import Handler
+from release.effects.check import LogCheck, PushCheck, TargetCheck
+from release.effects.content import Content
+from release.effects.holding import hold
+from release.effects.obtain import Build, Find
+from release.effects.record import Records
+from release.effects.tags import FixedTags, MovingTags, Sight
+from release.plan.model import Step
+from release.plan.operands import MoveTag
+from release.plan.subject import Subject
+from release.tagging import expressions
+from release.world import World
+
+
+def world_of(session: Session) -> World:
+    """Every port, bound to this machine."""
+    return World(
+        process=session.process,
+        registries=session.registries,
+        builders=builders(env=session.settings.env, sink=session.sink, cancel=session.cancel),
+        log=session.log,
+        clock=session.clock,
+        entropy=session.entropy,
+        sink=session.sink,
+        cancel=session.cancel,
+        deadline=session.deadline(),
+        root=session.root,
+        store=store_path(session),
+        env=session.settings.env,
+    )
+
+
+def handlers_of(
+    session: Session, subjects: Sequence[Subject], context: Mapping[str, Any]
+) -> dict[str, Handler]:
+    """Step kind -> handler. `context`: what every record of this run says besides."""
+    return {
+        "check-log": LogCheck(),
+        "check-target": TargetCheck(),
+        "check-push": PushCheck(),
+        "build-image": Build({subject.component: arguments_of(session, subject) for subject in subjects}),
+        "find-image": Find(),
+        "push-content": Content(),
+        "put-tag": FixedTags(),
+        "move-tag": MovingTags(watcher(session)),
+        "record": Records(context),
+    }
+
+
+def arguments_of(session: Session, subject: Subject) -> dict[str, str]:
+    """Build arguments with their values: `{{version}}` and `${NAME}` replaced. They go to the builder only."""
+    component = _component(session, subject.component)
+    decision = subject.decision
+    names = {
+        "version": decision.version or "",
+        "commit": decision.commit,
+        "sha": decision.commit[:12],
+        "channel": decision.channel,
+        "git_tag": decision.git_tag or "",
+    }
+    return {
+        name: expressions.expand(expand(text, session.settings.env), names, source=f"build.args.{name}")
+        for name, text in component.build.args.items()
+    }
+
+
+def watcher(session: Session) -> Any:
+    """Reads a moving tag, and everything that may outrank it, at the moment it is asked."""
+
+    def watch(step: Step, world: World) -> Sight:
+        operands = cast(MoveTag, step.operands)
+        component = _component(session, step.scope)
+        policy = policy_of(component)
+        repository = world.registries.open(operands.target)
+        held = hold(repository, operands.target, operands.tag)
+        if operands.line.kind == "release":
+            known = known_everywhere(session.again(), component, policy, [repository])
+            return Sight(held=held, known=known, branch_tip=None)
+        root, env = session.root, session.settings.env
+        if held.revision is not None:
+            relation = git.relation(session.process, root, held.revision, operands.candidate.commit, env)
+            held = msgspec.structs.replace(held, relation=relation)
+        name = operands.line.name
+        tip = git.remote_tip(session.process, root, name, env) if name is not None else None
+        return Sight(held=held, known=known_everywhere(session, component, policy, []), branch_tip=tip)
+
+    return watch
+
+
+def record_context(session: Session, attempt: str) -> dict[str, Any]:
+    """What every record of this run says: who runs, where, with what."""
+    ci = session.ci
+    run = {"system": ci.system, "run_id": ci.run.id, "run_attempt": ci.run.attempt, "run_url": ci.run.url}
+    run |= {"job": ci.run.job, "event": ci.event_name}
+    context: dict[str, Any] = {
+        "attempt": attempt,
+        "ci": {name: value for name, value in run.items() if value is not None},
+        "tools": {"shipmark": __version__},
+    }
+    if ci.run.actor:
+        context["actor"] = ci.run.actor
+    return context
+
+
+def last_words(session: Session, facts: Sequence[dict[str, Any]]) -> None:
+    """Append how the attempt ended, even after it was cancelled: with a `Cancel` of its own."""
+    from release.cli.stores import open_store
+    from release.log.writer import Writer
+
+    if not facts:
+        return
+    fresh = Session(session.settings, sink=session.sink)
+    fresh.cancel = Cancel()
+    Writer(open_store(fresh), clock=fresh.clock, cancel=fresh.cancel, budget=3.0).append(facts)
+
+
+def _component(session: Session, name: str) -> Component:
+    return next(one for one in session.config.components if one.name == name)
