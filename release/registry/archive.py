@@ -1,0 +1,148 @@
+"""One tar that is both an OCI layout and what `docker save` writes, for daemons and for tools that read either.
+
+A bare OCI layout in a tar is refused by daemons before 25, so `manifest.json` stands beside `index.json`, and both
+name the same blobs. Equal content gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+import msgspec
+
+from release.errors import Invalid, RegistryError
+from release.registry import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Manifest
+from release.registry.documents import children, describe
+from release.registry.layout import Layout
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+
+
+def write_combined_archive(
+    layout: Layout,
+    digest: str,
+    reference: str,
+    path: str,
+    *,
+    platform: str | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Write the image with all its platforms to `path`, which is replaced when the archive is complete.
+
+    `reference`: `repository:tag`, what a daemon calls it once loaded. `platform`: which one a daemon that knows no
+    index takes; the first when None. Raises `RegistryError`.
+    """
+    top = layout.manifest(digest)
+    image = _for_daemons(layout, top, platform)
+    try:
+        with (
+            _replacing(path) as stream,
+            tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            _add_folders(tar)
+            for _, descriptor in sorted(_blobs(layout, top).items()):
+                check()
+                with layout.open_raw(descriptor) as blob:
+                    _add(tar, _blob_name(descriptor), descriptor.size, blob)
+            for name, document in _documents(top, image, reference).items():
+                _add(tar, name, len(document), io.BytesIO(document))
+    except OSError as error:
+        raise RegistryError(
+            f"the archive `{path}` cannot be written: {error.strerror or error}",
+            hint="check its folder and the space",
+        ) from error
+
+
+def _documents(top: Manifest, image: Manifest, reference: str) -> dict[str, bytes]:
+    config, *layers = children(image)
+    tag = reference.rpartition(":")[2]
+    named = {
+        "mediaType": top.media_type,
+        "digest": top.digest,
+        "size": len(top.raw),
+        "annotations": {"org.opencontainers.image.ref.name": tag, "io.containerd.image.name": reference},
+    }
+    return {
+        "index.json": _ENCODER.encode(
+            {
+                "schemaVersion": 2,
+                "mediaType": OCI_INDEX,
+                "manifests": [named],
+            }
+        ),
+        "manifest.json": _ENCODER.encode(
+            [
+                {
+                    "Config": _blob_name(config),
+                    "RepoTags": [reference],
+                    "Layers": [_blob_name(layer) for layer in layers],
+                }
+            ]
+        ),
+        "oci-layout": _MARKER,
+    }
+
+
+def _for_daemons(layout: Layout, top: Manifest, platform: str | None) -> Manifest:
+    if not top.is_index:
+        return top
+    for child in children(top):
+        if platform is None or platform == _platform(child.platform or {}):
+            return layout.manifest(child.digest)
+    raise Invalid(f"`{top.digest}` has no image for `{platform or 'any platform'}`", hint="see its platforms")
+
+
+def _platform(fields: dict[str, Any]) -> str:
+    parts = (fields.get(name) for name in ("os", "architecture", "variant"))
+    return "/".join(part for part in parts if part)
+
+
+def _blobs(layout: Layout, manifest: Manifest) -> dict[str, Descriptor]:
+    """Everything reachable, by digest."""
+    found: dict[str, Descriptor] = {}
+    waiting = [describe(manifest)]
+    while waiting:
+        descriptor = waiting.pop()
+        found[descriptor.digest] = descriptor
+        if descriptor.media_type in INDEX_TYPES | MANIFEST_TYPES:
+            waiting += children(layout.manifest(descriptor.digest))
+    return found
+
+
+def _blob_name(descriptor: Descriptor) -> str:
+    return "blobs/" + descriptor.digest.replace(":", "/")
+
+
+def _add_folders(tar: tarfile.TarFile) -> None:
+    for name in ("blobs", "blobs/sha256"):
+        info = tarfile.TarInfo(name)
+        info.type, info.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(info)
+
+
+def _add(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, 0o644
+    tar.addfile(info, content)
+
+
+@contextlib.contextmanager
+def _replacing(path: str) -> Iterator[IO[bytes]]:
+    """A temporary file beside `path` that takes its place when the body ends well."""
+    descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=os.path.dirname(os.path.abspath(path)))
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            os.fchmod(stream.fileno(), 0o644)
+            yield stream
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
+        raise
