@@ -168,6 +168,6 @@ def version_of_image_tag(image_tag: str) -> tuple[Version, int] | None:
         if match := _REBUILT.fullmatch(f"_{last}"):
             rebuild, metadata = int(match[1]), head
     try:
-        return parse(f"{text}+{metadata}" if metadata else text), rebuild
+        return parse(f"{text}+{metadata}" if metadata or (separator and not rebuild) else text), rebuild
     except ValueError:
         return None

@@ -1,0 +1,259 @@
+"""The guard on moving tags."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.tagging.guard import Keep, Move, Refuse, Withhold, highest, judge
+from release.tagging.model import Candidate, Held, KnownFrom, KnownReleases, KnownVersion, Line, Version
+from release.tagging.versions import parse, precedence_key
+
+HEAD = "a" * 40
+OLD = "b" * 40
+NEW = "c" * 40
+
+LATEST = Line(kind="release")
+ONE = Line(kind="release", major=1)
+ONE_FOUR = Line(kind="release", major=1, minor=4)
+RC = Line(kind="release", channel="rc")
+BETA = Line(kind="release", channel="beta")
+MAIN = Line(kind="branch", name="main")
+REQUEST = Line(kind="pull-request", number=7)
+
+
+def known(*released: str, yanked: tuple[str, ...] = (), known_from: KnownFrom | None = None) -> KnownReleases:
+    """`1.4.2` or `1.4.2@<commit>`, with `_rN` for a rebuild."""
+    versions = []
+    for text in released:
+        name, _, commit = text.partition("@")
+        name, _, rebuild = name.partition("_r")
+        versions.append(
+            KnownVersion(version=parse(name), source="log", commit=commit or None, rebuild=int(rebuild or 0))
+        )
+    return KnownReleases(
+        versions=tuple(versions), yanked=yanked, known_from=known_from or KnownFrom(git="complete")
+    )
+
+
+def candidate(version: str, rebuild: int = 0) -> Candidate:
+    return Candidate(commit=HEAD, version=parse(version), rebuild=rebuild)
+
+
+def held(**fields: object) -> Held:
+    return Held(**{"target": "r.example/app", "tag": "main", "state": "held"} | fields)  # type: ignore[arg-type]  # fields of Held
+
+
+RELEASES = [
+    ("the first release moves everything", LATEST, "1.0.0", known(), Move),
+    ("a higher release moves latest", LATEST, "1.4.2", known("1.4.1", "1.3.9"), Move),
+    ("precedence is not text order", LATEST, "1.10.0", known("1.9.0"), Move),
+    ("a backport does not move latest", LATEST, "1.3.9", known("1.4.2"), Withhold),
+    ("a backport does not move its major", ONE, "1.3.9", known("1.4.2"), Withhold),
+    ("a backport moves its minor", Line(kind="release", major=1, minor=3), "1.3.9", known("1.4.2", "1.3.8"), Move),
+    ("a backport after 2.0.0 moves its major", ONE, "1.3.9", known("2.0.0", "1.3.8"), Move),
+    ("another major does not count", ONE_FOUR, "1.4.0", known("2.4.9"), Move),
+    ("a prerelease moves nothing", LATEST, "2.0.0-rc.1", known("1.0.0"), Withhold),
+    ("a known prerelease does not hold latest", LATEST, "1.9.0", known("2.0.0-rc.1"), Move),
+    ("a prerelease moves its channel", RC, "2.0.0-rc.2", known("2.0.0-rc.1", "1.9.0"), Move),
+    ("a prerelease does not move another channel", BETA, "2.0.0-rc.2", known(), Withhold),
+    ("a prerelease below the stable release stays", RC, "2.0.0-rc.3", known("2.0.0"), Withhold),
+    ("the same version and commit is allowed", LATEST, "1.4.2", known(f"1.4.2@{HEAD}"), Move),
+    ("the same version of unknown commit is allowed", LATEST, "1.4.2", known("1.4.2"), Move),
+    ("the same version from another commit is refused", LATEST, "1.4.2", known(f"1.4.2@{OLD}"), Refuse),
+    ("equal precedence from another commit stays", LATEST, "1.4.2+b", known(f"1.4.2+a@{OLD}"), Withhold),
+    ("a version that was taken back does not hold latest", LATEST, "1.4.2", known("1.4.3", yanked=("1.4.3",)), Move),
+    ("a version that was taken back moves nothing", LATEST, "1.4.3", known("1.4.2", yanked=("1.4.3",)), Withhold),
+    ("an older build does not replace a rebuild", LATEST, "1.4.2", known(f"1.4.2_r1@{HEAD}"), Withhold),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "version", "releases", "expected"), [row[1:] for row in RELEASES], ids=[r[0] for r in RELEASES]
+)
+def test_release_lines(line: Line, version: str, releases: KnownReleases, expected: type) -> None:
+    verdict = judge(line, candidate(version), releases)
+    assert isinstance(verdict, expected), verdict
+    assert not isinstance(verdict, Withhold) or verdict.rightly
+
+
+def test_a_rebuild_replaces_the_version_and_earlier_rebuilds() -> None:
+    releases = known(f"1.4.2@{HEAD}", f"1.4.2_r1@{HEAD}")
+    assert isinstance(judge(LATEST, candidate("1.4.2", rebuild=2), releases), Move)
+    assert isinstance(judge(LATEST, candidate("1.4.2", rebuild=1), known(f"1.4.2_r2@{HEAD}")), Withhold)
+
+
+@pytest.mark.parametrize(
+    "known_from",
+    [
+        KnownFrom(git="partial"),
+        KnownFrom(git="unknown"),
+        KnownFrom(git="complete", log="unknown"),
+        KnownFrom(git="complete", registry="unknown"),
+        KnownFrom(git="complete", registry="partial"),
+    ],
+)
+def test_a_source_that_does_not_tell_withholds_the_tag_as_a_fault(known_from: KnownFrom) -> None:
+    verdict = judge(LATEST, candidate("1.4.2"), known("1.4.1", known_from=known_from))
+    assert isinstance(verdict, Withhold)
+    assert not verdict.rightly
+
+
+def test_the_reasons_name_what_decided() -> None:
+    releases = known("1.4.2", "1.4.1", "1.5.0")
+    assert judge(ONE, candidate("1.4.2"), releases) == Withhold(reason="1.5.0 is higher")
+    assert judge(ONE_FOUR, candidate("1.4.2"), releases) == Move(
+        reason="1.4.2 is the highest stable 1.4 release of 2 known"
+    )
+    assert judge(LATEST, candidate("1.5.1"), releases) == Move(
+        reason="1.5.1 is the highest stable release of 4 known"
+    )
+
+
+class TestHeldImage:
+    def test_a_higher_version_label_withholds_although_nobody_else_knows_it(self) -> None:
+        shown = held(tag="latest", version="2.0.0", revision=OLD)
+        assert isinstance(judge(LATEST, candidate("1.4.2"), known(), shown), Withhold)
+
+    @pytest.mark.parametrize("label", ["22.04", "", None, "2.0.0-rc.1", "1.4.1"])
+    def test_another_label_does_not(self, label: str | None) -> None:
+        assert isinstance(judge(LATEST, candidate("1.4.2"), known(), held(tag="latest", version=label)), Move)
+
+    def test_a_label_of_another_line_does_not(self) -> None:
+        assert isinstance(judge(ONE, candidate("1.4.2"), known(), held(tag="1", version="2.0.0")), Move)
+
+    def test_a_label_of_a_version_that_was_taken_back_does_not(self) -> None:
+        shown = held(tag="latest", version="2.0.0")
+        assert isinstance(judge(LATEST, candidate("1.4.2"), known(yanked=("2.0.0",)), shown), Move)
+
+    def test_the_candidate_itself_is_kept(self) -> None:
+        shown = held(tag="latest", version="1.4.2", revision=HEAD)
+        assert isinstance(judge(LATEST, candidate("1.4.2"), known("1.4.2"), shown), Keep)
+
+    def test_a_target_that_does_not_tell_withholds_as_a_fault(self) -> None:
+        verdict = judge(LATEST, candidate("1.4.2"), known(), held(state="unknown", cause="503"))
+        assert verdict == Withhold(reason="what `r.example/app` holds is unknown: 503", rightly=False)
+
+
+COMMITS = [
+    ("nothing is held", MAIN, held(state="free"), None, Move),
+    ("no target was asked", MAIN, None, None, Move),
+    ("an ancestor is held", MAIN, held(revision=OLD, relation="ancestor"), HEAD, Move),
+    ("this commit is held", MAIN, held(revision=HEAD, relation="same"), HEAD, Keep),
+    ("a descendant is held", MAIN, held(revision=NEW, relation="descendant"), None, Withhold),
+    ("the branch was reset to an ancestor", MAIN, held(revision=NEW, relation="descendant"), HEAD, Withhold),
+    ("the branch was amended", MAIN, held(revision=OLD, relation="diverged"), HEAD, Move),
+    ("the branch was amended and has no remote", MAIN, held(revision=OLD, relation="diverged"), None, Move),
+    ("the branch went on", MAIN, held(revision=OLD, relation="ancestor"), NEW, Withhold),
+    ("the branch went on and nothing is held", MAIN, held(state="free"), NEW, Withhold),
+    ("the held commit is in no clone but this is the tip", MAIN, held(revision=OLD, relation="unknown"), HEAD, Move),
+    ("a later build of a request", REQUEST, held(revision=OLD, relation="unknown"), None, Move),
+    ("an earlier build of a request", REQUEST, held(revision=NEW, relation="descendant"), None, Withhold),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "now", "tip", "expected"), [row[1:] for row in COMMITS], ids=[r[0] for r in COMMITS]
+)
+def test_branch_and_request_lines(line: Line, now: Held | None, tip: str | None, expected: type) -> None:
+    verdict = judge(line, Candidate(commit=HEAD), known(), now, branch_tip=tip)
+    assert isinstance(verdict, expected), verdict
+    assert not isinstance(verdict, Withhold) or verdict.rightly
+
+
+def test_an_unknown_commit_under_an_unknown_tip_withholds_as_a_fault() -> None:
+    verdict = judge(MAIN, Candidate(commit=HEAD), known(), held(revision=OLD, relation="unknown"))
+    assert isinstance(verdict, Withhold)
+    assert not verdict.rightly
+
+
+def test_a_nightly_rebuild_replaces_the_image_of_the_same_commit() -> None:
+    shown = held(revision=HEAD, relation="same")
+    assert isinstance(judge(MAIN, Candidate(commit=HEAD, rebuild=1), known(), shown), Move)
+
+
+class TestBackward:
+    def test_what_is_withheld_for_something_newer_moves_when_asked(self) -> None:
+        verdict = judge(LATEST, candidate("1.3.9"), known("1.4.2"), allow_backward=True)
+        assert verdict == Move(reason="moved back as asked, although 1.4.2 is higher")
+
+    def test_a_refusal_and_a_fault_stay(self) -> None:
+        assert isinstance(
+            judge(LATEST, candidate("1.4.2"), known(f"1.4.2@{OLD}"), allow_backward=True), Refuse
+        )
+        releases = known("1.4.1", known_from=KnownFrom(git="unknown"))
+        assert isinstance(judge(LATEST, candidate("1.4.2"), releases, allow_backward=True), Withhold)
+
+
+stable = st.builds(Version, major=st.integers(0, 2), minor=st.integers(0, 2), patch=st.integers(0, 3))
+anything = st.builds(
+    Version,
+    major=st.integers(0, 2),
+    minor=st.integers(0, 2),
+    patch=st.integers(0, 3),
+    prerelease=st.sampled_from(["", "", "rc.1", "rc.2", "beta.1"]),
+)
+lines = st.sampled_from(
+    [LATEST, ONE, ONE_FOUR, RC, Line(kind="release", major=0), Line(kind="release", major=2, minor=1)]
+)
+
+
+class TestNeverBackwards:
+    """Any sequence of releases, in any order and from any branch, with versions taken back in between."""
+
+    @given(
+        lines,
+        st.lists(
+            st.tuples(st.sampled_from(["release", "release", "release", "yank"]), anything), max_size=30
+        ),
+    )
+    def test_a_moving_tag_follows_the_highest_that_is_not_taken_back(
+        self, line: Line, events: list[tuple[str, Version]]
+    ) -> None:
+        released: dict[Version, None] = {}
+        yanked: set[str] = set()
+        tag: Version | None = None
+        for what, version in events:
+            releases = self.releases(released, yanked)
+            if what == "yank":
+                if version in released:
+                    yanked.add(str(version))
+                    # A rollback puts the tag where the guard says.
+                    top = highest(line, self.releases(released, yanked))
+                    tag = tag if top is None else top.version
+                continue
+            verdict = judge(line, Candidate(commit=HEAD, version=version), releases)
+            released[version] = None
+            if isinstance(verdict, Move | Keep):
+                if tag is not None and str(tag) not in yanked:
+                    assert precedence_key(version) >= precedence_key(tag)
+                tag = version
+            top = highest(line, self.releases(released, yanked))
+            assert top is None or top.version == tag
+
+    @given(
+        lines,
+        st.permutations(
+            [parse(text) for text in ("0.1.0", "1.4.0", "1.4.1", "1.5.0", "2.1.0", "2.0.3", "1.4.2-rc.1")]
+        ),
+    )
+    def test_the_order_of_releases_does_not_matter(self, line: Line, order: list[Version]) -> None:
+        released: dict[Version, None] = {}
+        tag: Version | None = None
+        for version in order:
+            if isinstance(
+                judge(line, Candidate(commit=HEAD, version=version), self.releases(released, set())), Move
+            ):
+                tag = version
+            released[version] = None
+        top = highest(line, self.releases(released, set()))
+        assert tag == (None if top is None else top.version)
+
+    @staticmethod
+    def releases(released: dict[Version, None], yanked: set[str]) -> KnownReleases:
+        return KnownReleases(
+            versions=tuple(KnownVersion(version=version, source="log", commit=HEAD) for version in released),
+            yanked=tuple(sorted(yanked)),
+            known_from=KnownFrom(git="complete", log="complete", registry="complete"),
+        )

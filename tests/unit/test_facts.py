@@ -1,0 +1,131 @@
+"""Git, the CI system and the clock reconciled."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from ci.context import CiContext, PullRequest
+from release.errors import AmbiguousVersion
+from release.facts import Snapshot, commit_of_tag, reconcile
+
+HEAD = "a" * 40
+OTHER = "b" * 40
+TAG_OBJECT = "c" * 40
+LISTING = (
+    f"{HEAD} refs/heads/main\n{OTHER} refs/heads/topic/x\n"
+    f"{OTHER} refs/tags/v1.0.0\n{TAG_OBJECT} refs/tags/v1.1.0\n{HEAD} refs/tags/v1.1.0^{{}}\n"
+).encode()
+SNAPSHOT = Snapshot(
+    root="/src",
+    common_dir="/src/.git",
+    head=HEAD,
+    branch="main",
+    committed_at=1_700_000_000,
+    tag_listing=LISTING,
+)
+DETACHED = msgspec.structs.replace(SNAPSHOT, branch=None)
+NOW = 1_700_000_000_000
+
+
+def test_on_a_laptop_git_says_the_branch() -> None:
+    facts = reconcile(SNAPSHOT, CiContext(), NOW)
+    assert (facts.commit, facts.branch, facts.git_tag, facts.is_default_branch) == (HEAD, "main", None, True)
+    assert facts.now == NOW
+
+
+def test_a_detached_head_without_ci_has_no_branch() -> None:
+    facts = reconcile(DETACHED, CiContext(), NOW)
+    assert (facts.branch, facts.is_default_branch, facts.warnings) == (None, False, ())
+
+
+def test_the_ci_system_names_the_branch_of_a_detached_checkout() -> None:
+    facts = reconcile(DETACHED, CiContext(system="gitlab", commit=HEAD, branch="topic/x"), NOW)
+    assert (facts.branch, facts.is_default_branch) == ("topic/x", False)
+
+
+def test_a_short_commit_of_the_ci_system_is_recognised() -> None:
+    assert reconcile(DETACHED, CiContext(commit=HEAD[:12], branch="main"), NOW).branch == "main"
+
+
+def test_git_wins_when_the_ci_system_speaks_of_another_commit() -> None:
+    facts = reconcile(SNAPSHOT, CiContext(system="jenkins", commit=OTHER, branch="topic"), NOW)
+    assert (facts.commit, facts.branch) == (HEAD, None)
+    assert facts.warnings == (
+        "jenkins says commit `bbbbbbbbbbbb`, but HEAD is `aaaaaaaaaaaa`: "
+        "HEAD is taken, and the branch `topic` is left out",
+    )
+
+
+class TestTag:
+    def test_a_tag_beats_a_branch(self) -> None:
+        facts = reconcile(SNAPSHOT, CiContext(commit=HEAD, branch="main", git_tag="v1.1.0"), NOW)
+        assert (facts.git_tag, facts.branch, facts.is_default_branch) == ("v1.1.0", None, False)
+
+    def test_a_tag_elsewhere_is_refused_with_both_commits(self) -> None:
+        with pytest.raises(
+            AmbiguousVersion, match="names `bbbbbbbbbbbb` and HEAD is `aaaaaaaaaaaa`"
+        ) as caught:
+            reconcile(SNAPSHOT, CiContext(git_tag="v1.0.0"), NOW)
+        assert caught.value.hint is not None
+        assert "git fetch --force origin tag v1.0.0" in caught.value.hint
+
+    def test_a_tag_that_was_not_fetched_is_believed_when_the_commit_fits(self) -> None:
+        facts = reconcile(DETACHED, CiContext(system="buildkite", commit=HEAD, git_tag="v1.2.0"), NOW)
+        assert facts.git_tag == "v1.2.0"
+        assert "not in this clone" in facts.warnings[0]
+
+    @pytest.mark.parametrize("commit", [None, OTHER])
+    def test_a_tag_that_was_not_fetched_is_refused_otherwise(self, commit: str | None) -> None:
+        with pytest.raises(AmbiguousVersion, match="is not in this clone"):
+            reconcile(DETACHED, CiContext(commit=commit, git_tag="v1.2.0"), NOW)
+
+    @pytest.mark.parametrize(
+        ("name", "commit"),
+        [("v1.0.0", OTHER), ("v1.1.0", HEAD), ("1.0.0", None), ("v1.1", None), ("1.1.0", None)],
+    )
+    def test_names_are_matched_as_a_whole(self, name: str, commit: str | None) -> None:
+        assert commit_of_tag(SNAPSHOT, name) == commit
+
+
+class TestPullRequest:
+    @pytest.mark.parametrize(
+        ("head", "parents", "ci_commit", "request_head"),
+        [
+            (HEAD, (), HEAD, OTHER),  # the merge commit that the CI system made
+            (HEAD, (), OTHER, HEAD),  # the request's head, checked out on purpose
+            (HEAD, (OTHER,), OTHER, None),  # a merge commit made by the checkout
+        ],
+    )
+    def test_each_way_to_check_it_out_is_recognised(
+        self, head: str, parents: tuple[str, ...], ci_commit: str, request_head: str | None
+    ) -> None:
+        snapshot = msgspec.structs.replace(DETACHED, head=head, parents=parents)
+        ci = CiContext(commit=ci_commit, pull_request=PullRequest(number=7, head_sha=request_head))
+        facts = reconcile(snapshot, ci, NOW)
+        assert (facts.branch, facts.warnings) == (None, ())
+
+    def test_a_merge_queue_has_no_branch(self) -> None:
+        ci = CiContext(commit=HEAD, branch="gh-readonly-queue/main/pr-7", merge_queue=True)
+        assert reconcile(SNAPSHOT, ci, NOW).branch is None
+
+
+class TestDefaultBranch:
+    @pytest.mark.parametrize(
+        ("ci", "expected"),
+        [
+            (CiContext(branch="main"), True),
+            (CiContext(branch="topic"), False),
+            (CiContext(branch="topic", default_branch="topic"), True),
+            (CiContext(branch="main", default_branch="topic"), False),
+            (CiContext(branch="topic", is_default_branch=True), True),
+            (CiContext(branch="main", is_default_branch=False), False),
+        ],
+    )
+    def test_the_ci_system_is_believed_before_the_usual_names(self, ci: CiContext, expected: bool) -> None:
+        assert reconcile(SNAPSHOT, ci, NOW).is_default_branch is expected
+
+
+def test_branches_come_from_the_clone_and_the_remote() -> None:
+    facts = reconcile(SNAPSHOT, CiContext(), NOW, remote_branches=["main", "topic-x"])
+    assert facts.branches == ("main", "topic-x", "topic/x")
