@@ -14,15 +14,23 @@ from release.cli.settings import Command, global_options, settings_of
 @click.command(cls=Command)
 @global_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.ci/1`.")
+@click.argument("adapter", required=False, type=click.Choice(["github-action"]), metavar="")
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command(ctx: click.Context, as_json: bool, adapter: str | None) -> int:
     """Show which CI system was detected, from which variables, and what they said."""
+    if adapter is not None:
+        # Not for people: `action.yml` calls it, with its inputs in the environment.
+        from release.cli.action import arguments
+        from release.cli.main import run
+
+        return run(arguments(settings_of(ctx).env))
     session = Session(settings_of(ctx))
     context = session.ci
     if as_json:
         document({"schema": "shipmark.ci/1", **msgspec.to_builtins(context)})
-        return
+        return 0
     rows = [(one.field, one.value, f"from {one.variable}") for one in context.concluded]
     data("\n".join(columns(rows) or ["system  none"]))
     for warning in context.warnings:
         data(f"warning: {warning}")
+    return 0
