@@ -1,0 +1,142 @@
+"""Times whole processes, paired: every round runs each command once, in an order that rotates.
+
+CPU is user plus system time of the process and of every child that it waited for (`wait4`); so is the peak of
+resident memory, which is never below that of the harness, because the system counts what was there before `exec`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """What is timed. The first command of a comparison is what the others are related to."""
+
+    name: str
+    argv: Sequence[str | Path]
+    cwd: Path
+    env: Mapping[str, str]
+
+
+class Sample(NamedTuple):
+    """One run: seconds, seconds, MiB."""
+
+    cpu: float
+    wall: float
+    rss: float
+
+
+class Series(NamedTuple):
+    """All runs of one command, in order; without samples when it failed or took too long, for `reason`."""
+
+    name: str
+    samples: tuple[Sample, ...]
+    reason: str = ""
+
+
+def measure(command: Command, *, limit: float) -> Sample:
+    """Run once. Raises `RuntimeError` when it fails, `TimeoutError` after `limit` seconds."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        command.argv,
+        cwd=command.cwd,
+        env=command.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    late = threading.Event()
+    timer = threading.Timer(limit, lambda: (late.set(), os.killpg(process.pid, 9)))
+    timer.start()
+    assert process.stderr is not None
+    with process.stderr:
+        said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    timer.cancel()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if late.is_set():
+        raise TimeoutError(f"over {limit:.0f} s")
+    if process.returncode != 0:
+        last = said.decode(errors="replace").strip().splitlines()[-1:]
+        raise RuntimeError(f"exit {process.returncode}: {''.join(last)[:120]}")
+    return Sample(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+
+
+def compare(commands: Sequence[Command], *, rounds: int = 11, limit: float = 60.0) -> list[Series]:
+    """Run all `commands` in `rounds` alternating rounds after one warm-up that also drops those that fail."""
+    dropped: dict[str, str] = {}
+    for command in commands:
+        try:
+            measure(command, limit=limit)
+        except (RuntimeError, TimeoutError) as error:
+            dropped[command.name] = str(error)
+    running = [command for command in commands if command.name not in dropped]
+    samples: dict[str, list[Sample]] = {command.name: [] for command in running}
+    for number in range(rounds):
+        turn = number % max(len(running), 1)
+        for command in running[turn:] + running[:turn]:
+            samples[command.name].append(measure(command, limit=limit))
+    return [
+        Series(command.name, tuple(samples.get(command.name, ())), dropped.get(command.name, ""))
+        for command in commands
+    ]
+
+
+def table(title: str, series: Sequence[Series]) -> str:
+    """Return a Markdown table; the ratio is the median over the rounds of CPU divided by the first command's."""
+    peer = series[0]
+    rounds = len(peer.samples)
+    lines = [
+        f"### {title}",
+        "",
+        f"{rounds} alternating rounds; ratio of CPU to `{peer.name}`, median over the rounds.",
+        "",
+        "| command | CPU s (min, median, max) | ratio | wall s (min, median, max) | peak MiB |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for one in series:
+        if not one.samples:
+            lines.append(f"| {one.name} | {one.reason} | | | |")
+            continue
+        pairs = zip(one.samples, peer.samples, strict=True)
+        ratio = statistics.median(sample.cpu / other.cpu for sample, other in pairs)
+        rss = max(sample.rss for sample in one.samples)
+        lines.append(
+            f"| {one.name} | {_spread([s.cpu for s in one.samples])} | {ratio:.2f} "
+            f"| {_spread([s.wall for s in one.samples])} | {rss:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """Return one line on when and on what this was measured."""
+    git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    today = datetime.datetime.now(datetime.UTC).date()
+    return (
+        f"{today}, {_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}, git {git}"
+    )
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{min(values):.3f}, **{statistics.median(values):.3f}**, {max(values):.3f}"

@@ -1,0 +1,125 @@
+"""The repositories that are measured: made once below `.bench/`, the same commits on every machine."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.environment import EPOCH
+from tests.support.git import GitRepo
+
+#: Part of the folders' names: raise it when the content changes.
+EDITION = 1
+
+_WHO = "Ada Tester <ada@example.org>"
+
+#: What the peers want to find in a project.
+_PYPROJECT = """\
+[build-system]
+requires = ["setuptools", "versioningit"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "app"
+dynamic = ["version"]
+
+[tool.setuptools_scm]
+
+[tool.versioningit.vcs]
+match = ["v*"]
+
+[tool.semantic_release]
+commit_parser = "conventional"
+"""
+
+
+def small(folder: Path) -> Path:
+    """Return a repository with 30 commits and 10 releases, 3 commits after the last."""
+    return _made(folder / f"small-{EDITION}", _fill_small)
+
+
+def large(folder: Path) -> Path:
+    """Return a repository with 200,000 commits, 19,998 tags and 5,000 files, 20 commits after the last tag.
+
+    One commit in twenty is a merge, half of the tags are annotated, one in five is no version (`nightly-…`). The
+    tags are packed and there is no commit-graph, as in a fresh clone.
+    """
+    return _made(folder / f"large-{EDITION}", _fill_large)
+
+
+def _made(path: Path, fill: object) -> Path:
+    done = path / ".git" / "bench-complete"
+    if not done.exists():
+        assert callable(fill)
+        home = path.parent / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        fill(GitRepo(path, home=home))
+        done.touch()
+    return path
+
+
+def _fill_small(repo: GitRepo) -> None:
+    repo.git("remote", "add", "origin", "https://git.example.org/acme/app.git")
+    for number in range(30):
+        repo.commit(f"fix: change {number}", {"pyproject.toml": _PYPROJECT, "file.txt": f"{number}\n"})
+        if number % 3 == 2 and number < 29:
+            repo.tag(f"v1.{number // 9}.{number // 3 % 3}")
+
+
+def _fill_large(repo: GitRepo) -> None:
+    repo.git("remote", "add", "origin", "https://git.example.org/acme/app.git")
+    with subprocess.Popen(
+        ["git", "fast-import", "--quiet"], cwd=repo.path, env=repo.env, stdin=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        for piece in _stream(commits=200_000, files=5_000):
+            process.stdin.write(piece)
+    if process.returncode != 0:
+        raise RuntimeError(f"git fast-import exited {process.returncode}")
+    repo.git("pack-refs", "--all")
+    repo.git("reset", "--quiet", "--hard", "main")
+
+
+def _stream(*, commits: int, files: int) -> Iterator[bytes]:
+    """Yield fast-import commands. A merge joins the commit before with a side commit that left one earlier."""
+    for number in range(1, commits + 1):
+        side, merge = number % 20 == 19, number % 20 == 0
+        branch = "side" if side else "main"
+        parents = [number - 2, number - 1] if merge else [number - 2 if side else number - 1]
+        yield _header(f"commit refs/heads/{branch}", number, mark=True, message=f"fix: change {number}")
+        if number > 1:
+            yield b"".join(
+                b"%s :%d\n" % (b"merge" if index else b"from", parent) for index, parent in enumerate(parents)
+            )
+        if number == 1:
+            yield _file("pyproject.toml", _PYPROJECT)
+            yield from (_file(_name(index), f"{index}\n") for index in range(files))
+        yield _file(_name(number % files), f"change {number}\n")
+        if number % 10 == 0 and number <= commits - 20:
+            yield _tag(number)
+
+
+def _tag(number: int) -> bytes:
+    index = number // 10
+    releases = index - index // 5
+    version = f"v{releases // 1000}.{releases // 50 % 20}.{releases % 50}"
+    name = f"nightly-{index}" if index % 5 == 0 else version
+    if index % 2:
+        return b"reset refs/tags/%s\nfrom :%d\n\n" % (name.encode(), number)
+    head, _, rest = _header(f"tag {name}", number, mark=False, message=name).partition(b"\n")
+    rest = rest.replace(b"committer", b"tagger", 1)
+    return head + b"\nfrom :%d\n" % number + rest
+
+
+def _header(first: str, number: int, *, mark: bool, message: str) -> bytes:
+    lines = [first, *([f"mark :{number}"] if mark else []), f"committer {_WHO} {EPOCH + number * 60} +0000"]
+    return "\n".join([*lines, f"data {len(message)}", message, ""]).encode()
+
+
+def _file(name: str, content: str) -> bytes:
+    return f"M 100644 inline {name}\ndata {len(content)}\n{content}\n".encode()
+
+
+def _name(index: int) -> str:
+    return f"dir{index // 100}/file{index}.txt"

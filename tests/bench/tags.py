@@ -1,0 +1,59 @@
+"""`shipmark tags` against git itself and against other calculators of versions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.harness import Command, compare, table
+from tests.bench.repositories import large, small
+from tests.support.environment import scrubbed
+
+_PEERS = Path(__file__).with_name("peers.txt")
+
+
+def run(folder: Path, *, rounds: int) -> Iterator[str]:
+    """Yield one table for each repository. `folder`: where repositories and the peers' environment are kept."""
+    peers = _peers(folder / "peers")
+    for title, repository in (
+        ("tags: 30 commits, 10 tags", small(folder)),
+        ("tags: 200,000 commits, 19,998 tags", large(folder)),
+    ):
+        yield table(title, compare(_commands(repository, peers, folder), rounds=rounds))
+
+
+def _commands(repository: Path, peers: Path, folder: Path) -> list[Command]:
+    own = Path(sys.executable).parent
+    argvs: dict[str, list[str | Path]] = {
+        "git describe": ["git", "describe", "--tags", "--long", "--dirty", "--always"],
+        "python -c pass": [sys.executable, "-I", "-c", "pass"],
+        "shipmark tags": [sys.executable, "-I", own / "shipmark", "tags"],
+        "shipmark tags --json": [sys.executable, "-I", own / "shipmark", "tags", "--json"],
+        "shipmark version": [sys.executable, "-I", own / "shipmark", "version"],
+        "dunamai": [peers / "dunamai", "from", "git"],
+        "setuptools-scm": [peers / "setuptools-scm"],
+        "versioningit": [peers / "versioningit"],
+        "python-semantic-release": [peers / "semantic-release", "--noop", "version", "--print"],
+    }
+    env = scrubbed(folder / "home")
+    return [Command(name, argv, repository, env) for name, argv in argvs.items()]
+
+
+def _peers(folder: Path) -> Path:
+    """Return the folder of the peers' programs, installed with compiled bytecode when the list has changed."""
+    stamp = folder / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != _PEERS.read_text():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        install = [
+            folder / "bin" / "python",
+            "-m",
+            "pip",
+            "--quiet",
+            "--disable-pip-version-check",
+            "install",
+        ]
+        subprocess.run([*install, "--requirement", _PEERS], check=True)
+        stamp.write_text(_PEERS.read_text())
+    return folder / "bin"
