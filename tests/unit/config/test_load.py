@@ -1,0 +1,122 @@
+"""`shipmark.yml`: positions, hints, and values that stay what was written."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.config.load import Config, expand, load
+from release.config.model import config_schema
+from release.errors import ConfigError
+
+
+def read(text: str, **env: str) -> Config:
+    return load(text, "shipmark.yml", env)
+
+
+def fails(text: str, **env: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        read(text, **env)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("imagee: x\n", "shipmark.yml:1:1: unknown key `imagee`", "did you mean `image`?"),
+        (
+            "image: x\nbuild:\n  contxt: .\n",
+            "shipmark.yml:3:3: unknown key `contxt`",
+            "did you mean `context`?",
+        ),
+        ("image: x\nlog: {stor: file}\n", "shipmark.yml:2:7: unknown key `stor`", "did you mean `store`?"),
+        (
+            "components:\n  api: {image: x}\n  web:\n    imag: y\n",
+            "shipmark.yml:4:5: unknown key `imag`",
+            "did you mean `image`?",
+        ),
+        ("image: x\nimage: y\n", "shipmark.yml:2:1: key `image` stands here twice", None),
+        ("image: [a\n", "shipmark.yml:2:1: did not find expected ',' or ']'", None),
+        ("- a\n", "shipmark.yml:1:1: expected keys and values", None),
+        ("image: {a: b}\n", "shipmark.yml:1:8: `image`: expected `str | null`, got `object`", None),
+        (
+            "build:\n  builder: kaniko\n",
+            "shipmark.yml:2:12: `build.builder`: invalid enum value 'kaniko'",
+            None,
+        ),
+        ("image: a\nimages: [b]\n", "shipmark.yml:2:9: `image` and `images` stand side by side", None),
+    ],
+)
+def test_an_error_names_its_place_and_the_nearest_key(text: str, message: str, hint: str | None) -> None:
+    error = fails(text)
+    assert (error.message, error.hint) == (message, hint)
+    assert error.exit_code == 2
+
+
+def test_numbers_and_words_of_yaml_stay_text() -> None:
+    config = read("image: x\nbuild: {args: {GO: 1.10, MODE: on, OCTAL: 0755, DATE: 2024-01-01}}\n")
+    assert config.components[0].build.args == {
+        "GO": "1.10",
+        "MODE": "on",
+        "OCTAL": "0755",
+        "DATE": "2024-01-01",
+    }
+
+
+def test_booleans_are_read_where_a_boolean_is_wanted() -> None:
+    config = read("images: [{image: x, required: false}, y]\n")
+    assert [target.required for target in config.components[0].targets] == [False, True]
+
+
+def test_a_component_has_its_own_settings_over_those_of_the_top_level() -> None:
+    config = read(
+        "image: shared\nreuse: commit\ncomponents:\n  api: {image: a, prefix: api/}\n  web: {reuse: never}\n"
+    )
+    api, web = config.components
+    assert (api.targets[0].image, api.section.prefix, api.section.reuse) == ("a", "api/", "commit")
+    assert web.targets[0].image == "shared"
+
+
+def test_variables_are_replaced_in_images_and_the_log_and_nowhere_else() -> None:
+    config = read("image: ${HOST}/app\nlabels: {a: '${HOST}'}\n", HOST="ghcr.io")
+    assert config.components[0].targets[0].image == "ghcr.io/app"
+    assert config.components[0].section.labels == {"a": "${HOST}"}
+
+
+def test_a_variable_that_is_not_set_is_an_error() -> None:
+    error = fails("image: ${HOST}/app\n")
+    assert "`${HOST}`" in error.message
+    assert error.hint == "set HOST in the environment of this job"
+
+
+def test_images_of_the_command_line_beat_those_of_the_file() -> None:
+    config = load("image: file\n", "shipmark.yml", {}, images=("given",))
+    assert [target.image for target in config.components[0].targets] == ["given"]
+
+
+def test_no_file_is_a_config() -> None:
+    config = load(None, None, {})
+    assert config.components[0].name == "app"
+    assert config.log.path == ".shipmark/log.jsonl"
+
+
+def test_the_schema_names_every_key_that_is_read() -> None:
+    schema = config_schema()
+    top = schema["$defs"]["ConfigFile"]
+    assert top["additionalProperties"] is False
+    assert {"image", "images", "build", "log", "components", "project", "reuse"} <= set(top["properties"])
+
+
+@given(st.text())
+def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        assert load(text, "shipmark.yml", {}).components
+
+
+@given(st.text(alphabet="${}ABab_ ", max_size=30))
+def test_expand_replaces_or_refuses(text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        assert "${A}" not in expand(text, {"A": "x", "B": "y"})

@@ -1,0 +1,52 @@
+"""A plan is fresh while nothing moved, or only this very release's own earlier attempt did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from release.plan.freshness import moved_since
+from release.plan.model import plain
+from release.plan.operands import BuildSpec
+from release.plan.release import plan_release
+from tests.support.subjects import DECISION, DIGEST, OTHER, holds, subject
+
+
+def earlier(**changes: Any) -> Any:
+    return plain(plan_release([subject(**changes)]))
+
+
+def test_an_unchanged_world_is_fresh() -> None:
+    assert moved_since(earlier(), plan_release([subject()]), frozenset()) == ()
+
+
+def test_a_tag_that_somebody_moved_is_named_with_both_digests() -> None:
+    before = holds({"latest": DIGEST}, version="1.4.1", revision="e" * 40)
+    after = holds({"latest": OTHER}, version="1.4.1", revision="f" * 40)
+    moved = moved_since(earlier(held=before), plan_release([subject(held=after)]), frozenset())
+    assert moved == (f"`ghcr.io/acme/app:latest` was {DIGEST} and is {OTHER}",)
+
+
+def test_our_own_earlier_attempt_is_no_drift() -> None:
+    after = plan_release([subject(held=holds({"1.4.2": DIGEST}))])
+    assert moved_since(earlier(), after, frozenset({DIGEST})) == ()
+    assert moved_since(earlier(), after, frozenset()) != ()
+
+
+def test_a_changed_input_is_named() -> None:
+    now = plan_release([subject(build=BuildSpec(builder="layers", context="elsewhere"))])
+    assert moved_since(earlier(), now, frozenset()) == ("input `context` of `app` changed",)
+
+
+def test_another_decision_is_named() -> None:
+    decision = msgspec.structs.replace(DECISION, tags=DECISION.tags[:-1])
+    moved = moved_since(earlier(), plan_release([subject(decision=decision)]), frozenset())
+    assert moved == ("the decision about `latest` of `app` changed",)
+
+
+def test_another_commit_is_another_release() -> None:
+    decision = msgspec.structs.replace(DECISION, commit="f" * 40)
+    moved = moved_since(earlier(), plan_release([subject(decision=decision)]), frozenset())
+    assert "another release" in moved[0]
+    assert "f" * 40 in moved[0]

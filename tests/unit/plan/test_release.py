@@ -1,0 +1,222 @@
+"""The order of a release, and what a plan leaves out because it is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from release.errors import InputsChanged, RefusedError, TagConflict
+from release.plan.model import Plan
+from release.plan.obtain import STORE, Place, Recorded
+from release.plan.operands import BuildSpec, FindImage, MoveTag, PushContent
+from release.plan.release import inputs_of, plan_release, release_key
+from release.plan.subject import Target
+from release.tagging.model import HeldTags, Line, Withheld
+from tests.support.subjects import COMMIT, DECISION, DIGEST, EVERYWHERE, IMAGE, OTHER, SHA, holds, subject
+
+
+def ids(plan: Plan) -> list[str]:
+    return [step.id for step in plan.steps]
+
+
+def operands(plan: Plan, step_id: str) -> Any:
+    return next(step for step in plan.steps if step.id == step_id).operands
+
+
+def test_the_order_of_a_release() -> None:
+    """DESIGN, "Order of a release": nothing visible before all content is everywhere, moving tags last."""
+    plan = plan_release([subject()])
+    order = {phase.name: number for number, phase in enumerate(plan.phases)}
+    listed = sorted(plan.steps, key=lambda step: order[step.phase])
+    assert [(step.phase, step.id) for step in listed] == [
+        ("preflight", "check:log"),
+        ("preflight", f"check:{IMAGE}"),
+        ("preflight", f"check-push:{IMAGE}"),
+        ("planned", "record:planned:app"),
+        ("obtain", "obtain:app"),
+        ("obtain", "record:built:app"),
+        ("content", f"content:{IMAGE}"),
+        ("fixed", f"tag:{IMAGE}:1.4.2"),
+        ("fixed", f"tag:{IMAGE}:{SHA}"),
+        ("fixed", f"record:pushed:{IMAGE}"),
+        ("released", "record:released:app"),
+        ("moving", f"move:{IMAGE}:1.4"),
+        ("moving", f"move:{IMAGE}:1"),
+        ("moving", f"move:{IMAGE}:latest"),
+        ("moving", f"record:moved:{IMAGE}"),
+    ]
+    assert [phase.name for phase in plan.phases if phase.visible] == ["fixed", "released", "moving"]
+
+
+def test_moving_tags_go_narrow_to_wide_and_each_carries_its_line_and_candidate() -> None:
+    plan = plan_release([subject()])
+    moves = {step.id: step for step in plan.steps if step.kind == "move-tag"}
+    assert moves[f"move:{IMAGE}:1"].after == (f"move:{IMAGE}:1.4",)
+    assert moves[f"move:{IMAGE}:latest"].after == (f"move:{IMAGE}:1",)
+    latest = operands(plan, f"move:{IMAGE}:latest")
+    assert isinstance(latest, MoveTag)
+    assert (latest.line, latest.candidate) == (Line(kind="release"), DECISION.candidate)
+
+
+def test_the_key_is_project_commit_and_tag_and_nothing_else() -> None:
+    key = release_key(IMAGE, COMMIT, "1.4.2")
+    elsewhere = subject(
+        targets=(Target(name="registry.example.com/copy"),),
+        build=BuildSpec(builder="docker", context="src", args=("A",)),
+        held=HeldTags(),
+        committed_at=0,
+        recorded=Recorded(),
+    )
+    assert plan_release([subject()]).releases[0].key == key
+    assert plan_release([elsewhere]).releases[0].key == key
+    assert release_key("ghcr.io/acme/other", COMMIT, "1.4.2") != key
+    assert release_key(IMAGE, COMMIT, "1.4.3") != key
+
+
+def test_a_finished_release_leaves_nothing_but_reading() -> None:
+    recorded = Recorded(digest=DIGEST, pushed=(IMAGE,), moved=(IMAGE,), released=True)
+    place = Place(name=IMAGE, digest=DIGEST)
+    plan = plan_release([subject(held=holds(EVERYWHERE), recorded=recorded, places=(place,))])
+    assert {step.kind for step in plan.steps} == {
+        "check-log",
+        "check-target",
+        "find-image",
+        "push-content",
+        "put-tag",
+        "move-tag",
+    }
+
+
+def test_a_release_that_the_log_forgot_is_adopted_and_recorded() -> None:
+    plan = plan_release([subject(held=holds(EVERYWHERE))])
+    found = operands(plan, "obtain:app")
+    assert isinstance(found, FindImage)
+    assert (found.mode, found.digest, found.sources) == ("adopt", DIGEST, (IMAGE,))
+    assert f"check-push:{IMAGE}" not in ids(plan)
+    assert [step.id for step in plan.steps if step.kind == "record"] == [
+        "record:planned:app",
+        "record:built:app",
+        f"record:pushed:{IMAGE}",
+        "record:released:app",
+        f"record:moved:{IMAGE}",
+    ]
+
+
+def test_a_killed_run_goes_on_from_the_recorded_digest() -> None:
+    recorded = Recorded(digest=DIGEST)
+    plan = plan_release([subject(recorded=recorded, places=(Place(name=STORE, digest=DIGEST),))])
+    found = operands(plan, "obtain:app")
+    assert (found.mode, found.digest) == ("resume", DIGEST)
+    assert "record:built:app" not in ids(plan)
+    pushed = operands(plan, f"content:{IMAGE}")
+    assert isinstance(pushed, PushContent)
+    assert (pushed.image, pushed.sources) == (DIGEST, (STORE,))
+
+
+def test_bytes_that_died_with_the_machine_are_built_again_and_the_old_attempt_is_abandoned() -> None:
+    plan = plan_release([subject(recorded=Recorded(digest=DIGEST, attempt="first"))])
+    assert ids(plan).index("record:abandoned:app") < ids(plan).index("record:planned:app")
+    fact = operands(plan, "record:abandoned:app").fact
+    assert fact["abandons"] == "first"
+    assert DIGEST in fact["reason"]
+    assert next(step for step in plan.steps if step.id == "obtain:app").kind == "build-image"
+
+
+def test_the_branch_build_keeps_its_first_wins_tag_and_is_no_conflict() -> None:
+    plan = plan_release([subject(held=holds({SHA: OTHER}, version="1.4.2-dev.3.g3f2a9c1b7d40"))])
+    decision = plan.releases[0].decision
+    assert SHA not in [tag.name for tag in decision.tags]
+    assert [one.name for one in decision.withheld] == [SHA]
+    assert next(step for step in plan.steps if step.id == "obtain:app").kind == "build-image"
+
+
+def test_reuse_releases_the_branch_build_without_a_build() -> None:
+    held = holds({SHA: OTHER}, version="1.4.2-dev.3.g3f2a9c1b7d40")
+    plan = plan_release([subject(held=held, reuse=True)])
+    found = operands(plan, "obtain:app")
+    assert (found.mode, found.digest) == ("reuse", OTHER)
+    assert SHA in [tag.name for tag in plan.releases[0].decision.tags]
+
+
+def test_a_reused_release_is_recognised_without_a_log() -> None:
+    held = holds({SHA: OTHER, "1.4.2": OTHER}, version="1.4.2-dev.3.g3f2a9c1b7d40")
+    found = operands(plan_release([subject(held=held, reuse=True)]), "obtain:app")
+    assert (found.mode, found.digest) == ("adopt", OTHER)
+
+
+def test_reuse_without_a_branch_build_is_refused() -> None:
+    with pytest.raises(RefusedError, match="finds no image of commit") as caught:
+        plan_release([subject(reuse=True)])
+    assert caught.value.hint
+
+
+def test_two_targets_with_different_images_of_one_release_are_a_conflict() -> None:
+    second = "registry.example.com/app"
+    held = HeldTags(held=holds({"1.4.2": DIGEST}).held + holds({"1.4.2": OTHER}, target=second).held)
+    with pytest.raises(TagConflict) as caught:
+        plan_release([subject(targets=(Target(name=IMAGE), Target(name=second)), held=held)])
+    assert DIGEST in caught.value.message
+    assert OTHER in caught.value.message
+
+
+def test_going_on_with_other_inputs_after_something_became_visible_names_the_field() -> None:
+    recorded = Recorded(
+        digest=DIGEST, inputs={**inputs_of(subject()), "context": "elsewhere"}, pushed=(IMAGE,)
+    )
+    with pytest.raises(InputsChanged, match='`context`: `"elsewhere"` then, '):
+        plan_release([subject(recorded=recorded, places=(Place(name=IMAGE, digest=DIGEST),))])
+
+
+def test_other_inputs_before_anything_was_visible_mean_a_new_build() -> None:
+    recorded = Recorded(digest=DIGEST, inputs={**inputs_of(subject()), "context": "elsewhere"})
+    plan = plan_release([subject(recorded=recorded, places=(Place(name=STORE, digest=DIGEST),))])
+    assert next(step for step in plan.steps if step.id == "obtain:app").kind == "build-image"
+
+
+def test_inputs_hold_names_of_arguments_and_no_place_of_the_clone() -> None:
+    labels = {"org.opencontainers.image.source": "https://git.example.com/x", "team": "a"}
+    spec = BuildSpec(args=("TOKEN", "VERSION"))
+    decision = msgspec.structs.replace(DECISION, labels=labels)
+    inputs = inputs_of(subject(decision=decision, build=spec))
+    assert inputs["args"] == ["TOKEN", "VERSION"]
+    assert inputs["labels"] == {"team": "a"}
+
+
+def test_a_target_with_immutable_tags_gets_no_moving_ones() -> None:
+    plan = plan_release([subject(targets=(Target(name=IMAGE, moving=False),))])
+    assert not [step for step in plan.steps if step.phase == "moving"]
+    assert plan.releases[0].decision.references == (f"{IMAGE}:1.4.2", f"{IMAGE}:{SHA}")
+
+
+def test_steps_of_an_optional_target_are_not_required() -> None:
+    second = Target(name="registry.example.com/app", required=False)
+    plan = plan_release([subject(targets=(Target(name=IMAGE), second))])
+    assert {step.required for step in plan.steps if second.name in step.id} == {False}
+    assert {step.required for step in plan.steps if second.name not in step.id} == {True}
+
+
+def test_what_is_withheld_is_recorded_with_its_reason() -> None:
+    withheld = Withheld(name="latest", reason="2.0.0 is higher")
+    decision = msgspec.structs.replace(DECISION, tags=DECISION.tags[:4], withheld=(withheld,))
+    fact = operands(plan_release([subject(decision=decision)]), f"record:moved:{IMAGE}").fact
+    assert {"name": "latest", "result": "withheld", "reason": "2.0.0 is higher"} in fact["tags"]
+
+
+def test_a_component_without_tags_plans_nothing() -> None:
+    decision = msgspec.structs.replace(DECISION, tags=())
+    assert plan_release([subject(decision=decision)]).steps == ()
+
+
+def test_two_components_have_steps_of_their_own() -> None:
+    web = subject(component="web", project="ghcr.io/acme/web", targets=(Target(name="ghcr.io/acme/web"),))
+    plan = plan_release([subject(), web])
+    assert len(set(ids(plan))) == len(plan.steps)
+    assert {step.scope for step in plan.steps} == {"", "app", "web"}
+
+
+def test_the_plan_hash_changes_with_the_basis_and_not_with_the_call() -> None:
+    assert plan_release([subject()]).hash == plan_release([subject()]).hash
+    moved = holds({"latest": OTHER}, version="1.4.1", revision="f" * 40)
+    assert plan_release([subject(held=moved)]).hash != plan_release([subject()]).hash
