@@ -1,0 +1,217 @@
+"""The tags, labels and annotations of docker/metadata-action's inputs, in its JSON shape and its bake files. Pure.
+
+Deliberate differences to the action: moving tags are guarded where releases are known, a tag that no registry accepts
+is an error, nothing is HTML-escaped, no tag is listed twice, indented comments are comments, unknown attributes and
+Handlebars blocks are errors, errors name line and column, and no API is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from release.tagging.expressions import Names, parse_template, render
+from release.tagging.guard import Keep, Move, judge
+from release.tagging.located import Located
+from release.tagging.model import Candidate, KnownReleases, Line, Withheld
+from release.tagging.rules.collation import collation_key
+from release.tagging.rules.context import RuleContext, global_names
+from release.tagging.rules.evaluate import RuleTag, evaluate_rules
+from release.tagging.rules.images import parse_flavor, parse_images
+from release.tagging.rules.listing import parse_items
+from release.tagging.rules.parse import parse_rules
+
+_LABEL = "org.opencontainers.image."
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DEFAULT_TARGET = "docker-metadata-action"
+
+
+class MetadataInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """The inputs as items with their places. `annotation_levels`: where annotations go (`manifest`, `index`, …)."""
+
+    images: tuple[Located, ...] = ()
+    tags: tuple[Located, ...] = ()
+    flavor: tuple[Located, ...] = ()
+    labels: tuple[Located, ...] = ()
+    annotations: tuple[Located, ...] = ()
+    bake_target: str = DEFAULT_TARGET
+    annotation_levels: tuple[str, ...] = ("manifest",)
+
+
+class RepositoryFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What labels say of the repository; unknown text is empty. `license`: an SPDX identifier."""
+
+    name: str = ""
+    description: str = ""
+    url: str = ""
+    license: str = ""
+
+
+class MetadataContext(msgspec.Struct, frozen=True, kw_only=True):
+    """The run, its repository, and the releases that are known; None: nobody was asked, nothing is guarded."""
+
+    run: RuleContext
+    repository: RepositoryFacts = RepositoryFacts()
+    known: KnownReleases | None = None
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+    """What the action puts out. `tags`: full references; `tag_names`: without repositories; `version`: the first tag.
+
+    `labels` and `annotations` are sorted by name, `annotations` without levels.
+    """
+
+    version: str | None
+    latest: bool
+    images: tuple[str, ...]
+    tags: tuple[str, ...]
+    tag_names: tuple[str, ...]
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    bake_target: str = DEFAULT_TARGET
+    annotation_levels: tuple[str, ...] = ("manifest",)
+    withheld: tuple[Withheld, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def leveled_annotations(self) -> tuple[str, ...]:
+        """`level:name=value`, one level after the other."""
+        return tuple(
+            f"{level}:{name}={value}"
+            for level in self.annotation_levels
+            for name, value in self.annotations.items()
+        )
+
+    def document(self) -> dict[str, Any]:
+        """The output `json`."""
+        return {
+            "tags": list(self.tags),
+            "tag-names": list(self.tag_names),
+            "labels": dict(self.labels),
+            "annotations": list(self.leveled_annotations()),
+        }
+
+    def bake_files(self) -> dict[str, dict[str, Any]]:
+        """The bake definitions by the name of their output."""
+        arguments = {"DOCKER_META_IMAGES": ",".join(self.images)}
+        if self.version is not None:
+            arguments["DOCKER_META_VERSION"] = self.version
+        tags: dict[str, Any] = {"tags": list(self.tags), "args": arguments}
+        labels = {"labels": dict(self.labels)}
+        annotations = {"annotations": list(self.leveled_annotations())}
+        contents = {
+            "bake-file": {"tags": tags["tags"], **labels, "args": arguments},
+            "bake-file-tags": tags,
+            "bake-file-labels": labels,
+            "bake-file-annotations": annotations,
+        }
+        return {name: {"target": {self.bake_target: content}} for name, content in contents.items()}
+
+
+def read_inputs(
+    *,
+    images: str = "",
+    tags: str = "",
+    flavor: str = "",
+    labels: str = "",
+    annotations: str = "",
+    **rest: Any,
+) -> MetadataInputs:
+    """The inputs from text, several lines each. `rest`: `bake_target`, `annotation_levels`."""
+    return MetadataInputs(
+        images=parse_items(images, source="images"),
+        tags=parse_items(tags, source="tags"),
+        flavor=parse_items(flavor, source="flavor"),
+        labels=parse_items(labels, source="labels"),
+        annotations=parse_items(annotations, source="annotations"),
+        **rest,
+    )
+
+
+def evaluate(inputs: MetadataInputs, context: MetadataContext) -> Metadata:
+    """What the action would put out for `inputs` in `context`, apart from the differences named above.
+
+    Raises `ConfigError` with line and column.
+    """
+    images, image_warnings = parse_images(inputs.images)
+    flavor, flavor_warnings = parse_flavor(inputs.flavor)
+    outcome = evaluate_rules(parse_rules(inputs.tags), flavor, context.run)
+    names, withheld = _guarded(outcome.tags, context)
+    repositories = tuple(dict.fromkeys(image.name.lower() for image in images if image.enable))
+    tags = (
+        tuple(f"{repository}:{name}" for repository in repositories for name in names)
+        if repositories
+        else names
+    )
+    defaults = _defaults(context, outcome.version)
+    global_ = global_names(context.run)
+    return Metadata(
+        version=outcome.version,
+        latest=outcome.latest,
+        images=repositories,
+        tags=tags,
+        tag_names=names,
+        labels=_pairs(defaults, inputs.labels, global_),
+        annotations=_pairs(defaults, inputs.annotations, global_),
+        bake_target=inputs.bake_target,
+        annotation_levels=inputs.annotation_levels,
+        withheld=withheld,
+        warnings=(*image_warnings, *flavor_warnings, *outcome.warnings),
+    )
+
+
+def _guarded(
+    tags: Sequence[RuleTag], context: MetadataContext
+) -> tuple[tuple[str, ...], tuple[Withheld, ...]]:
+    """The names that may be set; a moving tag that a higher release holds is withheld."""
+    names: list[str] = []
+    withheld: list[Withheld] = []
+    for tag in tags:
+        reason = _hindrance(tag, context)
+        if reason is None:
+            names.append(tag.name)
+        else:
+            withheld.append(reason)
+    return tuple(names), tuple(withheld)
+
+
+def _hindrance(tag: RuleTag, context: MetadataContext) -> Withheld | None:
+    if (
+        context.known is None
+        or tag.release is None
+        or not isinstance(tag.role, Line)
+        or tag.role.kind != "release"
+    ):
+        return None
+    verdict = judge(tag.role, Candidate(commit=context.run.sha, version=tag.release), context.known)
+    if isinstance(verdict, Move | Keep):
+        return None
+    return Withheld(name=tag.name, reason=verdict.reason, rightly=getattr(verdict, "rightly", True))
+
+
+def _defaults(context: MetadataContext, version: str | None) -> dict[str, str]:
+    repository = context.repository
+    created = _EPOCH + timedelta(milliseconds=context.run.now)
+    values = {
+        "title": repository.name,
+        "description": repository.description,
+        "url": repository.url,
+        "source": repository.url,
+        "version": version or "",
+        "created": created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "revision": context.run.sha,
+        "licenses": repository.license,
+    }
+    return {_LABEL + name: value for name, value in values.items()}
+
+
+def _pairs(defaults: dict[str, str], items: Sequence[Located], names: Names) -> dict[str, str]:
+    """Our labels with `items` over them, sorted; an item without `=` says nothing."""
+    pairs = dict(defaults)
+    for item in items:
+        key, separator, value = render(parse_template(item), names).partition("=")
+        if separator:
+            pairs[key] = value
+    return dict(sorted(pairs.items(), key=lambda pair: collation_key(pair[0])))

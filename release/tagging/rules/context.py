@@ -1,0 +1,131 @@
+"""What rules are evaluated against, and the names that expressions may use of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from release.errors import ConfigError
+from release.tagging.expressions import Helper, Names, Value
+from release.tagging.model import Version
+from release.tagging.moment import find_zone, format_moment
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HEADS = "refs/heads/"
+_TAGS = "refs/tags/"
+_REQUESTS = "refs/pull/"
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """What git's history says of the commit. `version`: released or off-tag; `base`: the git tag it counts from."""
+
+    version: Version
+    distance: int = 0
+    base: str = ""
+
+
+class RuleContext(msgspec.Struct, frozen=True, kw_only=True):
+    """One run, as the rules see it. Unknown text is empty.
+
+    `ref`: the full ref. `now` and `commit_date`: milliseconds since the epoch. `default_branch`: the repository's.
+    `short_length`: hex digits of a short commit. `head`: the pull request's own head commit. `described`: None where
+    the history is not there, or was not asked.
+    """
+
+    now: int
+    event_name: str = ""
+    ref: str = ""
+    sha: str = ""
+    base_ref: str = ""
+    default_branch: str = ""
+    is_default_branch: bool = False
+    commit_date: int | None = None
+    short_length: int = 7
+    request: int | None = None
+    head: str = ""
+    channel: str = ""
+    release: Version | None = None  # the version that the git tag is
+    described: Described | None = None
+    commit_count: int | None = None
+
+    @property
+    def branch(self) -> str:
+        """The branch; empty on anything else."""
+        return self.ref.removeprefix(_HEADS) if self.ref.startswith(_HEADS) else ""
+
+    @property
+    def git_tag(self) -> str:
+        """The git tag; empty on anything else."""
+        return self.ref.removeprefix(_TAGS) if self.ref.startswith(_TAGS) else ""
+
+    @property
+    def request_ref(self) -> str:
+        """What the ref of a pull request names: its number, or `7/head`; empty on anything else."""
+        if not self.ref.startswith(_REQUESTS):
+            return ""
+        return self.ref.removeprefix(_REQUESTS).removesuffix("/merge")
+
+    def short(self, commit: str) -> str:
+        """`commit` cut to the wanted length."""
+        return commit[: max(0, self.short_length)]
+
+    @property
+    def version(self) -> Version | None:
+        """The version of the git tag, else the one that the history gives this commit."""
+        return self.release or (None if self.described is None else self.described.version)
+
+
+def date_names(context: RuleContext) -> dict[str, Value | Helper]:
+    """`date` and `commit_date`."""
+    committed = context.now if context.commit_date is None else context.commit_date
+    return {"date": _date_helper("date", context.now), "commit_date": _date_helper("commit_date", committed)}
+
+
+def global_names(context: RuleContext) -> Names:
+    """Every name of a global expression."""
+    described = context.described
+    names: dict[str, Value | Helper] = {
+        "branch": context.branch,
+        "tag": context.git_tag,
+        "sha": context.short(context.sha),
+        "base_ref": context.base_ref,
+        "is_default_branch": "true" if context.is_default_branch else "false",
+        "is_not_default_branch": "false" if context.is_default_branch else "true",
+        "version": None if context.version is None else str(context.version),
+        "distance": None if described is None else described.distance,
+        "commit_count": context.commit_count,
+        "channel": context.channel,
+        "pr": context.request,
+        "pr_head_sha": context.short(context.head),
+    }
+    return names | date_names(context)
+
+
+def _date_helper(name: str, milliseconds: int) -> Helper:
+    def helper(arguments: tuple[Value, ...], options: Mapping[str, Value]) -> str:
+        for option in options:
+            if option != "tz":
+                raise ConfigError(f"unknown `{option}` of `{name}`", hint="the only one is `tz`")
+        pattern = arguments[0] if arguments else False
+        if pattern is not None and not isinstance(pattern, str):
+            raise ConfigError(f"`{name}` needs a format in quotes", hint=f"write `{{{{{name} 'YYYYMMDD'}}}}`")
+        zone = options.get("tz", "UTC")
+        if not isinstance(zone, str) or not zone:
+            raise ConfigError(
+                f"`tz` of `{name}` needs a time zone in quotes",
+                hint=f"write `{{{{{name} 'HHmm' tz='Asia/Tokyo'}}}}`",
+            )
+        return _format(milliseconds, pattern or "", zone)
+
+    return helper
+
+
+def _format(milliseconds: int, pattern: str, zone: str) -> str:
+    try:
+        moment = _EPOCH + timedelta(milliseconds=milliseconds)
+        # A zone that nobody knows is UTC, as on every runner of docker/metadata-action.
+        return format_moment(moment.astimezone(find_zone(zone) or find_zone("UTC")), pattern)
+    except OverflowError as error:
+        raise ConfigError(f"{milliseconds} ms since 1970 is no date") from error

@@ -1,0 +1,123 @@
+"""From rules to image tags. Pure: the same rules, flavor and context give the same tags in the same order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from release.tagging.expressions import Names, parse_template, render
+from release.tagging.located import Located
+from release.tagging.model import Line, Version
+from release.tagging.names import is_image_tag
+from release.tagging.rules.context import RuleContext, global_names
+from release.tagging.rules.lines import Emitted, Role, role_of_ref
+from release.tagging.rules.model import Flavor, Rule
+from release.tagging.rules.types import EVALUATORS, Evaluation
+
+_OTHER = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
+_LATEST = "latest"
+
+
+class RuleTag(msgspec.Struct, frozen=True, kw_only=True):
+    """One image tag and the rule that made it. `role` and `release` as in `Emitted`."""
+
+    name: str
+    role: Role | None
+    release: Version | None
+    reason: str
+    rule: Rule
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """All tags, each once, in order: the first is the version, `latest` comes last. `version`: None without tags."""
+
+    version: str | None
+    latest: bool
+    tags: tuple[RuleTag, ...]
+    warnings: tuple[str, ...]
+
+
+def evaluate_rules(rules: Sequence[Rule], flavor: Flavor, context: RuleContext) -> Outcome:
+    """The tags that `rules`, which are sorted, make in `context`.
+
+    Raises `ConfigError` with line and column for a bad expression, and for a tag that no registry accepts.
+    """
+    evaluation = Evaluation(context=context, names=global_names(context))
+    tags: dict[str, RuleTag] = {}
+    latest: RuleTag | None = None
+    wanted: bool | None = None
+    for rule in rules:
+        evaluation.warnings.extend(rule.warnings)
+        emitted = _evaluate(rule, evaluation)
+        name = None if emitted is None else _name(rule, emitted, flavor, evaluation.names)
+        if emitted is None or not name:
+            continue
+        tag = RuleTag(
+            name=name, role=emitted.role, release=emitted.release, reason=_reason(rule, emitted), rule=rule
+        )
+        tags.setdefault(name, tag)
+        if wanted is None:
+            wanted = emitted.latest if flavor.latest == "auto" else flavor.latest == "true"
+            latest = _latest(tag, flavor, context) if wanted else None
+    version = next(iter(tags), None)
+    if latest is not None:
+        tags.setdefault(latest.name, latest)
+    for tag in tags.values():
+        _require_image_tag(tag)
+    return Outcome(
+        version=version, latest=bool(wanted), tags=tuple(tags.values()), warnings=tuple(evaluation.warnings)
+    )
+
+
+def sanitize(text: str) -> str:
+    """Every run of characters that no image tag has becomes one `-`."""
+    return _OTHER.sub("-", text)
+
+
+def _evaluate(rule: Rule, evaluation: Evaluation) -> Emitted | None:
+    enable = _expanded(rule.value("enable"), evaluation.names)
+    if enable not in ("true", "false"):
+        raise rule.error("enable", f"`enable` is `{enable}`, it must be `true` or `false`")
+    if enable == "false":
+        return None
+    return EVALUATORS[rule.type](rule, evaluation)
+
+
+def _name(rule: Rule, emitted: Emitted, flavor: Flavor, names: Names) -> str:
+    prefix = rule.values.get("prefix", flavor.prefix)
+    suffix = rule.values.get("suffix", flavor.suffix)
+    return sanitize(_expanded(prefix, names) + emitted.text + _expanded(suffix, names))
+
+
+def _expanded(value: Located | None, names: Names) -> str:
+    return "" if value is None else render(parse_template(value), names)
+
+
+def _latest(tag: RuleTag, flavor: Flavor, context: RuleContext) -> RuleTag:
+    # As docker/metadata-action has it, expressions in the affixes stay as they are here.
+    prefix = flavor.prefix.text if flavor.prefix is not None and flavor.prefix_on_latest else ""
+    suffix = flavor.suffix.text if flavor.suffix is not None and flavor.suffix_on_latest else ""
+    role: Role | None = Line(kind="release") if tag.release is not None else role_of_ref(context)
+    why = "the flavor says so" if flavor.latest == "true" else f"comes with `{tag.name}`"
+    return RuleTag(
+        name=sanitize(f"{prefix}{_LATEST}{suffix}"),
+        role=role,
+        release=tag.release or context.release,
+        reason=f"`{_LATEST}`: {why}",
+        rule=tag.rule,
+    )
+
+
+def _reason(rule: Rule, emitted: Emitted) -> str:
+    return f"{emitted.about} (rule `type={rule.type}` at {rule.place})"
+
+
+def _require_image_tag(tag: RuleTag) -> None:
+    if not is_image_tag(tag.name):
+        raise tag.rule.item.error(
+            0,
+            f"`{tag.name}` is no image tag that a registry accepts",
+            hint="a tag begins with a letter, digit or `_`, and has at most 128 of `A-Za-z0-9._-`",
+        )

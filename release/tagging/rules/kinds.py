@@ -1,0 +1,72 @@
+"""The table of rule types: their attributes, defaults and priorities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+COMMON = ("enable", "priority", "prefix", "suffix")  # every type has these
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One type. `attributes`: its own beside the common ones, with their defaults; None has no default.
+
+    `required`: must be given, even if empty. `choices`: the values that an attribute may have. `expression`: the
+    attribute that is a regular expression.
+    """
+
+    priority: int
+    attributes: Mapping[str, str | None] = {}
+    required: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = {}
+    expression: str | None = None
+    prefix: str | None = None
+
+
+_VERSION = Kind(
+    priority=900,
+    attributes={"pattern": None, "value": "", "match": ""},
+    required=("pattern",),
+    expression="match",
+)
+
+#: Types and numbers as docker/metadata-action v6.2.0 has them, and `calver` and `describe`.
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "schedule": Kind(priority=1000, attributes={"pattern": "nightly"}),
+        "semver": _VERSION,
+        "pep440": _VERSION,
+        "calver": Kind(
+            priority=900, attributes={"pattern": "{{version}}", "value": "", "match": ""}, expression="match"
+        ),
+        "match": Kind(
+            priority=800,
+            attributes={"pattern": None, "group": "0", "value": ""},
+            required=("pattern",),
+            expression="pattern",
+        ),
+        "describe": Kind(priority=750, attributes={"pattern": "{{version}}"}),
+        "edge": Kind(priority=700, attributes={"branch": ""}),
+        "ref": Kind(
+            priority=600,
+            attributes={"event": None, "branch": None, "pattern": None, "group": None},
+            required=("event",),
+            choices={"event": ("branch", "tag", "pr")},
+            expression="pattern",
+        ),
+        "raw": Kind(priority=200, attributes={"value": None}, required=("value",)),
+        "sha": Kind(
+            priority=100,
+            attributes={"format": "short", "commit": None},
+            choices={"format": ("short", "long"), "commit": ("built", "head")},
+            prefix="sha-",
+        ),
+    }
+)
+
+#: Every attribute of any type. One that its type does not read warns; any other name is an error.
+ATTRIBUTES: tuple[str, ...] = tuple(
+    dict.fromkeys((*COMMON, *(name for kind in KINDS.values() for name in kind.attributes)))
+)

@@ -1,0 +1,89 @@
+"""What an image tag is that a rule made: fixed to a version or a commit, or moving along a line."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+from release.tagging.model import Line, Version
+from release.tagging.rules.context import RuleContext
+from release.tagging.rules.schemes import Reading
+
+Role = Literal["version", "commit"] | Line
+
+_PARTS = re.compile(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
+_YEAR = frozenset({"year", "YYYY", "YY"})
+_MONTH = frozenset({"month", "MM", "0M"})
+_COMMITS = frozenset({"sha", "pr_head_sha"})
+_VERSIONS = frozenset({"version", "tag"})
+
+
+class Emitted(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rule says, before affixes. `latest`: whether such a tag brings `latest` along by default.
+
+    `role`: `version` and `commit` are fixed; None is a moving tag of which nobody can say what moves it. `release`:
+    the version that competes for the line. `about`: where the text comes from.
+    """
+
+    text: str
+    latest: bool
+    role: Role | None
+    about: str
+    release: Version | None = None
+
+
+def role_of_pattern(used: frozenset[str], reading: Reading) -> Role | None:
+    """The role of a version pattern that reads the names `used`."""
+    years, months = bool(used & (_YEAR | {"major"})), bool(used & (_MONTH | {"minor"}))
+    whole = used & {"version", "raw", "this"} or (years and months and used & {"patch", "day", "micro"})
+    if whole or not reading.stable:
+        return "version"
+    if reading.release is None:
+        return None
+    return Line(
+        kind="release",
+        major=reading.release.major if years else None,
+        minor=reading.release.minor if years and months else None,
+    )
+
+
+def role_of_text(text: str, context: RuleContext) -> Role | None:
+    """The role of a text that was cut out of the git tag, or stands in the rule as it is."""
+    release = context.release
+    if context.git_tag and (
+        text == context.git_tag or (release is not None and text.removeprefix("v") == str(release))
+    ):
+        return "version"
+    parts = _PARTS.fullmatch(text)
+    if release is None or parts is None:
+        return role_of_ref(context)
+    if not release.is_stable or int(parts[1]) != release.major:
+        return role_of_ref(context)
+    if parts[2] is None:
+        return Line(kind="release", major=release.major)
+    if int(parts[2]) != release.minor:
+        return role_of_ref(context)
+    return Line(kind="release", major=release.major, minor=release.minor)
+
+
+def role_of_expression(used: frozenset[str], text: str, context: RuleContext) -> Role | None:
+    """The role of a text with expressions: one that names the commit or the version is fixed."""
+    if used & _COMMITS:
+        return "commit"
+    if used & _VERSIONS and context.version is not None:
+        return "version"
+    return role_of_text(text, context)
+
+
+def role_of_ref(context: RuleContext) -> Role | None:
+    """What a name moves along that says nothing itself: releases on a version tag, else the branch or the request."""
+    if context.release is not None:
+        if context.release.is_stable:
+            return Line(kind="release")
+        return Line(kind="release", channel=context.release.prerelease.split(".", 1)[0])
+    if context.request is not None:
+        return Line(kind="pull-request", number=context.request)
+    name = context.branch or context.git_tag
+    return Line(kind="branch", name=name) if name else None

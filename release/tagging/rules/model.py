@@ -1,0 +1,73 @@
+"""The values of the rule language: a rule with its attributes, an image, the flavor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from release.errors import ConfigError
+from release.tagging.located import Located, Place, locate
+from release.tagging.rules.patterns import Pattern
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of `tags`. `values`: attributes by name, defaults included, each with its place.
+
+    `priority`: higher comes first; NaN (what was given is no number) is equal to all. `pattern`: the compiled regular
+    expression of `match`, and of the attribute `pattern` where that is one.
+    """
+
+    type: str
+    values: Mapping[str, Located]
+    item: Located
+    priority: float
+    pattern: Pattern | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The attributes as text."""
+        return {name: value.text for name, value in self.values.items()}
+
+    @property
+    def place(self) -> Place:
+        """Where the rule begins."""
+        return self.item.place(0)
+
+    def text(self, name: str) -> str:
+        """An attribute's text; empty where there is none."""
+        value = self.values.get(name)
+        return "" if value is None else value.text
+
+    def value(self, name: str) -> Located:
+        """An attribute with its place; empty text at the rule's own place where there is none."""
+        value = self.values.get(name)
+        return (
+            locate("", source=self.place.source, line=self.place.line, column=self.place.column)
+            if value is None
+            else value
+        )
+
+    def error(self, name: str, message: str, *, hint: str | None = None) -> ConfigError:
+        """An error at the place of attribute `name`, or of the rule."""
+        return self.values.get(name, self.item).error(0, message, hint=hint)
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of `images`, its name as written."""
+
+    name: str
+    enable: bool
+    place: Place
+
+
+class Flavor(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for all tags. `on_latest` of an affix: whether `latest` gets it too."""
+
+    latest: Literal["auto", "true", "false"] = "auto"
+    prefix: Located | None = None
+    prefix_on_latest: bool = False
+    suffix: Located | None = None
+    suffix_on_latest: bool = False

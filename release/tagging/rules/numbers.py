@@ -1,0 +1,24 @@
+"""Text as JavaScript's `Number()` reads it: what priorities and lengths are given in."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_DECIMAL = re.compile(r"[+-]?(?:Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)", re.ASCII)
+_RADIX = re.compile(r"0(?:[xX][0-9A-Fa-f]+|[oO][0-7]+|[bB][01]+)", re.ASCII)
+
+
+def javascript_number(text: str) -> float:
+    """The number in `text`; NaN for what is none. Blank text is 0, `0x10` is 16."""
+    text = text.strip()
+    if not text:
+        return 0.0
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    if not _RADIX.fullmatch(text):
+        return math.nan
+    try:
+        return float(int(text, 0))
+    except OverflowError:
+        return math.inf

@@ -1,0 +1,170 @@
+"""From items to rules: a line of docker/metadata-action's language, or the same as a YAML mapping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import cmp_to_key
+
+from release.errors import ConfigError
+from release.tagging.located import Located, Place, locate
+from release.tagging.rules.kinds import ATTRIBUTES, COMMON, KINDS, Kind
+from release.tagging.rules.listing import parse_fields
+from release.tagging.rules.model import Rule
+from release.tagging.rules.numbers import javascript_number
+from release.tagging.rules.patterns import Pattern, parse_pattern
+
+#: What applies when no rule is given.
+DEFAULT_RULES = ("type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr")
+
+
+def parse_rules(items: Iterable[Located]) -> tuple[Rule, ...]:
+    """The rules of `items`, the default ones if there is none, highest priority first.
+
+    Raises `ConfigError` with line and column for what docker/metadata-action refuses, and for unknown attributes.
+    """
+    rules = [parse_rule(item) for item in items]
+    if not rules:
+        rules = [parse_rule(locate(item, source="default rules")) for item in DEFAULT_RULES]
+    return sort_rules(rules)
+
+
+def sort_rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Highest priority first; equal ones, and those whose priority is no number, keep their order."""
+    return tuple(sorted(rules, key=cmp_to_key(_compare)))
+
+
+def _compare(one: Rule, other: Rule) -> int:
+    return (other.priority > one.priority) - (other.priority < one.priority)
+
+
+def parse_rule(item: Located) -> Rule:
+    """The rule in one item."""
+    kind: Located | None = None
+    given: dict[str, Located] = {}
+    for field in parse_fields(item):
+        split = field.text.find("=")
+        if split <= 0:
+            given["value"] = field.strip()
+            continue
+        key = field.cut(0, split).strip()
+        value = field.cut(split + 1, len(field.text)).strip()
+        if key.text.lower() == "type":
+            kind = value
+        else:
+            _require_known(key)
+            given[key.text.lower()] = value
+    return build_rule(item, kind, given)
+
+
+def rule_from_mapping(entry: Mapping[str, str], place: Place) -> Rule:
+    """The rule in a YAML mapping that stands at `place`: `{type: semver, pattern: "{{version}}"}`."""
+    values = {
+        key: locate(value, source=place.source, line=place.line, column=place.column)
+        for key, value in entry.items()
+    }
+    item = locate(
+        ",".join(f"{key}={value}" for key, value in entry.items()),
+        source=place.source,
+        line=place.line,
+        column=place.column,
+    )
+    kind = values.pop("type", None)
+    for key in values:
+        _require_known(locate(key, source=place.source, line=place.line, column=place.column))
+    return build_rule(item, kind, {key.lower(): value for key, value in values.items()})
+
+
+def build_rule(item: Located, kind: Located | None, given: Mapping[str, Located]) -> Rule:
+    """Defaults, required attributes and choices of the type, as the table has them."""
+    name = "raw" if kind is None else kind.text
+    found = KINDS.get(name)
+    if found is None:
+        at = item if kind is None else kind
+        raise at.error(0, f"unknown type `{name}`", hint=_nearest(name, KINDS))
+    place = item.place(0)
+    defaults = {"priority": str(found.priority), "enable": "true"}
+    if found.prefix is not None:
+        defaults["prefix"] = found.prefix
+    defaults |= {key: value for key, value in found.attributes.items() if value is not None}
+    if name == "ref" and "event" in given and given["event"].text == "pr":
+        defaults["prefix"] = "pr-"
+    own = {key: value for key, value in given.items() if key in COMMON or key in found.attributes}
+    values = {
+        key: locate(value, source=place.source, line=place.line, column=place.column)
+        for key, value in defaults.items()
+        if key not in own
+    } | own
+    _require_valid(name, found, item, values)
+    priority = javascript_number(values["priority"].text)
+    return Rule(
+        type=name,
+        values=values,
+        item=item,
+        priority=priority,
+        pattern=_pattern(name, found, values),
+        warnings=_warnings(name, given, own, priority),
+    )
+
+
+def _require_known(key: Located) -> None:
+    name = key.text.lower()
+    if name not in ATTRIBUTES:
+        raise key.error(0, f"unknown attribute `{key.text}`", hint=_nearest(name, ("type", *ATTRIBUTES)))
+
+
+def _require_valid(name: str, kind: Kind, item: Located, values: Mapping[str, Located]) -> None:
+    for key in kind.required:
+        if key not in values:
+            raise item.error(0, f"`type={name}` needs `{key}`", hint=f"write `type={name},{key}=…`")
+    for key, choices in kind.choices.items():
+        if key in values and values[key].text not in choices:
+            allowed = ", ".join(f"`{choice}`" for choice in choices)
+            raise values[key].error(
+                0, f"`{key}={values[key].text}` of `type={name}` must be one of {allowed}"
+            )
+    if "group" in values and math.isnan(javascript_number(values["group"].text)):
+        raise values["group"].error(
+            0,
+            f"`group={values['group'].text}` is no number",
+            hint="groups are counted from 1; 0 is the whole match",
+        )
+
+
+def _pattern(name: str, kind: Kind, values: Mapping[str, Located]) -> Pattern | None:
+    value = values.get(kind.expression) if kind.expression else None
+    if value is None or (kind.expression == "match" and not value.text):
+        return None
+    try:
+        pattern = parse_pattern(value.text, literal=kind.expression == "pattern")
+    except ConfigError as error:
+        raise value.error(0, error.message, hint=error.hint) from error
+    if kind.expression == "match" and not pattern.groups:
+        raise value.error(
+            0,
+            f"`match={value.text}` of `type={name}` has no group, so there is no version to take",
+            hint="put the version in parentheses: `match=app-(.*)`",
+        )
+    return pattern
+
+
+def _warnings(
+    name: str, given: Mapping[str, Located], own: Mapping[str, Located], priority: float
+) -> tuple[str, ...]:
+    found = [
+        f"{value.place(0)}: `type={name}` has no attribute `{key}`; it is ignored"
+        for key, value in given.items()
+        if key not in own
+    ]
+    if math.isnan(priority):
+        value = own["priority"]
+        found.append(f"{value.place(0)}: `priority={value.text}` is no number; the rule keeps its position")
+    return tuple(found)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    names = tuple(known)
+    close = difflib.get_close_matches(name, names, 1)
+    return f"did you mean `{close[0]}`?" if close else "known are " + ", ".join(f"`{one}`" for one in names)

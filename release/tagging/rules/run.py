@@ -1,0 +1,209 @@
+"""From a CI system's variables and event file, or from git, to the run that rules are evaluated in. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from ci.context import CiContext
+from release.errors import ConfigError
+from release.facts import Snapshot
+from release.tagging.model import Version
+from release.tagging.rules.context import Described, RuleContext
+from release.tagging.rules.numbers import javascript_number
+from release.tagging.versions import off_tag_version, parse_tag_name
+
+_SHORT = 7
+_ALWAYS_DEFAULT = ("create", "discussion", "issues", "schedule")  # their ref is the default branch's
+_EVENT_NAMES = {
+    "push": "push",
+    "tag": "push",
+    "pull-request": "pull_request",
+    "pull-request-target": "pull_request_target",
+    "merge-queue": "merge_group",
+    "schedule": "schedule",
+    "manual": "workflow_dispatch",
+}
+
+Event = Mapping[str, Any]
+
+
+class Checkout(msgspec.Struct, frozen=True, kw_only=True):
+    """What git says is checked out. `ref`: full, empty in a detached HEAD; `committed_at`: seconds since the epoch."""
+
+    ref: str
+    sha: str
+    committed_at: int
+
+
+def github_run(
+    env: Mapping[str, str], event: Event, *, now: int, checkout: Checkout | None = None
+) -> RuleContext:
+    """The run as GitHub Actions' variables and the event file tell it, read as docker/metadata-action reads them.
+
+    `checkout`: where given, ref, commit and its date are git's (the action's `context: git`). `prefix`: of
+    version tags.
+    Raises `ConfigError` for a `DOCKER_METADATA_SHORT_SHA_LENGTH` that is no number.
+    """
+    event_name = env.get("GITHUB_EVENT_NAME", "")
+    ref, sha, head = (
+        env.get("GITHUB_REF", ""),
+        env.get("GITHUB_SHA", ""),
+        _text(event, "pull_request", "head", "sha"),
+    )
+    if "pull_request_target" in event_name:
+        ref = f"refs/pull/{_text(event, 'number')}/merge"
+    if "true" in env.get("DOCKER_METADATA_PR_HEAD_SHA", "").lower() and "pull_request" in event_name:
+        sha = head or sha
+    committed: int | None = _commit_date(event, sha)
+    if checkout is not None:
+        ref, sha, committed = checkout.ref, checkout.sha, checkout.committed_at * 1000
+    default = _text(event, "repository", "default_branch")
+    usual = any(word in event_name for word in _ALWAYS_DEFAULT)
+    run = RuleContext(
+        now=now,
+        event_name=event_name,
+        ref=ref,
+        sha=sha,
+        base_ref=_base_ref(event, ref),
+        default_branch=default,
+        is_default_branch=usual or (bool(default) and ref.removeprefix("refs/heads/") == default),
+        commit_date=committed,
+        short_length=short_length(env),
+        request=_request(ref, event),
+        head=head,
+    )
+    return _with_release(run, prefix)
+
+
+def ci_run(
+    env: Mapping[str, str], ci: CiContext, *, now: int, checkout: Checkout | None = None
+) -> RuleContext:
+    """The run as any CI system tells it, in GitHub's words; what it does not say is git's (`checkout`)."""
+    request = ci.pull_request
+    ref = ""
+    if ci.git_tag is not None:
+        ref = f"refs/tags/{ci.git_tag}"
+    elif request is not None:
+        ref = f"refs/pull/{request.number}/merge"
+    elif ci.branch is not None:
+        ref = f"refs/heads/{ci.branch}"
+    sha = ci.commit or ""
+    committed: int | None = None
+    if checkout is not None:
+        ref, sha = ref or checkout.ref, sha or checkout.sha
+        committed = checkout.committed_at * 1000 if sha == checkout.sha else None
+    default = ci.default_branch or ""
+    is_default = ci.is_default_branch
+    if is_default is None:
+        is_default = bool(default) and ref == f"refs/heads/{default}"
+    run = RuleContext(
+        now=now,
+        event_name=_EVENT_NAMES.get(ci.event, ci.event_name or ""),
+        ref=ref,
+        sha=sha,
+        base_ref=(request.target_branch or "") if request is not None else "",
+        default_branch=default,
+        is_default_branch=is_default,
+        commit_date=committed,
+        short_length=short_length(env),
+        request=None if request is None else request.number,
+        head=(request.head_sha or "") if request is not None else "",
+    )
+    return _with_release(run, prefix)
+
+
+def with_history(
+    run: RuleContext, snapshot: Snapshot, *, prefix: str = "", commit_count: int | None = None
+) -> RuleContext:
+    """`run` with what git's history says of its commit: version, distance, count. `prefix`: of version tags.
+
+    A snapshot of another commit tells nothing, and a shallow one no distance.
+    """
+    if run.sha != snapshot.head:
+        return run
+    described: Described | None = None
+    if run.release is not None:
+        described = Described(version=run.release, base=run.git_tag)
+    elif snapshot.describe is not None:
+        base = snapshot.describe
+        described = Described(
+            version=off_tag_version(parse_tag_name(base.git_tag, prefix), base.distance, run.sha),
+            distance=base.distance,
+            base=base.git_tag,
+        )
+    elif snapshot.commit_count is not None:
+        count = snapshot.commit_count
+        described = Described(version=off_tag_version(None, count, run.sha), distance=count)
+    return msgspec.structs.replace(
+        run,
+        described=described,
+        commit_count=commit_count if commit_count is not None else snapshot.commit_count,
+    )
+
+
+def short_length(env: Mapping[str, str]) -> int:
+    """How many hex digits a short commit has: `DOCKER_METADATA_SHORT_SHA_LENGTH`, or 7."""
+    text = env.get("DOCKER_METADATA_SHORT_SHA_LENGTH", "")
+    if not text:
+        return _SHORT
+    number = javascript_number(text)
+    if math.isnan(number):
+        raise ConfigError(
+            f"`DOCKER_METADATA_SHORT_SHA_LENGTH` is `{text}`, which is no number",
+            hint="set it to `7` or `12`",
+        )
+    return int(min(max(number, 0.0), 64.0))
+
+
+def _with_release(run: RuleContext, prefix: str) -> RuleContext:
+    release = parse_tag_name(run.git_tag, prefix) if run.git_tag else None
+    return msgspec.structs.replace(run, release=release, channel=_channel(run.ref, release))
+
+
+def _channel(ref: str, release: Version | None) -> str:
+    if release is not None:
+        return "release" if release.is_stable else "prerelease"
+    if ref.startswith("refs/pull/"):
+        return "pull-request"
+    return "branch" if ref.startswith("refs/heads/") else "snapshot"
+
+
+def _text(event: Any, *path: str) -> str:
+    """The text or number at `path` of an event, empty where the event has another shape."""
+    for name in path:
+        event = event.get(name) if isinstance(event, Mapping) else None
+    return str(event) if isinstance(event, str | int) and not isinstance(event, bool) else ""
+
+
+def _base_ref(event: Event, ref: str) -> str:
+    if ref.startswith("refs/tags/"):
+        return _text(event, "base_ref").removeprefix("refs/heads/")
+    return _text(event, "pull_request", "base", "ref") if ref.startswith("refs/pull/") else ""
+
+
+def _request(ref: str, event: Event) -> int | None:
+    number = ref.removeprefix("refs/pull/").partition("/")[0] if ref.startswith("refs/pull/") else ""
+    number = number or _text(event, "pull_request", "number")
+    return int(number) if number.isascii() and number.isdecimal() and len(number) < 16 else None
+
+
+def _commit_date(event: Event, sha: str) -> int | None:
+    """When the commit was made, as the event says: milliseconds since the epoch."""
+    commits = event.get("commits")
+    pushed = [commit for commit in commits if _text(commit, "id") == sha] if isinstance(commits, list) else []
+    head = event.get("head_commit")
+    candidates = [*pushed[:1], *([head] if _text(head, "id") == sha else [])]
+    for commit in candidates:
+        try:
+            moment = datetime.fromisoformat(_text(commit, "timestamp"))
+        except ValueError:
+            continue
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000)
+    return None

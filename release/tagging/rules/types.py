@@ -1,0 +1,267 @@
+"""What each rule type says of a run: one function per type, and the table of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from release.errors import ConfigError
+from release.tagging.expression_tree import Template
+from release.tagging.expressions import Names, parse_template, render
+from release.tagging.model import Line
+from release.tagging.rules.context import RuleContext, date_names
+from release.tagging.rules.lines import (
+    Emitted,
+    role_of_expression,
+    role_of_pattern,
+    role_of_ref,
+    role_of_text,
+)
+from release.tagging.rules.model import Rule
+from release.tagging.rules.schemes import READERS, Reading, read_semver
+
+_INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
+_GLOB = re.compile(r"\*\*|\*|\?")
+_GLOB_PARTS = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+class Evaluation(msgspec.Struct, kw_only=True):
+    """One evaluation: the run, the names of its global expressions, and what a person should read afterwards."""
+
+    context: RuleContext
+    names: Names
+    warnings: list[str] = msgspec.field(default_factory=list)
+
+    def warn(self, rule: Rule, name: str, message: str) -> None:
+        """A warning at the place of attribute `name`."""
+        self.warnings.append(f"{rule.values.get(name, rule.item).place(0)}: {message}")
+
+    def expand(self, rule: Rule, name: str) -> str:
+        """The text of attribute `name` with its global expressions."""
+        return render(parse_template(rule.value(name)), self.names)
+
+
+Evaluator = Callable[[Rule, Evaluation], Emitted | None]
+
+
+def _schedule(rule: Rule, evaluation: Evaluation) -> Emitted | None:
+    context = evaluation.context
+    if "schedule" not in context.event_name:
+        return None
+    text = render(parse_template(rule.value("pattern")), date_names(context))
+    return Emitted(text=text, latest=False, role=role_of_ref(context), about="a scheduled run")
+
+
+def _version(rule: Rule, evaluation: Evaluation) -> Emitted | None:
+    """`semver`, `pep440` and `calver`: they differ in how the git tag is read."""
+    found = _version_text(rule, evaluation)
+    if found is None:
+        return None
+    text, about = found
+    reading = READERS[rule.type](text)
+    if reading is None:
+        evaluation.warn(rule, "value", f"`{text}` is no {rule.type} version; the rule gives nothing")
+        return None
+    template = parse_template(rule.value("pattern"))
+    return Emitted(
+        text=_pattern_text(template, reading),
+        latest=reading.stable,
+        role=role_of_pattern(template.names(), reading),
+        release=reading.release,
+        about=about,
+    )
+
+
+def _version_text(rule: Rule, evaluation: Evaluation) -> tuple[str, str] | None:
+    """What is read as a version, and where it comes from."""
+    found = _subject(rule, evaluation)
+    if found is None:
+        return None
+    text, about = found
+    if rule.pattern is not None:
+        groups = _matched(rule, "match", text)
+        if groups is None:
+            evaluation.warn(
+                rule, "match", f"`{text}` does not match `{rule.text('match')}`; it is taken as it is"
+            )
+        elif len(groups) < 2 or groups[1] is None:
+            raise rule.error(
+                "match", f"the group of `{rule.text('match')}` is not part of the match with `{text}`"
+            )
+        else:
+            text = groups[1]
+    return text.replace("/", "-"), about
+
+
+def _subject(rule: Rule, evaluation: Evaluation) -> tuple[str, str] | None:
+    """The rule's own `value`, or the git tag."""
+    if rule.text("value"):
+        text = evaluation.expand(rule, "value")
+        return text, f"value `{text}`"
+    context = evaluation.context
+    return (context.git_tag, f"git tag `{context.git_tag}`") if context.ref.startswith("refs/tags/") else None
+
+
+def _matched(rule: Rule, name: str, text: str) -> tuple[str | None, ...] | None:
+    if rule.pattern is None:
+        return None
+    try:
+        return rule.pattern.match(text)
+    except ConfigError as error:
+        raise rule.error(name, error.message, hint=error.hint) from error
+
+
+def _pattern_text(template: Template, reading: Reading) -> str:
+    """A prerelease ignores the pattern, so that it cannot move a narrower tag."""
+    if reading.stable:
+        return render(template, reading.names)
+    return reading.raw if template.only_name() == "raw" else reading.version
+
+
+def _match(rule: Rule, evaluation: Evaluation) -> Emitted | None:
+    found = _subject(rule, evaluation)
+    if found is None:
+        return None
+    text, about = found
+    groups = _matched(rule, "pattern", text)
+    if groups is None:
+        evaluation.warn(
+            rule, "pattern", f"`{text}` does not match `{rule.text('pattern')}`; the rule gives nothing"
+        )
+        return None
+    index = rule.text("group")
+    group = groups[int(index)] if _INDEX.fullmatch(index) and int(index) < len(groups) else None
+    if group is None:
+        evaluation.warn(rule, "group", f"`{rule.text('pattern')}` gives no group {index} of `{text}`")
+        return None
+    release = evaluation.context.release
+    reading = read_semver(group)
+    if release is None and reading is not None:
+        release = reading.release
+    return Emitted(
+        text=group,
+        latest=True,
+        role="version" if reading is not None else role_of_text(group, evaluation.context),
+        release=release,
+        about=about,
+    )
+
+
+def _edge(rule: Rule, evaluation: Evaluation) -> Emitted | None:
+    context = evaluation.context
+    wanted = rule.text("branch") or context.default_branch
+    if not context.branch or not wanted or not _globbed(wanted, context.branch):
+        return None
+    return Emitted(
+        text="edge",
+        latest=False,
+        role=Line(kind="branch", name=context.branch),
+        about=f"branch `{context.branch}`",
+    )
+
+
+def _globbed(pattern: str, name: str) -> bool:
+    """Whether `name` fits: `*` is anything but `/`, `**` anything. No branch's own name can hold either."""
+    parts = []
+    end = 0
+    for found in _GLOB.finditer(pattern):
+        parts += [re.escape(pattern[end : found.start()]), _GLOB_PARTS[found[0]]]
+        end = found.end()
+    return re.fullmatch("".join(parts) + re.escape(pattern[end:]), name, re.DOTALL) is not None
+
+
+def _ref(rule: Rule, evaluation: Evaluation) -> Emitted | None:
+    context = evaluation.context
+    event = rule.text("event")
+    text = {"branch": context.branch, "tag": context.git_tag, "pr": context.request_ref}[event]
+    if not text or not _selected(rule, text):
+        return None
+    about = f"{'request' if event == 'pr' else 'git tag' if event == 'tag' else 'branch'} `{text}`"
+    groups = None if rule.pattern is None or "group" not in rule.values else _matched(rule, "pattern", text)
+    if groups is not None:
+        index = rule.text("group")
+        group = groups[int(index)] if _INDEX.fullmatch(index) and int(index) < len(groups) else None
+        if group is None:
+            evaluation.warn(rule, "group", f"`{rule.text('pattern')}` gives no group {index} of `{text}`")
+            return None
+        text = group
+    role = "version" if event == "tag" and groups is None else role_of_ref(context)
+    return Emitted(text=text, latest=event == "tag", role=role, release=context.release, about=about)
+
+
+def _selected(rule: Rule, text: str) -> bool:
+    if rule.text("branch") and not _globbed(rule.text("branch"), text):
+        return False
+    return rule.pattern is None or _matched(rule, "pattern", text) is not None
+
+
+def _raw(rule: Rule, evaluation: Evaluation) -> Emitted | None:
+    template = parse_template(rule.value("value"))
+    text = render(template, evaluation.names)
+    role = role_of_expression(template.names(), text, evaluation.context)
+    return Emitted(
+        text=text, latest=False, role=role, release=evaluation.context.release, about="named in the rule"
+    )
+
+
+def _sha(rule: Rule, evaluation: Evaluation) -> Emitted | None:
+    context = evaluation.context
+    commit = context.head or context.sha if rule.text("commit") == "head" else context.sha
+    if not commit:
+        return None
+    text = commit if rule.text("format") == "long" else context.short(commit)
+    return Emitted(text=text, latest=False, role="commit", about=f"commit `{commit[:12]}`")
+
+
+def _describe(rule: Rule, evaluation: Evaluation) -> Emitted | None:
+    described = evaluation.context.described
+    if described is None:
+        evaluation.warn(
+            rule, "pattern", "the history that `type=describe` needs is not here; the rule gives nothing"
+        )
+        return None
+    version = described.version
+    sha = evaluation.context.sha[:12]
+    long = f"{described.base or '0.0.0'}-{described.distance}-g{sha}"
+    names: Names = {
+        "this": str(version),
+        "version": str(version).partition("+")[0],
+        "major": version.major,
+        "minor": version.minor,
+        "patch": version.patch,
+        "prerelease": version.prerelease,
+        "distance": described.distance,
+        "sha": sha,
+        "tag": described.base,
+        "describe": described.base if described.base and not described.distance else long,
+    }
+    template = parse_template(rule.value("pattern"))
+    fixed = template.names() & {"this", "version", "describe", "sha"}
+    return Emitted(
+        text=render(template, names),
+        latest=False,
+        role=("commit" if described.distance else "version") if fixed else role_of_ref(evaluation.context),
+        release=evaluation.context.release,
+        about=f"{described.distance} commits after `{described.base}`"
+        if described.base
+        else "no release before it",
+    )
+
+
+EVALUATORS: Mapping[str, Evaluator] = MappingProxyType(
+    {
+        "schedule": _schedule,
+        "semver": _version,
+        "pep440": _version,
+        "calver": _version,
+        "match": _match,
+        "edge": _edge,
+        "ref": _ref,
+        "raw": _raw,
+        "sha": _sha,
+        "describe": _describe,
+    }
+)
