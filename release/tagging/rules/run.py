@@ -41,7 +41,7 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def github_run(
-    env: Mapping[str, str], event: Event, *, now: int, checkout: Checkout | None = None
+    env: Mapping[str, str], event: Event, *, now: int, checkout: Checkout | None = None, prefix: str = ""
 ) -> RuleContext:
     """The run as GitHub Actions' variables and the event file tell it, read as docker/metadata-action reads them.
 
@@ -81,7 +81,7 @@ def github_run(
 
 
 def ci_run(
-    env: Mapping[str, str], ci: CiContext, *, now: int, checkout: Checkout | None = None
+    env: Mapping[str, str], ci: CiContext, *, now: int, checkout: Checkout | None = None, prefix: str = ""
 ) -> RuleContext:
     """The run as any CI system tells it, in GitHub's words; what it does not say is git's (`checkout`)."""
     request = ci.pull_request
