@@ -56,75 +56,74 @@ class DockerBuilder:
         layout = Layout(store)
         wanted = tuple(parse_platform(text) for text in request.platforms)
         with connect(self._env, self._cancel, _registries(context.dockerfile, request.args)) as engine:
-            images = [
-                self._build_one(engine, request, context, files, layout, platform)
-                for platform in wanted or (None,)
-            ]
-            version = engine.version
+            run = _Run(engine, request, context, files, layout=layout, sink=self._sink, cancel=self._cancel)
+            images = [run.image(platform) for platform in wanted or (None,)]
         top = images[0][1]
         if len(images) > 1:
             top = image_index(images, request.annotations)
             with translated():
                 layout.put_manifest(top)
-        return built_image(top, images, {"docker": version})
+        return built_image(top, images, {"docker": engine.version})
 
-    def _build_one(
+
+class _Run:
+    """One build by one daemon, once per platform."""
+
+    def __init__(
         self,
         engine: Engine,
         request: BuildRequest,
         context: Context,
         files: Tree,
+        *,
         layout: Layout,
-        platform: Platform | None,
-    ) -> tuple[Platform, Manifest]:
-        expected = platform or _own_platform(engine, context.dockerfile)
-        # The classic builder's cache does not look at the platform: what another platform left there would be taken.
-        saved = self._attempt(
-            engine, request, context, files, layout, platform, cache=expected == engine.platform
-        )
-        if saved.platform != expected and expected is not None:
-            saved = self._attempt(engine, request, context, files, layout, platform, cache=False)
-        if saved.platform != expected and expected is not None:
+        sink: Sink,
+        cancel: Cancel,
+    ) -> None:
+        self._engine = engine
+        self._request = request
+        self._context = context
+        self._files = files
+        self._layout = layout
+        self._sink = sink
+        self._cancel = cancel
+
+    def image(self, platform: Platform | None) -> tuple[Platform, Manifest]:
+        """The image for `platform` (None: what the daemon builds by itself), in the layout."""
+        expected = platform or _own_platform(self._engine, self._context.dockerfile)
+        # The classic builder's cache does not look at the platform: what another one left there would be taken.
+        saved = self._attempt(platform, cache=expected == self._engine.platform)
+        if expected not in (None, saved.platform):
+            saved = self._attempt(platform, cache=False)
+        if expected not in (None, saved.platform):
             raise BuildError(
                 f"the docker daemon built for `{saved.platform}` where `{expected}` was asked for",
                 hint="pin a base image that exists for the platform, or use `builder: layers`",
             )
-        return saved.platform, _store(layout, saved, request.annotations)
+        layers = [layer.descriptor for layer in saved.layers]
+        described, manifest = image_manifest(saved.config, layers, self._request.annotations)
+        with translated():
+            put_bytes(self._layout, described, saved.config)
+            self._layout.put_manifest(manifest)
+        return saved.platform, manifest
 
-    def _attempt(
-        self,
-        engine: Engine,
-        request: BuildRequest,
-        context: Context,
-        files: Tree,
-        layout: Layout,
-        platform: Platform | None,
-        *,
-        cache: bool,
-    ) -> SavedImage:
-        """Build and bring the image home."""
-        image = self._run(engine, request, context, files, platform, cache=cache)
-        with stream(engine.export(image)) as archive:
-            return store_archive(archive, layout, check=self._cancel.check)
+    def _attempt(self, platform: Platform | None, *, cache: bool) -> SavedImage:
+        """Let the daemon build, and bring the image home."""
+        image = self._identifier(platform, cache=cache)
+        with stream(self._engine.export(image)) as archive:
+            return store_archive(archive, self._layout, check=self._cancel.check)
 
-    def _run(
-        self,
-        engine: Engine,
-        request: BuildRequest,
-        context: Context,
-        files: Tree,
-        platform: Platform | None,
-        *,
-        cache: bool,
-    ) -> str:
-        """Let the daemon build; the image's id."""
-        progress = Progress(context.dockerfile, self._sink)
-        messages = engine.build(
-            tar_chunks(_sent(context, files), mtime=request.created, check=self._cancel.check),
-            dockerfile=context.dockerfile_path or _FOREIGN_DOCKERFILE,
-            buildargs=_arguments(context.dockerfile, request),
-            labels=dict(request.labels),
-            target=request.stage,
+    def _identifier(self, platform: Platform | None, *, cache: bool) -> str:
+        dockerfile = self._context.dockerfile
+        progress = Progress(dockerfile, self._sink)
+        messages = self._engine.build(
+            tar_chunks(
+                _sent(self._context, self._files), mtime=self._request.created, check=self._cancel.check
+            ),
+            dockerfile=self._context.dockerfile_path or _FOREIGN_DOCKERFILE,
+            buildargs=_arguments(dockerfile, self._request),
+            labels=dict(self._request.labels),
+            target=self._request.stage,
             platform=str(platform) if platform else None,
             nocache=not cache,
         )
@@ -188,13 +187,3 @@ def _registries(dockerfile: Dockerfile, given: Mapping[str, str]) -> tuple[str, 
 def _registry(image: str) -> str:
     first, slash, _ = image.partition("/")
     return first if slash and (re.search(r"[.:]", first) or first == "localhost") else _HUB
-
-
-def _store(layout: Layout, saved: SavedImage, annotations: Mapping[str, str]) -> Manifest:
-    described, manifest = image_manifest(
-        saved.config, [layer.descriptor for layer in saved.layers], annotations
-    )
-    with translated():
-        put_bytes(layout, described, saved.config)
-        layout.put_manifest(manifest)
-    return manifest

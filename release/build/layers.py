@@ -78,6 +78,7 @@ class LayersBuilder:
                 given=request.args,
                 read=_read_accounts,
             )
+            _require_files(context.dockerfile, image)
             images.append((platform, self._write(request, platform, image, layout, compressed)))
         top = images[0][1]
         if len(images) > 1:
@@ -134,6 +135,14 @@ class LayersBuilder:
 
 def _platforms(request: BuildRequest) -> tuple[Platform, ...]:
     return tuple(dict.fromkeys(parse_platform(text) for text in request.platforms or (DEFAULT_PLATFORM,)))
+
+
+def _require_files(dockerfile: Dockerfile, image: StageImage) -> None:
+    # Allowed by the specification, refused by daemons and some registries.
+    if not image.layers:
+        raise BuildError(
+            f"the image of `{dockerfile.name}` would hold no file", hint="`COPY` something into it"
+        )
 
 
 def _read_accounts(content: Content) -> bytes:

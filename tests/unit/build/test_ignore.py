@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.build.ignore import has_wildcard, match_component, parse_ignore
+from release.errors import BuildError
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "excluded"),
+    [
+        ("", "a", False),
+        ("a", "a", True),
+        ("a", "a/b/c", True),
+        ("a", "x/a", False),
+        ("/a", "a", True),
+        ("a/", "a", True),
+        ("./a", "a", True),
+        ("a  ", "a", True),
+        ("  a", "a", True),
+        ("#a", "#a", False),
+        (" #a", "#a", True),
+        ("*.md", "x.md", True),
+        ("*.md", "x/y.md", False),
+        ("*/*.md", "x/y.md", True),
+        ("**/*.md", "x.md", True),
+        ("**/*.md", "x/y/z.md", True),
+        ("a/**", "a", False),
+        ("a/**", "a/b/c", True),
+        ("a/**/c", "a/c", True),
+        ("a/**/c", "a/b/b/c", True),
+        ("a/**/c", "a/bc", False),
+        ("**", "a/b", True),
+        ("*", "a/b", True),
+        ("?", "a", True),
+        ("?", "ab", False),
+        ("[a-c]x", "bx", True),
+        ("[^a-c]x", "bx", False),
+        ("[^a-c]x", "dx", True),
+        ("a\\*b", "a*b", True),
+        ("a\\*b", "axb", False),
+        ("a.b", "axb", False),
+        ("a+(b)$", "a+(b)$", True),
+        ("a/../b", "b", True),
+        (".", "a", False),
+        ("*.md\n!README.md", "README.md", False),
+        ("*.md\n!README.md", "x.md", True),
+        ("!README.md\n*.md", "README.md", True),
+        ("*.md\n!README*.md\nREADME-secret.md", "README-secret.md", True),
+        ("a\n!a/b", "a/b", False),
+        ("a\n!a/b", "a/b/c", False),
+        ("a\n!a/b", "a/c", True),
+        ("*\n!src\nsrc/*.log", "src/x.log", True),
+        ("*\n!src\nsrc/*.log", "src/x.c", False),
+        (".git", ".git/config", True),
+        ("a", ".git/config", False),
+        ("\r\na\r\n", "a", True),
+        ("\N{ZERO WIDTH NO-BREAK SPACE}a", "a", True),
+    ],
+)
+def test_patterns_mean_what_docker_says(text: str, path: str, excluded: bool) -> None:
+    assert parse_ignore(text).excludes(path) is excluded
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\n!", ".dockerignore:2: `!` stands alone"),
+        ("[a", ".dockerignore:1: `[a` is no pattern: a bracket is not closed within its path component"),
+        ("[z-a]", ".dockerignore:1: `[z-a]` is no pattern: the range `z-a` is empty"),
+        ("[]a]", ".dockerignore:1: `[]a]` is no pattern: `]` stands where a character is expected"),
+    ],
+)
+def test_what_is_no_pattern_is_refused_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(BuildError) as caught:
+        parse_ignore(text)
+    assert str(caught.value) == message
+
+
+def test_a_walk_may_skip_what_no_exception_reaches() -> None:
+    ignore = parse_ignore("*\n!src/**/keep\n!docs/a")
+    assert ignore.may_include_below("src/x/y")
+    assert ignore.may_include_below("docs")
+    assert not ignore.may_include_below("node_modules")
+    assert not parse_ignore("a").may_include_below("a")
+
+
+def test_components_match_without_crossing_a_slash() -> None:
+    assert match_component("*.txt", "a.txt")
+    assert not match_component("*", "a/b")
+    assert match_component("[*]", "*")
+    assert has_wildcard("a?")
+    assert not has_wildcard("a.b")
+
+
+NAMES = st.text(alphabet="ab.", min_size=1, max_size=3).filter(lambda name: name not in (".", ".."))
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+PIECES = st.sampled_from(["a", "b", "*", "?", "**", "a*", "*b", "[ab]", "[^a]", "."])
+PATTERNS = st.lists(PIECES, min_size=1, max_size=4).map("/".join).filter(lambda each: each.strip("./") != "")
+LINES = st.lists(st.tuples(st.booleans(), PATTERNS), max_size=5)
+
+
+def slow_match(pattern: list[str], names: list[str]) -> bool:
+    """Match component by component, the plain way; `**` takes any number of them."""
+    if not pattern:
+        return not names
+    if pattern[0] == "**":
+        if len(pattern) == 1:
+            return bool(names)  # the tree below, never the folder itself
+        return any(slow_match(pattern[1:], names[count:]) for count in range(len(names) + 1))
+    return bool(names) and slow_name(pattern[0], names[0]) and slow_match(pattern[1:], names[1:])
+
+
+def slow_name(pattern: str, name: str) -> bool:
+    """Match one name, character by character."""
+    if not pattern:
+        return not name
+    head, rest = (
+        (pattern[: pattern.index("]") + 1], pattern[pattern.index("]") + 1 :])
+        if pattern[0] == "["
+        else (pattern[0], pattern[1:])
+    )
+    if head == "*":
+        return any(slow_name(rest, name[count:]) for count in range(len(name) + 1))
+    if not name:
+        return False
+    if head.startswith("[^"):
+        fits = name[0] not in head[2:-1]
+    elif head.startswith("["):
+        fits = name[0] in head[1:-1]
+    else:
+        fits = head in ("?", name[0])
+    return fits and slow_name(rest, name[1:])
+
+
+def slow_excludes(lines: list[tuple[bool, str]], path: str) -> bool:
+    """The last line that matches the path, or a folder that it is in, decides."""
+    names = path.split("/")
+    excluded = False
+    for exception, pattern in lines:
+        cleaned = [piece for piece in pattern.split("/") if piece != "."]
+        if any(slow_match(cleaned, names[:count]) for count in range(1, len(names) + 1)):
+            excluded = not exception
+    return excluded
+
+
+class TestAgainstASlowReference:
+    """Docker: the last line of the file that matches a path determines whether it is included or excluded."""
+
+    @given(LINES, PATHS)
+    def test_the_verdict_is_the_same(self, lines: list[tuple[bool, str]], path: str) -> None:
+        text = "\n".join(f"{'!' if exception else ''}{pattern}" for exception, pattern in lines)
+        assert parse_ignore(text).excludes(path) is slow_excludes(lines, path)
+
+    @given(LINES, PATHS)
+    def test_a_skipped_folder_held_nothing_that_was_wanted(
+        self, lines: list[tuple[bool, str]], path: str
+    ) -> None:
+        ignore = parse_ignore(
+            "\n".join(f"{'!' if exception else ''}{pattern}" for exception, pattern in lines)
+        )
+        parts = path.split("/")
+        folders = ["/".join(parts[:count]) for count in range(1, len(parts))]
+        if any(ignore.excludes(folder) and not ignore.may_include_below(folder) for folder in folders):
+            assert ignore.excludes(path)
