@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -63,7 +64,7 @@ class _Stage:
 
     def show(self, *argv: str) -> None:
         """Print the command as typed, then what it prints."""
-        data(f"\n$ {' '.join(argv)}")
+        data(f"$ {' '.join(argv)}")
         data(self._run(list(argv)).rstrip("\n"))
 
     def _run(self, argv: list[str]) -> str:
@@ -84,10 +85,14 @@ class _Stage:
 def command(ctx: click.Context, keep: bool) -> None:
     """Show a whole release in a scratch folder: no daemon, no registry, no network."""
     session = Session(settings_of(ctx))
-    with tempfile.TemporaryDirectory(prefix="shipmark-demo-", delete=not keep) as folder:
+    folder = tempfile.mkdtemp(prefix="shipmark-demo-")
+    try:
         _tour(_Stage(folder, session.process, session.settings.env))
+    finally:
         if keep:
             data(f"\nleft in {folder}")
+        else:
+            shutil.rmtree(folder)
 
 
 def _tour(stage: _Stage) -> None:

@@ -18,6 +18,7 @@ from release.plan.operands import BuildSpec
 from release.plan.release import release_key
 from release.plan.subject import Subject, Target
 from release.registry import Repository
+from release.registry.layout import Layout
 from release.tagging import known
 from release.tagging.model import Decision, FixedTag, HeldTags, KnownReleases, TagPolicy, Version
 
@@ -177,12 +178,12 @@ def _places(session: Session, component: Component, recorded: Recorded) -> tuple
     if recorded.digest is None:
         return ()
     places = []
-    named = [(STORE, f"oci:{store_path(session)}"), *((one.image, one.image) for one in component.targets)]
-    for name, target in named:
+    here: list[tuple[str | None, Repository]] = [(STORE, Layout(store_path(session)))]
+    targets = [(None, session.registries.open(one.image)) for one in component.targets]
+    for name, repository in [*here, *targets]:
         try:
-            repository = session.registries.open(target)
             if repository.resolve(recorded.digest) is not None:
-                places.append(Place(name=name if name == STORE else repository.name, digest=recorded.digest))
+                places.append(Place(name=name or repository.name, digest=recorded.digest))
         except RegistryError:
             continue
     return tuple(places)

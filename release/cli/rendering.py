@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from release.plan.operands import MoveTag, PutTag
 from release.plan.subject import Subject
 from release.runner import Outcome, Report
 from release.tagging.model import Decision
@@ -42,11 +43,31 @@ def preview_lines(report: Report, subjects: Sequence[Subject], *, verbose: bool 
     lines: list[str] = []
     for subject in subjects:
         lines += [*decision_lines(settled.get(subject.component, subject.decision)), ""]
-    shown = [outcome for outcome in report.outcomes if verbose or not _is_bookkeeping(outcome)]
-    rows = [(_MARK.get(outcome.state, "!"), outcome.step.id, outcome.reason) for outcome in shown]
+    rows = _all_rows(report) if verbose else _main_rows(report)
     lines += [f"  {row}" for row in columns(rows)]
-    lines += ["", summary_line(report.outcomes)] if rows else [summary_line(report.outcomes)]
-    return lines
+    return [*lines, "", summary_line(report.outcomes)] if rows else [*lines, summary_line(report.outcomes)]
+
+
+def _all_rows(report: Report) -> list[tuple[str, ...]]:
+    return [_row(outcome) for outcome in report.outcomes]
+
+
+def _main_rows(report: Report) -> list[tuple[str, ...]]:
+    """What a person wants to know: the image, its way to each target, and whatever is not as the tags above say."""
+    rows: list[tuple[str, ...]] = []
+    tags: dict[str, list[str]] = {}
+    for outcome in report.outcomes:
+        operands = outcome.step.operands
+        if isinstance(operands, PutTag | MoveTag) and outcome.state == "free":
+            tags.setdefault(operands.target, []).append(outcome.step.id)
+        elif not _is_bookkeeping(outcome):
+            rows.append(_row(outcome))
+    rows += [("+", f"tags:{target}", f"{len(steps)} to put or move") for target, steps in tags.items()]
+    return rows
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    return (_MARK.get(outcome.state, "!"), outcome.step.id, outcome.reason)
 
 
 def _is_bookkeeping(outcome: Outcome) -> bool:
@@ -57,17 +78,29 @@ def _is_bookkeeping(outcome: Outcome) -> bool:
 
 
 def run_lines(report: Report) -> list[str]:
-    """What was released: one reference a line with its digest, and what was withheld."""
+    """The release on each target, by its primary tag and digest: `ghcr.io/acme/app:1.4.2@sha256:…`."""
     lines: list[str] = []
     for release in report.plan.releases:
         digest = report.bindings.get(f"image:{release.component}", "")
-        stands = {outcome.step.id.split(":", 1)[-1]: outcome.state for outcome in report.outcomes}
+        primary = release.decision.tags[0].name
         lines += [
-            f"{reference}@{digest}"
-            for reference in release.decision.references
-            if stands.get(reference) in {"made", "done"}
+            f"{operands.target}:{primary}@{digest}"
+            for outcome in report.outcomes
+            if isinstance(operands := outcome.step.operands, PutTag)
+            and operands.tag.name == primary
+            and outcome.step.scope == release.component
+            and outcome.state in {"made", "done", "withheld"}
         ]
-    return lines or ["nothing to release"]
+    return lines
+
+
+def withheld_lines(report: Report) -> list[str]:
+    """Which tags the decision withholds, and why."""
+    return [
+        f"- {one.name} withheld: {one.reason}"
+        for release in report.plan.releases
+        for one in release.decision.withheld
+    ]
 
 
 def summary_line(outcomes: Sequence[Outcome]) -> str:

@@ -11,7 +11,7 @@ from release.cli.ci_outputs import publish
 from release.cli.documents import report_document
 from release.cli.planning import make_plan, refusal, runner_of, wishes_from, with_withheld
 from release.cli.printing import data, document
-from release.cli.rendering import run_lines
+from release.cli.rendering import run_lines, summary_line, withheld_lines
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, image_options, settings_of
 from release.cli.signals import Watch
@@ -47,11 +47,12 @@ def command(
     session = Session(settings_of(ctx))
     with Watch(session.cancel, session.sink):
         report = _run(session, plan_file, wished)
+        _say(session, report)
         publish(session, report, result_file)
     if as_json:
         document(report_document("shipmark.run/1", report))
-    else:
-        data("\n".join(run_lines(report)))
+    elif lines := run_lines(report):
+        data("\n".join(lines))
     if report.error is not None:
         raise report.error
     return 0
@@ -72,6 +73,15 @@ def _run(session: Session, plan_file: str | None, wished: dict[str, Any]) -> Rep
     if report.error is not None:
         _record_end(session, report, report.error, attempt)
     return with_withheld(report, report.error)
+
+
+def _say(session: Session, report: Report) -> None:
+    """What the steps themselves do not say: what was withheld from the start, and that nothing had to be done."""
+    notes = withheld_lines(report)
+    if report.error is None and not report.acted:
+        notes.append("nothing to release" if not report.outcomes else summary_line(report.outcomes))
+    for text in notes:
+        session.sink.emit(Note(level="info", text=text))
 
 
 def _record_end(session: Session, report: Report, error: ReleaseError, attempt: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -47,7 +46,7 @@ class SystemEntropy:
 
     def token(self, size: int = 16) -> str:
         """Hex text of `size` random bytes."""
-        return secrets.token_hex(size)
+        return os.urandom(size).hex()
 
 
 class Session:
@@ -154,6 +153,7 @@ class Session:
     @cached_property
     def registries(self) -> Targets:
         """Targets by name."""
+        from release.registry.reference import parse_repository
         from release.registry.targets import Targets
 
         insecure = [
@@ -161,16 +161,28 @@ class Session:
         ]
         return Targets(
             env=self.settings.env,
+            read=_read,
             process=self.process,
-            cancel=self.cancel,
-            deadline=self.deadline,
+            clock=self.clock,
             sink=self.sink,
-            insecure=insecure,
+            cancel=self.cancel,
+            deadline=self.deadline(),
+            insecure=frozenset(parse_repository(image).registry for image in insecure),
+            root=self.root,
         )
 
     def deadline(self, seconds: float | None = None) -> Deadline:
         """A deadline from now."""
         return Deadline(seconds, now=self.clock.monotonic)
+
+
+def _read(path: str) -> bytes | None:
+    """A file's bytes, or None where there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def policy_of(component: Component) -> TagPolicy:

@@ -17,7 +17,7 @@ from release.effects import Handler
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
 from release.effects.holding import hold
-from release.effects.obtain import Build, Find
+from release.effects.obtain import Build, BuilderCheck, Find
 from release.effects.record import Records
 from release.effects.tags import FixedTags, MovingTags, Sight
 from release.plan.model import Step
@@ -32,7 +32,9 @@ def world_of(session: Session) -> World:
     return World(
         process=session.process,
         registries=session.registries,
-        builders=builders(env=session.settings.env, sink=session.sink, cancel=session.cancel),
+        builders=builders(
+            session.settings.env, sink=session.sink, cancel=session.cancel, version=__version__
+        ),
         log=session.log,
         clock=session.clock,
         entropy=session.entropy,
@@ -49,11 +51,13 @@ def handlers_of(
     session: Session, subjects: Sequence[Subject], context: Mapping[str, Any]
 ) -> dict[str, Handler]:
     """Step kind -> handler. `context`: what every record of this run says besides."""
+    arguments = {subject.component: arguments_of(session, subject) for subject in subjects}
     return {
         "check-log": LogCheck(),
+        "check-builder": BuilderCheck(arguments),
         "check-target": TargetCheck(),
         "check-push": PushCheck(),
-        "build-image": Build({subject.component: arguments_of(session, subject) for subject in subjects}),
+        "build-image": Build(arguments),
         "find-image": Find(),
         "push-content": Content(),
         "put-tag": FixedTags(),

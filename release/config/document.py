@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import yaml
 
 from release.errors import ConfigError
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,8 +42,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse(text: str, source: str) -> Document:
     """The document in `text`. Raises `ConfigError` with `file:line:column` for bad YAML and duplicate keys."""
+    import yaml  # late: most repositories have no config file
+
     try:
-        node = yaml.compose(text, Loader=_LOADER)
+        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark is not None else source
@@ -77,9 +76,9 @@ class _Reader:
             self._open.discard(id(node))
 
     def _read(self, node: Any, path: str) -> Any:
-        if isinstance(node, yaml.MappingNode):
+        if node.id == "mapping":
             return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
+        if node.id == "sequence":
             return [self.read(item, f"{path}[{number}]") for number, item in enumerate(node.value)]
         if node.tag == "tag:yaml.org,2002:null" and node.style is None:
             return None
@@ -88,7 +87,7 @@ class _Reader:
     def _mapping(self, node: Any, path: str) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
+            if key_node.id != "scalar":
                 raise ConfigError(f"{self._position(key_node)}: a key must be text")
             key = key_node.value
             if key in values:

@@ -9,13 +9,15 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from release.config.document import Document, parse
+from release.config.document import Document, Position, parse
 from release.config.model import BuildSection, ComponentSection, ConfigFile, LogSection, TargetSection
 from release.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UNKNOWN_KEY = re.compile(r"unknown field `([^`]*)`")
 _PATH = re.compile(r" - at `(\$[^`]*)`$")
+
+_NO_FILE = Document(value={}, positions={"$": Position(source="shipmark.yml", line=1, column=1)}, keys={})
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +45,7 @@ def load(
 
     Raises `ConfigError` with `file:line:column`; `env` replaces `${NAME}` where that is documented.
     """
-    document = parse(text or "", source or "shipmark.yml")
+    document = _NO_FILE if text is None else parse(text, source or "shipmark.yml")
     file = _convert(document)
     _require_images(file, document)
     components = tuple(

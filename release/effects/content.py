@@ -9,6 +9,7 @@ from release.effects.obtain import place
 from release.errors import NotFound, RegistryError
 from release.plan.model import Done, Free, Judgement, Slot, Step
 from release.plan.operands import PushContent
+from release.plan.ownership import short
 from release.registry import Descriptor
 from release.registry.transfer import copy_image
 from release.world import World
@@ -34,7 +35,7 @@ class Content:
         operands = cast(PushContent, step.operands)
         if observation is None:
             return Free(reason=f"not on {operands.target} yet")
-        return Done(reason=f"{operands.target} holds {observation.digest}")
+        return Done(reason=f"holds {short(observation.digest)}")
 
     def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
         """Copy from the first place that still has it."""

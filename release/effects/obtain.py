@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from release.build import BuildRequest, BuiltImage, PlatformImage
-from release.build.choose import choose
-from release.errors import NotFound, RegistryError
+from release.build.context import open_context
+from release.errors import BuilderUnavailable, NotFound, RegistryError
 from release.plan.model import Done, Free, Judgement, Slot, Step, plain
 from release.plan.obtain import STORE
 from release.plan.operands import BuildImage, FindImage
 from release.registry import Manifest, Repository
 from release.registry.documents import children
-from release.registry.inspect import image_facts, platform_name
+from release.registry.inspect import image_facts, platform_of
+from release.registry.layout import Layout
 from release.world import World
 
 
 def place(world: World, name: str) -> Repository:
     """The repository behind a place of a plan: a target, or the local store."""
-    return world.registries.open(f"oci:{world.store}" if name == STORE else name)
+    return Layout(world.store) if name == STORE else world.registries.open(name)
 
 
 class Build:
@@ -54,21 +55,57 @@ class Build:
         """Build into the local store; binds the digest and what the image is."""
         del bindings
         operands = cast(BuildImage, step.operands)
-        spec = operands.spec
-        request = BuildRequest(
-            context=os.path.normpath(os.path.join(world.root, spec.context)),
-            dockerfile=os.path.normpath(os.path.join(world.root, spec.dockerfile)),
-            root=world.root,
-            stage=spec.stage,
-            platforms=spec.platforms,
-            args=self._arguments.get(operands.component, {}),
-            labels=operands.labels,
-            annotations=spec.annotations,
-            created=operands.created,
-        )
-        builder = choose(world.builders, spec.builder, request)
-        built = builder.build(request, world.store)
-        return {**image_bindings(operands.component, built), f"builder:{operands.component}": builder.name}
+        request = build_request(operands, self._arguments.get(operands.component, {}), world)
+        built = world.builders[operands.spec.builder].build(request, world.store)
+        return {
+            **image_bindings(operands.component, built),
+            f"builder:{operands.component}": operands.spec.builder,
+        }
+
+
+def build_request(operands: BuildImage, arguments: Mapping[str, str], world: World) -> BuildRequest:
+    """The operands with absolute paths, and the argument values that only the builder may see."""
+    spec = operands.spec
+    return BuildRequest(
+        context=os.path.normpath(os.path.join(world.root, spec.context)),
+        dockerfile=os.path.normpath(os.path.join(world.root, spec.dockerfile)),
+        root=world.root,
+        stage=spec.stage,
+        platforms=spec.platforms,
+        args=arguments,
+        labels=operands.labels,
+        annotations=spec.annotations,
+        created=operands.created,
+    )
+
+
+class BuilderCheck:
+    """`check-builder`: the builder answers and can make this image; asked before anything is recorded."""
+
+    def __init__(self, arguments: Mapping[str, Mapping[str, str]]) -> None:
+        self._arguments = arguments
+
+    def describe(self, step: Step) -> str:
+        """One line for the preview."""
+        return f"check that `{cast(BuildImage, step.operands).spec.builder}` can build this"
+
+    def observe(self, step: Step, world: World) -> None:
+        """Raise `BuilderUnavailable` with the reason, or what is wrong with the input."""
+        operands = cast(BuildImage, step.operands)
+        request = build_request(operands, self._arguments.get(operands.component, {}), world)
+        open_context(request)
+        reason = world.builders[operands.spec.builder].unavailable(request)
+        if reason is not None:
+            raise BuilderUnavailable(reason, hint="`builder: auto` takes whichever builder can do it")
+
+    def judge(self, step: Step, bindings: Mapping[str, Any], observation: None) -> Judgement:
+        """Done, since nothing was raised."""
+        del step, bindings, observation
+        return Done(reason="it can")
+
+    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
+        """Nothing to do: a check never comes out free."""
+        raise NotImplementedError(step.id)
 
 
 def image_bindings(component: str, built: BuiltImage) -> dict[str, Any]:
@@ -133,5 +170,5 @@ def platform_images(repository: Repository, manifest: Manifest) -> tuple[Platfor
     return tuple(
         PlatformImage(platform=name, digest=child.digest, size=child.size)
         for child in children(manifest)
-        if (name := platform_name(child.platform)) is not None
+        if (name := platform_of(child)) is not None
     )

@@ -11,7 +11,7 @@ from release.effects.holding import hold
 from release.errors import NotFound
 from release.plan.model import Conflict, Done, Free, Judgement, Slot, Step, Unknown
 from release.plan.operands import MoveTag, PutTag
-from release.plan.ownership import explain, ownership
+from release.plan.ownership import explain, ownership, short
 from release.tagging import guard
 from release.tagging.model import Held, KnownReleases
 from release.world import World
@@ -57,7 +57,7 @@ class FixedTags:
             return Free(reason=tag.reason)
         if observation.digest == operands.image:
             line = _tagged(step, bindings, tag.name, operands.image, "created")
-            return Done(reason=f"holds {observation.digest}", bindings=line)
+            return Done(reason=f"holds {short(observation.digest)}", bindings=line)
         whose = ownership(observation, operands.expected)
         if tag.policy == "first-wins" and whose in {"ours", "same-revision"}:
             withheld = {
@@ -135,14 +135,14 @@ class MovingTags:
         operands = cast(MoveTag, step.operands)
         if not isinstance(operands.image, Slot) and held.digest == operands.image:
             line = _tagged(step, bindings, operands.tag, operands.image, "moved")
-            return Done(reason=f"holds {held.digest}", bindings=line)
+            return Done(reason=f"holds {short(held.digest)}", bindings=line)
         if bindings.get(f"put:{step.id}"):
             return Conflict(
                 reason=f"`{operands.target}:{operands.tag}` reads back {held.digest or held.state} after"
                 f" {operands.image} was put: somebody moved it in between",
                 hint="run it again: the guard decides anew",
             )
-        return Free(reason=f"{held.digest or 'free'} now: {reason}")
+        return Free(reason=f"{f'holds {short(held.digest)}' if held.digest else 'free'} now: {reason}")
 
     def _withheld(self, step: Step, reason: str) -> Judgement:
         operands = cast(MoveTag, step.operands)

@@ -46,6 +46,11 @@ def same_platforms(held: Held, expected: Expectation) -> bool:
     return not expected.platforms or set(held.platforms) == set(expected.platforms)
 
 
+def short(digest: str | None) -> str:
+    """A digest as people compare it at a glance; never where it decides something."""
+    return (digest or "nothing")[:19]
+
+
 def explain(held: Held, expected: Expectation) -> str:
     """One sentence that says what stands there and what should: digests, and commits where they differ."""
     theirs = f"`{held.target}:{held.tag}` already holds {held.digest}"

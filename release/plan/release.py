@@ -195,6 +195,7 @@ class _Steps:
     def _obtain_steps(self) -> list[Step]:
         if self._obtain.mode == "build":
             return [
+                self._make.check_builder(self._subject, self._image),
                 self._make.build(self._subject, self._image),
                 self._make.built(self._obtain),
             ]

@@ -67,16 +67,24 @@ class Maker:
             written.insert(0, self._record("abandoned", "planned", gone))
         return written
 
+    def check_builder(self, subject: Subject, image: op.Image) -> Step:
+        """The builder answers and can make this image."""
+        operands = self._building(subject, image)
+        return self._step(f"check-builder:{self._scope}", "check-builder", "preflight", operands, bare=True)
+
     def build(self, subject: Subject, image: op.Image) -> Step:
         """Build the image into the local store."""
-        operands = op.BuildImage(
+        operands = self._building(subject, image)
+        return self._step(f"obtain:{self._scope}", "build-image", "obtain", operands, bare=True)
+
+    def _building(self, subject: Subject, image: op.Image) -> op.BuildImage:
+        return op.BuildImage(
             component=self._scope,
             spec=subject.build,
             labels=self._release.decision.labels,
             created=subject.committed_at,
             image=image,
         )
-        return self._step(f"obtain:{self._scope}", "build-image", "obtain", operands, bare=True)
 
     def find(self, obtain: Obtain) -> Step:
         """Take the image from where it is."""

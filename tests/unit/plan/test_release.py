@@ -34,6 +34,7 @@ def test_the_order_of_a_release() -> None:
         ("preflight", "check:log"),
         ("preflight", f"check:{IMAGE}"),
         ("preflight", f"check-push:{IMAGE}"),
+        ("preflight", "check-builder:app"),
         ("planned", "record:planned:app"),
         ("obtain", "obtain:app"),
         ("obtain", "record:built:app"),
