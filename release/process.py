@@ -56,7 +56,8 @@ class Processes:
                 with self._cancel.on_cancel(lambda: _signal_group(child, signal.SIGTERM)):
                     stdout, stderr = self._communicate(child, stdin or None, timeout)
             except BaseException:
-                _end(child)
+                # A cancelled group was told to end when the run was, and had its time.
+                _end(child, 0.0 if self._cancel.tripped else GRACE)
                 raise
         self._cancel.check()
         return Completed(code=child.returncode, stdout=stdout, stderr=stderr)
@@ -82,11 +83,11 @@ def _require_folder(cwd: str | None) -> None:
         raise FileNotFoundError(2, "no such folder", cwd)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the whole group: politely, and after `GRACE` seconds or when its leader is gone by force."""
+def _end(child: subprocess.Popen[bytes], grace: float) -> None:
+    """End the whole group: politely, and after `grace` seconds or when its leader is gone by force."""
     _signal_group(child, signal.SIGTERM)
-    patience = time.monotonic() + GRACE
-    while child.returncode is None and time.monotonic() < patience:
+    end = time.monotonic() + grace
+    while child.returncode is None and time.monotonic() < end:
         # Not reaped yet, so that the group's number cannot have been given to anybody else.
         if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
             break

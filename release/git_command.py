@@ -1,0 +1,104 @@
+"""Running git: a clean environment, neutral configuration, and errors that say what git meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from release.errors import DubiousOwnership, GitError, NoCommits, NoRepository
+from release.world import Completed, Process
+
+_KEPT = frozenset(
+    {
+        "GIT_ALLOW_PROTOCOL",
+        "GIT_ASKPASS",
+        "GIT_CEILING_DIRECTORIES",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+        "GIT_EXEC_PATH",
+        "GIT_HTTP_USER_AGENT",
+        "GIT_PROXY_COMMAND",
+        "GIT_PROXY_SSL_CAINFO",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_SSH_VARIANT",
+        "GIT_SSL_CAINFO",
+        "GIT_SSL_CAPATH",
+        "GIT_SSL_NO_VERIFY",
+    }
+)
+_KEPT_STARTS = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_AUTHOR_", "GIT_COMMITTER_")
+
+
+def git_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """`env` for a git child: nothing in it can point to another repository, add output, prompt, or write the index.
+
+    A hook's `GIT_DIR` and `GIT_INDEX_FILE` go; configuration given by environment (`safe.directory`) stays.
+    """
+    kept = {
+        name: value
+        for name, value in env.items()
+        if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_STARTS)
+    }
+    kept.pop("LANGUAGE", None)  # it would translate messages even under C.UTF-8
+    return kept | {"LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+
+class Git:
+    """Git commands in one folder. Every call is one process; a failed one is never an empty answer."""
+
+    def __init__(self, process: Process, directory: str, env: Mapping[str, str]) -> None:
+        self._process = process
+        self._directory = directory
+        self._env = git_environment(env)
+
+    def run(self, *arguments: str, timeout: float | None = None) -> Completed:
+        """Run `git <arguments>` and give its end as it is. Raises `GitError` when there is no git or no answer."""
+        neutral = ("-c", "log.showSignature=false", "-c", "core.fsmonitor=false")
+        try:
+            return self._process.run(
+                ["git", *neutral, *arguments], cwd=self._directory, env=self._env, timeout=timeout
+            )
+        except FileNotFoundError as error:
+            if error.filename == self._directory:
+                raise NoRepository(f"there is no folder `{self._directory}`", hint="check `-C`") from error
+            raise GitError(
+                "`git` was not found on PATH", hint="install git 2.25 or newer (`apt-get install git`)"
+            ) from error
+        except TimeoutError as error:
+            raise GitError(f"`git {arguments[0]}` did not answer within {timeout:g} s") from error
+
+    def read(self, *arguments: str, accept: tuple[int, ...] = (0,)) -> bytes:
+        """The standard output of `git <arguments>`. Raises from the `GitError` branch for other exit codes."""
+        done = self.run(*arguments)
+        if done.code not in accept:
+            raise failure(arguments[0], done, self._directory)
+        return done.stdout
+
+
+def failure(command: str, done: Completed, directory: str) -> GitError:
+    """The error that git's text on stderr stands for."""
+    text = done.stderr.decode("utf-8", "backslashreplace").strip()
+    lines = [line.strip() for line in text.splitlines()]
+    if "dubious ownership" in text or "unsafe repository" in text:
+        line = next((line for line in lines if line.startswith("git config")), None)
+        return DubiousOwnership(
+            f"git refuses `{directory}`: the repository belongs to another user",
+            hint=f"`{line or f'git config --global --add safe.directory {directory}'}`",
+        )
+    if "not a git repository" in text:
+        return NoRepository(
+            f"there is no git repository at `{directory}`",
+            hint="run in a clone, or name one with `-C DIR`; `git init` makes one",
+        )
+    if "does not have any commits" in text or "bad default revision" in text:
+        return NoCommits(f"the repository at `{directory}` has no commit", hint="commit something first")
+    told = next(
+        (line for line in lines if line.startswith(("fatal:", "error:"))), text or f"exit {done.code}"
+    )
+    return GitError(
+        f"`git {command}` failed in `{directory}`: {told}",
+        hint="`git fsck` says what is damaged; a fresh clone helps",
+    )

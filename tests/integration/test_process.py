@@ -1,0 +1,149 @@
+"""Starting, cancelling and timing out real programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from release.control import Cancel
+from release.errors import Interrupted, Terminated
+from release.process import Processes
+
+# The program says its own number and its child's, and both ignore being asked politely when told so.
+FAMILY = """
+import os, signal, sys, time
+if "stubborn" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child:
+    with open(sys.argv[1] + ".part", "w") as file:
+        file.write(f"{os.getpid()} {child}")
+    os.rename(sys.argv[1] + ".part", sys.argv[1])
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def cancel() -> Cancel:
+    return Cancel()
+
+
+@pytest.fixture
+def processes(cancel: Cancel) -> Processes:
+    return Processes(cancel)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def wait_until_gone(*pids: int) -> bool:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if all(is_gone(pid) for pid in pids):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def when_written(path: Path, cancel: Cancel, error: Interrupted) -> threading.Thread:
+    """Trip `cancel` as soon as `path` exists."""
+
+    def watch() -> None:
+        while not path.exists():
+            time.sleep(0.01)
+        cancel.trip(error)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def python(*argv: str) -> list[str]:
+    return [sys.executable, "-I", "-c", *argv]
+
+
+class TestEnd:
+    def test_streams_are_apart_and_the_code_is_kept(self, processes: Processes) -> None:
+        done = processes.run(python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"))
+        assert (done.code, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+
+    def test_a_signal_is_a_negative_code(self, processes: Processes) -> None:
+        assert processes.run(python("import os; os.kill(os.getpid(), 9)")).code == -9
+
+    def test_input_and_output_larger_than_any_pipe_pass(self, processes: Processes) -> None:
+        data = os.urandom(1 << 20)
+        done = processes.run(
+            python("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"), stdin=data
+        )
+        assert done.stdout == data
+
+    def test_the_environment_is_exactly_what_was_given(self, processes: Processes) -> None:
+        done = processes.run(["/usr/bin/env"], env={"ONLY": "this"})
+        assert done.stdout == b"ONLY=this\n"
+
+    def test_it_runs_in_the_folder(self, processes: Processes, tmp_path: Path) -> None:
+        assert processes.run(["pwd"], cwd=str(tmp_path)).stdout.decode().strip() == str(tmp_path)
+
+    def test_arguments_are_never_read_by_a_shell(self, processes: Processes) -> None:
+        text = "$(touch owned); `id` && 'x'"
+        assert processes.run(["printf", "%s", text]).stdout.decode() == text
+
+
+class TestMissing:
+    def test_a_missing_program_is_named(self, processes: Processes, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError) as caught:
+            processes.run(["no-such-program-here"], cwd=str(tmp_path))
+        assert caught.value.filename == "no-such-program-here"
+
+    def test_a_missing_folder_is_named(self, processes: Processes, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError) as caught:
+            processes.run(["true"], cwd=str(tmp_path / "none"))
+        assert caught.value.filename == str(tmp_path / "none")
+
+
+class TestEarlyEnd:
+    @pytest.fixture(params=["obedient", "stubborn"])
+    def family(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[list[str], Path]]:
+        path = tmp_path / "pids"
+        yield python(FAMILY, str(path), request.param), path
+        for pid in map(int, path.read_text().split()):
+            assert wait_until_gone(pid), "a process outlived its run"
+
+    def test_cancelling_ends_the_whole_group_and_raises(
+        self, processes: Processes, cancel: Cancel, family: tuple[list[str], Path]
+    ) -> None:
+        argv, path = family
+        thread = when_written(path, cancel, Terminated("terminated"))
+        start = time.monotonic()
+        with pytest.raises(Terminated):
+            processes.run(argv)
+        thread.join()
+        assert time.monotonic() - start < 10
+
+    def test_a_time_out_ends_the_whole_group_and_leaves_no_zombie(
+        self, processes: Processes, family: tuple[list[str], Path]
+    ) -> None:
+        argv, path = family
+        with pytest.raises(TimeoutError, match=r"no end within 0.7 s"):
+            processes.run(argv, timeout=0.7)
+        leader = int(path.read_text().split()[0])
+        with pytest.raises(ChildProcessError):
+            os.waitpid(leader, os.WNOHANG)
+
+
+def test_nothing_starts_after_cancelling(processes: Processes, cancel: Cancel, tmp_path: Path) -> None:
+    cancel.trip(Interrupted("interrupted"))
+    with pytest.raises(Interrupted):
+        processes.run(["touch", str(tmp_path / "started")])
+    assert not (tmp_path / "started").exists()
