@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -90,7 +91,9 @@ class DockerDaemon:
         self._remove()
 
     def _start(self) -> Service:
-        namespace = self.folder.name
+        namespace = (
+            f"shipmark-{secrets.token_hex(8)}"  # containerd takes no underscore, which the folder may have
+        )
         return Service(
             [
                 program("dockerd"),
