@@ -85,16 +85,24 @@ class RegistryError(ReleaseError):
     """A registry, the network to it, or authentication failed.
 
     `status`: HTTP status or None. `code`: the registry's error code (`MANIFEST_UNKNOWN`) or None.
+    `retry_after`: seconds that the registry asks to wait, or None.
     """
 
     exit_code = 5
 
     def __init__(
-        self, message: str, *, hint: str | None = None, status: int | None = None, code: str | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.code = code
+        self.retry_after = retry_after
 
 
 class Unreachable(RegistryError):

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.git",
     "tests.support.command",
     "tests.support.registry",
+    "tests.support.targets",
     "tests.support.docker",
     "tests.support.wheel",
 ]

@@ -54,7 +54,7 @@ class _Gzip:
     def compress(self, data: bytes) -> bytes:
         self._crc = self._crc32(data, self._crc)
         self._size += len(data)
-        ready = self._pending + self._deflate.compress(data)
+        ready: bytes = self._pending + self._deflate.compress(data)
         self._pending = b""
         return ready
 
@@ -80,7 +80,7 @@ def gzip_reproducible() -> Codec:
 def zstd() -> Codec:
     """Zstandard. Raises `ConfigError` where no library for it is installed."""
     try:
-        import zstandard
+        import zstandard  # type: ignore[import-not-found,unused-ignore]  # used where it is installed
     except ImportError as error:
         raise ConfigError(
             "zstd layers need the package `zstandard`", hint="python -m pip install zstandard"

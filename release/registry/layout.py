@@ -30,10 +30,13 @@ _EMPTY_INDEX = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.inde
 
 
 class Layout:
-    """A layout folder. `path` may not exist yet: reading finds nothing, the first write makes it."""
+    """A layout folder. `path` may not exist yet: reading finds nothing, the first write makes it.
 
-    def __init__(self, path: str) -> None:
-        self.path = os.path.abspath(path)
+    `root`: what a relative path is relative to; the current folder when None.
+    """
+
+    def __init__(self, path: str, *, root: str | None = None) -> None:
+        self.path = os.path.abspath(os.path.join(root or "", path))
         self._shown = path
 
     @classmethod

@@ -1,0 +1,195 @@
+"""Credentials for a registry: from variables, from Docker's and Podman's files, from credential helpers.
+
+Nothing here connects. Files and helpers are asked through what the constructor is given; the environment is a
+mapping. A secret is never part of a message or of a value's text form.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import msgspec
+
+from release.errors import ConfigError, Denied
+from release.registry.credential_files import AuthFile, Entry, config_paths, keys_for, parse_auth_file
+from release.registry.reference import DOCKER_HUB
+from release.world import Process
+
+_HUB_KEY = "https://index.docker.io/v1/"
+_IDENTITY_USER = "<token>"
+_NOT_THERE = "credentials not found"
+_HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_HELPER_SECONDS = 60.0
+_VARIABLE = "SHIPMARK_REGISTRY_"
+
+# The user name that goes with a token where a registry wants a certain one.
+_TOKEN_USERS = (
+    ("gcr.io", "oauth2accesstoken"),
+    ("pkg.dev", "oauth2accesstoken"),
+    ("azurecr.io", "00000000-0000-0000-0000-000000000000"),
+    ("amazonaws.com", "AWS"),
+)
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """How to prove who we are. `secret`: password (basic), refresh token (identity) or token (bearer).
+
+    `source`: where it comes from, for people.
+    """
+
+    kind: Literal["anonymous", "basic", "identity", "bearer"]
+    username: str = ""
+    secret: str = ""
+    source: str = "none: anonymous"
+
+    def __repr__(self) -> str:
+        return f"Credential(kind={self.kind!r}, source={self.source!r})"
+
+    __str__ = __repr__
+
+
+ANONYMOUS = Credential(kind="anonymous")
+
+
+class Credentials:
+    """Finds the credential for a repository; every helper is called at most once for a host. Thread-safe.
+
+    `read` gives a file's bytes, or None where there is no such file.
+    """
+
+    def __init__(
+        self, *, env: Mapping[str, str], read: Callable[[str], bytes | None], process: Process
+    ) -> None:
+        self._env = env
+        self._read = read
+        self._process = process
+        self._lock = threading.Lock()
+        self._files: tuple[AuthFile, ...] | None = None
+        self._helped: dict[tuple[str, str], Credential | None] = {}
+
+    def find(self, registry: str, repository: str) -> Credential:
+        """The credential, `ANONYMOUS` when there is none.
+
+        Raises `ConfigError` for a file that cannot be understood, and `Denied` for a helper that fails.
+        """
+        stated = self._from_variables(registry)
+        if stated is not None:
+            return stated
+        with self._lock:
+            for file in self._auth_files():
+                found = self._from_file(file, registry, repository)
+                if found is not None:
+                    return found
+        return ANONYMOUS
+
+    def variable(self, registry: str) -> str:
+        """The name of the variable that would hold the token for this registry."""
+        return f"{_VARIABLE}{_name(registry)}_TOKEN"
+
+    def _from_variables(self, registry: str) -> Credential | None:
+        prefix = f"{_VARIABLE}{_name(registry)}"
+        for ending in ("TOKEN", "PASSWORD"):
+            secret = self._env.get(f"{prefix}_{ending}")
+            if secret:
+                user = self._env.get(f"{prefix}_USERNAME") or _token_user(registry)
+                source = f"variable `{prefix}_{ending}`"
+                return Credential(kind="basic", username=user, secret=secret.strip(), source=source)
+        return None
+
+    def _auth_files(self) -> tuple[AuthFile, ...]:
+        if self._files is None:
+            found = ((path, self._read(path)) for path in config_paths(self._env))
+            self._files = tuple(parse_auth_file(raw, path) for path, raw in found if raw is not None)
+        return self._files
+
+    def _from_file(self, file: AuthFile, registry: str, repository: str) -> Credential | None:
+        keys = keys_for(registry, repository)
+        for key in keys:
+            helper = file.helpers.get(key)
+            if helper is not None:
+                return self._ask(helper, registry, key, file.path)
+        if file.store is not None:
+            stored = self._ask(file.store, registry, _server(registry), file.path)
+            if stored is not None:
+                return stored
+        for key in keys:
+            entry = file.entries.get(key)
+            if entry is not None and (found := _from_entry(entry, file.path)) is not None:
+                return found
+        return None
+
+    def _ask(self, helper: str, registry: str, server: str, path: str) -> Credential | None:
+        if (helper, server) not in self._helped:
+            self._helped[helper, server] = self._call(helper, registry, server, path)
+        return self._helped[helper, server]
+
+    def _call(self, helper: str, registry: str, server: str, path: str) -> Credential | None:
+        if not _HELPER_NAME.fullmatch(helper):
+            raise ConfigError(f"`{path}` names a credential helper that is no program name")
+        program = f"docker-credential-{helper}"
+        try:
+            # The server goes in by stdin; nothing secret ever is an argument.
+            done = self._process.run([program, "get"], stdin=server.encode(), timeout=_HELPER_SECONDS)
+        except FileNotFoundError as error:
+            raise Denied(
+                f"`{path}` says that `{program}` knows the credential for `{registry}`, but there is no such program",
+                hint=f"install it, or set `{self.variable(registry)}`",
+            ) from error
+        except TimeoutError as error:
+            raise Denied(f"`{program}` gave no answer in {_HELPER_SECONDS:g} seconds") from error
+        if done.code != 0:
+            said = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
+            if _NOT_THERE in said.lower() or _NOT_THERE in done.stdout.decode(errors="replace").lower():
+                return None
+            raise Denied(f"`{program} get` failed for `{registry}`: {_printable(said)}")
+        return _from_helper(done.stdout, program)
+
+
+def _from_helper(output: bytes, program: str) -> Credential | None:
+    try:
+        answer = msgspec.json.decode(output, type=_HelperAnswer)
+    except msgspec.DecodeError as error:
+        raise Denied(f"`{program}` answered something that is no credential") from error
+    if not answer.Secret:
+        return None
+    if answer.Username == _IDENTITY_USER:
+        return Credential(kind="identity", secret=answer.Secret, source=f"`{program}`")
+    return Credential(kind="basic", username=answer.Username, secret=answer.Secret, source=f"`{program}`")
+
+
+class _HelperAnswer(msgspec.Struct):
+    Username: str = ""
+    Secret: str = ""
+
+
+def _from_entry(entry: Entry, path: str) -> Credential | None:
+    source = f"`{path}`"
+    if entry.registry_token:
+        return Credential(kind="bearer", secret=entry.registry_token, source=source)
+    if entry.identity_token:
+        return Credential(kind="identity", secret=entry.identity_token, source=source)
+    if entry.username or entry.password:
+        return Credential(kind="basic", username=entry.username, secret=entry.password, source=source)
+    return None
+
+
+def _server(registry: str) -> str:
+    return _HUB_KEY if registry == DOCKER_HUB else registry
+
+
+def _name(registry: str) -> str:
+    return re.sub(r"[^A-Z0-9]+", "_", registry.upper()).strip("_")
+
+
+def _token_user(registry: str) -> str:
+    for ending, user in _TOKEN_USERS:
+        if registry == ending or registry.endswith(f".{ending}"):
+            return user
+    return "token"
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text[:1000]).strip()

@@ -1,0 +1,105 @@
+"""A blob as a stream that goes on where a broken connection left off. The reader above it checks the digest."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import IO, Any, cast
+
+import msgspec
+
+from release.errors import Invalid, NotFound, Unreachable
+from release.registry import Descriptor
+from release.registry.host import Call, Host
+from release.registry.streams import CHUNK, verified
+from release.registry.transport import Answer
+
+_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+
+
+def open_blob(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
+    """The blob, checked at its end. Raises `NotFound` at once where the registry does not have it."""
+    raw = _Resuming(host, call, descriptor)
+    raw.begin()
+    return verified(cast(IO[bytes], raw), descriptor, source=f"`{host.registry}`")
+
+
+class _Resuming(io.RawIOBase):
+    """Asks again, from the byte that is missing, when the connection breaks."""
+
+    def __init__(self, host: Host, call: Call, descriptor: Descriptor) -> None:
+        super().__init__()
+        self._host = host
+        self._call = call
+        self._size = descriptor.size
+        self._at = 0
+        self._answer: Answer | None = None
+        self._attempt = 1
+
+    def begin(self) -> Answer:
+        """Ask from where we are."""
+        headers = {"Range": f"bytes={self._at}-"} if self._at else {}
+        answer = self._host.call(msgspec.structs.replace(self._call, headers=headers))
+        if answer.status == 404:
+            fault = self._host.fault(answer, self._call)
+            raise NotFound(fault.message, status=404, code=fault.code)
+        if answer.status == 206 and self._at:
+            self._require_range(answer)
+        elif answer.status != 200:
+            raise self._host.fault(answer, self._call)
+        elif self._at:
+            self._skip(answer)
+        self._answer = answer
+        return answer
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        while True:
+            try:
+                data = self._piece(len(view))
+            except Unreachable as error:
+                self._drop()
+                self._host.retrier.pause(error, self._attempt)
+                self._attempt += 1
+                continue
+            view[: len(data)] = data
+            self._at += len(data)
+            return len(data)
+
+    def close(self) -> None:
+        self._drop()
+        super().close()
+
+    def _piece(self, size: int) -> bytes:
+        answer = self._answer or self.begin()
+        data = answer.piece(size)
+        if not data and self._at < self._size:
+            # The end of an answer without a length looks like the end of the blob.
+            raise Unreachable(f"`{self._host.registry}` ended {self._call.what} after {self._at} bytes")
+        return data
+
+    def _drop(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.close()
+
+    def _skip(self, answer: Answer) -> None:
+        """The server began again at 0."""
+        left = self._at
+        while left:
+            data = answer.piece(min(left, CHUNK))
+            if not data:
+                answer.close()
+                raise Unreachable(f"`{self._host.registry}` ended {self._call.what} early")
+            left -= len(data)
+
+    def _require_range(self, answer: Answer) -> None:
+        found = _RANGE.fullmatch(answer.headers.get("Content-Range") or "")
+        if found is None or int(found[1]) != self._at:
+            answer.close()
+            raise Invalid(
+                f"`{self._host.registry}` answered another range of {self._call.what} than was asked for"
+            )

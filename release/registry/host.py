@@ -1,0 +1,327 @@
+"""One registry host: its address, its authentication, its throttle, and requests to it with all of that applied.
+
+A credential goes to this host's own origin and to its token realm, to nobody else: redirects, upload locations
+and links to another scheme, host or port are followed without it, or not at all.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import msgspec
+
+from release.control import Cancel, Deadline
+from release.errors import Denied, Invalid, RegistryError, Unreachable
+from release.registry.addresses import Reach, is_loopback_host, may_lead_to
+from release.registry.answers import LARGEST_ERROR, Refusal, fault_of, read_refusal
+from release.registry.challenge import Challenge, choose, parse_challenges
+from release.registry.connections import Upload
+from release.registry.credentials import Credential, Credentials
+from release.registry.gate import Gate
+from release.registry.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
+from release.registry.secrets import Secrets
+from release.registry.tokens import Tokens, basic
+from release.registry.transport import Answer, Transport, anywhere
+from release.registry.trust import Trust
+from release.world import Clock, Note, Sink
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 5
+_MOST_AT_ONCE = 16
+_PLAIN_TO_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """What every host needs of the world. `jitter`: a number from 0 to 1."""
+
+    transport: Transport
+    trust: Trust
+    credentials: Credentials
+    secrets: Secrets
+    clock: Clock
+    sink: Sink
+    cancel: Cancel
+    deadline: Deadline
+    policy: RetryPolicy = RetryPolicy()
+    jitter: Callable[[], float] = random.random
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One request. `path` is below the host, or a whole URL that the host gave us.
+
+    `scopes`: what its token must be good for. `what`: what messages call it. `subject`: the repository that the
+    credential is looked up for.
+    """
+
+    method: str
+    path: str
+    what: str
+    subject: str
+    scopes: tuple[str, ...]
+    headers: Mapping[str, str] = {}
+    body: bytes | Upload | None = None
+
+
+class Host:
+    """A registry. `registry`: as people call it; `api_host`: where it answers. Shared by its repositories."""
+
+    def __init__(self, registry: str, api_host: str, ports: Ports) -> None:
+        self.registry = registry
+        self.ports = ports
+        self.retrier = Retrier(
+            ports.policy, cancel=ports.cancel, deadline=ports.deadline, jitter=ports.jitter
+        )
+        self.gate = Gate(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
+        self._api_host = api_host
+        self._lock = threading.Lock()
+        self._base: str | None = None
+        self._reach: Reach | None = None
+        self._challenge: Challenge | None = None
+        self._tokens = Tokens(
+            host=registry,
+            transport=ports.transport,
+            accept=self._accept_foreign,
+            secure=lambda: self.base().startswith("https:"),
+            secrets=ports.secrets,
+            clock=ports.clock.monotonic,
+            wall=ports.clock.now,
+            notice=lambda text: ports.sink.emit(Note(level="info", text=text)),
+        )
+
+    def base(self) -> str:
+        """Scheme and host. Plain http is found out by asking, and only where it is allowed at all."""
+        with self._lock:
+            if self._base is None:
+                allowed = self.ports.trust.allows_http(self._api_host)
+                self._base = self._probe() if allowed else f"https://{self._api_host}"
+            return self._base
+
+    def call(self, call: Call) -> Answer:
+        """Send until there is an answer that is not about the moment; its status is the caller's to judge."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self.once(call)
+            except Unreachable as error:
+                self.retrier.pause(error, attempt)
+
+    def once(self, call: Call) -> Answer:
+        """Send once, with one new token if the first is refused. Raises `Unreachable` for transient answers."""
+        answer, authorization = self.send(call)
+        if answer.status == 401 and self.renew(answer, authorization):
+            answer.close()
+            answer, _ = self.send(call)
+        return answer
+
+    def send(self, call: Call) -> tuple[Answer, str | None]:
+        """Send once; the answer, and the header that was used. Raises `Unreachable` for transient answers.
+
+        A stream as a body can be sent this way only: whoever made it has to make another one for a new token.
+        """
+        answer, authorization = self._exchange(call)
+        if answer.status in TRANSIENT:
+            raise self.fault(answer, call)
+        self.gate.went_well()
+        return answer, authorization
+
+    def renew(self, answer: Answer, authorization: str | None) -> bool:
+        """Take what a 401 says to heart; returns whether another attempt would be made with something else."""
+        challenge = choose(parse_challenges(answer.headers.get("WWW-Authenticate") or ""))
+        # Another host, reached by a redirect, has no say in where our credential goes.
+        if challenge is None or not self._is_own(answer.url):
+            return False
+        known, self._challenge = self._challenge, challenge
+        if authorization is None or known is None or known.scheme != challenge.scheme:
+            return True
+        self._tokens.forget(authorization.partition(" ")[2])
+        return challenge.scheme == "bearer"
+
+    def fault(self, answer: Answer, call: Call) -> RegistryError:
+        """The error that an answer means; reads and closes it, and lowers the gate for a 429."""
+        wait = retry_after(answer.headers.get("Retry-After"), self.ports.clock.now())
+        if answer.status == 429:
+            self.gate.was_throttled(min(wait or 0.0, self.ports.policy.longest_wait))
+        refusal = self._refusal(answer)
+        return fault_of(
+            answer.status,
+            refusal,
+            what=call.what,
+            host=self.registry,
+            wait=wait,
+            hint=self._hint(answer.status, call),
+        )
+
+    def expect(self, call: Call, *statuses: int) -> Answer:
+        """`call`, with every other status raised as its error."""
+        answer = self.call(call)
+        if answer.status not in statuses:
+            raise self.fault(answer, call)
+        return answer
+
+    def location(self, answer: Answer, what: str) -> str:
+        """Where an upload goes on. A foreign place is allowed here; it is spoken to without a credential."""
+        text = answer.headers.get("Location")
+        if not text:
+            raise Invalid(f"`{self.registry}` gave no location for {what}")
+        target = self._leave(answer.url, text, what)
+        own = urlsplit(self.base())
+        if target.hostname == own.hostname and target.scheme == "http" and own.scheme == "https":
+            # A proxy in front of the registry that does not tell it of TLS. Our own origin is where it meant.
+            return target._replace(scheme=own.scheme, netloc=own.netloc).geturl()
+        self._require_no_downgrade(target, what)
+        return target.geturl()
+
+    def next_page(self, answer: Answer, link: str) -> str:
+        """The next page of a list, which must be at the same origin."""
+        target = self._leave(answer.url, link, "the next page")
+        if _origin(target) != _origin(urlsplit(self.base())):
+            raise Invalid(f"`{self.registry}` continues a list at another host, which is not followed")
+        return target.geturl()
+
+    def credential(self, subject: str) -> Credential:
+        """What is used for a repository."""
+        return self.ports.credentials.find(self.registry, subject)
+
+    def authorization(self, call: Call) -> str | None:
+        """The header for a call at our own origin, None before the registry has asked for one."""
+        challenge = self._challenge
+        if challenge is None:
+            return None
+        credential = self.credential(call.subject)
+        if credential.kind == "bearer":
+            self.ports.secrets.add(credential.secret)
+            return f"Bearer {credential.secret}"
+        if challenge.scheme == "bearer":
+            return f"Bearer {self._tokens.get(challenge, call.scopes, credential)}"
+        if credential.kind == "anonymous":
+            raise Denied(
+                f"`{self.registry}` asks for a user name and password, and there are none",
+                hint=f"log in with `docker login {self.registry}`, or set "
+                f"`{self.ports.credentials.variable(self.registry)}`",
+                status=401,
+            )
+        return basic(credential, self.ports.secrets)
+
+    def _exchange(self, call: Call) -> tuple[Answer, str | None]:
+        url = urljoin(self.base(), call.path)
+        authorization = self.authorization(call) if self._is_own(url) else None
+        with self.gate.slot():
+            answer = self._send(call, url, authorization)
+            for _ in range(_MOST_REDIRECTS):
+                if answer.status not in _REDIRECTS or call.method not in ("GET", "HEAD"):
+                    return answer, authorization
+                url = self._redirect(answer, call)
+                answer.close()
+                answer = self._send(call, url, authorization if self._is_own(url) else None)
+        answer.close()
+        raise Invalid(f"`{self.registry}` redirects {call.what} in circles")
+
+    def _send(self, call: Call, url: str, authorization: str | None) -> Answer:
+        own = self._is_own(url)
+        headers = {**call.headers, **({"Authorization": authorization} if authorization else {})}
+        answer = self.ports.transport.send(
+            call.method,
+            url,
+            headers=headers,
+            body=call.body,
+            accept=anywhere if own else self._accept_foreign,
+        )
+        if own and answer.reach is not None:
+            self._reach = answer.reach
+        return answer
+
+    def _redirect(self, answer: Answer, call: Call) -> str:
+        text = answer.headers.get("Location")
+        if not text:
+            raise Invalid(f"`{self.registry}` redirects {call.what} to nowhere")
+        target = self._leave(answer.url, text, call.what)
+        self._require_no_downgrade(target, call.what)
+        return target.geturl()
+
+    def _leave(self, current: str, text: str, what: str) -> SplitResult:
+        """A URL that the registry gave, made absolute and checked for its form."""
+        try:
+            target = urlsplit(urljoin(current, text))
+            host, _ = target.hostname, target.port
+        except ValueError:
+            host, target = None, SplitResult("", "", "", "", "")
+        sound = all("!" <= character <= "~" for character in text)
+        if host is None or not sound or target.scheme not in ("http", "https") or "@" in target.netloc:
+            raise Invalid(f"`{self.registry}` names a location for {what} that is no plain URL")
+        return target._replace(fragment="")
+
+    def _require_no_downgrade(self, target: SplitResult, what: str) -> None:
+        if self.base().startswith("https:") and target.scheme != "https":
+            raise Invalid(f"`{self.registry}` sends {what} from https to http, which is not followed")
+
+    def _is_own(self, url: str) -> bool:
+        return _origin(urlsplit(url)) == _origin(urlsplit(self.base()))
+
+    def _accept_foreign(self, reach: Reach) -> str | None:
+        own = self._reach
+        if own is None:
+            own = Reach.LOOPBACK if is_loopback_host(_name(self._api_host)) else Reach.GLOBAL
+        if may_lead_to(own, reach):
+            return None
+        return f"a {reach.name.lower()} address, where `{self.registry}` may not send us"
+
+    def _hint(self, status: int, call: Call) -> str | None:
+        if status not in (401, 403):
+            return None
+        credential = self.credential(call.subject)
+        if credential.kind == "anonymous":
+            variable = self.ports.credentials.variable(self.registry)
+            return f"log in with `docker login {self.registry}`, or set `{variable}`"
+        return f"the credential is from {credential.source}: check that it may do this in `{call.subject}`"
+
+    def _refusal(self, answer: Answer) -> Refusal:
+        try:
+            return read_refusal(answer.read(LARGEST_ERROR, "error"), self.ports.secrets.scrub)
+        except RegistryError:
+            return Refusal()
+        finally:
+            answer.close()
+
+    def _probe(self) -> str:
+        """Which of http and https a host that may use both answers."""
+        plain, secure = f"http://{self._api_host}", f"https://{self._api_host}"
+        first, second = (plain, secure) if self.ports.trust.verifies(self._api_host) else (secure, plain)
+        try:
+            return first if self._speaks(first) else second
+        except Unreachable as error:
+            try:
+                self._speaks(second)
+            except Unreachable:
+                raise error from None
+            return second
+
+    def _speaks(self, base: str) -> bool:
+        answer = self.ports.transport.send("GET", f"{base}/v2/")
+        if answer.reach is not None:
+            self._reach = answer.reach
+        if answer.status == 401:
+            self._challenge = choose(parse_challenges(answer.headers.get("WWW-Authenticate") or ""))
+        if answer.status != 400:
+            answer.close()
+            return True
+        body = self._peek(answer)
+        return not any(words in body for words in _PLAIN_TO_TLS)
+
+    def _peek(self, answer: Answer) -> bytes:
+        try:
+            return answer.read(LARGEST_ERROR)
+        except Invalid:
+            return b""
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def _name(host: str) -> str:
+    return urlsplit(f"//{host}").hostname or ""

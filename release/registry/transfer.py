@@ -1,0 +1,141 @@
+"""Copies an image between repositories: the graph below a digest, blobs side by side, manifests children first.
+
+Everything goes by digest and nothing is converted or written anew: what arrives is, byte for byte, what left. No
+tag is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import IO
+
+import msgspec
+
+from release.control import Cancel
+from release.errors import DigestMismatch, Invalid, NotFound, RegistryError
+from release.registry import Descriptor, Manifest, Repository
+from release.registry.documents import children
+from release.registry.layout import Layout
+from release.registry.workers import run_all
+from release.world import Note, Sink
+
+_DEEPEST = 8
+_MOST_MANIFESTS = 2000
+_QUESTIONS = 8  # asked at a time: they are small
+_MISSING_BLOB = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN"})
+
+
+class Copied(msgspec.Struct, frozen=True, kw_only=True):
+    """What a copy did. `sent`: blobs whose bytes went over; `present`: those that were there or were mounted."""
+
+    manifests: int = 0
+    sent: int = 0
+    present: int = 0
+
+
+def copy_image(
+    source: Repository,
+    destination: Repository,
+    digest: str,
+    *,
+    jobs: int = 4,
+    sink: Sink,
+    cancel: Cancel,
+    mount_from: tuple[str, ...] = (),
+) -> Copied:
+    """Make `digest` and everything below it be in `destination`, and read it back.
+
+    `jobs`: blobs at a time. `mount_from`: repositories of the destination's registry that may have the blobs. Raises
+    what the repositories raise, and `DigestMismatch` when the read-back is not what was sent.
+    """
+    manifests = read_manifests(source, digest)
+    # A registry takes a manifest only after what it points to; but a child may have been deleted since.
+    held = run_all(
+        [partial(destination.resolve, item.digest) for item in manifests], jobs=_QUESTIONS, cancel=cancel
+    )
+    missing = [item for item, found in zip(manifests, held, strict=True) if found is None]
+    if not missing:
+        return Copied()
+    blobs = blobs_of(missing)
+    tasks = [partial(_put_blob, source, destination, blob, mount_from) for blob in blobs]
+    sent = sum(run_all(tasks, jobs=jobs, cancel=cancel))
+    for manifest in missing:
+        cancel.check()
+        _put_manifest(source, destination, manifest)
+    _read_back(destination, digest)
+    sink.emit(
+        Note(
+            level="debug", text=f"`{destination.name}`: {sent} of {len(blobs)} blobs of `{digest[:19]}…` sent"
+        )
+    )
+    return Copied(manifests=len(missing), sent=sent, present=len(blobs) - sent)
+
+
+def read_manifests(source: Repository, digest: str) -> tuple[Manifest, ...]:
+    """The manifest of `digest` and all below it, each once, children before parents."""
+    found: dict[str, Manifest] = {}
+    _walk(source, digest, found, depth=0)
+    return tuple(found.values())
+
+
+def blobs_of(manifests: Iterable[Manifest]) -> tuple[Descriptor, ...]:
+    """The blobs that manifests need, each once, largest first; layers that live elsewhere (`urls`) are left out."""
+    blobs = {
+        child.digest: child
+        for manifest in manifests
+        if not manifest.is_index
+        for child in children(manifest)
+        if not child.urls
+    }
+    return tuple(sorted(blobs.values(), key=lambda blob: blob.size, reverse=True))
+
+
+def opener(source: Repository, blob: Descriptor) -> Callable[[], IO[bytes]]:
+    """How to open a blob for a destination that compares its digest."""
+    if isinstance(source, Layout):
+        # The bare file: who receives it hashes it, and the kernel can send it.
+        return partial(source.open_raw, blob)
+    return partial(source.open_blob, blob)
+
+
+def _walk(source: Repository, digest: str, found: dict[str, Manifest], *, depth: int) -> None:
+    if digest in found:
+        return
+    if depth > _DEEPEST or len(found) > _MOST_MANIFESTS:
+        raise Invalid(
+            f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests"
+        )
+    manifest = source.manifest(digest)
+    if manifest.is_index:
+        for child in children(manifest):
+            _walk(source, child.digest, found, depth=depth + 1)
+    found[digest] = manifest
+
+
+def _put_blob(
+    source: Repository, destination: Repository, blob: Descriptor, mount_from: tuple[str, ...]
+) -> bool:
+    return destination.put_blob(blob, opener(source, blob), mount_from=mount_from)
+
+
+def _put_manifest(source: Repository, destination: Repository, manifest: Manifest) -> None:
+    try:
+        destination.put_manifest(manifest)
+    except NotFound:
+        raise
+    except RegistryError as error:
+        if error.code not in _MISSING_BLOB or manifest.is_index:
+            raise
+        # A mount that was granted and is not there: the bytes themselves, once.
+        for blob in blobs_of((manifest,)):
+            _put_blob(source, destination, blob, ())
+        destination.put_manifest(manifest)
+
+
+def _read_back(destination: Repository, digest: str) -> None:
+    stored = destination.resolve(digest)
+    if stored is None or stored.digest != digest:
+        raise DigestMismatch(
+            f"`{destination.name}` took `{digest}` and now has {f'`{stored.digest}`' if stored else 'nothing'} there"
+        )

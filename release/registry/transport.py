@@ -1,0 +1,279 @@
+"""One HTTP request, one answer: no retries, no redirects, no authentication. Everything here is bounded.
+
+Foreign exceptions end in this module: what leaves it is `Unreachable` (with `code` saying whether another try
+makes sense), `Invalid`, or what `Cancel.check` raises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any, cast
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, NameResolutionError, ProxyError, SSLError
+
+from release import __version__
+from release.control import Cancel, Deadline
+from release.errors import Invalid, Unreachable
+from release.registry.addresses import Reach, is_loopback_host
+from release.registry.connections import ForeignAddress, PlainPool, TlsPool, Upload, using
+from release.registry.exchange import Exchange, Limits, Watchdog
+from release.registry.retry import NO_SUCH_HOST, TLS_FAULT
+from release.registry.streams import CHUNK
+from release.registry.trust import Trust
+
+USER_AGENT = f"shipmark/{__version__}"
+_SHORT_REST = 64 * 1024
+_CONNECTIONS = 16  # kept open per host; more are opened when needed
+Accept = Callable[[Reach], str | None]
+
+
+def anywhere(_: Reach) -> str | None:
+    """Accept every address: for the host that the user named."""
+    return None
+
+
+class Answer:
+    """Status, headers and an unread body. Close it, or read it to its end."""
+
+    def __init__(self, response: Any, exchange: Exchange, done: Callable[[], None], url: str) -> None:
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self.url = url
+        self.reach = exchange.reach
+        self._response = response
+        self._exchange = exchange
+        self._done = done
+        self._closed = False
+
+    def read(self, most: int, what: str = "answer") -> bytes:
+        """The whole body, at most `most` bytes. Raises `Invalid` for more, naming it as `what`."""
+        with contextlib.closing(self):
+            parts: list[bytes] = []
+            total = 0
+            while data := self.piece(min(CHUNK, most + 1 - total)):
+                parts.append(data)
+                total += len(data)
+                if total > most:
+                    raise Invalid(f"the {what} of `{_host(self.url)}` is larger than {most} bytes")
+            return b"".join(parts)
+
+    def piece(self, size: int) -> bytes:
+        """At most `size` bytes, b"" at the end."""
+        with _translated(self._exchange, self.url):
+            data = cast(bytes, self._response.read(size))
+        self._exchange.moved(len(data))
+        return data
+
+    def stream(self) -> IO[bytes]:
+        """The body as a stream; closing it closes the answer."""
+        return cast(IO[bytes], io.BufferedReader(_Body(self), CHUNK))
+
+    def close(self) -> None:
+        """Let go of the connection; a body that was not read to its end costs the connection."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(Exception):
+            self._drain()
+        self._response.close()
+        self._done()
+
+    def _drain(self) -> None:
+        # A short rest is cheaper to read than a new connection is to make.
+        rest = 0
+        while rest <= _SHORT_REST and self._exchange.fault is None:
+            data = self._response.read(_SHORT_REST)
+            if not data:
+                self._response.release_conn()
+                return
+            rest += len(data)
+
+
+class _Body(io.RawIOBase):
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self._answer.piece(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._answer.close()
+        super().close()
+
+
+class Transport:
+    """Connection pools for all hosts, shared by all threads."""
+
+    def __init__(
+        self,
+        *,
+        trust: Trust,
+        cancel: Cancel,
+        deadline: Deadline,
+        now: Callable[[], float],
+        limits: Limits | None = None,
+    ) -> None:
+        self._trust = trust
+        self._cancel = cancel
+        self._deadline = deadline
+        self._now = now
+        self.limits = limits or Limits()
+        self._watchdog = Watchdog()
+        self._pools: dict[tuple[str | None, bool], Any] = {}
+        self._lock = threading.Lock()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Upload | None = None,
+        accept: Accept = anywhere,
+    ) -> Answer:
+        """Send one request and give its answer, whatever its status. `accept` says no to addresses, with a reason."""
+        self._cancel.check()
+        exchange = Exchange(
+            cancel=self._cancel, deadline=self._deadline, limits=self.limits, now=self._now, accept=accept
+        )
+        self._watchdog.add(exchange)
+
+        def done() -> None:
+            self._watchdog.remove(exchange)
+
+        try:
+            with _translated(exchange, url), using(exchange):
+                response = self._request(method, url, _headers(headers, body), body)
+            exchange.transfer()
+        except BaseException:
+            done()
+            raise
+        return Answer(response, exchange, done, url)
+
+    def close(self) -> None:
+        """Close idle connections and end the watchdog."""
+        self._watchdog.stop()
+        with self._lock:
+            pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            pool.clear()
+
+    def _request(self, method: str, url: str, headers: Mapping[str, str], body: Any) -> Any:
+        return self._pool(url).urlopen(
+            method,
+            url,
+            headers=headers,
+            body=body,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=urllib3.Timeout(connect=self.limits.stall, read=None),
+        )
+
+    def _pool(self, url: str) -> Any:
+        parts = urlsplit(url)
+        host = parts.netloc
+        secure = parts.scheme == "https"
+        proxy = None if is_loopback_host(parts.hostname or "") else self._trust.proxy(parts.scheme, host)
+        key = (proxy, secure and self._trust.verifies(host))
+        with self._lock:
+            if key not in self._pools:
+                options: dict[str, Any] = {"num_pools": 64, "maxsize": _CONNECTIONS}
+                if secure:
+                    options["ssl_context"] = self._trust.context(host)
+                pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+                pool.pool_classes_by_scheme = {"http": PlainPool, "https": TlsPool}
+                self._pools[key] = pool
+            return self._pools[key]
+
+
+def _headers(headers: Mapping[str, str] | None, body: bytes | Upload | None) -> dict[str, str]:
+    length = None if body is None else body.size if isinstance(body, Upload) else len(body)
+    return {
+        "User-Agent": USER_AGENT,
+        "Accept-Encoding": "identity",
+        **({"Content-Length": str(length)} if length is not None else {}),
+        **(headers or {}),
+    }
+
+
+@contextlib.contextmanager
+def _translated(exchange: Exchange, url: str) -> Iterator[None]:
+    """Tell what the network, TLS and urllib3 raise in our own terms; the URL's path and query stay out of it."""
+    try:
+        yield
+    except ForeignAddress as error:
+        raise Invalid(f"`{_host(url)}` leads to {error}") from error
+    except (HTTPError, OSError, http.client.HTTPException) as error:
+        exchange.check_cancelled()
+        raise _fault(error, exchange, _host(url)) from error
+
+
+def _fault(error: BaseException, exchange: Exchange, host: str) -> Unreachable:
+    if exchange.fault is not None:
+        return Unreachable(f"`{host}`: {exchange.fault}", hint="check the network, or try again later")
+    inner = _cause(error, (ssl.SSLError, ssl.CertificateError))
+    if inner is not None or isinstance(error, SSLError):
+        return _tls_fault(inner or error, host)
+    if _cause(error, (NameResolutionError,)) is not None:
+        return Unreachable(
+            f"the host name `{host}` cannot be resolved",
+            code=NO_SUCH_HOST,
+            hint="check its spelling and the DNS",
+        )
+    if isinstance(error, ProxyError):
+        return Unreachable(
+            f"the proxy for `{host}` does not answer: {_plain(error)}", hint="check HTTPS_PROXY"
+        )
+    return Unreachable(f"`{host}` does not answer as it should: {_plain(error)}")
+
+
+def _tls_fault(error: BaseException, host: str) -> Unreachable:
+    reason = getattr(error, "verify_message", None) or getattr(error, "reason", None) or _plain(error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        hint = "if a private authority signed it, name its file in SSL_CERT_FILE"
+        return Unreachable(f"the certificate of `{host}` is not valid: {reason}", code=TLS_FAULT, hint=hint)
+    # A connection that broke during the handshake may do better next time.
+    code = None if isinstance(error, ssl.SSLEOFError) else TLS_FAULT
+    return Unreachable(f"no TLS with `{host}`: {reason}", code=code)
+
+
+def _cause(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException | None:
+    seen: BaseException | None = error
+    for _ in range(8):
+        if seen is None or isinstance(seen, kinds):
+            return seen
+        inner = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
+        seen = getattr(seen, "original_error", None) or inner or seen.__cause__ or seen.__context__
+    return None
+
+
+def _plain(error: BaseException) -> str:
+    """What went wrong, without urllib3's object names and without URLs."""
+    inner = _cause(error, (OSError, http.client.HTTPException)) or error
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror.lower()
+    if isinstance(inner, TimeoutError):
+        return "time-out"
+    text = str(inner).rpartition("object at 0x")[2].partition(">: ")[2] or str(inner) or type(inner).__name__
+    return "".join(character for character in text[:200] if character.isprintable())
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]

@@ -1,0 +1,192 @@
+"""Getting one blob into a repository: present already, mounted, or sent in one PUT to a new upload session.
+
+An attempt never goes on in the session of another one: after a broken PUT the registry may have some of the bytes,
+all of them, or have forgotten the session, and it does not say which.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+from typing import IO
+from urllib.parse import urlsplit
+
+from release.errors import DigestMismatch, RegistryError, Unreachable
+from release.registry import Descriptor
+from release.registry.challenge import scope
+from release.registry.connections import Upload
+from release.registry.host import Call, Host
+from release.registry.streams import CHUNK
+from release.registry.transport import Answer
+from release.world import Progress
+
+_LOST_SESSION = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
+_MOST_RENEWALS = 2
+_MOST_MOUNTS = 3
+_SHOWN_EVERY = 1024 * 1024
+
+
+class Sessions:
+    """Upload sessions in `repository` at `host`. `what`: how messages call what they are for."""
+
+    def __init__(self, host: Host, repository: str, what: str) -> None:
+        self.host = host
+        self.repository = repository
+        self.what = what
+
+    def open(self) -> str:
+        """Open a session and return where it is. Raises `Denied` where the credential may not push."""
+        call = self.call("POST", f"/v2/{self.repository}/blobs/uploads/")
+        return self._location(self.host.expect(call, 202))
+
+    def mount(self, digest: str, source: str) -> str | None:
+        """Ask for a blob of the repository `source`: None when it is mounted, else a session, or "" for neither."""
+        path = f"/v2/{self.repository}/blobs/uploads/?mount={digest}&from={source}"
+        try:
+            answer = self.host.call(self.call("POST", path, scope(source, "pull")))
+        except RegistryError:
+            # Not allowed to read the source, or no such feature: the blob is sent, as without a source.
+            return ""
+        if answer.status == 202:
+            return self._location(answer)
+        answer.close()
+        return None if answer.status == 201 else ""
+
+    def cancel(self, location: str) -> None:
+        """Close a session; it does not matter whether that works."""
+        with contextlib.suppress(RegistryError):
+            self.host.once(self.call("DELETE", location)).close()
+
+    def call(self, method: str, path: str, *scopes: str, body: Upload | None = None) -> Call:
+        """A request about a session."""
+        headers = {"Content-Type": "application/octet-stream"} if body is not None else {}
+        if method == "POST":
+            headers["Content-Length"] = "0"  # some servers refuse a POST without a length
+        return Call(
+            method=method,
+            path=path,
+            what=self.what,
+            subject=self.repository,
+            scopes=(scope(self.repository, "pull", "push"), *scopes),
+            headers=headers,
+            body=body,
+        )
+
+    def _location(self, answer: Answer) -> str:
+        with contextlib.closing(answer):
+            return self.host.location(answer, self.what)
+
+
+class BlobUpload:
+    """One blob on its way. `reopen` gives its content from the start, for every attempt anew."""
+
+    def __init__(self, sessions: Sessions, descriptor: Descriptor, reopen: Callable[[], IO[bytes]]) -> None:
+        self._sessions = sessions
+        self._host = sessions.host
+        self._descriptor = descriptor
+        self._reopen = reopen
+        self._sent = 0
+        self._shown = 0
+        self._source_is_sound = False
+
+    def send(self, present: Callable[[], bool], mount_from: tuple[str, ...] = ()) -> bool:
+        """Make the blob be there; returns whether bytes were sent. `present` asks the registry."""
+        if present():
+            return False
+        session = self._mount(mount_from[:_MOST_MOUNTS])
+        if session is None:
+            return False
+        attempt, renewals = 1, 0
+        while True:
+            try:
+                # A reply that was lost may have been a success.
+                if attempt > 1 and present():
+                    return True
+                answer, authorization = self._attempt(session)
+            except Unreachable as error:
+                self._host.retrier.pause(error, attempt)
+                attempt, session = attempt + 1, ""
+                continue
+            session = ""
+            if answer.status == 401 and renewals < _MOST_RENEWALS and self._host.renew(answer, authorization):
+                # A token that ended on the way is no failure.
+                answer.close()
+                renewals += 1
+                continue
+            if self._accepted(answer):
+                return True
+            self._host.retrier.pause(self._judge(answer), attempt)
+            attempt += 1
+
+    def _mount(self, sources: tuple[str, ...]) -> str | None:
+        """None when one of the sources had it, else a session that was opened instead, or ""."""
+        session = ""
+        for source in sources:
+            if session:
+                self._sessions.cancel(session)
+            answer = self._sessions.mount(self._descriptor.digest, source)
+            if answer is None:
+                return None
+            session = answer
+        return session
+
+    def _attempt(self, session: str) -> tuple[Answer, str | None]:
+        location = session or self._sessions.open()
+        parts = urlsplit(location)
+        query = f"{parts.query}{'&' if parts.query else ''}digest={self._descriptor.digest}"
+        self._rewind()
+        try:
+            with self._reopen() as stream:
+                body = Upload(stream, self._descriptor.size, progress=self._progress)
+                call = self._sessions.call("PUT", parts._replace(query=query).geturl(), body=body)
+                return self._host.send(call)
+        except Unreachable as error:
+            if error.status is not None:
+                self._sessions.cancel(location)
+            raise
+
+    def _accepted(self, answer: Answer) -> bool:
+        if answer.status not in (200, 201, 204):
+            return False
+        stored = answer.headers.get("Docker-Content-Digest") or ""
+        answer.close()
+        # Another algorithm is another name for the same bytes; the digest that was asked for was in the URL.
+        same_kind = stored.partition(":")[0] == self._descriptor.digest.partition(":")[0]
+        if same_kind and stored != self._descriptor.digest:
+            raise DigestMismatch(f"`{self._host.registry}` stored other content when {self._sessions.what}")
+        return True
+
+    def _judge(self, answer: Answer) -> RegistryError:
+        """The error for an answer, turned into a transient one where another attempt may do better."""
+        error = self._host.fault(answer, self._sessions.call("PUT", ""))
+        if error.code == "DIGEST_INVALID":
+            self._require_sound_source()
+        elif error.code not in _LOST_SESSION and error.status not in (404, 416):
+            return error
+        return Unreachable(error.message, hint=error.hint, status=error.status, code=error.code)
+
+    def _require_sound_source(self) -> None:
+        """The registry got other bytes: were they changed on the way, or are ours wrong?"""
+        if self._source_is_sound:
+            return
+        algorithm = self._descriptor.digest.partition(":")[0]
+        found = hashlib.new(algorithm, usedforsecurity=False)
+        with self._reopen() as stream:
+            while data := stream.read(CHUNK):
+                found.update(data)
+        digest = f"{algorithm}:{found.hexdigest()}"
+        if digest != self._descriptor.digest:
+            raise DigestMismatch(f"the content for blob `{self._descriptor.digest}` has digest `{digest}`")
+        self._source_is_sound = True
+
+    def _rewind(self) -> None:
+        self._sent = self._shown = 0
+
+    def _progress(self, count: int) -> None:
+        self._sent += count
+        total = self._descriptor.size
+        if self._sent - self._shown >= _SHOWN_EVERY or self._sent == total:
+            self._shown = self._sent
+            label = self._descriptor.digest.partition(":")[2][:12]
+            self._host.ports.sink.emit(Progress(label=label, done=self._sent, total=total))
