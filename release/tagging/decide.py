@@ -65,7 +65,7 @@ def decide(
     proposal = propose(facts, policy, release, rebuild)
     _require_valid(proposal.tags)
     _require_own_version(candidate, known)
-    tags, withheld = _guard(proposal, candidate, known, held, allow_backward)
+    tags, withheld = guarded(proposal, candidate, known, held, allow_backward)
     shown = release.version if release else _off_tag(facts, policy, found)
     return Decision(
         component=component,
@@ -163,13 +163,14 @@ def _require_own_version(candidate: Candidate, known: KnownReleases) -> None:
         )
 
 
-def _guard(
+def guarded(
     proposal: Proposal,
     candidate: Candidate,
     known: KnownReleases,
     held: HeldTags | None,
     allow_backward: bool,
 ) -> tuple[tuple[FixedTag | MovingTag, ...], tuple[Withheld, ...]]:
+    """The proposed tags that may be set, and the withheld ones. Raises `TagConflict` for a tag that is there twice."""
     kept: list[FixedTag | MovingTag] = []
     withheld = list(proposal.refused)
     taken: set[str] = set()
