@@ -42,6 +42,11 @@ lock: environment
 	  --group dev --extra sql $(LOCK) --output-file requirements.lock pyproject.toml
 	@printf '%s\n' '# Every package of the development environment, for Python 3.11 to 3.14 on all platforms. `make lock` writes it.' \
 	  | cat - requirements.lock > requirements.lock.new && mv requirements.lock.new requirements.lock
+	@# What the adapters install: the same versions without the tools, and the build backend.
+	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --constraints requirements.lock --output-file ci/runtime.lock pyproject.toml -
+	@printf '%s\n' '# What the adapters install: runtime dependencies and build backend, at the versions of requirements.lock. `make lock` writes it.' \
+	  | cat - ci/runtime.lock > ci/runtime.lock.new && mv ci/runtime.lock.new ci/runtime.lock
 
 bench: environment
 	$(BIN)/python -m tests.bench $(BENCH)

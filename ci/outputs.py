@@ -36,7 +36,7 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
 
     `tags`: full references; `tag_names`: the same without repositories, because GitHub drops an output that holds a
     masked value, and registry hosts often are one. `primary_tag`: the fixed tag that names the release. `log_entry`:
-    the hash of the log's head, which anchors the log outside itself. `json`: the whole report in one line.
+    the log's head as `position:hash`, which anchors the log outside itself. `json`: the whole report in one line.
     """
 
     version: str = ""

@@ -35,6 +35,7 @@ SERVICES: dict[str, Service] = {
     "docker": Service(("dockerd", "docker", "containerd", "runc"), "docker.io", needs_root=True),
     "docker-registry": Service(("docker-registry",), "docker-registry"),
     "git": Service(("git",), "git"),
+    "groovy": Service(("groovy", "java"), "groovy"),
     "skopeo": Service(("skopeo",), "skopeo"),
     "umoci": Service(("umoci",), "umoci"),
 }
