@@ -11,10 +11,12 @@ pytest_plugins = [
     "tests.support.processes",
     "tests.support.git",
     "tests.support.command",
+    "tests.support.hostile",
     "tests.support.registry",
     "tests.support.targets",
     "tests.support.docker",
     "tests.support.wheel",
+    "tests.support.project",
 ]
 
 # Time limits per example fail on a busy machine, and say nothing about the code.

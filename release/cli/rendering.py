@@ -74,7 +74,7 @@ def _is_bookkeeping(outcome: Outcome) -> bool:
     """Records to be written, and checks that found nothing: what only `-v` shows."""
     if outcome.step.kind == "record":
         return outcome.error is None
-    return outcome.step.phase == "preflight" and outcome.state in {"done", "made", "free"}
+    return outcome.step.phase in {"preflight", "permission"} and outcome.state in {"done", "made", "free"}
 
 
 def run_lines(report: Report) -> list[str]:

@@ -23,6 +23,7 @@ KEY_SCHEMA = "shipmark.key/1"
 
 PHASES = (
     Phase(name="preflight"),
+    Phase(name="permission"),  # asked by beginning an upload, so only when every read was right
     Phase(name="planned"),
     Phase(name="obtain"),
     Phase(name="content"),

@@ -36,7 +36,7 @@ class Maker:
     def check_push(self, target: Target) -> Step:
         """The credential may push to the target."""
         operands = op.CheckPush(target=target.name)
-        return self._step(f"check-push:{target.name}", "check-push", "preflight", operands, target)
+        return self._step(f"check-push:{target.name}", "check-push", "permission", operands, target)
 
     def planned(self, subject: Subject, obtain: Obtain) -> list[Step]:
         """Before anything is built or visible: what is about to happen, and what it gives up."""

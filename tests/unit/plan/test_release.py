@@ -33,8 +33,8 @@ def test_the_order_of_a_release() -> None:
     assert [(step.phase, step.id) for step in listed] == [
         ("preflight", "check:log"),
         ("preflight", f"check:{IMAGE}"),
-        ("preflight", f"check-push:{IMAGE}"),
         ("preflight", "check-builder:app"),
+        ("permission", f"check-push:{IMAGE}"),
         ("planned", "record:planned:app"),
         ("obtain", "obtain:app"),
         ("obtain", "record:built:app"),
