@@ -22,22 +22,24 @@ SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/s
 
 
 class Service(NamedTuple):
-    """What a service takes. `package`: Debian's and Ubuntu's, installed by `make test` as root."""
+    """What a service takes. `packages`: Debian's and Ubuntu's, installed by `make test` as root if apt knows them."""
 
     programs: tuple[str, ...]
-    package: str
+    packages: tuple[str, ...]
     needs_root: bool = False
 
 
 #: A row is all that another service takes.
 SERVICES: dict[str, Service] = {
-    "busybox": Service(("busybox",), "busybox-static"),
-    "docker": Service(("dockerd", "docker", "containerd", "runc"), "docker.io", needs_root=True),
-    "docker-registry": Service(("docker-registry",), "docker-registry"),
-    "git": Service(("git",), "git"),
+    "busybox": Service(("busybox",), ("busybox-static",)),
+    "docker": Service(
+        ("dockerd", "docker", "containerd", "runc"), ("docker.io", "docker-cli"), needs_root=True
+    ),
+    "docker-registry": Service(("docker-registry",), ("docker-registry",)),
+    "git": Service(("git",), ("git",)),
     "groovy": Service(("groovy", "java"), "groovy"),
-    "skopeo": Service(("skopeo",), "skopeo"),
-    "umoci": Service(("umoci",), "umoci"),
+    "skopeo": Service(("skopeo",), ("skopeo",)),
+    "umoci": Service(("umoci",), ("umoci",)),
 }
 
 
@@ -58,7 +60,7 @@ def missing(name: str) -> str | None:
 
 def missing_packages() -> list[str]:
     """Return the Debian packages of the services whose programs are not on this machine."""
-    return [service.package for name, service in SERVICES.items() if _absent(name)]
+    return [package for name, service in SERVICES.items() if _absent(name) for package in service.packages]
 
 
 def _absent(name: str) -> str | None:

@@ -29,7 +29,7 @@ def test_leaves_a_process():
 CONFTEST = """
 from tests.support import processes, services
 processes.GRACE = 0.1
-services.SERVICES["ghost"] = services.Service(("no-such-program",), "ghost")
+services.SERVICES["ghost"] = services.Service(("no-such-program",), ())
 pytest_plugins = ["tests.support.services", "tests.support.processes"]
 """
 
@@ -79,8 +79,8 @@ def test_surviving_process_fails_the_run_and_is_ended(tmp_path: Path, workers: t
     assert not state.exists() or "State:\tZ" in state.read_text()
 
 
-def test_every_service_names_its_package() -> None:
-    assert all(service.programs and service.package for service in services.SERVICES.values())
+def test_every_service_names_its_packages() -> None:
+    assert all(service.programs and service.packages for service in services.SERVICES.values())
 
 
 def test_dynamic_program_is_no_base_image(tmp_path: Path) -> None:
