@@ -46,6 +46,7 @@ class RuleContext(msgspec.Struct, frozen=True, kw_only=True):
     request: int | None = None
     head: str = ""
     channel: str = ""
+    prefix: str = ""  # of git tags that are versions: `api/`
     release: Version | None = None  # the version that the git tag is
     described: Described | None = None
     commit_count: int | None = None

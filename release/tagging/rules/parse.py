@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cmp_to_key
 
 from release.errors import ConfigError
 from release.tagging.located import Located, Place, locate
 from release.tagging.rules.kinds import ATTRIBUTES, COMMON, KINDS, Kind
-from release.tagging.rules.listing import parse_fields
+from release.tagging.rules.listing import parse_fields, parse_items
 from release.tagging.rules.model import Rule
 from release.tagging.rules.numbers import javascript_number
 from release.tagging.rules.patterns import Pattern, parse_pattern
@@ -27,6 +27,25 @@ def parse_rules(items: Iterable[Located]) -> tuple[Rule, ...]:
     if not rules:
         rules = [parse_rule(locate(item, source="default rules")) for item in DEFAULT_RULES]
     return sort_rules(rules)
+
+
+def rules_from_config(
+    tags: str | Sequence[str | Mapping[str, str]], *, source: str, places: Sequence[Place] = ()
+) -> tuple[Rule, ...]:
+    """The rules of a config's `tags:`: a block of lines, or a list of lines and mappings; highest priority first.
+
+    `places`: where each entry of the list stands; without them an entry's number is its line.
+    """
+    entries: Sequence[str | Mapping[str, str]] = (tags,) if isinstance(tags, str) else tags
+    rules: list[Rule] = []
+    for number, entry in enumerate(entries):
+        place = places[number] if number < len(places) else Place(source=source, line=number + 1, column=1)
+        if isinstance(entry, str):
+            items = parse_items(entry, source=place.source, line=place.line, column=place.column)
+            rules += [parse_rule(item) for item in items]
+        else:
+            rules.append(rule_from_mapping(entry, place))
+    return sort_rules(rules) if rules else parse_rules(())
 
 
 def sort_rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:

@@ -11,7 +11,7 @@ import msgspec
 
 from ci.context import CiContext
 from release.errors import ConfigError
-from release.facts import Snapshot
+from release.facts import Facts, Snapshot
 from release.tagging.model import Version
 from release.tagging.rules.context import Described, RuleContext
 from release.tagging.rules.numbers import javascript_number
@@ -117,6 +117,39 @@ def ci_run(
     return _with_release(run, prefix)
 
 
+def facts_run(
+    facts: Facts, *, git_tag: str | None = None, release: Version | None = None, prefix: str = ""
+) -> RuleContext:
+    """The run as `facts` tell it.
+
+    `git_tag` and `release`: what HEAD is released as, in place of its branch. `prefix`: of version tags.
+    """
+    ci = facts.ci
+    request = ci.pull_request
+    if git_tag is not None:
+        ref = f"refs/tags/{git_tag}"
+    elif request is not None:
+        ref = f"refs/pull/{request.number}/merge"
+    else:
+        ref = "" if facts.branch is None else f"refs/heads/{facts.branch}"
+    return RuleContext(
+        now=facts.now,
+        event_name=_EVENT_NAMES.get(ci.event, ci.event_name or ""),
+        ref=ref,
+        sha=facts.commit,
+        base_ref=(request.target_branch or "") if request is not None else "",
+        default_branch=ci.default_branch
+        or (facts.branch if facts.is_default_branch and facts.branch else ""),
+        is_default_branch=facts.is_default_branch and git_tag is None,
+        commit_date=facts.snapshot.committed_at * 1000,
+        request=None if request is None else request.number,
+        head=(request.head_sha or "") if request is not None else "",
+        channel=_channel(ref, release),
+        release=release,
+        prefix=prefix,
+    )
+
+
 def with_history(
     run: RuleContext, snapshot: Snapshot, *, prefix: str = "", commit_count: int | None = None
 ) -> RuleContext:
@@ -162,7 +195,7 @@ def short_length(env: Mapping[str, str]) -> int:
 
 def _with_release(run: RuleContext, prefix: str) -> RuleContext:
     release = parse_tag_name(run.git_tag, prefix) if run.git_tag else None
-    return msgspec.structs.replace(run, release=release, channel=_channel(run.ref, release))
+    return msgspec.structs.replace(run, release=release, prefix=prefix, channel=_channel(run.ref, release))
 
 
 def _channel(ref: str, release: Version | None) -> str:

@@ -81,6 +81,8 @@ def _version_text(rule: Rule, evaluation: Evaluation) -> tuple[str, str] | None:
     if found is None:
         return None
     text, about = found
+    if not rule.text("value"):
+        text = text.removeprefix(evaluation.context.prefix)
     if rule.pattern is not None:
         groups = _matched(rule, "match", text)
         if groups is None:

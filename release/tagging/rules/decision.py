@@ -1,0 +1,202 @@
+"""The decision by a list of rules, in place of the default scheme. Pure.
+
+The default scheme still says what is released: version, channel, labels, warnings. The rules say the names. A name
+that states the version or the commit becomes a fixed tag; every other one is moving, and the guard judges it like the
+tags of the default scheme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from release.errors import ConfigError, TagConflict
+from release.facts import Facts
+from release.tagging.decide import decide, guarded
+from release.tagging.expressions import Names, expand
+from release.tagging.guard import other_commit
+from release.tagging.model import (
+    Candidate,
+    Channel,
+    Decision,
+    FixedTag,
+    HeldTags,
+    KnownReleases,
+    Line,
+    MovingTag,
+    TagPolicy,
+    Version,
+    Withheld,
+)
+from release.tagging.names import branch_tag, is_image_tag
+from release.tagging.rules.context import RuleContext, global_names
+from release.tagging.rules.evaluate import RuleTag, evaluate_rules
+from release.tagging.rules.model import Flavor, Rule
+from release.tagging.rules.run import facts_run, with_history
+from release.tagging.scheme import Proposal
+from release.tagging.versions import parse_tag_name, precedence_key
+
+_BRANCH = "branch-"  # in front of a branch's name that reads like a release tag
+_UNCOMPARED = "the version that it comes from cannot be compared with other releases"
+
+
+def rules_decision(
+    facts: Facts,
+    policy: TagPolicy,
+    known: KnownReleases,
+    *,
+    rules: Sequence[Rule],
+    flavor: Flavor | None = None,
+    component: str = "app",
+    held: HeldTags | None = None,
+    version: Version | None = None,
+    rebuild: int = 0,
+    repositories: tuple[str, ...] = (),
+    labels: Mapping[str, str] = {},
+    annotations: Mapping[str, str] = {},
+    allow_backward: bool = False,
+    commit_count: int | None = None,
+) -> Decision:
+    """The decision for one component, by `rules`, which are sorted (`rules_from_config`).
+
+    `commit_count`: for `{{commit_count}}`, where somebody counted. Expressions in labels and annotations are expanded.
+    The rest is as in `decide`, errors included; `ConfigError` with line and column for what a rule cannot say.
+    """
+    base = decide(facts, policy, known, component=component, held=held, version=version, rebuild=rebuild)
+    runs = [
+        with_history(run, facts.snapshot, prefix=policy.prefix, commit_count=commit_count)
+        for run in _runs(facts, policy, base)
+    ]
+    outcomes = [evaluate_rules(rules, flavor or Flavor(), run) for run in runs]
+    tags: dict[str, RuleTag] = {}
+    for tag in (tag for outcome in outcomes for tag in outcome.tags):
+        tags.setdefault(tag.name, tag)
+    warnings = (warning for outcome in outcomes for warning in outcome.warnings)
+    decision = _tagged(
+        _released(base, tuple(tags.values()), rebuild, known),
+        tuple(tags.values()),
+        known,
+        held,
+        allow_backward,
+    )
+    names = global_names(runs[0])
+    return msgspec.structs.replace(
+        decision,
+        references=tuple(f"{repository}:{tag.name}" for repository in repositories for tag in decision.tags),
+        labels={**decision.labels, **_expanded(labels, names, "labels")},
+        annotations=_expanded(annotations, names, "annotations"),
+        warnings=tuple(dict.fromkeys((*decision.warnings, *warnings))),
+    )
+
+
+def _runs(facts: Facts, policy: TagPolicy, base: Decision) -> Iterable[RuleContext]:
+    """The release of HEAD, or its git tag, branch or request. A branch build of a released commit is both."""
+    release = None if base.candidate is None else base.candidate.version
+    prefix = policy.prefix
+    if release is not None:
+        yield facts_run(facts, git_tag=base.git_tag or f"{prefix}{release}", release=release, prefix=prefix)
+        if facts.ci.branch is not None and facts.branch is not None:
+            yield facts_run(facts)
+    elif facts.git_tag is not None:
+        yield facts_run(
+            facts, git_tag=facts.git_tag, release=parse_tag_name(facts.git_tag, prefix), prefix=prefix
+        )
+    else:
+        yield facts_run(facts)
+
+
+def _released(base: Decision, tags: Sequence[RuleTag], rebuild: int, known: KnownReleases) -> Decision:
+    """`base` with the version that the rules read, where the default scheme saw no release."""
+    own = None if base.candidate is None else base.candidate.version
+    read = {precedence_key(tag.release): tag for tag in tags if tag.release is not None}
+    for key, tag in read.items():
+        first = own or next(iter(read.values())).release
+        if first is not None and key != precedence_key(first):
+            raise tag.rule.item.error(
+                0,
+                f"the rules read two versions from one commit, {first} and {tag.release}",
+                hint="release one of them, or give the rules `enable`",
+            )
+    if own is not None or not read:
+        return base
+    release = next(iter(read.values())).release
+    candidate = Candidate(commit=base.commit, version=release, rebuild=rebuild)
+    if clash := other_commit(candidate, known):
+        raise TagConflict(
+            f"{release} was released from commit `{clash.commit}` ({clash.source}), and HEAD is `{base.commit}`",
+            hint="a released version is never moved: release the next version",
+        )
+    channel: Channel = "release" if release is None or release.is_stable else "prerelease"
+    return msgspec.structs.replace(base, version=str(release), channel=channel, candidate=candidate)
+
+
+def _tagged(
+    base: Decision, tags: Sequence[RuleTag], known: KnownReleases, held: HeldTags | None, allow_backward: bool
+) -> Decision:
+    """`base` with the rules' tags instead of its own."""
+    if not tags:
+        return msgspec.structs.replace(
+            base, tags=(), warnings=(*base.warnings, "no rule gives this run a tag")
+        )
+    candidate = base.candidate or Candidate(commit=base.commit)
+    fixed = _fixed(tags, candidate) or tuple(tag for tag in base.tags if isinstance(tag, FixedTag))[:1]
+    if not base.tags and base.withheld:
+        # The default scheme refuses all of this run: a pull request that must not be pushed.
+        reason = base.withheld[0].reason
+        refused = tuple(Withheld(name=tag.name, reason=reason) for tag in tags)
+        return msgspec.structs.replace(base, withheld=refused)
+    moving = sorted(_moving(tags), key=lambda tag: _width(tag.line))
+    unclear = tuple(
+        Withheld(name=tag.name, reason=_UNCOMPARED, rightly=False) for tag in tags if tag.role is None
+    )
+    proposal = Proposal(channel=base.channel, tags=(*fixed, *moving), refused=unclear)
+    kept, withheld = guarded(proposal, candidate, known, held, allow_backward)
+    return msgspec.structs.replace(base, tags=kept, withheld=withheld)
+
+
+def _fixed(tags: Sequence[RuleTag], candidate: Candidate) -> tuple[FixedTag, ...]:
+    """Those that name the version, then those that name the commit. A rebuild gets names of its own.
+
+    A rebuilt release leaves the commit's tags on the image that was released.
+    """
+    suffix = f"_r{candidate.rebuild}" if candidate.rebuild else ""
+    versions = [tag for tag in tags if tag.role == "version"]
+    commits = [tag for tag in tags if tag.role == "commit"]
+    if suffix and versions:
+        commits = []
+    for tag in (*versions, *commits):
+        if not is_image_tag(tag.name + suffix):
+            raise ConfigError(f"{tag.rule.place}: `{tag.name}{suffix}` is too long for an image tag")
+    return (
+        *(FixedTag(name=tag.name + suffix, reason=tag.reason, policy="version") for tag in versions),
+        *(FixedTag(name=tag.name + suffix, reason=tag.reason, policy="first-wins") for tag in commits),
+    )
+
+
+def _moving(tags: Sequence[RuleTag]) -> Iterable[MovingTag]:
+    for tag in tags:
+        if isinstance(tag.role, Line):
+            yield MovingTag(name=_own_name(tag), reason=tag.reason, line=tag.role)
+
+
+def _own_name(tag: RuleTag) -> str:
+    """The tag's name; a branch that is called like a release tag must not capture that one."""
+    if (
+        tag.rule.type == "ref"
+        and tag.rule.text("event") == "branch"
+        and branch_tag(tag.name).startswith(_BRANCH)
+    ):
+        return tag.name if tag.name.startswith(_BRANCH) else f"{_BRANCH}{tag.name}"
+    return tag.name
+
+
+def _width(line: Line) -> int:
+    """Narrow lines come first."""
+    if line.kind != "release" or line.minor is not None:
+        return 0
+    return 1 if line.major is not None else 2
+
+
+def _expanded(pairs: Mapping[str, str], names: Names, source: str) -> dict[str, str]:
+    return {name: expand(text, names, source=f"{source}.{name}") for name, text in pairs.items()}
