@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -27,7 +27,7 @@ RESULT_NAMES: tuple[str, ...] = NAMES[:-1]
 RESULT_LIMIT = 5 * 1024
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}")
+_OUTSIDE_TOKENS = re.compile(r"[^A-Za-z0-9_-]+")
 _SAFE = re.compile(r"[A-Za-z0-9._:/@+\[\] -]*")
 
 
@@ -67,50 +67,40 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
 def outputs_text(values: Mapping[str, str], token: str) -> str:
     """Return what is appended to the file that GITHUB_OUTPUT names.
 
-    `token`: random for every call, at least 16 of `A-Za-z0-9_-`. Raises `ValueError` for a name that is none, a token
-    that is too short, and a name or value that holds the delimiter, which could otherwise add outputs of its own.
+    `token`: random for every call, so that nobody can foresee the delimiter; it is lengthened until no value holds it,
+    so that no value can end early and add outputs of its own. A name that GitHub would not take is left out.
 
     Source: actions/runner `FileCommandManager.cs`: `NAME<<DELIMITER`, lines, `DELIMITER` alone on the last one.
     """
-    if not _TOKEN.fullmatch(token):
-        raise ValueError("the delimiter's token needs at least 16 letters, digits, `_` or `-`")
-    delimiter = f"shipmark_{token}"
-    parts = []
-    for name, value in values.items():
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"`{name!r}` is no name of an output")
-        if delimiter in value or delimiter in name:
-            raise ValueError(f"output `{name}` holds the delimiter")
-        parts.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
-    return "".join(parts)
+    delimiter = f"shipmark_{_OUTSIDE_TOKENS.sub('', token)}"
+    while any(delimiter in text for pair in values.items() for text in pair):
+        delimiter += "_"
+    return "".join(
+        f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+        for name, value in values.items()
+        if _NAME.fullmatch(name)
+    )
 
 
 def dotenv(values: Mapping[str, str], *, limit: int | None = None) -> str:
     """Return the result file: `SHIPMARK_VERSION=1.4.2`, one line a value, without quotes.
 
     `tag-names` becomes `SHIPMARK_TAG_NAMES`; several values are joined by one blank, which stands in no reference. Only
-    `RESULT_NAMES` are written. `limit`: bytes (`RESULT_LIMIT` for GitLab); over it the lists `SHIPMARK_TAGS`, then
-    `SHIPMARK_TAG_NAMES` are left out and `SHIPMARK_OMITTED` names them. Raises `ValueError` for a value with other
-    characters than `A-Za-z0-9._:/@+[]-` and the blank: nothing that a reader would have to unquote is written.
+    `RESULT_NAMES` are written. What cannot be written is left out and named in `SHIPMARK_OMITTED`: a value with other
+    characters than `A-Za-z0-9._:/@+[]-` and the blank, which a reader would have to unquote, and over `limit` bytes
+    (`RESULT_LIMIT` for GitLab) the lists `tags`, then `tag-names`.
     """
-    lines: dict[str, str] = {}
-    for name in RESULT_NAMES:
-        if name not in values:
-            continue
-        value = " ".join(values[name].splitlines())
-        if not _SAFE.fullmatch(value):
-            raise ValueError(f"`{name}` holds characters that a KEY=VALUE file cannot carry")
-        lines[name] = value
-    omitted: list[str] = []
+    given = {name: " ".join(values[name].splitlines()) for name in RESULT_NAMES if name in values}
+    lines = {name: value for name, value in given.items() if _SAFE.fullmatch(value)}
     for name in ("tags", "tag-names"):
-        if limit is not None and name in lines and len(_result_file(lines, omitted)) > limit:
+        if limit is not None and name in lines and len(_result_file(lines, given)) > limit:
             del lines[name]
-            omitted.append(name)
-    return _result_file(lines, omitted)
+    return _result_file(lines, given)
 
 
-def _result_file(lines: Mapping[str, str], omitted: list[str]) -> str:
+def _result_file(lines: Mapping[str, str], given: Iterable[str]) -> str:
     named = {f"SHIPMARK_{name.upper().replace('-', '_')}": value for name, value in lines.items()}
+    omitted = [name for name in given if name not in lines]
     if omitted:
         named["SHIPMARK_OMITTED"] = " ".join(omitted)
     return "".join(f"{name}={value}\n" for name, value in named.items())

@@ -35,16 +35,6 @@ def mask(value: str) -> str:
     return "\n".join(f"##vso[task.setsecret]{_escaped(line)}" for line in value.splitlines() if line.strip())
 
 
-def set_variable(name: str, value: str) -> str:
-    """Return the command that gives later jobs `value` as output variable `name`.
-
-    Raises `ValueError` for a name that is none, and for a value of several lines or with controls.
-    """
-    if not name.replace("_", "").isalnum() or escape_foreign(value) != value:
-        raise ValueError(f"`{name}` or its value does not fit into an output variable")
-    return f"##vso[task.setvariable variable={name};isOutput=true]{_escaped(value)}"
-
-
 def _escaped(text: str) -> str:
     for letter, code in (("%", "%AZP25"), ("\r", "%0D"), ("\n", "%0A"), ("]", "%5D"), (";", "%3B")):
         text = text.replace(letter, code)

@@ -263,7 +263,7 @@ class TestExamples:
 
     def test_example_fetches_what_a_decision_needs(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
-        assert re.search(r"--tags|fetchTags: true|tags: true|depth: full", text)
+        assert re.search(r'--tags|fetchTags: "true"|tags: true|depth: full', text)
 
 
 def test_every_other_system_has_an_example() -> None:

@@ -50,19 +50,19 @@ class TestGithub:
     def test_hostile_value_adds_no_output(self, value: str) -> None:
         assert read_outputs(outputs_text({"a": value, "b": "1"}, TOKEN)) == {"a": value, "b": "1"}
 
-    def test_value_that_holds_the_delimiter_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="delimiter"):
-            outputs_text({"a": f"x\nshipmark_{TOKEN}\nb=1"}, TOKEN)
-
-    @pytest.mark.parametrize("token", ["", "short", "has a blank in its middle", "x" * 15, "line\n" * 5])
-    def test_weak_token_is_refused(self, token: str) -> None:
-        with pytest.raises(ValueError, match="token"):
-            outputs_text({}, token)
+    @given(
+        st.text(alphabet="shipmark_0\n<=", max_size=12),
+        st.lists(st.sampled_from(["", "_", "__", "\n", "b=1"])),
+    )
+    def test_value_that_foresees_the_delimiter_still_ends_where_it_ends(
+        self, token: str, ends: list[str]
+    ) -> None:
+        value = "".join(f"x\nshipmark_{token}{end}\ninjected=1\n" for end in ends)
+        assert read_outputs(outputs_text({"a": value, "b": "1"}, token)) == {"a": value, "b": "1"}
 
     @pytest.mark.parametrize("name", ["", "a b", "a=b", "a\nb", "-a", "a<<b"])
-    def test_name_that_is_none_is_refused(self, name: str) -> None:
-        with pytest.raises(ValueError, match="name"):
-            outputs_text({name: "x"}, TOKEN)
+    def test_name_that_is_none_is_left_out(self, name: str) -> None:
+        assert read_outputs(outputs_text({name: "x", "b": "1"}, TOKEN)) == {"b": "1"}
 
 
 class TestResultFile:
@@ -79,9 +79,9 @@ class TestResultFile:
         ]
 
     @pytest.mark.parametrize("value", ["a'b", 'a"b', "a$b", "a`b", "a\\b", "a;b", "a\tb", "ä", "a=b", "a#b"])
-    def test_value_that_would_need_quotes_is_refused(self, value: str) -> None:
-        with pytest.raises(ValueError, match="`version`"):
-            dotenv({"version": value})
+    def test_value_that_would_need_quotes_is_left_out(self, value: str) -> None:
+        text = dotenv({"version": value, "pushed": "true"})
+        assert text == "SHIPMARK_PUSHED=true\nSHIPMARK_OMITTED=version\n"
 
     def test_lists_are_left_out_over_the_limit(self) -> None:
         tags = [f"registry.example.com/team/app:branch-{n}" for n in range(200)]

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.speech import github, voice
-from ci.speech.azure import set_variable
 from ci.systems import NAMES
 
 HOSTILE = "50% done\r\n::error::x ##[error]y ##vso[task.complete]z, a:b;c]"
@@ -78,13 +77,6 @@ class TestAzure:
 
     def test_notice_is_text(self) -> None:
         assert voice("azure").annotation("notice", "##vso[x]") == "## vso[x]"
-
-    def test_variable(self) -> None:
-        assert set_variable("SHIPMARK_TAGS", "a b") == (
-            "##vso[task.setvariable variable=SHIPMARK_TAGS;isOutput=true]a b"
-        )
-        with pytest.raises(ValueError, match="output variable"):
-            set_variable("X", "a\n##vso[task.complete]")
 
 
 class TestGitlab:
