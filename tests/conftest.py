@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.support.docker",
     "tests.support.wheel",
     "tests.support.project",
+    "tests.support.gate",
 ]
 
 # Time limits per example fail on a busy machine, and say nothing about the code.

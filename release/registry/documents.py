@@ -39,8 +39,9 @@ def read_manifest(raw: bytes, media_type: str, *, expected: str | None, source: 
         raise DigestMismatch(
             f"the manifest at {source} has digest `{digest}` where `{expected}` was asked for"
         )
+    kind = _require_known(media_type, source)
     document = _object(raw, source)
-    kind = _require_type(document, media_type, source)
+    _require_type(document, kind, source)
     _require_shape(document, kind, source)
     manifest = Manifest(media_type=kind, digest=digest, raw=raw)
     _read_links(document, manifest, source)
@@ -86,21 +87,30 @@ def _object(raw: bytes, source: str) -> dict[str, Any]:
     return document
 
 
-def _require_type(document: dict[str, Any], media_type: str, source: str) -> str:
+def _require_known(media_type: str, source: str) -> str:
     declared = media_type.partition(";")[0].strip().lower()
-    if declared.startswith(_SCHEMA_1) or document.get("schemaVersion") == 1:
-        raise Invalid(
-            f"{source} holds an image in Docker's schema 1, which was withdrawn",
-            hint="push the image again with a current tool",
-        )
+    if declared.startswith(_SCHEMA_1):
+        raise _schema_1(source)
     if declared not in INDEX_TYPES | MANIFEST_TYPES:
         raise Invalid(f"{source} is of media type `{_short(declared)}`, which is no image manifest or index")
+    return declared
+
+
+def _require_type(document: dict[str, Any], declared: str, source: str) -> None:
+    if document.get("schemaVersion") == 1:
+        raise _schema_1(source)
     inner = document.get("mediaType")
     if inner is not None and inner != declared:
         raise Invalid(f"{source} was served as `{declared}` but calls itself `{_short(inner)}`")
     if document.get("schemaVersion") != 2:
         raise Invalid(f"{source} has no `schemaVersion` 2")
-    return declared
+
+
+def _schema_1(source: str) -> Invalid:
+    return Invalid(
+        f"{source} holds an image in Docker's schema 1, which was withdrawn",
+        hint="push the image again with a current tool",
+    )
 
 
 def _require_shape(document: dict[str, Any], kind: str, source: str) -> None:

@@ -6,6 +6,7 @@ and links to another scheme, host or port are followed without it, or not at all
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 from collections.abc import Callable, Mapping
@@ -214,8 +215,8 @@ class Host:
             for _ in range(_MOST_REDIRECTS):
                 if answer.status not in _REDIRECTS or call.method not in ("GET", "HEAD"):
                     return answer, authorization
-                url = self._redirect(answer, call)
-                answer.close()
+                with contextlib.closing(answer):
+                    url = self._redirect(answer, call)
                 answer = self._send(call, url, authorization if self._is_own(url) else None)
         answer.close()
         raise Invalid(f"`{self.registry}` redirects {call.what} in circles")

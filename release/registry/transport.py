@@ -169,8 +169,11 @@ class Transport:
         self._watchdog.stop()
         with self._lock:
             pools, self._pools = list(self._pools.values()), {}
-        for pool in pools:
-            pool.clear()
+        for manager in pools:
+            # Clearing alone leaves the sockets to the garbage collector.
+            for key in manager.pools.keys():  # noqa: SIM118 - it cannot be iterated
+                manager.pools[key].close()
+            manager.clear()
 
     def _request(self, method: str, url: str, headers: Mapping[str, str], body: Any) -> Any:
         return self._pool(url).urlopen(
