@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_LINK = re.compile(r"<([^<>\s]*)>([^<]*)")
+_LINK = re.compile(r"<([^<>\s]+)>([^<]*)")
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.IGNORECASE)
 _LONGEST = 16 * 1024
 

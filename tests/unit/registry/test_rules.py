@@ -1,0 +1,243 @@
+"""Small decisions of the client: addresses, retries, throttling, pages, hosts, secrets."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.control import Cancel, Deadline
+from release.errors import Denied, Interrupted, RegistryError, Unreachable
+from release.registry.addresses import Reach, is_loopback_host, may_lead_to, reach_of
+from release.registry.gate import Gate
+from release.registry.pages import next_link
+from release.registry.retry import TLS_FAULT, Retrier, RetryPolicy, is_transient, retry_after
+from release.registry.secrets import Secrets
+from release.registry.trust import Trust
+
+NOW = 1_700_000_000_000  # 2023-11-14T22:13:20Z
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        ("address", "reach"),
+        [
+            ("140.82.112.3", Reach.GLOBAL),
+            ("2606:50c0:8000::153", Reach.GLOBAL),
+            ("10.0.0.1", Reach.PRIVATE),
+            ("192.168.1.1", Reach.PRIVATE),
+            ("100.64.0.1", Reach.PRIVATE),
+            ("fd00::1", Reach.PRIVATE),
+            ("127.0.0.1", Reach.LOOPBACK),
+            ("127.9.9.9", Reach.LOOPBACK),
+            ("::1", Reach.LOOPBACK),
+            ("169.254.169.254", Reach.LINK),
+            ("fe80::1%eth0", Reach.LINK),
+            ("0.0.0.0", Reach.LINK),
+            ("::", Reach.LINK),
+            ("224.0.0.1", Reach.LINK),
+            ("255.255.255.255", Reach.LINK),
+            ("::ffff:169.254.169.254", Reach.LINK),
+            ("::ffff:127.0.0.1", Reach.LOOPBACK),
+            ("64:ff9b::a9fe:a9fe", Reach.LINK),
+            ("2002:7f00:1::", Reach.LOOPBACK),
+            ("no address", Reach.LINK),
+        ],
+    )
+    def test_reach(self, address: str, reach: Reach) -> None:
+        assert reach_of(address) is reach
+
+    def test_a_registry_leads_nowhere_that_it_could_not_see_itself(self) -> None:
+        assert may_lead_to(Reach.GLOBAL, Reach.GLOBAL)
+        assert not may_lead_to(Reach.GLOBAL, Reach.PRIVATE)
+        assert not may_lead_to(Reach.GLOBAL, Reach.LOOPBACK)
+        assert may_lead_to(Reach.PRIVATE, Reach.PRIVATE)
+        assert may_lead_to(Reach.PRIVATE, Reach.GLOBAL)
+        assert not may_lead_to(Reach.PRIVATE, Reach.LOOPBACK)
+        assert may_lead_to(Reach.LOOPBACK, Reach.LOOPBACK)
+        assert not may_lead_to(Reach.LOOPBACK, Reach.LINK)
+
+    def test_loopback_names(self) -> None:
+        assert all(
+            map(is_loopback_host, ("localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"))
+        )
+        assert not any(map(is_loopback_host, ("localhost.evil.example", "10.0.0.1", "registry.lan", "")))
+
+
+class TestTrust:
+    def test_http_needs_loopback_or_the_users_word(self) -> None:
+        trust = Trust(env={}, insecure=frozenset({"registry.lan", "other.lan:5000"}))
+        assert trust.allows_http("127.0.0.1:5000")
+        assert trust.allows_http("registry.lan:5000")
+        assert trust.allows_http("other.lan:5000")
+        assert not trust.allows_http("other.lan:5001")
+        assert not trust.allows_http("ghcr.io")
+        assert trust.verifies("127.0.0.1:5000")
+        assert not trust.verifies("registry.lan")
+
+    @pytest.mark.parametrize(
+        ("without", "host", "used"),
+        [
+            ("", "ghcr.io", True),
+            ("ghcr.io", "ghcr.io", False),
+            ("io", "ghcr.io", False),
+            (".lan, 10.0.0.0/8", "registry.lan:5000", False),
+            ("10.0.0.0/8", "10.1.2.3:5000", False),
+            ("hcr.io", "ghcr.io", True),
+            ("*", "ghcr.io", False),
+            ("registry.lan:5000", "registry.lan:5001", True),
+        ],
+    )
+    def test_proxies_and_their_exceptions(self, without: str, host: str, used: bool) -> None:
+        trust = Trust(env={"HTTPS_PROXY": "proxy.lan:3128", "NO_PROXY": without})
+        assert trust.proxy("https", host) == ("http://proxy.lan:3128" if used else None)
+        assert trust.proxy("http", host) is None
+
+
+class TestRetries:
+    @pytest.mark.parametrize(
+        ("value", "seconds"),
+        [
+            ("0", 0),
+            ("120", 120),
+            (" 7 ", 7),
+            ("86400", 86400),
+            ("Tue, 14 Nov 2023 22:13:30 GMT", 10),
+            ("Tue, 14 Nov 2023 22:13:10 GMT", 0),
+            ("Tue, 14 Nov 2023 22:13:30 -0000", 10),
+            (None, None),
+            ("", None),
+            ("soon", None),
+            ("-5", None),
+            ("1.5", None),
+            ("٣", None),
+            ("Tue, 99 Nov 2023 22:13:30 GMT", None),
+        ],
+    )
+    def test_retry_after(self, value: str | None, seconds: float | None) -> None:
+        assert retry_after(value, NOW) == seconds
+
+    @given(st.text(max_size=60))
+    def test_any_retry_after_is_read(self, value: str) -> None:
+        found = retry_after(value, NOW)
+        assert found is None or found >= 0
+
+    def test_what_is_tried_again(self) -> None:
+        assert is_transient(Unreachable("x", status=503))
+        assert is_transient(Unreachable("x"))
+        assert not is_transient(Unreachable("x", code=TLS_FAULT))
+        assert not is_transient(Denied("x", status=403))
+
+    def test_the_budget_ends_with_the_error_itself(self) -> None:
+        retrier = _retrier(RetryPolicy(attempts=3, base=0.0))
+        error = Unreachable("down", status=503, hint="wait")
+        retrier.pause(error, 1)
+        retrier.pause(error, 2)
+        with pytest.raises(Unreachable, match=r"down \(3 attempts\)") as caught:
+            retrier.pause(error, 3)
+        assert (caught.value.status, caught.value.hint) == (503, "wait")
+
+    def test_who_asks_for_too_long_is_not_waited_for(self) -> None:
+        with pytest.raises(Unreachable, match="asks to wait 86400 seconds"):
+            _retrier(RetryPolicy()).pause(Unreachable("x", status=429, retry_after=86400), 1)
+
+    def test_no_wait_goes_past_the_deadline(self) -> None:
+        with pytest.raises(Unreachable, match="asks to wait 30 seconds"):
+            _retrier(RetryPolicy(), seconds=10).pause(Unreachable("x", status=429, retry_after=30), 1)
+
+    def test_a_cancelled_pause_ends(self) -> None:
+        cancel = Cancel()
+        cancel.trip(Interrupted("stop"))
+        retrier = Retrier(RetryPolicy(), cancel=cancel, deadline=_deadline(None), jitter=lambda: 1.0)
+        with pytest.raises(Interrupted):
+            retrier.pause(Unreachable("x"), 1)
+
+
+class TestGate:
+    def test_429_halves_and_success_restores(self) -> None:
+        time = [10.0]
+        gate = Gate(most=8, cancel=Cancel(), now=lambda: time[0])
+        with gate.slot(), gate.slot(), gate.slot(), gate.slot():
+            gate.was_throttled(0.0)
+            gate.was_throttled(0.0)  # the same burst
+        assert gate.limit == 2
+        time[0] += 5
+        gate.was_throttled(0.0)
+        assert gate.limit == 1
+        for _ in range(60):
+            gate.went_well()
+        assert gate.limit == 8
+
+    def test_everybody_waits_while_the_host_asks_for_it(self) -> None:
+        time = [10.0]
+        gate = Gate(most=8, cancel=Cancel(), now=lambda: time[0])
+        gate.was_throttled(5.0)
+        entered = threading.Event()
+
+        def enter() -> None:
+            with gate.slot():
+                entered.set()
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        assert not entered.wait(0.05)
+        time[0] += 6
+        assert entered.wait(3)
+        thread.join()
+
+    def test_a_cancel_gets_through_a_closed_gate(self) -> None:
+        cancel = Cancel()
+        gate = Gate(most=1, cancel=cancel, now=lambda: 10.0)
+        gate.was_throttled(1000.0)
+        cancel.trip(Interrupted("stop"))
+        with pytest.raises(Interrupted), gate.slot():
+            pass
+
+
+class TestPages:
+    @pytest.mark.parametrize(
+        ("header", "target"),
+        [
+            ('</v2/a/tags/list?last=b&n=1000>; rel="next"', "/v2/a/tags/list?last=b&n=1000"),
+            ("</x>; rel=next", "/x"),
+            ('</x>;REL="prev next"', "/x"),
+            ('</p>; rel="prev", </n>; title="a;b"; rel="next"', "/n"),
+            ('</x>; rel="prev"', None),
+            ("", None),
+            (None, None),
+            ("nonsense", None),
+            ("<<>>;;;rel=next<", None),
+        ],
+    )
+    def test_the_next_link(self, header: str | None, target: str | None) -> None:
+        assert next_link(header) == target
+
+    @given(st.text(max_size=200) | st.text(alphabet='<>;, rel="next/', max_size=80))
+    def test_any_header_is_read(self, header: str) -> None:
+        next_link(header)
+
+
+class TestSecrets:
+    def test_spellings(self) -> None:
+        secrets = Secrets()
+        secrets.add("p@ss/word+1")
+        for text in ("p@ss/word+1", "p%40ss%2Fword%2B1", "cEBzcy93b3JkKzE=", "cEBzcy93b3JkKzE"):
+            assert "ss" not in secrets.scrub(f"<{text}>")
+            assert secrets.scrub(f"<{text}>").startswith("<***")
+
+    def test_control_characters_go(self) -> None:
+        assert Secrets().scrub("a\x1b[1m\r\nb\u202e") == "a [1m  b "
+
+
+def _deadline(seconds: float | None) -> Deadline:
+    return Deadline(seconds, now=lambda: 100.0)
+
+
+def _retrier(policy: RetryPolicy, seconds: float | None = None) -> Retrier:
+    return Retrier(policy, cancel=Cancel(), deadline=_deadline(seconds), jitter=lambda: 0.0)
+
+
+def test_every_fault_is_a_registry_error() -> None:
+    assert issubclass(Unreachable, RegistryError)
