@@ -154,7 +154,7 @@ class FileStore:
         copy = self._create_copy(offset)
         try:
             if self._files.write(copy, tail) != len(tail):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise OSError(errno.ENOSPC, "only a part of it fitted")
             self._files.sync(copy)
         finally:
             self._files.close(copy)
@@ -189,7 +189,7 @@ class FileStore:
         again = self._files.open(self._path, create=False)  # pwrite would append on the other descriptor
         try:
             if self._files.rewrite(again, data, offset) != len(data):
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
+                raise OSError(errno.EIO, "only a part of it was written")
         finally:
             self._files.close(again)
         self._durable = -1
@@ -200,7 +200,7 @@ class FileStore:
         offset = self._position.offset
         try:
             if self._files.write(fd, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise OSError(errno.ENOSPC, "only a part of it fitted")
         except OSError:
             # Best effort: what stays behind is a torn tail, which the next append repairs.
             self._durable = -1
