@@ -92,7 +92,7 @@ def unite(*sources: KnownReleases) -> KnownReleases:
     them all (the remote for a shallow clone).
     """
     return KnownReleases(
-        versions=tuple(dict.fromkeys(one for source in sources for one in source.versions)),
+        versions=tuple(one for source in sources for one in source.versions),
         yanked=tuple(sorted({version for source in sources for version in source.yanked})),
         known_from=KnownFrom(
             git=_best([source.known_from.git for source in sources]),

@@ -27,7 +27,7 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     channels: tuple[str, ...] = ()  # prerelease identifiers that get a moving tag of their own: `rc`, `beta`
 
 
-class Version(msgspec.Struct, frozen=True, kw_only=True, order=False):
+class Version(msgspec.Struct, frozen=True, kw_only=True, order=False, gc=False):
     """A SemVer 2.0.0 version. `prerelease`: dot-separated identifiers; `build_metadata` has no precedence."""
 
     major: int
@@ -106,7 +106,7 @@ class KnownFrom(msgspec.Struct, frozen=True, kw_only=True):
     registry: Knowledge = "not asked"
 
 
-class KnownVersion(msgspec.Struct, frozen=True, kw_only=True):
+class KnownVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One released version and who says so. `commit`: full id where the source tells."""
 
     version: Version

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 
@@ -48,6 +47,8 @@ def branch_tag(branch: str, others: Iterable[str] = (), reserved: Iterable[str] 
     if not cut and tag == branch:
         return tag
     if cut or not tag or any(other != branch and _slug(other, keep) == tag for other in others):
+        import hashlib  # costs more than the rest of this module
+
         # `surrogatepass`: git does not require names to be text.
         digest = hashlib.sha256(branch.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX]
         return f"{tag[: LONGEST_BRANCH - _HEX - 1].rstrip('-.') or 'branch'}-{digest}"

@@ -26,7 +26,7 @@ _ODD_EXAMPLES = 3
 Key = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 
 
-class VersionTag(msgspec.Struct, frozen=True, kw_only=True):
+class VersionTag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A git tag that is a version. `git_tag`: without `refs/tags/`; `commit`: what it peels to."""
 
     git_tag: str
@@ -90,34 +90,40 @@ def highest_of(versions: Iterable[Version]) -> Version | None:
     return max(versions, key=precedence_key, default=None)
 
 
+@lru_cache(maxsize=8)
 def versions_in(listing: bytes, prefix: str = "") -> VersionTags:
-    """The version tags in the output of `git show-ref --tags -d` (`<object> refs/tags/<name>`, `…^{}` when peeled).
+    """The version tags in the output of `git show-ref -d` (`<object> refs/tags/<name>`, `…^{}` when peeled).
 
     Twenty thousand tags are usual, so this is one pass of one pattern over the bytes. A tag whose name goes on
     with a slash after the prefix belongs to something else, and a bare `v1` or `v1.4` is somebody's moving tag:
     neither is odd.
     """
-    text = listing.decode("utf-8", "backslashreplace")
-    found: dict[str, tuple[str, ...]] = {}
-    odd: list[str] = []
-    for groups in _listing_pattern(prefix).findall(text):
-        if groups[1] and len(groups[1]) <= _LONGEST:
-            found[groups[1]] = groups  # the peeled line follows the tag object's and replaces it
-        elif groups[7] and not _FLOATING.fullmatch(groups[7]):
-            odd.append(prefix + groups[7])
-        elif groups[1]:
-            odd.append(prefix + groups[1][:_LONGEST])
-    tags = tuple(
-        VersionTag(git_tag=prefix + name, version=_version(groups[2:7]), commit=groups[0])
-        for name, groups in found.items()
-    )
-    return VersionTags(tags=tags, odd_count=len(odd), odd_examples=tuple(odd[:_ODD_EXAMPLES]))
+    rows = _listing_pattern(prefix).findall(listing.decode("utf-8", "backslashreplace"))
+    # The peeled line, which holds the commit, follows the tag object's and replaces it.
+    found = {row[1]: row for row in rows if row[1]}
+    odd = [row[6] for row in rows if row[6] and not _FLOATING.fullmatch(row[6])]
+    tags: list[VersionTag] = []
+    for name, (commit, _, major, minor, patch, rest, _) in found.items():
+        if rest or len(name) > _LONGEST:
+            version = parse_tag_name(name)
+            if version is None:
+                odd.append(name[:_LONGEST])
+                continue
+        else:
+            version = Version(major=int(major), minor=int(minor), patch=int(patch))
+        tags.append(VersionTag(git_tag=prefix + name, version=version, commit=commit))
+    examples = tuple(prefix + name for name in odd[:_ODD_EXAMPLES])
+    return VersionTags(tags=tuple(tags), odd_count=len(odd), odd_examples=examples)
 
 
 @lru_cache(maxsize=32)
 def _listing_pattern(prefix: str) -> re.Pattern[str]:
-    start = rf"^([0-9a-f]+) refs/tags/{re.escape(prefix)}"
-    return re.compile(rf"{start}(?:(v?{_SEMVER})(?:\^\{{\}})?|([^/\n^]+))$", re.ASCII | re.MULTILINE)
+    """Rows of commit, name, three numbers and what follows them, loosely; or commit and the name of an odd tag."""
+    numbers = rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})([-+][^\n^]*)?"
+    return re.compile(
+        rf"^(.{{40}}(?:.{{24}})?) refs/tags/{re.escape(prefix)}(?:(v?{numbers})(?:\^\{{\}})?|([^/\n^]+))$",
+        re.MULTILINE,
+    )
 
 
 def _version(parts: tuple[str, ...]) -> Version:
