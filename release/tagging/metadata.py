@@ -51,11 +51,15 @@ class RepositoryFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MetadataContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The run, its repository, and the releases that are known; None: nobody was asked, nothing is guarded."""
+    """The run, its repository, and the releases that are known.
+
+    `known` None: nothing is guarded, and `unguarded` says why, where a person should know.
+    """
 
     run: RuleContext
     repository: RepositoryFacts = RepositoryFacts()
     known: KnownReleases | None = None
+    unguarded: str = ""
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +162,7 @@ def evaluate(inputs: MetadataInputs, context: MetadataContext) -> Metadata:
         bake_target=inputs.bake_target,
         annotation_levels=inputs.annotation_levels,
         withheld=withheld,
-        warnings=(*image_warnings, *flavor_warnings, *outcome.warnings),
+        warnings=(*image_warnings, *flavor_warnings, *outcome.warnings, *_unguarded(outcome.tags, context)),
     )
 
 
@@ -189,6 +193,13 @@ def _hindrance(tag: RuleTag, context: MetadataContext) -> Withheld | None:
     if isinstance(verdict, Move | Keep):
         return None
     return Withheld(name=tag.name, reason=verdict.reason, rightly=getattr(verdict, "rightly", True))
+
+
+def _unguarded(tags: Sequence[RuleTag], context: MetadataContext) -> tuple[str, ...]:
+    names = [f"`{tag.name}`" for tag in tags if isinstance(tag.role, Line) and tag.role.kind == "release"]
+    if context.known is not None or not names or not context.unguarded:
+        return ()
+    return (f"{', '.join(names)} may go backwards: {context.unguarded}",)
 
 
 def _defaults(context: MetadataContext, version: str | None) -> dict[str, str]:

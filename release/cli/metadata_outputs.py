@@ -1,0 +1,88 @@
+"""How `shipmark metadata` hands over what it found: text, bake files, GitHub's output and environment files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+
+from ci.outputs import outputs_text
+from release.cli.session import Session
+from release.errors import ConfigError
+from release.tagging.metadata import Metadata
+
+BAKE_FILES = ("bake-file", "bake-file-tags", "bake-file-labels", "bake-file-annotations")
+OUTPUTS = ("json", "version", "tags", "tag-names", "labels", "annotations", *BAKE_FILES)
+_TRUTH = {**dict.fromkeys(("0", "f", "F", "false", "False", "FALSE"), False)} | {
+    **dict.fromkeys(("1", "t", "T", "true", "True", "TRUE"), True)
+}
+
+
+def output_texts(metadata: Metadata, separators: Mapping[str, str]) -> dict[str, str]:
+    """Every output but the files, as text. `separators`: of `tags`, `labels` and `annotations`."""
+    labels = (f"{name}={value}" for name, value in metadata.labels.items())
+    return {
+        "version": metadata.version or "",
+        "tags": separators["tags"].join(metadata.tags),
+        "tag-names": separators["tags"].join(metadata.tag_names),
+        "labels": separators["labels"].join(labels),
+        "annotations": separators["annotations"].join(metadata.leveled_annotations()),
+        "json": json.dumps(metadata.document(), separators=(",", ":"), ensure_ascii=False),
+    }
+
+
+def bake_text(metadata: Metadata, name: str) -> str:
+    """One bake definition."""
+    return json.dumps(metadata.bake_files()[name], indent=2, ensure_ascii=False)
+
+
+def write_bake_files(
+    session: Session, metadata: Metadata, folder: str | None, *, wanted: bool
+) -> dict[str, str]:
+    """Write the bake files and return their paths by output.
+
+    `folder`: where; without one a new folder in the runner's temporary one, if they are `wanted`.
+    """
+    temporary = session.settings.env.get("RUNNER_TEMP")
+    if folder is None and wanted and temporary:
+        folder = os.path.join(temporary, f"shipmark-metadata-{session.entropy.token(8)}")
+    if folder is None:
+        return {}
+    folder = os.path.join(session.directory, folder)
+    paths = {}
+    for name in BAKE_FILES:
+        paths[name] = os.path.join(folder, f"docker-metadata-action-{name.replace('-file', '')}.json")
+        _write(paths[name], "w", bake_text(metadata, name))
+    return paths
+
+
+def write_outputs(session: Session, outputs: Mapping[str, str]) -> None:
+    """Append `outputs` to the step's output file, and as `DOCKER_METADATA_OUTPUT_…` to its environment file."""
+    env = session.settings.env
+    path = env.get("GITHUB_OUTPUT")
+    if not path:
+        raise ConfigError(
+            "`--github-output` was given, but `GITHUB_OUTPUT` names no file", hint="redirect stdout instead"
+        )
+    _write(path, "a", outputs_text(outputs, session.entropy.token()))
+    if env.get("GITHUB_ENV") and _sets_environment(env):
+        variables = {
+            f"DOCKER_METADATA_OUTPUT_{name.upper().replace('-', '_')}": text for name, text in outputs.items()
+        }
+        _write(env["GITHUB_ENV"], "a", outputs_text(variables, session.entropy.token()))
+
+
+def _sets_environment(env: Mapping[str, str]) -> bool:
+    text = env.get("DOCKER_METADATA_SET_OUTPUT_ENV") or "true"
+    if text not in _TRUTH:
+        raise ConfigError(f"`DOCKER_METADATA_SET_OUTPUT_ENV` is `{text}`", hint="set it to `true` or `false`")
+    return _TRUTH[text]
+
+
+def _write(path: str, mode: str, text: str) -> None:
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(path, mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"`{path}` cannot be written: {error.strerror}") from error
