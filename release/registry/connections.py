@@ -6,6 +6,7 @@ thread-local. Bodies of the type `Upload` are sent by us: counted, and stopped w
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import select
@@ -30,10 +31,6 @@ _PIECE = (
 _SENDFILE_PIECE = 4 * 1024 * 1024
 _BLACK_HOLE = 3.0  # seconds for an address when there is another one to try
 _local = threading.local()
-
-
-class ForeignAddress(Exception):
-    """An address that this exchange may not connect to; the text says why."""
 
 
 class Upload:
@@ -134,7 +131,7 @@ def _open(connection: Any) -> socket.socket:
     last: OSError | None = None
     for position, (family, kind, protocol, _, address) in enumerate(found):
         if not connection.proxy:
-            _require_allowed(exchange, str(address[0]))
+            _require_allowed(exchange, connection.host, str(address[0]))
         seconds = exchange.limits.connect if position == len(found) - 1 else _BLACK_HOLE
         try:
             return _connect(exchange, (family, kind, protocol), address, seconds)
@@ -153,11 +150,11 @@ def _resolve(connection: Any) -> list[Any]:
         raise NameResolutionError(connection.host, connection, cause) from error
 
 
-def _require_allowed(exchange: Exchange, address: str) -> None:
+def _require_allowed(exchange: Exchange, host: str, address: str) -> None:
     reach: Reach = reach_of(address)
     why = exchange.accept(reach)
     if why is not None:
-        raise ForeignAddress(f"{address}: {why}")
+        raise Invalid(f"`{host}` leads to {address}: {why}")
     exchange.reach = reach
 
 
@@ -200,7 +197,7 @@ def _send_file(connection: Any, body: Upload, exchange: Exchange) -> Generator[b
         if readable:
             return sent
         if not writable:
-            raise TimeoutError(f"nothing could be sent for {exchange.limits.stall:g} seconds")
+            raise OSError(errno.ETIMEDOUT, "nothing could be sent")
         count = os.sendfile(sock.fileno(), source, sent, min(_SENDFILE_PIECE, body.size - sent))
         if not count:
             raise RegistryError(f"the source ended after {sent} of {body.size} bytes")

@@ -22,7 +22,7 @@ from release import __version__
 from release.control import Cancel, Deadline
 from release.errors import Invalid, Unreachable
 from release.registry.addresses import Reach, is_loopback_host
-from release.registry.connections import ForeignAddress, PlainPool, TlsPool, Upload, using
+from release.registry.connections import PlainPool, TlsPool, Upload, using
 from release.registry.exchange import Exchange, Limits, Watchdog
 from release.registry.retry import NO_SUCH_HOST, TLS_FAULT
 from release.registry.streams import CHUNK
@@ -221,8 +221,6 @@ def _translated(exchange: Exchange, url: str) -> Iterator[None]:
     """Tell what the network, TLS and urllib3 raise in our own terms; the URL's path and query stay out of it."""
     try:
         yield
-    except ForeignAddress as error:
-        raise Invalid(f"`{_host(url)}` leads to {error}") from error
     except (HTTPError, OSError, http.client.HTTPException) as error:
         exchange.check_cancelled()
         raise _fault(error, exchange, _host(url)) from error
