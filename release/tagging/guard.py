@@ -76,11 +76,8 @@ def highest(line: Line, known: KnownReleases) -> KnownVersion | None:
 
 def other_commit(candidate: Candidate, known: KnownReleases) -> KnownVersion | None:
     """A known release of exactly the candidate's version from another commit."""
-    return next((other for other in known.versions if _same_name_elsewhere(other, candidate)), None)
-
-
-def _same_name_elsewhere(other: KnownVersion, candidate: Candidate) -> bool:
-    return other.version == candidate.version and other.commit not in {None, candidate.commit}
+    same = [one for one in known.versions if one.version == candidate.version]
+    return next((one for one in same if one.commit not in {None, candidate.commit}), None)
 
 
 def _judge_release(line: Line, candidate: Candidate, known: KnownReleases, held: Held | None) -> Verdict:
