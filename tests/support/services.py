@@ -37,7 +37,7 @@ SERVICES: dict[str, Service] = {
     ),
     "docker-registry": Service(("docker-registry",), ("docker-registry",)),
     "git": Service(("git",), ("git",)),
-    "groovy": Service(("groovy", "java"), "groovy"),
+    "groovy": Service(("groovy", "java"), ("groovy",)),
     "skopeo": Service(("skopeo",), ("skopeo",)),
     "umoci": Service(("umoci",), ("umoci",)),
 }
