@@ -79,7 +79,10 @@ def connect(env: Mapping[str, str], cancel: Cancel, registries: tuple[str, ...] 
     sockets: list[Any] = []
     with cancel.on_cancel(lambda: _shut(sockets)):
         with translated(endpoint, cancel, unavailable=True):
+            _knock(endpoint)
             client = _client(endpoint, env, registries)
+        answers: list[Any] = []
+        client.hooks["response"].append(lambda answer, *_, **__: answers.append(answer))
         try:
             with translated(endpoint, cancel, unavailable=True):
                 _watch(client, sockets)
@@ -88,6 +91,8 @@ def connect(env: Mapping[str, str], cancel: Cancel, registries: tuple[str, ...] 
             client.timeout = cast(Any, None)
             yield engine
         finally:
+            for answer in answers:
+                answer.close()  # one that was not read to its end holds its connection
             client.close()
 
 
@@ -144,6 +149,14 @@ def _system_error(error: BaseException) -> str | None:
             return current.strerror.lower()
         waiting += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
     return None
+
+
+def _knock(endpoint: Endpoint) -> None:
+    """Raise `OSError` where nobody listens on a local socket: the SDK would leave its own socket open."""
+    if endpoint.url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(_ANSWER_WITHIN)
+            probe.connect(endpoint.url.removeprefix("unix://"))
 
 
 def _short(text: str) -> str:

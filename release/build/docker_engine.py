@@ -16,7 +16,7 @@ from release.build.docker_client import Engine, connect
 from release.build.docker_progress import Progress
 from release.build.image import Platform, built_image, image_index, image_manifest, parse_platform
 from release.build.instructions import Copy, Dockerfile
-from release.build.obstacles import expanded_bases
+from release.build.obstacles import expanded_bases, target_stage
 from release.build.storing import put_bytes, translated
 from release.build.tarstream import stream, tar_chunks
 from release.build.tree import Inline, Node, Tree
@@ -27,6 +27,8 @@ from release.registry.layout import Layout
 from release.world import Sink
 
 _FOREIGN_DOCKERFILE = ".shipmark.Dockerfile"
+_IGNORE = ".dockerignore"
+_SPECIAL, _ESCAPED = re.compile(r"([*?\[\]\\])"), r"\\\1"
 _HUB = "docker.io"
 
 
@@ -52,6 +54,7 @@ class DockerBuilder:
         """Build for every platform in turn; more than one gives an index. Raises `BuildError`."""
         context = open_context(request)
         _require_classic(context.dockerfile)
+        target_stage(context.dockerfile, request.stage)
         files = walk(context, check=self._cancel.check)
         layout = Layout(store)
         wanted = tuple(parse_platform(text) for text in request.platforms)
@@ -145,9 +148,13 @@ def _own_platform(engine: Engine, dockerfile: Dockerfile) -> Platform | None:
 
 
 def _sent(context: Context, files: Tree) -> Iterator[tuple[str, Node]]:
-    """The context's entries and the Dockerfile, which is sent even where `.dockerignore` leaves it out."""
+    """The context's entries and the Dockerfile, which the daemon needs even where nothing may copy it."""
     sent = {path: node for path in files.paths() if (node := files.get(path)) is not None}
     path = context.dockerfile_path or _FOREIGN_DOCKERFILE
+    if context.dockerfile_path is None or context.ignore.excludes(path):
+        # The daemon removes what this file names after it has read the Dockerfile.
+        hidden = f"./{_SPECIAL.sub(_ESCAPED, path)}\n{_IGNORE}\n"
+        sent[_IGNORE] = Node(kind="file", mode=0o644, content=Inline(data=hidden.encode()))
     sent[path] = Node(kind="file", mode=0o644, content=Inline(data=context.text))
     for name in sorted(sent, key=lambda each: each.encode("utf-8", "surrogateescape")):
         if sent[name].kind != "special":  # as the docker command does: sockets lie around in work trees

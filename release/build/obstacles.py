@@ -35,7 +35,7 @@ def needed_stages(
     """
     scope = global_scope(dockerfile, given, platform)
     wanted: dict[int, Stage] = {}
-    waiting = [_target(dockerfile, target)]
+    waiting = [target_stage(dockerfile, target)]
     while waiting:
         stage = waiting.pop()
         if stage.index in wanted:
@@ -48,6 +48,20 @@ def needed_stages(
             source = source_stage(dockerfile, stage, instruction)
             waiting += [source] if source is not None else []
     return tuple(wanted[index] for index in sorted(wanted))
+
+
+def target_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
+    """The stage called `target`, the last one for None. Raises `BuildError` with the names that exist."""
+    if target is None:
+        return dockerfile.stages[-1]
+    stage = dockerfile.stage(target)
+    if stage is None:
+        names = ", ".join(f"`{each.name}`" for each in dockerfile.stages if each.name)
+        raise BuildError(
+            f"`{dockerfile.name}` has no stage `{target}`",
+            hint=f"it has {names}" if names else "name a stage with `FROM … AS name`",
+        )
+    return stage
 
 
 def base_stage(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | None:
@@ -89,19 +103,6 @@ def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
     if before:
         return before[-1]
     return dockerfile.stages[int(name)] if name.isdecimal() and int(name) < stage.index else None
-
-
-def _target(dockerfile: Dockerfile, target: str | None) -> Stage:
-    if target is None:
-        return dockerfile.stages[-1]
-    stage = dockerfile.stage(target)
-    if stage is None:
-        names = ", ".join(f"`{each.name}`" for each in dockerfile.stages if each.name)
-        raise BuildError(
-            f"`{dockerfile.name}` has no stage `{target}`",
-            hint=f"it has {names}" if names else "name a stage with `FROM … AS name`",
-        )
-    return stage
 
 
 def _require_possible(dockerfile: Dockerfile, instruction: Instruction) -> None:
