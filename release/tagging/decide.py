@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from ci.remedies import remedy
 from release.errors import AmbiguousVersion, ConfigError, GitError, ShallowClone, TagConflict
 from release.facts import Facts
 from release.tagging.guard import Keep, Move, Refuse, Verdict, Withhold, judge, other_commit
@@ -23,7 +24,6 @@ from release.tagging.model import (
     Withheld,
 )
 from release.tagging.names import is_image_tag
-from release.tagging.remedies import deepen_hint
 from release.tagging.scheme import Proposal, Release, propose
 from release.tagging.source import source_url
 from release.tagging.versions import (
@@ -91,7 +91,7 @@ def require_version(decision: Decision, facts: Facts) -> str:
     if facts.snapshot.shallow:
         raise ShallowClone(
             "no version tag is at HEAD, and this clone is shallow: the version needs the history and its tags",
-            hint=deepen_hint(facts.ci.system),
+            hint=remedy(facts.ci.system, "shallow"),
         )
     raise ConfigError(
         "this component has no versions", hint="set `versions: semver`, or ask for `tags` instead"
@@ -239,7 +239,7 @@ def _warnings(
     if version is None and snapshot.shallow and policy.versions != "none":
         warnings.append(
             "this clone is shallow and no version tag is at HEAD, so there is no version: "
-            + deepen_hint(facts.ci.system)
+            + remedy(facts.ci.system, "shallow")
         )
     if found.odd_count and policy.versions != "none":
         names = ", ".join(f"`{name}`" for name in found.odd_examples)

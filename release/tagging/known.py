@@ -126,24 +126,27 @@ def gather_held(
     A repository that does not tell gives `unknown` with the cause. The branch's tip on the remote is asked for
     when a branch's tag is among them.
     """
-    held = [
-        _held(
-            process,
-            repository,
-            tag.name,
-            facts,
-            env,
-            isinstance(tag, MovingTag) and tag.line.kind != "release",
-        )
-        for repository in repositories
-        for tag in decision.tags
-    ]
+    held = [one for repository in repositories for one in _held_by(process, repository, decision, facts, env)]
     branch = next(
         (tag.line.name for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "branch"),
         None,
     )
     tip = None if branch is None else remote_tip(process, facts.snapshot.root, branch, env)
     return HeldTags(held=tuple(held), branch_tip=tip)
+
+
+def _held_by(
+    process: Process, repository: Repository, decision: Decision, facts: Facts, env: Mapping[str, str]
+) -> list[Held]:
+    held: list[Held] = []
+    for tag in decision.tags:
+        if held and held[-1].state == "unknown":
+            # It was asked patiently once: asking the same silence for every tag would take minutes.
+            held.append(Held(target=repository.name, tag=tag.name, state="unknown", cause=held[-1].cause))
+            continue
+        related = isinstance(tag, MovingTag) and tag.line.kind != "release"
+        held.append(_held(process, repository, tag.name, facts, env, related))
+    return held
 
 
 def _held(

@@ -20,7 +20,7 @@ from release.tagging.model import Candidate, KnownReleases, Line, Withheld
 from release.tagging.rules.collation import collation_key
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
-from release.tagging.rules.images import parse_flavor, parse_images
+from release.tagging.rules.images import parse_flavor, parse_images, repositories
 from release.tagging.rules.listing import parse_items
 from release.tagging.rules.parse import parse_rules
 
@@ -143,18 +143,14 @@ def evaluate(inputs: MetadataInputs, context: MetadataContext) -> Metadata:
     flavor, flavor_warnings = parse_flavor(inputs.flavor)
     outcome = evaluate_rules(parse_rules(inputs.tags), flavor, context.run)
     names, withheld = _guarded(outcome.tags, context)
-    repositories = tuple(dict.fromkeys(image.name.lower() for image in images if image.enable))
-    tags = (
-        tuple(f"{repository}:{name}" for repository in repositories for name in names)
-        if repositories
-        else names
-    )
+    places = repositories(images)
+    tags = tuple(f"{place}:{name}" for place in places for name in names) if places else names
     defaults = _defaults(context, outcome.version)
     global_ = global_names(context.run)
     return Metadata(
         version=outcome.version,
         latest=outcome.latest,
-        images=repositories,
+        images=places,
         tags=tags,
         tag_names=names,
         labels=_pairs(defaults, inputs.labels, global_),

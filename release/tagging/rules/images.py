@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from release.errors import ConfigError
+from release.registry.reference import parse_repository
 from release.tagging.located import Located
 from release.tagging.rules.listing import parse_fields
 from release.tagging.rules.model import Flavor, Image
@@ -64,6 +66,24 @@ def _last(earlier: Located | None, name: Located, warnings: list[str]) -> Locate
             f"{earlier.place(0)}: image `{earlier.text}` is lost, `{name.text}` follows on the same line"
         )
     return name
+
+
+def repositories(images: Sequence[Image]) -> tuple[str, ...]:
+    """The repositories of the enabled images, in lower case, each once.
+
+    Raises `ConfigError` with line and column for a name that no registry accepts, such as one that holds a tag.
+    """
+    names = []
+    for image in images:
+        if not image.enable:
+            continue
+        name = image.name.lower()
+        try:
+            parse_repository(name)
+        except ConfigError as error:
+            raise ConfigError(f"{image.place}: {error.message}", hint=error.hint) from error
+        names.append(name)
+    return tuple(dict.fromkeys(names))
 
 
 def parse_flavor(items: Sequence[Located]) -> tuple[Flavor, tuple[str, ...]]:

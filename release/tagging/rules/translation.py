@@ -8,7 +8,6 @@ Source: ECMAScript 2024, "Patterns", with annex B.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 
 from release.errors import ConfigError
@@ -24,6 +23,7 @@ _ANY = "[\\s\\S]"
 _QUANTIFIER = re.compile(r"[*+?]|\{[0-9]+(?:,[0-9]*)?\}")
 _GROUP_NAME = re.compile(r"([^<>=!]+)>")
 _LOOK_BEHIND = -1
+_LAST_CODE_POINT = 0x10FFFF
 _SYNTAX = frozenset("^$\\.*+?()[]{}|/-")  # what may be escaped with the flag `u`
 _HEX = re.compile(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})")
 _LONG_HEX = re.compile(_HEX.pattern + r"|\\u\{0*([0-9A-Fa-f]{1,6})\}")
@@ -186,7 +186,7 @@ class Translator:
         if code is None:
             return None
         value = int(next(digits for digits in code.groups() if digits is not None), 16)
-        if value > sys.maxunicode:
+        if value > _LAST_CODE_POINT:
             raise self._error("a code point that does not exist")
         return value, len(code[0])
 
