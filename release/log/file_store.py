@@ -279,7 +279,7 @@ class FileStore:
             raise LogError(
                 f"version log `{self._name}` lies on a network file system (`{kind}`), where locks often lock nothing",
                 hint="use `log: {store: git}` or `log: {store: sql}`, or take the risk with "
-                "`log: {store: file, allow_network: true}`",
+                "`log: {store: file, allow_network_fs: true}`",
             )
 
     @contextmanager

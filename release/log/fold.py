@@ -74,6 +74,7 @@ class _Release:
             git_tag=_text(self.plan, "git_tag"),
             state=self._state(),
             inputs=_object(self.plan, "inputs"),
+            source=_object(self.plan, "source"),
             targets=targets,
             attempts=tuple(self.attempts.values()),
             image=image,

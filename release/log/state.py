@@ -54,9 +54,9 @@ class TagHold(msgspec.Struct, frozen=True, kw_only=True):
 class ReleaseState(msgspec.Struct, frozen=True, kw_only=True):
     """What the log says of one release key.
 
-    `image`: what the release is bound to: the released image, else a pushed one, else the one built last.
-    `pushed`, `moved`: per target, of that image. `unfinished`: planned targets with moving tags that `moved` does
-    not name yet; () before `released`.
+    `source`, `inputs`: as the last plan recorded them. `image`: what the release is bound to: the released image,
+    else a pushed one, else the one built last. `pushed`, `moved`: per target, of that image. `unfinished`: planned
+    targets with moving tags that `moved` does not name yet; () before `released`.
     """
 
     key: str
@@ -68,6 +68,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True):
     git_tag: str
     state: State
     inputs: Mapping[str, Any]
+    source: Mapping[str, Any]
     targets: tuple[PlannedTarget, ...]
     attempts: tuple[Attempt, ...]
     image: RecordedImage | None = None

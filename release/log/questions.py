@@ -1,0 +1,268 @@
+"""The questions that people ask a version log. Pure: over the folded state and the entries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from release.errors import ConfigError
+from release.log import Entry
+from release.log.chain import timestamp
+from release.log.state import LogState, ReleaseState, TagHold
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{7,64})")
+_SHORTEST_COMMIT = 7
+
+
+class TagHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tag of one target held over time, oldest first. Each holds until the next one."""
+
+    target: str
+    tag: str
+    holds: tuple[TagHold, ...]
+
+
+class TagThen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tag of one target held at a time, and until when. `until`: None when it still does."""
+
+    target: str
+    tag: str
+    hold: TagHold
+    until: str | None
+
+
+class Mention(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a digest stands in the log. `role`: `image`, `platform linux/arm64`, `tag 1.4.2 on ghcr.io/acme/app`."""
+
+    seq: int
+    at: str
+    kind: str
+    release: str
+    digest: str
+    role: str
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which releases; what is None does not matter. `since`, `until`: timestamps, inclusive and exclusive.
+
+    `image`: a target, or its end after a `/`. `tag`: an image tag that the release set. `branch`: its name alone.
+    """
+
+    image: str | None = None
+    tag: str | None = None
+    version: str | None = None
+    channel: str | None = None
+    branch: str | None = None
+    since: str | None = None
+    until: str | None = None
+    state: str | None = None
+    actor: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """An input that differs between two releases. `before`, `after`: None where it is absent."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies between two releases; the commits between `before` and `after` are git's to tell."""
+
+    before: str
+    after: str
+    same_image: bool
+    inputs: tuple[Change, ...]
+    platforms_added: tuple[str, ...]
+    platforms_removed: tuple[str, ...]
+
+
+def moment(text: str) -> str:
+    """`text` as a timestamp of the log: a date alone means its end, no offset means UTC. Raises `ConfigError`."""
+    try:
+        if _DATE.fullmatch(text):
+            time = datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1, milliseconds=-1)
+        else:
+            time = datetime.fromisoformat(text)
+            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return timestamp((time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1))
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(
+            f"`{text}` is no time",
+            hint="write `2026-11-20`, `2026-11-20T14:30` or `2026-11-20T14:30:00+01:00`",
+        ) from error
+
+
+def history(state: LogState, tag: str) -> tuple[TagHistory, ...]:
+    """What `tag` held over time, for each target that has it. `tag`: `latest`, or `ghcr.io/acme/app:latest`."""
+    return tuple(
+        TagHistory(target=target, tag=name, holds=holds)
+        for (target, name), holds in state.holds.items()
+        if tag in (name, f"{target}:{name}")
+    )
+
+
+def at(state: LogState, tag: str, time: str) -> tuple[TagThen, ...]:
+    """What `tag` held at `time` (a `moment`), for each target where it held anything. The order is the log's."""
+    found = []
+    for place in history(state, tag):
+        earlier = [number for number, hold in enumerate(place.holds) if hold.at <= time]
+        if not earlier or not place.holds[earlier[-1]].digest:
+            continue
+        later = place.holds[earlier[-1] + 1 :]
+        hold = place.holds[earlier[-1]]
+        found.append(
+            TagThen(target=place.target, tag=place.tag, hold=hold, until=later[0].at if later else None)
+        )
+    return tuple(found)
+
+
+def find(entries: Iterable[Entry], digest: str) -> tuple[Mention, ...]:
+    """Every place where `digest` stands, of an index, a platform's manifest or a tag. It may be shortened to 7 digits.
+
+    Raises `ConfigError` for what is no digest.
+    """
+    match = _DIGEST.fullmatch(digest)
+    if match is None:
+        raise ConfigError(
+            f"`{digest}` is no digest", hint="write `sha256:` and at least 7 of its hexadecimal digits"
+        )
+    start = f"sha256:{match[1]}"
+    found = []
+    for entry in entries:
+        # The bytes are searched first: most entries are told apart by that alone.
+        if start.encode() in entry.raw:
+            found += [mention for mention in _mentions(entry.fields) if mention.digest.startswith(start)]
+    return tuple(found)
+
+
+def resolve(state: LogState, name: str) -> tuple[ReleaseState, ...]:
+    """The releases that `name` means: a release key, version, git tag, image tag, digest or commit; oldest first.
+
+    A version comes before the tags: `1.4.2` is that release and not whoever holds a tag of this name. Keys,
+    digests and commits may be shortened to 7 digits.
+    """
+    if not name:
+        return ()
+    for is_meant in (_is_version, _is_tag, _is_identifier):
+        if found := tuple(release for release in state.releases.values() if is_meant(release, name)):
+            return found
+    return ()
+
+
+def select(state: LogState, wanted: Filter) -> tuple[ReleaseState, ...]:
+    """The releases that `wanted` lets through, newest first."""
+    chosen = [release for release in state.releases.values() if _is_wanted(release, wanted)]
+    return tuple(sorted(chosen, key=lambda release: release.planned_seq, reverse=True))
+
+
+def difference(before: ReleaseState, after: ReleaseState) -> Difference:
+    """What is different in `after`."""
+    names = sorted({*before.inputs, *after.inputs})
+    old, new = _platforms(before), _platforms(after)
+    return Difference(
+        before=before.commit,
+        after=after.commit,
+        same_image=before.image is not None
+        and after.image is not None
+        and before.image.digest == after.image.digest,
+        inputs=tuple(
+            Change(name=name, before=before.inputs.get(name), after=after.inputs.get(name))
+            for name in names
+            if before.inputs.get(name) != after.inputs.get(name)
+        ),
+        platforms_added=tuple(sorted(new - old)),
+        platforms_removed=tuple(sorted(old - new)),
+    )
+
+
+def tags_of(release: ReleaseState) -> tuple[str, ...]:
+    """Every image tag that the release set, fixed ones first."""
+    return tuple(dict.fromkeys(tag for content in (*release.pushed, *release.moved) for tag in content.tags))
+
+
+def _is_wanted(release: ReleaseState, wanted: Filter) -> bool:
+    targets = [content.target for content in release.pushed] or [target.target for target in release.targets]
+    actors = [attempt.actor for attempt in release.attempts]
+    branch = str(release.source.get("ref", "")).removeprefix("refs/heads/")
+    time = release.released_at or release.planned_at
+    return (
+        (wanted.image is None or any(_names(wanted.image, target) for target in targets))
+        and (wanted.tag is None or wanted.tag in tags_of(release))
+        and wanted.version in (None, release.version)
+        and wanted.channel in (None, release.channel)
+        and wanted.branch in (None, branch)
+        and (wanted.since is None or time >= wanted.since)
+        and (wanted.until is None or time < wanted.until)
+        and wanted.state in (None, release.state, *(("finished",) if release.finished else ()))
+        and (wanted.actor is None or wanted.actor in actors)
+    )
+
+
+def _names(wanted: str, target: str) -> bool:
+    return target == wanted or target.endswith(f"/{wanted}")
+
+
+def _is_version(release: ReleaseState, name: str) -> bool:
+    return name in (release.version, release.git_tag)
+
+
+def _is_tag(release: ReleaseState, name: str) -> bool:
+    return any(
+        name in (tag, f"{content.target}:{tag}")
+        for content in (*release.pushed, *release.moved)
+        for tag in content.tags
+    )
+
+
+def _is_identifier(release: ReleaseState, name: str) -> bool:
+    if len(name) < _SHORTEST_COMMIT:
+        return False
+    image = release.image
+    digests = [image.digest, *(one.digest for one in image.platforms)] if image is not None else []
+    return any(text.startswith(name) for text in (release.commit, release.key, *digests)) or any(
+        digest.removeprefix("sha256:").startswith(name) for digest in digests
+    )
+
+
+def _platforms(release: ReleaseState) -> set[str]:
+    return {one.platform for one in release.image.platforms} if release.image is not None else set()
+
+
+def _mentions(fields: Mapping[str, Any]) -> Iterator[Mention]:
+    for digest, role in _digests(fields):
+        yield Mention(
+            seq=int(fields["seq"]),
+            at=str(fields.get("at", "")),
+            kind=str(fields.get("kind", "")),
+            release=str(fields.get("release", "")),
+            digest=digest,
+            role=role,
+        )
+
+
+def _digests(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    image = fields.get("image")
+    if isinstance(image, dict):
+        yield str(image.get("digest", "")), "image"
+        for platform in _dicts(image.get("platforms")):
+            yield str(platform.get("digest", "")), f"platform {platform.get('platform', '')}"
+    where = fields.get("target") or fields.get("to") or ""
+    for tag in _dicts(fields.get("tags")):
+        yield str(tag.get("digest", "")), f"tag {tag.get('name', '')} on {where}"
+        yield str(tag.get("before", "")), f"before: tag {tag.get('name', '')} on {where}"
+    for name in ("digest", "lost"):
+        yield str(fields.get(name, "")), name
+    if isinstance(fields.get("digests"), list):
+        yield from ((str(digest), "pruned") for digest in fields["digests"])
+
+
+def _dicts(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, dict))

@@ -1,0 +1,266 @@
+"""What people ask the log at three in the morning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from release.errors import ConfigError
+from release.log.chain import timestamp
+from release.log.fold import fold
+from release.log.questions import Filter, at, difference, find, history, moment, resolve, select, tags_of
+from release.log.state import LogState, ReleaseState
+from release.log.writer import Writer
+from tests.support.log import (
+    COMMIT,
+    PROJECT,
+    MemoryStore,
+    built,
+    digest,
+    fact,
+    key,
+    moved,
+    planned,
+    pushed,
+    released,
+    whole_release,
+    writer,
+)
+
+DAY = 86_400_000
+START = 1_760_000_000_000  # 2025-10-09T08:53:20Z
+
+
+class Days:
+    """A clock that moves a day at every append."""
+
+    def __init__(self) -> None:
+        self.at = START - DAY
+
+    def now(self) -> int:
+        self.at += DAY
+        return self.at
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def log(*appends: list[dict[str, Any]]) -> Writer:
+    made = writer(MemoryStore())
+    made._clock = Days()
+    for facts in appends:
+        made.append(facts)
+    return made
+
+
+def state(*appends: list[dict[str, Any]]) -> LogState:
+    return fold(log(*appends).entries())
+
+
+THREE = state(whole_release("a", "1.4.1"), whole_release("b", "1.4.2"), whole_release("c", "1.5.0"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2025-10-09", "2025-10-09T23:59:59.999Z"),
+        ("2025-10-09T08:53", "2025-10-09T08:53:00.000Z"),
+        ("2025-10-09 08:53:20.5", "2025-10-09T08:53:20.500Z"),
+        ("2025-10-09T08:53:20Z", "2025-10-09T08:53:20.000Z"),
+        ("2025-10-09T01:30:00+02:00", "2025-10-08T23:30:00.000Z"),
+    ],
+)
+def test_times_are_understood(text: str, expected: str) -> None:
+    assert moment(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "2025-02-30", "10:00"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(ConfigError, match="is no time") as caught:
+        moment(text)
+    assert caught.value.hint
+
+
+def test_what_latest_held_on_that_day() -> None:
+    (then,) = at(THREE, "latest", moment("2025-10-10T12:00"))
+    assert (then.target, then.hold.version, then.hold.digest) == (PROJECT, "1.4.2", digest("image-b"))
+    assert then.until == timestamp(START + 2 * DAY)
+    (now,) = at(THREE, "latest", moment("2030-01-01"))
+    assert (now.hold.version, now.until) == ("1.5.0", None)
+
+
+def test_before_its_first_day_a_tag_held_nothing() -> None:
+    assert at(THREE, "latest", moment("2025-10-08")) == ()
+    assert at(THREE, "unheard-of", moment("2030-01-01")) == ()
+
+
+def test_a_removed_tag_held_nothing_afterwards() -> None:
+    pruned = {"kind": "pruned", "project": PROJECT, "target": PROJECT, "tags": [{"name": "latest"}]}
+    after = state(whole_release("a", "1.4.1"), [pruned])
+    assert at(after, "latest", moment("2025-10-09"))[0].until == timestamp(START + DAY)
+    assert at(after, "latest", moment("2025-10-11")) == ()
+
+
+def test_the_order_is_the_logs_and_not_the_clocks() -> None:
+    made = writer(MemoryStore())
+    clock = Days()
+    made._clock = clock
+    made.append(whole_release("a", "1.4.1"))
+    clock.at = START - 10 * DAY  # the next writer's clock is wrong
+    made.append(whole_release("b", "1.4.2"))
+    (now,) = at(fold(made.entries()), "latest", moment("2030-01-01"))
+    assert now.hold.version == "1.4.2"
+
+
+def test_the_history_of_a_tag() -> None:
+    (latest,) = history(THREE, "latest")
+    assert [hold.version for hold in latest.holds] == ["1.4.1", "1.4.2", "1.5.0"]
+    assert history(THREE, f"{PROJECT}:latest") == (latest,)
+    assert history(THREE, "elsewhere/app:latest") == ()
+    (fixed,) = history(THREE, "1.4.2")
+    assert [hold.digest for hold in fixed.holds] == [digest("image-b")]
+
+
+def test_a_tag_is_told_apart_by_target() -> None:
+    both = state([*whole_release("a", "1.4.1"), moved("a", "image-a", target="mirror/app")])
+    assert [place.target for place in history(both, "latest")] == [PROJECT, "mirror/app"]
+
+
+def test_a_digest_is_found_wherever_it_stands() -> None:
+    entries = log(whole_release("a", "1.4.1")).entries()
+    roles = [(mention.kind, mention.role) for mention in find(entries, digest("image-a"))]
+    assert roles == [
+        ("built", "image"),
+        ("pushed", "image"),
+        ("pushed", f"tag 1.4.1 on {PROJECT}"),
+        ("released", "image"),
+        ("moved", f"tag latest on {PROJECT}"),
+    ]
+
+
+def test_a_platforms_digest_is_found_like_the_index() -> None:
+    entries = log([planned(), built(image="index")], [planned("s"), built("s", "other")]).entries()
+    wanted = digest("index-amd64")
+    # Only in the first release; both platforms' digests begin alike in this test's names.
+    (mention,) = find(entries, wanted)
+    assert (mention.role, mention.release, mention.digest) == ("platform linux/amd64", key("r"), wanted)
+
+
+def test_a_digest_may_be_shortened() -> None:
+    entries = log(whole_release("a", "1.4.1", "q")).entries()
+    assert find(entries, digest("q")[:20]) == find(entries, digest("q"))
+    assert find(entries, digest("q").removeprefix("sha256:")) == find(entries, digest("q"))
+    assert find(entries, "sha256:" + "0" * 64) == ()
+
+
+@pytest.mark.parametrize("wrong", ["", "sha256:", "sha256:abc", "latest", "sha512:" + "a" * 64])
+def test_what_is_no_digest(wrong: str) -> None:
+    with pytest.raises(ConfigError, match="is no digest"):
+        find((), wrong)
+
+
+def test_other_records_mention_digests_too() -> None:
+    facts = [
+        fact("abandoned", lost=digest("x")),
+        {"kind": "promoted", "project": "p", "to": "prod/app", "digest": digest("x")},
+        {"kind": "pruned", "project": "p", "target": PROJECT, "digests": [digest("x")]},
+        moved(tags=[{"name": "latest", "digest": digest("y"), "before": digest("x"), "result": "moved"}]),
+    ]
+    roles = [mention.role for mention in find(log(facts).entries(), digest("x"))]
+    assert roles == ["lost", "digest", "pruned", f"before: tag latest on {PROJECT}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("1.4.2", ["b"]),
+        ("v9", ["v"]),
+        (key("b"), ["b"]),
+        (key("b")[:8], ["b"]),
+        (digest("image-b"), ["b"]),
+        (digest("image-b")[7:40], ["b"]),
+        (digest("image-b-amd64"), ["b"]),
+        ("latest", ["a", "b"]),
+        (f"{PROJECT}:1.4.2", ["b"]),
+        (COMMIT, ["a", "b", "v"]),
+        (COMMIT[:12], ["a", "b", "v"]),
+        (COMMIT[:6], []),
+        ("9.9.9", []),
+        ("", []),
+    ],
+)
+def test_a_name_means_releases(name: str, expected: list[str]) -> None:
+    found = state(
+        whole_release("a", "1.4.1"),
+        whole_release("b", "1.4.2"),
+        [planned("v", version="9.0.0", git_tag="v9")],
+    )
+    assert [release.key for release in resolve(found, name)] == [key(each) for each in expected]
+
+
+def test_a_version_comes_before_a_tag_of_the_same_name() -> None:
+    odd = state(whole_release("a", "1.4"), [*whole_release("b", "1.4.2"), moved("b", "image-b", tag="1.4")])
+    assert [release.key for release in resolve(odd, "1.4")] == [key("a")]
+
+
+MIXED = state(
+    [*whole_release("a", "1.4.1")],
+    [planned("b", version="1.5.0-rc.1", channel="prerelease", actor="bob"), built("b"), released("b")],
+    [planned("c", version="", channel="branch", source={"ref": "refs/heads/main"}), pushed("c", tag="sha-1")],
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Filter(), "cba"),
+        (Filter(image=PROJECT), "cba"),
+        (Filter(image="acme/app"), "cba"),
+        (Filter(image="cme/app"), ""),
+        (Filter(tag="latest"), "a"),
+        (Filter(tag="sha-1"), "c"),
+        (Filter(version="1.4.1"), "a"),
+        (Filter(channel="prerelease"), "b"),
+        (Filter(branch="main"), "c"),
+        (Filter(since=moment("2025-10-09")), "cb"),
+        (Filter(until=moment("2025-10-09")), "a"),
+        (Filter(since=timestamp(START + DAY), until=timestamp(START + 2 * DAY)), "b"),
+        (Filter(state="pushed"), "c"),
+        (Filter(state="released"), "ba"),
+        (Filter(state="finished"), "a"),
+        (Filter(actor="bob"), "b"),
+        (Filter(actor="bob", channel="branch"), ""),
+    ],
+    ids=str,
+)
+def test_releases_are_selected(wanted: Filter, expected: str) -> None:
+    assert [release.key for release in select(MIXED, wanted)] == [key(each) for each in expected]
+
+
+def release_of(*facts: dict[str, Any]) -> ReleaseState:
+    found = state(list(facts)).release(key("r"))
+    assert found is not None
+    return found
+
+
+def test_what_lies_between_two_releases() -> None:
+    arm = {"platform": "linux/arm64", "digest": digest("arm"), "size": 1}
+    old = release_of(planned(inputs={"context": ".", "stage": "dev", "args": ["A"]}), built(image="i"))
+    new = release_of(
+        planned(commit="f" * 40, inputs={"context": ".", "args": ["A", "B"]}),
+        fact("built", image={"digest": digest("j"), "platforms": [arm]}),
+    )
+    found = difference(old, new)
+    assert (found.before, found.after, found.same_image) == (COMMIT, "f" * 40, False)
+    assert [(change.name, change.before, change.after) for change in found.inputs] == [
+        ("args", ["A"], ["A", "B"]),
+        ("stage", "dev", None),
+    ]
+    assert (found.platforms_added, found.platforms_removed) == (("linux/arm64",), ("linux/amd64",))
+    assert difference(old, old).same_image
+
+
+def test_the_tags_of_a_release() -> None:
+    (release,) = resolve(THREE, "1.4.2")
+    assert tags_of(release) == ("1.4.2", "latest")
