@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ci.remedies import remedy
 from release.cli.session import Session
 from release.errors import ConfigError, GitError
 from release.facts import Snapshot
@@ -15,7 +16,6 @@ from release.git_command import Git
 from release.tagging.known import from_git
 from release.tagging.metadata import MetadataContext, RepositoryFacts
 from release.tagging.model import KnownReleases, TagPolicy
-from release.tagging.remedies import deepen_hint
 from release.tagging.rules.context import RuleContext
 from release.tagging.rules.run import Checkout, ci_run, github_run, with_history
 from release.tagging.source import source_url
@@ -122,7 +122,10 @@ def _known(
     if snapshot is None or snapshot.head != run.sha:
         return None, ""
     if snapshot.shallow:
-        return None, f"this clone is shallow, other releases are not known ({deepen_hint(session.ci.system)})"
+        return (
+            None,
+            f"this clone is shallow, other releases are not known ({remedy(session.ci.system, 'shallow')})",
+        )
     return from_git(snapshot, prefix), ""
 
 
