@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _ANSWER_WITHIN = 5  # seconds, for a daemon that is there
+_ANY_VERSION = "1.24"  # the oldest that the SDK takes; the question for the version is put without one
 _TELL_AT_MOST = 500
 
 
@@ -76,24 +77,21 @@ def connect(env: Mapping[str, str], cancel: Cancel, registries: tuple[str, ...] 
     Raises `BuilderUnavailable`.
     """
     endpoint = find_endpoint(env)
-    sockets: list[Any] = []
-    with cancel.on_cancel(lambda: _shut(sockets)):
-        with translated(endpoint, cancel, unavailable=True):
-            _knock(endpoint)
-            client = _client(endpoint, env, registries)
-        answers: list[Any] = []
-        client.hooks["response"].append(lambda answer, *_, **__: answers.append(answer))
+    open_now = _Open()
+    with cancel.on_cancel(open_now.shut):
         try:
             with translated(endpoint, cancel, unavailable=True):
-                _watch(client, sockets)
-                engine = Engine(client, endpoint, cancel, client.version())
+                _knock(endpoint)
+                asking = open_now.watch(_client(endpoint, env, _ANY_VERSION, ()))
+                about = asking.version(api_version=False)
+                version = endpoint.api_version or about["ApiVersion"]
+                client = open_now.watch(_client(endpoint, env, version, registries))
+                engine = Engine(client, endpoint, cancel, about)
             # A step may be silent for an hour, and an export is prepared before its first byte.
             client.timeout = cast(Any, None)
             yield engine
         finally:
-            for answer in answers:
-                answer.close()  # one that was not read to its end holds its connection
-            client.close()
+            open_now.close()
 
 
 @contextlib.contextmanager
@@ -134,6 +132,8 @@ def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> Bu
 
 def _system_error(error: BaseException) -> str | None:
     """The operating system's reason somewhere below `error`, without any address."""
+    from http.client import IncompleteRead
+
     from requests.exceptions import Timeout
 
     waiting: list[object] = [error]
@@ -147,6 +147,8 @@ def _system_error(error: BaseException) -> str | None:
             return "no answer in time"
         if isinstance(current, OSError) and current.strerror:
             return current.strerror.lower()
+        if isinstance(current, ConnectionError | IncompleteRead):
+            return "it closed the connection"
         waiting += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
     return None
 
@@ -164,7 +166,10 @@ def _short(text: str) -> str:
     return line if len(line) <= _TELL_AT_MOST else line[:_TELL_AT_MOST] + "…"
 
 
-def _client(endpoint: Endpoint, env: Mapping[str, str], registries: tuple[str, ...]) -> APIClient:
+def _client(
+    endpoint: Endpoint, env: Mapping[str, str], version: str, registries: tuple[str, ...]
+) -> APIClient:
+    """A client that has not spoken yet."""
     from docker import APIClient, auth
     from docker.errors import DockerException
     from docker.tls import TLSConfig
@@ -188,49 +193,60 @@ def _client(endpoint: Endpoint, env: Mapping[str, str], registries: tuple[str, .
     if certificates is not None:
         pair = (certificates.cert, certificates.key) if certificates.cert and certificates.key else None
         tls = TLSConfig(client_cert=pair, ca_cert=certificates.ca, verify=certificates.verify)
-    version = endpoint.api_version or "auto"
-    return _Client(base_url=endpoint.url, version=version, timeout=_ANSWER_WITHIN, tls=tls)
+    client = _Client(base_url=endpoint.url, version=version, timeout=_ANSWER_WITHIN, tls=tls)
+    # Else a CA bundle, a proxy or a .netrc that somebody set for the internet would decide about the daemon.
+    client.trust_env = False
+    return client
 
 
-def _watch(client: APIClient, sockets: list[Any]) -> None:
-    """Keep every socket that the client's requests use, for `_shut`.
+class _Open:
+    """The connections of some clients: to shut when the run is cancelled, to close in any case."""
 
-    urllib3 offers no way to reach the socket of a request under way; `_get_conn` is where all of them pass.
-    """
-    for adapter in client.adapters.values():
-        inner = cast(Callable[..., Any], cast(Any, adapter).get_connection_with_tls_context)
+    def __init__(self) -> None:
+        self._clients: list[APIClient] = []
+        self._answers: list[Any] = []
+        self._sockets: list[Any] = []
 
-        def pool_of(*args: Any, _inner: Callable[..., Any] = inner, **options: Any) -> Any:
-            pool = _inner(*args, **options)
-            if not hasattr(pool, "_shipmark_watched"):
-                pool._shipmark_watched = True
-                get = pool._get_conn
+    def watch(self, client: APIClient) -> APIClient:
+        """Keep every socket and answer of the client's requests.
 
-                def get_conn(*args: Any, **options: Any) -> Any:
-                    connection = get(*args, **options)
-                    _remember(connection, sockets)
-                    return connection
+        urllib3 offers no way to the socket of a request under way; `_get_conn` is where all of them pass.
+        """
+        self._clients.append(client)
+        client.hooks["response"].append(lambda answer, *_, **__: self._answers.append(answer))
+        for adapter in client.adapters.values():
+            self._wrap(adapter, "get_connection_with_tls_context", self._watch_pool)
+        return client
 
-                pool._get_conn = get_conn
-            return pool
+    def shut(self) -> None:
+        """End every connection, so that whoever waits for it wakes."""
+        for each in list(self._sockets):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
-        cast(Any, adapter).get_connection_with_tls_context = pool_of
+    def close(self) -> None:
+        """Close answers that were not read to their end, which hold their connections, and the clients."""
+        for each in (*self._answers, *self._clients):
+            each.close()
 
+    def _watch_pool(self, pool: Any) -> None:
+        if "_get_conn" not in vars(pool):
+            self._wrap(pool, "_get_conn", self._watch_connection)
 
-def _remember(connection: Any, sockets: list[Any]) -> None:
-    if connection.sock is not None:
-        sockets.append(connection.sock)
-        return
-    connect = connection.connect
+    def _watch_connection(self, connection: Any) -> None:
+        if connection.sock is not None:
+            self._sockets.append(connection.sock)
+        elif "connect" not in vars(connection):
+            self._wrap(connection, "connect", lambda _: self._sockets.append(connection.sock))
 
-    def tracked() -> None:
-        connect()
-        sockets.append(connection.sock)
+    @staticmethod
+    def _wrap(owner: Any, name: str, then: Callable[[Any], None]) -> None:
+        """Let `owner.name(…)` call `then` with its result before it returns."""
+        inner = getattr(owner, name)
 
-    connection.connect = tracked
+        def outer(*args: Any, **options: Any) -> Any:
+            result = inner(*args, **options)
+            then(result)
+            return result
 
-
-def _shut(sockets: list[Any]) -> None:
-    for each in list(sockets):
-        with contextlib.suppress(OSError):
-            each.shutdown(socket.SHUT_RDWR)
+        setattr(owner, name, outer)
