@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
 
-from ci.outputs import Outputs, dotenv, outputs_text
+from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
 from ci.summary import summary_markdown
-from release.cli.documents import report_document
+from release.cli.documents import decision_document, report_document
 from release.cli.session import Session
 from release.runner import Report
-from release.tagging.model import FixedTag
+from release.tagging.model import Decision, FixedTag
 from release.world import Note
 
 
-def publish(session: Session, report: Report, result_file: str | None) -> None:
-    """Write what later CI steps and people read."""
-    outputs = outputs_of(report)
+def publish(session: Session, outputs: Outputs, result_file: str | None, *, summary: str = "") -> None:
+    """Write what later CI steps and people read. `summary`: Markdown for systems that show it."""
     env = session.settings.env
     writers = []
     if result_file is not None:
-        writers.append((result_file, "w", dotenv(outputs.values())))
+        limit = RESULT_LIMIT if session.ci.system == "gitlab" else None
+        writers.append(
+            (os.path.join(session.directory, result_file), "w", dotenv(outputs.values(), limit=limit))
+        )
     if session.ci.system in {"github", "gitea", "forgejo"}:
         if env.get("GITHUB_OUTPUT"):
             token = session.entropy.token()
             writers.append((env["GITHUB_OUTPUT"], "a", outputs_text(outputs.values(), token)))
-        if env.get("GITHUB_STEP_SUMMARY"):
-            writers.append((env["GITHUB_STEP_SUMMARY"], "a", summary_of(report, outputs)))
+        if summary and env.get("GITHUB_STEP_SUMMARY"):
+            writers.append((env["GITHUB_STEP_SUMMARY"], "a", summary))
     for path, mode, text in writers:
         _write(session, path, mode, text)
 
@@ -42,24 +46,33 @@ def _write(session: Session, path: str, mode: str, text: str) -> None:
         session.sink.emit(Note(level="warning", text=f"`{path}` cannot be written: {error.strerror}"))
 
 
-def outputs_of(report: Report) -> Outputs:
+def outputs_of_decision(decision: Decision) -> Outputs:
+    """What is known without a release: names, and that nothing was pushed."""
+    return outputs_of(None, decision, decision_document(decision))
+
+
+def outputs_of_report(report: Report, schema: str, *, pushed: bool) -> Outputs:
     """The outputs of the first release; `json` holds them all."""
-    whole = json.dumps(report_document("shipmark.run/1", report), separators=(",", ":"))
+    document = report_document(schema, report)
     if not report.plan.releases:
-        return Outputs(json=whole)
-    release = report.plan.releases[0]
-    decision = release.decision
+        return Outputs(json=json.dumps(document, separators=(",", ":")))
+    return outputs_of(report if pushed else None, report.plan.releases[0].decision, document)
+
+
+def outputs_of(report: Report | None, decision: Decision, document: Mapping[str, Any]) -> Outputs:
+    """Outputs from a decision, with digest and log entry where a run gave them."""
     fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
+    bindings = report.bindings if report is not None else {}
     return Outputs(
         version=decision.version or "",
         channel=decision.channel,
         tags=decision.references,
         tag_names=tuple(tag.name for tag in decision.tags),
         primary_tag=fixed[0] if fixed else "",
-        digest=str(report.bindings.get(f"image:{release.component}", "")),
-        pushed=report.error is None,
-        log_entry=str(report.bindings.get("log-entry", "")),
-        json=whole,
+        digest=str(bindings.get(f"image:{decision.component}", "")),
+        pushed=report is not None and report.error is None,
+        log_entry=str(bindings.get("log-entry", "")),
+        json=json.dumps(document, separators=(",", ":")),
     )
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
+from release.cli.ci_outputs import outputs_of_report, publish, summary_of
 from release.cli.documents import plan_document, report_document
 from release.cli.planning import make_plan, refusal, runner_of, wishes_from, with_withheld
 from release.cli.printing import data, document
 from release.cli.rendering import preview_lines
 from release.cli.session import Session
-from release.cli.settings import Command, global_options, image_options, settings_of
+from release.cli.settings import Command, global_options, image_options, result_option, settings_of
 from release.cli.wishing import wish_options
 
 
@@ -24,8 +25,17 @@ from release.cli.wishing import wish_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.preview/1`.")
 @click.option("-o", "--output", metavar="FILE", help="Write the plan for `run --plan FILE`.")
 @click.option("--offline", is_flag=True, help="Ask git and a local log only, no registry.")
+@result_option
 @click.pass_context
-def command(ctx: click.Context, /, as_json: bool, output: str | None, offline: bool, **wished: Any) -> int:
+def command(
+    ctx: click.Context,
+    /,
+    as_json: bool,
+    output: str | None,
+    offline: bool,
+    result_file: str | None,
+    **wished: Any,
+) -> int:
     """Show what `run` would do, and why; change nothing.
 
     Needs read rights only, and exits as `run` would.
@@ -36,7 +46,12 @@ def command(ctx: click.Context, /, as_json: bool, output: str | None, offline: b
     report = runner_of(session, subjects, attempt="preview", offline=offline).survey(plan)
     report = with_withheld(report, refusal(session) or report.error)
     if output is not None:
-        _write(output, json.dumps(plan_document(plan), indent=2, ensure_ascii=False) + "\n")
+        _write(
+            os.path.join(session.directory, output),
+            json.dumps(plan_document(plan), indent=2, ensure_ascii=False) + "\n",
+        )
+    outputs = outputs_of_report(report, "shipmark.preview/1", pushed=False)
+    publish(session, outputs, result_file, summary=summary_of(report, outputs))
     if as_json:
         document(report_document("shipmark.preview/1", report))
     else:

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from release.cli.ci_outputs import publish
+from release.cli.ci_outputs import outputs_of_report, publish, summary_of
 from release.cli.documents import report_document
 from release.cli.planning import make_plan, refusal, runner_of, wishes_from, with_withheld
 from release.cli.printing import data, document
 from release.cli.rendering import run_lines, summary_line, withheld_lines
 from release.cli.session import Session
-from release.cli.settings import Command, global_options, image_options, settings_of
+from release.cli.settings import Command, global_options, image_options, result_option, settings_of
 from release.cli.signals import Watch
 from release.cli.wiring import last_words, record_context
 from release.cli.wishing import wish_options
@@ -34,7 +34,7 @@ from release.world import Note
     "--plan", "plan_file", metavar="FILE", help="Only if the world is as this plan of `preview -o` found it."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.run/1`.")
-@click.option("--result-file", metavar="FILE", help="Write the outputs as KEY=VALUE lines too.")
+@result_option
 @click.pass_context
 def command(
     ctx: click.Context, /, plan_file: str | None, as_json: bool, result_file: str | None, **wished: Any
@@ -48,7 +48,8 @@ def command(
     with Watch(session.cancel, session.sink):
         report = _run(session, plan_file, wished)
         _say(session, report)
-        publish(session, report, result_file)
+        outputs = outputs_of_report(report, "shipmark.run/1", pushed=True)
+        publish(session, outputs, result_file, summary=summary_of(report, outputs))
     if as_json:
         document(report_document("shipmark.run/1", report))
     elif lines := run_lines(report):

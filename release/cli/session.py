@@ -103,7 +103,10 @@ class Session:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"`{path}` cannot be read: {error}") from error
         name = os.path.relpath(path, self.directory) if text is not None else None
-        return load(text, name, self.settings.env, images=self.settings.images)
+        config = load(text, name, self.settings.env, images=self.settings.images)
+        for component in config.components:
+            require_targets(component)
+        return config
 
     @cached_property
     def components(self) -> tuple[Component, ...]:
@@ -183,6 +186,24 @@ def _read(path: str) -> bytes | None:
             return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def require_targets(component: Component) -> None:
+    """Raise `ConfigError` for a target that is no reference, or stands there twice."""
+    from release.registry.reference import parse_repository
+
+    seen: set[str] = set()
+    for target in component.targets:
+        name = target.image
+        if not name.startswith("oci:"):
+            parse_repository(name)
+        elif name in {"oci:", "oci:."}:
+            raise ConfigError(
+                f"`{name}` names no folder of its own", hint="write `oci:PATH`, for example `oci:dist/image`"
+            )
+        if name in seen:
+            raise ConfigError(f"target `{name}` stands there twice", hint="name each target once")
+        seen.add(name)
 
 
 def policy_of(component: Component) -> TagPolicy:

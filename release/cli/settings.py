@@ -74,6 +74,12 @@ def image_options(function: _Function) -> _Function:
     return function
 
 
+def result_option(function: _Function) -> _Function:
+    """`--result-file`, for CI systems that read files rather than outputs."""
+    option = click.option("--result-file", metavar="FILE", help="Write the outputs as KEY=VALUE lines too.")
+    return option(function)
+
+
 _SHARED = ("directory", "config", "quiet", "verbose", "color", "ci", "progress", "images", "component")
 
 

@@ -8,7 +8,7 @@ from release.cli.gathering import Wishes, known_locally
 from release.cli.printing import data, document, talk
 from release.cli.rules import decide_component
 from release.cli.session import Session, policy_of
-from release.cli.settings import Command, global_options, image_options, settings_of
+from release.cli.settings import Command, global_options, image_options, result_option, settings_of
 from release.errors import ConfigError
 from release.tagging.model import Decision
 
@@ -44,8 +44,9 @@ def one_decision(session: Session) -> Decision:
     help="One reference a line; names without repository; the decision as JSON; KEY=VALUE lines.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as `--format json`.")
+@result_option
 @click.pass_context
-def command(ctx: click.Context, form: str, as_json: bool) -> None:
+def command(ctx: click.Context, form: str, as_json: bool, result_file: str | None) -> None:
     """Print the image tags of this commit, one reference a line.
 
     Asks git and a local version log, and opens no connection: `known_from` in the JSON says so, and `preview`
@@ -53,6 +54,7 @@ def command(ctx: click.Context, form: str, as_json: bool) -> None:
     """
     session = Session(settings_of(ctx))
     decision = one_decision(session)
+    tell_ci(session, decision, result_file)
     if form == "json" or as_json:
         from release.cli.documents import decision_document
 
@@ -68,15 +70,17 @@ def command(ctx: click.Context, form: str, as_json: bool) -> None:
             talk(f"warning: {warning}")
 
 
-def _env(decision: Decision) -> str:
-    from ci.outputs import Outputs, dotenv
+def tell_ci(session: Session, decision: Decision, result_file: str | None) -> None:
+    """Give later CI steps the decision, where they can be told."""
+    if result_file is None and not session.settings.env.get("GITHUB_OUTPUT"):
+        return
+    from release.cli.ci_outputs import outputs_of_decision, publish
 
-    names = tuple(tag.name for tag in decision.tags)
-    outputs = Outputs(
-        version=decision.version or "",
-        channel=decision.channel,
-        tags=decision.references,
-        tag_names=names,
-        primary_tag=names[0] if names else "",
-    )
-    return dotenv(outputs.values()).rstrip("\n")
+    publish(session, outputs_of_decision(decision), result_file)
+
+
+def _env(decision: Decision) -> str:
+    from ci.outputs import dotenv
+    from release.cli.ci_outputs import outputs_of_decision
+
+    return dotenv(outputs_of_decision(decision).values()).rstrip("\n")

@@ -105,7 +105,8 @@ def require_digest(text: str) -> str:
 
 
 def _bad(text: str, why: str, *, hint: str | None = None) -> ConfigError:
-    return ConfigError(f"`{_shown(text)}` is not an image reference: {why}", hint=hint)
+    usual = "write it as `ghcr.io/acme/app`, or `oci:dist/image` for a folder"
+    return ConfigError(f"`{_shown(text)}` is not an image reference: {why}", hint=hint or usual)
 
 
 def _shown(text: str) -> str:

@@ -242,7 +242,10 @@ def _fault(error: BaseException, exchange: Exchange, host: str) -> Unreachable:
         return Unreachable(
             f"the proxy for `{host}` does not answer: {_plain(error)}", hint="check HTTPS_PROXY"
         )
-    return Unreachable(f"`{host}` does not answer as it should: {_plain(error)}")
+    return Unreachable(
+        f"`{host}` does not answer as it should: {_plain(error)}",
+        hint="see whether the registry is up and the network reaches it, then run again",
+    )
 
 
 def _tls_fault(error: BaseException, host: str) -> Unreachable:
