@@ -16,6 +16,7 @@ _NAME_END = r"(?=[=~}\s/.)|\]])"
 _LITERAL_END = r"(?=[~}\s)\]])"
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(rf"\.\.|\.{_NAME_END}|[^\s!\"#%-,./;->@\[-\^`{{-~]+{_NAME_END}")
+_RUN = re.compile(r"[^\s!\"#%-,./;->@\[-\^`{-~]+")
 _SEGMENT = re.compile(r"\[(?:\\\]|[^\]])*\]")
 _STRING = re.compile(r"\"(?:\\\"|[^\"])*\"|'(?:\\'|[^'])*'")
 _WORD = re.compile(rf"(true|false|undefined|null){_LITERAL_END}")
@@ -202,6 +203,8 @@ class _Parser:
             segment = _SEGMENT.match(self._text, self._position)
             name = segment or _NAME.match(self._text, self._position)
             if name is None or _LITERAL.match(self._text, self._position):
+                if run := _RUN.match(self._text, self._position) if name is None else None:
+                    self._position = run.end()
                 raise self._unexpected(start, closing="}}")
             if segment is None and name[0] in ("this", ".", ".."):
                 if parts:
