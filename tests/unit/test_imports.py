@@ -57,10 +57,13 @@ PURE_LIBRARIES = frozenset(
     """
     __future__ abc base64 binascii bisect collections contextlib copy dataclasses datetime difflib enum fnmatch
     functools hashlib heapq importlib io ipaddress itertools json keyword math operator posixpath re string textwrap
-    types typing unicodedata urllib.parse zoneinfo
+    sys types typing unicodedata urllib.parse zoneinfo
     msgspec semver yaml
     """.split()  # noqa: SIM905  # forty quoted names would hide the list
 )
+
+#: Of `sys`, only what the language itself fixes.
+PURE_OF_SYS = frozenset({"sys.maxsize", "sys.maxunicode"})
 
 #: Each library from outside, and the only modules that know it. `msgspec` is everywhere.
 HOMES = {
@@ -247,6 +250,11 @@ def test_pure_modules_use_only_libraries_without_effects() -> None:
         (module.name, name) for module in _pure_modules() for name in _imported(module) if _is_outside(name)
     ]
     assert [(name, other) for name, other in pairs if not {other, _top(other)} & PURE_LIBRARIES] == []
+
+
+def test_pure_modules_take_only_constants_from_sys() -> None:
+    names = [(module.name, *found) for module in _pure_modules() for found in _attributes(module)]
+    assert [found for found in names if found[2].startswith("sys.") and found[2] not in PURE_OF_SYS] == []
 
 
 def test_pure_modules_open_no_file_and_ask_no_clock() -> None:
