@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-import msgspec
-
-from release import git
+from release.cli.knowing import known_everywhere, project_of
 from release.cli.rules import decide_component
 from release.cli.session import Session, policy_of
+from release.cli.wishes import Wishes
 from release.config.load import Component
 from release.errors import ConfigError, RegistryError
 from release.facts import Facts
@@ -20,58 +18,7 @@ from release.plan.subject import Subject, Target
 from release.registry import Repository
 from release.registry.layout import Layout
 from release.tagging import known
-from release.tagging.model import Decision, FixedTag, HeldTags, KnownReleases, TagPolicy, Version
-
-
-class Wishes(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line asks of this release beyond the configuration."""
-
-    version: Version | None = None
-    rebuild: int = 0
-    reason: str | None = None
-    allow_backward: bool = False
-    offline: bool = False
-
-    @property
-    def request(self) -> dict[str, Any]:
-        """As the plan and the `planned` record say it; empty when nothing special was asked."""
-        asked: dict[str, Any] = {}
-        if self.version is not None:
-            asked["version"] = str(self.version)
-        if self.rebuild:
-            asked["rebuild"] = self.rebuild
-        if self.allow_backward:
-            asked["allow_backward"] = True
-        if self.reason:
-            asked["reason"] = self.reason
-        return asked
-
-
-def project_of(session: Session, component: Component) -> str:
-    """Names the releases: from the config, else the first image's repository; with several, the component too."""
-    if session.config.project is not None:
-        several = len(session.config.components) > 1
-        return f"{session.config.project}/{component.name}" if several else session.config.project
-    return component.targets[0].image
-
-
-def known_locally(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
-    """Git tags and a local log: what is known without a connection."""
-    from_git = known.from_git(session.snapshot(policy), policy.prefix)
-    if not session.log.store.local:
-        return from_git
-    return known.unite(from_git, known_from_log(session, component))
-
-
-def known_from_log(session: Session, component: Component) -> KnownReleases:
-    """What the version log says was released, and taken back."""
-    state = session.log_state
-    project = project_of(session, component) if component.targets or session.config.project else None
-    released = state.released_versions(project)
-    named = [
-        (f"{version}_r{rebuild}" if rebuild else version, commit) for version, commit, rebuild in released
-    ]
-    return known.from_log_versions(named, state.yanked(project))
+from release.tagging.model import Decision, FixedTag, HeldTags
 
 
 def require_targets(component: Component) -> None:
@@ -96,26 +43,6 @@ def gather(session: Session, component: Component, wishes: Wishes) -> Subject:
     held = known.gather_held(session.process, repositories, first, facts, session.settings.env)
     decision = decide_component(session, component, facts, policy, releases, held, wishes)
     return _subject(session, component, facts, decision, held, wishes)
-
-
-def known_everywhere(
-    session: Session, component: Component, policy: TagPolicy, repositories: list[Repository]
-) -> KnownReleases:
-    """Git tags, the log, and each target's tags; a target that does not answer leaves `unknown`."""
-    parts = [known_locally(session, component, policy)]
-    if repositories and session.snapshot(policy).shallow:
-        tags = git.remote_tags(session.process, session.root, session.settings.env)
-        parts.append(known.from_remote_tags(tags, policy.prefix))
-    if repositories and not session.log.store.local:
-        parts.append(known_from_log(session, component))
-    for target, repository in zip(component.targets, repositories, strict=False):
-        if not target.moving:
-            continue
-        try:
-            parts.append(known.from_registry_tags(repository.tags()))
-        except RegistryError:
-            parts.append(known.from_registry_tags(None))
-    return known.unite(*parts)
 
 
 def _subject(

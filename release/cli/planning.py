@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from release.cli.gathering import Wishes, gather
+from release.cli.gathering import gather
 from release.cli.session import Session, policy_of
+from release.cli.wishes import Wishes
 from release.effects import Handlers
 from release.errors import ConfigError, DirtyTree, PartialError, ReleaseError
 from release.plan.model import Plan

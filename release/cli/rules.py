@@ -10,8 +10,8 @@ from release.tagging.decide import decide
 from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy
 
 if TYPE_CHECKING:
-    from release.cli.gathering import Wishes
     from release.cli.session import Session
+    from release.cli.wishes import Wishes
 
 
 def decide_component(

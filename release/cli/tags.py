@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from release.cli.gathering import Wishes, known_locally
+from release.cli.knowing import known_locally
 from release.cli.printing import data, document, talk
 from release.cli.rules import decide_component
 from release.cli.session import Session, policy_of
 from release.cli.settings import Command, global_options, image_options, result_option, settings_of
+from release.cli.wishes import Wishes
 from release.errors import ConfigError
 from release.tagging.model import Decision
 

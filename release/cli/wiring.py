@@ -9,7 +9,8 @@ import msgspec
 
 from release import __version__, git
 from release.build.choose import builders
-from release.cli.gathering import known_everywhere, store_path
+from release.cli.gathering import store_path
+from release.cli.knowing import known_everywhere
 from release.cli.session import Session, policy_of
 from release.config.load import Component, expand
 from release.control import Cancel

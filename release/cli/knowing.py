@@ -1,0 +1,66 @@
+"""The releases that exist, as one command learns of them: from git and a local log, or from everywhere."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from release import git
+from release.cli.session import Session
+from release.config.load import Component
+from release.errors import RegistryError
+from release.tagging import known
+from release.tagging.model import KnownFrom, KnownReleases, TagPolicy
+
+if TYPE_CHECKING:
+    from release.registry import Repository
+
+
+def project_of(session: Session, component: Component) -> str:
+    """Names the releases: from the config, else the first image's repository; with several, the component too."""
+    if session.config.project is not None:
+        several = len(session.config.components) > 1
+        return f"{session.config.project}/{component.name}" if several else session.config.project
+    return component.targets[0].image
+
+
+def known_locally(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
+    """Git tags and a local log: what is known without a connection."""
+    from_git = known.from_git(session.snapshot(policy), policy.prefix)
+    if session.config.log.store != "file":
+        return from_git
+    return known.unite(from_git, known_from_log(session, component))
+
+
+def known_from_log(session: Session, component: Component) -> KnownReleases:
+    """What the version log says was released, and taken back."""
+    section = session.config.log
+    if section.store == "file" and not os.path.exists(os.path.join(session.root, section.path)):
+        return KnownReleases(known_from=KnownFrom(log="complete"))  # and the log's code need not be loaded
+    state = session.log_state
+    project = project_of(session, component) if component.targets or session.config.project else None
+    released = state.released_versions(project)
+    named = [
+        (f"{version}_r{rebuild}" if rebuild else version, commit) for version, commit, rebuild in released
+    ]
+    return known.from_log_versions(named, state.yanked(project))
+
+
+def known_everywhere(
+    session: Session, component: Component, policy: TagPolicy, repositories: list[Repository]
+) -> KnownReleases:
+    """Git tags, the log, and each target's tags; a target that does not answer leaves `unknown`."""
+    parts = [known_locally(session, component, policy)]
+    if repositories and session.snapshot(policy).shallow:
+        tags = git.remote_tags(session.process, session.root, session.settings.env)
+        parts.append(known.from_remote_tags(tags, policy.prefix))
+    if repositories and session.config.log.store != "file":
+        parts.append(known_from_log(session, component))
+    for target, repository in zip(component.targets, repositories, strict=False):
+        if not target.moving:
+            continue
+        try:
+            parts.append(known.from_registry_tags(repository.tags()))
+        except RegistryError:
+            parts.append(known.from_registry_tags(None))
+    return known.unite(*parts)

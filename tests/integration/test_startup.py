@@ -1,0 +1,75 @@
+"""What the quick commands import: start-up is paid on every call, in every CI job."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.git import GitRepo
+from tests.support.project import FILES
+
+_PROGRAM = """
+import json, sys
+from release.cli.main import run
+code = run(sys.argv[1:])
+print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
+"""
+#: From outside the standard library. `typing_extensions` comes with msgspec where something else installed it.
+_ALLOWED = frozenset({"click", "msgspec", "yaml", "_yaml", "semver", "release", "ci", "typing_extensions"})
+_HEAVY = frozenset({"ssl", "asyncio", "email", "importlib.metadata"})
+
+
+def modules_after(repo: GitRepo, *args: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _PROGRAM, *args],
+        cwd=repo.path,
+        env=repo.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, names = json.loads(done.stderr.splitlines()[-1])
+    assert code == 0
+    return set(names)
+
+
+@pytest.fixture
+def tagged(git_repo: GitRepo) -> GitRepo:
+    """Give a repository with a config file and a version tag at HEAD."""
+    config = "image: ghcr.io/acme/app\nbuild: {args: {VERSION: '{{version}}'}}\n"
+    git_repo.commit("first", files={**FILES, "shipmark.yml": config})
+    git_repo.tag("v1.0.0")
+    return git_repo
+
+
+def is_foreign(name: str) -> bool:
+    top = name.partition(".")[0]
+    return top not in sys.stdlib_module_names and not top.startswith(("__editable__", "_distutils"))
+
+
+@pytest.mark.parametrize("args", [("--help",), ("tags",), ("tags", "--json"), ("version",), ("ci",)])
+def test_quick_commands_import_little(tagged: GitRepo, args: tuple[str, ...]) -> None:
+    names = modules_after(tagged, *args)
+    site = {name for name in modules_after(tagged, "--version") if is_foreign(name)}
+    foreign = {name.partition(".")[0] for name in names if is_foreign(name)}
+    startup = {name.partition(".")[0] for name in site}
+    assert foreign <= _ALLOWED | startup
+    assert not names & _HEAVY
+
+
+def test_tags_needs_neither_docker_nor_a_http_client(tagged: GitRepo) -> None:
+    names = modules_after(tagged, "tags", "--json")
+    assert not names & {"docker", "urllib3", "git", "rich", "requests", "http.client"}
+    assert "release.registry.client" not in names
+
+
+def test_installed_code_is_compiled() -> None:
+    """Without compiled bytecode the same command takes three times as long."""
+    import release.cli.main as main
+
+    assert main.__cached__ is not None
+    assert Path(main.__cached__).exists()
