@@ -14,15 +14,16 @@ from release.tagging.located import Located
 _MAX_DEPTH = 16  # subexpressions in subexpressions; far above use, far below the recursion limit
 _NAME_END = r"(?=[=~}\s/.)|\]])"
 _LITERAL_END = r"(?=[~}\s)\]])"
+_ID = r"[^\s!\"#%-,./;->@\[-\^`{-~]+"
 _SPACE = re.compile(r"\s*")
-_NAME = re.compile(rf"\.\.|\.{_NAME_END}|[^\s!\"#%-,./;->@\[-\^`{{-~]+{_NAME_END}")
-_RUN = re.compile(r"[^\s!\"#%-,./;->@\[-\^`{-~]+")
+_NAME = re.compile(rf"\.\.|\.{_NAME_END}|{_ID}{_NAME_END}")
+_RUN = re.compile(_ID)
 _SEGMENT = re.compile(r"\[(?:\\\]|[^\]])*\]")
 _STRING = re.compile(r"\"(?:\\\"|[^\"])*\"|'(?:\\'|[^'])*'")
 _WORD = re.compile(rf"(true|false|undefined|null){_LITERAL_END}")
 _NUMBER = re.compile(rf"-?[0-9]+(?:\.[0-9]+)?{_LITERAL_END}")
 _LITERAL = re.compile(rf"{_WORD.pattern}|{_NUMBER.pattern}")
-_OPTION = re.compile(r"([^\s!\"#%-,./;->@\[-\^`{-~]+|\[(?:\\\]|[^\]])*\])\s*=")
+_OPTION = re.compile(rf"({_ID}|{_SEGMENT.pattern})\s*=")
 _COMMENT_END = {"!--": re.compile(r"--~?\}\}"), "!": re.compile(r"\}\}")}
 _REFUSED = {
     "#>": "a partial block",

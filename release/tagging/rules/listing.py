@@ -136,7 +136,11 @@ class _Scanner:
 
     def _at_comment(self) -> bool:
         """Whether a comment begins here: nothing but white space before the `#` on its line."""
-        if self._record.fields or any(not self._text[offset].isspace() for offset in self._field):
+        if (
+            self._record.fields
+            or (self._was_quoted and self._field)
+            or any(not self._text[offset].isspace() for offset in self._field)
+        ):
             return False
         return self._text[self._position] == _COMMENT
 

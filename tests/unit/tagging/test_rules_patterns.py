@@ -1,0 +1,130 @@
+"""JavaScript's regular expressions, as `String.prototype.match` answers; the expectations were read off Node.js."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.errors import ConfigError
+from release.tagging.rules.patterns import parse_pattern
+
+
+def match(pattern: str, subject: str) -> list[str | None] | None:
+    found = parse_pattern(pattern).match(subject)
+    return None if found is None else list(found)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "subject", "expected"),
+    [
+        (r"\d.\d", "v1.2.3", ["1.2"]),
+        (r"v(\d+)\.(\d+)", "v1.22", ["v1.22", "1", "22"]),
+        (r"\d", "٣", None),
+        (r"\w", "é", None),
+        (r"\W", "é", ["é"]),
+        (r"\s", "\u00a0", ["\u00a0"]),
+        (r"\S", "\ufeffa", ["a"]),
+        (r"\bé", " é", None),
+        (r"\B", "", [""]),
+        ("^a$", "a\n", None),
+        ("/^a$/m", "a\nb", ["a"]),
+        ("a.c", "a\u2028c", None),
+        ("/a.c/s", "a\nc", ["a\nc"]),
+        ("/V/i", "v", ["v"]),
+        ("(?<year>\\d{4})-\\k<year>", "2020-2020", ["2020-2020", "2020"]),
+        ("(a)|b", "b", ["b", None]),
+        (r"(?:(a)|b)\1", "b", ["b", None]),
+        (r"\1(a)", "a", ["a", "a"]),
+        (r"(a\1)", "a", ["a", "a"]),
+        (r"\2(a)", "\x02a", ["\x02a", "a"]),
+        ("a{,2}", "a{,2}", ["a{,2}"]),
+        ("a{2", "a{2", ["a{2"]),
+        ("a{1,2}", "aaa", ["aa"]),
+        ("a+?", "aaa", ["a"]),
+        ("[^]", "\n", ["\n"]),
+        ("[]", "a", None),
+        ("[[a]", "[", ["["]),
+        ("[a&&b]", "&", ["&"]),
+        (r"[\d-]", "-", ["-"]),
+        (r"[\w-z]", "-", ["-"]),
+        (r"[^\D]", "5", ["5"]),
+        (r"[\b]", "\b", ["\b"]),
+        (r"\x41\u0042\cA", "AB\x01", ["AB\x01"]),
+        (r"/\u{1F600}/u", "\U0001f600", ["\U0001f600"]),
+        (r"\u{2}", "uu", ["uu"]),
+        (r"\-\/\_", "-/_", ["-/_"]),
+        ("(?<=v)1", "v1", ["1"]),
+        ("(?<!v)1", "v1", None),
+        ("(?=a)a", "a", ["a"]),
+        ("]}", "]}", ["]}"]),
+        ("/(\\d)\\.(\\d)/g", "1.2.3.4", ["1.2", "3.4"]),
+        ("/a/y", "ba", None),
+        ("/v1", "/v1", ["/v1"]),
+        ("", "abc", [""]),
+    ],
+)
+def test_matches(pattern: str, subject: str, expected: list[str | None] | None) -> None:
+    assert match(pattern, subject) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("(a", "a group that is never closed"),
+        ("a)", "`)` without a group"),
+        ("*a", "nothing to repeat"),
+        ("a**", "nothing to repeat"),
+        ("a++", "nothing to repeat"),
+        ("^*", "nothing to repeat"),
+        ("(?<=a)*", "nothing to repeat"),
+        ("(?P<x>a)", "an unknown kind of group"),
+        ("(?#a)", "an unknown kind of group"),
+        ("[z-a]", "a range that goes backwards"),
+        ("[a", "a character class that is never closed"),
+        ("a\\", "a backslash at the end"),
+        ("/a/x", "no flags of a regular expression"),
+        ("/a/gg", "no flags of a regular expression"),
+        ("(?<n>a)(?<n>b)", "two groups called `n`"),
+        (r"(?<n>a)\k<m>", "a reference to a group that does not exist"),
+        (r"/\p{L}/u", "cannot be translated"),
+        (r"/\_/u", "escapes nothing"),
+        ("(?<=a+)b", "look-behind requires fixed-width pattern"),
+        ("a{99999999999}", "cannot be used"),
+        ("x" * 1001, "at most 1000"),
+    ],
+)
+def test_what_is_no_pattern_says_why(pattern: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_pattern(pattern)
+    assert reason in caught.value.message
+
+
+def test_a_match_attribute_has_no_slashes_of_its_own() -> None:
+    assert parse_pattern("/a/", literal=False).match("x/a/y") == ("/a/",)
+
+
+def test_a_subject_is_bounded() -> None:
+    with pytest.raises(ConfigError, match="patterns see at most 512"):
+        parse_pattern("(a+)+$").match("a" * 513)
+
+
+PIECES = st.sampled_from(
+    ["a", "1", ".", r"\d", r"\W", r"\b", r"\B", "^", "$", "|", "(", "(?:", "(?=", "(?<!", "(?<n>", ")", "*", "+", "?",
+     "{2}", "{,2}", "{", "}", "[", "]", "[^a]", "[a&&b]", "[[a]", "--",
+     "~~", r"\1", r"\k<n>", "\\", r"\u0041", "é", "/g"]
+)  # fmt: skip
+
+
+class TestProperties:
+    @given(st.lists(PIECES, max_size=6).map("".join) | st.text(max_size=20), st.text(max_size=8))
+    def test_nothing_but_a_configuration_error_is_raised(self, pattern: str, subject: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                found = parse_pattern(pattern).match(subject)
+            except ConfigError:
+                return
+        assert found is None or all(part is None or part in subject for part in found)
