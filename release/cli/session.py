@@ -144,7 +144,7 @@ class Session:
         """The version log's writer."""
         from release.cli.stores import open_log
 
-        return open_log(self)
+        return open_log(self.config.log, self.root, clock=self.clock, cancel=self.cancel)
 
     @cached_property
     def log_state(self) -> LogState:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+from release.config.model import LogSection
+from release.control import Cancel
 from release.errors import ConfigError
 from release.log import LogStore
 from release.log.writer import Writer
-
-if TYPE_CHECKING:
-    from release.cli.session import Session
+from release.world import Clock
 
 
-def open_log(session: Session) -> Writer:
-    """A writer over the configured store."""
-    return Writer(open_store(session), clock=session.clock, cancel=session.cancel)
+def open_log(
+    section: LogSection, root: str, *, clock: Clock, cancel: Cancel, budget: float = 120.0
+) -> Writer:
+    """A writer over the configured store. `budget`: seconds that one append may spend on losing to other writers."""
+    return Writer(
+        open_store(section, root, clock=clock, cancel=cancel), clock=clock, cancel=cancel, budget=budget
+    )
 
 
-def open_store(session: Session) -> LogStore:
-    """The configured store; nothing is read or made yet."""
-    section = session.config.log
+def open_store(section: LogSection, root: str, *, clock: Clock, cancel: Cancel) -> LogStore:
+    """The configured store; nothing is read or made yet. `root`: the repository's top folder."""
     if section.store != "file":
         raise ConfigError(
             f"`log.store: {section.store}` is not available yet", hint="use `log: {store: file}` for now"
@@ -28,9 +30,9 @@ def open_store(session: Session) -> LogStore:
     from release.log.file_store import FileStore
 
     return FileStore(
-        os.path.join(session.root, section.path),
-        cancel=session.cancel,
-        monotonic=session.clock.monotonic,
+        os.path.join(root, section.path),
+        cancel=cancel,
+        monotonic=clock.monotonic,
         name=section.path,
         allow_network=section.allow_network_fs,
     )

@@ -124,14 +124,11 @@ def record_context(session: Session, attempt: str) -> dict[str, Any]:
 
 def last_words(session: Session, facts: Sequence[dict[str, Any]]) -> None:
     """Append how the attempt ended, even after it was cancelled: with a `Cancel` of its own."""
-    from release.cli.stores import open_store
-    from release.log.writer import Writer
+    from release.cli.stores import open_log
 
-    if not facts:
-        return
-    fresh = Session(session.settings, sink=session.sink)
-    fresh.cancel = Cancel()
-    Writer(open_store(fresh), clock=fresh.clock, cancel=fresh.cancel, budget=3.0).append(facts)
+    if facts:
+        log = session.config.log
+        open_log(log, session.root, clock=session.clock, cancel=Cancel(), budget=3.0).append(facts)
 
 
 def _component(session: Session, name: str) -> Component:
