@@ -71,12 +71,24 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
     return changes.nodes
 
 
-def parents_of(path: str, image: Tree, owner: Owner) -> dict[str, Node]:
-    """The folders on the way to `path`, and `path` itself, that the image lacks."""
+def missing_folders(path: str, image: Tree, owner: Owner, *, where: str) -> dict[str, Node]:
+    """The folders on the way to `path`, and `path` itself, that the image lacks.
+
+    `path` has no symlink in it. Raises `BuildError` where something else than a folder is in the way.
+    """
     parts = path.split("/") if path else []
-    missing = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
-    folder = Node(kind="dir", mode=0o755, uid=owner.uid, gid=owner.gid)
-    return {each: folder for each in missing if image.get(each) is None}
+    missing: dict[str, Node] = {}
+    for count in range(1, len(parts) + 1):
+        place = "/".join(parts[:count])
+        node = image.get(place)
+        if node is None:
+            missing[place] = Node(kind="dir", mode=0o755, uid=owner.uid, gid=owner.gid)
+        elif node.kind != "dir":
+            raise BuildError(
+                f"{where}: `/{place}` in the image is no folder, but something is put into it",
+                hint="use another name",
+            )
+    return missing
 
 
 def _find(transfer: Transfer, pattern: str, source: Tree) -> list[_Found]:
@@ -153,7 +165,8 @@ class _Changes:
     def __init__(self, transfer: Transfer, image: Tree) -> None:
         self.nodes: dict[str, Node] = {}
         self._transfer = transfer
-        self._result = image.overlaid(self.nodes)
+        self._after = image.nodes()
+        self._result = Tree(self._after)
         self._links: dict[str, str] = {}  # path in the image -> path in the source
 
     def add(self, path: str, node: Node, *, origin: str) -> None:
@@ -168,18 +181,21 @@ class _Changes:
                 f"`/{place}` is a folder in the image, but `{origin}` is none", "copy to another name"
             )
         self._add_parents(place)
-        self.nodes[place] = self._stamped(node)
+        self._put(place, self._stamped(node))
         if node.kind == "symlink":
             self._links[place] = origin
 
     def add_folder(self, path: str, node: Node | None = None) -> None:
         """A folder that is there already keeps what it has: repeating it would change its attributes."""
         place = self._result.resolve(path)
-        if self._result.get(place) is None:
-            self._add_parents(place)
-            self.nodes[place] = self._stamped(node or Node(kind="dir"))
-        else:
-            self._require_folder(place)
+        self._add_parents(place)
+        existing = self._result.get(place)
+        if existing is None:
+            self._put(place, self._stamped(node or Node(kind="dir")))
+        elif existing.kind != "dir":
+            raise self._error(
+                f"`/{place}` in the image is no folder, but a folder is copied there", "use another name"
+            )
 
     def require_links_inside(self) -> None:
         """Refuse links out of the context that lead nowhere in the image either: they were meant to be content."""
@@ -194,20 +210,18 @@ class _Changes:
                     "put what it points to inside, or leave the link out with `.dockerignore`",
                 )
 
+    def _put(self, path: str, node: Node) -> None:
+        self.nodes[path] = self._after[path] = node
+
     def _add_parents(self, place: str) -> None:
         folder = posixpath.dirname(place)
-        for path, node in parents_of(folder, self._result, self._transfer.owner or Owner()).items():
-            self.nodes[path] = node
-        if folder:
-            self._require_folder(folder)
-
-    def _require_folder(self, place: str) -> None:
-        node = self._result.get(place)
-        if node is not None and node.kind != "dir":
-            raise self._error(
-                f"`/{place}` in the image is no folder, but something is copied into it",
-                "copy to another name",
-            )
+        known = self._result.get(folder)
+        if known is None or known.kind != "dir":
+            owner = self._transfer.owner or Owner()
+            for path, node in missing_folders(
+                folder, self._result, owner, where=self._transfer.where
+            ).items():
+                self._put(path, node)
 
     def _require_usual(self, node: Node, origin: str) -> None:
         if node.kind == "special":

@@ -7,6 +7,7 @@ matches a folder also leaves out what is in it. Source: the Dockerfile reference
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 
@@ -20,6 +21,12 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     exception: bool
+
+
+class _Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Neighbouring lines of one kind as one expression, which also matches what is inside a matched folder."""
+
+    exception: bool
     expression: re.Pattern[str]
 
 
@@ -27,16 +34,15 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
     """The lines of an ignore file in order."""
 
     patterns: tuple[Pattern, ...] = ()
+    groups: tuple[_Group, ...] = ()
 
     def excludes(self, path: str) -> bool:
         """Whether `path` (relative to the context, `/` between names) is left out."""
-        parents = _parents(path)
         excluded = False
-        for pattern in self.patterns:
-            if pattern.exception != excluded:
-                continue  # it could not change the verdict
-            if any(pattern.expression.fullmatch(each) for each in (path, *parents)):
-                excluded = not pattern.exception
+        for group in self.groups:
+            # A group of the other kind could not change the verdict.
+            if group.exception == excluded and group.expression.fullmatch(path):
+                excluded = not excluded
         return excluded
 
     def may_include_below(self, folder: str) -> bool:
@@ -47,6 +53,7 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
 def parse_ignore(text: str, name: str = ".dockerignore") -> Ignore:
     """The patterns of an ignore file. Raises `BuildError` with the line for a pattern that means nothing."""
     patterns: list[Pattern] = []
+    expressions: list[str] = []
     for number, line in enumerate(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").split("\n"), 1):
         if line.startswith("#"):
             continue
@@ -63,10 +70,20 @@ def parse_ignore(text: str, name: str = ".dockerignore") -> Ignore:
         cleaned = _clean(pattern)
         if cleaned in (".", "/"):
             continue  # docker takes neither for the whole context
-        patterns.append(
-            Pattern(text=cleaned, exception=exception, expression=_compile(cleaned, f"{name}:{number}"))
+        patterns.append(Pattern(text=cleaned, exception=exception))
+        expressions.append(_expression(cleaned, f"{name}:{number}"))
+    return Ignore(patterns=tuple(patterns), groups=_grouped(patterns, expressions))
+
+
+def _grouped(patterns: list[Pattern], expressions: list[str]) -> tuple[_Group, ...]:
+    pairs = zip(patterns, expressions, strict=True)
+    return tuple(
+        _Group(
+            exception=exception,
+            expression=re.compile(f"(?:{'|'.join(text for _, text in lines)})(?:/.*)?", re.DOTALL),
         )
-    return Ignore(patterns=tuple(patterns))
+        for exception, lines in itertools.groupby(pairs, key=lambda pair: pair[0].exception)
+    )
 
 
 def match_component(pattern: str, name: str) -> bool:
@@ -85,19 +102,16 @@ def _clean(pattern: str) -> str:
     return cleaned.lstrip("/") or "/"
 
 
-def _parents(path: str) -> tuple[str, ...]:
-    parts = path.split("/")
-    return tuple("/".join(parts[:count]) for count in range(1, len(parts)))
-
-
-def _compile(pattern: str, where: str) -> re.Pattern[str]:
+def _expression(pattern: str, where: str) -> str:
     try:
-        return re.compile(_translate(pattern), re.DOTALL)
+        expression = _translate(pattern)
+        re.compile(expression)
     except (ValueError, re.error) as error:
         raise BuildError(
             f"{where}: `{pattern}` is no pattern: {error}",
             hint="close the bracket, or put a backslash before a literal one",
         ) from error
+    return expression
 
 
 def _translate(pattern: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from release.build.copying import Owner, Transfer, changes_of, parents_of
+from release.build.copying import Owner, Transfer, changes_of, missing_folders
 from release.build.expand import expand_body, expand_words
 from release.build.healthcheck import read_healthcheck
 from release.build.image import History, ImageConfig, Platform
@@ -40,7 +40,7 @@ from release.build.lines import heredoc_openings
 from release.build.obstacles import base_stage, needed_stages, source_stage
 from release.build.owners import find_owner
 from release.build.scope import Scope, global_scope
-from release.build.tree import Content, Inline, Node, Tree
+from release.build.tree import Content, Inline, LinkLoop, Node, Tree
 from release.errors import BuildError
 
 # Both of Docker's builders put this in front where an image states no PATH; `ENV PATH=/app:$PATH` relies on it.
@@ -111,10 +111,19 @@ class _Worker:
     def run(self) -> StageImage:
         for instruction in self._stage.instructions:
             before = len(self._image.layers)
-            _DOERS[type(instruction)](self, instruction)
+            self._do(instruction)
             step = History(created_by=instruction.text, empty=len(self._image.layers) == before)
             self._image = msgspec.structs.replace(self._image, history=(*self._image.history, step))
         return msgspec.structs.replace(self._image, args=self._scope.args)
+
+    def _do(self, instruction: Instruction) -> None:
+        try:
+            _DOERS[type(instruction)](self, instruction)
+        except LinkLoop as error:
+            raise BuildError(
+                f"{self._at(instruction)}: the symlink `/{error.args[0]}` in the image leads in a circle",
+                hint="repair the link before it is copied",
+            ) from error
 
     def _config(self, **changed: Any) -> None:
         config = msgspec.structs.replace(self._image.config, **changed)
@@ -155,8 +164,9 @@ class _Worker:
         folder = posixpath.normpath(posixpath.join("/", self._image.config.working_dir, path))
         self._config(working_dir="/" + folder.lstrip("/"))
         tree = self._image.tree
-        resolved = tree.resolve(folder)
-        missing = parents_of(resolved, tree, self._numeric_user())
+        missing = missing_folders(
+            tree.resolve(folder), tree, self._numeric_user(), where=self._at(instruction)
+        )
         if missing:
             self._layer(missing)
 

@@ -6,7 +6,6 @@ Paths are relative to the tree's root, `/` between names, without a leading one;
 from __future__ import annotations
 
 import posixpath
-from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -79,9 +78,9 @@ class Tree:
         """This tree with `changes` on top."""
         return Tree({**self._nodes, **changes}, rooted=self.rooted)
 
-    def overlaid(self, changes: dict[str, Node]) -> Tree:
-        """As `with_changes`, but showing what `changes` will hold later too."""
-        return Tree(ChainMap(changes, dict(self._nodes)), rooted=self.rooted)
+    def nodes(self) -> dict[str, Node]:
+        """A copy of the mapping."""
+        return dict(self._nodes)
 
     def resolve(self, path: str) -> str:
         """`path` with every symlink in it followed; what does not exist is kept as it is.
