@@ -11,6 +11,7 @@ from release.errors import BareRepository, GitError, NoCommits
 from release.facts import Snapshot
 from release.git_command import Git, failure
 from release.git_position import position_of
+from release.tagging.model import Scheme
 from release.tagging.versions import versions_in
 from release.world import Process
 
@@ -28,19 +29,21 @@ def snapshot(
     prefix: str = "",
     env: Mapping[str, str],
     base: Literal["highest", "nearest"] = "highest",
+    versions: Scheme = "semver",
 ) -> Snapshot:
     """What git says of the work tree that holds `directory`, in at most six processes whatever the number of tags.
 
-    `prefix`: of the version tags. `base`: which reachable version `describe` counts from. In a shallow clone
-    `describe` and `commit_count` stay None: whoever needs them says `ShallowClone`. Raises `NoRepository`,
-    `NoCommits`, `BareRepository`, `DubiousOwnership` and `GitError` (git missing, repository damaged).
+    `prefix`: of the version tags; `versions`: what they are read as. `base`: which reachable version `describe`
+    counts from. In a shallow clone `describe` and `commit_count` stay None: whoever needs them says `ShallowClone`.
+    Raises `NoRepository`, `NoCommits`, `BareRepository`, `DubiousOwnership` and `GitError` (git missing, repository
+    damaged).
     """
     git = Git(process, directory, env)
     root, common_dir, shallow = _places(git, directory)
     head, branch, dirty = _status(git)
     listing, damaged = _listing(git)
     remote_url = _remote_url(git)
-    tags = versions_in(listing, prefix)
+    tags = versions_in(listing, prefix, versions)
     # Reading around a damaged ref took a process; one walk instead of two questions saves it.
     describe, committed_at, parents, count = position_of(
         git, head, tags, shallow=shallow, nearest=base == "nearest", walk=damaged

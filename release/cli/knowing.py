@@ -26,13 +26,13 @@ def project_of(session: Session, component: Component) -> str:
 
 def known_locally(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
     """Git tags and a local log: what is known without a connection."""
-    from_git = known.from_git(session.snapshot(policy), policy.prefix)
+    from_git = known.from_git(session.snapshot(policy), policy.prefix, policy.versions)
     if session.config.log.store != "file":
         return from_git
-    return known.unite(from_git, known_from_log(session, component))
+    return known.unite(from_git, known_from_log(session, component, policy))
 
 
-def known_from_log(session: Session, component: Component) -> KnownReleases:
+def known_from_log(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
     """What the version log says was released, and taken back."""
     section = session.config.log
     if section.store == "file" and not os.path.exists(os.path.join(session.root, section.path)):
@@ -43,7 +43,7 @@ def known_from_log(session: Session, component: Component) -> KnownReleases:
     named = [
         (f"{version}_r{rebuild}" if rebuild else version, commit) for version, commit, rebuild in released
     ]
-    return known.from_log_versions(named, state.yanked(project))
+    return known.from_log_versions(named, state.yanked(project), scheme=policy.versions)
 
 
 def known_everywhere(
@@ -53,14 +53,14 @@ def known_everywhere(
     parts = [known_locally(session, component, policy)]
     if repositories and session.snapshot(policy).shallow:
         tags = git.remote_tags(session.process, session.root, session.settings.env)
-        parts.append(known.from_remote_tags(tags, policy.prefix))
+        parts.append(known.from_remote_tags(tags, policy.prefix, policy.versions))
     if repositories and session.config.log.store != "file":
-        parts.append(known_from_log(session, component))
+        parts.append(known_from_log(session, component, policy))
     for target, repository in zip(component.targets, repositories, strict=False):
         if not target.moving:
             continue
         try:
-            parts.append(known.from_registry_tags(repository.tags()))
+            parts.append(known.from_registry_tags(repository.tags(), policy.versions))
         except RegistryError:
             parts.append(known.from_registry_tags(None))
     return known.unite(*parts)

@@ -59,7 +59,7 @@ class Session:
         self.entropy = SystemEntropy()
         self.process = Processes(self.cancel)
         self.sink = sink or _sink(settings)
-        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+        self._snapshots: dict[tuple[str, str, str], Snapshot] = {}
 
     def again(self) -> Session:
         """The same session with nothing read of the version log yet: what others appended counts too."""
@@ -128,10 +128,15 @@ class Session:
 
     def snapshot(self, policy: TagPolicy) -> Snapshot:
         """What git says, with versions read by this policy."""
-        key = (policy.prefix, policy.base)
+        key = (policy.prefix, policy.base, policy.versions)
         if key not in self._snapshots:
             self._snapshots[key] = git.snapshot(
-                self.process, self.directory, prefix=policy.prefix, env=self.settings.env, base=policy.base
+                self.process,
+                self.directory,
+                prefix=policy.prefix,
+                env=self.settings.env,
+                base=policy.base,
+                versions=policy.versions,
             )
         return self._snapshots[key]
 

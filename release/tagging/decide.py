@@ -59,7 +59,7 @@ def decide(
     Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD), `TagConflict` (the version was
     released from another commit), `GitError` (the version makes no valid image tag).
     """
-    found = versions_in(facts.snapshot.tag_listing, policy.prefix)
+    found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
     release = _release(facts, policy, found, version)
     candidate = Candidate(commit=facts.commit, version=release.version if release else None, rebuild=rebuild)
     proposal = propose(facts, policy, release, rebuild)
@@ -104,7 +104,7 @@ def _release(facts: Facts, policy: TagPolicy, found: VersionTags, version: Versi
     if policy.versions == "none" or facts.ci.pull_request is not None:
         return None
     if facts.git_tag is not None:
-        named = parse_tag_name(facts.git_tag, policy.prefix)
+        named = parse_tag_name(facts.git_tag, policy.prefix, policy.versions)
         if named is not None:
             return Release(version=named, git_tag=facts.git_tag, why=f"git tag {facts.git_tag} at HEAD")
     at_head = found.at(facts.commit)

@@ -9,8 +9,8 @@ from operator import attrgetter
 
 import msgspec
 
-from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Line, Version
-from release.tagging.versions import Key, image_tag_of, parse, precedence_key
+from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Line, Scheme, Version
+from release.tagging.versions import Key, image_tag_of, parse_as, precedence_key
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ def _compare(
         return Withhold(reason=f"{_name(top)} is {'higher' if top.version != version else 'a newer build'}")
     if top is not None and _rank(top) == own and top.commit not in {None, candidate.commit}:
         return Withhold(reason=f"{top.version} has the same precedence and was released from another commit")
-    shown = _version_of(held)
+    shown = _version_of(held, "calver" if version.text else "semver")
     if shown is not None and _covers(line, shown) and not _is_yanked(shown, 0, known):
         if precedence_key(shown) > own[0]:
             return Withhold(reason=f"the image that holds it is {shown}, which is higher")
@@ -188,11 +188,11 @@ def _missing_knowledge(known: KnownReleases) -> str | None:
     return next((name for name, knowledge in sources if knowledge in {"partial", "unknown"}), None)
 
 
-def _version_of(held: Held | None) -> Version | None:
+def _version_of(held: Held | None, scheme: Scheme) -> Version | None:
     if held is None or held.version is None:
         return None
     try:
-        return parse(held.version.removeprefix("v"))
+        return parse_as(held.version.removeprefix("v"), scheme)
     except ValueError:
         return None  # a foreign image may carry any text there
 

@@ -17,6 +17,7 @@ from release.tagging.model import (
     KnownReleases,
     KnownVersion,
     MovingTag,
+    Scheme,
 )
 from release.tagging.versions import parse_tag_name, version_of_image_tag, versions_in
 from release.world import Process
@@ -25,18 +26,20 @@ if TYPE_CHECKING:
     from release.registry import ImageFacts, Repository
 
 
-def from_git(snapshot: Snapshot, prefix: str = "") -> KnownReleases:
+def from_git(snapshot: Snapshot, prefix: str = "", scheme: Scheme = "semver") -> KnownReleases:
     """The version tags of the clone: all of them, reachable or not. A shallow clone may lack some (`partial`)."""
     return KnownReleases(
         versions=tuple(
             KnownVersion(version=tag.version, source="git tag", commit=tag.commit)
-            for tag in versions_in(snapshot.tag_listing, prefix).tags
+            for tag in versions_in(snapshot.tag_listing, prefix, scheme).tags
         ),
         known_from=KnownFrom(git="partial" if snapshot.shallow else "complete"),
     )
 
 
-def from_remote_tags(tags: Mapping[str, str] | None, prefix: str = "") -> KnownReleases:
+def from_remote_tags(
+    tags: Mapping[str, str] | None, prefix: str = "", scheme: Scheme = "semver"
+) -> KnownReleases:
     """The version tags of the remote (tag name to commit, as `git.remote_tags` gives them); None: it did not answer.
 
     United with a shallow clone's `partial` knowledge this makes git `complete`.
@@ -47,14 +50,17 @@ def from_remote_tags(tags: Mapping[str, str] | None, prefix: str = "") -> KnownR
         versions=tuple(
             KnownVersion(version=version, source="git tag", commit=commit)
             for name, commit in tags.items()
-            if (version := parse_tag_name(name, prefix)) is not None
+            if (version := parse_tag_name(name, prefix, scheme)) is not None
         ),
         known_from=KnownFrom(git="complete"),
     )
 
 
 def from_log_versions(
-    released: Iterable[tuple[str, str | None]], yanked: Iterable[str] = (), knowledge: Knowledge = "complete"
+    released: Iterable[tuple[str, str | None]],
+    yanked: Iterable[str] = (),
+    knowledge: Knowledge = "complete",
+    scheme: Scheme = "semver",
 ) -> KnownReleases:
     """What a version log says: (fixed image tag or version, commit) of what was released, and what was taken back.
 
@@ -64,14 +70,14 @@ def from_log_versions(
         versions=tuple(
             KnownVersion(version=read[0], rebuild=read[1], source="log", commit=commit)
             for name, commit in released
-            if (read := version_of_image_tag(name.replace("+", "_"))) is not None
+            if (read := version_of_image_tag(name.replace("+", "_"), scheme)) is not None
         ),
         yanked=tuple(sorted(set(yanked))),
         known_from=KnownFrom(log=knowledge),
     )
 
 
-def from_registry_tags(tags: Iterable[str] | None) -> KnownReleases:
+def from_registry_tags(tags: Iterable[str] | None, scheme: Scheme = "semver") -> KnownReleases:
     """What one repository's tags say; None: it did not tell. An empty repository is known to be empty."""
     if tags is None:
         return KnownReleases(known_from=KnownFrom(registry="unknown"))
@@ -79,7 +85,7 @@ def from_registry_tags(tags: Iterable[str] | None) -> KnownReleases:
         versions=tuple(
             KnownVersion(version=read[0], rebuild=read[1], source="registry")
             for tag in tags
-            if (read := version_of_image_tag(tag)) is not None
+            if (read := version_of_image_tag(tag, scheme)) is not None
         ),
         known_from=KnownFrom(registry="complete"),
     )

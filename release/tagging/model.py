@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 Knowledge = Literal["complete", "partial", "unknown", "not asked"]
+Scheme = Literal["semver", "calver", "none"]
 Channel = Literal["release", "prerelease", "branch", "pull-request", "snapshot"]
 
 
@@ -20,7 +21,7 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     prefix: str = ""
-    versions: Literal["semver", "calver", "none"] = "semver"
+    versions: Scheme = "semver"
     latest: Literal["auto", "default-branch", "never"] = "auto"
     pull_requests: bool = False  # whether builds of pull requests may be pushed; from forks never
     base: Literal["highest", "nearest"] = "highest"  # which reachable version off-tag versions build on
@@ -28,15 +29,21 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True, order=False, gc=False):
-    """A SemVer 2.0.0 version. `prerelease`: dot-separated identifiers; `build_metadata` has no precedence."""
+    """A SemVer 2.0.0 version. `prerelease`: dot-separated identifiers; `build_metadata` has no precedence.
+
+    `text`: as it was written, for the calendar versions that SemVer cannot write (`24.04`); else empty.
+    """
 
     major: int
     minor: int
     patch: int
     prerelease: str = ""
     build_metadata: str = ""
+    text: str = ""
 
     def __str__(self) -> str:
+        if self.text:
+            return self.text
         text = f"{self.major}.{self.minor}.{self.patch}"
         if self.prerelease:
             text += f"-{self.prerelease}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from release.facts import Facts
+from release.tagging.calver import line_names
 from release.tagging.model import Channel, FixedTag, Line, MovingTag, TagPolicy, Version, Withheld
 from release.tagging.names import branch_tag, commit_tag, request_commit_tag, request_tag
 from release.tagging.versions import image_tag_of
@@ -59,14 +60,11 @@ def _release_lines(version: Version, policy: TagPolicy) -> list[MovingTag]:
     """Narrow to wide: `1.4`, `1`, `latest`, then the channels, which also follow stable releases."""
     lines: list[tuple[str, Line]] = []
     if version.is_stable:
-        lines.append(
-            (
-                f"{version.major}.{version.minor}",
-                Line(kind="release", major=version.major, minor=version.minor),
-            )
-        )
+        minor, major = line_names(version)
+        if minor != str(version):  # `24.04` is its own narrowest line
+            lines.append((minor, Line(kind="release", major=version.major, minor=version.minor)))
         if version.major > 0:
-            lines.append((f"{version.major}", Line(kind="release", major=version.major)))
+            lines.append((major, Line(kind="release", major=version.major)))
         if policy.latest == "auto":
             lines.append(("latest", Line(kind="release")))
     own = version.prerelease.split(".", 1)[0]

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 import msgspec
 
-from release.tagging.model import Version
+from release.tagging.calver import after, parse_calver
+from release.tagging.model import Scheme, Version
 
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -63,12 +64,19 @@ def parse(text: str) -> Version:
     return _version(match.groups(default=""))
 
 
-def parse_tag_name(name: str, prefix: str = "") -> Version | None:
+def parse_as(text: str, scheme: Scheme) -> Version:
+    """The version that `text` is in `scheme`. Raises `ValueError`, always for `none`."""
+    if scheme == "none":
+        raise ValueError("there are no versions here")
+    return parse(text) if scheme == "semver" else parse_calver(text)
+
+
+def parse_tag_name(name: str, prefix: str = "", scheme: Scheme = "semver") -> Version | None:
     """The version in a git tag's name, `prefix` and an optional `v` before it; None when the name is no version."""
     if not name.startswith(prefix):
         return None
     try:
-        return parse(name[len(prefix) :].removeprefix("v"))
+        return parse_as(name[len(prefix) :].removeprefix("v"), scheme)
     except ValueError:
         return None
 
@@ -91,13 +99,17 @@ def highest_of(versions: Iterable[Version]) -> Version | None:
 
 
 @lru_cache(maxsize=8)
-def versions_in(listing: bytes, prefix: str = "") -> VersionTags:
+def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> VersionTags:
     """The version tags in the output of `git show-ref -d` (`<object> refs/tags/<name>`, `…^{}` when peeled).
 
     Twenty thousand tags are usual, so this is one pass of one pattern over the bytes. A tag whose name goes on
     with a slash after the prefix belongs to something else, and a bare `v1` or `v1.4` is somebody's moving tag:
-    neither is odd.
+    neither is odd. With `none` nothing is a version, and nothing odd.
     """
+    if scheme == "none":
+        return VersionTags()
+    if scheme == "calver":
+        return _calendar_versions_in(listing, prefix)
     rows = _listing_pattern(prefix).findall(listing.decode("utf-8", "backslashreplace"))
     # The peeled line, which holds the commit, follows the tag object's and replaces it.
     found = {row[1]: row for row in rows if row[1]}
@@ -112,8 +124,25 @@ def versions_in(listing: bytes, prefix: str = "") -> VersionTags:
         else:
             version = Version(major=int(major), minor=int(minor), patch=int(patch))
         tags.append(VersionTag(git_tag=prefix + name, version=version, commit=commit))
+    return _version_tags(tags, odd, prefix)
+
+
+def _version_tags(tags: list[VersionTag], odd: list[str], prefix: str) -> VersionTags:
     examples = tuple(prefix + name for name in odd[:_ODD_EXAMPLES])
     return VersionTags(tags=tuple(tags), odd_count=len(odd), odd_examples=examples)
+
+
+def _calendar_versions_in(listing: bytes, prefix: str) -> VersionTags:
+    pattern = rf"^(.{{40}}(?:.{{24}})?) refs/tags/{re.escape(prefix)}([^/\n^]+)(?:\^\{{\}})?$"
+    rows = re.findall(pattern, listing.decode("utf-8", "backslashreplace"), re.MULTILINE)
+    commits = {name: commit for commit, name in rows}
+    versions = {name: parse_tag_name(name, scheme="calver") for name in commits}
+    tags = [
+        VersionTag(git_tag=prefix + name, version=version, commit=commits[name])
+        for name, version in versions.items()
+        if version is not None
+    ]
+    return _version_tags(tags, [name for name, version in versions.items() if version is None], prefix)
 
 
 @lru_cache(maxsize=32)
@@ -148,6 +177,8 @@ def off_tag_version(base: Version | None, distance: int, commit: str) -> Version
     `0.0.0-dev.N.g…` with the number of all commits. The `g` keeps an all-digit hash from being a number.
     """
     suffix = f"dev.{distance}.g{commit[:12]}"
+    if base is not None and base.text:
+        return after(base, suffix)
     if base is None:
         return Version(major=0, minor=0, patch=0, prerelease=suffix)
     if base.is_stable:
@@ -163,7 +194,7 @@ def image_tag_of(version: Version, rebuild: int = 0) -> str:
     return f"{tag}_r{rebuild}" if rebuild else tag
 
 
-def version_of_image_tag(image_tag: str) -> tuple[Version, int] | None:
+def version_of_image_tag(image_tag: str, scheme: Scheme = "semver") -> tuple[Version, int] | None:
     """The version and the rebuild number that an image tag names (`1.4.2`, `1.4.2_r1`, `1.4.2_build.5`), or None."""
     text, separator, rest = image_tag.partition("_")
     rebuild = 0
@@ -174,6 +205,7 @@ def version_of_image_tag(image_tag: str) -> tuple[Version, int] | None:
         if match := _REBUILT.fullmatch(f"_{last}"):
             rebuild, metadata = int(match[1]), head
     try:
-        return parse(f"{text}+{metadata}" if metadata or (separator and not rebuild) else text), rebuild
+        whole = f"{text}+{metadata}" if metadata or (separator and not rebuild) else text
+        return parse_as(whole, scheme), rebuild
     except ValueError:
         return None

@@ -52,8 +52,10 @@ def test_git_wins_when_the_ci_system_speaks_of_another_commit() -> None:
     facts = reconcile(SNAPSHOT, CiContext(system="jenkins", commit=OTHER, branch="topic"), NOW)
     assert (facts.commit, facts.branch) == (HEAD, None)
     assert facts.warnings == (
-        "jenkins says commit `bbbbbbbbbbbb`, but HEAD is `aaaaaaaaaaaa`: "
-        "HEAD is taken, and the branch `topic` is left out",
+        (
+            "jenkins says commit `bbbbbbbbbbbb`, but HEAD is `aaaaaaaaaaaa`: "
+            "HEAD is taken, and the branch `topic` is left out"
+        ),
     )
 
 

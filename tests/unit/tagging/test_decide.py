@@ -49,7 +49,7 @@ def facts(
 
 def decided(of: Facts, policy: TagPolicy | None = None, **options: Any) -> Decision:
     policy = policy or TagPolicy()
-    return decide(of, policy, from_git(of.snapshot, policy.prefix), **options)
+    return decide(of, policy, from_git(of.snapshot, policy.prefix, policy.versions), **options)
 
 
 def names(decision: Decision) -> tuple[list[str], list[str], list[str]]:
@@ -122,6 +122,12 @@ TABLE: list[tuple[str, Facts, TagPolicy, str, str | None, list[str], list[str], 
     ("a shallow clone at a tag", facts({"v1.4.2": HEAD}, shallow=True), TagPolicy(), "release", "1.4.2",
      ["1.4.2", SHA], [], ["1.4", "1", "latest"]),
     ("a shallow clone of a branch", facts(RELEASED, shallow=True), TagPolicy(), "branch", None, [SHA], ["main"], []),
+    ("a calendar release", facts({"v2024.10.03": HEAD, "2024.09.30": OLD}), TagPolicy(versions="calver"), "release",
+     "2024.10.03", ["2024.10.03", SHA], ["2024.10", "2024", "latest"], []),
+    ("a calendar release of two numbers", facts({"24.04": HEAD, "24.10": OLD}), TagPolicy(versions="calver"), "release",
+     "24.04", ["24.04", SHA], [], ["24", "latest"]),
+    ("after a calendar release", facts({"24.04": OLD}, describe=("24.04", 3)), TagPolicy(versions="calver"), "branch",
+     "24.04.1-dev.3.g3f2a9c1b7d40", [SHA], ["main"], []),
     ("a project without versions", facts({"v1.4.2": HEAD}), TagPolicy(versions="none"), "branch", None,
      [SHA], ["main"], []),
 ]  # fmt: skip
@@ -298,8 +304,10 @@ class TestWarnings:
     def test_a_dirty_tree_is_told(self) -> None:
         warnings = decided(facts({"v1.4.2": HEAD}, dirty=("a", "b"), dirty_count=2)).warnings
         assert warnings == (
-            "2 tracked files differ from the commit (`a`, `b`): "
-            "`run` refuses, this is what it would do with a clean tree",
+            (
+                "2 tracked files differ from the commit (`a`, `b`): "
+                "`run` refuses, this is what it would do with a clean tree"
+            ),
         )
 
     def test_a_shallow_clone_is_told_with_the_line_that_helps(self) -> None:
