@@ -1,0 +1,99 @@
+"""Every command of the README runs, prints what it says, and every configuration in it is one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from release.cli.main import COMMANDS
+from release.config.load import load
+from release.errors import ReleaseError
+from tests.support.command import Shipmark
+from tests.support.git import GitRepo
+
+README = Path(__file__).parents[2] / "README.md"
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_HISTORY = ("v1.3.8", "v1.4.0", "v1.4.1", "v1.4.2")
+_DOCKERFILE = "FROM scratch\nARG VERSION\nLABEL hello=$VERSION\nCOPY hello.txt /hello.txt\n"
+_CONFIG = 'image: oci:dist/hello\nproject: hello\nbuild: {builder: layers, args: {VERSION: "{{version}}"}}\n'
+
+
+class Shown(NamedTuple):
+    """A command of the README and the output that it shows, possibly none."""
+
+    command: str
+    output: str
+
+
+def blocks(language: str) -> list[str]:
+    return [match[2] for match in _FENCE.finditer(README.read_text(encoding="utf-8")) if match[1] == language]
+
+
+def commands() -> list[Shown]:
+    shown = []
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            shown.append(Shown(command, output))
+    return shown
+
+
+def normal(text: str) -> str:
+    """The text without what differs from one history to the next."""
+    return re.sub(r"\b[0-9a-f]{12,64}\b", "<hex>", text).strip()
+
+
+@pytest.fixture
+def scene(git_repo: GitRepo) -> GitRepo:
+    """Give the repository that the README talks about."""
+    files = {"Dockerfile": _DOCKERFILE, "shipmark.yml": _CONFIG, ".gitignore": "dist/\n"}
+    for git_tag in _HISTORY:
+        git_repo.commit(git_tag, files={**files, "hello.txt": f"{git_tag}\n"})
+        git_repo.tag(git_tag)
+    return git_repo
+
+
+def test_every_command_runs_and_prints_what_the_readme_shows(scene: GitRepo, shipmark: Shipmark) -> None:
+    shown = commands()
+    assert len(shown) >= 9
+    for command, output in shown:
+        name, *arguments = command.split()
+        assert name == "shipmark"
+        result = shipmark(*arguments, cwd=scene.path)
+        assert result.code == 0, f"{command}: {result.stderr}"
+        if output:
+            assert normal(result.stdout) == normal(output)
+
+
+@pytest.mark.parametrize("block", blocks("yaml"))
+def test_every_configuration_is_read(block: str) -> None:
+    value = yaml.safe_load(block)
+    if "jobs" in value:
+        uses = [step["uses"] for step in value["jobs"]["release"]["steps"] if "uses" in step]
+        assert any("shipmark" in one for one in uses)
+        return
+    assert load(block, "README.md", {}).components
+
+
+def test_the_readme_lists_every_command_and_no_other() -> None:
+    listed = set(re.findall(r"^\| `shipmark (\w+)", README.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert listed == set(COMMANDS)
+
+
+def test_the_readme_lists_every_exit_code() -> None:
+    text = README.read_text(encoding="utf-8")
+    codes = {cls.exit_code for cls in descendants(ReleaseError)}
+    listed = {
+        int(code)
+        for row in re.findall(r"^\| ([\d, ]+) \|", text, flags=re.MULTILINE)
+        for code in row.split(",")
+    }
+    assert codes | {0} == listed
+
+
+def descendants(cls: type[ReleaseError]) -> set[type[ReleaseError]]:
+    return {cls, *(deeper for child in cls.__subclasses__() for deeper in descendants(child))}
