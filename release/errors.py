@@ -8,7 +8,7 @@ ReleaseError          1  unexpected failure
 ├─ RegistryError      5  Unreachable, Denied, NotFound, Invalid, DigestMismatch
 ├─ RefusedError       6  TagConflict, StalePlan, InputsChanged
 ├─ PartialError       7  visible somewhere but not everywhere, or not recorded: run again
-├─ LogError           1  LogCorrupt (6)
+├─ LogError           1  LogUnavailable, LogCorrupt (6)
 └─ Interrupted      130  Terminated 143
 
 A message says what happened, where and why, in lower case with literals in backticks; `hint` says the exact
@@ -151,6 +151,10 @@ class PartialError(ReleaseError):
 
 class LogError(ReleaseError):
     """The version log cannot be read or written. Before anything is visible this stops the release."""
+
+
+class LogUnavailable(LogError):
+    """The log's store does not answer now; asking again may help."""
 
 
 class LogCorrupt(LogError):

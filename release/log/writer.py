@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from release.control import Cancel
-from release.errors import LogCorrupt, LogError
+from release.errors import LogCorrupt, LogError, LogUnavailable
 from release.log import Entry, Head, HeadMoved, LogStore
 from release.log.chain import head_of, seal_all, timestamp, verify_line
 from release.log.claims import Claims
@@ -22,6 +22,7 @@ _LONGEST_PAUSE = 2.0
 class Writer:
     """A `LogWriter` over `store`. `budget`: seconds that one append may spend on losing against other writers.
 
+    `patience`: seconds for which a store that does not answer is asked again.
     May be used from several threads. What it has read stays in memory; each call reads on from there.
     """
 
@@ -32,12 +33,14 @@ class Writer:
         clock: Clock,
         cancel: Cancel,
         budget: float = 120.0,
+        patience: float = 20.0,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
         self._clock = clock
         self._cancel = cancel
         self._budget = budget
+        self._patience = patience
         self._jitter = jitter
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
@@ -81,20 +84,27 @@ class Writer:
             return tuple(self._by_id[identity] for identity in ids)
 
     def _append(self, wanted: dict[str, dict[str, Any]]) -> None:
-        end = self._clock.monotonic() + self._budget
+        started = self._clock.monotonic()
+        answered = started
         pause = _FIRST_PAUSE
         while True:
-            self._read_on()
-            missing = [fact for identity, fact in wanted.items() if identity not in self._by_id]
-            lines = self._sealed(missing)
+            missing: list[dict[str, Any]] = []
             try:
+                self._read_on()
+                answered = self._clock.monotonic()
+                missing = [fact for identity, fact in wanted.items() if identity not in self._by_id]
+                lines = self._sealed(missing)
                 self._store.append(lines, self._head)
             except HeadMoved:
-                self._require_time(end)
+                self._require_time(started)
+            except LogUnavailable:
+                # The outcome may be unknown: reading on tells, as soon as there is an answer.
+                if self._clock.monotonic() - answered >= self._patience:
+                    raise
             except LogCorrupt:
                 raise
             except LogError:
-                # The outcome may be unknown. Once the entries are seen, appending nothing settles them.
+                # As above. Once the entries are seen, appending nothing settles them.
                 if not missing or not self._arrived(wanted):
                     raise
             else:
@@ -117,8 +127,8 @@ class Writer:
             return False
         return wanted.keys() <= self._by_id.keys()
 
-    def _require_time(self, end: float) -> None:
-        if self._clock.monotonic() >= end:
+    def _require_time(self, started: float) -> None:
+        if self._clock.monotonic() - started >= self._budget:
             raise LogError(
                 f"version log `{self._store.name}` is written by others all the time: "
                 f"{self._budget:g} s were not enough to append to it",

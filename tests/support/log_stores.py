@@ -8,6 +8,7 @@ from typing import Any
 from release.control import Cancel
 from release.log import LogStore
 from release.log.file_store import FileStore
+from release.log.sql_store import SqlStore
 from release.log.writer import Writer
 
 
@@ -27,6 +28,8 @@ def open_store(description: dict[str, Any], cancel: Cancel | None = None) -> Log
     match description["store"]:
         case "file":
             return FileStore(description["path"], cancel=cancel, monotonic=time.monotonic)
+        case "sql":
+            return SqlStore(description["url"], cancel=cancel)
         case other:
             raise ValueError(other)
 

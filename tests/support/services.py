@@ -6,6 +6,7 @@ that the end of the run collects; with `SHIPMARK_REQUIRE_SERVICES=1` it fails, s
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections import defaultdict
@@ -17,8 +18,16 @@ import pytest
 #: Opens the reason of every skip made here, so that the summary finds it again in the workers' reports.
 MARK = "missing service: "
 
-#: Daemons live in /usr/sbin on Debian, which a user's PATH often lacks.
-SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+#: Daemons live in /usr/sbin on Debian, which a user's PATH often lacks, and PostgreSQL's in a folder of its own.
+SEARCH_PATH = os.pathsep.join(
+    [
+        os.environ.get("PATH", os.defpath),
+        "/usr/local/sbin",
+        "/usr/sbin",
+        "/sbin",
+        *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True),
+    ]
+)
 
 
 class Service(NamedTuple):
@@ -38,6 +47,7 @@ SERVICES: dict[str, Service] = {
     "docker-registry": Service(("docker-registry",), ("docker-registry",)),
     "git": Service(("git",), ("git",)),
     "groovy": Service(("groovy", "java"), ("groovy",)),
+    "postgres": Service(("postgres", "initdb", "psql", "setpriv"), "postgresql"),
     "skopeo": Service(("skopeo",), ("skopeo",)),
     "umoci": Service(("umoci",), ("umoci",)),
 }

@@ -1,0 +1,123 @@
+"""The tables of the SQL log, and engines for the two databases that it knows.
+
+`log_entry.line` holds the very bytes that were hashed, as text: a JSON column would reorder and drop members.
+`UNIQUE (prev)` keeps the chain from forking even where a client forgot the lock. Triggers refuse UPDATE and DELETE.
+
+Rights of the role that releases (the owner runs `shipmark log migrate` and nothing else):
+
+    GRANT SELECT, INSERT ON log_entry TO shipmark_ci;
+    GRANT SELECT, UPDATE ON log_head TO shipmark_ci;
+    GRANT SELECT ON alembic_version TO shipmark_ci;
+
+A role that only asks questions needs SELECT on the three.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, create_engine, event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
+
+from release.errors import ConfigError
+
+#: The revision that this code needs; later ones only add.
+REVISION = "0001"
+
+METADATA = MetaData()
+HEAD = Table(
+    "log_head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+ENTRY = Table(
+    "log_entry",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("prev", String(64), nullable=False, unique=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("line", Text, nullable=False),
+)
+
+_CONNECT_TIMEOUT = 10  # seconds
+_BUSY_TIMEOUT = 10.0
+
+
+def parse_url(text: str) -> URL:
+    """The database that `text` names, with the driver that shipmark uses. Raises `ConfigError` without showing it."""
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise ConfigError(
+            "`log.url` is no database URL", hint="`postgresql://user@host/database` or `sqlite:///path`"
+        ) from error
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite" and url.database not in (None, "", ":memory:"):
+        return url
+    raise ConfigError(
+        f"`log.url` names a `{url.drivername}` database, which cannot hold the log",
+        hint="`postgresql://user@host/database` or `sqlite:///path`",
+    )
+
+
+def name_of(url: URL) -> str:
+    """How messages call the database: no user, no password, no options."""
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return f"sqlite:{url.database}"
+    port = f":{url.port}" if url.port else ""
+    return f"{kind}://{url.host or 'localhost'}{port}/{url.database or ''}"
+
+
+def engine_of(url: URL, *, create: bool = False) -> Engine:
+    """An engine with one connection that is kept. `create`: make the SQLite file when it is missing."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, create=create)
+    return create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=1,
+        connect_args={
+            "connect_timeout": _CONNECT_TIMEOUT,
+            "prepare_threshold": None,  # poolers between us and the server hand out other sessions
+            "application_name": "shipmark",
+        },
+    )
+
+
+def _sqlite_engine(url: URL, *, create: bool) -> Engine:
+    mode = "rwc" if create else "rw"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(url.database or '')}?mode={mode}",
+            uri=True,
+            timeout=_BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=1, max_overflow=1)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # The driver would begin at the first write, too late for a lock on what was read.
+        connection.exec_driver_sql(_begin(connection.get_execution_options()))
+
+    return engine
+
+
+def _begin(options: Any) -> str:
+    return "BEGIN IMMEDIATE" if options.get("to_write") else "BEGIN"

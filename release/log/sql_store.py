@@ -1,0 +1,226 @@
+"""The version log in a database: SQLite or PostgreSQL, one transaction an append."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from release.control import Cancel
+from release.errors import LogCorrupt, LogError, LogUnavailable
+from release.log import Entry, Head, HeadMoved
+from release.log.chain import Malformed, head_of, read_line, verify_line
+from release.log.sql_schema import ENTRY, HEAD, REVISION, engine_of, name_of, parse_url
+
+_PAGE = 2000  # lines of one query
+# Local to the transaction: with a pooler in between, what is set for a session reaches strangers. A frozen
+# client must not keep the head for long.
+_LIMITS = text(
+    "SELECT set_config('lock_timeout', '10s', true), set_config('statement_timeout', '30s', true), "
+    "set_config('idle_in_transaction_session_timeout', '30s', true)"
+)
+
+
+class SqlStore:
+    """`url`: `postgresql://user:password@host/database` or `sqlite:///path`; the tables are made by `sql_migrate`."""
+
+    def __init__(self, url: str, *, cancel: Cancel) -> None:
+        parsed = parse_url(url)
+        self._name = name_of(parsed)
+        self._is_postgres = parsed.get_backend_name() == "postgresql"
+        self._path = None if self._is_postgres else parsed.database
+        self._engine = engine_of(parsed)
+        self._cancel = cancel
+        self._checked = False
+
+    @property
+    def name(self) -> str:
+        """How messages call it; no user, no password."""
+        return self._name
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a file of this machine."""
+        return not self._is_postgres
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        self._engine.dispose()
+
+    def head(self) -> Head:
+        """See `LogStore.head`."""
+        with self._reading("read") as connection:
+            return _head(connection)
+
+    def read(self, after: int = -1) -> Iterator[Entry]:
+        """See `LogStore.read`."""
+        head = Head()
+        position = after - 1  # the entry before what is asked for tells how the next one must begin
+        while True:
+            with self._reading("read") as connection:
+                query = select(ENTRY.c.line).where(ENTRY.c.seq > position).order_by(ENTRY.c.seq)
+                lines = [line.encode() for line in connection.scalars(query.limit(_PAGE))]
+            if position < after:
+                head = self._base(lines, after)
+                lines = lines[1:] if after >= 0 else lines
+                full = len(lines) >= _PAGE - 1
+            else:
+                full = len(lines) == _PAGE
+            for line in lines:
+                entry = verify_line(line, head)
+                head = head_of(entry)
+                yield entry
+            position = head.seq
+            if not full:
+                return
+
+    def append(self, lines: Sequence[bytes], expected: Head) -> None:
+        """See `LogStore.append`. What is there is durable, as every commit is."""
+        if not lines:
+            return
+        head, rows = expected, []
+        for line in lines:
+            entry = verify_line(line, head)
+            head = head_of(entry)
+            names = ("seq", "hash", "prev", "id")
+            rows.append({**{name: entry.fields[name] for name in names}, "line": line.decode()})
+        with self._writing() as connection:
+            if _head(connection, lock=self._is_postgres) != expected:
+                raise HeadMoved
+            connection.execute(insert(ENTRY), rows)
+            connection.execute(update(HEAD).where(HEAD.c.id == 1).values(seq=head.seq, hash=head.hash))
+
+    def check_writable(self) -> None:
+        """See `LogStore.check_writable`."""
+        with self._writing() as connection:
+            if self._is_postgres:
+                self._require_rights(connection)
+            elif self._path is not None and not os.access(self._path, os.W_OK):
+                raise LogError(f"version log `{self._name}` may not be written by this user")
+
+    def _base(self, lines: Sequence[bytes], after: int) -> Head:
+        """The head that the entry `after` makes. It was there before, so it must be there now."""
+        if after < 0:
+            return Head()
+        if not lines:
+            raise LogCorrupt(
+                f"version log `{self._name}` has no entry {after} any more",
+                hint="is this another server, or a copy that lags behind? entries are never removed",
+            )
+        try:
+            entry = read_line(lines[0])
+        except Malformed as error:
+            raise LogCorrupt(f"entry {after} is not a record: {error}") from error
+        if entry.seq != after:
+            raise LogCorrupt(
+                f"entry {after} is missing or out of place: entry {entry.seq} stands there",
+                hint="restore the log from a copy; entries are never removed or reordered",
+            )
+        return head_of(entry)
+
+    def _require_rights(self, connection: Connection) -> None:
+        rights = connection.execute(
+            text(
+                "SELECT has_table_privilege('log_entry', 'INSERT'), has_table_privilege('log_head', 'UPDATE'), "
+                "NOT pg_is_in_recovery(), current_setting('transaction_read_only') = 'off'"
+            )
+        ).one()
+        lacks = ("INSERT on log_entry", "UPDATE on log_head", "a server that is no replica", "write access")
+        for has, name in zip(rights, lacks, strict=True):
+            if not has:
+                raise LogError(
+                    f"version log `{self._name}` cannot be written: this role lacks {name}",
+                    hint="grant INSERT on `log_entry` and UPDATE on `log_head`, on the primary server",
+                )
+
+    @contextmanager
+    def _reading(self, done: str) -> Iterator[Connection]:
+        with self._translated(done), self._engine.connect() as connection, self._wakeable(connection):
+            yield self._first_time(connection.execution_options(isolation_level="AUTOCOMMIT"))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._translated("written"), self._engine.connect() as connection, self._wakeable(connection):
+            self._first_time(connection)
+            connection.rollback()
+            with connection.execution_options(to_write=True).begin():
+                if self._is_postgres:
+                    connection.execute(_LIMITS)
+                yield connection
+
+    def _first_time(self, connection: Connection) -> Connection:
+        """Check once that the tables are there and that a commit means what it says."""
+        if self._checked:
+            return connection
+        self._require_tables(connection)
+        if self._is_postgres and connection.scalar(text("SHOW synchronous_commit")) == "off":
+            raise LogError(
+                f"version log `{self._name}` would acknowledge entries that a power cut can lose: "
+                "`synchronous_commit` is `off`",
+                hint="`ALTER ROLE … SET synchronous_commit = on` for the role that writes the log",
+            )
+        self._checked = True
+        return connection
+
+    def _require_tables(self, connection: Connection) -> None:
+        hint = "run `shipmark log migrate` once, with a role that may make tables"
+        if not self._engine.dialect.has_table(connection, "alembic_version"):
+            raise LogError(f"version log `{self._name}` has no tables yet", hint=hint)
+        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        if found is None or found < REVISION:
+            raise LogError(
+                f"version log `{self._name}` has tables of revision {found}, {REVISION} is needed", hint=hint
+            )
+
+    @contextmanager
+    def _wakeable(self, connection: Connection) -> Iterator[None]:
+        """End a wait for the server at once when the run is cancelled."""
+        if not self._is_postgres:
+            self._cancel.check()
+            yield
+            return
+        wire = socket.socket(fileno=os.dup(connection.connection.driver_connection.fileno()))  # type: ignore[union-attr]  # psycopg's
+        with wire, self._cancel.on_cancel(lambda: wire.shutdown(socket.SHUT_RDWR)):
+            yield
+
+    @contextmanager
+    def _translated(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError as error:
+            # Somebody appended without the lock; the chain cannot fork, so this is a lost race.
+            raise HeadMoved from error
+        except DBAPIError as error:
+            self._engine.dispose()
+            self._cancel.check()
+            raise self._translation(error, done) from error
+        except SQLAlchemyError as error:
+            self._cancel.check()
+            raise LogError(f"version log `{self._name}` cannot be {done}: {_first_line(error)}") from error
+
+    def _translation(self, error: DBAPIError, done: str) -> LogError:
+        cause = _first_line(error.orig or error)
+        message = f"version log `{self._name}` cannot be {done}: {cause}"
+        if not self._is_postgres and "unable to open" in cause:
+            return LogError(message, hint="run `shipmark log migrate` once, it makes the file")
+        state: Any = getattr(error.orig, "sqlstate", None)
+        if state in ("28000", "28P01", "42501"):
+            return LogError(message, hint="check user, password and rights of the role in `log.url`")
+        return LogUnavailable(message, hint="check that the database is up and reachable, then run again")
+
+
+def _head(connection: Connection, *, lock: bool = False) -> Head:
+    query = select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.id == 1)
+    row = connection.execute(query.with_for_update() if lock else query).one()
+    return Head(seq=row.seq, hash=row.hash)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
