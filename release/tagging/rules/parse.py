@@ -129,7 +129,12 @@ def build_rule(item: Located, kind: Located | None, given: Mapping[str, Located]
 def _require_known(key: Located) -> None:
     name = key.text.lower()
     if name not in ATTRIBUTES:
-        raise key.error(0, f"unknown attribute `{key.text}`", hint=_nearest(name, ("type", *ATTRIBUTES)))
+        hint = (
+            "an expression with `=` needs `value=` before it"
+            if "{{" in name
+            else _nearest(name, ("type", *ATTRIBUTES))
+        )
+        raise key.error(0, f"unknown attribute `{key.text}`", hint=hint)
 
 
 def _require_valid(name: str, kind: Kind, item: Located, values: Mapping[str, Located]) -> None:
@@ -157,7 +162,9 @@ def _pattern(name: str, kind: Kind, values: Mapping[str, Located]) -> Pattern | 
     try:
         pattern = parse_pattern(value.text, literal=kind.expression == "pattern")
     except ConfigError as error:
-        raise value.error(0, error.message, hint=error.hint) from error
+        cut = value.text.rfind("{") > value.text.rfind("}")
+        hint = 'a comma ends a field: protect it as in `"""pattern=a{1,2}"""`' if cut else error.hint
+        raise value.error(0, error.message, hint=hint) from error
     if kind.expression == "match" and not pattern.groups:
         raise value.error(
             0,
