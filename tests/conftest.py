@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.support.processes",
     "tests.support.git",
     "tests.support.command",
+    "tests.support.faults",
     "tests.support.hostile",
     "tests.support.registry",
     "tests.support.targets",
@@ -18,6 +19,7 @@ pytest_plugins = [
     "tests.support.wheel",
     "tests.support.project",
     "tests.support.gate",
+    "tests.support.postgres",
 ]
 
 # Time limits per example fail on a busy machine, and say nothing about the code.

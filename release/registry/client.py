@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import IO
 
 import msgspec
@@ -68,10 +69,10 @@ class RemoteRepository:
         """The manifest under a tag or digest, hashed. Raises `NotFound`."""
         _require_reference(reference)
         where = f"`{self._name}{'@' if is_digest(reference) else ':'}{reference}`"
-        answer = self._host.expect(self._manifest_call("GET", reference, f"reading {where}"), 200)
+        call = self._manifest_call("GET", reference, f"reading {where}")
+        answer, raw = self._host.fetch(call, 200, most=LARGEST_PULLED, name="manifest")
         media_type = answer.headers.get("Content-Type") or ""
         stated = answer.headers.get("Docker-Content-Digest")
-        raw = answer.read(LARGEST_PULLED, "manifest")
         expected = reference if is_digest(reference) else None
         manifest = read_manifest(raw, media_type, expected=expected, source=where)
         if stated and _algorithm(stated) == _algorithm(manifest.digest) and stated != manifest.digest:
@@ -89,7 +90,7 @@ class RemoteRepository:
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the registry has the blob here."""
-        return self._has_blob(descriptor, ("pull",))
+        return self._has_blob(descriptor, ("pull",), self._host.call)
 
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
@@ -99,7 +100,8 @@ class RemoteRepository:
         upload = BlobUpload(Sessions(self._host, self._repository, what), descriptor, reopen)
         sources = tuple(source for source in mount_from if source != self._repository)
         # With the scopes of the upload that may follow: one token does for both.
-        return upload.send(lambda: self._has_blob(descriptor, ("pull", "push")), sources)
+        present = partial(self._has_blob, descriptor, ("pull", "push"), self._host.once)
+        return upload.send(present, sources)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
         """Send the raw bytes. A reply that was lost is settled by reading back."""
@@ -137,14 +139,13 @@ class RemoteRepository:
             call = msgspec.structs.replace(
                 self._call("GET", "", f"listing the tags of `{self._name}`"), path=path
             )
-            answer = self._host.call(call)
-            if answer.status == 404 and len(seen) == 1:
-                answer.close()
-                return ()
-            if answer.status != 200:
-                raise self._host.fault(answer, call)
+            answer, raw = self._host.fetch(call, 200, 404, most=_LARGEST_PAGE, name="list of tags")
+            if answer.status == 404:
+                if len(seen) == 1:
+                    return ()
+                raise Invalid(f"the list of the tags of `{self._name}` breaks off after {len(found)}")
             link = next_link(answer.headers.get("Link"))
-            found.update(dict.fromkeys(self._page(answer)))
+            found.update(dict.fromkeys(self._page(raw)))
             if link is None:
                 return tuple(found)
             path = self._host.next_page(answer, link)
@@ -154,7 +155,7 @@ class RemoteRepository:
         """Open an upload and cancel it; raises `Denied` where pushing is not allowed."""
         what = f"the question whether `{self._name}` may be pushed to"
         sessions = Sessions(self._host, self._repository, what)
-        sessions.cancel(sessions.open())
+        sessions.cancel(sessions.open(self._host.call))
 
     def delete_tag(self, tag: str) -> None:
         """Remove one tag. Never by deleting its digest: that would take every other tag on it along."""
@@ -188,14 +189,16 @@ class RemoteRepository:
         )
         self._host.expect(call, 200, 202, 204).close()
 
-    def _has_blob(self, descriptor: Descriptor, actions: tuple[str, ...]) -> bool:
+    def _has_blob(
+        self, descriptor: Descriptor, actions: tuple[str, ...], send: Callable[[Call], Answer]
+    ) -> bool:
         call = self._call(
             "HEAD",
             f"blobs/{require_digest(descriptor.digest)}",
             f"the question for blob `{descriptor.digest}`",
             actions=actions,
         )
-        answer = self._host.call(call)
+        answer = send(call)
         if answer.status not in (200, 404):
             raise self._host.fault(answer, call)
         answer.close()
@@ -265,9 +268,9 @@ class RemoteRepository:
             return False
         return held is not None and held.digest == manifest.digest
 
-    def _page(self, answer: Answer) -> tuple[str, ...]:
+    def _page(self, raw: bytes) -> tuple[str, ...]:
         try:
-            page = msgspec.json.decode(answer.read(_LARGEST_PAGE, "list of tags"), type=_TagPage)
+            page = msgspec.json.decode(raw, type=_TagPage)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Invalid(f"`{self._host.registry}` answered something that is no list of tags") from error
         return tuple(tag for tag in page.tags or [] if isinstance(tag, str) and is_tag(tag))

@@ -8,7 +8,7 @@ from typing import IO, Any, cast
 
 import msgspec
 
-from release.errors import Invalid, NotFound, Unreachable
+from release.errors import Invalid, NotFound, RegistryError, Unreachable
 from release.registry import Descriptor
 from release.registry.host import Call, Host
 from release.registry.streams import CHUNK, verified
@@ -20,7 +20,7 @@ _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 def open_blob(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
     """The blob, checked at its end. Raises `NotFound` at once where the registry does not have it."""
     raw = _Resuming(host, call, descriptor)
-    raw.begin()
+    raw.start()
     return verified(cast(IO[bytes], raw), descriptor, source=f"`{host.registry}`")
 
 
@@ -36,6 +36,18 @@ class _Resuming(io.RawIOBase):
         self._answer: Answer | None = None
         self._attempt = 1
 
+    def start(self) -> None:
+        """Ask for the whole, as often as makes sense."""
+        while self._answer is None:
+            try:
+                self.begin()
+            except Unreachable as error:
+                # Ours: `call` has tried what it could about the registry itself.
+                if error.status not in (400, 401, 403, 410):
+                    raise
+                self._host.retrier.pause(error, self._attempt)
+                self._attempt += 1
+
     def begin(self) -> Answer:
         """Ask from where we are."""
         headers = {"Range": f"bytes={self._at}-"} if self._at else {}
@@ -46,7 +58,7 @@ class _Resuming(io.RawIOBase):
         if answer.status == 206 and self._at:
             self._require_range(answer)
         elif answer.status != 200:
-            raise self._host.fault(answer, self._call)
+            raise self._fault(answer)
         elif self._at:
             self._skip(answer)
         self._answer = answer
@@ -80,6 +92,14 @@ class _Resuming(io.RawIOBase):
             # The end of an answer without a length looks like the end of the blob.
             raise Unreachable(f"`{self._host.registry}` ended {self._call.what} after {self._at} bytes")
         return data
+
+    def _fault(self, answer: Answer) -> RegistryError:
+        elsewhere = not self._host.is_own(answer.url)
+        error = self._host.fault(answer, self._call)
+        if elsewhere and error.status in (400, 401, 403, 410):
+            # The storage that we were sent to: its signed address may have ended. The registry gives a new one.
+            return Unreachable(error.message, status=error.status, code=error.code)
+        return error
 
     def _drop(self) -> None:
         answer, self._answer = self._answer, None

@@ -22,7 +22,7 @@ from release.registry.challenge import Challenge, choose, parse_challenges
 from release.registry.connections import Upload
 from release.registry.credentials import Credential, Credentials
 from release.registry.gate import Gate
-from release.registry.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
+from release.registry.retry import TLS_FAULT, TRANSIENT, Retrier, RetryPolicy, retry_after
 from release.registry.secrets import Secrets
 from release.registry.tokens import Tokens, basic
 from release.registry.transport import Answer, Transport, anywhere
@@ -133,7 +133,7 @@ class Host:
         """Take what a 401 says to heart; returns whether another attempt would be made with something else."""
         challenge = choose(parse_challenges(answer.headers.get("WWW-Authenticate") or ""))
         # Another host, reached by a redirect, has no say in where our credential goes.
-        if challenge is None or not self._is_own(answer.url):
+        if challenge is None or not self.is_own(answer.url):
             return False
         known, self._challenge = self._challenge, challenge
         if authorization is None or known is None or known.scheme != challenge.scheme:
@@ -162,6 +162,19 @@ class Host:
         if answer.status not in statuses:
             raise self.fault(answer, call)
         return answer
+
+    def fetch(self, call: Call, *statuses: int, most: int, name: str) -> tuple[Answer, bytes]:
+        """`expect`, and the whole body, at most `most` bytes; a body that breaks off is asked for again."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                answer = self.once(call)
+                if answer.status not in statuses:
+                    raise self.fault(answer, call)
+                return answer, answer.read(most, name)
+            except Unreachable as error:
+                self.retrier.pause(error, attempt)
 
     def location(self, answer: Answer, what: str) -> str:
         """Where an upload goes on. A foreign place is allowed here; it is spoken to without a credential."""
@@ -209,7 +222,7 @@ class Host:
 
     def _exchange(self, call: Call) -> tuple[Answer, str | None]:
         url = urljoin(self.base(), call.path)
-        authorization = self.authorization(call) if self._is_own(url) else None
+        authorization = self.authorization(call) if self.is_own(url) else None
         with self.gate.slot():
             answer = self._send(call, url, authorization)
             for _ in range(_MOST_REDIRECTS):
@@ -217,12 +230,12 @@ class Host:
                     return answer, authorization
                 with contextlib.closing(answer):
                     url = self._redirect(answer, call)
-                answer = self._send(call, url, authorization if self._is_own(url) else None)
+                answer = self._send(call, url, authorization if self.is_own(url) else None)
         answer.close()
         raise Invalid(f"`{self.registry}` redirects {call.what} in circles")
 
     def _send(self, call: Call, url: str, authorization: str | None) -> Answer:
-        own = self._is_own(url)
+        own = self.is_own(url)
         headers = {**call.headers, **({"Authorization": authorization} if authorization else {})}
         answer = self.ports.transport.send(
             call.method,
@@ -259,7 +272,8 @@ class Host:
         if self.base().startswith("https:") and target.scheme != "https":
             raise Invalid(f"`{self.registry}` sends {what} from https to http, which is not followed")
 
-    def _is_own(self, url: str) -> bool:
+    def is_own(self, url: str) -> bool:
+        """Whether a URL is at this registry's own origin."""
         return _origin(urlsplit(url)) == _origin(urlsplit(self.base()))
 
     def _accept_foreign(self, reach: Reach) -> str | None:
@@ -296,8 +310,9 @@ class Host:
         except Unreachable as error:
             try:
                 self._speaks(second)
-            except Unreachable:
-                raise error from None
+            except Unreachable as other:
+                # A broken handshake says more than what plain http got from a TLS server.
+                raise (other if other.code == TLS_FAULT else error) from None
             return second
 
     def _speaks(self, base: str) -> bool:

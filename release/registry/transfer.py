@@ -13,7 +13,7 @@ from typing import IO
 import msgspec
 
 from release.control import Cancel
-from release.errors import DigestMismatch, Invalid, NotFound, RegistryError
+from release.errors import DigestMismatch, Invalid, RegistryError
 from release.registry import Descriptor, Manifest, Repository
 from release.registry.documents import children
 from release.registry.layout import Layout
@@ -23,7 +23,8 @@ from release.world import Note, Sink
 _DEEPEST = 8
 _MOST_MANIFESTS = 2000
 _QUESTIONS = 8  # asked at a time: they are small
-_MISSING_BLOB = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN"})
+_MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
+_LAGS = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds between looks at a registry that is slow to see its own content
 
 
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +63,8 @@ def copy_image(
     sent = sum(run_all(tasks, jobs=jobs, cancel=cancel))
     for manifest in missing:
         cancel.check()
-        _put_manifest(source, destination, manifest)
-    _read_back(destination, digest)
+        _put_manifest(source, destination, manifest, cancel)
+    _read_back(destination, digest, cancel)
     sink.emit(
         Note(
             level="debug", text=f"`{destination.name}`: {sent} of {len(blobs)} blobs of `{digest[:19]}…` sent"
@@ -119,23 +120,30 @@ def _put_blob(
     return destination.put_blob(blob, opener(source, blob), mount_from=mount_from)
 
 
-def _put_manifest(source: Repository, destination: Repository, manifest: Manifest) -> None:
-    try:
-        destination.put_manifest(manifest)
-    except NotFound:
-        raise
-    except RegistryError as error:
-        if error.code not in _MISSING_BLOB or manifest.is_index:
-            raise
-        # A mount that was granted and is not there: the bytes themselves, once.
-        for blob in blobs_of((manifest,)):
-            _put_blob(source, destination, blob, ())
-        destination.put_manifest(manifest)
+def _put_manifest(source: Repository, destination: Repository, manifest: Manifest, cancel: Cancel) -> None:
+    for pause in (*_LAGS, None):
+        try:
+            return destination.put_manifest(manifest)
+        except RegistryError as error:
+            if error.code not in _MISSING or pause is None:
+                raise
+        # A mount that was granted and is not there, or a registry that does not see yet what it was just given.
+        cancel.wait(pause)
+        if not manifest.is_index:
+            for blob in blobs_of((manifest,)):
+                _put_blob(source, destination, blob, ())
+    return None
 
 
-def _read_back(destination: Repository, digest: str) -> None:
-    stored = destination.resolve(digest)
-    if stored is None or stored.digest != digest:
-        raise DigestMismatch(
-            f"`{destination.name}` took `{digest}` and now has {f'`{stored.digest}`' if stored else 'nothing'} there"
-        )
+def _read_back(destination: Repository, digest: str, cancel: Cancel) -> None:
+    """What was stored must be served; some registries need a moment for that."""
+    for pause in (*_LAGS, None):
+        stored = destination.resolve(digest)
+        if stored is not None and stored.digest == digest:
+            return
+        if pause is None or stored is not None:
+            break
+        cancel.wait(pause)
+    raise DigestMismatch(
+        f"`{destination.name}` took `{digest}` and now has {f'`{stored.digest}`' if stored else 'nothing'} there"
+    )

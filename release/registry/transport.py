@@ -271,6 +271,8 @@ def _cause(error: BaseException, kinds: tuple[type[BaseException], ...]) -> Base
 def _plain(error: BaseException) -> str:
     """What went wrong, without urllib3's object names and without URLs."""
     inner = _cause(error, (OSError, http.client.HTTPException)) or error
+    if isinstance(inner, http.client.IncompleteRead):
+        return "the answer ended early"
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror.lower()
     if isinstance(inner, TimeoutError):

@@ -35,16 +35,19 @@ class Sessions:
         self.repository = repository
         self.what = what
 
-    def open(self) -> str:
+    def open(self, send: Callable[[Call], Answer]) -> str:
         """Open a session and return where it is. Raises `Denied` where the credential may not push."""
         call = self.call("POST", f"/v2/{self.repository}/blobs/uploads/")
-        return self._location(self.host.expect(call, 202))
+        answer = send(call)
+        if answer.status != 202:
+            raise self.host.fault(answer, call)
+        return self._location(answer)
 
     def mount(self, digest: str, source: str) -> str | None:
         """Ask for a blob of the repository `source`: None when it is mounted, else a session, or "" for neither."""
         path = f"/v2/{self.repository}/blobs/uploads/?mount={digest}&from={source}"
         try:
-            answer = self.host.call(self.call("POST", path, scope(source, "pull")))
+            answer = self.host.once(self.call("POST", path, scope(source, "pull")))
         except RegistryError:
             # Not allowed to read the source, or no such feature: the blob is sent, as without a source.
             return ""
@@ -91,33 +94,36 @@ class BlobUpload:
         self._source_is_sound = False
 
     def send(self, present: Callable[[], bool], mount_from: tuple[str, ...] = ()) -> bool:
-        """Make the blob be there; returns whether bytes were sent. `present` asks the registry."""
-        if present():
-            return False
-        session = self._mount(mount_from[:_MOST_MOUNTS])
-        if session is None:
-            return False
-        attempt, renewals = 1, 0
+        """Make the blob be there; returns whether bytes were sent. `present` asks the registry, once.
+
+        All requests for a blob share one budget of attempts. Raises what the registry says.
+        """
+        attempt = 1
         while True:
             try:
-                # A reply that was lost may have been a success.
-                if attempt > 1 and present():
-                    return True
-                answer, authorization = self._attempt(session)
+                # Also before a later attempt: a reply that was lost may have been a success.
+                if present():
+                    return attempt > 1
+                session = self._mount(mount_from[:_MOST_MOUNTS]) if attempt == 1 else ""
+                if session is None:
+                    return False
+                self._upload(session)
             except Unreachable as error:
                 self._host.retrier.pause(error, attempt)
-                attempt, session = attempt + 1, ""
-                continue
-            session = ""
-            if answer.status == 401 and renewals < _MOST_RENEWALS and self._host.renew(answer, authorization):
-                # A token that ended on the way is no failure.
-                answer.close()
-                renewals += 1
-                continue
-            if self._accepted(answer):
+                attempt += 1
+            else:
                 return True
-            self._host.retrier.pause(self._judge(answer), attempt)
-            attempt += 1
+
+    def _upload(self, session: str) -> None:
+        for _ in range(_MOST_RENEWALS + 1):
+            answer, authorization = self._attempt(session)
+            if answer.status != 401 or not self._host.renew(answer, authorization):
+                break
+            # A token that ended on the way is no failure; the session may have gone with it.
+            answer.close()
+            session = ""
+        if not self._accepted(answer):
+            raise self._judge(answer)
 
     def _mount(self, sources: tuple[str, ...]) -> str | None:
         """None when one of the sources had it, else a session that was opened instead, or ""."""
@@ -132,7 +138,7 @@ class BlobUpload:
         return session
 
     def _attempt(self, session: str) -> tuple[Answer, str | None]:
-        location = session or self._sessions.open()
+        location = session or self._sessions.open(self._host.once)
         parts = urlsplit(location)
         query = f"{parts.query}{'&' if parts.query else ''}digest={self._descriptor.digest}"
         self._rewind()

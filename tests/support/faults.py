@@ -1,0 +1,354 @@
+"""A proxy in front of a real registry that breaks what it is told to: by method, path and occurrence.
+
+It speaks HTTP/1.1 with a thread for every connection and forwards everything that no rule is about. It also takes
+requests in the form that forward proxies get. Faults are values, so that a table of them reads like one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, NamedTuple
+
+import pytest
+
+_CHUNK = 64 * 1024
+
+
+class Status(NamedTuple):
+    """Answer this instead of asking the registry. `raw` replaces the whole answer."""
+
+    code: int
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    raw: bytes | None = None
+
+
+class Reset(NamedTuple):
+    """RST the client. `after`: bytes of the request's body that are taken first; `apply`: let the registry have all."""
+
+    after: int = 0
+    apply: bool = False
+
+
+class Cut(NamedTuple):
+    """Let the registry answer, and close after `body` bytes of the answer's body (or inside its head)."""
+
+    body: int = 0
+    in_head: bool = False
+
+
+class Flip(NamedTuple):
+    """Flip a bit of the request's body (`up`) or of the answer's body."""
+
+    up: bool = False
+
+
+class Slow(NamedTuple):
+    """Move the request's (`up`) or the answer's bytes this slowly, in bytes a second."""
+
+    rate: float
+    up: bool = False
+
+
+class Stall(NamedTuple):
+    """Take the request and say nothing more."""
+
+
+class Header(NamedTuple):
+    """Change one header of the answer."""
+
+    name: str
+    value: str
+
+
+class Do(NamedTuple):
+    """Run something (`then` decides what is done with the request afterwards)."""
+
+    action: Callable[[], object]
+    then: object = None
+
+
+Fault = Status | Reset | Cut | Flip | Slow | Stall | Header | Do | None
+
+
+class Rule:
+    """`fault` for requests whose method and path fit, from the `first` (1 is the first) for `times` of them."""
+
+    def __init__(self, method: str, path: str, fault: Fault, *, first: int = 1, times: int = 1) -> None:
+        self.method = method
+        self.path = re.compile(path)
+        self.fault = fault
+        self.first = first
+        self.times = times
+        self.seen = 0
+        self.hits = 0
+
+    def take(self, method: str, path: str) -> bool:
+        """Whether this request gets the fault; counts it."""
+        if not re.fullmatch(self.method, method) or not self.path.search(path):
+            return False
+        self.seen += 1
+        if not self.first <= self.seen < self.first + self.times:
+            return False
+        self.hits += 1
+        return True
+
+
+class Seen(NamedTuple):
+    """A request that reached the proxy. `fault`: the name of what was done to it, or ""."""
+
+    method: str
+    path: str
+    fault: str
+
+
+class FaultProxy:
+    """Listens on loopback and forwards to `upstream`, `127.0.0.1:PORT`."""
+
+    def __init__(self, upstream: str, *rules: Rule) -> None:
+        self.upstream = upstream
+        self.rules = list(rules)
+        self.seen: list[Seen] = []
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._live: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._accepting = threading.Thread(target=self._accept, name="faults")
+        self._accepting.start()
+
+    @property
+    def host(self) -> str:
+        """`127.0.0.1:PORT`."""
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def count(self, method: str, path: str = "") -> int:
+        """How many such requests came."""
+        return sum(entry.method == method and path in entry.path for entry in self.seen)
+
+    def close(self) -> None:
+        """Stop, with all connections."""
+        self._closed.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._lock:
+            live = list(self._live)
+        for connection in live:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in [self._accepting, *self._threads]:
+            thread.join()
+
+    def _accept(self) -> None:
+        while not self._closed.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), name="faults-connection")
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._live.add(connection)
+        try:
+            with connection.makefile("rb") as stream:
+                while self._one(connection, stream):
+                    pass
+        except (OSError, ValueError):
+            pass
+        finally:
+            with self._lock:
+                self._live.discard(connection)
+            connection.close()
+
+    def _one(self, connection: socket.socket, stream: IO[bytes]) -> bool:
+        head = _read_head(stream)
+        if not head:
+            return False
+        method, path = head[0].decode("latin-1").split(" ")[:2]
+        length = _length(head)
+        fault = self._fault(method, path)
+        self.seen.append(Seen(method, path, type(fault).__name__ if fault is not None else ""))
+        if isinstance(fault, Do):
+            fault.action()
+            fault = fault.then  # type: ignore[assignment]  # whatever the table says
+        if isinstance(fault, Stall):
+            self._closed.wait()
+            return False
+        if isinstance(fault, Status):
+            return self._say(connection, stream, fault, length, method)
+        if isinstance(fault, Reset) and not fault.apply:
+            _skip(stream, min(fault.after, length))
+            _rst(connection)
+            return False
+        return self._forward(connection, stream, head, length, fault, method)
+
+    def _fault(self, method: str, path: str) -> Fault:
+        with self._lock:
+            for rule in self.rules:
+                if rule.take(method, path):
+                    return rule.fault
+        return None
+
+    def _say(
+        self, connection: socket.socket, stream: IO[bytes], fault: Status, length: int, method: str
+    ) -> bool:
+        _skip(stream, length)
+        if fault.raw is not None:
+            connection.sendall(fault.raw)
+            return False
+        lines = [f"HTTP/1.1 {fault.code} Injected", f"Content-Length: {len(fault.body)}"]
+        lines += [f"{name}: {value}" for name, value in fault.headers.items()]
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        if method != "HEAD":
+            connection.sendall(fault.body)
+        return True
+
+    def _forward(
+        self,
+        connection: socket.socket,
+        stream: IO[bytes],
+        head: list[bytes],
+        length: int,
+        fault: Fault,
+        method: str,
+    ) -> bool:
+        host, _, port = self.upstream.partition(":")
+        with socket.create_connection((host, int(port))) as upstream:
+            upstream.sendall(_forwarded(head))
+            self._move_up(stream, upstream, length, fault)
+            with upstream.makefile("rb") as answer:
+                if isinstance(fault, Reset):
+                    _read_head(answer)
+                    _rst(connection)
+                    return False
+                return self._answer(connection, answer, fault, method)
+
+    def _move_up(self, stream: IO[bytes], upstream: socket.socket, length: int, fault: Fault) -> None:
+        flip = isinstance(fault, Flip) and fault.up
+        slow = fault.rate if isinstance(fault, Slow) and fault.up else None
+        while length:
+            data = stream.read(min(length, _CHUNK if slow is None else max(1, int(slow / 10))))
+            if not data:
+                raise ValueError("the client went away")
+            length -= len(data)
+            if flip:
+                data, flip = bytes([data[0] ^ 1]) + data[1:], False
+            if slow is not None and self._closed.wait(len(data) / slow):
+                raise ValueError("closed")
+            upstream.sendall(data)
+
+    def _answer(self, connection: socket.socket, answer: IO[bytes], fault: Fault, method: str) -> bool:
+        head = _read_head(answer)
+        if not head:
+            raise ValueError("the registry went away")
+        status = int(head[0].split()[1])
+        length = 0 if method == "HEAD" or status in (204, 304) else _length(head)
+        if isinstance(fault, Header):
+            head = [line for line in head if not line.lower().startswith(fault.name.lower().encode() + b":")]
+            head.append(f"{fault.name}: {fault.value}".encode())
+        text = (
+            b"\r\n".join(line for line in head if not line.lower().startswith(b"connection:")) + b"\r\n\r\n"
+        )
+        if isinstance(fault, Cut) and fault.in_head:
+            connection.sendall(text[: len(text) // 2])
+            return False
+        connection.sendall(text)
+        left = min(length, fault.body) if isinstance(fault, Cut) else length
+        self._move_down(connection, answer, left, fault)
+        return not isinstance(fault, Cut)
+
+    def _move_down(self, connection: socket.socket, answer: IO[bytes], left: int, fault: Fault) -> None:
+        flip = isinstance(fault, Flip) and not fault.up
+        slow = fault.rate if isinstance(fault, Slow) and not fault.up else None
+        while left:
+            data = answer.read(min(left, _CHUNK if slow is None else max(1, int(slow / 10))))
+            if not data:
+                raise ValueError("the registry went away")
+            left -= len(data)
+            if flip:
+                data, flip = bytes([data[0] ^ 1]) + data[1:], False
+            if slow is not None and self._closed.wait(len(data) / slow):
+                raise ValueError("closed")
+            connection.sendall(data)
+
+
+def _read_head(stream: IO[bytes]) -> list[bytes]:
+    lines: list[bytes] = []
+    while (line := stream.readline()) not in (b"\r\n", b"\n", b""):
+        lines.append(line.rstrip(b"\r\n"))
+    return lines
+
+
+def _length(head: list[bytes]) -> int:
+    for line in head[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return int(value)
+    return 0
+
+
+def _forwarded(head: list[bytes]) -> bytes:
+    method, target, version = head[0].split(b" ")
+    if target.startswith(b"http://"):
+        target = b"/" + target.removeprefix(b"http://").partition(b"/")[2]
+    lines = [b" ".join((method, target, version))]
+    lines += [line for line in head[1:] if not line.lower().startswith((b"connection:", b"proxy-"))]
+    return b"\r\n".join([*lines, b"Connection: close"]) + b"\r\n\r\n"
+
+
+def _skip(stream: IO[bytes], left: int) -> None:
+    while left and (data := stream.read(min(left, _CHUNK))):
+        left -= len(data)
+
+
+def _rst(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raise ConnectionResetError
+
+
+@pytest.fixture
+def fault_proxy() -> Iterator[Callable[..., FaultProxy]]:
+    """Give a function that starts proxies: `fault_proxy(server.host, Rule("PUT", "/blobs/", Reset()))`."""
+    made: list[FaultProxy] = []
+
+    def make(upstream: str, *rules: Rule) -> FaultProxy:
+        proxy = FaultProxy(upstream, *rules)
+        made.append(proxy)
+        return proxy
+
+    yield make
+    for proxy in made:
+        proxy.close()
+
+
+#: What a test records for the table: `record_property(ROW, (fault, outcome, end state))`.
+ROW = "fault matrix"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was done to the client and how it ended."""
+    rows = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == ROW and isinstance(value, (tuple, list))
+    ]
+    if not rows:
+        return
+    widths = [max(len(str(row[column])) for row in rows) for column in range(2)]
+    terminalreporter.section("fault matrix: fault, what shipmark did, end state")
+    for row in sorted(
+        rows, key=lambda row: (int(re.sub(r"\D", "", str(row[0]).split()[0]) or 0), str(row[0]))
+    ):
+        terminalreporter.write_line(f"{row[0]!s:<{widths[0]}}  {row[1]!s:<{widths[1]}}  {row[2]}")
