@@ -112,6 +112,8 @@ def run(argv: list[str]) -> int:
         # Whoever read our output has gone; the interpreter must not complain about it at its end.
         sys.stdout = None
         return 141
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a person reads this in a CI log
+        return _defect(error, argv)
     return result if isinstance(result, int) else 0
 
 
@@ -121,6 +123,21 @@ def _usage(error: click.ClickException) -> int:
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "shipmark"
     complain(error.format_message(), hint=f"`{command} --help` lists what there is")
     return 2
+
+
+def _defect(error: Exception, argv: list[str]) -> int:
+    from release.cli.printing import complain, talk
+
+    if "-v" in argv:
+        import traceback
+
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            talk(f"| {line}")
+    complain(
+        f"unexpected failure: {type(error).__name__}: {error}",
+        hint="this is a defect of shipmark: run it again with `-v`, and report what it shows",
+    )
+    return ReleaseError.exit_code
 
 
 def _failed(error: ReleaseError) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from release.config.load import Component
+from release.errors import ConfigError
 from release.facts import Facts
+from release.git_command import Git
 from release.tagging.decide import decide
 from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy
 
@@ -23,9 +27,14 @@ def decide_component(
     held: HeldTags | None,
     wishes: Wishes,
 ) -> Decision:
-    """The decision for `component`; pure apart from reading its section."""
-    del session
+    """The decision for `component`; git is asked only where a rule counts commits. Raises `ConfigError` for bad rules."""
     section = component.section
+    if section.tags != "default":
+        return _by_rules(session, component, facts, policy, known, held, wishes)
+    if section.flavor:
+        raise ConfigError(
+            "`flavor` changes the tags of rules, and there are none", hint="give rules in `tags:`"
+        )
     return decide(
         facts,
         policy,
@@ -39,6 +48,46 @@ def decide_component(
         annotations=pairs(section.annotations),
         allow_backward=wishes.allow_backward,
     )
+
+
+def _by_rules(
+    session: Session,
+    component: Component,
+    facts: Facts,
+    policy: TagPolicy,
+    known: KnownReleases,
+    held: HeldTags | None,
+    wishes: Wishes,
+) -> Decision:
+    from release.tagging.rules.decision import rules_decision
+    from release.tagging.rules.evaluate import names_read
+    from release.tagging.rules.images import flavor_from_config
+    from release.tagging.rules.parse import rules_from_config
+
+    section = component.section
+    rules = rules_from_config(section.tags)
+    flavor, warnings = flavor_from_config(section.flavor)
+    count = None
+    if "commit_count" in names_read(rules, flavor) and not facts.snapshot.shallow:
+        client = Git(session.process, facts.snapshot.root, session.settings.env)
+        count = int(client.read("rev-list", "--count", "HEAD"))
+    decision = rules_decision(
+        facts,
+        policy,
+        known,
+        rules=rules,
+        flavor=flavor,
+        component=component.name,
+        held=held,
+        version=wishes.version,
+        rebuild=wishes.rebuild,
+        repositories=tuple(target.image for target in component.targets),
+        labels=pairs(section.labels),
+        annotations=pairs(section.annotations),
+        allow_backward=wishes.allow_backward,
+        commit_count=count,
+    )
+    return msgspec.structs.replace(decision, warnings=(*warnings, *decision.warnings))
 
 
 def pairs(given: str | dict[str, str] | tuple[str, ...]) -> dict[str, str]:

@@ -52,15 +52,16 @@ def parse(text: str, source: str) -> Document:
         raise ConfigError(f"{where}: {error.problem or error.context or 'not valid YAML'}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
-    reader = _Reader(source)
+    reader = _Reader(source, text.splitlines())
     value = {} if node is None else reader.read(node, "$")
     reader.positions.setdefault("$", Position(source=source, line=1, column=1))
     return Document(value=value, positions=reader.positions, keys=reader.keys)
 
 
 class _Reader:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, lines: list[str]) -> None:
         self._source = source
+        self._lines = lines
         self._open: set[int] = set()
         self.positions: dict[str, Position] = {}
         self.keys: dict[str, Position] = {}
@@ -98,4 +99,10 @@ class _Reader:
 
     def _position(self, node: Any) -> Position:
         mark = node.start_mark
+        if node.id == "scalar" and node.style in {"|", ">"} and mark.line + 1 < len(self._lines):
+            # The text of a block begins below its `|`, behind its indentation.
+            below = self._lines[mark.line + 1]
+            return Position(
+                source=self._source, line=mark.line + 2, column=len(below) - len(below.lstrip()) + 1
+            )
         return Position(source=self._source, line=mark.line + 1, column=mark.column + 1)

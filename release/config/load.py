@@ -27,6 +27,8 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     section: ComponentSection
     targets: tuple[TargetSection, ...]
     build: BuildSection
+    tag_places: tuple[Position, ...] = ()  # where each entry of `tags` stands, or the block of lines
+    flavor_place: Position | None = None
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +177,22 @@ def _component(
         else msgspec.structs.replace(one, image=expand(one.image, env, document))
         for one in given
     )
-    return Component(name=name, section=section, targets=targets, build=section.build or BuildSection())
+    own = f"$.components.{name}"
+    return Component(
+        name=name,
+        section=section,
+        targets=targets,
+        build=section.build or BuildSection(),
+        tag_places=_places(document, own, "tags", section.tags),
+        flavor_place=next(iter(_places(document, own, "flavor", "")), None),
+    )
+
+
+def _places(document: Document, own: str, key: str, value: str | tuple[object, ...]) -> tuple[Position, ...]:
+    """Where the entries of a list stand, or the text, in the component or at the top level."""
+    path = f"{own}.{key}" if f"{own}.{key}" in document.positions else f"$.{key}"
+    paths = [path] if isinstance(value, str) else [f"{path}[{number}]" for number in range(len(value))]
+    return tuple(document.positions[one] for one in paths if one in document.positions)
 
 
 def _log(section: LogSection | None, env: Mapping[str, str], document: Document) -> LogSection:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from release.canonical import digest_of
+from release.errors import ConfigError
 from release.plan import steps
 from release.plan.model import Phase, Plan, Release, Slot, Step, plain
 from release.plan.obtain import STORE, Obtain, choose, primary_tag
@@ -50,8 +51,9 @@ def plan_release(subjects: Sequence[Subject], request: Mapping[str, Any] | None 
     all_steps: list[Step] = []
     basis: dict[str, str] = {}
     for subject in subjects:
-        if not any(isinstance(tag, FixedTag) for tag in subject.decision.tags):
+        if not subject.decision.tags:
             continue
+        require_name(subject)
         prefix = f"{subject.component}/" if len(subjects) > 1 else ""
         release, of_subject = _plan_one(subject, prefix)
         releases.append(release)
@@ -67,6 +69,16 @@ def plan_release(subjects: Sequence[Subject], request: Mapping[str, Any] | None 
         basis=basis,
         request=request or {},
     )
+
+
+def require_name(subject: Subject) -> None:
+    """Raise `ConfigError` when there are tags, and none of them names the release for ever."""
+    if not any(isinstance(tag, FixedTag) for tag in subject.decision.tags):
+        names = ", ".join(f"`{tag.name}`" for tag in subject.decision.tags)
+        raise ConfigError(
+            f"component `{subject.component}` would get moving tags only: {names}",
+            hint="add a rule that names the commit, such as `type=sha`",
+        )
 
 
 def inputs_of(subject: Subject) -> dict[str, Any]:

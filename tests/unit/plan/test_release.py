@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from release.errors import InputsChanged, RefusedError, TagConflict
+from release.errors import ConfigError, InputsChanged, RefusedError, TagConflict
 from release.plan.model import Plan
 from release.plan.obtain import STORE, Place, Recorded
 from release.plan.operands import BuildSpec, FindImage, MoveTag, PushContent
@@ -208,6 +208,13 @@ def test_what_is_withheld_is_recorded_with_its_reason() -> None:
 def test_a_component_without_tags_plans_nothing() -> None:
     decision = msgspec.structs.replace(DECISION, tags=())
     assert plan_release([subject(decision=decision)]).steps == ()
+
+
+def test_moving_tags_alone_name_no_release() -> None:
+    decision = msgspec.structs.replace(DECISION, tags=DECISION.tags[2:])
+    with pytest.raises(ConfigError, match=r"moving tags only: `1\.4`, `1`, `latest`") as caught:
+        plan_release([subject(decision=decision)])
+    assert caught.value.hint == "add a rule that names the commit, such as `type=sha`"
 
 
 def test_two_components_have_steps_of_their_own() -> None:
