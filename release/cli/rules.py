@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,7 +27,10 @@ def decide_component(
     held: HeldTags | None,
     wishes: Wishes,
 ) -> Decision:
-    """The decision for `component`; git is asked only where a rule counts commits. Raises `ConfigError` for bad rules."""
+    """The decision for `component`; git is asked only where a rule counts commits.
+
+    Raises `ConfigError` for rules that are none.
+    """
     section = component.section
     if section.tags != "default":
         return _by_rules(session, component, facts, policy, known, held, wishes)

@@ -18,6 +18,7 @@ from release.tagging.rules.types import EVALUATORS, Evaluation
 
 _OTHER = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _LATEST = "latest"
+_EXPANDED = frozenset({"enable", "prefix", "suffix", "value"})
 
 
 class RuleTag(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +70,13 @@ def evaluate_rules(rules: Sequence[Rule], flavor: Flavor, context: RuleContext) 
     return Outcome(
         version=version, latest=bool(wanted), tags=tuple(tags.values()), warnings=tuple(evaluation.warnings)
     )
+
+
+def names_read(rules: Sequence[Rule], flavor: Flavor) -> frozenset[str]:
+    """The names that expressions of `rules` and `flavor` read, so that only what is read has to be found out."""
+    expressions = [value for rule in rules for key, value in rule.values.items() if key in _EXPANDED]
+    expressions += [affix for affix in (flavor.prefix, flavor.suffix) if affix is not None]
+    return frozenset().union(*(parse_template(expression).names() for expression in expressions))
 
 
 def sanitize(text: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from release.errors import ConfigError
 from release.registry.reference import parse_repository
 from release.tagging.located import Located
-from release.tagging.rules.listing import parse_fields
+from release.tagging.rules.listing import parse_fields, parse_items
 from release.tagging.rules.model import Flavor, Image
 
 _TRUTH = {"true": True, "false": False}
@@ -93,6 +93,16 @@ def parse_flavor(items: Sequence[Located]) -> tuple[Flavor, tuple[str, ...]]:
     for item in items:
         flavor = _flavored(flavor, item, warnings)
     return flavor, tuple(warnings)
+
+
+def flavor_from_config(
+    value: str | Sequence[str], *, source: str = "flavor"
+) -> tuple[Flavor, tuple[str, ...]]:
+    """The flavor of a config's `flavor:`, a block of lines or a list of them, and warnings."""
+    if isinstance(value, str):
+        return parse_flavor(parse_items(value, source=source))
+    named = ((text, f"{source}[{number}]") for number, text in enumerate(value))
+    return parse_flavor([item for text, name in named for item in parse_items(text, source=name)])
 
 
 def _flavored(flavor: Flavor, item: Located, warnings: list[str]) -> Flavor:

@@ -30,16 +30,17 @@ def parse_rules(items: Iterable[Located]) -> tuple[Rule, ...]:
 
 
 def rules_from_config(
-    tags: str | Sequence[str | Mapping[str, str]], *, source: str, places: Sequence[Place] = ()
+    tags: str | Sequence[str | Mapping[str, str]], *, source: str = "tags", places: Sequence[Place] = ()
 ) -> tuple[Rule, ...]:
     """The rules of a config's `tags:`: a block of lines, or a list of lines and mappings; highest priority first.
 
-    `places`: where each entry of the list stands; without them an entry's number is its line.
+    `places`: where each entry of the list stands. Without them a place is `tags[2]:1:5`, or a line of the block.
     """
-    entries: Sequence[str | Mapping[str, str]] = (tags,) if isinstance(tags, str) else tags
     rules: list[Rule] = []
+    entries: Sequence[str | Mapping[str, str]] = (tags,) if isinstance(tags, str) else tags
     for number, entry in enumerate(entries):
-        place = places[number] if number < len(places) else Place(source=source, line=number + 1, column=1)
+        name = source if isinstance(tags, str) else f"{source}[{number}]"
+        place = places[number] if number < len(places) else Place(source=name, line=1, column=1)
         if isinstance(entry, str):
             items = parse_items(entry, source=place.source, line=place.line, column=place.column)
             rules += [parse_rule(item) for item in items]

@@ -56,7 +56,7 @@ def facts(
 def decided(of: Facts, tags: str, *, policy: TagPolicy | None = None, **options: Any) -> Decision:
     policy = policy or TagPolicy()
     known = options.pop("known", None) or from_git(of.snapshot, policy.prefix)
-    return rules_decision(of, policy, known, rules=rules_from_config(tags, source="shipmark.yml"), **options)
+    return rules_decision(of, policy, known, rules=rules_from_config(tags, source="tags"), **options)
 
 
 def names(decision: Decision) -> tuple[list[str], list[str], list[str]]:
@@ -139,7 +139,7 @@ class TestRelease:
             decided(facts({"app-1.4.2": HEAD, "v1.4.2": OLD}, ci=_tagged("app-1.4.2")), _MATCH)
 
     def test_two_versions_from_one_commit_are_an_error(self) -> None:
-        with pytest.raises(ConfigError, match=r"shipmark.yml:2:1: the rules read two versions"):
+        with pytest.raises(ConfigError, match=r"tags:2:1: the rules read two versions"):
             decided(
                 facts({"v1.4.2": HEAD}),
                 "type=semver,pattern={{version}}\ntype=semver,pattern={{major}},value=v9.9.9",
