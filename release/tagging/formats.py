@@ -1,0 +1,184 @@
+"""One version as other ecosystems write it. Each format has its own grammar: what it cannot say is an error.
+
+The order is kept as well: an off-tag version still sorts between the releases around it, by that ecosystem's rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from release.errors import ConfigError
+from release.tagging.model import Version
+
+_OFF_TAG = re.compile(r"(?:(.+)\.)?dev\.([0-9]+)\.(g[0-9a-f]+)", re.ASCII)
+_STAGE = re.compile(r"([A-Za-z]+)(?:\.?([0-9]+))?", re.ASCII)
+# Source: PEP 440, "Pre-release spelling".
+_PEP440_STAGES = MappingProxyType(
+    {"a": "a", "alpha": "a", "b": "b", "beta": "b", "c": "rc", "rc": "rc", "pre": "rc", "preview": "rc"}
+)
+# Source: Maven's ComparableVersion: any other qualifier sorts after the release.
+_MAVEN_STAGES = frozenset({"alpha", "beta", "milestone", "rc", "cr"})
+_NPM_LARGEST = 2**53 - 1
+_CARGO_LARGEST = 2**64 - 1
+_NPM_LONGEST = 256  # characters
+
+
+class _Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """A prerelease, taken apart: `rc.1` is stage and number; `….dev.5.g…` is distance and commit after it."""
+
+    stage: str | None = None
+    number: int | None = None
+    distance: int | None = None
+    commit: str | None = None
+
+
+def format_version(version: Version, name: str) -> str:
+    """`version` in the format `name`, a key of `FORMATS`. Raises `ConfigError` for what that grammar cannot say."""
+    if name not in FORMATS:
+        raise ConfigError(f"there is no version format `{name}`", hint=f"formats: {', '.join(FORMATS)}")
+    return FORMATS[name](version)
+
+
+def semver(version: Version) -> str:
+    """SemVer 2.0.0 as it is."""
+    if version.text:
+        raise _unsayable(
+            version, "SemVer", "a calendar version may have zeros in front, and two or four numbers"
+        )
+    return str(version)
+
+
+def pep440(version: Version) -> str:
+    """PEP 440: `1.5.0-rc.1` is `1.5.0rc1`, `1.4.3-dev.5.g3f2a…` is `1.4.3.dev5+g3f2a…`.
+
+    `1.5.0-rc.1.dev.5.g…` comes after the candidate, so it is `1.5.0rc2.dev5+g…`. `1.2.3-4` is no `.post4` and nothing
+    else either.
+    """
+    parts = _parts(version, "PEP 440")
+    text = _numbers(version)
+    number = parts.number or 0
+    if parts.stage == "dev" and parts.distance is None:
+        text += f".dev{number}"
+    elif parts.stage is not None:
+        if parts.stage.lower() not in _PEP440_STAGES:
+            raise _unsayable(
+                version, "PEP 440", f"it knows `a`, `b`, `rc` and `dev` only, not `{parts.stage}`"
+            )
+        text += f"{_PEP440_STAGES[parts.stage.lower()]}{number + (parts.distance is not None)}"
+    if parts.distance is not None:
+        text += f".dev{parts.distance}"
+    local = [part for part in (parts.commit, version.build_metadata) if part]
+    if any(not re.fullmatch(r"[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*", part, re.ASCII) for part in local):
+        raise _unsayable(version, "PEP 440", "a local version has letters and digits between dots only")
+    # Source: PEP 440, "Local version identifiers": lower case, dots for dashes, numbers without zeros in front.
+    pieces = [_plain(piece) for part in local for piece in re.split(r"[.-]", part.lower())]
+    return f"{text}+{'.'.join(pieces)}" if pieces else text
+
+
+def npm(version: Version) -> str:
+    """What npm publishes: SemVer of numbers below 2^53 and 256 characters, without build metadata (npm drops it)."""
+    text = semver(version)
+    if version.build_metadata:
+        raise _unsayable(version, "npm", "build metadata would be dropped")
+    numbers = [version.major, version.minor, version.patch]
+    numbers += [int(part) for part in version.prerelease.split(".") if part.isdecimal()]
+    if max(numbers) > _NPM_LARGEST or len(text) > _NPM_LONGEST:
+        raise _unsayable(
+            version, "npm", f"numbers go up to {_NPM_LARGEST} and texts to {_NPM_LONGEST} characters"
+        )
+    return text
+
+
+def cargo(version: Version) -> str:
+    """What Cargo takes: SemVer whose three numbers fit 64 bits."""
+    if max(version.major, version.minor, version.patch) > _CARGO_LARGEST:
+        raise _unsayable(version, "Cargo", f"numbers go up to {_CARGO_LARGEST}")
+    return semver(version)
+
+
+def maven(version: Version) -> str:
+    """Maven: `1.5.0-rc-1`; a commit that is no release is the `-SNAPSHOT` of what comes next."""
+    parts = _parts(version, "Maven")
+    if version.build_metadata:
+        raise _unsayable(version, "Maven", "it has no build metadata")
+    text = _numbers(version)
+    if parts.stage is not None:
+        if parts.stage.lower() not in _MAVEN_STAGES:
+            known = ", ".join(sorted(_MAVEN_STAGES))
+            raise _unsayable(
+                version, "Maven", f"it sorts `{parts.stage}` after the release; it knows {known}"
+            )
+        number = (parts.number or 0) + (parts.distance is not None)
+        text += f"-{parts.stage}" + (f"-{number}" if parts.number is not None or number else "")
+    return f"{text}-SNAPSHOT" if parts.distance is not None else text
+
+
+def debian(version: Version) -> str:
+    """A Debian upstream version: `1.5.0~rc.1` sorts before `1.5.0`. Source: deb-version(7)."""
+    if version.text or "-" in version.prerelease or "-" in version.build_metadata:
+        raise _unsayable(version, "Debian", "a `-` would begin the package's revision")
+    text = _numbers(version)
+    if version.prerelease:
+        text += f"~{version.prerelease}"
+    return f"{text}+{version.build_metadata}" if version.build_metadata else text
+
+
+def calver(version: Version) -> str:
+    """A calendar version, as it was written."""
+    if not version.text:
+        raise _unsayable(
+            version,
+            "CalVer",
+            "the tags are read as SemVer; `versions: calver` reads them as calendar versions",
+        )
+    return version.text
+
+
+FORMATS: Mapping[str, Callable[[Version], str]] = MappingProxyType(
+    {
+        "semver": semver,
+        "pep440": pep440,
+        "npm": npm,
+        "cargo": cargo,
+        "maven": maven,
+        "debian": debian,
+        "calver": calver,
+    }
+)
+
+
+def _parts(version: Version, grammar: str) -> _Parts:
+    """The prerelease taken apart; anything but `<stage>`, `<stage>.N`, `<stage>N` and off-tag forms is an error."""
+    if version.text:
+        raise _unsayable(version, grammar, "it is a calendar version")
+    if not version.prerelease:
+        return _Parts()
+    off_tag = _OFF_TAG.fullmatch(version.prerelease)
+    before = off_tag[1] if off_tag else version.prerelease
+    stage = _STAGE.fullmatch(before) if before else None
+    if before and stage is None:
+        raise _unsayable(version, grammar, f"the prerelease `{before}` is not one word and one number")
+    return _Parts(
+        stage=stage[1] if stage else None,
+        number=int(stage[2]) if stage and stage[2] else None,
+        distance=int(off_tag[2]) if off_tag else None,
+        commit=off_tag[3] if off_tag else None,
+    )
+
+
+def _numbers(version: Version) -> str:
+    return f"{version.major}.{version.minor}.{version.patch}"
+
+
+def _plain(piece: str) -> str:
+    return str(int(piece)) if piece.isdecimal() else piece
+
+
+def _unsayable(version: Version, grammar: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"`{version}` is no {grammar} version: {why}", hint="take another `--format`, or another git tag"
+    )
