@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "version": ("version", "Print the version of this commit."),
     "metadata": ("metadata", "docker/metadata-action's inputs and outputs: the drop-in."),
     "log": ("log", "The version log: list, show, verify."),
+    "image": ("image", "Registries and OCI layouts: list, inspect, copy, tag, delete."),
     "ci": ("ci", "Show which CI system was detected, and from what."),
     "config": ("config", "Show and check the configuration in force."),
     "demo": ("demo", "A whole release in a scratch folder: no daemon, no registry, no network."),

@@ -1,0 +1,77 @@
+"""`shipmark image login-check`: which credential is used, from where, and what it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from release.cli.locations import Location, locate
+from release.cli.printing import data, document
+from release.cli.rendering import columns
+from release.cli.session import Session
+from release.cli.settings import Command, global_options, settings_of
+from release.errors import Denied, ReleaseError
+
+_SCHEMA = "shipmark.login-check/1"
+_KINDS = {
+    "anonymous": "none",
+    "basic": "user name and password",
+    "identity": "refresh token",
+    "bearer": "bearer token",
+}
+
+
+@click.command("login-check", cls=Command)
+@global_options
+@click.argument("image")
+@click.option("--json", "as_json", is_flag=True, help=f"One JSON document, schema `{_SCHEMA}`.")
+@click.pass_context
+def command(ctx: click.Context, image: str, as_json: bool) -> None:
+    """Say which credential is used for the repository of IMAGE, from where, and whether it may push.
+
+    Asks the registry by listing the tags, and by beginning an upload and taking it back. The credential itself is
+    never shown. Exits with 5 where pushing is not allowed.
+    """
+    session = Session(settings_of(ctx))
+    location = locate(session, image)
+    said = _credential(session, location)
+    read, _ = _allowed(location.repository.tags)
+    push, refusal = _allowed(location.repository.check_push)
+    if as_json:
+        document({"schema": _SCHEMA, "repository": location.name, **said, "read": read, "push": push})
+    else:
+        data("\n".join(_lines(location, said, read=read, push=push)))
+    if refusal is not None:
+        raise refusal
+
+
+def _credential(session: Session, location: Location) -> dict[str, Any]:
+    if location.registry is None or location.mount is None:
+        return {"kind": "none", "username": None, "source": "a folder needs none"}
+    found = session.registries.credentials().find(location.registry, location.mount)
+    return {"kind": found.kind, "username": found.username or None, "source": found.source}
+
+
+def _allowed(ask: Callable[[], Any]) -> tuple[bool, ReleaseError | None]:
+    """Whether it worked; what is no answer about rights is raised."""
+    try:
+        ask()
+    except Denied as error:
+        return False, error
+    return True, None
+
+
+def _lines(location: Location, said: dict[str, Any], *, read: bool, push: bool) -> list[str]:
+    user = f" of `{said['username']}`" if said["username"] else ""
+    kind = _KINDS.get(said["kind"], said["kind"])
+    return columns(
+        [
+            ("repository", location.name),
+            ("credential", f"{kind}{user}"),
+            ("from", said["source"].removeprefix("none: ")),
+            ("read", "yes" if read else "no"),
+            ("push", "yes" if push else "no"),
+        ]
+    )
