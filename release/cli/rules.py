@@ -68,8 +68,8 @@ def _by_rules(
     from release.tagging.rules.parse import rules_from_config
 
     section = component.section
-    rules = rules_from_config(section.tags)
-    flavor, warnings = flavor_from_config(section.flavor)
+    rules = rules_from_config(section.tags, places=component.tag_places)
+    flavor, warnings = flavor_from_config(section.flavor, place=component.flavor_place)
     count = None
     if "commit_count" in names_read(rules, flavor) and not facts.snapshot.shallow:
         client = Git(session.process, facts.snapshot.root, session.settings.env)

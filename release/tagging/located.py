@@ -6,18 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from release.config.document import Position
 from release.errors import ConfigError
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """A position in something that a person wrote. `source`: a file or an input (`tags`); both numbers count from 1."""
-
-    source: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.source}:{self.line}:{self.column}"
 
 
 class Located(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,10 +18,10 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
     end: tuple[int, int]
     source: str
 
-    def place(self, offset: int) -> Place:
+    def place(self, offset: int) -> Position:
         """Where the character at `offset` stood; past the end, where the text ended."""
         line, column = self.places[offset] if offset < len(self.places) else self.end
-        return Place(source=self.source, line=line, column=column)
+        return Position(source=self.source, line=line, column=column)
 
     def error(self, offset: int, message: str, *, hint: str | None = None) -> ConfigError:
         """An error that begins with the place of `offset`."""
@@ -57,13 +47,16 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
         return self.cut(start, max(start, len(self.text.rstrip())))
 
 
-def locate(text: str, *, source: str, line: int = 1, column: int = 1) -> Located:
-    """`text` with its places. `line` and `column`: where its first character stands in `source`."""
+def locate(text: str, *, source: str, line: int = 1, column: int = 1, indent: int = 0) -> Located:
+    """`text` with its places. `line` and `column`: where its first character stands in `source`.
+
+    `indent`: how many columns stand before each further line and are not part of `text`.
+    """
     places = []
     for index, character in enumerate(text):
         places.append((line, column))
         if character == "\n" or (character == "\r" and text[index + 1 : index + 2] != "\n"):
-            line, column = line + 1, 1
+            line, column = line + 1, 1 + indent
         else:
             column += 1
     return Located(text=text, places=tuple(places), end=(line, column), source=source)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from release.config.document import Position
 from release.errors import ConfigError
 from release.registry.reference import parse_repository
 from release.tagging.located import Located
@@ -96,12 +97,14 @@ def parse_flavor(items: Sequence[Located]) -> tuple[Flavor, tuple[str, ...]]:
 
 
 def flavor_from_config(
-    value: str | Sequence[str], *, source: str = "flavor"
+    value: str | Sequence[str], *, place: Position | None = None
 ) -> tuple[Flavor, tuple[str, ...]]:
-    """The flavor of a config's `flavor:`, a block of lines or a list of them, and warnings."""
+    """The flavor of a config's `flavor:`, a block of lines or a list of them, and warnings. `place`: of the block."""
     if isinstance(value, str):
-        return parse_flavor(parse_items(value, source=source))
-    named = ((text, f"{source}[{number}]") for number, text in enumerate(value))
+        at = place or Position(source="flavor", line=1, column=1)
+        items = parse_items(value, source=at.source, line=at.line, column=at.column, indent=at.column - 1)
+        return parse_flavor(items)
+    named = ((text, f"flavor[{number}]") for number, text in enumerate(value))
     return parse_flavor([item for text, name in named for item in parse_items(text, source=name)])
 
 

@@ -26,9 +26,14 @@ class _Record(msgspec.Struct):
     ends: list[int]
 
 
-def parse_items(text: str, *, source: str, line: int = 1, column: int = 1) -> tuple[Located, ...]:
-    """The items of an input, trimmed, blank ones and comments left out. Raises `ConfigError` for an open quote."""
-    located = locate(text, source=source, line=line, column=column).strip()
+def parse_items(
+    text: str, *, source: str, line: int = 1, column: int = 1, indent: int = 0
+) -> tuple[Located, ...]:
+    """The items of an input, trimmed, blank ones and comments left out. Raises `ConfigError` for an open quote.
+
+    `line`, `column`, `indent`: where the text stands, as in `locate`.
+    """
+    located = locate(text, source=source, line=line, column=column, indent=indent).strip()
     items = []
     for record in _Scanner(located, strict=False).records():
         offsets = list(record.fields[0])

@@ -7,8 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from release.config.document import Position
 from release.errors import ConfigError
-from release.tagging.located import Located, Place, locate
+from release.tagging.located import Located, locate
 from release.tagging.rules.patterns import Pattern
 
 
@@ -32,7 +33,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return {name: value.text for name, value in self.values.items()}
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Position:
         """Where the rule begins."""
         return self.item.place(0)
 
@@ -60,7 +61,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     enable: bool
-    place: Place
+    place: Position
 
 
 class Flavor(msgspec.Struct, frozen=True, kw_only=True):

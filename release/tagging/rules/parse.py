@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cmp_to_key
 
+from release.config.document import Position
 from release.errors import ConfigError
-from release.tagging.located import Located, Place, locate
+from release.tagging.located import Located, locate
 from release.tagging.rules.kinds import ATTRIBUTES, COMMON, KINDS, Kind
 from release.tagging.rules.listing import parse_fields, parse_items
 from release.tagging.rules.model import Rule
@@ -30,19 +31,22 @@ def parse_rules(items: Iterable[Located]) -> tuple[Rule, ...]:
 
 
 def rules_from_config(
-    tags: str | Sequence[str | Mapping[str, str]], *, source: str = "tags", places: Sequence[Place] = ()
+    tags: str | Sequence[str | Mapping[str, str]], *, source: str = "tags", places: Sequence[Position] = ()
 ) -> tuple[Rule, ...]:
     """The rules of a config's `tags:`: a block of lines, or a list of lines and mappings; highest priority first.
 
-    `places`: where each entry of the list stands. Without them a place is `tags[2]:1:5`, or a line of the block.
+    `places`: where each entry of the list stands, or the text of the block. Without them a place is `tags[2]:1:5`, or a
+    line of the block.
     """
     rules: list[Rule] = []
     entries: Sequence[str | Mapping[str, str]] = (tags,) if isinstance(tags, str) else tags
     for number, entry in enumerate(entries):
         name = source if isinstance(tags, str) else f"{source}[{number}]"
-        place = places[number] if number < len(places) else Place(source=name, line=1, column=1)
+        place = places[number] if number < len(places) else Position(source=name, line=1, column=1)
         if isinstance(entry, str):
-            items = parse_items(entry, source=place.source, line=place.line, column=place.column)
+            items = parse_items(
+                entry, source=place.source, line=place.line, column=place.column, indent=place.column - 1
+            )
             rules += [parse_rule(item) for item in items]
         else:
             rules.append(rule_from_mapping(entry, place))
@@ -77,7 +81,7 @@ def parse_rule(item: Located) -> Rule:
     return build_rule(item, kind, given)
 
 
-def rule_from_mapping(entry: Mapping[str, str], place: Place) -> Rule:
+def rule_from_mapping(entry: Mapping[str, str], place: Position) -> Rule:
     """The rule in a YAML mapping that stands at `place`: `{type: semver, pattern: "{{version}}"}`."""
     values = {
         key: locate(value, source=place.source, line=place.line, column=place.column)
