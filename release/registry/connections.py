@@ -192,18 +192,21 @@ def _answered(sock: socket.socket) -> bool:
 def _send_file(connection: Any, body: Upload, exchange: Exchange) -> Generator[bytes, None, int]:
     yield b""  # only now are the headers out
     sock, source, sent = connection.sock, body.stream.fileno(), 0
+    start = body.stream.tell()
     while sent < body.size:
         readable, writable, _ = select.select([sock], [sock], [], exchange.limits.stall)
         if readable:
-            return sent
+            break
         if not writable:
             raise OSError(errno.ETIMEDOUT, "nothing could be sent")
-        count = os.sendfile(sock.fileno(), source, sent, min(_SENDFILE_PIECE, body.size - sent))
+        count = os.sendfile(sock.fileno(), source, start + sent, min(_SENDFILE_PIECE, body.size - sent))
         if not count:
             raise RegistryError(f"the source ended after {sent} of {body.size} bytes")
         sent += count
         exchange.moved(count)
         body.progress(count)
+    # The kernel reads past Python's position; a body may be a part of a longer stream.
+    body.stream.seek(start + sent)
     return sent
 
 

@@ -76,6 +76,7 @@ class Host:
             ports.policy, cancel=ports.cancel, deadline=ports.deadline, jitter=ports.jitter
         )
         self.gate = Gate(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
+        self.wants_chunks = False  # found out when it refuses a blob in one piece
         self._api_host = api_host
         self._lock = threading.Lock()
         self._base: str | None = None

@@ -1,5 +1,7 @@
 """Getting one blob into a repository: present already, mounted, or sent in one PUT to a new upload session.
 
+Chunks only where a host refuses a blob in one piece: they are slower, and many registries get them wrong.
+
 An attempt never goes on in the session of another one: after a broken PUT the registry may have some of the bytes,
 all of them, or have forgotten the session, and it does not say which.
 """
@@ -22,6 +24,10 @@ from release.registry.transport import Answer
 from release.world import Progress
 
 _LOST_SESSION = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
+_NOT_IN_ONE = frozenset(
+    {405, 413, 501}
+)  # some registries, or proxies in front of them, limit a request's size
+_CHUNK_SIZE = 16 * 1024 * 1024
 _MOST_RENEWALS = 2
 _MOST_MOUNTS = 3
 _SHOWN_EVERY = 1024 * 1024
@@ -41,7 +47,7 @@ class Sessions:
         answer = send(call)
         if answer.status != 202:
             raise self.host.fault(answer, call)
-        return self._location(answer)
+        return self.location(answer)
 
     def mount(self, digest: str, source: str) -> str | None:
         """Ask for a blob of the repository `source`: None when it is mounted, else a session, or "" for neither."""
@@ -52,7 +58,7 @@ class Sessions:
             # Not allowed to read the source, or no such feature: the blob is sent, as without a source.
             return ""
         if answer.status == 202:
-            return self._location(answer)
+            return self.location(answer)
         answer.close()
         return None if answer.status == 201 else ""
 
@@ -61,9 +67,18 @@ class Sessions:
         with contextlib.suppress(RegistryError):
             self.host.once(self.call("DELETE", location)).close()
 
-    def call(self, method: str, path: str, *scopes: str, body: Upload | None = None) -> Call:
+    def call(
+        self,
+        method: str,
+        path: str,
+        *scopes: str,
+        body: Upload | None = None,
+        content_range: str | None = None,
+    ) -> Call:
         """A request about a session."""
         headers = {"Content-Type": "application/octet-stream"} if body is not None else {}
+        if content_range is not None:
+            headers["Content-Range"] = content_range
         if method == "POST":
             headers["Content-Length"] = "0"  # some servers refuse a POST without a length
         return Call(
@@ -76,7 +91,8 @@ class Sessions:
             body=body,
         )
 
-    def _location(self, answer: Answer) -> str:
+    def location(self, answer: Answer) -> str:
+        """Where a session goes on; closes the answer."""
         with contextlib.closing(answer):
             return self.host.location(answer, self.what)
 
@@ -139,18 +155,56 @@ class BlobUpload:
 
     def _attempt(self, session: str) -> tuple[Answer, str | None]:
         location = session or self._sessions.open(self._host.once)
-        parts = urlsplit(location)
-        query = f"{parts.query}{'&' if parts.query else ''}digest={self._descriptor.digest}"
         self._rewind()
         try:
             with self._reopen() as stream:
-                body = Upload(stream, self._descriptor.size, progress=self._progress)
-                call = self._sessions.call("PUT", parts._replace(query=query).geturl(), body=body)
-                return self._host.send(call)
+                return self._send(location, stream)
         except Unreachable as error:
             if error.status is not None:
                 self._sessions.cancel(location)
             raise
+
+    def _send(self, location: str, stream: IO[bytes]) -> tuple[Answer, str | None]:
+        size = self._descriptor.size
+        if self._host.wants_chunks:
+            location = self._send_chunks(location, stream)
+            size = 0
+        body = Upload(stream, size, progress=self._progress)
+        answer, authorization = self._host.send(self._sessions.call("PUT", self._final(location), body=body))
+        if answer.status in _NOT_IN_ONE and not self._host.wants_chunks:
+            self._host.wants_chunks = True
+            error = self._host.fault(answer, self._sessions.call("PUT", ""))
+            raise Unreachable(error.message, hint=error.hint, status=error.status, code=error.code)
+        return answer, authorization
+
+    def _send_chunks(self, location: str, stream: IO[bytes]) -> str:
+        """All bytes in PATCH requests; gives the place where the session is closed."""
+        sent = 0
+        while sent < self._descriptor.size:
+            count = min(_CHUNK_SIZE, self._descriptor.size - sent)
+            call = self._sessions.call(
+                "PATCH",
+                location,
+                body=Upload(stream, count, progress=self._progress),
+                content_range=f"{sent}-{sent + count - 1}",
+            )
+            answer, _ = self._host.send(call)
+            if answer.status not in (202, 204, 201):
+                raise self._judge(answer)
+            sent += count
+            stored = answer.headers.get("Range")
+            location = self._sessions.location(answer)
+            # A registry may ignore where a chunk belongs; what it counts is what it has.
+            if stored is not None and stored.strip() != f"0-{sent - 1}":
+                raise Unreachable(
+                    f"`{self._host.registry}` lost count when {self._sessions.what}", status=416
+                )
+        return location
+
+    def _final(self, location: str) -> str:
+        parts = urlsplit(location)
+        query = f"{parts.query}{'&' if parts.query else ''}digest={self._descriptor.digest}"
+        return parts._replace(query=query).geturl()
 
     def _accepted(self, answer: Answer) -> bool:
         if answer.status not in (200, 201, 204):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import hashlib
+import io
 import json
 import socket
 import time
@@ -506,6 +507,30 @@ class TestPlaces:
         assert "certificate" in outcome.message
         assert "attempts" not in outcome.message
         assert server.requests == []
+
+
+@pytest.mark.parametrize("status", [405, 413, 501])
+def test_a_blob_that_is_refused_in_one_piece_goes_in_chunks(
+    status: int,
+    tmp_path: Path,
+    registry_server: RegistryServer,
+    fault_proxy: Callable[..., FaultProxy],
+    make_targets: TargetsFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("release.registry.uploads._CHUNK_SIZE", 1000)
+    content = bytes(range(256)) * 40
+    layout = Layout.create(str(tmp_path / "l"))
+    layout.put_blob(_blob(content), lambda: io.BytesIO(content))
+    proxy = fault_proxy(registry_server.host, Rule(*PUT_BLOB, Status(status)))
+    remote = make_targets().open(f"{proxy.host}/app")
+    assert remote.put_blob(_blob(content), lambda: layout.open_raw(_blob(content)))
+    assert proxy.count("PATCH") == 11
+    assert Storage(registry_server.root, "app").blob(digest(content)).read_bytes() == content
+    # The host is known now: the next blob goes in chunks at once.
+    more = b"x" * 2500
+    assert remote.put_blob(_blob(more), lambda: io.BytesIO(more))
+    assert proxy.count("PUT") == 3
 
 
 def test_429_lowers_how_much_is_asked_at_once(
