@@ -22,6 +22,7 @@ from release.cli.settings import Command, global_options, settings_of
 from release.config.model import ComponentSection
 from release.errors import ConfigError
 from release.tagging.metadata import DEFAULT_TARGET, Metadata, MetadataInputs, evaluate, read_inputs
+from release.tagging.model import Scheme, TagPolicy
 
 _LISTS = ("images", "tags", "flavor", "labels", "annotations")
 _SEPARATORS = ("tags", "labels", "annotations")
@@ -83,8 +84,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         )
     section = _section(session)
     inputs = _inputs(options, env, section)
-    prefix = options["prefix"] or section.prefix
-    context = gather_context(session, source=source, prefix=prefix, count=_counts(inputs))
+    policy = TagPolicy(prefix=options["prefix"] or section.prefix, versions=_scheme(inputs, section))
+    context = gather_context(session, source=source, policy=policy, count=_counts(inputs))
     metadata = evaluate(inputs, context)
     _tell(metadata, quiet=session.settings.verbosity < 0)
     separators = {name: options[f"sep_{name}"] or _input(env, f"sep-{name}") or "\n" for name in _SEPARATORS}
@@ -152,6 +153,12 @@ def _config_lines(value: str | Mapping[str, str] | Sequence[str | Mapping[str, s
 def _quoted(field: str) -> str:
     doubled = field.replace('"', '""')
     return f'"{doubled}"'
+
+
+def _scheme(inputs: MetadataInputs, section: ComponentSection) -> Scheme:
+    """What git tags are compared as: calendar versions where only such rules read them, else the config's word."""
+    read = {name for name in ("semver", "calver") for item in inputs.tags if f"type={name}" in item.text}
+    return "calver" if read == {"calver"} else section.versions
 
 
 def _counts(inputs: MetadataInputs) -> bool:

@@ -24,7 +24,7 @@ from release.tagging.versions import precedence_key, versions_in
 _GITHUB = frozenset({"github", "gitea", "forgejo"})
 
 
-def gather_context(session: Session, *, source: str, prefix: str, count: bool) -> MetadataContext:
+def gather_context(session: Session, *, source: str, policy: TagPolicy, count: bool) -> MetadataContext:
     """The context of this run. `source`: `workflow` or `git`; `count`: whether the commits of HEAD are counted.
 
     Git is needed for `git`, and where no CI system tells the commit; else it only adds what it knows of that commit.
@@ -34,17 +34,17 @@ def gather_context(session: Session, *, source: str, prefix: str, count: bool) -
     event = _event(env)
     on_github = session.ci.system in _GITHUB or (session.ci.system == "none" and bool(env.get("GITHUB_REF")))
     needed = source == "git" or not (on_github or session.ci.commit)
-    snapshot = _snapshot(session, prefix, needed=needed)
-    checkout = None if snapshot is None else _checkout(snapshot, prefix)
+    snapshot = _snapshot(session, policy, needed=needed)
+    checkout = None if snapshot is None else _checkout(snapshot, policy)
     now = _now(session)
     if on_github:
         asked = checkout if source == "git" else None
-        run = github_run(env, event, now=now, checkout=_completed(asked, env), prefix=prefix)
+        run = github_run(env, event, now=now, checkout=_completed(asked, env), policy=policy)
     else:
-        run = ci_run(env, session.ci, now=now, checkout=checkout, prefix=prefix)
-    known, unguarded = _known(session, run, snapshot, prefix)
+        run = ci_run(env, session.ci, now=now, checkout=checkout, policy=policy)
+    known, unguarded = _known(session, run, snapshot, policy)
     if snapshot is not None:
-        run = _with_git(session, run, snapshot, prefix, count=count)
+        run = _with_git(session, run, snapshot, policy, count=count)
     return MetadataContext(
         run=run, repository=_repository(session, event, snapshot), known=known, unguarded=unguarded
     )
@@ -77,21 +77,21 @@ def _now(session: Session) -> int:
     return int(text) * 1000
 
 
-def _snapshot(session: Session, prefix: str, *, needed: bool) -> Snapshot | None:
+def _snapshot(session: Session, policy: TagPolicy, *, needed: bool) -> Snapshot | None:
     try:
-        return session.snapshot(TagPolicy(prefix=prefix))
+        return session.snapshot(policy)
     except GitError:
         if needed:
             raise
         return None
 
 
-def _checkout(snapshot: Snapshot, prefix: str) -> Checkout:
+def _checkout(snapshot: Snapshot, policy: TagPolicy) -> Checkout:
     """The branch, or in a detached HEAD the highest version tag, else any tag, else a branch that is at HEAD."""
     if snapshot.branch is not None:
         ref = f"refs/heads/{snapshot.branch}"
     else:
-        versions = versions_in(snapshot.tag_listing, prefix).at(snapshot.head)
+        versions = versions_in(snapshot.tag_listing, policy.prefix, policy.versions).at(snapshot.head)
         best = max(versions, key=lambda tag: precedence_key(tag.version), default=None)
         named = _refs_at(snapshot)
         ref = f"refs/tags/{best.git_tag}" if best else next(iter(named), "")
@@ -116,7 +116,7 @@ def _completed(checkout: Checkout | None, env: Mapping[str, str]) -> Checkout | 
 
 
 def _known(
-    session: Session, run: RuleContext, snapshot: Snapshot | None, prefix: str
+    session: Session, run: RuleContext, snapshot: Snapshot | None, policy: TagPolicy
 ) -> tuple[KnownReleases | None, str]:
     """The releases that git knows, if the repository here is the run's; else why nothing is guarded."""
     if snapshot is None or snapshot.head != run.sha:
@@ -126,18 +126,18 @@ def _known(
             None,
             f"this clone is shallow, other releases are not known ({remedy(session.ci.system, 'shallow')})",
         )
-    return from_git(snapshot, prefix), ""
+    return from_git(snapshot, policy.prefix, policy.versions), ""
 
 
 def _with_git(
-    session: Session, run: RuleContext, snapshot: Snapshot, prefix: str, *, count: bool
+    session: Session, run: RuleContext, snapshot: Snapshot, policy: TagPolicy, *, count: bool
 ) -> RuleContext:
     here = snapshot.head == run.sha
     client = Git(session.process, snapshot.root, session.settings.env)
     commits = None
     if count and here and not snapshot.shallow:
         commits = int(client.read("rev-list", "--count", "HEAD"))
-    run = with_history(run, snapshot, prefix=prefix, commit_count=commits)
+    run = with_history(run, snapshot, policy=policy, commit_count=commits)
     if not here:
         return run
     committed = snapshot.committed_at * 1000 if run.commit_date is None else run.commit_date

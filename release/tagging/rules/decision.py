@@ -33,9 +33,9 @@ from release.tagging.names import branch_tag, is_image_tag
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
 from release.tagging.rules.model import Flavor, Rule
-from release.tagging.rules.run import facts_run, with_history
+from release.tagging.rules.run import facts_run, version_of, with_history
 from release.tagging.scheme import Proposal
-from release.tagging.versions import parse_tag_name, precedence_key
+from release.tagging.versions import precedence_key
 
 _BRANCH = "branch-"  # in front of a branch's name that reads like a release tag
 _UNCOMPARED = "the version that it comes from cannot be compared with other releases"
@@ -65,7 +65,7 @@ def rules_decision(
     """
     base = decide(facts, policy, known, component=component, held=held, version=version, rebuild=rebuild)
     runs = [
-        with_history(run, facts.snapshot, prefix=policy.prefix, commit_count=commit_count)
+        with_history(run, facts.snapshot, policy=policy, commit_count=commit_count)
         for run in _runs(facts, policy, base)
     ]
     outcomes = [evaluate_rules(rules, flavor or Flavor(), run) for run in runs]
@@ -100,7 +100,7 @@ def _runs(facts: Facts, policy: TagPolicy, base: Decision) -> Iterable[RuleConte
             yield facts_run(facts)
     elif facts.git_tag is not None:
         yield facts_run(
-            facts, git_tag=facts.git_tag, release=parse_tag_name(facts.git_tag, prefix), prefix=prefix
+            facts, git_tag=facts.git_tag, release=version_of(facts.git_tag, policy), prefix=prefix
         )
     else:
         yield facts_run(facts)

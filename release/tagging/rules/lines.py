@@ -9,7 +9,6 @@ import msgspec
 
 from release.tagging.model import Line, Version
 from release.tagging.rules.context import RuleContext
-from release.tagging.rules.schemes import Reading
 
 Role = Literal["version", "commit"] | Line
 
@@ -34,18 +33,18 @@ class Emitted(msgspec.Struct, frozen=True, kw_only=True):
     release: Version | None = None
 
 
-def role_of_pattern(used: frozenset[str], reading: Reading) -> Role | None:
-    """The role of a version pattern that reads the names `used`."""
+def role_of_pattern(used: frozenset[str], *, stable: bool, release: Version | None) -> Role | None:
+    """The role of a version pattern that reads the names `used`. `release`: None cannot be compared with others."""
     years, months = bool(used & (_YEAR | {"major"})), bool(used & (_MONTH | {"minor"}))
     whole = used & {"version", "raw", "this"} or (years and months and used & {"patch", "day", "micro"})
-    if whole or not reading.stable:
+    if whole or not stable:
         return "version"
-    if reading.release is None:
+    if release is None:
         return None
     return Line(
         kind="release",
-        major=reading.release.major if years else None,
-        minor=reading.release.minor if years and months else None,
+        major=release.major if years else None,
+        minor=release.minor if years and months else None,
     )
 
 

@@ -12,11 +12,12 @@ import msgspec
 from ci.context import CiContext
 from release.errors import ConfigError
 from release.facts import Facts, Snapshot
-from release.tagging.model import Version
+from release.tagging.model import TagPolicy, Version
 from release.tagging.rules.context import Described, RuleContext
 from release.tagging.rules.numbers import javascript_number
 from release.tagging.versions import off_tag_version, parse_tag_name
 
+_DEFAULT = TagPolicy()
 _SHORT = 7
 _ALWAYS_DEFAULT = ("create", "discussion", "issues", "schedule")  # their ref is the default branch's
 _EVENT_NAMES = {
@@ -41,12 +42,17 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def github_run(
-    env: Mapping[str, str], event: Event, *, now: int, checkout: Checkout | None = None, prefix: str = ""
+    env: Mapping[str, str],
+    event: Event,
+    *,
+    now: int,
+    checkout: Checkout | None = None,
+    policy: TagPolicy = _DEFAULT,
 ) -> RuleContext:
     """The run as GitHub Actions' variables and the event file tell it, read as docker/metadata-action reads them.
 
-    `checkout`: where given, ref, commit and its date are git's (the action's `context: git`). `prefix`: of
-    version tags.
+    `checkout`: where given, ref, commit and its date are git's (the action's `context: git`). `policy`: which
+    git tags are versions.
     Raises `ConfigError` for a `DOCKER_METADATA_SHORT_SHA_LENGTH` that is no number.
     """
     event_name = env.get("GITHUB_EVENT_NAME", "")
@@ -77,11 +83,16 @@ def github_run(
         request=_request(ref, event),
         head=head,
     )
-    return _with_release(run, prefix)
+    return _with_release(run, policy)
 
 
 def ci_run(
-    env: Mapping[str, str], ci: CiContext, *, now: int, checkout: Checkout | None = None, prefix: str = ""
+    env: Mapping[str, str],
+    ci: CiContext,
+    *,
+    now: int,
+    checkout: Checkout | None = None,
+    policy: TagPolicy = _DEFAULT,
 ) -> RuleContext:
     """The run as any CI system tells it, in GitHub's words; what it does not say is git's (`checkout`)."""
     request = ci.pull_request
@@ -114,7 +125,7 @@ def ci_run(
         request=None if request is None else request.number,
         head=(request.head_sha or "") if request is not None else "",
     )
-    return _with_release(run, prefix)
+    return _with_release(run, policy)
 
 
 def facts_run(
@@ -151,9 +162,9 @@ def facts_run(
 
 
 def with_history(
-    run: RuleContext, snapshot: Snapshot, *, prefix: str = "", commit_count: int | None = None
+    run: RuleContext, snapshot: Snapshot, *, policy: TagPolicy, commit_count: int | None = None
 ) -> RuleContext:
-    """`run` with what git's history says of its commit: version, distance, count. `prefix`: of version tags.
+    """`run` with what git's history says of its commit: version, distance, count.
 
     A snapshot of another commit tells nothing, and a shallow one no distance.
     """
@@ -165,7 +176,7 @@ def with_history(
     elif snapshot.describe is not None:
         base = snapshot.describe
         described = Described(
-            version=off_tag_version(parse_tag_name(base.git_tag, prefix), base.distance, run.sha),
+            version=off_tag_version(version_of(base.git_tag, policy), base.distance, run.sha),
             distance=base.distance,
             base=base.git_tag,
         )
@@ -193,9 +204,18 @@ def short_length(env: Mapping[str, str]) -> int:
     return int(min(max(number, 0.0), 64.0))
 
 
-def _with_release(run: RuleContext, prefix: str) -> RuleContext:
-    release = parse_tag_name(run.git_tag, prefix) if run.git_tag else None
-    return msgspec.structs.replace(run, release=release, prefix=prefix, channel=_channel(run.ref, release))
+def _with_release(run: RuleContext, policy: TagPolicy) -> RuleContext:
+    release = version_of(run.git_tag, policy)
+    return msgspec.structs.replace(
+        run, release=release, prefix=policy.prefix, channel=_channel(run.ref, release)
+    )
+
+
+def version_of(git_tag: str, policy: TagPolicy) -> Version | None:
+    """The version that a git tag is by `policy`, or None."""
+    if not git_tag or policy.versions == "none":
+        return None
+    return parse_tag_name(git_tag, policy.prefix, policy.versions)
 
 
 def _channel(ref: str, release: Version | None) -> str:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from release.tagging.calver import parse_calver
 from release.tagging.expressions import Value
 from release.tagging.model import Version
 from release.tagging.versions import parse
@@ -111,51 +112,37 @@ def read_pep440(text: str) -> Reading | None:
     )
 
 
-_CALVER = re.compile(
-    r"v?(?P<year>[0-9]{4}|[0-9]{2})(?P<first>[.-])(?P<month>[0-9]{1,2})"
-    r"(?:(?P=first)(?P<day>[0-9]{1,2}))?(?:\.(?P<micro>[0-9]+))?(?:[-_](?P<modifier>[A-Za-z][0-9A-Za-z.-]*))?",
-    re.ASCII,
-)
+_NUMBERS = re.compile(r"[0-9]+(?:[.-][0-9]+)*", re.ASCII)
 
 
 def read_calver(text: str) -> Reading | None:
-    """A calendar version: `2026.11`, `2026.11.20`, `26.04.1`, `2026-11-20`, with `-rc.1` a prerelease.
+    """A calendar version with an optional `v`: `2026.11`, `2026.11.20`, `26.04.1`, `2026-11-20`; `-rc.1` a prerelease.
 
-    Two digits of a year are this century. The third number is the day where there are four or where it may be one,
-    and `micro` otherwise; both names are there. Source: calver.org.
+    The third number is `day` and `micro` alike, for nothing tells them apart; a fourth one is `micro`.
     """
-    found = _CALVER.fullmatch(text.strip()) if len(text) <= _LONGEST else None
-    if found is None or not 1 <= int(found["month"]) <= 12:
+    written = text.strip().removeprefix("v")
+    try:
+        version = parse_calver(written)
+    except ValueError:
         return None
-    year = int(found["year"]) + (2000 if len(found["year"]) == 2 else 0)
-    day, micro = found["day"], found["micro"]
-    third = int(day or micro or 0)
-    modifier = found["modifier"] or ""
-    whole = text.strip().removeprefix("v")
-    comparable = not (day and micro)
+    found = _NUMBERS.match(written)
+    numbers = re.split(r"[.-]", found[0]) if found else []
+    third = int(numbers[2]) if len(numbers) > 2 else None
     names: dict[str, Value] = {
-        "this": whole,
+        "this": written,
         "raw": text,
-        "version": whole,
-        "year": year,
-        "month": int(found["month"]),
-        "day": int(day) if day else None,
-        "micro": int(micro) if micro else (None if day is None else third),
-        "modifier": modifier,
-        "YYYY": f"{year:04}",
-        "YY": str(year - 2000),
-        "MM": str(int(found["month"])),
-        "0M": f"{int(found['month']):02}",
+        "version": written,
+        "year": numbers[0],
+        "month": numbers[1],
+        "day": third,
+        "micro": int(numbers[3]) if len(numbers) > 3 else third,
+        "modifier": version.prerelease,
+        "YYYY": str(version.major + (2000 if version.major < 100 else 0)),
+        "YY": f"{version.major % 100:02}",
+        "MM": str(version.minor),
+        "0M": f"{version.minor:02}",
     }
-    return Reading(
-        raw=text,
-        version=whole,
-        stable=not modifier,
-        names=names,
-        release=Version(major=year, minor=int(found["month"]), patch=third)
-        if comparable and not modifier
-        else None,
-    )
+    return Reading(raw=text, version=written, stable=version.is_stable, names=names, release=version)
 
 
 READERS: Mapping[str, Callable[[str], Reading | None]] = MappingProxyType(

@@ -66,11 +66,13 @@ def _version(rule: Rule, evaluation: Evaluation) -> Emitted | None:
         evaluation.warn(rule, "value", f"`{text}` is no {rule.type} version; the rule gives nothing")
         return None
     template = parse_template(rule.value("pattern"))
+    own = None if rule.text("value") or rule.pattern is not None else evaluation.context.release
+    release = own or reading.release  # the git tag's version, where the project's own scheme reads it
     return Emitted(
         text=_pattern_text(template, reading),
         latest=reading.stable,
-        role=role_of_pattern(template.names(), reading),
-        release=reading.release,
+        role=role_of_pattern(template.names(), stable=reading.stable, release=release),
+        release=release,
         about=about,
     )
 

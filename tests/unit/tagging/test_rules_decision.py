@@ -253,3 +253,16 @@ class TestProperties:
         assert first == second
         assert all(is_image_tag(tag.name) for tag in first.tags)
         assert len({tag.name for tag in first.tags}) == len(first.tags)
+
+
+class TestCalendarVersions:
+    def test_a_project_of_calendar_versions_compares_them_as_such(self) -> None:
+        policy = TagPolicy(versions="calver")
+        of = facts({"26.04.1": HEAD, "26.10": OLD}, ci=_tagged("26.04.1"))
+        decision = decided(
+            of,
+            "type=calver\ntype=calver,pattern={{year}}.{{month}}\ntype=calver,pattern={{year}}",
+            policy=policy,
+            known=from_git(of.snapshot, "", "calver"),
+        )
+        assert names(decision) == (["26.04.1"], ["26.04"], ["26", "latest"])
