@@ -6,7 +6,7 @@ Source: the Dockerfile reference, "COPY"; where it is silent, BuildKit.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -31,6 +31,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
     `where`: `Dockerfile:7`. `origin`: what the sources are searched in, for messages: `the context`. `inline`:
     here-documents by the word that opened them, in `sources` too. `owner`, `mode`: None keeps what the source has.
+    `unpack`: gives what is in an archive that `ADD` takes apart, None for any other file.
     """
 
     where: str
@@ -41,6 +42,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     inline: Mapping[str, tuple[str, Content]] = {}  # word -> file name, content
     owner: Owner | None = None
     mode: int | None = None
+    unpack: Callable[[Content, str], Tree | None] = lambda content, shown: None  # noqa: ARG005 - nothing is an archive
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,18 +59,24 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
     target, is_folder = _destination(transfer, found, image)
     changes = _Changes(transfer, image)
     for each in found:
-        if each.node.kind == "dir":
-            changes.add_folder(target)
-            for path in sorted(source.below(each.path)):
-                inner = path[len(each.path) :].lstrip("/")
-                node = source.get(path)
-                if node is not None:
-                    changes.add(_join(target, inner), node, origin=path)
+        archive = _archive(transfer, each)
+        if archive is not None:
+            changes.add_below(target, archive, "")
+        elif each.node.kind == "dir":
+            changes.add_below(target, source, each.path)
         else:
             changes.add(_join(target, each.name) if is_folder else target, each.node, origin=each.path)
-    if not source.rooted:
-        changes.require_links_inside()
+    changes.require_links_inside()
     return changes.nodes
+
+
+def _archive(transfer: Transfer, found: _Found) -> Tree | None:
+    if found.node.content is None:
+        return None
+    try:
+        return transfer.unpack(found.node.content, found.path)
+    except BuildError as error:
+        raise BuildError(f"{transfer.where}: {error.message}", hint=error.hint) from error
 
 
 def missing_folders(path: str, image: Tree, owner: Owner, *, where: str) -> dict[str, Node]:
@@ -169,10 +177,10 @@ class _Changes:
         self._result = Tree(self._after)
         self._links: dict[str, str] = {}  # path in the image -> path in the source
 
-    def add(self, path: str, node: Node, *, origin: str) -> None:
+    def add(self, path: str, node: Node, *, origin: str) -> str:
+        """Put one node; where it went, symlinks in the image followed."""
         if node.kind == "dir":
-            self.add_folder(path, node)
-            return
+            return self.add_folder(path, node)
         self._require_usual(node, origin)
         place = self._result.resolve_parent(path)
         existing = self._result.get(place)
@@ -182,10 +190,19 @@ class _Changes:
             )
         self._add_parents(place)
         self._put(place, self._stamped(node))
-        if node.kind == "symlink":
-            self._links[place] = origin
+        return place
 
-    def add_folder(self, path: str, node: Node | None = None) -> None:
+    def add_below(self, target: str, source: Tree, folder: str) -> None:
+        """What is in `folder` of `source`, into the folder `target`."""
+        self.add_folder(target)
+        for path in sorted(source.below(folder)):
+            node = source.get(path)
+            if node is not None:
+                place = self.add(_join(target, path[len(folder) :].lstrip("/")), node, origin=path)
+                if node.kind == "symlink" and not source.rooted:
+                    self._links[place] = path
+
+    def add_folder(self, path: str, node: Node | None = None) -> str:
         """A folder that is there already keeps what it has: repeating it would change its attributes."""
         place = self._result.resolve(path)
         self._add_parents(place)
@@ -196,6 +213,7 @@ class _Changes:
             raise self._error(
                 f"`/{place}` in the image is no folder, but a folder is copied there", "use another name"
             )
+        return place
 
     def require_links_inside(self) -> None:
         """Refuse links out of the context that lead nowhere in the image either: they were meant to be content."""

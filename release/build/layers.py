@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from release.build import BuildRequest, BuiltImage
+from release.build.archives import BuildFiles
 from release.build.context import open_context, walk
 from release.build.image import (
     Platform,
@@ -25,8 +26,7 @@ from release.build.instructions import Dockerfile
 from release.build.obstacles import needed_stages
 from release.build.stages import Layer, StageImage, build_stages
 from release.build.storing import put_bytes, translated
-from release.build.tarstream import read_content, stream, tar_chunks
-from release.build.tree import Content
+from release.build.tarstream import stream, tar_chunks
 from release.control import Cancel
 from release.errors import BuildError
 from release.registry import Manifest
@@ -35,7 +35,6 @@ from release.registry.layout import Layout
 from release.world import Note, Sink
 
 DEFAULT_PLATFORM = "linux/amd64"  # a constant: the building machine must not change what is built
-_LARGEST_ACCOUNTS = 1024 * 1024
 
 
 class LayersBuilder:
@@ -69,17 +68,18 @@ class LayersBuilder:
         layout = Layout(store)
         compressed: dict[Layer, CompressedLayer] = {}
         images = []
-        for platform in platforms:
-            image = build_stages(
-                context.dockerfile,
-                files,
-                target=request.stage,
-                platform=platform,
-                given=request.args,
-                read=_read_accounts,
-            )
-            _require_files(context.dockerfile, image)
-            images.append((platform, self._write(request, platform, image, layout, compressed)))
+        with BuildFiles(store, check=self._cancel.check) as looked_into:
+            for platform in platforms:
+                image = build_stages(
+                    context.dockerfile,
+                    files,
+                    target=request.stage,
+                    platform=platform,
+                    given=request.args,
+                    files=looked_into,
+                )
+                _require_files(context.dockerfile, image)
+                images.append((platform, self._write(request, platform, image, layout, compressed)))
         top = images[0][1]
         if len(images) > 1:
             top = image_index(images, request.annotations)
@@ -143,11 +143,3 @@ def _require_files(dockerfile: Dockerfile, image: StageImage) -> None:
         raise BuildError(
             f"the image of `{dockerfile.name}` would hold no file", hint="`COPY` something into it"
         )
-
-
-def _read_accounts(content: Content) -> bytes:
-    if content.size > _LARGEST_ACCOUNTS:
-        raise BuildError(
-            f"an account file of {content.size} bytes is too large", hint="write numbers in `--chown`"
-        )
-    return b"".join(read_content(content))

@@ -1,6 +1,6 @@
 """Does a Dockerfile's stages without starting anything: instructions in, a config and layers as values out.
 
-Pure but for `read`, which is asked for `/etc/passwd` and `/etc/group` of the image where `--chown` names somebody.
+Pure but for `Files`, which is asked for the little that depends on what is in a file.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -52,6 +52,16 @@ _SIGNAL = re.compile(r"(SIG)?[A-Z][A-Z0-9]*([+-]\d+)?|\d{1,3}")
 Layer = tuple[tuple[str, Node], ...]  # in the order of the paths' bytes
 
 
+class Files(Protocol):
+    """What has to be looked into while the instructions are done."""
+
+    def read(self, content: Content) -> bytes:
+        """A small file, whole: `/etc/passwd` and `/etc/group`, where `--chown` names somebody."""
+
+    def unpack(self, content: Content, shown: str) -> Tree | None:
+        """What is in an archive, for `ADD`; None for a file that is none. `shown`: its name in messages."""
+
+
 class StageImage(msgspec.Struct, frozen=True, kw_only=True):
     """What a stage came to. `layers`: base first; `tree`: their sum; `args`: what a stage on top of it inherits."""
 
@@ -69,7 +79,7 @@ def build_stages(
     target: str | None,
     platform: Platform,
     given: Mapping[str, str],
-    read: Callable[[Content], bytes],
+    files: Files,
 ) -> StageImage:
     """The image of `target` (None: the last stage) for `platform`. `given`: build arguments. Raises `BuildError`."""
     scope = global_scope(dockerfile, given, platform)
@@ -79,7 +89,7 @@ def build_stages(
         base = base_stage(dockerfile, stage, scope)
         start = done[base.index] if base is not None else StageImage()
         inner = Scope(dockerfile, given=given, outer=scope.args, args=start.args, env=start.config.env)
-        worker = _Worker(dockerfile, stage, start, inner, context=context, done=done, read=read)
+        worker = _Worker(dockerfile, stage, start, inner, context=context, done=done, files=files)
         done[stage.index] = worker.run()
         last = stage.index
     return done[last]
@@ -97,14 +107,14 @@ class _Worker:
         *,
         context: Tree,
         done: Mapping[int, StageImage],
-        read: Callable[[Content], bytes],
+        files: Files,
     ) -> None:
         self._dockerfile = dockerfile
         self._stage = stage
         self._scope = scope
         self._context = context
         self._done = done
-        self._read = read
+        self._files = files
         self._image = start
         self._command_said = False
 
@@ -238,8 +248,9 @@ class _Worker:
             destination=self._scope.expand(instruction, instruction.destination),
             working_dir=self._image.config.working_dir or "/",
             inline=self._inline(instruction),
-            owner=self._owner(instruction, from_context=source is None),
+            owner=self._owner(instruction),
             mode=self._mode(instruction),
+            unpack=self._files.unpack if isinstance(instruction, Add) else lambda content, shown: None,  # noqa: ARG005 - COPY takes nothing apart
         )
         tree = self._context if source is None else self._done[source.index].tree
         self._layer(changes_of(transfer, tree, self._image.tree))
@@ -262,13 +273,12 @@ class _Worker:
             inline[word] = (heredoc.name, Inline(data=body.encode()))
         return inline
 
-    def _owner(self, instruction: Copy | Add, *, from_context: bool) -> Owner | None:
+    def _owner(self, instruction: Copy | Add) -> Owner | None:
         text = instruction.flag("chown")
         if text is None:
-            return Owner() if from_context else None
-        return find_owner(
-            self._scope.expand(instruction, text), self._image.tree, self._read, where=self._at(instruction)
-        )
+            return None
+        owner = self._scope.expand(instruction, text)
+        return find_owner(owner, self._image.tree, self._files.read, where=self._at(instruction))
 
     def _mode(self, instruction: Copy | Add) -> int | None:
         text = instruction.flag("chmod")

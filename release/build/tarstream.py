@@ -45,8 +45,11 @@ def read_content(content: Content) -> Iterator[bytes]:
         return
     left = content.size
     try:
-        with open(content.path, "rb", buffering=0, opener=_no_follow) as stream:
-            while chunk := stream.read(CHUNK):
+        with open(content.path, "rb", buffering=0, opener=_no_follow) as source:
+            source.seek(content.offset or 0)
+            # One byte more than is left shows that a whole file has grown.
+            ahead = 1 if content.offset is None else 0
+            while left + ahead and (chunk := source.read(min(CHUNK, left + ahead))):
                 left -= len(chunk)
                 if left < 0:
                     break

@@ -15,10 +15,14 @@ _MOST_LINKS = 40  # as many as the kernel follows
 
 
 class HostFile(msgspec.Struct, frozen=True, kw_only=True):
-    """Content that is a file of this machine. `size`: bytes when it was listed; it must not change until it is read."""
+    """Content that is a file of this machine, or the part of one from `offset` on.
+
+    `size`: bytes when it was listed; a whole file must have as many when it is read.
+    """
 
     path: str
     size: int
+    offset: int | None = None  # None: the whole file
 
 
 class Inline(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,9 +42,24 @@ CONTEXT = {
 }
 
 
-def read(content: Content) -> bytes:
-    assert isinstance(content, Inline)
-    return content.data
+class Files:
+    def read(self, content: Content) -> bytes:
+        assert isinstance(content, Inline)
+        return content.data
+
+    def unpack(self, content: Content, shown: str) -> Tree | None:
+        if content != Inline(data=b"archive"):
+            return None
+        return Tree(
+            {
+                "lib": link("usr/lib"),
+                "lib/x": Node(kind="file", mode=0o4755, uid=3, gid=4, content=Inline(data=b"x")),
+                "tmp": Node(kind="dir", mode=0o1777),
+                "usr": folder(),
+                "usr/lib": folder(),
+                "usr/dangling": link("/not/there"),
+            }
+        )
 
 
 def build(
@@ -57,7 +72,7 @@ def build(
 ) -> StageImage:
     tree = Tree(CONTEXT if context is None else context, rooted=False)
     return build_stages(
-        parse(text), tree, target=target, platform=parse_platform(platform), given=given or {}, read=read
+        parse(text), tree, target=target, platform=parse_platform(platform), given=given or {}, files=Files()
     )
 
 
@@ -352,6 +367,45 @@ class TestCopy:
         assert "`/x` in the image is no folder" in str(
             refusal("FROM scratch\nCOPY b /\nCOPY a /", context=context)
         )
+
+    @pytest.mark.parametrize(
+        "line", ["COPY app /x/y/z", "COPY conf /x/y", "COPY conf /x", "WORKDIR /x/y", "WORKDIR /x"]
+    )
+    def test_nothing_is_put_below_a_file(self, line: str) -> None:
+        error = refusal(f"FROM scratch\nCOPY app /x\n{line}")
+        assert str(error).startswith("Dockerfile:3: `/x` in the image is no folder")
+
+    @pytest.mark.parametrize(
+        "line", ["COPY app /loop/", "COPY app /loop/x", "WORKDIR /loop", "COPY --chown=me app /"]
+    )
+    def test_links_of_the_image_that_lead_in_a_circle_are_refused(self, line: str) -> None:
+        circle = {"r": folder(), "r/loop": link("other"), "r/other": link("loop"), "r/etc": link("loop")}
+        error = refusal(f"FROM scratch\nCOPY r /\n{line}", context={**CONTEXT, **circle})
+        assert "in the image leads in a circle" in str(error)
+        assert str(error).startswith("Dockerfile:3: the symlink `/")
+
+    def test_a_link_out_of_the_context_that_leads_in_a_circle_is_refused(self) -> None:
+        context = {"r": folder(), "r/loop": link("/loop")}
+        error = refusal("FROM scratch\nCOPY r /", context=context)
+        assert str(error) == "Dockerfile:2: the symlink `/loop` in the image leads in a circle"
+
+    def test_add_takes_an_archive_apart_and_copy_does_not(self) -> None:
+        context = {"root.tar": file("archive")}
+        added = build("FROM scratch\nADD root.tar /r", context=context)
+        assert [(path, node.kind, oct(node.mode), node.uid) for path, node in added.layers[0]] == [
+            ("r", "dir", "0o755", 0),
+            ("r/lib", "symlink", "0o777", 0),
+            ("r/tmp", "dir", "0o1777", 0),
+            ("r/usr", "dir", "0o755", 0),
+            ("r/usr/dangling", "symlink", "0o777", 0),
+            ("r/usr/lib", "dir", "0o755", 0),
+            ("r/usr/lib/x", "file", "0o4755", 3),
+        ]
+        assert paths(build("FROM scratch\nCOPY root.tar /r", context=context)) == ["r"]
+
+    def test_an_archives_owners_give_way_to_chown(self) -> None:
+        image = build("FROM scratch\nADD --chown=9 root.tar /", context={"root.tar": file("archive")})
+        assert {node.uid for _, node in image.layers[0]} == {9}
 
 
 class TestStages:
