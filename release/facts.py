@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -91,6 +91,20 @@ def reconcile(snapshot: Snapshot, ci: CiContext, now: int, *, remote_branches: I
         branches=tuple(sorted({*_local_branches(snapshot), *remote_branches})),
         warnings=tuple(warnings),
     )
+
+
+def require_current_tag(facts: Facts, remote_tags: Mapping[str, str] | None) -> None:
+    """Raise `AmbiguousVersion` when the remote's tag that started the run names another commit by now.
+
+    A workspace that is kept may hold a tag that was moved since. `remote_tags`: as `git.remote_tags` gives them; a
+    remote that does not answer, or has no such tag, proves nothing.
+    """
+    there = None if facts.git_tag is None else (remote_tags or {}).get(facts.git_tag)
+    if there is not None and there != facts.commit:
+        raise AmbiguousVersion(
+            f"git tag `{facts.git_tag}` names `{_short(there)}` on the remote, and `{_short(facts.commit)}` here",
+            hint=f"this clone is stale: `git fetch --force origin tag {facts.git_tag}`",
+        )
 
 
 def _local_branches(snapshot: Snapshot) -> list[str]:

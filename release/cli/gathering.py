@@ -10,7 +10,7 @@ from release.cli.session import Session, policy_of
 from release.cli.wishes import Wishes
 from release.config.load import Component
 from release.errors import ConfigError, RegistryError
-from release.facts import Facts
+from release.facts import Facts, require_current_tag
 from release.plan.obtain import STORE, Place, Recorded
 from release.plan.operands import BuildSpec
 from release.plan.release import release_key
@@ -35,6 +35,8 @@ def gather(session: Session, component: Component, wishes: Wishes) -> Subject:
     require_targets(component)
     policy = policy_of(component)
     facts = session.facts(policy)
+    if facts.git_tag is not None and not wishes.offline:
+        require_current_tag(facts, session.remote_tags)
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
     releases = known_everywhere(session, component, policy, repositories)
     first = decide_component(session, component, facts, policy, releases, None, wishes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from release import git
 from release.cli.session import Session
 from release.config.load import Component
 from release.errors import RegistryError
@@ -26,7 +25,9 @@ def project_of(session: Session, component: Component) -> str:
 
 def known_locally(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
     """Git tags and a local log: what is known without a connection."""
-    from_git = known.from_git(session.snapshot(policy), policy.prefix, policy.versions)
+    from_git = known.from_git(
+        session.snapshot(policy), policy.prefix, policy.versions, git_tag=session.ci.git_tag
+    )
     if session.config.log.store != "file":
         return from_git
     return known.unite(from_git, known_from_log(session, component, policy))
@@ -51,9 +52,8 @@ def known_everywhere(
 ) -> KnownReleases:
     """Git tags, the log, and each target's tags; a target that does not answer leaves `unknown`."""
     parts = [known_locally(session, component, policy)]
-    if repositories and session.snapshot(policy).shallow:
-        tags = git.remote_tags(session.process, session.root, session.settings.env)
-        parts.append(known.from_remote_tags(tags, policy.prefix, policy.versions))
+    if repositories and parts[0].known_from.git != "complete":
+        parts.append(known.from_remote_tags(session.remote_tags, policy.prefix, policy.versions))
     if repositories and session.config.log.store != "file":
         parts.append(known_from_log(session, component, policy))
     for target, repository in zip(component.targets, repositories, strict=False):

@@ -12,7 +12,7 @@ from ci.remedies import remedy
 from release.cli.session import Session
 from release.errors import ConfigError, GitError
 from release.facts import Snapshot
-from release.git_command import Git
+from release.git.command import Git
 from release.tagging.known import from_git
 from release.tagging.metadata import MetadataContext, RepositoryFacts
 from release.tagging.model import KnownReleases, TagPolicy

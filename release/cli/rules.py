@@ -9,7 +9,7 @@ import msgspec
 from release.config.load import Component
 from release.errors import ConfigError
 from release.facts import Facts
-from release.git_command import Git
+from release.git.command import Git
 from release.tagging.decide import decide
 from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy
 

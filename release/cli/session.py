@@ -145,6 +145,11 @@ class Session:
         return reconcile(self.snapshot(policy), self.ci, self.clock.now())
 
     @cached_property
+    def remote_tags(self) -> dict[str, str] | None:
+        """The remote's git tags, asked for once; None when it does not answer."""
+        return git.remote_tags(self.process, self.root, self.settings.env)
+
+    @cached_property
     def log(self) -> Writer:
         """The version log's writer."""
         from release.cli.stores import open_log

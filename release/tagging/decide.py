@@ -10,6 +10,7 @@ import msgspec
 from ci.remedies import remedy
 from release.errors import AmbiguousVersion, ConfigError, GitError, ShallowClone, TagConflict
 from release.facts import Facts
+from release.tagging.cautions import cautions
 from release.tagging.guard import Keep, Move, Refuse, Verdict, Withhold, judge, other_commit
 from release.tagging.model import (
     Candidate,
@@ -79,7 +80,7 @@ def decide(
         references=tuple(f"{repository}:{tag.name}" for repository in repositories for tag in tags),
         labels=_labels(facts, shown) | dict(labels),
         annotations=dict(annotations),
-        warnings=_warnings(facts, found, shown, policy),
+        warnings=cautions(facts, found, shown, policy, known),
         candidate=candidate,
     )
 
@@ -222,30 +223,3 @@ def _labels(facts: Facts, version: Version | None) -> dict[str, str]:
     if source is not None:
         labels[f"{_LABEL}source"] = source
     return dict(sorted(labels.items()))
-
-
-def _warnings(
-    facts: Facts, found: VersionTags, version: Version | None, policy: TagPolicy
-) -> tuple[str, ...]:
-    warnings = list(facts.warnings)
-    snapshot = facts.snapshot
-    if snapshot.dirty_count:
-        paths = ", ".join(f"`{path}`" for path in snapshot.dirty[:3])
-        more = ", …" if snapshot.dirty_count > 3 else ""
-        warnings.append(
-            f"{snapshot.dirty_count} tracked file{'s differ' if snapshot.dirty_count > 1 else ' differs'} from "
-            f"the commit ({paths}{more}): `run` refuses, this is what it would do with a clean tree"
-        )
-    if version is None and snapshot.shallow and policy.versions != "none":
-        warnings.append(
-            "this clone is shallow and no version tag is at HEAD, so there is no version: "
-            + remedy(facts.ci.system, "shallow")
-        )
-    if found.odd_count and policy.versions != "none":
-        names = ", ".join(f"`{name}`" for name in found.odd_examples)
-        more = ", …" if found.odd_count > len(found.odd_examples) else ""
-        warnings.append(
-            f"{found.odd_count} git tag{'s are' if found.odd_count > 1 else ' is'} no version and "
-            f"ignored: {names}{more}"
-        )
-    return tuple(warnings)

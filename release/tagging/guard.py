@@ -181,7 +181,7 @@ def _rank(known: KnownVersion) -> tuple[Key, int]:
 def _missing_knowledge(known: KnownReleases) -> str | None:
     """The first source that was asked and did not tell everything."""
     sources = (
-        ("git (a shallow clone)", known.known_from.git),
+        ("git", known.known_from.git),
         ("the version log", known.known_from.log),
         ("the registry", known.known_from.registry),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from release.errors import RegistryError
-from release.facts import Facts, Snapshot
+from release.facts import Facts, Snapshot, commit_of_tag
 from release.git import Relation, relation, remote_tip
 from release.tagging.model import (
     Decision,
@@ -26,14 +26,23 @@ if TYPE_CHECKING:
     from release.registry import ImageFacts, Repository
 
 
-def from_git(snapshot: Snapshot, prefix: str = "", scheme: Scheme = "semver") -> KnownReleases:
-    """The version tags of the clone: all of them, reachable or not. A shallow clone may lack some (`partial`)."""
+def from_git(
+    snapshot: Snapshot, prefix: str = "", scheme: Scheme = "semver", *, git_tag: str | None = None
+) -> KnownReleases:
+    """The version tags of the clone: all of them, reachable or not.
+
+    `partial` where the clone may lack some: when it is shallow, has a remote and no tag at all, or lacks `git_tag`,
+    the tag that started the run.
+    """
+    bare = b" refs/tags/" not in snapshot.tag_listing and snapshot.remote_url is not None
+    lacking = git_tag is not None and commit_of_tag(snapshot, git_tag) is None
+    partial = snapshot.shallow or bare or lacking
     return KnownReleases(
         versions=tuple(
             KnownVersion(version=tag.version, source="git tag", commit=tag.commit)
             for tag in versions_in(snapshot.tag_listing, prefix, scheme).tags
         ),
-        known_from=KnownFrom(git="partial" if snapshot.shallow else "complete"),
+        known_from=KnownFrom(git="partial" if partial else "complete"),
     )
 
 

@@ -53,7 +53,7 @@ class VersionTags(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def highest(self) -> VersionTag | None:
         """The one of highest precedence, prereleases included."""
-        return max(self.tags, key=_tag_key, default=None)
+        return highest_tag(self.tags)
 
 
 def parse(text: str) -> Version:
@@ -93,9 +93,9 @@ def _identifiers(prerelease: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in prerelease.split("."))
 
 
-def highest_of(versions: Iterable[Version]) -> Version | None:
-    """The version of highest precedence, the first of equals."""
-    return max(versions, key=precedence_key, default=None)
+def highest_tag(tags: Iterable[VersionTag]) -> VersionTag | None:
+    """The tag of highest precedence, the first of equals."""
+    return max(tags, key=_tag_key, default=None)
 
 
 @lru_cache(maxsize=8)

@@ -137,7 +137,9 @@ CAUGHT_INSIDE = {
         "NameResolutionError",
         "NewConnectionError",
     },  # to urllib3, which asked for it
-    "release.tagging.versions": {"ValueError"},  # not a version: the caller knows where it stood
+    "release.tagging.calver": {"ValueError"},  # not a version: the caller knows where it stood
+    "release.tagging.calver": {"ValueError"},  # not a version: the caller knows where it stood
+    "release.tagging.versions": {"ValueError"},  # likewise
 }
 
 #: Says "this line is never reached" or "an adapter left this out", never something to a person.

@@ -1,25 +1,21 @@
-"""The reading side of git: one snapshot of a work tree in at most six processes, and a few single questions."""
+"""What git says of a work tree, read once, in at most six processes."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Literal
 
 from release.errors import BareRepository, GitError, NoCommits
 from release.facts import Snapshot
-from release.git_command import Git, failure
-from release.git_position import position_of
+from release.git.command import Git, failure
+from release.git.position import position_of
 from release.tagging.model import Scheme
 from release.tagging.versions import versions_in
 from release.world import Process
 
 OWN_FOLDER = ".shipmark/"
 _SHOWN_PATHS = 10
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
-
-Relation = Literal["same", "ancestor", "descendant", "diverged", "unknown"]
 
 
 def snapshot(
@@ -149,68 +145,3 @@ def without_credentials(url: str) -> str:
     if not at or (scheme in {"ssh", "git+ssh"} and ":" not in user):
         return url
     return f"{scheme}://{host}{slash}{path}"
-
-
-def is_ancestor(process: Process, root: str, a: str, b: str, env: Mapping[str, str]) -> bool | None:
-    """Whether commit `a` is reachable from `b` (equal counts); None where one of them is not here, or no commit id."""
-    if not (_COMMIT.fullmatch(a) and _COMMIT.fullmatch(b)):
-        return None  # an image's label may hold anything, an option for git included
-    done = Git(process, root, env).run("merge-base", "--is-ancestor", a, b)
-    return {0: True, 1: False}.get(done.code)
-
-
-def relation(process: Process, root: str, held_revision: str, head: str, env: Mapping[str, str]) -> Relation:
-    """How `held_revision` stands to `head`, as `Held.relation` means it; a history that was cut is `unknown`."""
-    if held_revision == head:
-        return "same"
-    older = is_ancestor(process, root, held_revision, head, env)
-    if older:
-        return "ancestor"
-    newer = is_ancestor(process, root, head, held_revision, env) if older is not None else None
-    if newer:
-        return "descendant"
-    if newer is None or _is_shallow(process, root, env):
-        return "unknown"
-    return "diverged"
-
-
-def _is_shallow(process: Process, root: str, env: Mapping[str, str]) -> bool:
-    return Git(process, root, env).read("rev-parse", "--is-shallow-repository").strip() == b"true"
-
-
-def remote_heads(
-    process: Process, root: str, env: Mapping[str, str], *, remote: str = "origin", timeout: float = 30
-) -> dict[str, str] | None:
-    """Branch name to commit on the remote, in one round trip; None when the remote does not answer."""
-    return _remote_refs(process, root, env, remote, timeout, "--heads", "refs/heads/")
-
-
-def remote_tip(
-    process: Process, root: str, branch: str, env: Mapping[str, str], *, remote: str = "origin"
-) -> str | None:
-    """The commit of `branch` on the remote; None when it has none or does not answer."""
-    heads = remote_heads(process, root, env, remote=remote)
-    return None if heads is None else heads.get(branch)
-
-
-def remote_tags(
-    process: Process, root: str, env: Mapping[str, str], *, remote: str = "origin", timeout: float = 30
-) -> dict[str, str] | None:
-    """Tag name to the commit that it peels to on the remote, in one round trip; None when there is no answer."""
-    return _remote_refs(process, root, env, remote, timeout, "--tags", "refs/tags/")
-
-
-def _remote_refs(
-    process: Process, root: str, env: Mapping[str, str], remote: str, timeout: float, which: str, start: str
-) -> dict[str, str] | None:
-    try:
-        done = Git(process, root, env).run("ls-remote", "--quiet", which, remote, timeout=timeout)
-    except GitError:
-        return None
-    if done.code != 0:
-        return None
-    refs: dict[str, str] = {}
-    for line in done.stdout.decode("utf-8", "backslashreplace").splitlines():
-        commit, _, ref = line.partition("\t")
-        refs[ref.removeprefix(start).removesuffix("^{}")] = commit  # a peeled line follows its tag's
-    return refs

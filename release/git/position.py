@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from release.facts import Describe
-from release.git_command import Git
+from release.git.command import Git
 from release.tagging.versions import VersionTag, VersionTags, precedence_key
 
 Position = tuple[Describe | None, int, tuple[str, ...], int | None]

@@ -1,0 +1,8 @@
+"""Git: the snapshot and single questions by plain `git` processes; what writes, in `tags`, by GitPython."""
+
+from __future__ import annotations
+
+from release.git.questions import Relation, is_ancestor, relation, remote_heads, remote_tags, remote_tip
+from release.git.work_tree import snapshot
+
+__all__ = ["Relation", "is_ancestor", "relation", "remote_heads", "remote_tags", "remote_tip", "snapshot"]

@@ -1,0 +1,59 @@
+"""What happened since the last release: the base of the next version and the commit messages after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from release.errors import ShallowClone
+from release.facts import Snapshot
+from release.git.command import Git
+from release.git.position import position_of
+from release.tagging.versions import VersionTag, VersionTags, highest_tag, versions_in
+from release.world import Process
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """The releases that HEAD builds on. `stable`: the highest stable one in its history; `highest`: of any kind.
+
+    `messages`: of the commits after `stable` (all of them without one), newest first.
+    """
+
+    stable: VersionTag | None
+    highest: VersionTag | None
+    messages: tuple[str, ...]
+
+
+def history(process: Process, snapshot: Snapshot, prefix: str, env: Mapping[str, str]) -> History:
+    """Read what the next version depends on. Raises `ShallowClone` where the clone does not hold it."""
+    if snapshot.shallow:
+        raise ShallowClone(
+            "the next version depends on the commits since the last release, and this clone is shallow",
+            hint="run `git fetch --unshallow --tags`, or ask with `--deepen`",
+        )
+    git = Git(process, snapshot.root, env)
+    found = versions_in(snapshot.tag_listing, prefix)
+    highest = _reachable(git, snapshot.head, found)
+    stable = highest
+    if highest is not None and not highest.version.is_stable:
+        finals = tuple(tag for tag in found.tags if tag.version.is_stable)
+        stable = _reachable(git, snapshot.head, VersionTags(tags=finals))
+    span = f"{stable.commit}..{snapshot.head}" if stable is not None else snapshot.head
+    output = git.read("log", "--format=%B%x00", "--encoding=UTF-8", span, "--")
+    messages = output.decode("utf-8", "replace").split("\0")[:-1]
+    return History(stable=stable, highest=highest, messages=tuple(message.strip() for message in messages))
+
+
+def _reachable(git: Git, head: str, found: VersionTags) -> VersionTag | None:
+    """The highest of `found` in HEAD's history, at HEAD included."""
+    if at_head := found.at(head):
+        below = _reachable_below(git, head, found)
+        return highest_tag((at_head[0], below)) if below is not None else at_head[0]
+    return _reachable_below(git, head, found)
+
+
+def _reachable_below(git: Git, head: str, found: VersionTags) -> VersionTag | None:
+    others = VersionTags(tags=tuple(tag for tag in found.tags if tag.commit != head))
+    base = position_of(git, head, others, shallow=False, nearest=False, walk=False)[0]
+    return others.named(base.git_tag) if base is not None else None

@@ -1,0 +1,58 @@
+"""What a person should know beside a decision: one line each, once."""
+
+from __future__ import annotations
+
+from ci.remedies import remedy
+from release.facts import Facts
+from release.tagging.model import KnownReleases, TagPolicy, Version
+from release.tagging.versions import VersionTags
+
+
+def cautions(
+    facts: Facts, found: VersionTags, version: Version | None, policy: TagPolicy, known: KnownReleases
+) -> tuple[str, ...]:
+    """The warnings of a decision, with the line that helps on the CI system at hand.
+
+    `found`: the version tags of the clone; `version`: what the decision says, None where it cannot.
+    """
+    warnings = [*facts.warnings, *_dirty(facts)]
+    if policy.versions != "none":
+        warnings += [*_incomplete_clone(facts, version, known), *_odd(found)]
+    return tuple(warnings)
+
+
+def _dirty(facts: Facts) -> list[str]:
+    count, shown = facts.snapshot.dirty_count, facts.snapshot.dirty
+    if not count:
+        return []
+    paths = ", ".join(f"`{path}`" for path in shown[:3]) + (", …" if count > 3 else "")
+    files = "file differs" if count == 1 else "files differ"
+    return [
+        f"{count} tracked {files} from the commit ({paths}): `run` refuses, this is what it would do with a clean tree"
+    ]
+
+
+def _incomplete_clone(facts: Facts, version: Version | None, known: KnownReleases) -> list[str]:
+    system, snapshot = facts.ci.system, facts.snapshot
+    if snapshot.shallow and version is None:
+        return [
+            "this clone is shallow and no version tag is at HEAD, so there is no version: "
+            + remedy(system, "shallow")
+        ]
+    if known.known_from.git != "partial":
+        return []
+    if snapshot.shallow:
+        return ["this clone is shallow, so it may lack other releases: " + remedy(system, "shallow")]
+    # On a laptop a repository without a tag is young; in a CI system its tags were most often not fetched.
+    if system == "none":
+        return []
+    return ["this clone lacks git tags; if there are any, " + remedy(system, "no-tags")]
+
+
+def _odd(found: VersionTags) -> list[str]:
+    if not found.odd_count:
+        return []
+    names = ", ".join(f"`{name}`" for name in found.odd_examples)
+    more = ", …" if found.odd_count > len(found.odd_examples) else ""
+    tags = "git tag is" if found.odd_count == 1 else "git tags are"
+    return [f"{found.odd_count} {tags} no version and ignored: {names}{more}"]

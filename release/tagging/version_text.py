@@ -1,0 +1,184 @@
+"""How `shipmark version` writes a version: for people, for CI files, for linkers and for builds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from release.errors import ConfigError
+from release.tagging.expression_tree import Call
+from release.tagging.expressions import Value, parse_template, render
+from release.tagging.formats import FORMATS, format_version
+from release.tagging.model import Version
+
+# Source: the Go specification, "Identifiers", as far as import paths and linkers go.
+_GO_VARIABLE = re.compile(r"[A-Za-z0-9_.~/-]+\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A version and where it comes from. `base` and `distance`: of an off-tag version. `committed_at`: seconds."""
+
+    version: Version
+    commit: str
+    channel: str
+    component: str
+    committed_at: int
+    git_tag: str | None = None
+    base: str | None = None
+    distance: int = 0
+    branch: str | None = None
+    dirty: bool = False
+    labels: Mapping[str, str] = {}
+
+
+def names_of(facts: VersionFacts) -> dict[str, Value]:
+    """What templates may use, every name with text or a number."""
+    version = facts.version
+    return {
+        "version": str(version),
+        "major": version.major,
+        "minor": version.minor,
+        "patch": version.patch,
+        "prerelease": version.prerelease,
+        "build": version.build_metadata,
+        "commit": facts.commit,
+        "sha": facts.commit[:12],
+        "git_tag": facts.git_tag or "",
+        "base": facts.base or "",
+        "distance": facts.distance,
+        "branch": facts.branch or "",
+        "channel": facts.channel,
+        "component": facts.component,
+        "date": _moment(facts),
+        "timestamp": facts.committed_at,
+    }
+
+
+def fill(template: str, facts: VersionFacts) -> str:
+    """The text of a template such as `{{major}}.{{minor}}`.
+
+    Raises `ConfigError` with line and column for what is no template, and for a name that does not exist: a version
+    with a hole in it is worse than none.
+    """
+    tree = parse_template(template, source="template")
+    names = names_of(facts)
+    for node in tree.nodes:
+        if isinstance(node, Call) and (not node.path.parts or node.path.parts[0] not in names):
+            raise tree.source.error(
+                node.path.offset,
+                f"there is no `{'.'.join(node.path.parts)}` here",
+                hint=f"names: {', '.join(names)}",
+            )
+    return render(tree, names)
+
+
+def fields_of(facts: VersionFacts) -> dict[str, Any]:
+    """The document `shipmark.version/1` without its first key."""
+    version = facts.version
+    return {
+        "component": facts.component,
+        "version": str(version),
+        "major": version.major,
+        "minor": version.minor,
+        "patch": version.patch,
+        "prerelease": version.prerelease,
+        "build": version.build_metadata,
+        "commit": facts.commit,
+        "channel": facts.channel,
+        "git_tag": facts.git_tag,
+        "base": facts.base,
+        "distance": facts.distance,
+        "branch": facts.branch,
+        "dirty": facts.dirty,
+        "date": _moment(facts),
+    }
+
+
+def write(facts: VersionFacts, form: str, go_variables: Sequence[str] = ()) -> str:
+    """The version in `form`, a name of `FORMS`, without a last line break. `go_variables`: for `ldflags`."""
+    if form == "ldflags":
+        return _ldflags(facts, go_variables)
+    if go_variables:
+        raise ConfigError("`--go-var` goes with `--format ldflags` only")
+    if form in _WRITERS:
+        return _WRITERS[form](facts)
+    return format_version(facts.version, form)
+
+
+def _plain(facts: VersionFacts) -> str:
+    return str(facts.version)
+
+
+def _env(facts: VersionFacts) -> str:
+    """`KEY=VALUE` lines that need no quotes anywhere, so only values that cannot hold foreign text."""
+    version = facts.version
+    values = {
+        "VERSION": str(version),
+        "VERSION_MAJOR": version.major,
+        "VERSION_MINOR": version.minor,
+        "VERSION_PATCH": version.patch,
+        "VERSION_PRERELEASE": version.prerelease,
+        "VERSION_BUILD": version.build_metadata,
+        "COMMIT": facts.commit,
+        "DISTANCE": facts.distance,
+        "CHANNEL": facts.channel,
+    }
+    return "\n".join(f"SHIPMARK_{name}={value}" for name, value in values.items())
+
+
+def _build_args(facts: VersionFacts) -> str:
+    """What `build-args:` of docker/build-push-action and `--build-arg-file` of buildah take."""
+    return f"VERSION={facts.version}\nREVISION={facts.commit}\nCREATED={_moment(facts)}"
+
+
+def _labels(facts: VersionFacts) -> str:
+    """What `labels:` of docker/build-push-action takes: one `key=value` a line."""
+    lines = [f"{name}={value}" for name, value in facts.labels.items()]
+    if any("\n" in line or "\r" in line for line in lines):
+        raise ConfigError(
+            "a label with a line break cannot be written one a line", hint="take `--format json`"
+        )
+    return "\n".join(lines)
+
+
+def _ldflags(facts: VersionFacts, go_variables: Sequence[str]) -> str:
+    """`-X path.Name=value …` for the Go linker, quoted as its driver splits it."""
+    flags = []
+    for variable in go_variables or ("main.version",):
+        path, separator, template = variable.partition("=")
+        if _GO_VARIABLE.fullmatch(path) is None:
+            raise ConfigError(
+                f"`{path}` is no Go variable",
+                hint="`--go-var main.version`, or `--go-var 'main.commit={{commit}}'`",
+            )
+        value = fill(template, facts) if separator else str(facts.version)
+        flags.append(f"-X {_quoted(f'{path}={value}')}")
+    return " ".join(flags)
+
+
+def _quoted(text: str) -> str:
+    """Source: cmd/internal/quoted in Go: blanks split, `'` and `\"` quote, and nothing escapes."""
+    if not re.search(r"[\s'\"]", text):
+        return text
+    if "\n" in text or "\r" in text:
+        raise ConfigError(f"a linker flag cannot hold a line break: `{text!r}`")
+    quote = "'" if "'" not in text else '"'
+    if quote in text:
+        raise ConfigError(f"a linker flag cannot hold both kinds of quotes: `{text}`")
+    return f"{quote}{text}{quote}"
+
+
+def _moment(facts: VersionFacts) -> str:
+    return datetime.fromtimestamp(facts.committed_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_WRITERS: Mapping[str, Callable[[VersionFacts], str]] = MappingProxyType(
+    {"plain": _plain, "env": _env, "build-args": _build_args, "labels": _labels}
+)
+#: Every form but `json`, which is a document.
+FORMS: tuple[str, ...] = (*_WRITERS, "ldflags", *FORMATS)
