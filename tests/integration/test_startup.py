@@ -47,9 +47,20 @@ def tagged(git_repo: GitRepo) -> GitRepo:
 
 
 def foreign(names: set[str]) -> set[str]:
-    """Top-level packages from outside the standard library. PyYAML's C part brings Cython's runtime along."""
+    """Top-level packages from outside the standard library. PyYAML's C part brings Cython's runtime along.
+
+    `sitecustomize` is the machine's: Debian's Python has one.
+    """
     tops = {name.partition(".")[0] for name in names}
-    ours = ("__main__", "__editable__", "_distutils", "_cython", "cython_runtime", "_virtualenv")
+    ours = (
+        "__main__",
+        "__editable__",
+        "_distutils",
+        "_cython",
+        "cython_runtime",
+        "_virtualenv",
+        "sitecustomize",
+    )
     return {top for top in tops if top not in sys.stdlib_module_names and not top.startswith(ours)}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -116,8 +116,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("missing services")
     for service, tests in sorted(skipped.items()):
         terminalreporter.write_line(f"{service}: {len(tests)} skipped")
-        for test in sorted(tests):
-            terminalreporter.write_line(f"  {test}")
+        # One line for all the cases of a test.
+        cases = Counter(test.partition("[")[0] for test in tests)
+        for test, count in sorted(cases.items()):
+            terminalreporter.write_line(f"  {test}" + (f" ({count} cases)" if count > 1 else ""))
 
 
 def _skipped_by_service(reports: Iterable[pytest.TestReport]) -> dict[str, list[str]]:
