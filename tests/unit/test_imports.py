@@ -79,6 +79,7 @@ HOMES = {
         "release.tagging.known",
         "release.tagging.known.*",
     ),
+    "gitdb": ("release.log.*",),  # GitPython's object database
     "isal": ("release.registry.codecs",),
     "msgspec": ("*",),
     "psycopg": ("release.log.*",),
@@ -137,7 +138,6 @@ CAUGHT_INSIDE = {
         "NameResolutionError",
         "NewConnectionError",
     },  # to urllib3, which asked for it
-    "release.tagging.calver": {"ValueError"},  # not a version: the caller knows where it stood
     "release.tagging.calver": {"ValueError"},  # not a version: the caller knows where it stood
     "release.tagging.versions": {"ValueError"},  # likewise
 }
