@@ -34,14 +34,14 @@ def decision_document(decision: Decision) -> dict[str, Any]:
 def report_document(schema: str, report: Report) -> dict[str, Any]:
     """`shipmark.preview/1` and `shipmark.run/1`: the same plan, as it stands or as it went."""
     plan = report.plan
-    shared = [_step(outcome) for outcome in report.outcomes if not outcome.step.scope]
+    shared = [step_document(outcome) for outcome in report.outcomes if not outcome.step.scope]
     releases = [
         {
             "component": release.component,
             "key": release.key,
             "decision": decision_document(release.decision),
             "steps": shared
-            + [_step(outcome) for outcome in report.outcomes if outcome.step.scope == release.component],
+            + [step_document(outcome) for outcome in report.outcomes if outcome.step.scope == release.component],
         }
         for release in plan.releases
     ]
@@ -60,7 +60,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return {"schema": "shipmark.plan/1", "hash": plan.hash, "plan": plain(plan)}
 
 
-def _step(outcome: Outcome) -> dict[str, Any]:
+def step_document(outcome: Outcome) -> dict[str, Any]:
+    """One step as documents list it."""
     step = outcome.step
     return {
         "id": step.id,

@@ -11,6 +11,7 @@ from release.plan.model import Done, Free, Judgement, Slot, Step
 from release.plan.operands import PushContent
 from release.plan.ownership import short
 from release.registry import Descriptor
+from release.registry.reference import parse_repository
 from release.registry.transfer import copy_image
 from release.world import World
 
@@ -49,9 +50,24 @@ class Content:
             if source.name == destination.name:
                 continue
             try:
-                copy_image(source, destination, digest, sink=world.sink, cancel=world.cancel)
+                copy_image(
+                    source,
+                    destination,
+                    digest,
+                    sink=world.sink,
+                    cancel=world.cancel,
+                    mount_from=_mounts(source.name, destination.name),
+                )
             except NotFound as error:
                 missing = error
                 continue
             return {}
         raise missing
+
+
+def _mounts(source: str, destination: str) -> tuple[str, ...]:
+    """The source's path where both are in one registry: it takes the blobs from there without a transfer."""
+    if source.startswith("oci:") or destination.startswith("oci:"):
+        return ()
+    theirs, ours = parse_repository(source), parse_repository(destination)
+    return (theirs.repository,) if theirs.registry == ours.registry else ()

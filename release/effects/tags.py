@@ -17,7 +17,7 @@ from release.tagging.model import Held, KnownReleases
 from release.world import World
 
 
-def _put(step: Step, world: World, target: str, tag: str, digest: str) -> dict[str, Any]:
+def put_tag(step: Step, world: World, target: str, tag: str, digest: str) -> dict[str, Any]:
     """Put `tag` on `digest`; binds what the tag held right before."""
     repository = world.registries.open(target)
     before = repository.resolve(tag)
@@ -27,7 +27,7 @@ def _put(step: Step, world: World, target: str, tag: str, digest: str) -> dict[s
     return {f"put:{step.id}": {"before": before.digest if before is not None else ""}}
 
 
-def _tagged(step: Step, bindings: Mapping[str, Any], tag: str, digest: str, made: str) -> dict[str, Any]:
+def tagged(step: Step, bindings: Mapping[str, Any], tag: str, digest: str, made: str) -> dict[str, Any]:
     """The line about one tag that `pushed` and `moved` records hold."""
     put = bindings.get(f"put:{step.id}")
     line: dict[str, Any] = {"name": tag, "digest": digest, "result": made if put else "already-there"}
@@ -56,7 +56,7 @@ class FixedTags:
         if observation.state == "free":
             return Free(reason=tag.reason)
         if observation.digest == operands.image:
-            line = _tagged(step, bindings, tag.name, operands.image, "created")
+            line = tagged(step, bindings, tag.name, operands.image, "created")
             return Done(reason=f"holds {short(observation.digest)}", bindings=line)
         whose = ownership(observation, operands.expected)
         if tag.policy == "first-wins" and whose in {"ours", "same-revision"}:
@@ -79,7 +79,7 @@ class FixedTags:
         """Put the tag on the digest."""
         del bindings
         operands = cast(PutTag, step.operands)
-        return _put(step, world, operands.target, operands.tag.name, cast(str, operands.image))
+        return put_tag(step, world, operands.target, operands.tag.name, cast(str, operands.image))
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +134,7 @@ class MovingTags:
     def _reachable(self, step: Step, bindings: Mapping[str, Any], held: Held, reason: str) -> Judgement:
         operands = cast(MoveTag, step.operands)
         if not isinstance(operands.image, Slot) and held.digest == operands.image:
-            line = _tagged(step, bindings, operands.tag, operands.image, "moved")
+            line = tagged(step, bindings, operands.tag, operands.image, "moved")
             return Done(reason=f"holds {short(held.digest)}", bindings=line)
         if bindings.get(f"put:{step.id}"):
             return Conflict(
@@ -153,4 +153,4 @@ class MovingTags:
         """Move the tag to the digest."""
         del bindings
         operands = cast(MoveTag, step.operands)
-        return _put(step, world, operands.target, operands.tag, cast(str, operands.image))
+        return put_tag(step, world, operands.target, operands.tag, cast(str, operands.image))
