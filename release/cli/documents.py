@@ -41,7 +41,11 @@ def report_document(schema: str, report: Report) -> dict[str, Any]:
             "key": release.key,
             "decision": decision_document(release.decision),
             "steps": shared
-            + [step_document(outcome) for outcome in report.outcomes if outcome.step.scope == release.component],
+            + [
+                step_document(outcome)
+                for outcome in report.outcomes
+                if outcome.step.scope == release.component
+            ],
         }
         for release in plan.releases
     ]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
+import msgspec
+
 from release.cli.knowing import known_everywhere, project_of
+from release.cli.rebuild import rebuild_number, require_checked_out
 from release.cli.rules import decide_component
 from release.cli.session import Session, policy_of
 from release.cli.wishes import Wishes
@@ -40,6 +43,11 @@ def gather(session: Session, component: Component, wishes: Wishes) -> Subject:
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
     releases = known_everywhere(session, component, policy, repositories)
     first = decide_component(session, component, facts, policy, releases, None, wishes)
+    if wishes.rebuild_of is not None:
+        require_checked_out(first, wishes.rebuild_of)
+        number = rebuild_number(session, project_of(session, component), first, repositories)
+        wishes = msgspec.structs.replace(wishes, rebuild=number)
+        first = decide_component(session, component, facts, policy, releases, None, wishes)
     if wishes.offline:
         return _subject(session, component, facts, first, HeldTags(), wishes)
     held = known.gather_held(session.process, repositories, first, facts, session.settings.env)

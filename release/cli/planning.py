@@ -27,6 +27,7 @@ def wishes_from(
     version: str | None = None,
     allow_backward: bool = False,
     reason: str | None = None,
+    rebuild: str | None = None,
     offline: bool = False,
 ) -> Wishes:
     """The command line's wishes; raises `ConfigError` for those that need a reason and have none."""
@@ -39,7 +40,9 @@ def wishes_from(
         raise ConfigError(
             f"`--version {version}` is no version: {error}", hint="write it as 1.4.2"
         ) from error
-    return Wishes(version=parsed, reason=reason, allow_backward=allow_backward, offline=offline)
+    return Wishes(
+        version=parsed, rebuild_of=rebuild, reason=reason, allow_backward=allow_backward, offline=offline
+    )
 
 
 def make_plan(session: Session, wishes: Wishes) -> tuple[tuple[Subject, ...], Plan]:

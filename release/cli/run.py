@@ -61,7 +61,7 @@ def command(
 
 def _run(session: Session, plan_file: str | None, wished: dict[str, Any]) -> Report:
     earlier = None if plan_file is None else _read(plan_file)
-    if earlier is not None and not any(wished.values()):
+    if earlier is not None and not any(value not in {None, False} for value in wished.values()):
         wished = _wished(earlier["plan"]["request"])
     refused = refusal(session)
     if refused is not None:
@@ -116,8 +116,13 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def _wished(request: dict[str, Any]) -> dict[str, Any]:
-    names = ("version", "reason", "allow_backward")
-    return {name: request[name] for name in names if name in request}
+    names = {
+        "version": "version",
+        "reason": "reason",
+        "allow_backward": "allow_backward",
+        "rebuild_of": "rebuild",
+    }
+    return {option: request[name] for name, option in names.items() if name in request}
 
 
 def _require_fresh(earlier: dict[str, Any], subjects: tuple[Subject, ...], plan: Plan) -> None:

@@ -13,7 +13,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line asks of this release beyond the configuration."""
 
     version: Version | None = None
-    rebuild: int = 0
+    rebuild_of: str | None = None  # "": what is checked out
+    rebuild: int = 0  # n of `_rn`, once it is known which
     reason: str | None = None
     allow_backward: bool = False
     offline: bool = False
@@ -24,6 +25,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
         asked: dict[str, Any] = {}
         if self.version is not None:
             asked["version"] = str(self.version)
+        if self.rebuild_of is not None:
+            asked["rebuild_of"] = self.rebuild_of
         if self.rebuild:
             asked["rebuild"] = self.rebuild
         if self.allow_backward:

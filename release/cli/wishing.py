@@ -11,10 +11,17 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def wish_options(function: _Function) -> _Function:
-    """`--version`, `--reason`, `--allow-backward`."""
+    """`--version`, `--rebuild`, `--reason`, `--allow-backward`."""
     options = (
         click.option(
             "--version", metavar="X.Y.Z", help="Release this version, which has no git tag; needs --reason."
+        ),
+        click.option(
+            "--rebuild",
+            metavar="[TAG]",
+            is_flag=False,
+            flag_value="",
+            help="Build a released version again, as `1.4.2_r1`; without TAG what is checked out.",
         ),
         click.option("--allow-backward", is_flag=True, help="Let moving tags go back; needs --reason."),
         click.option("--reason", metavar="TEXT", help="Why; it is recorded."),

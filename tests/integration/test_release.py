@@ -274,3 +274,43 @@ def test_credentials_of_the_docker_config_file_are_used(
     assert set(server.tags("acme/app")) >= RELEASE if scheme == "basic" else True
     assert server.password not in result.stderr + result.stdout + json.dumps(project.log)
     assert project.must("run", "--json", env=env).json["exit_code"] == 0
+
+
+def test_a_rebuild_gets_a_tag_of_its_own_and_moves_the_moving_ones(project: Project) -> None:
+    project.must("run")
+    first = project.tags["1.4.2"]
+    project.configure(labels={"base": "patched"})
+    project.repo.git("update-index", "--assume-unchanged", "shipmark.yml")
+    result = project.must("run", "--rebuild", "v1.4.2", "--json")
+    rebuilt = project.tags["1.4.2_r1"]
+    assert project.tags["1.4.2"] == first != rebuilt
+    assert {project.tags[tag] for tag in ("1.4", "1", "latest")} == {rebuilt}
+    assert result.json["releases"][0]["decision"]["version"] == "1.4.2"
+    project.must("run", "--rebuild")
+    assert "1.4.2_r2" in project.tags
+    refused = project("run", "--rebuild", "v1.4.1")
+    assert refused.code == 3
+    assert "git checkout v1.4.1" in refused.stderr
+
+
+def test_a_version_without_a_git_tag_needs_a_reason_which_is_recorded(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project()
+    project.release_commit()
+    refused = project("run", "--version", "1.5.0")
+    assert refused.code == 2
+    assert "--reason" in refused.stderr
+    project.must("run", "--version", "1.5.0", "--reason", "the tag server is down")
+    assert project.tags["1.5.0"] == project.tags["latest"]
+    assert project.log[0]["reason"] == "the tag server is down"
+
+
+def test_moving_backward_needs_a_reason_which_is_recorded(project: Project) -> None:
+    project.must("run")
+    project.repo.branch("release/1.3", "v1.3.8")
+    project.release_commit("v1.3.9")
+    assert project("run", "--allow-backward").code == 2
+    project.must("run", "--allow-backward", "--reason", "1.4 is broken")
+    assert project.tags["latest"] == project.tags["1.3.9"]
+    assert [entry["reason"] for entry in project.log if "reason" in entry] == ["1.4 is broken"]
