@@ -187,7 +187,7 @@ class _Folding:
     def _released(self, release: _Release, fields: Fields) -> None:
         if release.released is None:
             release.released = fields
-        self._end(release, fields, "released")
+        self._end_all(release)
 
     def _moved(self, release: _Release, fields: Fields) -> None:
         content = self._content(fields)
@@ -195,6 +195,9 @@ class _Folding:
         digest = image.digest if image else content.digest
         release.moved[(digest, content.target)] = msgspec.structs.replace(content, digest=digest)
         self._hold(fields, content.target, release)
+        is_open = any(attempt.ended is None for attempt in release.attempts.values())
+        if is_open and release.released and not release.result().unfinished:
+            self._end_all(release)
 
     def _ended(self, release: _Release, fields: Fields) -> None:
         self._end(release, fields, _text(fields, "kind"))
@@ -209,6 +212,13 @@ class _Folding:
         # The first end of an attempt counts; a process that was frozen meanwhile may write another.
         if attempt is not None and attempt.ended is None:
             release.attempts[attempt.id] = msgspec.structs.replace(attempt, ended=how, ended_seq=self._seq)
+
+    def _end_all(self, release: _Release) -> None:
+        # What several attempts worked at is done, whichever of them wrote so: none of them is open any more.
+        for attempt in release.attempts.values():
+            if attempt.ended is None:
+                ended = msgspec.structs.replace(attempt, ended="released", ended_seq=self._seq)
+                release.attempts[attempt.id] = ended
 
     def _yanked(self, fields: Fields) -> None:
         versions = fields.get("versions")

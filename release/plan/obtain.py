@@ -40,7 +40,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 class Obtain(msgspec.Struct, frozen=True, kw_only=True):
     """How the image is come by. `sources`: places that have `digest`; empty for a build.
 
-    `abandons`: a recorded digest that nobody has any more, and why building again is right.
+    `abandons`: why building again is right although a digest is recorded: nobody has it any more.
     """
 
     mode: Literal["build", "resume", "adopt", "reuse"]
@@ -65,11 +65,17 @@ def choose(
     Raises `InputsChanged` when the release became visible with other inputs, `TagConflict` when two targets hold
     different images of it, `RefusedError` when `reuse` finds no branch build.
     """
+    branch_builds = _branch_builds(decision, expected, held) if reuse else ()
+    if not recorded.visible:
+        # What somebody else released meanwhile counts for more than an image that nobody has seen.
+        unbound = msgspec.structs.replace(expected, digests=())
+        adopted = _adopt(decision, unbound, held, branch_builds)
+        if adopted is not None and adopted.digest != recorded.digest:
+            return adopted
     if recorded.digest is not None:
         resumed = _resume(recorded, recorded.digest, places, inputs)
         if resumed is not None:
             return resumed
-    branch_builds = _branch_builds(decision, expected, held) if reuse else ()
     adopted = _adopt(decision, expected, held, branch_builds)
     if adopted is not None:
         return adopted
@@ -107,6 +113,10 @@ def _adopt(
         for one in held.at(primary.name)
         if one.digest in reusable or _is_ours(one, expected, first_wins=primary.policy == "first-wins")
     ]
+    if not ours:
+        # A run that was killed between two fixed tags may have left only another one.
+        others = [tag for tag in decision.tags if isinstance(tag, FixedTag) and tag is not primary]
+        ours = [one for tag in others for one in held.at(tag.name) if ownership(one, expected) == "ours"]
     digests = sorted({one.digest for one in ours if one.digest})
     if len(digests) > 1:
         places = ", ".join(f"`{one.target}:{one.tag}` holds {one.digest}" for one in ours)
@@ -120,7 +130,7 @@ def _adopt(
         mode="adopt",
         digest=digests[0],
         sources=tuple(one.target for one in ours),
-        reason=f"`{ours[0].target}:{primary.name}` holds this release already",
+        reason=f"`{ours[0].target}:{ours[0].tag}` holds this release already",
     )
 
 

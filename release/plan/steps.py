@@ -59,13 +59,19 @@ class Maker:
             "git_tag": decision.git_tag,
             "inputs": self._release.inputs,
             "targets": targets,
+            "resumes": subject.recorded.attempt,
             **subject.facts,
         }
-        written = [self._record("planned", "planned", fact)]
-        if obtain.abandons is not None:
-            gone = {"reason": obtain.abandons, "abandons": subject.recorded.attempt or "unknown"}
-            written.insert(0, self._record("abandoned", "planned", gone))
-        return written
+        planned = self._record("planned", "planned", fact)
+        if obtain.abandons is None:
+            return [planned]
+        gone = {
+            "reason": obtain.abandons,
+            "lost": subject.recorded.digest,
+            "attempt": subject.recorded.attempt,
+        }
+        abandoned = self._record("abandoned", "planned", gone)
+        return [abandoned, msgspec.structs.replace(planned, after=(abandoned.id,))]
 
     def check_builder(self, subject: Subject, image: op.Image) -> Step:
         """The builder answers and can make this image."""
@@ -134,7 +140,9 @@ class Maker:
 
     def released(self, image: op.Image, obtain: Obtain) -> Step:
         """Every required target holds the fixed tags: the release exists."""
-        fact = {"version": self._release.decision.version, "image": {"digest": image}, "via": obtain.mode}
+        # How the image came about is what the run that recorded it said, not that this one goes on from there.
+        via = None if obtain.mode == "resume" else obtain.mode
+        fact = {"version": self._release.decision.version, "image": {"digest": image}, "via": via}
         return self._record("released", "released", fact)
 
     def move_tag(

@@ -69,6 +69,16 @@ def test_states(facts: list[dict[str, Any]], state: str, ended: str | None) -> N
     assert found.attempts[0].ended == ended
 
 
+def test_a_release_ends_every_attempt_at_it_whoever_wrote_so() -> None:
+    killed = [planned(), built()]
+    assert [one.ended for one in release(*killed, planned(attempt="b")).attempts] == [None, None]
+    found = release(*killed, planned(attempt="b"), pushed(), released())
+    assert [one.ended for one in found.attempts] == ["released", "released"]
+    late = planned(attempt="c")
+    assert len(release(*killed, pushed(), released(), late).open_attempts) == 1
+    assert release(*killed, pushed(), released(), late, moved()).open_attempts == ()
+
+
 def test_what_a_release_says() -> None:
     found = release(
         planned(channel="release", git_tag="v1.4.2", inputs={"context": "."}),

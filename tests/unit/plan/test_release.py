@@ -120,9 +120,39 @@ def test_bytes_that_died_with_the_machine_are_built_again_and_the_old_attempt_is
     plan = plan_release([subject(recorded=Recorded(digest=DIGEST, attempt="first"))])
     assert ids(plan).index("record:abandoned:app") < ids(plan).index("record:planned:app")
     fact = operands(plan, "record:abandoned:app").fact
-    assert fact["abandons"] == "first"
+    assert (fact["attempt"], fact["lost"]) == ("first", DIGEST)
+    planned = next(step for step in plan.steps if step.id == "record:planned:app")
+    assert planned.after == ("record:abandoned:app",)
     assert DIGEST in fact["reason"]
     assert next(step for step in plan.steps if step.id == "obtain:app").kind == "build-image"
+
+
+def test_an_image_that_nobody_saw_gives_way_to_what_somebody_released_meanwhile() -> None:
+    here = (Place(name=STORE, digest=DIGEST),)
+    elsewhere = holds({"1.4.2": OTHER})
+    plan = plan_release([subject(recorded=Recorded(digest=DIGEST), places=here, held=elsewhere)])
+    found = operands(plan, "obtain:app")
+    assert (found.mode, found.digest) == ("adopt", OTHER)
+    seen = Recorded(digest=DIGEST, pushed=(IMAGE,))
+    plan = plan_release([subject(recorded=seen, places=here, held=elsewhere)])
+    assert operands(plan, "obtain:app").digest == DIGEST
+
+
+def test_a_release_is_adopted_through_any_of_its_fixed_tags() -> None:
+    found = operands(plan_release([subject(held=holds({SHA: OTHER}))]), "obtain:app")
+    assert (found.mode, found.digest, found.sources) == ("adopt", OTHER, (IMAGE,))
+
+
+def test_going_on_does_not_change_how_the_image_came_about() -> None:
+    plan = plan_release(
+        [
+            subject(
+                recorded=Recorded(digest=DIGEST, attempt="first"), places=(Place(name=STORE, digest=DIGEST),)
+            )
+        ]
+    )
+    assert "via" not in operands(plan, "record:released:app").fact
+    assert operands(plan, "record:planned:app").fact["resumes"] == "first"
 
 
 def test_the_branch_build_keeps_its_first_wins_tag_and_is_no_conflict() -> None:
