@@ -24,7 +24,7 @@ from release.effects.tags import FixedTags, MovingTags, Sight
 from release.plan.model import Step
 from release.plan.operands import MoveTag
 from release.plan.subject import Subject
-from release.tagging import expressions
+from release.tagging.version_text import fill_names
 from release.world import World
 
 
@@ -79,7 +79,7 @@ def arguments_of(session: Session, subject: Subject) -> dict[str, str]:
         "git_tag": decision.git_tag or "",
     }
     return {
-        name: expressions.expand(expand(text, session.settings.env), names, source=f"build.args.{name}")
+        name: fill_names(expand(text, session.settings.env), names, source=f"build.args.{name}")
         for name, text in component.build.args.items()
     }
 

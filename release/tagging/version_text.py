@@ -65,8 +65,12 @@ def fill(template: str, facts: VersionFacts) -> str:
     Raises `ConfigError` with line and column for what is no template, and for a name that does not exist: a version
     with a hole in it is worse than none.
     """
-    tree = parse_template(template, source="template")
-    names = names_of(facts)
+    return fill_names(template, names_of(facts), source="template")
+
+
+def fill_names(template: str, names: Mapping[str, Value], *, source: str) -> str:
+    """The text of a template with these names; like `fill` for who has no version to speak of."""
+    tree = parse_template(template, source=source)
     for node in tree.nodes:
         if isinstance(node, Call) and (not node.path.parts or node.path.parts[0] not in names):
             raise tree.source.error(
