@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -65,6 +65,20 @@ class LogStore(Protocol):
 
     def check_writable(self) -> None:
         """Raise `LogError` unless an append would be accepted; changes no entry."""
+
+
+@runtime_checkable
+class Inbox(Protocol):
+    """What a store has besides where losing a race is slow: parked facts, which whoever appends next takes along."""
+
+    def park(self, facts: Sequence[Mapping[str, Any]]) -> None:
+        """Put facts where the next writer finds them. Best effort."""
+
+    def parked(self) -> dict[str, tuple[dict[str, Any], ...]]:
+        """Facts that wait, by name, as of the last `read`."""
+
+    def unpark(self, names: Sequence[str]) -> None:
+        """Remove what need not wait any longer. Best effort."""
 
 
 class LogWriter(Protocol):

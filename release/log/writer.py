@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from release.control import Cancel
-from release.errors import LogCorrupt, LogError, LogUnavailable
+from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict
 from release.log import Entry, Head, HeadMoved, LogStore
 from release.log.chain import head_of, seal_all, timestamp, verify_line
 from release.log.claims import Claims
 from release.log.identity import checked, fact_id
+from release.log.parking import Parking
 from release.world import Clock
 
 _FIRST_PAUSE = 0.01  # seconds
@@ -46,6 +47,8 @@ class Writer:
         self._entries: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
         self._claims = Claims()
+        self._parking = Parking(store)
+        self._has_read = False
         self._head = Head()
 
     @property
@@ -84,39 +87,54 @@ class Writer:
             return tuple(self._by_id[identity] for identity in ids)
 
     def _append(self, wanted: dict[str, dict[str, Any]]) -> None:
-        started = self._clock.monotonic()
-        answered = started
+        started = answered = self._clock.monotonic()
         pause = _FIRST_PAUSE
+        # What was read before need not be read again: if it is old by now, the store says so.
+        fresh = not self._has_read
         while True:
-            missing: list[dict[str, Any]] = []
             try:
-                self._read_on()
+                if fresh:
+                    self._read_on()
                 answered = self._clock.monotonic()
-                missing = [fact for identity, fact in wanted.items() if identity not in self._by_id]
-                lines = self._sealed(missing)
-                self._store.append(lines, self._head)
+                self._append_now(self._missing(wanted))
+                self._parking.clear(self._by_id, self._claims)
+                return
             except HeadMoved:
                 self._require_time(started)
-            except LogUnavailable:
-                # The outcome may be unknown: reading on tells, as soon as there is an answer.
-                if self._clock.monotonic() - answered >= self._patience:
+                self._parking.park(self._missing(wanted))
+            except (LogError, TagConflict) as error:
+                if not self._may_try_again(error, wanted, fresh, answered):
                     raise
-            except LogCorrupt:
-                raise
-            except LogError:
-                # As above. Once the entries are seen, appending nothing settles them.
-                if not missing or not self._arrived(wanted):
-                    raise
-            else:
-                for line in lines:
-                    self._take(verify_line(line, self._head))
-                return
+            fresh = True
             self._cancel.wait(pause * self._jitter())
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _sealed(self, facts: Sequence[dict[str, Any]]) -> list[bytes]:
-        self._claims.require_free(facts)
-        return seal_all(facts, self._head, timestamp(self._clock.now()))
+    def _may_try_again(
+        self, error: LogError | TagConflict, wanted: dict[str, dict[str, Any]], fresh: bool, answered: float
+    ) -> bool:
+        match error:
+            case TagConflict():
+                return not fresh
+            case LogCorrupt():
+                return False
+            case LogUnavailable():
+                # The outcome may be unknown: reading on tells, as soon as there is an answer.
+                return self._clock.monotonic() - answered < self._patience
+            case _:
+                # As above. Once the entries are seen, appending nothing settles them.
+                return bool(self._missing(wanted)) and self._arrived(wanted)
+
+    def _append_now(self, missing: dict[str, dict[str, Any]]) -> None:
+        self._claims.require_free(list(missing.values()))
+        # Without a fact of our own there is no append that others' could go along with.
+        along = self._parking.waiting(self._by_id, self._claims) if missing else {}
+        lines = seal_all(list({**missing, **along}.values()), self._head, timestamp(self._clock.now()))
+        self._store.append(lines, self._head)
+        for line in lines:
+            self._take(verify_line(line, self._head))
+
+    def _missing(self, wanted: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {identity: fact for identity, fact in wanted.items() if identity not in self._by_id}
 
     def _arrived(self, wanted: dict[str, dict[str, Any]]) -> bool:
         try:
@@ -125,7 +143,7 @@ class Writer:
             raise
         except LogError:
             return False
-        return wanted.keys() <= self._by_id.keys()
+        return not self._missing(wanted)
 
     def _require_time(self, started: float) -> None:
         if self._clock.monotonic() - started >= self._budget:
@@ -138,6 +156,7 @@ class Writer:
     def _read_on(self) -> None:
         for entry in self._store.read(self._head.seq):
             self._take(entry)
+        self._has_read = True
 
     def _take(self, entry: Entry) -> None:
         self._entries.append(entry)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, TagConflict, Terminated
 from release.log import Entry, Head, HeadMoved
+from release.log.chain import head_of
 from release.log.writer import Writer
 from tests.support.log import (
     MemoryStore,
     TickingClock,
     built,
+    digest,
+    fact,
     independently_verified,
     planned,
     pushed,
@@ -226,3 +230,102 @@ def test_threads_share_a_writer() -> None:
     for thread in threads:
         thread.join()
     assert len(independently_verified(store.lines)) == 81
+
+
+def test_what_was_read_before_is_not_read_again() -> None:
+    reads: list[int] = []
+
+    class Counting(MemoryStore):
+        def read(self, after: int = -1) -> Iterator[Entry]:
+            reads.append(after)
+            return super().read(after)
+
+        def head(self) -> Head:
+            return Head() if not self.lines else head_of(list(super().read())[-1])
+
+    log = writer(Counting())
+    for number in range(3):
+        log.append([planned(attempt=str(number))])
+    assert reads == [-1]
+
+
+def test_a_conflict_with_what_is_old_by_now_is_looked_at_again() -> None:
+    store = MemoryStore()
+    log = writer(store, jitter=lambda: 0.0)
+    log.append([pushed(image="i")])
+    writer(store).append([fact("abandoned", attempt="other", lost=digest("i"))])
+    assert log.append([pushed(image="j", attempt="b")])[0].seq == 2
+
+
+class WithInbox(MemoryStore):
+    """A store whose writers may park; `lose` is how many appends lose their race first."""
+
+    def __init__(self, lose: int = 0) -> None:
+        super().__init__()
+        self.lose = lose
+        self.inbox: dict[str, tuple[dict[str, Any], ...]] = {}
+        self.cleared: list[str] = []
+
+    def append(self, lines: Sequence[bytes], expected: Head) -> None:
+        if self.lose and lines:
+            self.lose -= 1
+            raise HeadMoved
+        super().append(lines, expected)
+
+    def park(self, facts: Sequence[Mapping[str, Any]]) -> None:
+        self.inbox[f"parked-{len(self.inbox)}"] = tuple(dict(each) for each in facts)
+
+    def parked(self) -> dict[str, tuple[dict[str, Any], ...]]:
+        return dict(self.inbox)
+
+    def unpark(self, names: Sequence[str]) -> None:
+        self.cleared += names
+        for name in names:
+            self.inbox.pop(name, None)
+
+
+def test_who_loses_a_race_parks_once_and_goes_on() -> None:
+    store = WithInbox(lose=3)
+    writer(store, jitter=lambda: 0.0).append([planned()])
+    assert store.cleared == ["parked-0"]
+    assert len(store.lines) == 1
+    assert store.inbox == {}
+
+
+def test_who_wins_takes_parked_facts_along() -> None:
+    store = WithInbox()
+    store.park([planned(attempt="waiting"), built(attempt="waiting")])
+    entries = writer(store).append([planned(attempt="mine")])
+    assert [entry.fields["attempt"] for entry in entries] == ["mine"]
+    assert [line["attempt"] for line in independently_verified(store.lines)] == ["mine", "waiting", "waiting"]
+    assert store.inbox == {}
+
+
+def test_what_another_took_along_is_a_success() -> None:
+    store = WithInbox(lose=1)
+    mine = writer(store, jitter=lambda: 0.0)
+    park = store.park
+
+    def parked_and_taken(facts: Sequence[Mapping[str, Any]]) -> None:
+        park(facts)
+        writer(store).append([planned(attempt="winner")])
+
+    store.park = parked_and_taken  # type: ignore[method-assign]
+    (entry,) = mine.append([planned(attempt="mine")])
+    assert entry.seq == 1
+    assert len(store.lines) == 2
+
+
+def test_parked_contradictions_and_nonsense_are_cleared_away() -> None:
+    store = WithInbox()
+    log = writer(store)
+    log.append([pushed(image="i")])
+    store.inbox = {
+        "conflict": (pushed(release="s", image="j"),),
+        "nonsense": ({"x": 1},),
+        "secret": ({"kind": "note", "project": "p", "text": "https://a:b@c/"},),
+        "good": (planned(attempt="waiting"),),
+    }
+    log.append([planned(attempt="mine")])
+    assert store.inbox == {}
+    assert [line["kind"] for line in independently_verified(store.lines)] == ["pushed", "planned", "planned"]

@@ -1,0 +1,76 @@
+"""What `git push --porcelain` says happened. Pure; only status lines count, never words in the middle of a message."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["done", "race", "refused", "unknown"]
+
+_DONE = frozenset(" +-*=")
+_RACE = (
+    "fetch first",
+    "non-fast-forward",
+    "needs force",
+    "stale info",
+    "already exists",
+    "cannot lock ref",
+    "failed to lock",
+    "failed to update ref",
+    "failed to write",
+    "incorrect old value provided",
+    "reference already exists",
+    "atomic push failed",
+    "atomic transaction failed",
+)
+# Whole sentences of git and of the hosts, at the start of a line: commit ids and paths may hold anything.
+_FATAL = re.compile(
+    r"^(?:fatal: |remote: |error: |ERROR: )*(?:"
+    r"Authentication failed|could not read (?:Username|Password)|Permission to \S+ denied|Permission denied|"
+    r"unable to access '[^']*': The requested URL returned error: (?:401|403)\b|Write access to repository not granted|"
+    r"Repository not found|repository '[^']*' not found|'[^']*' does not appear to be a git repository|"
+    r"Host key verification failed|invalid credentials|HTTP Basic: Access denied|GH00[0-9]|GH013"
+    r")",
+    re.MULTILINE,
+)
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True):
+    """How a push ended. `reason`: git's words for a person, one line."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+def outcome_of(code: int, stdout: str, stderr: str, ref: str) -> Push:
+    """How the push of one ref ended. What cannot be told is `unknown`: look whether the remote has it."""
+    line = next((line for line in stdout.splitlines() if _is_about(line, ref)), None)
+    if line is not None:
+        return _of_status(line)
+    if fatal := _FATAL.search(stderr):
+        return Push(outcome="refused", reason=stderr[fatal.start() :].splitlines()[0])
+    if code == 0 and "Done" in stdout.splitlines():
+        return Push(outcome="done")
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    return Push(outcome="unknown", reason=lines[0] if lines else f"git push ended with {code}")
+
+
+def _is_about(line: str, ref: str) -> bool:
+    # `<flag>\t<from>:<to>\t<summary> (<reason>)`
+    parts = line.split("\t")
+    return len(parts) >= 3 and len(parts[0]) == 1 and parts[1].rpartition(":")[2] == ref
+
+
+def _of_status(line: str) -> Push:
+    flag, _, summary = line.split("\t", 2)
+    if flag in _DONE:
+        return Push(outcome="done")
+    kind, _, reason = summary.partition(" (")
+    reason = reason.rstrip(")") or summary
+    if kind in ("[rejected]", "[remote rejected]"):
+        # A remote that names no race has its own reason, a hook, a rule, a right, and will have it next time.
+        is_race = any(words in reason for words in _RACE)
+        return Push(outcome="race" if is_race else "refused", reason=reason)
+    return Push(outcome="unknown", reason=reason)
