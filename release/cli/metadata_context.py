@@ -17,7 +17,8 @@ from release.tagging.known import from_git
 from release.tagging.metadata import MetadataContext, RepositoryFacts
 from release.tagging.model import KnownReleases, TagPolicy
 from release.tagging.rules.context import RuleContext
-from release.tagging.rules.run import Checkout, ci_run, github_run, with_history
+from release.tagging.rules.github import github_run
+from release.tagging.rules.run import Checkout, ci_run, with_history
 from release.tagging.source import source_url
 from release.tagging.versions import precedence_key, versions_in
 

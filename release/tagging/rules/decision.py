@@ -7,6 +7,7 @@ tags of the default scheme.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -38,6 +39,7 @@ from release.tagging.scheme import Proposal
 from release.tagging.versions import precedence_key
 
 _BRANCH = "branch-"  # in front of a branch's name that reads like a release tag
+_VERSION_LABEL = "org.opencontainers.image.version"
 _UNCOMPARED = "the version that it comes from cannot be compared with other releases"
 
 
@@ -72,21 +74,17 @@ def rules_decision(
     tags: dict[str, RuleTag] = {}
     for tag in (tag for outcome in outcomes for tag in outcome.tags):
         tags.setdefault(tag.name, tag)
-    warnings = (warning for outcome in outcomes for warning in outcome.warnings)
-    decision = _tagged(
-        _released(base, tuple(tags.values()), rebuild, known),
-        tuple(tags.values()),
-        known,
-        held,
-        allow_backward,
-    )
+    released = _released(base, tuple(tags.values()), rebuild, known)
+    decision = _tagged(released, tuple(tags.values()), known, held, allow_backward)
     names = global_names(runs[0])
     return msgspec.structs.replace(
         decision,
         references=tuple(f"{repository}:{tag.name}" for repository in repositories for tag in decision.tags),
         labels={**decision.labels, **_expanded(labels, names, "labels")},
         annotations=_expanded(annotations, names, "annotations"),
-        warnings=tuple(dict.fromkeys((*decision.warnings, *warnings))),
+        warnings=tuple(
+            dict.fromkeys(itertools.chain(decision.warnings, *(one.warnings for one in outcomes)))
+        ),
     )
 
 
@@ -128,7 +126,10 @@ def _released(base: Decision, tags: Sequence[RuleTag], rebuild: int, known: Know
             hint="a released version is never moved: release the next version",
         )
     channel: Channel = "release" if release is None or release.is_stable else "prerelease"
-    return msgspec.structs.replace(base, version=str(release), channel=channel, candidate=candidate)
+    labels = {**base.labels, _VERSION_LABEL: str(release)}
+    return msgspec.structs.replace(
+        base, version=str(release), channel=channel, candidate=candidate, labels=labels
+    )
 
 
 def _tagged(

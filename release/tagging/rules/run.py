@@ -1,15 +1,13 @@
-"""From a CI system's variables and event file, or from git, to the run that rules are evaluated in. Pure."""
+"""From what CI systems and git say to the run that rules are evaluated in. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
-from ci.context import CiContext
+from ci.context import CiContext, PullRequest
 from release.errors import ConfigError
 from release.facts import Facts, Snapshot
 from release.tagging.model import TagPolicy, Version
@@ -19,7 +17,6 @@ from release.tagging.versions import off_tag_version, parse_tag_name
 
 _DEFAULT = TagPolicy()
 _SHORT = 7
-_ALWAYS_DEFAULT = ("create", "discussion", "issues", "schedule")  # their ref is the default branch's
 _EVENT_NAMES = {
     "push": "push",
     "tag": "push",
@@ -30,8 +27,6 @@ _EVENT_NAMES = {
     "manual": "workflow_dispatch",
 }
 
-Event = Mapping[str, Any]
-
 
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     """What git says is checked out. `ref`: full, empty in a detached HEAD; `committed_at`: seconds since the epoch."""
@@ -39,51 +34,6 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
     sha: str
     committed_at: int
-
-
-def github_run(
-    env: Mapping[str, str],
-    event: Event,
-    *,
-    now: int,
-    checkout: Checkout | None = None,
-    policy: TagPolicy = _DEFAULT,
-) -> RuleContext:
-    """The run as GitHub Actions' variables and the event file tell it, read as docker/metadata-action reads them.
-
-    `checkout`: where given, ref, commit and its date are git's (the action's `context: git`). `policy`: which
-    git tags are versions.
-    Raises `ConfigError` for a `DOCKER_METADATA_SHORT_SHA_LENGTH` that is no number.
-    """
-    event_name = env.get("GITHUB_EVENT_NAME", "")
-    ref, sha, head = (
-        env.get("GITHUB_REF", ""),
-        env.get("GITHUB_SHA", ""),
-        _text(event, "pull_request", "head", "sha"),
-    )
-    if "pull_request_target" in event_name:
-        ref = f"refs/pull/{_text(event, 'number')}/merge"
-    if "true" in env.get("DOCKER_METADATA_PR_HEAD_SHA", "").lower() and "pull_request" in event_name:
-        sha = head or sha
-    committed: int | None = _commit_date(event, sha)
-    if checkout is not None:
-        ref, sha, committed = checkout.ref, checkout.sha, checkout.committed_at * 1000
-    default = _text(event, "repository", "default_branch")
-    usual = any(word in event_name for word in _ALWAYS_DEFAULT)
-    run = RuleContext(
-        now=now,
-        event_name=event_name,
-        ref=ref,
-        sha=sha,
-        base_ref=_base_ref(event, ref),
-        default_branch=default,
-        is_default_branch=usual or (bool(default) and ref.removeprefix("refs/heads/") == default),
-        commit_date=committed,
-        short_length=short_length(env),
-        request=_request(ref, event),
-        head=head,
-    )
-    return _with_release(run, policy)
 
 
 def ci_run(
@@ -96,13 +46,7 @@ def ci_run(
 ) -> RuleContext:
     """The run as any CI system tells it, in GitHub's words; what it does not say is git's (`checkout`)."""
     request = ci.pull_request
-    ref = ""
-    if ci.git_tag is not None:
-        ref = f"refs/tags/{ci.git_tag}"
-    elif request is not None:
-        ref = f"refs/pull/{request.number}/merge"
-    elif ci.branch is not None:
-        ref = f"refs/heads/{ci.branch}"
+    ref = _ref(ci.git_tag, request, ci.branch)
     sha = ci.commit or ""
     committed: int | None = None
     if checkout is not None:
@@ -125,7 +69,7 @@ def ci_run(
         request=None if request is None else request.number,
         head=(request.head_sha or "") if request is not None else "",
     )
-    return _with_release(run, policy)
+    return with_release(run, policy)
 
 
 def facts_run(
@@ -137,12 +81,7 @@ def facts_run(
     """
     ci = facts.ci
     request = ci.pull_request
-    if git_tag is not None:
-        ref = f"refs/tags/{git_tag}"
-    elif request is not None:
-        ref = f"refs/pull/{request.number}/merge"
-    else:
-        ref = "" if facts.branch is None else f"refs/heads/{facts.branch}"
+    ref = _ref(git_tag, request, facts.branch)
     return RuleContext(
         now=facts.now,
         event_name=_EVENT_NAMES.get(ci.event, ci.event_name or ""),
@@ -158,6 +97,14 @@ def facts_run(
         channel=_channel(ref, release),
         release=release,
         prefix=prefix,
+    )
+
+
+def with_release(run: RuleContext, policy: TagPolicy) -> RuleContext:
+    """`run` with the version that its git tag is by `policy`, and the channel that follows from both."""
+    release = version_of(run.git_tag, policy)
+    return msgspec.structs.replace(
+        run, release=release, prefix=policy.prefix, channel=_channel(run.ref, release)
     )
 
 
@@ -204,11 +151,13 @@ def short_length(env: Mapping[str, str]) -> int:
     return int(min(max(number, 0.0), 64.0))
 
 
-def _with_release(run: RuleContext, policy: TagPolicy) -> RuleContext:
-    release = version_of(run.git_tag, policy)
-    return msgspec.structs.replace(
-        run, release=release, prefix=policy.prefix, channel=_channel(run.ref, release)
-    )
+def _ref(git_tag: str | None, request: PullRequest | None, branch: str | None) -> str:
+    """The full ref; a tag beats all, and a request's branch is not what is built."""
+    if git_tag is not None:
+        return f"refs/tags/{git_tag}"
+    if request is not None:
+        return f"refs/pull/{request.number}/merge"
+    return "" if branch is None else f"refs/heads/{branch}"
 
 
 def version_of(git_tag: str, policy: TagPolicy) -> Version | None:
@@ -224,39 +173,3 @@ def _channel(ref: str, release: Version | None) -> str:
     if ref.startswith("refs/pull/"):
         return "pull-request"
     return "branch" if ref.startswith("refs/heads/") else "snapshot"
-
-
-def _text(event: Any, *path: str) -> str:
-    """The text or number at `path` of an event, empty where the event has another shape."""
-    for name in path:
-        event = event.get(name) if isinstance(event, Mapping) else None
-    return str(event) if isinstance(event, str | int) and not isinstance(event, bool) else ""
-
-
-def _base_ref(event: Event, ref: str) -> str:
-    if ref.startswith("refs/tags/"):
-        return _text(event, "base_ref").removeprefix("refs/heads/")
-    return _text(event, "pull_request", "base", "ref") if ref.startswith("refs/pull/") else ""
-
-
-def _request(ref: str, event: Event) -> int | None:
-    number = ref.removeprefix("refs/pull/").partition("/")[0] if ref.startswith("refs/pull/") else ""
-    number = number or _text(event, "pull_request", "number")
-    return int(number) if number.isascii() and number.isdecimal() and len(number) < 16 else None
-
-
-def _commit_date(event: Event, sha: str) -> int | None:
-    """When the commit was made, as the event says: milliseconds since the epoch."""
-    commits = event.get("commits")
-    pushed = [commit for commit in commits if _text(commit, "id") == sha] if isinstance(commits, list) else []
-    head = event.get("head_commit")
-    candidates = [*pushed[:1], *([head] if _text(head, "id") == sha else [])]
-    for commit in candidates:
-        try:
-            moment = datetime.fromisoformat(_text(commit, "timestamp"))
-        except ValueError:
-            continue
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1000)
-    return None

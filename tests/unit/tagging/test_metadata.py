@@ -14,7 +14,7 @@ from release.errors import ConfigError
 from release.tagging.metadata import Metadata, MetadataContext, RepositoryFacts, evaluate, read_inputs
 from release.tagging.model import KnownFrom, KnownReleases, KnownVersion
 from release.tagging.names import is_image_tag
-from release.tagging.rules.run import github_run
+from release.tagging.rules.github import github_run
 from release.tagging.versions import parse
 
 SHA = "860c1904a1ce19322e91ac35af1ab07466440c37"

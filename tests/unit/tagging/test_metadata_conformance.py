@@ -28,10 +28,11 @@ from release.tagging.metadata import (
     evaluate,
     read_inputs,
 )
+from release.tagging.rules.github import github_run
 from release.tagging.rules.images import parse_flavor, parse_images
 from release.tagging.rules.listing import parse_items
 from release.tagging.rules.parse import parse_rule, parse_rules
-from release.tagging.rules.run import Checkout, github_run
+from release.tagging.rules.run import Checkout
 
 #: What we decide otherwise, and why. Nothing else may differ.
 DIFFERENT: dict[str, str] = {}

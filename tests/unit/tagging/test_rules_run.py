@@ -12,7 +12,8 @@ from ci.context import CiContext, PullRequest
 from release.facts import Describe, Facts, Snapshot
 from release.tagging.model import TagPolicy
 from release.tagging.rules.context import RuleContext, global_names
-from release.tagging.rules.run import Checkout, ci_run, facts_run, github_run, with_history
+from release.tagging.rules.github import github_run
+from release.tagging.rules.run import Checkout, ci_run, facts_run, with_history
 from release.tagging.versions import parse
 
 SHA = "860c1904a1ce19322e91ac35af1ab07466440c37"
