@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from release.tagging.expressions import Names, parse_template, render
-from release.tagging.located import Located
+from release.tagging.expressions import parse_template
 from release.tagging.model import Line, Version
 from release.tagging.names import is_image_tag
 from release.tagging.rules.context import RuleContext, global_names
@@ -52,7 +51,7 @@ def evaluate_rules(rules: Sequence[Rule], flavor: Flavor, context: RuleContext) 
     for rule in rules:
         evaluation.warnings.extend(rule.warnings)
         emitted = _evaluate(rule, evaluation)
-        name = None if emitted is None else _name(rule, emitted, flavor, evaluation.names)
+        name = None if emitted is None else _name(rule, emitted, flavor, evaluation)
         if emitted is None or not name:
             continue
         tag = RuleTag(
@@ -85,7 +84,7 @@ def sanitize(text: str) -> str:
 
 
 def _evaluate(rule: Rule, evaluation: Evaluation) -> Emitted | None:
-    enable = _expanded(rule.value("enable"), evaluation.names)
+    enable = evaluation.expand(rule.value("enable"))
     if enable not in ("true", "false"):
         raise rule.error("enable", f"`enable` is `{enable}`, it must be `true` or `false`")
     if enable == "false":
@@ -93,14 +92,10 @@ def _evaluate(rule: Rule, evaluation: Evaluation) -> Emitted | None:
     return EVALUATORS[rule.type](rule, evaluation)
 
 
-def _name(rule: Rule, emitted: Emitted, flavor: Flavor, names: Names) -> str:
+def _name(rule: Rule, emitted: Emitted, flavor: Flavor, evaluation: Evaluation) -> str:
     prefix = rule.values.get("prefix", flavor.prefix)
     suffix = rule.values.get("suffix", flavor.suffix)
-    return sanitize(_expanded(prefix, names) + emitted.text + _expanded(suffix, names))
-
-
-def _expanded(value: Located | None, names: Names) -> str:
-    return "" if value is None else render(parse_template(value), names)
+    return sanitize(evaluation.expand(prefix) + emitted.text + evaluation.expand(suffix))
 
 
 def _latest(tag: RuleTag, flavor: Flavor, context: RuleContext) -> RuleTag:

@@ -8,7 +8,7 @@ from typing import Any
 
 from release.tagging.model import TagPolicy
 from release.tagging.rules.context import RuleContext
-from release.tagging.rules.run import Checkout, short_length, with_release
+from release.tagging.rules.run import Checkout, short_length, wants_head, with_release
 
 _DEFAULT = TagPolicy()
 _ALWAYS_DEFAULT = ("create", "discussion", "issues", "schedule")  # their ref is the default branch's
@@ -58,7 +58,7 @@ def _ref_and_commit(env: Mapping[str, str], event: Event, event_name: str, head:
     ref, sha = env.get("GITHUB_REF", ""), env.get("GITHUB_SHA", "")
     if "pull_request_target" in event_name:
         ref = f"refs/pull/{_text(event, 'number')}/merge"
-    if "true" in env.get("DOCKER_METADATA_PR_HEAD_SHA", "").lower() and "pull_request" in event_name:
+    if wants_head(env) and "pull_request" in event_name:
         sha = head or sha
     return ref, sha
 

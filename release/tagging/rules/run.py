@@ -47,7 +47,7 @@ def ci_run(
     """The run as any CI system tells it, in GitHub's words; what it does not say is git's (`checkout`)."""
     request = ci.pull_request
     ref = _ref(ci.git_tag, request, ci.branch)
-    sha = ci.commit or ""
+    sha = (wants_head(env) and request is not None and request.head_sha) or ci.commit or ""
     committed: int | None = None
     if checkout is not None:
         ref, sha = ref or checkout.ref, sha or checkout.sha
@@ -135,6 +135,11 @@ def with_history(
         described=described,
         commit_count=commit_count if commit_count is not None else snapshot.commit_count,
     )
+
+
+def wants_head(env: Mapping[str, str]) -> bool:
+    """Whether a pull request's own head names its builds, instead of the merge commit that is built."""
+    return "true" in env.get("DOCKER_METADATA_PR_HEAD_SHA", "").lower()
 
 
 def short_length(env: Mapping[str, str]) -> int:

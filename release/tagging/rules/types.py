@@ -11,6 +11,7 @@ import msgspec
 from release.errors import ConfigError
 from release.tagging.expression_tree import Template
 from release.tagging.expressions import Names, parse_template, render
+from release.tagging.located import Located
 from release.tagging.model import Line
 from release.tagging.rules.context import RuleContext, date_names
 from release.tagging.rules.lines import (
@@ -24,6 +25,7 @@ from release.tagging.rules.model import Rule
 from release.tagging.rules.schemes import READERS, Reading, read_semver
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
+_FROM_HISTORY = frozenset({"version", "distance", "commit_count"})
 _GLOB = re.compile(r"\*\*|\*|\?")
 _GLOB_PARTS = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
 
@@ -39,9 +41,15 @@ class Evaluation(msgspec.Struct, kw_only=True):
         """A warning at the place of attribute `name`."""
         self.warnings.append(f"{rule.values.get(name, rule.item).place(0)}: {message}")
 
-    def expand(self, rule: Rule, name: str) -> str:
-        """The text of attribute `name` with its global expressions."""
-        return render(parse_template(rule.value(name)), self.names)
+    def expand(self, value: Located | None) -> str:
+        """`value` with its global expressions; a name that is not known in this clone is empty, and said."""
+        if value is None:
+            return ""
+        template = parse_template(value)
+        for name in sorted(template.names() & _FROM_HISTORY):
+            if self.names[name] is None:
+                self.warnings.append(f"{value.place(0)}: `{name}` is not known here; it is left empty")
+        return render(template, self.names)
 
 
 Evaluator = Callable[[Rule, Evaluation], Emitted | None]
@@ -103,7 +111,7 @@ def _version_text(rule: Rule, evaluation: Evaluation) -> tuple[str, str] | None:
 def _subject(rule: Rule, evaluation: Evaluation) -> tuple[str, str] | None:
     """The rule's own `value`, or the git tag."""
     if rule.text("value"):
-        text = evaluation.expand(rule, "value")
+        text = evaluation.expand(rule.value("value"))
         return text, f"value `{text}`"
     context = evaluation.context
     return (context.git_tag, f"git tag `{context.git_tag}`") if context.ref.startswith("refs/tags/") else None
@@ -204,7 +212,7 @@ def _selected(rule: Rule, text: str) -> bool:
 
 def _raw(rule: Rule, evaluation: Evaluation) -> Emitted | None:
     template = parse_template(rule.value("value"))
-    text = render(template, evaluation.names)
+    text = evaluation.expand(rule.value("value"))
     role = role_of_expression(template.names(), text, evaluation.context)
     return Emitted(
         text=text, latest=False, role=role, release=evaluation.context.release, about="named in the rule"

@@ -394,6 +394,15 @@ class TestNew:
         assert names(ref, tags) == expected
 
 
+def test_a_name_that_is_not_known_is_empty_and_said() -> None:
+    found = metadata(MAIN, "type=raw,x{{version}},suffix={{commit_count}}")
+    assert found.tag_names == ("x",)
+    assert found.warnings == (
+        "tags:1:10: `version` is not known here; it is left empty",
+        "tags:1:30: `commit_count` is not known here; it is left empty",
+    )
+
+
 REFS = st.sampled_from(
     [MAIN, RELEASE, RC, "refs/pull/2/merge", "refs/tags/x", "refs/heads/it's", "", "refs/tags/2026.1"]
 )

@@ -87,6 +87,11 @@ class TestOtherSystems:
         run = ci_run({}, CiContext(event="pull-request", commit=SHA, pull_request=request), now=0)
         assert (run.ref, run.event_name, run.base_ref) == ("refs/pull/7/merge", "pull_request", "main")
 
+    def test_the_request_s_head_is_taken_when_asked(self) -> None:
+        request = PullRequest(number=7, head_sha="f" * 40)
+        ci = CiContext(event="pull-request", commit=SHA, pull_request=request)
+        assert ci_run({"DOCKER_METADATA_PR_HEAD_SHA": "true"}, ci, now=0).sha == "f" * 40
+
     def test_the_default_branch_is_the_system_s(self) -> None:
         ci = CiContext(event="push", commit=SHA, branch="trunk", default_branch="trunk")
         run = ci_run({}, ci, now=0)
