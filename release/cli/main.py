@@ -142,7 +142,9 @@ def _defect(error: Exception, argv: list[str]) -> int:
 
 
 def _failed(error: ReleaseError) -> int:
+    from release.cli.ci_log import annotate_failure
     from release.cli.printing import complain
 
+    annotate_failure(error.message, error.hint)
     complain(error.message, hint=error.hint)
     return error.exit_code

@@ -64,7 +64,8 @@ class PlainSink:
         if line is None:
             return
         with self._lock:
-            print(escape_foreign(line), file=self._stream, flush=True)
+            for one in line.split("\n"):
+                print(escape_foreign(one), file=self._stream, flush=True)
 
     def _line(self, event: Event) -> str | None:
         match event:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ci.context import CiContext
 from ci.systems import detect, event_path
 from release import git
+from release.cli.ci_log import CiSink, voice_of
 from release.cli.printing import JsonSink, PlainSink
 from release.cli.settings import Settings
 from release.config.load import Component, Config, load
@@ -58,8 +59,16 @@ class Session:
         self.clock = SystemClock()
         self.entropy = SystemEntropy()
         self.process = Processes(self.cancel)
-        self.sink = sink or _sink(settings)
+        self.sink = sink or self._sink()
         self._snapshots: dict[tuple[str, str, str], Snapshot] = {}
+
+    def _sink(self) -> Sink:
+        settings = self.settings
+        if settings.progress == "json":
+            return JsonSink()
+        plain = PlainSink(-1 if settings.progress == "none" else settings.verbosity)
+        speaks = voice_of(self.ci.system)
+        return plain if speaks is None or settings.verbosity < 0 else CiSink(plain, speaks)
 
     def again(self) -> Session:
         """The same session with nothing read of the version log yet: what others appended counts too."""
@@ -130,15 +139,24 @@ class Session:
         """What git says, with versions read by this policy."""
         key = (policy.prefix, policy.base, policy.versions)
         if key not in self._snapshots:
-            self._snapshots[key] = git.snapshot(
-                self.process,
-                self.directory,
-                prefix=policy.prefix,
-                env=self.settings.env,
-                base=policy.base,
-                versions=policy.versions,
-            )
+            taken = self._snapshot(policy)
+            if self.settings.deepen and not self._snapshots:
+                from release.git.tags import deepen
+
+                deepen(taken.root, self.settings.env, shallow=taken.shallow)
+                taken = self._snapshot(policy)
+            self._snapshots[key] = taken
         return self._snapshots[key]
+
+    def _snapshot(self, policy: TagPolicy) -> Snapshot:
+        return git.snapshot(
+            self.process,
+            self.directory,
+            prefix=policy.prefix,
+            env=self.settings.env,
+            base=policy.base,
+            versions=policy.versions,
+        )
 
     def facts(self, policy: TagPolicy) -> Facts:
         """Git, CI and clock, reconciled."""
@@ -239,9 +257,3 @@ def _event(path: str | None) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _sink(settings: Settings) -> Sink:
-    if settings.progress == "json":
-        return JsonSink()
-    return PlainSink(-1 if settings.progress == "none" else settings.verbosity)

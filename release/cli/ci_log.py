@@ -1,0 +1,66 @@
+"""Talk as a CI system's log shows it best: foreign output in a folding group, warnings and errors as annotations."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from ci.speech import VOICES, Voice, voice
+from ci.systems import detect
+from release.world import Event, Note, Output, Sink
+
+_PER_LEVEL = 10  # GitHub keeps this many annotations of a level per step; the rest stays in the log
+
+
+class CiSink:
+    """Wraps a sink. Thread-safe as far as the wrapped one is."""
+
+    def __init__(self, inner: Sink, speaks: Voice) -> None:
+        self._inner = inner
+        self._voice = speaks
+        self._lock = threading.Lock()
+        self._open: str | None = None
+        self._warned: set[str] = set()
+
+    def emit(self, event: Event) -> None:
+        """Open or close the group that the event calls for, then pass it on or annotate it."""
+        with self._lock:
+            self._fold(event.source if isinstance(event, Output) else None)
+            if isinstance(event, Note) and event.level == "warning" and self._annotates(event.text):
+                _say(self._voice.annotation("warning", event.text))
+                return
+        self._inner.emit(event)
+
+    def _fold(self, source: str | None) -> None:
+        if source == self._open:
+            return
+        if self._open is not None:
+            _say(self._voice.end_group(self._open))
+        if source is not None:
+            _say(self._voice.group(source))
+        self._open = source
+
+    def _annotates(self, text: str) -> bool:
+        if text in self._warned or len(self._warned) >= _PER_LEVEL:
+            return False
+        self._warned.add(text)
+        return True
+
+
+def voice_of(system: str) -> Voice | None:
+    """How to speak to the system's log; None where it has no commands."""
+    return voice(system) if system in VOICES else None
+
+
+def annotate_failure(message: str, hint: str | None) -> None:
+    """Say an error where the CI system shows it beside the log; nothing without such a system."""
+    speaks = voice_of(detect(os.environ, None).system)
+    if speaks is not None:
+        _say(speaks.annotation("error", f"{message}\nhint: {hint}" if hint else message))
+
+
+def _say(lines: str) -> None:
+    # Already escaped by the voice: these lines are commands, and must reach the log as they are.
+    if lines:
+        print(lines, file=sys.stderr, flush=True)
