@@ -8,6 +8,7 @@ import json
 import socketserver
 import ssl
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -261,9 +262,22 @@ def test_cancelling_wakes_whatever_waits_for_the_daemon(tmp_path: Path, daemon: 
 
     thread = threading.Thread(target=trip)
     thread.start()
+    began = time.monotonic()
     with pytest.raises(Terminated):
         builder(daemon.url, cancel).build(request(tmp_path), str(tmp_path / "store"))
     thread.join()
+    assert (
+        time.monotonic() - began < 4
+    )  # the server would have been silent for thirty seconds, the client for five
+
+
+def test_an_export_may_be_prepared_for_longer_than_an_answer_takes(
+    tmp_path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("release.build.docker_client._ANSWER_WITHIN", 0.2)
+    late = stream_answer(b"no tar" * 200)
+    daemon.answers.update(build=BUILT, get=lambda handler: (daemon.release.wait(0.5), late(handler))[1])
+    assert "does not hold together" in str(refusal(daemon, tmp_path))
 
 
 def test_only_the_registries_of_the_dockerfile_get_their_credentials(tmp_path: Path, daemon: Daemon) -> None:

@@ -439,6 +439,16 @@ class TestStages:
                 "above",
             ),
             ("FROM scratch AS a\nCOPY --from=a /a /", "Dockerfile:2: there is no earlier stage `a`", "above"),
+            (
+                "FROM scratch\nCOPY --from=0 /a /",
+                "Dockerfile:2: there is no earlier stage `0`",
+                "above",
+            ),
+            (
+                "FROM scratch\nCOPY --from=7 /a /",
+                "Dockerfile:2: there is no earlier stage `7`",
+                "above",
+            ),
             ("FROM scratch\nMAINTAINER me", "Dockerfile:2: `MAINTAINER` was withdrawn", 'authors="me"'),
             (
                 "FROM scratch\nONBUILD COPY a /",
