@@ -50,13 +50,13 @@ def _propose_release(facts: Facts, policy: TagPolicy, release: Release, rebuild:
     if not rebuild:
         # A rebuild leaves the commit's tag, like the version's, on the image that was released.
         tags.append(_commit_fixed(facts, 0))
-    tags += _release_lines(version, policy)
+    tags += release_lines(version, policy)
     if facts.ci.branch is not None and facts.branch is not None:
         tags += _branch_tags(facts, policy)  # the CI system builds the branch, whatever tag is on its tip
     return Proposal(channel="release" if version.is_stable else "prerelease", tags=tuple(tags))
 
 
-def _release_lines(version: Version, policy: TagPolicy) -> list[MovingTag]:
+def release_lines(version: Version, policy: TagPolicy) -> list[MovingTag]:
     """Narrow to wide: `1.4`, `1`, `latest`, then the channels, which also follow stable releases."""
     lines: list[tuple[str, Line]] = []
     if version.is_stable:
