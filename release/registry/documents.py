@@ -18,6 +18,7 @@ from release.registry.reference import is_digest
 LARGEST_PUSHED = 4 * 1024 * 1024  # what the distribution-spec asks registries to accept
 LARGEST_PULLED = 8 * 1024 * 1024
 _LARGEST_BLOB = 1 << 50
+_ENCODER = msgspec.json.Encoder(order="sorted")
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
 
 
@@ -46,6 +47,12 @@ def read_manifest(raw: bytes, media_type: str, *, expected: str | None, source: 
     manifest = Manifest(media_type=kind, digest=digest, raw=raw)
     _read_links(document, manifest, source)
     return manifest
+
+
+def encode_manifest(document: dict[str, Any], media_type: str) -> Manifest:
+    """A manifest or index that we make: keys sorted, no spaces. Descriptors may stand in `document` as they are."""
+    raw = _ENCODER.encode(document)
+    return Manifest(media_type=media_type, digest=digest_bytes(raw), raw=raw)
 
 
 def children(manifest: Manifest) -> tuple[Descriptor, ...]:

@@ -17,19 +17,20 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
-from release.errors import DigestMismatch, Invalid, NotFound, RegistryError
+from release.errors import DigestMismatch, NotFound, RegistryError
 from release.registry import Descriptor, Manifest
 from release.registry.blob_writer import BlobWriter
-from release.registry.documents import LARGEST_PULLED, children, describe, read_manifest
+from release.registry.documents import LARGEST_PULLED, children, describe
 from release.registry.layout_index import Entries, read_entries
-from release.registry.reference import is_digest, require_digest, require_tag
-from release.registry.streams import CHUNK, verified
+from release.registry.layout_reader import LayoutReader
+from release.registry.reference import require_digest, require_tag
+from release.registry.streams import CHUNK
 
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY_INDEX = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
 
 
-class Layout:
+class Layout(LayoutReader):
     """A layout folder. `path` may not exist yet: reading finds nothing, the first write makes it.
 
     `root`: what a relative path is relative to; the current folder when None.
@@ -50,25 +51,6 @@ class Layout:
     def name(self) -> str:
         """`oci:` and the path as it was given."""
         return f"oci:{self._shown}"
-
-    def resolve(self, reference: str) -> Descriptor | None:
-        """What a tag or digest names, or None."""
-        entries = self._entries()
-        if not is_digest(reference):
-            return entries.named(require_tag(reference))
-        known = entries.with_digest(reference)
-        return known if known is not None else self._nested(entries, reference)
-
-    def manifest(self, reference: str) -> Manifest:
-        """The manifest under a tag or digest, hashed and compared. Raises `NotFound`."""
-        descriptor = self.resolve(reference)
-        if descriptor is None:
-            raise NotFound(f"`{self.name}` has no `{reference}`", hint=self._tag_hint())
-        return self._load(descriptor)
-
-    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob as a stream that checks size and digest."""
-        return verified(self.open_raw(descriptor), descriptor, source=f"`{self.name}`")
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
         """The blob's file, unchecked: for senders whose receiver compares the digest."""
@@ -144,10 +126,6 @@ class Layout:
             if manifest.is_index:
                 entries.absorb(child.digest for child in children(manifest))
 
-    def tags(self) -> tuple[str, ...]:
-        """All tags, sorted."""
-        return self._entries().names()
-
     def check_push(self) -> None:
         """Raise `RegistryError` unless the folder can be written."""
         existing = self.path
@@ -173,39 +151,8 @@ class Layout:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.blob_path(digest))
 
-    def _load(self, descriptor: Descriptor) -> Manifest:
-        if descriptor.size > LARGEST_PULLED:
-            raise Invalid(f"manifest `{descriptor.digest}` in `{self.name}` claims {descriptor.size} bytes")
-        with self.open_raw(descriptor) as stream:
-            raw = stream.read(LARGEST_PULLED + 1)
-        return read_manifest(
-            raw,
-            descriptor.media_type,
-            expected=descriptor.digest,
-            source=f"`{self.name}@{descriptor.digest}`",
-        )
-
-    def _nested(self, entries: Entries, digest: str) -> Descriptor | None:
-        """A manifest that only an index in here lists."""
-        waiting = list(entries.descriptors())
-        seen: set[str] = set()
-        while waiting:
-            descriptor = waiting.pop()
-            if descriptor.digest == digest:
-                return descriptor
-            if descriptor.digest in seen or not self.has_blob(descriptor):
-                continue
-            seen.add(descriptor.digest)
-            manifest = self._load(descriptor)
-            if manifest.is_index:
-                waiting.extend(children(manifest))
-        return None
-
-    def _tag_hint(self) -> str | None:
-        names = self.tags()
-        return f"it has: {', '.join(names[:10])}" if names else None
-
-    def _entries(self) -> Entries:
+    def entries(self) -> Entries:
+        """What `index.json` holds now; nothing where there is no folder."""
         try:
             with open(os.path.join(self.path, "index.json"), "rb") as stream:
                 raw = stream.read(LARGEST_PULLED * 4)
@@ -222,7 +169,7 @@ class Layout:
         try:
             with open(os.path.join(self.path, "oci-layout"), "rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                entries = self._entries()
+                entries = self.entries()
                 yield entries
                 self._replace("index.json", entries.encode(), durable=True)
         except OSError as error:

@@ -16,7 +16,7 @@ from release.control import Cancel
 from release.errors import DigestMismatch, Invalid, RegistryError
 from release.registry import Descriptor, Manifest, Repository
 from release.registry.documents import children
-from release.registry.layout import Layout
+from release.registry.layout_reader import LayoutReader
 from release.registry.workers import run_all
 from release.world import Note, Sink
 
@@ -94,7 +94,7 @@ def blobs_of(manifests: Iterable[Manifest]) -> tuple[Descriptor, ...]:
 
 def opener(source: Repository, blob: Descriptor) -> Callable[[], IO[bytes]]:
     """How to open a blob for a destination that compares its digest."""
-    if isinstance(source, Layout):
+    if isinstance(source, LayoutReader):
         # The bare file: who receives it hashes it, and the kernel can send it.
         return partial(source.open_raw, blob)
     return partial(source.open_blob, blob)
