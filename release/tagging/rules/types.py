@@ -165,6 +165,8 @@ def _match(rule: Rule, evaluation: Evaluation) -> Emitted | None:
 def _edge(rule: Rule, evaluation: Evaluation) -> Emitted | None:
     context = evaluation.context
     wanted = rule.text("branch") or context.default_branch
+    if context.branch and not wanted:
+        evaluation.warn(rule, "branch", "the default branch is not known here; write `type=edge,branch=…`")
     if not context.branch or not wanted or not _globbed(wanted, context.branch):
         return None
     return Emitted(

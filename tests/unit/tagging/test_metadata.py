@@ -403,6 +403,14 @@ def test_a_name_that_is_not_known_is_empty_and_said() -> None:
     )
 
 
+def test_an_unknown_default_branch_is_said() -> None:
+    found = metadata(MAIN, "type=edge", event={})
+    assert (found.tag_names, found.warnings) == (
+        (),
+        ("tags:1:1: the default branch is not known here; write `type=edge,branch=…`",),
+    )
+
+
 REFS = st.sampled_from(
     [MAIN, RELEASE, RC, "refs/pull/2/merge", "refs/tags/x", "refs/heads/it's", "", "refs/tags/2026.1"]
 )

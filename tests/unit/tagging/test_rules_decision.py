@@ -13,11 +13,20 @@ from ci.context import CiContext, PullRequest
 from release.errors import ConfigError, TagConflict
 from release.facts import Describe, Facts, Snapshot, reconcile
 from release.tagging.known import from_git, from_registry_tags, unite
-from release.tagging.model import Decision, FixedTag, KnownFrom, KnownReleases, Line, MovingTag, TagPolicy
+from release.tagging.model import (
+    Decision,
+    FixedTag,
+    KnownFrom,
+    KnownReleases,
+    KnownVersion,
+    Line,
+    MovingTag,
+    TagPolicy,
+)
 from release.tagging.names import is_image_tag
 from release.tagging.rules.decision import rules_decision
 from release.tagging.rules.parse import rules_from_config
-from release.tagging.versions import parse
+from release.tagging.versions import parse, precedence_key
 
 HEAD = "3f2a9c1b7d40e5f6a7b8c9d0e1f2a3b4c5d6e7f8"
 OLD = "b" * 40
@@ -232,6 +241,10 @@ class TestBranchAndRequest:
             decided(facts(), "type=sha", labels={"a": "{{#if x}}"})
 
 
+def _key(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
 VERSIONS = st.builds("{}.{}.{}".format, *[st.integers(0, 3)] * 3)
 
 
@@ -241,10 +254,31 @@ class TestProperties:
         tags = {f"v{version}": OLD for version in others} | {f"v{own}": HEAD}
         decision = decided(facts(tags), SEMVER)
         held = [parse(version) for version in {*others, own}]
-        key = lambda one: (one.major, one.minor, one.patch)  # noqa: E731
         for name, line in lines(decision).items():
             inside = [v for v in held if line.major in (None, v.major) and line.minor in (None, v.minor)]
-            assert max(inside, key=key) == parse(own), name
+            assert max(inside, key=precedence_key) == parse(own), name
+
+    @given(st.lists(VERSIONS, unique=True, max_size=8), st.sets(st.integers(0, 7)))
+    def test_releases_in_any_order_leave_every_tag_on_the_highest_of_its_line(
+        self, order: list[str], yanked: set[int]
+    ) -> None:
+        """One release after the other, each from a commit of its own; some are taken back as soon as they are out."""
+        held: dict[str, str] = {}
+        done: list[KnownVersion] = []
+        gone: list[str] = []
+        for number, version in enumerate(order):
+            known = KnownReleases(
+                versions=tuple(done), yanked=tuple(gone), known_from=KnownFrom(log="complete")
+            )
+            for name in lines(decided(facts({f"v{version}": HEAD}), SEMVER, known=known)):
+                before = held.get(name)
+                assert before is None or before in gone or _key(before) < _key(version), name
+                held[name] = version
+            done.append(KnownVersion(version=parse(version), source="log", commit=f"{number:040}"))
+            if number in yanked:
+                gone.append(version)
+        if not gone:
+            assert held.get("latest") == max(order, key=_key, default=None)
 
     @given(own=VERSIONS, others=st.lists(VERSIONS, max_size=4))
     def test_a_decision_is_a_function_and_its_tags_are_valid(self, own: str, others: list[str]) -> None:
