@@ -1,0 +1,92 @@
+"""Previews or carries out a plan that gives existing images other places: promotions and rollbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from release.cli.documents import step_document
+from release.cli.printing import data, document
+from release.cli.rendering import columns, summary_line
+from release.cli.session import Session
+from release.cli.signals import Watch
+from release.cli.wiring import record_context, world_of
+from release.effects import Handler
+from release.effects.check import LogCheck, PushCheck, TargetCheck
+from release.effects.content import Content
+from release.effects.names import Names
+from release.effects.record import Records
+from release.effects.tags import FixedTags, MovingTags
+from release.effects.tags import Watch as Sees
+from release.plan.model import Plan
+from release.plan.operands import MoveTag, PutTag
+from release.plan.promote import SetTag
+from release.runner import Outcome, Report, Runner
+from release.world import Note
+
+_MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
+_HOLDS = frozenset({"made", "done"})
+
+
+def settle(session: Session, plan: Plan, sees: Sees, *, preview: bool) -> Report:
+    """Survey the plan, or carry it out; what became of it is said on the way. `sees`: reads for the guard."""
+    attempt = "preview" if preview else session.entropy.token()
+    runner = Runner(_handlers(sees, record_context(session, attempt)), world_of(session))
+    if preview:
+        return runner.survey(plan)
+    with Watch(session.cancel, session.sink):
+        report = runner.execute(plan)
+    if report.error is None and not report.acted:
+        session.sink.emit(Note(level="info", text=summary_line(report.outcomes)))
+    return report
+
+
+def show(report: Report, head: Mapping[str, Any], *, preview: bool, as_json: bool) -> None:
+    """The report on stdout, and its error to whoever called. `head`: the document's first members."""
+    if as_json:
+        document(_document(report, head))
+    elif preview:
+        data("\n".join([*columns([_row(one) for one in report.outcomes]), "", summary_line(report.outcomes)]))
+    elif lines := _places(report):
+        data("\n".join(lines))
+    if report.error is not None:
+        raise report.error
+
+
+def _handlers(sees: Sees, context: Mapping[str, Any]) -> dict[str, Handler]:
+    return {
+        "check-log": LogCheck(),
+        "check-target": TargetCheck(),
+        "check-push": PushCheck(),
+        "push-content": Content(),
+        "put-tag": FixedTags(),
+        "move-tag": MovingTags(sees),
+        "set-tag": Names(),
+        "record": Records(context),
+    }
+
+
+def _document(report: Report, head: Mapping[str, Any]) -> dict[str, Any]:
+    error = report.error
+    return {
+        **head,
+        "steps": [step_document(outcome) for outcome in report.outcomes],
+        "plan": report.plan.hash,
+        "exit_code": 0 if error is None else error.exit_code,
+        "error": None if error is None else {"message": error.message, "hint": error.hint},
+    }
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    return (_MARK.get(outcome.state, "!"), outcome.step.id, outcome.reason)
+
+
+def _places(report: Report) -> list[str]:
+    """`repository:tag@digest` for every tag that holds the image now."""
+    lines = []
+    for outcome in report.outcomes:
+        operands = outcome.step.operands
+        if outcome.state in _HOLDS and isinstance(operands, PutTag | MoveTag | SetTag):
+            name = operands.tag.name if isinstance(operands, PutTag) else operands.tag
+            lines.append(f"{operands.target}:{name}@{operands.image}")
+    return lines

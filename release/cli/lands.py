@@ -1,0 +1,123 @@
+"""Where a rollback's tags come back to, on each target: asked of the registries and the version log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from release.cli.rules import decide_component
+from release.cli.session import Session, policy_of
+from release.cli.wishes import Wishes
+from release.config.load import Component
+from release.effects.holding import hold
+from release.errors import NotFound, RegistryError, TagConflict
+from release.log.state import LogState, ReleaseState
+from release.plan.release import release_key
+from release.plan.rollback import Aim, Landing, commit_of
+from release.tagging.model import Held, KnownReleases, MovingTag, Version
+from release.world import Note
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the component that is rolled back. `known`: with the new yanks."""
+
+    session: Any  # Session
+    component: Component
+    project: str
+    known: KnownReleases
+
+
+def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
+    """The moving tags that a release of `version` asks for: by the default scheme, or by the component's rules."""
+    policy = policy_of(component)
+    wishes = Wishes(version=version)
+    facts = session.facts(policy)
+    decision = decide_component(session, component, facts, policy, KnownReleases(), None, wishes)
+    return [tag for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "release"]
+
+
+def landings(ground: Ground, aims: Sequence[Aim]) -> tuple[tuple[Landing, ...], dict[str, str]]:
+    """One landing for each version and target, and what the tags hold now.
+
+    Raises `NotFound` where a required target has no image of a version, `TagConflict` where it is another one than
+    the log recorded; a target that is not required is left out with a warning.
+    """
+    landed: list[Landing] = []
+    basis: dict[str, str] = {}
+    for target in ground.component.targets:
+        if not target.moving:
+            continue
+        for fixed in dict.fromkeys(aim.fixed for aim in aims):
+            of_version = tuple(aim for aim in aims if aim.fixed == fixed)
+            try:
+                landing, held = _land(ground, target.image, of_version, required=target.required)
+            except RegistryError as error:
+                if target.required:
+                    raise
+                ground.session.sink.emit(Note(level="warning", text=error.message, hint=error.hint))
+                continue
+            landed.append(landing)
+            basis |= {f"{one.target}:{one.tag}": one.digest or one.state for one in held}
+    return tuple(landed), basis
+
+
+def _land(
+    ground: Ground, target: str, aims: tuple[Aim, ...], *, required: bool
+) -> tuple[Landing, list[Held]]:
+    repository = ground.session.registries.open(target)
+    name, fixed = repository.name, aims[0].fixed
+    image = hold(repository, name, fixed)
+    if image.digest is None:
+        raise NotFound(
+            f"`{name}` has no `{fixed}`, where {_listed(aims)} would come back to",
+            hint=f"choose another version, or bring it back with `shipmark promote … --to {name}:{fixed}`",
+        )
+    state: LogState = ground.session.log_state
+    recorded = _release_of(state, ground.project, aims[0])
+    _require_recorded(name, image, recorded)
+    held = [hold(repository, name, aim.tag) for aim in aims]
+    said = {aim.tag: state.holds.get((name, aim.tag), ()) for aim in aims}
+    commit = commit_of(aims[0].version, ground.known) or image.revision or ""
+    key = recorded.key if recorded is not None else release_key(ground.project, commit, fixed)
+    landing = Landing(
+        target=name,
+        required=required,
+        aims=aims,
+        digest=image.digest,
+        commit=commit,
+        release=key,
+        settled=all(one.digest == image.digest for one in held)
+        and all(holds and holds[-1].digest == image.digest for holds in said.values()),
+        follows=max((holds[-1].seq for holds in said.values() if holds), default=None),
+    )
+    return landing, held
+
+
+def _release_of(state: LogState, project: str, aim: Aim) -> ReleaseState | None:
+    return next(
+        (
+            one
+            for one in state.releases.values()
+            if one.project == project
+            and one.state == "released"
+            and one.version == str(aim.version)
+            and one.rebuild == aim.rebuild
+        ),
+        None,
+    )
+
+
+def _require_recorded(target: str, image: Held, recorded: ReleaseState | None) -> None:
+    if recorded is None or recorded.image is None or recorded.image.digest == image.digest:
+        return
+    raise TagConflict(
+        f"`{target}:{image.tag}` holds {image.digest}, but it was released as {recorded.image.digest}",
+        hint="somebody overwrote it: bring the released image back first, "
+        f"with `shipmark promote` of {recorded.image.digest}",
+    )
+
+
+def _listed(aims: Sequence[Aim]) -> str:
+    return ", ".join(f"`{aim.tag}`" for aim in aims)

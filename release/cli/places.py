@@ -1,0 +1,198 @@
+"""What a promotion is about: the image, who it is, and the tags that each place gets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from release.cli.knowing import project_of
+from release.cli.locations import Location, locate, read
+from release.cli.session import Session, policy_of
+from release.config.load import Component
+from release.effects.holding import REVISION, VERSION, hold
+from release.errors import ConfigError
+from release.log.state import LogState, ReleaseState
+from release.plan.promote import Destination
+from release.plan.tag_names import fixed_policy, release_line
+from release.registry import Repository
+from release.registry.inspect import image_facts
+from release.registry.reference import Reference, require_tag
+from release.tagging.model import Candidate, FixedTag, HeldTags, MovingTag, TagPolicy
+from release.tagging.scheme import release_lines
+from release.tagging.versions import image_tag_of, version_of_image_tag
+
+_ASKED = "asked for"
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """The image that is promoted. `tag`: as it was given; `released`: the fixed tag of its version, where it has one.
+
+    `commit`, `version`: as the log says, else the image's labels. `release`: its key, where the log knows it.
+    """
+
+    name: str
+    digest: str
+    project: str
+    component: Any  # Component | None
+    repository: Any  # Repository
+    tag: str | None = None
+    commit: str | None = None
+    version: str | None = None
+    released: str | None = None
+    release: str | None = None
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """As the guard compares it."""
+        found = version_of_image_tag(self.released) if self.released is not None else None
+        if found is None:
+            return None
+        return Candidate(commit=self.commit or "", version=found[0], rebuild=found[1])
+
+
+def origin_of(session: Session, text: str) -> Origin:
+    """Find the image and what is known of it. Raises `NotFound`."""
+    location = locate(session, text)
+    repository: Repository = location.repository
+    manifest = read(location)
+    facts = image_facts(repository, manifest.digest)
+    labels: Mapping[str, str] = facts.labels if facts is not None else {}
+    component = _component(session, location)
+    project = location.name
+    if component is not None:
+        project = project_of(session, component)
+    known = _recorded(session.log_state, manifest.digest)
+    version = known.version if known is not None and known.version else labels.get(VERSION)
+    return Origin(
+        name=_target_name(session, location),
+        digest=manifest.digest,
+        project=known.project if known is not None else project,
+        component=component,
+        repository=repository,
+        tag=location.tag,
+        commit=known.commit if known is not None else labels.get(REVISION),
+        version=version,
+        released=_released(repository, manifest.digest, location.tag, version, known),
+        release=known.key if known is not None else None,
+    )
+
+
+def destination(session: Session, origin: Origin, text: str) -> Destination:
+    """The place that `REPO[:TAG,...]` means, with what its tags hold now. Raises `ConfigError`."""
+    head, tags = _split(text)
+    location = locate(session, head)
+    target = _target_name(session, location)
+    names = tags or _usual_tags(origin, target, _policy(session, location))
+    component = _component(session, location)
+    movable = component is None or all(
+        one.moving for one in component.targets if session.registries.open(one.image).name == target
+    )
+    fixed = tuple(
+        FixedTag(name=name, reason=_ASKED, policy=policy)
+        for name in names
+        if (policy := fixed_policy(name)) is not None
+    )
+    moving = tuple(
+        MovingTag(name=name, reason=_ASKED, line=line)
+        for name in names
+        if movable and (line := release_line(name)) is not None
+    )
+    others = tuple(name for name in names if fixed_policy(name) is None and release_line(name) is None)
+    every = (*(tag.name for tag in fixed), *(tag.name for tag in moving), *others)
+    held = HeldTags(held=tuple(hold(session.registries.open(target), target, name) for name in every))
+    recorded, follows = _history(session.log_state, target, every, origin.digest)
+    return Destination(
+        target=target,
+        fixed=fixed,
+        moving=moving,
+        names=others,
+        held=held,
+        recorded=recorded,
+        follows=follows,
+    )
+
+
+def _split(text: str) -> tuple[str, tuple[str, ...]]:
+    """Repository and tags of `REPO[:TAG,...]`."""
+    first, *more = text.split(",")
+    if "@" in first:
+        raise ConfigError(f"`{text}` names a digest, and that is what SOURCE says", hint="write `REPO:TAG`")
+    if first.startswith("oci:"):
+        head, colon, tag = first.removeprefix("oci:").rpartition(":")
+        repository, name = (f"oci:{head}", tag) if colon else (first, "")
+    else:
+        reference = Reference.parse(first.removeprefix("docker://"))
+        repository, name = reference.name, reference.tag or ""
+    if more and not name:
+        raise ConfigError(f"`{text}` has a comma and no tag before it", hint="write `REPO:TAG,TAG`")
+    return repository, tuple(dict.fromkeys(require_tag(tag) for tag in ([name] if name else []) + more))
+
+
+def _usual_tags(origin: Origin, target: str, policy: TagPolicy) -> tuple[str, ...]:
+    """The tags of a released version; else the tag that the image was named by."""
+    candidate = origin.candidate
+    if origin.released is not None and candidate is not None and candidate.version is not None:
+        lines = release_lines(candidate.version, policy)
+        return (origin.released, *(tag.name for tag in lines if release_line(tag.name) is not None))
+    if origin.tag is not None and release_line(origin.tag) is None:
+        return (origin.tag,)
+    raise ConfigError(
+        f"`{origin.name}@{origin.digest}` is no released version, so its tags in `{target}` must be said",
+        hint=f"write `--to {target}:TAG`",
+    )
+
+
+def _released(
+    repository: Repository, digest: str, tag: str | None, version: str | None, known: ReleaseState | None
+) -> str | None:
+    """The fixed tag of the version that the image was released as: the tag given, the log's, or one that holds it."""
+    if tag is not None and version_of_image_tag(tag) is not None:
+        return tag
+    read = version_of_image_tag((version or "").replace("+", "_"))
+    if read is None:
+        return None
+    if known is not None and known.state == "released":
+        return image_tag_of(read[0], known.rebuild)
+    name = image_tag_of(*read)
+    held = repository.resolve(name)
+    return name if held is not None and held.digest == digest else None
+
+
+def _recorded(state: LogState, digest: str) -> ReleaseState | None:
+    found = [one for one in state.releases.values() if one.image is not None and one.image.digest == digest]
+    # A branch build that was released by promotion is both: the release counts.
+    return max(
+        found, key=lambda one: (one.state == "released", bool(one.version), one.last_seq), default=None
+    )
+
+
+def _history(state: LogState, target: str, tags: Sequence[str], digest: str) -> tuple[bool, int | None]:
+    """Whether the log says that every tag holds the digest, and the entry that set one of them last."""
+    last = [holds[-1] for tag in tags if (holds := state.holds.get((target, tag)))]
+    recorded = bool(tags) and len(last) == len(tags) and all(one.digest == digest for one in last)
+    return recorded, max((one.seq for one in last), default=None)
+
+
+def _component(session: Session, location: Location) -> Component | None:
+    """The component whose target this is; else the only one, or the one that `--component` names."""
+    for component in session.config.components:
+        if any(session.registries.open(one.image).name == location.name for one in component.targets):
+            return component
+    chosen = [one for one in session.components if one.targets]
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def _policy(session: Session, location: Location) -> TagPolicy:
+    component = _component(session, location)
+    return TagPolicy() if component is None else policy_of(component)
+
+
+def _target_name(session: Session, location: Location) -> str:
+    """What plans and the log call the place: layouts relative to the repository's root, as in the config."""
+    if location.registry is not None:
+        return location.name
+    path = os.path.relpath(location.repository.path, session.root)
+    return f"oci:{location.repository.path if path.startswith('..') else path}"

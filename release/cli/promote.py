@@ -1,0 +1,117 @@
+"""`shipmark promote`: an existing image gets another place."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import click
+
+from release.cli.changes import settle, show
+from release.cli.knowing import known_everywhere
+from release.cli.places import Origin, destination, origin_of
+from release.cli.session import Session, policy_of
+from release.cli.settings import Command, global_options, settings_of
+from release.effects.holding import hold
+from release.effects.tags import Sight
+from release.errors import ConfigError, RegistryError
+from release.plan.model import Step
+from release.plan.operands import MoveTag
+from release.plan.promote import Promotion, plan_promotion
+from release.registry import Repository
+from release.tagging import known
+from release.tagging.model import KnownFrom, KnownReleases
+from release.world import World
+
+_SCHEMA = "shipmark.promote/1"
+
+
+@click.command(cls=Command)
+@global_options
+@click.argument("source")
+@click.option(
+    "--to",
+    "places",
+    multiple=True,
+    required=True,
+    metavar="REPO[:TAG,...]",
+    help="Where it goes; several tags with commas, several places with several `--to`.",
+)
+@click.option("--allow-backward", is_flag=True, help="Also move tags back to this image; needs `--reason`.")
+@click.option("--reason", metavar="TEXT", help="Why; recorded.")
+@click.option("--component", metavar="NAME", help="Only this component of the config.")
+@click.option("--preview", is_flag=True, help="Show what would happen, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help=f"One JSON document, schema `{_SCHEMA}`.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    source: str,
+    places: tuple[str, ...],
+    allow_backward: bool,
+    reason: str | None,
+    preview: bool,
+    as_json: bool,
+) -> None:
+    """Give the image SOURCE another place: copied by digest, tagged, and recorded in the version log.
+
+    Without tags, a released version gets its own there: `1.4.2`, and `1.4`, `1` and `latest` where it is the highest
+    of that repository. Fixed tags are never taken from other content, moving ones never go back.
+    """
+    if allow_backward and not reason:
+        raise ConfigError("`--allow-backward` needs a reason, which is recorded", hint='add `--reason "..."`')
+    session = Session(settings_of(ctx))
+    origin = origin_of(session, source)
+    destinations = tuple(destination(session, origin, place) for place in places)
+    promotion = Promotion(
+        project=origin.project,
+        source=origin.name,
+        digest=origin.digest,
+        destinations=destinations,
+        commit=origin.commit,
+        candidate=origin.candidate,
+        version=origin.version,
+        release=origin.release,
+        reason=reason,
+        allow_backward=allow_backward,
+    )
+    plan = plan_promotion(promotion)
+    report = settle(session, plan, _watcher(session, origin), preview=preview)
+    head: dict[str, Any] = {
+        "schema": _SCHEMA,
+        "from": origin.name,
+        "digest": origin.digest,
+        "version": origin.version,
+        "to": [{"target": one.target, "tags": list(one.tags)} for one in destinations],
+    }
+    show(report, head, preview=preview, as_json=as_json)
+
+
+def _watcher(session: Session, origin: Origin) -> Any:
+    """Reads a tag and what may outrank the image at the moment it is asked."""
+
+    def watch(step: Step, world: World) -> Sight:
+        operands = cast(MoveTag, step.operands)
+        repository = world.registries.open(operands.target)
+        held = hold(repository, operands.target, operands.tag)
+        releases = _known(session.again(), origin, repository)
+        return Sight(held=held, known=releases, branch_tip=None)
+
+    return watch
+
+
+def _known(session: Session, origin: Origin, repository: Repository) -> KnownReleases:
+    """The releases that count at a destination.
+
+    At one of the project's own targets every release does. Elsewhere (`production`) only those that are there: what
+    was never promoted is not newer. What was taken back counts nowhere.
+    """
+    for component in session.config.components:
+        if repository.name in {session.registries.open(one.image).name for one in component.targets}:
+            return known_everywhere(session, component, policy_of(component), [repository])
+    try:
+        there = known.from_registry_tags(repository.tags())
+    except RegistryError:
+        there = known.from_registry_tags(None)
+    taken_back = KnownReleases(
+        yanked=session.log_state.yanked(origin.project), known_from=KnownFrom(log="complete")
+    )
+    return known.unite(there, taken_back)

@@ -1,0 +1,120 @@
+"""`shipmark rollback`: take versions back, and move the tags to what is left."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import click
+
+from release.cli.changes import settle, show
+from release.cli.knowing import known_everywhere, project_of
+from release.cli.lands import Ground, landings, moving_tags
+from release.cli.session import Session, policy_of
+from release.cli.settings import Command, global_options, image_options, settings_of
+from release.config.load import Component
+from release.effects.holding import hold
+from release.effects.tags import Sight
+from release.errors import ConfigError
+from release.plan.model import Step
+from release.plan.operands import MoveTag
+from release.plan.rollback import Rollback, above, aims, plan_rollback, without
+from release.plan.tag_names import release_line
+from release.tagging.model import Line, TagPolicy, Version
+from release.tagging.versions import parse_as
+from release.world import Note, World
+
+_SCHEMA = "shipmark.rollback/1"
+
+
+@click.command(cls=Command)
+@image_options
+@global_options
+@click.option("--to", "to", required=True, metavar="VERSION", help="The highest version that still counts.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; recorded with every version taken back.")
+@click.option("--line", metavar="LINE", help="Only versions of this line: `1.4`, `1`.")
+@click.option("--preview", is_flag=True, help="Show what would happen, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help=f"One JSON document, schema `{_SCHEMA}`.")
+@click.pass_context
+def command(ctx: click.Context, to: str, reason: str, line: str | None, preview: bool, as_json: bool) -> None:
+    """Take back every released version above VERSION, and move the tags to the highest that is left.
+
+    The versions keep their own tags and images, but never count as the highest again: `latest`, `1` and `1.4` go
+    where they belong, here and in every later run. Recorded before the first tag moves.
+    """
+    session = Session(settings_of(ctx))
+    component = _component(session)
+    policy = policy_of(component)
+    version = _version(to, policy)
+    plan, yanks, sees = _plan(session, component, version, _line(line), reason)
+    report = settle(session, plan, sees, preview=preview)
+    head = {"schema": _SCHEMA, "component": component.name, "to": str(version), "reason": reason}
+    show(report, {**head, "yanked": list(yanks)}, preview=preview, as_json=as_json)
+
+
+def _plan(
+    session: Session, component: Component, version: Version, line: Line | None, reason: str
+) -> tuple[Any, tuple[str, ...], Any]:
+    policy = policy_of(component)
+    repositories = [session.registries.open(one.image) for one in component.targets]
+    known = known_everywhere(session, component, policy, repositories)
+    gone = above(version, known, line)
+    yanks = tuple(str(one) for one in gone)
+    after = without(known, yanks)
+    tags = [tag for one in (version, *gone) for tag in moving_tags(session, component, one)]
+    aimed, left = aims(tags, after)
+    for name in left:
+        text = f"`{name}` stays where it is: no version of its line is left"
+        session.sink.emit(Note(level="warning", text=text))
+    ground = Ground(session=session, component=component, project=project_of(session, component), known=after)
+    landed, basis = landings(ground, aimed)
+    rollback = Rollback(
+        project=ground.project,
+        component=component.name,
+        reason=reason,
+        to=str(version),
+        yanks=yanks,
+        landings=landed,
+    )
+    return plan_rollback(rollback, basis), yanks, _watcher(session, component, policy, yanks)
+
+
+def _watcher(session: Session, component: Component, policy: TagPolicy, yanks: tuple[str, ...]) -> Any:
+    """Reads a tag, and what may outrank its candidate, when asked; what this run yanks counts as yanked."""
+
+    def watch(step: Step, world: World) -> Sight:
+        operands = cast(MoveTag, step.operands)
+        repository = world.registries.open(operands.target)
+        held = hold(repository, operands.target, operands.tag)
+        known = known_everywhere(session.again(), component, policy, [repository])
+        return Sight(held=held, known=without(known, yanks), branch_tip=None)
+
+    return watch
+
+
+def _component(session: Session) -> Component:
+    components = session.components
+    if len(components) > 1:
+        names = ", ".join(one.name for one in components)
+        raise ConfigError(f"there are several components: {names}", hint="choose one with `--component NAME`")
+    if not components[0].targets:
+        raise ConfigError(
+            "there is no image to roll back",
+            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml",
+        )
+    return components[0]
+
+
+def _version(text: str, policy: TagPolicy) -> Version:
+    try:
+        return parse_as(text.removeprefix(policy.prefix).removeprefix("v"), policy.versions)
+    except ValueError as error:
+        raise ConfigError(f"`--to {text}` is no version: {error}", hint="write it as 1.4.1") from error
+
+
+def _line(text: str | None) -> Line | None:
+    if text is None:
+        return None
+    found = release_line(text)
+    if found is None:
+        raise ConfigError(f"`--line {text}` is no line of versions", hint="write it as 1.4 or 1")
+    return found
