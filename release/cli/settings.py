@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ci: str | None = None
     images: tuple[str, ...] = ()
     component: str | None = None
+    deepen: bool = False
     progress: str = "auto"
     env: Mapping[str, str] = {}
 
@@ -68,6 +69,11 @@ def image_options(function: _Function) -> _Function:
             help="Where the image goes: `ghcr.io/acme/app`, `oci:dist/image`. Several times for several targets.",
         ),
         click.option("--component", metavar="NAME", help="Only this component of the config."),
+        click.option(
+            "--deepen",
+            is_flag=True,
+            help="Fetch the history and the tags that the clone lacks, before anything else.",
+        ),
     )
     for option in reversed(options):
         function = option(function)
@@ -80,7 +86,18 @@ def result_option(function: _Function) -> _Function:
     return option(function)
 
 
-_SHARED = ("directory", "config", "quiet", "verbose", "color", "ci", "progress", "images", "component")
+_SHARED = (
+    "directory",
+    "config",
+    "quiet",
+    "verbose",
+    "color",
+    "ci",
+    "progress",
+    "images",
+    "component",
+    "deepen",
+)
 
 
 class Command(click.Command):
@@ -104,6 +121,7 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
         ci=options.get("ci"),
         images=tuple(options.get("images") or ()),
         component=options.get("component"),
+        deepen=bool(options.get("deepen")),
         progress=options.get("progress") or "auto",
         env=dict(os.environ),
     )
