@@ -13,15 +13,16 @@ COMMON = ("enable", "priority", "prefix", "suffix")  # every type has these
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """One type. `attributes`: its own beside the common ones, with their defaults; None has no default.
 
-    `required`: must be given, even if empty. `choices`: the values that an attribute may have. `expression`: the
-    attribute that is a regular expression.
+    `required`: must be given, even if empty. `choices`: the values that an attribute may have. `regular`: the attribute
+    that is a regular expression. `expressions`: those that hold expressions, beside `enable`, `prefix`, `suffix`.
     """
 
     priority: int
     attributes: Mapping[str, str | None] = {}
     required: tuple[str, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = {}
-    expression: str | None = None
+    regular: str | None = None
+    expressions: tuple[str, ...] = ()
     prefix: str | None = None
 
 
@@ -29,34 +30,39 @@ _VERSION = Kind(
     priority=900,
     attributes={"pattern": None, "value": "", "match": ""},
     required=("pattern",),
-    expression="match",
+    regular="match",
+    expressions=("pattern", "value"),
 )
 
 #: Types and numbers as docker/metadata-action v6.2.0 has them, and `calver` and `describe`.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "schedule": Kind(priority=1000, attributes={"pattern": "nightly"}),
+        "schedule": Kind(priority=1000, attributes={"pattern": "nightly"}, expressions=("pattern",)),
         "semver": _VERSION,
         "pep440": _VERSION,
         "calver": Kind(
-            priority=900, attributes={"pattern": "{{version}}", "value": "", "match": ""}, expression="match"
+            priority=900,
+            attributes={"pattern": "{{version}}", "value": "", "match": ""},
+            regular="match",
+            expressions=("pattern", "value"),
         ),
         "match": Kind(
             priority=800,
             attributes={"pattern": None, "group": "0", "value": ""},
             required=("pattern",),
-            expression="pattern",
+            regular="pattern",
+            expressions=("value",),
         ),
-        "describe": Kind(priority=750, attributes={"pattern": "{{version}}"}),
+        "describe": Kind(priority=750, attributes={"pattern": "{{version}}"}, expressions=("pattern",)),
         "edge": Kind(priority=700, attributes={"branch": ""}),
         "ref": Kind(
             priority=600,
             attributes={"event": None, "branch": None, "pattern": None, "group": None},
             required=("event",),
             choices={"event": ("branch", "tag", "pr")},
-            expression="pattern",
+            regular="pattern",
         ),
-        "raw": Kind(priority=200, attributes={"value": None}, required=("value",)),
+        "raw": Kind(priority=200, attributes={"value": None}, required=("value",), expressions=("value",)),
         "sha": Kind(
             priority=100,
             attributes={"format": "short", "commit": None},

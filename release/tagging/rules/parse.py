@@ -8,6 +8,7 @@ from functools import cmp_to_key
 
 from release.config.document import Position
 from release.errors import ConfigError
+from release.tagging.expressions import parse_template
 from release.tagging.located import Located, locate
 from release.tagging.rules.kinds import ATTRIBUTES, COMMON, KINDS, Kind
 from release.tagging.rules.listing import parse_fields, parse_items
@@ -120,6 +121,7 @@ def build_rule(item: Located, kind: Located | None, given: Mapping[str, Located]
         if key not in own
     } | own
     _require_valid(name, found, item, values)
+    _require_expressions(found, values)
     priority = javascript_number(values["priority"].text)
     return Rule(
         type=name,
@@ -160,17 +162,24 @@ def _require_valid(name: str, kind: Kind, item: Located, values: Mapping[str, Lo
         )
 
 
+def _require_expressions(kind: Kind, values: Mapping[str, Located]) -> None:
+    """Read now, used later: what is wrong is said on every run, not on the day of the release."""
+    for key in ("enable", "prefix", "suffix", *kind.expressions):
+        if key in values:
+            parse_template(values[key])
+
+
 def _pattern(name: str, kind: Kind, values: Mapping[str, Located]) -> Pattern | None:
-    value = values.get(kind.expression) if kind.expression else None
-    if value is None or (kind.expression == "match" and not value.text):
+    value = values.get(kind.regular) if kind.regular else None
+    if value is None or (kind.regular == "match" and not value.text):
         return None
     try:
-        pattern = parse_pattern(value.text, literal=kind.expression == "pattern")
+        pattern = parse_pattern(value.text, literal=kind.regular == "pattern")
     except ConfigError as error:
         cut = value.text.rfind("{") > value.text.rfind("}")
         hint = 'a comma ends a field: protect it as in `"""pattern=a{1,2}"""`' if cut else error.hint
         raise value.error(0, error.message, hint=hint) from error
-    if kind.expression == "match" and not pattern.groups:
+    if kind.regular == "match" and not pattern.groups:
         raise value.error(
             0,
             f"`match={value.text}` of `type={name}` has no group, so there is no version to take",

@@ -144,10 +144,8 @@ def _match(rule: Rule, evaluation: Evaluation) -> Emitted | None:
             rule, "pattern", f"`{text}` does not match `{rule.text('pattern')}`; the rule gives nothing"
         )
         return None
-    index = rule.text("group")
-    group = groups[int(index)] if _INDEX.fullmatch(index) and int(index) < len(groups) else None
+    group = _group(rule, groups, text, evaluation)
     if group is None:
-        evaluation.warn(rule, "group", f"`{rule.text('pattern')}` gives no group {index} of `{text}`")
         return None
     release = evaluation.context.release
     reading = read_semver(group)
@@ -160,6 +158,15 @@ def _match(rule: Rule, evaluation: Evaluation) -> Emitted | None:
         release=release,
         about=about,
     )
+
+
+def _group(rule: Rule, groups: tuple[str | None, ...], text: str, evaluation: Evaluation) -> str | None:
+    """The part of a match that `group` names; None, and a warning, where the match has no such part."""
+    index = rule.text("group")
+    group = groups[int(index)] if _INDEX.fullmatch(index) and int(index) < len(groups) else None
+    if group is None:
+        evaluation.warn(rule, "group", f"`{rule.text('pattern')}` gives no group {index} of `{text}`")
+    return group
 
 
 def _edge(rule: Rule, evaluation: Evaluation) -> Emitted | None:
@@ -194,16 +201,19 @@ def _ref(rule: Rule, evaluation: Evaluation) -> Emitted | None:
     if not text or not _selected(rule, text):
         return None
     about = f"{'request' if event == 'pr' else 'git tag' if event == 'tag' else 'branch'} `{text}`"
-    groups = None if rule.pattern is None or "group" not in rule.values else _matched(rule, "pattern", text)
-    if groups is not None:
-        index = rule.text("group")
-        group = groups[int(index)] if _INDEX.fullmatch(index) and int(index) < len(groups) else None
-        if group is None:
-            evaluation.warn(rule, "group", f"`{rule.text('pattern')}` gives no group {index} of `{text}`")
-            return None
-        text = group
-    role = "version" if event == "tag" and groups is None else role_of_ref(context)
-    return Emitted(text=text, latest=event == "tag", role=role, release=context.release, about=about)
+    if rule.pattern is None or "group" not in rule.values:
+        role = "version" if event == "tag" else role_of_ref(context)
+        return Emitted(text=text, latest=event == "tag", role=role, release=context.release, about=about)
+    group = _group(rule, _matched(rule, "pattern", text) or (), text, evaluation)
+    if group is None:
+        return None
+    return Emitted(
+        text=group,
+        latest=event == "tag",
+        role=role_of_text(group, context),
+        release=context.release,
+        about=about,
+    )
 
 
 def _selected(rule: Rule, text: str) -> bool:

@@ -58,6 +58,12 @@ class TestMappings:
         assert caught.value.message.startswith(message)
 
 
+@pytest.mark.parametrize("attribute", ["enable", "prefix", "suffix", "pattern", "value"])
+def test_a_bad_expression_is_found_before_the_rule_applies(attribute: str) -> None:
+    with pytest.raises(ConfigError, match="is never closed"):
+        rules_from_config([{"type": "semver", "pattern": "{{version}}", attribute: "{{oops"}])
+
+
 class TestPlaces:
     def test_a_block_s_lines_count_from_its_first_one(self) -> None:
         with pytest.raises(ConfigError, match=r"^shipmark\.yml:8:10: unknown attribute `b`"):
