@@ -42,6 +42,7 @@ class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     platforms: tuple[PlatformImage, ...] = ()
     tools: Mapping[str, str] = {}  # {"docker": "28.2.2"}
+    builder: str = ""  # which one `auto` took
 
 
 class Builder(Protocol):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from release.build import Builder, BuildRequest, BuiltImage
 from release.build.context import open_context
 from release.control import Cancel
@@ -36,7 +38,7 @@ class AutoBuilder:
                 hint="start a docker daemon, or make the files before the build and `COPY` them `FROM scratch`",
             )
         self._sink.emit(Note(level="info", text=f"building with `{chosen.name}`"))
-        return chosen.build(request, store)
+        return msgspec.structs.replace(chosen.build(request, store), builder=chosen.name)
 
     def _choose(self, request: BuildRequest) -> Builder | str:
         no_docker = self._docker.unavailable(request)

@@ -14,6 +14,7 @@ from release.cli.wishes import Wishes
 from release.config.load import Component
 from release.errors import ConfigError, RegistryError
 from release.facts import Facts, require_current_tag
+from release.log.chain import timestamp
 from release.plan.obtain import STORE, Place, Recorded
 from release.plan.operands import BuildSpec
 from release.plan.release import release_key
@@ -88,8 +89,26 @@ def _subject(
         recorded=recorded,
         places=() if wishes.offline else _places(session, component, recorded),
         reuse=component.section.reuse == "commit",
-        facts=wishes.request,
+        facts={**wishes.request, "source": source_of(facts, decision)},
     )
+
+
+def source_of(facts: Facts, decision: Decision) -> dict[str, str]:
+    """Where the commit comes from, for the record; what is not known is left out."""
+    snapshot = facts.snapshot
+    describe = snapshot.describe
+    request = facts.ci.pull_request
+    said = {
+        "commit": decision.commit,
+        "remote": snapshot.remote_url,
+        "ref": f"refs/tags/{decision.git_tag}"
+        if decision.git_tag
+        else facts.branch and f"refs/heads/{facts.branch}",
+        "describe": describe and f"{describe.git_tag}-{describe.distance}-g{decision.commit[:12]}",
+        "committed_at": timestamp(snapshot.committed_at * 1000),
+        "request_head": request and request.head_sha,
+    }
+    return {name: text for name, text in said.items() if text}
 
 
 def _recorded(session: Session, project: str, decision: Decision) -> Recorded:

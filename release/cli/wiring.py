@@ -117,8 +117,9 @@ def record_context(session: Session, attempt: str) -> dict[str, Any]:
         "ci": {name: value for name, value in run.items() if value is not None},
         "tools": {"shipmark": __version__},
     }
-    if ci.run.actor:
-        context["actor"] = ci.run.actor
+    actor = ci.run.actor or session.settings.env.get("USER")
+    if actor:
+        context["actor"] = actor
     return context
 
 

@@ -59,7 +59,7 @@ class Build:
         built = world.builders[operands.spec.builder].build(request, world.store)
         return {
             **image_bindings(operands.component, built),
-            f"builder:{operands.component}": operands.spec.builder,
+            f"builder:{operands.component}": built.builder or operands.spec.builder,
         }
 
 
@@ -112,6 +112,7 @@ def image_bindings(component: str, built: BuiltImage) -> dict[str, Any]:
     """What later steps and records need of an image."""
     described = plain(built)
     tools = described.pop("tools", {})
+    described.pop("builder", None)
     return {f"image:{component}": built.digest, f"built:{component}": described, f"tools:{component}": tools}
 
 
