@@ -42,7 +42,8 @@ def gather(session: Session, component: Component, wishes: Wishes) -> Subject:
     if facts.git_tag is not None and not wishes.offline:
         require_current_tag(facts, session.remote_tags)
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
-    releases = known_everywhere(session, component, policy, repositories)
+    moving = [one for one, target in zip(repositories, component.targets, strict=False) if target.moving]
+    releases = known_everywhere(session, component, policy, moving)
     first = decide_component(session, component, facts, policy, releases, None, wishes)
     if wishes.rebuild_of is not None:
         require_checked_out(first, wishes.rebuild_of)

@@ -50,15 +50,13 @@ def known_from_log(session: Session, component: Component, policy: TagPolicy) ->
 def known_everywhere(
     session: Session, component: Component, policy: TagPolicy, repositories: list[Repository]
 ) -> KnownReleases:
-    """Git tags, the log, and each target's tags; a target that does not answer leaves `unknown`."""
+    """Git tags, the log, and the tags of `repositories`; one that does not answer leaves `unknown`."""
     parts = [known_locally(session, component, policy)]
     if repositories and parts[0].known_from.git != "complete":
         parts.append(known.from_remote_tags(session.remote_tags, policy.prefix, policy.versions))
     if repositories and session.config.log.store != "file":
         parts.append(known_from_log(session, component, policy))
-    for target, repository in zip(component.targets, repositories, strict=False):
-        if not target.moving:
-            continue
+    for repository in repositories:
         try:
             parts.append(known.from_registry_tags(repository.tags(), policy.versions))
         except RegistryError:
