@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from release.cli.printing import data, document
+from release.cli.rules import rules_of
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, image_options, settings_of
 
@@ -31,9 +32,12 @@ def show(ctx: click.Context) -> None:
 @global_options
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Read the configuration and say whether it is right."""
+    """Read the configuration, rules included, and say whether it is right."""
     session = Session(settings_of(ctx))
     count = len(session.config.components)
+    for component in session.config.components:
+        if component.section.tags != "default":
+            rules_of(component)
     data(f"{session.config.source or 'no file'}: {count} component{'s' if count != 1 else ''}, no error")
 
 

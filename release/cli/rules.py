@@ -16,6 +16,7 @@ from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy
 if TYPE_CHECKING:
     from release.cli.session import Session
     from release.cli.wishes import Wishes
+    from release.tagging.rules.model import Flavor, Rule
 
 
 def decide_component(
@@ -38,7 +39,8 @@ def decide_component(
         raise ConfigError(
             "`flavor` changes the tags of rules, and there are none", hint="give rules in `tags:`"
         )
-    return decide(
+    labels, annotations = pairs(section.labels), pairs(section.annotations)
+    decision = decide(
         facts,
         policy,
         known,
@@ -47,10 +49,15 @@ def decide_component(
         version=wishes.version,
         rebuild=wishes.rebuild,
         repositories=tuple(target.image for target in component.targets),
-        labels=pairs(section.labels),
-        annotations=pairs(section.annotations),
+        labels=labels,
+        annotations=annotations,
         allow_backward=wishes.allow_backward,
     )
+    if not any("{{" in text for text in (*labels.values(), *annotations.values())):
+        return decision
+    from release.tagging.rules.decision import with_labels
+
+    return with_labels(decision, facts, policy, labels=labels, annotations=annotations)
 
 
 def _by_rules(
@@ -64,12 +71,9 @@ def _by_rules(
 ) -> Decision:
     from release.tagging.rules.decision import rules_decision
     from release.tagging.rules.evaluate import names_read
-    from release.tagging.rules.images import flavor_from_config
-    from release.tagging.rules.parse import rules_from_config
 
     section = component.section
-    rules = rules_from_config(section.tags, places=component.tag_places)
-    flavor, warnings = flavor_from_config(section.flavor, place=component.flavor_place)
+    rules, flavor, warnings = rules_of(component)
     count = None
     if "commit_count" in names_read(rules, flavor) and not facts.snapshot.shallow:
         client = Git(session.process, facts.snapshot.root, session.settings.env)
@@ -91,6 +95,16 @@ def _by_rules(
         commit_count=count,
     )
     return msgspec.structs.replace(decision, warnings=(*warnings, *decision.warnings))
+
+
+def rules_of(component: Component) -> tuple[tuple[Rule, ...], Flavor, tuple[str, ...]]:
+    """The rules and the flavor of a component whose tags are not the default ones, and warnings."""
+    from release.tagging.rules.images import flavor_from_config
+    from release.tagging.rules.parse import rules_from_config
+
+    rules = rules_from_config(component.section.tags, places=component.tag_places)
+    flavor, warnings = flavor_from_config(component.section.flavor, place=component.flavor_place)
+    return rules, flavor, warnings
 
 
 def pairs(given: str | dict[str, str] | tuple[str, ...]) -> dict[str, str]:

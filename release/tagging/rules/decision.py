@@ -66,42 +66,62 @@ def rules_decision(
     The rest is as in `decide`, errors included; `ConfigError` with line and column for what a rule cannot say.
     """
     base = decide(facts, policy, known, component=component, held=held, version=version, rebuild=rebuild)
-    runs = [
-        with_history(run, facts.snapshot, policy=policy, commit_count=commit_count)
-        for run in _runs(facts, policy, base)
-    ]
+    runs = _runs(facts, policy, base, commit_count)
     outcomes = [evaluate_rules(rules, flavor or Flavor(), run) for run in runs]
     tags: dict[str, RuleTag] = {}
     for tag in (tag for outcome in outcomes for tag in outcome.tags):
         tags.setdefault(tag.name, tag)
     released = _released(base, tuple(tags.values()), rebuild, known)
     decision = _tagged(released, tuple(tags.values()), known, held, allow_backward)
-    names = global_names(runs[0])
-    return msgspec.structs.replace(
+    warnings = itertools.chain(decision.warnings, *(outcome.warnings for outcome in outcomes))
+    named = msgspec.structs.replace(
         decision,
         references=tuple(f"{repository}:{tag.name}" for repository in repositories for tag in decision.tags),
-        labels={**decision.labels, **_expanded(labels, names, "labels")},
-        annotations=_expanded(annotations, names, "annotations"),
-        warnings=tuple(
-            dict.fromkeys(itertools.chain(decision.warnings, *(one.warnings for one in outcomes)))
-        ),
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+    return _labelled(named, global_names(runs[0]), labels, annotations)
+
+
+def with_labels(
+    decision: Decision,
+    facts: Facts,
+    policy: TagPolicy,
+    *,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+) -> Decision:
+    """`decision` with `labels`, which win over its own, and `annotations`, their expressions expanded.
+
+    Raises `ConfigError` with the label's name for a bad expression.
+    """
+    return _labelled(decision, global_names(_runs(facts, policy, decision, None)[0]), labels, annotations)
+
+
+def _labelled(
+    decision: Decision, names: Names, labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> Decision:
+    own = {name: expand(text, names, source=f"labels.{name}") for name, text in labels.items()}
+    noted = {name: expand(text, names, source=f"annotations.{name}") for name, text in annotations.items()}
+    return msgspec.structs.replace(
+        decision, labels={**decision.labels, **own}, annotations={**decision.annotations, **noted}
     )
 
 
-def _runs(facts: Facts, policy: TagPolicy, base: Decision) -> Iterable[RuleContext]:
+def _runs(facts: Facts, policy: TagPolicy, base: Decision, commit_count: int | None) -> list[RuleContext]:
     """The release of HEAD, or its git tag, branch or request. A branch build of a released commit is both."""
     release = None if base.candidate is None else base.candidate.version
     prefix = policy.prefix
+    plain = facts_run(facts)
     if release is not None:
-        yield facts_run(facts, git_tag=base.git_tag or f"{prefix}{release}", release=release, prefix=prefix)
-        if facts.ci.branch is not None and facts.branch is not None:
-            yield facts_run(facts)
+        git_tag = base.git_tag or f"{prefix}{release}"
+        released = facts_run(facts, git_tag=git_tag, release=release, prefix=prefix)
+        runs = [released, plain] if facts.ci.branch is not None and facts.branch is not None else [released]
     elif facts.git_tag is not None:
-        yield facts_run(
-            facts, git_tag=facts.git_tag, release=version_of(facts.git_tag, policy), prefix=prefix
-        )
+        named = version_of(facts.git_tag, policy)
+        runs = [facts_run(facts, git_tag=facts.git_tag, release=named, prefix=prefix)]
     else:
-        yield facts_run(facts)
+        runs = [plain]
+    return [with_history(run, facts.snapshot, policy=policy, commit_count=commit_count) for run in runs]
 
 
 def _released(base: Decision, tags: Sequence[RuleTag], rebuild: int, known: KnownReleases) -> Decision:
@@ -197,7 +217,3 @@ def _width(line: Line) -> int:
     if line.kind != "release" or line.minor is not None:
         return 0
     return 1 if line.major is not None else 2
-
-
-def _expanded(pairs: Mapping[str, str], names: Names, source: str) -> dict[str, str]:
-    return {name: expand(text, names, source=f"{source}.{name}") for name, text in pairs.items()}

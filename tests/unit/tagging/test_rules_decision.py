@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ci.context import CiContext, PullRequest
 from release.errors import ConfigError, TagConflict
 from release.facts import Describe, Facts, Snapshot, reconcile
+from release.tagging.decide import decide
 from release.tagging.known import from_git, from_registry_tags, unite
 from release.tagging.model import (
     Decision,
@@ -24,7 +25,7 @@ from release.tagging.model import (
     TagPolicy,
 )
 from release.tagging.names import is_image_tag
-from release.tagging.rules.decision import rules_decision
+from release.tagging.rules.decision import rules_decision, with_labels
 from release.tagging.rules.parse import rules_from_config
 from release.tagging.versions import parse, precedence_key
 
@@ -287,6 +288,16 @@ class TestProperties:
         assert first == second
         assert all(is_image_tag(tag.name) for tag in first.tags)
         assert len({tag.name for tag in first.tags}) == len(first.tags)
+
+
+def test_the_default_scheme_s_labels_may_hold_expressions_too() -> None:
+    of = facts({"v1.4.2": HEAD})
+    base = decide(of, TagPolicy(), from_git(of.snapshot), annotations={"kept": "as it is"})
+    found = with_labels(
+        base, of, TagPolicy(), labels={"tag": "{{tag}}/{{version}}"}, annotations={"day": "{{date 'YYYY'}}"}
+    )
+    assert found.labels == {**base.labels, "tag": "v1.4.2/1.4.2"}
+    assert found.annotations == {"kept": "as it is", "day": "2023"}
 
 
 class TestCalendarVersions:
