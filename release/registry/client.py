@@ -14,9 +14,9 @@ from typing import IO
 import msgspec
 
 from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
-from release.registry import ACCEPTED_TYPES, Descriptor, Manifest
+from release.registry import ACCEPTED_TYPES, OCI_INDEX, Descriptor, Manifest
 from release.registry.challenge import scope
-from release.registry.documents import LARGEST_PULLED, LARGEST_PUSHED, read_manifest
+from release.registry.documents import LARGEST_PULLED, LARGEST_PUSHED, children, read_manifest
 from release.registry.downloads import open_blob
 from release.registry.host import Call, Host
 from release.registry.pages import next_link
@@ -150,6 +150,26 @@ class RemoteRepository:
                 return tuple(found)
             path = self._host.next_page(answer, link)
         raise Invalid(f"the list of the tags of `{self._name}` does not end")
+
+    def referrers(self, digest: str) -> tuple[Descriptor, ...] | None:
+        """Manifests that have `digest` as their subject; None where the registry does not answer that (404)."""
+        path, found = f"/v2/{self._repository}/referrers/{require_digest(digest)}", list[Descriptor]()
+        seen: set[str] = set()
+        while path not in seen and len(seen) < _MOST_PAGES:
+            seen.add(path)
+            call = self._call("GET", "", f"listing what refers to `{digest}`", headers={"Accept": OCI_INDEX})
+            call = msgspec.structs.replace(call, path=path)
+            answer, raw = self._host.fetch(call, 200, 404, 405, most=LARGEST_PULLED, name="list of referrers")
+            if answer.status != 200:
+                return None
+            source = f"the list of referrers of `{self._name}`"
+            media_type = answer.headers.get("Content-Type") or ""
+            found += children(read_manifest(raw, media_type, expected=None, source=source))
+            link = next_link(answer.headers.get("Link"))
+            if link is None:
+                return tuple(found)
+            path = self._host.next_page(answer, link)
+        raise Invalid(f"the list of referrers of `{self._name}` does not end")
 
     def check_push(self) -> None:
         """Open an upload and cancel it; raises `Denied` where pushing is not allowed."""

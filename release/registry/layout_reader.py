@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import IO
 
+import msgspec
+
 from release.errors import Invalid, NotFound
 from release.registry import Descriptor, Manifest
-from release.registry.documents import LARGEST_PULLED, children, read_manifest
+from release.registry.documents import LARGEST_PULLED, artifact_type, children, read_manifest, subject
 from release.registry.layout_index import Entries
 from release.registry.reference import is_digest, require_tag
 from release.registry.streams import verified
@@ -57,6 +59,18 @@ class LayoutReader:
     def tags(self) -> tuple[str, ...]:
         """All tags, sorted."""
         return self.entries().names()
+
+    def referrers(self, digest: str) -> tuple[Descriptor, ...]:
+        """Manifests in here that have `digest` as their subject."""
+        found = []
+        for descriptor in {item.digest: item for item in self.entries().descriptors()}.values():
+            if not self.has_blob(descriptor):
+                continue
+            manifest = self._load(descriptor)
+            about = subject(manifest)
+            if about is not None and about.digest == digest:
+                found.append(msgspec.structs.replace(descriptor, artifact_type=artifact_type(manifest)))
+        return tuple(found)
 
     def _load(self, descriptor: Descriptor) -> Manifest:
         if descriptor.size > LARGEST_PULLED:

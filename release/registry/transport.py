@@ -30,6 +30,7 @@ from release.registry.trust import Trust
 
 USER_AGENT = f"shipmark/{__version__}"
 _SHORT_REST = 64 * 1024
+_DRAIN_SECONDS = 2.0
 _CONNECTIONS = 16  # kept open per host; more are opened when needed
 Accept = Callable[[Reach], str | None]
 
@@ -87,6 +88,7 @@ class Answer:
 
     def _drain(self) -> None:
         # A short rest is cheaper to read than a new connection is to make.
+        self._exchange.await_answer(_DRAIN_SECONDS, "no end of the answer")
         rest = 0
         while rest <= _SHORT_REST and self._exchange.fault is None:
             data = self._response.read(_SHORT_REST)

@@ -455,6 +455,14 @@ class TestNothingTakesForEver:
             make_targets(limits=QUICK).open(f"{server.host}/app").tags()
         assert time.monotonic() - started < 12
 
+    def test_an_answer_that_is_not_wanted_and_does_not_end_is_left(
+        self, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
+        server = hostile(lambda request: Reply(200 if request.path == "/v2/" else 404, {}, b"", length=50))
+        started = time.monotonic()
+        assert not make_targets().open(f"{server.host}/app").has_blob(_blob(b"x"))
+        assert time.monotonic() - started < 6
+
     def test_the_time_for_the_run_ends_everything(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:

@@ -1,0 +1,141 @@
+"""What refers to an image: signatures, attestations, bills of materials; found, and copied along.
+
+A registry answers for referrers itself, or an index under the tag `sha256-HEX` lists them. Cosign's older tags
+(`sha256-HEX.sig`, `.att`, `.sbom`) name images by the same rule. Source: OCI distribution-spec v1.1, "Listing
+Referrers", "Referrers Tag Schema".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from release.control import Cancel
+from release.errors import Invalid, NotFound
+from release.registry import OCI_INDEX, Descriptor, Manifest, Repository
+from release.registry.documents import artifact_type, children, describe, encode_manifest, subject
+from release.registry.transfer import copy_image
+from release.world import Sink
+
+_COSIGN = (".sig", ".att", ".sbom")
+_DEEPEST = 4  # referrers of referrers of …
+_MOST = 1000
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A repository that may be asked for referrers itself."""
+
+    def referrers(self, digest: str) -> tuple[Descriptor, ...] | None:
+        """The referrers of a manifest, or None where the registry does not answer such questions."""
+
+
+class Attached(msgspec.Struct, frozen=True, kw_only=True):
+    """What hangs on an image. `referrers`: manifests with it as their subject; `tags`: cosign's."""
+
+    referrers: tuple[Descriptor, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+def referrers_tag(digest: str) -> str:
+    """The tag under which referrers are listed where the registry does not do it."""
+    algorithm, _, value = digest.partition(":")
+    return f"{algorithm[:32]}-{value[:64]}"
+
+
+def find_referrers(repository: Repository, digest: str) -> tuple[Descriptor, ...]:
+    """Every manifest that has `digest` as its subject, each once."""
+    answered = repository.referrers(digest) if isinstance(repository, Answering) else None
+    found = answered if answered is not None else _listed(repository, digest)
+    return tuple({item.digest: item for item in found}.values())
+
+
+def find_attached(repository: Repository, digest: str) -> Attached:
+    """Referrers and cosign's tags of an image."""
+    tags = tuple(
+        tag
+        for tag in (f"{referrers_tag(digest)}{ending}" for ending in _COSIGN)
+        if repository.resolve(tag) is not None
+    )
+    return Attached(referrers=find_referrers(repository, digest), tags=tags)
+
+
+def copy_attached(
+    source: Repository,
+    destination: Repository,
+    digests: Iterable[str],
+    *,
+    jobs: int = 4,
+    sink: Sink,
+    cancel: Cancel,
+    mount_from: tuple[str, ...] = (),
+) -> tuple[str, ...]:
+    """Copy what hangs on each of `digests` (an index and its children), and what hangs on that; gives its digests."""
+    copied: dict[str, None] = {}
+    waiting = [(digest, 0) for digest in digests]
+    while waiting:
+        cancel.check()
+        digest, depth = waiting.pop()
+        attached = find_attached(source, digest)
+        for tag in attached.tags:
+            manifest = source.manifest(tag)
+            copy_image(
+                source,
+                destination,
+                manifest.digest,
+                jobs=jobs,
+                sink=sink,
+                cancel=cancel,
+                mount_from=mount_from,
+            )
+            destination.put_manifest(manifest, tag=tag)
+            copied[manifest.digest] = None
+        for descriptor in attached.referrers:
+            if descriptor.digest in copied:
+                continue
+            if len(copied) >= _MOST:
+                raise Invalid(f"more than {_MOST} manifests refer to what is copied")
+            copy_image(
+                source,
+                destination,
+                descriptor.digest,
+                jobs=jobs,
+                sink=sink,
+                cancel=cancel,
+                mount_from=mount_from,
+            )
+            attach(destination, destination.manifest(descriptor.digest))
+            copied[descriptor.digest] = None
+            if depth < _DEEPEST:
+                waiting.append((descriptor.digest, depth + 1))
+    return tuple(copied)
+
+
+def attach(repository: Repository, manifest: Manifest) -> None:
+    """Make a manifest that is in the repository be found by its subject."""
+    about = subject(manifest)
+    if about is None:
+        return
+    if isinstance(repository, Answering) and repository.referrers(about.digest) is not None:
+        return
+    tag = referrers_tag(about.digest)
+    listed = _listed(repository, about.digest)
+    if any(item.digest == manifest.digest for item in listed):
+        return
+    entry = msgspec.structs.replace(describe(manifest), artifact_type=artifact_type(manifest))
+    index = encode_manifest(
+        {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*listed, entry]}, OCI_INDEX
+    )
+    repository.put_manifest(index, tag=tag)
+
+
+def _listed(repository: Repository, digest: str) -> tuple[Descriptor, ...]:
+    try:
+        index = repository.manifest(referrers_tag(digest))
+    except NotFound:
+        return ()
+    if not index.is_index:
+        raise Invalid(f"`{repository.name}:{referrers_tag(digest)}` should list referrers and is no index")
+    return children(index)
