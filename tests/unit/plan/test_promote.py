@@ -1,0 +1,159 @@
+"""The order of a promotion, and what a plan leaves out because it is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from release.errors import RefusedError
+from release.plan.model import Plan, Slot
+from release.plan.operands import CheckTarget, MoveTag, PushContent
+from release.plan.promote import Destination, Promotion, goes_back, plan_promotion
+from release.tagging.model import Candidate, FixedTag, Held, HeldTags, Line, MovingTag, Version
+from tests.support.subjects import COMMIT, DIGEST, IMAGE, OTHER
+
+TO = "registry.example.com/prod"
+CANDIDATE = Candidate(commit=COMMIT, version=Version(major=1, minor=4, patch=2))
+FREE = Destination(
+    target=TO,
+    fixed=(FixedTag(name="1.4.2", reason="asked for", policy="version"),),
+    moving=(
+        MovingTag(name="1.4", reason="asked for", line=Line(kind="release", major=1, minor=4)),
+        MovingTag(name="latest", reason="asked for", line=Line(kind="release")),
+    ),
+    names=("stable",),
+)
+
+
+def promotion(*destinations: Destination, **changes: Any) -> Promotion:
+    given: dict[str, Any] = {
+        "project": IMAGE,
+        "source": IMAGE,
+        "digest": DIGEST,
+        "destinations": destinations or (FREE,),
+        "commit": COMMIT,
+        "candidate": CANDIDATE,
+        "version": "1.4.2",
+    }
+    return Promotion(**{**given, **changes})
+
+
+def holding(digest: str, version: str = "1.4.2", **changes: Any) -> Destination:
+    held = tuple(
+        Held(target=TO, tag=tag, state="held", digest=digest, version=version, revision=COMMIT)
+        for tag in FREE.tags
+    )
+    return msgspec.structs.replace(FREE, held=HeldTags(held=held), **changes)
+
+
+def ids(plan: Plan) -> list[str]:
+    return [step.id for step in plan.steps]
+
+
+def operands(plan: Plan, step_id: str) -> Any:
+    return next(step for step in plan.steps if step.id == step_id).operands
+
+
+def test_the_order_is_that_of_a_release() -> None:
+    plan = plan_promotion(promotion())
+    assert [(step.phase, step.id) for step in plan.steps] == [
+        ("preflight", "check:log"),
+        ("preflight", f"check:{TO}"),
+        ("permission", f"check-push:{TO}"),
+        ("content", f"content:{TO}"),
+        ("fixed", f"tag:{TO}:1.4.2"),
+        ("moving", f"move:{TO}:1.4"),
+        ("moving", f"move:{TO}:latest"),
+        ("moving", f"move:{TO}:stable"),
+        ("moving", f"record:promoted:{TO}"),
+    ]
+    assert [phase.name for phase in plan.phases if phase.visible] == ["fixed", "moving"]
+
+
+def test_each_step_knows_the_digest_and_never_a_tag_of_the_source() -> None:
+    plan = plan_promotion(promotion())
+    content, check = operands(plan, f"content:{TO}"), operands(plan, f"check:{TO}")
+    assert isinstance(content, PushContent)
+    assert (content.image, content.sources) == (DIGEST, (IMAGE,))
+    assert isinstance(check, CheckTarget)
+    assert check.expected.digests == (DIGEST,)
+    move = operands(plan, f"move:{TO}:latest")
+    assert isinstance(move, MoveTag)
+    assert (move.candidate, move.line) == (CANDIDATE, Line(kind="release"))
+
+
+def test_moving_tags_wait_for_the_narrower_ones_and_the_record_for_all() -> None:
+    steps = {step.id: step for step in plan_promotion(promotion()).steps}
+    assert steps[f"move:{TO}:latest"].after == (f"move:{TO}:1.4",)
+    assert set(steps[f"record:promoted:{TO}"].after) == {
+        f"move:{TO}:1.4",
+        f"move:{TO}:latest",
+        f"move:{TO}:stable",
+    }
+
+
+def test_the_record_says_from_where_to_where() -> None:
+    plan = plan_promotion(promotion(msgspec.structs.replace(FREE, follows=7), release="a" * 64, reason="go"))
+    fact = operands(plan, f"record:promoted:{TO}").fact
+    assert {
+        name: fact[name] for name in ("kind", "from", "to", "digest", "release", "reason", "follows")
+    } == {
+        "kind": "promoted",
+        "from": IMAGE,
+        "to": TO,
+        "digest": DIGEST,
+        "release": "a" * 64,
+        "reason": "go",
+        "follows": 7,
+    }
+    assert Slot(slot=f"tagged:tag:{TO}:1.4.2", optional=True) in fact["tags"]
+    assert None not in fact.values()
+
+
+def test_what_is_there_and_recorded_is_neither_pushed_nor_recorded_again() -> None:
+    plan = plan_promotion(promotion(holding(DIGEST, recorded=True)))
+    assert f"check-push:{TO}" not in ids(plan)
+    assert f"record:promoted:{TO}" not in ids(plan)
+
+
+def test_what_is_there_and_not_recorded_is_recorded() -> None:
+    plan = plan_promotion(promotion(holding(DIGEST)))
+    assert f"check-push:{TO}" not in ids(plan)
+    assert f"record:promoted:{TO}" in ids(plan)
+
+
+def test_a_name_that_holds_a_higher_version_is_refused() -> None:
+    place = holding(OTHER, version="2.0.0")
+    with pytest.raises(RefusedError, match=r"holds 2\.0\.0, which is higher than 1\.4\.2"):
+        plan_promotion(promotion(place))
+    plan = plan_promotion(promotion(place, allow_backward=True))
+    assert operands(plan, f"move:{TO}:stable").allow_backward
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "back"),
+    [
+        ("1.4.2", "1.4.3", True),
+        ("1.4.2", "1.4.2", False),
+        ("1.4.2", "1.4.2-rc.1", False),
+        ("1.4.2", None, False),
+        (None, "1.4.2", False),
+        ("main", "1.4.2", False),
+    ],
+)
+def test_going_back_is_known_only_between_versions(ours: str | None, theirs: str | None, back: bool) -> None:
+    assert goes_back(ours, Held(target=TO, tag="stable", state="held", version=theirs)) is back
+
+
+def test_the_hash_changes_with_what_the_tags_hold() -> None:
+    assert plan_promotion(promotion()).hash == plan_promotion(promotion()).hash
+    assert plan_promotion(promotion(holding(OTHER))).hash != plan_promotion(promotion()).hash
+
+
+def test_two_destinations_have_steps_of_their_own() -> None:
+    other = msgspec.structs.replace(FREE, target="registry.example.com/stage")
+    plan = plan_promotion(promotion(FREE, other))
+    assert len(set(ids(plan))) == len(plan.steps)
+    assert ids(plan).count("check:log") == 1

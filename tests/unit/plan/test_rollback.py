@@ -1,0 +1,157 @@
+"""What a rollback takes back, and where each tag lands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.errors import RefusedError
+from release.plan.model import Plan
+from release.plan.rollback import Aim, Landing, Rollback, above, aims, commit_of, plan_rollback, without
+from release.tagging import guard
+from release.tagging.model import KnownReleases, KnownVersion, Line, MovingTag, Version
+from release.tagging.versions import parse, precedence_key
+from tests.support.subjects import COMMIT, DIGEST, IMAGE
+
+LATEST = MovingTag(name="latest", reason="", line=Line(kind="release"))
+ONE = MovingTag(name="1", reason="", line=Line(kind="release", major=1))
+ONE_FOUR = MovingTag(name="1.4", reason="", line=Line(kind="release", major=1, minor=4))
+TWO = MovingTag(name="2", reason="", line=Line(kind="release", major=2))
+
+
+def known(*versions: str, yanked: tuple[str, ...] = ()) -> KnownReleases:
+    return KnownReleases(
+        versions=tuple(
+            KnownVersion(version=parse(text), source="git tag", commit=COMMIT) for text in versions
+        ),
+        yanked=yanked,
+    )
+
+
+def texts(versions: tuple[Version, ...]) -> list[str]:
+    return [str(version) for version in versions]
+
+
+class TestAbove:
+    def test_everything_that_is_higher_the_highest_first(self) -> None:
+        releases = known("1.4.0", "1.4.1", "1.4.2", "2.0.0-rc.1", "2.0.0", "1.3.9")
+        assert texts(above(parse("1.4.1"), releases)) == ["2.0.0", "2.0.0-rc.1", "1.4.2"]
+
+    def test_of_one_line(self) -> None:
+        releases = known("1.4.1", "1.4.2", "1.5.0", "2.0.0")
+        assert texts(above(parse("1.4.1"), releases, Line(kind="release", major=1))) == ["1.5.0", "1.4.2"]
+        line = Line(kind="release", major=1, minor=4)
+        assert texts(above(parse("1.4.1"), releases, line)) == ["1.4.2"]
+
+    def test_what_was_taken_back_already_is_left_out(self) -> None:
+        assert texts(above(parse("1.4.1"), known("1.4.1", "1.4.2", yanked=("1.4.2",)))) == []
+
+    def test_a_version_that_two_sources_know_is_one(self) -> None:
+        assert texts(above(parse("1.4.1"), known("1.4.1", "1.4.2", "1.4.2"))) == ["1.4.2"]
+
+    @pytest.mark.parametrize(("to", "said"), [("1.4.9", "never released"), ("1.4.2", "taken back itself")])
+    def test_there_must_be_something_to_go_to(self, to: str, said: str) -> None:
+        with pytest.raises(RefusedError, match=said):
+            above(parse(to), known("1.4.1", "1.4.2", yanked=("1.4.2",)))
+
+
+class TestAims:
+    def test_each_line_gets_the_highest_that_is_left_narrow_ones_first(self) -> None:
+        releases = known("1.3.9", "1.4.1", "1.4.2", "2.0.0", yanked=("1.4.2", "2.0.0"))
+        found, left = aims((LATEST, TWO, ONE, ONE_FOUR), releases)
+        assert [(aim.tag, str(aim.version)) for aim in found] == [
+            ("1.4", "1.4.1"),
+            ("1", "1.4.1"),
+            ("latest", "1.4.1"),
+        ]
+        assert left == ("2",)
+
+    def test_a_line_that_was_not_touched_stays_with_its_own(self) -> None:
+        found, _ = aims((LATEST, ONE_FOUR), known("1.4.1", "1.4.2", "2.0.0", yanked=("1.4.2",)))
+        assert {aim.tag: str(aim.version) for aim in found} == {"1.4": "1.4.1", "latest": "2.0.0"}
+
+    def test_a_rebuild_is_where_its_version_is(self) -> None:
+        rebuilt = KnownVersion(version=parse("1.4.1"), source="registry", rebuild=2)
+        releases = KnownReleases(versions=(*known("1.4.1", "1.4.2").versions, rebuilt), yanked=("1.4.2",))
+        (aim,), _ = aims((LATEST,), releases)
+        assert aim.fixed == "1.4.1_r2"
+
+    @given(
+        st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=12, unique=True),
+        st.data(),
+    )
+    def test_the_guard_lets_every_tag_land(self, numbers: list[tuple[int, int, int]], data: Any) -> None:
+        releases = known(*(f"{major}.{minor}.{patch}" for major, minor, patch in numbers))
+        to = data.draw(st.sampled_from(releases.versions)).version
+        after = without(releases, texts(above(to, releases)))
+        lines = (LATEST, MovingTag(name="x", reason="", line=Line(kind="release", major=to.major)))
+        found, left = aims(lines, after)
+        assert left == ()
+        for aim in found:
+            assert precedence_key(aim.version) <= precedence_key(to)
+            candidate = guard.Candidate(commit=COMMIT, version=aim.version)
+            assert isinstance(guard.judge(aim.line, candidate, after), guard.Move)
+
+
+def test_the_commit_is_whoever_knows_it() -> None:
+    unknown = KnownVersion(version=parse("1.4.1"), source="registry")
+    assert commit_of(parse("1.4.1"), KnownReleases(versions=(unknown, *known("1.4.1").versions))) == COMMIT
+    assert commit_of(parse("1.4.1"), KnownReleases(versions=(unknown,))) is None
+
+
+def landing(**changes: Any) -> Landing:
+    given: dict[str, Any] = {
+        "target": IMAGE,
+        "required": True,
+        "aims": tuple(
+            Aim(tag=tag.name, line=tag.line, version=parse("1.4.1")) for tag in (ONE_FOUR, ONE, LATEST)
+        ),
+        "digest": DIGEST,
+        "commit": COMMIT,
+        "release": "a" * 64,
+    }
+    return Landing(**{**given, **changes})
+
+
+def plan(*landings: Landing, yanks: tuple[str, ...] = ("1.4.2",)) -> Plan:
+    rollback = Rollback(
+        project=IMAGE, component="app", reason="bad", to="1.4.1", yanks=yanks, landings=landings
+    )
+    return plan_rollback(rollback, {})
+
+
+def test_the_yank_comes_before_the_moves_and_the_moves_are_recorded_last() -> None:
+    assert [(step.phase, step.id) for step in plan(landing()).steps] == [
+        ("preflight", "check:log"),
+        ("preflight", f"check:{IMAGE}:1.4.1"),
+        ("permission", f"check-push:{IMAGE}:1.4.1"),
+        ("yanked", "record:yanked"),
+        ("moving", f"move:{IMAGE}:1.4"),
+        ("moving", f"move:{IMAGE}:1"),
+        ("moving", f"move:{IMAGE}:latest"),
+        ("moving", f"record:moved:{IMAGE}:1.4.1"),
+    ]
+
+
+def test_where_everything_has_landed_nothing_is_written() -> None:
+    kinds = {step.kind for step in plan(landing(settled=True), yanks=()).steps}
+    assert kinds == {"check-log", "check-target", "move-tag"}
+
+
+def test_records_tell_what_follows_what_and_why() -> None:
+    steps = {step.id: step for step in plan(landing(follows=12)).steps}
+    yanked: Any = steps["record:yanked"].operands
+    assert (yanked.fact["versions"], yanked.fact["reason"]) == (("1.4.2",), "bad")
+    moved: Any = steps[f"record:moved:{IMAGE}:1.4.1"].operands
+    assert moved.fact["follows"] == 12
+    assert moved.fact["reason"] == "rollback to 1.4.1: bad"
+
+
+def test_an_optional_target_does_not_stop_the_others() -> None:
+    other = landing(target="registry.example.com/copy", required=False)
+    required = {step.id: step.required for step in plan(landing(), other).steps}
+    assert {flag for name, flag in required.items() if "example.com" in name} == {False}
+    assert {flag for name, flag in required.items() if "example.com" not in name} == {True}
