@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from release.build.docker_host import Endpoint, config_folder, find_endpoint
 from release.build.image import Platform
@@ -64,6 +64,14 @@ class Engine:
                 self._cancel.check()
                 yield chunk
 
+    def load(self, archive: IO[bytes]) -> None:
+        """Give the daemon an archive as `docker load` does. Raises `BuildError` with what the daemon says."""
+        with self._speaking():
+            for message in self._client.load_image(archive):  # type: ignore[arg-type]  # sent as it is read
+                self._cancel.check()
+                if isinstance(message, dict) and message.get("error"):
+                    raise BuildError(f"the docker daemon did not take the image: {message['error']}")
+
     @contextlib.contextmanager
     def _speaking(self) -> Iterator[None]:
         with translated(self._endpoint, self._cancel):
@@ -109,23 +117,28 @@ def translated(endpoint: Endpoint, cancel: Cancel, *, unavailable: bool = False)
 
 
 def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> BuildError:
-    from docker.errors import APIError
+    from docker.errors import APIError, InvalidConfigFile
 
     kind = BuilderUnavailable if unavailable else BuildError
     if isinstance(error, APIError):
         explanation: object = error.explanation or "it gave no reason"  # bytes where the answer is no JSON
         text = explanation.decode("utf-8", "replace") if isinstance(explanation, bytes) else str(explanation)
         return kind(
-            f"the docker daemon at `{endpoint.url}` refused: {_short(text)}", hint="see the daemon's own log"
+            f"the docker daemon at `{endpoint.shown}` refused: {_short(text)}",
+            hint="see the daemon's own log",
+        )
+    if isinstance(error, InvalidConfigFile):
+        return kind(
+            "docker's own `config.json` cannot be read", hint="check its `auths`, or set `DOCKER_CONFIG`"
         )
     cause = _system_error(error)
     if cause is not None:
         return kind(
-            f"the docker daemon at `{endpoint.url}` (from {endpoint.source}) does not answer: {cause}",
+            f"the docker daemon at `{endpoint.shown}` (from {endpoint.source}) does not answer: {cause}",
             hint="start it, or set `DOCKER_HOST` to one that runs",
         )
     return kind(
-        f"what answers at `{endpoint.url}` (from {endpoint.source}) does not speak the Docker Engine API",
+        f"what answers at `{endpoint.shown}` (from {endpoint.source}) does not speak the Docker Engine API",
         hint="check `DOCKER_HOST` and the docker context",
     )
 

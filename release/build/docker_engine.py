@@ -21,7 +21,7 @@ from release.build.storing import put_bytes, translated
 from release.build.tarstream import stream, tar_chunks
 from release.build.tree import Inline, Node, Tree
 from release.control import Cancel
-from release.errors import BuildError, BuilderUnavailable
+from release.errors import BuildError
 from release.registry import Manifest
 from release.registry.layout import Layout
 from release.world import Sink
@@ -42,19 +42,19 @@ class DockerBuilder:
         self._sink = sink
         self._cancel = cancel
 
-    def unavailable(self, request: BuildRequest) -> str | None:  # noqa: ARG002 - any Dockerfile may be tried
-        """Why no daemon can be spoken to."""
+    def unavailable(self, request: BuildRequest) -> str | None:
+        """Why no daemon can be spoken to, or what in the Dockerfile its builder does not know."""
         try:
             with connect(self._env, self._cancel):
-                return None
-        except BuilderUnavailable as error:
+                _require_possible(open_context(request).dockerfile, request.stage)
+        except BuildError as error:
             return error.message
+        return None
 
     def build(self, request: BuildRequest, store: str) -> BuiltImage:
         """Build for every platform in turn; more than one gives an index. Raises `BuildError`."""
         context = open_context(request)
-        _require_classic(context.dockerfile)
-        target_stage(context.dockerfile, request.stage)
+        _require_possible(context.dockerfile, request.stage)
         files = walk(context, check=self._cancel.check)
         layout = Layout(store)
         wanted = tuple(parse_platform(text) for text in request.platforms)
@@ -168,7 +168,8 @@ def _arguments(dockerfile: Dockerfile, request: BuildRequest) -> dict[str, str]:
     return {**epoch, **request.args}
 
 
-def _require_classic(dockerfile: Dockerfile) -> None:
+def _require_possible(dockerfile: Dockerfile, stage: str | None) -> None:
+    target_stage(dockerfile, stage)
     for instruction in dockerfile.instructions:
         if getattr(instruction, "heredocs", ()):
             raise BuildError(

@@ -36,19 +36,26 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     certificates: Certificates | None = None
     api_version: str | None = None
 
+    @property
+    def shown(self) -> str:
+        """The address for messages: without whatever stands before an `@`."""
+        scheme, separator, rest = self.url.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
 
 def find_endpoint(env: Mapping[str, str]) -> Endpoint:
     """The daemon that the docker command would use with `env`. Raises `BuilderUnavailable`."""
     endpoint = _find(env)
     if endpoint.url.startswith("ssh://"):
         raise BuilderUnavailable(
-            f"{endpoint.source} names `{endpoint.url}`, and shipmark does not speak to a daemon over ssh",
+            f"{endpoint.source} names `{endpoint.shown}`, and shipmark does not speak to a daemon over ssh",
             hint="forward its socket with `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST`"
             " and set `DOCKER_HOST=unix:///tmp/docker.sock`",
         )
     if not endpoint.url.startswith(("unix://", "tcp://", "http://", "https://")):
         raise BuilderUnavailable(
-            f"{endpoint.source} names `{endpoint.url}`, which is no address of a daemon",
+            f"{endpoint.source} names `{endpoint.shown}`, which is no address of a daemon",
             hint="write it like `unix:///var/run/docker.sock` or `tcp://host:2376`",
         )
     return endpoint

@@ -334,6 +334,13 @@ def test_auto_takes_docker_where_a_daemon_answers(project: Project) -> None:
     assert "docker" in table["auto"].build(project.request(), str(project.store)).tools
 
 
+def test_auto_takes_layers_for_what_the_daemons_builder_does_not_know(project: Project) -> None:
+    project.write("Dockerfile", "FROM scratch\nCOPY <<EOF /x\nhi\nEOF\n")
+    table = builders(project.env, sink=project.sink, cancel=project.cancel, version="1")
+    assert "does not know here-documents" in str(table["docker"].unavailable(project.request()))
+    assert "shipmark" in table["auto"].build(project.request(), str(project.store)).tools
+
+
 def test_auto_takes_layers_where_none_answers(tmp_path: Path) -> None:
     project = Project(tmp_path, f"unix://{tmp_path}/none.sock")
     table = builders(project.env, sink=project.sink, cancel=project.cancel, version="1")

@@ -311,6 +311,15 @@ def test_only_the_registries_of_the_dockerfile_get_their_credentials(tmp_path: P
         assert set(sent) == expected
 
 
+def test_a_credential_store_that_cannot_be_read_is_named(
+    tmp_path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text('{"auths": {"ghcr.io": 3}}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))  # the SDK looks there by itself
+    asked = builder(daemon.url, DOCKER_CONFIG=str(tmp_path))
+    assert asked.unavailable(request(tmp_path)) == "docker's own `config.json` cannot be read"
+
+
 class TestTls:
     """The certificate decides, and only its being asked for by the environment turns it off."""
 

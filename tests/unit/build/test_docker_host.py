@@ -98,7 +98,7 @@ def test_the_api_version_may_be_set(tmp_path: Path) -> None:
         ({"DOCKER_HOST": "here"}, "`DOCKER_HOST` names `here`, which is no address of a daemon"),
         (
             {"DOCKER_HOST": "ssh://me@host"},
-            "`DOCKER_HOST` names `ssh://me@host`, and shipmark does not speak",
+            "`DOCKER_HOST` names `ssh://host`, and shipmark does not speak",
         ),
     ],
 )
@@ -117,3 +117,15 @@ def test_a_config_that_is_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(BuilderUnavailable, match="cannot be read"):
         find_endpoint({"DOCKER_CONFIG": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("tcp://user:pass@host:1/x", "tcp://host:1/x"),
+        ("unix:///a@b/docker.sock", "unix:///a@b/docker.sock"),
+        ("tcp://host:1", "tcp://host:1"),
+    ],
+)
+def test_messages_show_no_credential(url: str, shown: str) -> None:
+    assert find_endpoint({"DOCKER_HOST": url}).shown == shown
