@@ -36,6 +36,9 @@ from release.registry.reference import Reference, is_digest
 from release.world import Note, Sink
 
 
+_ABSENT = ("no such image", "reference does not exist")
+
+
 class DaemonImage:
     """`image`: what the daemon calls it (`app:1.0`, or an id); `store`: the content store; `env`: for `DOCKER_HOST`."""
 

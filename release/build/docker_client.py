@@ -67,7 +67,7 @@ class Engine:
     def load(self, archive: IO[bytes]) -> None:
         """Give the daemon an archive as `docker load` does. Raises `BuildError` with what the daemon says."""
         with self._speaking():
-            for message in self._client.load_image(archive):  # type: ignore[arg-type]  # sent as it is read
+            for message in self._client.load_image(archive):  # type: ignore[no-untyped-call]  # the stubs leave it out
                 self._cancel.check()
                 if isinstance(message, dict) and message.get("error"):
                     raise BuildError(f"the docker daemon did not take the image: {message['error']}")
