@@ -96,7 +96,7 @@ def _day_of_year(moment: datetime) -> int:
 def _week(moment: datetime) -> tuple[int, int]:
     """Year and number of the week as the United States count: from Sunday, week 1 holds 1 January."""
     saturday = _day_of_year(moment) + 6 - _weekday(moment)
-    days = 366 if moment.year % 4 == 0 and (moment.year % 100 != 0 or moment.year % 400 == 0) else 365
+    days = _day_of_year(moment.replace(month=12, day=31))
     if saturday > days:
         return moment.year + 1, 1
     return moment.year, (saturday - 1) // 7 + 1

@@ -59,6 +59,8 @@ def test_patterns(pattern: str, expected: str) -> None:
         ((2020, 12, 31), "2021-01", "2020-53"),
         ((2021, 1, 3), "2021-02", "2020-53"),
         ((2022, 1, 1), "2022-01", "2021-52"),
+        ((2023, 12, 31), "2024-01", "2023-52"),
+        ((2024, 2, 29), "2024-09", "2024-09"),
         ((2024, 12, 28), "2024-52", "2024-52"),
         ((2024, 12, 29), "2025-01", "2024-52"),
     ],
@@ -67,6 +69,23 @@ def test_weeks_around_new_year(day: tuple[int, int, int], us: str, iso: str) -> 
     moment = datetime(*day, tzinfo=UTC)
     assert format_moment(moment, "gggg-ww") == us
     assert format_moment(moment, "GGGG-WW") == iso
+
+
+def test_ordinals() -> None:
+    days = [
+        format_moment(datetime(2024, 1, day, tzinfo=UTC), "Do")
+        for day in (1, 2, 3, 4, 11, 12, 13, 21, 22, 23, 31)
+    ]
+    assert days == ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "23rd", "31st"]
+    assert format_moment(datetime(2024, 4, 20, tzinfo=UTC), "DDDo") == "111th"
+
+
+@pytest.mark.parametrize(
+    ("hour", "expected"),
+    [(0, "12 am 24"), (1, "1 am 1"), (11, "11 am 11"), (12, "12 pm 12"), (13, "1 pm 13")],
+)
+def test_hours_of_half_a_day(hour: int, expected: str) -> None:
+    assert format_moment(datetime(2024, 1, 1, hour, tzinfo=UTC), "h a k") == expected
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,35 @@ def test_what_is_no_pattern_says_why(pattern: str, reason: str) -> None:
     assert reason in caught.value.message
 
 
+@pytest.mark.parametrize(("one", "other"), [(r"\s", r"[^\S]"), (r"\d", r"[^\D]"), (r"\w", r"[^\W]")])
+def test_a_set_is_what_its_negation_leaves(one: str, other: str) -> None:
+    everything = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]
+    found, left = parse_pattern(one), parse_pattern(other)
+    assert [c for c in everything if found.match(c)] == [c for c in everything if left.match(c)]
+
+
+def test_white_space_is_javascript_s() -> None:
+    pattern = parse_pattern(r"\s")
+    found = [code for code in range(0x10000) if pattern.match(chr(code))]
+    assert found == [
+        9,
+        10,
+        11,
+        12,
+        13,
+        32,
+        160,
+        0x1680,
+        *range(0x2000, 0x200B),
+        0x2028,
+        0x2029,
+        0x202F,
+        0x205F,
+        0x3000,
+        0xFEFF,
+    ]
+
+
 def test_a_match_attribute_has_no_slashes_of_its_own() -> None:
     assert parse_pattern("/a/", literal=False).match("x/a/y") == ("/a/",)
 
