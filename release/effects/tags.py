@@ -14,7 +14,12 @@ from release.plan.operands import MoveTag, PutTag
 from release.plan.ownership import explain, ownership, short
 from release.tagging import guard
 from release.tagging.model import Held, KnownReleases
+from release.tagging.versions import image_tag_of
 from release.world import World
+
+_MOST_RACES = (
+    5  # more writers than this at one tag in one second are a quarrel: said, and left to the next run
+)
 
 
 def put_tag(step: Step, world: World, target: str, tag: str, digest: str) -> dict[str, Any]:
@@ -76,18 +81,25 @@ class FixedTags:
         )
 
     def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
-        """Put the tag on the digest."""
+        """Put the tag on the digest, unless it was taken since it was looked at."""
         del bindings
         operands = cast(PutTag, step.operands)
+        taken = world.registries.open(operands.target).resolve(operands.tag.name)
+        if taken is not None and taken.digest != operands.image:
+            return {}  # looking again says whose it is
         return put_tag(step, world, operands.target, operands.tag.name, cast(str, operands.image))
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
-    """What the guard is asked about right before and right after a move."""
+    """What the guard is asked about right before and right after a move.
+
+    `rival`: the digest here of what outranks the candidate; looked for only while the tag holds our image.
+    """
 
     held: Held
     known: KnownReleases
     branch_tip: str | None
+    rival: str | None = None
 
 
 Watch = Callable[[Step, World], Sight]
@@ -97,6 +109,10 @@ class MovingTags:
     """`move-tag`: a moving tag on the image, if the guard agrees right before.
 
     `watch` reads the tag, the known releases and the branch's tip anew; it is given by whoever wires the run.
+
+    Two releases may both be allowed to move the tag and then write in the wrong order, for a registry has no
+    compare-and-swap. So whoever has written looks again, and puts the tag on the higher one that is here by now:
+    the last writer always sees what the others released, because fixed tags come before moving ones.
     """
 
     def __init__(self, watch: Watch) -> None:
@@ -109,25 +125,24 @@ class MovingTags:
 
     def observe(self, step: Step, world: World) -> Sight:
         """The tag as it is held, and everything that may outrank the candidate."""
-        return self._watch(step, world)
+        operands = cast(MoveTag, step.operands)
+        sight = self._watch(step, world)
+        if sight.held.digest is None or sight.held.digest != operands.image:
+            return sight
+        return msgspec.structs.replace(sight, rival=_rival(operands, sight, world))
 
     def judge(self, step: Step, bindings: Mapping[str, Any], observation: Sight) -> Judgement:
         """The guard's verdict on what is known now."""
         operands = cast(MoveTag, step.operands)
-        verdict = guard.judge(
-            operands.line,
-            operands.candidate,
-            observation.known,
-            observation.held,
-            branch_tip=observation.branch_tip,
-            allow_backward=operands.allow_backward,
-        )
+        verdict = _verdict(operands, observation)
         match verdict:
             case guard.Refuse():
                 return Conflict(reason=verdict.reason, hint="give this commit a version of its own")
             case guard.Withhold() if not verdict.rightly:
                 return Unknown(reason=f"`{operands.tag}` withheld: {verdict.reason}")
-            case guard.Withhold():
+            case guard.Withhold() if observation.rival is not None:
+                return Free(reason=f"holds {short(observation.held.digest)}, but {verdict.reason}")
+            case guard.Withhold() if observation.held.digest != operands.image:
                 return self._withheld(step, verdict.reason)
         return self._reachable(step, bindings, observation.held, verdict.reason)
 
@@ -150,7 +165,56 @@ class MovingTags:
         return Done(reason=reason, bindings={f"tagged:{step.id}": line}, withheld=True)
 
     def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
-        """Move the tag to the digest."""
+        """Move the tag to the digest, or off it where something higher was overtaken."""
         del bindings
         operands = cast(MoveTag, step.operands)
-        return put_tag(step, world, operands.target, operands.tag, cast(str, operands.image))
+        made: Mapping[str, Any] = {}
+        mine = cast(str, operands.image)
+        held = world.registries.open(operands.target).resolve(operands.tag)
+        if held is None or held.digest != mine:
+            made = put_tag(step, world, operands.target, operands.tag, mine)
+        for _ in range(_MOST_RACES):
+            wanted = self._after_a_race(step, world, mine)
+            if wanted is None:
+                break
+            put_tag(step, world, operands.target, operands.tag, wanted)
+            mine = wanted
+        return made
+
+    def _after_a_race(self, step: Step, world: World, mine: str) -> str | None:
+        """The digest that the tag must go to although `mine` was put right before; None when all is well."""
+        operands = cast(MoveTag, step.operands)
+        sight = self._watch(step, world)
+        match _verdict(operands, sight):
+            case guard.Withhold(rightly=True) if sight.held.digest == mine:
+                rival = _rival(operands, sight, world)
+                return rival if rival != mine else None
+            case guard.Move() if sight.held.digest != operands.image:
+                return cast(str, operands.image)
+        return None
+
+
+def _verdict(operands: MoveTag, sight: Sight) -> guard.Verdict:
+    return guard.judge(
+        operands.line,
+        operands.candidate,
+        sight.known,
+        sight.held,
+        branch_tip=sight.branch_tip,
+        allow_backward=operands.allow_backward,
+    )
+
+
+def _rival(operands: MoveTag, sight: Sight, world: World) -> str | None:
+    """What this target holds of the release, or of the branch's newer commit, that the guard puts above ours."""
+    verdict = _verdict(operands, sight)
+    if not isinstance(verdict, guard.Withhold) or not verdict.rightly:
+        return None
+    name = None
+    if operands.line.kind == "release":
+        top = guard.highest(operands.line, sight.known)
+        name = image_tag_of(top.version, top.rebuild) if top is not None else None
+    elif sight.branch_tip is not None and sight.branch_tip != operands.candidate.commit:
+        name = f"sha-{sight.branch_tip[:12]}"
+    found = None if name is None else world.registries.open(operands.target).resolve(name)
+    return None if found is None or found.digest == operands.image else found.digest
