@@ -24,6 +24,9 @@ from release.registry.layout import Layout
 from release.tagging import known
 from release.tagging.model import Decision, FixedTag, HeldTags
 
+#: How long an attempt says that it may take; after that `log recover` calls it abandoned. GitHub's limit of a job.
+LEASE_MS = 6 * 60 * 60 * 1000
+
 
 def require_targets(component: Component) -> None:
     """Raise `ConfigError` unless the component has somewhere to go."""
@@ -90,7 +93,7 @@ def _subject(
         recorded=recorded,
         places=() if wishes.offline else _places(session, component, recorded),
         reuse=component.section.reuse == "commit",
-        facts={**wishes.request, "source": source_of(facts, decision)},
+        facts={**wishes.request, "source": source_of(facts, decision), "lease_ms": LEASE_MS},
     )
 
 

@@ -1,0 +1,145 @@
+"""`shipmark log list` and `show`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import click
+
+from release.cli.printing import data, document
+from release.cli.rendering import columns
+from release.cli.session import Session
+from release.cli.settings import Command, global_options, image_options, settings_of
+from release.errors import ConfigError
+from release.log import Entry
+from release.log.questions import Filter, moment, resolve, select, tags_of
+from release.log.state import ReleaseState
+
+_FILTERS = ("tag", "version", "channel", "branch", "state", "actor")
+_COLUMNS = ("release", "state", "channel", "planned_at", "commit", "digest", "tags")
+
+
+@click.command("list", cls=Command)
+@image_options
+@global_options
+@click.option("--tag", metavar="TAG", help="Releases that set this image tag.")
+@click.option("--version", metavar="X.Y.Z", help="Releases of this version.")
+@click.option(
+    "--channel", metavar="NAME", help="`release`, `prerelease`, `branch`, `pull-request` or `snapshot`."
+)
+@click.option("--branch", metavar="NAME", help="Releases of this branch.")
+@click.option("--since", metavar="TIME", help="From this day or moment on.")
+@click.option("--until", metavar="TIME", help="Until this day or moment.")
+@click.option(
+    "--state", type=click.Choice(["planned", "built", "pushed", "released"]), help="How far they came."
+)
+@click.option("--actor", metavar="NAME", help="Whoever ran them.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-list/1`.")
+@click.pass_context
+def list_(ctx: click.Context, /, form: str, as_json: bool, limit: int | None, **wanted: str | None) -> None:
+    """List the releases, newest first."""
+    session = Session(settings_of(ctx))
+    images = session.settings.images
+    chosen = Filter(
+        image=images[0] if images else None,
+        since=moment(wanted["since"]) if wanted["since"] else None,
+        until=moment(wanted["until"]) if wanted["until"] else None,
+        **{name: wanted[name] for name in _FILTERS},
+    )
+    releases = [fields_of(one) for one in select(session.log_state, chosen)[:limit]]
+    if as_json or form == "json":
+        document({"schema": "shipmark.log-list/1", "releases": releases})
+    elif form == "table":
+        data("\n".join(_table(releases)) if releases else "no release")
+    else:
+        data(as_csv(releases) if form == "csv" else _markdown(releases))
+
+
+@click.command(cls=Command)
+@image_options
+@global_options
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-show/1`.")
+@click.pass_context
+def show(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Show every entry of one release: NAME is a version, tag, digest, commit or release key."""
+    session = Session(settings_of(ctx))
+    keys = {one.key for one in releases_named(session, name)}
+    entries = [entry for entry in session.log.entries() if entry.fields.get("release") in keys]
+    if as_json:
+        document({"schema": "shipmark.log-show/1", "entries": [entry.fields for entry in entries]})
+        return
+    data("\n".join(columns([_line(entry) for entry in entries])))
+
+
+def releases_named(session: Session, name: str) -> tuple[ReleaseState, ...]:
+    """The releases that a person means by `name`; raises `ConfigError` when there is none."""
+    found = resolve(session.log_state, name)
+    if not found:
+        raise ConfigError(f"the log has no release `{name}`", hint="`shipmark log list` shows what it has")
+    return found
+
+
+def fields_of(release: ReleaseState) -> dict[str, Any]:
+    """A release as `log list --json` and the exports print it."""
+    return {
+        "release": release.version or release.channel,
+        "key": release.key,
+        "version": release.version,
+        "commit": release.commit,
+        "channel": release.channel,
+        "state": release.state,
+        "planned_at": release.planned_at,
+        "released_at": release.released_at,
+        "digest": release.image.digest if release.image is not None else "",
+        "targets": [one.target for one in release.pushed],
+        "tags": list(tags_of(release)),
+    }
+
+
+def _table(releases: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        (one["release"], one["state"], one["planned_at"][:19], one["commit"][:12], one["digest"][:19])
+        for one in releases
+    ]
+    return columns([("RELEASE", "STATE", "PLANNED", "COMMIT", "DIGEST"), *rows])
+
+
+def _cells(release: dict[str, Any]) -> list[str]:
+    return [" ".join(value) if isinstance(value := release[name], list) else str(value) for name in _COLUMNS]
+
+
+def as_csv(releases: list[dict[str, Any]]) -> str:
+    """Releases, as `fields_of` gives them, as CSV without a last line break."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(_cells(one) for one in releases)
+    return buffer.getvalue().rstrip("\n")
+
+
+def _markdown(releases: list[dict[str, Any]]) -> str:
+    from ci.summary import cell
+
+    rows = [_COLUMNS, ["---"] * len(_COLUMNS)]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines += [f"| {' | '.join(cell(text) for text in _cells(one))} |" for one in releases]
+    return "\n".join(lines)
+
+
+def _line(entry: Entry) -> tuple[str, ...]:
+    fields = entry.fields
+    tags = ", ".join(_tag(tag) for tag in fields.get("tags", ()))
+    image = fields.get("image", {}).get("digest", "")
+    error = fields.get("error", {}).get("message") or fields.get("reason") or ""
+    parts = [fields.get("target") or fields.get("version") or "", tags or image, error]
+    return (str(entry.seq), str(fields.get("at", "")), entry.kind, " ".join(part for part in parts if part))
+
+
+def _tag(tag: dict[str, Any]) -> str:
+    withheld = f" withheld: {tag.get('reason', '')}" if tag.get("result") == "withheld" else ""
+    return f"{tag.get('name', '')}{withheld}"

@@ -1,0 +1,84 @@
+"""`shipmark log verify`: the chain, and with --registry every recorded tag against what is served now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from release.cli.printing import data, document
+from release.cli.rendering import columns
+from release.cli.session import Session
+from release.cli.settings import Command, global_options, settings_of
+from release.errors import RefusedError, RegistryError, ReleaseError
+from release.log.state import TagHold
+
+
+@click.command(cls=Command)
+@global_options
+@click.option(
+    "--registry", is_flag=True, help="Compare every recorded tag with what its registry serves now."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-verify/1`.")
+@click.pass_context
+def verify(ctx: click.Context, registry: bool, as_json: bool) -> None:
+    """Check every entry's hash and its link to the one before."""
+    session = Session(settings_of(ctx))
+    count = sum(1 for _ in session.log.store.read())
+    head = session.log.store.head()
+    findings = _compare(session) if registry else []
+    if as_json:
+        document(
+            {
+                "schema": "shipmark.log-verify/1",
+                "log": session.log.store.name,
+                "entries": count,
+                "head": f"{head.seq}:{head.hash}" if count else "",
+                "tags": findings,
+            }
+        )
+    else:
+        end = f", head {head.seq}:{head.hash}" if count else ""
+        data(f"{session.log.store.name}: {count} entries, the chain is whole{end}")
+        if findings:
+            rows = [(one["finding"], f"{one['target']}:{one['tag']}", one["detail"]) for one in findings]
+            data("\n".join(columns(rows)))
+    _judge(findings)
+
+
+def _compare(session: Session) -> list[dict[str, Any]]:
+    findings = []
+    for (target, tag), holds in session.log_state.holds.items():
+        if holds[-1].digest:
+            finding, detail = _look(session, target, tag, holds[-1])
+            findings.append({"target": target, "tag": tag, "finding": finding, "detail": detail})
+    return findings
+
+
+def _look(session: Session, target: str, tag: str, hold: TagHold) -> tuple[str, str]:
+    try:
+        found = session.registries.open(target).resolve(tag)
+    except ReleaseError as error:
+        return "unknown", error.message
+    if found is None:
+        return "deleted", f"recorded {hold.digest}, now there is no such tag"
+    if found.digest != hold.digest:
+        return "moved", f"recorded {hold.digest}, now {found.digest}"
+    return "same", hold.digest
+
+
+def _judge(findings: list[dict[str, Any]]) -> None:
+    """Exit 6 when a tag is not what was recorded, 5 when one could not be read."""
+    wrong = [one for one in findings if one["finding"] in {"moved", "deleted"}]
+    if wrong:
+        names = ", ".join(f"`{one['target']}:{one['tag']}`" for one in wrong)
+        raise RefusedError(
+            f"not what was recorded: {names}",
+            hint="somebody moved or deleted them behind the log's back: `shipmark log history TAG` tells the rest",
+        )
+    silent = [one for one in findings if one["finding"] == "unknown"]
+    if silent:
+        raise RegistryError(
+            f"{len(silent)} tags could not be read: {silent[0]['detail']}",
+            hint="try again when the registry answers",
+        )
