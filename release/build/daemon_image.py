@@ -35,7 +35,6 @@ from release.registry.layout import Layout
 from release.registry.reference import Reference, is_digest
 from release.world import Note, Sink
 
-
 _ABSENT = ("no such image", "reference does not exist")
 
 
@@ -159,6 +158,6 @@ def _told(image: str) -> Iterator[None]:
     except BuilderUnavailable as error:
         raise Unreachable(error.message, hint=error.hint) from error
     except BuildError as error:
-        if "no such image" in error.message.lower():
+        if any(words in error.message.lower() for words in _ABSENT):
             raise NotFound(f"the docker daemon has no image `{image}`", hint="see `docker images`") from error
         raise RegistryError(error.message, hint=error.hint) from error
