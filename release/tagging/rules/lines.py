@@ -16,7 +16,6 @@ _PARTS = re.compile(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 _YEAR = frozenset({"year", "YYYY", "YY"})
 _MONTH = frozenset({"month", "MM", "0M"})
 _COMMITS = frozenset({"sha", "pr_head_sha"})
-_VERSIONS = frozenset({"version", "tag"})
 
 
 class Emitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +70,10 @@ def role_of_expression(used: frozenset[str], text: str, context: RuleContext) ->
     """The role of a text with expressions: one that names the commit or the version is fixed."""
     if used & _COMMITS:
         return "commit"
-    if used & _VERSIONS and context.version is not None:
+    if "version" in used and context.version is not None:
+        # The version of a commit that is no release names the commit.
+        return "commit" if context.release is None else "version"
+    if "tag" in used and context.git_tag:
         return "version"
     return role_of_text(text, context)
 

@@ -209,6 +209,38 @@ class TestBranchAndRequest:
         decision = decided(facts({"v1.4.2": OLD}, describe=("v1.4.2", 5)), "type=describe")
         assert names(decision)[0] == ["1.4.3-dev.5.g3f2a9c1b7d40"]
 
+    @pytest.mark.parametrize(
+        ("of", "value", "policy"),
+        [
+            (facts({"v1.4.2": HEAD}), "x-{{version}}", "version"),
+            (facts({"v1.4.2": HEAD}), "{{tag}}-x", "version"),
+            (facts({"v1.4.2": HEAD}), "x-{{sha}}", "first-wins"),
+            (facts({"v1.4.2": OLD}, describe=("v1.4.2", 5)), "x-{{version}}", "first-wins"),
+            (facts(), "x-{{sha}}", "first-wins"),
+        ],
+    )
+    def test_a_text_that_names_a_version_or_a_commit_is_fixed(
+        self, of: Facts, value: str, policy: str
+    ) -> None:
+        (tag,) = decided(of, f"type=raw,value={value}").tags
+        assert isinstance(tag, FixedTag)
+        assert tag.policy == policy
+
+    @pytest.mark.parametrize(
+        ("of", "value", "line"),
+        [
+            (facts({"v1.4.2": HEAD}), "stable", Line(kind="release")),
+            (facts({"v1.4.2": HEAD}), "v1", Line(kind="release", major=1)),
+            (facts({"v1.4.2": HEAD}), "1.4", Line(kind="release", major=1, minor=4)),
+            (facts({"v1.4.2": HEAD}), "2.0", Line(kind="release")),
+            (facts({"v1.4.2-rc.1": HEAD}), "next", Line(kind="release", channel="rc")),
+            (facts(), "stable", Line(kind="branch", name="main")),
+            (facts(), "{{date 'YYYY'}}", Line(kind="branch", name="main")),
+        ],
+    )
+    def test_every_other_text_moves_with_what_is_built(self, of: Facts, value: str, line: Line) -> None:
+        assert list(lines(decided(of, f"type=raw,value={value}")).values()) == [line]
+
     def test_a_run_without_any_tag_says_so(self) -> None:
         decision = decided(facts(), "type=ref,event=tag")
         assert decision.tags == ()
