@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from release.cli.image_list import by_version, held_by
-from release.cli.locations import Location, locate
+from release.cli.locations import Location, locate_target
 from release.cli.printing import data, document
 from release.cli.protection import require_unused
 from release.cli.session import Session
@@ -13,6 +13,7 @@ from release.cli.settings import Command, global_options, settings_of
 from release.cli.signals import Watch
 from release.errors import ConfigError, Invalid, NotFound, RefusedError
 from release.registry import Descriptor
+from release.registry.deletion import delete_tag
 from release.world import Note
 
 _SCHEMA = "shipmark.image-delete/1"
@@ -35,7 +36,7 @@ def command(ctx: click.Context, image: str, by_digest: bool, preview: bool, as_j
     What an index lists, or a signature refers to, is never deleted.
     """
     session = Session(settings_of(ctx))
-    location = locate(session, image)
+    location = locate_target(session, image)
     with Watch(session.cancel, session.sink):
         if by_digest:
             digest, tags = _delete_digest(session, location, preview=preview)
@@ -72,7 +73,7 @@ def _delete_tag(session: Session, location: Location, *, preview: bool) -> tuple
         )
     if not preview:
         try:
-            location.repository.delete_tag(location.tag)
+            delete_tag(location.repository, location.tag, sink=session.sink, cancel=session.cancel)
         except Invalid as error:
             raise _cannot(session, location, held, error) from error
     return held.digest, (location.tag,)

@@ -13,6 +13,7 @@ from release.cli.session import Session
 from release.registry import Manifest, Repository
 from release.registry.documents import children
 from release.registry.inspect import platform_of, read_config
+from release.registry.referrers import find_attached
 from release.registry.workers import run_all
 
 _AT_ONCE = 8
@@ -38,13 +39,18 @@ def details(session: Session, location: Location, top: Manifest) -> dict[str, An
 
 
 def referrers(repository: Repository, digest: str) -> list[dict[str, Any]]:
-    """What refers to the digest, where the repository can tell: a registry's API, or the fallback tag."""
-    listed = getattr(repository, "referrers", None)
-    if listed is None:
-        return []
-    return [
-        {"digest": one.digest, "artifact_type": one.artifact_type, "size": one.size} for one in listed(digest)
+    """What refers to the digest: by the registry's API, by the fallback tag, and under cosign's tags."""
+    attached = find_attached(repository, digest)
+    found = [
+        {"digest": one.digest, "artifact_type": one.artifact_type, "size": one.size, "tag": None}
+        for one in attached.referrers
     ]
+    for tag in attached.tags:
+        held = repository.resolve(tag)
+        if held is not None:
+            said = {"digest": held.digest, "artifact_type": None, "size": held.size, "tag": tag}
+            found.append(said)
+    return found
 
 
 def _platforms(session: Session, repository: Repository, top: Manifest) -> list[dict[str, Any]]:

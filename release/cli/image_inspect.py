@@ -46,7 +46,10 @@ def lines(found: dict[str, Any]) -> list[str]:
     for image in found["platforms"]:
         written += ["", *_platform(image)]
     if found["referrers"]:
-        rows = [(one["artifact_type"] or "unknown type", one["digest"]) for one in found["referrers"]]
+        rows = [
+            (one["tag"] or one["artifact_type"] or "unknown type", one["digest"])
+            for one in found["referrers"]
+        ]
         written += ["", "referrers", *(f"  {row}" for row in columns(rows))]
     return written
 

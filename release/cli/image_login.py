@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from release.cli.locations import Location, locate
+from release.cli.locations import Location, locate_target
 from release.cli.printing import data, document
 from release.cli.rendering import columns
 from release.cli.session import Session
@@ -35,7 +35,7 @@ def command(ctx: click.Context, image: str, as_json: bool) -> None:
     never shown. Exits with 5 where pushing is not allowed.
     """
     session = Session(settings_of(ctx))
-    location = locate(session, image)
+    location = locate_target(session, image)
     said = _credential(session, location)
     read, _ = _allowed(location.repository.tags)
     push, refusal = _allowed(location.repository.check_push)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from release.cli.locations import locate, read
+from release.cli.locations import locate_target, read
 from release.cli.placing import Placed, place_tags
 from release.cli.printing import data, document
 from release.cli.session import Session
@@ -27,7 +27,7 @@ def command(ctx: click.Context, source: str, tags: tuple[str, ...], move: bool, 
     holds another image needs `--move`, and a version tag or a commit's tag is never taken.
     """
     session = Session(settings_of(ctx))
-    location = locate(session, source)
+    location = locate_target(session, source)
     for tag in tags:
         require_tag(tag)
     with Watch(session.cancel, session.sink):

@@ -1,7 +1,8 @@
-"""Where an image is, as the command line says it: `ghcr.io/acme/app:1.4.2`, `docker://…`, `oci:dist/image:1.4.2`."""
+"""Where an image is, as the command line says it: `ghcr.io/acme/app:1.4.2`, `oci:dist/image:1.4.2`, `dir:FOLDER`."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,14 +16,20 @@ from release.registry.reference import Reference, is_digest, is_tag, require_dig
 
 if TYPE_CHECKING:
     from release.cli.session import Session
+    from release.registry.transports import Workshop
 
 _REGISTRY = "docker://"
 _LAYOUT = "oci:"
-_OTHERS = ("oci-archive:", "docker-archive:", "docker-daemon:", "dir:", "containers-storage:")
+_DAEMON = "docker-daemon:"
+# What is written with a word and a colon, and is no registry with a port: a number would follow.
+_TRANSPORTS = ("oci-archive:", "docker-archive:", "dir:", "containers-storage:", "sif:", "tarball:")
 
 
 class Location(msgspec.Struct, frozen=True, kw_only=True):
-    """A repository, and what is meant in it. `text`: as it was given; `mount`: its path within its registry."""
+    """A repository, and what is meant in it. `text`: as it was given; `mount`: its path within its registry.
+
+    `guarded`: whether its tags are names that others rely on; an archive or a folder is written anew.
+    """
 
     text: str
     repository: Any  # Repository
@@ -30,6 +37,7 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     digest: str | None = None
     registry: str | None = None
     mount: str | None = None
+    guarded: bool = True
 
     @property
     def reference(self) -> str | None:
@@ -43,13 +51,39 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def locate(session: Session, text: str) -> Location:
-    """Read `text`; nothing is connected to yet. Raises `ConfigError`. Layout folders are relative to `-C`."""
-    for prefix in _OTHERS:
-        if text.startswith(prefix):
-            raise ConfigError(
-                f"transport `{prefix}` of `{text}` is not available",
-                hint=f"there are: `{_REGISTRY}` (may be left out) and `{_LAYOUT}`",
-            )
+    """Read a place that has an image; registries are not connected to yet. Paths are relative to `-C`.
+
+    Raises `ConfigError`, and from the `RegistryError` branch for an archive that cannot be read.
+    """
+    if text.startswith(_DAEMON):
+        return _daemon(session, text)
+    if text.startswith(_TRANSPORTS):
+        from release.registry.transports import open_source
+
+        place = open_source(text, _workshop(session))
+        return Location(text=text, repository=place.repository, tag=place.tag, guarded=False)
+    return locate_target(session, text)
+
+
+def locate_destination(session: Session, text: str) -> Location:
+    """Read a place that an image is written to. Raises `ConfigError`."""
+    if text.startswith(_DAEMON):
+        return _daemon(session, text)
+    if text.startswith(_TRANSPORTS):
+        from release.registry.transports import open_destination
+
+        place = open_destination(text, _workshop(session))
+        return Location(text=text, repository=place.repository, tag=place.tag, guarded=False)
+    return locate_target(session, text)
+
+
+def locate_target(session: Session, text: str) -> Location:
+    """Read a reference to a registry or to an OCI layout. Raises `ConfigError`."""
+    if text.startswith((_DAEMON, *_TRANSPORTS)):
+        raise ConfigError(
+            f"`{text}` is no place that has tags of its own",
+            hint="`shipmark image copy` reads and writes archives, folders and daemons",
+        )
     if text.startswith(_LAYOUT):
         return _layout(session, text)
     reference = Reference.parse(text.removeprefix(_REGISTRY))
@@ -64,8 +98,8 @@ def locate(session: Session, text: str) -> Location:
 
 
 def locate_repository(session: Session, text: str) -> Location:
-    """As `locate`, for a place without tag and digest."""
-    found = locate(session, text)
+    """As `locate_target`, for a place without tag and digest."""
+    found = locate_target(session, text)
     if found.reference is not None:
         raise ConfigError(
             f"`{text}` names a tag or digest where a repository is expected", hint=f"write `{found.name}`"
@@ -141,3 +175,39 @@ def _layout(session: Session, text: str) -> Location:
         tag=tag or None,
         digest=digest if is_digest(digest) else None,
     )
+
+
+def _daemon(session: Session, text: str) -> Location:
+    from release.build.daemon_image import DaemonImage
+
+    name = text.removeprefix(_DAEMON)
+    if not name:
+        raise ConfigError(f"`{text}` names no image", hint=f"write `{_DAEMON}NAME:TAG`")
+    workshop = _workshop(session)
+    image = DaemonImage(
+        name, store=workshop.store, env=session.settings.env, sink=session.sink, cancel=session.cancel
+    )
+    return Location(text=text, repository=image, tag=image.tag, guarded=False)
+
+
+def _workshop(session: Session) -> Workshop:
+    """With the repository's content store; outside of a repository with one that goes with this process."""
+    from release.registry.transports import Workshop
+
+    return Workshop(
+        store=Layout(_store(session)), root=session.directory, sink=session.sink, cancel=session.cancel
+    )
+
+
+def _store(session: Session) -> str:
+    import atexit
+    import shutil
+    import tempfile
+
+    from release.cli.gathering import store_path
+
+    if os.path.exists(os.path.join(session.root, ".shipmark")):
+        return store_path(session)
+    folder = tempfile.mkdtemp(prefix="shipmark-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from release.cli.knowing import project_of
-from release.cli.locations import Location, locate, read
+from release.cli.locations import Location, locate_target, read
 from release.cli.session import Session, policy_of
 from release.config.load import Component
 from release.effects.holding import REVISION, VERSION, hold
@@ -55,7 +55,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 def origin_of(session: Session, text: str) -> Origin:
     """Find the image and what is known of it. Raises `NotFound`."""
-    location = locate(session, text)
+    location = locate_target(session, text)
     repository: Repository = location.repository
     manifest = read(location)
     facts = image_facts(repository, manifest.digest)
@@ -83,7 +83,7 @@ def origin_of(session: Session, text: str) -> Origin:
 def destination(session: Session, origin: Origin, text: str) -> Destination:
     """The place that `REPO[:TAG,...]` means, with what its tags hold now. Raises `ConfigError`."""
     head, tags = _split(text)
-    location = locate(session, head)
+    location = locate_target(session, head)
     target = _target_name(session, location)
     names = tags or _usual_tags(origin, target, _policy(session, location))
     component = _component(session, location)

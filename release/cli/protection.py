@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from release.cli.image_details import referrers
 from release.cli.session import Session
 from release.errors import Invalid, NotFound, RefusedError
 from release.registry import INDEX_TYPES, Descriptor, Manifest, Repository
 from release.registry.documents import children, subject
+from release.registry.referrers import find_attached
 from release.registry.workers import run_all
 
 _AT_ONCE = 16
@@ -29,7 +29,7 @@ def require_unused(
             f"what `{repository.name}:{unclear[0]}` holds is unknown, so it may need {digest}",
             hint="delete that tag first, or leave the digest",
         )
-    _require_no_referrer(repository, digest, listed)
+    _require_no_referrer(repository, digest)
     tops = {one.digest: tag for tag, one in listed.items() if isinstance(one, Descriptor)}
     tops.pop(digest, None)
     tasks = [partial(_needs, repository, top, digest) for top in tops]
@@ -40,11 +40,10 @@ def require_unused(
             raise RefusedError(f"{digest} is {needs} of `{repository.name}:{tag}`", hint="delete that first")
 
 
-def _require_no_referrer(repository: Repository, digest: str, listed: Mapping[str, object]) -> None:
-    stem = digest.replace(":", "-")
-    named = [tag for tag in listed if tag == stem or tag.startswith(f"{stem}.")]
-    found = [f"`{repository.name}:{tag}`" for tag in named]
-    found += [one["digest"] for one in referrers(repository, digest)]
+def _require_no_referrer(repository: Repository, digest: str) -> None:
+    attached = find_attached(repository, digest)
+    found = [f"`{repository.name}:{tag}`" for tag in attached.tags]
+    found += [one.digest for one in attached.referrers]
     if found:
         raise RefusedError(f"{found[0]} refers to {digest}", hint="delete what refers to it first")
 

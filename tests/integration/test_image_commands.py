@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from release.registry import Repository
 from release.registry.layout import Layout
+from release.registry.referrers import attach
 from tests.support.command import Result, Shipmark
+from tests.support.docker import DockerDaemon
 from tests.support.images import Image, make_image, make_index, store
 from tests.support.registry import RegistryServer
 from tests.support.services import program, require
@@ -34,7 +37,10 @@ class Scene:
         self._targets = make_targets()
 
     def put(self, image: Image, *tags: str, name: str = "acme/app") -> None:
-        store(image, self._targets.open(f"{self.registry.host}/{name}"), *tags)
+        store(image, self.open(name), *tags)
+
+    def open(self, name: str) -> Repository:
+        return self._targets.open(f"{self.registry.host}/{name}")
 
     def __call__(self, *args: str, **more: Any) -> Result:
         return self._shipmark("image", *args, **more)
@@ -279,6 +285,97 @@ class TestCopy:
         assert result.code == 5
         assert "missing" in result.stderr
         assert scene.tags() == {}
+
+
+class TestTransports:
+    """Between archives, folders and a registry, with skopeo reading what we write and writing what we read."""
+
+    def test_an_oci_archive_there_and_back(self, scene: Scene, tmp_path: Path) -> None:
+        scene.put(INDEX, "1.0.0")
+        scene.must("copy", f"{scene.name}:1.0.0", "oci-archive:image.tar:1.0.0", cwd=tmp_path)
+        seen = skopeo("inspect", "--raw", f"oci-archive:{tmp_path}/image.tar:1.0.0")
+        assert seen.encode() == INDEX.manifest.raw
+        scene.must("copy", "oci-archive:image.tar:1.0.0", f"{scene.registry.host}/back/app", cwd=tmp_path)
+        assert scene.tags("back/app") == {"1.0.0": INDEX.digest}
+        assert not (tmp_path / ".shipmark").exists()
+
+    def test_what_docker_save_writes_gets_a_manifest_and_that_is_said(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
+        scene.put(ONE, "1.0.0")
+        source = f"docker://{scene.name}:1.0.0"
+        skopeo("copy", "--src-tls-verify=false", source, f"docker-archive:{tmp_path}/saved.tar:app:1.0.0")
+        result = scene.must(
+            "copy", "docker-archive:saved.tar", f"{scene.registry.host}/in/app:1.0.0", cwd=tmp_path
+        )
+        digest = scene.tags("in/app")["1.0.0"]
+        assert digest in result.stdout
+        assert "manifest" in result.stderr
+        config = skopeo(
+            "inspect", "--config", "--tls-verify=false", f"docker://{scene.registry.host}/in/app:1.0.0"
+        )
+        assert json.loads(config)["config"]["Labels"] == {"version": "1"}
+
+    def test_a_docker_archive_is_what_skopeo_reads(self, scene: Scene, tmp_path: Path) -> None:
+        scene.put(ONE, "1.0.0")
+        scene.must("copy", f"{scene.name}:1.0.0", "docker-archive:out.tar:app:1.0.0", cwd=tmp_path)
+        said = json.loads(skopeo("inspect", "--config", f"docker-archive:{tmp_path}/out.tar:app:1.0.0"))
+        assert said["config"]["Labels"] == {"version": "1"}
+
+    def test_a_folder_there_and_back(self, scene: Scene, tmp_path: Path) -> None:
+        scene.put(ONE, "1.0.0")
+        scene.must("copy", f"{scene.name}:1.0.0", "dir:folder", cwd=tmp_path)
+        assert skopeo("inspect", "--raw", f"dir:{tmp_path}/folder").encode() == ONE.manifest.raw
+        scene.must("copy", "dir:folder", f"{scene.registry.host}/back/app:1.0.0", cwd=tmp_path)
+        assert scene.tags("back/app") == {"1.0.0": ONE.digest}
+
+    def test_out_of_a_daemon_and_back(
+        self, scene: Scene, docker_daemon: DockerDaemon, busybox_image: str, tmp_path: Path
+    ) -> None:
+        env = {"DOCKER_HOST": docker_daemon.host}
+        there = f"{scene.registry.host}/daemon/app:1.0.0"
+        scene.must("copy", f"docker-daemon:{busybox_image}", there, env=env, cwd=tmp_path)
+        assert skopeo("inspect", "--tls-verify=false", "--format={{.Digest}}", f"docker://{there}") in (
+            scene.tags("daemon/app").values()
+        )
+        scene.must("copy", there, "docker-daemon:brought/back:1.0.0", env=env, cwd=tmp_path)
+        shown = docker_daemon.docker("image", "inspect", "--format={{.Os}}", "brought/back:1.0.0")
+        assert shown.stdout.decode().strip() == "linux"
+        docker_daemon.docker("rmi", "brought/back:1.0.0")
+
+    def test_a_truncated_archive_leaves_nothing(self, scene: Scene, tmp_path: Path) -> None:
+        (tmp_path / "short.tar").write_bytes(b"x" * 700)
+        result = scene("copy", "oci-archive:short.tar", scene.name, cwd=tmp_path)
+        assert result.code in (2, 5)
+        assert "error: " in result.stderr
+        assert scene.tags() == {}
+
+    def test_an_archive_has_no_tags_of_its_own(self, scene: Scene) -> None:
+        result = scene("tag", "oci-archive:image.tar", "stable")
+        assert result.code == 2
+        assert "hint: `shipmark image copy`" in result.stderr
+
+
+class TestReferrers:
+    def test_they_are_shown_and_travel_when_asked(
+        self, scene: Scene, registry_factory: Callable[..., Any]
+    ) -> None:
+        scene.put(ONE, "1.0.0")
+        repository = scene.open("acme/app")
+        about = {"mediaType": ONE.manifest.media_type, "digest": ONE.digest, "size": len(ONE.manifest.raw)}
+        sbom = make_image({"sbom": b"{}"}, extra={"subject": about, "artifactType": "application/spdx+json"})
+        store(sbom, repository)
+        attach(repository, sbom.manifest)
+        found = scene.must("inspect", f"{scene.name}:1.0.0", "--json").json["referrers"]
+        assert [(one["digest"], one["artifact_type"]) for one in found] == [
+            (sbom.digest, "application/spdx+json")
+        ]
+        other = registry_factory()
+        scene.must("copy", f"{scene.name}:1.0.0", f"{other.host}/plain/app")
+        assert set(other.tags("plain/app")) == {"1.0.0"}
+        scene.must("copy", f"{scene.name}:1.0.0", f"{other.host}/signed/app", "--referrers")
+        listed = scene.must("inspect", f"{other.host}/signed/app:1.0.0", "--json").json["referrers"]
+        assert [one["digest"] for one in listed] == [sbom.digest]
 
 
 class TestDelete:
