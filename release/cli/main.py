@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tags": ("tags", "Print the image tags of this commit, one reference a line."),
     "version": ("version", "Print the version of this commit."),
     "metadata": ("metadata", "docker/metadata-action's inputs and outputs: the drop-in."),
-    "log": ("log", "The version log: list, show, verify."),
+    "log": ("log", "The version log: list, show, find, at, history, diff, verify, ..."),
     "promote": ("promote", "Give an existing image another place: copied by digest, tagged, recorded."),
     "rollback": ("rollback", "Take versions back, and move the tags to the highest that is left."),
     "deployed": ("deployed", "Record that an image runs in an environment from now on."),
