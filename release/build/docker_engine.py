@@ -13,12 +13,12 @@ from release.build import BuildRequest, BuiltImage
 from release.build.context import Context, open_context, walk
 from release.build.docker_archive import SavedImage, store_archive
 from release.build.docker_client import Engine, connect
-from release.build.docker_progress import Progress
+from release.build.docker_messages import BuildMessages
 from release.build.image import Platform, built_image, image_index, image_manifest, parse_platform
 from release.build.instructions import Copy, Dockerfile
 from release.build.obstacles import expanded_bases, target_stage
 from release.build.storing import put_bytes, translated
-from release.build.tarstream import stream, tar_chunks
+from release.build.tarstream import counted, stream, tar_chunks
 from release.build.tree import Inline, Node, Tree
 from release.control import Cancel
 from release.errors import BuildError
@@ -113,16 +113,18 @@ class _Run:
     def _attempt(self, platform: Platform | None, *, cache: bool) -> SavedImage:
         """Let the daemon build, and bring the image home."""
         image = self._identifier(platform, cache=cache)
-        with stream(self._engine.export(image)) as archive:
+        exported = counted(self._engine.export(image), "image from the daemon", self._sink)
+        with stream(exported) as archive:
             return store_archive(archive, self._layout, check=self._cancel.check)
 
     def _identifier(self, platform: Platform | None, *, cache: bool) -> str:
         dockerfile = self._context.dockerfile
-        progress = Progress(dockerfile, self._sink)
+        following = BuildMessages(dockerfile, self._sink)
+        sent = tar_chunks(
+            _sent(self._context, self._files), mtime=self._request.created, check=self._cancel.check
+        )
         messages = self._engine.build(
-            tar_chunks(
-                _sent(self._context, self._files), mtime=self._request.created, check=self._cancel.check
-            ),
+            counted(sent, "build context", self._sink),
             dockerfile=self._context.dockerfile_path or _FOREIGN_DOCKERFILE,
             buildargs=_arguments(dockerfile, self._request),
             labels=dict(self._request.labels),
@@ -131,14 +133,14 @@ class _Run:
             nocache=not cache,
         )
         for message in messages:
-            progress.take(message)
-        progress.end()
-        if progress.image is None:
+            following.take(message)
+        following.end()
+        if following.image is None:
             raise BuildError(
                 "the docker daemon ended the build without an image",
                 hint="see the daemon's own log; it may have stopped",
             )
-        return progress.image
+        return following.image
 
 
 def _own_platform(engine: Engine, dockerfile: Dockerfile) -> Platform | None:

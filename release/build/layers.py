@@ -26,7 +26,7 @@ from release.build.instructions import Dockerfile
 from release.build.obstacles import needed_stages
 from release.build.stages import Layer, StageImage, build_stages
 from release.build.storing import put_bytes, translated
-from release.build.tarstream import stream, tar_chunks
+from release.build.tarstream import counted, stream, tar_chunks
 from release.control import Cancel
 from release.errors import BuildError
 from release.registry import Manifest
@@ -118,7 +118,7 @@ class LayersBuilder:
 
     def _compress(self, layer: Layer, layout: Layout, created: int) -> CompressedLayer:
         chunks = tar_chunks(layer, mtime=created, check=self._cancel.check)
-        with translated(), stream(chunks) as source:
+        with translated(), stream(counted(chunks, "layer", self._sink)) as source:
             return compress_layer(source, layout, check=self._cancel.check)
 
     def _warn_of_unused(self, dockerfile: Dockerfile, given: Mapping[str, str]) -> None:

@@ -14,8 +14,10 @@ from typing import IO, Any, cast
 
 from release.build.tree import Content, Inline, Node
 from release.errors import BuildError
+from release.world import Progress, Sink
 
 CHUNK = 256 * 1024
+_SHOWN_EVERY = 4 * 1024 * 1024
 _BLOCK = tarfile.BLOCKSIZE
 _TYPES = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE}
 
@@ -64,6 +66,18 @@ def read_content(content: Content) -> Iterator[bytes]:
             f"`{content.path}` changed while it was read",
             hint="let nothing write to the context during a build",
         )
+
+
+def counted(chunks: Iterator[bytes], label: str, sink: Sink) -> Iterator[bytes]:
+    """`chunks`, with how many bytes have passed shown from time to time and at the end. `label`: what they are."""
+    done = shown = 0
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        if done - shown >= _SHOWN_EVERY:
+            shown = done
+            sink.emit(Progress(label=label, done=done))
+    sink.emit(Progress(label=label, done=done, total=done))
 
 
 def stream(chunks: Iterator[bytes]) -> IO[bytes]:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.build.tarstream import CHUNK, stream, tar_chunks
+from release.build.tarstream import CHUNK, counted, stream, tar_chunks
 from release.build.tree import HostFile, Inline, Node
 from release.errors import BuildError
+from release.world import Event, Progress
 
 
 def file(data: bytes = b"x", **more: int) -> Node:
@@ -129,3 +130,19 @@ def test_a_stream_gives_the_chunks_whatever_is_asked_for(chunks: list[bytes], si
         while piece := source.read(size):
             read.append(piece)
     assert b"".join(read) == b"".join(chunks)
+
+
+def test_what_has_passed_is_shown_now_and_then_and_at_the_end() -> None:
+    shown: list[Event] = []
+
+    class Sink:
+        def emit(self, event: Event) -> None:
+            shown.append(event)
+
+    piece = b"x" * (1 << 20)
+    assert b"".join(counted(iter([piece] * 9), "image", Sink())) == piece * 9
+    assert shown == [
+        Progress(label="image", done=4 << 20),
+        Progress(label="image", done=8 << 20),
+        Progress(label="image", done=9 << 20, total=9 << 20),
+    ]

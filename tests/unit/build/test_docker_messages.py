@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from release.build.docker_progress import Progress
+from release.build.docker_messages import BuildMessages
 from release.build.dockerfile import parse
 from release.errors import BuildError
 from release.world import Event, Output
@@ -22,13 +22,13 @@ class Collect:
         return [event.line for event in self.events if isinstance(event, Output)]
 
 
-def follow(*messages: dict[str, object]) -> tuple[Progress, list[str]]:
+def follow(*messages: dict[str, object]) -> tuple[BuildMessages, list[str]]:
     sink = Collect()
-    progress = Progress(FILE, sink)
+    following = BuildMessages(FILE, sink)
     for message in messages:
-        progress.take(message)
-    progress.end()
-    return progress, sink.lines
+        following.take(message)
+    following.end()
+    return following, sink.lines
 
 
 def test_output_becomes_lines_however_it_was_cut() -> None:
@@ -63,10 +63,10 @@ def test_pulls_are_shown_without_their_progress_bars() -> None:
 
 
 def test_the_last_id_is_the_image() -> None:
-    progress, _ = follow(
+    following, _ = follow(
         {"aux": {"ID": "sha256:1"}}, {"aux": {"ID": "sha256:2"}}, {"aux": {"ID": 3}}, {"aux": "x"}
     )
-    assert progress.image == "sha256:2"
+    assert following.image == "sha256:2"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ _COLOUR = re.compile("\x1b\\[(?:91|0)m")  # the daemon's own: it paints what cam
 _TELL_AT_MOST = 400
 
 
-class Progress:
+class BuildMessages:
     """Follows one build. `image`: the id of the image, None until the daemon has named it."""
 
     def __init__(self, dockerfile: Dockerfile, sink: Sink) -> None:
