@@ -1,0 +1,123 @@
+"""shipmark in this process, with its effects on the machine counted: run as a script by an isolated interpreter.
+
+`COUNTED_LOG`: a file that gets one line for each effect, in order. `COUNTED_KILL`: the number of the effect at
+which the process kills itself by SIGKILL. `COUNTED_WHEN`: `before` the effect happens, `after` it has, or `torn`:
+a write of which only the first half happens.
+
+Effects are what the file store, the layout and git calls are made of: opening to create, write, fsync, rename,
+link, mkdir, truncate, unlink, and starting a program. Writes to a terminal or a pipe are none.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Counter:
+    """Numbers effects from 1, and ends the process at the chosen one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._count = 0
+        self._kill = int(os.environ.get("COUNTED_KILL", "0"))
+        self._when = os.environ.get("COUNTED_WHEN", "before")
+        self._list = os.environ.get("COUNTED_LOG")
+
+    def effect(self, name: str, what: object, act: Callable[[], Any], half: Callable[[], Any] | None) -> Any:
+        """Do `act` as one effect; `half` does a part of it."""
+        with self._lock:
+            self._count += 1
+            number = self._count
+            self._note(number, name, what)
+            if number == self._kill:
+                if self._when == "torn" and half is not None:
+                    half()
+                if self._when != "after":
+                    self._die()
+        result = act()
+        if number == self._kill:
+            self._die()
+        return result
+
+    def _note(self, number: int, name: str, what: object) -> None:
+        if self._list:
+            with open(self._list, "a", encoding="utf-8") as file:
+                file.write(f"{number} {name} {what}\n")
+
+    @staticmethod
+    def _die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+        signal.pause()
+
+
+def _name(fd: int) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return "?"
+
+
+def _is_file(fd: int) -> bool:
+    return stat.S_ISREG(os.fstat(fd).st_mode) or stat.S_ISDIR(os.fstat(fd).st_mode)
+
+
+ON_DESCRIPTOR = ("write", "pwrite", "fsync", "ftruncate")
+ON_PATH = ("replace", "rename", "link", "mkdir", "unlink")
+
+
+def install(counter: Counter) -> None:
+    """Put the counter in front of the calls that change something."""
+    for name in ON_DESCRIPTOR:
+        setattr(os, name, _on_descriptor(counter, name, getattr(os, name)))
+    for name in ON_PATH:
+        setattr(os, name, _on_path(counter, name, getattr(os, name)))
+    os.open = _creating(counter, os.open)
+    start = subprocess.Popen.__init__
+
+    def started(self: Any, argv: Any, *rest: Any, **named: Any) -> None:
+        words = " ".join(str(word) for word in argv[:6])
+        counter.effect("start", words, lambda: start(self, argv, *rest, **named), None)
+
+    subprocess.Popen.__init__ = started  # type: ignore[assignment,method-assign]  # the same call, counted
+
+
+def _on_descriptor(counter: Counter, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(fd: int, *rest: Any) -> Any:
+        if not _is_file(fd):
+            return real(fd, *rest)
+        half = None
+        if name in {"write", "pwrite"}:
+            half = lambda: real(fd, rest[0][: len(rest[0]) // 2], *rest[1:])  # noqa: E731 - one use
+        return counter.effect(name, _name(fd), lambda: real(fd, *rest), half)
+
+    return call
+
+
+def _on_path(counter: Counter, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(path: Any, *rest: Any, **named: Any) -> Any:
+        what = " ".join(str(part) for part in (path, *rest[:1]))
+        return counter.effect(name, what, lambda: real(path, *rest, **named), None)
+
+    return call
+
+
+def _creating(counter: Counter, real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(path: Any, flags: int, *rest: Any, **named: Any) -> Any:
+        if not flags & os.O_CREAT:
+            return real(path, flags, *rest, **named)
+        return counter.effect("create", path, lambda: real(path, flags, *rest, **named), None)
+
+    return call
+
+
+if __name__ == "__main__":
+    from release.cli.main import main
+
+    install(Counter())
+    main()
