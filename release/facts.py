@@ -8,6 +8,7 @@ import msgspec
 
 from ci.context import CiContext
 from release.errors import AmbiguousVersion
+from release.tagging.listing import commit_named
 
 # Without a CI system that names it; asking git for `origin/HEAD` would be one process more for a guess as good.
 _USUAL_DEFAULT_BRANCHES = frozenset({"main", "master"})
@@ -156,12 +157,7 @@ def _triggering_tag(snapshot: Snapshot, ci: CiContext, *, at_head: bool, warning
 
 def commit_of_tag(snapshot: Snapshot, git_tag: str) -> str | None:
     """The object that `git_tag` peels to (a commit, as a rule), or None when this clone has no such tag."""
-    for suffix in (b"^{}", b""):
-        end = snapshot.tag_listing.find(b" refs/tags/" + git_tag.encode() + suffix + b"\n")
-        if end >= 0:
-            start = snapshot.tag_listing.rfind(b"\n", 0, end) + 1
-            return snapshot.tag_listing[start:end].decode("ascii")
-    return None
+    return commit_named(snapshot.tag_listing, git_tag)
 
 
 def _branch(snapshot: Snapshot, ci: CiContext) -> str | None:

@@ -14,13 +14,14 @@ from release.errors import ConfigError, GitError
 from release.facts import Snapshot
 from release.git.command import Git
 from release.tagging.known import from_git
+from release.tagging.listing import versions_in
 from release.tagging.metadata import MetadataContext, RepositoryFacts
 from release.tagging.model import KnownReleases, TagPolicy
 from release.tagging.rules.context import RuleContext
 from release.tagging.rules.github import github_run
 from release.tagging.rules.run import Checkout, ci_run, with_history
 from release.tagging.source import source_url
-from release.tagging.versions import precedence_key, versions_in
+from release.tagging.versions import precedence_key
 
 _GITHUB = frozenset({"github", "gitea", "forgejo"})
 

@@ -8,9 +8,10 @@ from release.cli.printing import talk
 from release.cli.session import Session, policy_of
 from release.errors import ConfigError, DirtyTree, RefusedError, TagConflict
 from release.git.history import History, history
+from release.tagging.listing import versions_in
 from release.tagging.next import Part, automatic_version, next_version
 from release.tagging.version_text import VersionFacts
-from release.tagging.versions import precedence_key, versions_in
+from release.tagging.versions import precedence_key
 
 if TYPE_CHECKING:
     from release.facts import Snapshot

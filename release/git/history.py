@@ -10,7 +10,7 @@ from release.errors import ShallowClone
 from release.facts import Snapshot
 from release.git.command import Git
 from release.git.position import position_of
-from release.tagging.versions import VersionTag, VersionTags, highest_tag, versions_in
+from release.tagging.listing import VersionTag, VersionTags, highest_tag, versions_in
 from release.world import Process
 
 
@@ -37,8 +37,7 @@ def history(process: Process, snapshot: Snapshot, prefix: str, env: Mapping[str,
     highest = _reachable(git, snapshot.head, found)
     stable = highest
     if highest is not None and not highest.version.is_stable:
-        finals = tuple(tag for tag in found.tags if tag.version.is_stable)
-        stable = _reachable(git, snapshot.head, VersionTags(tags=finals))
+        stable = _reachable(git, snapshot.head, found.where(lambda tag: tag.version.is_stable))
     span = f"{stable.commit}..{snapshot.head}" if stable is not None else snapshot.head
     output = git.read("log", "--format=%B%x00", "--encoding=UTF-8", span, "--")
     messages = output.decode("utf-8", "replace").split("\0")[:-1]
@@ -54,6 +53,6 @@ def _reachable(git: Git, head: str, found: VersionTags) -> VersionTag | None:
 
 
 def _reachable_below(git: Git, head: str, found: VersionTags) -> VersionTag | None:
-    others = VersionTags(tags=tuple(tag for tag in found.tags if tag.commit != head))
+    others = found.where(lambda tag: tag.commit != head)
     base = position_of(git, head, others, shallow=False, nearest=False, walk=False)[0]
     return others.named(base.git_tag) if base is not None else None

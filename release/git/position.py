@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 from release.facts import Describe
 from release.git.command import Git
-from release.tagging.versions import VersionTag, VersionTags, precedence_key
+from release.tagging.listing import VersionTag, VersionTags
+from release.tagging.versions import precedence_key
 
 Position = tuple[Describe | None, int, tuple[str, ...], int | None]
 

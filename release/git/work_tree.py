@@ -10,8 +10,8 @@ from release.errors import BareRepository, GitError, NoCommits
 from release.facts import Snapshot
 from release.git.command import Git, failure
 from release.git.position import position_of
+from release.tagging.listing import versions_in
 from release.tagging.model import Scheme
-from release.tagging.versions import versions_in
 from release.world import Process
 
 OWN_FOLDER = ".shipmark/"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ci.remedies import remedy
 from release.facts import Facts
+from release.tagging.listing import VersionTags
 from release.tagging.model import KnownReleases, TagPolicy, Version
-from release.tagging.versions import VersionTags
 
 
 def cautions(

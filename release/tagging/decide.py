@@ -12,6 +12,7 @@ from release.errors import AmbiguousVersion, ConfigError, GitError, ShallowClone
 from release.facts import Facts
 from release.tagging.cautions import cautions
 from release.tagging.guard import Keep, Move, Refuse, Verdict, Withhold, judge, other_commit
+from release.tagging.listing import VersionTag, VersionTags, versions_in
 from release.tagging.model import (
     Candidate,
     Decision,
@@ -28,12 +29,9 @@ from release.tagging.names import is_image_tag
 from release.tagging.scheme import Proposal, Release, propose
 from release.tagging.source import source_url
 from release.tagging.versions import (
-    VersionTag,
-    VersionTags,
     off_tag_version,
     parse_tag_name,
     precedence_key,
-    versions_in,
 )
 
 _LABEL = "org.opencontainers.image."
@@ -65,7 +63,7 @@ def decide(
     candidate = Candidate(commit=facts.commit, version=release.version if release else None, rebuild=rebuild)
     proposal = propose(facts, policy, release, rebuild)
     _require_valid(proposal.tags)
-    _require_own_version(candidate, known)
+    require_own_version(candidate, known, found)
     tags, withheld = guarded(proposal, candidate, known, held, allow_backward)
     shown = release.version if release else _off_tag(facts, policy, found)
     return Decision(
@@ -153,13 +151,20 @@ def _require_valid(tags: tuple[FixedTag | MovingTag, ...]) -> None:
             )
 
 
-def _require_own_version(candidate: Candidate, known: KnownReleases) -> None:
+def require_own_version(candidate: Candidate, known: KnownReleases, found: VersionTags) -> None:
+    """Raise `TagConflict` when the candidate's version was released, or is tagged in git, from another commit."""
     if candidate.version is None:
         return
+    elsewhere = [
+        (tag.commit, f"git tag `{tag.git_tag}`")
+        for tag in found.of(candidate.version)
+        if tag.commit != candidate.commit
+    ]
     if clash := other_commit(candidate, known):
+        elsewhere.insert(0, (str(clash.commit), clash.source))
+    for commit, source in elsewhere:
         raise TagConflict(
-            f"{candidate.version} was released from commit `{clash.commit}` ({clash.source}), "
-            f"and HEAD is `{candidate.commit}`",
+            f"{candidate.version} was released from commit `{commit}` ({source}), and HEAD is `{candidate.commit}`",
             hint="a released version is never moved: put the git tag back, or release the next version",
         )
 

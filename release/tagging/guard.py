@@ -76,8 +76,8 @@ def highest(line: Line, known: KnownReleases) -> KnownVersion | None:
 
 def other_commit(candidate: Candidate, known: KnownReleases) -> KnownVersion | None:
     """A known release of exactly the candidate's version from another commit."""
-    same = [one for one in known.versions if one.version == candidate.version]
-    return next((one for one in same if one.commit not in {None, candidate.commit}), None)
+    told = [one for one in known.versions if one.commit is not None and one.commit != candidate.commit]
+    return next((one for one in told if one.version == candidate.version), None)
 
 
 def _judge_release(line: Line, candidate: Candidate, known: KnownReleases, held: Held | None) -> Verdict:

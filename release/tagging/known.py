@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from release.errors import RegistryError
 from release.facts import Facts, Snapshot, commit_of_tag
 from release.git import Relation, relation, remote_tip
+from release.tagging.listing import versions_in
 from release.tagging.model import (
     Decision,
     Held,
@@ -19,7 +20,7 @@ from release.tagging.model import (
     MovingTag,
     Scheme,
 )
-from release.tagging.versions import parse_tag_name, version_of_image_tag, versions_in
+from release.tagging.versions import parse_tag_name, version_of_image_tag
 from release.world import Process
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def from_git(
     partial = snapshot.shallow or bare or lacking
     return KnownReleases(
         versions=tuple(
-            KnownVersion(version=tag.version, source="git tag", commit=tag.commit)
-            for tag in versions_in(snapshot.tag_listing, prefix, scheme).tags
+            KnownVersion(version=version, source="git tag")
+            for version in versions_in(snapshot.tag_listing, prefix, scheme).versions
         ),
         known_from=KnownFrom(git="partial" if partial else "complete"),
     )

@@ -114,7 +114,7 @@ class KnownFrom(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One released version and who says so. `commit`: full id where the source tells."""
+    """One released version and who says so. `commit`: full id where the source tells; our own git tags do not."""
 
     version: Version
     source: Literal["git tag", "log", "registry"]

@@ -1,66 +1,32 @@
-"""Versions: reading them from text and from git's list of tags, comparing them, and writing them as image tags."""
+"""Versions: reading them from text, comparing them, and writing them as image tags."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
-
-import msgspec
 
 from release.tagging.calver import after, parse_calver
 from release.tagging.model import Scheme, Version
 
-_NUMBER = r"(?:0|[1-9][0-9]*)"
-_IDENTIFIER = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+NUMBER = r"(?:0|[1-9][0-9]*)"
+_IDENTIFIER = rf"(?:{NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _SEMVER = (
-    rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})"
+    rf"({NUMBER})\.({NUMBER})\.({NUMBER})"
     rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?"
     r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
 _VERSION = re.compile(_SEMVER, re.ASCII)
 _REBUILT = re.compile(r"_r([1-9][0-9]*)", re.ASCII)
-_FLOATING = re.compile(r"v?[0-9]+(?:\.[0-9]+)?", re.ASCII)
-_LONGEST = 255  # characters; longer text is no version (and Python refuses to convert endless digits)
-_ODD_EXAMPLES = 3
+LONGEST = 255  # characters; longer text is no version (and Python refuses to convert endless digits)
 
 Key = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 
 
-class VersionTag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A git tag that is a version. `git_tag`: without `refs/tags/`; `commit`: what it peels to."""
-
-    git_tag: str
-    version: Version
-    commit: str
-
-
-class VersionTags(msgspec.Struct, frozen=True, kw_only=True):
-    """The version tags of one prefix, in git's order. `odd_count`: how many tags of the prefix are no version."""
-
-    tags: tuple[VersionTag, ...] = ()
-    odd_count: int = 0
-    odd_examples: tuple[str, ...] = ()
-
-    def at(self, commit: str) -> tuple[VersionTag, ...]:
-        """Those that name `commit`, highest precedence first."""
-        return tuple(sorted((tag for tag in self.tags if tag.commit == commit), key=_tag_key, reverse=True))
-
-    def named(self, git_tag: str) -> VersionTag | None:
-        """The version tag of this name."""
-        return next((tag for tag in self.tags if tag.git_tag == git_tag), None)
-
-    @property
-    def highest(self) -> VersionTag | None:
-        """The one of highest precedence, prereleases included."""
-        return highest_tag(self.tags)
-
-
 def parse(text: str) -> Version:
     """The version that `text` is as a whole (no `v`, no blanks). Raises `ValueError`. Source: SemVer 2.0.0, 2 to 10."""
-    match = _VERSION.fullmatch(text) if len(text) <= _LONGEST else None
+    match = _VERSION.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
-        raise ValueError(f"`{text[:_LONGEST]}` is no SemVer version")
+        raise ValueError(f"`{text[:LONGEST]}` is no SemVer version")
     return _version(match.groups(default=""))
 
 
@@ -93,68 +59,6 @@ def _identifiers(prerelease: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in prerelease.split("."))
 
 
-def highest_tag(tags: Iterable[VersionTag]) -> VersionTag | None:
-    """The tag of highest precedence, the first of equals."""
-    return max(tags, key=_tag_key, default=None)
-
-
-@lru_cache(maxsize=8)
-def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> VersionTags:
-    """The version tags in the output of `git show-ref -d` (`<object> refs/tags/<name>`, `…^{}` when peeled).
-
-    Twenty thousand tags are usual, so this is one pass of one pattern over the bytes. A tag whose name goes on
-    with a slash after the prefix belongs to something else, and a bare `v1` or `v1.4` is somebody's moving tag:
-    neither is odd. With `none` nothing is a version, and nothing odd.
-    """
-    if scheme == "none":
-        return VersionTags()
-    if scheme == "calver":
-        return _calendar_versions_in(listing, prefix)
-    rows = _listing_pattern(prefix).findall(listing.decode("utf-8", "backslashreplace"))
-    # The peeled line, which holds the commit, follows the tag object's and replaces it.
-    found = {row[1]: row for row in rows if row[1]}
-    odd = [row[6] for row in rows if row[6] and not _FLOATING.fullmatch(row[6])]
-    tags: list[VersionTag] = []
-    for name, (commit, _, major, minor, patch, rest, _) in found.items():
-        if rest or len(name) > _LONGEST:
-            version = parse_tag_name(name)
-            if version is None:
-                odd.append(name[:_LONGEST])
-                continue
-        else:
-            version = Version(major=int(major), minor=int(minor), patch=int(patch))
-        tags.append(VersionTag(git_tag=prefix + name, version=version, commit=commit))
-    return _version_tags(tags, odd, prefix)
-
-
-def _version_tags(tags: list[VersionTag], odd: list[str], prefix: str) -> VersionTags:
-    examples = tuple(prefix + name for name in odd[:_ODD_EXAMPLES])
-    return VersionTags(tags=tuple(tags), odd_count=len(odd), odd_examples=examples)
-
-
-def _calendar_versions_in(listing: bytes, prefix: str) -> VersionTags:
-    pattern = rf"^(.{{40}}(?:.{{24}})?) refs/tags/{re.escape(prefix)}([^/\n^]+)(?:\^\{{\}})?$"
-    rows = re.findall(pattern, listing.decode("utf-8", "backslashreplace"), re.MULTILINE)
-    commits = {name: commit for commit, name in rows}
-    versions = {name: parse_tag_name(name, scheme="calver") for name in commits}
-    tags = [
-        VersionTag(git_tag=prefix + name, version=version, commit=commits[name])
-        for name, version in versions.items()
-        if version is not None
-    ]
-    return _version_tags(tags, [name for name, version in versions.items() if version is None], prefix)
-
-
-@lru_cache(maxsize=32)
-def _listing_pattern(prefix: str) -> re.Pattern[str]:
-    """Rows of commit, name, three numbers and what follows them, loosely; or commit and the name of an odd tag."""
-    numbers = rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})([-+][^\n^]*)?"
-    return re.compile(
-        rf"^(.{{40}}(?:.{{24}})?) refs/tags/{re.escape(prefix)}(?:(v?{numbers})(?:\^\{{\}})?|([^/\n^]+))$",
-        re.MULTILINE,
-    )
-
-
 def _version(parts: tuple[str, ...]) -> Version:
     major, minor, patch, prerelease, build_metadata = parts
     return Version(
@@ -164,10 +68,6 @@ def _version(parts: tuple[str, ...]) -> Version:
         prerelease=prerelease,
         build_metadata=build_metadata,
     )
-
-
-def _tag_key(tag: VersionTag) -> Key:
-    return precedence_key(tag.version)
 
 
 def off_tag_version(base: Version | None, distance: int, commit: str) -> Version:

@@ -21,8 +21,9 @@ from release.git import snapshot
 from release.process import Processes
 from release.tagging.decide import decide
 from release.tagging.known import from_git
+from release.tagging.listing import versions_in
 from release.tagging.model import TagPolicy, Version
-from release.tagging.versions import off_tag_version, parse, parse_tag_name, precedence_key, versions_in
+from release.tagging.versions import off_tag_version, parse, parse_tag_name, precedence_key
 from tests.support.command import conformance_folder
 from tests.support.environment import scrubbed
 

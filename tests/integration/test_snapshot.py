@@ -14,7 +14,7 @@ from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits
 from release.facts import Snapshot
 from release.git import is_ancestor, relation, remote_heads, remote_tags, remote_tip, snapshot
 from release.process import Processes
-from release.tagging.versions import versions_in
+from release.tagging.listing import versions_in
 from release.world import Completed
 from tests.support.git import GitRepo
 

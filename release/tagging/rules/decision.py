@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from release.errors import ConfigError, TagConflict
+from release.errors import ConfigError
 from release.facts import Facts
-from release.tagging.decide import decide, guarded
+from release.tagging.decide import decide, guarded, require_own_version
 from release.tagging.expressions import Names, expand
-from release.tagging.guard import other_commit
+from release.tagging.listing import VersionTags, versions_in
 from release.tagging.model import (
     Candidate,
     Channel,
@@ -71,7 +71,8 @@ def rules_decision(
     tags: dict[str, RuleTag] = {}
     for tag in (tag for outcome in outcomes for tag in outcome.tags):
         tags.setdefault(tag.name, tag)
-    released = _released(base, tuple(tags.values()), rebuild, known)
+    found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
+    released = _released(base, tuple(tags.values()), rebuild, known, found)
     decision = _tagged(released, tuple(tags.values()), known, held, allow_backward)
     warnings = itertools.chain(decision.warnings, *(outcome.warnings for outcome in outcomes))
     named = msgspec.structs.replace(
@@ -124,7 +125,9 @@ def _runs(facts: Facts, policy: TagPolicy, base: Decision, commit_count: int | N
     return [with_history(run, facts.snapshot, policy=policy, commit_count=commit_count) for run in runs]
 
 
-def _released(base: Decision, tags: Sequence[RuleTag], rebuild: int, known: KnownReleases) -> Decision:
+def _released(
+    base: Decision, tags: Sequence[RuleTag], rebuild: int, known: KnownReleases, found: VersionTags
+) -> Decision:
     """`base` with the version that the rules read, where the default scheme saw no release."""
     own = None if base.candidate is None else base.candidate.version
     read = {precedence_key(tag.release): tag for tag in tags if tag.release is not None}
@@ -140,11 +143,7 @@ def _released(base: Decision, tags: Sequence[RuleTag], rebuild: int, known: Know
         return base
     release = next(iter(read.values())).release
     candidate = Candidate(commit=base.commit, version=release, rebuild=rebuild)
-    if clash := other_commit(candidate, known):
-        raise TagConflict(
-            f"{release} was released from commit `{clash.commit}` ({clash.source}), and HEAD is `{base.commit}`",
-            hint="a released version is never moved: release the next version",
-        )
+    require_own_version(candidate, known, found)
     channel: Channel = "release" if release is None or release.is_stable else "prerelease"
     labels = {**base.labels, _VERSION_LABEL: str(release)}
     return msgspec.structs.replace(

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from release.tagging.calver import after, line_names, parse_calver
+from release.tagging.listing import versions_in
 from release.tagging.model import Version
 from release.tagging.names import is_image_tag
 from release.tagging.versions import (
@@ -14,7 +15,6 @@ from release.tagging.versions import (
     off_tag_version,
     precedence_key,
     version_of_image_tag,
-    versions_in,
 )
 
 COMMIT = "3f2a9c1b7d40" + "0" * 28

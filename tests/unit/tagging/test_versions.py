@@ -9,6 +9,7 @@ import semver
 from hypothesis import given
 from hypothesis import strategies as st
 
+from release.tagging.listing import versions_in
 from release.tagging.model import Version
 from release.tagging.versions import (
     image_tag_of,
@@ -17,7 +18,6 @@ from release.tagging.versions import (
     parse_tag_name,
     precedence_key,
     version_of_image_tag,
-    versions_in,
 )
 
 COMMIT = "3f2a9c1b7d40" + "0" * 28
