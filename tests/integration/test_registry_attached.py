@@ -130,14 +130,16 @@ class TestDeletion:
         image = make_image()
         remote = make_targets().open(f"{registry_server.host}/app")
         store(image, remote, "1.0", "1", "latest")
+        refusal: Invalid | None = None
         try:
             delete_tag(remote, "latest", sink=NullSink(), cancel=Cancel())
         except Invalid as error:
-            # distribution 2 cannot; version 3 can.
-            assert "`1`, `1.0` would go with it" in str(error.hint)
-            assert set(registry_server.tags("app")) == {"1.0", "1", "latest"}
-        else:
+            refusal = error
+        if refusal is None:  # distribution 3
             assert set(registry_server.tags("app")) == {"1.0", "1"}
+        else:  # distribution 2
+            assert "`1`, `1.0` would go with it" in str(refusal.hint)
+            assert set(registry_server.tags("app")) == {"1.0", "1", "latest"}
         with pytest.raises(NotFound):
             delete_tag(remote, "none", sink=NullSink(), cancel=Cancel())
 

@@ -200,15 +200,17 @@ def test_a_tag_is_deleted_alone_or_not_at_all(
     image = make_image()
     remote = make_targets().open(f"{registry_server.host}/acme/app")
     store(image, remote, "1.0", "latest")
+    refusal: Invalid | None = None
     try:
         remote.delete_tag("latest")
     except Invalid as error:
-        # distribution 2 cannot; version 3 can.
-        assert "cannot delete a tag alone" in error.message
-        assert error.hint == "deleting the digest removes every tag on it"
-        assert set(remote.tags()) == {"1.0", "latest"}
-    else:
+        refusal = error
+    if refusal is None:  # distribution 3
         assert remote.tags() == ("1.0",)
+    else:  # distribution 2
+        assert "cannot delete a tag alone" in refusal.message
+        assert refusal.hint == "deleting the digest removes every tag on it"
+        assert set(remote.tags()) == {"1.0", "latest"}
     remote.delete_manifest(image.digest)
     assert remote.resolve("1.0") is None
 
