@@ -183,7 +183,7 @@ class RegistryServer:
         mark = f"/v2/?harness={secrets.token_hex(8)}"
         self.request("GET", mark)
         pause = threading.Event()
-        for _ in range(200):
+        for _ in range(1000):
             if any(entry.path == mark for entry in self._entries()):
                 return
             pause.wait(0.01)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import services
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 SUITE = """
 import os, subprocess, sys
