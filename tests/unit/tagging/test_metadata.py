@@ -183,6 +183,13 @@ class TestObserved:
     def test_images(self, images: str, expected: list[str]) -> None:
         assert list(metadata(MAIN, "type=raw,x", images=images).tags) == expected
 
+    def test_what_the_action_drops_in_silence_is_said(self) -> None:
+        assert metadata(MAIN, "type=raw,x", images="a/b,c/d\ne/f", flavor="prefix=a=b").warnings == (
+            "images:1:1: image `a/b` is lost, `c/d` follows on the same line",
+            "flavor:1:9: `=b` is dropped; the value ends at the second `=`",
+        )
+        assert metadata(MAIN, "type=raw,x", flavor="prefix=a").warnings == ()
+
     @pytest.mark.parametrize(
         ("length", "expected"),
         [

@@ -208,6 +208,7 @@ class TestBranchAndRequest:
     def test_describe_names_the_commit_for_ever(self) -> None:
         decision = decided(facts({"v1.4.2": OLD}, describe=("v1.4.2", 5)), "type=describe")
         assert names(decision)[0] == ["1.4.3-dev.5.g3f2a9c1b7d40"]
+        assert decision.tags[0].reason == "5 commits after `v1.4.2` (rule `type=describe` at tags:1:1)"
 
     @pytest.mark.parametrize(
         ("of", "value", "policy"),
