@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from release.build.image import Platform
+from release.build.image import Platform, parse_platform
 from release.build.instructions import (
     Add,
     Copy,
@@ -35,7 +35,9 @@ def needed_stages(
     """
     scope = global_scope(dockerfile, given, platform)
     wanted: dict[int, Stage] = {}
-    waiting = [target_stage(dockerfile, target)]
+    last = target_stage(dockerfile, target)
+    _require_platform(dockerfile, last, scope, platform)
+    waiting = [last]
     while waiting:
         stage = waiting.pop()
         if stage.index in wanted:
@@ -105,6 +107,19 @@ def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
     return dockerfile.stages[int(name)] if name.isdecimal() and int(name) < stage.index else None
 
 
+def _require_platform(dockerfile: Dockerfile, stage: Stage, scope: Scope, platform: Platform) -> None:
+    """What the image is for is said by the build; a last `FROM` that says something else would be overruled."""
+    text = stage.base.flag("platform")
+    if text is None:
+        return
+    named = scope.expand(stage.base, text)
+    if parse_platform(named) != platform:
+        raise BuildError(
+            f"{_at(dockerfile, stage.base)}: `FROM --platform={named}`, but the build is for `{platform}`",
+            hint=f"remove the flag, or set `build: {{platforms: [{named}]}}`",
+        )
+
+
 def _require_possible(dockerfile: Dockerfile, instruction: Instruction) -> None:
     refusal = _REFUSALS.get(type(instruction))
     if refusal is not None:
@@ -139,11 +154,16 @@ def _refuse_parts_of_copy(where: str, instruction: Instruction) -> None:
 def _refuse_parts_of_add(where: str, instruction: Instruction) -> None:
     _require_flags(where, instruction, _ADD_FLAGS)
     for source in instruction.sources if isinstance(instruction, Add) else ():
-        if _REMOTE.match(source):
-            raise BuildError(
-                f"{where}: the builder `layers` opens no connection and cannot `ADD` the address `{source}`",
-                hint=f"fetch and check the file before the build and `COPY` it, or {USE_DOCKER}",
-            )
+        refuse_address(where, source)
+
+
+def refuse_address(where: str, source: str) -> None:
+    """Raise `BuildError` for a source of `ADD` that is no local file."""
+    if _REMOTE.match(source):
+        raise BuildError(
+            f"{where}: the builder `layers` opens no connection and cannot `ADD` the address `{source}`",
+            hint=f"fetch and check the file before the build and `COPY` it, or {USE_DOCKER}",
+        )
 
 
 def _require_flags(where: str, instruction: Instruction, known: frozenset[str]) -> None:

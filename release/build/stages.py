@@ -37,7 +37,7 @@ from release.build.instructions import (
     Workdir,
 )
 from release.build.lines import heredoc_openings
-from release.build.obstacles import base_stage, needed_stages, source_stage
+from release.build.obstacles import base_stage, needed_stages, refuse_address, source_stage
 from release.build.owners import find_owner
 from release.build.scope import Scope, global_scope
 from release.build.tree import Content, Inline, LinkLoop, Node, Tree
@@ -153,16 +153,18 @@ class _Worker:
 
     def do_env(self, instruction: Env) -> None:
         # All of one instruction see what was before it.
-        values = {pair.key: self._scope.expand(instruction, pair.value) for pair in instruction.pairs}
-        self._scope.env.update(values)
+        self._scope.env.update(self._expanded(instruction))
         self._config(env=dict(self._scope.env))
 
     def do_label(self, instruction: Label) -> None:
-        values = {
-            self._scope.expand(instruction, pair.key): self._scope.expand(instruction, pair.value)
-            for pair in instruction.pairs
-        }
-        self._config(labels={**self._image.config.labels, **values})
+        self._config(labels={**self._image.config.labels, **self._expanded(instruction)})
+
+    def _expanded(self, instruction: Env | Label) -> dict[str, str]:
+        expand = self._scope.expand
+        pairs = {expand(instruction, pair.key): expand(instruction, pair.value) for pair in instruction.pairs}
+        if "" in pairs:
+            raise BuildError(f"{self._at(instruction)}: a name is empty", hint="give its variable a value")
+        return pairs
 
     def do_user(self, instruction: User) -> None:
         self._config(user=self._scope.expand(instruction, instruction.user))
@@ -245,7 +247,7 @@ class _Worker:
             where=self._at(instruction),
             origin="the context" if source is None else f"stage `{source.name or source.index}`",
             sources=tuple(self._operand(instruction, each) for each in instruction.sources),
-            destination=self._scope.expand(instruction, instruction.destination),
+            destination=self._operand(instruction, instruction.destination),
             working_dir=self._image.config.working_dir or "/",
             inline=self._inline(instruction),
             owner=self._owner(instruction),
@@ -256,7 +258,14 @@ class _Worker:
         self._layer(changes_of(transfer, tree, self._image.tree))
 
     def _operand(self, instruction: Copy | Add, text: str) -> str:
-        return text if text in self._heredocs(instruction) else self._scope.expand(instruction, text)
+        if text in self._heredocs(instruction):
+            return text
+        operand = self._scope.expand(instruction, text)
+        if not operand:  # as a source it would mean the whole context
+            raise BuildError(f"{self._at(instruction)}: `{text}` is empty", hint="give its variable a value")
+        if isinstance(instruction, Add):
+            refuse_address(self._at(instruction), operand)
+        return operand
 
     def _heredocs(self, instruction: Copy | Add) -> tuple[str, ...]:
         if not instruction.heredocs:

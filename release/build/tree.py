@@ -64,6 +64,7 @@ class Tree:
     def __init__(self, nodes: Mapping[str, Node] | None = None, *, rooted: bool = True) -> None:
         self._nodes: Mapping[str, Node] = nodes if nodes is not None else {}
         self.rooted = rooted
+        self._children: dict[str, list[str]] | None = None
 
     def get(self, path: str) -> Node | None:
         """The node at exactly this path, symlinks not followed."""
@@ -75,8 +76,14 @@ class Tree:
 
     def below(self, folder: str) -> list[str]:
         """Every path inside `folder`."""
-        prefix = f"{folder}/" if folder else ""
-        return [path for path in self._nodes if path.startswith(prefix)]
+        if self._children is None:
+            self._children = {}
+            for path in self._nodes:
+                self._children.setdefault(posixpath.dirname(path), []).append(path)
+        found = list(self._children.get(folder, ()))
+        for path in found:  # grows while it is walked
+            found += self._children.get(path, ())
+        return found
 
     def with_changes(self, changes: Mapping[str, Node]) -> Tree:
         """This tree with `changes` on top."""

@@ -65,6 +65,7 @@ DOCKERFILES = {
     "add": "ADD app conf/a.ini /add/\nADD conf /add2",
     "env": 'ENV A=1 B="two words" C=$A\nENV A=2 D=$A-${E:-none}-${A:+set}\nENV old style value\nCOPY app /$D/',
     "env-quotes": 'ENV A=\'$x\' B="\\$y" C=a\\ b D="q\\"q"\nCOPY app /',
+    "names": 'ENV A=k\nENV "B"=1 $A=2\nLABEL "$A"=3 l$A=4\nCOPY app /',
     "arg": "ARG A=1\nARG B=$A-2\nENV C=$B\nENV A=env\nENV D=$A\nCOPY app /",
     "labels": 'LABEL a=b "c d"="e f" g=\'h $x\'\nLABEL a=z\nCOPY app /',
     "ports": "ENV P=90\nEXPOSE 80 53/udp $P 8000-8002/tcp\nCOPY app /",

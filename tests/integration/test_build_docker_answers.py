@@ -68,6 +68,7 @@ class Daemon:
     def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Answer] = {"version": json_answer(VERSION)}
         self.seen: dict[str, Any] = {}
+        self.before_reading: Answer = lambda handler: None
         self.release = threading.Event()
         daemon = self
 
@@ -91,6 +92,7 @@ class Daemon:
             def _drain(self) -> None:
                 if self.headers.get("Transfer-Encoding") != "chunked":
                     return
+                daemon.before_reading(self)
                 while size := int(self.rfile.readline(), 16):
                     self.rfile.read(size + 2)
                 self.rfile.readline()
@@ -244,7 +246,7 @@ def test_an_export_that_ends_badly_is_a_failed_build(
     assert message in str(refusal(daemon, tmp_path))
 
 
-@pytest.mark.parametrize("step", ["version", "build", "get"])
+@pytest.mark.parametrize("step", ["version", "upload", "build", "get"])
 def test_cancelling_wakes_whatever_waits_for_the_daemon(tmp_path: Path, daemon: Daemon, step: str) -> None:
     reached = threading.Event()
 
@@ -254,6 +256,11 @@ def test_cancelling_wakes_whatever_waits_for_the_daemon(tmp_path: Path, daemon: 
         handler.close_connection = True
 
     daemon.answers.update({"build": BUILT, step: hang})
+    asked = request(tmp_path)
+    if step == "upload":
+        with open(tmp_path / "project/big", "wb") as big:
+            big.truncate(1 << 30)
+        daemon.before_reading = hang
     cancel = Cancel()
 
     def trip() -> None:

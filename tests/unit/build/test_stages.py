@@ -315,6 +315,8 @@ class TestCopy:
             ("loop /", "the symlink `loop` leads in a circle"),
             ("pipe /", "`pipe` is a device, pipe or socket, which an image cannot hold"),
             ("[a /", "`[a` is no pattern: a bracket is not closed within its path component"),
+            ("$NOTHING /", "`$NOTHING` is empty"),
+            ("app $NOTHING", "`$NOTHING` is empty"),
             ("--chmod=abc app /", "`abc` is no octal mode"),
             (
                 "--chown=nobody app /",
@@ -471,6 +473,18 @@ class TestStages:
         error = refusal(text)
         assert str(error).startswith(message)
         assert hint in str(error.hint)
+
+    def test_an_address_in_a_variable_is_no_path(self) -> None:
+        error = refusal("FROM scratch\nARG U=https://x.example/y\nADD $U /")
+        assert "cannot `ADD` the address `https://x.example/y`" in str(error)
+
+    def test_a_last_stage_for_another_platform_is_refused(self) -> None:
+        one = "FROM --platform=linux/arm64 scratch AS one\nCOPY app /\n"
+        text = f"{one}FROM --platform=$TARGETPLATFORM scratch\nCOPY app /"
+        assert build(text).layers
+        error = refusal(text, target="one")
+        assert str(error) == "Dockerfile:1: `FROM --platform=linux/arm64`, but the build is for `linux/amd64`"
+        assert build(text, target="one", platform="linux/arm64").layers
 
     def test_an_unknown_target_is_refused_with_the_names_that_exist(self) -> None:
         error = refusal("FROM scratch AS one\nFROM scratch AS two", target="three")
