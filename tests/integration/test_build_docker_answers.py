@@ -271,11 +271,10 @@ def test_cancelling_wakes_whatever_waits_for_the_daemon(tmp_path: Path, daemon: 
     thread.start()
     began = time.monotonic()
     with pytest.raises(Terminated):
-        builder(daemon.url, cancel).build(request(tmp_path), str(tmp_path / "store"))
+        builder(daemon.url, cancel).build(asked, str(tmp_path / "store"))
     thread.join()
-    assert (
-        time.monotonic() - began < 4
-    )  # the server would have been silent for thirty seconds, the client for five
+    # The server would have been silent for thirty seconds, and the client would have waited five for an answer.
+    assert time.monotonic() - began < 4
 
 
 def test_an_export_may_be_prepared_for_longer_than_an_answer_takes(
