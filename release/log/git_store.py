@@ -64,7 +64,7 @@ class GitStore:
             else:
                 entries = self._load(self._tip, tip, self._head)
             if tip != self._tip:
-                self._remember(tip, entries)
+                self._remember(tip, head_of(entries[-1]) if entries else self._head)
         yield from (entry for entry in entries if entry.seq > after)
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
@@ -81,7 +81,7 @@ class GitStore:
                 tip = self._commit(entry, tip)
             (push,) = self._remote.push(f"{tip}:{self._ref}")
             self._require_done(push)
-            self._tip, self._head = tip, head
+            self._remember(str(tip), head)
 
     def check_writable(self) -> None:
         """See `LogStore.check_writable`: what a push that changes nothing would be answered."""
@@ -164,10 +164,8 @@ class GitStore:
             entries.append(entry)
         return entries
 
-    def _remember(self, tip: str | None, entries: list[Entry]) -> None:
-        self._tip = tip
-        if entries:
-            self._head = head_of(entries[-1])
+    def _remember(self, tip: str | None, head: Head) -> None:
+        self._tip, self._head = tip, head
         if tip is not None:
             self._remote.read("update-ref", _SEEN, tip)
 

@@ -23,7 +23,7 @@ _LONGEST_PAUSE = 2.0
 class Writer:
     """A `LogWriter` over `store`. `budget`: seconds that one append may spend on losing against other writers.
 
-    `patience`: seconds for which a store that does not answer is asked again.
+    `patience`: seconds, from the beginning of an append, in which a store that does not answer is asked again.
     May be used from several threads. What it has read stays in memory; each call reads on from there.
     """
 
@@ -87,7 +87,7 @@ class Writer:
             return tuple(self._by_id[identity] for identity in ids)
 
     def _append(self, wanted: dict[str, dict[str, Any]]) -> None:
-        started = answered = self._clock.monotonic()
+        started = self._clock.monotonic()
         pause = _FIRST_PAUSE
         # What was read before need not be read again: if it is old by now, the store says so.
         fresh = not self._has_read
@@ -95,7 +95,6 @@ class Writer:
             try:
                 if fresh:
                     self._read_on()
-                answered = self._clock.monotonic()
                 self._append_now(self._missing(wanted))
                 self._parking.clear(self._by_id, self._claims)
                 return
@@ -103,14 +102,14 @@ class Writer:
                 self._require_time(started)
                 self._parking.park(self._missing(wanted))
             except (LogError, TagConflict) as error:
-                if not self._may_try_again(error, wanted, fresh, answered):
+                if not self._may_try_again(error, wanted, fresh, started):
                     raise
             fresh = True
             self._cancel.wait(pause * self._jitter())
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _may_try_again(
-        self, error: LogError | TagConflict, wanted: dict[str, dict[str, Any]], fresh: bool, answered: float
+        self, error: LogError | TagConflict, wanted: dict[str, dict[str, Any]], fresh: bool, started: float
     ) -> bool:
         match error:
             case TagConflict():
@@ -119,7 +118,7 @@ class Writer:
                 return False
             case LogUnavailable():
                 # The outcome may be unknown: reading on tells, as soon as there is an answer.
-                return self._clock.monotonic() - answered < self._patience
+                return self._clock.monotonic() - started < self._patience
             case _:
                 # As above. Once the entries are seen, appending nothing settles them.
                 return bool(self._missing(wanted)) and self._arrived(wanted)

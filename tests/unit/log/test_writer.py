@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from release.control import Cancel
-from release.errors import LogCorrupt, LogError, TagConflict, Terminated
+from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict, Terminated
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import head_of
 from release.log.writer import Writer
@@ -329,3 +329,17 @@ def test_parked_contradictions_and_nonsense_are_cleared_away() -> None:
     log.append([planned(attempt="mine")])
     assert store.inbox == {}
     assert [line["kind"] for line in independently_verified(store.lines)] == ["pushed", "planned", "planned"]
+
+
+def test_a_store_that_reads_and_never_answers_a_write_is_given_up() -> None:
+    class HalfDead(MemoryStore):
+        asked = 0
+
+        def append(self, lines: Sequence[bytes], expected: Head) -> None:
+            self.asked += 1
+            raise LogUnavailable("no answer")
+
+    store = HalfDead()
+    with pytest.raises(LogUnavailable):
+        writer(store, patience=0.1, jitter=lambda: 0.5).append([planned()])
+    assert store.asked > 1
