@@ -37,7 +37,7 @@ def history(process: Process, snapshot: Snapshot, prefix: str, env: Mapping[str,
     highest = _reachable(git, snapshot.head, found)
     stable = highest
     if highest is not None and not highest.version.is_stable:
-        stable = _reachable(git, snapshot.head, found.where(lambda tag: tag.version.is_stable))
+        stable = _reachable(git, snapshot.head, found.where(lambda version: version.is_stable))
     span = f"{stable.commit}..{snapshot.head}" if stable is not None else snapshot.head
     output = git.read("log", "--format=%B%x00", "--encoding=UTF-8", span, "--")
     messages = output.decode("utf-8", "replace").split("\0")[:-1]
@@ -53,6 +53,7 @@ def _reachable(git: Git, head: str, found: VersionTags) -> VersionTag | None:
 
 
 def _reachable_below(git: Git, head: str, found: VersionTags) -> VersionTag | None:
-    others = found.where(lambda tag: tag.commit != head)
+    here = {tag.version for tag in found.at(head)}
+    others = found.where(lambda version: version not in here)
     base = position_of(git, head, others, shallow=False, nearest=False, walk=False)[0]
     return others.named(base.git_tag) if base is not None else None

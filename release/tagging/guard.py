@@ -203,9 +203,7 @@ def _name(known: KnownVersion) -> str:
 
 def _count(released: list[KnownVersion], version: Version) -> int:
     """How many versions there are with this one: a version that git and the registry know is one version."""
-    identity = attrgetter("version.major", "version.minor", "version.patch", "version.prerelease")
-    own = (version.major, version.minor, version.patch, version.prerelease)
-    return len({own, *map(identity, released)})
+    return len({version, *(one.version for one in released)})
 
 
 def _describe(line: Line) -> str:

@@ -1,7 +1,7 @@
 """The version tags in what `git show-ref -d` prints: `<object> refs/tags/<name>`, and `…^{}` for what it peels to.
 
-Twenty thousand tags are usual and nearly all of them are asked for nothing but their version. So one pass of one
-pattern reads the versions, and what a tag names is looked up in the listing when somebody asks.
+Twenty thousand tags are usual, and nearly all of them are asked for nothing but their version. So one pass of one
+pattern reads the versions; what a tag is called and what it names is looked up in the listing when somebody asks.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from operator import attrgetter
 import msgspec
 
 from release.tagging.model import Scheme, Version
-from release.tagging.versions import LONGEST, NUMBER, Key, parse_tag_name, precedence_key
+from release.tagging.versions import NUMBER, Key, parse_tag_name, precedence_key
 
 _FLOATING = re.compile(r"v?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _ODD_EXAMPLES = 3
+_ODD_LENGTH = 100  # characters of an example
 _NUMBERS = attrgetter("major", "minor", "patch")
 
 
@@ -30,34 +31,40 @@ class VersionTag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class VersionTags:
-    """The version tags of one prefix, in git's order. A value: it never changes.
+    """The version tags of one prefix. A value: it never changes.
 
-    `versions`: of each tag. `odd_count`: how many tags of the prefix are no version; `odd_examples`: the first three.
+    `versions`: of each tag, in no order that matters. `odd_count`: how many tags of the prefix are no version;
+    `odd_examples`: the first three.
     """
 
     def __init__(
         self,
         listing: bytes,
-        names: Sequence[str],
+        prefix: str,
+        scheme: Scheme,
         versions: Sequence[Version],
         odd: Sequence[str] = (),
     ) -> None:
         self._listing = listing
-        self._names = names
+        self._prefix = prefix
+        self._scheme = scheme
         self.versions = versions
         self.odd_count = len(odd)
-        self.odd_examples = tuple(odd[:_ODD_EXAMPLES])
+        self.odd_examples = tuple(name[:_ODD_LENGTH] for name in odd[:_ODD_EXAMPLES])
 
     @cached_property
     def tags(self) -> tuple[VersionTag, ...]:
-        """Every tag with its commit."""
+        """Every tag with its commit, in git's order. Reads all names once more."""
         rows = re.findall(rb"^([0-9a-f]+) refs/tags/([^^\n]+)", self._listing, re.MULTILINE)
         commits = {name: commit for commit, name in rows}  # the peeled line follows, and replaces
-        pairs = zip(self._names, self.versions, strict=True)
-        return tuple(
-            VersionTag(git_tag=name, version=version, commit=commits[_encoded(name)].decode("ascii"))
-            for name, version in pairs
-        )
+        found = []
+        own = set(self.versions)
+        for raw, commit in commits.items():
+            name = raw.decode("utf-8", "backslashreplace")
+            version = parse_tag_name(name, self._prefix, self._scheme)
+            if version in own:
+                found.append(VersionTag(git_tag=name, version=version, commit=commit.decode("ascii")))
+        return tuple(found)
 
     @cached_property
     def highest(self) -> VersionTag | None:
@@ -66,43 +73,84 @@ class VersionTags:
         others = [version for version in self.versions if version.prerelease]
         tops = [max(stable, key=_NUMBERS)] if stable else []
         tops += [max(others, key=precedence_key)] if others else []
-        if not tops:
-            return None
-        return self._tag(self.versions.index(max(tops, key=precedence_key)))
+        return self.of(max(tops, key=precedence_key))[0] if tops else None
 
     def at(self, commit: str) -> tuple[VersionTag, ...]:
         """Those that name `commit`, highest precedence first."""
-        rows = re.findall(
-            rb"^%s refs/tags/([^^\n]+)" % re.escape(commit.encode()), self._listing, re.MULTILINE
-        )
-        here = {row.decode("utf-8", "backslashreplace") for row in rows}
-        found = [self._tag(self._names.index(name)) for name in here.intersection(self._names)]
-        return tuple(sorted(sorted(found, key=attrgetter("git_tag")), key=_tag_key, reverse=True))
+        names = sorted({name.removesuffix("^{}") for name in _names_of(self._listing, commit)})
+        found = [tag for name in names if (tag := self.named(name)) is not None]
+        return tuple(sorted(found, key=_tag_key, reverse=True))
 
     def named(self, git_tag: str) -> VersionTag | None:
         """The version tag of this name."""
-        return self._tag(self._names.index(git_tag)) if git_tag in self._names else None
+        version = parse_tag_name(git_tag, self._prefix, self._scheme)
+        if version is None or version not in self.versions:
+            return None
+        commit = commit_named(self._listing, git_tag)
+        return None if commit is None else VersionTag(git_tag=git_tag, version=version, commit=commit)
 
     def of(self, version: Version) -> tuple[VersionTag, ...]:
         """Those that are exactly `version`: `v1.4.2` and `1.4.2`."""
-        return tuple(self._tag(place) for place, one in enumerate(self.versions) if one == version)
+        names = (f"{self._prefix}v{version}", f"{self._prefix}{version}")
+        return tuple(tag for name in names if (tag := self.named(name)) is not None)
 
-    def where(self, keep: Callable[[VersionTag], bool]) -> VersionTags:
-        """Only the tags that `keep` keeps."""
-        kept = [tag for tag in self.tags if keep(tag)]
-        return VersionTags(self._listing, [tag.git_tag for tag in kept], [tag.version for tag in kept])
+    def where(self, keep: Callable[[Version], bool]) -> VersionTags:
+        """Only the tags whose version `keep` keeps."""
+        return VersionTags(self._listing, self._prefix, self._scheme, [v for v in self.versions if keep(v)])
 
-    def _tag(self, place: int) -> VersionTag:
-        name = self._names[place]
-        commit = commit_named(self._listing, name)
-        assert commit is not None, name  # noqa: S101 - the names come from the listing
-        return VersionTag(git_tag=name, version=self.versions[place], commit=commit)
+
+@lru_cache(maxsize=8)
+def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> VersionTags:
+    """The version tags of `prefix`, read in `scheme`; with `none` nothing is a version, and nothing odd.
+
+    A tag whose name goes on with a slash after the prefix belongs to something else, and a bare `v1` or `v1.4` is
+    somebody's moving tag: neither is odd.
+    """
+    if scheme == "none":
+        return VersionTags(listing, prefix, scheme, ())
+    text = listing.decode("utf-8", "backslashreplace")
+    # Most tags are three numbers and nothing else: they need no second look.
+    rows = _pattern(prefix, numbers=scheme == "semver").findall(text)
+    versions = [
+        Version(major=int(major), minor=int(minor), patch=int(patch))
+        for major, minor, patch, _ in rows
+        if major
+    ]
+    odd = []
+    for name in [name for _, _, _, name in rows if name]:
+        version = parse_tag_name(name, scheme=scheme)
+        if version is not None:
+            versions.append(version)
+        elif scheme == "calver" or not _FLOATING.fullmatch(name):
+            odd.append(prefix + name)
+    return VersionTags(listing, prefix, scheme, versions, odd)
+
+
+@lru_cache(maxsize=32)
+def _pattern(prefix: str, *, numbers: bool) -> re.Pattern[str]:
+    """Per tag three numbers, or the name of one that is anything else. Peeled lines are left out."""
+    # A hundred digits make no image tag any more; and Python refuses to convert endless ones.
+    number = NUMBER.replace("*", "{0,99}")
+    plain = rf"v?({number})\.({number})\.({number})" if numbers else r"()()()(?!)"
+    return re.compile(rf" refs/tags/{re.escape(prefix)}(?:{plain}|([^/\n^]+))\n")
+
+
+def _names_of(listing: bytes, commit: str) -> list[str]:
+    """What follows `<commit> refs/tags/`, wherever a line begins with that."""
+    start = commit.encode() + b" refs/tags/"
+    names, place = [], listing.find(start)
+    while place >= 0:
+        end = listing.find(b"\n", place)
+        if place == 0 or listing[place - 1 : place] == b"\n":
+            names.append(listing[place + len(start) : end].decode("utf-8", "backslashreplace"))
+        place = listing.find(start, end)
+    return names
 
 
 def commit_named(listing: bytes, git_tag: str) -> str | None:
     """The object that `git_tag` peels to (a commit, as a rule), or None when the listing has no such tag."""
     for suffix in (b"^{}\n", b"\n"):
-        end = listing.find(b" refs/tags/" + _encoded(git_tag) + suffix)
+        end = listing.find(b" refs/tags/" + git_tag.encode("utf-8", "backslashreplace") + suffix)
         if end >= 0:
             start = listing.rfind(b"\n", 0, end) + 1
             return listing[start:end].decode("ascii")
@@ -114,57 +162,5 @@ def highest_tag(tags: Iterable[VersionTag]) -> VersionTag | None:
     return max(tags, key=_tag_key, default=None)
 
 
-@lru_cache(maxsize=8)
-def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> VersionTags:
-    """The version tags of `prefix`, read in `scheme`; with `none` nothing is a version, and nothing odd.
-
-    A tag whose name goes on with a slash after the prefix belongs to something else, and a bare `v1` or `v1.4` is
-    somebody's moving tag: neither is odd.
-    """
-    if scheme == "none":
-        return VersionTags(listing, (), ())
-    text = listing.decode("utf-8", "backslashreplace")
-    if scheme == "calver":
-        return _calendar_versions(listing, text, prefix)
-    names: list[str] = []
-    versions: list[Version] = []
-    odd: list[str] = []
-    for letter, major, minor, patch, rest, other in _pattern(prefix).findall(text):
-        if other:
-            if not _FLOATING.fullmatch(other):
-                odd.append(prefix + other)
-            continue
-        name = f"{prefix}{letter}{major}.{minor}.{patch}{rest}"
-        if rest or len(name) > LONGEST:
-            version = parse_tag_name(name, prefix)
-            if version is None:
-                odd.append(name[:LONGEST])
-                continue
-        else:
-            version = Version(major=int(major), minor=int(minor), patch=int(patch))
-        names.append(name)
-        versions.append(version)
-    return VersionTags(listing, names, versions, odd)
-
-
-@lru_cache(maxsize=32)
-def _pattern(prefix: str) -> re.Pattern[str]:
-    """Per tag: the `v`, three numbers and what follows them, loosely; or the name of an odd one. No peeled lines."""
-    numbers = rf"(v?)({NUMBER})\.({NUMBER})\.({NUMBER})([-+][^\n^]*)?"
-    return re.compile(rf" refs/tags/{re.escape(prefix)}(?:{numbers}|([^/\n^]+))\n")
-
-
-def _calendar_versions(listing: bytes, text: str, prefix: str) -> VersionTags:
-    names = [prefix + name for name in re.findall(rf" refs/tags/{re.escape(prefix)}([^/\n^]+)\n", text)]
-    read = {name: parse_tag_name(name, prefix, "calver") for name in names}
-    good = {name: version for name, version in read.items() if version is not None}
-    odd = [name for name, version in read.items() if version is None]
-    return VersionTags(listing, tuple(good), tuple(good.values()), odd)
-
-
 def _tag_key(tag: VersionTag) -> Key:
     return precedence_key(tag.version)
-
-
-def _encoded(name: str) -> bytes:
-    return name.encode("utf-8", "backslashreplace")
