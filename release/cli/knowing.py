@@ -50,7 +50,11 @@ def known_from_log(session: Session, component: Component, policy: TagPolicy) ->
 def known_everywhere(
     session: Session, component: Component, policy: TagPolicy, repositories: list[Repository]
 ) -> KnownReleases:
-    """Git tags, the log, and the tags of `repositories`; one that does not answer leaves `unknown`."""
+    """Git tags, the log, and the tags of `repositories`; one that does not answer leaves `unknown`.
+
+    Unless it is an optional target: what is not required keeps no tag of the others from moving.
+    """
+    optional = {session.registries.open(one.image).name for one in component.targets if not one.required}
     parts = [known_locally(session, component, policy)]
     if repositories and parts[0].known_from.git != "complete":
         parts.append(known.from_remote_tags(session.remote_tags, policy.prefix, policy.versions))
@@ -60,5 +64,6 @@ def known_everywhere(
         try:
             parts.append(known.from_registry_tags(repository.tags(), policy.versions))
         except RegistryError:
-            parts.append(known.from_registry_tags(None))
+            if repository.name not in optional:
+                parts.append(known.from_registry_tags(None))
     return known.unite(*parts)

@@ -94,6 +94,16 @@ def run_lines(report: Report) -> list[str]:
     return lines
 
 
+def lacking(report: Report) -> dict[str, str]:
+    """Optional targets that did not get the release, and the first thing that stood in the way."""
+    found: dict[str, str] = {}
+    for outcome in report.outcomes:
+        target = getattr(outcome.step.operands, "target", None)
+        if target is not None and outcome.error is not None and not outcome.step.required:
+            found.setdefault(target, outcome.reason)
+    return found
+
+
 def withheld_lines(report: Report) -> list[str]:
     """Which tags the decision withholds, and why."""
     return [

@@ -11,7 +11,7 @@ from release.cli.ci_outputs import outputs_of_report, publish, summary_of
 from release.cli.documents import report_document
 from release.cli.planning import make_plan, refusal, runner_of, wishes_from, with_withheld
 from release.cli.printing import data, document
-from release.cli.rendering import run_lines, summary_line, withheld_lines
+from release.cli.rendering import lacking, run_lines, summary_line, withheld_lines
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, image_options, result_option, settings_of
 from release.cli.signals import Watch
@@ -83,6 +83,9 @@ def _say(session: Session, report: Report) -> None:
         notes.append("nothing to release" if not report.outcomes else summary_line(report.outcomes))
     for text in notes:
         session.sink.emit(Note(level="info", text=text))
+    for target, reason in lacking(report).items():
+        text = f"`{target}` lacks this release, and is not required: {reason}"
+        session.sink.emit(Note(level="warning", text=text, hint="run again when it answers"))
 
 
 def _record_end(session: Session, report: Report, error: ReleaseError, attempt: str) -> None:

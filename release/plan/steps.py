@@ -157,15 +157,22 @@ class Maker:
             image=image,
             allow_backward=bool(subject.facts.get("allow_backward")),
         )
-        step = self._step(f"move:{target.name}:{tag.name}", "move-tag", "moving", operands, target)
+        needs = (self._id(f"content:{target.name}"),)  # an optional target may have failed before
+        id_ = f"move:{target.name}:{tag.name}"
+        step = self._step(id_, "move-tag", "moving", operands, target, needs=needs)
         return msgspec.structs.replace(step, after=tuple(one.id for one in after))
 
     def moved(self, target: Target, moves: Sequence[Step], withheld: tuple[Withheld, ...]) -> Step:
-        """Which moving tags the release took on the target, what each held before, and which were withheld."""
+        """Which moving tags the release took on the target, what each held before, and which were withheld.
+
+        Only once all of them are dealt with: the record says that the release is finished there.
+        """
         tags: list[Any] = [Slot(slot=f"tagged:{move.id}", optional=True) for move in moves]
         tags += [{"name": one.name, "result": "withheld", "reason": one.reason} for one in withheld]
-        step = self._record("moved", "moving", {"target": target.name, "tags": tags}, target=target)
-        return msgspec.structs.replace(step, after=tuple(move.id for move in moves))
+        needs = (self._id(f"content:{target.name}"), *(move.id for move in moves))
+        return self._record(
+            "moved", "moving", {"target": target.name, "tags": tags}, target=target, needs=needs
+        )
 
     def _record(
         self,
