@@ -34,7 +34,7 @@ def gather_context(session: Session, *, source: str, policy: TagPolicy, count: b
     """
     env = session.settings.env
     event = _event(env)
-    on_github = session.ci.system in _GITHUB or (session.ci.system == "none" and bool(env.get("GITHUB_REF")))
+    on_github = _is_github(session)
     needed = source == "git" or not (on_github or session.ci.commit)
     snapshot = _snapshot(session, policy, needed=needed)
     checkout = None if snapshot is None else _checkout(snapshot, policy)
@@ -49,6 +49,14 @@ def gather_context(session: Session, *, source: str, policy: TagPolicy, count: b
         run = _with_git(session, run, snapshot, policy, count=count)
     return MetadataContext(
         run=run, repository=_repository(session, event, snapshot), known=known, unguarded=unguarded
+    )
+
+
+def _is_github(session: Session) -> bool:
+    """Whether GitHub's variables tell the run: its own runner, or somebody who set them and asked for no system."""
+    asked = session.settings.ci is not None
+    return session.ci.system in _GITHUB or (
+        session.ci.system == "none" and not asked and bool(session.settings.env.get("GITHUB_REF"))
     )
 
 

@@ -206,6 +206,12 @@ class TestInAClone:
         done = shipmark("metadata", "--tags", RULES, "--output", "tag-names", cwd=clone.path)
         assert done.stdout == "release-1.3\n"
 
+    def test_no_ci_at_all_can_be_asked_for(self, shipmark: Shipmark, clone: GitRepo) -> None:
+        env = {"GITHUB_REF": "refs/heads/elsewhere", "GITHUB_SHA": SHA}
+        there = shipmark("metadata", "--output", "tag-names", cwd=clone.path, env=env)
+        here = shipmark("metadata", "--output", "tag-names", "--ci", "none", cwd=clone.path, env=env)
+        assert (there.stdout, here.stdout) == ("elsewhere\n", "release-1.3\n")
+
     def test_the_highest_version_tag_of_a_detached_head_counts(
         self, shipmark: Shipmark, clone: GitRepo
     ) -> None:
