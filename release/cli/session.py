@@ -13,6 +13,7 @@ from ci.systems import detect, event_path
 from release import git
 from release.cli.ci_log import CiSink, voice_of
 from release.cli.printing import JsonSink, PlainSink
+from release.cli.progress import Heartbeat, current_stderr, shows_bars
 from release.cli.settings import Settings
 from release.config.load import Component, Config, load
 from release.control import Cancel, Deadline
@@ -66,9 +67,16 @@ class Session:
         settings = self.settings
         if settings.progress == "json":
             return JsonSink()
-        plain = PlainSink(-1 if settings.progress == "none" else settings.verbosity)
+        verbosity = -1 if settings.progress == "none" else settings.verbosity
+        if verbosity < 0:
+            return PlainSink(verbosity)
+        if settings.progress == "auto" and shows_bars(settings.env, self.ci.system):
+            from release.cli.progress_bars import Bars
+
+            return Bars(PlainSink(verbosity, current_stderr()), color=settings.colored)
         speaks = voice_of(self.ci.system)
-        return plain if speaks is None or settings.verbosity < 0 else CiSink(plain, speaks)
+        plain: Sink = PlainSink(verbosity)
+        return Heartbeat(plain if speaks is None else CiSink(plain, speaks), now=self.clock.monotonic)
 
     def again(self) -> Session:
         """The same session with nothing read of the version log yet: what others appended counts too."""

@@ -26,6 +26,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     progress: str = "auto"
     env: Mapping[str, str] = {}
 
+    @property
+    def colored(self) -> bool:
+        """Whether a terminal may get colours. Source: no-color.org."""
+        return self.color == "always" or (self.color == "auto" and not self.env.get("NO_COLOR"))
+
 
 def global_options(function: _Function) -> _Function:
     """The options that every command takes, in front of it or behind it."""
