@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -21,11 +22,16 @@ from release.effects.holding import hold
 from release.effects.obtain import Build, BuilderCheck, Find
 from release.effects.record import Records
 from release.effects.tags import FixedTags, MovingTags, Sight
+from release.errors import Interrupted
 from release.plan.model import Step
 from release.plan.operands import MoveTag
 from release.plan.subject import Subject
 from release.tagging.version_text import fill_names
 from release.world import World
+
+# Seconds that the last record may take: a run that was told to stop has five for everything.
+_AFTER_A_SIGNAL = 1.5
+_AFTER_A_FAILURE = 10.0
 
 
 def world_of(session: Session) -> World:
@@ -124,12 +130,22 @@ def record_context(session: Session, attempt: str) -> dict[str, Any]:
 
 
 def last_words(session: Session, facts: Sequence[dict[str, Any]]) -> None:
-    """Append how the attempt ended, even after it was cancelled: with a `Cancel` of its own."""
+    """Append how the attempt ended, even after it was cancelled: with a `Cancel` of its own, which waits a while."""
     from release.cli.stores import open_log
 
-    if facts:
-        log = session.config.log
-        open_log(log, session.root, clock=session.clock, cancel=Cancel(), budget=3.0).append(facts)
+    if not facts:
+        return
+    cancel = Cancel()
+    seconds = _AFTER_A_SIGNAL if session.cancel.tripped else _AFTER_A_FAILURE
+    late = Interrupted(f"the version log did not take it within {seconds:g} s")
+    timer = threading.Timer(seconds, cancel.trip, (late,))
+    timer.daemon = True
+    timer.start()
+    try:
+        log = open_log(session.config.log, session.root, clock=session.clock, cancel=cancel, budget=seconds)
+        log.append(facts)
+    finally:
+        timer.cancel()
 
 
 def _component(session: Session, name: str) -> Component:
