@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
 from release.control import Cancel
 from release.log import LogStore
 from release.log.file_store import FileStore
-from release.log.sql_store import SqlStore
 from release.log.writer import Writer
+from release.process import Processes
+from tests.support.environment import hermetic_git
 
 
 class SystemClock:
@@ -23,13 +25,31 @@ class SystemClock:
 
 
 def open_store(description: dict[str, Any], cancel: Cancel | None = None) -> LogStore:
-    """`{"store": "file", "path": …}`, ..."""
+    """`{"store": "file", "path"}`, `{"store": "sql", "url"}` or `{"store": "git", "url", "cache"}`."""
     cancel = cancel or Cancel()
     match description["store"]:
         case "file":
             return FileStore(description["path"], cancel=cancel, monotonic=time.monotonic)
+        # Imported late: a worker that is killed and started again shall not load what it does not use.
         case "sql":
+            from release.log.sql_store import SqlStore
+
             return SqlStore(description["url"], cancel=cancel)
+        case "git":
+            from release.log.git_remote import GitRemote
+            from release.log.git_store import GitStore
+
+            remote = GitRemote(
+                process=Processes(cancel),
+                env={**os.environ, **hermetic_git()},
+                # A cache for each process, as on runners that share nothing.
+                cache=f"{description['cache']}/{os.getpid()}/log.git",
+                url=description["url"],
+                name="log at origin",
+                cancel=cancel,
+                monotonic=time.monotonic,
+            )
+            return GitStore(remote, name="log at origin")
         case other:
             raise ValueError(other)
 

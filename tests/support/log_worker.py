@@ -79,7 +79,9 @@ class Herd:
 
     def verify(self, lines: Sequence[bytes] | None = None) -> list[Entry]:
         """Nothing lost, nothing twice, chain whole, acknowledged entries where they were acknowledged."""
-        entries = list(open_store(self.description).read())
+        store = open_store(self.description)
+        entries = list(store.read())
+        getattr(store, "close", lambda: None)()
         stored = independently_verified(lines if lines is not None else [entry.raw for entry in entries])
         texts = [entry["text"] for entry in stored]
         assert sorted(texts) == sorted(

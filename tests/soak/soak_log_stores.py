@@ -1,0 +1,48 @@
+"""The long forms: sixteen writers on every store, killed at random; a server that dies; replies that are lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.log_descriptions import LOSE_REPLIES, STORES, describe
+from tests.support.log_worker import Herd
+from tests.support.postgres import Postgres
+
+#: appends of each of 16 writers, kills
+LONG = {"file": (500, 300), "sqlite": (500, 100), "postgresql": (500, 200), "git": (25, 40)}
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_sixteen_killed_writers_lose_nothing_and_double_nothing(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    count, kills = LONG[kind]
+    herd = Herd(describe(kind, request, tmp_path), tmp_path, workers=16, count=count)
+    herd.run(kills=kills, pause=0.25)
+    entries = herd.verify()
+    print(f"{kind}: {len(entries)} entries, {herd.kills} writers killed, none lost, none twice")
+    assert len(entries) == 16 * count
+
+
+def test_a_server_that_is_killed_six_times_loses_nothing(
+    request: pytest.FixtureRequest, own_postgres: Postgres, tmp_path: Path
+) -> None:
+    def kill_and_start() -> None:
+        own_postgres.kill()
+        own_postgres.start()
+
+    herd = Herd(describe("postgresql", request, tmp_path, "own_postgres"), tmp_path, workers=8, count=150)
+    herd.run(kills=20, pause=0.25, disturb=[(share / 7, kill_and_start) for share in range(1, 7)])
+    print(f"{len(herd.verify())} entries, the server killed 6 times, {herd.kills} writers killed")
+
+
+def test_lost_replies_of_the_git_server_lose_nothing(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    description = describe("git", request, tmp_path)
+    hook = Path(description["url"]) / "hooks" / "post-update"
+    hook.write_text(LOSE_REPLIES)
+    hook.chmod(0o755)
+    herd = Herd(description, tmp_path, workers=8, count=25)
+    herd.run(kills=20, pause=0.5)
+    print(f"{len(herd.verify())} entries, a reply in five lost, {herd.kills} writers killed")
