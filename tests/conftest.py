@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.support.wheel",
     "tests.support.project",
     "tests.support.gate",
+    "tests.support.browser",
     "tests.support.postgres",
 ]
 

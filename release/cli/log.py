@@ -16,7 +16,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "diff": ("log_questions", "diff", "What lies between two releases: commits, inputs, platforms."),
     "verify": ("log_verify", "verify", "Check the chain; with --registry every recorded tag, too."),
     "recover": ("log_recover", "recover", "Settle attempts whose run is over."),
-    "export": ("log_export", "export", "Write the log as JSON, CSV or in-toto statements."),
+    "export": ("log_export", "export", "Write the log as JSON, CSV, in-toto statements or one HTML page."),
 }
 
 

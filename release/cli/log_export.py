@@ -12,6 +12,7 @@ from release.cli.log_list import fields_of
 from release.cli.printing import data
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
+from release.log.chain import timestamp
 from release.log.questions import Filter, select
 from release.log.state import LogState
 
@@ -21,13 +22,13 @@ _PREDICATE = "https://in-toto.io/attestation/release/v0.1"
 
 @click.command(cls=Command)
 @global_options
-@click.option("--format", "form", type=click.Choice(["json", "csv", "in-toto"]), default="json")
+@click.option("--format", "form", type=click.Choice(["json", "csv", "in-toto", "html"]), default="json")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
 @click.pass_context
 def export(ctx: click.Context, form: str, output: str | None) -> None:
-    """Write the log as one JSON document, CSV, or one in-toto release statement a line."""
+    """Write the log as one JSON document, CSV, one in-toto release statement a line, or one HTML page."""
     session = Session(settings_of(ctx))
-    writers = {"json": _json, "csv": _csv, "in-toto": _in_toto}
+    writers = {"json": _json, "csv": _csv, "in-toto": _in_toto, "html": _html}
     text = writers[form](session)
     if output is None:
         data(text)
@@ -50,6 +51,21 @@ def _csv(session: Session) -> str:
 def _in_toto(session: Session) -> str:
     return "\n".join(
         json.dumps(statement, separators=(",", ":")) for statement in statements(session.log_state)
+    )
+
+
+def _html(session: Session) -> str:
+    from release.log import page as html
+
+    with open(os.path.join(os.path.dirname(html.__file__), "page.html"), encoding="utf-8") as file:
+        template = file.read()
+    head = session.log.store.head()
+    return html.page(
+        template,
+        session.log_state,
+        title=f"Releases in {session.log.store.name}",
+        head=f"{head.seq + 1} entries, head {head.seq}:{head.hash}",
+        now=timestamp(session.clock.now()),
     )
 
 
