@@ -15,6 +15,7 @@ from release.build.tree import Content, Escape, LinkLoop, Node, Tree, leaves
 from release.errors import BuildError
 
 _WHITEOUT = ".wh."
+_CHECK = "check the path, and that `.dockerignore` does not leave it out"
 # A link to one of these is filled when the container runs (`access.log -> /dev/stdout`).
 _AT_RUN_TIME = ("dev", "proc", "run", "sys", "tmp")
 
@@ -56,6 +57,9 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
 def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]:
     """The nodes that the image gets, by path: parents that it lacks included. Raises `BuildError`."""
     found = [each for pattern in transfer.sources for each in _find(transfer, pattern, source)]
+    if not found:  # one wildcard that matches nothing is fine beside others: `COPY package.json lock* /`
+        sources = ", ".join(f"`{pattern}`" for pattern in transfer.sources)
+        raise BuildError(f"{transfer.where}: nothing in {transfer.origin} matches {sources}", hint=_CHECK)
     target, is_folder = _destination(transfer, found, image)
     changes = _Changes(transfer, image)
     for each in found:
@@ -114,13 +118,7 @@ def _find(transfer: Transfer, pattern: str, source: Tree) -> list[_Found]:
         paths = _glob(cleaned, source) if has_wildcard(cleaned) else [cleaned]
     except ValueError as error:
         raise BuildError(f"{transfer.where}: `{pattern}` is no pattern: {error}") from error
-    found = [_follow(transfer, path, source) for path in paths]
-    if not found:
-        raise BuildError(f"{transfer.where}: nothing in {transfer.origin} matches `{pattern}`", hint=_CHECK)
-    return found
-
-
-_CHECK = "check the path, and that `.dockerignore` does not leave it out"
+    return [_follow(transfer, path, source) for path in paths]
 
 
 def _glob(pattern: str, source: Tree) -> list[str]:

@@ -200,6 +200,7 @@ class TestCopy:
             ("app README.md /x/", ["x", "x/README.md", "x/app"]),
             ("conf/deep conf/a.ini /x/", ["x", "x/a.ini", "x/c"]),
             ("shortcut /", ["shortcut"]),
+            ("app *.lock /", ["app"]),
             ('["app", "/a b"]', ["a b"]),
         ],
     )
@@ -306,6 +307,7 @@ class TestCopy:
         [
             ("nothing /", "the context has no `nothing`"),
             ("*.zip /", "nothing in the context matches `*.zip`"),
+            ("*.zip *.lock /", "nothing in the context matches `*.zip`, `*.lock`"),
             ("../x /", "`../x` leaves the context"),
             ("conf/../../x /", "`conf/../../x` leaves the context"),
             ("app README.md /x", "more than one source, but the destination `/x` does not end with `/`"),
