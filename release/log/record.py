@@ -176,12 +176,14 @@ class Released(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="re
 class Moved(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="moved"):
     """What became of the moving tags of one target.
 
-    `follows`: the entry that set these tags last; tells apart moving forth, back and forth again.
+    `follows`: the entry that set these tags last; tells apart moving forth, back and forth again. `reason`: of a
+    rollback.
     """
 
     target: str
     tags: tuple[RecordedTag, ...] = ()
     follows: Natural = 0
+    reason: str = ""
 
 
 class Failed(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="failed"):
@@ -215,12 +217,18 @@ class Yanked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="yanked"
 
 
 class Promoted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="promoted"):
-    """A digest got another place. `source_target` and `target` as plans call them."""
+    """A digest got another place: `from` one target `to` another, as plans call them.
+
+    `follows`: the entry that set one of these tags last, as in `moved`. `version`: of the image.
+    """
 
     digest: Digest
     to: str
     promoted_from: str = msgspec.field(name="from", default="")
     tags: tuple[RecordedTag, ...] = ()
+    version: str = ""
+    reason: str = ""
+    follows: Natural = 0
 
 
 class Pruned(Record, frozen=True, kw_only=True, omit_defaults=True, tag="pruned"):
@@ -232,12 +240,14 @@ class Pruned(Record, frozen=True, kw_only=True, omit_defaults=True, tag="pruned"
 
 
 class Deployed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="deployed"):
-    """A digest runs in an environment from now on."""
+    """A digest runs in an environment from now on. `follows`: the entry that said what ran there before."""
 
     environment: str
     image: RecordedImage
     target: str = ""
+    version: str = ""
     evidence: str = ""
+    follows: Natural = 0
 
 
 class Remark(Record, frozen=True, kw_only=True, omit_defaults=True, tag="note"):
