@@ -75,6 +75,7 @@ def parse_rule(item: Located) -> Rule:
         key = field.cut(0, split).strip()
         value = field.cut(split + 1, len(field.text)).strip()
         if key.text.lower() == "type":
+            _require_type(value)
             kind = value
         else:
             _require_known(key)
@@ -102,11 +103,8 @@ def rule_from_mapping(entry: Mapping[str, str], place: Position) -> Rule:
 
 def build_rule(item: Located, kind: Located | None, given: Mapping[str, Located]) -> Rule:
     """Defaults, required attributes and choices of the type, as the table has them."""
-    name = "raw" if kind is None else kind.text
-    found = KINDS.get(name)
-    if found is None:
-        at = item if kind is None else kind
-        raise at.error(0, f"unknown type `{name}`", hint=_nearest(name, KINDS))
+    name = "raw" if kind is None else _require_type(kind)
+    found = KINDS[name]
     place = item.place(0)
     defaults = {"priority": str(found.priority), "enable": "true"}
     if found.prefix is not None:
@@ -123,14 +121,21 @@ def build_rule(item: Located, kind: Located | None, given: Mapping[str, Located]
     _require_valid(name, found, item, values)
     _require_expressions(found, values)
     priority = javascript_number(values["priority"].text)
+    pattern = _pattern(found, values)
     return Rule(
         type=name,
         values=values,
         item=item,
         priority=priority,
-        pattern=_pattern(name, found, values),
-        warnings=_warnings(name, given, own, priority),
+        pattern=pattern,
+        warnings=_warnings(name, given, own, priority, pattern),
     )
+
+
+def _require_type(kind: Located) -> str:
+    if kind.text not in KINDS:
+        raise kind.error(0, f"unknown type `{kind.text}`", hint=_nearest(kind.text, KINDS))
+    return kind.text
 
 
 def _require_known(key: Located) -> None:
@@ -169,7 +174,7 @@ def _require_expressions(kind: Kind, values: Mapping[str, Located]) -> None:
             parse_template(values[key])
 
 
-def _pattern(name: str, kind: Kind, values: Mapping[str, Located]) -> Pattern | None:
+def _pattern(kind: Kind, values: Mapping[str, Located]) -> Pattern | None:
     value = values.get(kind.regular) if kind.regular else None
     if value is None or (kind.regular == "match" and not value.text):
         return None
@@ -179,17 +184,15 @@ def _pattern(name: str, kind: Kind, values: Mapping[str, Located]) -> Pattern | 
         cut = value.text.rfind("{") > value.text.rfind("}")
         hint = 'a comma ends a field: protect it as in `"""pattern=a{1,2}"""`' if cut else error.hint
         raise value.error(0, error.message, hint=hint) from error
-    if kind.regular == "match" and not pattern.groups:
-        raise value.error(
-            0,
-            f"`match={value.text}` of `type={name}` has no group, so there is no version to take",
-            hint="put the version in parentheses: `match=app-(.*)`",
-        )
     return pattern
 
 
 def _warnings(
-    name: str, given: Mapping[str, Located], own: Mapping[str, Located], priority: float
+    name: str,
+    given: Mapping[str, Located],
+    own: Mapping[str, Located],
+    priority: float,
+    pattern: Pattern | None,
 ) -> tuple[str, ...]:
     found = [
         f"{value.place(0)}: `type={name}` has no attribute `{key}`; it is ignored"
@@ -199,6 +202,11 @@ def _warnings(
     if math.isnan(priority):
         value = own["priority"]
         found.append(f"{value.place(0)}: `priority={value.text}` is no number; the rule keeps its position")
+    if pattern is not None and "match" in own and not pattern.groups:
+        value = own["match"]
+        found.append(
+            f"{value.place(0)}: `match={value.text}` has no group, so a match is an error: `match=app-(.*)`"
+        )
     return tuple(found)
 
 

@@ -101,7 +101,9 @@ def _version_text(rule: Rule, evaluation: Evaluation) -> tuple[str, str] | None:
             )
         elif len(groups) < 2 or groups[1] is None:
             raise rule.error(
-                "match", f"the group of `{rule.text('match')}` is not part of the match with `{text}`"
+                "match",
+                f"`match={rule.text('match')}` matches `{text}` and takes no group of it, so there is no version",
+                hint="put the version in parentheses: `match=app-(.*)`",
             )
         else:
             text = groups[1]
@@ -217,7 +219,7 @@ def _ref(rule: Rule, evaluation: Evaluation) -> Emitted | None:
 
 
 def _selected(rule: Rule, text: str) -> bool:
-    if rule.text("branch") and not _globbed(rule.text("branch"), text):
+    if rule.text("event") == "branch" and rule.text("branch") and not _globbed(rule.text("branch"), text):
         return False
     return rule.pattern is None or _matched(rule, "pattern", text) is not None
 

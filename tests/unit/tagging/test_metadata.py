@@ -342,13 +342,13 @@ class TestErrorsOfBoth:
     @pytest.mark.parametrize(
         ("inputs", "message"),
         [
+            ({"tags": "type=bar,type=raw,x"}, "tags:1:6: unknown type `bar`"),
             ({"tags": "type=Raw,x"}, "tags:1:6: unknown type `Raw`"),
             ({"tags": "type=raw,x,enable=True"}, "tags:1:19: `enable` is `True`, it must be `true` or `false`"),
             ({"tags": "type=raw,x,enable="}, "tags:1:19: `enable` is ``, it must be `true` or `false`"),
             ({"tags": "type=raw,x,enable=1"}, "tags:1:19: `enable` is `1`, it must be `true` or `false`"),
             ({"tags": "type=match,pattern=a,group=x"}, "tags:1:28: `group=x` is no number"),
             ({"tags": "type=match,pattern=(a"}, "tags:1:20: `(a` is no regular expression"),
-            ({"tags": "type=semver,pattern=a,match=v.*"}, "tags:1:29: `match=v.*` of `type=semver` has no group"),
             ({"tags": "type=sha,format=tiny"}, "tags:1:17: `format=tiny` of `type=sha` must be one of"),
             ({"tags": "type=ref"}, "tags:1:1: `type=ref` needs `event`"),
             ({"tags": 'type=raw,a"b'}, "tags:1:11: a quote inside a field"),
@@ -367,8 +367,16 @@ class TestErrorsOfBoth:
         assert caught.value.message.startswith(message)
 
     def test_a_group_outside_of_the_match_is_an_error(self) -> None:
-        with pytest.raises(ConfigError, match="is not part of the match"):
-            names(RELEASE, "type=semver,pattern={{version}},match=(x)?v.*")
+        for pattern in ("(x)?v.*", "v.*"):
+            with pytest.raises(
+                ConfigError, match=r"^tags:1:\d+: .* takes no group of it, so there is no version"
+            ):
+                names(RELEASE, f"type=semver,pattern={{{{version}}}},match={pattern}")
+
+    def test_a_match_without_a_group_is_said_before_it_matches(self) -> None:
+        found = metadata(RELEASE, "type=semver,pattern={{version}},match=foo")
+        assert found.tag_names == ("1.2.3", "latest")
+        assert found.warnings[0].startswith("tags:1:39: `match=foo` has no group")
 
     def test_a_length_that_is_no_number_is_an_error(self) -> None:
         with pytest.raises(ConfigError, match="`DOCKER_METADATA_SHORT_SHA_LENGTH` is `x`"):
@@ -385,6 +393,7 @@ class TestNew:
             ("refs/heads/release/1.4", "type=ref,event=branch,pattern=^release/(.*)$,group=1", ["1.4"]),
             ("refs/heads/release/1.4", "type=ref,event=branch,pattern=^release/", ["release-1.4"]),
             (MAIN, "type=ref,event=branch,pattern=^release/", []),
+            (RELEASE, "type=ref,event=tag,branch=main", ["v1.2.3", "latest"]),
             ("refs/heads/release/1.4", "type=ref,event=branch,branch=release/*", ["release-1.4"]),
             ("refs/heads/release/1/4", "type=ref,event=branch,branch=release/*", []),
             ("refs/heads/release/1/4", "type=edge,branch=release/**", ["edge"]),
