@@ -67,6 +67,11 @@ class Mirrored:
         self._warn = warn
 
     @property
+    def truth(self) -> LogStore:
+        """The store that counts."""
+        return self._truth
+
+    @property
     def name(self) -> str:
         """The truth's."""
         return self._truth.name

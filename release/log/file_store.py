@@ -68,6 +68,11 @@ class FileStore:
         return self._name
 
     @property
+    def path(self) -> str:
+        """Where the file is."""
+        return self._path
+
+    @property
     def local(self) -> bool:
         """Always: the file lies in this workspace."""
         return True

@@ -44,7 +44,8 @@ def fact_id(fact: dict[str, Any]) -> str:
 def _identity(fact: dict[str, Any]) -> Any:
     kind, release = fact.get("kind", ""), fact.get("release", "")
     if kind in _OF_ATTEMPT:
-        return [kind, release, fact.get("attempt", "")]
+        # That its bytes are lost is news even of an attempt that was abandoned before.
+        return [kind, release, fact.get("attempt", ""), *([fact["lost"]] if fact.get("lost") else [])]
     if kind in ("built", "released"):
         return [kind, release, _image_digest(fact)]
     if kind == "pushed":

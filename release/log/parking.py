@@ -9,6 +9,7 @@ from typing import Any
 from release.errors import LogError, TagConflict
 from release.log import Inbox, LogStore
 from release.log.claims import Claims
+from release.log.copying import Mirrored
 from release.log.identity import checked, fact_id
 
 
@@ -16,7 +17,8 @@ class Parking:
     """Does nothing for a store that has no inbox."""
 
     def __init__(self, store: LogStore) -> None:
-        self._inbox = store if isinstance(store, Inbox) else None
+        inbox = store.truth if isinstance(store, Mirrored) else store
+        self._inbox = inbox if isinstance(inbox, Inbox) else None
         self._parked: set[str] = set()
 
     def park(self, facts: dict[str, dict[str, Any]]) -> None:

@@ -128,18 +128,23 @@ def find(entries: Iterable[Entry], digest: str) -> tuple[Mention, ...]:
 
     Raises `ConfigError` for what is no digest.
     """
-    match = _DIGEST.fullmatch(digest)
-    if match is None:
-        raise ConfigError(
-            f"`{digest}` is no digest", hint="write `sha256:` and at least 7 of its hexadecimal digits"
-        )
-    start = f"sha256:{match[1]}"
+    start = require_digest(digest)
     found = []
     for entry in entries:
         # The bytes are searched first: most entries are told apart by that alone.
         if start.encode() in entry.raw:
             found += [mention for mention in _mentions(entry.fields) if mention.digest.startswith(start)]
     return tuple(found)
+
+
+def require_digest(text: str) -> str:
+    """`text` as the beginning of a digest, `sha256:` and at least 7 digits. Raises `ConfigError`."""
+    match = _DIGEST.fullmatch(text)
+    if match is None:
+        raise ConfigError(
+            f"`{text}` is no digest", hint="write `sha256:` and at least 7 of its hexadecimal digits"
+        )
+    return f"sha256:{match[1]}"
 
 
 def resolve(state: LogState, name: str) -> tuple[ReleaseState, ...]:
@@ -236,7 +241,7 @@ def _platforms(release: ReleaseState) -> set[str]:
 
 
 def _mentions(fields: Mapping[str, Any]) -> Iterator[Mention]:
-    for digest, role in _digests(fields):
+    for digest, role in digests_of(fields):
         yield Mention(
             seq=int(fields["seq"]),
             at=str(fields.get("at", "")),
@@ -247,7 +252,8 @@ def _mentions(fields: Mapping[str, Any]) -> Iterator[Mention]:
         )
 
 
-def _digests(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def digests_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every digest in an entry, and the role that it has there; `""` where a member is absent."""
     image = fields.get("image")
     if isinstance(image, dict):
         yield str(image.get("digest", "")), "image"

@@ -26,6 +26,11 @@ def test_what_concerns_an_attempt_is_another_fact_in_another_attempt(kind: str) 
     assert fact_id(fact(kind, reason="x")) == fact_id(fact(kind, reason="y", actor="bob"))
 
 
+def test_that_the_bytes_are_lost_is_news_of_an_attempt_that_was_abandoned_before() -> None:
+    settled = fact("abandoned", reason="its run is over")
+    assert fact_id({**settled, "lost": f"sha256:{'0' * 64}"}) != fact_id(settled)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -1,0 +1,55 @@
+"""Questions to a store: over an index where a log is long enough for one, over all its entries otherwise."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from typing import TypeVar
+
+from release.log import LogStore
+from release.log import questions as ask
+from release.log.file_store import FileStore
+from release.log.fold import fold
+from release.log.index import FileIndex
+from release.log.questions import Mention, TagHistory, TagThen
+
+#: Entries from which on a file log is worth an index: below, reading all of it takes half a second.
+WORTH_AN_INDEX = 50_000
+
+Answer = TypeVar("Answer")
+
+
+def find(store: LogStore, digest: str, *, worth: int = WORTH_AN_INDEX) -> tuple[Mention, ...]:
+    """See `questions.find`."""
+    ask.require_digest(digest)
+    return _answer(
+        store, lambda index: index.find(digest), lambda: ask.find(store.read(), digest), worth=worth
+    )
+
+
+def at(store: LogStore, tag: str, time: str, *, worth: int = WORTH_AN_INDEX) -> tuple[TagThen, ...]:
+    """See `questions.at`."""
+    return _answer(
+        store, lambda index: index.at(tag, time), lambda: ask.at(fold(store.read()), tag, time), worth=worth
+    )
+
+
+def history(store: LogStore, tag: str, *, worth: int = WORTH_AN_INDEX) -> tuple[TagHistory, ...]:
+    """See `questions.history`."""
+    return _answer(
+        store, lambda index: index.history(tag), lambda: ask.history(fold(store.read()), tag), worth=worth
+    )
+
+
+def _answer(
+    store: LogStore, indexed: Callable[[FileIndex], Answer], read: Callable[[], Answer], *, worth: int
+) -> Answer:
+    """The index checks what it answers with, and only that; without it the whole chain is checked."""
+    if isinstance(store, FileStore) and store.head().seq + 1 >= worth:
+        try:
+            with closing(FileIndex(store.path)) as index:
+                return indexed(index)
+        except (sqlite3.Error, OSError):
+            pass  # no place for an index, or none that can be written: the log alone answers as well
+    return read()
