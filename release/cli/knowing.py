@@ -28,14 +28,14 @@ def known_locally(session: Session, component: Component, policy: TagPolicy) -> 
     from_git = known.from_git(
         session.snapshot(policy), policy.prefix, policy.versions, git_tag=session.ci.git_tag
     )
-    if session.config.log.store != "file":
+    if session.config.log[0].store != "file":
         return from_git
     return known.unite(from_git, known_from_log(session, component, policy))
 
 
 def known_from_log(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
     """What the version log says was released, and taken back."""
-    section = session.config.log
+    section = session.config.log[0]
     if section.store == "file" and not os.path.exists(os.path.join(session.root, section.path)):
         return KnownReleases(known_from=KnownFrom(log="complete"))  # and the log's code need not be loaded
     state = session.log_state
@@ -58,7 +58,7 @@ def known_everywhere(
     parts = [known_locally(session, component, policy)]
     if repositories and parts[0].known_from.git != "complete":
         parts.append(known.from_remote_tags(session.remote_tags, policy.prefix, policy.versions))
-    if repositories and session.config.log.store != "file":
+    if repositories and session.config.log[0].store != "file":
         parts.append(known_from_log(session, component, policy))
     for repository in repositories:
         try:

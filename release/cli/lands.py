@@ -13,10 +13,12 @@ from release.cli.wishes import Wishes
 from release.config.load import Component
 from release.effects.holding import hold
 from release.errors import NotFound, RegistryError, TagConflict
+from release.facts import Facts
 from release.log.state import LogState, ReleaseState
 from release.plan.release import release_key
 from release.plan.rollback import Aim, Landing, commit_of
-from release.tagging.model import Held, KnownReleases, MovingTag, Version
+from release.tagging.model import Held, KnownReleases, MovingTag, TagPolicy, Version
+from release.tagging.versions import versions_in
 from release.world import Note
 
 
@@ -32,10 +34,26 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
     """The moving tags that a release of `version` asks for: by the default scheme, or by the component's rules."""
     policy = policy_of(component)
-    wishes = Wishes(version=version)
-    facts = session.facts(policy)
-    decision = decide_component(session, component, facts, policy, KnownReleases(), None, wishes)
+    facts = _as_if_tagged(session.facts(policy), policy, version)
+    decision = decide_component(session, component, facts, policy, KnownReleases(), None, Wishes())
     return [tag for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "release"]
+
+
+def _as_if_tagged(facts: Facts, policy: TagPolicy, version: Version) -> Facts:
+    """The facts as they would be at the git tag of `version`, if there were no other."""
+    named = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions).of(version)
+    git_tag = next((tag.git_tag for tag in named), f"{policy.prefix}v{version}")
+    listing = f"{facts.commit} refs/tags/{git_tag}\n".encode("utf-8", "backslashreplace")
+    return msgspec.structs.replace(
+        facts,
+        snapshot=msgspec.structs.replace(facts.snapshot, tag_listing=listing, describe=None),
+        ci=msgspec.structs.replace(
+            facts.ci, event="tag", git_tag=git_tag, branch=None, pull_request=None, merge_queue=False
+        ),
+        branch=None,
+        git_tag=git_tag,
+        is_default_branch=False,
+    )
 
 
 def landings(ground: Ground, aims: Sequence[Aim]) -> tuple[tuple[Landing, ...], dict[str, str]]:

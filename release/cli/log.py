@@ -16,6 +16,8 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "diff": ("log_questions", "diff", "What lies between two releases: commits, inputs, platforms."),
     "verify": ("log_verify", "verify", "Check the chain; with --registry every recorded tag, too."),
     "recover": ("log_recover", "recover", "Settle attempts whose run is over."),
+    "copy": ("log_moving", "copy", "Move a log between stores, bytes unchanged."),
+    "migrate": ("log_moving", "migrate", "Make or change the tables of a SQL log."),
     "export": ("log_export", "export", "Write the log as JSON, CSV, in-toto statements or one HTML page."),
 }
 

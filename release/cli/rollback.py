@@ -14,12 +14,12 @@ from release.cli.settings import Command, global_options, image_options, setting
 from release.config.load import Component
 from release.effects.holding import hold
 from release.effects.tags import Sight
-from release.errors import ConfigError
+from release.errors import ConfigError, ShallowClone, Unreachable
 from release.plan.model import Step
 from release.plan.operands import MoveTag
-from release.plan.rollback import Rollback, above, aims, plan_rollback, without
+from release.plan.rollback import Rollback, above, aims, plan_rollback, taken_back, without
 from release.plan.tag_names import release_line
-from release.tagging.model import Line, TagPolicy, Version
+from release.tagging.model import KnownReleases, Line, TagPolicy, Version
 from release.tagging.versions import parse_as
 from release.world import Note, World
 
@@ -57,14 +57,17 @@ def _plan(
     policy = policy_of(component)
     repositories = [session.registries.open(one.image) for one in component.targets]
     known = known_everywhere(session, component, policy, repositories)
+    _require_all_known(known)
     gone = above(version, known, line)
     yanks = tuple(str(one) for one in gone)
     after = without(known, yanks)
-    tags = [tag for one in (version, *gone) for tag in moving_tags(session, component, one)]
-    aimed, left = aims(tags, after)
-    for name in left:
-        text = f"`{name}` stays where it is: no version of its line is left"
-        session.sink.emit(Note(level="warning", text=text))
+    # With what was taken back before: a rollback that was killed after its yank is finished by the next one.
+    concerned = (version, *gone, *taken_back(version, known))
+    aimed, left = aims([tag for one in concerned for tag in moving_tags(session, component, one)], after)
+    if yanks:
+        for name in left:
+            text = f"`{name}` stays where it is: no version of its line is left"
+            session.sink.emit(Note(level="warning", text=text))
     ground = Ground(session=session, component=component, project=project_of(session, component), known=after)
     landed, basis = landings(ground, aimed)
     rollback = Rollback(
@@ -76,6 +79,17 @@ def _plan(
         landings=landed,
     )
     return plan_rollback(rollback, basis), yanks, _watcher(session, component, policy, yanks)
+
+
+def _require_all_known(known: KnownReleases) -> None:
+    """Refuse while it is not known what there is: the highest that is left may be among what did not answer."""
+    said = known.known_from
+    hint = "run it again when everything answers"
+    for name, knowledge in (("a registry", said.registry), ("the version log", said.log), ("git", said.git)):
+        if knowledge in {"partial", "unknown"}:
+            if name == "git":
+                raise ShallowClone("this clone lacks version tags", hint="`git fetch --tags --unshallow`")
+            raise Unreachable(f"{name} does not tell all releases, so no tag can be moved back", hint=hint)
 
 
 def _watcher(session: Session, component: Component, policy: TagPolicy, yanks: tuple[str, ...]) -> Any:

@@ -9,16 +9,15 @@ import click
 
 from release.cli.ci_outputs import outputs_of_report, publish, summary_of
 from release.cli.documents import report_document
+from release.cli.endings import settle_end
 from release.cli.planning import make_plan, refusal, runner_of, wishes_from, with_withheld
 from release.cli.printing import data, document
 from release.cli.rendering import lacking, run_lines, summary_line, withheld_lines
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, image_options, result_option, settings_of
 from release.cli.signals import Watch
-from release.cli.wiring import last_words, record_context
 from release.cli.wishing import wish_options
-from release.effects.ending import ending_facts
-from release.errors import ConfigError, ReleaseError, StalePlan
+from release.errors import ConfigError, StalePlan
 from release.plan.freshness import moved_since
 from release.plan.model import PLAN_SCHEMA, Plan
 from release.plan.subject import Subject
@@ -72,7 +71,7 @@ def _run(session: Session, plan_file: str | None, wished: dict[str, Any]) -> Rep
     attempt = session.entropy.token()
     report = runner_of(session, subjects, attempt=attempt).execute(plan)
     if report.error is not None:
-        _record_end(session, report, report.error, attempt)
+        report = settle_end(session, report, attempt)
     return with_withheld(report, report.error)
 
 
@@ -86,17 +85,6 @@ def _say(session: Session, report: Report) -> None:
     for target, reason in lacking(report).items():
         text = f"`{target}` lacks this release, and is not required: {reason}"
         session.sink.emit(Note(level="warning", text=text, hint="run again when it answers"))
-
-
-def _record_end(session: Session, report: Report, error: ReleaseError, attempt: str) -> None:
-    """Say in the log how the attempt ended; that this fails must not hide why."""
-    facts = ending_facts(report.plan, report.outcomes, error, record_context(session, attempt))
-    try:
-        last_words(session, facts)
-    except ReleaseError as trouble:
-        session.sink.emit(
-            Note(level="warning", text=f"the end of this attempt is not recorded: {trouble.message}")
-        )
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from release.errors import ConfigError
 from release.facts import Facts, Snapshot, reconcile
 from release.process import Processes
 from release.tagging.model import TagPolicy
-from release.world import Sink
+from release.world import Note, Sink
 
 if TYPE_CHECKING:
+    from release.cli.stores import Ground
     from release.log.state import LogState
     from release.log.writer import Writer
     from release.registry.targets import Targets
@@ -175,12 +176,26 @@ class Session:
         """The remote's git tags, asked for once; None when it does not answer."""
         return git.remote_tags(self.process, self.root, self.settings.env)
 
+    @property
+    def ground(self) -> Ground:
+        """What log stores stand on."""
+        from release.cli.stores import Ground
+
+        return Ground(
+            root=self.root,
+            env=self.settings.env,
+            process=self.process,
+            clock=self.clock,
+            cancel=self.cancel,
+            warn=lambda text: self.sink.emit(Note(level="warning", text=text)),
+        )
+
     @cached_property
     def log(self) -> Writer:
         """The version log's writer."""
         from release.cli.stores import open_log
 
-        return open_log(self.config.log, self.root, clock=self.clock, cancel=self.cancel)
+        return open_log(self.config.log, self.ground)
 
     @cached_property
     def log_state(self) -> LogState:

@@ -1,38 +1,123 @@
-"""Opens the version log that the configuration names."""
+"""Opens the version logs that the configuration, or an option, names."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
+from release.config.load import expand
 from release.config.model import LogSection
 from release.control import Cancel
-from release.errors import ConfigError
+from release.errors import ConfigError, GitError, LogError
 from release.log import LogStore
 from release.log.writer import Writer
-from release.world import Clock
+from release.world import Clock, Process
 
 
-def open_log(
-    section: LogSection, root: str, *, clock: Clock, cancel: Cancel, budget: float = 120.0
-) -> Writer:
-    """A writer over the configured store. `budget`: seconds that one append may spend on losing to other writers."""
-    return Writer(
-        open_store(section, root, clock=clock, cancel=cancel), clock=clock, cancel=cancel, budget=budget
-    )
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """What stores stand on. `root`: the repository's top folder. `warn`: says one line to people."""
+
+    root: str
+    env: Mapping[str, str]
+    process: Process
+    clock: Clock
+    cancel: Cancel
+    warn: Callable[[str], None]
 
 
-def open_store(section: LogSection, root: str, *, clock: Clock, cancel: Cancel) -> LogStore:
-    """The configured store; nothing is read or made yet. `root`: the repository's top folder."""
-    if section.store != "file":
-        raise ConfigError(
-            f"`log.store: {section.store}` is not available yet", hint="use `log: {store: file}` for now"
-        )
+def open_log(sections: Sequence[LogSection], ground: Ground, *, budget: float = 120.0) -> Writer:
+    """A writer over the configured stores. `budget`: seconds that one append may spend on losing to other writers."""
+    return Writer(open_stores(sections, ground), clock=ground.clock, cancel=ground.cancel, budget=budget)
+
+
+def open_stores(sections: Sequence[LogSection], ground: Ground) -> LogStore:
+    """The first store is the truth, the others follow it. Nothing is read or made yet."""
+    truth, *others = [open_store(section, ground) for section in sections]
+    if not others:
+        return truth
+    from release.log.copying import Mirrored
+
+    return Mirrored(truth, others, warn=ground.warn)
+
+
+def open_store(section: LogSection, ground: Ground) -> LogStore:
+    """One store."""
+    if section.store == "git":
+        return _git(section, ground)
+    if section.store == "sql":
+        return _sql(section, ground)
     from release.log.file_store import FileStore
 
     return FileStore(
-        os.path.join(root, section.path),
-        cancel=cancel,
-        monotonic=clock.monotonic,
+        os.path.join(ground.root, section.path),
+        cancel=ground.cancel,
+        monotonic=ground.clock.monotonic,
         name=section.path,
         allow_network=section.allow_network_fs,
     )
+
+
+def section_of(text: str, env: Mapping[str, str]) -> LogSection:
+    """A store as options name it: `file:PATH`, `git:REMOTE`, `sql:URL` (with `${NAME}` in place of a password)."""
+    kind, _, rest = text.partition(":")
+    if kind == "file" and rest:
+        return LogSection(store="file", path=rest)
+    if kind == "git":
+        return LogSection(store="git", remote=rest or "origin")
+    if kind == "sql" and rest:
+        return LogSection(store="sql", url=expand(rest, env))
+    raise ConfigError(f"`{text}` names no log store", hint="write `file:PATH`, `git:REMOTE` or `sql:URL`")
+
+
+def sql_url(section: LogSection, env: Mapping[str, str]) -> str:
+    """The URL of a SQL log: from the config, else from SHIPMARK_LOG_URL. Raises `ConfigError`."""
+    url = section.url or env.get("SHIPMARK_LOG_URL")
+    if not url:
+        raise ConfigError(
+            "`log.store: sql` needs a database", hint="write `url: ${SHIPMARK_LOG_URL}` and set that variable"
+        )
+    return url
+
+
+def _sql(section: LogSection, ground: Ground) -> LogStore:
+    try:
+        from release.log.sql_store import SqlStore
+    except ImportError as error:
+        raise ConfigError(
+            f"the SQL log needs packages that are not installed: {error.name}",
+            hint="install them with `pip install 'shipmark[sql]'`",
+        ) from error
+    return SqlStore(sql_url(section, ground.env), cancel=ground.cancel)
+
+
+def _git(section: LogSection, ground: Ground) -> LogStore:
+    from release.git.command import Git
+    from release.log.git_remote import GitRemote, credentials_of, credentials_of_token
+    from release.log.git_store import GitStore
+
+    try:
+        found = Git(ground.process, ground.root, ground.env).read("remote", "get-url", section.remote)
+    except GitError as error:
+        raise LogError(
+            f"the log's remote `{section.remote}` is not known here",
+            hint="`git remote -v` lists those that are; `log: {store: git, remote: …}` chooses one",
+        ) from error
+    url = found.decode("utf-8", "surrogateescape").strip()
+    token = ground.env.get("SHIPMARK_LOG_TOKEN")
+    credentials = (
+        credentials_of_token(url, token) if token else credentials_of(ground.process, ground.root, ground.env)
+    )
+    name = f"{section.ref} at {section.remote}"
+    remote = GitRemote(
+        process=ground.process,
+        env=ground.env,
+        cache=os.path.join(ground.root, ".shipmark", "cache", "log.git"),
+        url=url,
+        name=name,
+        cancel=ground.cancel,
+        monotonic=ground.clock.monotonic,
+        credentials=credentials,
+    )
+    return GitStore(remote, name=name, ref=section.ref)

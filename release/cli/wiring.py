@@ -132,6 +132,7 @@ def record_context(session: Session, attempt: str) -> dict[str, Any]:
 def last_words(session: Session, facts: Sequence[dict[str, Any]]) -> None:
     """Append how the attempt ended, even after it was cancelled: with a `Cancel` of its own, which waits a while."""
     from release.cli.stores import open_log
+    from release.process import Processes
 
     if not facts:
         return
@@ -142,7 +143,8 @@ def last_words(session: Session, facts: Sequence[dict[str, Any]]) -> None:
     timer.daemon = True
     timer.start()
     try:
-        log = open_log(session.config.log, session.root, clock=session.clock, cancel=cancel, budget=seconds)
+        ground = msgspec.structs.replace(session.ground, cancel=cancel, process=Processes(cancel))
+        log = open_log(session.config.log, ground, budget=seconds)
         log.append(facts)
     finally:
         timer.cancel()

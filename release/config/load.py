@@ -36,7 +36,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     project: str | None = None
     components: tuple[Component, ...] = ()
-    log: LogSection = LogSection()
+    log: tuple[LogSection, ...] = (LogSection(),)  # the first is the truth
     source: str | None = None
 
 
@@ -55,7 +55,7 @@ def load(
         for name, section in (file.components or {"app": _own(file)}).items()
     )
     return Config(
-        project=file.project, components=components, log=_log(file.log, env, document), source=source
+        project=file.project, components=components, log=_logs(file.log, env, document), source=source
     )
 
 
@@ -195,8 +195,23 @@ def _places(document: Document, own: str, key: str, value: str | tuple[object, .
     return tuple(document.positions[one] for one in paths if one in document.positions)
 
 
-def _log(section: LogSection | None, env: Mapping[str, str], document: Document) -> LogSection:
-    section = section or LogSection()
+def _logs(
+    given: LogSection | tuple[str | LogSection, ...] | None, env: Mapping[str, str], document: Document
+) -> tuple[LogSection, ...]:
+    entries = given if isinstance(given, tuple) else (given or LogSection(),)
+    if not entries:
+        raise ConfigError(f"{document.at('$.log')}: `log` names no store")
+    return tuple(_log(entry, env, document, f"$.log[{number}]") for number, entry in enumerate(entries))
+
+
+def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, path: str) -> LogSection:
+    if isinstance(entry, str):
+        try:
+            return msgspec.convert({"store": entry}, LogSection)
+        except msgspec.ValidationError as error:
+            where = document.at(path)
+            raise ConfigError(f"{where}: `{entry}` is no log store", hint="file, git or sql") from error
+    section = entry
     url = None if section.url is None else expand(section.url, env, document)
     return msgspec.structs.replace(section, path=expand(section.path, env, document), url=url)
 

@@ -105,7 +105,10 @@ class ConfigFile(ComponentSection, frozen=True, kw_only=True):
         str | None, Meta(description="names the releases; the first image's repository if not given")
     ] = None
     components: dict[str, ComponentSection] = {}
-    log: LogSection | None = None
+    log: Annotated[
+        LogSection | tuple[str | LogSection, ...] | None,
+        Meta(description="where the version log is; of several the first is the truth, the others follow"),
+    ] = None
 
 
 def config_schema() -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_images_of_the_command_line_beat_those_of_the_file() -> None:
 def test_no_file_is_a_config() -> None:
     config = load(None, None, {})
     assert config.components[0].name == "app"
-    assert config.log.path == ".shipmark/log.jsonl"
+    assert config.log[0].path == ".shipmark/log.jsonl"
 
 
 def test_the_schema_names_every_key_that_is_read() -> None:
@@ -120,3 +120,11 @@ def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
 def test_expand_replaces_or_refuses(text: str) -> None:
     with contextlib.suppress(ConfigError):
         assert "${A}" not in expand(text, {"A": "x", "B": "y"})
+
+
+def test_several_logs_are_a_truth_and_its_mirrors() -> None:
+    config = read("log: [git, {store: file, path: copy.jsonl}]\n")
+    assert [(one.store, one.path) for one in config.log][1] == ("file", "copy.jsonl")
+    assert config.log[0].store == "git"
+    error = fails("log: [gti]\n")
+    assert error.message == "shipmark.yml:1:7: `gti` is no log store"
