@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from release.errors import Interrupted, ReleaseError, Terminated
-from release.plan.model import Plan
+from release.effects.record import whole_fact
+from release.errors import Interrupted, LogError, ReleaseError, Terminated
+from release.log.identity import safe_message
+from release.plan.model import Plan, unbound
 from release.runner import Outcome
 
 
@@ -26,6 +28,17 @@ def ending_facts(
     ]
 
 
+def unrecorded_facts(outcomes: tuple[Outcome, ...], context: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is true and the log did not take: facts of records that failed although what they record was done."""
+    return [
+        whole_fact(outcome.step, context)
+        for outcome in outcomes
+        if outcome.step.kind == "record"
+        and isinstance(outcome.error, LogError)
+        and not unbound(outcome.step.operands)
+    ]
+
+
 def _base(key: str, project: str, commit: str) -> dict[str, Any]:
     return {"release": key, "project": project, "commit": commit}
 
@@ -38,6 +51,6 @@ def _how(error: ReleaseError, outcomes: tuple[Outcome, ...]) -> dict[str, Any]:
         "code": type(error).__name__,
         "exit": error.exit_code,
         "step": step,
-        "message": error.message[:2048],
+        "message": safe_message(error.message),
     }
     return {"kind": "failed", "error": said}

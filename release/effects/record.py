@@ -26,7 +26,7 @@ class Records:
         """The entry that holds this very fact, if the log has it."""
         if unbound(step.operands):
             return None
-        return world.log.find(fact_id(self._fact(step)))
+        return world.log.find(fact_id(whole_fact(step, self._context)))
 
     def judge(self, step: Step, bindings: Mapping[str, Any], observation: Entry | None) -> Judgement:
         """Done when the log has it."""
@@ -41,11 +41,13 @@ class Records:
     def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
         """Append it durably."""
         del bindings
-        world.log.append([self._fact(step)])
+        world.log.append([whole_fact(step, self._context)])
         return {}
 
-    def _fact(self, step: Step) -> dict[str, Any]:
-        fact = cast(Record, step.operands).fact
-        said = {name: value for name, value in fact.items() if not isinstance(value, Slot)}
-        tools = {**self._context.get("tools", {}), **said.get("tools", {})}
-        return {**self._context, **said, **({"tools": tools} if tools else {})}
+
+def whole_fact(step: Step, context: Mapping[str, Any]) -> dict[str, Any]:
+    """What the step records: its own fact, and what every fact of the run says."""
+    fact = cast(Record, step.operands).fact
+    said = {name: value for name, value in fact.items() if not isinstance(value, Slot)}
+    tools = {**context.get("tools", {}), **said.get("tools", {})}
+    return {**context, **said, **({"tools": tools} if tools else {})}

@@ -1,0 +1,64 @@
+"""`shipmark log import`: take what a run could not record when the log was down."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from release.cli.endings import UNRECORDED_SCHEMA
+from release.cli.printing import data, document
+from release.cli.session import Session
+from release.cli.settings import Command, global_options, settings_of
+from release.errors import ConfigError
+
+_LARGEST = 64 * 1024 * 1024  # bytes
+
+
+@click.command(cls=Command, name="import")
+@global_options
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-import/1`.")
+@click.pass_context
+def import_(ctx: click.Context, file: str, as_json: bool) -> None:
+    """Append what a run left in FILE because the log could not be written then.
+
+    What the log has already, from an earlier import or from the next run, is not written twice.
+    """
+    session = Session(settings_of(ctx))
+    facts = read_unrecorded(os.path.join(session.directory, file), file)
+    before = len(session.log.entries())
+    entries = session.log.append(facts)
+    added = len(session.log.entries()) - before
+    if as_json:
+        seqs = [entry.seq for entry in entries]
+        document({"schema": "shipmark.log-import/1", "entries": seqs, "added": added})
+        return
+    lines = [f"{entry.seq:>6}  {entry.kind}" for entry in entries]
+    data("\n".join([*lines, f"{added} of {len(facts)} added, the others were there already"]))
+
+
+def read_unrecorded(path: str, shown: str) -> list[dict[str, Any]]:
+    """The facts in a file of schema `shipmark.unrecorded/1`. Raises `ConfigError` with the line that is none."""
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(_LARGEST)
+    except OSError as error:
+        raise ConfigError(f"`{shown}` cannot be read: {error.strerror}", hint="check the path") from error
+    return [_fact(line, f"{shown}:{number}") for number, line in enumerate(raw.splitlines(), 1) if line]
+
+
+def _fact(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: no JSON", hint="the file is what `run` wrote, unchanged") from error
+    fact = value.get("fact") if isinstance(value, dict) else None
+    if not isinstance(fact, dict) or value.get("schema") != UNRECORDED_SCHEMA:
+        raise ConfigError(
+            f"{where}: nothing of schema `{UNRECORDED_SCHEMA}`",
+            hint="the file is what `run` wrote, unchanged",
+        )
+    return fact
