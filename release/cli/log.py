@@ -18,6 +18,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "recover": ("log_recover", "recover", "Settle attempts whose run is over."),
     "copy": ("log_moving", "copy", "Move a log between stores, bytes unchanged."),
     "migrate": ("log_moving", "migrate", "Make or change the tables of a SQL log."),
+    "import": ("log_import", "import_", "Take what a run could not record when the log was down."),
     "export": ("log_export", "export", "Write the log as JSON, CSV, in-toto statements or one HTML page."),
 }
 
