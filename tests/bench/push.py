@@ -1,0 +1,341 @@
+"""Moving images: shipmark against crane, skopeo and oras-py, each run against a fresh, empty registry.
+
+The times are the wall's: a push is bound by the registry and the network. Peers that are missing are named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from release.registry import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor
+from release.registry.codecs import gzip
+from release.registry.documents import digest_bytes, encode_manifest
+from release.registry.layout import Layout
+from tests.bench.harness import Command, Sample, measure
+from tests.support.environment import scrubbed
+from tests.support.registry import RegistryServer
+from tests.support.services import SEARCH_PATH
+
+_EDITION = 1
+_LAYERS = (63, 86, 46, 42, 50, 47)  # MiB
+_TAGS = 1000
+_LIMIT = 300.0
+_CRANE = "github.com/google/go-containerregistry/cmd/crane@latest"
+_ORAS = "oras==0.2.43"
+_ORAS_PUSH = """
+import sys
+from oras.client import OrasClient
+from oras.layout import Layout
+client = OrasClient(insecure=True)
+Layout(sys.argv[1]).push_to_registry(client, sys.argv[2], tag="1.0")
+"""
+
+
+class Bar(NamedTuple):
+    """A ratio that shipmark should not exceed against a peer."""
+
+    peer: str
+    most: float
+
+
+class Case(NamedTuple):
+    """A comparison. `commands` gives the argument lists for a registry's address and its authority's file."""
+
+    title: str
+    link: str  # "http", "tls", "wan"
+    commands: Callable[[str, Path | None], Mapping[str, Sequence[str | Path]]]
+    bars: tuple[Bar, ...]
+    prepare: Callable[[RegistryServer], None] = lambda server: None
+
+
+def run(folder: Path, *, rounds: int) -> Iterator[str]:
+    """Yield one table for each case. `folder`: where images and peers are kept."""
+    tools = _Tools(folder)
+    layout, archive = _images(folder)
+    for case in _cases(tools, layout, archive):
+        yield _compare(case, folder, rounds)
+    if tools.missing:
+        yield "missing peers: " + ", ".join(tools.missing)
+
+
+class _Tools:
+    """The programs that are compared, as argument lists."""
+
+    def __init__(self, folder: Path) -> None:
+        self.missing: list[str] = []
+        self.own = [sys.executable, "-I", Path(sys.executable).parent / "shipmark"]
+        self.crane = _crane(folder) or self._none("crane (needs go)")
+        self.skopeo = shutil.which("skopeo", path=SEARCH_PATH) or self._none("skopeo")
+        self.oras = _oras(folder) or self._none("oras-py")
+
+    def _none(self, name: str) -> None:
+        self.missing.append(name)
+
+
+def _cases(tools: _Tools, layout: Path, archive: Path) -> list[Case]:
+    def push(host: str, ca: Path | None) -> dict[str, Sequence[str | Path]]:
+        place = f"{host}/bench/app:1.0"
+        found: dict[str, Sequence[str | Path]] = {}
+        if tools.crane:
+            found["crane"] = [tools.crane, "push", layout, place]
+        found["shipmark"] = [*tools.own, "image", "copy", "-q", f"oci:{layout}:1.0", place]
+        if tools.skopeo:
+            trust = ["--dest-cert-dir", _only(ca)] if ca else ["--dest-tls-verify=false"]
+            fixed = ["--quiet", "--preserve-digests", *trust, f"oci:{layout}:1.0", f"docker://{place}"]
+            found["skopeo"] = [tools.skopeo, "copy", *fixed]
+        if tools.oras and ca is None:
+            found["oras-py"] = [tools.oras, "-c", _ORAS_PUSH, layout, place]
+        return found
+
+    def from_archive(host: str, ca: Path | None) -> dict[str, Sequence[str | Path]]:
+        del ca
+        place = f"{host}/bench/app:1.0"
+        found: dict[str, Sequence[str | Path]] = {}
+        if tools.skopeo:
+            plain = ["--quiet", "--dest-tls-verify=false", f"docker-archive:{archive}", f"docker://{place}"]
+            found["skopeo"] = [tools.skopeo, "copy", *plain]
+        found["shipmark"] = [*tools.own, "image", "copy", "-q", f"docker-archive:{archive}", place]
+        return found
+
+    def digests(host: str, ca: Path | None) -> dict[str, Sequence[str | Path]]:
+        del ca
+        place = f"{host}/bench/app"
+        found: dict[str, Sequence[str | Path]] = {}
+        if tools.skopeo:
+            each = (
+                f"{tools.skopeo} inspect --tls-verify=false --format '{{{{.Digest}}}}' -n docker://{place}:"
+            )
+            script = f"seq 0 {_TAGS - 1} | xargs -P 8 -I X {each}1.0.X"
+            found["skopeo, 8 processes"] = ["sh", "-c", script]
+        found["shipmark"] = [*tools.own, "image", "list", "-q", "--digests", place]
+        return found
+
+    crane, skopeo = Bar("crane", 1.15), Bar("skopeo", 0.65)
+    return [
+        Case("push of a 334 MiB layout, plain http", "http", push, (crane, skopeo)),
+        Case("push of a 334 MiB layout, TLS", "tls", push, (Bar("crane", 1.05), skopeo)),
+        Case("push of a 334 MiB layout, 30 ms and 25 MB/s a connection", "wan", push, (Bar("crane", 1.05), skopeo)),
+        Case(f"push of an uncompressed archive, {gzip().name}", "http", from_archive, (Bar("skopeo", 0.5),)),
+        Case(
+            f"digests of {_TAGS} tags", "http", digests, (Bar("skopeo, 8 processes", 0.2),), _many_tags
+        ),
+    ]  # fmt: skip
+
+
+def _only(ca: Path) -> Path:
+    """A folder with nothing but the authority, as skopeo wants it."""
+    folder = ca.parent / "authorities"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(ca, folder / "ca.crt")
+    return folder
+
+
+def _compare(case: Case, folder: Path, rounds: int) -> str:
+    samples: dict[str, list[Sample]] = {}
+    failed: dict[str, str] = {}
+    names: list[str] = []
+    for number in range(rounds):
+        turn = number % len(names) if names else 0
+        for position in range(len(names) or 99):
+            with _registry(case, folder) as (host, ca):
+                commands = case.commands(host, ca)
+                names = names or list(commands)
+                if position >= len(names):
+                    break
+                name = names[(position + turn) % len(names)]
+                if name in failed:
+                    continue
+                try:
+                    command = Command(name, commands[name], folder, _environment(folder, ca))
+                    samples.setdefault(name, []).append(measure(command, limit=_LIMIT))
+                except (RuntimeError, TimeoutError) as error:
+                    failed[name] = str(error)
+    return _table(case, names, samples, failed)
+
+
+@contextlib.contextmanager
+def _registry(case: Case, folder: Path) -> Iterator[tuple[str, Path | None]]:
+    """A registry of its own for one run: nothing is there already, and nothing is warm."""
+    own = folder / "registry"
+    shutil.rmtree(own, ignore_errors=True)
+    server = RegistryServer(own, tls=case.link == "tls")
+    link = None
+    try:
+        case.prepare(server)
+        host = server.host
+        if case.link == "wan":
+            link = subprocess.Popen(
+                [sys.executable, "-m", "tests.bench.wan", str(server.port)], stdout=subprocess.PIPE
+            )
+            assert link.stdout is not None
+            host = f"127.0.0.1:{int(link.stdout.readline())}"
+        yield host, server.ca
+    finally:
+        if link is not None:
+            link.kill()
+            link.communicate()
+        server.close()
+        # The times of the next run should not hold the disk's work of this one.
+        os.sync()
+
+
+def _environment(folder: Path, ca: Path | None) -> dict[str, str]:
+    home = folder / "bench-home"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    shutil.rmtree(folder / ".shipmark", ignore_errors=True)
+    return {**scrubbed(home), **({"SSL_CERT_FILE": str(ca)} if ca else {})}
+
+
+def _table(
+    case: Case, names: Sequence[str], samples: Mapping[str, Sequence[Sample]], failed: Mapping[str, str]
+) -> str:
+    lines = [
+        f"### {case.title}",
+        "",
+        "| command | wall s (min, median, max) | CPU s | peak MiB |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name in names:
+        if name in failed:
+            lines.append(f"| {name} | {failed[name]} | | |")
+            continue
+        walls = [sample.wall for sample in samples[name]]
+        cpu = statistics.median(sample.cpu for sample in samples[name])
+        rss = max(sample.rss for sample in samples[name])
+        wall = f"{min(walls):.2f}, **{statistics.median(walls):.2f}**, {max(walls):.2f}"
+        lines.append(f"| {name} | {wall} | {cpu:.2f} | {rss:.0f} |")
+    lines.append("")
+    for peer, most in case.bars:
+        if peer in samples and peer not in failed and "shipmark" not in failed:
+            pairs = zip(samples["shipmark"], samples[peer], strict=True)
+            ratios = sorted(own.wall / other.wall for own, other in pairs)
+            ratio = statistics.median(ratios)
+            verdict = "met" if ratio <= most else "MISSED"
+            spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+            lines.append(
+                f"shipmark / {peer}: **{ratio:.2f}** ({spread} in {len(ratios)} rounds), bar {most}: {verdict}"
+            )
+    return "\n".join(lines)
+
+
+def _images(folder: Path) -> tuple[Path, Path]:
+    """A layout of about 334 MiB, and an archive as `docker save` writes it; made once."""
+    place, archive = folder / f"layout-{_EDITION}", folder / f"archive-{_EDITION}.tar"
+    if not archive.exists():
+        shutil.rmtree(place, ignore_errors=True)
+        # In a process of its own: what it takes of memory would count for every command that is measured after.
+        subprocess.run([sys.executable, "-m", "tests.bench.push", place, archive], check=True)
+    return place, archive
+
+
+def _make_layout(place: Path) -> None:
+    layout, seed = Layout(str(place)), random.Random(7)
+    layers = []
+    for size in _LAYERS:
+        content = seed.randbytes(size << 20)
+        layer = Descriptor(media_type=f"{OCI_LAYER}+gzip", digest=digest_bytes(content), size=len(content))
+        layout.put_blob(layer, lambda content=content: io.BytesIO(content))  # type: ignore[misc]  # bound at once
+        layers.append(layer)
+    rootfs = {"type": "layers", "diff_ids": [layer.digest for layer in layers]}
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": rootfs}).encode()
+    described = Descriptor(media_type=OCI_CONFIG, digest=digest_bytes(config), size=len(config))
+    layout.put_blob(described, lambda: io.BytesIO(config))
+    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": described, "layers": layers}
+    layout.put_manifest(encode_manifest(document, OCI_MANIFEST), tag="1.0")
+
+
+def _make_archive(archive: Path) -> None:
+    """Layers like a root file system's: half text, half programs."""
+    seed = random.Random(8)
+    words = [bytes(seed.choices(b"abcdefghijklmnopqrstuvwxyz", k=seed.randint(2, 9))) for _ in range(3000)]
+    layers: dict[str, bytes] = {}
+    for number, size in enumerate(_LAYERS):
+        pieces = []
+        for _ in range(size):
+            pieces.append(b" ".join(seed.choices(words, k=95_000))[: 1 << 19])
+            pieces.append(seed.randbytes(1 << 18))
+            pieces.append(bytes(seed.choices(b"\0\x01\x02\x7fELF\x90", k=1 << 18)))
+        layers[f"{number:064x}/layer.tar"] = _tar({f"data-{number}": b"".join(pieces)})
+    diff_ids = [digest_bytes(layer) for layer in layers.values()]
+    rootfs = {"type": "layers", "diff_ids": diff_ids}
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": rootfs}).encode()
+    name = f"{digest_bytes(config).removeprefix('sha256:')}.json"
+    entry = {"Config": name, "RepoTags": ["bench/app:1.0"], "Layers": list(layers)}
+    partial = archive.with_suffix(".partial")
+    partial.write_bytes(_tar({**layers, name: config, "manifest.json": json.dumps([entry]).encode()}))
+    partial.rename(archive)
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def _many_tags(server: RegistryServer) -> None:
+    """Put one small image under `_TAGS` tags."""
+    config = b'{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[]}}'
+    status, headers, _ = server.request("POST", "/v2/bench/app/blobs/uploads/")
+    assert status == 202
+    path = headers["location"].partition(server.host)[2]
+    server.request("PUT", f"{path}&digest={digest_bytes(config)}", body=config)
+    described = Descriptor(media_type=OCI_CONFIG, digest=digest_bytes(config), size=len(config))
+    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": described, "layers": []}
+    raw = encode_manifest(document, OCI_MANIFEST).raw
+    for number in range(_TAGS):
+        path = f"/v2/bench/app/manifests/1.0.{number}"
+        server.request("PUT", path, body=raw, headers={"Content-Type": OCI_MANIFEST})
+
+
+def _crane(folder: Path) -> str | None:
+    found = shutil.which("crane", path=SEARCH_PATH)
+    if found:
+        return found
+    place = folder / "go" / "crane"
+    go = shutil.which("go", path=f"{SEARCH_PATH}{os.pathsep}/usr/local/go/bin")
+    if not place.exists() and go is not None:
+        env = {**os.environ, "GOBIN": str(place.parent), "GOFLAGS": "-mod=mod"}
+        subprocess.run([go, "install", _CRANE], env=env, check=False)
+    return str(place) if place.exists() else None
+
+
+def _oras(folder: Path) -> str | None:
+    """The interpreter of an environment that has oras-py."""
+    place = folder / "oras"
+    if not (place / "installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
+        install = [
+            place / "bin" / "python",
+            "-m",
+            "pip",
+            "--quiet",
+            "--disable-pip-version-check",
+            "install",
+            _ORAS,
+        ]
+        if subprocess.run(install, check=False).returncode != 0:
+            return None
+        (place / "installed").touch()
+    return str(place / "bin" / "python")
+
+
+if __name__ == "__main__":
+    _make_layout(Path(sys.argv[1]))
+    _make_archive(Path(sys.argv[2]))
