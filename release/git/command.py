@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from release.errors import DubiousOwnership, GitError, NoCommits, NoRepository
+from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits, NoRepository
 from release.world import Completed, Process
 
 _KEPT = frozenset(
@@ -92,6 +92,11 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
         return NoRepository(
             f"there is no git repository at `{directory}`",
             hint="run in a clone, or name one with `-C DIR`; `git init` makes one",
+        )
+    if "must be run in a work tree" in text:
+        return BareRepository(
+            f"`{directory}` is in a git repository without a work tree",
+            hint="run in a clone that has its files checked out (`git clone`, not `git clone --bare`)",
         )
     if "does not have any commits" in text or "bad default revision" in text:
         return NoCommits(f"the repository at `{directory}` has no commit", hint="commit something first")

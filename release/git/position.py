@@ -1,37 +1,54 @@
 """Where HEAD stands among the releases: the base that an off-tag version counts from, and the distance to it.
 
 1. The version tags come from `show-ref`, and are compared by precedence here, never by git.
-2. `rev-list highest...HEAD` tells whether the highest of all is reachable, and then its distance too. It stops
-   where the two meet, so it is cheaper than `git describe`, and it is the usual case.
-3. Otherwise (a maintenance branch) one walk over HEAD's history finds the highest version in it.
+2. `rev-list highest...HEAD` tells whether the highest of all is reachable, and then its distance too. It stops where
+   the two meet, so it is cheaper than `git describe`, and it is the usual case.
+3. On a maintenance branch the same answer tells which tags cannot be in HEAD's history; the highest of the others is
+   asked next.
+4. When that is not in it either (three lines of releases), one walk over all of HEAD's history settles it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Container, Iterator, Mapping
+
+import msgspec
 
 from release.facts import Describe
 from release.git.command import Git
-from release.tagging.listing import VersionTag, VersionTags
+from release.tagging.listing import VersionTag, VersionTags, highest_tag
 from release.tagging.versions import precedence_key
 
+_QUESTIONS = 2  # then the walk, so that a snapshot stays within six processes
+
 Position = tuple[Describe | None, int, tuple[str, ...], int | None]
+
+
+class _Sides(msgspec.Struct, frozen=True, kw_only=True):
+    """How a tag and HEAD stand: the commits that only the tag has, how many only HEAD has, and HEAD's own line."""
+
+    only_tag: frozenset[bytes]
+    distance: int
+    head_line: bytes
 
 
 def position_of(
     git: Git, head: str, tags: VersionTags, *, shallow: bool, nearest: bool, walk: bool
 ) -> Position:
-    """Where HEAD stands: (base and distance, commit time, parents, number of commits), in two processes at most."""
+    """Where HEAD stands: (base and distance, commit time, parents, number of commits), in three processes at most.
+
+    `nearest`: the nearest release counts, not the highest. `walk`: go straight to the walk, one process.
+    """
     if shallow or tags.at(head):
         return None, *_commit(git, head), None
-    highest = tags.highest
-    if highest is None and not walk:
+    if not tags.versions and not walk:
         total = int(git.read("rev-list", "--count", head, "--"))
         return None, *_commit(git, head), total
-    if highest is not None and not nearest and not walk:
-        near = _from_highest(git, head, highest)
-        if near is not None:
-            return near
+    if not nearest and not walk:
+        found = _by_questions(git, head, tags)
+        if found is not None:
+            return found
     return _walk(git, head, tags, nearest=nearest)
 
 
@@ -41,36 +58,70 @@ def _commit(git: Git, commit: str) -> tuple[int, tuple[str, ...]]:
     return int(committed_at), tuple(parents.split())
 
 
-def _from_highest(git: Git, head: str, highest: VersionTag) -> Position | None:
-    """The position when the highest version of all is reachable, else None."""
-    done = git.run("rev-list", "--timestamp", "--parents", "--left-right", f"{highest.commit}...{head}", "--")
+def _by_questions(git: Git, head: str, tags: VersionTags) -> Position | None:
+    """The position, if one of the first candidates is in HEAD's history."""
+    candidate = tags.highest
+    excluded: set[bytes] = set()
+    for _ in range(_QUESTIONS):
+        if candidate is None:
+            return None
+        sides = _compare(git, head, candidate)
+        if sides is not None and not sides.only_tag:
+            committed_at, parents = _of_line(sides.head_line)
+            base = Describe(git_tag=candidate.git_tag, commit=candidate.commit, distance=sides.distance)
+            return base, committed_at, parents, None
+        excluded |= sides.only_tag if sides is not None else {candidate.commit.encode()}
+        candidate = _highest_without(tags, excluded)
+    return None
+
+
+def _highest_without(tags: VersionTags, excluded: Container[bytes]) -> VersionTag | None:
+    return highest_tag(tag for tag in tags.tags if tag.commit.encode() not in excluded)
+
+
+def _compare(git: Git, head: str, tag: VersionTag) -> _Sides | None:
+    """None when the tag does not name a commit."""
+    span = f"{tag.commit}...{head}"
+    done = git.run("rev-list", "--timestamp", "--parents", "--left-right", "--boundary", span, "--")
     if done.code != 0:
-        return None  # the tag does not name a commit
-    lines = done.stdout.split(b"\n")[:-1]
-    mark = b" >" + head.encode()
-    own = next((line for line in lines if mark in line), None)
-    if own is None or any(b" <" in line for line in lines):
         return None
-    committed_at, _, *parents = own.decode("ascii").split()
-    describe = Describe(git_tag=highest.git_tag, commit=highest.commit, distance=len(lines))
-    return describe, int(committed_at), tuple(parent.lstrip("<>-") for parent in parents), None
+    lines = done.stdout.split(b"\n")[:-1]
+    # A line is `<seconds> <mark><commit> <parents>`; HEAD is a boundary (`-`) when the tag is above it.
+    own = next(line for line in lines if _commit_of(line)[1:] == head.encode())
+    marks = [line[line.index(b" ") + 1 : line.index(b" ") + 2] for line in lines]
+    only_tag = frozenset(
+        _commit_of(line)[1:] for line, mark in zip(lines, marks, strict=True) if mark == b"<"
+    )
+    return _Sides(only_tag=only_tag, distance=marks.count(b">"), head_line=own)
+
+
+def _of_line(line: bytes) -> tuple[int, tuple[str, ...]]:
+    committed_at, _, *parents = line.decode("ascii").split()
+    return int(committed_at), tuple(parents)
 
 
 def _walk(git: Git, head: str, tags: VersionTags, *, nearest: bool) -> Position:
     """The position from all of HEAD's history, children before parents: exact, and as slow as that."""
-    lines = git.read("rev-list", "--timestamp", "--topo-order", "--parents", head, "--").split(b"\n")[:-1]
-    committed_at, _, *parents = lines[0].decode("ascii").split()
+    history = git.read("rev-list", "--timestamp", "--topo-order", "--parents", head, "--")
+    committed_at, parents = _of_line(history[: history.index(b"\n")])
+    total = history.count(b"\n")
     named = _best_by_commit(tags)
     if nearest:
-        chosen = _nearest(lines, named)
+        chosen = _nearest(history, named)
     else:
-        reachable = [tag for line in lines if (tag := named.get(_commit_of(line))) is not None]
-        chosen = max(reachable, key=lambda tag: precedence_key(tag.version), default=None)
+        chosen = highest_tag(
+            tag for line in _lines(history) if (tag := named.get(_commit_of(line))) is not None
+        )
     if chosen is None:
-        return None, int(committed_at), tuple(parents), len(lines)
-    distance = len(lines) - _ancestors_in(lines, chosen.commit.encode())
-    describe = Describe(git_tag=chosen.git_tag, commit=chosen.commit, distance=distance)
-    return describe, int(committed_at), tuple(parents), None
+        return None, committed_at, parents, total
+    distance = total - _ancestors_in(history, chosen.commit.encode())
+    base = Describe(git_tag=chosen.git_tag, commit=chosen.commit, distance=distance)
+    return base, committed_at, parents, None
+
+
+def _lines(history: bytes) -> Iterator[bytes]:
+    """One line after the other: as a list they would take several times the room."""
+    return (line.rstrip(b"\n") for line in io.BytesIO(history))
 
 
 def _best_by_commit(tags: VersionTags) -> dict[bytes, VersionTag]:
@@ -85,11 +136,11 @@ def _commit_of(line: bytes) -> bytes:
     return line.split(b" ", 2)[1]
 
 
-def _ancestors_in(lines: list[bytes], commit: bytes) -> int:
+def _ancestors_in(history: bytes, commit: bytes) -> int:
     """How many commits of a walk (children before parents) are reachable from `commit`, itself included."""
     reached = {commit}
     count = 0
-    for line in lines:
+    for line in _lines(history):
         _, own, *parents = line.split(b" ")
         if own in reached:
             reached.discard(own)
@@ -98,14 +149,14 @@ def _ancestors_in(lines: list[bytes], commit: bytes) -> int:
     return count
 
 
-def _nearest(lines: list[bytes], named: Mapping[bytes, VersionTag]) -> VersionTag | None:
+def _nearest(history: bytes, named: Mapping[bytes, VersionTag]) -> VersionTag | None:
     """The tagged commit with the fewest commits between it and HEAD, as `git describe` means it.
 
     Only tagged commits that are not ancestors of another tagged one can be it, and those are few.
     """
     frontier: list[bytes] = []
     hidden: set[bytes] = set()
-    for line in lines:
+    for line in _lines(history):
         _, own, *parents = line.split(b" ")
         if own in hidden:
             hidden.discard(own)
@@ -115,6 +166,6 @@ def _nearest(lines: list[bytes], named: Mapping[bytes, VersionTag]) -> VersionTa
             hidden.update(parents)
     return max(
         (named[commit] for commit in frontier),
-        key=lambda tag: (_ancestors_in(lines, tag.commit.encode()), precedence_key(tag.version)),
+        key=lambda tag: (_ancestors_in(history, tag.commit.encode()), precedence_key(tag.version)),
         default=None,
     )

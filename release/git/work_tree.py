@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Literal
 
-from release.errors import BareRepository, GitError, NoCommits
+from release.errors import NoCommits
 from release.facts import Snapshot
-from release.git.command import Git, failure
+from release.git.command import Git
+from release.git.places import find_places
 from release.git.position import position_of
 from release.tagging.listing import versions_in
 from release.tagging.model import Scheme
@@ -35,47 +35,30 @@ def snapshot(
     damaged).
     """
     git = Git(process, directory, env)
-    root, common_dir, shallow = _places(git, directory)
-    head, branch, dirty = _status(git)
+    head, branch, dirty = _status(git)  # first, because it says what is wrong with the repository
+    settings = _settings(git)
+    places = find_places(directory, settings.get("core.worktree"))
     listing, damaged = _listing(git)
-    remote_url = _remote_url(git)
     tags = versions_in(listing, prefix, versions)
     # Reading around a damaged ref took a process; one walk instead of two questions saves it.
     describe, committed_at, parents, count = position_of(
-        git, head, tags, shallow=shallow, nearest=base == "nearest", walk=damaged
+        git, head, tags, shallow=places.is_shallow, nearest=base == "nearest", walk=damaged
     )
     return Snapshot(
-        root=root,
-        common_dir=common_dir,
+        root=places.root,
+        common_dir=places.common_dir,
         head=head,
         branch=branch,
         committed_at=committed_at,
         parents=parents,
-        shallow=shallow,
+        shallow=places.is_shallow,
         dirty=dirty[:_SHOWN_PATHS],
         dirty_count=len(dirty),
         tag_listing=listing,
         describe=describe,
         commit_count=count,
-        remote_url=remote_url,
+        remote_url=_shown(settings.get("remote.origin.url")),
     )
-
-
-def _places(git: Git, directory: str) -> tuple[str, str, bool]:
-    asked = ("--is-shallow-repository", "--is-bare-repository", "--git-common-dir", "--show-toplevel")
-    done = git.run("rev-parse", *asked)
-    lines = done.stdout.decode("utf-8", "surrogateescape").splitlines()
-    if done.code != 0 and lines[1:2] in (["true"], ["false"]) and b"work tree" in done.stderr:
-        raise BareRepository(
-            f"`{directory}` is in a git repository without a work tree",
-            hint="run in a clone that has its files checked out (`git clone`, not `git clone --bare`)",
-        )
-    if done.code != 0:
-        raise failure("rev-parse", done, directory)
-    if len(lines) != len(asked):
-        raise GitError(f"the path of the repository at `{directory}` holds a line break")
-    shallow, _, common_dir, root = lines
-    return root, os.path.normpath(os.path.join(directory, common_dir)), shallow == "true"
 
 
 def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
@@ -129,10 +112,21 @@ def _path_of(record: str) -> str:
     return record.split(" ", 8 if record.startswith("1 ") else 10)[-1]
 
 
-def _remote_url(git: Git) -> str | None:
-    value = git.read("config", "-z", "--get", "remote.origin.url", accept=(0, 1, 2))
-    url = value.decode("utf-8", "backslashreplace").rstrip("\0")
-    return without_credentials(url) if url else None
+def _settings(git: Git) -> dict[str, str]:
+    """The two settings that matter here: `remote.origin.url` and `core.worktree`; of several values the last."""
+    output = git.read(
+        "config", "-z", "--get-regexp", r"^(remote\.origin\.url|core\.worktree)$", accept=(0, 1)
+    )
+    pairs = (record.partition("\n") for record in output.decode("utf-8", "surrogateescape").split("\0"))
+    return {name: value for name, _, value in pairs if name}
+
+
+def _shown(url: str | None) -> str | None:
+    return (
+        without_credentials(url.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        if url
+        else None
+    )
 
 
 def without_credentials(url: str) -> str:

@@ -62,13 +62,13 @@ def at_head(taken: Snapshot) -> list[str]:
 
 
 class TestPosition:
-    def test_a_tagged_head_needs_five_processes_and_no_history(
+    def test_a_tagged_head_needs_four_processes_and_no_history(
         self, git_repo: GitRepo, counting: Counting
     ) -> None:
         head = git_repo.commit(when=1_700_000_000)
         git_repo.tag("v1.0.0")
         taken = snapshot(counting, str(git_repo.path), env=git_repo.env)
-        assert len(counting.started) == 5
+        assert len(counting.started) == 4
         assert (taken.head, taken.branch, taken.committed_at, taken.parents) == (
             head,
             "main",
@@ -144,6 +144,25 @@ class TestPosition:
         git_repo.commit()
         assert base(read(git_repo)) == ("v1.0.1", 1)
 
+    def test_three_lines_of_releases_are_told_apart(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        for major in (2, 3):
+            git_repo.commit()
+            git_repo.tag(f"v{major}.0.0")
+            git_repo.branch(f"{major}.x")
+            git_repo.commit()
+            git_repo.tag(f"v{major}.0.1")
+            git_repo.checkout("main")
+        git_repo.branch("1.x", "v1.0.0")
+        git_repo.commit()
+        assert base(read(git_repo)) == ("v1.0.0", 1)
+        git_repo.tag("v1.0.1")
+        git_repo.commit()
+        assert base(read(git_repo)) == ("v1.0.1", 1)
+        git_repo.git("merge", "--quiet", "-m", "forward", "2.x")
+        assert base(read(git_repo)) == ("v2.0.1", 3)
+
     def test_an_old_commit_before_every_release_has_no_base(self, git_repo: GitRepo) -> None:
         first = git_repo.commit()
         git_repo.commit()
@@ -151,6 +170,16 @@ class TestPosition:
         git_repo.checkout(first)
         taken = read(git_repo)
         assert (taken.branch, taken.describe, taken.commit_count) == (None, None, 1)
+        assert taken.committed_at == int(git_repo.git("log", "-1", "--format=%ct"))
+
+    def test_an_old_commit_between_releases(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        middle = git_repo.commit()
+        git_repo.commit()
+        git_repo.tag("v1.1.0")
+        git_repo.checkout(middle)
+        assert base(read(git_repo)) == ("v1.0.0", 1)
 
     def test_both_parents_of_a_merge_count(self, git_repo: GitRepo) -> None:
         first = git_repo.commit()
@@ -190,7 +219,7 @@ class TestPosition:
             git_repo.commit()
         taken = snapshot(counting, str(git_repo.path), env=git_repo.env)
         assert len(versions_in(taken.tag_listing).tags) == 2000
-        assert len(counting.started) == 5
+        assert len(counting.started) == 4
         assert base(taken) == (("v9.99.1", 1) if off_tag else None)
 
 
@@ -199,6 +228,24 @@ class TestPlaces:
         git_repo.commit(files={"a/b/c": "c"})
         taken = read(git_repo, git_repo.path / "a" / "b")
         assert (taken.root, taken.common_dir) == (str(git_repo.path), str(git_repo.path / ".git"))
+
+    def test_a_link_to_a_folder_leads_to_the_real_one(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit(files={"a/b": "b"})
+        (tmp_path / "link").symlink_to(git_repo.path / "a")
+        assert read(git_repo, tmp_path / "link").root == str(git_repo.path)
+
+    def test_a_work_tree_elsewhere(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit(files={"a": "a"})
+        (tmp_path / "elsewhere").mkdir()
+        git_repo.git("config", "core.worktree", str(tmp_path / "elsewhere"))
+        assert (
+            read(git_repo).root == git_repo.git("rev-parse", "--show-toplevel") == str(tmp_path / "elsewhere")
+        )
+
+    def test_a_broken_git_folder_below_is_passed_over(self, git_repo: GitRepo) -> None:
+        git_repo.commit(files={"sub/a": "a"})
+        (git_repo.path / "sub" / ".git").mkdir()
+        assert read(git_repo, git_repo.path / "sub").root == str(git_repo.path)
 
     def test_a_linked_worktree(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
