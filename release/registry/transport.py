@@ -13,7 +13,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, NameResolutionError, ProxyError, SSLError
@@ -202,10 +202,18 @@ class Transport:
                 options: dict[str, Any] = {"num_pools": 64, "maxsize": _CONNECTIONS}
                 if secure:
                     options["ssl_context"] = self._trust.context(host)
-                pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+                pool = _through(proxy, options) if proxy else urllib3.PoolManager(**options)
                 pool.pool_classes_by_scheme = {"http": PlainPool, "https": TlsPool}
                 self._pools[key] = pool
             return self._pools[key]
+
+
+def _through(proxy: str, options: dict[str, Any]) -> Any:
+    """A pool behind a proxy; a user name and password in its URL are for the proxy, and leave the URL here."""
+    parts = urlsplit(proxy)
+    user, separator, place = parts.netloc.rpartition("@")
+    headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if separator else None
+    return urllib3.ProxyManager(parts._replace(netloc=place).geturl(), proxy_headers=headers, **options)
 
 
 def _headers(headers: Mapping[str, str] | None, body: bytes | Upload | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import IO
 from urllib.parse import urlsplit
 
-from release.errors import DigestMismatch, RegistryError, Unreachable
+from release.errors import Denied, DigestMismatch, RegistryError, Unreachable
 from release.registry import Descriptor
 from release.registry.challenge import scope
 from release.registry.connections import Upload
@@ -219,7 +219,11 @@ class BlobUpload:
 
     def _judge(self, answer: Answer) -> RegistryError:
         """The error for an answer, turned into a transient one where another attempt may do better."""
+        elsewhere = None if self._host.is_own(answer.url) else urlsplit(answer.url).netloc
         error = self._host.fault(answer, self._sessions.call("PUT", ""))
+        if elsewhere is not None and isinstance(error, Denied):
+            hint = f"the registry sent the upload on to `{elsewhere}`, where its credential does not go"
+            return Denied(error.message, hint=hint, status=error.status, code=error.code)
         if error.code == "DIGEST_INVALID":
             self._require_sound_source()
         elif error.code not in _LOST_SESSION and error.status not in (404, 416):

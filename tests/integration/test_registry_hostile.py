@@ -74,6 +74,39 @@ class TestCredentialsStayHome:
         assert _leaks(elsewhere) == []
         assert _leaks(server) != []
 
+    def test_an_upload_elsewhere_that_wants_one_is_denied_with_the_reason(
+        self, tmp_path: Path, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
+        elsewhere = hostile(lambda request: BASIC)
+        server = hostile(
+            _asks_for_basic(
+                lambda request: (
+                    Reply(202, {"Location": f"{elsewhere.url}/u"}) if request.method == "POST" else Reply(404)
+                )
+            )
+        )
+        remote = make_targets(env=_env(tmp_path, server.host, elsewhere.host)).open(f"{server.host}/app")
+        with pytest.raises(Denied) as caught:
+            remote.put_blob(_blob(b"x"), lambda: open_bytes(b"x"))
+        assert elsewhere.host in str(caught.value.hint)
+        assert _leaks(elsewhere) == []
+
+    def test_a_proxys_password_is_for_the_proxy(self, hostile: Hostile, make_targets: TargetsFactory) -> None:
+        proxy = hostile(lambda request: Reply(404))
+        env = {"HTTP_PROXY": f"http://user:p%40ss@{proxy.host}"}
+        targets = make_targets(env=env, insecure=frozenset({"registry.invalid"}))
+        assert targets.open("registry.invalid:80/app").resolve("1.0") is None
+        pair = base64.b64encode(b"user:p@ss").decode()
+        assert {request.headers.get("proxy-authorization") for request in proxy.seen("HEAD")} == {
+            f"Basic {pair}"
+        }
+        proxy.close()
+        with pytest.raises(Unreachable) as caught:
+            make_targets(env=env, insecure=frozenset({"registry.invalid"})).open(
+                "registry.invalid:80/app"
+            ).tags()
+        assert not any(secret in str(caught.value) for secret in ("p@ss", "p%40ss", pair))
+
     def test_a_redirected_blob_is_fetched_without_a_credential(
         self, tmp_path: Path, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
