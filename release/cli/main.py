@@ -3,68 +3,30 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import Any
 
 import click
 
 from release import __version__
+from release.cli.groups import LazyGroup, Row
 from release.cli.settings import global_options
 from release.errors import ReleaseError
 
-# Name -> (module of release.cli, one line for `--help`). Modules are imported when their command is called.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "preview": ("preview", "Show what `run` would do, and why; change nothing."),
-    "run": ("run", "Release: build, push, tag, record. Killed anywhere, the next run finishes."),
-    "tags": ("tags", "Print the image tags of this commit, one reference a line."),
-    "version": ("version", "Print the version of this commit."),
-    "metadata": ("metadata", "docker/metadata-action's inputs and outputs: the drop-in."),
-    "log": ("log", "The version log: list, show, find, at, history, diff, verify, ..."),
-    "promote": ("promote", "Give an existing image another place: copied by digest, tagged, recorded."),
-    "rollback": ("rollback", "Take versions back, and move the tags to the highest that is left."),
-    "deployed": ("deployed", "Record that an image runs in an environment from now on."),
-    "image": ("image", "Registries and OCI layouts: list, inspect, copy, tag, delete."),
-    "ci": ("ci", "Show which CI system was detected, and from what."),
-    "config": ("config", "Show and check the configuration in force."),
-    "demo": ("demo", "A whole release in a scratch folder: no daemon, no registry, no network."),
+COMMANDS: dict[str, Row] = {
+    "preview": Row("preview", "Show what `run` would do, and why; change nothing."),
+    "run": Row("run", "Release: build, push, tag, record. Killed anywhere, the next run finishes."),
+    "tags": Row("tags", "Print the image tags of this commit, one reference a line."),
+    "version": Row("version", "Print the version of this commit."),
+    "metadata": Row("metadata", "docker/metadata-action's inputs and outputs: the drop-in."),
+    "log": Row("log", "The version log: list, show, find, at, history, diff, verify, ..."),
+    "promote": Row("promote", "Give an existing image another place: copied by digest, tagged, recorded."),
+    "rollback": Row("rollback", "Take versions back, and move the tags to the highest that is left."),
+    "deployed": Row("deployed", "Record that an image runs in an environment from now on."),
+    "image": Row("image", "Registries and OCI layouts: list, inspect, copy, tag, delete."),
+    "ci": Row("ci", "Show which CI system was detected, and from what."),
+    "config": Row("config", "Show and check the configuration in force."),
+    "demo": Row("demo", "A whole release in a scratch folder: no daemon, no registry, no network."),
 }
-
-
-class Commands(click.Group):
-    """Finds commands by the table, so that `--help` imports none of them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the table, which is the order in which people need them."""
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module behind `cmd_name`."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        module = import_module(f"release.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One line a command, without importing any."""
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the nearest command as a hint."""
-        name = args[0] if args else ""
-        if name and name not in COMMANDS and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, COMMANDS, n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
-            raise click.UsageError(f"no such command `{name}`.{hint}", ctx)
-        return super().resolve_command(ctx, args)
 
 
 _EPILOG = """\b
@@ -80,7 +42,8 @@ Start here:
 
 @click.group(
     name="shipmark",
-    cls=Commands,
+    cls=LazyGroup,
+    table=COMMANDS,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
