@@ -14,7 +14,7 @@ import msgspec
 
 from release.build import BuildRequest
 from release.build.dockerfile import parse
-from release.build.ignore import Ignore, parse_ignore
+from release.build.ignore import Ignore, Verdict, parse_ignore
 from release.build.instructions import Dockerfile
 from release.build.tree import HostFile, Node, Tree
 from release.errors import BuildError
@@ -74,25 +74,25 @@ def walk(context: Context, *, check: Callable[[], None] = lambda: None) -> Tree:
     each folder and may raise. Raises `BuildError` for what cannot be listed.
     """
     nodes: dict[str, Node] = {}
-    waiting = [""]
+    waiting = [("", context.ignore.root)]
     while waiting:
         check()
-        for path, node, included in _list(context, waiting.pop()):
-            if node.kind == "dir" and (included or context.ignore.may_include_below(path)):
-                waiting.append(path)
-            if included:
+        for path, node, verdict in _list(context, *waiting.pop()):
+            if node.kind == "dir" and (not verdict.excluded or context.ignore.may_include_below(path)):
+                waiting.append((path, verdict))
+            if not verdict.excluded:
                 _add_with_parents(nodes, path, node)
     return Tree(dict(sorted(nodes.items(), key=lambda item: os.fsencode(item[0]))), rooted=False)
 
 
-def _list(context: Context, folder: str) -> list[tuple[str, Node, bool]]:
+def _list(context: Context, folder: str, above: Verdict) -> list[tuple[str, Node, Verdict]]:
     listed = []
     try:
         with os.scandir(os.path.join(context.folder, folder)) as entries:
             for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name
                 if path not in (context.skipped, _OWN_FOLDER):
-                    listed.append((path, _node(entry), not context.ignore.excludes(path)))
+                    listed.append((path, _node(entry), context.ignore.judge(path, above)))
     except OSError as error:
         raise BuildError(
             f"`{folder or context.folder}` in the build context cannot be read: {error.strerror}",

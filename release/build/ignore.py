@@ -1,8 +1,8 @@
 """`.dockerignore`: which paths are left out of a build context. Pure.
 
-Patterns are Go's `filepath.Match` plus `**`, in order, the last match decides; `!` takes paths back in. A pattern that
-matches a folder also leaves out what is in it. Source: the Dockerfile reference, ".dockerignore file", and moby's
-`patternmatcher`, whose reading of the corner cases is followed.
+Patterns are Go's `filepath.Match` plus `**`, in order, the last match decides; `!` takes paths back in. What a pattern
+did to a folder it also does to what is in it. Source: the Dockerfile reference, ".dockerignore file", and in the corner
+cases what the docker command does.
 """
 
 from __future__ import annotations
@@ -24,10 +24,17 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Neighbouring lines of one kind as one expression, which also matches what is inside a matched folder."""
+    """Neighbouring lines of one kind as one expression."""
 
     exception: bool
     expression: re.Pattern[str]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of a path. `hits`: which groups of lines took effect on it; what is below inherits them."""
+
+    excluded: bool = False
+    hits: tuple[bool, ...] = ()
 
 
 class Ignore(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,14 +43,29 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
     patterns: tuple[Pattern, ...] = ()
     groups: tuple[_Group, ...] = ()
 
-    def excludes(self, path: str) -> bool:
-        """Whether `path` (relative to the context, `/` between names) is left out."""
+    @property
+    def root(self) -> Verdict:
+        """Of the context's own folder, which no line leaves out."""
+        return Verdict(hits=(False,) * len(self.groups))
+
+    def judge(self, path: str, folder: Verdict) -> Verdict:
+        """Whether `path` (relative to the context, `/` between names) is left out; `folder`: of where it lies."""
         excluded = False
-        for group in self.groups:
-            # A group of the other kind could not change the verdict.
-            if group.exception == excluded and group.expression.fullmatch(path):
-                excluded = not excluded
-        return excluded
+        hits = []
+        for group, inherited in zip(self.groups, folder.hits, strict=True):
+            # A line that could not change the verdict takes no effect, not even on what is below.
+            hit = inherited or (group.exception == excluded and group.expression.fullmatch(path) is not None)
+            excluded = not group.exception if hit else excluded
+            hits.append(hit)
+        return Verdict(excluded=excluded, hits=tuple(hits))
+
+    def excludes(self, path: str) -> bool:
+        """As `judge`, from the context's folder down."""
+        verdict = self.root
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            verdict = self.judge("/".join(parts[:count]), verdict)
+        return verdict.excluded
 
     def may_include_below(self, folder: str) -> bool:
         """Whether something in the excluded `folder` could be taken back in; False lets a walk skip it."""
@@ -80,7 +102,7 @@ def _grouped(patterns: list[Pattern], expressions: list[str]) -> tuple[_Group, .
     return tuple(
         _Group(
             exception=exception,
-            expression=re.compile(f"(?:{'|'.join(text for _, text in lines)})(?:/.*)?", re.DOTALL),
+            expression=re.compile("|".join(f"(?:{text})" for _, text in lines), re.DOTALL),
         )
         for exception, lines in itertools.groupby(pairs, key=lambda pair: pair[0].exception)
     )
@@ -115,6 +137,8 @@ def _expression(pattern: str, where: str) -> str:
 
 
 def _translate(pattern: str) -> str:
+    if pattern.startswith("**") and not has_wildcard(pattern[2:]) and not pattern.startswith("**/"):
+        return ".*" + re.escape(pattern[2:])  # `**.pyc`: whatever ends so, at any depth
     expression = ""
     at = 0
     while at < len(pattern):

@@ -155,6 +155,8 @@ IGNORES = {
     "escapes": "a\\ b\nREADME\\.md\n",
     "stars": "c**\n***\n!root\n",
     "star-star-name": "**a.ini\n",
+    "ends-so": "**.ini\n",
+    "exception-without-effect": "conf/*.ini\nconf/deep/c.txt\n!conf\n",
     "deep-exception": "root\n!root/etc\nroot/etc/group\n",
 }
 

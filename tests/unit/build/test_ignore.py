@@ -39,6 +39,14 @@ from release.errors import BuildError
         ("[a-c]x", "bx", True),
         ("[^a-c]x", "bx", False),
         ("[^a-c]x", "dx", True),
+        ("a[^x]b", "a/b", False),
+        ("**.pyc", "a.pyc", True),
+        ("**.pyc", "x/y/a.pyc", True),
+        ("**.py?", "x/a.pyc", False),
+        ("**/a.pyc", "xa.pyc", False),
+        ("**/*.log\n!keep", "keep/x.log", True),
+        ("keep/*.log\n!keep", "keep/x.log", True),
+        ("keep\n!keep\nkeep/*.log\n!keep", "keep/x", False),
         ("a\\*b", "a*b", True),
         ("a\\*b", "axb", False),
         ("a.b", "axb", False),
@@ -136,13 +144,18 @@ def slow_name(pattern: str, name: str) -> bool:
 
 
 def slow_excludes(lines: list[tuple[bool, str]], path: str) -> bool:
-    """The last line that matches the path, or a folder that it is in, decides."""
+    """From the top down, line by line: each acts where it acted on the folder, or where it changes the verdict."""
     names = path.split("/")
+    acted = [False] * len(lines)
     excluded = False
-    for exception, pattern in lines:
-        cleaned = [piece for piece in pattern.split("/") if piece != "."]
-        if any(slow_match(cleaned, names[:count]) for count in range(1, len(names) + 1)):
-            excluded = not exception
+    for depth in range(1, len(names) + 1):
+        excluded = False
+        for number, (exception, pattern) in enumerate(lines):
+            cleaned = [piece for piece in pattern.split("/") if piece != "."]
+            if not acted[number] and exception == excluded:
+                acted[number] = slow_match(cleaned, names[:depth])
+            if acted[number]:
+                excluded = not exception
     return excluded
 
 
