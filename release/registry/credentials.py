@@ -15,6 +15,7 @@ import msgspec
 
 from release.errors import ConfigError, Denied
 from release.registry.credential_files import AuthFile, Entry, config_paths, keys_for, parse_auth_file
+from release.registry.ecr import authorization, is_ecr
 from release.registry.reference import DOCKER_HUB
 from release.world import Process
 
@@ -68,6 +69,7 @@ class Credentials:
         self._process = process
         self._lock = threading.Lock()
         self._files: tuple[AuthFile, ...] | None = None
+        self._clouds: dict[str, Credential | None] = {}
         self._helped: dict[tuple[str, str], Credential | None] = {}
 
     def find(self, registry: str, repository: str) -> Credential:
@@ -83,7 +85,7 @@ class Credentials:
                 found = self._from_file(file, registry, repository)
                 if found is not None:
                     return found
-        return ANONYMOUS
+            return self._from_cloud(registry) or ANONYMOUS
 
     def variable(self, registry: str) -> str:
         """The name of the variable that would hold the token for this registry."""
@@ -98,6 +100,16 @@ class Credentials:
                 source = f"variable `{prefix}_{ending}`"
                 return Credential(kind="basic", username=user, secret=secret.strip(), source=source)
         return None
+
+    def _from_cloud(self, registry: str) -> Credential | None:
+        if not is_ecr(registry):
+            return None
+        if registry not in self._clouds:
+            pair = authorization(registry)
+            self._clouds[registry] = pair and Credential(
+                kind="basic", username=pair[0], secret=pair[1], source="AWS (`ecr:GetAuthorizationToken`)"
+            )
+        return self._clouds[registry]
 
     def _auth_files(self) -> tuple[AuthFile, ...]:
         if self._files is None:
