@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Container, Iterator, Mapping
 
 import msgspec
@@ -85,14 +86,15 @@ def _compare(git: Git, head: str, tag: VersionTag) -> _Sides | None:
     done = git.run("rev-list", "--timestamp", "--parents", "--left-right", "--boundary", span, "--")
     if done.code != 0:
         return None
-    lines = done.stdout.split(b"\n")[:-1]
-    # A line is `<seconds> <mark><commit> <parents>`; HEAD is a boundary (`-`) when the tag is above it.
-    own = next(line for line in lines if _commit_of(line)[1:] == head.encode())
-    marks = [line[line.index(b" ") + 1 : line.index(b" ") + 2] for line in lines]
-    only_tag = frozenset(
-        _commit_of(line)[1:] for line, mark in zip(lines, marks, strict=True) if mark == b"<"
+    # A line is `<seconds> <mark><commit> <parents>`, without marks on the parents; there may be many.
+    # HEAD is a boundary (`-`) when the tag is above it.
+    own = re.search(rb"^[0-9]+ [>-]%s.*$" % head.encode(), done.stdout, re.MULTILINE)
+    assert own is not None, span  # noqa: S101 - git shows both ends of what it compares
+    return _Sides(
+        only_tag=frozenset(re.findall(rb" <([0-9a-f]+)", done.stdout)),
+        distance=done.stdout.count(b" >"),
+        head_line=own[0],
     )
-    return _Sides(only_tag=only_tag, distance=marks.count(b">"), head_line=own)
 
 
 def _of_line(line: bytes) -> tuple[int, tuple[str, ...]]:
