@@ -71,6 +71,11 @@ def test_weeks_around_new_year(day: tuple[int, int, int], us: str, iso: str) -> 
     assert format_moment(moment, "GGGG-WW") == iso
 
 
+def test_fractions_of_a_second_keep_their_zeros() -> None:
+    moment = datetime(2024, 1, 1, 1, 1, 1, 5_999, tzinfo=UTC)
+    assert format_moment(moment, "S SS SSS SSSS SSSSSSSSS x") == "0 00 005 0050 005000000 1704070861005"
+
+
 def test_ordinals() -> None:
     days = [
         format_moment(datetime(2024, 1, day, tzinfo=UTC), "Do")
