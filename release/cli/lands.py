@@ -17,8 +17,8 @@ from release.facts import Facts
 from release.log.state import LogState, ReleaseState
 from release.plan.release import release_key
 from release.plan.rollback import Aim, Landing, commit_of
+from release.tagging.listing import versions_in
 from release.tagging.model import Held, KnownReleases, MovingTag, TagPolicy, Version
-from release.tagging.versions import versions_in
 from release.world import Note
 
 

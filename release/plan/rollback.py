@@ -98,6 +98,16 @@ def above(to: Version, known: KnownReleases, line: Line | None = None) -> tuple[
     return tuple(sorted(found.values(), key=precedence_key, reverse=True))
 
 
+def taken_back(to: Version, known: KnownReleases) -> tuple[Version, ...]:
+    """The versions above `to` that were taken back earlier, highest first."""
+    found = {
+        str(one.version): one.version
+        for one in known.versions
+        if precedence_key(one.version) > precedence_key(to) and str(one.version) in known.yanked
+    }
+    return tuple(sorted(found.values(), key=precedence_key, reverse=True))
+
+
 def without(known: KnownReleases, yanks: Sequence[str]) -> KnownReleases:
     """The known releases as they are once `yanks` were taken back."""
     return msgspec.structs.replace(known, yanked=tuple(sorted({*known.yanked, *yanks})))
