@@ -41,7 +41,7 @@ def gather(session: Session, component: Component, wishes: Wishes) -> Subject:
     """Everything about one component's release. Asks every target, unless `wishes.offline`."""
     require_targets(component)
     policy = policy_of(component)
-    facts = session.facts(policy)
+    facts = session.facts(policy, online=not wishes.offline)
     if facts.git_tag is not None and not wishes.offline:
         require_current_tag(facts, session.remote_tags)
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
@@ -55,7 +55,8 @@ def gather(session: Session, component: Component, wishes: Wishes) -> Subject:
         first = decide_component(session, component, facts, policy, releases, None, wishes)
     if wishes.offline:
         return _subject(session, component, facts, first, HeldTags(), wishes)
-    held = known.gather_held(session.process, repositories, first, facts, session.settings.env)
+    heads = session.remote_heads if facts.branch is not None else None
+    held = known.gather_held(session.process, repositories, first, facts, session.settings.env, heads=heads)
     decision = decide_component(session, component, facts, policy, releases, held, wishes)
     return _subject(session, component, facts, decision, held, wishes)
 

@@ -167,9 +167,18 @@ class Session:
             versions=policy.versions,
         )
 
-    def facts(self, policy: TagPolicy) -> Facts:
-        """Git, CI and clock, reconciled."""
-        return reconcile(self.snapshot(policy), self.ci, self.clock.now())
+    def facts(self, policy: TagPolicy, *, online: bool = False) -> Facts:
+        """Git, CI and clock, reconciled. `online`: with the branches of the remote, where the run is a branch's."""
+        snapshot, now = self.snapshot(policy), self.clock.now()
+        facts = reconcile(snapshot, self.ci, now)
+        if not online or facts.branch is None:
+            return facts
+        return reconcile(snapshot, self.ci, now, remote_branches=self.remote_heads or ())
+
+    @cached_property
+    def remote_heads(self) -> dict[str, str] | None:
+        """The remote's branches and their commits, asked for once; None when it does not answer."""
+        return git.remote_heads(self.process, self.root, self.settings.env)
 
     @cached_property
     def remote_tags(self) -> dict[str, str] | None:

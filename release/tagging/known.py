@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from release.errors import RegistryError
 from release.facts import Facts, Snapshot, commit_of_tag
-from release.git import Relation, relation, remote_tip
+from release.git import Relation, relation
 from release.tagging.listing import versions_in
 from release.tagging.model import (
     Decision,
@@ -136,19 +136,20 @@ def gather_held(
     decision: Decision,
     facts: Facts,
     env: Mapping[str, str],
+    *,
+    heads: Mapping[str, str] | None = None,
 ) -> HeldTags:
     """What each repository holds under the decision's tags now; only reads.
 
-    A repository that does not tell gives `unknown` with the cause. The branch's tip on the remote is asked for
-    when a branch's tag is among them.
+    A repository that does not tell gives `unknown` with the cause. `heads`: the remote's branches, as
+    `git.remote_heads` gives them: the tip of the branch whose tag is among the decision's.
     """
     held = [one for repository in repositories for one in _held_by(process, repository, decision, facts, env)]
     branch = next(
         (tag.line.name for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "branch"),
         None,
     )
-    tip = None if branch is None else remote_tip(process, facts.snapshot.root, branch, env)
-    return HeldTags(held=tuple(held), branch_tip=tip)
+    return HeldTags(held=tuple(held), branch_tip=(heads or {}).get(branch or ""))
 
 
 def _held_by(
