@@ -17,7 +17,7 @@ from typing import IO
 
 import msgspec
 
-from release.build.image import Platform
+from release.build.image import Platform, parse_platform
 from release.build.storing import translated
 from release.errors import BuildError
 from release.registry.compress import CompressedLayer, compress_layer, find_compressed
@@ -139,7 +139,8 @@ class _Reader:
         layers = tuple(self._layer(name) for name in entries[0].layers)
         if tuple(layer.diff_id for layer in layers) != fields.rootfs.diff_ids:
             raise _broken("its layers are not those that the image's config names")
-        platform = Platform(os=fields.os, architecture=fields.architecture, variant=fields.variant)
+        named = "/".join(part for part in (fields.os, fields.architecture, fields.variant) if part)
+        platform = parse_platform(named)  # base images say `arm64` or `arm64/v8` for the same
         return SavedImage(config=config, platform=platform, layers=layers)
 
     def _config(self, name: str) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from release.build.docker_host import Endpoint, config_folder, find_endpoint
-from release.build.image import Platform
+from release.build.image import parse_platform
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable, ReleaseError
 
@@ -35,7 +35,7 @@ class Engine:
         self._endpoint = endpoint
         self._cancel = cancel
         self.version = str(about["Version"])
-        self.platform = Platform(os=str(about["Os"]), architecture=str(about["Arch"]))
+        self.platform = parse_platform(f"{about['Os']}/{about['Arch']}")
 
     def build(self, context: Iterator[bytes], **options: Any) -> Iterator[dict[str, Any]]:
         """Send the context's tar and give the messages of the build. `options`: of the SDK's `build`.

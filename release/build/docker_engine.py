@@ -95,10 +95,10 @@ class _Run:
         """The image for `platform` (None: what the daemon builds by itself), in the layout."""
         expected = platform or _own_platform(self._engine, self._context.dockerfile)
         # The classic builder's cache does not look at the platform: what another one left there would be taken.
-        saved = self._attempt(platform, cache=expected == self._engine.platform)
-        if expected not in (None, saved.platform):
+        saved = self._attempt(platform, cache=expected in (None, self._engine.platform))
+        if expected is not None and not expected.accepts(saved.platform):
             saved = self._attempt(platform, cache=False)
-        if expected not in (None, saved.platform):
+        if expected is not None and not expected.accepts(saved.platform):
             raise BuildError(
                 f"the docker daemon built for `{saved.platform}` where `{expected}` was asked for",
                 hint="pin a base image that exists for the platform, or use `builder: layers`",

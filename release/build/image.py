@@ -33,6 +33,11 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
+    def accepts(self, other: Platform) -> bool:
+        """Whether an image for `other` is what was asked for; a platform without a variant takes any."""
+        same = (self.os, self.architecture) == (other.os, other.architecture)
+        return same and self.variant in ("", other.variant)
+
     def fields(self) -> dict[str, str]:
         """As a config or descriptor holds it."""
         fields = {"os": self.os, "architecture": self.architecture}

@@ -21,6 +21,7 @@ from release.build.docker_engine import DockerBuilder
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable, Terminated
 from release.world import NullSink
+from tests.support.images import digest, make_tar
 from tests.support.tls import Authority
 
 SECRET = "s3cr3t-value"
@@ -244,6 +245,31 @@ def test_an_export_that_ends_badly_is_a_failed_build(
 ) -> None:
     daemon.answers.update(build=BUILT, get=answer)
     assert message in str(refusal(daemon, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("machine", "variant", "platform"),
+    [("arm64", "v8", "linux/arm64"), ("arm64", "", "linux/arm64"), ("arm", "v7", "linux/arm/v7")],
+)
+def test_a_daemon_of_another_architecture_builds_its_own(
+    tmp_path: Path, daemon: Daemon, machine: str, variant: str, platform: str
+) -> None:
+    layer = make_tar({"a": b"a"})
+    config = {
+        "os": "linux",
+        "architecture": machine,
+        "variant": variant,
+        "rootfs": {"type": "layers", "diff_ids": [digest(layer)]},
+    }
+    raw = json.dumps(config).encode()
+    name = digest(raw).removeprefix("sha256:")
+    manifest = json.dumps([{"Config": f"{name}.json", "Layers": [f"{name}/layer.tar"]}]).encode()
+    archive = make_tar({f"{name}/layer.tar": layer, f"{name}.json": raw, "manifest.json": manifest})
+    daemon.answers.update(
+        version=json_answer({**VERSION, "Arch": machine}), build=BUILT, get=stream_answer(archive)
+    )
+    image = builder(daemon.url).build(request(tmp_path), str(tmp_path / "store"))
+    assert [each.platform for each in image.platforms] == [platform]
 
 
 @pytest.mark.parametrize("step", ["version", "upload", "build", "get"])

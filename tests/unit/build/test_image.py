@@ -46,6 +46,23 @@ def test_what_is_no_platform_is_refused(text: str) -> None:
         parse_platform(text)
 
 
+@pytest.mark.parametrize(
+    ("asked", "given_", "accepted"),
+    [
+        ("linux/amd64", "linux/amd64", True),
+        ("linux/arm64", "linux/arm64/v8", True),
+        ("linux/arm64/v8", "linux/arm64", True),
+        ("linux/arm", "linux/arm/v7", True),
+        ("linux/arm/v7", "linux/arm/v6", False),
+        ("linux/arm/v7", "linux/arm", False),
+        ("linux/amd64", "linux/arm64", False),
+        ("linux/amd64", "windows/amd64", False),
+    ],
+)
+def test_a_platform_without_a_variant_takes_any(asked: str, given_: str, accepted: bool) -> None:
+    assert parse_platform(asked).accepts(parse_platform(given_)) is accepted
+
+
 def test_times_are_utc_to_the_second() -> None:
     assert timestamp(0) == "1970-01-01T00:00:00Z"
     assert timestamp(1_700_000_000) == "2023-11-14T22:13:20Z"
