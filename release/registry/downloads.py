@@ -14,7 +14,7 @@ from release.registry.host import Call, Host
 from release.registry.streams import CHUNK, verified
 from release.registry.transport import Answer
 
-_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 
 
 def open_blob(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
@@ -22,6 +22,12 @@ def open_blob(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
     raw = _Resuming(host, call, descriptor)
     raw.start()
     return verified(cast(IO[bytes], raw), descriptor, source=f"`{host.registry}`")
+
+
+def read_range(header: str) -> int | None:
+    """The first byte of a `Content-Range`, or None where it says nothing usable."""
+    found = _RANGE.fullmatch(header)
+    return int(found[1]) if found is not None else None
 
 
 class _Resuming(io.RawIOBase):
@@ -117,8 +123,7 @@ class _Resuming(io.RawIOBase):
             left -= len(data)
 
     def _require_range(self, answer: Answer) -> None:
-        found = _RANGE.fullmatch(answer.headers.get("Content-Range") or "")
-        if found is None or int(found[1]) != self._at:
+        if read_range(answer.headers.get("Content-Range") or "") != self._at:
             answer.close()
             raise Invalid(
                 f"`{self._host.registry}` answered another range of {self._call.what} than was asked for"

@@ -105,8 +105,9 @@ def require_digest(text: str) -> str:
 
 
 def _bad(text: str, why: str, *, hint: str | None = None) -> ConfigError:
-    usual = "write it as `ghcr.io/acme/app`, or `oci:dist/image` for a folder"
-    return ConfigError(f"`{_shown(text)}` is not an image reference: {why}", hint=hint or usual)
+    # `why` and `hint` may quote a part of the text.
+    message = f"`{_shown(text)}` is not an image reference: {_shown(why)}"
+    return ConfigError(message, hint=hint and _shown(hint))
 
 
 def _shown(text: str) -> str:
