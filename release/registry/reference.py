@@ -105,9 +105,10 @@ def require_digest(text: str) -> str:
 
 
 def _bad(text: str, why: str, *, hint: str | None = None) -> ConfigError:
+    usual = "write it as `ghcr.io/acme/app`, or `oci:dist/image` for a folder"
     # `why` and `hint` may quote a part of the text.
     message = f"`{_shown(text)}` is not an image reference: {_shown(why)}"
-    return ConfigError(message, hint=hint and _shown(hint))
+    return ConfigError(message, hint=_shown(hint) if hint else usual)
 
 
 def _shown(text: str) -> str:
