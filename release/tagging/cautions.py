@@ -6,6 +6,7 @@ from ci.remedies import remedy
 from release.facts import Facts
 from release.tagging.listing import VersionTags
 from release.tagging.model import KnownReleases, TagPolicy, Version
+from release.tagging.versions import image_tag_of
 
 
 def cautions(
@@ -15,7 +16,9 @@ def cautions(
 
     `found`: the version tags of the clone; `version`: what the decision says, None where it cannot.
     """
-    warnings = [*facts.warnings, *_dirty(facts)]
+    warnings = [*facts.warnings, *_dirty(facts), *_detached(facts)]
+    if version is not None and version.build_metadata:
+        warnings.append(f"a registry takes no `+`: {version} is the image tag `{image_tag_of(version)}`")
     if policy.versions != "none":
         warnings += [*_incomplete_clone(facts, version, known), *_odd(found)]
     return tuple(warnings)
@@ -30,6 +33,15 @@ def _dirty(facts: Facts) -> list[str]:
     return [
         f"{count} tracked {files} from the commit ({paths}): `run` refuses, this is what it would do with a clean tree"
     ]
+
+
+def _detached(facts: Facts) -> list[str]:
+    ci = facts.ci
+    known = facts.branch or facts.git_tag or ci.pull_request or ci.merge_queue
+    # Where the CI system speaks of another commit, that was said already.
+    if known or facts.snapshot.branch is not None or ci.branch is not None:
+        return []
+    return ["HEAD is detached and nothing says which branch this is: there is no branch's tag"]
 
 
 def _incomplete_clone(facts: Facts, version: Version | None, known: KnownReleases) -> list[str]:

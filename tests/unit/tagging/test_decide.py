@@ -301,6 +301,26 @@ class TestWarnings:
             "4 git tags are no version and ignored: `vNOT-A-VERSION`, `x`, `y`, …",
         )
 
+    @pytest.mark.parametrize(
+        ("ci", "told"),
+        [
+            (CiContext(), True),
+            (CiContext(system="github", commit=HEAD), True),
+            (CiContext(system="github", commit=HEAD, branch="main"), False),
+            (CiContext(system="github", commit=HEAD, git_tag="v1.4.2"), False),
+            (CiContext(commit=HEAD, merge_queue=True), False),
+            (REQUEST, False),
+        ],
+    )
+    def test_a_detached_head_is_told_where_nothing_says_what_it_is(self, ci: CiContext, told: bool) -> None:
+        warnings = decided(facts({"v1.4.2": HEAD}, branch=None, ci=ci)).warnings
+        assert any("detached" in line for line in warnings) is told
+        assert len(warnings) <= 1
+
+    def test_build_metadata_is_told_with_the_image_tag(self) -> None:
+        warnings = decided(facts({"v1.4.2+b.5": HEAD})).warnings
+        assert warnings == ("a registry takes no `+`: 1.4.2+b.5 is the image tag `1.4.2_b.5`",)
+
     def test_a_dirty_tree_is_told(self) -> None:
         warnings = decided(facts({"v1.4.2": HEAD}, dirty=("a", "b"), dirty_count=2)).warnings
         assert warnings == (
