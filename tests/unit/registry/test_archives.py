@@ -85,7 +85,7 @@ class TestMembers:
         with pytest.raises(Invalid, match="ends inside `b`"):
             _members(_tar(("a", b"1"), ("b", b"x" * 2000))[:2000])
 
-    @pytest.mark.parametrize("raw", [b"", b"x", b"\0" * 1024, b"no tar" * 200, gzip.compress(b"x")])
+    @pytest.mark.parametrize("raw", [b"", b"x", b"\0" * 1024, b"no tar" * 200, gzip.compress(b"x", mtime=0)])
     def test_what_is_no_archive_is_said(self, raw: bytes) -> None:
         with pytest.raises(Invalid):
             _members(raw)
