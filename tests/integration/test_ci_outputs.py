@@ -79,9 +79,7 @@ def test_an_error_is_an_annotation(project: Project, github: dict[str, str]) -> 
 
 def test_foreign_text_starts_no_command(make_project: Callable[..., Project], github: dict[str, str]) -> None:
     project = make_project()
-    project.release_commit(
-        "v1.4.2", "v##x", files={"Dockerfile": "FROM scratch\n::set-output name=x::y\n"}
-    )
+    project.release_commit("v1.4.2", "v##x", files={"Dockerfile": "FROM scratch\n::set-output name=x::y\n"})
     result = project("run", env=of_tag(github, project, "v1.4.2"))
     assert result.code == 4
     ours = re.compile(r"::(error|warning)( |::)|::(group::|endgroup::)")
