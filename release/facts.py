@@ -94,6 +94,28 @@ def reconcile(snapshot: Snapshot, ci: CiContext, now: int, *, remote_branches: I
     )
 
 
+def may_lack_tags(snapshot: Snapshot, git_tag: str | None = None) -> bool:
+    """Whether the remote may have git tags that this clone was not given.
+
+    So it is when the clone is shallow, has a remote and no tag at all, or lacks `git_tag`, which started the run.
+    """
+    none = b" refs/tags/" not in snapshot.tag_listing and snapshot.remote_url is not None
+    return snapshot.shallow or none or (git_tag is not None and commit_of_tag(snapshot, git_tag) is None)
+
+
+def with_remote_tags(snapshot: Snapshot, remote_tags: Mapping[str, str] | None) -> Snapshot:
+    """`snapshot` with the tags of the remote that it lacks: they settle what is tagged at HEAD.
+
+    How far HEAD is from them is not known, so nothing is counted any more when there are any.
+    """
+    missing = [name for name in remote_tags or {} if commit_of_tag(snapshot, name) is None]
+    if not missing or remote_tags is None:
+        return snapshot
+    lines = "".join(f"{remote_tags[name]} refs/tags/{name}\n" for name in missing)
+    listing = snapshot.tag_listing + lines.encode("utf-8", "backslashreplace")
+    return msgspec.structs.replace(snapshot, tag_listing=listing, describe=None, commit_count=None)
+
+
 def require_current_tag(facts: Facts, remote_tags: Mapping[str, str] | None) -> None:
     """Raise `AmbiguousVersion` when the remote's tag that started the run names another commit by now.
 

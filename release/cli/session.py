@@ -18,7 +18,7 @@ from release.cli.settings import Settings
 from release.config.load import Component, Config, load
 from release.control import Cancel, Deadline
 from release.errors import ConfigError
-from release.facts import Facts, Snapshot, reconcile
+from release.facts import Facts, Snapshot, may_lack_tags, reconcile, with_remote_tags
 from release.process import Processes
 from release.tagging.model import TagPolicy
 from release.world import Note, Sink
@@ -168,8 +168,13 @@ class Session:
         )
 
     def facts(self, policy: TagPolicy, *, online: bool = False) -> Facts:
-        """Git, CI and clock, reconciled. `online`: with the branches of the remote, where the run is a branch's."""
+        """Git, CI and clock, reconciled.
+
+        `online`: with the remote's branches, where the run is a branch's, and its tags, where the clone lacks some.
+        """
         snapshot, now = self.snapshot(policy), self.clock.now()
+        if online and may_lack_tags(snapshot, self.ci.git_tag):
+            snapshot = with_remote_tags(snapshot, self.remote_tags)
         facts = reconcile(snapshot, self.ci, now)
         if not online or facts.branch is None:
             return facts

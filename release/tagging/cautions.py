@@ -51,6 +51,11 @@ def _incomplete_clone(facts: Facts, version: Version | None, known: KnownRelease
             "this clone is shallow and no version tag is at HEAD, so there is no version: "
             + remedy(system, "shallow")
         ]
+    if version is None and snapshot.commit_count is None:
+        return [
+            "the remote has git tags that this clone lacks, so there is no version: "
+            + remedy(system, "no-tags")
+        ]
     if known.known_from.git != "partial":
         return []
     if snapshot.shallow:

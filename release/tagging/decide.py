@@ -92,6 +92,11 @@ def require_version(decision: Decision, facts: Facts) -> str:
             "no version tag is at HEAD, and this clone is shallow: the version needs the history and its tags",
             hint=remedy(facts.ci.system, "shallow"),
         )
+    if facts.snapshot.commit_count is None and facts.snapshot.describe is None:
+        raise ShallowClone(
+            "the remote has git tags that this clone lacks, so its version is not known",
+            hint=remedy(facts.ci.system, "no-tags"),
+        )
     raise ConfigError(
         "this component has no versions", hint="set `versions: semver`, or ask for `tags` instead"
     )
@@ -195,7 +200,8 @@ def guarded(
             case Move() | Keep():
                 kept.append(msgspec.structs.replace(tag, reason=verdict.reason))
             case Withhold():
-                withheld.append(Withheld(name=tag.name, reason=verdict.reason, rightly=verdict.rightly))
+                why = Withheld(name=tag.name, reason=verdict.reason, rightly=verdict.rightly, line=tag.line)
+                withheld.append(why)
             case Refuse():
                 raise TagConflict(verdict.reason)
     return tuple(kept), tuple(withheld)

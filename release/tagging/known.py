@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from release.errors import RegistryError
-from release.facts import Facts, Snapshot, commit_of_tag
+from release.facts import Facts, Snapshot, may_lack_tags
 from release.git import Relation, relation
 from release.tagging.listing import versions_in
 from release.tagging.model import (
@@ -30,14 +30,11 @@ if TYPE_CHECKING:
 def from_git(
     snapshot: Snapshot, prefix: str = "", scheme: Scheme = "semver", *, git_tag: str | None = None
 ) -> KnownReleases:
-    """The version tags of the clone: all of them, reachable or not.
+    """The version tags of the clone: all of them, reachable or not; `partial` where the clone may lack some.
 
-    `partial` where the clone may lack some: when it is shallow, has a remote and no tag at all, or lacks `git_tag`,
-    the tag that started the run.
+    `git_tag`: the tag that started the run.
     """
-    bare = b" refs/tags/" not in snapshot.tag_listing and snapshot.remote_url is not None
-    lacking = git_tag is not None and commit_of_tag(snapshot, git_tag) is None
-    partial = snapshot.shallow or bare or lacking
+    partial = may_lack_tags(snapshot, git_tag)
     return KnownReleases(
         versions=tuple(
             KnownVersion(version=version, source="git tag")

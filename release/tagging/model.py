@@ -98,11 +98,15 @@ class MovingTag(msgspec.Struct, frozen=True, kw_only=True, tag="moving", tag_fie
 
 
 class Withheld(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag that is not set, and why. `rightly`: for a newer one, which is no fault; else something was unknown."""
+    """A tag that is not set, and why. `rightly`: for a newer one, which is no fault; else something was unknown.
+
+    `line`: of a moving tag that the guard withheld.
+    """
 
     name: str
     reason: str
     rightly: bool = True
+    line: Line | None = None
 
 
 class KnownFrom(msgspec.Struct, frozen=True, kw_only=True):

@@ -199,6 +199,33 @@ class TestPosition:
         git_repo.tag("v9.9.9", "HEAD:a", annotated=False)
         assert base(read(git_repo)) == ("v1.0.0", 1)
 
+    def test_a_repository_of_sha_256_objects(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.git(
+            "init", "--quiet", "--object-format=sha256", "--initial-branch=main", str(tmp_path / "long")
+        )
+        long = GitRepo(tmp_path / "long", home=Path(git_repo.env["HOME"]), init=False)
+        first = long.commit()
+        long.tag("v1.0.0")
+        assert len(first) == 64
+        assert at_head(read(long)) == ["v1.0.0"]
+        long.commit()
+        taken = read(long)
+        assert (base(taken), taken.parents) == (("v1.0.0", 1), (first,))
+
+    def test_a_submodule_is_dirty_when_its_tracked_files_are(
+        self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo]
+    ) -> None:
+        library = make_repo("library")
+        library.commit(files={"l": "l"})
+        git_repo.git(
+            "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library.path), "lib"
+        )
+        git_repo.commit()
+        (git_repo.path / "lib" / "untracked").touch()
+        assert read(git_repo).dirty_count == 0
+        (git_repo.path / "lib" / "l").write_text("changed")
+        assert read(git_repo).dirty == ("lib",)
+
     def test_only_tags_of_the_prefix_count(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("api/v1.0.0")
