@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -12,6 +14,7 @@ from release.cli.rules import decide_component
 from release.cli.session import Session, policy_of
 from release.cli.wishes import Wishes
 from release.config.load import Component
+from release.effects.holding import hold
 from release.errors import ConfigError, RegistryError
 from release.facts import Facts, require_current_tag
 from release.log.chain import timestamp
@@ -22,7 +25,7 @@ from release.plan.subject import Subject, Target
 from release.registry import Repository
 from release.registry.layout import Layout
 from release.tagging import known
-from release.tagging.model import Decision, FixedTag, HeldTags
+from release.tagging.model import Decision, FixedTag, Held, HeldTags
 
 #: How long an attempt says that it may take; after that `log recover` calls it abandoned. GitHub's limit of a job.
 LEASE_MS = 6 * 60 * 60 * 1000
@@ -58,7 +61,18 @@ def gather(session: Session, component: Component, wishes: Wishes) -> Subject:
     heads = session.remote_heads if facts.branch is not None else None
     held = known.gather_held(session.process, repositories, first, facts, session.settings.env, heads=heads)
     decision = decide_component(session, component, facts, policy, releases, held, wishes)
+    held = HeldTags(held=(*held.held, *_withheld(moving, decision)), branch_tip=held.branch_tip)
     return _subject(session, component, facts, decision, held, wishes)
+
+
+def _withheld(repositories: Sequence[Repository], decision: Decision) -> Iterator[Held]:
+    """What is held under moving tags that a higher release keeps from this one: perhaps this one, after all."""
+    for one in decision.withheld:
+        if not one.rightly or one.line is None or one.line.kind != "release":
+            continue
+        for repository in repositories:
+            with suppress(RegistryError):  # preflight says so
+                yield hold(repository, repository.name, one.name)
 
 
 def _subject(

@@ -227,10 +227,12 @@ class _Steps:
         if not target.moving:
             return []
         moves: list[Step] = []
-        for tag in self._moving:
+        overtaken = self._overtaken(target)
+        for tag in (*self._moving, *overtaken):
             before = moves[-1:]
             moves.append(self._make.move_tag(target, tag, self._image, self._subject, after=before))
-        withheld = self._release.decision.withheld
+        moved = {tag.name for tag in overtaken}
+        withheld = tuple(one for one in self._release.decision.withheld if one.name not in moved)
         recorded = target.name in self._subject.recorded.moved and not self._lacks_moves(target)
         if recorded or not (moves or withheld):
             return moves
@@ -249,7 +251,20 @@ class _Steps:
         return lacks_fixed or (target.moving and self._lacks_moves(target))
 
     def _lacks_moves(self, target: Target) -> bool:
-        return any(not self._holds(target, tag.name) for tag in self._moving)
+        return any(not self._holds(target, tag.name) for tag in self._moving) or bool(self._overtaken(target))
+
+    def _overtaken(self, target: Target) -> tuple[MovingTag, ...]:
+        """Tags that hold this release although something higher has them: a race that a kill left undecided."""
+        decision = self._release.decision
+        return tuple(
+            MovingTag(name=one.name, reason=one.reason, line=one.line)
+            for one in decision.withheld
+            if one.rightly and one.line is not None
+            for held in self._subject.held.at(one.name)
+            if held.target == target.name
+            and held.revision == decision.commit
+            and held.version == decision.version
+        )
 
     def _holds(self, target: Target, tag: str) -> bool:
         digest = self._obtain.digest

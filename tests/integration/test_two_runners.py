@@ -185,6 +185,35 @@ def test_latest_ends_on_the_higher_version_whoever_writes_last(
     assert released.tags == tags
 
 
+@pytest.mark.parametrize("disk", ["kept", "lost"])
+def test_latest_goes_back_to_the_higher_version_after_a_kill_in_the_middle_of_the_race(
+    released: Project, clone: Clones, gate: Gate, disk: str
+) -> None:
+    """The lower one wrote last and was killed before it could look again: its next run does."""
+    lower = clone(gate.host)
+    released.release_commit("v1.5.0")
+    higher = clone(released.registry.host, "v1.5.0")
+    hold = Hold(gate, is_put_of("latest"))
+    after = Hold(gate, is_put_of("latest"), late=True)
+    running = lower.start(BUILD_OF="x")
+    assert hold.reached.wait(30)
+    assert higher.run(BUILD_OF="x")[0] == 0
+    hold.release()
+    assert after.reached.wait(30)
+    running.kill()
+    running.wait(20)
+    after.release()
+    assert released.tags["latest"] == released.tags["1.4.2"]
+    again = lower if disk == "kept" else clone(gate.host)
+    code, err = again.run(BUILD_OF="x")
+    assert code == 0, err
+    assert released.tags["latest"] == released.tags["1.5.0"] != released.tags["1.4.2"]
+    again.verify()
+    before = len(released.registry.access_log())
+    assert again.run(BUILD_OF="x")[0] == 0
+    assert {request.method for request in released.registry.access_log()[before:]} <= {"GET", "HEAD"}
+
+
 def test_the_higher_version_takes_latest_back_when_a_lower_one_overtook_it(
     released: Project, clone: Clones, gate: Gate
 ) -> None:

@@ -13,7 +13,7 @@ from release.plan.obtain import STORE, Place, Recorded
 from release.plan.operands import BuildSpec, FindImage, MoveTag, PushContent
 from release.plan.release import inputs_of, plan_release, release_key
 from release.plan.subject import Target
-from release.tagging.model import HeldTags, Line, Withheld
+from release.tagging.model import Held, HeldTags, Line, Withheld
 from tests.support.subjects import COMMIT, DECISION, DIGEST, EVERYWHERE, IMAGE, OTHER, SHA, holds, subject
 
 
@@ -141,6 +141,20 @@ def test_an_image_that_nobody_saw_gives_way_to_what_somebody_released_meanwhile(
 def test_a_release_is_adopted_through_any_of_its_fixed_tags() -> None:
     found = operands(plan_release([subject(held=holds({SHA: OTHER}))]), "obtain:app")
     assert (found.mode, found.digest, found.sources) == ("adopt", OTHER, (IMAGE,))
+
+
+def test_a_moving_tag_that_a_higher_release_lost_to_this_one_is_looked_at_again() -> None:
+    line = Line(kind="release")
+    withheld = Withheld(name="latest", reason="1.5.0 is higher", line=line)
+    tags = tuple(tag for tag in DECISION.tags if tag.name != "latest")
+    decision = msgspec.structs.replace(DECISION, tags=tags, withheld=(withheld,))
+    ours = Held(target=IMAGE, tag="latest", state="held", digest=DIGEST, revision=COMMIT, version="1.4.2")
+    theirs = msgspec.structs.replace(ours, version="1.5.0")
+    for held, moves in ((ours, True), (theirs, False)):
+        plan = plan_release([subject(decision=decision, held=HeldTags(held=(held,)))])
+        assert (f"move:{IMAGE}:latest" in ids(plan)) is moves
+        fact = operands(plan, f"record:moved:{IMAGE}").fact
+        assert ("latest" in [getattr(tag, "get", {}.get)("name") for tag in fact["tags"]]) is not moves
 
 
 def test_going_on_does_not_change_how_the_image_came_about() -> None:

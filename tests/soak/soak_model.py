@@ -1,0 +1,11 @@
+"""The stateful model with many more histories."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.model_machine import explore
+
+
+def test_thousands_of_histories_of_releases_and_crashes_end_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    explore(monkeypatch, examples=2000, steps=40)
