@@ -16,6 +16,7 @@ from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
 from release.effects.names import Names
 from release.effects.record import Records
+from release.effects.referrers import Referrers
 from release.effects.tags import FixedTags, MovingTags
 from release.effects.tags import Watch as Sees
 from release.plan.model import Plan
@@ -59,6 +60,7 @@ def _handlers(sees: Sees, context: Mapping[str, Any]) -> dict[str, Handler]:
         "check-target": TargetCheck(),
         "check-push": PushCheck(),
         "push-content": Content(),
+        "copy-referrers": Referrers(),
         "put-tag": FixedTags(),
         "move-tag": MovingTags(sees),
         "set-tag": Names(),

@@ -36,6 +36,7 @@ _SCHEMA = "shipmark.promote/1"
     metavar="REPO[:TAG,...]",
     help="Where it goes; several tags with commas, several places with several `--to`.",
 )
+@click.option("--referrers", is_flag=True, help="Also what refers to it: signatures, attestations, SBOMs.")
 @click.option("--allow-backward", is_flag=True, help="Also move tags back to this image; needs `--reason`.")
 @click.option("--reason", metavar="TEXT", help="Why; recorded.")
 @click.option("--component", metavar="NAME", help="Only this component of the config.")
@@ -46,6 +47,7 @@ def command(
     ctx: click.Context,
     source: str,
     places: tuple[str, ...],
+    referrers: bool,
     allow_backward: bool,
     reason: str | None,
     preview: bool,
@@ -72,6 +74,7 @@ def command(
         release=origin.release,
         reason=reason,
         allow_backward=allow_backward,
+        referrers=referrers,
     )
     plan = plan_promotion(promotion)
     report = settle(session, plan, _watcher(session, origin), preview=preview)

@@ -56,7 +56,7 @@ class Content:
                     digest,
                     sink=world.sink,
                     cancel=world.cancel,
-                    mount_from=_mounts(source.name, destination.name),
+                    mount_from=mounts(source.name, destination.name),
                 )
             except NotFound as error:
                 missing = error
@@ -65,7 +65,7 @@ class Content:
         raise missing
 
 
-def _mounts(source: str, destination: str) -> tuple[str, ...]:
+def mounts(source: str, destination: str) -> tuple[str, ...]:
     """The source's path where both are in one registry: it takes the blobs from there without a transfer."""
     if source.startswith("oci:") or destination.startswith("oci:"):
         return ()

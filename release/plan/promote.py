@@ -38,6 +38,14 @@ class SetTag(Operands, frozen=True, kw_only=True):
     allow_backward: bool = False
 
 
+class CopyReferrers(Operands, frozen=True, kw_only=True):
+    """Copy what refers to the image from `source`."""
+
+    target: str
+    image: str
+    source: str
+
+
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """Where the image goes, under which tags, and what these hold there now.
 
@@ -75,6 +83,7 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     release: str | None = None
     reason: str | None = None
     allow_backward: bool = False
+    referrers: bool = False
 
 
 def plan_promotion(promotion: Promotion) -> Plan:
@@ -128,6 +137,8 @@ class _Steps:
             target=self._target, image=self._promotion.digest, sources=(self._promotion.source,)
         )
         written.append(self._step("push-content", "content", content, name="content"))
+        if self._promotion.referrers:
+            written.append(self._referrers(after=written[-1]))
         tags = [*self._puts(), *self._moves(), *self._names()]
         written += tags
         if lacks or not self._destination.recorded:
@@ -151,6 +162,13 @@ class _Steps:
     def _check(self) -> Step:
         operands = op.CheckTarget(target=self._target, fixed=self._destination.fixed, expected=self._expected)
         return self._step("check-target", "preflight", operands, name="check")
+
+    def _referrers(self, after: Step) -> Step:
+        operands = CopyReferrers(
+            target=self._target, image=self._promotion.digest, source=self._promotion.source
+        )
+        step = self._step("copy-referrers", "content", operands, name="referrers")
+        return msgspec.structs.replace(step, needs=(after.id,), after=(after.id,))
 
     def _puts(self) -> list[Step]:
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from release.registry.referrers import attach, find_referrers
 from tests.support.images import make_image, store
 from tests.support.project import Project
 from tests.support.targets import TargetsFactory
@@ -192,6 +194,33 @@ def test_outside_of_a_repository(released: Project, tmp_path: Path) -> None:
     released.must("promote", f"{released.image}:1.4.2", "--to", to, cwd=folder)
     assert set(released.registry.tags("acme/prod")) == {"1.4.2", "1.4", "1", "latest"}
     assert (folder / ".shipmark" / "log.jsonl").exists()
+
+
+def test_what_refers_to_the_image_travels_when_asked(released: Project, make_targets: TargetsFactory) -> None:
+    digest, raw = released.registry.manifest(released.name, "1.4.2")
+    repository = make_targets().open(released.image)
+    about = {"mediaType": json.loads(raw)["mediaType"], "digest": digest, "size": len(raw)}
+    sbom = make_image({"sbom": b"{}"}, extra={"subject": about, "artifactType": "application/spdx+json"})
+    store(sbom, repository)
+    attach(repository, sbom.manifest)
+    host = released.registry.host
+    without = released.must("promote", f"{released.image}:1.4.2", "--to", f"{host}/acme/bare", "--json").json
+    assert "copy-referrers" not in {step["kind"] for step in without["steps"]}
+    assert find_referrers(make_targets().open(f"{host}/acme/bare"), digest) == ()
+    command = ("promote", f"{released.image}:1.4.2", "--to", f"{host}/acme/prod", "--referrers", "--json")
+    released.must(*command)
+    (found,) = find_referrers(make_targets().open(f"{host}/acme/prod"), digest)
+    assert found.digest == sbom.digest
+    before = len(released.registry.access_log())
+    again = released.must(*command).json
+    assert {step["state"] for step in again["steps"]} == {"done"}
+    assert {method for method, _ in since(released, before)} <= {"GET", "HEAD"}
+
+
+def test_the_log_and_the_registry_agree_after_it(released: Project) -> None:
+    to = f"{released.registry.host}/acme/prod"
+    released.must("promote", f"{released.image}:1.4.2", "--to", f"{to}:1.4.2,stable")
+    assert released("log", "verify", "--registry").code == 0
 
 
 class TestDeployed:

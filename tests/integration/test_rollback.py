@@ -219,6 +219,42 @@ def test_killed_between_the_yank_and_the_moves_the_next_rollback_finishes(releas
     assert [entry["kind"] for entry in released.log[cut:]] == ["moved"]
 
 
+def test_to_a_prerelease_that_was_killed_after_the_yank(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    project.must("run")
+    for git_tag in ("v1.5.0-rc.1", "v1.5.0"):
+        release(project, git_tag)
+    back(project, "1.5.0-rc.1")
+    assert project.tags["latest"] == project.tags["1"] == project.tags["1.4.1"]
+    _, raw = project.registry.manifest(project.name, "1.5.0")
+    kind = {"Content-Type": json.loads(raw)["mediaType"]}
+    project.registry.request("PUT", f"/v2/{project.name}/manifests/latest", body=raw, headers=kind)
+    back(project, "1.5.0-rc.1")
+    assert project.tags["latest"] == project.tags["1.4.1"]
+
+
+def test_the_log_and_the_registry_agree_after_it(released: Project) -> None:
+    back(released)
+    assert released("log", "verify", "--registry").code == 0
+
+
+def test_nothing_is_taken_back_while_a_registry_does_not_answer(released: Project) -> None:
+    entries = len(released.log)
+    released.registry.stop()
+    result = released("rollback", "--to", "1.4.1", "--reason", "no")
+    assert result.code == 5
+    released.registry.start()
+    assert len(released.log) == entries
+
+
+def test_an_optional_target_that_does_not_answer_holds_up_nothing(released: Project) -> None:
+    gone = {"image": "127.0.0.1:9/gone/app", "required": False}
+    released.configure(image=None, images=[released.image, gone])
+    result = back(released)
+    assert "127.0.0.1:9" in result.stderr
+    assert released.tags["latest"] == released.tags["1.4.1"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
