@@ -16,7 +16,7 @@ from release.plan.model import Plan
 from release.plan.release import plan_release
 from release.plan.subject import Subject
 from release.runner import Report, Runner
-from release.tagging.versions import parse
+from release.tagging.versions import parse_either
 
 if TYPE_CHECKING:
     from release.world import Note
@@ -35,7 +35,7 @@ def wishes_from(
         if asked and not reason:
             raise ConfigError(f"`{option}` needs a reason, which is recorded", hint='add `--reason "..."`')
     try:
-        parsed = None if version is None else parse(version.removeprefix("v"))
+        parsed = None if version is None else parse_either(version.removeprefix("v"))
     except ValueError as error:
         raise ConfigError(
             f"`--version {version}` is no version: {error}", hint="write it as 1.4.2"

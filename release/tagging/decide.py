@@ -21,6 +21,7 @@ from release.tagging.model import (
     HeldTags,
     KnownReleases,
     MovingTag,
+    Scheme,
     TagPolicy,
     Version,
     Withheld,
@@ -30,6 +31,7 @@ from release.tagging.scheme import Proposal, Release, propose
 from release.tagging.source import source_url
 from release.tagging.versions import (
     off_tag_version,
+    parse_as,
     parse_tag_name,
     precedence_key,
 )
@@ -104,7 +106,7 @@ def require_version(decision: Decision, facts: Facts) -> str:
 
 def _release(facts: Facts, policy: TagPolicy, found: VersionTags, version: Version | None) -> Release | None:
     if version is not None:
-        return Release(version=version, git_tag=None, why="given with `--version`")
+        return Release(version=_as(version, policy.versions), git_tag=None, why="given with `--version`")
     if policy.versions == "none" or facts.ci.pull_request is not None:
         return None
     if facts.git_tag is not None:
@@ -118,6 +120,17 @@ def _release(facts: Facts, policy: TagPolicy, found: VersionTags, version: Versi
     return Release(
         version=at_head[0].version, git_tag=at_head[0].git_tag, why=f"git tag {at_head[0].git_tag} at HEAD"
     )
+
+
+def _as(version: Version, scheme: Scheme) -> Version:
+    """A version that was given without knowing the project's scheme, read in that scheme."""
+    try:
+        return version if scheme == "none" else parse_as(str(version), scheme)
+    except ValueError as error:
+        raise ConfigError(
+            f"`--version {version}` does not fit `versions: {scheme}`: {error}",
+            hint="write it as the project's git tags are written",
+        ) from error
 
 
 def _require_unambiguous(at_head: tuple[VersionTag, ...]) -> None:

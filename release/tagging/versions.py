@@ -37,6 +37,14 @@ def parse_as(text: str, scheme: Scheme) -> Version:
     return parse(text) if scheme == "semver" else parse_calver(text)
 
 
+def parse_either(text: str) -> Version:
+    """The SemVer or else calendar version that `text` is, for where no scheme is known yet. Raises `ValueError`."""
+    try:
+        return parse(text)
+    except ValueError:
+        return parse_calver(text)
+
+
 def parse_tag_name(name: str, prefix: str = "", scheme: Scheme = "semver") -> Version | None:
     """The version in a git tag's name, `prefix` and an optional `v` before it; None when the name is no version."""
     if not name.startswith(prefix):

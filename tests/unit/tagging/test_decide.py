@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.context import CiContext, PullRequest
-from release.errors import AmbiguousVersion, GitError, ShallowClone, TagConflict
+from release.errors import AmbiguousVersion, ConfigError, GitError, ShallowClone, TagConflict
 from release.facts import Describe, Facts, Snapshot, reconcile
 from release.tagging.decide import decide, require_version
 from release.tagging.known import from_git, from_log_versions, from_registry_tags, unite
 from release.tagging.model import Decision, FixedTag, Held, HeldTags, KnownFrom, KnownReleases, TagPolicy
 from release.tagging.names import is_image_tag
-from release.tagging.versions import parse
+from release.tagging.versions import parse, parse_either
 
 HEAD = "3f2a9c1b7d40e5f6a7b8c9d0e1f2a3b4c5d6e7f8"
 OLD = "b" * 40
@@ -171,6 +171,17 @@ class TestReleasesWithoutATag:
         decision = decided(facts(RELEASED, describe=("v1.4.1", 5)), version=parse("1.4.2"))
         assert names(decision) == (["1.4.2", SHA], ["1.4", "1", "latest"], [])
         assert (decision.git_tag, decision.tags[0].reason) == (None, "given with `--version`")
+
+    def test_a_given_version_is_read_as_the_project_writes_them(self) -> None:
+        calendar = TagPolicy(versions="calver")
+        decision = decided(facts({"2024.09.1": OLD}), calendar, version=parse_either("2024.10.3"))
+        assert names(decision)[1] == ["2024.10", "2024", "latest"]
+        assert decided(facts(), calendar, version=parse_either("24.04")).version == "24.04"
+
+    @pytest.mark.parametrize(("text", "scheme"), [("24.04", "semver"), ("1.4.2", "calver")])
+    def test_a_given_version_of_another_scheme_is_refused(self, text: str, scheme: Any) -> None:
+        with pytest.raises(ConfigError, match=f"does not fit `versions: {scheme}`"):
+            decided(facts(), TagPolicy(versions=scheme), version=parse_either(text))
 
     def test_a_rebuild_gets_a_tag_of_its_own_and_moves_the_moving_ones(self) -> None:
         decision = decided(facts({"v1.4.2": HEAD}), rebuild=2)
