@@ -19,14 +19,13 @@ from release.registry.challenge import scope
 from release.registry.documents import LARGEST_PULLED, LARGEST_PUSHED, children, read_manifest
 from release.registry.downloads import open_blob
 from release.registry.host import Call, Host
-from release.registry.pages import next_link
+from release.registry.lists import read_pages
 from release.registry.reference import Reference, is_digest, is_tag, require_digest, require_tag
 from release.registry.transport import Answer
 from release.registry.uploads import BlobUpload, Sessions
 
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 _LARGEST_PAGE = 16 * 1024 * 1024
-_MOST_PAGES = 10_000
 _PAGE = 1000
 
 
@@ -132,44 +131,29 @@ class RemoteRepository:
 
     def tags(self) -> tuple[str, ...]:
         """All valid tags, each once, as the registry orders them; () for a repository that it does not know."""
-        path, found = f"/v2/{self._repository}/tags/list?n={_PAGE}", dict[str, None]()
-        seen: set[str] = set()
-        while path not in seen and len(seen) < _MOST_PAGES:
-            seen.add(path)
-            call = msgspec.structs.replace(
-                self._call("GET", "", f"listing the tags of `{self._name}`"), path=path
-            )
-            answer, raw = self._host.fetch(call, 200, 404, most=_LARGEST_PAGE, name="list of tags")
-            if answer.status == 404:
-                if len(seen) == 1:
-                    return ()
-                raise Invalid(f"the list of the tags of `{self._name}` breaks off after {len(found)}")
-            link = next_link(answer.headers.get("Link"))
-            found.update(dict.fromkeys(self._page(raw)))
-            if link is None:
-                return tuple(found)
-            path = self._host.next_page(answer, link)
-        raise Invalid(f"the list of the tags of `{self._name}` does not end")
+        call = self._call("GET", f"tags/list?n={_PAGE}", f"listing the tags of `{self._name}`")
+        found: dict[str, None] = {}
+        try:
+            for _, raw in read_pages(self._host, call, most=_LARGEST_PAGE, name="list of tags"):
+                found.update(dict.fromkeys(self._tags_of(raw)))
+        except NotFound:
+            return ()
+        return tuple(found)
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...] | None:
-        """Manifests that have `digest` as their subject; None where the registry does not answer that (404)."""
-        path, found = f"/v2/{self._repository}/referrers/{require_digest(digest)}", list[Descriptor]()
-        seen: set[str] = set()
-        while path not in seen and len(seen) < _MOST_PAGES:
-            seen.add(path)
-            call = self._call("GET", "", f"listing what refers to `{digest}`", headers={"Accept": OCI_INDEX})
-            call = msgspec.structs.replace(call, path=path)
-            answer, raw = self._host.fetch(call, 200, 404, 405, most=LARGEST_PULLED, name="list of referrers")
-            if answer.status != 200:
+        """Manifests that have `digest` as their subject; None where the registry does not answer that."""
+        what = f"listing what refers to `{digest}`"
+        call = self._call("GET", f"referrers/{require_digest(digest)}", what, headers={"Accept": OCI_INDEX})
+        found: list[Descriptor] = []
+        try:
+            for answer, raw in read_pages(self._host, call, most=LARGEST_PULLED, name="list of referrers"):
+                media_type = answer.headers.get("Content-Type") or ""
+                found += children(read_manifest(raw, media_type, expected=None, source=what))
+        except (NotFound, Invalid) as error:
+            if error.status in (404, 405):
                 return None
-            source = f"the list of referrers of `{self._name}`"
-            media_type = answer.headers.get("Content-Type") or ""
-            found += children(read_manifest(raw, media_type, expected=None, source=source))
-            link = next_link(answer.headers.get("Link"))
-            if link is None:
-                return tuple(found)
-            path = self._host.next_page(answer, link)
-        raise Invalid(f"the list of referrers of `{self._name}` does not end")
+            raise
+        return tuple(found)
 
     def check_push(self) -> None:
         """Open an upload and cancel it; raises `Denied` where pushing is not allowed."""
@@ -288,7 +272,7 @@ class RemoteRepository:
             return False
         return held is not None and held.digest == manifest.digest
 
-    def _page(self, raw: bytes) -> tuple[str, ...]:
+    def _tags_of(self, raw: bytes) -> tuple[str, ...]:
         try:
             page = msgspec.json.decode(raw, type=_TagPage)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -7,6 +7,7 @@ thread-local. Bodies of the type `Upload` are sent by us: counted, and stopped w
 from __future__ import annotations
 
 import errno
+import http.client
 import io
 import os
 import select
@@ -14,7 +15,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -52,9 +53,41 @@ def using(exchange: Exchange) -> Iterator[None]:
         _local.exchange = None
 
 
+class _Lines:
+    """Passes lines of a head on, and remembers the last."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.last = b"?"
+
+    def readline(self, limit: int = -1) -> bytes:
+        self.last = self._stream.readline(limit)
+        return self.last
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _WholeHead(http.client.HTTPResponse):
+    """An answer whose head must have ended: http.client takes a connection that broke in it for its end."""
+
+    def begin(self) -> None:
+        stream: Any = self.fp
+        lines = _Lines(stream)
+        self.fp = cast(Any, lines)
+        try:
+            super().begin()
+        finally:
+            if self.fp is cast(Any, lines):
+                self.fp = stream
+        if not lines.last:
+            raise OSError(errno.ECONNRESET, "the answer broke off in its head")
+
+
 class PlainConnection(HTTPConnection):
     """http. `broken_off`: a body was not sent to its end, so the connection serves no other request."""
 
+    response_class = _WholeHead
     broken_off = False
 
     def _new_conn(self) -> socket.socket:
@@ -74,6 +107,7 @@ class PlainConnection(HTTPConnection):
 class TlsConnection(HTTPSConnection):
     """https. `broken_off`: a body was not sent to its end, so the connection serves no other request."""
 
+    response_class = _WholeHead
     broken_off = False
 
     def _new_conn(self) -> socket.socket:

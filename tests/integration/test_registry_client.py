@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
 import json
 import random
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from release.control import Cancel
 from release.errors import ConfigError, Denied, Invalid, NotFound, Unreachable
-from release.registry import Descriptor, Repository
+from release.registry import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor, Repository
+from release.registry.documents import encode_manifest
 from release.registry.inspect import image_facts
 from release.registry.layout import Layout
 from release.registry.transfer import copy_image
@@ -366,6 +370,58 @@ class TestTls:
         server = registry_factory(tls=True)
         with pytest.raises(ConfigError, match=r"no-such\.pem"):
             make_targets(ca=str(tmp_path / "no-such.pem")).open(f"{server.host}/acme/app").resolve("1.0")
+
+
+_COPY_AND_MEASURE = """
+import re, sys, time
+from release.control import Cancel, Deadline
+from release.registry.targets import Targets
+from release.registry.transfer import copy_image
+from release.world import NullSink
+from tests.support.targets import SystemClock
+cancel, clock = Cancel(), SystemClock()
+with Targets(env={}, read=lambda path: None, process=None, clock=clock, sink=NullSink(), cancel=cancel,
+             deadline=Deadline(None, now=time.monotonic)) as targets:
+    source, destination, digest = sys.argv[1:]
+    copy_image(targets.open(source), targets.open(destination), digest, sink=NullSink(), cancel=cancel)
+print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_memory_does_not_grow_with_layers(
+    tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+) -> None:
+    # As it is, without compression: 200 MB that are the same everywhere cost no disk in the layout.
+    layer = Descriptor(media_type=OCI_LAYER, digest=_digest_of_zeros(200_000_000), size=200_000_000)
+    layout = Layout.create(str(tmp_path / "l"))
+    with open(layout.blob_path(layer.digest), "wb") as blob:
+        blob.truncate(layer.size)
+    config = b"{}"
+    described = Descriptor(media_type=OCI_CONFIG, digest=digest(config), size=len(config))
+    layout.put_blob(described, lambda: io.BytesIO(config))
+    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": described, "layers": [layer]}
+    manifest = encode_manifest(document, OCI_MANIFEST)
+    layout.put_manifest(manifest)
+    one, two = registry_factory(), registry_factory()
+    here, there = f"{one.host}/app", f"{two.host}/app"
+    for source, destination in ((f"oci:{layout.path}", here), (here, there)):
+        done = subprocess.run(
+            [sys.executable, "-c", _COPY_AND_MEASURE, source, destination, manifest.digest],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout) < 60_000, f"{source}: {done.stdout} kB"
+    assert make_targets().open(there).resolve(manifest.digest) is not None
+
+
+def _digest_of_zeros(size: int) -> str:
+    found = hashlib.sha256()
+    for _ in range(size // 1_000_000):
+        found.update(bytes(1_000_000))
+    return f"sha256:{found.hexdigest()}"
 
 
 def test_a_registry_that_is_down_is_unreachable(

@@ -436,7 +436,7 @@ class TestNothingIsUnbounded:
     def test_pages_without_end_end(
         self, hostile: Hostile, make_targets: TargetsFactory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("release.registry.client._MOST_PAGES", 20)
+        monkeypatch.setattr("release.registry.lists._MOST_PAGES", 20)
 
         def answer(request: Request) -> Reply:
             number = len(server.requests)
@@ -577,6 +577,18 @@ class TestNonsense:
         with pytest.raises(RegistryError) as caught:
             make_targets().open(f"{server.host}/app").tags()
         assert "object at 0x" not in caught.value.message
+
+    @pytest.mark.parametrize(
+        "head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 404 Not Found\r\nDate: x", b"HTTP/1.1 2"]
+    )
+    def test_an_answer_that_breaks_off_in_its_head_is_none(
+        self, head: bytes, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
+        server = hostile(lambda request: Reply() if request.path == "/v2/" else Reply(raw=head))
+        remote = make_targets().open(f"{server.host}/app")
+        for ask in (remote.tags, lambda: remote.resolve("1.0")):
+            with pytest.raises(Unreachable, match="4 attempts"):
+                ask()
 
 
 def open_bytes(content: bytes) -> Any:
