@@ -131,6 +131,11 @@ class TestHeldImage:
         shown = held(tag="latest", version="1.4.2", revision=HEAD)
         assert isinstance(judge(LATEST, candidate("1.4.2"), known("1.4.2"), shown), Keep)
 
+    @pytest.mark.parametrize(("version", "revision"), [("1.4.2", OLD), ("1.4.1", HEAD), ("1.4.2", None)])
+    def test_another_image_is_not_kept(self, version: str, revision: str | None) -> None:
+        shown = held(tag="latest", version=version, revision=revision)
+        assert isinstance(judge(LATEST, candidate("1.4.2"), known("1.4.2"), shown), Move)
+
     def test_a_target_that_does_not_tell_withholds_as_a_fault(self) -> None:
         verdict = judge(LATEST, candidate("1.4.2"), known(), held(state="unknown", cause="503"))
         assert verdict == Withhold(reason="what `r.example/app` holds is unknown: 503", rightly=False)
