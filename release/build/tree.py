@@ -77,13 +77,11 @@ class Tree:
     def below(self, folder: str) -> list[str]:
         """Every path inside `folder`."""
         if self._children is None:
-            self._children = {}
-            for path in self._nodes:
-                self._children.setdefault(posixpath.dirname(path), []).append(path)
+            self._children = _children_of(self._nodes)
         found = list(self._children.get(folder, ()))
         for path in found:  # grows while it is walked
             found += self._children.get(path, ())
-        return found
+        return [path for path in found if path in self._nodes]
 
     def with_changes(self, changes: Mapping[str, Node]) -> Tree:
         """This tree with `changes` on top."""
@@ -126,6 +124,21 @@ class Tree:
         folder, name = posixpath.split(path)
         resolved = self.resolve(folder)
         return f"{resolved}/{name}" if resolved else name
+
+
+def _children_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
+    """Folder -> what is right in it; folders that are only in paths, as archives may leave them, count too."""
+    children: dict[str, list[str]] = {}
+    for path in nodes:
+        here = path
+        while here:
+            folder = posixpath.dirname(here)
+            known = folder in children
+            children.setdefault(folder, []).append(here)
+            if known or folder in nodes:
+                break
+            here = folder
+    return children
 
 
 def leaves(path: str, target: str) -> bool:
