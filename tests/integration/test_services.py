@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import services
+from tests.support.reaper import wait_for_end
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,10 +27,26 @@ def test_leaves_a_process():
         process.returncode = 0  # its destructor does not warn, as for a daemon that detached itself
 """
 
+KILLED = """
+import os, signal
+from pathlib import Path
+from tests.support import processes
+
+def test_is_killed(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    argv = ["sh", "-c", "echo ready >&2; exec cat fifo"]
+    service = processes.Service(argv, folder=tmp_path, name="sh", env=os.environ, ready=lambda line: b"ready" in line)
+    processes.remove_if_killed(folder)
+    Path("pids").write_text(f"{service.process.pid} {processes._reaper().pid} {folder}")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
 CONFTEST = """
 from tests.support import processes, services
 processes.GRACE = 0.1
-services.SERVICES["ghost"] = services.Service(("no-such-program",), ())
+services.SERVICES["ghost"] = services.Service(("no-such-program",), "")
 pytest_plugins = ["tests.support.services", "tests.support.processes"]
 """
 
@@ -75,8 +92,25 @@ def test_surviving_process_fails_the_run_and_is_ended(tmp_path: Path, workers: t
     lines = [line for line in done.stdout.splitlines() if "time.sleep(60)" in line]
     assert len(lines) == 1
     pid = int(lines[0].removeprefix("pid ").partition(":")[0])
-    state = Path(f"/proc/{pid}/status")
-    assert not state.exists() or "State:\tZ" in state.read_text()
+    assert not _is_alive(pid)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="processes are found through /proc")
+def test_run_that_is_killed_leaves_neither_process_nor_folder(tmp_path: Path) -> None:
+    (tmp_path / "test_killed.py").write_text(KILLED)
+    done = _run_suite(tmp_path, "test_killed.py")
+    assert done.returncode == -9
+    service, reaper, folder = (tmp_path / "pids").read_text().split()
+    wait_for_end(int(reaper), 30)
+    assert not _is_alive(int(service))
+    assert not Path(folder).exists()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False
 
 
 def test_every_service_names_its_packages() -> None:

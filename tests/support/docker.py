@@ -8,7 +8,6 @@ import io
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +20,8 @@ from typing import Any
 import pytest
 
 from tests.support.environment import scrubbed
-from tests.support.processes import Service
+from tests.support.processes import Service, remove_if_killed, removed
+from tests.support.reaper import remove
 from tests.support.services import program, require
 
 
@@ -35,6 +35,7 @@ class DockerDaemon:
     def __init__(self) -> None:
         # A short path: the daemon's sockets lie below it, and a socket's path has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="shipmark-docker-", dir="/tmp"))
+        remove_if_killed(self.folder)
         self.socket = self.folder / "docker.sock"
         self.host = f"unix://{self.socket}"
         self._exec_root = self.folder / "exec"
@@ -123,9 +124,8 @@ class DockerDaemon:
 
     def _remove(self) -> None:
         _end_by_pid_file(self._exec_root / "containerd" / "containerd.pid")
-        for mount in _mounts_below(self.folder):
-            subprocess.run([program("umount"), "--lazy", mount], check=False, capture_output=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(str(self.folder))
+        removed(self.folder)
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -160,14 +160,6 @@ def _end_by_pid_file(path: Path) -> None:
         pid = int(path.read_text())
         if b"containerd" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
-
-
-def _mounts_below(folder: Path) -> list[str]:
-    # Deepest first, as they have to be unmounted.
-    lines = Path("/proc/self/mounts").read_text().splitlines()
-    return sorted(
-        (line.split()[1] for line in lines if line.split()[1].startswith(f"{folder}/")), reverse=True
-    )
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 Every process that descends from the tests carries `MARK` in its environment. At the end of the run `/proc` is
 searched for it, so that a daemon which detached itself is found as well; on systems without `/proc` only the
-processes started through `Service` are checked.
+processes started through `Service` are checked. A run that is killed has no end: for it a reaper stands by.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import select
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+
+from tests.support import reaper
 
 #: Names the run in its descendants' environment. Not `SHIPMARK_*`: those are read by the command under test.
 MARK = "PYTEST_LEAK_MARK"
@@ -46,6 +49,7 @@ class Service:
         ready: Callable[[bytes], bool],
         timeout: float = 30.0,
     ) -> None:
+        _reaper()
         self.name = name
         self.log = folder / f"{name}.err"
         self.output = folder / f"{name}.out"
@@ -107,49 +111,57 @@ class Service:
         self._ready.set()
 
 
-def descendants(mark: str) -> dict[int, str]:
-    """Return the command lines of the living processes that carry `mark`, by pid."""
-    found: dict[int, str] = {}
-    wanted = f"{MARK}={mark}".encode()
-    for pid in _pids():
-        with contextlib.suppress(OSError):
-            entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            # A zombie has no command line; it is dead already and waits for its parent only.
-            if wanted in entries and command:
-                found[pid] = command.strip()
-    return found
+def remove_if_killed(folder: Path) -> None:
+    """Have `folder` unmounted and removed if this process ends before `removed`."""
+    _tell_reaper(f"{folder}\n")
+
+
+def removed(folder: Path) -> None:
+    """Take `remove_if_killed` back."""
+    _tell_reaper(f"-{folder}\n")
+
+
+def _tell_reaper(line: str) -> None:
+    stream = _reaper().stdin
+    assert stream is not None
+    stream.write(line.encode())
+    stream.flush()
+
+
+@cache
+def _reaper() -> subprocess.Popen[bytes]:
+    # Without the mark, or it would end itself; in a session of its own, out of the reach of Ctrl-C.
+    environment = {name: value for name, value in os.environ.items() if name != MARK}
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", reaper.__file__, f"{MARK}={os.environ.get(MARK, '')}"],
+        stdin=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def pytest_unconfigure() -> None:
+    """Let the reaper go; it ends what is left, which is nothing after a run that was not interrupted."""
+    if _reaper.cache_info().currsize:
+        _reaper().communicate()
 
 
 def survivors(mark: str) -> list[str]:
     """Return one line for each process of this run that is still alive after `GRACE` seconds, and kill it."""
-    for pid in descendants(mark):
-        _wait_for_end(pid, GRACE)
-    alive = descendants(mark)
-    lines = [f"pid {pid}: {command}" for pid, command in sorted(alive.items())]
-    for pid in alive:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        _wait_for_end(pid, GRACE)
+    for pid in reaper.marked(f"{MARK}={mark}"):
+        reaper.wait_for_end(pid, GRACE)
+    alive = reaper.marked(f"{MARK}={mark}")
+    lines = [f"pid {pid}: {_command_of(pid)}" for pid in alive]
+    reaper.end_all(f"{MARK}={mark}")
     lines += [f"pid {pid}: {name} was not stopped by its fixture" for pid, name in _started.items()]
     return lines
 
 
-def _pids() -> list[int]:
-    if not os.path.isdir("/proc/self"):
-        return []
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
-
-
-def _wait_for_end(pid: int, seconds: float) -> None:
+def _command_of(pid: int) -> str:
     try:
-        descriptor = os.pidfd_open(pid)
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
-        return
-    try:
-        select.select([descriptor], [], [], seconds)
-    finally:
-        os.close(descriptor)
+        return "(ended meanwhile)"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -31,26 +31,27 @@ SEARCH_PATH = os.pathsep.join(
 
 
 class Service(NamedTuple):
-    """What a service takes. `packages`: Debian's and Ubuntu's, installed by `make test` as root if apt knows them."""
+    """What a service takes.
+
+    `packages`: Debian's and Ubuntu's, between spaces; `make test` as root installs those that apt knows.
+    """
 
     programs: tuple[str, ...]
-    packages: tuple[str, ...]
+    packages: str
     needs_root: bool = False
 
 
 #: A row is all that another service takes.
 SERVICES: dict[str, Service] = {
-    "busybox": Service(("busybox",), ("busybox-static",)),
+    "busybox": Service(("busybox",), "busybox-static"),
     "chromium": Service(("chromium", "chromedriver"), "chromium-driver"),
-    "docker": Service(
-        ("dockerd", "docker", "containerd", "runc"), ("docker.io", "docker-cli"), needs_root=True
-    ),
-    "docker-registry": Service(("docker-registry",), ("docker-registry",)),
-    "git": Service(("git",), ("git",)),
-    "groovy": Service(("groovy", "java"), ("groovy",)),
+    "docker": Service(("dockerd", "docker", "containerd", "runc"), "docker.io docker-cli", needs_root=True),
+    "docker-registry": Service(("docker-registry",), "docker-registry"),
+    "git": Service(("git",), "git"),
+    "groovy": Service(("groovy", "java"), "groovy"),
     "postgres": Service(("postgres", "initdb", "psql", "setpriv"), "postgresql"),
-    "skopeo": Service(("skopeo",), ("skopeo",)),
-    "umoci": Service(("umoci",), ("umoci",)),
+    "skopeo": Service(("skopeo",), "skopeo"),
+    "umoci": Service(("umoci",), "umoci"),
 }
 
 
@@ -71,7 +72,9 @@ def missing(name: str) -> str | None:
 
 def missing_packages() -> list[str]:
     """Return the Debian packages of the services whose programs are not on this machine."""
-    return [package for name, service in SERVICES.items() if _absent(name) for package in service.packages]
+    return [
+        package for name, service in SERVICES.items() if _absent(name) for package in service.packages.split()
+    ]
 
 
 def _absent(name: str) -> str | None:
