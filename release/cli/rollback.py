@@ -7,6 +7,7 @@ from typing import Any, cast
 import click
 
 from release.cli.changes import settle, show
+from release.cli.elsewhere import still_standing
 from release.cli.knowing import known_everywhere, project_of
 from release.cli.lands import Ground, landings, moving_tags
 from release.cli.session import Session, policy_of
@@ -46,7 +47,9 @@ def command(ctx: click.Context, to: str, reason: str, line: str | None, preview:
     policy = policy_of(component)
     version = _version(to, policy)
     plan, yanks, sees = _plan(session, component, version, _line(line), reason)
+    session.sink.emit(Note(level="info", text=f"taken back: {', '.join(yanks) or 'nothing more'}"))
     report = settle(session, plan, sees, preview=preview)
+    _warn_elsewhere(session, component, yanks)
     head = {"schema": _SCHEMA, "component": component.name, "to": str(version), "reason": reason}
     show(report, {**head, "yanked": list(yanks)}, preview=preview, as_json=as_json)
 
@@ -79,6 +82,18 @@ def _plan(
         landings=landed,
     )
     return plan_rollback(rollback, basis), yanks, _watcher(session, component, policy, yanks)
+
+
+def _warn_elsewhere(session: Session, component: Component, yanks: tuple[str, ...]) -> None:
+    notes = still_standing(
+        session.log_state,
+        session.log.entries(),
+        project=project_of(session, component),
+        targets=[session.registries.open(one.image).name for one in component.targets],
+        yanks=yanks,
+    )
+    for note in notes:
+        session.sink.emit(note)
 
 
 def _require_all_known(known: KnownReleases) -> None:

@@ -233,6 +233,20 @@ def test_to_a_prerelease_that_was_killed_after_the_yank(make_project: Callable[.
     assert project.tags["latest"] == project.tags["1.4.1"]
 
 
+def test_where_else_it_stands_is_said_and_can_be_put_right(released: Project) -> None:
+    prod = f"{released.registry.host}/acme/prod"
+    for version in ("1.4.1", "1.4.2"):
+        released.must("promote", f"{released.image}:{version}", "--to", prod)
+    released.must("deployed", "production", "1.4.2")
+    result = back(released)
+    assert "taken back: 1.5.0, 1.4.2" in result.stderr
+    assert f"`{prod}` still has 1.4.2 under `1`, `1.4`, `latest`" in result.stderr
+    assert "environment `production` runs 1.4.2" in result.stderr
+    released.must("promote", f"{released.image}:1.4.1", "--to", prod)
+    there = released.registry.tags("acme/prod")
+    assert there["latest"] == there["1"] == there["1.4"] == there["1.4.1"]
+
+
 def test_the_log_and_the_registry_agree_after_it(released: Project) -> None:
     back(released)
     assert released("log", "verify", "--registry").code == 0
