@@ -61,8 +61,7 @@ def shipmark(ctx: click.Context, /, **options: Any) -> None:
 
 def main() -> None:
     """The entry point."""
-    # Twenty thousand tags are twenty thousand values and no cycle: looking for cycles after every 700 of them costs more
-    # than reading them.
+    # Twenty thousand tags are as many values and no cycle: looking for one after every 700 costs a tenth of the time.
     gc.set_threshold(100_000)
     sys.exit(run(sys.argv[1:]))
 
