@@ -20,11 +20,19 @@ PURE = (
     "ci",
     "ci.*",
     "release",
+    "release.build.copying",
     "release.build.dockerfile",
     "release.build.expand",
+    "release.build.healthcheck",
     "release.build.ignore",
+    "release.build.image",
     "release.build.instructions",
     "release.build.lines",
+    "release.build.obstacles",
+    "release.build.owners",
+    "release.build.scope",
+    "release.build.stages",
+    "release.build.tree",
     "release.canonical",
     "release.config",
     "release.config.*",
@@ -32,9 +40,13 @@ PURE = (
     "release.facts",
     "release.log.chain",
     "release.log.claims",
+    "release.log.fold",
     "release.log.identity",
+    "release.log.page",
+    "release.log.questions",
     "release.log.record",
     "release.log.scan",
+    "release.log.state",
     "release.plan",
     "release.plan.*",
     "release.registry.documents",
@@ -56,7 +68,7 @@ CONTRACTS = ("release.build", "release.control", "release.log", "release.registr
 PURE_LIBRARIES = frozenset(
     """
     __future__ abc base64 binascii bisect collections contextlib copy dataclasses datetime difflib enum fnmatch
-    functools hashlib heapq importlib io ipaddress itertools json keyword math operator posixpath re string textwrap
+    functools hashlib heapq html importlib io ipaddress itertools json keyword math operator posixpath re string textwrap
     sys types typing unicodedata urllib.parse zoneinfo
     msgspec semver yaml
     """.split()  # noqa: SIM905  # forty quoted names would hide the list
@@ -130,6 +142,7 @@ CAUGHT_INSIDE = {
     "release.canonical": {"ValueError"},  # a value without a canonical form is a defect of ours
     "release.cli.*": {"UsageError"},  # click's, printed by it with the usage
     "release.crew": {"RuntimeError"},  # steps that wait for one another are a defect of ours
+    "release.log.index": {"LookupError"},  # becomes a new index
     "release.log.chain": {"Malformed"},  # becomes LogCorrupt or a torn last line, by its place
     "release.log.*": {"HeadMoved", "OSError"},  # the contract of the compare-and-swap; errno from the system
     "release.process": {"FileNotFoundError", "TimeoutError"},  # the contract of `Process.run`
