@@ -100,7 +100,7 @@ def _facts(session: Session, decision: Decision) -> VersionFacts:
         component=decision.component,
         committed_at=facts.snapshot.committed_at,
         git_tag=decision.git_tag,
-        base=describe.git_tag if describe is not None else None,
+        base=describe.git_tag if describe is not None else decision.git_tag,
         distance=describe.distance if describe is not None else 0,
         branch=facts.branch,
         dirty=facts.snapshot.dirty_count > 0,

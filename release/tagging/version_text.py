@@ -21,7 +21,7 @@ _GO_VARIABLE = re.compile(r"[A-Za-z0-9_.~/-]+\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII
 
 
 class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A version and where it comes from. `base` and `distance`: of an off-tag version. `committed_at`: seconds."""
+    """A version and where it comes from. `base` and `distance`: the git tag it counts from. `committed_at`: seconds."""
 
     version: Version
     commit: str

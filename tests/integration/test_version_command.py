@@ -43,6 +43,17 @@ def test_the_document_says_where_the_version_comes_from(repo: GitRepo, shipmark:
     assert (found["commit"], found["branch"], found["channel"]) == (repo.head, "main", "branch")
 
 
+def test_a_release_is_its_own_base(repo: GitRepo, shipmark: Shipmark) -> None:
+    repo.tag("v1.5.0")
+    found = json.loads(shipmark("version", "--json", cwd=repo.path).stdout)
+    assert (found["version"], found["git_tag"], found["base"], found["distance"]) == (
+        "1.5.0",
+        "v1.5.0",
+        "v1.5.0",
+        0,
+    )
+
+
 def test_what_a_form_cannot_say_exits_2(repo: GitRepo, shipmark: Shipmark) -> None:
     repo.tag("v1.5.0-4")
     done = shipmark("version", "--format", "pep440", cwd=repo.path)

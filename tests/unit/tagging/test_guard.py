@@ -84,6 +84,14 @@ def test_a_rebuild_replaces_the_version_and_earlier_rebuilds() -> None:
     assert isinstance(judge(LATEST, candidate("1.4.2", rebuild=1), known(f"1.4.2_r2@{HEAD}")), Withhold)
 
 
+def test_a_rebuild_that_was_taken_back_leaves_the_version_and_not_the_other_way_round() -> None:
+    rebuilds = (f"1.4.2@{HEAD}", f"1.4.2_r1@{HEAD}")
+    assert isinstance(judge(LATEST, candidate("1.4.2"), known(*rebuilds, yanked=("1.4.2_r1",))), Move)
+    verdict = judge(LATEST, candidate("1.4.2", rebuild=2), known(*rebuilds, yanked=("1.4.2",)))
+    assert verdict == Withhold(reason="1.4.2 was taken back")
+    assert highest(LATEST, known(*rebuilds, "1.4.1", yanked=("1.4.2",))) == known("1.4.1").versions[0]
+
+
 @pytest.mark.parametrize(
     "known_from",
     [
