@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from release.registry.layout import Layout
 from release.registry.referrers import attach
 from tests.support.command import Result, Shipmark
 from tests.support.docker import DockerDaemon
+from tests.support.gate import Gate, Passage
 from tests.support.images import Image, make_image, make_index, store
 from tests.support.registry import RegistryServer
 from tests.support.services import program, require
@@ -268,6 +270,28 @@ class TestCopy:
         sent = scene.sent("copy", f"{scene.name}:1.0.0", f"{scene.registry.host}/other/app", "--move", code=6)
         assert {method for method, _ in sent} <= {"GET", "HEAD"}
         assert scene.tags("other/app") == {"1.0.0": TWO.digest}
+
+    def test_stopped_on_the_way_it_says_so_at_once_and_leaves_no_tag(
+        self, scene: Scene, gate: Gate, shipmark: Shipmark, tmp_path: Path
+    ) -> None:
+        store(ONE, Layout(str(tmp_path / "image")), "1.0.0")
+        began, let_go = threading.Event(), threading.Event()
+
+        def hold(passage: Passage) -> bool:
+            if passage.method == "PUT":
+                began.set()
+                let_go.wait(30)
+            return True
+
+        gate.before = hold
+        process = shipmark.start("image", "copy", "oci:image:1.0.0", f"{gate.host}/acme/app")
+        assert began.wait(30)
+        process.terminate()
+        _, stderr = process.communicate(timeout=5)
+        let_go.set()
+        assert process.returncode == 143
+        assert b"SIGTERM" in stderr
+        assert scene.tags() == {}
 
     def test_a_layout_with_several_images_asks_which(self, scene: Scene, tmp_path: Path) -> None:
         layout = Layout(str(tmp_path / "image"))

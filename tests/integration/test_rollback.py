@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.images import make_image, store
 from tests.support.project import Project
+from tests.support.registry import RegistryServer
 from tests.support.targets import TargetsFactory
 
 OTHER = make_image({"other": b"other"})
@@ -231,6 +232,52 @@ def test_to_a_prerelease_that_was_killed_after_the_yank(make_project: Callable[.
     project.registry.request("PUT", f"/v2/{project.name}/manifests/latest", body=raw, headers=kind)
     back(project, "1.5.0-rc.1")
     assert project.tags["latest"] == project.tags["1.4.1"]
+
+
+def test_tags_by_rules_go_back_too(make_project: Callable[..., Project]) -> None:
+    rules = ["type=semver,pattern={{version}}", "type=semver,pattern=v{{major}}.{{minor}}"]
+    project = make_project(tags=rules)
+    project.must("run")
+    release(project, "v1.4.2")
+    assert project.tags["v1.4"] == project.tags["latest"] == project.tags["1.4.2"]
+    back(project)
+    assert project.tags["v1.4"] == project.tags["latest"] == project.tags["1.4.1"]
+
+
+def test_a_target_with_immutable_tags_is_left_alone(
+    make_project: Callable[..., Project], registry_server: RegistryServer, registry_factory: Any
+) -> None:
+    other = registry_factory()
+    fixed = {"image": f"{other.host}/fixed/app", "moving": False}
+    project = make_project(image=None, images=[f"{registry_server.host}/acme/app", fixed])
+    project.must("run")
+    release(project, "v1.4.2")
+    held = other.tags("fixed/app")
+    before = len(other.requests("PUT", "POST", "DELETE"))
+    back(project)
+    assert project.tags["latest"] == project.tags["1.4.1"]
+    assert other.tags("fixed/app") == held
+    assert len(other.requests("PUT", "POST", "DELETE")) == before
+
+
+def test_one_of_several_components(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    host = project.registry.host
+    build = {"builder": "layers", "args": {"VERSION": "{{version}}"}}
+    components = {
+        name: {"image": f"{host}/acme/{name}", "prefix": f"{name}/", "build": build}
+        for name in ("api", "web")
+    }
+    project.configure(image=None, build=None, components=components, project="acme")
+    for version in ("v1.0.0", "v1.0.1"):
+        project.release_commit(f"api/{version}", f"web/{version}")
+        project.must("run")
+    assert project("rollback", "--to", "1.0.0", "--reason", "bad").code == 2
+    back(project, "1.0.0", "--component", "api")
+    api, web = project.registry.tags("acme/api"), project.registry.tags("acme/web")
+    assert api["latest"] == api["1.0"] == api["1.0.0"]
+    assert web["latest"] == web["1.0"] == web["1.0.1"]
+    assert [entry["project"] for entry in of_kind(project, "yanked")] == ["acme/api"]
 
 
 def test_where_else_it_stands_is_said_and_can_be_put_right(released: Project) -> None:
