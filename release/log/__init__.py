@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -65,6 +66,14 @@ class LogStore(Protocol):
 
     def check_writable(self) -> None:
         """Raise `LogError` unless an append would be accepted; changes no entry."""
+
+
+@runtime_checkable
+class Turns(Protocol):
+    """What a store has besides where writers can queue: whoever lost a race waits for its turn, then wins."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Nobody else appends while the body reads and appends; what it appended counts when it ends."""
 
 
 @runtime_checkable

@@ -38,6 +38,7 @@ class SqlStore:
         self._engine = engine_of(parsed)
         self._cancel = cancel
         self._checked = False
+        self._held: Connection | None = None  # during a `turn`
 
     @property
     def name(self) -> str:
@@ -91,10 +92,21 @@ class SqlStore:
             names = ("seq", "hash", "prev", "id")
             rows.append({**{name: entry.fields[name] for name in names}, "line": line.decode()})
         with self._writing() as connection:
-            if _head(connection, lock=self._is_postgres) != expected:
+            if self._locked_head(connection) != expected:
                 raise HeadMoved
             connection.execute(insert(ENTRY), rows)
             connection.execute(update(HEAD).where(HEAD.c.id == 1).values(seq=head.seq, hash=head.hash))
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """See `Turns.turn`: one transaction for what is read and appended, with the head locked from its beginning."""
+        with self._writing() as connection:
+            self._locked_head(connection)
+            self._held = connection
+            try:
+                yield
+            finally:
+                self._held = None
 
     def check_writable(self) -> None:
         """See `LogStore.check_writable`."""
@@ -139,13 +151,23 @@ class SqlStore:
                     hint="grant INSERT on `log_entry` and UPDATE on `log_head`, on the primary server",
                 )
 
+    def _locked_head(self, connection: Connection) -> Head:
+        # SQLite locks the whole file when the transaction begins.
+        return _head(connection, lock=self._is_postgres)
+
     @contextmanager
     def _reading(self, done: str) -> Iterator[Connection]:
+        if self._held is not None:
+            yield self._held
+            return
         with self._translated(done), self._engine.connect() as connection, self._wakeable(connection):
             yield self._first_time(connection.execution_options(isolation_level="AUTOCOMMIT"))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        if self._held is not None:
+            yield self._held
+            return
         with self._translated("written"), self._engine.connect() as connection, self._wakeable(connection):
             self._first_time(connection)
             connection.rollback()

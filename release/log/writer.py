@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict
-from release.log import Entry, Head, HeadMoved, LogStore
+from release.log import Entry, Head, HeadMoved, LogStore, Turns
 from release.log.chain import head_of, seal_all, timestamp, verify_line
 from release.log.claims import Claims
 from release.log.identity import checked, fact_id
@@ -91,14 +92,16 @@ class Writer:
         pause = _FIRST_PAUSE
         # What was read before need not be read again: if it is old by now, the store says so.
         fresh = not self._has_read
+        lost = False
         while True:
             try:
-                if fresh:
-                    self._read_on()
-                self._append_now(self._missing(wanted))
+                lines = self._attempt(wanted, fresh, lost)
+                for line in lines:
+                    self._take(verify_line(line, self._head))
                 self._parking.clear(self._by_id, self._claims)
                 return
             except HeadMoved:
+                lost = True
                 self._require_time(started)
                 self._parking.park(self._missing(wanted))
             except (LogError, TagConflict) as error:
@@ -123,14 +126,20 @@ class Writer:
                 # As above. Once the entries are seen, appending nothing settles them.
                 return bool(self._missing(wanted)) and self._arrived(wanted)
 
-    def _append_now(self, missing: dict[str, dict[str, Any]]) -> None:
-        self._claims.require_free(list(missing.values()))
-        # Without a fact of our own there is no append that others' could go along with.
-        along = self._parking.waiting(self._by_id, self._claims) if missing else {}
-        lines = seal_all(list({**missing, **along}.values()), self._head, timestamp(self._clock.now()))
-        self._store.append(lines, self._head)
-        for line in lines:
-            self._take(verify_line(line, self._head))
+    def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool, lost: bool) -> list[bytes]:
+        """Append what is missing; returns the lines. Who lost a race before queues, where the store can do that."""
+        queue = self._store.turn() if lost and isinstance(self._store, Turns) else nullcontext()
+        with queue:
+            if fresh:
+                self._read_on()
+            missing = self._missing(wanted)
+            self._claims.require_free(list(missing.values()))
+            # Without a fact of our own there is no append that others' could go along with.
+            along = self._parking.waiting(self._by_id, self._claims) if missing else {}
+            facts = list({**missing, **along}.values())
+            lines = seal_all(facts, self._head, timestamp(self._clock.now()))
+            self._store.append(lines, self._head)
+            return lines
 
     def _missing(self, wanted: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         return {identity: fact for identity, fact in wanted.items() if identity not in self._by_id}
