@@ -101,6 +101,36 @@ class TestPosition:
         git_repo.tag("v1")
         assert at_head(read(git_repo)) == ["v1.1.0", "v1.1.0-rc.1"]
 
+    @pytest.mark.parametrize(
+        ("tags", "expected"),
+        [
+            (["v1.1.0", "v1.0.9"], "v1.1.0"),  # the lower one is younger
+            (["-v1.1.0", "v1.1.0-rc.1"], "v1.1.0"),  # an annotated candidate beside a lightweight release
+            (["v1.2.3", "v1", "v1.2"], "v1.2.3"),  # moving tags of others
+            (["-v1.0.0", "-v1.0.1"], "v1.0.1"),  # lightweight tags have no date
+            (["v1.9.0", "v1.10.0"], "v1.10.0"),
+            (["v1.2.3", "BASELINE_D2024-10-03"], "v1.2.3"),
+            (["v1.2.3", "nightly-2024-10-03", "web/v9.0.0"], "v1.2.3"),
+            (["v1.2.3-rc.10", "v1.2.3-rc.9"], "v1.2.3-rc.10"),
+            (["v1.2.3-alpha.beta", "v1.2.3-alpha.1"], "v1.2.3-alpha.beta"),
+        ],
+    )
+    def test_the_highest_at_head_counts_whatever_else_is_there(
+        self, git_repo: GitRepo, tags: list[str], expected: str
+    ) -> None:
+        git_repo.commit()
+        for name in tags:
+            git_repo.tag(name.removeprefix("-"), annotated=not name.startswith("-"))
+        assert at_head(read(git_repo))[0] == expected
+        git_repo.commit()
+        assert base(read(git_repo)) == (expected, 1)
+
+    def test_a_tag_of_a_tag_names_the_commit_below(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("inner")
+        git_repo.tag("v1.0.0", "inner")
+        assert at_head(read(git_repo)) == ["v1.0.0"]
+
     def test_the_name_of_the_ref_counts_and_not_the_one_in_the_tag_object(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
