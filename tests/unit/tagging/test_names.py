@@ -44,6 +44,10 @@ def test_two_branches_that_would_collide_are_told_apart() -> None:
     assert all(tag.startswith("feature-x") for tag in tags)
 
 
+def test_other_branches_that_do_not_collide_change_nothing() -> None:
+    assert branch_tag("Feature/X", ["main", "Feature/X", "feature/y"]) == "feature-x"
+
+
 def test_a_cut_name_carries_a_hash() -> None:
     one, other = branch_tag("a" * 70), branch_tag("a" * 71)
     assert len(one) == LONGEST_BRANCH
