@@ -36,6 +36,8 @@ class _TagPage(msgspec.Struct):
 class RemoteRepository:
     """`reference`: its repository; a tag or digest in it is not looked at."""
 
+    tells_progress = True  # of uploads, which know what really left
+
     def __init__(self, reference: Reference, host: Host) -> None:
         self._repository = reference.repository
         self._name = reference.name

@@ -22,7 +22,9 @@ from release.registry.challenge import Challenge, choose, parse_challenges
 from release.registry.connections import Upload
 from release.registry.credentials import Credential, Credentials
 from release.registry.gate import Gate
-from release.registry.retry import TLS_FAULT, TRANSIENT, Retrier, RetryPolicy, retry_after
+from release.registry.origins import absolute, host_name, origin_of
+from release.registry.probe import probe
+from release.registry.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
 from release.registry.secrets import Secrets
 from release.registry.tokens import Tokens, basic
 from release.registry.transport import Answer, Transport, anywhere
@@ -32,7 +34,6 @@ from release.world import Clock, Note, Sink
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _MOST_AT_ONCE = 16
-_PLAIN_TO_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +194,7 @@ class Host:
     def next_page(self, answer: Answer, link: str) -> str:
         """The next page of a list, which must be at the same origin."""
         target = self._leave(answer.url, link, "the next page")
-        if _origin(target) != _origin(urlsplit(self.base())):
+        if origin_of(target) != origin_of(urlsplit(self.base())):
             raise Invalid(f"`{self.registry}` continues a list at another host, which is not followed")
         return target.geturl()
 
@@ -258,16 +259,10 @@ class Host:
         return target.geturl()
 
     def _leave(self, current: str, text: str, what: str) -> SplitResult:
-        """A URL that the registry gave, made absolute and checked for its form."""
-        try:
-            target = urlsplit(urljoin(current, text))
-            host, _ = target.hostname, target.port
-        except ValueError:
-            host, target = None, SplitResult("", "", "", "", "")
-        sound = all("!" <= character <= "~" for character in text)
-        if host is None or not sound or target.scheme not in ("http", "https") or "@" in target.netloc:
+        target = absolute(current, text)
+        if target is None:
             raise Invalid(f"`{self.registry}` names a location for {what} that is no plain URL")
-        return target._replace(fragment="")
+        return target
 
     def _require_no_downgrade(self, target: SplitResult, what: str) -> None:
         if self.base().startswith("https:") and target.scheme != "https":
@@ -275,12 +270,12 @@ class Host:
 
     def is_own(self, url: str) -> bool:
         """Whether a URL is at this registry's own origin."""
-        return _origin(urlsplit(url)) == _origin(urlsplit(self.base()))
+        return origin_of(urlsplit(url)) == origin_of(urlsplit(self.base()))
 
     def _accept_foreign(self, reach: Reach) -> str | None:
         own = self._reach
         if own is None:
-            own = Reach.LOOPBACK if is_loopback_host(_name(self._api_host)) else Reach.GLOBAL
+            own = Reach.LOOPBACK if is_loopback_host(host_name(self._api_host)) else Reach.GLOBAL
         if may_lead_to(own, reach):
             return None
         return f"a {reach.name.lower()} address, where `{self.registry}` may not send us"
@@ -303,42 +298,10 @@ class Host:
             answer.close()
 
     def _probe(self) -> str:
-        """Which of http and https a host that may use both answers."""
-        plain, secure = f"http://{self._api_host}", f"https://{self._api_host}"
-        first, second = (plain, secure) if self.ports.trust.verifies(self._api_host) else (secure, plain)
-        try:
-            return first if self._speaks(first) else second
-        except Unreachable as error:
-            try:
-                self._speaks(second)
-            except Unreachable as other:
-                # A broken handshake says more than what plain http got from a TLS server.
-                raise (other if other.code == TLS_FAULT else error) from None
-            return second
-
-    def _speaks(self, base: str) -> bool:
-        answer = self.ports.transport.send("GET", f"{base}/v2/")
-        if answer.reach is not None:
-            self._reach = answer.reach
-        if answer.status == 401:
-            self._challenge = choose(parse_challenges(answer.headers.get("WWW-Authenticate") or ""))
-        if answer.status != 400:
-            answer.close()
-            return True
-        body = self._peek(answer)
-        return not any(words in body for words in _PLAIN_TO_TLS)
-
-    def _peek(self, answer: Answer) -> bytes:
-        try:
-            return answer.read(LARGEST_ERROR)
-        except Invalid:
-            return b""
-
-
-def _origin(parts: SplitResult) -> tuple[str, str, int]:
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return parts.scheme, (parts.hostname or "").lower(), port
-
-
-def _name(host: str) -> str:
-    return urlsplit(f"//{host}").hostname or ""
+        found = probe(
+            self.ports.transport, self._api_host, prefer_tls=not self.ports.trust.verifies(self._api_host)
+        )
+        self._reach = found.reach
+        if found.challenge is not None:
+            self._challenge = choose(parse_challenges(found.challenge))
+        return found.base

@@ -9,8 +9,10 @@ from typing import IO, Any, cast
 
 from release.errors import DigestMismatch
 from release.registry import Descriptor
+from release.world import Progress, Sink
 
 CHUNK = 256 * 1024
+SHOWN_EVERY = 1024 * 1024  # bytes between two events about one blob
 
 
 class _Verified(io.RawIOBase):
@@ -76,3 +78,38 @@ def copy(source: IO[bytes], sink: IO[bytes], *, check: Callable[[], None] | None
         sink.write(data)
         total += len(data)
     return total
+
+
+class _Told(io.RawIOBase):
+    """Reads `raw`, and tells how far it is."""
+
+    def __init__(self, raw: IO[bytes], descriptor: Descriptor, sink: Sink) -> None:
+        super().__init__()
+        self._raw = raw
+        self._label = descriptor.digest.partition(":")[2][:12]
+        self._total = descriptor.size
+        self._sink = sink
+        self._done = self._shown = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self._raw.read(len(view))
+        view[: len(data)] = data
+        self._done += len(data)
+        if data and (self._done - self._shown >= SHOWN_EVERY or self._done == self._total):
+            self._shown = self._done
+            self._sink.emit(Progress(label=self._label, done=self._done, total=self._total))
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+def told(open_: Callable[[], IO[bytes]], descriptor: Descriptor, sink: Sink) -> IO[bytes]:
+    """A fresh stream of the blob that tells `sink` how much of it was read."""
+    return cast(IO[bytes], _Told(open_(), descriptor, sink))

@@ -17,14 +17,18 @@ from release.errors import DigestMismatch, Invalid, RegistryError
 from release.registry import Descriptor, Manifest, Repository
 from release.registry.documents import children
 from release.registry.layout_reader import LayoutReader
+from release.registry.streams import told
 from release.registry.workers import run_all
-from release.world import Note, Sink
+from release.world import Note, NullSink, Sink
 
 _DEEPEST = 8
 _MOST_MANIFESTS = 2000
 _QUESTIONS = 8  # asked at a time: they are small
 _MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 _LAGS = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds between looks at a registry that is slow to see its own content
+
+
+_NOBODY = NullSink()
 
 
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +63,7 @@ def copy_image(
     if not missing:
         return Copied()
     blobs = blobs_of(missing)
-    tasks = [partial(_put_blob, source, destination, blob, mount_from) for blob in blobs]
+    tasks = [partial(_put_blob, source, destination, blob, mount_from, sink) for blob in blobs]
     sent = sum(run_all(tasks, jobs=jobs, cancel=cancel))
     for manifest in missing:
         cancel.check()
@@ -115,9 +119,16 @@ def _walk(source: Repository, digest: str, found: dict[str, Manifest], *, depth:
 
 
 def _put_blob(
-    source: Repository, destination: Repository, blob: Descriptor, mount_from: tuple[str, ...]
+    source: Repository,
+    destination: Repository,
+    blob: Descriptor,
+    mount_from: tuple[str, ...],
+    sink: Sink = _NOBODY,
 ) -> bool:
-    return destination.put_blob(blob, opener(source, blob), mount_from=mount_from)
+    reopen = opener(source, blob)
+    if not getattr(destination, "tells_progress", False):
+        reopen = partial(told, reopen, blob, sink)
+    return destination.put_blob(blob, reopen, mount_from=mount_from)
 
 
 def _put_manifest(source: Repository, destination: Repository, manifest: Manifest, cancel: Cancel) -> None:

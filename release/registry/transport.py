@@ -7,24 +7,21 @@ makes sense), `Invalid`, or what `Cancel.check` raises.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import io
-import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, NameResolutionError, ProxyError, SSLError
 
 from release import __version__
 from release.control import Cancel, Deadline
-from release.errors import Invalid, Unreachable
+from release.errors import Invalid
 from release.registry.addresses import Reach, is_loopback_host
 from release.registry.connections import PlainPool, TlsPool, Upload, using
 from release.registry.exchange import Exchange, Limits, Watchdog
-from release.registry.retry import NO_SUCH_HOST, TLS_FAULT
+from release.registry.network_faults import host_of, translated
 from release.registry.streams import CHUNK
 from release.registry.trust import Trust
 
@@ -62,12 +59,12 @@ class Answer:
                 parts.append(data)
                 total += len(data)
                 if total > most:
-                    raise Invalid(f"the {what} of `{_host(self.url)}` is larger than {most} bytes")
+                    raise Invalid(f"the {what} of `{host_of(self.url)}` is larger than {most} bytes")
             return b"".join(parts)
 
     def piece(self, size: int) -> bytes:
         """At most `size` bytes, b"" at the end."""
-        with _translated(self._exchange, self.url):
+        with translated(self._exchange, self.url):
             data = cast(bytes, self._response.read(size))
         self._exchange.moved(len(data))
         return data
@@ -158,7 +155,7 @@ class Transport:
             self._watchdog.remove(exchange)
 
         try:
-            with _translated(exchange, url), using(exchange):
+            with translated(exchange, url), using(exchange):
                 response = self._request(method, url, _headers(headers, body), body)
             exchange.transfer()
         except BaseException:
@@ -224,72 +221,3 @@ def _headers(headers: Mapping[str, str] | None, body: bytes | Upload | None) -> 
         **({"Content-Length": str(length)} if length is not None else {}),
         **(headers or {}),
     }
-
-
-@contextlib.contextmanager
-def _translated(exchange: Exchange, url: str) -> Iterator[None]:
-    """Tell what the network, TLS and urllib3 raise in our own terms; the URL's path and query stay out of it."""
-    try:
-        yield
-    except (HTTPError, OSError, http.client.HTTPException) as error:
-        exchange.check_cancelled()
-        raise _fault(error, exchange, _host(url)) from error
-
-
-def _fault(error: BaseException, exchange: Exchange, host: str) -> Unreachable:
-    if exchange.fault is not None:
-        return Unreachable(f"`{host}`: {exchange.fault}", hint="check the network, or try again later")
-    inner = _cause(error, (ssl.SSLError, ssl.CertificateError))
-    if inner is not None or isinstance(error, SSLError):
-        return _tls_fault(inner or error, host)
-    if _cause(error, (NameResolutionError,)) is not None:
-        return Unreachable(
-            f"the host name `{host}` cannot be resolved",
-            code=NO_SUCH_HOST,
-            hint="check its spelling and the DNS",
-        )
-    if isinstance(error, ProxyError):
-        return Unreachable(
-            f"the proxy for `{host}` does not answer: {_plain(error)}", hint="check HTTPS_PROXY"
-        )
-    return Unreachable(
-        f"`{host}` does not answer as it should: {_plain(error)}",
-        hint="see whether the registry is up and the network reaches it, then run again",
-    )
-
-
-def _tls_fault(error: BaseException, host: str) -> Unreachable:
-    reason = getattr(error, "verify_message", None) or getattr(error, "reason", None) or _plain(error)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        hint = "if a private authority signed it, name its file in SSL_CERT_FILE"
-        return Unreachable(f"the certificate of `{host}` is not valid: {reason}", code=TLS_FAULT, hint=hint)
-    # A connection that broke during the handshake may do better next time.
-    code = None if isinstance(error, ssl.SSLEOFError) else TLS_FAULT
-    return Unreachable(f"no TLS with `{host}`: {reason}", code=code)
-
-
-def _cause(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException | None:
-    seen: BaseException | None = error
-    for _ in range(8):
-        if seen is None or isinstance(seen, kinds):
-            return seen
-        inner = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
-        seen = getattr(seen, "original_error", None) or inner or seen.__cause__ or seen.__context__
-    return None
-
-
-def _plain(error: BaseException) -> str:
-    """What went wrong, without urllib3's object names and without URLs."""
-    inner = _cause(error, (OSError, http.client.HTTPException)) or error
-    if isinstance(inner, http.client.IncompleteRead):
-        return "the answer ended early"
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror.lower()
-    if isinstance(inner, TimeoutError):
-        return "time-out"
-    text = str(inner).rpartition("object at 0x")[2].partition(">: ")[2] or str(inner) or type(inner).__name__
-    return "".join(character for character in text[:200] if character.isprintable())
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2]
