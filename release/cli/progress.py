@@ -85,7 +85,7 @@ class Heartbeat:
                 # Between its own lines a transfer is silent, however often it reports.
                 if self._transfers.take(event) and event.done >= SMALL:
                     self._last = self._now()
-                    return Note(level="info", text=f"sent {event.label}  {size_text(event.done)}")
+                    return Note(level="info", text=f"moved {event.label}  {size_text(event.done)}")
                 return None
             case StepEvent(state="started"):
                 self._steps[event.step] = self._now()

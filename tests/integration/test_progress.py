@@ -33,10 +33,16 @@ def push(tmp_path: Path, registry_server: RegistryServer) -> tuple[str, ...]:
 def test_a_log_gets_a_line_for_a_large_blob(shipmark: Shipmark, push: tuple[str, ...]) -> None:
     result = shipmark(*push)
     assert result.code == 0
-    sent = [line for line in result.stderr.splitlines() if line.startswith("sent ")]
+    sent = [line for line in result.stderr.splitlines() if line.startswith("moved ")]
     assert len(sent) == 1
     assert sent[0].endswith("  6.0 MB")
     assert "\x1b" not in result.stderr
+
+
+def test_what_is_brought_home_is_told_too(shipmark: Shipmark, push: tuple[str, ...]) -> None:
+    assert shipmark(*push).code == 0
+    result = shipmark("image", "copy", f"{push[-1]}:big", "oci:home")
+    assert any(line.startswith("moved ") and line.endswith("  6.0 MB") for line in result.stderr.splitlines())
 
 
 @pytest.mark.parametrize("quiet", [("-q",), ("--progress", "none")])

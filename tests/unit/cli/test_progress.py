@@ -91,7 +91,7 @@ class TestHeartbeat:
         for done in (MB, 2 * MB):
             beat.emit(Progress(label="3f2a9c1b7d40", done=done, total=2 * MB))
         beat.emit(Progress(label="000000000000", done=SMALL - 1, total=SMALL - 1))
-        assert lines.notes == ["sent 3f2a9c1b7d40  2.0 MB"]
+        assert lines.notes == ["moved 3f2a9c1b7d40  2.0 MB"]
 
     def test_a_long_step_is_said_again_and_again_until_it_ends(self) -> None:
         lines = Lines()
