@@ -52,7 +52,9 @@ class BlobWriter:
 
     def discard(self) -> None:
         """Remove what was not committed."""
-        self._stream.close()
+        # On a full disk closing fails as well: what was buffered cannot be written.
+        with contextlib.suppress(OSError):
+            self._stream.close()
         if not self._placed:
             self._placed = True
             with contextlib.suppress(FileNotFoundError):

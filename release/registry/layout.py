@@ -171,7 +171,7 @@ class Layout(LayoutReader):
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 entries = self.entries()
                 yield entries
-                self._replace("index.json", entries.encode(), durable=True)
+                self._replace("index.json", entries.encode())
         except OSError as error:
             raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
 
@@ -189,25 +189,35 @@ class Layout(LayoutReader):
             ) from error
 
     def _place(self, name: str, content: bytes) -> None:
-        partial = self._spool(content, durable=False)
-        try:
-            with contextlib.suppress(FileExistsError):
-                os.link(partial, os.path.join(self.path, name))
-        finally:
-            os.unlink(partial)
+        path = os.path.join(self.path, name)
+        with self._spooled(content, durable=False) as partial:
+            try:
+                os.link(partial, path)
+            except FileExistsError:
+                return
+            except OSError:
+                # Some file systems have no links.
+                os.replace(partial, path)
 
-    def _replace(self, name: str, content: bytes, *, durable: bool) -> None:
-        os.replace(self._spool(content, durable=durable), os.path.join(self.path, name))
+    def _replace(self, name: str, content: bytes) -> None:
+        with self._spooled(content, durable=True) as partial:
+            os.replace(partial, os.path.join(self.path, name))
 
-    def _spool(self, content: bytes, *, durable: bool) -> str:
+    @contextlib.contextmanager
+    def _spooled(self, content: bytes, *, durable: bool) -> Iterator[str]:
+        """A temporary file with `content`, gone when the body ends unless it was renamed."""
         descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=self.path)
-        with os.fdopen(descriptor, "wb") as stream:
-            os.fchmod(stream.fileno(), 0o644)
-            stream.write(content)
-            stream.flush()
-            if durable:
-                os.fsync(stream.fileno())
-        return partial
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                os.fchmod(stream.fileno(), 0o644)
+                stream.write(content)
+                stream.flush()
+                if durable:
+                    os.fsync(stream.fileno())
+            yield partial
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(partial)
 
 
 def _encode(document: dict[str, Any]) -> bytes:

@@ -417,6 +417,42 @@ def test_memory_does_not_grow_with_layers(
     assert make_targets().open(there).resolve(manifest.digest) is not None
 
 
+_COPY_WITH_A_LIMIT = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+from release.control import Cancel
+from release.registry.transports import Workshop, open_destination
+from release.registry.layout import Layout
+from release.registry.transfer import copy_image
+from release.world import NullSink
+source, destination, digest = sys.argv[1:]
+workshop = Workshop(store=Layout(destination + ".store"), root="/", sink=NullSink(), cancel=Cancel())
+folder = open_destination("dir:" + destination, workshop).repository
+place = Layout(destination) if destination.endswith("layout") else folder
+try:
+    copy_image(Layout(source), place, digest, sink=NullSink(), cancel=Cancel())
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("kind", ["layout", "folder"])
+def test_a_full_disk_leaves_nothing_half(kind: str, tmp_path: Path) -> None:
+    image = make_image({"a": random.Random(9).randbytes(500_000)})
+    store(image, Layout(str(tmp_path / "source")))
+    place = tmp_path / kind
+    done = subprocess.run(
+        [sys.executable, "-c", _COPY_WITH_A_LIMIT, tmp_path / "source", place, image.digest],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.startswith("RegistryError"), done.stdout + done.stderr
+    assert "file too large" in done.stdout.lower()
+    assert not list(place.rglob(".partial*"))
+    assert image.digest.removeprefix("sha256:") not in {path.name for path in place.rglob("*")}
+
+
 def _digest_of_zeros(size: int) -> str:
     found = hashlib.sha256()
     for _ in range(size // 1_000_000):
