@@ -169,6 +169,44 @@ class TestListing:
         assert found.highest is not None
         assert found.highest.git_tag == "v1.10.0"
 
+    @pytest.mark.parametrize(
+        ("names", "highest"),
+        [
+            (["v2.0.0-rc.2", "v2.0.0-rc.10", "v2.0.0-rc.9"], "v2.0.0-rc.10"),
+            (["v2.0.0-rc.1", "v1.9.0"], "v2.0.0-rc.1"),
+            (["v2.0.0", "v2.0.0-rc.1"], "v2.0.0"),
+            (["nightly"], None),
+        ],
+    )
+    def test_prereleases_count_for_the_highest(self, names: list[str], highest: str | None) -> None:
+        found = versions_in(listing(*((OTHER, name) for name in names))).highest
+        assert (found and found.git_tag) == highest
+
+    def test_odd_tags_are_neither_at_a_commit_nor_named(self) -> None:
+        found = versions_in(listing((COMMIT, "nightly"), (COMMIT, "v1.0.0"), (COMMIT, "web/v2.0.0")))
+        assert [tag.git_tag for tag in found.at(COMMIT)] == ["v1.0.0"]
+        assert (found.named("nightly"), found.named("v9.9.9")) == (None, None)
+        assert [tag.git_tag for tag in found.tags] == ["v1.0.0"]
+
+    def test_a_commit_id_inside_a_name_names_nothing(self) -> None:
+        found = versions_in(listing((OTHER, f"x{COMMIT}"), (OTHER, "v1.0.0")))
+        assert found.at(COMMIT) == ()
+
+    def test_one_version_under_two_names(self) -> None:
+        found = versions_in(listing((OTHER, "1.0.0"), (COMMIT, "v1.0.0")))
+        assert [(tag.git_tag, tag.commit) for tag in found.of(parse("1.0.0"))] == [
+            ("v1.0.0", COMMIT),
+            ("1.0.0", OTHER),
+        ]
+        assert found.of(parse("2.0.0")) == ()
+
+    def test_only_some_versions_can_be_kept(self) -> None:
+        found = versions_in(listing((OTHER, "v1.0.0"), (OTHER, "v2.0.0-rc.1"), (COMMIT, "v1.5.0")))
+        stable = found.where(lambda version: version.is_stable)
+        assert [tag.git_tag for tag in stable.tags] == ["v1.0.0", "v1.5.0"]
+        assert stable.highest is not None
+        assert stable.highest.git_tag == "v1.5.0"
+
     def test_text_that_is_no_utf8_and_endless_digits_do_not_stop_the_rest(self) -> None:
         raw = (
             listing((OTHER, "v1.0.0"), (OTHER, f"v1.2.{'9' * 5000}")) + OTHER.encode() + b" refs/tags/v\xff\n"
