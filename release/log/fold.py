@@ -56,6 +56,13 @@ class _Release:
         if self.released and _digest(self.released) == digest:
             self.released = None
 
+    def end_all(self, seq: int) -> None:
+        """What several attempts worked at is done, whichever of them wrote so: none of them is open any more."""
+        for attempt in self.attempts.values():
+            if attempt.ended is None:
+                ended = msgspec.structs.replace(attempt, ended="released", ended_seq=seq)
+                self.attempts[attempt.id] = ended
+
     def result(self) -> ReleaseState:
         """The frozen form."""
         image = self.image()
@@ -63,6 +70,9 @@ class _Release:
         targets = _planned_targets(self.plan)
         moved = tuple(content for (of, _), content in self.moved.items() if of == digest)
         released = self.released
+        unfinished = _unfinished(targets, moved) if released else ()
+        if released and not unfinished:
+            self.end_all(self.last_seq)  # also those that began too late to find anything left to do
         version = _text(released or {}, "version") or _text(self.plan, "version")
         return ReleaseState(
             key=self.key,
@@ -81,7 +91,7 @@ class _Release:
             via=_text(released or {}, "via") or (self.built[digest][1] if digest in self.built else ""),
             pushed=tuple(content for (of, _), content in self.pushed.items() if of == digest),
             moved=moved,
-            unfinished=_unfinished(targets, moved) if released else (),
+            unfinished=unfinished,
             planned_seq=_number(self.first, "seq"),
             planned_at=_text(self.first, "at"),
             released_seq=_number(released, "seq") if released else None,
@@ -187,7 +197,7 @@ class _Folding:
     def _released(self, release: _Release, fields: Fields) -> None:
         if release.released is None:
             release.released = fields
-        self._end_all(release)
+        release.end_all(self._seq)
 
     def _moved(self, release: _Release, fields: Fields) -> None:
         content = self._content(fields)
@@ -195,9 +205,6 @@ class _Folding:
         digest = image.digest if image else content.digest
         release.moved[(digest, content.target)] = msgspec.structs.replace(content, digest=digest)
         self._hold(fields, content.target, release)
-        is_open = any(attempt.ended is None for attempt in release.attempts.values())
-        if is_open and release.released and not release.result().unfinished:
-            self._end_all(release)
 
     def _ended(self, release: _Release, fields: Fields) -> None:
         self._end(release, fields, _text(fields, "kind"))
@@ -212,13 +219,6 @@ class _Folding:
         # The first end of an attempt counts; a process that was frozen meanwhile may write another.
         if attempt is not None and attempt.ended is None:
             release.attempts[attempt.id] = msgspec.structs.replace(attempt, ended=how, ended_seq=self._seq)
-
-    def _end_all(self, release: _Release) -> None:
-        # What several attempts worked at is done, whichever of them wrote so: none of them is open any more.
-        for attempt in release.attempts.values():
-            if attempt.ended is None:
-                ended = msgspec.structs.replace(attempt, ended="released", ended_seq=self._seq)
-                release.attempts[attempt.id] = ended
 
     def _yanked(self, fields: Fields) -> None:
         versions = fields.get("versions")

@@ -78,7 +78,7 @@ class Repository:
         self,
         name: str,
         content: Stored,
-        turn: Callable[[], None],
+        turn: Callable[[str], None],
         on_tag: Callable[[str, str], None] = lambda tag, digest: None,
     ) -> None:
         self.name = name
@@ -87,7 +87,7 @@ class Repository:
         self._on_tag = on_tag
 
     def resolve(self, reference: str) -> Descriptor | None:
-        self._turn()
+        self._turn("ask")
         digest = reference if reference.startswith("sha256:") else self._content.tags.get(reference)
         manifest = self._content.manifests.get(digest or "")
         if manifest is None:
@@ -116,7 +116,7 @@ class Repository:
         return True
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        self._turn()
+        self._turn(f"put {tag}" if tag else "put")
         self._content.manifests[manifest.digest] = manifest
         if tag is not None:
             self._on_tag(tag, manifest.digest)
@@ -124,11 +124,11 @@ class Repository:
             self._content.history.setdefault(tag, []).append(manifest.digest)
 
     def tags(self) -> tuple[str, ...]:
-        self._turn()
+        self._turn("ask")
         return tuple(self._content.tags)
 
     def check_push(self) -> None:
-        self._turn()
+        self._turn("ask")
 
     def delete_tag(self, tag: str) -> None:
         raise NotImplementedError
@@ -161,7 +161,7 @@ class _Log:
     local = True
     name = "the machine's log"
 
-    def __init__(self, store: MemoryStore, turn: Callable[[], None]) -> None:
+    def __init__(self, store: MemoryStore, turn: Callable[[str], None]) -> None:
         self._store = store
         self._turn = turn
 
@@ -172,11 +172,11 @@ class _Log:
         return self._store.read(after)
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
-        self._turn()
+        self._turn("append")
         self._store.append(lines, expected)
 
     def check_writable(self) -> None:
-        self._turn()
+        self._turn("ask")
 
 
 class Run:
@@ -192,6 +192,7 @@ class Run:
         self._attempt = f"attempt-{number}"
         self._turns = threading.Condition()
         self._granted = self._parked = self._ended = self._dead = False
+        self._next = ""  # what it does when it may move
         self._clock = TickingClock()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -226,6 +227,14 @@ class Run:
                 self._turns.notify_all()
                 self._await(lambda: self._parked or self._ended)
 
+    def advance_to(self, what: str) -> None:
+        """Let it run until it is about to do something that starts with `what`, or to its end."""
+        while True:
+            self.advance(1)
+            with self._turns:
+                if self._ended or self._next.startswith(what):
+                    return
+
     def finish(self) -> None:
         """Let it run to its end."""
         while not self.ended:
@@ -246,9 +255,10 @@ class Run:
     def _await(self, holds: Callable[[], bool]) -> None:
         assert self._turns.wait_for(holds, 20), "a run neither moves nor ends"
 
-    def _turn(self) -> None:
+    def _turn(self, what: str) -> None:
         with self._turns:
             if not self._dead:
+                self._next = what
                 self._parked = True
                 self._turns.notify_all()
                 self._turns.wait_for(lambda: self._granted or self._dead)
@@ -269,7 +279,7 @@ class Run:
                 self._turns.notify_all()
 
     def _release(self) -> None:
-        self._turn()
+        self._turn("ask")
         log = Writer(_Log(self.machine.log, self._turn), clock=self._clock, cancel=Cancel())
         context = {"attempt": self._attempt, "tools": {"shipmark": "0"}}
         try:
@@ -284,7 +294,7 @@ class Run:
             facts = ending_facts(report.plan, report.outcomes, report.error, context)
             if facts:
                 log.append(facts)
-        self._turn()
+        self._turn("ask")
         self.report = report
 
     def _world(self, log: Writer) -> World:
@@ -302,7 +312,7 @@ class Run:
 
     def build(self, request: BuildRequest, store: Any) -> BuiltImage:
         """One image for each commit and version, always the same."""
-        self._turn()
+        self._turn("ask")
         content = self.machine.store
         config = json.dumps(
             {"os": "linux", "architecture": "amd64", "config": {"Labels": dict(request.labels)}}
@@ -315,7 +325,7 @@ class Run:
         content.blobs.update({_digest(part): part for _, part in parts})
         manifest = Manifest(media_type=_MANIFEST, digest=_digest(raw), raw=raw)
         content.manifests[manifest.digest] = manifest
-        self._turn()
+        self._turn("ask")
         platform = PlatformImage(platform="linux/amd64", digest=manifest.digest, size=len(raw))
         return BuiltImage(digest=manifest.digest, media_type=_MANIFEST, size=len(raw), platforms=(platform,))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -21,6 +21,7 @@ from tests.support.model import Machine, Run, Stored, highest, place
 
 VERSIONS = ("1.4.2", "1.4.3", "1.5.0", "2.0.0")
 ALIVE = 3  # runs at a time
+MOMENTS = ("append", "put", *(f"put {tag}" for tag in (*VERSIONS, "1.4", "1", "latest")))
 
 
 class Releases(RuleBasedStateMachine):
@@ -55,6 +56,14 @@ class Releases(RuleBasedStateMachine):
         if which < len(self.living):
             run = self.living[which]
             run.advance(calls)
+            self._settle(run)
+
+    @rule(which=st.integers(0, ALIVE - 1), what=st.sampled_from(MOMENTS))
+    def advance_to(self, which: int, what: str) -> None:
+        """To where the order of two runs matters most."""
+        if which < len(self.living):
+            run = self.living[which]
+            run.advance_to(what)
             self._settle(run)
 
     @rule(which=st.integers(0, ALIVE - 1))
@@ -151,6 +160,7 @@ def explore(monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> No
     chosen: Any = settings(
         max_examples=examples,
         stateful_step_count=steps,
+        phases=(Phase.explicit, Phase.reuse, Phase.generate),  # making a history shorter takes minutes
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -77,6 +77,7 @@ def test_a_release_ends_every_attempt_at_it_whoever_wrote_so() -> None:
     late = planned(attempt="c")
     assert len(release(*killed, pushed(), released(), late).open_attempts) == 1
     assert release(*killed, pushed(), released(), late, moved()).open_attempts == ()
+    assert release(*killed, pushed(), released(), moved(), late).open_attempts == ()
 
 
 def test_what_a_release_says() -> None:
