@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _REGISTRY = "docker://"
 _LAYOUT = "oci:"
 _DAEMON = "docker-daemon:"
-# What is written with a word and a colon, and is no registry with a port: a number would follow.
+# Of these, `open_source` and `open_destination` refuse what there is not, and say what there is.
 _TRANSPORTS = ("oci-archive:", "docker-archive:", "dir:", "containers-storage:", "sif:", "tarball:")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from release.cli.knowing import project_of
+from release.cli.lands import moving_tags
 from release.cli.locations import Location, locate_target, read
 from release.cli.session import Session, policy_of
 from release.config.load import Component
@@ -80,39 +81,79 @@ def origin_of(session: Session, text: str) -> Origin:
     )
 
 
+class _Tags(msgspec.Struct, frozen=True, kw_only=True):
+    """The tags that a place gets: fixed ones, those of lines of releases, and names that people move."""
+
+    fixed: tuple[FixedTag, ...] = ()
+    moving: tuple[MovingTag, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All names."""
+        return (*(tag.name for tag in self.fixed), *(tag.name for tag in self.moving), *self.names)
+
+
 def destination(session: Session, origin: Origin, text: str) -> Destination:
     """The place that `REPO[:TAG,...]` means, with what its tags hold now. Raises `ConfigError`."""
-    head, tags = _split(text)
+    head, names = _split(text)
     location = locate_target(session, head)
     target = _target_name(session, location)
-    names = tags or _usual_tags(origin, target, _policy(session, location))
     component = _component(session, location)
-    movable = component is None or all(
-        one.moving for one in component.targets if session.registries.open(one.image).name == target
-    )
-    fixed = tuple(
-        FixedTag(name=name, reason=_ASKED, policy=policy)
-        for name in names
-        if (policy := fixed_policy(name)) is not None
-    )
-    moving = tuple(
-        MovingTag(name=name, reason=_ASKED, line=line)
-        for name in names
-        if movable and (line := release_line(name)) is not None
-    )
-    others = tuple(name for name in names if fixed_policy(name) is None and release_line(name) is None)
-    every = (*(tag.name for tag in fixed), *(tag.name for tag in moving), *others)
-    held = HeldTags(held=tuple(hold(session.registries.open(target), target, name) for name in every))
-    recorded, follows = _history(session.log_state, target, every, origin.digest)
+    tags = _named(names) if names else _usual(session, origin, target, component)
+    if component is not None and not _may_move(session, component, target):
+        tags = msgspec.structs.replace(tags, moving=())
+    repository = session.registries.open(target)
+    held = HeldTags(held=tuple(hold(repository, target, name) for name in tags.every))
+    recorded, follows = _history(session.log_state, target, tags.every, origin.digest)
     return Destination(
         target=target,
-        fixed=fixed,
-        moving=moving,
-        names=others,
+        fixed=tags.fixed,
+        moving=tags.moving,
+        names=tags.names,
         held=held,
         recorded=recorded,
         follows=follows,
     )
+
+
+def _named(names: Sequence[str]) -> _Tags:
+    """What tags that were asked for by name are."""
+    return _Tags(
+        fixed=tuple(
+            FixedTag(name=name, reason=_ASKED, policy=policy)
+            for name in names
+            if (policy := fixed_policy(name)) is not None
+        ),
+        moving=tuple(
+            MovingTag(name=name, reason=_ASKED, line=line)
+            for name in names
+            if (line := release_line(name)) is not None
+        ),
+        names=tuple(name for name in names if fixed_policy(name) is None and release_line(name) is None),
+    )
+
+
+def _usual(session: Session, origin: Origin, target: str, component: Component | None) -> _Tags:
+    """The tags of a released version, as its component chooses them; else the tag that the image was named by."""
+    candidate = origin.candidate
+    if origin.released is not None and candidate is not None and candidate.version is not None:
+        fixed = FixedTag(name=origin.released, reason="its version", policy="version")
+        if component is not None and component.section.tags != "default":
+            return _Tags(fixed=(fixed,), moving=tuple(moving_tags(session, component, candidate.version)))
+        policy = TagPolicy() if component is None else policy_of(component)
+        return _Tags(fixed=(fixed,), moving=tuple(release_lines(candidate.version, policy)))
+    if origin.tag is not None and release_line(origin.tag) is None:
+        return _named((origin.tag,))
+    raise ConfigError(
+        f"`{origin.name}@{origin.digest}` is no released version, so its tags in `{target}` must be said",
+        hint=f"write `--to {target}:TAG`",
+    )
+
+
+def _may_move(session: Session, component: Component, target: str) -> bool:
+    own = [one for one in component.targets if session.registries.open(one.image).name == target]
+    return all(one.moving for one in own)
 
 
 def _split(text: str) -> tuple[str, tuple[str, ...]]:
@@ -129,20 +170,6 @@ def _split(text: str) -> tuple[str, tuple[str, ...]]:
     if more and not name:
         raise ConfigError(f"`{text}` has a comma and no tag before it", hint="write `REPO:TAG,TAG`")
     return repository, tuple(dict.fromkeys(require_tag(tag) for tag in ([name] if name else []) + more))
-
-
-def _usual_tags(origin: Origin, target: str, policy: TagPolicy) -> tuple[str, ...]:
-    """The tags of a released version; else the tag that the image was named by."""
-    candidate = origin.candidate
-    if origin.released is not None and candidate is not None and candidate.version is not None:
-        lines = release_lines(candidate.version, policy)
-        return (origin.released, *(tag.name for tag in lines if release_line(tag.name) is not None))
-    if origin.tag is not None and release_line(origin.tag) is None:
-        return (origin.tag,)
-    raise ConfigError(
-        f"`{origin.name}@{origin.digest}` is no released version, so its tags in `{target}` must be said",
-        hint=f"write `--to {target}:TAG`",
-    )
 
 
 def _released(
@@ -183,11 +210,6 @@ def _component(session: Session, location: Location) -> Component | None:
             return component
     chosen = [one for one in session.components if one.targets]
     return chosen[0] if len(chosen) == 1 else None
-
-
-def _policy(session: Session, location: Location) -> TagPolicy:
-    component = _component(session, location)
-    return TagPolicy() if component is None else policy_of(component)
 
 
 def _target_name(session: Session, location: Location) -> str:

@@ -196,6 +196,37 @@ def test_outside_of_a_repository(released: Project, tmp_path: Path) -> None:
     assert (folder / ".shipmark" / "log.jsonl").exists()
 
 
+def test_within_its_own_repository(released: Project) -> None:
+    released.must("promote", f"{released.image}:1.4.2", "--to", f"{released.image}:stable")
+    assert released.tags["stable"] == released.tags["1.4.2"]
+    assert promoted(released)[0]["to"] == released.image
+
+
+def test_a_lost_image_comes_back_from_where_it_was_promoted_to(released: Project) -> None:
+    backup = f"{released.registry.host}/acme/backup"
+    released.must("promote", f"{released.image}:1.4.2", "--to", backup)
+    held = released.tags
+    released.must("image", "delete", "--digest", f"{released.image}@{held['1.4.2']}")
+    assert released.registry.request("HEAD", f"/v2/{released.name}/manifests/1.4.2")[0] == 404
+    released.must("promote", f"{backup}:1.4.2", "--to", released.image)
+    found = {
+        tag: released.registry.manifest(released.name, tag)[0] for tag in ("1.4.2", "1.4", "1", "latest")
+    }
+    assert set(found.values()) == {held["1.4.2"]}
+    assert {step["state"] for step in released.must("run", "--json").json["releases"][0]["steps"]} <= {
+        "done",
+        "made",
+    }
+
+
+def test_the_components_own_rules_name_the_tags(make_project: Callable[..., Project]) -> None:
+    project = make_project(tags=["type=semver,pattern={{version}}", "type=semver,pattern=v{{major}}"])
+    project.must("run")
+    to = f"{project.registry.host}/acme/prod"
+    project.must("promote", f"{project.image}:1.4.1", "--to", to)
+    assert set(project.registry.tags("acme/prod")) == {"1.4.1", "v1", "latest"}
+
+
 def test_what_refers_to_the_image_travels_when_asked(released: Project, make_targets: TargetsFactory) -> None:
     digest, raw = released.registry.manifest(released.name, "1.4.2")
     repository = make_targets().open(released.image)
