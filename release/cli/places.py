@@ -93,16 +93,33 @@ class _Tags(msgspec.Struct, frozen=True, kw_only=True):
         """All names."""
         return (*(tag.name for tag in self.fixed), *(tag.name for tag in self.moving), *self.names)
 
+    def joined(self, before: _Tags) -> _Tags:
+        """These after those of `before`, each name once."""
+        fixed = {tag.name: tag for tag in (*before.fixed, *self.fixed)}
+        moving = {tag.name: tag for tag in (*before.moving, *self.moving)}
+        return _Tags(
+            fixed=tuple(fixed.values()),
+            moving=tuple(moving.values()),
+            names=tuple(dict.fromkeys((*before.names, *self.names))),
+        )
 
-def destination(session: Session, origin: Origin, text: str) -> Destination:
-    """The place that `REPO[:TAG,...]` means, with what its tags hold now. Raises `ConfigError`."""
-    head, names = _split(text)
-    location = locate_target(session, head)
-    target = _target_name(session, location)
-    component = _component(session, location)
-    tags = _named(names) if names else _usual(session, origin, target, component)
-    if component is not None and not _may_move(session, component, target):
-        tags = msgspec.structs.replace(tags, moving=())
+
+def destinations(session: Session, origin: Origin, texts: Sequence[str]) -> tuple[Destination, ...]:
+    """The places that `REPO[:TAG,...]` mean, each once, with what their tags hold now. Raises `ConfigError`."""
+    wanted: dict[str, _Tags] = {}
+    for text in texts:
+        head, names = _split(text)
+        location = locate_target(session, head)
+        target = _target_name(session, location)
+        component = _component(session, location)
+        tags = _named(names) if names else _usual(session, origin, target, component)
+        if component is not None and not _may_move(session, component, target):
+            tags = msgspec.structs.replace(tags, moving=())
+        wanted[target] = tags.joined(wanted.get(target, _Tags()))
+    return tuple(_destination(session, origin, target, tags) for target, tags in wanted.items())
+
+
+def _destination(session: Session, origin: Origin, target: str, tags: _Tags) -> Destination:
     repository = session.registries.open(target)
     held = HeldTags(held=tuple(hold(repository, target, name) for name in tags.every))
     recorded, follows = _history(session.log_state, target, tags.every, origin.digest)

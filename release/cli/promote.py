@@ -8,7 +8,7 @@ import click
 
 from release.cli.changes import settle, show
 from release.cli.knowing import known_everywhere
-from release.cli.places import Origin, destination, origin_of
+from release.cli.places import Origin, destinations, origin_of
 from release.cli.session import Session, policy_of
 from release.cli.settings import Command, global_options, settings_of
 from release.effects.holding import hold
@@ -62,12 +62,12 @@ def command(
         raise ConfigError("`--allow-backward` needs a reason, which is recorded", hint='add `--reason "..."`')
     session = Session(settings_of(ctx))
     origin = origin_of(session, source)
-    destinations = tuple(destination(session, origin, place) for place in places)
+    wanted = destinations(session, origin, places)
     promotion = Promotion(
         project=origin.project,
         source=origin.name,
         digest=origin.digest,
-        destinations=destinations,
+        destinations=wanted,
         commit=origin.commit,
         candidate=origin.candidate,
         version=origin.version,
@@ -83,7 +83,7 @@ def command(
         "from": origin.name,
         "digest": origin.digest,
         "version": origin.version,
-        "to": [{"target": one.target, "tags": list(one.tags)} for one in destinations],
+        "to": [{"target": one.target, "tags": list(one.tags)} for one in wanted],
     }
     show(report, head, preview=preview, as_json=as_json)
 

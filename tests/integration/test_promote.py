@@ -196,6 +196,30 @@ def test_outside_of_a_repository(released: Project, tmp_path: Path) -> None:
     assert (folder / ".shipmark" / "log.jsonl").exists()
 
 
+def test_a_place_that_is_named_twice_is_one(released: Project) -> None:
+    to = f"{released.registry.host}/acme/prod"
+    arguments = ("--to", f"{to}:stable", "--to", to, "--to", f"{to}:stable,1.4.2")
+    released.must("promote", f"{released.image}:1.4.2", *arguments)
+    assert set(released.registry.tags("acme/prod")) == {"1.4.2", "1.4", "1", "latest", "stable"}
+    (entry,) = promoted(released)
+    assert [tag["name"] for tag in entry["tags"]] == ["1.4.2", "1.4", "1", "latest", "stable"]
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("prod:", "not an image reference"),
+        ("prod,stable", "a comma and no tag before it"),
+        ("prod:a,", "tag `` is invalid"),
+        (f"prod@sha256:{'a' * 64}", "names a digest"),
+    ],
+)
+def test_places_that_are_none(released: Project, to: str, said: str) -> None:
+    result = released("promote", f"{released.image}:1.4.2", "--to", f"{released.registry.host}/{to}")
+    assert result.code == 2
+    assert said in result.stderr
+
+
 def test_within_its_own_repository(released: Project) -> None:
     released.must("promote", f"{released.image}:1.4.2", "--to", f"{released.image}:stable")
     assert released.tags["stable"] == released.tags["1.4.2"]
