@@ -153,15 +153,25 @@ def _places(session: Session, component: Component, recorded: Recorded) -> tuple
     if recorded.digest is None:
         return ()
     places = []
-    here: list[tuple[str | None, Repository]] = [(STORE, Layout(store_path(session)))]
-    targets = [(None, session.registries.open(one.image)) for one in component.targets]
-    for name, repository in [*here, *targets]:
+    if _is_whole(Layout(store_path(session)), recorded.digest):
+        places.append(Place(name=STORE, digest=recorded.digest))
+    for repository in [session.registries.open(one.image) for one in component.targets]:
         try:
             if repository.resolve(recorded.digest) is not None:
-                places.append(Place(name=name or repository.name, digest=recorded.digest))
+                places.append(Place(name=repository.name, digest=recorded.digest))
         except RegistryError:
             continue
     return tuple(places)
+
+
+def _is_whole(store: Layout, digest: str) -> bool:
+    """Whether the local store has all of an image: its index survives a power cut that its blobs may not."""
+    from release.registry.transfer import blobs_of, read_manifests
+
+    try:
+        return all(store.has_blob(blob) for blob in blobs_of(read_manifests(store, digest)))
+    except RegistryError:
+        return False
 
 
 def store_path(session: Session) -> str:

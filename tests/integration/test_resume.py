@@ -90,6 +90,22 @@ def test_killed_while_uploading_leaves_nothing_visible_and_resumes_the_digest(
     assert guarded.kinds().count("built") == 1
 
 
+def test_a_store_that_a_power_cut_emptied_is_not_gone_on_from(guarded: Project, gate: Gate) -> None:
+    """The index of the local store is durable, its blobs need not be."""
+    kill_at(guarded, gate, lambda passage: passage.method == "PUT" and "/blobs/uploads/" in passage.path)
+    recorded = next(entry["image"]["digest"] for entry in guarded.log if entry["kind"] == "built")
+    blobs = guarded.repo.path / ".shipmark/cache/images/blobs/sha256"
+    for blob in blobs.iterdir():
+        blob.write_bytes(b"")
+    result = guarded.must("run", "--json")
+    assert "build-image" in kinds_of_steps(result)
+    assert {guarded.tags[tag] for tag in RELEASE} == {recorded}
+    lost = [entry["lost"] for entry in guarded.log if entry["kind"] == "abandoned"]
+    assert lost == [recorded]
+    guarded.must("log", "verify")
+    assert "released" in guarded.must("log", "list").stdout
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_the_run_within_seconds_and_leaves_a_log_that_says_so(
     guarded: Project, gate: Gate, number: signal.Signals, code: int

@@ -53,7 +53,7 @@ def is_put_of(tag: str) -> Callable[[Passage], bool]:
 
 
 class Hold:
-    """Stops the first request that `chosen` picks until `release` is called. `late`: once the registry has it."""
+    """Stops the requests that `chosen` picks until `release` is called. `late`: once the registry has them."""
 
     def __init__(self, gate: Gate, chosen: Callable[[Passage], bool], *, late: bool = False) -> None:
         self._chosen = chosen
@@ -62,7 +62,7 @@ class Hold:
         setattr(gate, "after" if late else "before", self._pass)
 
     def _pass(self, passage: Passage) -> bool:
-        if self._chosen(passage) and not self.reached.is_set():
+        if self._chosen(passage) and not self._go.is_set():
             self.reached.set()
             assert self._go.wait(120)
         return True
@@ -148,7 +148,15 @@ def test_a_run_that_was_frozen_before_it_took_the_version_does_not_take_it_from_
 ) -> None:
     """It looked, found the tag free, and was stopped; when it goes on somebody else has released."""
     slow, fast = clone(gate.host), clone(released.registry.host)
-    hold = Hold(gate, lambda passage: passage.method == "HEAD" and passage.path.endswith("/manifests/1.4.2"))
+    has_content: list[Passage] = []
+
+    def is_last_look(passage: Passage) -> bool:
+        if passage.method == "PUT" and "/manifests/sha256:" in passage.path:
+            has_content.append(passage)
+        is_of_tag = "/manifests/" in passage.path and "/sha256:" not in passage.path
+        return bool(has_content) and passage.method == "HEAD" and is_of_tag
+
+    hold = Hold(gate, is_last_look, late=True)
     running = slow.start(BUILD_OF="slow")
     assert hold.reached.wait(30)
     assert fast.run(BUILD_OF="fast")[0] == 0
