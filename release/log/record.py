@@ -294,7 +294,7 @@ def record_schema() -> dict[str, Any]:
     envelope = components.pop("Record")
     envelope["properties"]["kind"] = {"type": "string", "not": {"enum": sorted(KINDS)}}
     components["OtherKind"] = {**envelope, "title": "OtherKind", "description": "A kind of a later version."}
-    return {
+    schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": SCHEMA,
         "description": "One line of a version log.",
@@ -304,3 +304,6 @@ def record_schema() -> dict[str, Any]:
         ],
         "$defs": dict(sorted(components.items())),
     }
+    from release.schema import cleaned  # late: only who writes the schema needs it
+
+    return dict(cleaned(schema))

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from release.errors import LogError
-from release.log.sql_schema import engine_of, name_of, parse_url
+from release.log.sql_schema import engine_of, name_of, parse_url, transaction
 
 # Any number that other programs are unlikely to lock; two migrations at once queue behind it.
 _ADVISORY_LOCK = 7_305_511_894
@@ -26,7 +26,7 @@ def migrate(url: str) -> tuple[str | None, str | None]:
     engine = engine_of(parsed, create=True)
     logging.getLogger("alembic").addHandler(logging.NullHandler())
     try:
-        with engine.connect().execution_options(to_write=True) as connection, connection.begin():
+        with engine.connect() as connection, transaction(connection):
             if parsed.get_backend_name() == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             before = MigrationContext.configure(connection).get_current_revision()

@@ -16,15 +16,13 @@ from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import Malformed, head_of, read_line, verify_line
-from release.log.sql_schema import ENTRY, HEAD, REVISION, engine_of, name_of, parse_url
+from release.log.sql_schema import ENTRY, HEAD, REVISION, engine_of, name_of, parse_url, transaction
 
 _PAGE = 2000  # lines of one query
-# Local to the transaction: with a pooler in between, what is set for a session reaches strangers. A frozen
-# client must not keep the head for long.
-_LIMITS = text(
-    "SELECT set_config('lock_timeout', '10s', true), set_config('statement_timeout', '30s', true), "
-    "set_config('idle_in_transaction_session_timeout', '30s', true)"
-)
+_HEAD = select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.id == 1)
+_HEAD_LOCKED = _HEAD.with_for_update()
+_INSERT = insert(ENTRY)
+_UPDATE = update(HEAD).where(HEAD.c.id == 1)
 
 
 class SqlStore:
@@ -39,6 +37,7 @@ class SqlStore:
         self._cancel = cancel
         self._checked = False
         self._held: Connection | None = None  # during a `turn`
+        self._turn_head: Head | None = None
 
     @property
     def name(self) -> str:
@@ -92,21 +91,22 @@ class SqlStore:
             names = ("seq", "hash", "prev", "id")
             rows.append({**{name: entry.fields[name] for name in names}, "line": line.decode()})
         with self._writing() as connection:
-            if self._locked_head(connection) != expected:
+            if (self._turn_head or self._locked_head(connection)) != expected:
                 raise HeadMoved
-            connection.execute(insert(ENTRY), rows)
-            connection.execute(update(HEAD).where(HEAD.c.id == 1).values(seq=head.seq, hash=head.hash))
+            connection.execute(_INSERT, rows)
+            connection.execute(_UPDATE, {"seq": head.seq, "hash": head.hash})
+            self._turn_head = None
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """See `Turns.turn`: one transaction for what is read and appended, with the head locked from its beginning."""
         with self._writing() as connection:
-            self._locked_head(connection)
+            self._turn_head = self._locked_head(connection)
             self._held = connection
             try:
                 yield
             finally:
-                self._held = None
+                self._held = self._turn_head = None
 
     def check_writable(self) -> None:
         """See `LogStore.check_writable`."""
@@ -161,7 +161,8 @@ class SqlStore:
             yield self._held
             return
         with self._translated(done), self._engine.connect() as connection, self._wakeable(connection):
-            yield self._first_time(connection.execution_options(isolation_level="AUTOCOMMIT"))
+            self._first_time(connection)
+            yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -170,16 +171,13 @@ class SqlStore:
             return
         with self._translated("written"), self._engine.connect() as connection, self._wakeable(connection):
             self._first_time(connection)
-            connection.rollback()
-            with connection.execution_options(to_write=True).begin():
-                if self._is_postgres:
-                    connection.execute(_LIMITS)
+            with transaction(connection):
                 yield connection
 
-    def _first_time(self, connection: Connection) -> Connection:
+    def _first_time(self, connection: Connection) -> None:
         """Check once that the tables are there and that a commit means what it says."""
         if self._checked:
-            return connection
+            return
         self._require_tables(connection)
         if self._is_postgres and connection.scalar(text("SHOW synchronous_commit")) == "off":
             raise LogError(
@@ -188,7 +186,6 @@ class SqlStore:
                 hint="`ALTER ROLE … SET synchronous_commit = on` for the role that writes the log",
             )
         self._checked = True
-        return connection
 
     def _require_tables(self, connection: Connection) -> None:
         hint = "run `shipmark log migrate` once, with a role that may make tables"
@@ -238,8 +235,7 @@ class SqlStore:
 
 
 def _head(connection: Connection, *, lock: bool = False) -> Head:
-    query = select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.id == 1)
-    row = connection.execute(query.with_for_update() if lock else query).one()
+    row = connection.execute(_HEAD_LOCKED if lock else _HEAD).one()
     return Head(seq=row.seq, hash=row.hash)
 
 

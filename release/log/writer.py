@@ -50,6 +50,7 @@ class Writer:
         self._claims = Claims()
         self._parking = Parking(store)
         self._has_read = False
+        self._contended = False  # whether somebody else appended lately
         self._head = Head()
 
     @property
@@ -91,19 +92,18 @@ class Writer:
         started = self._clock.monotonic()
         pause = _FIRST_PAUSE
         # What was read before need not be read again: if it is old by now, the store says so.
-        fresh = not self._has_read
-        lost = False
+        fresh = not self._has_read or self._contended
         while True:
             try:
-                lines = self._attempt(wanted, fresh, lost)
+                lines = self._attempt(wanted, fresh)
                 for line in lines:
                     self._take(verify_line(line, self._head))
                 self._parking.clear(self._by_id, self._claims)
                 return
             except HeadMoved:
-                lost = True
                 self._require_time(started)
                 self._parking.park(self._missing(wanted))
+                self._contended = True
             except (LogError, TagConflict) as error:
                 if not self._may_try_again(error, wanted, fresh, started):
                     raise
@@ -126,12 +126,14 @@ class Writer:
                 # As above. Once the entries are seen, appending nothing settles them.
                 return bool(self._missing(wanted)) and self._arrived(wanted)
 
-    def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool, lost: bool) -> list[bytes]:
+    def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> list[bytes]:
         """Append what is missing; returns the lines. Who lost a race before queues, where the store can do that."""
-        queue = self._store.turn() if lost and isinstance(self._store, Turns) else nullcontext()
+        queue = self._store.turn() if self._contended and isinstance(self._store, Turns) else nullcontext()
         with queue:
             if fresh:
+                before = self._head
                 self._read_on()
+                self._contended = self._contended and self._head != before
             missing = self._missing(wanted)
             self._claims.require_free(list(missing.values()))
             # Without a fact of our own there is no append that others' could go along with.
