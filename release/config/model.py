@@ -113,5 +113,7 @@ class ConfigFile(ComponentSection, frozen=True, kw_only=True):
 
 def config_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of `shipmark.yml`."""
-    schema = msgspec.json.schema(ConfigFile)
+    from release.schema import cleaned  # late: only who prints the schema needs it
+
+    schema = cleaned(msgspec.json.schema(ConfigFile))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "shipmark.yml", **schema}

@@ -48,6 +48,7 @@ PURE = (
     "release.log.scan",
     "release.log.state",
     "release.plan",
+    "release.schema",
     "release.plan.*",
     "release.registry.documents",
     "release.registry.layout_index",
@@ -68,8 +69,8 @@ CONTRACTS = ("release.build", "release.control", "release.log", "release.registr
 PURE_LIBRARIES = frozenset(
     """
     __future__ abc base64 binascii bisect collections contextlib copy dataclasses datetime difflib enum fnmatch
-    functools hashlib heapq html importlib io ipaddress itertools json keyword math operator posixpath re string textwrap
-    sys types typing unicodedata urllib.parse zoneinfo
+    functools hashlib heapq html importlib inspect io ipaddress itertools json keyword math operator posixpath
+    re string textwrap sys types typing unicodedata urllib.parse zoneinfo
     msgspec semver yaml
     """.split()  # noqa: SIM905  # forty quoted names would hide the list
 )
