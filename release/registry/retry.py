@@ -43,13 +43,18 @@ class Retrier:
         self._cancel = cancel
         self._deadline = deadline
         self._jitter = jitter
+        self._is_silent = False
 
     def pause(self, error: RegistryError, attempt: int) -> None:
         """Wait before the attempt after `attempt` (1 is the first); raises `error` where that makes no sense."""
         if not is_transient(error):
             raise error
         asked = error.retry_after or 0.0
+        if self._is_silent and error.status is None:
+            raise _with(error, " (asked once: it kept silent before)")
         if attempt >= self.policy.attempts:
+            # A host that says nothing is asked patiently once; whoever asks next need not wait as long again.
+            self._is_silent = error.status is None
             raise _with(error, f" ({attempt} attempts)")
         wait = max(self._backoff(attempt), min(asked, self.policy.longest_wait))
         if asked > self.policy.patience or self._deadline.remaining(wait) < wait:
