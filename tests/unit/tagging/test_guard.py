@@ -57,6 +57,8 @@ RELEASES = [
     ("a prerelease moves nothing", LATEST, "2.0.0-rc.1", known("1.0.0"), Withhold),
     ("a known prerelease does not hold latest", LATEST, "1.9.0", known("2.0.0-rc.1"), Move),
     ("a prerelease moves its channel", RC, "2.0.0-rc.2", known("2.0.0-rc.1", "1.9.0"), Move),
+    ("an older prerelease does not move its channel", RC, "2.0.0-rc.1", known("2.0.0-rc.2"), Withhold),
+    ("another channel's prerelease does not hold it", RC, "2.0.0-rc.1", known("2.0.0-snap.1"), Move),
     ("a prerelease does not move another channel", BETA, "2.0.0-rc.2", known(), Withhold),
     ("a prerelease below the stable release stays", RC, "2.0.0-rc.3", known("2.0.0"), Withhold),
     ("the same version and commit is allowed", LATEST, "1.4.2", known(f"1.4.2@{HEAD}"), Move),
@@ -117,6 +119,18 @@ def test_the_reasons_name_what_decided() -> None:
     assert judge(LATEST, candidate("1.5.1"), releases) == Move(
         reason="1.5.1 is the highest stable release of 4 known"
     )
+
+
+def test_reasons_of_branches_and_requests() -> None:
+    head = Candidate(commit=HEAD)
+    assert judge(MAIN, head, known()) == Move(reason="build of branch `main`")
+    assert judge(REQUEST, head, known()) == Move(reason="build of request 7")
+    shown = held(revision=NEW, relation="descendant")
+    assert judge(MAIN, head, known(), shown) == Withhold(reason=f"it holds `{NEW[:12]}`, which is newer")
+    gone_on = judge(MAIN, head, known(), branch_tip=NEW)
+    assert gone_on == Withhold(reason=f"branch `main` is at `{NEW[:12]}` on the remote by now")
+    channel = judge(RC, candidate("2.0.0-rc.1"), known())
+    assert channel == Move(reason="2.0.0-rc.1 is the highest stable or `rc` release of 1 known")
 
 
 class TestHeldImage:

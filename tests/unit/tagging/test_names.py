@@ -51,6 +51,7 @@ def test_other_branches_that_do_not_collide_change_nothing() -> None:
 def test_a_cut_name_carries_a_hash() -> None:
     one, other = branch_tag("a" * 70), branch_tag("a" * 71)
     assert len(one) == LONGEST_BRANCH
+    assert branch_tag("a" * LONGEST_BRANCH) == "a" * LONGEST_BRANCH
     assert one != other
 
 
