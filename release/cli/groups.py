@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -51,6 +50,8 @@ class LazyGroup(click.Group):
         """As click does, with the nearest command as a hint."""
         name = args[0] if args else ""
         if name and name not in self._table and not name.startswith("-"):
+            from difflib import get_close_matches
+
             near = get_close_matches(name, self._table, n=1)
             hint = f" Did you mean `{near[0]}`?" if near else ""
             raise click.UsageError(f"no such command `{name}`.{hint}", ctx)

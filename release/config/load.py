@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -87,6 +86,8 @@ def _explain(document: Document, error: msgspec.ValidationError) -> NoReturn:
         raise ConfigError(f"{document.at(path)}: `{path.removeprefix('$.')}`: {_lower(reason)}") from error
     key = unknown[1]
     where = document.keys.get(f"{path}.{key}") or document.at(path)
+    import difflib  # late: only an error needs it
+
     near = difflib.get_close_matches(key, _fields_at(path), n=1, cutoff=0.5)
     hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(_fields_at(path))}"
     raise ConfigError(f"{where}: unknown key `{key}`", hint=hint) from error

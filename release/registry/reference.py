@@ -5,7 +5,6 @@ Source: OCI distribution-spec v1.1 (names, tags), image-spec v1.1 (digests), and
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 import msgspec
@@ -185,6 +184,8 @@ def _require_registry(registry: str, text: str) -> None:
 
 
 def _is_ipv6(address: str) -> bool:
+    import ipaddress  # late: hardly any reference needs it, and every command parses one
+
     try:
         return "%" not in address and ipaddress.IPv6Address(address) is not None
     except ValueError:
