@@ -6,6 +6,7 @@ whose outcome is unknown it looks again, and what it sees decides.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from release.crew import Crew
 from release.effects import Handler, Handlers
 from release.errors import Interrupted, PartialError, RefusedError, RegistryError, ReleaseError, TagConflict
 from release.plan.model import Conflict, Done, Free, Judgement, Plan, Step, Unknown, bind
-from release.world import Note, StepEvent, World
+from release.world import Event, Note, StepEvent, World
 
 State = Literal["free", "done", "made", "withheld", "conflict", "unknown", "failed", "skipped"]
 _GOOD = frozenset({"done", "made", "withheld"})
@@ -64,13 +65,13 @@ class _Walk:
     def settle(self, step: Step, how: Callable[[Step, Handler], Outcome]) -> None:
         """Let `how` deal with the step and keep what came of it, whatever it raised."""
         started = self._world.clock.monotonic()
-        self._world.sink.emit(StepEvent(step=step.id, state="started"))
+        self._tell(StepEvent(step=step.id, state="started"))
         try:
             outcome = how(step, self._handlers[step.kind])
         except ReleaseError as error:
             outcome = Outcome(step=step, state="failed", reason=error.message, error=error)
         except Exception as error:  # noqa: BLE001 - a defect in one step must not lose what the others did
-            self._world.sink.emit(Note(level="debug", text=f"{type(error).__name__}: {error}"))
+            self._tell(Note(level="debug", text=f"{type(error).__name__}: {error}"))
             wrapped = ReleaseError(f"unexpected failure in step `{step.id}`: {type(error).__name__}: {error}")
             wrapped.__cause__ = error
             outcome = Outcome(step=step, state="failed", reason=wrapped.message, error=wrapped)
@@ -79,7 +80,12 @@ class _Walk:
         with self._lock:
             self.outcomes[step.id] = outcome
             self.bindings[f"ms:{step.id}"] = spent
-        self._world.sink.emit(StepEvent(step=step.id, state=outcome.state, text=outcome.reason))
+        self._tell(StepEvent(step=step.id, state=outcome.state, text=outcome.reason))
+
+    def _tell(self, event: Event) -> None:
+        # Whoever watched may be gone; a release goes on without being watched.
+        with contextlib.suppress(Exception):
+            self._world.sink.emit(event)
 
     def look(self, step: Step, handler: Handler) -> tuple[Step, Judgement]:
         """Bind what is known, observe and judge."""
@@ -137,17 +143,19 @@ class Runner:
     def execute(self, plan: Plan) -> Report:
         """Carry the plan out, phase by phase; stops after a phase in which a required step was not done."""
         walk = _Walk(self._handlers, self._world)
+        carry_out = self._carry_out(walk, frozenset(step.id for step in plan.steps))
         for phase in plan.phases:
             steps = [step for step in plan.steps if step.phase == phase.name]
-            Crew(lambda step: walk.settle(step, self._carry_out(walk)), self._world.cancel).run(steps)
+            Crew(lambda step: walk.settle(step, carry_out), self._world.cancel).run(steps)
             error = _cancelled(self._world.cancel) or _verdict(plan, walk.outcomes)
             if error is not None:
                 return walk.report(plan, error)
         return walk.report(plan, None)
 
-    def _carry_out(self, walk: _Walk) -> Callable[[Step, Handler], Outcome]:
+    def _carry_out(self, walk: _Walk, planned: frozenset[str]) -> Callable[[Step, Handler], Outcome]:
+        # `planned`: a step that another one needs and that is not in the plan was left out, being done already.
         def carry_out(step: Step, handler: Handler) -> Outcome:
-            missing = [need for need in step.needs if not _good(walk.outcomes.get(need))]
+            missing = [need for need in step.needs if need in planned and not _good(walk.outcomes.get(need))]
             if missing:
                 return Outcome(step=step, state="skipped", reason=f"`{missing[0]}` was not done")
             bound, before = walk.look(step, handler)
@@ -182,8 +190,7 @@ class Runner:
 
 
 def _good(outcome: Outcome | None) -> bool:
-    # A step that is not in this plan was left out because it is done already.
-    return outcome is None or outcome.state in _GOOD
+    return outcome is not None and outcome.state in _GOOD
 
 
 def _outcome(step: Step, judgement: Judgement) -> Outcome:

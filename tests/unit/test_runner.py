@@ -13,7 +13,7 @@ from release.control import Cancel
 from release.errors import PartialError, RefusedError, Terminated, Unreachable
 from release.plan.model import Conflict, Done, Free, Judgement, Operands, Phase, Plan, Slot, Step, Unknown
 from release.runner import Runner
-from release.world import World
+from release.world import Event, World
 from tests.support.worlds import world
 
 PHASES = (
@@ -175,6 +175,26 @@ def test_a_judgement_of_unknown_stops_the_step() -> None:
     assert states(report) == {"a": "unknown"}
     assert report.error is not None
     assert report.error.exit_code == 5
+
+
+def test_a_run_that_nobody_watches_any_more_goes_on(tmp_path: Path) -> None:
+    class Gone:
+        def emit(self, event: Event) -> None:
+            raise BrokenPipeError
+
+    steps = (file_step(tmp_path, "a"), file_step(tmp_path, "b", "shown", needs=("a",)))
+    report = Runner({"file": Files()}, world(sink=Gone())).execute(plan(*steps))
+    assert states(report) == {"a": "made", "b": "made"}
+    assert report.error is None
+
+
+def test_what_a_step_needs_may_have_been_left_out_of_the_plan_but_not_have_failed(tmp_path: Path) -> None:
+    left_out = file_step(tmp_path, "b", "shown", needs=("done long ago",))
+    assert states(Runner({"file": Files()}, world()).execute(plan(left_out))) == {"b": "made"}
+    report = Runner({"file": Files()}, world()).execute(
+        plan(file_step(tmp_path, "later", "last"), file_step(tmp_path, "c", "shown", needs=("later",)))
+    )
+    assert states(report)["c"] == "skipped"
 
 
 def test_a_defect_in_a_handler_is_reported_and_loses_nothing(tmp_path: Path) -> None:
