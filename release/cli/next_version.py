@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from ci.remedies import remedy
 from release.cli.printing import talk
 from release.cli.session import Session, policy_of
-from release.errors import ConfigError, DirtyTree, RefusedError, TagConflict
+from release.errors import ConfigError, DirtyTree, RefusedError, ShallowClone, TagConflict
 from release.git.history import History, history
 from release.tagging.listing import versions_in
 from release.tagging.next import Part, automatic_version, next_version
@@ -30,6 +31,11 @@ def next_facts(session: Session, part: str, *, create: bool, push: bool) -> Vers
             hint="give it to `run --version`, or tag it by hand",
         )
     snapshot = session.snapshot(policy)
+    if snapshot.shallow:
+        raise ShallowClone(
+            "the next version depends on the commits since the last release, and this clone is shallow",
+            hint=f"{remedy(session.ci.system, 'shallow')}, or add `--deepen`",
+        )
     found = history(session.process, snapshot, policy.prefix, session.settings.env)
     version = _next(found, part)
     if version is None:

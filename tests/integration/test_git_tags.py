@@ -50,6 +50,12 @@ class TestCreate:
         with pytest.raises(GitError, match="could not be made"):
             create_tag(str(clone.path), "bad..name", clone.head, "x", clone.env | PERSON)
 
+    def test_from_a_linked_worktree(self, clone: GitRepo, tmp_path: Path) -> None:
+        clone.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
+        create_tag(str(tmp_path / "linked"), "v1.1.0", clone.head, "x", clone.env | PERSON)
+        push_tag(str(tmp_path / "linked"), "v1.1.0", clone.env)
+        assert clone.git("rev-parse", "v1.1.0^{commit}") == clone.head
+
     def test_a_hook_of_another_repository_does_not_lead_astray(
         self, clone: GitRepo, git_repo: GitRepo, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -117,6 +117,16 @@ class TestNext:
         done = shipmark("version", "--next", "auto", "--create", cwd=repo.path, env=PERSON)
         assert (done.code, repo.git("tag", "--list")) == (3, "v1.4.2")
 
+    def test_a_shallow_clone_gets_the_line_that_helps(
+        self, repo: GitRepo, shipmark: Shipmark, tmp_path: Path
+    ) -> None:
+        clone = repo.clone(tmp_path / "clone", "--depth=1")
+        env = {"GITLAB_CI": "true", "CI_COMMIT_SHA": clone.head, "CI_COMMIT_BRANCH": "main"}
+        done = shipmark("version", "--next", "auto", cwd=clone.path, env=env)
+        assert (done.code, done.stdout) == (3, "")
+        assert "GIT_DEPTH" in done.stderr
+        assert shipmark("version", "--next", "auto", "--deepen", cwd=clone.path).stdout == "1.5.0\n"
+
     @pytest.mark.parametrize("options", [["--create"], ["--push"], ["--next", "patch", "--push"]])
     def test_half_a_wish_is_a_usage_error(
         self, repo: GitRepo, shipmark: Shipmark, options: list[str]
