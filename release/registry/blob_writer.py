@@ -24,7 +24,7 @@ class BlobWriter:
         self._placed = False
         self.size = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append to the blob."""
         self._hash.update(data)
         self._stream.write(data)

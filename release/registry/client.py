@@ -17,7 +17,7 @@ from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unr
 from release.registry import ACCEPTED_TYPES, OCI_INDEX, Descriptor, Manifest
 from release.registry.challenge import scope
 from release.registry.documents import LARGEST_PULLED, LARGEST_PUSHED, children, read_manifest
-from release.registry.downloads import open_blob
+from release.registry.downloads import open_blob, open_unchecked
 from release.registry.host import Call, Host
 from release.registry.lists import read_pages
 from release.registry.reference import Reference, is_digest, is_tag, require_digest, require_tag
@@ -84,10 +84,11 @@ class RemoteRepository:
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """The blob as a stream; broken connections are resumed, size and digest are checked at its end."""
-        call = self._call(
-            "GET", f"blobs/{require_digest(descriptor.digest)}", f"reading blob `{descriptor.digest}`"
-        )
-        return open_blob(self._host, call, descriptor)
+        return open_blob(self._host, self._blob_call(descriptor), descriptor)
+
+    def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
+        """As `open_blob`, unchecked: for receivers that compare the digest."""
+        return open_unchecked(self._host, self._blob_call(descriptor), descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the registry has the blob here."""
@@ -280,6 +281,10 @@ class RemoteRepository:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Invalid(f"`{self._host.registry}` answered something that is no list of tags") from error
         return tuple(tag for tag in page.tags or [] if isinstance(tag, str) and is_tag(tag))
+
+    def _blob_call(self, descriptor: Descriptor) -> Call:
+        digest = require_digest(descriptor.digest)
+        return self._call("GET", f"blobs/{digest}", f"reading blob `{digest}`")
 
     def _manifest_call(self, method: str, reference: str, what: str) -> Call:
         return self._call(method, f"manifests/{reference}", what, headers=_ACCEPT)

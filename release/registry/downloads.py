@@ -19,9 +19,14 @@ _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 
 def open_blob(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
     """The blob, checked at its end. Raises `NotFound` at once where the registry does not have it."""
+    return verified(open_unchecked(host, call, descriptor), descriptor, source=f"`{host.registry}`")
+
+
+def open_unchecked(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
+    """The blob for a receiver that compares the digest itself. Raises as `open_blob`."""
     raw = _Resuming(host, call, descriptor)
     raw.start()
-    return verified(cast(IO[bytes], raw), descriptor, source=f"`{host.registry}`")
+    return cast(IO[bytes], raw)
 
 
 def read_range(header: str) -> int | None:
@@ -77,27 +82,26 @@ class _Resuming(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         while True:
             try:
-                data = self._piece(len(view))
+                count = self._some(view)
             except Unreachable as error:
                 self._drop()
                 self._host.retrier.pause(error, self._attempt)
                 self._attempt += 1
                 continue
-            view[: len(data)] = data
-            self._at += len(data)
-            return len(data)
+            self._at += count
+            return count
 
     def close(self) -> None:
         self._drop()
         super().close()
 
-    def _piece(self, size: int) -> bytes:
+    def _some(self, view: memoryview) -> int:
         answer = self._answer or self.begin()
-        data = answer.piece(size)
-        if not data and self._at < self._size:
+        count = answer.readinto(view)
+        if not count and self._at < self._size:
             # The end of an answer without a length looks like the end of the blob.
             raise Unreachable(f"`{self._host.registry}` ended {self._call.what} after {self._at} bytes")
-        return data
+        return count
 
     def _fault(self, answer: Answer) -> RegistryError:
         elsewhere = not self._host.is_own(answer.url)

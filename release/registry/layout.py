@@ -24,7 +24,7 @@ from release.registry.documents import LARGEST_PULLED, children, describe
 from release.registry.layout_index import Entries, read_entries
 from release.registry.layout_reader import LayoutReader
 from release.registry.reference import require_digest, require_tag
-from release.registry.streams import CHUNK
+from release.registry.streams import pieces
 
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY_INDEX = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
@@ -92,8 +92,8 @@ class Layout(LayoutReader):
         if self.has_blob(descriptor):
             return False
         with reopen() as source, self.writer(descriptor.digest.partition(":")[0]) as partial:
-            while data := source.read(CHUNK):
-                partial.write(data)
+            for piece in pieces(source):
+                partial.write(piece)
                 if partial.size > descriptor.size:
                     break
             partial.commit(descriptor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
 from release.errors import DigestMismatch
@@ -31,17 +31,16 @@ class _Verified(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        data = self._raw.read(len(view))
-        self._seen += len(data)
+        count = fill(self._raw, view)
+        self._seen += count
         if self._seen > self._expected.size:
             raise self._mismatch(f"more than the {self._expected.size} bytes it should have")
-        self._hash.update(data)
+        self._hash.update(view[:count])
         if self._seen == self._expected.size:
             self._require_end()
-        elif not data:
+        elif not count:
             raise self._mismatch(f"{self._seen} bytes of {self._expected.size}")
-        view[: len(data)] = data
-        return len(data)
+        return count
 
     def close(self) -> None:
         if not self.closed:
@@ -69,15 +68,21 @@ def verified(raw: IO[bytes], descriptor: Descriptor, *, source: str) -> IO[bytes
     return cast(IO[bytes], stream)
 
 
-def copy(source: IO[bytes], sink: IO[bytes], *, check: Callable[[], None] | None = None) -> int:
-    """Copy to the end and return the bytes. `check` runs between chunks and may raise."""
-    total = 0
-    while data := source.read(CHUNK):
-        if check is not None:
-            check()
-        sink.write(data)
-        total += len(data)
-    return total
+def fill(stream: IO[bytes], view: memoryview) -> int:
+    """Read into `view` what is there, without a copy where the stream can do that; 0 at the end."""
+    readinto = getattr(stream, "readinto", None)
+    if readinto is not None:
+        return readinto(view) or 0
+    data = stream.read(len(view))
+    view[: len(data)] = data
+    return len(data)
+
+
+def pieces(stream: IO[bytes]) -> Iterator[memoryview]:
+    """The content in pieces; each is overwritten by the next."""
+    view = memoryview(bytearray(CHUNK))
+    while count := fill(stream, view):
+        yield view[:count]
 
 
 class _Told(io.RawIOBase):
@@ -96,13 +101,12 @@ class _Told(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        data = self._raw.read(len(view))
-        view[: len(data)] = data
-        self._done += len(data)
-        if data and (self._done - self._shown >= SHOWN_EVERY or self._done == self._total):
+        count = fill(self._raw, view)
+        self._done += count
+        if count and (self._done - self._shown >= SHOWN_EVERY or self._done == self._total):
             self._shown = self._done
             self._sink.emit(Progress(label=self._label, done=self._done, total=self._total))
-        return len(data)
+        return count
 
     def close(self) -> None:
         if not self.closed:

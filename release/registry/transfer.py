@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import IO
+from typing import IO, Protocol, runtime_checkable
 
 import msgspec
 
@@ -16,7 +16,6 @@ from release.control import Cancel
 from release.errors import DigestMismatch, Invalid, RegistryError
 from release.registry import Descriptor, Manifest, Repository
 from release.registry.documents import children
-from release.registry.layout_reader import LayoutReader
 from release.registry.streams import told
 from release.registry.workers import run_all
 from release.world import Note, NullSink, Sink
@@ -96,10 +95,20 @@ def blobs_of(manifests: Iterable[Manifest]) -> tuple[Descriptor, ...]:
     return tuple(sorted(blobs.values(), key=lambda blob: blob.size, reverse=True))
 
 
+@runtime_checkable
+class Raw(Protocol):
+    """A repository that gives blobs unchecked as well."""
+
+    def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
+        """The blob's bytes as they come."""
+
+
 def opener(source: Repository, blob: Descriptor) -> Callable[[], IO[bytes]]:
-    """How to open a blob for a destination that compares its digest."""
-    if isinstance(source, LayoutReader):
-        # The bare file: who receives it hashes it, and the kernel can send it.
+    """How to open a blob for a destination, which compares its digest before the blob gets its name.
+
+    Not hashed here as well: that would double the work, and keep the kernel from sending files by itself.
+    """
+    if isinstance(source, Raw):
         return partial(source.open_raw, blob)
     return partial(source.open_blob, blob)
 

@@ -7,10 +7,9 @@ makes sense), `Invalid`, or what `Cancel.check` raises.
 from __future__ import annotations
 
 import contextlib
-import io
 import threading
 from collections.abc import Callable, Mapping
-from typing import IO, Any, cast
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import urllib3
@@ -69,9 +68,13 @@ class Answer:
         self._exchange.moved(len(data))
         return data
 
-    def stream(self) -> IO[bytes]:
-        """The body as a stream; closing it closes the answer."""
-        return cast(IO[bytes], io.BufferedReader(_Body(self), CHUNK))
+    def readinto(self, view: memoryview) -> int:
+        """Read into `view`, 0 at the end; what is read before the end of a cut answer is given out."""
+        with translated(self._exchange, self.url):
+            # urllib3's own `readinto` copies everything three times; below it is http.client's.
+            count: int = self._response._fp.readinto(view)
+        self._exchange.moved(count)
+        return count
 
     def close(self) -> None:
         """Let go of the connection; a body that was not read to its end costs the connection."""
@@ -93,25 +96,6 @@ class Answer:
                 self._response.release_conn()
                 return
             rest += len(data)
-
-
-class _Body(io.RawIOBase):
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        self._answer = answer
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self._answer.piece(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._answer.close()
-        super().close()
 
 
 class Transport:

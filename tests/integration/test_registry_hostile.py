@@ -585,10 +585,10 @@ class TestNonsense:
         self, head: bytes, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(lambda request: Reply() if request.path == "/v2/" else Reply(raw=head))
-        remote = make_targets().open(f"{server.host}/app")
-        for ask in (remote.tags, lambda: remote.resolve("1.0")):
+        for name in ("tags", "resolve"):
+            remote = make_targets().open(f"{server.host}/app")
             with pytest.raises(Unreachable, match="4 attempts"):
-                ask()
+                remote.tags() if name == "tags" else remote.resolve("1.0")
 
 
 def open_bytes(content: bytes) -> Any:
