@@ -80,9 +80,10 @@ class Session:
         return Heartbeat(plain if speaks is None else CiSink(plain, speaks), now=self.clock.monotonic)
 
     def again(self) -> Session:
-        """The same session with nothing read of the version log yet: what others appended counts too."""
+        """The same session with nothing read of the log and the remote yet: what others did meanwhile counts too."""
         twin = Session.__new__(Session)
-        twin.__dict__.update({name: value for name, value in self.__dict__.items() if name != "log_state"})
+        fresh = {"log_state", "remote_heads", "remote_tags"}
+        twin.__dict__.update({name: value for name, value in self.__dict__.items() if name not in fresh})
         return twin
 
     @cached_property
