@@ -126,6 +126,7 @@ class Host:
         A stream as a body can be sent this way only: whoever made it has to make another one for a new token.
         """
         answer, authorization = self._exchange(call)
+        self.retrier.heard()
         if answer.status in TRANSIENT:
             raise self.fault(answer, call)
         self.gate.went_well()

@@ -61,6 +61,10 @@ class Retrier:
             raise _with(error, f" (it asks to wait {asked:g} seconds)" if asked else " (no time is left)")
         self._cancel.wait(wait)
 
+    def heard(self) -> None:
+        """The host answered: it is worth patience again."""
+        self._is_silent = False
+
     def _backoff(self, attempt: int) -> float:
         return self._jitter() * min(self.policy.cap, self.policy.base * 2.0 ** (attempt - 1))
 

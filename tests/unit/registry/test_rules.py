@@ -139,6 +139,17 @@ class TestRetries:
             retrier.pause(error, 3)
         assert (caught.value.status, caught.value.hint) == (503, "wait")
 
+    def test_a_silent_host_is_asked_patiently_once_until_it_answers(self) -> None:
+        retrier = _retrier(RetryPolicy(attempts=1))
+        silent = Unreachable("no answer")
+        with pytest.raises(Unreachable, match="1 attempts"):
+            retrier.pause(silent, 1)
+        with pytest.raises(Unreachable, match="kept silent"):
+            retrier.pause(silent, 1)
+        retrier.heard()
+        with pytest.raises(Unreachable, match="1 attempts"):
+            retrier.pause(silent, 1)
+
     def test_who_asks_for_too_long_is_not_waited_for(self) -> None:
         with pytest.raises(Unreachable, match="asks to wait 86400 seconds"):
             _retrier(RetryPolicy()).pause(Unreachable("x", status=429, retry_after=86400), 1)
