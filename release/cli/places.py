@@ -122,7 +122,7 @@ def destinations(session: Session, origin: Origin, texts: Sequence[str]) -> tupl
 def _destination(session: Session, origin: Origin, target: str, tags: _Tags) -> Destination:
     repository = session.registries.open(target)
     held = HeldTags(held=tuple(hold(repository, target, name) for name in tags.every))
-    recorded, follows = _history(session.log_state, target, tags.every, origin.digest)
+    recorded, follows = history(session.log_state, target, tags.every, origin.digest)
     return Destination(
         target=target,
         fixed=tags.fixed,
@@ -213,7 +213,7 @@ def _recorded(state: LogState, digest: str) -> ReleaseState | None:
     )
 
 
-def _history(state: LogState, target: str, tags: Sequence[str], digest: str) -> tuple[bool, int | None]:
+def history(state: LogState, target: str, tags: Sequence[str], digest: str) -> tuple[bool, int | None]:
     """Whether the log says that every tag holds the digest, and the entry that set one of them last."""
     last = [holds[-1] for tag in tags if (holds := state.holds.get((target, tag)))]
     recorded = bool(tags) and len(last) == len(tags) and all(one.digest == digest for one in last)

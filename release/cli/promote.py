@@ -5,22 +5,23 @@ from __future__ import annotations
 from typing import Any, cast
 
 import click
+import msgspec
 
 from release.cli.changes import settle, show
 from release.cli.knowing import known_everywhere
-from release.cli.places import Origin, destinations, origin_of
+from release.cli.places import Origin, destinations, history, origin_of
 from release.cli.session import Session, policy_of
 from release.cli.settings import Command, global_options, settings_of
 from release.effects.holding import hold
 from release.effects.tags import Sight
-from release.errors import ConfigError, RegistryError
+from release.errors import ConfigError, RegistryError, TagConflict
 from release.plan.model import Step
 from release.plan.operands import MoveTag
-from release.plan.promote import Promotion, plan_promotion
+from release.plan.promote import Destination, Promotion, plan_promotion
 from release.registry import Repository
-from release.tagging import known
-from release.tagging.model import KnownFrom, KnownReleases
-from release.world import World
+from release.tagging import guard, known
+from release.tagging.model import Candidate, HeldTags, KnownFrom, KnownReleases, Withheld
+from release.world import Note, World
 
 _SCHEMA = "shipmark.promote/1"
 
@@ -62,7 +63,10 @@ def command(
         raise ConfigError("`--allow-backward` needs a reason, which is recorded", hint='add `--reason "..."`')
     session = Session(settings_of(ctx))
     origin = origin_of(session, source)
-    wanted = destinations(session, origin, places)
+    wanted = tuple(
+        _guarded(session, origin, one, allow_backward=allow_backward)
+        for one in destinations(session, origin, places)
+    )
     promotion = Promotion(
         project=origin.project,
         source=origin.name,
@@ -77,6 +81,10 @@ def command(
         referrers=referrers,
     )
     plan = plan_promotion(promotion)
+    withheld = [(one.target, tag) for one in wanted for tag in one.withheld]
+    for target, tag in withheld:
+        text = f"- {target}:{tag.name} withheld: {tag.reason}"
+        session.sink.emit(Note(level="info", text=text))
     report = settle(session, plan, _watcher(session, origin), preview=preview)
     head: dict[str, Any] = {
         "schema": _SCHEMA,
@@ -84,8 +92,37 @@ def command(
         "digest": origin.digest,
         "version": origin.version,
         "to": [{"target": one.target, "tags": list(one.tags)} for one in wanted],
+        "withheld": [{"target": target, "name": tag.name, "reason": tag.reason} for target, tag in withheld],
     }
     show(report, head, preview=preview, as_json=as_json)
+
+
+def _guarded(session: Session, origin: Origin, place: Destination, *, allow_backward: bool) -> Destination:
+    """The place without the moving tags that would go back. Raises `TagConflict` as the guard refuses."""
+    repository = session.registries.open(place.target)
+    releases = _known(session, origin, repository) if place.moving else KnownReleases()
+    candidate = origin.candidate or Candidate(commit=origin.commit or "")
+    kept, withheld = [], []
+    for tag in place.moving:
+        (held,) = place.held.at(tag.name)
+        verdict = guard.judge(tag.line, candidate, releases, held, allow_backward=allow_backward)
+        match verdict:
+            case guard.Refuse():
+                raise TagConflict(
+                    f"`{place.target}:{tag.name}`: {verdict.reason}",
+                    hint="name the tags with `--to REPO:TAG`",
+                )
+            case guard.Withhold() if verdict.rightly:
+                withheld.append(Withheld(name=tag.name, reason=verdict.reason))
+            case _:
+                kept.append(tag)  # also what could not be known: the step asks again, and says so
+    names = {one.name for one in withheld}
+    held_tags = tuple(one for one in place.held.held if one.tag not in names)
+    rest = msgspec.structs.replace(
+        place, moving=tuple(kept), withheld=tuple(withheld), held=HeldTags(held=held_tags)
+    )
+    recorded, follows = history(session.log_state, rest.target, rest.tags, origin.digest)
+    return msgspec.structs.replace(rest, recorded=recorded, follows=follows)
 
 
 def _watcher(session: Session, origin: Origin) -> Any:

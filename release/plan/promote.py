@@ -16,7 +16,7 @@ from release.plan import operands as op
 from release.plan.model import Operands, Phase, Plan, Slot, Step
 from release.plan.ownership import Expectation
 from release.plan.steps import check_log
-from release.tagging.model import Candidate, FixedTag, Held, HeldTags, MovingTag
+from release.tagging.model import Candidate, FixedTag, Held, HeldTags, MovingTag, Withheld
 from release.tagging.versions import parse, precedence_key
 
 PHASES = (
@@ -49,14 +49,16 @@ class CopyReferrers(Operands, frozen=True, kw_only=True):
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """Where the image goes, under which tags, and what these hold there now.
 
-    `names`: tags that follow no line of releases. `recorded`: whether the log tells of this promotion and of nothing
-    on these tags since. `follows`: the entry that set one of them last, None where none did.
+    `names`: tags that follow no line of releases. `withheld`: moving ones that stay, for something newer.
+    `recorded`: whether the log tells of this promotion and of nothing on its tags since. `follows`: the entry that
+    set one of them last, None where none did.
     """
 
     target: str
     fixed: tuple[FixedTag, ...] = ()
     moving: tuple[MovingTag, ...] = ()
     names: tuple[str, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
     held: HeldTags = HeldTags()
     recorded: bool = False
     follows: int | None = None
@@ -228,7 +230,7 @@ class _Steps:
             "digest": promotion.digest,
             "from": promotion.source,
             "to": self._target,
-            "tags": tuple(Slot(slot=f"tagged:{step.id}", optional=True) for step in tags),
+            "tags": (*(Slot(slot=f"tagged:{step.id}", optional=True) for step in tags), *self._withheld()),
             "reason": promotion.reason,
             # Tells apart moving a tag forth, back and forth again, which would otherwise be one fact.
             "follows": self._destination.follows,
@@ -236,6 +238,12 @@ class _Steps:
         whole = op.Record(fact={name: value for name, value in fact.items() if value is not None})
         step = self._step("record", "moving", whole, name="record:promoted")
         return msgspec.structs.replace(step, after=tuple(one.id for one in tags if one.phase == "moving"))
+
+    def _withheld(self) -> list[dict[str, str]]:
+        return [
+            {"name": one.name, "result": "withheld", "reason": one.reason}
+            for one in self._destination.withheld
+        ]
 
     def _step(
         self, kind: str, phase: str, operands: Operands, *, name: str | None = None, tag: str | None = None

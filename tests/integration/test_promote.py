@@ -97,8 +97,20 @@ def test_an_older_release_does_not_take_the_tags_of_a_newer_one(released: Projec
     held = released.registry.tags("acme/prod")
     assert held["1.4"] == held["1.4.2"] == released.tags["1.4.2"]
     assert held["latest"] == held["1"] == held["1.5.0"] == newer
-    withheld = {step["id"] for step in older.json["steps"] if step["state"] == "withheld"}
-    assert withheld == {f"move:{to}:1", f"move:{to}:latest"}
+    withheld = {one["name"]: one["reason"] for one in older.json["withheld"]}
+    assert withheld == {"1": "1.5.0 is higher", "latest": "1.5.0 is higher"}
+    recorded = promoted(released)
+    assert {tag["name"]: tag["result"] for tag in recorded[-1]["tags"]} == {
+        "1.4.2": "created",
+        "1.4": "moved",
+        "1": "withheld",
+        "latest": "withheld",
+    }
+    before = len(released.registry.access_log())
+    again = released.must("promote", f"{released.image}:1.4.2", "--to", to)
+    assert f"- {to}:latest withheld: 1.5.0 is higher" in again.stderr
+    assert {method for method, _ in since(released, before)} <= {"GET", "HEAD"}
+    assert promoted(released) == recorded
 
 
 def test_what_was_never_promoted_is_not_newer(released: Project) -> None:

@@ -11,7 +11,7 @@ from release.errors import RefusedError
 from release.plan.model import Plan, Slot
 from release.plan.operands import CheckTarget, MoveTag, PushContent
 from release.plan.promote import Destination, Promotion, goes_back, plan_promotion
-from release.tagging.model import Candidate, FixedTag, Held, HeldTags, Line, MovingTag, Version
+from release.tagging.model import Candidate, FixedTag, Held, HeldTags, Line, MovingTag, Version, Withheld
 from tests.support.subjects import COMMIT, DIGEST, IMAGE, OTHER
 
 TO = "registry.example.com/prod"
@@ -150,6 +150,14 @@ def test_going_back_is_known_only_between_versions(ours: str | None, theirs: str
 def test_the_hash_changes_with_what_the_tags_hold() -> None:
     assert plan_promotion(promotion()).hash == plan_promotion(promotion()).hash
     assert plan_promotion(promotion(holding(OTHER))).hash != plan_promotion(promotion()).hash
+
+
+def test_what_is_withheld_is_recorded_and_has_no_step() -> None:
+    held = Withheld(name="latest", reason="2.0.0 is higher")
+    plan = plan_promotion(promotion(msgspec.structs.replace(FREE, moving=FREE.moving[:1], withheld=(held,))))
+    assert f"move:{TO}:latest" not in ids(plan)
+    tags = operands(plan, f"record:promoted:{TO}").fact["tags"]
+    assert {"name": "latest", "result": "withheld", "reason": "2.0.0 is higher"} in tags
 
 
 def test_two_destinations_have_steps_of_their_own() -> None:
