@@ -118,7 +118,9 @@ def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> 
     ]
     odd = []
     for name in [name for _, _, _, name in rows if name]:
-        version = parse_tag_name(name, scheme=scheme)
+        # There may be thousands of nightly tags: two dots at least, or a calendar, are worth a second look.
+        hopeful = scheme == "calver" or name.count(".") > 1
+        version = parse_tag_name(name, scheme=scheme) if hopeful else None
         if version is not None:
             versions.append(version)
         elif scheme == "calver" or not _FLOATING.fullmatch(name):
