@@ -11,6 +11,7 @@ import click
 from release import __version__
 from release.cli.groups import LazyGroup, Row
 from release.cli.settings import global_options
+from release.cli.stderr import harmless
 from release.errors import ReleaseError
 
 COMMANDS: dict[str, Row] = {
@@ -63,6 +64,7 @@ def main() -> None:
     """The entry point."""
     # Twenty thousand tags are as many values and no cycle: looking for one after every 700 costs a tenth of the time.
     gc.set_threshold(100_000)
+    sys.stderr = harmless(sys.stderr)
     sys.exit(run(sys.argv[1:]))
 
 

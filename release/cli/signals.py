@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -56,7 +57,10 @@ class Watch:
             if self._cancel.tripped:
                 os._exit(128 + number)
             name = signal.Signals(number).name
-            self._sink.emit(Note(level="warning", text=f"{name}: stopping; the next run goes on from here"))
+            with suppress(Exception):  # whoever sent it may have closed the terminal first
+                self._sink.emit(
+                    Note(level="warning", text=f"{name}: stopping; the next run goes on from here")
+                )
             error = Terminated if number == signal.SIGTERM else Interrupted
             self._cancel.trip(error(f"stopped by {name}", hint="run it again: it goes on where it stopped"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -155,6 +156,41 @@ def test_a_signal_while_waiting_for_the_log_after_something_is_visible(guarded: 
     guarded.must("run")
     assert {guarded.tags[tag] for tag in RELEASE} == {guarded.tags["1.4.2"]}
     assert guarded.kinds().count("released") == guarded.kinds().count("built") == 1
+
+
+@pytest.mark.parametrize("progress", ["plain", "json"])
+def test_a_signal_is_heard_although_nobody_reads_what_is_said(
+    guarded: Project, gate: Gate, progress: str
+) -> None:
+    """A CI system that stops a job may close its pipes first."""
+    running: list[subprocess.Popen[bytes]] = []
+    codes: list[int] = []
+
+    def strike(passage: Passage) -> bool:
+        if passage.method == "PUT" and "/blobs/uploads/" in passage.path and not codes:
+            codes.append(0)
+            os.kill(running[0].pid, signal.SIGTERM)
+            codes[0] = running[0].wait(20)
+        return not codes
+
+    gate.before = strike
+    running.append(guarded.start("--progress", progress, "run"))
+    assert running[0].stderr is not None
+    running[0].stderr.close()
+    assert running[0].wait(60) == 143
+    assert guarded.kinds()[-1] == "cancelled"
+
+
+def test_a_release_that_nobody_watches_is_made(guarded: Project) -> None:
+    running = guarded.start("--progress", "json", "run", "--json")
+    assert running.stderr is not None
+    assert running.stdout is not None
+    running.stderr.close()
+    said = running.stdout.read()
+    assert running.wait(60) == 0
+    assert json.loads(said)["exit_code"] == 0
+    assert {guarded.tags[tag] for tag in RELEASE} == {guarded.tags["1.4.2"]}
+    assert guarded.kinds() == ["planned", "built", "pushed", "released", "moved"]
 
 
 def test_a_second_signal_leaves_at_once(guarded: Project, gate: Gate) -> None:
