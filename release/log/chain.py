@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ class Malformed(Exception):
 def timestamp(milliseconds: int) -> str:
     """`milliseconds` since the epoch as RFC 3339 UTC with exactly three decimals."""
     seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:03d}Z"
 
 
 def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None = None) -> bytes:
@@ -36,28 +36,24 @@ def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | Non
     `at`: a `timestamp`. `batch`: first and last `seq` of the append that this line is part of; such lines count
     only together. Raises `LogError` for a fact that has no canonical form or is longer than a line may be.
     """
-    return _sealed(fact, head, at, batch)[0]
+    return _sealed(fact, head, at, batch, fact_id(fact)).raw
 
 
-def seal_all(facts: Sequence[dict[str, Any]], head: Head, at: str) -> list[bytes]:
-    """The lines that put `facts` after `head`; several are one batch."""
+def seal_all(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[Entry]:
+    """The entries that put `facts`, by their ids, after `head`; several are one batch."""
     batch = (head.seq + 1, head.seq + len(facts)) if len(facts) > 1 else None
-    lines = []
-    for fact in facts:
-        line, head = _sealed(fact, head, at, batch)
-        lines.append(line)
-    return lines
+    entries = []
+    for identity, fact in facts.items():
+        entries.append(_sealed(fact, head, at, batch, identity))
+        head = head_of(entries[-1])
+    return entries
 
 
-def _sealed(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None) -> tuple[bytes, Head]:
-    fields = {
-        **fact,
-        "schema": SCHEMA,
-        "seq": head.seq + 1,
-        "prev": head.hash,
-        "id": fact_id(fact),
-        "at": at,
-    }
+def _sealed(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None, identity: str) -> Entry:
+    own = {"schema": SCHEMA, "seq": head.seq + 1, "prev": head.hash, "id": identity, "at": at}
+    fields = {**fact, **own}
+    for name in ("hash", "batch"):
+        fields.pop(name, None)  # the log's own, like the five above
     if batch is not None:
         fields["batch"] = {"first": batch[0], "last": batch[1]}
     try:
@@ -67,7 +63,7 @@ def _sealed(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | 
     raw = _ENCODER.encode(fields)
     if len(raw) > LINE_LIMIT:
         raise LogError(f"record `{fact.get('kind', '')}` is {len(raw)} bytes long, at most {LINE_LIMIT} fit")
-    return raw, Head(seq=head.seq + 1, hash=fields["hash"])
+    return Entry(raw=raw, fields=fields)
 
 
 def verify_line(raw: bytes, previous: Head) -> Entry:
@@ -84,37 +80,69 @@ def verify_line(raw: bytes, previous: Head) -> Entry:
     return entry
 
 
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a line only what chains it. `batch`: as in the line, or None."""
+
+    seq: int
+    prev: str
+    hash: str
+    batch: dict[str, int] | None = None
+
+
+_ENVELOPES = msgspec.json.Decoder(Envelope)
+
+
+def envelope_of(raw: bytes, previous: Head) -> Envelope:
+    """What chains a line that was just sealed, checked against its hash and its predecessor, and no more.
+
+    `verify_line` looks at everything; a line that is about to be written was made by `seal`. Raises `LogError`.
+    """
+    try:
+        envelope = _ENVELOPES.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise LogError(f"entry {previous.seq + 1} is not a record: {error}") from error
+    _require_hash(raw, envelope.seq, envelope.hash)
+    _require_place(envelope.seq, envelope.prev, previous)
+    return envelope
+
+
 def read_line(raw: bytes) -> Entry:
     """The entry in `raw`, checked against its own hash only. Raises `Malformed`, `LogCorrupt`, `LogError`."""
     fields = _decode(raw)
-    digest = fields["hash"]
+    _require_hash(raw, fields["seq"], fields["hash"])
+    return Entry(raw=raw, fields=fields)
+
+
+def _require_hash(raw: bytes, seq: int, digest: str) -> None:
     # Members inside other members may be called `hash` too, but none of them can hold the hash of the whole.
     member = b'"hash":"' + digest.encode() + b'"'
-    if raw.count(member) != 1:
-        raise LogCorrupt(f"entry {fields['seq']} was changed after it was written: it holds its hash twice")
-    start = raw.index(member)
+    start = raw.find(member)
     end = start + len(member)
+    if start < 0 or raw.find(member, end) >= 0:
+        raise LogCorrupt(f"entry {seq} was changed after it was written: it does not hold its hash once")
     # Sorted members: `schema` always follows `hash`, so the comma behind it goes with it.
-    rest = _DOMAIN + raw[:start] + raw[end + 1 :]
-    if hashlib.sha256(rest).hexdigest() != digest:
+    if hashlib.sha256(_DOMAIN + raw[:start] + raw[end + 1 :]).hexdigest() != digest:
         raise LogCorrupt(
-            f"entry {fields['seq']} was changed after it was written: its hash does not fit its content",
+            f"entry {seq} was changed after it was written: its hash does not fit its content",
             hint="compare with a copy of the log (`shipmark log verify`); entries are never edited",
         )
-    return Entry(raw=raw, fields=fields)
 
 
 def require_next(entry: Entry, previous: Head) -> None:
     """Raise `LogCorrupt` unless `entry` directly follows `previous`."""
+    _require_place(entry.fields["seq"], entry.fields["prev"], previous)
+
+
+def _require_place(seq: int, prev: str, previous: Head) -> None:
     expected = previous.seq + 1
-    if entry.fields["seq"] != expected:
+    if seq != expected:
         raise LogCorrupt(
-            f"entry {expected} is missing or out of place: entry {entry.fields['seq']} stands there",
+            f"entry {expected} is missing or out of place: entry {seq} stands there",
             hint="restore the log from a copy; entries are never removed or reordered",
         )
-    if entry.fields["prev"] != previous.hash:
+    if prev != previous.hash:
         raise LogCorrupt(
-            f"entry {expected} does not continue the entry before it: `prev` is {entry.fields['prev'][:12]}…, "
+            f"entry {expected} does not continue the entry before it: `prev` is {prev[:12]}…, "
             f"not {previous.hash[:12]}…",
             hint="restore the log from a copy; two histories were mixed or an entry was replaced",
         )

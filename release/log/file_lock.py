@@ -30,6 +30,7 @@ class FileLock:
         self._cancel = cancel
         self._monotonic = monotonic
         self._timeout = timeout
+        self._mine = f"process {os.getpid()} on {os.uname().nodename}\n".encode()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -55,10 +56,9 @@ class FileLock:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _sign(self, fd: int) -> None:
-        mine = f"process {os.getpid()} on {os.uname().nodename}\n".encode()
-        if b"".join(self._files.read(fd, 0)) != mine:
+        if next(self._files.read(fd, 0), b"") != self._mine:
             self._files.truncate(fd, 0)
-            self._files.rewrite(fd, mine, 0)
+            self._files.rewrite(fd, self._mine, 0)
 
     def _holder(self, fd: int) -> str:
         text = b"".join(self._files.read(fd, 0))[:200].decode("utf-8", "replace").strip()

@@ -16,12 +16,12 @@ import msgspec
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head, HeadMoved
-from release.log.chain import head_of, verify_line
+from release.log.chain import envelope_of, head_of
 from release.log.file_folder import LogFolder
 from release.log.file_lock import FileLock
 from release.log.files import FileFacts, Files, OsFiles
 from release.log.record import LINE_LIMIT
-from release.log.scan import batch_of, last_entry, scan
+from release.log.scan import last_entry, scan
 
 
 class _Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class FileStore:
     ) -> None:
         self._path = path
         self._name = name or path
-        self._allow_network = allow_network
+        self._is_local = allow_network  # or found so
         self._files = files or OsFiles()
         self._lock = FileLock(
             f"{path}.lock", files=self._files, cancel=cancel, monotonic=monotonic, timeout=timeout
@@ -60,6 +60,7 @@ class FileStore:
         self._position = _Position()
         self._durable = 0  # bytes that this process made durable itself, or found none beyond
         self._named = False  # whether the directory entries up to the root were made durable
+        self._made = False  # whether the folder was seen or made
         self._doubted: int | None = None  # offset of what a failed fsync may have dropped
 
     @property
@@ -116,7 +117,9 @@ class FileStore:
             self._require_local()
             if not lines and not self._files.exists(self._path):
                 return
-            self._folder.make()
+            if not self._made:
+                self._folder.make()
+                self._made = True
             with self._lock.held():
                 fd = self._files.open(self._path, create=True, append=True)
                 try:
@@ -147,8 +150,8 @@ class FileStore:
         if self._position.head != expected:
             raise HeadMoved
         self._settle(fd)
-        for group in _groups(lines, expected):
-            self._write(fd, group)
+        for data, head in list(_groups(lines, expected)):
+            self._write(fd, data, head)
 
     def _repair(self, fd: int) -> None:
         """Cut a torn tail off, after putting a copy of it beside the log."""
@@ -199,9 +202,8 @@ class FileStore:
             self._files.close(again)
         self._durable = -1
 
-    def _write(self, fd: int, group: Sequence[Entry]) -> None:
-        """One write and one fsync for lines that count together."""
-        data = b"".join(entry.raw + b"\n" for entry in group)
+    def _write(self, fd: int, data: bytes, head: Head) -> None:
+        """One write and one fsync for lines that count together, up to `head`."""
         offset = self._position.offset
         try:
             if self._files.write(fd, data) != len(data):
@@ -223,9 +225,7 @@ class FileStore:
                 f"it is unknown whether version log `{self._name}` holds what was written: {_cause(error)}",
                 hint="check the disk, then run again: the next run looks for the entry",
             ) from error
-        self._position = _Position(
-            offset=offset + len(data), head=head_of(group[-1]), file=self._position.file
-        )
+        self._position = _Position(offset=offset + len(data), head=head, file=self._position.file)
         self._durable = self._position.offset
 
     # Reading.
@@ -279,7 +279,10 @@ class FileStore:
             )
 
     def _require_local(self) -> None:
-        kind = None if self._allow_network else self._files.network_filesystem(self._path)
+        if self._is_local:
+            return
+        kind = self._files.network_filesystem(self._path)
+        self._is_local = kind is None
         if kind is not None:
             raise LogError(
                 f"version log `{self._name}` lies on a network file system (`{kind}`), where locks often lock nothing",
@@ -297,18 +300,18 @@ class FileStore:
             ) from error
 
 
-def _groups(lines: Sequence[bytes], head: Head) -> Iterator[list[Entry]]:
-    """Verified entries, those of one batch together."""
-    group: list[Entry] = []
+def _groups(lines: Sequence[bytes], head: Head) -> Iterator[tuple[bytes, Head]]:
+    """What is written at once, with the head that it makes: a line, or the lines of one batch."""
+    group: list[bytes] = []
     for raw in lines:
-        entry = verify_line(raw, head)
-        head = head_of(entry)
-        group.append(entry)
-        if batch_of(entry)[1] == head.seq:
-            yield group
+        envelope = envelope_of(raw, head)
+        head = Head(seq=envelope.seq, hash=envelope.hash)
+        group += (raw, b"\n")
+        if envelope.batch is None or envelope.batch.get("last") == head.seq:
+            yield b"".join(group), head
             group = []
     if group:
-        raise LogError(f"entries {group[0].seq} to {head.seq} are part of a batch that is not complete")
+        raise LogError(f"entry {head.seq} is part of a batch that is not complete")
 
 
 def _cause(error: OSError) -> str:

@@ -88,8 +88,8 @@ class SqlStore:
         for line in lines:
             entry = verify_line(line, head)
             head = head_of(entry)
-            names = ("seq", "hash", "prev", "id")
-            rows.append({**{name: entry.fields[name] for name in names}, "line": line.decode()})
+            own = {name: entry.fields[name] for name in ("seq", "hash", "prev", "id")}
+            rows.append({**own, "line": line.decode()})
         with self._writing() as connection:
             if (self._turn_head or self._locked_head(connection)) != expected:
                 raise HeadMoved

@@ -11,9 +11,9 @@ from typing import Any
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict
 from release.log import Entry, Head, HeadMoved, LogStore, Turns
-from release.log.chain import head_of, seal_all, timestamp, verify_line
+from release.log.chain import head_of, seal_all, timestamp
 from release.log.claims import Claims
-from release.log.identity import checked, fact_id
+from release.log.identity import checked, id_of_checked
 from release.log.parking import Parking
 from release.world import Clock
 
@@ -83,7 +83,7 @@ class Writer:
         the log cannot be written.
         """
         facts = [checked(fact) for fact in facts]
-        ids = [fact_id(fact) for fact in facts]
+        ids = [id_of_checked(fact) for fact in facts]
         with self._lock:
             self._append(dict(zip(ids, facts, strict=True)))
             return tuple(self._by_id[identity] for identity in ids)
@@ -95,9 +95,8 @@ class Writer:
         fresh = not self._has_read or self._contended
         while True:
             try:
-                lines = self._attempt(wanted, fresh)
-                for line in lines:
-                    self._take(verify_line(line, self._head))
+                for entry in self._attempt(wanted, fresh):
+                    self._take(entry)
                 self._parking.clear(self._by_id, self._claims)
                 return
             except HeadMoved:
@@ -126,8 +125,8 @@ class Writer:
                 # As above. Once the entries are seen, appending nothing settles them.
                 return bool(self._missing(wanted)) and self._arrived(wanted)
 
-    def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> list[bytes]:
-        """Append what is missing; returns the lines. Who lost a race before queues, where the store can do that."""
+    def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> list[Entry]:
+        """Append what is missing; returns the entries. Who lost a race before queues, where the store can do that."""
         queue = self._store.turn() if self._contended and isinstance(self._store, Turns) else nullcontext()
         with queue:
             if fresh:
@@ -138,10 +137,9 @@ class Writer:
             self._claims.require_free(list(missing.values()))
             # Without a fact of our own there is no append that others' could go along with.
             along = self._parking.waiting(self._by_id, self._claims) if missing else {}
-            facts = list({**missing, **along}.values())
-            lines = seal_all(facts, self._head, timestamp(self._clock.now()))
-            self._store.append(lines, self._head)
-            return lines
+            entries = seal_all({**missing, **along}, self._head, timestamp(self._clock.now()))
+            self._store.append([entry.raw for entry in entries], self._head)
+            return entries
 
     def _missing(self, wanted: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         return {identity: fact for identity, fact in wanted.items() if identity not in self._by_id}

@@ -126,7 +126,8 @@ def test_names_hold_no_path_to_a_secret(open_: Open) -> None:
 
 
 def test_long_batches_stay_together(open_: Open) -> None:
-    lines = seal_all([planned(attempt=str(number)) for number in range(60)], Head(), AT)
+    facts = {f"{number:032}": planned(attempt=str(number)) for number in range(60)}
+    lines = [entry.raw for entry in seal_all(facts, Head(), AT)]
     open_().append(lines, Head())
     assert raw(open_()) == lines
 
@@ -199,7 +200,7 @@ def test_a_mirror_that_went_another_way_is_left_alone() -> None:
 
 
 def test_an_entry_is_its_bytes_and_its_fields() -> None:
-    (line,) = seal_all([planned()], Head(), AT)
+    line = seal(planned(), Head(), AT)
     store = MemoryStore()
     store.append([line], Head())
     (entry,) = store.read()

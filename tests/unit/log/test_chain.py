@@ -70,10 +70,10 @@ def test_first_line_to_the_byte() -> None:
 
 
 def test_a_batch_names_its_first_and_last() -> None:
-    lines = seal_all([planned(attempt=name) for name in "abc"], Head(seq=4, hash="1" * 64), AT)
-    assert [json.loads(line)["batch"] for line in lines] == [{"first": 5, "last": 7}] * 3
-    (alone,) = seal_all([planned()], Head(), AT)
-    assert "batch" not in json.loads(alone)
+    entries = seal_all({name: planned(attempt=name) for name in "abc"}, Head(seq=4, hash="1" * 64), AT)
+    assert [json.loads(entry.raw)["batch"] for entry in entries] == [{"first": 5, "last": 7}] * 3
+    (alone,) = seal_all({"a": planned()}, Head(), AT)
+    assert "batch" not in json.loads(alone.raw)
 
 
 @given(st.data())

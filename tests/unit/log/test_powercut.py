@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -74,11 +74,11 @@ class NoLock(ModelFiles):
 
 
 class NoSyncAfterWrite(FileStore):
-    def _write(self, fd: int, group: Sequence[Entry]) -> None:
+    def _write(self, fd: int, data: bytes, head: Head) -> None:
         files = self._files
         self._files = _Deaf(files)  # type: ignore[assignment]  # everything else is passed on
         try:
-            super()._write(fd, group)
+            super()._write(fd, data, head)
         finally:
             self._files = files
 
@@ -189,12 +189,12 @@ def test_a_missing_safeguard_is_found(name: str) -> None:
 
 
 def test_unmarked_batches_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def seal_apart(facts: Sequence[dict[str, Any]], head: Head, at: str) -> list[bytes]:
-        lines = []
-        for fact in facts:
-            lines.append(seal(fact, head, at))
-            head = head_of(chain_module.read_line(lines[-1]))
-        return lines
+    def seal_apart(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[Entry]:
+        entries = []
+        for fact in facts.values():
+            entries.append(chain_module.read_line(seal(fact, head, at)))
+            head = head_of(entries[-1])
+        return entries
 
     monkeypatch.setattr(writer_module, "seal_all", seal_apart)
     with pytest.raises(Bad, match="half of a batch"):

@@ -22,10 +22,11 @@ def log(*batches: int) -> list[bytes]:
     """Lines with their newlines: appends of so many facts each."""
     head, lines, number = Head(), [], 0
     for size in batches:
-        sealed = seal_all([planned(attempt=str(number + each)) for each in range(size)], head, AT)
+        facts = {f"{number + each:032}": planned(attempt=str(number + each)) for each in range(size)}
+        sealed = seal_all(facts, head, AT)
         number += size
-        head = head_of(read_line(sealed[-1]))
-        lines += [line + b"\n" for line in sealed]
+        head = head_of(sealed[-1])
+        lines += [entry.raw + b"\n" for entry in sealed]
     return lines
 
 
