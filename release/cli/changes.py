@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ci.escape import escape_foreign
 from release.cli.documents import step_document
 from release.cli.printing import data, document
 from release.cli.rendering import columns, summary_line
@@ -47,7 +48,8 @@ def show(report: Report, head: Mapping[str, Any], *, preview: bool, as_json: boo
     if as_json:
         document(_document(report, head))
     elif preview:
-        data("\n".join([*columns([_row(one) for one in report.outcomes]), "", summary_line(report.outcomes)]))
+        rows = [escape_foreign(row) for row in columns([_row(one) for one in report.outcomes])]
+        data("\n".join([*rows, "", summary_line(report.outcomes)]))
     elif lines := _places(report):
         data("\n".join(lines))
     if report.error is not None:

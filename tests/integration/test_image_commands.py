@@ -152,6 +152,17 @@ class TestReading:
         assert "team=a" in text
         assert "docker.io/library/busybox" in text
 
+    def test_what_somebody_wrote_into_an_image_stays_text(self, scene: Scene) -> None:
+        labels = {"evil": "x\n::error::gotcha\n##[group]y\x1b[2Jz\x9b1m"}
+        scene.put(make_image({"x": b"x"}, labels=labels), "1.0.0")
+        shown = scene.must("inspect", f"{scene.name}:1.0.0").stdout
+        assert "\x1b" not in shown
+        assert "\x9b" not in shown
+        assert "##[" not in shown
+        assert not [line for line in shown.splitlines() if line.lstrip().startswith("::")]
+        told = scene.must("inspect", f"{scene.name}:1.0.0", "--json")
+        assert told.json["platforms"][0]["labels"] == labels
+
     def test_a_tag_that_is_not_there(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         assert scene("digest", f"{scene.name}:9.9.9").code == 5
