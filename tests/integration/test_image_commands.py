@@ -524,3 +524,24 @@ class TestLoginCheck:
         assert f"variable `{name}_PASSWORD`" in result.stdout
         assert "push        no" in result.stdout
         assert "wrong-password" not in result.stdout + result.stderr
+
+    @pytest.mark.parametrize("works", [True, False])
+    def test_a_credential_helper_is_named_and_its_words_are_shown(
+        self, works: bool, registry_factory: Callable[..., Any], shipmark: Shipmark, tmp_path: Path
+    ) -> None:
+        server = registry_factory(auth="basic")
+        answer = json.dumps({"Username": server.username, "Secret": server.password})
+        words = f"echo '{answer}'" if works else "echo 'the vault is sealed' >&2; exit 1"
+        helper = tmp_path / "docker-credential-vault"
+        helper.write_text(f"#!/bin/sh\ncat > /dev/null\n{words}\n")
+        helper.chmod(0o755)
+        (tmp_path / "config.json").write_text(json.dumps({"credHelpers": {server.host: "vault"}}))
+        env = {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{tmp_path}:{shipmark.env['PATH']}"}
+        result = shipmark("image", "login-check", f"{server.host}/acme/app", env=env)
+        assert server.password not in result.stdout + result.stderr
+        if works:
+            assert result.code == 0, result.stderr
+            assert "`docker-credential-vault`" in result.stdout
+        else:
+            assert result.code == 5
+            assert "the vault is sealed" in result.stderr
