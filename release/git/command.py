@@ -67,6 +67,11 @@ class Git:
             raise GitError(
                 "`git` was not found on PATH", hint="install git 2.25 or newer (`apt-get install git`)"
             ) from error
+        except PermissionError as error:
+            raise GitError(
+                f"`{error.filename or 'git'}` may not be used: {error.strerror}",
+                hint=f"check the rights on `{self._directory}` and on the `git` that PATH finds",
+            ) from error
         except TimeoutError as error:
             raise GitError(f"`git {arguments[0]}` did not answer within {timeout:g} s") from error
 

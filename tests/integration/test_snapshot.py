@@ -525,6 +525,14 @@ class TestRefusals:
         git_repo.commit()
         assert base(read(git_repo)) == ("v1.0.0", 1)
 
+    def test_git_may_not_be_started(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit()
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "git").write_text("#!/bin/sh\n")
+        (tmp_path / "bin" / "git").chmod(0o644)
+        with pytest.raises(GitError, match="may not be used"):
+            read(git_repo, env={"PATH": str(tmp_path / "bin")})
+
     def test_git_is_missing(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         with pytest.raises(GitError, match="`git` was not found"):
