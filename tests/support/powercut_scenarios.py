@@ -201,11 +201,7 @@ def interleavings(make: Make) -> int:
             operation: str, second: Process = second, count: Iterator[int] = count, at: int = at
         ) -> None:
             if next(count) == at:
-                try:
-                    second.run([[note("between")], [note("a")]])
-                except LogError as error:
-                    if "was locked" not in error.message:
-                        raise Bad(f"the second process failed: {error}") from error
+                _interfere(second, 0)
 
         first.files.before = before
         try:
@@ -217,3 +213,36 @@ def interleavings(make: Make) -> int:
         if next(count) <= at:
             return runs
     return runs
+
+
+def queues(make: Make) -> int:
+    """Let a second and a third process append at any two points of the first. Raises `Bad`."""
+    runs = 0
+    for second_at, third_at in itertools.combinations(range(1, 16), 2):
+        disk = Disk(FOLDER)
+        processes = [Process(disk, make) for _ in range(3)]
+        first, *others = processes
+        at = dict(zip((second_at, third_at), others, strict=True))
+        count = itertools.count(1)
+
+        def before(operation: str, at: dict[int, Process] = at, count: Iterator[int] = count) -> None:
+            number = next(count)
+            if number in at:
+                _interfere(at[number], number)
+
+        first.files.before = before
+        try:
+            first.run(FIRST[:1])
+        except LogError as error:
+            raise Bad(f"the first process failed: {error}") from error
+        check(disk, [entry for process in processes for entry in process.acknowledged], make)
+        runs += 1
+    return runs
+
+
+def _interfere(process: Process, number: int) -> None:
+    try:
+        process.run([[note(f"between {number}")]])
+    except LogError as error:
+        if "was locked" not in error.message:
+            raise Bad(f"another process failed: {error}") from error

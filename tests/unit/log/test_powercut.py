@@ -14,7 +14,7 @@ from release.log.chain import head_of, seal
 from release.log.file_store import FileStore
 from release.log.writer import Writer
 from tests.support.powercut import Directory, Disk, File, ModelFiles
-from tests.support.powercut_scenarios import FOLDER, PATH, Bad, Make, interleavings, repairs, states
+from tests.support.powercut_scenarios import FOLDER, PATH, Bad, Make, interleavings, queues, repairs, states
 
 
 def test_no_power_cut_loses_anything() -> None:
@@ -27,6 +27,10 @@ def test_no_power_cut_during_a_repair_loses_anything() -> None:
 
 def test_no_interleaving_of_two_processes_loses_anything() -> None:
     assert interleavings(Make()) > 15
+
+
+def test_no_queue_of_three_processes_loses_anything() -> None:
+    assert queues(Make()) > 100
 
 
 # Mutants: each lacks one safeguard.
@@ -71,6 +75,16 @@ class NoTruncate(ModelFiles):
 class NoLock(ModelFiles):
     def lock(self, fd: int) -> bool:
         return True
+
+
+class LockFileRemoved(ModelFiles):
+    """Who waits for the old file and who makes a new one hold two locks."""
+
+    def close(self, fd: int) -> None:
+        path = self.path(fd)
+        super().close(fd)
+        if path.endswith(".lock"):
+            self.disk.parent(path).entries.pop(path.rpartition("/")[2], None)
 
 
 class NoSyncAfterWrite(FileStore):
@@ -176,6 +190,7 @@ MUTANTS: dict[str, tuple[Make, Callable[[Make], int]]] = {
     "the copy of torn bytes is not synced": (Make(files=NoCopySync), repairs),
     "the folder of the copy is not synced": (Make(store=FolderOfCopyNotSynced), repairs),
     "no lock": (Make(files=NoLock), interleavings),
+    "the lock file is removed": (Make(files=LockFileRemoved), queues),
     "the head is not compared": (Make(store=NoCompare), interleavings),
     "the end is not read again under the lock": (Make(store=NoReadingOnUnderTheLock), interleavings),
 }
