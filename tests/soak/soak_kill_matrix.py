@@ -6,9 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.command import Shipmark
+from tests.support.docker import DockerDaemon
 from tests.support.gate import Gate
-from tests.support.kill_matrix import PROJECT, Matrix, table
+from tests.support.kill_matrix import PROJECT, Matrix, totals
 from tests.support.project import Project
+
+
+def _strike_everywhere(matrix: Matrix) -> None:
+    expected, points = matrix.learn()
+    assert len(points) >= 60
+    rows = []
+    print()
+    for point in points:
+        rows.append(matrix.strike(point, expected))
+        print(rows[-1].text, flush=True)
+    print(totals(rows))
+    assert [row.text for row in rows if row.faults] == []
 
 
 def test_a_release_killed_at_any_effect_ends_as_one_that_never_was(
@@ -16,9 +29,20 @@ def test_a_release_killed_at_any_effect_ends_as_one_that_never_was(
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT)
     project.release_commit("v1.4.2")
-    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix")
-    expected, points = matrix.learn()
-    rows = [matrix.strike(point, expected) for point in points]
-    print(f"\n{table(rows)}")
-    assert len(points) >= 60
-    assert [row.text for row in rows if row.faults] == []
+    _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix"))
+
+
+def test_a_release_through_a_daemon_killed_at_any_effect_ends_as_one_that_never_was(
+    make_project: Callable[..., Project],
+    gate: Gate,
+    shipmark: Shipmark,
+    docker_daemon: DockerDaemon,
+    busybox_image: str,
+    tmp_path: Path,
+) -> None:
+    """No two builds give the same digest here: whatever was recorded or became visible must be the one that stays."""
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build={"builder": "docker"})
+    dockerfile = f"FROM {busybox_image}\nRUN date +%s%N > /built\nCOPY hello.txt /\n"
+    project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
+    env = {"DOCKER_HOST": docker_daemon.host}
+    _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False))

@@ -334,10 +334,14 @@ def spread(points: Sequence[Point], count: int) -> list[Point]:
 
 def table(rows: Sequence[Row]) -> str:
     """The whole table, with its totals."""
+    return "\n".join([*(row.text for row in rows), totals(rows)])
+
+
+def totals(rows: Sequence[Row]) -> str:
+    """One line: how many points, how many of the next runs ended otherwise, how many built again."""
     bad = [row for row in rows if row.faults]
     again = sum(row.builds[0] for row in rows), sum(row.builds[1] for row in rows)
-    head = (
+    return (
         f"{len(rows)} kill points, {len(rows) * 2} next runs, {len(bad)} with another end state; "
         f"built again: {again[0]} with the disk kept, {again[1]} with the disk lost"
     )
-    return "\n".join([*(row.text for row in rows), head])
