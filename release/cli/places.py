@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ from release.tagging.scheme import release_lines
 from release.tagging.versions import image_tag_of, version_of_image_tag
 
 _ASKED = "asked for"
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +69,7 @@ def origin_of(session: Session, text: str) -> Origin:
     if component is not None:
         project = project_of(session, component)
     known = _recorded(session.log_state, manifest.digest)
-    version = known.version if known is not None and known.version else labels.get(VERSION)
+    version = known.version if known is not None and known.version else _version(labels)
     return Origin(
         name=_target_name(session, location),
         digest=manifest.digest,
@@ -74,7 +77,7 @@ def origin_of(session: Session, text: str) -> Origin:
         component=component,
         repository=repository,
         tag=location.tag,
-        commit=known.commit if known is not None else labels.get(REVISION),
+        commit=known.commit if known is not None else _commit(labels),
         version=version,
         released=_released(repository, manifest.digest, location.tag, version, known),
         release=known.key if known is not None else None,
@@ -203,6 +206,17 @@ def _released(
     name = image_tag_of(*read)
     held = repository.resolve(name)
     return name if held is not None and held.digest == digest else None
+
+
+def _commit(labels: Mapping[str, str]) -> str | None:
+    """The image's revision if it is a commit: a label may hold anything, and a record may not."""
+    said = labels.get(REVISION, "")
+    return said if _COMMIT.fullmatch(said) else None
+
+
+def _version(labels: Mapping[str, str]) -> str | None:
+    said = labels.get(VERSION, "")
+    return said if _VERSION.fullmatch(said) else None
 
 
 def _recorded(state: LogState, digest: str) -> ReleaseState | None:

@@ -232,6 +232,17 @@ def test_places_that_are_none(released: Project, to: str, said: str) -> None:
     assert said in result.stderr
 
 
+def test_labels_that_are_no_facts_are_left_out(released: Project, make_targets: TargetsFactory) -> None:
+    prefix = "org.opencontainers.image"
+    odd = make_image({}, labels={f"{prefix}.revision": "HEAD\0~1", f"{prefix}.version": "one\npoint"})
+    store(odd, make_targets().open(f"{released.registry.host}/else/where"), "odd")
+    to = f"{released.registry.host}/acme/prod:odd"
+    released.must("promote", f"{released.registry.host}/else/where:odd", "--to", to)
+    (entry,) = promoted(released)
+    assert "commit" not in entry
+    assert "version" not in entry
+
+
 def test_within_its_own_repository(released: Project) -> None:
     released.must("promote", f"{released.image}:1.4.2", "--to", f"{released.image}:stable")
     assert released.tags["stable"] == released.tags["1.4.2"]
