@@ -106,6 +106,22 @@ def test_a_signal_while_the_registry_does_not_answer(
     guarded.must("log", "verify")
 
 
+def test_a_signal_while_the_registry_is_asked_before_anything_began(guarded: Project, gate: Gate) -> None:
+    running: list[subprocess.Popen[bytes]] = []
+    said: list[str] = []
+
+    def strike(passage: Passage) -> bool:
+        if not said:
+            said.append("")
+            said[0] = gone_in_time(running[0], signal.SIGTERM, 143)
+        return False
+
+    gate.before = strike
+    running.append(guarded.start("run"))
+    until(lambda: bool(said and said[0]), "the end")
+    assert not (guarded.repo.path / ".shipmark").exists()
+
+
 def test_a_signal_in_the_middle_of_a_build_stops_the_daemon_too(
     guarded: Project, docker_daemon: DockerDaemon, busybox_image: str
 ) -> None:
