@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from release.log import LogStore
 from release.log import questions as ask
+from release.log.copying import Mirrored
 from release.log.file_store import FileStore
 from release.log.fold import fold
 from release.log.index import FileIndex
@@ -46,6 +47,7 @@ def _answer(
     store: LogStore, indexed: Callable[[FileIndex], Answer], read: Callable[[], Answer], *, worth: int
 ) -> Answer:
     """The index checks what it answers with, and only that; without it the whole chain is checked."""
+    store = store.truth if isinstance(store, Mirrored) else store
     if isinstance(store, FileStore) and store.head().seq + 1 >= worth:
         try:
             with closing(FileIndex(store.path)) as index:

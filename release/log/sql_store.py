@@ -16,6 +16,7 @@ from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import Malformed, head_of, read_line, verify_line
+from release.log.files import OsFiles
 from release.log.sql_schema import ENTRY, HEAD, REVISION, engine_of, name_of, parse_url, transaction
 
 _PAGE = 2000  # lines of one query
@@ -178,6 +179,7 @@ class SqlStore:
         """Check once that the tables are there and that a commit means what it says."""
         if self._checked:
             return
+        self._require_local()
         self._require_tables(connection)
         if self._is_postgres and connection.scalar(text("SHOW synchronous_commit")) == "off":
             raise LogError(
@@ -186,6 +188,15 @@ class SqlStore:
                 hint="`ALTER ROLE … SET synchronous_commit = on` for the role that writes the log",
             )
         self._checked = True
+
+    def _require_local(self) -> None:
+        kind = OsFiles().network_filesystem(self._path) if self._path else None
+        if kind is not None:
+            raise LogError(
+                f"version log `{self._name}` lies on a network file system (`{kind}`), where SQLite's locks often "
+                "lock nothing",
+                hint="use PostgreSQL, or `log: {store: git}`",
+            )
 
     def _require_tables(self, connection: Connection) -> None:
         hint = "run `shipmark log migrate` once, with a role that may make tables"

@@ -16,6 +16,7 @@ import pytest
 from release.control import Cancel
 from release.errors import ConfigError, LogCorrupt
 from release.log import lookup
+from release.log.copying import Mirrored
 from release.log.file_store import FileStore
 from release.log.fold import fold
 from release.log.index import FileIndex
@@ -176,6 +177,13 @@ def test_short_logs_are_read_and_long_ones_looked_up(path: Path) -> None:
     assert wanted[0] == wanted[1]
     with pytest.raises(ConfigError, match="is no digest"):
         lookup.find(store(path), "latest", worth=1)
+
+
+def test_a_mirrored_log_is_looked_up_in_its_truth(path: Path) -> None:
+    filled(path, 3)
+    mirrored = Mirrored(store(path), [], warn=print)
+    assert lookup.at(mirrored, "1", "9999", worth=1) == lookup.at(store(path), "1", "9999")
+    assert os.path.exists(f"{path}.idx")
 
 
 def test_where_no_index_can_be_kept_the_log_answers(path: Path) -> None:

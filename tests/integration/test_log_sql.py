@@ -166,6 +166,14 @@ def test_other_databases_are_refused_without_showing_the_url(url: str, message: 
     assert "secret" not in str(caught.value)
 
 
+def test_sqlite_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    migrate(url)
+    monkeypatch.setattr("release.log.files.OsFiles.network_filesystem", lambda self, path: "cifs")
+    with pytest.raises(LogError, match=r"network file system \(`cifs`\)"):
+        SqlStore(url, cancel=Cancel()).head()
+
+
 def test_the_name_holds_no_credential() -> None:
     store = SqlStore("postgresql://bob:secret@db.example:5433/releases?sslmode=require", cancel=Cancel())
     assert store.name == "postgresql://db.example:5433/releases"
