@@ -1,5 +1,6 @@
 # make demo    a whole release in a scratch folder: no daemon, no registry
 # make test    all tests, with real services (installed first as root on Debian and Ubuntu)
+# make soak    the long forms: power cuts, killed writers, kill matrix (about half an hour)
 # make check   style, types and import rules
 # make lock    requirements.lock from pyproject.toml (LOCK=--upgrade takes the newest versions)
 # make bench   how long commands take, against other tools (BENCH=tags for one of them)
@@ -12,7 +13,7 @@ TESTS ?=
 BENCH ?=
 LOCK ?=
 
-.PHONY: help demo test check lock bench clean environment services
+.PHONY: help demo test soak check lock bench clean environment services
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -28,6 +29,9 @@ demo: environment
 
 test: services
 	$(BIN)/pytest -q -n auto --maxprocesses 4 $(TESTS)
+
+soak: services
+	$(BIN)/pytest -q -s -o python_files='soak_*.py' $(or $(TESTS),tests/soak)
 
 check: environment
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.harness import machine
 
 #: Bench -> its module, which has `run(folder, *, rounds)`.
-BENCHES = {"push": "tests.bench.push", "tags": "tests.bench.tags"}
+BENCHES = {"log": "tests.bench.log", "push": "tests.bench.push", "tags": "tests.bench.tags"}
 
 
 def main() -> None:
