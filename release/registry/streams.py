@@ -12,6 +12,7 @@ from release.registry import Descriptor
 from release.world import Progress, Sink
 
 CHUNK = 256 * 1024
+_LARGE = 512 * 1024  # where only the kernel and the hash see it: fewer turns among threads
 SHOWN_EVERY = 1024 * 1024  # bytes between two events about one blob
 
 
@@ -80,7 +81,7 @@ def fill(stream: IO[bytes], view: memoryview) -> int:
 
 def pieces(stream: IO[bytes]) -> Iterator[memoryview]:
     """The content in pieces; each is overwritten by the next."""
-    view = memoryview(bytearray(CHUNK))
+    view = memoryview(bytearray(_LARGE))
     while count := fill(stream, view):
         yield view[:count]
 

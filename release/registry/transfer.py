@@ -53,7 +53,7 @@ def copy_image(
     `jobs`: blobs at a time. `mount_from`: repositories of the destination's registry that may have the blobs. Raises
     what the repositories raise, and `DigestMismatch` when the read-back is not what was sent.
     """
-    manifests = read_manifests(source, digest)
+    manifests = read_manifests(source, digest, cancel=cancel)
     # A registry takes a manifest only after what it points to; but a child may have been deleted since.
     held = run_all(
         [partial(destination.resolve, item.digest) for item in manifests], jobs=_QUESTIONS, cancel=cancel
@@ -64,9 +64,11 @@ def copy_image(
     blobs = blobs_of(missing)
     tasks = [partial(_put_blob, source, destination, blob, mount_from, sink) for blob in blobs]
     sent = sum(run_all(tasks, jobs=jobs, cancel=cancel))
-    for manifest in missing:
+    put = partial(_put_manifest, source, destination, cancel)
+    run_all([partial(put, item) for item in missing if not item.is_index], jobs=jobs, cancel=cancel)
+    for index in (item for item in missing if item.is_index):
         cancel.check()
-        _put_manifest(source, destination, manifest, cancel)
+        put(index)
     _read_back(destination, digest, cancel)
     sink.emit(
         Note(
@@ -76,11 +78,21 @@ def copy_image(
     return Copied(manifests=len(missing), sent=sent, present=len(blobs) - sent)
 
 
-def read_manifests(source: Repository, digest: str) -> tuple[Manifest, ...]:
-    """The manifest of `digest` and all below it, each once, children before parents."""
+def read_manifests(source: Repository, digest: str, *, cancel: Cancel | None = None) -> tuple[Manifest, ...]:
+    """The manifest of `digest` and all below it, each once, children before parents; read side by side."""
     found: dict[str, Manifest] = {}
-    _walk(source, digest, found, depth=0)
-    return tuple(found.values())
+    waiting = [digest]
+    for _ in range(_DEEPEST):
+        tasks = [partial(source.manifest, name) for name in waiting]
+        level = run_all(tasks, jobs=_QUESTIONS, cancel=cancel or Cancel()) if tasks else []
+        found.update(zip(waiting, level, strict=True))
+        below = (child.digest for manifest in level if manifest.is_index for child in children(manifest))
+        waiting = [name for name in dict.fromkeys(below) if name not in found]
+        if not waiting:
+            return _ordered(digest, found)
+        if len(found) + len(waiting) > _MOST_MANIFESTS:
+            break
+    raise Invalid(f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests")
 
 
 def blobs_of(manifests: Iterable[Manifest]) -> tuple[Descriptor, ...]:
@@ -113,18 +125,19 @@ def opener(source: Repository, blob: Descriptor) -> Callable[[], IO[bytes]]:
     return partial(source.open_blob, blob)
 
 
-def _walk(source: Repository, digest: str, found: dict[str, Manifest], *, depth: int) -> None:
-    if digest in found:
-        return
-    if depth > _DEEPEST or len(found) > _MOST_MANIFESTS:
-        raise Invalid(
-            f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests"
-        )
-    manifest = source.manifest(digest)
-    if manifest.is_index:
-        for child in children(manifest):
-            _walk(source, child.digest, found, depth=depth + 1)
-    found[digest] = manifest
+def _ordered(digest: str, found: dict[str, Manifest]) -> tuple[Manifest, ...]:
+    """Children before parents. An index cannot hold itself: its digest would have to be known before it is."""
+    ordered: dict[str, Manifest] = {}
+
+    def place(name: str) -> None:
+        if name not in ordered:
+            if found[name].is_index:
+                for child in children(found[name]):
+                    place(child.digest)
+            ordered[name] = found[name]
+
+    place(digest)
+    return tuple(ordered.values())
 
 
 def _put_blob(
@@ -140,7 +153,7 @@ def _put_blob(
     return destination.put_blob(blob, reopen, mount_from=mount_from)
 
 
-def _put_manifest(source: Repository, destination: Repository, manifest: Manifest, cancel: Cancel) -> None:
+def _put_manifest(source: Repository, destination: Repository, cancel: Cancel, manifest: Manifest) -> None:
     for pause in (*_LAGS, None):
         try:
             return destination.put_manifest(manifest)

@@ -17,8 +17,8 @@ def run_all(tasks: Sequence[Callable[[], T]], *, jobs: int, cancel: Cancel) -> l
 
     The first failure is raised, and no further task is started. Cancelling ends the wait at once.
     """
-    if len(tasks) == 1:
-        return [tasks[0]()]
+    if len(tasks) < 2:
+        return [task() for task in tasks]
     return _Batch(tasks, cancel).run(jobs)
 
 

@@ -56,7 +56,7 @@ class Case(NamedTuple):
     title: str
     link: str  # "http", "tls", "wan"
     commands: Callable[[str, Path | None], Mapping[str, Sequence[str | Path]]]
-    bars: tuple[Bar, ...]
+    bars: tuple[Bar, ...] = ()
     prepare: Callable[[RegistryServer], None] = lambda server: None
 
 
@@ -84,54 +84,101 @@ class _Tools:
         self.missing.append(name)
 
 
-def _cases(tools: _Tools, layout: Path, archive: Path) -> list[Case]:
-    def push(host: str, ca: Path | None) -> dict[str, Sequence[str | Path]]:
-        place = f"{host}/bench/app:1.0"
-        found: dict[str, Sequence[str | Path]] = {}
+Commands = dict[str, Sequence[str | Path]]
+
+
+class _Moves:
+    """Argument lists by tool, for each kind of move."""
+
+    def __init__(self, tools: _Tools, layout: Path, archive: Path) -> None:
+        self._tools = tools
+        self._layout = layout
+        self._archive = archive
+        self._copy = [*tools.own, "image", "copy", "-q"]
+
+    def push(self, host: str, ca: Path | None) -> Commands:
+        """A layout to a registry."""
+        place, tools = f"{host}/bench/app:1.0", self._tools
+        found: Commands = {}
         if tools.crane:
-            found["crane"] = [tools.crane, "push", layout, place]
-        found["shipmark"] = [*tools.own, "image", "copy", "-q", f"oci:{layout}:1.0", place]
+            found["crane"] = [tools.crane, "push", self._layout, place]
+        found["shipmark"] = [*self._copy, f"oci:{self._layout}:1.0", place]
         if tools.skopeo:
             trust = ["--dest-cert-dir", _only(ca)] if ca else ["--dest-tls-verify=false"]
-            fixed = ["--quiet", "--preserve-digests", *trust, f"oci:{layout}:1.0", f"docker://{place}"]
-            found["skopeo"] = [tools.skopeo, "copy", *fixed]
+            places = [f"oci:{self._layout}:1.0", f"docker://{place}"]
+            found["skopeo"] = [tools.skopeo, "copy", "--quiet", "--preserve-digests", *trust, *places]
         if tools.oras and ca is None:
-            found["oras-py"] = [tools.oras, "-c", _ORAS_PUSH, layout, place]
+            found["oras-py"] = [tools.oras, "-c", _ORAS_PUSH, self._layout, place]
         return found
 
-    def from_archive(host: str, ca: Path | None) -> dict[str, Sequence[str | Path]]:
+    def from_archive(self, host: str, ca: Path | None) -> Commands:
+        """What `docker save` wrote to a registry, with layers to be compressed."""
         del ca
-        place = f"{host}/bench/app:1.0"
-        found: dict[str, Sequence[str | Path]] = {}
-        if tools.skopeo:
-            plain = ["--quiet", "--dest-tls-verify=false", f"docker-archive:{archive}", f"docker://{place}"]
-            found["skopeo"] = [tools.skopeo, "copy", *plain]
-        found["shipmark"] = [*tools.own, "image", "copy", "-q", f"docker-archive:{archive}", place]
+        place, found = f"{host}/bench/app:1.0", Commands()
+        if self._tools.skopeo:
+            places = [f"docker-archive:{self._archive}", f"docker://{place}"]
+            found["skopeo"] = [self._tools.skopeo, "copy", "--quiet", "--dest-tls-verify=false", *places]
+        found["shipmark"] = [*self._copy, f"docker-archive:{self._archive}", place]
         return found
 
-    def digests(host: str, ca: Path | None) -> dict[str, Sequence[str | Path]]:
+    def promote(self, host: str, ca: Path | None) -> Commands:
+        """From one repository of a registry to another."""
         del ca
-        place = f"{host}/bench/app"
-        found: dict[str, Sequence[str | Path]] = {}
-        if tools.skopeo:
-            each = (
-                f"{tools.skopeo} inspect --tls-verify=false --format '{{{{.Digest}}}}' -n docker://{place}:"
-            )
-            script = f"seq 0 {_TAGS - 1} | xargs -P 8 -I X {each}1.0.X"
+        return self._from_registry(f"{host}/bench/app:1.0", f"{host}/bench/promoted:1.0")
+
+    def pull(self, host: str, ca: Path | None) -> Commands:
+        """A registry to a layout."""
+        del ca
+        place = self._layout.parent / "pulled"
+        shutil.rmtree(place, ignore_errors=True)
+        found = self._from_registry(f"{host}/bench/app:1.0", f"oci:{place}:1.0")
+        if self._tools.crane:
+            found["crane"] = [self._tools.crane, "pull", "--format", "oci", f"{host}/bench/app:1.0", place]
+        return found
+
+    def digests(self, host: str, ca: Path | None) -> Commands:
+        """What every tag of a repository holds."""
+        del ca
+        place, found = f"{host}/bench/app", Commands()
+        if self._tools.skopeo:
+            inspect = f"{self._tools.skopeo} inspect --tls-verify=false --format '{{{{.Digest}}}}' -n"
+            script = f"seq 0 {_TAGS - 1} | xargs -P 8 -I X {inspect} docker://{place}:1.0.X"
             found["skopeo, 8 processes"] = ["sh", "-c", script]
-        found["shipmark"] = [*tools.own, "image", "list", "-q", "--digests", place]
+        found["shipmark"] = [*self._tools.own, "image", "list", "-q", "--digests", place]
         return found
 
-    crane, skopeo = Bar("crane", 1.15), Bar("skopeo", 0.65)
+    def fill(self, server: RegistryServer) -> None:
+        """Put the layout into a registry."""
+        argv = [*self._copy, f"oci:{self._layout}:1.0", f"{server.host}/bench/app:1.0"]
+        home = self._layout.parent / "home"
+        subprocess.run(argv, check=True, env=scrubbed(home), cwd=home, stdout=subprocess.DEVNULL)
+
+    def _from_registry(self, source: str, place: str) -> Commands:
+        found: Commands = {}
+        if self._tools.crane:
+            found["crane"] = [self._tools.crane, "copy", source, place]
+        found["shipmark"] = [*self._copy, source, place]
+        if self._tools.skopeo:
+            plain = ["--quiet", "--preserve-digests", "--src-tls-verify=false", "--dest-tls-verify=false"]
+            target = place if place.startswith("oci:") else f"docker://{place}"
+            found["skopeo"] = [self._tools.skopeo, "copy", *plain, f"docker://{source}", target]
+        return found
+
+
+def _cases(tools: _Tools, layout: Path, archive: Path) -> list[Case]:
+    moves = _Moves(tools, layout, archive)
+    size = f"{sum(_LAYERS)} MiB"
+    crane, skopeo = Bar("crane", 1.05), Bar("skopeo", 0.65)
+    listing = (Bar("skopeo, 8 processes", 0.2),)
     return [
-        Case("push of a 334 MiB layout, plain http", "http", push, (crane, skopeo)),
-        Case("push of a 334 MiB layout, TLS", "tls", push, (Bar("crane", 1.05), skopeo)),
-        Case("push of a 334 MiB layout, 30 ms and 25 MB/s a connection", "wan", push, (Bar("crane", 1.05), skopeo)),
-        Case(f"push of an uncompressed archive, {gzip().name}", "http", from_archive, (Bar("skopeo", 0.5),)),
-        Case(
-            f"digests of {_TAGS} tags", "http", digests, (Bar("skopeo, 8 processes", 0.2),), _many_tags
-        ),
-    ]  # fmt: skip
+        Case(f"push of a layout of {size}, plain http", "http", moves.push, (Bar("crane", 1.15), skopeo)),
+        Case(f"push of a layout of {size}, TLS", "tls", moves.push, (crane, skopeo)),
+        Case(f"push of a layout of {size}, 30 ms and 25 MB/s", "wan", moves.push, (crane, skopeo)),
+        Case(f"push of a plain archive, {gzip().name}", "http", moves.from_archive, (Bar("skopeo", 0.5),)),
+        Case("promote within one registry", "http", moves.promote, prepare=moves.fill),
+        Case("pull into a layout", "http", moves.pull, prepare=moves.fill),
+        Case(f"digests of {_TAGS} tags", "http", moves.digests, listing, _many_tags),
+    ]
 
 
 def _only(ca: Path) -> Path:
