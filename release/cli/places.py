@@ -10,23 +10,19 @@ from typing import Any
 import msgspec
 
 from release.cli.knowing import project_of
-from release.cli.lands import moving_tags
 from release.cli.locations import Location, locate_target, read
-from release.cli.session import Session, policy_of
+from release.cli.promoted_tags import Tags, named_tags, split_place, usual_tags
+from release.cli.session import Session
 from release.config.load import Component
 from release.effects.holding import REVISION, VERSION, hold
 from release.errors import ConfigError
 from release.log.state import LogState, ReleaseState
 from release.plan.promote import Destination
-from release.plan.tag_names import fixed_policy, release_line
 from release.registry import Repository
 from release.registry.inspect import image_facts
-from release.registry.reference import Reference, require_tag
-from release.tagging.model import Candidate, FixedTag, HeldTags, MovingTag, TagPolicy
-from release.tagging.scheme import release_lines
+from release.tagging.model import Candidate, HeldTags
 from release.tagging.versions import image_tag_of, version_of_image_tag
 
-_ASKED = "asked for"
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
 
@@ -84,45 +80,37 @@ def origin_of(session: Session, text: str) -> Origin:
     )
 
 
-class _Tags(msgspec.Struct, frozen=True, kw_only=True):
-    """The tags that a place gets: fixed ones, those of lines of releases, and names that people move."""
-
-    fixed: tuple[FixedTag, ...] = ()
-    moving: tuple[MovingTag, ...] = ()
-    names: tuple[str, ...] = ()
-
-    @property
-    def every(self) -> tuple[str, ...]:
-        """All names."""
-        return (*(tag.name for tag in self.fixed), *(tag.name for tag in self.moving), *self.names)
-
-    def joined(self, before: _Tags) -> _Tags:
-        """These after those of `before`, each name once."""
-        fixed = {tag.name: tag for tag in (*before.fixed, *self.fixed)}
-        moving = {tag.name: tag for tag in (*before.moving, *self.moving)}
-        return _Tags(
-            fixed=tuple(fixed.values()),
-            moving=tuple(moving.values()),
-            names=tuple(dict.fromkeys((*before.names, *self.names))),
-        )
-
-
 def destinations(session: Session, origin: Origin, texts: Sequence[str]) -> tuple[Destination, ...]:
     """The places that `REPO[:TAG,...]` mean, each once, with what their tags hold now. Raises `ConfigError`."""
-    wanted: dict[str, _Tags] = {}
+    wanted: dict[str, Tags] = {}
     for text in texts:
-        head, names = _split(text)
+        head, names = split_place(text)
         location = locate_target(session, head)
         target = _target_name(session, location)
         component = _component(session, location)
-        tags = _named(names) if names else _usual(session, origin, target, component)
+        tags = named_tags(names) if names else _usual(session, origin, target, component)
         if component is not None and not _may_move(session, component, target):
             tags = msgspec.structs.replace(tags, moving=())
-        wanted[target] = tags.joined(wanted.get(target, _Tags()))
+        wanted[target] = tags.joined(wanted.get(target, Tags()))
     return tuple(_destination(session, origin, target, tags) for target, tags in wanted.items())
 
 
-def _destination(session: Session, origin: Origin, target: str, tags: _Tags) -> Destination:
+def _usual(session: Session, origin: Origin, target: str, component: Component | None) -> Tags:
+    tags = usual_tags(session, component, origin.candidate, origin.released, origin.tag)
+    if tags is None:
+        raise ConfigError(
+            f"`{origin.name}@{origin.digest}` is no released version, so its tags in `{target}` must be said",
+            hint=f"write `--to {target}:TAG`",
+        )
+    return tags
+
+
+def _may_move(session: Session, component: Component, target: str) -> bool:
+    own = [one for one in component.targets if session.registries.open(one.image).name == target]
+    return all(one.moving for one in own)
+
+
+def _destination(session: Session, origin: Origin, target: str, tags: Tags) -> Destination:
     repository = session.registries.open(target)
     held = HeldTags(held=tuple(hold(repository, target, name) for name in tags.every))
     recorded, follows = history(session.log_state, target, tags.every, origin.digest)
@@ -135,61 +123,6 @@ def _destination(session: Session, origin: Origin, target: str, tags: _Tags) -> 
         recorded=recorded,
         follows=follows,
     )
-
-
-def _named(names: Sequence[str]) -> _Tags:
-    """What tags that were asked for by name are."""
-    return _Tags(
-        fixed=tuple(
-            FixedTag(name=name, reason=_ASKED, policy=policy)
-            for name in names
-            if (policy := fixed_policy(name)) is not None
-        ),
-        moving=tuple(
-            MovingTag(name=name, reason=_ASKED, line=line)
-            for name in names
-            if (line := release_line(name)) is not None
-        ),
-        names=tuple(name for name in names if fixed_policy(name) is None and release_line(name) is None),
-    )
-
-
-def _usual(session: Session, origin: Origin, target: str, component: Component | None) -> _Tags:
-    """The tags of a released version, as its component chooses them; else the tag that the image was named by."""
-    candidate = origin.candidate
-    if origin.released is not None and candidate is not None and candidate.version is not None:
-        fixed = FixedTag(name=origin.released, reason="its version", policy="version")
-        if component is not None and component.section.tags != "default":
-            return _Tags(fixed=(fixed,), moving=tuple(moving_tags(session, component, candidate.version)))
-        policy = TagPolicy() if component is None else policy_of(component)
-        return _Tags(fixed=(fixed,), moving=tuple(release_lines(candidate.version, policy)))
-    if origin.tag is not None and release_line(origin.tag) is None:
-        return _named((origin.tag,))
-    raise ConfigError(
-        f"`{origin.name}@{origin.digest}` is no released version, so its tags in `{target}` must be said",
-        hint=f"write `--to {target}:TAG`",
-    )
-
-
-def _may_move(session: Session, component: Component, target: str) -> bool:
-    own = [one for one in component.targets if session.registries.open(one.image).name == target]
-    return all(one.moving for one in own)
-
-
-def _split(text: str) -> tuple[str, tuple[str, ...]]:
-    """Repository and tags of `REPO[:TAG,...]`."""
-    first, *more = text.split(",")
-    if "@" in first:
-        raise ConfigError(f"`{text}` names a digest, and that is what SOURCE says", hint="write `REPO:TAG`")
-    if first.startswith("oci:"):
-        head, colon, tag = first.removeprefix("oci:").rpartition(":")
-        repository, name = (f"oci:{head}", tag) if colon else (first, "")
-    else:
-        reference = Reference.parse(first.removeprefix("docker://"))
-        repository, name = reference.name, reference.tag or ""
-    if more and not name:
-        raise ConfigError(f"`{text}` has a comma and no tag before it", hint="write `REPO:TAG,TAG`")
-    return repository, tuple(dict.fromkeys(require_tag(tag) for tag in ([name] if name else []) + more))
 
 
 def _released(

@@ -1,0 +1,96 @@
+"""Which tags a promoted image gets at a place: those that were asked for, or those of its version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from release.cli.lands import moving_tags
+from release.cli.session import Session, policy_of
+from release.config.load import Component
+from release.errors import ConfigError
+from release.plan.tag_names import fixed_policy, release_line
+from release.registry.reference import Reference, require_tag
+from release.tagging.model import Candidate, FixedTag, MovingTag, TagPolicy
+from release.tagging.scheme import release_lines
+
+_ASKED = "asked for"
+
+
+class Tags(msgspec.Struct, frozen=True, kw_only=True):
+    """The tags that a place gets: fixed ones, those of lines of releases, and names that people move."""
+
+    fixed: tuple[FixedTag, ...] = ()
+    moving: tuple[MovingTag, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All names."""
+        return (*(tag.name for tag in self.fixed), *(tag.name for tag in self.moving), *self.names)
+
+    def joined(self, before: Tags) -> Tags:
+        """These after those of `before`, each name once."""
+        fixed = {tag.name: tag for tag in (*before.fixed, *self.fixed)}
+        moving = {tag.name: tag for tag in (*before.moving, *self.moving)}
+        return Tags(
+            fixed=tuple(fixed.values()),
+            moving=tuple(moving.values()),
+            names=tuple(dict.fromkeys((*before.names, *self.names))),
+        )
+
+
+def split_place(text: str) -> tuple[str, tuple[str, ...]]:
+    """Repository and tags of `REPO[:TAG,...]`."""
+    first, *more = text.split(",")
+    if "@" in first:
+        raise ConfigError(f"`{text}` names a digest, and that is what SOURCE says", hint="write `REPO:TAG`")
+    if first.startswith("oci:"):
+        head, colon, tag = first.removeprefix("oci:").rpartition(":")
+        repository, name = (f"oci:{head}", tag) if colon else (first, "")
+    else:
+        reference = Reference.parse(first.removeprefix("docker://"))
+        repository, name = reference.name, reference.tag or ""
+    if more and not name:
+        raise ConfigError(f"`{text}` has a comma and no tag before it", hint="write `REPO:TAG,TAG`")
+    return repository, tuple(dict.fromkeys(require_tag(tag) for tag in ([name] if name else []) + more))
+
+
+def named_tags(names: Sequence[str]) -> Tags:
+    """What tags that were asked for by name are."""
+    return Tags(
+        fixed=tuple(
+            FixedTag(name=name, reason=_ASKED, policy=policy)
+            for name in names
+            if (policy := fixed_policy(name)) is not None
+        ),
+        moving=tuple(
+            MovingTag(name=name, reason=_ASKED, line=line)
+            for name in names
+            if (line := release_line(name)) is not None
+        ),
+        names=tuple(name for name in names if fixed_policy(name) is None and release_line(name) is None),
+    )
+
+
+def usual_tags(
+    session: Session,
+    component: Component | None,
+    candidate: Candidate | None,
+    released: str | None,
+    given: str | None,
+) -> Tags | None:
+    """The tags of a released version, as its component chooses them; else the tag that the image was named by.
+
+    `released`: the fixed tag of the version. `given`: the tag by which the image was named. None where neither says.
+    """
+    if released is not None and candidate is not None and candidate.version is not None:
+        fixed = FixedTag(name=released, reason="its version", policy="version")
+        if component is not None and component.section.tags != "default":
+            return Tags(fixed=(fixed,), moving=tuple(moving_tags(session, component, candidate.version)))
+        policy = TagPolicy() if component is None else policy_of(component)
+        return Tags(fixed=(fixed,), moving=tuple(release_lines(candidate.version, policy)))
+    if given is not None and release_line(given) is None:
+        return named_tags((given,))
+    return None
