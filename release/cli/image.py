@@ -10,7 +10,7 @@ _COMMANDS: dict[str, Row] = {
     "list": Row("image_list", "List the tags of a repository, versions first."),
     "inspect": Row("image_inspect", "Show platforms, sizes, labels, layers and base of an image."),
     "digest": Row("image_digest", "Print the digest of an image."),
-    "copy": Row("image_copy", "Copy an image between registries and layouts; its digest stays."),
+    "copy": Row("image_copy", "Copy an image from one place to another; its digest stays."),
     "tag": Row("image_tag", "Give an image further tags in its repository; its digest stays."),
     "delete": Row("image_delete", "Delete one tag and only that tag, or a digest with all its tags."),
     "login-check": Row("image_login", "Say which credential is used, from where, and whether it may push."),
@@ -21,5 +21,6 @@ _COMMANDS: dict[str, Row] = {
 def command() -> None:
     """Read and change registries and OCI layouts, without a daemon.
 
-    An image is `[docker://]REPOSITORY[:TAG][@DIGEST]` or `oci:FOLDER[:TAG]`.
+    An image is `[docker://]REPOSITORY[:TAG][@DIGEST]` or `oci:FOLDER[:TAG]`. What only reads, and `copy`, take
+    `oci-archive:FILE`, `docker-archive:FILE`, `docker-daemon:NAME:TAG` and `dir:FOLDER` too.
     """
