@@ -18,7 +18,7 @@ from release.control import Cancel, Deadline
 from release.errors import Denied, Invalid, RegistryError, Unreachable
 from release.registry.addresses import Reach, is_loopback_host, may_lead_to
 from release.registry.answers import LARGEST_ERROR, Refusal, fault_of, read_refusal
-from release.registry.challenge import Challenge, choose, parse_challenges
+from release.registry.challenge import Challenge, choose, parse_challenges, scope
 from release.registry.connections import Upload
 from release.registry.credentials import Credential, Credentials
 from release.registry.gate import Gate
@@ -83,6 +83,7 @@ class Host:
         self._base: str | None = None
         self._reach: Reach | None = None
         self._challenge: Challenge | None = None
+        self._wide: set[str] = set()  # repositories that are read with a token that is good for pushing
         self._tokens = Tokens(
             host=registry,
             transport=ports.transport,
@@ -117,6 +118,11 @@ class Host:
         answer, authorization = self.send(call)
         if answer.status == 401 and self.renew(answer, authorization):
             answer.close()
+            answer, _ = self.send(call)
+        if answer.status == 401 and self._may_ask_for_more(answer, call):
+            # Docker Hub lets nobody but who may push know that a repository does not exist yet.
+            answer.close()
+            self._wide.add(call.subject)
             answer, _ = self.send(call)
         return answer
 
@@ -213,7 +219,7 @@ class Host:
             self.ports.secrets.add(credential.secret)
             return f"Bearer {credential.secret}"
         if challenge.scheme == "bearer":
-            return f"Bearer {self._tokens.get(challenge, call.scopes, credential)}"
+            return f"Bearer {self._tokens.get(challenge, self._scopes(call), credential)}"
         if credential.kind == "anonymous":
             raise Denied(
                 f"`{self.registry}` asks for a user name and password, and there are none",
@@ -222,6 +228,19 @@ class Host:
                 status=401,
             )
         return basic(credential, self.ports.secrets)
+
+    def _may_ask_for_more(self, answer: Answer, call: Call) -> bool:
+        bearer = self._challenge is not None and self._challenge.scheme == "bearer"
+        if not bearer or not self.is_own(answer.url) or call.subject in self._wide:
+            return False
+        known = self.credential(call.subject).kind in ("basic", "identity")
+        return known and scope(call.subject, "pull") in call.scopes
+
+    def _scopes(self, call: Call) -> tuple[str, ...]:
+        if call.subject not in self._wide:
+            return call.scopes
+        narrow, wide = scope(call.subject, "pull"), scope(call.subject, "pull", "push")
+        return tuple(wide if one == narrow else one for one in call.scopes)
 
     def _exchange(self, call: Call) -> tuple[Answer, str | None]:
         url = urljoin(self.base(), call.path)

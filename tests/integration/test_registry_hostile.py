@@ -378,6 +378,43 @@ class TestContentIsWhatItSays:
                 ask()
 
 
+class TestNewRepositories:
+    """A registry that hides from who may only read whether a repository exists, as Docker Hub does."""
+
+    def _servers(self, hostile: Hostile) -> tuple[HostileServer, HostileServer]:
+        realm = hostile(
+            lambda request: Reply(
+                200, {}, json.dumps({"token": "writer" if "push" in request.path else "reader"}).encode()
+            )
+        )
+        challenge = _bearer(f"{realm.url}/token")
+        server = hostile(
+            lambda request: (
+                Reply(404) if request.headers.get("authorization") == "Bearer writer" else challenge(request)
+            )
+        )
+        return server, realm
+
+    def test_absence_is_learned_with_the_right_to_push(
+        self, tmp_path: Path, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
+        server, realm = self._servers(hostile)
+        remote = make_targets(env=_env(tmp_path, server.host)).open(f"{server.host}/app")
+        assert remote.resolve("1.0") is None
+        assert remote.tags() == ()
+        before = len(server.requests), len(realm.requests)
+        assert remote.resolve("2.0") is None
+        assert (len(server.requests), len(realm.requests)) == (before[0] + 1, before[1])
+
+    def test_without_a_credential_it_stays_unknown(
+        self, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
+        server, realm = self._servers(hostile)
+        with pytest.raises(Denied):
+            make_targets().open(f"{server.host}/app").resolve("1.0")
+        assert not any("push" in request.path for request in realm.requests)
+
+
 class TestNothingIsUnbounded:
     def test_a_huge_manifest_is_not_read(self, hostile: Hostile, make_targets: TargetsFactory) -> None:
         server = hostile(lambda request: Reply(200, {"Content-Type": OCI_MANIFEST}, b" " * (9 * 1024 * 1024)))
