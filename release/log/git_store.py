@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from release.canonical import canonical
-from release.errors import LogCorrupt
+from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import head_of, verify_line
 from release.log.git_outcome import Push
@@ -101,15 +101,15 @@ class GitStore:
             self._remote.push(f"{commit}:{_INBOX}/{_parked_name(facts)}")
 
     def parked(self) -> dict[str, tuple[dict[str, Any], ...]]:
-        """Facts that wait, by name, as of the last `read`. What is no list of facts is left out."""
+        """Facts that wait, by name, as of the last `read`. What is no list of facts counts as none."""
         found = {}
         with self._remote.exclusive():
             for name, commit in self._parked.items():
-                content = self._remote.read("cat-file", "blob", f"{commit}:facts.json")
                 try:
+                    content = self._remote.read("cat-file", "blob", f"{commit}:facts.json")
                     found[name] = msgspec.json.decode(content, type=tuple[dict[str, Any], ...])
-                except msgspec.MsgspecError:
-                    continue
+                except (LogError, msgspec.MsgspecError):
+                    found[name] = ()
         return found
 
     def unpark(self, names: Sequence[str]) -> None:

@@ -39,6 +39,17 @@ class Remote:
         argv = ["git", "--git-dir", str(self.path), *arguments]
         return subprocess.run(argv, env=self.env, check=True, capture_output=True, text=True).stdout.strip()
 
+    def stdin(self, *arguments: str, text: str = "") -> str:
+        """As `git`, with input and an identity."""
+        identity = {
+            f"GIT_{role}_{what}": "x" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        argv = ["git", "--git-dir", str(self.path), *arguments]
+        env = {**self.env, **identity}
+        return subprocess.run(
+            argv, env=env, input=text, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
     def hook(self, name: str, script: str) -> None:
         path = self.path / "hooks" / name
         path.write_text(f"#!/bin/sh\n{script}\n")
@@ -160,6 +171,25 @@ def test_what_a_dead_writer_parked_is_taken_along(remote: Remote, store: Make) -
     assert remote.refs() == [REF]
 
 
+def test_nonsense_in_the_inbox_stops_nobody(remote: Remote, store: Make) -> None:
+    dead = store("a")
+    list(dead.read())
+    dead.park([planned(attempt="dead")])
+    # A commit without facts, and one whose facts are none.
+    empty = remote.git("hash-object", "-t", "tree", "/dev/null", "-w")
+    (remote.folder / "facts").write_text("[1, 2]")
+    blob = remote.git("hash-object", "-w", str(remote.folder / "facts"))
+    tree = remote.stdin("mktree", text=f"100644 blob {blob}\tfacts.json\n")
+    for name, content in (("empty", empty), ("odd", tree)):
+        remote.git(
+            "update-ref", f"refs/shipmark/inbox/{name}", remote.stdin("commit-tree", content, "-m", "x")
+        )
+    writer(store("b")).append([planned(attempt="alive")])
+    attempts = [entry["attempt"] for entry in independently_verified(remote.lines())]
+    assert attempts == ["alive", "dead"]
+    assert remote.refs() == [REF]
+
+
 def test_a_reply_that_was_lost_is_looked_up(remote: Remote, store: Make) -> None:
     writer(store()).append([planned()])
     # The ref is updated, then the connection breaks.
@@ -223,22 +253,8 @@ def test_an_entry_that_was_replaced_is_named(remote: Remote, store: Make) -> Non
     folder.mkdir()
     (folder / "entry.json").write_text(blob + "\n")
     sha = remote.git("hash-object", "-w", str(folder / "entry.json"))
-    tree = subprocess.run(
-        ["git", "--git-dir", str(remote.path), "mktree"],
-        input=f"100644 blob {sha}\tentry.json\n",
-        env=remote.env,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    identity = {f"GIT_{role}_{what}": "x" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    commit = subprocess.run(
-        ["git", "--git-dir", str(remote.path), "commit-tree", tree, "-p", f"{REF}~1", "-m", "x"],
-        env={**remote.env, **identity},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
+    tree = remote.stdin("mktree", text=f"100644 blob {sha}\tentry.json\n")
+    commit = remote.stdin("commit-tree", tree, "-p", f"{REF}~1", "-m", "x")
     remote.git("update-ref", REF, commit)
     with pytest.raises(LogCorrupt, match=r"^entry 1 was changed after it was written"):
         store("b").head()
@@ -246,14 +262,7 @@ def test_an_entry_that_was_replaced_is_named(remote: Remote, store: Make) -> Non
 
 def test_a_commit_without_an_entry_is_named(remote: Remote, store: Make) -> None:
     empty = remote.git("hash-object", "-t", "tree", "/dev/null", "-w")
-    env = {**remote.env, "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x"}
-    commit = subprocess.run(
-        ["git", "--git-dir", str(remote.path), "commit-tree", empty, "-m", "x"],
-        env={**env, "GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
+    commit = remote.stdin("commit-tree", empty, "-m", "x")
     remote.git("update-ref", REF, commit)
     with pytest.raises(LogCorrupt, match=r"entry 0 is missing: a commit of the log has no `entry.json`"):
         store().head()
