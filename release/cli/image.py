@@ -21,6 +21,6 @@ _COMMANDS: dict[str, Row] = {
 def command() -> None:
     """Read and change registries and OCI layouts, without a daemon.
 
-    An image is `[docker://]REPOSITORY[:TAG][@DIGEST]` or `oci:FOLDER[:TAG]`. What only reads, and `copy`, take
+    An image is `[docker://]REPOSITORY[:TAG][@DIGEST]` or `oci:FOLDER[:TAG]`. `inspect`, `digest` and `copy` take
     `oci-archive:FILE`, `docker-archive:FILE`, `docker-daemon:NAME:TAG` and `dir:FOLDER` too.
     """
