@@ -14,6 +14,7 @@ import io
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
@@ -26,6 +27,7 @@ from release.registry.layout_reader import LayoutReader
 from release.registry.reference import require_digest, require_tag
 from release.registry.streams import pieces
 
+_ABANDONED = 24 * 3600.0  # seconds without a byte
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY_INDEX = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
 
@@ -39,6 +41,7 @@ class Layout(LayoutReader):
     def __init__(self, path: str, *, root: str | None = None) -> None:
         self.path = os.path.abspath(os.path.join(root or "", path))
         self._shown = path
+        self._swept = False
 
     @classmethod
     def create(cls, path: str) -> Layout:
@@ -183,10 +186,23 @@ class Layout(LayoutReader):
                 self._place("oci-layout", _MARKER)
             if not os.path.exists(os.path.join(self.path, "index.json")):
                 self._place("index.json", _encode(_EMPTY_INDEX))
+            self._sweep()
         except OSError as error:
             raise RegistryError(
                 f"`{self.name}` cannot be made: {error.strerror}", hint=f"check the rights of `{self.path}`"
             ) from error
+
+    def _sweep(self) -> None:
+        """Remove what a killed writer left behind; once, and never what may still be written to."""
+        if self._swept:
+            return
+        self._swept = True
+        with os.scandir(self.path) as found:
+            left = [entry for entry in found if entry.name.startswith(".partial-")]
+        for entry in left:
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - entry.stat().st_mtime > _ABANDONED:
+                    os.unlink(entry.path)
 
     def _place(self, name: str, content: bytes) -> None:
         path = os.path.join(self.path, name)

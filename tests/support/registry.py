@@ -1,5 +1,8 @@
 """A real docker-registry on a loopback port, one per test.
 
+`SHIPMARK_TEST_REGISTRY` names another server's program, which the same tests have to pass with: distribution 3
+(`go install github.com/distribution/distribution/v3/cmd/registry@latest`) takes the same configuration.
+
 The server chooses the port itself (`127.0.0.1:0`) and says it in its log, so no other process can take it in
 between; `stop` and `start` keep the port.
 """
@@ -10,6 +13,7 @@ import base64
 import contextlib
 import http.client
 import json
+import os
 import re
 import secrets
 import shutil
@@ -93,7 +97,7 @@ class RegistryServer:
         config = self.folder / "config.json"  # JSON is YAML
         config.write_text(json.dumps(self._config()))
         self._service = Service(
-            [program("docker-registry"), "serve", str(config)],
+            [program(os.environ.get("SHIPMARK_TEST_REGISTRY") or "docker-registry"), "serve", str(config)],
             folder=self.folder,
             name="registry",
             # REGISTRY_* variables of the machine would override the configuration file.

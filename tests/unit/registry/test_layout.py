@@ -200,6 +200,16 @@ def test_writers_at_once_lose_no_tag(tmp_path: Path) -> None:
     assert set(Layout(str(tmp_path / "l")).tags()) == {f"t{number}" for number in range(12)}
 
 
+def test_what_a_killed_writer_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    Layout.create(str(tmp_path / "l"))
+    old, new = tmp_path / "l" / ".partial-old", tmp_path / "l" / ".partial-new"
+    for path in (old, new):
+        path.write_bytes(b"x")
+    os.utime(old, (1, 1))
+    store(make_image(), Layout(str(tmp_path / "l")), "1.0")
+    assert (old.exists(), new.exists()) == (False, True)
+
+
 def test_a_file_where_the_folder_should_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     layout = Layout(str(tmp_path / "file"))
