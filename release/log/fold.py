@@ -13,6 +13,7 @@ from release.log.record import PlannedTarget, RecordedImage
 from release.log.state import Attempt, LogState, ReleaseState, State, TagHold, TargetContent
 
 Fields = dict[str, Any]
+_SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned"})
 _REBUILD = re.compile(r"_r([1-9]\d{0,8})$")
 
 
@@ -128,8 +129,8 @@ class _Folding:
         }
         self._beside: dict[str, Callable[[Fields], None]] = {
             "yanked": self._yanked,
-            "promoted": self._promoted,
-            "pruned": self._pruned,
+            "promoted": self._tagged,
+            "pruned": self._tagged,
             "deployed": _nothing,
             "note": _nothing,
         }
@@ -192,7 +193,7 @@ class _Folding:
         earlier = release.pushed.get(place)
         tags = (*earlier.tags, *content.tags) if earlier else content.tags
         release.pushed[place] = msgspec.structs.replace(content, tags=tuple(dict.fromkeys(tags)))
-        self._hold(fields, content.target, release)
+        self._hold(fields, release)
 
     def _released(self, release: _Release, fields: Fields) -> None:
         if release.released is None:
@@ -204,7 +205,7 @@ class _Folding:
         image = release.image()
         digest = image.digest if image else content.digest
         release.moved[(digest, content.target)] = msgspec.structs.replace(content, digest=digest)
-        self._hold(fields, content.target, release)
+        self._hold(fields, release)
 
     def _ended(self, release: _Release, fields: Fields) -> None:
         self._end(release, fields, _text(fields, "kind"))
@@ -225,13 +226,8 @@ class _Folding:
         if isinstance(versions, list):
             self._yanks += [(_text(fields, "project"), str(version)) for version in versions]
 
-    def _promoted(self, fields: Fields) -> None:
-        self._hold(fields, _text(fields, "to"), None)
-
-    def _pruned(self, fields: Fields) -> None:
-        target = _text(fields, "target")
-        for tag in _dicts(fields, "tags"):
-            self._add_hold(fields, (target, _text(tag, "name")), "", None)
+    def _tagged(self, fields: Fields) -> None:
+        self._hold(fields, None)
 
     def _content(self, fields: Fields) -> TargetContent:
         tags = list(_dicts(fields, "tags"))
@@ -243,11 +239,9 @@ class _Folding:
             seq=self._seq,
         )
 
-    def _hold(self, fields: Fields, target: str, release: _Release | None) -> None:
-        for tag in _dicts(fields, "tags"):
-            digest = _text(tag, "digest")
-            if digest and _text(tag, "result") != "withheld":
-                self._add_hold(fields, (target, _text(tag, "name")), digest, release)
+    def _hold(self, fields: Fields, release: _Release | None) -> None:
+        for target, tag, digest in tags_set(fields):
+            self._add_hold(fields, (target, tag), digest, release)
 
     def _add_hold(
         self, fields: Fields, place: tuple[str, str], digest: str, release: _Release | None
@@ -265,6 +259,20 @@ class _Folding:
                 kind=_text(fields, "kind"),
             )
         )
+
+
+def tags_set(fields: Fields) -> Iterator[tuple[str, str, str]]:
+    """(target, tag, digest) for each tag that an entry says it set; the digest is `""` where it was removed."""
+    kind = _text(fields, "kind")
+    if kind not in _SETS_TAGS:
+        return
+    target = _text(fields, "to" if kind == "promoted" else "target")
+    for tag in _dicts(fields, "tags"):
+        digest = _text(tag, "digest")
+        if kind == "pruned":
+            yield target, _text(tag, "name"), ""
+        elif digest and _text(tag, "result") != "withheld":
+            yield target, _text(tag, "name"), digest
 
 
 def _nothing(_: Fields) -> None:

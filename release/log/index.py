@@ -17,7 +17,7 @@ from release.errors import LogCorrupt
 from release.log import Entry, Head
 from release.log.chain import Malformed, read_line
 from release.log.files import Files, OsFiles
-from release.log.fold import fold
+from release.log.fold import fold, tags_set
 from release.log.questions import Mention, TagHistory, TagThen, digests_of, find
 from release.log.record import LINE_LIMIT
 from release.log.scan import scan
@@ -216,13 +216,13 @@ class _Filler:
         seq = entry.seq
         self.count += 1
         self._last = entry
-        for digest in {digest for digest, _ in digests_of(fields) if digest}:
-            self._digests.append((_number(digest.removeprefix("sha256:")), seq, start))
+        for mentioned in {digest for digest, _ in digests_of(fields) if digest}:
+            self._digests.append((_number(mentioned.removeprefix("sha256:")), seq, start))
         if entry.kind == "planned":
             self._plans.append((_number(str(fields.get("release", ""))), seq, start))
-        for (target, tag), holds in fold([entry]).holds.items() if fields.get("tags") else ():
+        for target, tag, digest in tags_set(fields):
             place = self._place(target, tag)
-            held = _number(holds[-1].digest.removeprefix("sha256:"))
+            held = _number(digest.removeprefix("sha256:"))
             if self._held_by(place) != held:
                 self._held[place] = held
                 self._holds.append((place, seq, str(fields.get("at", "")), held, start))
