@@ -54,7 +54,7 @@ class Case(NamedTuple):
     """A comparison. `commands` gives the argument lists for a registry's address and its authority's file."""
 
     title: str
-    link: str  # "http", "tls", "wan"
+    link: str  # "http", "tls", "wan"; "two": two registries, whose addresses come with a comma between them
     commands: Callable[[str, Path | None], Mapping[str, Sequence[str | Path]]]
     bars: tuple[Bar, ...] = ()
     prepare: Callable[[RegistryServer], None] = lambda server: None
@@ -126,6 +126,12 @@ class _Moves:
         del ca
         return self._from_registry(f"{host}/bench/app:1.0", f"{host}/bench/promoted:1.0")
 
+    def between(self, hosts: str, ca: Path | None) -> Commands:
+        """From a registry to another one."""
+        del ca
+        here, there = hosts.split(",")
+        return self._from_registry(f"{here}/bench/app:1.0", f"{there}/bench/app:1.0")
+
     def pull(self, host: str, ca: Path | None) -> Commands:
         """A registry to a layout."""
         del ca
@@ -175,6 +181,7 @@ def _cases(tools: _Tools, layout: Path, archive: Path) -> list[Case]:
         Case(f"push of a layout of {size}, TLS", "tls", moves.push, (crane, skopeo)),
         Case(f"push of a layout of {size}, 30 ms and 25 MB/s", "wan", moves.push, (crane, skopeo)),
         Case(f"push of a plain archive, {gzip().name}", "http", moves.from_archive, (Bar("skopeo", 0.5),)),
+        Case("copy between two registries", "two", moves.between, prepare=moves.fill),
         Case("promote within one registry", "http", moves.promote, prepare=moves.fill),
         Case("pull into a layout", "http", moves.pull, prepare=moves.fill),
         Case(f"digests of {_TAGS} tags", "http", moves.digests, listing, _many_tags),
@@ -216,8 +223,10 @@ def _compare(case: Case, folder: Path, rounds: int) -> str:
 def _registry(case: Case, folder: Path) -> Iterator[tuple[str, Path | None]]:
     """A registry of its own for one run: nothing is there already, and nothing is warm."""
     own = folder / "registry"
-    shutil.rmtree(own, ignore_errors=True)
+    for place in (own, folder / "registry-2"):
+        shutil.rmtree(place, ignore_errors=True)
     server = RegistryServer(own, tls=case.link == "tls")
+    other = RegistryServer(folder / "registry-2") if case.link == "two" else None
     link = None
     try:
         case.prepare(server)
@@ -228,8 +237,10 @@ def _registry(case: Case, folder: Path) -> Iterator[tuple[str, Path | None]]:
             )
             assert link.stdout is not None
             host = f"127.0.0.1:{int(link.stdout.readline())}"
-        yield host, server.ca
+        yield f"{host},{other.host}" if other is not None else host, server.ca
     finally:
+        if other is not None:
+            other.close()
         if link is not None:
             link.kill()
             link.communicate()
