@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from typing import IO, Any
@@ -26,8 +27,12 @@ _TROUBLE = frozenset({"conflict", "unknown", "failed"})
 
 
 def data(text: str) -> None:
-    """Write `text` and a newline to stdout."""
-    print(text, flush=True)
+    """Write `text` and a newline to stdout. A reader that went away takes nothing from what was done."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Nor must the interpreter complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def document(value: Any) -> None:

@@ -262,3 +262,11 @@ def test_a_run_that_was_frozen_does_no_harm_when_it_wakes(guarded: Project, gate
     assert {tags[name] for name in ("1.4", "1", "latest", "1.4.3")} == {tags["1.4.3"]} != {tags["1.4.2"]}
     assert guarded.kinds().count("released") == 2
     guarded.must("log", "verify")
+
+
+def test_a_reader_of_stdout_that_went_away_changes_nothing(project: Project) -> None:
+    process = project.start("run")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert "1.4.2" in project.tags
