@@ -3,7 +3,6 @@
 # make soak    the long forms: power cuts, killed writers, kill matrix (about half an hour)
 # make check   style, types and import rules
 # make lock    requirements.lock from pyproject.toml (LOCK=--upgrade takes the newest versions)
-# make soak    the long forms of the tests that kill, race and cut the power (about an hour)
 # make bench   how long commands take, against other tools (BENCH=tags for one of them)
 # make clean   removes what the other targets made
 #
@@ -52,9 +51,6 @@ lock: environment
 	  --no-annotate --constraints requirements.lock --output-file ci/runtime.lock pyproject.toml -
 	@printf '%s\n' '# What the adapters install: runtime dependencies and build backend, at the versions of requirements.lock. `make lock` writes it.' \
 	  | cat - ci/runtime.lock > ci/runtime.lock.new && mv ci/runtime.lock.new ci/runtime.lock
-
-soak: services
-	$(BIN)/pytest -q -s -p no:cacheprovider tests/soak/soak_*.py
 
 bench: environment
 	$(BIN)/python -m tests.bench $(BENCH)
