@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from release.errors import LogError
-from release.log.sql_schema import engine_of, name_of, parse_url, transaction
+from release.log.sql_schema import engine_of, name_of, parse_url
+from release.log.sql_transaction import transaction
 
 # Any number that other programs are unlikely to lock; two migrations at once queue behind it.
 _ADVISORY_LOCK = 7_305_511_894

@@ -15,13 +15,11 @@ A role that only asks questions needs SELECT on the three.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, create_engine
-from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from release.errors import ConfigError
@@ -79,7 +77,7 @@ def name_of(url: URL) -> str:
 
 
 def engine_of(url: URL, *, create: bool = False) -> Engine:
-    """An engine with one connection that is kept, for the `transaction`s below.
+    """An engine with one connection that is kept, for the transactions of `sql_transaction`.
 
     `create`: make the SQLite file when it is missing.
     """
@@ -122,26 +120,3 @@ def _sqlite_engine(url: URL, *, create: bool) -> Engine:
         pool_size=1,
         max_overflow=1,
     )
-
-
-# What a transaction begins with, in one trip. The limits are the transaction's own: with a pooler in between, what
-# is set for a session reaches strangers. A client that froze must not keep the head for long. SQLite's driver
-# would begin at the first write, too late for a lock on what was read.
-_BEGIN = {
-    "postgresql": "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; "
-    "SET LOCAL idle_in_transaction_session_timeout = '30s'",
-    "sqlite": "BEGIN IMMEDIATE",
-}
-
-
-@contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
-    """Commit what the body does, or nothing of it."""
-    connection.exec_driver_sql(_BEGIN[connection.dialect.name])
-    try:
-        yield
-    except BaseException:
-        with suppress(SQLAlchemyError):
-            connection.exec_driver_sql("ROLLBACK")
-        raise
-    connection.exec_driver_sql("COMMIT")

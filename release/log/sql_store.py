@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -17,13 +17,18 @@ from release.errors import LogCorrupt, LogError, LogUnavailable
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import Malformed, head_of, read_line, verify_line
 from release.log.files import OsFiles
-from release.log.sql_schema import ENTRY, HEAD, REVISION, engine_of, name_of, parse_url, transaction
+from release.log.sql_schema import REVISION, engine_of, name_of, parse_url
+from release.log.sql_transaction import PAGE, head_in, insert_lines, lines_behind, locked, transaction
 
-_PAGE = 2000  # lines of one query
-_HEAD = select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.id == 1)
-_HEAD_LOCKED = _HEAD.with_for_update()
-_INSERT = insert(ENTRY)
-_UPDATE = update(HEAD).where(HEAD.c.id == 1)
+
+class _Turn:
+    """A transaction that holds the head. `lines`: those behind `behind`, read with the lock."""
+
+    def __init__(self, connection: Connection, head: Head, behind: int | None, lines: list[bytes]) -> None:
+        self.connection = connection
+        self.head = head
+        self.behind = behind
+        self.lines = lines
 
 
 class SqlStore:
@@ -37,8 +42,8 @@ class SqlStore:
         self._engine = engine_of(parsed)
         self._cancel = cancel
         self._checked = False
-        self._held: Connection | None = None  # during a `turn`
-        self._turn_head: Head | None = None
+        self._seq = -1  # the last entry that was read or appended
+        self._turn: _Turn | None = None
 
     @property
     def name(self) -> str:
@@ -57,7 +62,7 @@ class SqlStore:
     def head(self) -> Head:
         """See `LogStore.head`."""
         with self._reading("read") as connection:
-            return _head(connection)
+            return head_in(connection)
 
     def read(self, after: int = -1) -> Iterator[Entry]:
         """See `LogStore.read`."""
@@ -65,19 +70,18 @@ class SqlStore:
         position = after - 1  # the entry before what is asked for tells how the next one must begin
         while True:
             with self._reading("read") as connection:
-                query = select(ENTRY.c.line).where(ENTRY.c.seq > position).order_by(ENTRY.c.seq)
-                lines = [line.encode() for line in connection.scalars(query.limit(_PAGE))]
+                lines = self._ahead(position) or lines_behind(connection, position)
             if position < after:
                 head = self._base(lines, after)
                 lines = lines[1:] if after >= 0 else lines
-                full = len(lines) >= _PAGE - 1
+                full = len(lines) >= PAGE - 1
             else:
-                full = len(lines) == _PAGE
+                full = len(lines) == PAGE
             for line in lines:
                 entry = verify_line(line, head)
                 head = head_of(entry)
                 yield entry
-            position = head.seq
+            position = self._seq = head.seq
             if not full:
                 return
 
@@ -91,27 +95,26 @@ class SqlStore:
             head = head_of(entry)
             own = {name: entry.fields[name] for name in ("seq", "hash", "prev", "id")}
             rows.append({**own, "line": line.decode()})
-        with self._writing() as connection:
-            if (self._turn_head or self._locked_head(connection)) != expected:
+        with self._locked() as turn:
+            if turn.head != expected:
                 raise HeadMoved
-            connection.execute(_INSERT, rows)
-            connection.execute(_UPDATE, {"seq": head.seq, "hash": head.hash})
-            self._turn_head = None
+            insert_lines(turn.connection, rows, head)
+            turn.head = head
+        self._seq = head.seq
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """See `Turns.turn`: one transaction for what is read and appended, with the head locked from its beginning."""
-        with self._writing() as connection:
-            self._turn_head = self._locked_head(connection)
-            self._held = connection
+        with self._locked(self._seq - 1) as turn:
+            self._turn = turn
             try:
                 yield
             finally:
-                self._held = self._turn_head = None
+                self._turn = None
 
     def check_writable(self) -> None:
         """See `LogStore.check_writable`."""
-        with self._writing() as connection:
+        with self._writing() as connection, transaction(connection):
             if self._is_postgres:
                 self._require_rights(connection)
             elif self._path is not None and not os.access(self._path, os.W_OK):
@@ -152,14 +155,17 @@ class SqlStore:
                     hint="grant INSERT on `log_entry` and UPDATE on `log_head`, on the primary server",
                 )
 
-    def _locked_head(self, connection: Connection) -> Head:
-        # SQLite locks the whole file when the transaction begins.
-        return _head(connection, lock=self._is_postgres)
+    def _ahead(self, position: int) -> list[bytes]:
+        """The lines behind `position` that came with the lock."""
+        if self._turn is None or self._turn.behind != position:
+            return []
+        lines, self._turn.lines = self._turn.lines, []
+        return lines
 
     @contextmanager
     def _reading(self, done: str) -> Iterator[Connection]:
-        if self._held is not None:
-            yield self._held
+        if self._turn is not None:
+            yield self._turn.connection
             return
         with self._translated(done), self._engine.connect() as connection, self._wakeable(connection):
             self._first_time(connection)
@@ -167,13 +173,18 @@ class SqlStore:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        if self._held is not None:
-            yield self._held
-            return
         with self._translated("written"), self._engine.connect() as connection, self._wakeable(connection):
             self._first_time(connection)
-            with transaction(connection):
-                yield connection
+            yield connection
+
+    @contextmanager
+    def _locked(self, behind: int | None = None) -> Iterator[_Turn]:
+        """The turn that we have, or one that ends with the body."""
+        if self._turn is not None:
+            yield self._turn
+            return
+        with self._writing() as connection, locked(connection, behind) as (head, lines):
+            yield _Turn(connection, head, behind, lines)
 
     def _first_time(self, connection: Connection) -> None:
         """Check once that the tables are there and that a commit means what it says."""
@@ -243,11 +254,6 @@ class SqlStore:
         if state in ("28000", "28P01", "42501"):
             return LogError(message, hint="check user, password and rights of the role in `log.url`")
         return LogUnavailable(message, hint="check that the database is up and reachable, then run again")
-
-
-def _head(connection: Connection, *, lock: bool = False) -> Head:
-    row = connection.execute(_HEAD_LOCKED if lock else _HEAD).one()
-    return Head(seq=row.seq, hash=row.hash)
 
 
 def _first_line(error: BaseException) -> str:

@@ -139,7 +139,8 @@ def test_entries_that_are_gone_are_named(url: str, store: SqlStore) -> None:
 
 
 def test_long_logs_are_read_in_pages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("release.log.sql_store._PAGE", 3)
+    for module in ("sql_store", "sql_transaction"):
+        monkeypatch.setattr(f"release.log.{module}.PAGE", 3)
     log = writer(store)
     for number in range(10):
         log.append([planned(attempt=str(number))])
