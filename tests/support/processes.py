@@ -25,6 +25,8 @@ from tests.support import reaper
 
 #: Names the run in its descendants' environment. Not `SHIPMARK_*`: those are read by the command under test.
 MARK = "PYTEST_LEAK_MARK"
+# Benches use these fixtures without pytest. With an empty mark their reapers would end one another's processes.
+os.environ.setdefault(MARK, f"{os.getpid()}-{secrets.token_hex(8)}")
 
 #: Seconds that processes which were told to end may take until they count as leaked.
 GRACE = 5.0
