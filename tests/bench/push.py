@@ -24,9 +24,10 @@ from release.registry.codecs import gzip
 from release.registry.documents import digest_bytes, encode_manifest
 from release.registry.layout import Layout
 from tests.bench.harness import Command, Sample, measure
+from tests.support.docker import DockerDaemon
 from tests.support.environment import scrubbed
 from tests.support.registry import RegistryServer
-from tests.support.services import SEARCH_PATH
+from tests.support.services import SEARCH_PATH, missing
 
 _EDITION = 1
 _LAYERS = (63, 86, 46, 42, 50, 47)  # MiB
@@ -58,6 +59,7 @@ class Case(NamedTuple):
     commands: Callable[[str, Path | None], Mapping[str, Sequence[str | Path]]]
     bars: tuple[Bar, ...] = ()
     prepare: Callable[[RegistryServer], None] = lambda server: None
+    env: Mapping[str, str] = {}
 
 
 def run(folder: Path, *, rounds: int) -> Iterator[str]:
@@ -66,6 +68,10 @@ def run(folder: Path, *, rounds: int) -> Iterator[str]:
     layout, archive = _images(folder)
     for case in _cases(tools, layout, archive):
         yield _compare(case, folder, rounds)
+    if missing("docker") is None:
+        yield _from_daemon(tools, archive, folder, rounds)
+    else:
+        tools.missing.append("docker")
     if tools.missing:
         yield "missing peers: " + ", ".join(tools.missing)
 
@@ -188,6 +194,31 @@ def _cases(tools: _Tools, layout: Path, archive: Path) -> list[Case]:
     ]
 
 
+def _from_daemon(tools: _Tools, archive: Path, folder: Path, rounds: int) -> str:
+    """An image out of a daemon of our own into a registry; `docker push` is what a daemon does by itself."""
+    daemon = DockerDaemon()
+    try:
+        daemon.docker("load", "--input", str(archive))
+
+        def push(host: str, ca: Path | None) -> Commands:
+            del ca
+            place = f"{host}/bench/app:1.0"
+            script = f"docker tag bench/app:1.0 {place} && docker push -q {place} && docker rmi {place}"
+            found: Commands = {"docker push": ["sh", "-c", script]}
+            source = "docker-daemon:bench/app:1.0"
+            if tools.skopeo:
+                plain = ["--quiet", "--dest-tls-verify=false", "--src-daemon-host", daemon.host]
+                found["skopeo"] = [tools.skopeo, "copy", *plain, source, f"docker://{place}"]
+            found["shipmark"] = [*tools.own, "image", "copy", "-q", source, place]
+            return found
+
+        title = f"push out of a daemon, {gzip().name}"
+        bars = (Bar("docker push", 0.65),)
+        return _compare(Case(title, "http", push, bars, env={"DOCKER_HOST": daemon.host}), folder, rounds)
+    finally:
+        daemon.stop()
+
+
 def _only(ca: Path) -> Path:
     """A folder with nothing but the authority, as skopeo wants it."""
     folder = ca.parent / "authorities"
@@ -212,7 +243,8 @@ def _compare(case: Case, folder: Path, rounds: int) -> str:
                 if name in failed:
                     continue
                 try:
-                    command = Command(name, commands[name], folder, _environment(folder, ca))
+                    env = {**_environment(folder, ca), **case.env}
+                    command = Command(name, commands[name], folder, env)
                     samples.setdefault(name, []).append(measure(command, limit=_LIMIT))
                 except (RuntimeError, TimeoutError) as error:
                     failed[name] = str(error)
