@@ -18,17 +18,7 @@ from release.log import Entry, Head, HeadMoved
 from release.log.chain import Malformed, head_of, read_line, verify_line
 from release.log.files import OsFiles
 from release.log.sql_schema import REVISION, engine_of, name_of, parse_url
-from release.log.sql_transaction import PAGE, head_in, insert_lines, lines_behind, locked, transaction
-
-
-class _Turn:
-    """A transaction that holds the head. `lines`: those behind `behind`, read with the lock."""
-
-    def __init__(self, connection: Connection, head: Head, behind: int | None, lines: list[bytes]) -> None:
-        self.connection = connection
-        self.head = head
-        self.behind = behind
-        self.lines = lines
+from release.log.sql_transaction import PAGE, Locked, head_in, lines_behind, locked, transaction
 
 
 class SqlStore:
@@ -43,7 +33,7 @@ class SqlStore:
         self._cancel = cancel
         self._checked = False
         self._seq = -1  # the last entry that was read or appended
-        self._turn: _Turn | None = None
+        self._turn: Locked | None = None
 
     @property
     def name(self) -> str:
@@ -98,8 +88,7 @@ class SqlStore:
         with self._locked() as turn:
             if turn.head != expected:
                 raise HeadMoved
-            insert_lines(turn.connection, rows, head)
-            turn.head = head
+            turn.add(rows, head)
         self._seq = head.seq
 
     @contextmanager
@@ -178,13 +167,13 @@ class SqlStore:
             yield connection
 
     @contextmanager
-    def _locked(self, behind: int | None = None) -> Iterator[_Turn]:
+    def _locked(self, behind: int | None = None) -> Iterator[Locked]:
         """The turn that we have, or one that ends with the body."""
         if self._turn is not None:
             yield self._turn
             return
-        with self._writing() as connection, locked(connection, behind) as (head, lines):
-            yield _Turn(connection, head, behind, lines)
+        with self._writing() as connection, locked(connection, behind) as turn:
+            yield turn
 
     def _first_time(self, connection: Connection) -> None:
         """Check once that the tables are there and that a commit means what it says."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from release.log import Head
 from release.log.sql_schema import ENTRY, HEAD
@@ -27,22 +27,60 @@ _BEGIN = {
 _HEAD = select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.id == 1)
 _LOCKED_HEAD = "SELECT seq, hash FROM log_head WHERE id = 1 FOR UPDATE"
 _UPDATE = update(HEAD).where(HEAD.c.id == 1)
-
-Begun = TypeVar("Begun")
+_INSERT_AND_MOVE = (
+    "WITH moved AS (UPDATE log_head SET seq = %(seq)s, hash = %(hash)s WHERE id = 1) "
+    "INSERT INTO log_entry (seq, hash, prev, id, line) VALUES (%(seq)s, %(hash)s, %(prev)s, %(id)s, %(line)s)"
+)
 
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """Commit what the body does, or nothing of it."""
-    with _ended(connection, lambda: connection.exec_driver_sql(_BEGIN[connection.dialect.name])):
+    try:
+        connection.exec_driver_sql(_BEGIN[connection.dialect.name])
         yield
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+class Locked:
+    """A transaction that holds the head. `lines`: those behind `behind`, read with the lock."""
+
+    def __init__(self, connection: Connection, behind: int | None, head: Head, lines: list[bytes]) -> None:
+        self.connection = connection
+        self.behind = behind
+        self.head = head
+        self.lines = lines
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, rows: list[dict[str, Any]], head: Head) -> None:
+        """Add the rows and move the head, when the transaction ends."""
+        self._rows += rows
+        self.head = head
+
+    def commit(self) -> None:
+        """End the transaction; PostgreSQL is told everything at once."""
+        if self._rows and self.connection.dialect.name == "postgresql":
+            _commit_postgres(self.connection, self._rows)
+            return
+        if self._rows:
+            self.connection.execute(insert(ENTRY), self._rows)
+            self.connection.execute(_UPDATE, {"seq": self.head.seq, "hash": self.head.hash})
+        self.connection.exec_driver_sql("COMMIT")
 
 
 @contextmanager
-def locked(connection: Connection, behind: int | None = None) -> Iterator[tuple[Head, list[bytes]]]:
+def locked(connection: Connection, behind: int | None = None) -> Iterator[Locked]:
     """A transaction in which nobody else appends, with the head and, when asked for, the first lines behind a `seq`."""
-    with _ended(connection, lambda: _lock(connection, behind)) as begun:
+    try:
+        begun = Locked(connection, behind, *_lock(connection, behind))
         yield begun
+        begun.commit()
+    except BaseException:
+        _roll_back(connection)
+        raise
 
 
 def head_in(connection: Connection) -> Head:
@@ -57,25 +95,9 @@ def lines_behind(connection: Connection, seq: int) -> list[bytes]:
     return [line.encode() for line in connection.scalars(query)]
 
 
-def insert_lines(connection: Connection, rows: list[dict[str, Any]], head: Head) -> None:
-    """Add the rows and move the head; PostgreSQL does both in one statement."""
-    if connection.dialect.name == "postgresql" and len(rows) == 1:
-        moved = _UPDATE.values(seq=head.seq, hash=head.hash).cte("moved")
-        connection.execute(insert(ENTRY).values(rows[0]).add_cte(moved))
-        return
-    connection.execute(insert(ENTRY), rows)
-    connection.execute(_UPDATE, {"seq": head.seq, "hash": head.hash})
-
-
-@contextmanager
-def _ended(connection: Connection, begin: Callable[[], Begun]) -> Iterator[Begun]:
-    try:
-        yield begin()
-    except BaseException:
-        with suppress(SQLAlchemyError):
-            connection.exec_driver_sql("ROLLBACK")
-        raise
-    connection.exec_driver_sql("COMMIT")
+def _roll_back(connection: Connection) -> None:
+    with suppress(SQLAlchemyError):
+        connection.exec_driver_sql("ROLLBACK")
 
 
 def _lock(connection: Connection, behind: int | None) -> tuple[Head, list[bytes]]:
@@ -92,16 +114,33 @@ def _lock_postgres(connection: Connection, behind: int | None) -> tuple[Head, li
         # Numbers of ours: a trip of several statements takes no parameters.
         statements.append(f"SELECT line FROM log_entry WHERE seq > {behind:d} ORDER BY seq LIMIT {PAGE:d}")  # noqa: S608
     driver: Any = connection.connection
-    try:
-        with closing(driver.cursor()) as cursor:
-            cursor.execute("; ".join(statements))
-            results = []
-            while True:
-                if cursor.description is not None:
-                    results.append(cursor.fetchall())
-                if not cursor.nextset():
-                    break
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise DBAPIError(None, None, error) from error
+    results = []
+    with _translated(connection), closing(driver.cursor()) as cursor:
+        cursor.execute("; ".join(statements))
+        while True:
+            if cursor.description is not None:
+                results.append(cursor.fetchall())
+            if not cursor.nextset():
+                break
     (head,), *rest = results
     return Head(seq=head[0], hash=head[1]), [line.encode() for (line,) in rest[0]] if rest else []
+
+
+def _commit_postgres(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    driver: Any = connection.connection
+    with _translated(connection), driver.driver_connection.pipeline(), closing(driver.cursor()) as cursor:
+        for row in rows:
+            cursor.execute(_INSERT_AND_MOVE, row)
+        cursor.execute("COMMIT")
+
+
+@contextmanager
+def _translated(connection: Connection) -> Iterator[None]:
+    """What SQLAlchemy would make of the driver's errors."""
+    dbapi = connection.dialect.loaded_dbapi
+    try:
+        yield
+    except dbapi.IntegrityError as error:
+        raise IntegrityError(None, None, error) from error
+    except dbapi.Error as error:
+        raise DBAPIError(None, None, error) from error

@@ -194,9 +194,12 @@ def _sixteen(server: Postgres, kind: str, count: int) -> float:
         child.stdin.write("go\n")
         child.stdin.flush()
     for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "done\n"
+    seconds = time.perf_counter() - started
+    for child in children:
         child.communicate()
-        assert child.returncode == 0
-    return WRITERS * count / (time.perf_counter() - started)
+    return WRITERS * count / seconds
 
 
 def _git(rounds: int, count: int = 20) -> str:

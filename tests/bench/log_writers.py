@@ -15,10 +15,11 @@ from tests.support.log_stores import open_writer
 
 @contextmanager
 def _started() -> Iterator[None]:
-    """Say that we are ready, and wait until everybody is."""
+    """Say that we are ready, wait until everybody is, and say that we are done."""
     print("ready", flush=True)
     sys.stdin.readline()
     yield
+    print("done", flush=True)
 
 
 def ours(url: str, facts: list[dict[str, Any]]) -> None:
