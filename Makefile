@@ -10,6 +10,8 @@
 
 BIN := .venv/bin
 TESTS ?=
+# More than there are cores on a small machine: most tests wait for a program that they started.
+WORKERS ?= 4
 BENCH ?=
 LOCK ?=
 
@@ -28,7 +30,7 @@ demo: environment
 	@$(BIN)/shipmark demo
 
 test: services
-	$(BIN)/pytest -q -n auto --maxprocesses 4 $(TESTS)
+	$(BIN)/pytest -q -n $(WORKERS) $(TESTS)
 
 soak: services
 	$(BIN)/pytest -q -s -o python_files='soak_*.py' $(or $(TESTS),tests/soak)
