@@ -145,6 +145,10 @@ CAUGHT_INSIDE = {
     "release.crew": {"RuntimeError"},  # steps that wait for one another are a defect of ours
     "release.log.index": {"LookupError"},  # becomes a new index
     "release.log.chain": {"Malformed"},  # becomes LogCorrupt or a torn last line, by its place
+    "release.log.sql_transaction": {
+        "DBAPIError",
+        "IntegrityError",
+    },  # as SQLAlchemy would; the store translates them
     "release.log.*": {"HeadMoved", "OSError"},  # the contract of the compare-and-swap; errno from the system
     "release.process": {"FileNotFoundError", "TimeoutError"},  # the contract of `Process.run`
     "release.registry.*": {"OSError"},  # errno from the system
