@@ -12,7 +12,7 @@ from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
 from release.errors import ConfigError
 from release.git.command import Git
-from release.log import questions
+from release.log import lookup, questions
 from release.log.state import TagHold
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
@@ -26,7 +26,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.
 def find(ctx: click.Context, digest: str, as_json: bool) -> None:
     """Find DIGEST: of an index, a platform's image, or under a tag; it may be shortened."""
     session = Session(settings_of(ctx))
-    mentions = questions.find(session.log.entries(), digest)
+    mentions = lookup.find(session.log.store, digest)
     if as_json:
         document({"schema": "shipmark.log-find/1", "mentions": msgspec.to_builtins(mentions)})
         return
@@ -34,8 +34,7 @@ def find(ctx: click.Context, digest: str, as_json: bool) -> None:
         raise ConfigError(
             f"the log does not know `{digest}`", hint="`shipmark log verify` tells whether it is whole"
         )
-    versions = {one.key: one.version or one.channel for one in session.log_state.releases.values()}
-    rows = [(str(one.seq), one.at, one.kind, versions.get(one.release, ""), one.role) for one in mentions]
+    rows = [(str(one.seq), one.at, one.kind, one.role) for one in mentions]
     data("\n".join(columns(rows)))
 
 
@@ -48,7 +47,7 @@ def find(ctx: click.Context, digest: str, as_json: bool) -> None:
 def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
     """Say what TAG held at TIME: a day, or a moment such as 2026-11-20T17:55Z."""
     session = Session(settings_of(ctx))
-    found = questions.at(session.log_state, tag, questions.moment(time))
+    found = lookup.at(session.log.store, tag, questions.moment(time))
     if as_json:
         document({"schema": "shipmark.log-at/1", "tags": msgspec.to_builtins(found)})
         return
@@ -76,7 +75,7 @@ def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
 def history(ctx: click.Context, tag: str, as_json: bool) -> None:
     """Show what TAG held over time, on each target."""
     session = Session(settings_of(ctx))
-    found = questions.history(session.log_state, tag)
+    found = lookup.history(session.log.store, tag)
     if as_json:
         document({"schema": "shipmark.log-history/1", "tags": msgspec.to_builtins(found)})
         return

@@ -32,12 +32,16 @@ def put_tag(step: Step, world: World, target: str, tag: str, digest: str) -> dic
     return {f"put:{step.id}": {"before": before.digest if before is not None else ""}}
 
 
-def tagged(step: Step, bindings: Mapping[str, Any], tag: str, digest: str, made: str) -> dict[str, Any]:
+def tagged(
+    step: Step, bindings: Mapping[str, Any], tag: str, digest: str, made: str, *, policy: str | None = None
+) -> dict[str, Any]:
     """The line about one tag that `pushed` and `moved` records hold."""
     put = bindings.get(f"put:{step.id}")
     line: dict[str, Any] = {"name": tag, "digest": digest, "result": made if put else "already-there"}
     if put and put["before"]:
         line["before"] = put["before"]
+    if policy is not None:
+        line["policy"] = policy
     return {f"tagged:{step.id}": line}
 
 
@@ -61,7 +65,7 @@ class FixedTags:
         if observation.state == "free":
             return Free(reason=tag.reason)
         if observation.digest == operands.image:
-            line = tagged(step, bindings, tag.name, operands.image, "created")
+            line = tagged(step, bindings, tag.name, operands.image, "created", policy=tag.policy)
             return Done(reason=f"holds {short(observation.digest)}", bindings=line)
         whose = ownership(observation, operands.expected)
         if tag.policy == "first-wins" and whose in {"ours", "same-revision"}:
