@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.support.environment import EPOCH
@@ -46,6 +47,26 @@ def large(folder: Path) -> Path:
     tags are packed and there is no commit-graph, as in a fresh clone.
     """
     return _made(folder / f"large-{EDITION}", _fill_large)
+
+
+def at_tag(folder: Path, *, packed: bool) -> Path:
+    """Return the large repository again, its last version tag checked out; `packed`: how its refs are stored."""
+    return _made(
+        folder / f"at-tag-{'packed' if packed else 'loose'}-{EDITION}",
+        partial(_fill_at_tag, large(folder), packed),
+    )
+
+
+def _fill_at_tag(origin: Path, packed: bool, repo: GitRepo) -> None:
+    (repo.path / ".git" / "objects" / "info" / "alternates").write_text(f"{origin / '.git' / 'objects'}\n")
+    source = GitRepo(origin, home=origin.parent / "home", init=False)
+    # Written one by one a ref is a file of its own, as fast-import and years of tagging leave them.
+    updates = source.git("for-each-ref", "--format=create %(refname) %(objectname)", "refs/tags")
+    repo.git("update-ref", "--stdin", stdin=f"{updates}\n")
+    if packed:
+        repo.git("pack-refs", "--all")
+    last = source.git("describe", "--tags", "--abbrev=0", "--match=v*")
+    repo.git("checkout", "--quiet", "--detach", f"refs/tags/{last}")
 
 
 def _made(path: Path, fill: object) -> Path:

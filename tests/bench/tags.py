@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.harness import Command, compare, table
-from tests.bench.repositories import large, small
+from tests.bench.repositories import at_tag, large, small
 from tests.support.environment import scrubbed
 
 _PEERS = Path(__file__).with_name("peers.txt")
@@ -20,6 +20,8 @@ def run(folder: Path, *, rounds: int) -> Iterator[str]:
     for title, repository in (
         ("tags: 30 commits, 10 tags", small(folder)),
         ("tags: 200,000 commits, 19,998 tags", large(folder)),
+        ("tags: the same, HEAD at a version tag, refs in files of their own", at_tag(folder, packed=False)),
+        ("tags: the same, HEAD at a version tag, packed refs", at_tag(folder, packed=True)),
     ):
         yield table(title, compare(_commands(repository, peers, folder), rounds=rounds))
 
