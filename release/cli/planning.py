@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,9 +16,7 @@ from release.plan.release import plan_release
 from release.plan.subject import Subject
 from release.runner import Report, Runner
 from release.tagging.versions import parse_either
-
-if TYPE_CHECKING:
-    from release.world import Note
+from release.world import Note
 
 
 def wishes_from(
@@ -54,12 +51,9 @@ def make_plan(session: Session, wishes: Wishes) -> tuple[tuple[Subject, ...], Pl
 
 def warn(session: Session, subjects: Sequence[Subject]) -> None:
     """Say each warning of the decisions once."""
-    from release.world import Note
-
     for subject in subjects:
         for text in subject.decision.warnings:
-            note: Note = Note(level="warning", text=text)
-            session.sink.emit(note)
+            session.sink.emit(Note(level="warning", text=text))
 
 
 def refusal(session: Session) -> ReleaseError | None:

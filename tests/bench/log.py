@@ -69,7 +69,7 @@ def _appends(rounds: int, count: int = 400) -> str:
         fd = os.open(folder / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for _ in range(rounds):
             facts = [_fact(next(numbers)) for _ in range(count)]
-            ours.append(_rate(count, lambda facts=facts: [writer.append([fact]) for fact in facts]))  # type: ignore[misc]
+            ours.append(_rate(count, lambda facts=facts: [writer.append([fact]) for fact in facts]))  # type: ignore[misc]  # bound at once
             raw.append(
                 _rate(count, lambda: [(os.write(fd, b"x" * size), os.fsync(fd)) for _ in range(count)])
             )
