@@ -29,6 +29,7 @@ _CONFIG = re.compile(r"([0-9a-f]{64})\.json")
 _LARGEST_DOCUMENT = 8 * 1024 * 1024
 _MOST_DOCUMENTS = 64
 _PEEK = 512
+_BUFFER = 1 << 20  # bytes; tarfile's own ten thousand mean thirty reads for each piece of a layer
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _GZIP = b"\x1f\x8b"
 
@@ -67,7 +68,7 @@ def store_archive(
     """Read the archive to its end, layers into `layout`. Raises `BuildError` when it does not hold together."""
     reader = _Reader(layout, check)
     try:
-        with tarfile.open(fileobj=archive, mode="r|") as members:
+        with tarfile.open(fileobj=archive, mode="r|", bufsize=_BUFFER) as members:
             for member in members:
                 check()
                 reader.take(members, member)

@@ -2,7 +2,8 @@
 
 The frame around the deflate stream is ours, because Python's own differs between versions (the header's OS
 byte). The deflate bytes differ between libraries and their versions: a layer's stable identity is its diff id,
-and a codec's name holds library, level and version so that two kinds of bytes never share a cache entry.
+and a codec's name holds library, level, version and how the input is cut (`blocks`), so that two kinds of bytes never
+share a cache entry.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any, Protocol
 import msgspec
 
 from release.errors import ConfigError
+from release.registry.blocks import HEADER, Blocks
 
-_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # deflate, no name, no time, system unknown
 _ISAL_LEVEL = 2
-_ZLIB_NG_LEVEL = 2  # level 6 changes its output with the size of the pieces that it is given
+_ZLIB_NG_LEVEL = 2
 _ZLIB_LEVEL = 6
 _ZSTD_LEVEL = 3
 
@@ -42,25 +43,24 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Gzip:
-    """A gzip member around a raw deflate stream. `crc32`: the library's own, which may be faster."""
+    """A gzip member around one raw deflate stream of zlib."""
 
-    def __init__(self, deflate: Any, crc32: Callable[[bytes, int], int]) -> None:
-        self._deflate = deflate
-        self._crc32 = crc32
+    def __init__(self) -> None:
+        self._deflate = zlib.compressobj(_ZLIB_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._crc = 0
         self._size = 0
-        self._pending = _HEADER
+        self._pending = HEADER
 
     def compress(self, data: bytes) -> bytes:
-        self._crc = self._crc32(data, self._crc)
+        self._crc = zlib.crc32(data, self._crc)
         self._size += len(data)
-        ready: bytes = self._pending + self._deflate.compress(data)
+        ready = self._pending + self._deflate.compress(data)
         self._pending = b""
         return ready
 
     def flush(self) -> bytes:
         trailer = struct.pack("<LL", self._crc & 0xFFFFFFFF, self._size & 0xFFFFFFFF)
-        return bytes(self._pending + self._deflate.flush() + trailer)
+        return self._pending + self._deflate.flush() + trailer
 
 
 def gzip() -> Codec:
@@ -73,7 +73,7 @@ def gzip_reproducible() -> Codec:
     return Codec(
         name=f"gzip-zlib-{_ZLIB_LEVEL}@{zlib.ZLIB_RUNTIME_VERSION}",
         suffix="+gzip",
-        start=lambda: _Gzip(zlib.compressobj(_ZLIB_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS), zlib.crc32),
+        start=_Gzip,
     )
 
 
@@ -105,13 +105,7 @@ def _isal() -> Codec | None:
         from isal import isal_zlib
     except ImportError:
         return None
-    return Codec(
-        name=f"gzip-isal-{_ISAL_LEVEL}@{isal.__version__}",
-        suffix="+gzip",
-        start=lambda: _Gzip(
-            isal_zlib.compressobj(_ISAL_LEVEL, isal_zlib.DEFLATED, -zlib.MAX_WBITS), isal_zlib.crc32
-        ),
-    )
+    return _in_blocks("isal", isal_zlib, _ISAL_LEVEL, isal.__version__)
 
 
 def _zlib_ng() -> Codec | None:
@@ -120,10 +114,12 @@ def _zlib_ng() -> Codec | None:
         from zlib_ng import zlib_ng as library  # type: ignore[import-not-found,unused-ignore]  # same
     except ImportError:
         return None
+    return _in_blocks("zlibng", library, _ZLIB_NG_LEVEL, zlib_ng.__version__)
+
+
+def _in_blocks(name: str, library: Any, level: int, version: str) -> Codec:
     return Codec(
-        name=f"gzip-zlibng-{_ZLIB_NG_LEVEL}@{zlib_ng.__version__}",
+        name=f"gzip-{name}-{level}-blocks@{version}",
         suffix="+gzip",
-        start=lambda: _Gzip(
-            library.compressobj(_ZLIB_NG_LEVEL, library.DEFLATED, -zlib.MAX_WBITS), library.crc32
-        ),
+        start=lambda: Blocks(library, level),
     )

@@ -16,12 +16,10 @@ from typing import IO
 import msgspec
 
 from release.registry import OCI_LAYER, Descriptor
+from release.registry.blocks import PIECE
 from release.registry.codecs import Codec, gzip
 from release.registry.layout import Layout
 from release.registry.reference import require_digest
-
-# isal's output depends on how its input is cut: always into pieces of this size.
-_PIECE = 256 * 1024
 
 
 class CompressedLayer(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +47,8 @@ def compress_layer(
     size = 0
     with layout.writer() as blob:
         compressor = chosen.start()
-        while piece := _read_exactly(source, _PIECE):
+        # The bytes depend on how the input is cut: always into pieces of one size.
+        while piece := _read_exactly(source, PIECE):
             if check is not None:
                 check()
             diff.update(piece)

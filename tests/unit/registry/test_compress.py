@@ -6,17 +6,19 @@ import gzip as standard_gzip
 import io
 import os
 import random
+import zlib
 from pathlib import Path
 
 import pytest
 
 from release.errors import ConfigError
+from release.registry.blocks import Blocks
 from release.registry.codecs import CODECS, Codec, gzip, gzip_reproducible
 from release.registry.compress import compress_layer, find_compressed
 from release.registry.layout import Layout
 from tests.support.images import digest
 
-CONTENT = random.Random(1).randbytes(700_000) + b"text that repeats " * 60_000
+CONTENT = random.Random(1).randbytes(1_700_000) + b"text that repeats " * 160_000
 
 
 class _Dripping(io.RawIOBase):
@@ -61,6 +63,29 @@ def test_a_diff_id_is_found_again_for_its_codec_only(tmp_path: Path) -> None:
     assert find_compressed(layout, layer.diff_id, codec=other) is None
     os.unlink(layout.blob_path(layer.descriptor.digest))
     assert find_compressed(layout, layer.diff_id, codec=codec) is None
+
+
+def test_the_digest_does_not_depend_on_the_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout.create(str(tmp_path / "l"))
+    many = compress_layer(io.BytesIO(CONTENT), layout)
+    monkeypatch.setattr("release.registry.blocks._workers", lambda: 0)  # each piece is waited for
+    assert compress_layer(io.BytesIO(CONTENT), layout) == many
+
+
+def test_a_piece_that_cannot_be_compressed_is_an_error_here(tmp_path: Path) -> None:
+    class Broken:
+        DEFLATED, Z_SYNC_FLUSH = 8, 2
+        crc32 = staticmethod(zlib.crc32)
+
+        @staticmethod
+        def compressobj(*_: int) -> None:
+            raise MemoryError
+
+    codec = Codec(name="broken", suffix="+gzip", start=lambda: Blocks(Broken, 2))
+    with pytest.raises(MemoryError):
+        compress_layer(io.BytesIO(CONTENT), Layout.create(str(tmp_path / "l")), codec=codec)
 
 
 def test_an_empty_layer_is_a_valid_gzip(tmp_path: Path) -> None:
