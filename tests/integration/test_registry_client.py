@@ -25,6 +25,8 @@ from tests.support.images import Image, digest, make_image, make_index, store
 from tests.support.registry import RegistryFactory, RegistryServer
 from tests.support.services import program, require
 from tests.support.targets import TargetsFactory
+from tests.support.tls import Authority
+from tests.support.tokens import TokenServer
 
 
 def _copy(source: Repository, destination: Repository, image: Image, **options: tuple[str, ...]) -> None:
@@ -295,6 +297,20 @@ class TestToken:
         (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
         make_targets(env={"DOCKER_CONFIG": str(tmp_path)}).open(f"{server.host}/acme/app").check_push()
         assert {request.method for request in server.tokens.requests} == {"POST"}
+
+    def test_a_token_server_of_another_authority_gets_no_credential(
+        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="token", tls=True)
+        assert server.tokens is not None
+        server.stop()
+        server.tokens.close()
+        server.tokens = TokenServer(Authority(tmp_path / "other"), users={}, tls=True)
+        server.start()
+        env = {**_config(tmp_path, server), "SSL_CERT_FILE": str(server.ca)}
+        with pytest.raises(Unreachable, match=f"certificate of `{server.tokens.host}` is not valid"):
+            make_targets(env=env).open(f"{server.host}/acme/app").resolve("1.0")
+        assert server.tokens.requests == []
 
     def test_a_token_that_ends_on_the_way_is_replaced(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory

@@ -19,7 +19,7 @@ import secrets
 import shutil
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -37,6 +37,7 @@ PASSWORD = "not-a-secret"
 _HTPASSWD = f"{USERNAME}:$2b$04$n1.ix27NRwydZ.Z7.BY28.gHRpu7lECi7B0DEFUvD52fOEqQJemfe\n"
 
 _LISTENING = re.compile(rb"listening on (127\.0\.0\.1:\d+)")
+_REPOSITORY = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags)/")
 _ACCESS = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[\d.]+" (?P<status>\d{3}) ')
 
 
@@ -52,7 +53,8 @@ class RegistryServer:
     """A running docker-registry. `host` is `127.0.0.1:PORT`, `root` the folder of its storage.
 
     `username`/`password`: set with `auth="basic"` and `auth="token"`. `ca`: the PEM file of the authority that
-    signed its certificate, with `tls`. `tokens`: the token server, with `auth="token"`.
+    signed its certificate, with `tls`: of its own, unless `authority` is given. `tokens`: the token server, with
+    `auth="token"`; it speaks TLS when the registry does.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class RegistryServer:
         tls: bool = False,
         delete: bool = True,
         storage: Path | None = None,
+        authority: Authority | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -71,13 +74,13 @@ class RegistryServer:
         self.password = PASSWORD if auth else None
         self.tokens: TokenServer | None = None
         self.host = "127.0.0.1:0"
-        self._authority = Authority(folder) if tls or auth == "token" else None
+        self._authority = authority or (Authority(folder) if tls or auth == "token" else None)
         self.ca = self._authority.path if self._authority and tls else None
         self._auth, self._delete = auth, delete
         self._service: Service | None = None
         if auth == "token":
             assert self._authority is not None
-            self.tokens = TokenServer(self._authority, users={USERNAME: PASSWORD})
+            self.tokens = TokenServer(self._authority, users={USERNAME: PASSWORD}, tls=tls)
         self.start()
 
     @property
@@ -130,14 +133,11 @@ class RegistryServer:
     def request(
         self, method: str, path: str, *, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send one request past shipmark (credentials added for `auth="basic"`): status, headers, body.
+        """Send one request past shipmark, with the credential that it takes: status, headers, body.
 
         Header names are lower case. Requests made here appear in the access log.
         """
-        given = dict(headers or {})
-        if self._auth == "basic":
-            pair = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
-            given.setdefault("Authorization", f"Basic {pair}")
+        given = {**self._authorization(path), **(headers or {})}
         with contextlib.closing(self._connection()) as connection:
             connection.request(method, path, body=body or None, headers=given)
             with connection.getresponse() as answer:
@@ -166,6 +166,25 @@ class RegistryServer:
         status, _, body = self.request("GET", f"/v2/{repository}/tags/list?harness=1")
         names = (json.loads(body)["tags"] or []) if status == 200 else []
         return {name: self.manifest(repository, name)[0] for name in sorted(names)}
+
+    def add_tags(self, repository: str, digest: str, names: Iterable[str]) -> None:
+        """Write tags on a stored manifest straight into the storage: a thousand of them take no requests."""
+        algorithm, _, value = digest.partition(":")
+        tags = self.root / "docker/registry/v2/repositories" / repository / "_manifests/tags"
+        for name in names:
+            for link in (tags / name / "current", tags / name / "index" / algorithm / value):
+                link.mkdir(parents=True)
+                (link / "link").write_text(digest)
+
+    def _authorization(self, path: str) -> dict[str, str]:
+        if self._auth == "basic":
+            pair = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+            return {"Authorization": f"Basic {pair}"}
+        named = _REPOSITORY.match(path)
+        if self.tokens is None or named is None:
+            return {}
+        scope = f"repository:{named[1]}:pull,push,delete"
+        return {"Authorization": f"Bearer {self.tokens.token(USERNAME, (scope,))}"}
 
     def _take_address(self, line: bytes) -> bool:
         found = _LISTENING.search(line)

@@ -8,7 +8,7 @@ import trustme
 
 
 class Authority:
-    """An authority of its own per test; `path` is its certificate in PEM."""
+    """A private authority; `path` is its certificate in PEM. One is made per server, unless servers share it."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -41,14 +43,14 @@ class TokenRequest(NamedTuple):
 
 
 class TokenServer:
-    """Signs tokens with a key that `authority` vouches for.
+    """Signs tokens with a key that `authority` vouches for; with `tls` it also serves over TLS with its certificate.
 
     Knobs, to be set at any time: `lifetime` (seconds after which the registry refuses a token), `announced`
     (the `expires_in` of the answer, None leaves it out), `anonymous` (actions granted without credentials),
     `denied` (actions granted to nobody), `key` of the answer's token (`token` or `access_token`).
     """
 
-    def __init__(self, authority: Authority, *, users: Mapping[str, str]) -> None:
+    def __init__(self, authority: Authority, *, users: Mapping[str, str], tls: bool = False) -> None:
         self.users = dict(users)
         self.lifetime = 300.0
         self.announced: int | None = 300
@@ -63,7 +65,10 @@ class TokenServer:
         self._key = key
         certificate = load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
         self._x5c = base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
+        self._scheme = "https" if tls else "http"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
+        if tls:
+            self._server.socket = _wrapped(self._server.socket, authority)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
 
@@ -75,7 +80,7 @@ class TokenServer:
     @property
     def realm(self) -> str:
         """The URL that the registry names in its challenge."""
-        return f"http://{self.host}/token"
+        return f"{self._scheme}://{self.host}/token"
 
     def registry_config(self) -> dict[str, Any]:
         """Return the `auth.token` section of docker-registry's configuration."""
@@ -149,6 +154,14 @@ class TokenServer:
             return name, name is not None
         name = query.get("username", [""])[0]
         return name, self.users.get(name) == query.get("password", [""])[0]
+
+
+def _wrapped(listener: socket.socket, authority: Authority) -> ssl.SSLSocket:
+    certificate, key = authority.issue("127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    # The handshake belongs to the thread of its connection: a client that stops in it must not stop the others.
+    return context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)
 
 
 def _encode(data: bytes) -> str:
