@@ -417,6 +417,9 @@ class TestDelete:
     def test_a_registry_that_cannot_delete_a_tag_says_what_shares_its_digest(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1", "latest")
         result = scene("delete", f"{scene.name}:1.0.0")
+        if result.code == 0:  # distribution 3
+            assert set(scene.tags()) == {"1", "latest"}
+            return
         assert result.code == 5
         assert "cannot delete a tag alone" in result.stderr
         assert "`1`, `latest` share its digest" in result.stderr
