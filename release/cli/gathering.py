@@ -108,6 +108,7 @@ def _subject(
         recorded=recorded,
         places=() if wishes.offline else _places(session, component, recorded),
         reuse=component.section.reuse == "commit",
+        attest=component.section.attest == "release",
         facts={**wishes.request, "source": source_of(facts, decision), "lease_ms": LEASE_MS},
     )
 
@@ -166,7 +167,7 @@ def _places(session: Session, component: Component, recorded: Recorded) -> tuple
 
 def _is_whole(store: Layout, digest: str) -> bool:
     """Whether the local store has all of an image: its index survives a power cut that its blobs may not."""
-    from release.registry.transfer import blobs_of, read_manifests
+    from release.registry.graph import blobs_of, read_manifests
 
     try:
         return all(store.has_blob(blob) for blob in blobs_of(read_manifests(store, digest)))

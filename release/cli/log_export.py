@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 import click
 
@@ -12,12 +11,9 @@ from release.cli.log_list import fields_of
 from release.cli.printing import data
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
+from release.log.attestation import attested
 from release.log.chain import timestamp
 from release.log.questions import Filter, select
-from release.log.state import LogState
-
-_IN_TOTO = "https://in-toto.io/Statement/v1"
-_PREDICATE = "https://in-toto.io/attestation/release/v0.1"
 
 
 @click.command(cls=Command)
@@ -50,7 +46,7 @@ def _csv(session: Session) -> str:
 
 def _in_toto(session: Session) -> str:
     return "\n".join(
-        json.dumps(statement, separators=(",", ":")) for statement in statements(session.log_state)
+        json.dumps(one.statement, separators=(",", ":")) for one in attested(session.log.entries())
     )
 
 
@@ -67,27 +63,3 @@ def _html(session: Session) -> str:
         head=f"{head.seq + 1} entries, head {head.seq}:{head.hash}",
         now=timestamp(session.clock.now()),
     )
-
-
-def statements(state: LogState) -> list[dict[str, Any]]:
-    """One in-toto release statement for each target of each release.
-
-    Source: in-toto attestation spec, predicates/release.md v0.1.
-    """
-    return [
-        {
-            "_type": _IN_TOTO,
-            "subject": [
-                {"name": content.target, "digest": {"sha256": content.digest.removeprefix("sha256:")}}
-            ],
-            "predicateType": _PREDICATE,
-            "predicate": {
-                "purl": f"pkg:oci/{content.target.rsplit('/', 1)[-1]}@{content.digest}"
-                f"?repository_url={content.target}&tag={content.tags[0] if content.tags else ''}",
-                "packageId": f"{release.project}@{release.version or release.commit}",
-            },
-        }
-        for release in state.releases.values()
-        if release.state == "released"
-        for content in release.pushed
-    ]

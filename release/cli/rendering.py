@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from release.plan.operands import MoveTag, PutTag
+from release.plan.operands import Attest, MoveTag, PutTag
 from release.plan.subject import Subject
 from release.runner import Outcome, Report
 from release.tagging.model import Decision
@@ -98,10 +98,22 @@ def lacking(report: Report) -> dict[str, str]:
     """Optional targets that did not get the release, and the first thing that stood in the way."""
     found: dict[str, str] = {}
     for outcome in report.outcomes:
-        target = getattr(outcome.step.operands, "target", None)
-        if target is not None and outcome.error is not None and not outcome.step.required:
+        operands = outcome.step.operands
+        target = getattr(operands, "target", None)
+        if target is None or outcome.error is None or isinstance(operands, Attest):
+            continue
+        if not outcome.step.required:
             found.setdefault(target, outcome.reason)
     return found
+
+
+def unattested(report: Report) -> dict[str, str]:
+    """Targets that have the release without its statement, and what stood in the way."""
+    return {
+        operands.target: outcome.reason
+        for outcome in report.outcomes
+        if isinstance(operands := outcome.step.operands, Attest) and outcome.error is not None
+    }
 
 
 def withheld_lines(report: Report) -> list[str]:

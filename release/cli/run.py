@@ -12,7 +12,7 @@ from release.cli.documents import report_document
 from release.cli.endings import settle_end
 from release.cli.planning import make_plan, refusal, runner_of, wishes_from, with_withheld
 from release.cli.printing import data, document
-from release.cli.rendering import lacking, run_lines, summary_line, withheld_lines
+from release.cli.rendering import lacking, run_lines, summary_line, unattested, withheld_lines
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, image_options, result_option, settings_of
 from release.cli.signals import Watch
@@ -85,6 +85,9 @@ def _say(session: Session, report: Report) -> None:
     for target, reason in lacking(report).items():
         text = f"`{target}` lacks this release, and is not required: {reason}"
         session.sink.emit(Note(level="warning", text=text, hint="run again when it answers"))
+    for target, reason in unattested(report).items():
+        text = f"`{target}` has this release without its statement: {reason}"
+        session.sink.emit(Note(level="warning", text=text, hint="run again: the next run attaches it"))
 
 
 def _read(path: str) -> dict[str, Any]:

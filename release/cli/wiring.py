@@ -16,6 +16,7 @@ from release.cli.session import Session, policy_of
 from release.config.load import Component, expand
 from release.control import Cancel
 from release.effects import Handler
+from release.effects.attest import Attestations
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
 from release.effects.holding import hold
@@ -70,6 +71,7 @@ def handlers_of(
         "put-tag": FixedTags(),
         "move-tag": MovingTags(watcher(session)),
         "record": Records(context),
+        "attest": Attestations(),
     }
 
 

@@ -89,6 +89,10 @@ class ComponentSection(_Section, frozen=True, kw_only=True):
     reuse: Annotated[
         Literal["never", "commit"], Meta(description="commit: release the image that the branch build left")
     ] = "never"
+    attest: Annotated[
+        Literal["never", "release"],
+        Meta(description="release: attach an in-toto release statement to the image on every target"),
+    ] = "never"
     pull_requests: Annotated[bool, Meta(description="push images of pull requests, never of forks")] = False
     base: Annotated[
         Literal["highest", "nearest"], Meta(description="which reachable version off-tag versions count from")

@@ -92,6 +92,14 @@ class MoveTag(Operands, frozen=True, kw_only=True):
     allow_backward: bool = False
 
 
+class Attest(Operands, frozen=True, kw_only=True):
+    """Attach the statement of the release `key` to its image."""
+
+    target: str
+    key: str
+    image: Image
+
+
 class Record(Operands, frozen=True, kw_only=True):
     """Append one fact to the version log; slots in it are filled by the steps before."""
 

@@ -16,6 +16,7 @@ from release.errors import ConfigError
 from release.plan import steps
 from release.plan.model import Phase, Plan, Release, Slot, Step, plain
 from release.plan.obtain import STORE, Obtain, choose, primary_tag
+from release.plan.operands import PutTag
 from release.plan.ownership import Expectation
 from release.plan.subject import Subject, Target
 from release.tagging.model import Decision, FixedTag, MovingTag, Withheld
@@ -31,6 +32,7 @@ PHASES = (
     Phase(name="fixed", visible=True),
     Phase(name="released", visible=True),
     Phase(name="moving", visible=True),
+    Phase(name="attested", visible=True),  # what the log says already, said once more beside the image
 )
 
 # Where the clone came from is no property of the release: another mirror must find the same inputs.
@@ -191,6 +193,8 @@ class _Steps:
             written.append(self._make.released(self._image, self._obtain))
         for target in targets:
             written += self._move_steps(target)
+        if self._subject.attest:
+            written += [self._attest(target, written) for target in targets]
         return written
 
     @property
@@ -237,6 +241,14 @@ class _Steps:
         if recorded or not (moves or withheld):
             return moves
         return [*moves, self._make.moved(target, moves, withheld)]
+
+    def _attest(self, target: Target, written: Sequence[Step]) -> Step:
+        puts = [
+            step
+            for step in written
+            if isinstance(step.operands, PutTag) and step.operands.target == target.name
+        ]
+        return self._make.attest(target, self._image, puts)
 
     def _is_pending(self, target: Target) -> bool:
         recorded = self._subject.recorded

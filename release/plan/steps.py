@@ -145,6 +145,13 @@ class Maker:
         fact = {"version": self._release.decision.version, "image": {"digest": image}, "via": via}
         return self._record("released", "released", fact)
 
+    def attest(self, target: Target, image: op.Image, puts: Sequence[Step]) -> Step:
+        """The image on the target is attested; a replica of what the log says, so nothing fails with it."""
+        operands = op.Attest(target=target.name, key=self._release.key, image=image)
+        needs = (self._id(f"content:{target.name}"), *(put.id for put in puts))
+        step = self._step(f"attest:{target.name}", "attest", "attested", operands, target, needs=needs)
+        return msgspec.structs.replace(step, required=False)
+
     def move_tag(
         self, target: Target, tag: MovingTag, image: op.Image, subject: Subject, *, after: Sequence[Step]
     ) -> Step:

@@ -21,7 +21,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """One component with everything that is known of its release."""
+    """One component with everything that is known of its release. `attest`: with a statement on the image."""
 
     component: str
     project: str
@@ -33,4 +33,5 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     recorded: Recorded = Recorded()
     places: tuple[Place, ...] = ()
     reuse: bool = False
+    attest: bool = False
     facts: Mapping[str, Any] = {}  # further members of the `planned` record: reason, git tag, ...

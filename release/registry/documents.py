@@ -79,6 +79,13 @@ def artifact_type(manifest: Manifest) -> str | None:
     return media_type if isinstance(media_type, str) else None
 
 
+def annotations_of(manifest: Manifest) -> dict[str, str] | None:
+    """What a manifest is annotated with, or None; members that are no text are left out."""
+    stated = _object(manifest.raw, manifest.digest).get("annotations")
+    found = stated if isinstance(stated, dict) else {}
+    return {name: text for name, text in found.items() if isinstance(text, str)} or None
+
+
 def describe(manifest: Manifest) -> Descriptor:
     """The descriptor of the document itself."""
     return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))

@@ -7,21 +7,31 @@ Referrers", "Referrers Tag Schema".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+from collections.abc import Callable, Iterable
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from release.control import Cancel
-from release.errors import Invalid, NotFound
+from release.errors import Invalid, NotFound, Unreachable
 from release.registry import OCI_INDEX, Descriptor, Manifest, Repository
-from release.registry.documents import artifact_type, children, describe, encode_manifest, subject
+from release.registry.documents import (
+    annotations_of,
+    artifact_type,
+    children,
+    describe,
+    encode_manifest,
+    subject,
+)
 from release.registry.transfer import copy_image
 from release.world import Sink
 
 _COSIGN = (".sig", ".att", ".sbom")
 _DEEPEST = 4  # referrers of referrers of …
 _MOST = 1000
+_MOST_RACES = 6
+_PAUSE = 0.05  # seconds, doubled for each attempt
 
 
 @runtime_checkable
@@ -106,36 +116,79 @@ def copy_attached(
                 cancel=cancel,
                 mount_from=mount_from,
             )
-            attach(destination, destination.manifest(descriptor.digest))
+            attach(destination, destination.manifest(descriptor.digest), cancel=cancel)
             copied[descriptor.digest] = None
             if depth < _DEEPEST:
                 waiting.append((descriptor.digest, depth + 1))
     return tuple(copied)
 
 
-def attach(repository: Repository, manifest: Manifest) -> None:
-    """Make a manifest that is in the repository be found by its subject."""
+def attach(
+    repository: Repository,
+    manifest: Manifest,
+    *,
+    cancel: Cancel | None = None,
+    jitter: Callable[[], float] = random.random,
+) -> None:
+    """Make a manifest that is in the repository be found by its subject.
+
+    A tag that lists referrers has no compare-and-swap, so that two writers may lose each other's entry: the list is
+    read back, and written again until it names ours. Raises `Unreachable` when others overwrite it all the time.
+    """
     about = subject(manifest)
     if about is None:
         return
-    if isinstance(repository, Answering) and repository.referrers(about.digest) is not None:
-        return
-    tag = referrers_tag(about.digest)
-    listed = _listed(repository, about.digest)
-    if any(item.digest == manifest.digest for item in listed):
-        return
-    entry = msgspec.structs.replace(describe(manifest), artifact_type=artifact_type(manifest))
-    index = encode_manifest(
-        {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*listed, entry]}, OCI_INDEX
+    cancel = cancel or Cancel()
+    for attempt in range(_MOST_RACES):
+        # Whether a registry lists referrers itself only the question tells: ECR sends OCI-Subject, and answers 404.
+        answered = repository.referrers(about.digest) if isinstance(repository, Answering) else None
+        if _is_listed(repository, manifest, about.digest, answered):
+            return
+        cancel.wait(_PAUSE * 2**attempt * jitter())
+    if answered is None:
+        raise Unreachable(
+            f"`{repository.name}:{referrers_tag(about.digest)}` is overwritten by others all the time",
+            hint="run it again",
+        )
+
+
+def _is_listed(
+    repository: Repository, manifest: Manifest, about: str, answered: tuple[Descriptor, ...] | None
+) -> bool:
+    """Whether the registry lists the manifest, or its tag does by now: written, and read back."""
+    if answered is not None:
+        return any(item.digest == manifest.digest for item in answered)
+    index = _index(repository, about)
+    if not _names(index, manifest.digest):
+        repository.put_manifest(_with(index, manifest), tag=referrers_tag(about))
+        index = _index(repository, about)
+    return _names(index, manifest.digest)
+
+
+def _names(index: Manifest | None, digest: str) -> bool:
+    return index is not None and any(item.digest == digest for item in children(index))
+
+
+def _with(index: Manifest | None, manifest: Manifest) -> Manifest:
+    """The list with one more entry; what others wrote into it stays as it is."""
+    document = msgspec.json.decode(index.raw) if index is not None else {}
+    entry = msgspec.structs.replace(
+        describe(manifest), artifact_type=artifact_type(manifest), annotations=annotations_of(manifest)
     )
-    repository.put_manifest(index, tag=tag)
+    whole = {**document, "schemaVersion": 2, "mediaType": OCI_INDEX}
+    return encode_manifest({**whole, "manifests": [*(document.get("manifests") or ()), entry]}, OCI_INDEX)
 
 
 def _listed(repository: Repository, digest: str) -> tuple[Descriptor, ...]:
+    index = _index(repository, digest)
+    return children(index) if index is not None else ()
+
+
+def _index(repository: Repository, digest: str) -> Manifest | None:
     try:
         index = repository.manifest(referrers_tag(digest))
     except NotFound:
-        return ()
+        return None
     if not index.is_index:
         raise Invalid(f"`{repository.name}:{referrers_tag(digest)}` should list referrers and is no index")
-    return children(index)
+    return index

@@ -17,6 +17,9 @@ _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"})
 
 
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+
 class Passage(NamedTuple):
     """One request at the door. `number` counts writing requests from 1; 0 for reads."""
 
@@ -29,12 +32,15 @@ class Gate:
     """Forwards to `registry`. `before` is called with each request that came, `after` once the registry answered.
 
     Returning False from `before` drops the request, from `after` the answer: the connection closes without one.
+    `instead` may answer itself (status, headers, body); `adds` gives headers that go with the registry's answer.
     """
 
     def __init__(self, registry: RegistryServer) -> None:
         self.registry = registry
         self.before: Callable[[Passage], bool | None] = lambda passage: True
         self.after: Callable[[Passage], bool | None] = lambda passage: True
+        self.instead: Callable[[Passage], Answer | None] = lambda passage: None
+        self.adds: Callable[[Passage], list[tuple[str, str]]] = lambda passage: []
         self._lock = threading.Lock()
         self._writes = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"gate": self}))
@@ -75,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         try:
-            answer = self._forward(body)
+            answer = self.gate.instead(passage) or self._forward(body)
         except (OSError, http.client.HTTPException):  # the registry is gone, as a test wants it
             self.gate.after(passage)
             self.close_connection = True
@@ -84,11 +90,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         with contextlib.suppress(OSError):  # the client may have been killed meanwhile
-            self._reply(*answer)
+            status, headers, content = answer
+            self._reply(status, [*headers, *self.gate.adds(passage)], content)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815 - http.server's names
 
-    def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _forward(self, body: bytes) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.gate.registry.port, timeout=60)
         with contextlib.closing(connection):
             # The registry builds absolute upload locations from the Host header: they lead back here.

@@ -38,6 +38,7 @@ PURE = (
     "release.config.*",
     "release.errors",
     "release.facts",
+    "release.log.attestation",
     "release.log.chain",
     "release.log.claims",
     "release.log.fold",

@@ -47,6 +47,12 @@ def fails(text: str, **env: str) -> ConfigError:
             "shipmark.yml:2:12: `build.builder`: invalid enum value 'kaniko'",
             None,
         ),
+        ("image: x\nattst: release\n", "shipmark.yml:2:1: unknown key `attst`", "did you mean `attest`?"),
+        (
+            "image: x\nattest: sbom\n",
+            "shipmark.yml:2:9: `attest`: invalid enum value 'sbom'",
+            None,
+        ),
         ("image: a\nimages: [b]\n", "shipmark.yml:2:9: `image` and `images` stand side by side", None),
     ],
 )
@@ -107,7 +113,9 @@ def test_the_schema_names_every_key_that_is_read() -> None:
     schema = config_schema()
     top = schema["$defs"]["ConfigFile"]
     assert top["additionalProperties"] is False
-    assert {"image", "images", "build", "log", "components", "project", "reuse"} <= set(top["properties"])
+    assert {"image", "images", "build", "log", "components", "project", "reuse", "attest"} <= set(
+        top["properties"]
+    )
 
 
 @given(st.text())

@@ -48,7 +48,26 @@ def test_the_order_of_a_release() -> None:
         ("moving", f"move:{IMAGE}:latest"),
         ("moving", f"record:moved:{IMAGE}"),
     ]
-    assert [phase.name for phase in plan.phases if phase.visible] == ["fixed", "released", "moving"]
+    visible = [phase.name for phase in plan.phases if phase.visible]
+    assert visible == ["fixed", "released", "moving", "attested"]
+
+
+def test_a_statement_is_attached_last_and_nothing_fails_with_it() -> None:
+    targets = (Target(name=IMAGE), Target(name="oci:copy", required=False))
+    plan = plan_release([subject(targets=targets, attest=True)])
+    assert plan.phases[-1].name == "attested"
+    assert [phase.name for phase in plan.phases].index("released") < len(plan.phases) - 1
+    steps = [step for step in plan.steps if step.phase == "attested"]
+    assert [(step.id, step.required) for step in steps] == [
+        (f"attest:{IMAGE}", False),
+        ("attest:oci:copy", False),
+    ]
+    assert steps[1].needs == ("content:oci:copy", "tag:oci:copy:1.4.2", f"tag:oci:copy:{SHA}")
+    assert operands(plan, f"attest:{IMAGE}").key == plan.releases[0].key
+
+
+def test_nothing_is_attested_unless_asked() -> None:
+    assert not [step for step in plan_release([subject()]).steps if step.kind == "attest"]
 
 
 def test_moving_tags_go_narrow_to_wide_and_each_carries_its_line_and_candidate() -> None:

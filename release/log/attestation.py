@@ -1,0 +1,102 @@
+"""What the log attests of a release on a target: an in-toto release statement. Pure.
+
+Everything in it stands in two entries, the release's `released` and the target's first `pushed`: whoever makes the
+statement, and however often, gets the same bytes. `released` is also what anchors the log outside itself.
+Source: in-toto attestation spec, Statement v1 and predicates/release.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from release.log import Entry
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://in-toto.io/attestation/release/v0.1"
+# in-toto keeps further members apart from its own by a URI for a name.
+EXTENSION = "https://shipmark.dev/release/v1"
+
+
+class Attested(msgspec.Struct, frozen=True, kw_only=True):
+    """A release on one target. `tags`: the fixed ones that it got there. `anchor`: `seq:hash` of its `released`."""
+
+    key: str
+    project: str
+    commit: str
+    version: str
+    target: str
+    digest: str
+    tags: tuple[str, ...]
+    anchor: str
+
+    @property
+    def statement(self) -> dict[str, Any]:
+        """The in-toto statement, as plain JSON values."""
+        return {
+            "_type": STATEMENT,
+            "subject": [{"name": self.target, "digest": {"sha256": self.digest.removeprefix("sha256:")}}],
+            "predicateType": PREDICATE,
+            "predicate": {
+                "purl": self.purl,
+                "packageId": self.project,
+                EXTENSION: {
+                    "release": self.key,
+                    "version": self.version,
+                    "commit": self.commit,
+                    "tags": list(self.tags),
+                    "log": self.anchor,
+                },
+            },
+        }
+
+    @property
+    def purl(self) -> str:
+        """The package URL. Source: purl-spec, type `oci`: the version is the digest, the name in lower case."""
+        name = self.target.removeprefix("oci:").rstrip("/").rsplit("/", 1)[-1].lower()
+        where = f"repository_url={quote(self.target, safe='/:')}"
+        tag = f"&tag={quote(self.tags[0])}" if self.tags else ""
+        return f"pkg:oci/{quote(name)}@{quote(self.digest)}?{where}{tag}"
+
+
+def attested(entries: Iterable[Entry], *, key: str | None = None) -> Iterator[Attested]:
+    """Every released image on every target that holds it, in the order of the log; with `key` of one release."""
+    released: dict[tuple[str, str], dict[str, Any]] = {}
+    pushed: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for entry in entries:
+        fields = entry.fields
+        of = str(fields.get("release", ""))
+        if not of or key not in (None, of):
+            continue
+        if entry.kind == "released":
+            released.setdefault((of, _digest(fields)), fields)
+        elif entry.kind == "pushed":
+            pushed.setdefault((of, _digest(fields), str(fields.get("target", ""))), fields)
+        elif entry.kind == "abandoned" and (lost := fields.get("lost")):
+            # Its bytes are nowhere any more, so nothing is to be said of them.
+            released.pop((of, lost), None)
+            for place in [place for place in pushed if place[:2] == (of, lost)]:
+                del pushed[place]
+    for (of, digest, _), fields in pushed.items():
+        if (of, digest) in released:
+            yield _attested(fields, released[of, digest])
+
+
+def _attested(pushed: dict[str, Any], released: dict[str, Any]) -> Attested:
+    return Attested(
+        key=released["release"],
+        project=str(released.get("project", "")),
+        commit=str(released.get("commit", "")),
+        version=str(released.get("version", "")),
+        target=str(pushed.get("target", "")),
+        digest=_digest(pushed),
+        tags=tuple(str(tag["name"]) for tag in pushed.get("tags", ()) if tag.get("result") != "withheld"),
+        anchor=f"{released['seq']}:{released['hash']}",
+    )
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    return str(fields.get("image", {}).get("digest", ""))
