@@ -1,0 +1,31 @@
+"""`measured.py FILE LIMIT COMMAND …` starts the command, waits for it, and writes what it took to FILE, as JSON.
+
+`LIMIT`: bytes that no file may grow beyond, or -1. This has to be a small process of its own: the system counts the
+peak memory of a process from before its `exec`, when it was still a copy of its parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+
+
+def main(report: str, limit: str, *argv: str) -> None:
+    """Run `argv`, whose first word is a path."""
+    if limit != "-1":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+    process = os.posix_spawn(argv[0], argv, os.environ)
+    _, status, usage = os.wait4(process, 0)
+    taken = {
+        "code": os.waitstatus_to_exitcode(status),
+        "memory": usage.ru_maxrss * 1024,
+        "written": usage.ru_oublock * 512,
+    }
+    with open(report, "w", encoding="utf-8") as stream:
+        json.dump(taken, stream)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
