@@ -34,6 +34,21 @@ def test_a_killed_release_ends_as_one_that_never_was(
     assert [row.text for row in rows if row.faults] == [], table(rows)
 
 
+def test_a_killed_attestation_ends_in_one_statement(
+    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    """With the disk lost the log is another one, with another anchor: it adds no statement of its own."""
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, attest="release")
+    project.release_commit("v1.4.2")
+    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix")
+    expected, points = matrix.learn()
+    assert expected.statements == 1
+    chosen = [point for point in points if point.place == "http"][-6:]
+    assert any("sha256-" in point.effect for point in chosen), chosen
+    rows = [matrix.strike(point, expected) for point in chosen]
+    assert [row.text for row in rows if row.faults] == [], table(rows)
+
+
 def test_a_release_through_the_daemon_that_was_killed_is_not_built_again(
     make_project: Callable[..., Project],
     gate: Gate,

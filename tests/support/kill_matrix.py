@@ -48,11 +48,12 @@ class Point(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a release left: tags of the registry, the folded log, and the kinds of its entries."""
+    """What a release left: tags of the registry, the folded log, the kinds of its entries, statements on the image."""
 
     tags: dict[str, str]
     folded: Any
     kinds: tuple[str, ...]
+    statements: int = 0
 
 
 class Row(NamedTuple):
@@ -256,10 +257,14 @@ class Matrix:
         path = str(place.path / ".shipmark/log.jsonl")
         entries = list(FileStore(path, cancel=Cancel(), monotonic=time.monotonic).read())
         image = f"{self._gate.host}/{place.repository}"
+        tags = self._gate.registry.tags(place.repository)
+        lists = [tag for tag in tags if tag.startswith("sha256-")]
+        listed = [json.loads(self._gate.registry.manifest(place.repository, tag)[1]) for tag in lists]
         return State(
-            self._gate.registry.tags(place.repository),
+            {tag: digest for tag, digest in tags.items() if tag not in lists},
             json.loads(json.dumps(_folded(entries)).replace(image, "IMAGE")),
             tuple(entry.kind for entry in entries),
+            sum(len(one["manifests"]) for one in listed),
         )
 
 
@@ -290,6 +295,8 @@ def _difference(state: State, expected: State, *, same_digest: bool) -> list[str
         faults.append(f"tags {state.tags}")
     if state.kinds.count("released") != 1:
         faults.append(f"{state.kinds.count('released')} times released")
+    if state.statements != expected.statements:
+        faults.append(f"{state.statements} statements on the image")
     return faults
 
 
