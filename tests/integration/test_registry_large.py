@@ -38,7 +38,7 @@ class TestTheMeasure:
 
     def test_what_goes_elsewhere_is_counted(self, shipmark: Shipmark, tmp_path: Path) -> None:
         code = f"open({str(tmp_path / 'else')!r}, 'wb').write(bytes(5_000_000)); bytearray(70_000_000)"
-        with small_disk(tmp_path / "disk", MB) as room:
+        with small_disk(tmp_path / "disk", 10 * MB) as room:
             taken = room.run([sys.executable, "-I", "-c", code], env=shipmark.env)
         assert taken.written >= 4_900_000
         assert taken.memory > MEMORY
