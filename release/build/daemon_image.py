@@ -51,6 +51,7 @@ class DaemonImage:
         self._cancel = cancel
         self._lock = threading.Lock()
         self._held: Manifest | None = None
+        self._take: Callable[[Descriptor], None] = lambda _: None
 
     @property
     def name(self) -> str:
@@ -88,6 +89,10 @@ class DaemonImage:
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the content store has it."""
         return self._store.has_blob(descriptor)
+
+    def announce(self, take: Callable[[Descriptor], None]) -> None:
+        """Call `take` with every layer, as soon as it is in the content store."""
+        self._take = take
 
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
@@ -140,7 +145,7 @@ class DaemonImage:
     def _export(self) -> Manifest:
         with _told(self._image), connect(self._env, self._cancel) as engine:
             with stream(engine.export(self._image)) as archive:
-                saved = store_archive(archive, self._store, check=self._cancel.check)
+                saved = store_archive(archive, self._store, check=self._cancel.check, take=self._take)
             described, manifest = image_manifest(
                 saved.config, [layer.descriptor for layer in saved.layers], {}
             )

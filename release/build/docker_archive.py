@@ -20,6 +20,7 @@ import msgspec
 from release.build.image import Platform, parse_platform
 from release.build.storing import translated
 from release.errors import BuildError
+from release.registry import Descriptor
 from release.registry.compress import CompressedLayer, compress_layer, find_compressed
 from release.registry.layout import Layout
 
@@ -63,10 +64,17 @@ class SavedImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def store_archive(
-    archive: IO[bytes], layout: Layout, *, check: Callable[[], None] = lambda: None
+    archive: IO[bytes],
+    layout: Layout,
+    *,
+    check: Callable[[], None] = lambda: None,
+    take: Callable[[Descriptor], None] = lambda _: None,
 ) -> SavedImage:
-    """Read the archive to its end, layers into `layout`. Raises `BuildError` when it does not hold together."""
-    reader = _Reader(layout, check)
+    """Read the archive to its end, layers into `layout`; `take` is told of each as soon as it is there.
+
+    Raises `BuildError` when it does not hold together.
+    """
+    reader = _Reader(layout, check, take)
     try:
         with tarfile.open(fileobj=archive, mode="r|", bufsize=_BUFFER) as members:
             for member in members:
@@ -78,9 +86,10 @@ def store_archive(
 
 
 class _Reader:
-    def __init__(self, layout: Layout, check: Callable[[], None]) -> None:
+    def __init__(self, layout: Layout, check: Callable[[], None], take: Callable[[Descriptor], None]) -> None:
         self._layout = layout
         self._check = check
+        self._take = take
         self._documents: dict[str, bytes] = {}
         self._layers: dict[str, CompressedLayer] = {}
         self._links: dict[str, str] = {}
@@ -97,7 +106,7 @@ class _Reader:
             return
         with content:
             if _LAYER.fullmatch(name):
-                self._layers[name] = self._compress(content)
+                self._keep(name, self._compress(content))
             elif _BLOB.fullmatch(name):
                 self._take_blob(name, content, member.size)
             elif name == "manifest.json" or _CONFIG.fullmatch(name):
@@ -106,20 +115,24 @@ class _Reader:
     def _take_blob(self, name: str, content: IO[bytes], size: int) -> None:
         known = find_compressed(self._layout, "sha256:" + posixpath.basename(name))
         if known is not None:
-            self._layers[name] = known
+            self._keep(name, known)
             return
         start: bytes = content.peek(_PEEK)  # type: ignore[attr-defined]  # what extractfile gives is buffered
         if start.startswith(b"{") and start[257:262] != b"ustar":
             self._take_document(name, content, size)
         elif start.startswith(_GZIP):
             with gzip.GzipFile(fileobj=content) as plain:
-                self._layers[name] = self._compress(plain)  # type: ignore[arg-type]  # it has the read that is used
+                self._keep(name, self._compress(plain))  # type: ignore[arg-type]  # it has the read that is used
         elif start.startswith(_ZSTD):
             raise _broken(
                 "a layer is compressed with zstd, which the daemon's export is not expected to hold"
             )
         else:
-            self._layers[name] = self._compress(content)
+            self._keep(name, self._compress(content))
+
+    def _keep(self, name: str, layer: CompressedLayer) -> None:
+        self._layers[name] = layer
+        self._take(layer.descriptor)
 
     def _take_document(self, name: str, content: IO[bytes], size: int) -> None:
         if size > _LARGEST_DOCUMENT or len(self._documents) >= _MOST_DOCUMENTS:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any, TypeVar
 
 import click
 import msgspec
 
 from release.cli.image_tag import show
 from release.cli.locations import Location, locate, locate_destination, mounts, read
-from release.cli.placing import Placed, judge_tags, place_tags
+from release.cli.placing import Placed, judge_tags, put_tags
 from release.cli.printing import data, document
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
 from release.cli.signals import Watch
 from release.errors import ConfigError
 from release.registry import Manifest
+from release.registry.ahead import Ahead, Converts
+from release.registry.graph import read_manifests
 from release.registry.referrers import copy_attached
-from release.registry.transfer import copy_image, read_manifests
+from release.registry.transfer import Survey, carry, read_back, survey
+from release.registry.workers import run_all
 from release.world import Note
 
 _SCHEMA = "shipmark.image-copy/1"
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 
 
 @click.command("copy", cls=Command)
@@ -58,9 +66,10 @@ def command(
             f"`{destination}` names a digest, and that is what SOURCE says", hint=f"write `{target.name}:TAG`"
         )
     with Watch(session.cancel, session.sink):
-        manifest = read(origin, platform=platform)
         tag = target.tag or (origin.tag if origin.digest is None else None)
         wishes = _Wishes(tag=tag, move=move, jobs=jobs, referrers=referrers)
+        with _ahead(session, origin, target, wishes):
+            manifest = read(origin, platform=platform)
         placed = _copy(session, origin, target, manifest, wishes)
     if placed:
         show(target.name, manifest.digest, placed, as_json=as_json, schema=_SCHEMA)
@@ -77,23 +86,54 @@ class _Wishes(msgspec.Struct, frozen=True, kw_only=True):
     referrers: bool
 
 
+def _ahead(
+    session: Session, origin: Location, target: Location, wishes: _Wishes
+) -> AbstractContextManager[object]:
+    """Where blobs go before the manifest is known: to a registry, when there is nothing that would refuse it."""
+    destination = target.repository
+    if target.registry is None or not isinstance(origin.repository, Converts):
+        return nullcontext()
+    if wishes.tag is not None and destination.resolve(wishes.tag) is not None:
+        return nullcontext()
+    ahead = Ahead(
+        origin.repository, destination, jobs=wishes.jobs, sink=session.sink, cancel=session.cancel
+    )
+    origin.repository.announce(ahead.take)
+    return ahead
+
+
 def _copy(
     session: Session, origin: Location, target: Location, manifest: Manifest, wishes: _Wishes
 ) -> tuple[Placed, ...]:
-    tags = () if wishes.tag is None else (wishes.tag,)
-    # A refusal before the first byte, not after the last.
-    if target.guarded:
-        judge_tags(target.repository, manifest.digest, tags, move=wishes.move)
+    repository, tags = target.repository, () if wishes.tag is None else (wishes.tag,)
+
+    def judge() -> tuple[Placed, ...]:
+        if not target.guarded:
+            return tuple(Placed(tag=tag, result="put") for tag in tags)
+        return judge_tags(repository, manifest.digest, tags, move=wishes.move)
+
+    def ask() -> Survey:
+        if origin.name == target.name:
+            return Survey(digest=manifest.digest)
+        return survey(origin.repository, repository, manifest.digest, top=manifest, cancel=session.cancel)
+
+    # All questions in one go. A refusal comes before the first byte, not after the last.
+    judged, surveyed = _both(session, judge, ask)
     if origin.name != target.name:
-        _send(session, origin, target, manifest, wishes)
-    if target.guarded:
-        return place_tags(target.repository, manifest, tags, move=wishes.move)
-    for tag in tags:
-        target.repository.put_manifest(manifest, tag=tag)
-    return tuple(Placed(tag=tag, result="put") for tag in tags)
+        _send(session, origin, target, surveyed, wishes)
+    if surveyed.missing:
+        back = partial(read_back, repository, manifest.digest, session.cancel)
+        judged, _ = _both(session, judge, back)
+    return put_tags(repository, manifest, judged)
 
 
-def _send(session: Session, origin: Location, target: Location, manifest: Manifest, wishes: _Wishes) -> None:
+def _both(session: Session, one: Callable[[], _A], other: Callable[[], _B]) -> tuple[_A, _B]:
+    tasks: list[Callable[[], Any]] = [one, other]
+    first, second = run_all(tasks, jobs=2, cancel=session.cancel)
+    return first, second
+
+
+def _send(session: Session, origin: Location, target: Location, surveyed: Survey, wishes: _Wishes) -> None:
     """The content, and what refers to it, by digest."""
     how: dict[str, Any] = {
         "jobs": wishes.jobs,
@@ -102,10 +142,10 @@ def _send(session: Session, origin: Location, target: Location, manifest: Manife
         "mount_from": mounts(origin, target),
     }
     source, destination = origin.repository, target.repository
-    copied = copy_image(source, destination, manifest.digest, **how)
+    copied = carry(source, destination, surveyed, **how)
     text = f"{copied.sent} blobs sent, {copied.present} there already or mounted"
     if wishes.referrers:
-        digests = [one.digest for one in read_manifests(source, manifest.digest)]
+        digests = [one.digest for one in read_manifests(source, surveyed.digest)]
         attached = copy_attached(source, destination, digests, **how)
         text += f"; {len(attached)} referrers"
     session.sink.emit(Note(level="info", text=text))

@@ -23,7 +23,11 @@ def place_tags(
 
     Raises `TagConflict` and `RefusedError`.
     """
-    judged = judge_tags(repository, manifest.digest, tags, move=move)
+    return put_tags(repository, manifest, judge_tags(repository, manifest.digest, tags, move=move))
+
+
+def put_tags(repository: Repository, manifest: Manifest, judged: tuple[Placed, ...]) -> tuple[Placed, ...]:
+    """Put the tags that were just judged."""
     for one in judged:
         if one.result != "already-there":
             repository.put_manifest(manifest, tag=one.tag)

@@ -10,7 +10,7 @@ from release.plan.model import Done, Free, Judgement, Step
 from release.plan.promote import CopyReferrers
 from release.registry import Repository
 from release.registry.referrers import copy_attached, find_attached
-from release.registry.transfer import read_manifests
+from release.registry.graph import read_manifests
 from release.world import World
 
 

@@ -44,6 +44,7 @@ class RemoteRepository:
         self._host = host
         # What a tag held when it was last asked for here: settles a PUT whose reply was lost.
         self._held: dict[str, str | None] = {}
+        self._lacks: set[str] = set()  # blobs that were just asked about: whoever puts one need not ask again
 
     @property
     def name(self) -> str:
@@ -94,6 +95,17 @@ class RemoteRepository:
         """Whether the registry has the blob here."""
         return self._has_blob(descriptor, ("pull",), self._host.call)
 
+    def ask_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the registry has the blob, remembered for `put_blob`; False where that cannot be told yet."""
+        try:
+            # With the scopes of the upload that may follow: one token does for both.
+            there = self._has_blob(descriptor, ("pull", "push"), self._host.once)
+        except RegistryError:
+            return False
+        if not there:
+            self._lacks.add(descriptor.digest)
+        return there
+
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
     ) -> bool:
@@ -101,9 +113,7 @@ class RemoteRepository:
         what = f"storing blob `{descriptor.digest[:19]}…` in `{self._name}`"
         upload = BlobUpload(Sessions(self._host, self._repository, what), descriptor, reopen)
         sources = tuple(source for source in mount_from if source != self._repository)
-        # With the scopes of the upload that may follow: one token does for both.
-        present = partial(self._has_blob, descriptor, ("pull", "push"), self._host.once)
-        return upload.send(present, sources)
+        return upload.send(partial(self._present, descriptor), sources)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
         """Send the raw bytes. A reply that was lost is settled by reading back."""
@@ -195,6 +205,12 @@ class RemoteRepository:
             actions=("delete",),
         )
         self._host.expect(call, 200, 202, 204).close()
+
+    def _present(self, descriptor: Descriptor) -> bool:
+        if descriptor.digest in self._lacks:
+            self._lacks.discard(descriptor.digest)
+            return False
+        return self._has_blob(descriptor, ("pull", "push"), self._host.once)
 
     def _has_blob(
         self, descriptor: Descriptor, actions: tuple[str, ...], send: Callable[[Call], Answer]

@@ -13,7 +13,7 @@ import hashlib
 import io
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import IO
 
@@ -79,6 +79,7 @@ class DockerArchive(ReadOnly):
         self._jobs = jobs
         self._lock = threading.Lock()
         self._converted: Manifest | None = None
+        self._take: Callable[[Descriptor], None] = lambda _: None
         self._archive = ArchiveFile(path)
         try:
             self._entry = self._choose(image)
@@ -118,6 +119,10 @@ class DockerArchive(ReadOnly):
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the content store has it."""
         return self._store.has_blob(descriptor)
+
+    def announce(self, take: Callable[[Descriptor], None]) -> None:
+        """Call `take` with every layer, as soon as it is in the content store."""
+        self._take = take
 
     def close(self) -> None:
         """Close the file."""
@@ -176,10 +181,15 @@ class DockerArchive(ReadOnly):
         largest_first = sorted(
             members.items(), key=lambda pair: self._archive.size(pair[1]) or 0, reverse=True
         )
-        tasks = [partial(self._layer, diff_id, member) for diff_id, member in largest_first]
+        tasks = [partial(self._announced, diff_id, member) for diff_id, member in largest_first]
         made = run_all(tasks, jobs=self._jobs, cancel=self._cancel)
         found = dict(zip((diff_id for diff_id, _ in largest_first), made, strict=True))
         return [found[diff_id] for diff_id in diff_ids]
+
+    def _announced(self, diff_id: str, member: str) -> Descriptor:
+        layer = self._layer(diff_id, member)
+        self._take(layer)
+        return layer
 
     def _layer(self, diff_id: str, member: str) -> Descriptor:
         known = find_compressed(self._store, diff_id, codec=self._codec)

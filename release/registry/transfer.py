@@ -6,25 +6,24 @@ tag is touched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import IO, Protocol, runtime_checkable
 
 import msgspec
 
 from release.control import Cancel
-from release.errors import DigestMismatch, Invalid, RegistryError
+from release.errors import DigestMismatch, RegistryError
 from release.registry import Descriptor, Manifest, Repository
-from release.registry.documents import children
+from release.registry.graph import QUESTIONS, blobs_of, read_manifests
+from release.registry.lanes import Lanes, in_lane
 from release.registry.streams import told
 from release.registry.workers import run_all
 from release.world import Note, NullSink, Sink
 
-_DEEPEST = 8
-_MOST_MANIFESTS = 2000
-_QUESTIONS = 8  # asked at a time: they are small
 _MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 _LAGS = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds between looks at a registry that is slow to see its own content
+_AHEAD = 4  # blobs that are asked for, and get their upload session, while others are sent
 
 
 _NOBODY = NullSink()
@@ -36,6 +35,13 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
     manifests: int = 0
     sent: int = 0
     present: int = 0
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """What a copy would have to bring. `missing`: manifests, children before parents."""
+
+    digest: str
+    missing: tuple[Manifest, ...] = ()
 
 
 def copy_image(
@@ -53,58 +59,66 @@ def copy_image(
     `jobs`: blobs at a time. `mount_from`: repositories of the destination's registry that may have the blobs. Raises
     what the repositories raise, and `DigestMismatch` when the read-back is not what was sent.
     """
-    manifests = read_manifests(source, digest, cancel=cancel)
+    surveyed = survey(source, destination, digest, cancel=cancel)
+    copied = carry(source, destination, surveyed, jobs=jobs, sink=sink, cancel=cancel, mount_from=mount_from)
+    if copied.manifests:
+        read_back(destination, digest, cancel)
+    return copied
+
+
+def survey(
+    source: Repository, destination: Repository, digest: str, *, top: Manifest | None = None, cancel: Cancel
+) -> Survey:
+    """Find out what `destination` lacks, with questions only. `top`: the manifest of `digest`, where it is known."""
+    manifests = read_manifests(source, digest, top=top, cancel=cancel)
     # A registry takes a manifest only after what it points to; but a child may have been deleted since.
-    held = run_all(
-        [partial(destination.resolve, item.digest) for item in manifests], jobs=_QUESTIONS, cancel=cancel
-    )
-    missing = [item for item, found in zip(manifests, held, strict=True) if found is None]
+    asked: list[Callable[[], object]] = [partial(destination.resolve, item.digest) for item in manifests]
+    if len(manifests) == 1 and isinstance(destination, Asks):
+        # Most often it is missing, and then its blobs are asked about next: in one go that is a trip less.
+        asked += [partial(destination.ask_blob, blob) for blob in blobs_of(manifests)]
+    held = run_all(asked, jobs=2 * QUESTIONS, cancel=cancel)
+    missing = tuple(item for item, found in zip(manifests, held, strict=False) if found is None)
+    return Survey(digest=digest, missing=missing)
+
+
+def carry(
+    source: Repository,
+    destination: Repository,
+    surveyed: Survey,
+    *,
+    jobs: int = 4,
+    sink: Sink,
+    cancel: Cancel,
+    mount_from: tuple[str, ...] = (),
+) -> Copied:
+    """Bring what is missing, blobs first and the top manifest last. See `copy_image`; nothing is read back."""
+    missing = surveyed.missing
     if not missing:
         return Copied()
     blobs = blobs_of(missing)
-    tasks = [partial(_put_blob, source, destination, blob, mount_from, sink) for blob in blobs]
-    sent = sum(run_all(tasks, jobs=jobs, cancel=cancel))
+    sent = sum(_put_blobs(source, destination, blobs, mount_from, jobs=jobs, sink=sink, cancel=cancel))
     put = partial(_put_manifest, source, destination, cancel)
     run_all([partial(put, item) for item in missing if not item.is_index], jobs=jobs, cancel=cancel)
     for index in (item for item in missing if item.is_index):
         cancel.check()
         put(index)
-    _read_back(destination, digest, cancel)
-    sink.emit(
-        Note(
-            level="debug", text=f"`{destination.name}`: {sent} of {len(blobs)} blobs of `{digest[:19]}…` sent"
-        )
-    )
+    text = f"`{destination.name}`: {sent} of {len(blobs)} blobs of `{surveyed.digest[:19]}…` sent"
+    sink.emit(Note(level="debug", text=text))
     return Copied(manifests=len(missing), sent=sent, present=len(blobs) - sent)
 
 
-def read_manifests(source: Repository, digest: str, *, cancel: Cancel | None = None) -> tuple[Manifest, ...]:
-    """The manifest of `digest` and all below it, each once, children before parents; read side by side."""
-    found: dict[str, Manifest] = {}
-    waiting = [digest]
-    for _ in range(_DEEPEST):
-        tasks = [partial(source.manifest, name) for name in waiting]
-        level = run_all(tasks, jobs=_QUESTIONS, cancel=cancel or Cancel()) if tasks else []
-        found.update(zip(waiting, level, strict=True))
-        below = (child.digest for manifest in level if manifest.is_index for child in children(manifest))
-        waiting = [name for name in dict.fromkeys(below) if name not in found]
-        if not waiting:
-            return _ordered(digest, found)
-        if len(found) + len(waiting) > _MOST_MANIFESTS:
+def read_back(destination: Repository, digest: str, cancel: Cancel) -> None:
+    """Raise `DigestMismatch` unless what was stored is served; some registries need a moment for that."""
+    for pause in (*_LAGS, None):
+        stored = destination.resolve(digest)
+        if stored is not None and stored.digest == digest:
+            return
+        if pause is None or stored is not None:
             break
-    raise Invalid(f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests")
-
-
-def blobs_of(manifests: Iterable[Manifest]) -> tuple[Descriptor, ...]:
-    """The blobs that manifests need, each once, largest first; layers that live elsewhere (`urls`) are left out."""
-    blobs = {
-        child.digest: child
-        for manifest in manifests
-        if not manifest.is_index
-        for child in children(manifest)
-        if not child.urls
-    }
-    return tuple(sorted(blobs.values(), key=lambda blob: blob.size, reverse=True))
+        cancel.wait(pause)
+    raise DigestMismatch(
+        f"`{destination.name}` took `{digest}` and now has {f'`{stored.digest}`' if stored else 'nothing'} there"
+    )
 
 
 @runtime_checkable
@@ -115,42 +129,49 @@ class Raw(Protocol):
         """The blob's bytes as they come."""
 
 
-def opener(source: Repository, blob: Descriptor) -> Callable[[], IO[bytes]]:
+@runtime_checkable
+class Asks(Protocol):
+    """A repository that remembers what it was asked about a blob until that blob is put."""
+
+    def ask_blob(self, descriptor: Descriptor) -> bool:
+        """Whether it has the blob."""
+
+
+def opener(
+    source: Repository, destination: Repository, blob: Descriptor, sink: Sink = _NOBODY
+) -> Callable[[], IO[bytes]]:
     """How to open a blob for a destination, which compares its digest before the blob gets its name.
 
     Not hashed here as well: that would double the work, and keep the kernel from sending files by itself.
     """
-    if isinstance(source, Raw):
-        return partial(source.open_raw, blob)
-    return partial(source.open_blob, blob)
+    reopen = partial(source.open_raw if isinstance(source, Raw) else source.open_blob, blob)
+    if getattr(destination, "tells_progress", False):
+        return reopen
+    return partial(told, reopen, blob, sink)
 
 
-def _ordered(digest: str, found: dict[str, Manifest]) -> tuple[Manifest, ...]:
-    """Children before parents. An index cannot hold itself: its digest would have to be known before it is."""
-    ordered: dict[str, Manifest] = {}
-
-    def place(name: str) -> None:
-        if name not in ordered:
-            if found[name].is_index:
-                for child in children(found[name]):
-                    place(child.digest)
-            ordered[name] = found[name]
-
-    place(digest)
-    return tuple(ordered.values())
-
-
-def _put_blob(
+def _put_blobs(
     source: Repository,
     destination: Repository,
-    blob: Descriptor,
+    blobs: Sequence[Descriptor],
     mount_from: tuple[str, ...],
-    sink: Sink = _NOBODY,
-) -> bool:
-    reopen = opener(source, blob)
-    if not getattr(destination, "tells_progress", False):
-        reopen = partial(told, reopen, blob, sink)
-    return destination.put_blob(blob, reopen, mount_from=mount_from)
+    *,
+    jobs: int,
+    sink: Sink,
+    cancel: Cancel,
+) -> list[bool]:
+    """Whether bytes were sent, for each blob."""
+    lanes = Lanes(jobs, cancel)
+
+    def put(position: int, blob: Descriptor) -> bool:
+        reopen = in_lane(lanes, position, opener(source, destination, blob, sink))
+        try:
+            return destination.put_blob(blob, reopen, mount_from=mount_from)
+        finally:
+            lanes.leave(position)
+
+    tasks = [partial(put, position, blob) for position, blob in enumerate(blobs)]
+    return run_all(tasks, jobs=jobs + _AHEAD, cancel=cancel)
 
 
 def _put_manifest(source: Repository, destination: Repository, cancel: Cancel, manifest: Manifest) -> None:
@@ -164,19 +185,5 @@ def _put_manifest(source: Repository, destination: Repository, cancel: Cancel, m
         cancel.wait(pause)
         if not manifest.is_index:
             for blob in blobs_of((manifest,)):
-                _put_blob(source, destination, blob, ())
+                destination.put_blob(blob, opener(source, destination, blob))
     return None
-
-
-def _read_back(destination: Repository, digest: str, cancel: Cancel) -> None:
-    """What was stored must be served; some registries need a moment for that."""
-    for pause in (*_LAGS, None):
-        stored = destination.resolve(digest)
-        if stored is not None and stored.digest == digest:
-            return
-        if pause is None or stored is not None:
-            break
-        cancel.wait(pause)
-    raise DigestMismatch(
-        f"`{destination.name}` took `{digest}` and now has {f'`{stored.digest}`' if stored else 'nothing'} there"
-    )

@@ -30,6 +30,7 @@ _NOT_IN_ONE = frozenset(
 _CHUNK_SIZE = 16 * 1024 * 1024
 _MOST_RENEWALS = 2
 _MOST_MOUNTS = 3
+_SESSION_KEEPS = 60.0  # seconds: what waited longer for its turn may have been forgotten by the registry
 _SHOWN_EVERY = 1024 * 1024
 
 
@@ -156,8 +157,13 @@ class BlobUpload:
     def _attempt(self, session: str) -> tuple[Answer, str | None]:
         location = session or self._sessions.open(self._host.once)
         self._rewind()
+        opened = self._host.ports.clock.monotonic()
         try:
+            # Opening may wait for the blob's turn.
             with self._reopen() as stream:
+                if self._host.ports.clock.monotonic() - opened > _SESSION_KEEPS:
+                    self._sessions.cancel(location)
+                    location = self._sessions.open(self._host.once)
                 return self._send(location, stream)
         except Unreachable as error:
             if error.status is not None:

@@ -351,6 +351,14 @@ class TestTransports:
         )
         assert json.loads(config)["config"]["Labels"] == {"version": "1"}
 
+    def test_layers_do_not_go_ahead_of_a_refusal(self, scene: Scene, tmp_path: Path) -> None:
+        scene.put(ONE, "1.0.0", "1.1.0")
+        source = f"docker://{scene.name}:1.0.0"
+        skopeo("copy", "--src-tls-verify=false", source, f"docker-archive:{tmp_path}/saved.tar:app:1.0.0")
+        # What `docker save` lost makes another manifest of it.
+        sent = scene.sent("copy", "docker-archive:saved.tar", f"{scene.name}:1.1.0", cwd=tmp_path, code=6)
+        assert {method for method, _ in sent} == {"HEAD"}
+
     def test_a_docker_archive_is_what_skopeo_reads(self, scene: Scene, tmp_path: Path) -> None:
         scene.put(ONE, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", "docker-archive:out.tar:app:1.0.0", cwd=tmp_path)

@@ -37,7 +37,10 @@ def test_an_image_of_the_daemon_gets_into_a_registry(
     make_targets: TargetsFactory,
 ) -> None:
     source = _daemon(tmp_path, busybox_image, docker_daemon.host)
+    ready: list[str] = []
+    source.announce(lambda blob: ready.append(blob.digest))
     manifest = source.manifest(source.tag)
+    assert ready == [layer["digest"] for layer in json.loads(manifest.raw)["layers"]]
     remote = make_targets().open(f"{registry_server.host}/app")
     copy_image(source, remote, manifest.digest, sink=NullSink(), cancel=Cancel())
     remote.put_manifest(manifest, tag="1.0")

@@ -10,8 +10,9 @@ import pytest
 from release.control import Cancel
 from release.errors import Interrupted, Invalid, NotFound
 from release.registry import Manifest
+from release.registry.graph import blobs_of, read_manifests
 from release.registry.layout import Layout
-from release.registry.transfer import Copied, blobs_of, copy_image, read_manifests
+from release.registry.transfer import Copied, copy_image
 from release.registry.workers import run_all
 from release.world import NullSink
 from tests.support.images import Image, make_image, make_index, make_tar, store
