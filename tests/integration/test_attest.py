@@ -198,6 +198,19 @@ def test_a_release_stands_although_its_statement_could_not_be_attached(
     assert attesting.kinds() == kinds  # a replica of the log needs no entry of its own
 
 
+def test_each_target_has_a_statement_that_names_it(
+    make_project: Callable[..., Project], gate: Gate, make_targets: TargetsFactory
+) -> None:
+    images = [f"{gate.host}/acme/app", f"{gate.host}/acme/copy"]
+    project = make_project(image=None, images=images, project="acme/app", attest="release")
+    project.release_commit("v1.4.2")
+    project.must("run")
+    for name in ("acme/app", "acme/copy"):
+        (artifact,) = hanging(make_targets, gate.host, project.tags["1.4.2"], name)
+        assert artifact["statement"]["subject"][0]["name"] == f"{gate.host}/{name}"
+    assert "nothing to do" in project.must("run").stderr
+
+
 def test_a_lost_log_adds_no_second_statement(
     attesting: Project, gate: Gate, shipmark: Shipmark, tmp_path: Path, make_targets: TargetsFactory
 ) -> None:
