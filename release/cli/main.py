@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from release import __version__
 from release.cli.groups import LazyGroup, Row
+from release.cli.leaving import leave
 from release.cli.settings import global_options
 from release.cli.stderr import harmless
 from release.errors import ReleaseError
@@ -62,10 +62,8 @@ def shipmark(ctx: click.Context, /, **options: Any) -> None:
 
 def main() -> None:
     """The entry point."""
-    # Twenty thousand tags are as many values and no cycle: looking for one after every 700 costs a tenth of the time.
-    gc.set_threshold(100_000)
     sys.stderr = harmless(sys.stderr)
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))
 
 
 def run(argv: list[str]) -> int:

@@ -11,6 +11,7 @@ from typing import IO, Any
 import msgspec
 
 from ci.escape import escape_foreign
+from release.errors import ReleaseError
 from release.world import Event, Note, Output, Progress, StepEvent
 
 _MARKS = {
@@ -27,12 +28,20 @@ _TROUBLE = frozenset({"conflict", "unknown", "failed"})
 
 
 def data(text: str) -> None:
-    """Write `text` and a newline to stdout. A reader that went away takes nothing from what was done."""
+    """Write `text` and a newline to stdout. A reader that went away takes nothing from what was done.
+
+    Raises `ReleaseError` where it cannot be written for another reason.
+    """
     try:
         print(text, flush=True)
-    except BrokenPipeError:
-        # Nor must the interpreter complain when it flushes at its end.
+    except OSError as error:
+        # Nor must what is still buffered fail once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not isinstance(error, BrokenPipeError):
+            cause = (error.strerror or str(error)).lower()
+            raise ReleaseError(
+                f"stdout cannot be written: {cause}", hint="check where the output goes, then run again"
+            ) from error
 
 
 def document(value: Any) -> None:

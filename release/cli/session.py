@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ci.context import CiContext
 from ci.systems import detect, event_path
-from release import git
 from release.cli.ci_log import CiSink, voice_of
 from release.cli.printing import JsonSink, PlainSink
 from release.cli.progress import Heartbeat, current_stderr, shows_bars
@@ -159,6 +158,8 @@ class Session:
         return self._snapshots[key]
 
     def _snapshot(self, policy: TagPolicy) -> Snapshot:
+        from release import git
+
         return git.snapshot(
             self.process,
             self.directory,
@@ -184,11 +185,15 @@ class Session:
     @cached_property
     def remote_heads(self) -> dict[str, str] | None:
         """The remote's branches and their commits, asked for once; None when it does not answer."""
+        from release import git
+
         return git.remote_heads(self.process, self.root, self.settings.env)
 
     @cached_property
     def remote_tags(self) -> dict[str, str] | None:
         """The remote's git tags, asked for once; None when it does not answer."""
+        from release import git
+
         return git.remote_tags(self.process, self.root, self.settings.env)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Mapping, Sequence
 
@@ -89,7 +90,9 @@ def _sql(section: LogSection, ground: Ground) -> LogStore:
             f"the SQL log needs packages that are not installed: {error.name}",
             hint="install them with `pip install 'shipmark[sql]'`",
         ) from error
-    return SqlStore(sql_url(section, ground.env), cancel=ground.cancel)
+    store = SqlStore(sql_url(section, ground.env), cancel=ground.cancel)
+    atexit.register(store.close)  # SQLite folds its side files into the database then
+    return store
 
 
 def _git(section: LogSection, ground: Ground) -> LogStore:

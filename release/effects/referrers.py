@@ -9,8 +9,8 @@ from release.effects.content import mounts
 from release.plan.model import Done, Free, Judgement, Step
 from release.plan.promote import CopyReferrers
 from release.registry import Repository
-from release.registry.referrers import copy_attached, find_attached
 from release.registry.graph import read_manifests
+from release.registry.referrers import copy_attached, find_attached
 from release.world import World
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 from typing import IO
 
 from release.errors import DigestMismatch
@@ -19,6 +18,8 @@ class BlobWriter:
         self._folder = folder
         self._algorithm = algorithm
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
+        import tempfile  # late: it brings shutil and the compression libraries, and readers need none of it
+
         descriptor, self._partial = tempfile.mkstemp(prefix=".partial-", dir=folder)
         self._stream: IO[bytes] = os.fdopen(descriptor, "wb")
         self._placed = False
@@ -35,8 +36,11 @@ class BlobWriter:
         """Of what was written so far."""
         return f"{self._algorithm}:{self._hash.hexdigest()}"
 
-    def commit(self, expected: Descriptor | None = None) -> str:
-        """Give the blob its name and return its digest. Raises `DigestMismatch` when it is not `expected`."""
+    def commit(self, expected: Descriptor | None = None, *, durable: bool = False) -> str:
+        """Give the blob its name and return its digest. Raises `DigestMismatch` when it is not `expected`.
+
+        `durable`: only once its content is on the disk.
+        """
         if expected is not None and (self.size, self.digest) != (expected.size, expected.digest):
             raise DigestMismatch(
                 f"content for blob `{expected.digest}` ({expected.size} bytes) has {self.size} bytes "
@@ -45,6 +49,9 @@ class BlobWriter:
         path = os.path.join(self._folder, "blobs", *self.digest.split(":"))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         os.fchmod(self._stream.fileno(), 0o644)
+        if durable:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
         self._stream.close()
         os.replace(self._partial, path)
         self._placed = True

@@ -2,7 +2,8 @@
 
 Blobs arrive by temporary file and rename, `index.json` is replaced atomically under a lock on `oci-layout`
 (which is written once and never replaced). A manifest put by digest alone gets an index entry without a name,
-so that it stays reachable; the entry goes when an index that lists it arrives, or becomes the named one.
+so that it stays reachable; the entry goes when an index that lists it arrives, or becomes the named one. What
+`index.json` names is on the disk before it does: a power cut leaves no image with holes.
 Source: OCI image-spec v1.1, image-layout.
 """
 
@@ -13,15 +14,15 @@ import fcntl
 import io
 import json
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, cast
 
 from release.errors import DigestMismatch, NotFound, RegistryError
 from release.registry import Descriptor, Manifest
 from release.registry.blob_writer import BlobWriter
 from release.registry.documents import LARGEST_PULLED, children, describe
+from release.registry.durable import keep_files, keep_names
 from release.registry.layout_index import Entries, read_entries
 from release.registry.layout_reader import LayoutReader
 from release.registry.reference import require_digest, require_tag
@@ -99,7 +100,8 @@ class Layout(LayoutReader):
                 partial.write(piece)
                 if partial.size > descriptor.size:
                     break
-            partial.commit(descriptor)
+            # Here, beside the blobs that still arrive, and not all at once at the end.
+            partial.commit(descriptor, durable=True)
         return True
 
     @contextlib.contextmanager
@@ -123,11 +125,22 @@ class Layout(LayoutReader):
                 raise NotFound(f"`{self.name}` has no `{child.digest}`, which `{manifest.digest}` needs")
         with self.writer(manifest.digest.partition(":")[0]) as partial:
             partial.write(manifest.raw)
-            partial.commit(describe(manifest))
+            partial.commit(describe(manifest), durable=True)
+        self._keep(child.digest for child in children(manifest) if not child.urls)
         with self._changing() as entries:
             entries.add(describe(manifest), tag)
             if manifest.is_index:
                 entries.absorb(child.digest for child in children(manifest))
+
+    def _keep(self, digests: Iterable[str]) -> None:
+        """Have blobs survive a power cut, also those that somebody wrote in a hurry: the builders, a cache."""
+        try:
+            keep_files([self.blob_path(digest) for digest in digests])
+            with os.scandir(os.path.join(self.path, "blobs")) as algorithms:
+                keep_names([entry.path for entry in algorithms])
+            keep_files([os.path.join(self.path, "oci-layout")])
+        except OSError as error:
+            raise RegistryError(f"`{self.name}`: {error.strerror or error}") from error
 
     def check_push(self) -> None:
         """Raise `RegistryError` unless the folder can be written."""
@@ -218,10 +231,13 @@ class Layout(LayoutReader):
     def _replace(self, name: str, content: bytes) -> None:
         with self._spooled(content, durable=True) as partial:
             os.replace(partial, os.path.join(self.path, name))
+        keep_names([self.path, os.path.dirname(self.path)])
 
     @contextlib.contextmanager
     def _spooled(self, content: bytes, *, durable: bool) -> Iterator[str]:
         """A temporary file with `content`, gone when the body ends unless it was renamed."""
+        import tempfile  # late, as for blobs
+
         descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=self.path)
         try:
             with os.fdopen(descriptor, "wb") as stream:
