@@ -229,3 +229,50 @@ def test_the_folder_holds_exactly_the_image(tmp_path: Path) -> None:
     store(index, layout, "1.0")
     stored = {f"sha256:{name}" for name in os.listdir(os.path.join(layout.path, "blobs", "sha256"))}
     assert stored == _tree(index)
+
+
+class TestPowerCuts:
+    """What an index names must be on the disk before the index is: content first, then its name."""
+
+    @pytest.fixture
+    def torn(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Give what a power cut could have torn or lost of a layout, looked at whenever its index was replaced."""
+        real_sync, real_replace = os.fsync, os.replace
+        synced: dict[int, int] = {}
+        renamed: dict[str, int] = {}
+        found: list[str] = []
+        moments = iter(range(1_000_000))
+
+        def sync(descriptor: int) -> None:
+            real_sync(descriptor)
+            synced[os.fstat(descriptor).st_ino] = next(moments)
+
+        def moment(path: str) -> int:
+            return synced.get(os.stat(path).st_ino, -1)
+
+        def replace(source: str, target: str) -> None:
+            if os.path.basename(target) == "index.json":
+                names = [source, str(tmp_path / "l/oci-layout"), *map(str, tmp_path.glob("l/blobs/*/*"))]
+                found.extend(name for name in names if moment(name) < 0)
+                found.extend(folder for folder, last in renamed.items() if moment(folder) < last)
+            else:
+                renamed[os.path.dirname(target)] = next(moments)
+            real_replace(source, target)
+
+        monkeypatch.setattr(os, "fsync", sync)
+        monkeypatch.setattr(os, "replace", replace)
+        return found
+
+    def test_no_blob_is_named_before_it_is_kept(self, tmp_path: Path, torn: list[str]) -> None:
+        store(make_index(make_image(), make_image({"a": b"2"})), Layout(str(tmp_path / "l")), "1.0", "1")
+        assert torn == []
+
+    def test_nor_one_that_a_builder_wrote(self, tmp_path: Path, torn: list[str]) -> None:
+        layout = Layout(str(tmp_path / "l"))
+        image = make_image()
+        for blob in image.blobs.values():
+            with layout.writer() as writer:
+                writer.write(blob)
+                writer.commit()
+        layout.put_manifest(image.manifest, tag="1.0")
+        assert torn == []
