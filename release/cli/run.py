@@ -16,6 +16,7 @@ from release.cli.rendering import lacking, run_lines, summary_line, unattested, 
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, image_options, result_option, settings_of
 from release.cli.signals import Watch
+from release.cli.waiting import presence_of, wait_for_others
 from release.cli.wishing import wish_options
 from release.errors import ConfigError, StalePlan
 from release.plan.freshness import moved_since
@@ -32,11 +33,20 @@ from release.world import Note
 @click.option(
     "--plan", "plan_file", metavar="FILE", help="Only if the world is as this plan of `preview -o` found it."
 )
+@click.option(
+    "--wait", is_flag=True, help="First wait for runs that are at work on the same images, by the log."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.run/1`.")
 @result_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, plan_file: str | None, as_json: bool, result_file: str | None, **wished: Any
+    ctx: click.Context,
+    /,
+    plan_file: str | None,
+    wait: bool,
+    as_json: bool,
+    result_file: str | None,
+    **wished: Any,
 ) -> int:
     """Release: build, push, tag, record. Killed anywhere, the next run finishes.
 
@@ -45,6 +55,8 @@ def command(
     """
     session = Session(settings_of(ctx))
     with Watch(session.cancel, session.sink):
+        if wait:
+            wait_for_others(session)
         report = _run(session, plan_file, wished)
         _say(session, report)
         outputs = outputs_of_report(report, "shipmark.run/1", pushed=True)
@@ -69,9 +81,10 @@ def _run(session: Session, plan_file: str | None, wished: dict[str, Any]) -> Rep
     if earlier is not None:
         _require_fresh(earlier, subjects, plan)
     attempt = session.entropy.token()
-    report = runner_of(session, subjects, attempt=attempt).execute(plan)
-    if report.error is not None:
-        report = settle_end(session, report, attempt)
+    with presence_of(session).announced(attempt):
+        report = runner_of(session, subjects, attempt=attempt).execute(plan)
+        if report.error is not None:
+            report = settle_end(session, report, attempt)
     return with_withheld(report, report.error)
 
 

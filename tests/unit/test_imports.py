@@ -45,6 +45,7 @@ PURE = (
     "release.log.identity",
     "release.log.page",
     "release.log.questions",
+    "release.log.queue",
     "release.log.record",
     "release.log.scan",
     "release.log.state",
