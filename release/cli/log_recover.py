@@ -38,7 +38,8 @@ def recover(ctx: click.Context, attempt: str | None, evidence: str | None, as_js
         raise ConfigError(
             f"the log has no open attempt `{attempt}`", hint="`shipmark log recover` lists them"
         )
-    session.log.append([_fact(one, why) for one, why in settled])
+    projects = {key: release.project for key, release in session.log_state.releases.items()}
+    session.log.append([_fact(one, projects[one.release], why) for one, why in settled])
     if as_json:
         document(
             {
@@ -62,9 +63,10 @@ def _evidence(one: Attempt, now: int, attempt: str | None, evidence: str | None)
     return None
 
 
-def _fact(one: Attempt, why: str) -> dict[str, Any]:
+def _fact(one: Attempt, project: str, why: str) -> dict[str, Any]:
     return {
         "kind": "abandoned",
+        "project": project,
         "release": one.release,
         "attempt": one.id,
         "reason": "its run is over",

@@ -5,11 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections.abc import Callable
 
 import pytest
 
+from release.control import Cancel
+from release.log.file_store import FileStore
+from release.log.writer import Writer
 from tests.support.project import Project
+from tests.support.targets import SystemClock
 
 
 @pytest.fixture
@@ -90,6 +95,32 @@ def test_recover_settles_an_attempt_with_evidence_only(history: Project) -> None
     result = history("log", "recover", "--attempt", "x", "--evidence", "https://ci.example.com/1")
     assert result.code == 2
     assert "no open attempt" in result.stderr
+
+
+def test_recover_ends_attempts_whose_time_has_passed_and_the_one_it_is_told(project: Project) -> None:
+    path = project.repo.path / ".shipmark" / "log.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    cancel = Cancel()
+    store = FileStore(str(path), cancel=cancel, monotonic=time.monotonic)
+    base = {"kind": "planned", "project": "acme/app", "commit": "a" * 40}
+    leases = {"late": 1, "slow": 3_600_000, "silent": 0}
+    facts = [
+        {**base, "release": f"{number}" * 64, "attempt": name, "lease_ms": lease}
+        for number, (name, lease) in enumerate(leases.items())
+    ]
+    Writer(store, clock=SystemClock(), cancel=cancel).append(facts)
+    told = project.must("log", "recover", "--json").json
+    assert (told["settled"], told["open"]) == (["late"], ["slow", "silent"])
+    shown = project.must(
+        "log", "recover", "--attempt", "slow", "--evidence", "https://ci.example.com/1"
+    ).stdout
+    assert "abandoned slow: https://ci.example.com/1" in shown
+    ended = [entry for entry in project.log if entry["kind"] == "abandoned"]
+    assert [(entry["attempt"], entry["project"]) for entry in ended] == [
+        ("late", "acme/app"),
+        ("slow", "acme/app"),
+    ]
+    project.must("log", "verify")
 
 
 def test_export(history: Project) -> None:
