@@ -138,7 +138,6 @@ class Layout(LayoutReader):
             keep_files([self.blob_path(digest) for digest in digests])
             with os.scandir(os.path.join(self.path, "blobs")) as algorithms:
                 keep_names([entry.path for entry in algorithms])
-            keep_files([os.path.join(self.path, "oci-layout")])
         except OSError as error:
             raise RegistryError(f"`{self.name}`: {error.strerror or error}") from error
 
@@ -219,7 +218,7 @@ class Layout(LayoutReader):
 
     def _place(self, name: str, content: bytes) -> None:
         path = os.path.join(self.path, name)
-        with self._spooled(content, durable=False) as partial:
+        with self._spooled(content) as partial:
             try:
                 os.link(partial, path)
             except FileExistsError:
@@ -229,13 +228,13 @@ class Layout(LayoutReader):
                 os.replace(partial, path)
 
     def _replace(self, name: str, content: bytes) -> None:
-        with self._spooled(content, durable=True) as partial:
+        with self._spooled(content) as partial:
             os.replace(partial, os.path.join(self.path, name))
         keep_names([self.path, os.path.dirname(self.path)])
 
     @contextlib.contextmanager
-    def _spooled(self, content: bytes, *, durable: bool) -> Iterator[str]:
-        """A temporary file with `content`, gone when the body ends unless it was renamed."""
+    def _spooled(self, content: bytes) -> Iterator[str]:
+        """A temporary file whose `content` is on the disk, gone when the body ends unless it was renamed."""
         import tempfile  # late, as for blobs
 
         descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=self.path)
@@ -244,8 +243,7 @@ class Layout(LayoutReader):
                 os.fchmod(stream.fileno(), 0o644)
                 stream.write(content)
                 stream.flush()
-                if durable:
-                    os.fsync(stream.fileno())
+                os.fsync(stream.fileno())
             yield partial
         finally:
             with contextlib.suppress(FileNotFoundError):
