@@ -95,9 +95,7 @@ def _ahead(
         return nullcontext()
     if wishes.tag is not None and destination.resolve(wishes.tag) is not None:
         return nullcontext()
-    ahead = Ahead(
-        origin.repository, destination, jobs=wishes.jobs, sink=session.sink, cancel=session.cancel
-    )
+    ahead = Ahead(origin.repository, destination, jobs=wishes.jobs, sink=session.sink, cancel=session.cancel)
     origin.repository.announce(ahead.take)
     return ahead
 
