@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -13,9 +14,15 @@ _LIMIT = 1 << 53
 
 def canonical(value: Any) -> bytes:
     """The one byte form of `value`. Raises `ValueError` for what is outside the subset (null, floats, U+0000)."""
-    if not _is_subset(value):
+    if not is_plain(value):
         _require_subset(value, "$")
     return _ENCODER.encode(value)
+
+
+def require_canonical(value: Any) -> None:
+    """Raise `ValueError`, naming the place, for a value that has no canonical form."""
+    if not is_plain(value):
+        _require_subset(value, "$")
 
 
 def digest_of(schema: str, value: Any) -> str:
@@ -23,22 +30,30 @@ def digest_of(schema: str, value: Any) -> str:
     return hashlib.sha256(schema.encode() + b"\n" + canonical(value)).hexdigest()
 
 
-def _is_subset(value: Any) -> bool:
-    """Whether everything in `value` is plainly in the subset; False sends it to the check that names the place."""
+def is_plain(value: Any) -> bool:
+    """Whether everything in `value` is ASCII and plainly in the subset; False leaves it to `require_canonical`."""
     kind = type(value)
-    if kind is str:
-        return value.isascii() and "\0" not in value
-    if kind is int:
-        return -_LIMIT < value < _LIMIT  # type: ignore[no-any-return]  # an int, as its type says
     if kind is dict:
         try:
             names = "".join(value)
         except TypeError:
             return False
-        return names.isascii() and "\0" not in names and all(map(_is_subset, value.values()))
+        return names.isascii() and "\0" not in names and _are_plain(value.values())
     if kind is list or kind is tuple:
-        return all(map(_is_subset, value))
-    return kind is bool
+        return _are_plain(value)
+    if kind is int:
+        return -_LIMIT < value < _LIMIT  # type: ignore[no-any-return]  # an int, as its type says
+    return kind is bool or (kind is str and value.isascii() and "\0" not in value)
+
+
+def _are_plain(values: Iterable[Any]) -> bool:
+    for value in values:
+        if type(value) is str:  # most are: here without a call
+            if not value.isascii() or "\0" in value:
+                return False
+        elif not is_plain(value):
+            return False
+    return True
 
 
 def _require_subset(value: Any, where: str) -> None:

@@ -96,7 +96,7 @@ class LogWriter(Protocol):
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
         """The entries that now hold these facts (those that were there already included), durable."""
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Sequence[Entry]:
         """Every entry, verified; read on from where the last call stopped."""
 
     def find(self, identity: str) -> Entry | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from release.canonical import canonical
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head
-from release.log.identity import fact_id
+from release.log.identity import fact_id, require_writable
 from release.log.record import LINE_LIMIT, SCHEMA
 
 _DOMAIN = SCHEMA.encode() + b"\n"
@@ -27,7 +27,12 @@ class Malformed(Exception):
 def timestamp(milliseconds: int) -> str:
     """`milliseconds` since the epoch as RFC 3339 UTC with exactly three decimals."""
     seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:03d}Z"
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None = None) -> bytes:
@@ -36,11 +41,15 @@ def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | Non
     `at`: a `timestamp`. `batch`: first and last `seq` of the append that this line is part of; such lines count
     only together. Raises `LogError` for a fact that has no canonical form or is longer than a line may be.
     """
+    require_writable(fact)
     return _sealed(fact, head, at, batch, fact_id(fact)).raw
 
 
 def seal_all(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[Entry]:
-    """The entries that put `facts`, by their ids, after `head`; several are one batch."""
+    """The entries that put `facts`, by their ids, after `head`; several are one batch.
+
+    `facts`: as `checked` gives them. Raises `LogError` for one that is longer than a line may be.
+    """
     batch = (head.seq + 1, head.seq + len(facts)) if len(facts) > 1 else None
     entries = []
     for identity, fact in facts.items():
@@ -56,10 +65,7 @@ def _sealed(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | 
         fields.pop(name, None)  # the log's own, like the five above
     if batch is not None:
         fields["batch"] = {"first": batch[0], "last": batch[1]}
-    try:
-        fields["hash"] = hashlib.sha256(_DOMAIN + canonical(fields)).hexdigest()
-    except ValueError as error:
-        raise LogError(f"record `{fact.get('kind', '')}` cannot be written: {error}") from error
+    fields["hash"] = hashlib.sha256(_DOMAIN + _ENCODER.encode(fields)).hexdigest()
     raw = _ENCODER.encode(fields)
     if len(raw) > LINE_LIMIT:
         raise LogError(f"record `{fact.get('kind', '')}` is {len(raw)} bytes long, at most {LINE_LIMIT} fit")
@@ -111,6 +117,11 @@ def read_line(raw: bytes) -> Entry:
     fields = _decode(raw)
     _require_hash(raw, fields["seq"], fields["hash"])
     return Entry(raw=raw, fields=fields)
+
+
+def stored(raw: bytes) -> Entry:
+    """The entry in a line that was verified before."""
+    return Entry(raw=raw, fields=_DECODER.decode(raw))
 
 
 def _require_hash(raw: bytes, seq: int, digest: str) -> None:

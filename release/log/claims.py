@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from release.errors import TagConflict
@@ -18,15 +18,16 @@ class Claims:
     """
 
     def __init__(self) -> None:
-        self._tags: dict[tuple[str, str], tuple[str, str]] = {}  # (target, tag): (digest, release)
+        self._tags: dict[str, dict[str, tuple[str, str]]] = {}  # target: tag: (digest, release)
         self._released: dict[str, str] = {}  # release: digest
 
     def add(self, fields: dict[str, Any]) -> None:
         """Take up one entry's claims. The first claim stays: later entries that differ are `log verify`'s business."""
         kind, release = fields.get("kind"), str(fields.get("release", ""))
         if kind == "pushed":
-            for place, digest in _version_tags(fields):
-                self._tags.setdefault(place, (digest, release))
+            tags = self._tags.setdefault(str(fields.get("target", "")), {})
+            for name, digest in _version_tags(fields):
+                tags.setdefault(name, (digest, release))
         elif kind == "released":
             self._released.setdefault(release, _digest(fields))
         elif kind == "abandoned" and fields.get("lost"):
@@ -41,11 +42,13 @@ class Claims:
                 self._require_release(fact)
 
     def _require_tags(self, fact: dict[str, Any]) -> None:
-        for place, digest in _version_tags(fact):
-            held, release = self._tags.get(place, (digest, ""))
+        target = str(fact.get("target", ""))
+        tags = self._tags.get(target, {})
+        for name, digest in _version_tags(fact):
+            held, release = tags.get(name, (digest, ""))
             if held != digest:
                 raise TagConflict(
-                    f"version log says that `{place[0]}:{place[1]}` is `{held}` "
+                    f"version log says that `{target}:{name}` is `{held}` "
                     f"(release {release[:12]}), not `{digest}`",
                     hint="a version tag names one content for ever: release this under a new version",
                 )
@@ -62,16 +65,20 @@ class Claims:
     def _give_back(self, release: str, digest: str) -> None:
         if self._released.get(release) == digest:
             del self._released[release]
-        for place in [place for place, claim in self._tags.items() if claim == (digest, release)]:
-            del self._tags[place]
+        for tags in self._tags.values():
+            for name in [name for name, claim in tags.items() if claim == (digest, release)]:
+                del tags[name]
 
 
-def _version_tags(fields: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-    target = str(fields.get("target", ""))
-    for tag in _dicts(fields.get("tags")):
+def _version_tags(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and digest of each."""
+    tags = fields.get("tags")
+    for tag in tags if isinstance(tags, list | tuple) else ():
+        if not isinstance(tag, dict):
+            continue
         name, digest = str(tag.get("name", "")), tag.get("digest")
         if digest and tag.get("result") != "withheld" and _is_version_tag(name, tag.get("policy")):
-            yield (target, name), str(digest)
+            yield name, str(digest)
 
 
 def _is_version_tag(name: str, policy: Any) -> bool:
@@ -83,7 +90,3 @@ def _is_version_tag(name: str, policy: Any) -> bool:
 def _digest(fields: dict[str, Any]) -> str:
     image = fields.get("image")
     return str(image.get("digest", "")) if isinstance(image, dict) else ""
-
-
-def _dicts(value: Any) -> Iterable[dict[str, Any]]:
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list | tuple) else ()

@@ -144,9 +144,12 @@ class FileStore:
     # What happens under the lock, in this order.
 
     def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
-        for _ in self._scan_open(fd, self._position):
-            pass
-        self._repair(fd)
+        facts = self._files.facts(fd)
+        self._require_same(facts, self._position)
+        if facts.size != self._position.offset or self._position.file is None:
+            for _ in self._scan_open(fd, self._position):
+                pass
+            self._repair(fd)
         if self._position.head != expected:
             raise HeadMoved
         self._settle(fd)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
 
-from release.canonical import digest_of
+from release.canonical import is_plain, require_canonical
 from release.errors import LogError
-from release.log.record import KINDS, SCHEMA
+from release.log.record import KINDS
 
 ENVELOPE = frozenset({"schema", "seq", "prev", "hash", "id", "at", "batch"})
 MESSAGE_LIMIT = 2048  # bytes of an error's message
@@ -19,17 +21,10 @@ MESSAGE_LIMIT = 2048  # bytes of an error's message
 _WHO_AND_WHEN = frozenset({"at", "ci", "actor", "attempt", "duration_ms", "tools"}) | ENVELOPE
 _OF_ATTEMPT = frozenset({"planned", "failed", "cancelled", "abandoned"})
 _USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^\s/?#@]*(?:@[^\s/?#@]*)*)@")
+_DOMAIN = b"shipmark.log/1 id\n"
 _ENCODER = msgspec.json.Encoder()
+_SORTED = msgspec.json.Encoder(order="sorted")
 _DECODER = msgspec.json.Decoder()
-# What the log adds, so that a fact can be checked against the type of its kind before it is sealed.
-_PLACEHOLDER = {
-    "schema": SCHEMA,
-    "seq": 0,
-    "prev": "0" * 64,
-    "hash": "0" * 64,
-    "id": "0" * 32,
-    "at": "1970-01-01T00:00:00.000Z",
-}
 
 
 def fact_id(fact: dict[str, Any]) -> str:
@@ -37,15 +32,34 @@ def fact_id(fact: dict[str, Any]) -> str:
 
     Raises `LogError` for a fact that has no canonical form.
     """
-    return id_of_checked(_without_none(fact))
+    fact = _without_none(fact)
+    identity = _identity(fact)
+    try:
+        require_canonical(identity)
+    except ValueError as error:
+        raise _unwritable(fact, error) from error
+    return _id_of(identity)
 
 
 def id_of_checked(fact: dict[str, Any]) -> str:
-    """See `fact_id`; for a fact that holds no None, as `checked` gives it."""
+    """See `fact_id`; for a fact as `checked` gives it."""
+    return _id_of(_identity(fact))
+
+
+def require_writable(fact: dict[str, Any]) -> None:
+    """Raise `LogError` for a fact that has no canonical form."""
     try:
-        return digest_of("shipmark.log/1 id", _identity(fact))[:32]
+        require_canonical(fact)
     except ValueError as error:
-        raise LogError(f"record `{fact.get('kind', '')}` cannot be written: {error}") from error
+        raise _unwritable(fact, error) from error
+
+
+def _unwritable(fact: dict[str, Any], error: Exception) -> LogError:
+    return LogError(f"record `{fact.get('kind', '')}` cannot be written: {error}")
+
+
+def _id_of(identity: Any) -> str:
+    return hashlib.sha256(_DOMAIN + _SORTED.encode(identity)).hexdigest()[:32]
 
 
 def _identity(fact: dict[str, Any]) -> Any:
@@ -80,23 +94,37 @@ def checked(fact: dict[str, Any]) -> dict[str, Any]:
     try:
         plain = _ENCODER.encode(fact)
     except (TypeError, ValueError) as error:
-        raise LogError(f"record `{kind}` cannot be written: {error}") from error
+        raise _unwritable(fact, error) from error
     fact = _DECODER.decode(plain)
-    if b"null" in plain:
+    is_sound = is_plain(fact)
+    if not is_sound:
         fact = _without_none(fact)
     if not isinstance(kind, str) or not kind:
         raise LogError("a record without a `kind` cannot be written")
-    taken = ENVELOPE & fact.keys()
-    if taken:
-        raise LogError(f"record `{kind}` sets `{min(taken)}`, which is the log's own")
+    if not ENVELOPE.isdisjoint(fact):
+        raise LogError(f"record `{kind}` sets `{min(ENVELOPE & fact.keys())}`, which is the log's own")
     if kind in KINDS:
         try:
-            msgspec.convert({**_PLACEHOLDER, **fact}, KINDS[kind])
+            msgspec.convert(fact, _shape(kind))
         except msgspec.ValidationError as error:
             raise LogError(f"record `{kind}` is malformed: {error}") from error
-    if b"://" in plain and b"@" in plain:
+    if not is_sound:
+        require_writable(fact)
+    if b"@" in plain and b"://" in plain:
         require_safe(fact)
     return fact
+
+
+@cache
+def _shape(kind: str) -> type[msgspec.Struct]:
+    """What a fact of `kind` must look like: the record without what the log adds when it is sealed."""
+    members = []
+    for field in msgspec.structs.fields(KINDS[kind]):
+        if field.name not in ENVELOPE:
+            given = {"default": field.default, "default_factory": field.default_factory}
+            given = {name: value for name, value in given.items() if value is not msgspec.NODEFAULT}
+            members.append((field.name, field.type, msgspec.field(name=field.encode_name, **given)))
+    return msgspec.defstruct(kind, members, kw_only=True)
 
 
 def require_safe(fact: dict[str, Any]) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict
 from release.log import Entry, Head, HeadMoved, LogStore, Turns
-from release.log.chain import head_of, seal_all, timestamp
+from release.log.chain import head_of, seal_all, stored, timestamp
 from release.log.claims import Claims
 from release.log.identity import checked, id_of_checked
+from release.log.lines import Lines
 from release.log.parking import Parking
 from release.world import Clock
 
@@ -25,7 +26,7 @@ class Writer:
     """A `LogWriter` over `store`. `budget`: seconds that one append may spend on losing against other writers.
 
     `patience`: seconds, from the beginning of an append, in which a store that does not answer is asked again.
-    May be used from several threads. What it has read stays in memory; each call reads on from there.
+    May be used from several threads. The lines that it has read stay in memory; each call reads on from there.
     """
 
     def __init__(
@@ -45,8 +46,8 @@ class Writer:
         self._patience = patience
         self._jitter = jitter
         self._lock = threading.Lock()
-        self._entries: list[Entry] = []
-        self._by_id: dict[str, Entry] = {}
+        self._lines: list[bytes] = []
+        self._by_id: dict[str, int] = {}  # where in the lines
         self._claims = Claims()
         self._parking = Parking(store)
         self._has_read = False
@@ -63,17 +64,18 @@ class Writer:
         """The end that this writer knows."""
         return self._head
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Sequence[Entry]:
         """Every entry, verified."""
         with self._lock:
             self._read_on()
-            return tuple(self._entries)
+            return Lines(self._lines, len(self._lines))
 
     def find(self, identity: str) -> Entry | None:
         """The entry with this `id`, after reading on."""
         with self._lock:
             self._read_on()
-            return self._by_id.get(identity)
+            place = self._by_id.get(identity)
+            return None if place is None else stored(self._lines[place])
 
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
         """The entries that now hold `facts`, in their order, durable; facts that were there already stay as they are.
@@ -86,7 +88,7 @@ class Writer:
         ids = [id_of_checked(fact) for fact in facts]
         with self._lock:
             self._append(dict(zip(ids, facts, strict=True)))
-            return tuple(self._by_id[identity] for identity in ids)
+            return tuple(stored(self._lines[self._by_id[identity]]) for identity in ids)
 
     def _append(self, wanted: dict[str, dict[str, Any]]) -> None:
         started = self._clock.monotonic()
@@ -167,8 +169,8 @@ class Writer:
         self._has_read = True
 
     def _take(self, entry: Entry) -> None:
-        self._entries.append(entry)
         # The first of two entries with one id is the fact; a second can only come from outside the writer.
-        self._by_id.setdefault(str(entry.fields.get("id", "")), entry)
+        self._by_id.setdefault(str(entry.fields.get("id", "")), len(self._lines))
+        self._lines.append(entry.raw)
         self._claims.add(entry.fields)
         self._head = head_of(entry)

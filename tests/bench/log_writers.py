@@ -1,42 +1,115 @@
-"""One of the writers that `tests.bench.log` sets on a database: `KIND URL COUNT NAME`, KIND `ours` or `hand`."""
+"""Sixteen processes on one PostgreSQL log, against sixteen that write the same transaction by hand.
+
+Started as `python -m tests.bench.log_writers KIND URL NAME`, KIND `ours` or `hand`, it is one of the writers: it
+appends as many entries as a line of its input says, says `done`, and waits for the next line.
+"""
 
 from __future__ import annotations
 
+import itertools
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from release.log import Head
 from release.log.chain import seal, timestamp
+from release.log.sql_migrate import migrate
+from tests.bench.log_contest import contest
 from tests.support.log_stores import open_writer
+from tests.support.postgres import Postgres, make_server
+from tests.support.services import missing
+
+ROOT = Path(__file__).parents[2]
+WRITERS = 16
+_APPENDS = 25  # of each writer in one turn
+_TURNS = 2
+
+Work = Callable[[int], object]
+
+
+def postgresql(rounds: int) -> str:
+    """One line: appends a second of both, from when all writers may begin to when the last one is done."""
+    if missing("postgres"):
+        return f"postgresql: not measured: {missing('postgres')}"
+    with (
+        contextmanager(make_server)() as server,
+        _sixteen(server, "ours") as ours,
+        _sixteen(server, "hand") as hand,
+    ):
+        result = contest(ours, hand, rounds=rounds, turns=_TURNS, count=_APPENDS)
+    mine, by_hand = (WRITERS * rate for rate in result.rates)
+    return (
+        f"postgresql: {WRITERS} writers {mine:.0f} appends/s, the same transaction by hand {by_hand:.0f}/s, "
+        f"{result.ratio} (goal 0.8)"
+    )
 
 
 @contextmanager
-def _started() -> Iterator[None]:
-    """Say that we are ready, wait until everybody is, and say that we are done."""
+def _sixteen(server: Postgres, kind: str) -> Iterator[Work]:
+    """Writers on a database of their own, which wait between the turns."""
+    url = server.database()
+    migrate(url)
+    argv = [sys.executable, "-m", "tests.bench.log_writers", kind, url]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with ExitStack() as stack:
+        children = [
+            stack.enter_context(subprocess.Popen([*argv, str(number)], cwd=ROOT, **pipes))
+            for number in range(WRITERS)
+        ]
+
+        def all_say(word: str) -> None:
+            for child in children:
+                assert child.stdout is not None
+                assert child.stdout.readline() == f"{word}\n"
+
+        def work(count: int) -> None:
+            for child in children:
+                assert child.stdin is not None
+                child.stdin.write(f"{count}\n")
+                child.stdin.flush()
+            all_say("done")
+
+        all_say("ready")
+        yield work
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.close()
+
+
+def _serve(append: Callable[[dict[str, Any]], object], name: str) -> None:
+    """Do what the lines of the input say."""
+    numbers = itertools.count()
     print("ready", flush=True)
-    sys.stdin.readline()
-    yield
-    print("done", flush=True)
+    for line in sys.stdin:
+        for _ in range(int(line)):
+            append(
+                {"kind": "measured", "project": "p", "name": f"{name} {next(numbers)}", "padding": "x" * 400}
+            )
+        print("done", flush=True)
 
 
-def ours(url: str, facts: list[dict[str, Any]]) -> None:
+def ours(url: str, name: str) -> None:
+    """Append as shipmark does."""
     writer = open_writer({"store": "sql", "url": url})
     writer.entries()
-    with _started():
-        for fact in facts:
-            writer.append([fact])
+    _serve(lambda fact: writer.append([fact]), name)
 
 
-def by_hand(url: str, facts: list[dict[str, Any]]) -> None:
+def by_hand(url: str, name: str) -> None:
+    """Append as somebody would who has a driver and the tables, and checks nothing."""
     import psycopg
 
-    with psycopg.connect(url) as session, _started():
-        for fact in facts:
+    with psycopg.connect(url) as session:
+
+        def append(fact: dict[str, Any]) -> None:
             with session.transaction():
                 _append(session, fact)
+
+        _serve(append, name)
 
 
 def _append(session: Any, fact: dict[str, Any]) -> None:
@@ -55,9 +128,5 @@ def _member(line: bytes, name: str) -> str:
 
 
 if __name__ == "__main__":
-    kind, url, count, name = sys.argv[1:]
-    wanted = [
-        {"kind": "measured", "project": "p", "name": f"{name} {number}", "padding": "x" * 400}
-        for number in range(int(count))
-    ]
-    (ours if kind == "ours" else by_hand)(url, wanted)
+    kind, url, name = sys.argv[1:]
+    (ours if kind == "ours" else by_hand)(url, name)

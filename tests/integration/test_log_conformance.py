@@ -81,7 +81,7 @@ def test_two_stores_see_each_others_entries(open_: Open) -> None:
     for number in range(3):
         one.append([planned(attempt=f"one-{number}")])
         other.append([planned(attempt=f"other-{number}")])
-    assert one.entries() == other.entries()
+    assert tuple(one.entries()) == tuple(other.entries())
     assert len(independently_verified(raw(open_()))) == 6
 
 

@@ -64,7 +64,7 @@ def test_the_same_fact_is_still_the_same_fact(name: str) -> None:
         {member: value for member, value in entry.fields.items() if member not in own}
         for entry in log.entries()
     ]
-    assert log.append(facts) == log.entries()
+    assert log.append(facts) == tuple(log.entries())
 
 
 def test_version_1_is_folded_as_it_was() -> None:

@@ -206,12 +206,12 @@ def test_corruption_is_never_written_over() -> None:
 def test_reads_on_and_finds() -> None:
     store = MemoryStore()
     log = writer(store)
-    assert log.entries() == ()
+    assert tuple(log.entries()) == ()
     assert log.head == Head()
     (entry,) = writer(store).append([planned()])
     assert log.find(str(entry.fields["id"])) == entry
     assert log.find("0" * 32) is None
-    assert log.entries() == (entry,)
+    assert tuple(log.entries()) == (entry,)
     assert log.head.seq == 0
     assert log.store is store
 

@@ -1,0 +1,37 @@
+"""Entries kept as the lines that they are, decoded when somebody looks: a fifth of the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from release.log import Entry
+from release.log.chain import stored
+
+
+class Lines(Sequence[Entry]):
+    """The first `count` entries of a list of verified lines that only ever grows."""
+
+    def __init__(self, lines: list[bytes], count: int) -> None:
+        self._lines = lines
+        self._count = count
+
+    def __len__(self) -> int:
+        """How many entries."""
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Entry]: ...
+
+    def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
+        """One entry, or some."""
+        if isinstance(index, slice):
+            return tuple(stored(self._lines[place]) for place in range(self._count)[index])
+        return stored(self._lines[range(self._count)[index]])
+
+    def __iter__(self) -> Iterator[Entry]:
+        """From the first to the last."""
+        return (stored(self._lines[place]) for place in range(self._count))

@@ -1,0 +1,49 @@
+"""Two ways of doing the same, in turns: rates, their ratio in every round, and how far the rounds lie apart."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Contest(NamedTuple):
+    """Operations a second of both sides, a number for each round."""
+
+    ours: tuple[float, ...]
+    other: tuple[float, ...]
+
+    @property
+    def ratio(self) -> str:
+        """The median of the rounds' ratios, and the lowest and highest."""
+        ratios = [one / other for one, other in zip(self.ours, self.other, strict=True)]
+        return f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}, {len(ratios)} rounds)"
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """The medians."""
+        return statistics.median(self.ours), statistics.median(self.other)
+
+
+def contest(
+    ours: Callable[[int], object], other: Callable[[int], object], *, rounds: int, turns: int, count: int
+) -> Contest:
+    """Let both sides do `count` operations in turns, `turns` times a round; who begins alternates.
+
+    Turns are short, so that what else the machine does meanwhile meets both sides.
+    """
+    sides = {"ours": ours, "other": other}
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    for work in sides.values():
+        work(count)  # caches, buffers, prepared plans
+    for _ in range(rounds):
+        seconds = dict.fromkeys(sides, 0.0)
+        for turn in range(turns):
+            for name in sorted(sides, reverse=bool(turn % 2)):
+                started = time.perf_counter()
+                sides[name](count)
+                seconds[name] += time.perf_counter() - started
+        for name, spent in seconds.items():
+            rates[name].append(turns * count / spent)
+    return Contest(tuple(rates["ours"]), tuple(rates["other"]))
