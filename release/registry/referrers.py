@@ -25,7 +25,7 @@ from release.registry.documents import (
     subject,
 )
 from release.registry.transfer import copy_image
-from release.world import Sink
+from release.world import Note, Sink
 
 _COSIGN = (".sig", ".att", ".sbom")
 _DEEPEST = 4  # referrers of referrers of …
@@ -82,7 +82,11 @@ def copy_attached(
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Copy what hangs on each of `digests` (an index and its children), and what hangs on that; gives its digests."""
+    """Copy what hangs on each of `digests` (an index and its children), and what hangs on that; gives its digests.
+
+    One of cosign's tags that holds something else at the destination is replaced by what holds all of that, too, and
+    is left alone otherwise, with a warning where the destination lacks something.
+    """
     copied: dict[str, None] = {}
     waiting = [(digest, 0) for digest in digests]
     while waiting:
@@ -91,6 +95,8 @@ def copy_attached(
         attached = find_attached(source, digest)
         for tag in attached.tags:
             manifest = source.manifest(tag)
+            if not _may_take(destination, tag, manifest, sink):
+                continue
             copy_image(
                 source,
                 destination,
@@ -121,6 +127,38 @@ def copy_attached(
             if depth < _DEEPEST:
                 waiting.append((descriptor.digest, depth + 1))
     return tuple(copied)
+
+
+def _may_take(destination: Repository, tag: str, manifest: Manifest, sink: Sink) -> bool:
+    """Whether a tag of cosign's may be set to what the source has there: nothing is lost, and something is gained."""
+    held = destination.resolve(tag)
+    if held is None:
+        return True
+    ours, theirs = _layers(destination.manifest(held.digest)), _layers(manifest)
+    if held.digest == manifest.digest or theirs < ours:
+        return False
+    if ours <= theirs:
+        return True
+    sink.emit(
+        Note(
+            level="warning",
+            text=f"`{destination.name}:{tag}` holds other content than the source's, and was left as it is: "
+            f"{len(theirs - ours)} of the source's {len(theirs)} entries are missing there",
+        )
+    )
+    return False
+
+
+def _layers(manifest: Manifest) -> frozenset[tuple[str, frozenset[tuple[str, str]]]]:
+    """One for each signature or attestation in what cosign writes: two keys may sign the same bytes.
+
+    The signature itself is an annotation.
+    """
+    below = children(manifest)
+    return frozenset(
+        (child.digest, frozenset((child.annotations or {}).items()))
+        for child in (below if manifest.is_index else below[1:])
+    )
 
 
 def attach(

@@ -108,6 +108,67 @@ def test_signatures_travel_with_their_image(
         assert destination.manifest(of_child.digest) == of_child.manifest
 
 
+class TestCosignTags:
+    """Signatures of one image at two places: each a layer of the manifest under `sha256-….sig`."""
+
+    @pytest.fixture
+    def places(
+        self, registry_server: RegistryServer, make_targets: TargetsFactory
+    ) -> tuple[Repository, Repository]:
+        targets = make_targets()
+        return targets.open(f"{registry_server.host}/here"), targets.open(f"{registry_server.host}/there")
+
+    def _signed(self, repository: Repository, *signatures: bytes) -> Image:
+        image = make_image()
+        store(image, repository, "1.0")
+        made = make_image({"first": signatures[0]}, layers=signatures[1:])
+        store(made, repository, f"{referrers_tag(image.digest)}.sig")
+        return made
+
+    def _copied(self, places: tuple[Repository, Repository]) -> tuple[str, list[str]]:
+        """What the destination's tag holds after a copy, and what was said."""
+        recorder = Recorder()
+        digest = make_image().digest
+        copy_attached(*places, [digest], sink=recorder, cancel=Cancel())
+        held = places[1].resolve(f"{referrers_tag(digest)}.sig")
+        assert held is not None
+        return held.digest, recorder.notes
+
+    def test_more_signatures_replace_fewer(self, places: tuple[Repository, Repository]) -> None:
+        more = self._signed(places[0], b"a", b"b")
+        self._signed(places[1], b"a")
+        assert self._copied(places)[0] == more.digest
+
+    def test_fewer_leave_more_alone(self, places: tuple[Repository, Repository]) -> None:
+        self._signed(places[0], b"a")
+        more = self._signed(places[1], b"a", b"b")
+        held, said = self._copied(places)
+        assert held == more.digest
+        assert not [text for text in said if "left as it is" in text]
+
+    def test_another_key_over_the_same_bytes_is_another_signature(
+        self, places: tuple[Repository, Repository]
+    ) -> None:
+        payload = json.loads(make_image({"first": b"a"}).manifest.raw)["layers"][0]
+        made = []
+        for place, key in zip(places, "xy", strict=True):
+            store(make_image(), place, "1.0")
+            layers = [{**payload, "annotations": {"dev.cosignproject.cosign/signature": key}}]
+            made.append(make_image({"first": b"a"}, extra={"layers": layers}))
+            store(made[-1], place, f"{referrers_tag(make_image().digest)}.sig")
+        held, said = self._copied(places)
+        assert held == made[1].digest
+        assert [text for text in said if "left as it is" in text]
+
+    def test_others_are_kept_and_that_is_said(self, places: tuple[Repository, Repository]) -> None:
+        self._signed(places[0], b"a", b"c")
+        others = self._signed(places[1], b"a", b"b")
+        held, said = self._copied(places)
+        assert held == others.digest
+        (warning,) = (text for text in said if "left as it is" in text)
+        assert "1 of the source's 2 entries are missing there" in warning
+
+
 class TestDeletion:
     def test_what_needs_a_digest_is_found(
         self, registry_server: RegistryServer, make_targets: TargetsFactory
