@@ -12,7 +12,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to build. Paths are absolute; `dockerfile` may lie anywhere below `context`.
 
     `platforms`: `linux/amd64`, ... ; () means the builder's own. `created`: seconds since the epoch, the
-    commit's time (SOURCE_DATE_EPOCH). `args` values are nowhere recorded.
+    commit's time (SOURCE_DATE_EPOCH). `args` values are nowhere recorded. `compression`: a codec's name.
     """
 
     context: str
@@ -24,6 +24,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
     created: int = 0
+    compression: str = "gzip"
 
 
 class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):

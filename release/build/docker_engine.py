@@ -23,6 +23,7 @@ from release.build.tree import Inline, Node, Tree
 from release.control import Cancel
 from release.errors import BuildError
 from release.registry import Manifest
+from release.registry.codecs import codec_named
 from release.registry.layout import Layout
 from release.world import Sink
 
@@ -115,7 +116,8 @@ class _Run:
         image = self._identifier(platform, cache=cache)
         exported = counted(self._engine.export(image), "image from the daemon", self._sink)
         with stream(exported) as archive:
-            return store_archive(archive, self._layout, check=self._cancel.check)
+            codec = codec_named(self._request.compression)
+            return store_archive(archive, self._layout, codec=codec, check=self._cancel.check)
 
     def _identifier(self, platform: Platform | None, *, cache: bool) -> str:
         dockerfile = self._context.dockerfile

@@ -30,6 +30,7 @@ from release.build.tarstream import counted, stream, tar_chunks
 from release.control import Cancel
 from release.errors import BuildError
 from release.registry import Manifest
+from release.registry.codecs import codec_named
 from release.registry.compress import CompressedLayer, compress_layer
 from release.registry.layout import Layout
 from release.world import Note, Sink
@@ -98,7 +99,7 @@ class LayersBuilder:
         """One platform's layers, config and manifest, in this order. `compressed`: layers that platforms share."""
         for layer in image.layers:
             if layer not in compressed:
-                compressed[layer] = self._compress(layer, layout, request.created)
+                compressed[layer] = self._compress(layer, layout, request)
         layers = [compressed[layer] for layer in image.layers]
         labelled = msgspec.structs.replace(image.config, labels={**image.config.labels, **request.labels})
         config = config_document(
@@ -116,10 +117,11 @@ class LayersBuilder:
             layout.put_manifest(manifest)
         return manifest
 
-    def _compress(self, layer: Layer, layout: Layout, created: int) -> CompressedLayer:
-        chunks = tar_chunks(layer, mtime=created, check=self._cancel.check)
+    def _compress(self, layer: Layer, layout: Layout, request: BuildRequest) -> CompressedLayer:
+        codec = codec_named(request.compression)
+        chunks = tar_chunks(layer, mtime=request.created, check=self._cancel.check)
         with translated(), stream(counted(chunks, "layer", self._sink)) as source:
-            return compress_layer(source, layout, check=self._cancel.check)
+            return compress_layer(source, layout, codec=codec, check=self._cancel.check)
 
     def _warn_of_unused(self, dockerfile: Dockerfile, given: Mapping[str, str]) -> None:
         declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}

@@ -96,6 +96,7 @@ def _subject(
         decision=decision,
         build=BuildSpec(
             builder=build.builder,
+            compression=build.compression,
             context=build.context,
             dockerfile=build.dockerfile,
             stage=build.target,

@@ -39,6 +39,13 @@ _B = TypeVar("_B")
 @click.option("--referrers", is_flag=True, help="Also what refers to it: signatures, attestations, SBOMs.")
 @click.option("--move", is_flag=True, help="Also take the tag from another image; never a fixed one.")
 @click.option("--jobs", type=click.IntRange(1, 16), default=4, show_default=True, help="Blobs at a time.")
+@click.option(
+    "--compression",
+    type=click.Choice(["gzip", "gzip-reproducible", "zstd"]),
+    default="gzip",
+    show_default=True,
+    help="Of layers that come uncompressed, from a daemon or `docker save`.",
+)
 @click.option("--json", "as_json", is_flag=True, help=f"One JSON document, schema `{_SCHEMA}`.")
 @click.pass_context
 def command(
@@ -49,6 +56,7 @@ def command(
     referrers: bool,
     move: bool,
     jobs: int,
+    compression: str,
     as_json: bool,
 ) -> None:
     """Copy SOURCE to DESTINATION, byte for byte: all platforms, and everything below them.
@@ -60,7 +68,8 @@ def command(
     goes first and by digest, the tag last, so a copy that is interrupted leaves no half image under a name.
     """
     session = Session(settings_of(ctx))
-    origin, target = locate(session, source), locate_destination(session, destination)
+    origin = locate(session, source, compression=compression)
+    target = locate_destination(session, destination)
     if target.digest is not None:
         raise ConfigError(
             f"`{destination}` names a digest, and that is what SOURCE says", hint=f"write `{target.name}:TAG`"

@@ -50,17 +50,18 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.repository.name)
 
 
-def locate(session: Session, text: str) -> Location:
+def locate(session: Session, text: str, *, compression: str = "gzip") -> Location:
     """Read a place that has an image; registries are not connected to yet. Paths are relative to `-C`.
 
-    Raises `ConfigError`, and from the `RegistryError` branch for an archive that cannot be read.
+    `compression`: of layers that come uncompressed. Raises `ConfigError`, and from the `RegistryError` branch for an
+    archive that cannot be read.
     """
     if text.startswith(_DAEMON):
-        return _daemon(session, text)
+        return _daemon(session, text, compression)
     if text.startswith(_TRANSPORTS):
         from release.registry.transports import open_source
 
-        place = open_source(text, _workshop(session))
+        place = open_source(text, _workshop(session, compression))
         return Location(text=text, repository=place.repository, tag=place.tag, guarded=False)
     return locate_target(session, text)
 
@@ -177,25 +178,35 @@ def _layout(session: Session, text: str) -> Location:
     )
 
 
-def _daemon(session: Session, text: str) -> Location:
+def _daemon(session: Session, text: str, compression: str = "gzip") -> Location:
     from release.build.daemon_image import DaemonImage
 
     name = text.removeprefix(_DAEMON)
     if not name:
         raise ConfigError(f"`{text}` names no image", hint=f"write `{_DAEMON}NAME:TAG`")
-    workshop = _workshop(session)
+    workshop = _workshop(session, compression)
     image = DaemonImage(
-        name, store=workshop.store, env=session.settings.env, sink=session.sink, cancel=session.cancel
+        name,
+        store=workshop.store,
+        env=session.settings.env,
+        sink=session.sink,
+        cancel=session.cancel,
+        codec=workshop.codec,
     )
     return Location(text=text, repository=image, tag=image.tag, guarded=False)
 
 
-def _workshop(session: Session) -> Workshop:
+def _workshop(session: Session, compression: str = "gzip") -> Workshop:
     """With the repository's content store; outside of a repository with one that goes with this process."""
+    from release.registry.codecs import codec_named
     from release.registry.transports import Workshop
 
     return Workshop(
-        store=Layout(_store(session)), root=session.directory, sink=session.sink, cancel=session.cancel
+        store=Layout(_store(session)),
+        root=session.directory,
+        sink=session.sink,
+        cancel=session.cancel,
+        codec=codec_named(compression),
     )
 
 

@@ -39,6 +39,10 @@ class BuildSection(_Section, frozen=True, kw_only=True):
         Meta(description="build arguments; `{{version}}` and the like, and `${NAME}`, are replaced"),
     ] = {}
     platforms: Annotated[tuple[str, ...], Meta(description="`linux/amd64`, `linux/arm64`, ...")] = ()
+    compression: Annotated[
+        Literal["gzip", "gzip-reproducible", "zstd"],
+        Meta(description="of layers: gzip by the fastest library, gzip by zlib everywhere, or zstd"),
+    ] = "gzip"
 
 
 class LogSection(_Section, frozen=True, kw_only=True):

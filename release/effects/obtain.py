@@ -13,6 +13,7 @@ from release.plan.model import Done, Free, Judgement, Slot, Step, plain
 from release.plan.obtain import STORE
 from release.plan.operands import BuildImage, FindImage
 from release.registry import Manifest, Repository
+from release.registry.codecs import codec_named
 from release.registry.documents import children
 from release.registry.inspect import image_facts, platform_of
 from release.registry.layout import Layout
@@ -76,6 +77,7 @@ def build_request(operands: BuildImage, arguments: Mapping[str, str], world: Wor
         labels=operands.labels,
         annotations=spec.annotations,
         created=operands.created,
+        compression=spec.compression,
     )
 
 
@@ -94,6 +96,7 @@ class BuilderCheck:
         operands = cast(BuildImage, step.operands)
         request = build_request(operands, self._arguments.get(operands.component, {}), world)
         open_context(request)
+        codec_named(request.compression)
         reason = world.builders[operands.spec.builder].unavailable(request)
         if reason is not None:
             raise BuilderUnavailable(reason, hint="`builder: auto` takes whichever builder can do it")

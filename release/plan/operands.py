@@ -24,6 +24,7 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     platforms: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     annotations: Mapping[str, str] = {}
+    compression: str = "gzip"
 
 
 class CheckTarget(Operands, frozen=True, kw_only=True):

@@ -80,10 +80,11 @@ def gzip_reproducible() -> Codec:
 def zstd() -> Codec:
     """Zstandard. Raises `ConfigError` where no library for it is installed."""
     try:
-        import zstandard  # type: ignore[import-not-found,unused-ignore]  # used where it is installed
+        import zstandard
     except ImportError as error:
         raise ConfigError(
-            "zstd layers need the package `zstandard`", hint="python -m pip install zstandard"
+            "zstd layers need the package `zstandard`",
+            hint="install it with `pip install 'shipmark[zstd]'`, or choose `compression: gzip`",
         ) from error
     return Codec(
         name=f"zstd-zstandard-{_ZSTD_LEVEL}@{zstandard.__version__}",
@@ -97,6 +98,11 @@ CODECS: dict[str, Callable[[], Codec]] = {
     "gzip-reproducible": gzip_reproducible,
     "zstd": zstd,
 }
+
+
+def codec_named(name: str) -> Codec:
+    """The codec that the config or an option names. Raises `ConfigError` where its library is not installed."""
+    return CODECS[name]()
 
 
 def _isal() -> Codec | None:

@@ -21,6 +21,7 @@ from release.control import Cancel
 from release.errors import BuildError, Terminated
 from release.registry import OCI_INDEX, OCI_MANIFEST
 from release.registry.archive import write_combined_archive
+from release.registry.codecs import CODECS
 from release.registry.layout import Layout
 from release.world import Event, Note
 from tests.support.docker import DockerDaemon
@@ -104,6 +105,18 @@ def built(tmp_path: Path) -> tuple[BuiltImage, Path]:
     project = make_project(tmp_path / "project")
     store = tmp_path / "store"
     return builder().build(request(project, annotations={"a": "b"}), str(store)), store
+
+
+def test_the_compression_that_is_asked_for_is_used(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    found = {}
+    for name in ("gzip", "gzip-reproducible"):
+        store = tmp_path / name
+        image = builder().build(request(project, compression=name), str(store))
+        manifest = document(store, image.digest)
+        found[name] = document(store, manifest["config"]["digest"])["rootfs"]["diff_ids"]
+        assert next(iter((store / "cache").iterdir())).name.startswith(CODECS[name]().name)
+    assert found["gzip"] == found["gzip-reproducible"]
 
 
 def test_the_layout_passes_the_image_schemas(built: tuple[BuiltImage, Path]) -> None:

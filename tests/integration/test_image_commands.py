@@ -18,7 +18,7 @@ from release.registry.referrers import attach
 from tests.support.command import Result, Shipmark
 from tests.support.docker import DockerDaemon
 from tests.support.gate import Gate, Passage
-from tests.support.images import Image, make_image, make_index, store
+from tests.support.images import Image, make_image, make_index, make_tar, store
 from tests.support.registry import RegistryServer
 from tests.support.services import program, require
 from tests.support.targets import TargetsFactory
@@ -350,6 +350,20 @@ class TestTransports:
             "inspect", "--config", "--tls-verify=false", f"docker://{scene.registry.host}/in/app:1.0.0"
         )
         assert json.loads(config)["config"]["Labels"] == {"version": "1"}
+
+    def test_the_compression_of_plain_layers_can_be_chosen(self, scene: Scene, tmp_path: Path) -> None:
+        layers = (make_tar({"b": b"text that repeats " * 9000}),)
+        scene.put(make_image({"a": b"1"}, layers=layers), "1.0.0")
+        source = f"docker://{scene.name}:1.0.0"
+        skopeo("copy", "--src-tls-verify=false", source, f"docker-archive:{tmp_path}/saved.tar:app:1.0.0")
+        kinds = {}
+        for number, name in enumerate(("gzip", "gzip-reproducible", "zstd")):
+            place = f"{scene.registry.host}/in/app:1.0.{number}"
+            scene.must("copy", "--compression", name, "docker-archive:saved.tar", place, cwd=tmp_path)
+            said = json.loads(skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{place}"))
+            kinds[name] = [layer["mediaType"].rpartition("+")[2] for layer in said["layers"]]
+        assert kinds == {"gzip": ["gzip"] * 2, "gzip-reproducible": ["gzip"] * 2, "zstd": ["zstd"] * 2}
+        assert len(set(scene.tags("in/app").values())) == 3
 
     def test_layers_do_not_go_ahead_of_a_refusal(self, scene: Scene, tmp_path: Path) -> None:
         scene.put(ONE, "1.0.0", "1.1.0")
