@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ci.escape import escape_foreign
+from release.cli.change_outputs import held_reference
 from release.cli.documents import step_document
 from release.cli.printing import data, document
 from release.cli.rendering import columns, summary_line
@@ -21,13 +22,10 @@ from release.effects.referrers import Referrers
 from release.effects.tags import FixedTags, MovingTags
 from release.effects.tags import Watch as Sees
 from release.plan.model import Plan
-from release.plan.operands import MoveTag, PutTag
-from release.plan.promote import SetTag
 from release.runner import Outcome, Report, Runner
 from release.world import Note
 
 _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
-_HOLDS = frozenset({"made", "done"})
 
 
 def settle(session: Session, plan: Plan, sees: Sees, *, preview: bool) -> Report:
@@ -43,10 +41,10 @@ def settle(session: Session, plan: Plan, sees: Sees, *, preview: bool) -> Report
     return report
 
 
-def show(report: Report, head: Mapping[str, Any], *, preview: bool, as_json: bool) -> None:
-    """The report on stdout, and its error to whoever called. `head`: the document's first members."""
+def show(report: Report, whole: Mapping[str, Any], *, preview: bool, as_json: bool) -> None:
+    """The report on stdout, and its error to whoever called. `whole`: the document."""
     if as_json:
-        document(_document(report, head))
+        document(whole)
     elif preview:
         rows = [escape_foreign(row) for row in columns([_row(one) for one in report.outcomes])]
         data("\n".join([*rows, "", summary_line(report.outcomes)]))
@@ -70,7 +68,8 @@ def _handlers(sees: Sees, context: Mapping[str, Any]) -> dict[str, Handler]:
     }
 
 
-def _document(report: Report, head: Mapping[str, Any]) -> dict[str, Any]:
+def change_document(report: Report, head: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON document of a change. `head`: its first members."""
     error = report.error
     return {
         **head,
@@ -89,8 +88,7 @@ def _places(report: Report) -> list[str]:
     """`repository:tag@digest` for every tag that holds the image now."""
     lines = []
     for outcome in report.outcomes:
-        operands = outcome.step.operands
-        if outcome.state in _HOLDS and isinstance(operands, PutTag | MoveTag | SetTag):
-            name = operands.tag.name if isinstance(operands, PutTag) else operands.tag
-            lines.append(f"{operands.target}:{name}@{operands.image}")
+        reference = held_reference(outcome)
+        if reference is not None:
+            lines.append(f"{reference}@{getattr(outcome.step.operands, 'image', '')}")
     return lines

@@ -7,11 +7,12 @@ from typing import Any, cast
 import click
 import msgspec
 
-from release.cli.changes import settle, show
+from release.cli.change_outputs import Changed, publish_change
+from release.cli.changes import change_document, settle, show
 from release.cli.knowing import known_everywhere
 from release.cli.places import Origin, destinations, history, origin_of
 from release.cli.session import Session, policy_of
-from release.cli.settings import Command, global_options, settings_of
+from release.cli.settings import Command, global_options, result_option, settings_of
 from release.effects.holding import hold
 from release.effects.tags import Sight
 from release.errors import ConfigError, RegistryError, TagConflict
@@ -43,6 +44,7 @@ _SCHEMA = "shipmark.promote/1"
 @click.option("--component", metavar="NAME", help="Only this component of the config.")
 @click.option("--preview", is_flag=True, help="Show what would happen, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help=f"One JSON document, schema `{_SCHEMA}`.")
+@result_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -53,6 +55,7 @@ def command(
     reason: str | None,
     preview: bool,
     as_json: bool,
+    result_file: str | None,
 ) -> None:
     """Give the image SOURCE another place: copied by digest, tagged, and recorded in the version log.
 
@@ -94,7 +97,24 @@ def command(
         "to": [{"target": one.target, "tags": list(one.tags)} for one in wanted],
         "withheld": [{"target": target, "name": tag.name, "reason": tag.reason} for target, tag in withheld],
     }
-    show(report, head, preview=preview, as_json=as_json)
+    whole = change_document(report, head)
+    publish_change(session, report, _changed(session, origin, wanted, reason), whole, result_file)
+    show(report, whole, preview=preview, as_json=as_json)
+
+
+def _changed(
+    session: Session, origin: Origin, places: tuple[Destination, ...], reason: str | None
+) -> Changed:
+    known = session.log_state.release(origin.release) if origin.release is not None else None
+    fixed = [tag.name for place in places for tag in place.fixed]
+    return Changed(
+        title=f"shipmark promote {origin.version or origin.tag or origin.digest[:19]}",
+        digest=origin.digest,
+        version=origin.version or "",
+        channel=known.channel if known is not None else "",
+        primary_tag=fixed[0] if fixed else "",
+        notes=(f"from {origin.name}", *((f"reason: {reason}",) if reason else ())),
+    )
 
 
 def _guarded(session: Session, origin: Origin, place: Destination, *, allow_backward: bool) -> Destination:

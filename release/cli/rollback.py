@@ -6,12 +6,13 @@ from typing import Any, cast
 
 import click
 
-from release.cli.changes import settle, show
+from release.cli.change_outputs import Changed, publish_change
+from release.cli.changes import change_document, settle, show
 from release.cli.elsewhere import still_standing
 from release.cli.knowing import known_everywhere, project_of
 from release.cli.lands import Ground, landings, moving_tags
 from release.cli.session import Session, policy_of
-from release.cli.settings import Command, global_options, image_options, settings_of
+from release.cli.settings import Command, global_options, image_options, result_option, settings_of
 from release.config.load import Component
 from release.effects.holding import hold
 from release.effects.tags import Sight
@@ -20,8 +21,9 @@ from release.plan.model import Step
 from release.plan.operands import MoveTag
 from release.plan.rollback import Rollback, above, aims, plan_rollback, taken_back, without
 from release.plan.tag_names import release_line
+from release.runner import Report
 from release.tagging.model import KnownReleases, Line, TagPolicy, Version
-from release.tagging.versions import parse_as
+from release.tagging.versions import image_tag_of, parse_as
 from release.world import Note, World
 
 _SCHEMA = "shipmark.rollback/1"
@@ -35,8 +37,17 @@ _SCHEMA = "shipmark.rollback/1"
 @click.option("--line", metavar="LINE", help="Only versions of this line: `1.4`, `1`.")
 @click.option("--preview", is_flag=True, help="Show what would happen, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help=f"One JSON document, schema `{_SCHEMA}`.")
+@result_option
 @click.pass_context
-def command(ctx: click.Context, to: str, reason: str, line: str | None, preview: bool, as_json: bool) -> None:
+def command(
+    ctx: click.Context,
+    to: str,
+    reason: str,
+    line: str | None,
+    preview: bool,
+    as_json: bool,
+    result_file: str | None,
+) -> None:
     """Take back every released version above VERSION, and move the tags to the highest that is left.
 
     The versions keep their own tags and images, but never count as the highest again: `latest`, `1` and `1.4` go
@@ -51,7 +62,25 @@ def command(ctx: click.Context, to: str, reason: str, line: str | None, preview:
     report = settle(session, plan, sees, preview=preview)
     _warn_elsewhere(session, component, yanks)
     head = {"schema": _SCHEMA, "component": component.name, "to": str(version), "reason": reason}
-    show(report, {**head, "yanked": list(yanks)}, preview=preview, as_json=as_json)
+    whole = change_document(report, {**head, "yanked": list(yanks)})
+    publish_change(session, report, _changed(report, version, yanks, reason), whole, result_file)
+    show(report, whole, preview=preview, as_json=as_json)
+
+
+def _changed(report: Report, to: Version, yanks: tuple[str, ...], reason: str) -> Changed:
+    """`digest`: what the moving tags of the version that was asked for hold; `""` where none goes there."""
+    images = [
+        operands.image
+        for outcome in report.outcomes
+        if isinstance(operands := outcome.step.operands, MoveTag) and operands.candidate.version == to
+    ]
+    return Changed(
+        title=f"shipmark rollback to {to}",
+        digest=str(images[0]) if images else "",
+        version=str(to),
+        primary_tag=image_tag_of(to),
+        notes=(f"taken back: {', '.join(yanks) or 'nothing more'}", f"reason: {reason}"),
+    )
 
 
 def _plan(

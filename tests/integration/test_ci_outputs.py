@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.gate import Gate
 from tests.support.project import Project
 
 
@@ -96,3 +98,81 @@ def test_the_result_file_of_jenkins_is_key_and_value(project: Project) -> None:
     assert values["SHIPMARK_VERSION"] == "1.4.2"
     assert values["SHIPMARK_DIGEST"] == project.tags["1.4.2"]
     assert values["SHIPMARK_PUSHED"] == "true"
+
+
+def test_a_promotion_gives_the_outputs_of_a_run_where_they_mean_the_same(
+    project: Project, github: dict[str, str], tmp_path: Path
+) -> None:
+    project.must("run")
+    digest = project.tags["1.4.2"]
+    to = f"{project.registry.host}/acme/prod"
+    promote = ("promote", f"{project.image}:1.4.2", "--to", to, "--result-file", str(tmp_path / "result"))
+    project.must(*promote, "--preview", env=github)
+    shown = outputs(github["GITHUB_OUTPUT"])
+    assert (shown["pushed"], shown["tags"], shown["digest"]) == ("false", "", digest)
+    Path(github["GITHUB_OUTPUT"]).unlink()
+    project.must(*promote, "--reason", "for | customers", env=github)
+    given = outputs(github["GITHUB_OUTPUT"])
+    tags = ["1.4.2", "1.4", "1", "latest"]
+    assert given["version"] == given["primary-tag"] == "1.4.2"
+    assert given["channel"] == "release"
+    assert given["digest"] == digest
+    assert given["pushed"] == "true"
+    assert given["tags"].splitlines() == [f"{to}:{tag}" for tag in tags]
+    assert given["tag-names"].splitlines() == tags
+    assert given["log-entry"] == f"{project.log[-1]['seq']}:{project.log[-1]['hash']}"
+    assert json.loads(given["json"])["schema"] == "shipmark.promote/1"
+    result = dict(line.split("=", 1) for line in (tmp_path / "result").read_text().splitlines())
+    assert result["SHIPMARK_DIGEST"] == digest
+    assert result["SHIPMARK_TAGS"] == " ".join(f"{to}:{tag}" for tag in tags)
+    summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+    assert "### shipmark promote 1.4.2" in summary
+    assert "reason: for &#124; customers" in summary
+
+
+def test_a_rollback_gives_them_too(project: Project, github: dict[str, str], tmp_path: Path) -> None:
+    project.must("run")
+    project.release_commit("v1.4.3")
+    project.must("run")
+    back = (
+        "rollback",
+        "--to",
+        "1.4.2",
+        "--reason",
+        "it eats data",
+        "--result-file",
+        str(tmp_path / "result"),
+    )
+    project.must(*back, env=github)
+    given = outputs(github["GITHUB_OUTPUT"])
+    assert (given["version"], given["primary-tag"], given["pushed"]) == ("1.4.2", "1.4.2", "true")
+    assert given["digest"] == project.tags["1.4.2"] == project.tags["latest"]
+    assert given["tag-names"].splitlines() == ["1.4", "1", "latest"]
+    assert given["log-entry"].endswith(project.log[-1]["hash"])
+    assert "SHIPMARK_VERSION=1.4.2\n" in (tmp_path / "result").read_text()
+    summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+    assert "taken back: 1.4.3" in summary
+    assert "it eats data" in summary
+
+
+def test_a_promotion_that_failed_on_the_way_says_so(
+    project: Project, gate: Gate, github: dict[str, str], tmp_path: Path
+) -> None:
+    project.must("run")
+    denied = b'{"errors":[{"code":"DENIED","message":"no"}]}'
+    gate.instead = lambda passage: (
+        (403, [("Content-Type", "application/json")], denied)
+        if passage.method == "PUT" and passage.path.endswith("/manifests/stable")
+        else None
+    )
+    to = f"{gate.host}/acme/prod:stable"
+    result = project(
+        *("promote", f"{project.image}:1.4.2", "--to", to, "--result-file", str(tmp_path / "result")),
+        env=github,
+    )
+    assert result.code in {5, 7}, result.stderr
+    given = outputs(github["GITHUB_OUTPUT"])
+    assert (given["pushed"], given["tags"], given["log-entry"]) == ("false", "", "")
+    assert json.loads(given["json"])["exit_code"] == result.code
+    assert "SHIPMARK_PUSHED=false" in (tmp_path / "result").read_text()
+    assert "DENIED" in Path(github["GITHUB_STEP_SUMMARY"]).read_text()
