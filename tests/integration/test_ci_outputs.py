@@ -172,7 +172,7 @@ def test_a_promotion_that_failed_on_the_way_says_so(
     )
     assert result.code in {5, 7}, result.stderr
     given = outputs(github["GITHUB_OUTPUT"])
-    assert (given["pushed"], given["tags"], given["log-entry"]) == ("false", "", "")
+    assert (given["pushed"], given["tags"]) == ("false", "")
     assert json.loads(given["json"])["exit_code"] == result.code
     assert "SHIPMARK_PUSHED=false" in (tmp_path / "result").read_text()
     assert "DENIED" in Path(github["GITHUB_STEP_SUMMARY"]).read_text()
