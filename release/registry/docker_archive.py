@@ -8,11 +8,9 @@ compressed in the archive stay as they are too.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import io
 import threading
-import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import IO
@@ -30,12 +28,11 @@ from release.registry.layout import Layout
 from release.registry.oci_archive import ReadOnly
 from release.registry.reference import Reference, is_digest
 from release.registry.streams import CHUNK
+from release.registry.unpacking import TELLING, suffix_of, unpacked
 from release.registry.workers import run_all
 from release.world import Note, Sink
 
 _LARGEST_DOCUMENT = 8 * 1024 * 1024
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
 _UNNAMED = "latest"
 
 
@@ -196,35 +193,29 @@ class DockerArchive(ReadOnly):
         if known is not None:
             return known.descriptor
         with self._archive.open(member) as stream:
-            start = stream.read(len(_ZSTD))
-        if start == _ZSTD:
-            raise Invalid(
-                f"layer `{member}` in `{self.name}` is compressed with zstd, which this transport has not"
-            )
-        if start.startswith(_GZIP):
-            return self._keep(diff_id, member)
+            suffix = suffix_of(stream.read(TELLING))
+        if suffix:
+            return self._keep(diff_id, member, suffix)
         with self._archive.open(member) as stream:
             layer = compress_layer(stream, self._store, codec=self._codec, check=self._cancel.check)
         if layer.diff_id != diff_id:
             raise Invalid(f"layer `{member}` in `{self.name}` has diff id `{layer.diff_id}`, not `{diff_id}`")
         return layer.descriptor
 
-    def _keep(self, diff_id: str, member: str) -> Descriptor:
+    def _keep(self, diff_id: str, member: str, suffix: str) -> Descriptor:
         """A layer that is compressed already; what is in it must be what the config says."""
         found = hashlib.sha256(usedforsecurity=False)
-        try:
-            with self._archive.open(member) as packed, gzip.GzipFile(fileobj=packed) as plain:
-                while data := plain.read(CHUNK):
-                    self._cancel.check()
-                    found.update(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise Invalid(f"layer `{member}` in `{self.name}` is damaged: {error}") from error
+        what = f"layer `{member}` in `{self.name}`"
+        with self._archive.open(member) as packed, unpacked(packed, suffix, what=what) as plain:
+            while data := plain.read(CHUNK):
+                self._cancel.check()
+                found.update(data)
         if f"sha256:{found.hexdigest()}" != diff_id:
-            raise Invalid(f"layer `{member}` in `{self.name}` does not have diff id `{diff_id}`")
+            raise Invalid(f"{what} does not have diff id `{diff_id}`")
         with self._archive.open(member) as packed, self._store.writer() as blob:
             while data := packed.read(CHUNK):
                 blob.write(data)
-            return Descriptor(media_type=f"{OCI_LAYER}+gzip", digest=blob.commit(), size=blob.size)
+            return Descriptor(media_type=OCI_LAYER + suffix, digest=blob.commit(), size=blob.size)
 
     def _document(self, name: str) -> bytes:
         if name not in self._archive:

@@ -105,7 +105,7 @@ HOMES = {
     "urllib3": ("release.build.*", "release.registry.*"),
     "yaml": ("release.config", "release.config.*"),
     "zlib_ng": ("release.registry.codecs",),
-    "zstandard": ("release.registry.codecs",),
+    "zstandard": ("release.registry.codecs", "release.registry.unpacking"),
 }
 
 #: Starting processes belongs to one module.

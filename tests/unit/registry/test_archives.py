@@ -9,16 +9,19 @@ import io
 import json
 import lzma
 import os
+import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from release.control import Cancel
 from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RegistryError, ReleaseError
-from release.registry import Descriptor
+from release.registry import OCI_LAYER, Descriptor
 from release.registry.archive import write_combined_archive
 from release.registry.archive_file import ArchiveFile
 from release.registry.docker_archive import DockerArchive
@@ -172,7 +175,16 @@ def _workshop(tmp_path: Path) -> Workshop:
     )
 
 
-def _saved(path: Path, *tars: bytes, tags: list[str] | None = None, packed: bool = False) -> str:
+def _zstd(content: bytes) -> bytes:
+    return zstandard.compress(content)
+
+
+def _saved(
+    path: Path,
+    *tars: bytes,
+    tags: list[str] | None = None,
+    pack: Callable[[bytes], bytes] = bytes,
+) -> str:
     """What `docker save` would write of these layers; gives the config's digest."""
     config = json.dumps(
         {
@@ -184,7 +196,7 @@ def _saved(path: Path, *tars: bytes, tags: list[str] | None = None, packed: bool
     name = digest(config).removeprefix("sha256:")
     layers = [f"{number:064x}/layer.tar" for number in range(len(tars))]
     entry = {"Config": f"{name}.json", "RepoTags": tags, "Layers": layers}
-    contents = [gzip.compress(tar, mtime=0) if packed else tar for tar in tars]
+    contents = [pack(tar) for tar in tars]
     path.write_bytes(
         _tar(
             *zip(layers, contents, strict=True),
@@ -242,10 +254,12 @@ class TestOciArchive:
 
 
 class TestDockerArchive:
-    @pytest.mark.parametrize("packed", [False, True])
-    def test_layers_are_compressed_once_and_the_config_stays(self, packed: bool, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    def test_layers_are_compressed_once_and_the_config_stays(
+        self, pack: Callable[[bytes], bytes], tmp_path: Path
+    ) -> None:
         tars = [make_tar({"a": b"1" * 100_000}), make_tar({"b": b"2"}), make_tar({"a": b"1" * 100_000})]
-        config = _saved(tmp_path / "a.tar", *tars, tags=["app:1.0"], packed=packed)
+        config = _saved(tmp_path / "a.tar", *tars, tags=["app:1.0"], pack=pack)
         place = open_source("docker-archive:a.tar", _workshop(tmp_path))
         assert place.tag == "1.0"
         manifest = place.repository.manifest("1.0")
@@ -260,6 +274,55 @@ class TestDockerArchive:
         assert again.repository.manifest("1.0") == manifest
         for one in (place, again):
             one.repository.close()  # type: ignore[attr-defined]  # an archive
+
+    @pytest.mark.parametrize(("pack", "suffix"), [(gzip.compress, "+gzip"), (_zstd, "+zstd")])
+    def test_layers_that_come_compressed_stay_as_they_are(
+        self, pack: Callable[[bytes], bytes], suffix: str, tmp_path: Path
+    ) -> None:
+        packed = pack(make_tar({"a": os.urandom(700_000)}))
+        tar = gzip.decompress(packed) if suffix == "+gzip" else zstandard.decompress(packed)
+        _saved(tmp_path / "a.tar", tar, pack=lambda _: packed)
+        archive = _docker(tmp_path)
+        (layer,) = json.loads(archive.manifest("latest").raw)["layers"]
+        assert (layer["mediaType"], layer["digest"]) == (OCI_LAYER + suffix, digest(packed))
+        with archive.open_blob(Descriptor(media_type="x", digest=digest(packed), size=len(packed))) as stream:
+            assert stream.read() == packed
+        archive.close()
+
+    @pytest.mark.parametrize("pack", [gzip.compress, _zstd])
+    @pytest.mark.parametrize("harm", [lambda raw: raw[:-9], lambda raw: raw[:30] + b"\0" * 40 + raw[70:]])
+    def test_compressed_layers_that_are_damaged_are_refused(
+        self, pack: Callable[[bytes], bytes], harm: Callable[[bytes], bytes], tmp_path: Path
+    ) -> None:
+        _saved(tmp_path / "a.tar", make_tar({"a": os.urandom(5000)}), pack=lambda tar: harm(pack(tar)))
+        archive = _docker(tmp_path)
+        with pytest.raises(Invalid, match=r"is damaged|does not have diff id"):
+            archive.manifest("latest")
+        archive.close()
+
+    def test_a_zstd_layer_that_wants_much_memory_is_refused(self, tmp_path: Path) -> None:
+        wide = zstandard.ZstdCompressionParameters(window_log=27)
+        stream = zstandard.ZstdCompressor(
+            compression_params=wide
+        ).compressobj()  # it knows no size beforehand
+        tar = make_tar({"a": b"1"})
+        packed = stream.compress(tar) + stream.flush()
+        _saved(tmp_path / "a.tar", tar, pack=lambda _: packed)
+        archive = _docker(tmp_path)
+        with pytest.raises(Invalid, match="memory"):
+            archive.manifest("latest")
+        archive.close()
+
+    def test_without_a_library_for_zstd_it_says_what_to_install(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _saved(tmp_path / "a.tar", make_tar({"a": b"1"}), pack=_zstd)
+        monkeypatch.setitem(sys.modules, "zstandard", None)
+        archive = _docker(tmp_path)
+        with pytest.raises(ConfigError) as caught:
+            archive.manifest("latest")
+        assert caught.value.hint == "python -m pip install 'shipmark[zstd]'"
+        archive.close()
 
     def test_layers_that_are_not_what_the_config_says_are_refused(self, tmp_path: Path) -> None:
         _saved(tmp_path / "a.tar", make_tar({"a": b"1"}))
