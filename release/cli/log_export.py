@@ -14,6 +14,7 @@ from release.cli.settings import Command, global_options, settings_of
 from release.log.attestation import attested
 from release.log.chain import timestamp
 from release.log.questions import Filter, select
+from release.log.yanked import yank_of, yanks_of
 
 
 @click.command(cls=Command)
@@ -41,7 +42,8 @@ def _json(session: Session) -> str:
 def _csv(session: Session) -> str:
     from release.cli.log_list import as_csv
 
-    return as_csv([fields_of(one) for one in select(session.log_state, Filter())])
+    yanks = yanks_of(session.log.entries())
+    return as_csv([fields_of(one, yank_of(yanks, one)) for one in select(session.log_state, Filter())])
 
 
 def _in_toto(session: Session) -> str:

@@ -16,9 +16,20 @@ from release.errors import ConfigError
 from release.log import Entry
 from release.log.questions import Filter, moment, resolve, select, tags_of
 from release.log.state import ReleaseState
+from release.log.yanked import Yank, yank_of, yanks_of
 
 _FILTERS = ("tag", "version", "channel", "branch", "state", "actor")
-_COLUMNS = ("release", "state", "channel", "planned_at", "commit", "digest", "tags")
+_COLUMNS = (
+    "release",
+    "state",
+    "channel",
+    "planned_at",
+    "commit",
+    "digest",
+    "tags",
+    "yanked_at",
+    "yank_reason",
+)
 
 
 @click.command("list", cls=Command)
@@ -33,7 +44,9 @@ _COLUMNS = ("release", "state", "channel", "planned_at", "commit", "digest", "ta
 @click.option("--since", metavar="TIME", help="From this day or moment on.")
 @click.option("--until", metavar="TIME", help="Until this day or moment.")
 @click.option(
-    "--state", type=click.Choice(["planned", "built", "pushed", "released"]), help="How far they came."
+    "--state",
+    type=click.Choice(["planned", "built", "pushed", "released", "yanked"]),
+    help="How far they came, or `yanked`: taken back.",
 )
 @click.option("--actor", metavar="NAME", help="Whoever ran them.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
@@ -44,13 +57,17 @@ def list_(ctx: click.Context, /, form: str, as_json: bool, limit: int | None, **
     """List the releases, newest first."""
     session = Session(settings_of(ctx))
     images = session.settings.images
+    yanks = yanks_of(session.log.entries())
+    only_yanked = wanted["state"] == "yanked"
+    wanted |= {"state": None} if only_yanked else {}
     chosen = Filter(
         image=images[0] if images else None,
         since=moment(wanted["since"]) if wanted["since"] else None,
         until=moment(wanted["until"]) if wanted["until"] else None,
         **{name: wanted[name] for name in _FILTERS},
     )
-    releases = [fields_of(one) for one in select(session.log_state, chosen)[:limit]]
+    found = [one for one in select(session.log_state, chosen) if not only_yanked or yank_of(yanks, one)]
+    releases = [fields_of(one, yank_of(yanks, one)) for one in found[:limit]]
     if as_json or form == "json":
         document({"schema": "shipmark.log-list/1", "releases": releases})
     elif form == "table":
@@ -68,8 +85,12 @@ def list_(ctx: click.Context, /, form: str, as_json: bool, limit: int | None, **
 def show(ctx: click.Context, name: str, as_json: bool) -> None:
     """Show every entry of one release: NAME is a version, tag, digest, commit or release key."""
     session = Session(settings_of(ctx))
-    keys = {one.key for one in releases_named(session, name)}
-    entries = [entry for entry in session.log.entries() if entry.fields.get("release") in keys]
+    releases = releases_named(session, name)
+    entries = session.log.entries()
+    keys = {one.key for one in releases}
+    yanks = yanks_of(entries)
+    taken_back = {yank.seq for one in releases if (yank := yank_of(yanks, one)) is not None}
+    entries = [one for one in entries if one.fields.get("release") in keys or one.seq in taken_back]
     if as_json:
         document({"schema": "shipmark.log-show/1", "entries": [entry.fields for entry in entries]})
         return
@@ -84,8 +105,8 @@ def releases_named(session: Session, name: str) -> tuple[ReleaseState, ...]:
     return found
 
 
-def fields_of(release: ReleaseState) -> dict[str, Any]:
-    """A release as `log list --json` and the exports print it."""
+def fields_of(release: ReleaseState, yank: Yank | None) -> dict[str, Any]:
+    """A release as `log list --json` and the exports print it. `yank`: if it was taken back."""
     return {
         "release": release.version or release.channel,
         "key": release.key,
@@ -98,15 +119,25 @@ def fields_of(release: ReleaseState) -> dict[str, Any]:
         "digest": release.image.digest if release.image is not None else "",
         "targets": [one.target for one in release.pushed],
         "tags": list(tags_of(release)),
+        "yanked_at": yank.at if yank is not None else "",
+        "yank_reason": yank.reason if yank is not None else "",
     }
 
 
 def _table(releases: list[dict[str, Any]]) -> list[str]:
     rows = [
-        (one["release"], one["state"], one["planned_at"][:19], one["commit"][:12], one["digest"][:19])
+        (
+            one["release"],
+            "yanked" if one["yanked_at"] else one["state"],
+            one["planned_at"][:19],
+            one["commit"][:12],
+            one["digest"][:19],
+            one["yank_reason"],
+        )
         for one in releases
     ]
-    return columns([("RELEASE", "STATE", "PLANNED", "COMMIT", "DIGEST"), *rows])
+    why = "WHY" if any(one["yanked_at"] for one in releases) else ""
+    return columns([("RELEASE", "STATE", "PLANNED", "COMMIT", "DIGEST", why), *rows])
 
 
 def _cells(release: dict[str, Any]) -> list[str]:
@@ -136,7 +167,8 @@ def _line(entry: Entry) -> tuple[str, ...]:
     tags = ", ".join(_tag(tag) for tag in fields.get("tags", ()))
     image = fields.get("image", {}).get("digest", "")
     error = fields.get("error", {}).get("message") or fields.get("reason") or ""
-    parts = [fields.get("target") or fields.get("version") or "", tags or image, error]
+    about = fields.get("target") or fields.get("version") or ", ".join(fields.get("versions", ()))
+    parts = [about, tags or image, error]
     return (str(entry.seq), str(fields.get("at", "")), entry.kind, " ".join(part for part in parts if part))
 
 

@@ -50,6 +50,33 @@ def test_show_takes_any_name_of_a_release(history: Project, name: str) -> None:
     assert {entry["release"] for entry in shown} == {released["release"]}
 
 
+def test_what_was_taken_back_is_shown_with_the_reason(history: Project) -> None:
+    assert "WHY" not in history.must("log", "list").stdout
+    history.must("rollback", "--to", "1.4.2", "--reason", "it eats data")
+    newest, older = history.must("log", "list", "--json").json["releases"]
+    yanked = next(entry for entry in history.log if entry["kind"] == "yanked")
+    assert (newest["version"], newest["yanked_at"], newest["yank_reason"]) == (
+        "1.4.3",
+        yanked["at"],
+        "it eats data",
+    )
+    assert (older["state"], older["yanked_at"], older["yank_reason"]) == ("released", "", "")
+    table = history.must("log", "list").stdout.splitlines()
+    assert table[1].startswith("1.4.3")
+    assert " yanked " in table[1]
+    assert table[1].endswith("it eats data")
+    assert "yanked" not in table[2]
+    only = history.must("log", "list", "--state", "yanked", "--json").json["releases"]
+    assert [one["version"] for one in only] == ["1.4.3"]
+    (line,) = [one for one in history.must("log", "show", "1.4.3").stdout.splitlines() if "yanked" in one]
+    assert line.endswith("1.4.3 it eats data")
+    assert "yanked" not in history.must("log", "show", "1.4.2").stdout
+    kinds = [one["kind"] for one in history.must("log", "show", "1.4.3", "--json").json["entries"]]
+    assert kinds[:6] == ["planned", "built", "pushed", "released", "moved", "yanked"]
+    rows = list(csv.DictReader(io.StringIO(history.must("log", "export", "--format", "csv").stdout)))
+    assert [row["yank_reason"] for row in rows] == ["it eats data", ""]
+
+
 def test_find_at_and_history(history: Project) -> None:
     first, second = (entry for entry in history.log if entry["kind"] == "moved")
     found = history.must("log", "find", history.tags["1.4.2"][:20], "--json").json["mentions"]

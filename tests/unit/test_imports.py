@@ -49,6 +49,7 @@ PURE = (
     "release.log.record",
     "release.log.scan",
     "release.log.state",
+    "release.log.yanked",
     "release.plan",
     "release.schema",
     "release.plan.*",

@@ -1,0 +1,49 @@
+"""Which versions were taken back, when and why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from release.log import Entry
+from release.log.state import ReleaseState
+
+
+class Yank(msgspec.Struct, frozen=True, kw_only=True):
+    """What a `yanked` record says of one version."""
+
+    seq: int
+    at: str
+    project: str
+    version: str
+    reason: str
+
+
+Yanks = dict[tuple[str, str], Yank]
+
+
+def yanks_of(entries: Iterable[Entry]) -> Yanks:
+    """(project, version) -> the yank; of several the first, for a version is taken back only once."""
+    found: Yanks = {}
+    for entry in entries:
+        versions = entry.fields.get("versions")
+        if entry.kind != "yanked" or not isinstance(versions, list):
+            continue
+        for version in versions:
+            yank = Yank(
+                seq=entry.seq,
+                at=str(entry.fields.get("at", "")),
+                project=str(entry.fields.get("project", "")),
+                version=str(version),
+                reason=str(entry.fields.get("reason", "")),
+            )
+            found.setdefault((yank.project, yank.version), yank)
+    return found
+
+
+def yank_of(yanks: Yanks, release: ReleaseState) -> Yank | None:
+    """The yank of a release's version; its rebuilds went with it."""
+    if not release.version or release.state != "released":
+        return None
+    return yanks.get((release.project, release.version))
