@@ -242,6 +242,7 @@ class Session:
             cancel=self.cancel,
             deadline=self.deadline(),
             insecure=frozenset(parse_repository(image).registry for image in insecure),
+            ca=self.settings.env.get("SHIPMARK_CA_FILE") or None,
             root=self.root,
         )
 

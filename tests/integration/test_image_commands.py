@@ -19,7 +19,7 @@ from tests.support.command import Result, Shipmark
 from tests.support.docker import DockerDaemon
 from tests.support.gate import Gate, Passage
 from tests.support.images import Image, make_image, make_index, make_tar, store
-from tests.support.registry import RegistryServer
+from tests.support.registry import RegistryFactory, RegistryServer
 from tests.support.services import program, require
 from tests.support.targets import TargetsFactory
 
@@ -570,3 +570,18 @@ class TestLoginCheck:
         else:
             assert result.code == 5
             assert "the vault is sealed" in result.stderr
+
+
+def test_a_private_authority_is_believed_besides_the_systems(
+    shipmark: Shipmark, registry_factory: RegistryFactory, tmp_path: Path
+) -> None:
+    server = registry_factory(tls=True)
+    layout = Layout(str(tmp_path / "l"))
+    store(ONE, layout, "1.0")
+    place = f"{server.host}/acme/app"
+    unknown = shipmark("image", "copy", f"oci:{tmp_path}/l:1.0", place)
+    assert (unknown.code, "certificate" in unknown.stderr) == (5, True)
+    env = {"SHIPMARK_CA_FILE": str(server.ca)}
+    assert shipmark("image", "copy", f"oci:{tmp_path}/l:1.0", place, env=env).code == 0
+    lost = shipmark("image", "list", place, env={"SHIPMARK_CA_FILE": str(tmp_path / "none.pem")})
+    assert (lost.code, "none.pem` cannot be read" in lost.stderr) == (2, True)
