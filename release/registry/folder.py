@@ -19,6 +19,7 @@ import msgspec
 from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RegistryError
 from release.registry import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 from release.registry.documents import LARGEST_PULLED, describe, read_manifest
+from release.registry.durable import keep_names
 from release.registry.reference import is_digest, require_digest, require_tag
 from release.registry.streams import CHUNK, verified
 
@@ -100,7 +101,9 @@ class Folder:
         self._write(self._child(manifest.digest), io.BytesIO(manifest.raw))
         if tag is not None:
             self._write(self._file("version"), io.BytesIO(_VERSION))
+            keep_names([self.path])  # what the manifest needs, before it is the image
             self._write(self._file(_MANIFEST), io.BytesIO(manifest.raw))
+            keep_names([self.path, os.path.dirname(os.path.abspath(self.path))])
             # The image itself has one name only, as other readers expect.
             os.unlink(self._child(manifest.digest))
 
@@ -154,6 +157,8 @@ class Folder:
                 os.fchmod(stream.fileno(), 0o644)
                 while data := source.read(CHUNK):
                     stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
             os.replace(partial, path)
         except OSError as error:
             raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
