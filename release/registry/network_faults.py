@@ -50,7 +50,7 @@ def _fault(error: BaseException, exchange: Exchange, host: str) -> Unreachable:
 def _tls_fault(error: BaseException, host: str) -> Unreachable:
     reason = getattr(error, "verify_message", None) or getattr(error, "reason", None) or _plain(error)
     if isinstance(error, ssl.SSLCertVerificationError):
-        hint = "if a private authority signed it, name its file in SHIPMARK_CA_FILE (SSL_CERT_FILE: in place of all others)"
+        hint = "if a private authority signed it, name its file in SHIPMARK_CA_FILE (or all in SSL_CERT_FILE)"
         return Unreachable(f"the certificate of `{host}` is not valid: {reason}", code=TLS_FAULT, hint=hint)
     # A connection that broke during the handshake may do better next time.
     code = None if isinstance(error, ssl.SSLEOFError) else TLS_FAULT
