@@ -126,13 +126,12 @@ def stored(raw: bytes) -> Entry:
 
 def _require_hash(raw: bytes, seq: int, digest: str) -> None:
     # Members inside other members may be called `hash` too, but none of them can hold the hash of the whole.
-    member = b'"hash":"' + digest.encode() + b'"'
-    start = raw.find(member)
-    end = start + len(member)
-    if start < 0 or raw.find(member, end) >= 0:
-        raise LogCorrupt(f"entry {seq} was changed after it was written: it does not hold its hash once")
+    member = f'"hash":"{digest}"'.encode()
     # Sorted members: `schema` always follows `hash`, so the comma behind it goes with it.
-    if hashlib.sha256(_DOMAIN + raw[:start] + raw[end + 1 :]).hexdigest() != digest:
+    before, found, after = raw.partition(member + b",")
+    if not found or member in after:
+        raise LogCorrupt(f"entry {seq} was changed after it was written: it does not hold its hash once")
+    if hashlib.sha256(_DOMAIN + before + after).hexdigest() != digest:
         raise LogCorrupt(
             f"entry {seq} was changed after it was written: its hash does not fit its content",
             hint="compare with a copy of the log (`shipmark log verify`); entries are never edited",

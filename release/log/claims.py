@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from release.errors import TagConflict
@@ -33,7 +33,7 @@ class Claims:
         elif kind == "abandoned" and fields.get("lost"):
             self._give_back(release, fields["lost"])
 
-    def require_free(self, facts: Sequence[dict[str, Any]]) -> None:
+    def require_free(self, facts: Iterable[dict[str, Any]]) -> None:
         """Raise `TagConflict` when one of `facts` contradicts what is claimed."""
         for fact in facts:
             if fact["kind"] == "pushed":
@@ -70,21 +70,22 @@ class Claims:
                 del tags[name]
 
 
-def _version_tags(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _version_tags(fields: dict[str, Any]) -> list[tuple[str, str]]:
     """Name and digest of each."""
     tags = fields.get("tags")
-    for tag in tags if isinstance(tags, list | tuple) else ():
-        if not isinstance(tag, dict):
-            continue
-        name, digest = str(tag.get("name", "")), tag.get("digest")
-        if digest and tag.get("result") != "withheld" and _is_version_tag(name, tag.get("policy")):
-            yield name, str(digest)
+    return [
+        (str(tag.get("name", "")), str(tag["digest"]))
+        for tag in (tags if isinstance(tags, list | tuple) else ())
+        if isinstance(tag, dict) and _is_version_tag(tag)
+    ]
 
 
-def _is_version_tag(name: str, policy: Any) -> bool:
-    if policy:
+def _is_version_tag(tag: dict[str, Any]) -> bool:
+    if not tag.get("digest") or tag.get("result") == "withheld":
+        return False
+    if policy := tag.get("policy"):
         return bool(policy == "version")
-    return not name.startswith(_FIRST_WINS)
+    return not str(tag.get("name", "")).startswith(_FIRST_WINS)
 
 
 def _digest(fields: dict[str, Any]) -> str:

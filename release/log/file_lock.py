@@ -34,16 +34,30 @@ class FileLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock for the body. Raises `LogError` naming the holder when the time is over."""
-        fd = self._files.open(self._path, create=True)
+        """Hold the lock for the body."""
+        held = self.acquire()
         try:
-            self._acquire(fd)
-            self._sign(fd)
             yield
         finally:
-            self._files.close(fd)
+            self.release(held)
 
-    def _acquire(self, fd: int) -> None:
+    def acquire(self) -> int:
+        """Hold the lock until `release` gets what this returns. Raises `LogError` naming the holder in the end."""
+        fd = self._files.open(self._path, create=True)
+        try:
+            if not self._files.lock(fd):
+                self._wait_for(fd)
+            self._sign(fd)
+        except BaseException:
+            self._files.close(fd)
+            raise
+        return fd
+
+    def release(self, held: int) -> None:
+        """Let others in."""
+        self._files.close(held)
+
+    def _wait_for(self, fd: int) -> None:
         end = self._monotonic() + self._timeout
         pause = _FIRST_PAUSE
         while not self._files.lock(fd):
@@ -56,10 +70,10 @@ class FileLock:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _sign(self, fd: int) -> None:
-        if next(self._files.read(fd, 0), b"") != self._mine:
+        if self._files.start(fd) != self._mine:
             self._files.truncate(fd, 0)
             self._files.rewrite(fd, self._mine, 0)
 
     def _holder(self, fd: int) -> str:
-        text = b"".join(self._files.read(fd, 0))[:200].decode("utf-8", "replace").strip()
+        text = self._files.start(fd).decode("utf-8", "replace").strip()
         return text or "another process"

@@ -113,19 +113,16 @@ class FileStore:
 
         Lines that were not sealed as one batch are appended one by one, so a failure may leave the first ones.
         """
-        with self._translated("written"):
+        try:
             self._require_local()
             if not lines and not self._files.exists(self._path):
                 return
             if not self._made:
                 self._folder.make()
                 self._made = True
-            with self._lock.held():
-                fd = self._files.open(self._path, create=True, append=True)
-                try:
-                    self._append_locked(fd, lines, expected)
-                finally:
-                    self._files.close(fd)
+            self._append(lines, expected)
+        except OSError as error:
+            raise self._failure("written", error) from error
 
     def check_writable(self) -> None:
         """See `LogStore.check_writable`. Writes nothing."""
@@ -141,6 +138,17 @@ class FileStore:
                         hint="give this user the right to write there, or name another place with `log: {path: …}`",
                     )
 
+    def _append(self, lines: Sequence[bytes], expected: Head) -> None:
+        held = self._lock.acquire()
+        try:
+            fd = self._files.open(self._path, create=True, append=True)
+            try:
+                self._append_locked(fd, lines, expected)
+            finally:
+                self._files.close(fd)
+        finally:
+            self._lock.release(held)
+
     # What happens under the lock, in this order.
 
     def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
@@ -153,7 +161,7 @@ class FileStore:
         if self._position.head != expected:
             raise HeadMoved
         self._settle(fd)
-        for data, head in list(_groups(lines, expected)):
+        for data, head in _groups(lines, expected):
             self._write(fd, data, head)
 
     def _repair(self, fd: int) -> None:
@@ -298,23 +306,26 @@ class FileStore:
         try:
             yield
         except OSError as error:
-            raise LogError(
-                f"version log `{self._name}` cannot be {done}: {_cause(error)}", hint=_hint(error)
-            ) from error
+            raise self._failure(done, error) from error
+
+    def _failure(self, done: str, error: OSError) -> LogError:
+        return LogError(f"version log `{self._name}` cannot be {done}: {_cause(error)}", hint=_hint(error))
 
 
-def _groups(lines: Sequence[bytes], head: Head) -> Iterator[tuple[bytes, Head]]:
+def _groups(lines: Sequence[bytes], head: Head) -> list[tuple[bytes, Head]]:
     """What is written at once, with the head that it makes: a line, or the lines of one batch."""
+    groups = []
     group: list[bytes] = []
     for raw in lines:
         envelope = envelope_of(raw, head)
         head = Head(seq=envelope.seq, hash=envelope.hash)
         group += (raw, b"\n")
         if envelope.batch is None or envelope.batch.get("last") == head.seq:
-            yield b"".join(group), head
+            groups.append((b"".join(group), head))
             group = []
     if group:
         raise LogError(f"entry {head.seq} is part of a batch that is not complete")
+    return groups
 
 
 def _cause(error: OSError) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 _CHUNK = 1 << 20
+_FULL_SYNC = getattr(fcntl, "F_FULLFSYNC", None)
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs", "lustre", "afs", "beegfs", "gpfs", "ocfs2"}
 )
@@ -43,6 +44,9 @@ class Files(Protocol):
 
     def read(self, fd: int, offset: int) -> Iterator[bytes]:
         """The bytes from `offset` on, in chunks."""
+
+    def start(self, fd: int) -> bytes:
+        """The first 200 bytes."""
 
     def write(self, fd: int, data: bytes) -> int:
         """One `write(2)`; returns how many bytes were taken."""
@@ -77,8 +81,7 @@ class OsFiles:
 
     def open(self, path: str, *, create: bool, append: bool = False, exclusive: bool = False) -> int:
         """See `Files.open`."""
-        flags = os.O_RDWR | os.O_CLOEXEC
-        flags |= os.O_CREAT if create else 0
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
         flags |= os.O_APPEND if append else 0
         flags |= os.O_EXCL if exclusive else 0
         return os.open(path, flags, 0o666)
@@ -102,6 +105,10 @@ class OsFiles:
             offset += len(chunk)
             yield chunk
 
+    def start(self, fd: int) -> bytes:
+        """See `Files.start`."""
+        return os.pread(fd, 200, 0)
+
     def write(self, fd: int, data: bytes) -> int:
         """See `Files.write`."""
         return os.write(fd, data)
@@ -116,11 +123,10 @@ class OsFiles:
 
     def sync(self, fd: int) -> None:
         """See `Files.sync`. macOS' fsync leaves the data in the drive's cache, its F_FULLFSYNC does not."""
-        full = getattr(fcntl, "F_FULLFSYNC", None)
-        if full is None:
+        if _FULL_SYNC is None:
             os.fsync(fd)
         else:
-            fcntl.fcntl(fd, full)
+            fcntl.fcntl(fd, _FULL_SYNC)
 
     def lock(self, fd: int) -> bool:
         """See `Files.lock`. flock, not fcntl: those locks go when any descriptor of the file is closed."""

@@ -31,6 +31,8 @@ class Parking:
 
     def waiting(self, known: Container[str], claims: Claims) -> dict[str, dict[str, Any]]:
         """Facts that others parked and the log does not hold yet, by id."""
+        if self._inbox is None:
+            return {}
         return {
             identity: fact
             for _, facts in self._all()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 from release.control import Cancel
@@ -74,8 +73,7 @@ class Writer:
         """The entry with this `id`, after reading on."""
         with self._lock:
             self._read_on()
-            place = self._by_id.get(identity)
-            return None if place is None else stored(self._lines[place])
+            return self._stored(identity) if identity in self._by_id else None
 
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
         """The entries that now hold `facts`, in their order, durable; facts that were there already stay as they are.
@@ -87,20 +85,22 @@ class Writer:
         facts = [checked(fact) for fact in facts]
         ids = [id_of_checked(fact) for fact in facts]
         with self._lock:
-            self._append(dict(zip(ids, facts, strict=True)))
-            return tuple(stored(self._lines[self._by_id[identity]]) for identity in ids)
+            made = self._append(dict(zip(ids, facts, strict=True)))
+            return tuple([made.get(identity) or self._stored(identity) for identity in ids])
 
-    def _append(self, wanted: dict[str, dict[str, Any]]) -> None:
+    def _append(self, wanted: dict[str, dict[str, Any]]) -> dict[str, Entry]:
+        """Append what is missing of `wanted`; returns the entries that were made."""
         started = self._clock.monotonic()
         pause = _FIRST_PAUSE
         # What was read before need not be read again: if it is old by now, the store says so.
         fresh = not self._has_read or self._contended
         while True:
             try:
-                for entry in self._attempt(wanted, fresh):
+                made = self._attempt(wanted, fresh)
+                for entry in made.values():
                     self._take(entry)
                 self._parking.clear(self._by_id, self._claims)
-                return
+                return made
             except HeadMoved:
                 self._require_time(started)
                 self._parking.park(self._missing(wanted))
@@ -127,21 +127,29 @@ class Writer:
                 # As above. Once the entries are seen, appending nothing settles them.
                 return bool(self._missing(wanted)) and self._arrived(wanted)
 
-    def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> list[Entry]:
-        """Append what is missing; returns the entries. Who lost a race before queues, where the store can do that."""
-        queue = self._store.turn() if self._contended and isinstance(self._store, Turns) else nullcontext()
-        with queue:
-            if fresh:
-                before = self._head
-                self._read_on()
-                self._contended = self._contended and self._head != before
-            missing = self._missing(wanted)
-            self._claims.require_free(list(missing.values()))
+    def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> dict[str, Entry]:
+        """Append what is missing; returns it by id. Who lost a race before queues, where the store can do that."""
+        if self._contended and isinstance(self._store, Turns):
+            with self._store.turn():
+                return self._attempt_now(wanted, fresh)
+        return self._attempt_now(wanted, fresh)
+
+    def _attempt_now(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> dict[str, Entry]:
+        if fresh:
+            before = self._head
+            self._read_on()
+            self._contended = self._contended and self._head != before
+        facts = self._missing(wanted)
+        self._claims.require_free(facts.values())
+        if facts:
             # Without a fact of our own there is no append that others' could go along with.
-            along = self._parking.waiting(self._by_id, self._claims) if missing else {}
-            entries = seal_all({**missing, **along}, self._head, timestamp(self._clock.now()))
-            self._store.append([entry.raw for entry in entries], self._head)
-            return entries
+            facts |= self._parking.waiting(self._by_id, self._claims)
+        entries = seal_all(facts, self._head, timestamp(self._clock.now()))
+        self._store.append([entry.raw for entry in entries], self._head)
+        return dict(zip(facts, entries, strict=True))
+
+    def _stored(self, identity: str) -> Entry:
+        return stored(self._lines[self._by_id[identity]])
 
     def _missing(self, wanted: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         return {identity: fact for identity, fact in wanted.items() if identity not in self._by_id}

@@ -229,6 +229,9 @@ class ModelFiles:
         if data := self._file(fd).data[offset:]:
             yield data
 
+    def start(self, fd: int) -> bytes:
+        return self._file(fd).data[:200]
+
     def write(self, fd: int, data: bytes) -> int:
         file, appends = self._file(fd), self._open[fd][2]
         let_through = self.before("write")
