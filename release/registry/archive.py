@@ -11,7 +11,8 @@ import io
 import os
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import IO, Any
 
 import msgspec
@@ -20,6 +21,7 @@ from release.errors import Invalid, RegistryError
 from release.registry import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Manifest
 from release.registry.documents import children, describe
 from release.registry.layout import Layout
+from release.registry.plain_layers import PlainLayer, plain_layers
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
@@ -32,27 +34,40 @@ def write_combined_archive(
     path: str,
     *,
     platform: str | None = None,
+    for_daemons: bool = True,
     check: Callable[[], None] = lambda: None,
-) -> None:
+) -> tuple[str, ...]:
     """Write the image with all its platforms to `path`, which is replaced when the archive is complete.
 
     `reference`: `repository:tag`, what a daemon calls it once loaded. `platform`: which one a daemon that knows no
-    index takes; the first when None. Raises `RegistryError`.
+    index takes; the first when None. `for_daemons`: layers that not every daemon can read stand there unpacked too;
+    returns their digests. Raises `RegistryError`.
     """
     top = layout.manifest(digest)
     image = _for_daemons(layout, top, platform)
+    folder = os.path.dirname(os.path.abspath(path))
+    unpacked: AbstractContextManager[Mapping[str, PlainLayer]] = contextlib.nullcontext({})
+    if for_daemons:
+        unpacked = plain_layers(layout, image, folder, check=check)
     try:
         with (
+            unpacked as plain,
             _replacing(path) as stream,
             tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
         ):
             _add_folders(tar)
-            for _, descriptor in sorted(_blobs(layout, top).items()):
+            blobs = _blobs(layout, top)
+            for _, descriptor in sorted(blobs.items()):
                 check()
                 with layout.open_raw(descriptor) as blob:
-                    _add(tar, _blob_name(descriptor), descriptor.size, blob)
-            for name, document in _documents(top, image, reference).items():
+                    _add(tar, _blob_name(descriptor.digest), descriptor.size, blob)
+            for diff_id, layer in sorted({layer.diff_id: layer for layer in plain.values()}.items()):
+                if diff_id not in blobs:
+                    _add(tar, _blob_name(diff_id), layer.size, layer.content)
+            names = {digest: layer.diff_id for digest, layer in plain.items()}
+            for name, document in _documents(top, image, reference, names).items():
                 _add(tar, name, len(document), io.BytesIO(document))
+            return tuple(plain)
     except OSError as error:
         raise RegistryError(
             f"the archive `{path}` cannot be written: {error.strerror or error}",
@@ -60,7 +75,10 @@ def write_combined_archive(
         ) from error
 
 
-def _documents(top: Manifest, image: Manifest, reference: str) -> dict[str, bytes]:
+def _documents(
+    top: Manifest, image: Manifest, reference: str, unpacked: Mapping[str, str]
+) -> dict[str, bytes]:
+    """`unpacked`: digest of a layer -> digest of the tar that daemons take instead."""
     config, *layers = children(image)
     tag = reference.rpartition(":")[2]
     named = {
@@ -80,9 +98,9 @@ def _documents(top: Manifest, image: Manifest, reference: str) -> dict[str, byte
         "manifest.json": _ENCODER.encode(
             [
                 {
-                    "Config": _blob_name(config),
+                    "Config": _blob_name(config.digest),
                     "RepoTags": [reference],
-                    "Layers": [_blob_name(layer) for layer in layers],
+                    "Layers": [_blob_name(unpacked.get(layer.digest, layer.digest)) for layer in layers],
                 }
             ]
         ),
@@ -116,8 +134,8 @@ def _blobs(layout: Layout, manifest: Manifest) -> dict[str, Descriptor]:
     return found
 
 
-def _blob_name(descriptor: Descriptor) -> str:
-    return "blobs/" + descriptor.digest.replace(":", "/")
+def _blob_name(digest: str) -> str:
+    return "blobs/" + digest.replace(":", "/")
 
 
 def _add_folders(tar: tarfile.TarFile) -> None:

@@ -14,12 +14,13 @@ from release.registry import Descriptor, Manifest
 from release.registry.archive import write_combined_archive
 from release.registry.documents import describe
 from release.registry.layout import Layout
+from release.world import Note, Sink
 
 
 class ArchiveTarget:
     """`path`: the archive, replaced if it exists. `store`: where content waits for it. `image`: its repository's name.
 
-    `shown`: transport and path for messages.
+    `shown`: transport and path for messages. `for_daemons`: old ones must be able to read every layer too.
     """
 
     def __init__(
@@ -28,13 +29,17 @@ class ArchiveTarget:
         *,
         store: Layout,
         shown: str,
+        sink: Sink,
         image: str = "image",
+        for_daemons: bool = True,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._store = store
         self._shown = shown
+        self._sink = sink
         self._image = image
+        self._for_daemons = for_daemons
         self._check = check
         self._written: dict[str, Manifest] = {}
 
@@ -77,9 +82,19 @@ class ArchiveTarget:
             raise ConfigError(
                 f"`{self.name}` holds one image under one tag", hint="write a layout, `oci:PATH`"
             )
-        write_combined_archive(
-            self._store, manifest.digest, f"{self._image}:{tag}", self._path, check=self._check
+        unpacked = write_combined_archive(
+            self._store,
+            manifest.digest,
+            f"{self._image}:{tag}",
+            self._path,
+            for_daemons=self._for_daemons,
+            check=self._check,
         )
+        if unpacked:
+            text = (
+                f"`{self.name}`: {len(unpacked)} zstd layers stand there unpacked too, for daemons before 23"
+            )
+            self._sink.emit(Note(level="info", text=text))
         self._written[tag] = manifest
 
     def tags(self) -> tuple[str, ...]:

@@ -93,7 +93,13 @@ def open_destination(text: str, workshop: Workshop) -> Place:
     elif detail:
         tag = _tag(text, detail)
     target = ArchiveTarget(
-        full, store=workshop.store, shown=f"{transport}{path}", image=image, check=workshop.cancel.check
+        full,
+        store=workshop.store,
+        shown=f"{transport}{path}",
+        sink=workshop.sink,
+        image=image,
+        for_daemons=transport == DOCKER_ARCHIVE,
+        check=workshop.cancel.check,
     )
     return Place(repository=target, tag=tag or "latest")
 
