@@ -25,6 +25,8 @@ from release.registry.transport import Answer
 from release.registry.uploads import BlobUpload, Sessions
 
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
+# How registries answer a question that they do not know.
+_NO_SUCH_QUESTION = frozenset({400, 404, 405, 406, 501})
 _LARGEST_PAGE = 16 * 1024 * 1024
 _PAGE = 1000
 
@@ -161,9 +163,11 @@ class RemoteRepository:
         try:
             for answer, raw in read_pages(self._host, call, most=LARGEST_PULLED, name="list of referrers"):
                 media_type = answer.headers.get("Content-Type") or ""
+                if not media_type.lower().startswith(OCI_INDEX):
+                    return None  # a page for people, from what stands in front of the registry
                 found += children(read_manifest(raw, media_type, expected=None, source=what))
-        except (NotFound, Invalid) as error:
-            if error.status in (404, 405):
+        except RegistryError as error:
+            if not found and error.status in _NO_SUCH_QUESTION:
                 return None
             raise
         return tuple(found)

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from tests.support.command import Shipmark
 from tests.support.gate import Gate, Passage
 from tests.support.images import make_image, store
 from tests.support.project import Project
-from tests.support.referrers import ForeignRegistry, list_referrers
+from tests.support.referrers import FOREIGN, ForeignRegistry, list_referrers
 from tests.support.services import program, require
 from tests.support.targets import TargetsFactory
 
@@ -97,23 +97,29 @@ def test_the_statement_hangs_on_the_image_and_the_next_run_finds_it(
     assert hanging(make_targets, gate.host, digest) == [artifact]
 
 
-def test_it_hangs_on_an_image_in_a_registry_that_was_made_with_the_api(
-    make_project: Callable[..., Project], tmp_path: Path, make_targets: TargetsFactory
-) -> None:
-    if "SHIPMARK_TEST_REFERRERS" not in os.environ:
-        pytest.skip("SHIPMARK_TEST_REFERRERS names no registry")
+@pytest.fixture
+def listing(gate: Gate, tmp_path: Path) -> Iterator[str]:
+    """Give the address of a registry that lists referrers: a foreign one where there is one."""
+    if FOREIGN not in os.environ:
+        list_referrers(gate)
+        yield gate.host
+        return
     foreign = ForeignRegistry(tmp_path)
-    try:
-        project = make_project(image=f"{foreign.host}/acme/app", attest="release")
-        project.release_commit("v1.4.2")
-        digest = project.must("run").stdout.strip().rpartition("@")[2]
-        (artifact,) = hanging(make_targets, foreign.host, digest)
-        assert artifact["statement"]["predicate"][EXTENSION]["version"] == "1.4.2"
-        assert referrers_tag(digest) not in make_targets().open(f"{foreign.host}/acme/app").tags()
-        assert "nothing to do" in project.must("run").stderr
-        assert len(hanging(make_targets, foreign.host, digest)) == 1
-    finally:
-        foreign.close()
+    yield foreign.host
+    foreign.close()
+
+
+def test_a_registry_that_lists_referrers_needs_no_tag(
+    make_project: Callable[..., Project], listing: str, make_targets: TargetsFactory
+) -> None:
+    project = make_project(image=f"{listing}/acme/app", attest="release")
+    project.release_commit("v1.4.2")
+    digest = project.must("run").stdout.strip().rpartition("@")[2]
+    (artifact,) = hanging(make_targets, listing, digest)
+    assert artifact["statement"]["predicate"][EXTENSION]["version"] == "1.4.2"
+    assert referrers_tag(digest) not in make_targets().open(f"{listing}/acme/app").tags()
+    assert "nothing to do" in project.must("run").stderr
+    assert len(hanging(make_targets, listing, digest)) == 1
 
 
 def test_a_registry_that_only_says_oci_subject_is_not_believed(
@@ -129,6 +135,39 @@ def test_a_registry_that_only_says_oci_subject_is_not_believed(
     digest = attesting.tags["1.4.2"]
     assert referrers_tag(digest) in attesting.tags
     assert len(hanging(make_targets, gate.host, digest)) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (400, [("Content-Type", "application/json")], b'{"errors":[{"code":"UNSUPPORTED"}]}'),
+        (406, [("Content-Type", "text/plain")], b"no"),
+        (501, [("Content-Type", "text/plain")], b"no"),
+        (200, [("Content-Type", "text/html")], b"<html>sign in</html>"),
+    ],
+    ids=["400", "406", "501", "html"],
+)
+def test_other_answers_than_a_list_mean_that_the_registry_makes_none(
+    gate: Gate, make_targets: TargetsFactory, answer: Any
+) -> None:
+    repository = make_targets().open(f"{gate.host}/app")
+    image = make_image()
+    store(image, repository, "1.0")
+    gate.instead = lambda passage: answer if "/referrers/" in passage.path else None
+    made = make_statement(b"x", image.descriptor(), predicate_type="https://example.com/x", annotations={})
+    push_artifact(repository, made, cancel=Cancel())
+    assert [item.digest for item in find_referrers(repository, image.digest)] == [made.manifest.digest]
+    assert referrers_tag(image.digest) in repository.tags()
+
+
+def test_a_question_that_fails_leaves_it_unknown(attesting: Project, gate: Gate) -> None:
+    denied = b'{"errors":[{"code":"DENIED","message":"not for you"}]}'
+    gate.instead = lambda passage: (
+        (403, [("Content-Type", "application/json")], denied) if "/referrers/" in passage.path else None
+    )
+    result = attesting.must("run")
+    assert "has this release without its statement" in result.stderr
+    assert not [tag for tag in attesting.tags if tag.startswith("sha256-")]
 
 
 def test_a_preview_shows_it_and_nothing_is_asked_unless_configured(attesting: Project) -> None:

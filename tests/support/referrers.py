@@ -18,6 +18,8 @@ from tests.support.environment import scrubbed
 from tests.support.gate import Answer, Gate, Passage
 from tests.support.processes import Service
 
+#: Names the variable.
+FOREIGN = "SHIPMARK_TEST_REFERRERS"
 INDEX = "application/vnd.oci.image.index.v1+json"
 _QUESTION = re.compile(r"/v2/(.+)/referrers/(sha256:[0-9a-f]{64})(?:\?.*)?")
 _LISTENING = re.compile(rb"listening on (127\.0\.0\.1:\d+)")
@@ -60,7 +62,7 @@ class ForeignRegistry:
     def __init__(self, folder: Path) -> None:
         self.host = ""
         self._service = Service(
-            [os.environ["SHIPMARK_TEST_REFERRERS"]],
+            [os.environ[FOREIGN]],
             folder=folder,
             name="referrers",
             env=scrubbed(folder),
