@@ -87,11 +87,12 @@ def verify_line(raw: bytes, previous: Head) -> Entry:
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a line only what chains it. `batch`: as in the line, or None."""
+    """Of a line only what chains it, and its id. `batch`: as in the line, or None."""
 
     seq: int
     prev: str
     hash: str
+    id: str
     batch: dict[str, int] | None = None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,9 +14,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable
 from release.log import Entry, Head, HeadMoved
-from release.log.chain import Malformed, head_of, read_line, verify_line
+from release.log.chain import Malformed, envelope_of, head_of, read_line, verify_line
 from release.log.files import OsFiles
 from release.log.sql_schema import REVISION, engine_of, name_of, parse_url
+from release.log.sql_session import SqlSession
 from release.log.sql_transaction import PAGE, Locked, head_in, lines_behind, locked, transaction
 
 
@@ -29,7 +29,7 @@ class SqlStore:
         self._name = name_of(parsed)
         self._is_postgres = parsed.get_backend_name() == "postgresql"
         self._path = None if self._is_postgres else parsed.database
-        self._engine = engine_of(parsed)
+        self._session = SqlSession(engine_of(parsed), cancel)
         self._cancel = cancel
         self._checked = False
         self._seq = -1  # the last entry that was read or appended
@@ -47,11 +47,11 @@ class SqlStore:
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
-        self._engine.dispose()
+        self._session.close()
 
     def head(self) -> Head:
         """See `LogStore.head`."""
-        with self._reading("read") as connection:
+        with self._reading() as connection:
             return head_in(connection)
 
     def read(self, after: int = -1) -> Iterator[Entry]:
@@ -59,7 +59,7 @@ class SqlStore:
         head = Head()
         position = after - 1  # the entry before what is asked for tells how the next one must begin
         while True:
-            with self._reading("read") as connection:
+            with self._reading() as connection:
                 lines = self._ahead(position) or lines_behind(connection, position)
             if position < after:
                 head = self._base(lines, after)
@@ -81,10 +81,11 @@ class SqlStore:
             return
         head, rows = expected, []
         for line in lines:
-            entry = verify_line(line, head)
-            head = head_of(entry)
-            own = {name: entry.fields[name] for name in ("seq", "hash", "prev", "id")}
-            rows.append({**own, "line": line.decode()})
+            made = envelope_of(line, head)
+            head = Head(seq=made.seq, hash=made.hash)
+            rows.append(
+                {"seq": made.seq, "hash": made.hash, "prev": made.prev, "id": made.id, "line": line.decode()}
+            )
         with self._locked() as turn:
             if turn.head != expected:
                 raise HeadMoved
@@ -103,7 +104,7 @@ class SqlStore:
 
     def check_writable(self) -> None:
         """See `LogStore.check_writable`."""
-        with self._writing() as connection, transaction(connection):
+        with self._connected("written") as connection, transaction(connection):
             if self._is_postgres:
                 self._require_rights(connection)
             elif self._path is not None and not os.access(self._path, os.W_OK):
@@ -152,18 +153,18 @@ class SqlStore:
         return lines
 
     @contextmanager
-    def _reading(self, done: str) -> Iterator[Connection]:
+    def _reading(self) -> Iterator[Connection]:
         if self._turn is not None:
             yield self._turn.connection
             return
-        with self._translated(done), self._engine.connect() as connection, self._wakeable(connection):
-            self._first_time(connection)
+        with self._connected("read") as connection:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._translated("written"), self._engine.connect() as connection, self._wakeable(connection):
-            self._first_time(connection)
+    def _connected(self, done: str) -> Iterator[Connection]:
+        with self._translated(done), self._session.use() as connection:
+            if not self._checked:
+                self._first_time(connection)
             yield connection
 
     @contextmanager
@@ -172,13 +173,11 @@ class SqlStore:
         if self._turn is not None:
             yield self._turn
             return
-        with self._writing() as connection, locked(connection, behind) as turn:
+        with self._connected("written") as connection, locked(connection, behind) as turn:
             yield turn
 
     def _first_time(self, connection: Connection) -> None:
         """Check once that the tables are there and that a commit means what it says."""
-        if self._checked:
-            return
         self._require_local()
         self._require_tables(connection)
         if self._is_postgres and connection.scalar(text("SHOW synchronous_commit")) == "off":
@@ -200,24 +199,13 @@ class SqlStore:
 
     def _require_tables(self, connection: Connection) -> None:
         hint = "run `shipmark log migrate` once, with a role that may make tables"
-        if not self._engine.dialect.has_table(connection, "alembic_version"):
+        if not connection.dialect.has_table(connection, "alembic_version"):
             raise LogError(f"version log `{self._name}` has no tables yet", hint=hint)
         found = connection.scalar(text("SELECT version_num FROM alembic_version"))
         if found is None or found < REVISION:
             raise LogError(
                 f"version log `{self._name}` has tables of revision {found}, {REVISION} is needed", hint=hint
             )
-
-    @contextmanager
-    def _wakeable(self, connection: Connection) -> Iterator[None]:
-        """End a wait for the server at once when the run is cancelled."""
-        if not self._is_postgres:
-            self._cancel.check()
-            yield
-            return
-        wire = socket.socket(fileno=os.dup(connection.connection.driver_connection.fileno()))  # type: ignore[union-attr]  # psycopg's
-        with wire, self._cancel.on_cancel(lambda: wire.shutdown(socket.SHUT_RDWR)):
-            yield
 
     @contextmanager
     def _translated(self, done: str) -> Iterator[None]:
@@ -227,7 +215,7 @@ class SqlStore:
             # Somebody appended without the lock; the chain cannot fork, so this is a lost race.
             raise HeadMoved from error
         except DBAPIError as error:
-            self._engine.dispose()
+            self._session.close()
             self._cancel.check()
             raise self._translation(error, done) from error
         except SQLAlchemyError as error:

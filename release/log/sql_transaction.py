@@ -27,10 +27,8 @@ _BEGIN = {
 _HEAD = select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.id == 1)
 _LOCKED_HEAD = "SELECT seq, hash FROM log_head WHERE id = 1 FOR UPDATE"
 _UPDATE = update(HEAD).where(HEAD.c.id == 1)
-_INSERT_AND_MOVE = (
-    "WITH moved AS (UPDATE log_head SET seq = %(seq)s, hash = %(hash)s WHERE id = 1) "
-    "INSERT INTO log_entry (seq, hash, prev, id, line) VALUES (%(seq)s, %(hash)s, %(prev)s, %(id)s, %(line)s)"
-)
+_INSERT = "INSERT INTO log_entry (seq, hash, prev, id, line) VALUES "
+_MOVE_AND_COMMIT = "; UPDATE log_head SET seq = %s, hash = %s WHERE id = 1; COMMIT"
 
 
 @contextmanager
@@ -63,7 +61,7 @@ class Locked:
     def commit(self) -> None:
         """End the transaction; PostgreSQL is told everything at once."""
         if self._rows and self.connection.dialect.name == "postgresql":
-            _commit_postgres(self.connection, self._rows)
+            _commit_postgres(self.connection, self._rows, self.head)
             return
         if self._rows:
             self.connection.execute(insert(ENTRY), self._rows)
@@ -126,12 +124,15 @@ def _lock_postgres(connection: Connection, behind: int | None) -> tuple[Head, li
     return Head(seq=head[0], hash=head[1]), [line.encode() for (line,) in rest[0]] if rest else []
 
 
-def _commit_postgres(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    driver: Any = connection.connection
-    with _translated(connection), driver.driver_connection.pipeline(), closing(driver.cursor()) as cursor:
-        for row in rows:
-            cursor.execute(_INSERT_AND_MOVE, row)
-        cursor.execute("COMMIT")
+def _commit_postgres(connection: Connection, rows: list[dict[str, Any]], head: Head) -> None:
+    """Insert, move the head, commit: statements of one trip, whose values the driver quotes on our side."""
+    from psycopg import ClientCursor  # late: SQLite needs none of it
+
+    driver: Any = connection.connection.driver_connection
+    statement = _INSERT + ", ".join(["(%s, %s, %s, %s, %s)"] * len(rows)) + _MOVE_AND_COMMIT
+    values = [row[name] for row in rows for name in ("seq", "hash", "prev", "id", "line")]
+    with _translated(connection), closing(ClientCursor(driver)) as cursor:
+        cursor.execute(statement, [*values, head.seq, head.hash])
 
 
 @contextmanager

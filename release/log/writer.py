@@ -49,6 +49,7 @@ class Writer:
         self._by_id: dict[str, int] = {}  # where in the lines
         self._claims = Claims()
         self._parking = Parking(store)
+        self._queue = store if isinstance(store, Turns) else None
         self._has_read = False
         self._contended = False  # whether somebody else appended lately
         self._head = Head()
@@ -129,8 +130,8 @@ class Writer:
 
     def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> dict[str, Entry]:
         """Append what is missing; returns it by id. Who lost a race before queues, where the store can do that."""
-        if self._contended and isinstance(self._store, Turns):
-            with self._store.turn():
+        if self._contended and self._queue is not None:
+            with self._queue.turn():
                 return self._attempt_now(wanted, fresh)
         return self._attempt_now(wanted, fresh)
 
