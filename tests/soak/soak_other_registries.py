@@ -1,0 +1,128 @@
+"""The same suite on another registry server, and what only other servers do. Needs Go, which builds them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from release.registry.referrers import attach, find_referrers, referrers_tag
+from tests.support.command import Shipmark
+from tests.support.environment import scrubbed
+from tests.support.go import ROOT, build, install
+from tests.support.images import Image, make_image, make_index, store
+from tests.support.processes import Service
+from tests.support.registry import RegistryServer
+from tests.support.targets import Opened, TargetsFactory
+
+_DISTRIBUTION = "github.com/distribution/distribution/v3/cmd/registry@latest"
+_SUITE = ("test_registry_*.py", "test_image_commands.py", "test_promote.py")
+_LISTENING = re.compile(rb"listening on (\S+)")
+
+ONE = make_image({"a": b"one"})
+INDEX = make_index(ONE, make_image({"a": b"arm"}, platform="linux/arm64"))
+
+
+def test_the_suite_passes_on_distribution_3() -> None:
+    files = [str(path) for name in _SUITE for path in sorted((ROOT / "tests/integration").glob(name))]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "3", "-p", "no:cacheprovider", *files],
+        cwd=ROOT,
+        env={**os.environ, "SHIPMARK_TEST_REGISTRY": str(install(_DISTRIBUTION))},
+        capture_output=True,
+        text=True,
+    )
+    print("\n" + done.stdout.strip().splitlines()[-1])
+    assert done.returncode == 0, done.stdout
+
+
+class Answering(NamedTuple):
+    """A registry that answers for referrers and deletes a tag alone, and the command."""
+
+    host: str
+    shipmark: Shipmark
+    targets: Opened
+
+    def put_attached(self, name: str) -> Image:
+        """Put `ONE` as `1.0` and something that refers to it, which is given back."""
+        repository = self.targets.open(name)
+        store(ONE, repository, "1.0")
+        about = {"mediaType": ONE.manifest.media_type, "digest": ONE.digest, "size": len(ONE.manifest.raw)}
+        sbom = make_image({"sbom": b"{}"}, extra={"subject": about, "artifactType": "application/spdx+json"})
+        store(sbom, repository)
+        attach(repository, sbom.manifest)
+        return sbom
+
+    def must(self, *args: str) -> str:
+        """Run `shipmark image` and require that it succeeds."""
+        result = self.shipmark("image", *args)
+        assert result.code == 0, result.stderr
+        return result.stdout
+
+
+@pytest.fixture
+def answering(shipmark: Shipmark, make_targets: TargetsFactory, tmp_path: Path) -> Iterator[Answering]:
+    server = build(ROOT / "tests/support/referrers_registry")
+    found: list[str] = []
+
+    def ready(line: bytes) -> bool:
+        found.extend(hit[1].decode() for hit in _LISTENING.finditer(line))
+        return bool(found)
+
+    service = Service([str(server)], folder=tmp_path, name="registry", env=scrubbed(tmp_path), ready=ready)
+    yield Answering(found[0], shipmark, make_targets())
+    service.stop()
+
+
+class TestAnAnsweringRegistry:
+    def test_an_image_is_copied_there_within_and_back(
+        self, answering: Answering, registry_server: RegistryServer
+    ) -> None:
+        store(INDEX, answering.targets.open(f"{registry_server.host}/app"), "1.0")
+        places = [f"{answering.host}/app", f"{answering.host}/other", f"{registry_server.host}/back"]
+        source = f"{registry_server.host}/app"
+        for place in places:
+            answering.must("copy", f"{source}:1.0", place)
+            source = place
+        assert registry_server.tags("back") == {"1.0": INDEX.digest}
+        assert answering.must("list", places[1]).split() == ["1.0"]
+
+    def test_referrers_are_asked_for_and_need_no_tag(self, answering: Answering) -> None:
+        name = f"{answering.host}/app"
+        sbom = answering.put_attached(name)
+        (found,) = find_referrers(answering.targets.open(name), ONE.digest)
+        assert found.digest == sbom.digest
+        assert answering.targets.open(name).tags() == ("1.0",)
+        assert sbom.digest in answering.must("inspect", f"{name}:1.0", "--json")
+
+    def test_referrers_travel_from_and_to_one_that_does_not_answer(
+        self, answering: Answering, registry_server: RegistryServer
+    ) -> None:
+        plain, other = f"{registry_server.host}/app", f"{answering.host}/other"
+        sbom = answering.put_attached(f"{answering.host}/app")
+        answering.must("copy", f"{answering.host}/app:1.0", plain, "--referrers")
+        assert set(registry_server.tags("app")) == {"1.0", referrers_tag(ONE.digest)}
+        (listed,) = find_referrers(answering.targets.open(plain), ONE.digest)
+        assert (listed.digest, listed.artifact_type) == (sbom.digest, "application/spdx+json")
+        answering.must("copy", f"{plain}:1.0", other, "--referrers")
+        repository = answering.targets.open(other)
+        assert [one.digest for one in find_referrers(repository, ONE.digest)] == [sbom.digest]
+        assert repository.tags() == ("1.0",)
+
+    def test_a_tag_is_deleted_alone(self, answering: Answering) -> None:
+        repository = answering.targets.open(f"{answering.host}/app")
+        store(ONE, repository, "1.0", "1", "latest")
+        answering.must("delete", f"{answering.host}/app:1")
+        assert set(repository.tags()) == {"1.0", "latest"}
+
+    def test_what_a_referrer_is_about_is_not_deleted(self, answering: Answering) -> None:
+        name = f"{answering.host}/app"
+        answering.put_attached(name)
+        assert answering.shipmark("image", "delete", "--digest", f"{name}@{ONE.digest}").code == 6
+        assert answering.targets.open(name).resolve("1.0") is not None
