@@ -207,6 +207,27 @@ def test_a_dead_run_elsewhere_is_waited_for_until_somebody_says_that_it_is_over(
     assert set(project.tags) >= RELEASE
 
 
+def test_a_log_in_a_git_ref_is_waited_by_as_well(
+    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    project = make_project(image=f"{gate.host}/acme/app", project="acme/app", log={"store": "git"})
+    project.release_commit("v1.4.2")
+    bare = project.repo.clone(tmp_path / "remote.git", "--bare").path
+    project.repo.git("remote", "add", "origin", f"file://{bare}")
+    held = Held(project, gate)
+    path, env = elsewhere(project, shipmark, tmp_path)
+    git = ("git", "-C", str(path), "remote", "set-url", "origin", f"file://{bare}")
+    subprocess.run(git, check=True)
+    waiter = Waiter(shipmark.start("run", "--wait", cwd=path, env=env))
+    waiter.says("waiting for attempt")
+    assert waiter.process.poll() is None
+    held.go_on()
+    assert held.process.wait(60) == 0
+    assert waiter.ended() == 0, waiter.said
+    kinds = [one["kind"] for one in project.must("log", "show", "1.4.2", "--json").json["entries"]]
+    assert kinds.count("planned") == kinds.count("released") == 1
+
+
 def test_nobody_waits_longer_than_an_attempt_said_that_it_would_take(guarded: Project) -> None:
     folder = guarded.repo.path / ".shipmark"
     folder.mkdir(exist_ok=True)
