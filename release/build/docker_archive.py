@@ -6,12 +6,10 @@ Both forms are read: the old one (`ID/layer.tar`, links for equal layers) and th
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import posixpath
 import re
 import tarfile
-import zlib
 from collections.abc import Callable
 from typing import IO
 
@@ -19,11 +17,12 @@ import msgspec
 
 from release.build.image import Platform, parse_platform
 from release.build.storing import translated
-from release.errors import BuildError
+from release.errors import BuildError, Invalid
 from release.registry import Descriptor
 from release.registry.codecs import Codec
 from release.registry.compress import CompressedLayer, compress_layer, find_compressed
 from release.registry.layout import Layout
+from release.registry.unpacking import suffix_of, unpacked
 
 _LAYER = re.compile(r"[0-9a-f]{64}/layer\.tar")
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
@@ -32,8 +31,6 @@ _LARGEST_DOCUMENT = 8 * 1024 * 1024
 _MOST_DOCUMENTS = 64
 _PEEK = 512
 _BUFFER = 1 << 20  # bytes; tarfile's own ten thousand mean thirty reads for each piece of a layer
-_ZSTD = b"\x28\xb5\x2f\xfd"
-_GZIP = b"\x1f\x8b"
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -83,7 +80,7 @@ def store_archive(
                 check()
                 reader.take(members, member)
         return reader.image()
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, msgspec.DecodeError, KeyError) as error:
+    except (tarfile.TarError, EOFError, msgspec.DecodeError, KeyError) as error:
         raise _broken(f"it cannot be read: {type(error).__name__}") from error
 
 
@@ -129,13 +126,8 @@ class _Reader:
         start: bytes = content.peek(_PEEK)  # type: ignore[attr-defined]  # what extractfile gives is buffered
         if start.startswith(b"{") and start[257:262] != b"ustar":
             self._take_document(name, content, size)
-        elif start.startswith(_GZIP):
-            with gzip.GzipFile(fileobj=content) as plain:
-                self._keep(name, self._compress(plain))  # type: ignore[arg-type]  # it has the read that is used
-        elif start.startswith(_ZSTD):
-            raise _broken(
-                "a layer is compressed with zstd, which the daemon's export is not expected to hold"
-            )
+        elif suffix := suffix_of(start):
+            self._keep(name, self._compress_anew(name, content, suffix))
         else:
             self._keep(name, self._compress(content))
 
@@ -151,6 +143,13 @@ class _Reader:
     def _compress(self, content: IO[bytes]) -> CompressedLayer:
         with translated():
             return compress_layer(content, self._layout, codec=self._codec, check=self._check)
+
+    def _compress_anew(self, name: str, content: IO[bytes], suffix: str) -> CompressedLayer:
+        try:
+            with unpacked(content, suffix, what=f"`{name}`") as plain:
+                return self._compress(plain)
+        except Invalid as error:
+            raise _broken(error.message) from error
 
     def image(self) -> SavedImage:
         """The one image of the archive, once it was read."""

@@ -32,32 +32,20 @@ def unpacked(layer: IO[bytes], suffix: str, *, what: str) -> Iterator[IO[bytes]]
     `what`: how messages call the layer.
     """
     try:
-        with _open(layer, suffix) as plain:
+        with cast(IO[bytes], _Plain(layer, suffix)) as plain:
             yield plain
-    except (OSError, EOFError, zlib.error) as error:
+    except _Damaged as error:
         raise Invalid(f"{what} is damaged: {error}") from error
 
 
-def _open(layer: IO[bytes], suffix: str) -> IO[bytes]:
-    opened = gzip.GzipFile(fileobj=layer) if suffix == "+gzip" else _Zstd(layer)
-    return cast(IO[bytes], opened)
+class _Damaged(Exception):
+    """Neither an `OSError` nor ours: whoever writes what is read here must not take it for a failure to write."""
 
 
-class _Zstd(io.RawIOBase):
-    """Raises `OSError` for damage, as the standard library's readers do."""
-
-    def __init__(self, layer: IO[bytes]) -> None:
+class _Plain(io.RawIOBase):
+    def __init__(self, layer: IO[bytes], suffix: str) -> None:
         super().__init__()
-        try:
-            import zstandard
-        except ImportError as error:
-            raise ConfigError(
-                "layers that are compressed with zstd need the package `zstandard`",
-                hint="python -m pip install 'shipmark[zstd]'",
-            ) from error
-        self._error = zstandard.ZstdError
-        decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
-        self._reader: Any = decompressor.stream_reader(layer, read_across_frames=True)
+        self._reader, self._faults = _gzip(layer) if suffix == "+gzip" else _zstd(layer)
 
     def readable(self) -> bool:
         return True
@@ -65,5 +53,24 @@ class _Zstd(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             return fill(self._reader, memoryview(buffer).cast("B"))
-        except self._error as error:
-            raise OSError(str(error)) from error
+        except self._faults as error:
+            raise _Damaged(str(error)) from error
+
+
+_Reader = tuple[Any, tuple[type[Exception], ...]]  # and what it raises for damage
+
+
+def _gzip(layer: IO[bytes]) -> _Reader:
+    return gzip.GzipFile(fileobj=layer), (gzip.BadGzipFile, EOFError, zlib.error)
+
+
+def _zstd(layer: IO[bytes]) -> _Reader:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise ConfigError(
+            "layers that are compressed with zstd need the package `zstandard`",
+            hint="python -m pip install 'shipmark[zstd]'",
+        ) from error
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
+    return decompressor.stream_reader(layer, read_across_frames=True), (zstandard.ZstdError,)
