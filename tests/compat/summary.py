@@ -1,0 +1,41 @@
+"""What a version makes of a log, as far as later ones must agree."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from release.control import Cancel
+from release.log import LogStore
+from release.log.file_store import FileStore
+from release.log.fold import fold
+
+
+def file_store(path: Path) -> FileStore:
+    """The log file at `path`."""
+    return FileStore(str(path), cancel=Cancel(), monotonic=time.monotonic)
+
+
+def summary(path: Path) -> dict[str, Any]:
+    """The summary of a log file."""
+    return summary_of(file_store(path))
+
+
+def summary_of(store: LogStore) -> dict[str, Any]:
+    """`entries`: how many; `releases` in their order; `tags`: what each held, in order; `yanked` versions."""
+    entries = list(store.read())
+    state = fold(entries)
+    return {
+        "entries": len(entries),
+        "releases": [
+            [one.version, one.state, one.image.digest if one.image else "", len(one.open_attempts)]
+            for one in state.releases.values()
+        ],
+        "tags": {
+            f"{target}:{tag}": [[hold.seq, hold.version, hold.digest] for hold in holds]
+            for (target, tag), holds in sorted(state.holds.items())
+        },
+        "yanked": list(state.yanked()),
+        "skipped": state.skipped,
+    }
