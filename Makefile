@@ -1,6 +1,7 @@
 # make demo    a whole release in a scratch folder: no daemon, no registry
 # make test    all tests, with real services (installed first as root on Debian and Ubuntu)
-# make soak    the long forms: power cuts, killed writers, kill matrix (about half an hour)
+# make soak    the long forms: power cuts, killed writers, kill matrix, 2 GB copies, other registries that
+#              Go builds (about half an hour)
 # make check   style, types and import rules
 # make lock    requirements.lock from pyproject.toml (LOCK=--upgrade takes the newest versions)
 # make bench   how long commands take, against other tools (BENCH=tags for one of them)
@@ -45,7 +46,7 @@ check: environment
 
 lock: environment
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --group dev --extra sql $(LOCK) --output-file requirements.lock pyproject.toml
+	  --group dev --extra sql --extra zstd $(LOCK) --output-file requirements.lock pyproject.toml
 	@printf '%s\n' '# Every package of the development environment, for Python 3.11 to 3.14 on all platforms. `make lock` writes it.' \
 	  | cat - requirements.lock > requirements.lock.new && mv requirements.lock.new requirements.lock
 	@# What the adapters install: the same versions without the tools, and the build backend.
