@@ -176,7 +176,8 @@ VALUES = (
     st.sampled_from(
         ["true", "True", "false", "tekton", "refs/tags/", "refs/heads/main", "refs/pull/0/x", "$(x)", "٣"]
     )
-    | st.text(max_size=20)
+    # Hypothesis also tries the words that stand in this file; only as a URL's credential is this one secret.
+    | st.text(max_size=20).filter(lambda text: "SECRET" not in text)
     | st.sampled_from(["https://u:SECRET@h/p", "git@h:a/b", "http://u:SECRET@", "SECRET@h:x", "//:SECRET@/"])
 )
 JSON = st.recursive(
