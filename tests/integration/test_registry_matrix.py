@@ -69,10 +69,12 @@ class Place:
         pair = base64.b64encode(f"{self.here.username}:{self.here.password}".encode()).decode()
         entry = {"auth": pair} if way.auth else {}
         self.secrets = (str(self.here.password), pair) if way.auth else ()
-        self.trust = {"SSL_CERT_FILE": str(authority.path)} if way.tls else {}
+        self.authority = str(authority.path)
+        self.trust = {"SSL_CERT_FILE": self.authority} if way.tls else {}
         self.config = folder / "config.json"
         self.config.write_text(json.dumps({"auths": {self.here.host: entry, self.there.host: entry}}))
-        self.env = {"DOCKER_CONFIG": str(folder), **self.trust}
+        self.login = {"DOCKER_CONFIG": str(folder)}
+        self.env = {**self.login, **self.trust}
         self.names = (f"acme/app-{number}" for number in count())
 
     def close(self) -> None:
@@ -311,12 +313,19 @@ class TestCredentials:
     def test_an_authority_that_nobody_named_is_not_believed(
         self, scene: Scene, make_targets: TargetsFactory
     ) -> None:
-        untrusting = {name: text for name, text in scene.place.env.items() if name != "SSL_CERT_FILE"}
-        result = scene("digest", f"{scene.name}:1.0.0", env=untrusting)
+        result = scene("digest", f"{scene.name}:1.0.0", env=scene.place.login)
         assert result.code == 5
         assert "SSL_CERT_FILE" in result.stderr
         with pytest.raises(Unreachable, match="certificate"):
-            make_targets(env=untrusting).open(scene.name).resolve("1.0.0")
+            make_targets(env=scene.place.login).open(scene.name).resolve("1.0.0")
+
+    @with_tls
+    def test_an_authority_is_believed_besides_the_systems(
+        self, scene: Scene, make_targets: TargetsFactory
+    ) -> None:
+        named = {**scene.place.login, "SHIPMARK_CA_FILE": scene.place.authority}
+        assert "push        yes" in scene.must("login-check", scene.name, env=named).stdout
+        make_targets(env=scene.place.login, ca=scene.place.authority).open(scene.name).check_push()
 
     @with_tokens
     def test_a_token_is_asked_for_with_the_credential_and_without_one(

@@ -23,23 +23,32 @@ from tests.support.targets import Opened, TargetsFactory
 
 _DISTRIBUTION = "github.com/distribution/distribution/v3/cmd/registry@latest"
 _SUITE = ("test_registry_*.py", "test_image_commands.py", "test_promote.py")
+_ANSWERING = ROOT / "tests/support/referrers_registry"
 _LISTENING = re.compile(rb"listening on (\S+)")
 
 ONE = make_image({"a": b"one"})
 INDEX = make_index(ONE, make_image({"a": b"arm"}, platform="linux/arm64"))
 
 
-def test_the_suite_passes_on_distribution_3() -> None:
-    files = [str(path) for name in _SUITE for path in sorted((ROOT / "tests/integration").glob(name))]
+def _run_suite(*names: str, **env: str) -> None:
+    files = [str(path) for name in names for path in sorted((ROOT / "tests/integration").glob(name))]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n", "3", "-p", "no:cacheprovider", *files],
         cwd=ROOT,
-        env={**os.environ, "SHIPMARK_TEST_REGISTRY": str(install(_DISTRIBUTION))},
+        env={**os.environ, **env},
         capture_output=True,
         text=True,
     )
-    print("\n" + done.stdout.strip().splitlines()[-1])
     assert done.returncode == 0, done.stdout
+    print("\n" + done.stdout.strip().splitlines()[-1])
+
+
+def test_the_suite_passes_on_distribution_3() -> None:
+    _run_suite(*_SUITE, SHIPMARK_TEST_REGISTRY=str(install(_DISTRIBUTION)))
+
+
+def test_attestations_are_found_at_a_registry_that_answers() -> None:
+    _run_suite("test_attest.py", SHIPMARK_TEST_REFERRERS=str(build(_ANSWERING)))
 
 
 class Answering(NamedTuple):
@@ -68,7 +77,7 @@ class Answering(NamedTuple):
 
 @pytest.fixture
 def answering(shipmark: Shipmark, make_targets: TargetsFactory, tmp_path: Path) -> Iterator[Answering]:
-    server = build(ROOT / "tests/support/referrers_registry")
+    server = build(_ANSWERING)
     found: list[str] = []
 
     def ready(line: bytes) -> bool:
