@@ -49,7 +49,7 @@ def _run_url(evidence: Evidence) -> Said | None:
     if server is None or project is None or build is None:
         return None
     base = public_url(server.value)
-    if base is None:
+    if base is None or "/" in project.value or ":" in project.value:  # which no project's name holds
         return None
     # Project names may hold blanks, which are the only characters of theirs that a URL cannot.
     name = project.value.replace(" ", "%20")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import short
+from ci.systems.refs import is_path, short
 
 
 def read(evidence: Evidence) -> Findings:
     """Read the variables. Branch names come short; the source branch of a request is BITBUCKET_BRANCH."""
     branch = short(evidence.variable("BITBUCKET_BRANCH"))
     name, number = evidence.variable("BITBUCKET_REPO_FULL_NAME"), evidence.variable("BITBUCKET_BUILD_NUMBER")
-    page = f"https://bitbucket.org/{name.value}/pipelines/results/{number.value}" if name and number else None
+    page = None
+    if name and number and is_path(f"{name.value}/{number.value}"):
+        page = f"https://bitbucket.org/{name.value}/pipelines/results/{number.value}"
     return Findings(
         commit=evidence.variable("BITBUCKET_COMMIT"),
         git_tag=evidence.variable("BITBUCKET_TAG"),

@@ -11,6 +11,7 @@ from ci.systems.evidence import Said
 _REQUEST = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/([0-9]{1,18})(?:/.*)?", re.DOTALL)
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)")
 _BUILD_QUERY = re.compile(r"\?buildId=[0-9]+$")
+_PATH = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _SCP = re.compile(r"(?:([^/@:\s]+)@)?([^/@:\s]+):(?!//)([^@\s]+)")
 
 
@@ -67,6 +68,11 @@ def public_url(text: str) -> str | None:
         user, host, path = address.groups()
         return f"git@{host}:{path}" if user == "git" else f"{host}:{path}"
     return None
+
+
+def is_path(text: str) -> bool:
+    """Whether `text` may become a part of a URL's path: `acme/app`, and nothing that could be another URL."""
+    return _PATH.fullmatch(text) is not None
 
 
 def repository_name(url: str) -> str | None:

@@ -171,6 +171,23 @@ def test_urls_keep_no_credentials(given_url: str, url: str | None, name: str | N
     assert repository_name(url or "") == name
 
 
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"BITBUCKET_BUILD_NUMBER": "7", "BITBUCKET_REPO_FULL_NAME": "https://u:SECRET@h/p"},
+        {
+            "TF_BUILD": "True",
+            "SYSTEM_COLLECTIONURI": "https://dev.azure.com/acme/",
+            "SYSTEM_TEAMPROJECT": "https://u:SECRET@h/p",
+            "BUILD_BUILDID": "7",
+        },
+    ],
+    ids=["bitbucket", "azure"],
+)
+def test_a_page_is_not_made_of_what_is_no_name(env: dict[str, str]) -> None:
+    assert detect(env, None).run.url is None
+
+
 VARIABLES = sorted({name for path in GOLDEN for name in load(path)["env"]} | {"SHIPMARK_CI", "CI"})
 VALUES = (
     st.sampled_from(
