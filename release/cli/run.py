@@ -100,7 +100,9 @@ def _say(session: Session, report: Report) -> None:
         session.sink.emit(Note(level="warning", text=text, hint="run again when it answers"))
     for target, reason in unattested(report).items():
         text = f"`{target}` has this release without its statement: {reason}"
-        session.sink.emit(Note(level="warning", text=text, hint="run again: the next run attaches it"))
+        session.sink.emit(
+            Note(level="warning", text=text, hint="the next run attaches it; `attest: never` does without")
+        )
 
 
 def _read(path: str) -> dict[str, Any]:

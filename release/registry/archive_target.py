@@ -91,9 +91,8 @@ class ArchiveTarget:
             check=self._check,
         )
         if unpacked:
-            text = (
-                f"`{self.name}`: {len(unpacked)} zstd layers stand there unpacked too, for daemons before 23"
-            )
+            count = len(unpacked)
+            text = f"`{self.name}`: zstd layers stand there unpacked too ({count}), for daemons before 23"
             self._sink.emit(Note(level="info", text=text))
         self._written[tag] = manifest
 
