@@ -32,7 +32,7 @@ ONE = make_image({"a": b"one"}, labels={"version": "1"})
 ARM = make_image({"a": b"arm"}, platform="linux/arm64")
 INDEX = make_index(ONE, ARM)
 OTHER = make_image({"b": b"other"})
-MANY = [f"1.{minor}.{patch}" for minor in range(11) for patch in range(100)]
+MANY = [f"1.{minor}.{patch}" for minor in range(11) for patch in range(92)]
 
 
 class Way(NamedTuple):
