@@ -25,23 +25,54 @@ def fold(entries: Iterable[Entry]) -> LogState:
     return folding.result()
 
 
-class _Release:
-    """A release while it is folded."""
+class _Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a `planned` entry says."""
 
-    def __init__(self, key: str) -> None:
+    version: str = ""
+    rebuild: int = 0
+    commit: str = ""
+    channel: str = ""
+    git_tag: str = ""
+    inputs: Fields = {}
+    source: Fields = {}
+    targets: tuple[PlannedTarget, ...] = ()
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What any entry of a release may say."""
+
+    seq: int
+    at: str
+    project: str
+    commit: str
+    digest: str
+    version: str
+    rebuild: int
+    via: str
+
+
+class _Release:
+    """A release while it is folded. `plan`: of the last `planned`; `first`: the first entry; `released`: the first.
+
+    Keeps no entry's fields as a whole: of a long log that would be most of the memory.
+    """
+
+    __slots__ = ("attempts", "built", "first", "key", "last_seq", "moved", "plan", "pushed", "released")
+
+    def __init__(self, key: str, first: _Said) -> None:
         self.key = key
-        self.plan: Fields = {}
-        self.first: Fields = {}
+        self.plan = _Plan()
+        self.first = first
         self.attempts: dict[str, Attempt] = {}
         self.built: dict[str, tuple[RecordedImage, str]] = {}  # digest: (image, via), last built last
         self.pushed: dict[tuple[str, str], TargetContent] = {}  # (digest, target)
         self.moved: dict[tuple[str, str], TargetContent] = {}
-        self.released: Fields | None = None
+        self.released: _Said | None = None
         self.last_seq = -1
 
     def image(self) -> RecordedImage | None:
         """The image that the release is bound to."""
-        digest = _digest(self.released) if self.released else ""
+        digest = self.released.digest if self.released else ""
         digest = digest or next((digest for digest, _ in self.pushed), "")
         digest = digest or next(reversed(self.built), "")
         if digest in self.built:
@@ -54,7 +85,7 @@ class _Release:
         for places in (self.pushed, self.moved):
             for place in [place for place in places if place[0] == digest]:
                 del places[place]
-        if self.released and _digest(self.released) == digest:
+        if self.released and self.released.digest == digest:
             self.released = None
 
     def end_all(self, seq: int) -> None:
@@ -68,35 +99,34 @@ class _Release:
         """The frozen form."""
         image = self.image()
         digest = image.digest if image else ""
-        targets = _planned_targets(self.plan)
+        plan, first, released = self.plan, self.first, self.released
         moved = tuple(content for (of, _), content in self.moved.items() if of == digest)
-        released = self.released
-        unfinished = _unfinished(targets, moved) if released else ()
+        unfinished = _unfinished(plan.targets, moved) if released else ()
         if released and not unfinished:
             self.end_all(self.last_seq)  # also those that began too late to find anything left to do
-        version = _text(released or {}, "version") or _text(self.plan, "version")
+        version = (released.version if released else "") or plan.version
         return ReleaseState(
             key=self.key,
-            project=_text(self.first, "project"),
-            commit=_commit(self.plan) or _commit(released or self.first),
+            project=first.project,
+            commit=plan.commit or (released or first).commit,
             version=_REBUILD.sub("", version),
-            rebuild=_rebuild(self.plan, released or {}, version),
-            channel=_text(self.plan, "channel"),
-            git_tag=_text(self.plan, "git_tag"),
+            rebuild=(released.rebuild if released else 0) or plan.rebuild or _rebuild_of(version),
+            channel=plan.channel,
+            git_tag=plan.git_tag,
             state=self._state(),
-            inputs=_object(self.plan, "inputs"),
-            source=_object(self.plan, "source"),
-            targets=targets,
+            inputs=plan.inputs,
+            source=plan.source,
+            targets=plan.targets,
             attempts=tuple(self.attempts.values()),
             image=image,
-            via=_text(released or {}, "via") or (self.built[digest][1] if digest in self.built else ""),
+            via=(released.via if released else "") or (self.built[digest][1] if digest in self.built else ""),
             pushed=tuple(content for (of, _), content in self.pushed.items() if of == digest),
             moved=moved,
             unfinished=unfinished,
-            planned_seq=_number(self.first, "seq"),
-            planned_at=_text(self.first, "at"),
-            released_seq=_number(released, "seq") if released else None,
-            released_at=_text(released or {}, "at"),
+            planned_seq=first.seq,
+            planned_at=first.at,
+            released_seq=released.seq if released else None,
+            released_at=released.at if released else "",
             last_seq=self.last_seq,
         )
 
@@ -149,9 +179,9 @@ class _Folding:
             self._skipped += 1
 
     def result(self) -> LogState:
-        """The frozen form."""
+        """The frozen form; what it is made of goes meanwhile, so that a long log is not in memory twice."""
         return LogState(
-            releases={key: release.result() for key, release in self._releases.items()},
+            releases={key: self._releases.pop(key).result() for key in tuple(self._releases)},
             holds={place: tuple(holds) for place, holds in self._holds.items()},
             yanks=tuple(self._yanks),
             skipped=self._skipped,
@@ -162,12 +192,11 @@ class _Folding:
         key = _text(fields, "release")
         release = self._releases.get(key)
         if release is None:
-            release = self._releases[key] = _Release(key)
-            release.first = fields
+            release = self._releases[key] = _Release(key, _said(fields))
         return release
 
     def _planned(self, release: _Release, fields: Fields) -> None:
-        release.plan = fields
+        release.plan = _plan(fields)
         attempt = _text(fields, "attempt")
         if attempt not in release.attempts:
             release.attempts[attempt] = Attempt(
@@ -197,7 +226,7 @@ class _Folding:
 
     def _released(self, release: _Release, fields: Fields) -> None:
         if release.released is None:
-            release.released = fields
+            release.released = _said(fields)
         release.end_all(self._seq)
 
     def _moved(self, release: _Release, fields: Fields) -> None:
@@ -255,7 +284,7 @@ class _Folding:
                 at=_text(fields, "at"),
                 digest=digest,
                 release=release.key if release else _text(fields, "release"),
-                version=_text(release.plan, "version") if release else _text(fields, "version"),
+                version=release.plan.version if release else _text(fields, "version"),
                 kind=_text(fields, "kind"),
             )
         )
@@ -288,6 +317,32 @@ def _unfinished(targets: tuple[PlannedTarget, ...], moved: tuple[TargetContent, 
     )
 
 
+def _plan(fields: Fields) -> _Plan:
+    return _Plan(
+        version=_text(fields, "version"),
+        rebuild=_number(fields, "rebuild", 0),
+        commit=_commit(fields),
+        channel=_text(fields, "channel"),
+        git_tag=_text(fields, "git_tag"),
+        inputs=_object(fields, "inputs"),
+        source=_object(fields, "source"),
+        targets=_planned_targets(fields),
+    )
+
+
+def _said(fields: Fields) -> _Said:
+    return _Said(
+        seq=_number(fields, "seq"),
+        at=_text(fields, "at"),
+        project=_text(fields, "project"),
+        commit=_commit(fields),
+        digest=_digest(fields),
+        version=_text(fields, "version"),
+        rebuild=_number(fields, "rebuild", 0),
+        via=_text(fields, "via"),
+    )
+
+
 def _planned_targets(plan: Fields) -> tuple[PlannedTarget, ...]:
     try:
         return msgspec.convert(plan.get("targets", ()), tuple[PlannedTarget, ...])
@@ -302,10 +357,9 @@ def _image(fields: Fields) -> RecordedImage | None:
         return None
 
 
-def _rebuild(plan: Fields, released: Fields, version: str) -> int:
-    stated = _number(released, "rebuild", 0) or _number(plan, "rebuild", 0)
+def _rebuild_of(version: str) -> int:
     match = _REBUILD.search(version)
-    return stated or (int(match[1]) if match else 0)
+    return int(match[1]) if match else 0
 
 
 def _commit(fields: Fields) -> str:

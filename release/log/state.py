@@ -11,8 +11,10 @@ from release.log.record import PlannedTarget, RecordedImage
 
 State = Literal["planned", "built", "pushed", "released"]
 
+# Values without cycles: with a million of them the collector, which need not look at them, takes longer than the fold.
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One run at a release. `ended`: None while open, else `released`, `failed`, `cancelled` or `abandoned`.
 
     `ci`, `actor`: as recorded. `lease_ms`: how long it said that it may take. `resumes`: the attempt before it.
@@ -30,7 +32,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     ended_seq: int | None = None
 
 
-class TargetContent(msgspec.Struct, frozen=True, kw_only=True):
+class TargetContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a release did on one target: the digest that it pushed, and the tags that it left on it."""
 
     target: str
@@ -40,7 +42,7 @@ class TargetContent(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = -1
 
 
-class TagHold(msgspec.Struct, frozen=True, kw_only=True):
+class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """From `at` (and `seq`) on a tag held `digest`; `""`: it was removed. `version`: of the release that set it."""
 
     seq: int
@@ -51,7 +53,7 @@ class TagHold(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = ""
 
 
-class ReleaseState(msgspec.Struct, frozen=True, kw_only=True):
+class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the log says of one release key.
 
     `source`, `inputs`: as the last plan recorded them. `image`: what the release is bound to: the released image,

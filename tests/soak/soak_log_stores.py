@@ -10,17 +10,22 @@ from tests.support.log_descriptions import LOSE_REPLIES, STORES, describe
 from tests.support.log_worker import Herd
 from tests.support.postgres import Postgres
 
-#: appends of each of 16 writers, kills
-LONG = {"file": (500, 300), "sqlite": (500, 100), "postgresql": (500, 200), "git": (25, 40)}
+#: appends of each of 16 writers, kills, seconds between two kills at most
+LONG = {
+    "file": (500, 100, 0.05),
+    "sqlite": (500, 100, 0.25),
+    "postgresql": (500, 200, 0.25),
+    "git": (25, 40, 0.25),
+}
 
 
 @pytest.mark.parametrize("kind", STORES)
 def test_sixteen_killed_writers_lose_nothing_and_double_nothing(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    count, kills = LONG[kind]
+    count, kills, pause = LONG[kind]
     herd = Herd(describe(kind, request, tmp_path), tmp_path, workers=16, count=count)
-    herd.run(kills=kills, pause=0.25)
+    herd.run(kills=kills, pause=pause)
     entries = herd.verify()
     print(f"{kind}: {len(entries)} entries, {herd.kills} writers killed, none lost, none twice")
     assert len(entries) == 16 * count
