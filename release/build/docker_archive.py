@@ -1,4 +1,4 @@
-"""What `docker save` writes, read as a stream into the layout: each layer compressed once, nothing unpacked to disk.
+"""What `docker save` writes, read as a stream into the layout: each layer compressed once, or kept as it was.
 
 Both forms are read: the old one (`ID/layer.tar`, links for equal layers) and the one of newer engines
 (`blobs/sha256/…`). Members are known by their names; a name decides nothing but what the content is compared with.
@@ -18,10 +18,11 @@ import msgspec
 from release.build.image import Platform, parse_platform
 from release.build.storing import translated
 from release.errors import BuildError, Invalid
-from release.registry import Descriptor
+from release.registry import OCI_LAYER, Descriptor
 from release.registry.codecs import Codec
 from release.registry.compress import CompressedLayer, compress_layer, find_compressed
 from release.registry.layout import Layout
+from release.registry.streams import CHUNK, copying
 from release.registry.unpacking import suffix_of, unpacked
 
 _LAYER = re.compile(r"[0-9a-f]{64}/layer\.tar")
@@ -127,7 +128,7 @@ class _Reader:
         if start.startswith(b"{") and start[257:262] != b"ustar":
             self._take_document(name, content, size)
         elif suffix := suffix_of(start):
-            self._keep(name, self._compress_anew(name, content, suffix))
+            self._keep(name, self._as_it_is(name, content, suffix))
         else:
             self._keep(name, self._compress(content))
 
@@ -144,12 +145,26 @@ class _Reader:
         with translated():
             return compress_layer(content, self._layout, codec=self._codec, check=self._check)
 
-    def _compress_anew(self, name: str, content: IO[bytes], suffix: str) -> CompressedLayer:
-        try:
-            with unpacked(content, suffix, what=f"`{name}`") as plain:
-                return self._compress(plain)
-        except Invalid as error:
-            raise _broken(error.message) from error
+    def _as_it_is(self, name: str, content: IO[bytes], suffix: str) -> CompressedLayer:
+        """A layer that is compressed already keeps its digest, by which registries know it; it is read to its end."""
+        hashed, size = hashlib.sha256(usedforsecurity=False), 0
+        with translated(), self._layout.writer() as blob:
+            copied = copying(content, blob.write)
+            try:
+                with unpacked(copied, suffix, what=f"`{name}`") as plain:
+                    while data := plain.read(CHUNK):
+                        self._check()
+                        hashed.update(data)
+                        size += len(data)
+            except Invalid as error:
+                raise _broken(error.message) from error
+            while copied.read(CHUNK):
+                self._check()
+            digest = blob.commit()
+        if digest != f"sha256:{posixpath.basename(name)}":
+            raise _broken(f"`{name}` has another digest than its name")
+        descriptor = Descriptor(media_type=OCI_LAYER + suffix, digest=digest, size=blob.size)
+        return CompressedLayer(diff_id=f"sha256:{hashed.hexdigest()}", descriptor=descriptor, size=size)
 
     def image(self) -> SavedImage:
         """The one image of the archive, once it was read."""

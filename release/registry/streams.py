@@ -115,6 +115,29 @@ class _Told(io.RawIOBase):
         super().close()
 
 
+class _Copying(io.RawIOBase):
+    """Reads `raw`, and hands on all that it reads."""
+
+    def __init__(self, raw: IO[bytes], write: Callable[[memoryview], object]) -> None:
+        super().__init__()
+        self._raw = raw
+        self._write = write
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        count = fill(self._raw, view)
+        self._write(view[:count])
+        return count
+
+
+def copying(raw: IO[bytes], write: Callable[[memoryview], object]) -> IO[bytes]:
+    """`raw`, with all that is read of it also given to `write`. Closing it leaves `raw` open."""
+    return cast(IO[bytes], io.BufferedReader(_Copying(raw, write), CHUNK))
+
+
 def told(open_: Callable[[], IO[bytes]], descriptor: Descriptor, sink: Sink) -> IO[bytes]:
     """A fresh stream of the blob that tells `sink` how much of it was read."""
     return cast(IO[bytes], _Told(open_(), descriptor, sink))
