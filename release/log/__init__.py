@@ -60,7 +60,8 @@ class LogStore(Protocol):
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
         """Append the batch durably or not at all, if the head is still `expected`; else raises `HeadMoved`.
 
-        An empty batch makes what is there durable, whoever wrote it. `lines` are without newlines.
+        An empty batch makes what is there durable, whoever wrote it. `lines` are without newlines, as they were
+        sealed or read from another log.
         Raises `LogError` when it cannot be written, also when the outcome is unknown (`read` settles it).
         """
 

@@ -42,7 +42,9 @@ def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | Non
     only together. Raises `LogError` for a fact that has no canonical form or is longer than a line may be.
     """
     require_writable(fact)
-    return _sealed(fact, head, at, batch, fact_id(fact)).raw
+    # The log's own, like those that sealing sets.
+    rest = {name: value for name, value in fact.items() if name not in ("hash", "batch")}
+    return _sealed(rest, head, at, batch, fact_id(fact)).raw
 
 
 def seal_all(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[Entry]:
@@ -59,10 +61,14 @@ def seal_all(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[E
 
 
 def _sealed(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None, identity: str) -> Entry:
-    own = {"schema": SCHEMA, "seq": head.seq + 1, "prev": head.hash, "id": identity, "at": at}
-    fields = {**fact, **own}
-    for name in ("hash", "batch"):
-        fields.pop(name, None)  # the log's own, like the five above
+    fields = {
+        **fact,
+        "schema": SCHEMA,
+        "seq": head.seq + 1,
+        "prev": head.hash,
+        "id": identity,
+        "at": at,
+    }
     if batch is not None:
         fields["batch"] = {"first": batch[0], "last": batch[1]}
     fields["hash"] = hashlib.sha256(_DOMAIN + _ENCODER.encode(fields)).hexdigest()
@@ -100,15 +106,15 @@ _ENVELOPES = msgspec.json.Decoder(Envelope)
 
 
 def envelope_of(raw: bytes, previous: Head) -> Envelope:
-    """What chains a line that was just sealed, checked against its hash and its predecessor, and no more.
+    """What chains a line that is about to be written, checked against its predecessor, and no more.
 
-    `verify_line` looks at everything; a line that is about to be written was made by `seal`. Raises `LogError`.
+    Its hash was made from these very bytes a moment ago, by `seal`, or checked, when it was read from another
+    log; whoever reads it from here on checks everything (`verify_line`). Raises `LogError`.
     """
     try:
         envelope = _ENVELOPES.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LogError(f"entry {previous.seq + 1} is not a record: {error}") from error
-    _require_hash(raw, envelope.seq, envelope.hash)
     _require_place(envelope.seq, envelope.prev, previous)
     return envelope
 
