@@ -31,19 +31,20 @@ def contest(
 ) -> Contest:
     """Let both sides do `count` operations in turns, `turns` times a round; who begins alternates.
 
-    Turns are short, so that what else the machine does meanwhile meets both sides.
+    Turns are short, so that what else the machine does meanwhile meets both sides; the median of a round's turns
+    counts, so that one turn that it met hardest does not.
     """
     sides = {"ours": ours, "other": other}
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for work in sides.values():
         work(count)  # caches, buffers, prepared plans
     for _ in range(rounds):
-        seconds = dict.fromkeys(sides, 0.0)
+        seconds: dict[str, list[float]] = {name: [] for name in sides}
         for turn in range(turns):
             for name in sorted(sides, reverse=bool(turn % 2)):
                 started = time.perf_counter()
                 sides[name](count)
-                seconds[name] += time.perf_counter() - started
+                seconds[name].append(time.perf_counter() - started)
         for name, spent in seconds.items():
-            rates[name].append(turns * count / spent)
+            rates[name].append(count / statistics.median(spent))
     return Contest(tuple(rates["ours"]), tuple(rates["other"]))
