@@ -50,6 +50,8 @@ def _kind(status: int) -> type[RegistryError]:
         return Denied
     if status == 404:
         return NotFound
+    if status == 501:
+        return Invalid  # what it does not know now it will not know in a moment
     return Unreachable if status in TRANSIENT or status >= 500 else Invalid
 
 

@@ -27,7 +27,7 @@ def _strike_everywhere(matrix: Matrix) -> None:
 def test_a_release_killed_at_any_effect_ends_as_one_that_never_was(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
-    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT)
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, attest="release")
     project.release_commit("v1.4.2")
     _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix"))
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.control import Cancel, Deadline
-from release.errors import Denied, Interrupted, RegistryError, Unreachable
+from release.errors import Denied, Interrupted, Invalid, NotFound, RegistryError, Unreachable
 from release.registry.addresses import Reach, is_loopback_host, may_lead_to, reach_of
+from release.registry.answers import Refusal, fault_of
 from release.registry.gate import Gate
 from release.registry.pages import next_link
 from release.registry.retry import TLS_FAULT, Retrier, RetryPolicy, is_transient, retry_after
@@ -252,3 +253,19 @@ def _retrier(policy: RetryPolicy, seconds: float | None = None) -> Retrier:
 
 def test_every_fault_is_a_registry_error() -> None:
     assert issubclass(Unreachable, RegistryError)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, Denied),
+        (403, Denied),
+        (404, NotFound),
+        (409, Invalid),
+        (429, Unreachable),
+        (501, Invalid),
+        (503, Unreachable),
+    ],
+)
+def test_only_what_may_pass_is_worth_another_attempt(status: int, kind: type[RegistryError]) -> None:
+    assert type(fault_of(status, Refusal(), what="asking", host="registry.test")) is kind
