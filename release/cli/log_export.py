@@ -61,6 +61,7 @@ def _html(session: Session) -> str:
     return html.page(
         template,
         session.log_state,
+        yanks_of(session.log.entries()),
         title=f"Releases in {session.log.store.name}",
         head=f"{head.seq + 1} entries, head {head.seq}:{head.hash}",
         now=timestamp(session.clock.now()),

@@ -8,9 +8,10 @@ from html import escape
 
 from release.log.questions import Filter, select, tags_of
 from release.log.state import LogState, ReleaseState, TagHold
+from release.log.yanked import Yank, Yanks, yank_of
 
 
-def page(template: str, state: LogState, *, title: str, head: str, now: str) -> str:
+def page(template: str, state: LogState, yanks: Yanks, *, title: str, head: str, now: str) -> str:
     """The page. `template`: `page.html`; `head`: the end of the chain; `now`: a timestamp, where the lanes end."""
     releases = select(state, Filter())
     moving = {place: holds for place, holds in state.holds.items() if _is_moving(holds)}
@@ -21,12 +22,12 @@ def page(template: str, state: LogState, *, title: str, head: str, now: str) -> 
         "title": escape(title),
         "head": escape(head),
         "channels": _options(release.channel for release in releases),
-        "states": _options(release.state for release in releases),
+        "states": _options("yanked" if yank_of(yanks, release) else release.state for release in releases),
         "count": f"{len(releases)} of {len(releases)} releases",
         "lanes": "\n".join(lanes) or "<p>No tag moved yet.</p>",
         "first": escape(first[:10]),
         "now": escape(now[:10]),
-        "releases": "\n".join(_release(release) for release in releases),
+        "releases": "\n".join(_release(release, yank_of(yanks, release)) for release in releases),
     }
     return _fill(template, filled)
 
@@ -46,19 +47,21 @@ def _options(names: Iterable[str]) -> str:
     return "".join(f"<option>{escape(name)}</option>" for name in sorted(set(names)) if name)
 
 
-def _release(release: ReleaseState) -> str:
+def _release(release: ReleaseState, yank: Yank | None) -> str:
     tags = tags_of(release)
     digest = release.image.digest if release.image is not None else ""
     words = " ".join([release.version, release.commit, digest, release.channel, *tags]).lower()
-    kind = "" if release.state == "released" else ' class="open"'
+    state = "yanked" if yank is not None else release.state
+    kind = "" if state == "released" else f' class="{"yanked" if yank is not None else "open"}"'
+    why = f'<div class="more">taken back: {escape(yank.reason)}</div>' if yank is not None else ""
     chips = "".join(f"<span>{escape(tag)}</span>" for tag in tags)
-    when = release.released_at or release.planned_at
+    when = yank.at if yank is not None else release.released_at or release.planned_at
     return (
         f'<li{kind} data-text="{escape(words)}" data-channel="{escape(release.channel)}"'
-        f' data-state="{escape(release.state)}">'
+        f' data-state="{escape(state)}">'
         f'<span class="name">{escape(release.version or release.channel)}</span> '
-        f'<span class="when">{escape(release.state)} <time datetime="{escape(when)}">{escape(when[:19])}</time></span>'
-        f'<div class="tags">{chips}</div>'
+        f'<span class="when">{escape(state)} <time datetime="{escape(when)}">{escape(when[:19])}</time></span>'
+        f'<div class="tags">{chips}</div>{why}'
         f'<div class="more">commit <code>{escape(release.commit[:12])}</code> <code>{escape(digest)}</code></div></li>'
     )
 

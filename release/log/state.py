@@ -99,6 +99,10 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return next((content for content in self.pushed if content.target == target), None)
 
 
+#: Channels whose builds have a version that sorts between releases.
+_BETWEEN_RELEASES = frozenset({"branch", "pull-request", "snapshot"})
+
+
 class LogState(msgspec.Struct, frozen=True, kw_only=True):
     """The whole log, folded. `releases`: by key, in the order in which they were first planned.
 
@@ -116,11 +120,15 @@ class LogState(msgspec.Struct, frozen=True, kw_only=True):
         return self.releases.get(key)
 
     def released_versions(self, project: str | None = None) -> tuple[tuple[str, str, int], ...]:
-        """(version, commit, rebuild) of what was released, of one project or of all; yanked ones included."""
+        """(version, commit, rebuild) of what was released, of one project or of all; yanked ones included.
+
+        A build of a branch has a version as well, but it is none that was released.
+        """
         return tuple(
             (release.version, release.commit, release.rebuild)
             for release in self.releases.values()
             if release.state == "released" and release.version and project in (None, release.project)
+            if release.channel not in _BETWEEN_RELEASES
         )
 
     def yanked(self, project: str | None = None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.browser import Browser
+from tests.support.command import Shipmark
 from tests.support.project import Project
 
 
@@ -43,6 +44,19 @@ def test_the_page_in_a_browser(page: Path, browser: Browser) -> None:
     shown = "return [...document.querySelectorAll('#releases li:not([hidden]) .name')].map((one) => one.textContent)"
     assert browser.run(shown) == ["1.4.2"]
     assert browser.run("return document.getElementById('count').textContent") == "1 of 3 releases"
+
+
+def test_what_was_taken_back_says_why(page: Path, browser: Browser, shipmark: Shipmark) -> None:
+    folder = page.parent
+    back = shipmark("rollback", "--to", "1.4.2", "--reason", "it <b>eats</b> mail", cwd=folder)
+    assert back.code == 0, back.stderr
+    assert shipmark("log", "export", "--format", "html", "-o", "page.html", cwd=folder).code == 0
+    browser.open(page)
+    browser.run("document.getElementById('state').value = 'yanked';")
+    browser.run("document.getElementById('state').dispatchEvent(new Event('input', {bubbles: true}));")
+    shown = "[...document.querySelectorAll('#releases li:not([hidden])')]"
+    assert browser.run(f"return {shown}.map((one) => one.querySelector('.name').textContent)") == ["1.4.3"]
+    assert "taken back: it <b>eats</b> mail" in browser.run(f"return {shown}[0].textContent")
 
 
 def test_the_page_on_a_phone_in_light_and_dark(page: Path, browser: Browser) -> None:

@@ -50,7 +50,7 @@ def test_a_chain_is_verified_by_another_program(facts: list[dict[str, Any]]) -> 
 @given(FACTS)
 def test_what_is_sealed_is_read_back(fact: dict[str, Any]) -> None:
     entry = verify_line(seal(fact, Head(), AT), Head())
-    ours = ("schema", "seq", "prev", "hash", "id", "at")
+    ours = ("schema", "seq", "prev", "hash", "id", "at", "batch")
     kept = {name: value for name, value in fact.items() if name not in ours}
     assert {name: value for name, value in entry.fields.items() if name not in ours} == kept
     assert entry.fields["schema"] == "shipmark.log/1"

@@ -158,7 +158,10 @@ def test_released_versions_with_their_rebuilds() -> None:
         *whole_release("c", "1.4.2_r1"),
         planned("d", version="1.4.3", rebuild=2),
         released("d", version="1.4.3"),
+        planned("e", version="1.4.4-dev.1.g0a9adab9aa7e", channel="branch"),
+        released("e", version="1.4.4-dev.1.g0a9adab9aa7e"),
     )
+    assert all(one.state == "released" for one in state.releases.values() if one.channel == "branch")
     assert state.released_versions() == (("1.4.1", COMMIT, 0), ("1.4.2", COMMIT, 1), ("1.4.3", COMMIT, 2))
     assert state.released_versions("other/project") == ()
     assert state.released_versions(PROJECT) == state.released_versions()
