@@ -88,7 +88,7 @@ def verify_line(raw: bytes, previous: Head) -> Entry:
         entry = read_line(raw)
     except Malformed as error:
         raise LogCorrupt(f"entry {previous.seq + 1} is not a record: {error}") from error
-    require_next(entry, previous)
+    _require_place(entry.fields["seq"], entry.fields["prev"], previous)
     return entry
 
 
@@ -177,7 +177,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
         fields = _DECODER.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(str(error)) from error
-    if not isinstance(fields, dict) or not _is_envelope(fields):
+    if type(fields) is not dict or not _is_envelope(fields):
         raise Malformed("`schema`, `seq`, `prev` or `hash` is missing")
     if fields["schema"] != SCHEMA:
         raise LogError(
@@ -191,11 +191,13 @@ def _decode(raw: bytes) -> dict[str, Any]:
 
 
 def _is_envelope(fields: dict[str, Any]) -> bool:
-    schema, seq = fields.get("schema"), fields.get("seq")
-    return (
-        type(schema) is str
-        and schema.startswith("shipmark.log/")
-        and type(seq) is int
-        and type(fields.get("prev")) is str
-        and type(fields.get("hash")) is str
-    )
+    try:
+        schema = fields["schema"]
+        return (
+            type(fields["seq"]) is int
+            and type(fields["prev"]) is str
+            and type(fields["hash"]) is str
+            and (schema == SCHEMA or (type(schema) is str and schema.startswith("shipmark.log/")))
+        )
+    except KeyError:
+        return False

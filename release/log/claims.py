@@ -8,6 +8,7 @@ from typing import Any
 from release.errors import TagConflict
 
 _FIRST_WINS = ("sha-", "pr-")
+_CLAIMING = ("pushed", "released", "abandoned")
 
 
 class Claims:
@@ -23,7 +24,10 @@ class Claims:
 
     def add(self, fields: dict[str, Any]) -> None:
         """Take up one entry's claims. The first claim stays: later entries that differ are `log verify`'s business."""
-        kind, release = fields.get("kind"), str(fields.get("release", ""))
+        kind = fields.get("kind")
+        if kind not in _CLAIMING:
+            return
+        release = str(fields.get("release", ""))
         if kind == "pushed":
             tags = self._tags.setdefault(str(fields.get("target", "")), {})
             for name, digest in _version_tags(fields):

@@ -32,7 +32,7 @@ class SqlStore:
         self._session = SqlSession(engine_of(parsed), cancel)
         self._cancel = cancel
         self._checked = False
-        self._seq = -1  # the last entry that was read or appended
+        self._last = (b"", Head())  # the last line that was read or appended, and the head that it makes
         self._turn: Locked | None = None
 
     @property
@@ -71,7 +71,9 @@ class SqlStore:
                 entry = verify_line(line, head)
                 head = head_of(entry)
                 yield entry
-            position = self._seq = head.seq
+            if lines:
+                self._last = lines[-1], head
+            position = head.seq
             if not full:
                 return
 
@@ -90,12 +92,12 @@ class SqlStore:
             if turn.head != expected:
                 raise HeadMoved
             turn.add(rows, head)
-        self._seq = head.seq
+        self._last = lines[-1], head
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """See `Turns.turn`: one transaction for what is read and appended, with the head locked from its beginning."""
-        with self._locked(self._seq - 1) as turn:
+        with self._locked(self._last[1].seq - 1) as turn:
             self._turn = turn
             try:
                 yield
@@ -119,6 +121,8 @@ class SqlStore:
                 f"version log `{self._name}` has no entry {after} any more",
                 hint="is this another server, or a copy that lags behind? entries are never removed",
             )
+        if lines[0] == self._last[0]:
+            return self._last[1]  # as it was when it was verified
         try:
             entry = read_line(lines[0])
         except Malformed as error:
