@@ -38,7 +38,7 @@ def test_a_server_that_is_killed_six_times_loses_nothing(
         own_postgres.kill()
         own_postgres.start()
 
-    herd = Herd(describe("postgresql", request, tmp_path, "own_postgres"), tmp_path, workers=8, count=150)
+    herd = Herd(describe("postgresql", request, tmp_path, "own_postgres"), tmp_path, workers=16, count=500)
     herd.run(kills=20, pause=0.25, disturb=[(share / 7, kill_and_start) for share in range(1, 7)])
     print(f"{len(herd.verify())} entries, the server killed 6 times, {herd.kills} writers killed")
 
@@ -48,6 +48,6 @@ def test_lost_replies_of_the_git_server_lose_nothing(request: pytest.FixtureRequ
     hook = Path(description["url"]) / "hooks" / "post-update"
     hook.write_text(LOSE_REPLIES)
     hook.chmod(0o755)
-    herd = Herd(description, tmp_path, workers=8, count=25)
+    herd = Herd(description, tmp_path, workers=16, count=25)
     herd.run(kills=20, pause=0.5)
     print(f"{len(herd.verify())} entries, a reply in five lost, {herd.kills} writers killed")
