@@ -18,12 +18,11 @@ import msgspec
 from release.build.image import Platform, parse_platform
 from release.build.storing import translated
 from release.errors import BuildError, Invalid
-from release.registry import OCI_LAYER, Descriptor
+from release.registry import Descriptor
 from release.registry.codecs import Codec
-from release.registry.compress import CompressedLayer, compress_layer, find_compressed
+from release.registry.compress import CompressedLayer, compress_layer, find_compressed, keep_layer
 from release.registry.layout import Layout
-from release.registry.streams import CHUNK, copying
-from release.registry.unpacking import suffix_of, unpacked
+from release.registry.unpacking import suffix_of
 
 _LAYER = re.compile(r"[0-9a-f]{64}/layer\.tar")
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
@@ -146,25 +145,14 @@ class _Reader:
             return compress_layer(content, self._layout, codec=self._codec, check=self._check)
 
     def _as_it_is(self, name: str, content: IO[bytes], suffix: str) -> CompressedLayer:
-        """A layer that is compressed already keeps its digest, by which registries know it; it is read to its end."""
-        hashed, size = hashlib.sha256(usedforsecurity=False), 0
-        with translated(), self._layout.writer() as blob:
-            copied = copying(content, blob.write)
+        with translated():
             try:
-                with unpacked(copied, suffix, what=f"`{name}`") as plain:
-                    while data := plain.read(CHUNK):
-                        self._check()
-                        hashed.update(data)
-                        size += len(data)
+                layer = keep_layer(content, self._layout, suffix, what=f"`{name}`", check=self._check)
             except Invalid as error:
                 raise _broken(error.message) from error
-            while copied.read(CHUNK):
-                self._check()
-            digest = blob.commit()
-        if digest != f"sha256:{posixpath.basename(name)}":
+        if layer.descriptor.digest != f"sha256:{posixpath.basename(name)}":
             raise _broken(f"`{name}` has another digest than its name")
-        descriptor = Descriptor(media_type=OCI_LAYER + suffix, digest=digest, size=blob.size)
-        return CompressedLayer(diff_id=f"sha256:{hashed.hexdigest()}", descriptor=descriptor, size=size)
+        return layer
 
     def image(self) -> SavedImage:
         """The one image of the archive, once it was read."""

@@ -15,11 +15,14 @@ from typing import IO
 
 import msgspec
 
+from release.errors import Invalid
 from release.registry import OCI_LAYER, Descriptor
 from release.registry.blocks import PIECE
 from release.registry.codecs import Codec, gzip
 from release.registry.layout import Layout
 from release.registry.reference import require_digest
+from release.registry.streams import CHUNK, copying
+from release.registry.unpacking import unpacked
 
 
 class CompressedLayer(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +63,39 @@ def compress_layer(
     layer = CompressedLayer(diff_id=f"sha256:{diff.hexdigest()}", descriptor=descriptor, size=size)
     _remember(layout, chosen, layer)
     return layer
+
+
+def keep_layer(
+    source: IO[bytes],
+    layout: Layout,
+    suffix: str,
+    *,
+    what: str,
+    check: Callable[[], None],
+    diff_id: str | None = None,
+) -> CompressedLayer:
+    """Store a layer that is compressed already as it is: registries know it by its digest. Read once, to its end.
+
+    `suffix`: of its media type; `what`: how messages call it; `check`: as for `compress_layer`. Raises `Invalid`, and
+    stores nothing, where it is damaged or holds something else than `diff_id`.
+    """
+    diff = hashlib.sha256(usedforsecurity=False)
+    size = 0
+    with layout.writer() as blob:
+        copied = copying(source, blob.write)
+        with unpacked(copied, suffix, what=what) as plain:
+            while data := plain.read(CHUNK):
+                check()
+                diff.update(data)
+                size += len(data)
+        found = f"sha256:{diff.hexdigest()}"
+        if diff_id not in (None, found):
+            raise Invalid(f"{what} does not have diff id `{diff_id}`")
+        while copied.read(CHUNK):
+            check()
+        digest = blob.commit()
+        descriptor = Descriptor(media_type=OCI_LAYER + suffix, digest=digest, size=blob.size)
+    return CompressedLayer(diff_id=found, descriptor=descriptor, size=size)
 
 
 def find_compressed(layout: Layout, diff_id: str, *, codec: Codec | None = None) -> CompressedLayer | None:

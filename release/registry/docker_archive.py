@@ -8,7 +8,6 @@ compressed in the archive stay as they are too.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import threading
 from collections.abc import Callable, Sequence
@@ -19,16 +18,15 @@ import msgspec
 
 from release.control import Cancel
 from release.errors import ConfigError, Invalid, NotFound
-from release.registry import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor, Manifest
+from release.registry import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
 from release.registry.archive_file import ArchiveFile
 from release.registry.codecs import Codec
-from release.registry.compress import compress_layer, find_compressed
+from release.registry.compress import compress_layer, find_compressed, keep_layer
 from release.registry.documents import digest_bytes, encode_manifest
 from release.registry.layout import Layout
 from release.registry.oci_archive import ReadOnly
 from release.registry.reference import Reference, is_digest
-from release.registry.streams import CHUNK
-from release.registry.unpacking import TELLING, suffix_of, unpacked
+from release.registry.unpacking import TELLING, suffix_of
 from release.registry.workers import run_all
 from release.world import Note, Sink
 
@@ -194,28 +192,16 @@ class DockerArchive(ReadOnly):
             return known.descriptor
         with self._archive.open(member) as stream:
             suffix = suffix_of(stream.read(TELLING))
-        if suffix:
-            return self._keep(diff_id, member, suffix)
-        with self._archive.open(member) as stream:
-            layer = compress_layer(stream, self._store, codec=self._codec, check=self._cancel.check)
-        if layer.diff_id != diff_id:
-            raise Invalid(f"layer `{member}` in `{self.name}` has diff id `{layer.diff_id}`, not `{diff_id}`")
-        return layer.descriptor
-
-    def _keep(self, diff_id: str, member: str, suffix: str) -> Descriptor:
-        """A layer that is compressed already; what is in it must be what the config says."""
-        found = hashlib.sha256(usedforsecurity=False)
         what = f"layer `{member}` in `{self.name}`"
-        with self._archive.open(member) as packed, unpacked(packed, suffix, what=what) as plain:
-            while data := plain.read(CHUNK):
-                self._cancel.check()
-                found.update(data)
-        if f"sha256:{found.hexdigest()}" != diff_id:
-            raise Invalid(f"{what} does not have diff id `{diff_id}`")
-        with self._archive.open(member) as packed, self._store.writer() as blob:
-            while data := packed.read(CHUNK):
-                blob.write(data)
-            return Descriptor(media_type=OCI_LAYER + suffix, digest=blob.commit(), size=blob.size)
+        check = self._cancel.check
+        with self._archive.open(member) as stream:
+            if suffix:
+                kept = keep_layer(stream, self._store, suffix, what=what, check=check, diff_id=diff_id)
+                return kept.descriptor
+            layer = compress_layer(stream, self._store, codec=self._codec, check=check)
+        if layer.diff_id != diff_id:
+            raise Invalid(f"{what} has diff id `{layer.diff_id}`, not `{diff_id}`")
+        return layer.descriptor
 
     def _document(self, name: str) -> bytes:
         if name not in self._archive:
