@@ -11,7 +11,6 @@ from tests.support.command import Shipmark
 from tests.support.confined import small_disk
 from tests.support.large_copy import MEMORY, copy_large
 from tests.support.registry import RegistryFactory
-from tests.support.tls import Authority
 
 MB = 1_000_000
 
@@ -20,10 +19,8 @@ MB = 1_000_000
 def test_a_copy_needs_neither_the_disk_nor_the_memory_for_the_image(
     tls: bool, registry_factory: RegistryFactory, shipmark: Shipmark, tmp_path: Path
 ) -> None:
-    authority = Authority(tmp_path / "authority")
-    one, two = (registry_factory(tls=tls, authority=authority) for _ in range(2))
     sizes = [180 * MB, 60 * MB, 40 * MB, 20 * MB]
-    copy_large(one, two, shipmark, tmp_path, layers=sizes, disk=30 * MB)
+    copy_large(registry_factory, shipmark, tmp_path, tls=tls, layers=sizes, disk=30 * MB)
 
 
 class TestTheMeasure:

@@ -7,22 +7,25 @@ from pathlib import Path
 
 from tests.support.command import Shipmark
 from tests.support.confined import Taken, small_disk
-from tests.support.registry import RegistryServer
+from tests.support.registry import RegistryFactory
 from tests.support.stored import check_image, put_image
+from tests.support.tls import Authority
 
 MEMORY = 60_000_000
 
 
 def copy_large(
-    source: RegistryServer,
-    destination: RegistryServer,
+    make_registry: RegistryFactory,
     shipmark: Shipmark,
     folder: Path,
     *,
+    tls: bool,
     layers: Sequence[int],
     disk: int,
 ) -> Taken:
     """Copy an image with `layers` of so many bytes, and check what arrived and what it took."""
+    authority = Authority(folder / "authority")
+    source, destination = (make_registry(tls=tls, authority=authority) for _ in range(2))
     digest = put_image(source.root, "acme/large", layers, "1.0.0")
     places = (f"{source.host}/acme/large:1.0.0", f"{destination.host}/acme/copy")
     trust = {} if source.ca is None else {"SSL_CERT_FILE": str(source.ca)}
