@@ -1,0 +1,31 @@
+"""The sizes above which shipmark refuses to read something that it did not write itself.
+
+Every file, document and answer that comes from a workspace, a CI system or a registry has a limit, so that nothing
+untrusted can fill the memory. The README's security section and SECURITY.md name the ones that users can meet.
+"""
+
+from __future__ import annotations
+
+KIB = 1 << 10
+MIB = 1 << 20
+
+#: `shipmark.yml` and every other file named by `--config`. The largest known config has 40 KiB.
+CONFIG_BYTES = 1 * MIB
+#: Nested lists and maps in YAML and JSON that a workspace or a CI system brings. PyYAML and json recurse per level.
+DOCUMENT_DEPTH = 64
+#: Values in one YAML document. An alias counts as often as it is used.
+DOCUMENT_NODES = 100_000
+#: The event file of a CI system. GitHub caps webhook payloads at 25 MB.
+EVENT_BYTES = 25 * MIB
+#: A Dockerfile. BuildKit's own limit for a line is 1 MiB; whole files stay far below.
+DOCKERFILE_BYTES = 1 * MIB
+#: `.dockerignore` and `<Dockerfile>.dockerignore`.
+IGNORE_BYTES = 1 * MIB
+#: Docker's `config.json` and Podman's `auth.json`.
+CREDENTIAL_BYTES = 4 * MIB
+#: A plan file of `preview -o`, and a file of parked facts.
+PLAN_BYTES = 64 * MIB
+#: Small files of git: `.git` files with `gitdir:`, `HEAD`, `commondir`.
+GIT_POINTER_BYTES = 64 * KIB
+#: Seconds that one regular expression of a user or a file may take on one text.
+PATTERN_SECONDS = 1.0

@@ -1,0 +1,34 @@
+"""Which names of variables and build arguments look as if their values were secret. Pure.
+
+A guess by name, used for warnings and for refusals in places where a secret would leave the machine. It reads no value.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Words that name a secret when they stand alone between separators: `NPM_TOKEN`, `token`, `dbPassword`.
+_WORDS = frozenset(
+    """
+    apikey auth authtoken bearer cert credential credentials creds jwt key keys netrc oauth passphrase passwd password
+    pat pem pgpassword private privatekey psw pw pwd secret secretkey secrets session signature token tokens webhook
+    """.split()  # noqa: SIM905  # forty quoted words would hide the list
+)
+#: Endings that name a secret without a separator before them: `SUPERSECRET`, `mytoken`, `DBPASSWORD`.
+_ENDINGS = ("secret", "token", "password", "passwd", "apikey", "credential", "credentials", "passphrase")
+#: Words that make a name harmless although it ends in `KEY`: they name a public or a lookup value.
+_PUBLIC = frozenset({"public", "pub", "cache", "sort", "primary", "partition"})
+
+# `npmToken` and `NPM_TOKEN` are the same words; a run of capitals ends before the last one that starts a new word.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable called `name` probably holds a secret: `NPM_TOKEN`, `supersecret`, `awsSecretAccessKey`."""
+    words = [word.lower() for word in _WORD.findall(name[:512])]
+    if any(word.endswith(_ENDINGS) for word in words):
+        return True
+    hits = [word for word in words if word in _WORDS]
+    if hits and all(word in {"key", "keys"} for word in hits) and _PUBLIC.intersection(words):
+        return False
+    return bool(hits)
