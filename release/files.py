@@ -7,6 +7,8 @@ the same folder, and a rename puts it in place. A symlink in the way is refused:
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -17,6 +19,10 @@ from release.errors import ConfigError, RefusedError
 #: For content that only its owner may read: plans, parked facts, logs' put-aside tails.
 PRIVATE = 0o600
 
+#: Bytes of one read.
+_PIECE = 1 << 20
+#: What opening a socket, a device without a driver, and a symlink to itself gives.
+_NO_FILE = frozenset({errno.ENXIO, errno.ENODEV, errno.ELOOP})
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -33,22 +39,51 @@ def read_file(path: str, *, limit: int, within: str | None = None) -> bytes | No
             hint="replace the symlink by the file itself",
         )
     try:
-        # O_NONBLOCK: opening a pipe would otherwise wait for a writer that never comes.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        file = open_file(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ConfigError(f"`{path}` is not a regular file", hint="name a regular file")
-    with os.fdopen(descriptor, "rb") as file:
+    with file:
         # One byte more than allowed tells a file that grows, or whose size /proc does not give, from one that fits.
-        content = file.read(limit + 1)
+        content = _read_all(file, limit + 1)
     if len(content) > limit:
         raise ConfigError(
             f"`{path}` is larger than {_readable(limit)}, the limit for this kind of file",
             hint="make the file smaller; SECURITY.md lists the limits",
         )
     return content
+
+
+def open_file(path: str) -> io.FileIO:
+    """The regular file at `path`, open for reading; for content that is read piece by piece.
+
+    Raises `ConfigError` for a device, pipe or folder, and `OSError`.
+    """
+    if "\0" in path:
+        raise ConfigError("a path holds a NUL character", hint="remove it")
+    # O_NONBLOCK: opening a pipe would otherwise wait for a writer that never comes. Reading a regular file ignores it.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
+        raise _not_regular(path) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(path)
+    return io.FileIO(descriptor)
+
+
+def _not_regular(path: str) -> ConfigError:
+    return ConfigError(f"`{path}` is not a regular file", hint="name a regular file")
+
+
+def _read_all(file: io.FileIO, most: int) -> bytes:
+    """At most `most` bytes, in pieces: one large read would hold up a signal until it ends."""
+    pieces = []
+    while most and (piece := file.read(min(most, _PIECE))):
+        pieces.append(piece)
+        most -= len(piece)
+    return b"".join(pieces)
 
 
 def write_file(

@@ -15,6 +15,8 @@ CONFIG_BYTES = 1 * MIB
 DOCUMENT_DEPTH = 64
 #: Values in one YAML document. An alias counts as often as it is used.
 DOCUMENT_NODES = 100_000
+#: Characters of all paths (`$.build.args.NAME`) to the values of one YAML document. A path repeats the keys above it.
+DOCUMENT_PATHS = 32 * MIB
 #: The event file of a CI system. GitHub caps webhook payloads at 25 MB.
 EVENT_BYTES = 25 * MIB
 #: A Dockerfile. BuildKit's own limit for a line is 1 MiB; whole files stay far below.
@@ -25,6 +27,15 @@ IGNORE_BYTES = 1 * MIB
 CREDENTIAL_BYTES = 4 * MIB
 #: A plan file of `preview -o`, and a file of parked facts.
 PLAN_BYTES = 64 * MIB
+#: `index.json` of an image layout: four times the largest manifest, for layouts with many tags.
+LAYOUT_INDEX_BYTES = 32 * MIB
+#: Bytes that any compressed archive may become, and how many times its size it may become above that.
+UNPACKED_BYTES = 1024 * MIB
+UNPACKED_RATIO = 200
+#: Names and attributes of one member of an archive, which readers keep in memory.
+ARCHIVE_HEADER_BYTES = 1 * MIB
+#: Members of an archive that holds an image.
+ARCHIVE_MEMBERS = 100_000
 #: Small files of git: `.git` files with `gitdir:`, `HEAD`, `commondir`.
 GIT_POINTER_BYTES = 64 * KIB
 #: Seconds that one regular expression of a user or a file may take on one text.

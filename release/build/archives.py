@@ -21,11 +21,30 @@ from typing import IO, Self, cast
 from release.build.tarstream import read_content
 from release.build.tree import Content, HostFile, Node, Tree
 from release.errors import BuildError
+from release.limits import ARCHIVE_HEADER_BYTES, UNPACKED_BYTES, UNPACKED_RATIO
 
 _CHUNK = 256 * 1024
 _LARGEST_READ = 1024 * 1024
 _CAPABILITY = "SCHILY.xattr.security.capability"
-_BROKEN = (tarfile.TarError, EOFError, LZMAError, zlib.error, OSError, ValueError)
+_EXTENSIONS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+_BROKEN = (tarfile.TarError, EOFError, LZMAError, zlib.error, OSError, ValueError, RecursionError)
+
+
+class _Member(tarfile.TarInfo):
+    """A header. Python's own reads into memory whatever size an extension header claims."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        # Called for each header, also for the extensions of the next one.
+        if self.type in _EXTENSIONS and self.size > ARCHIVE_HEADER_BYTES:
+            raise tarfile.ReadError(f"an extension header claims {self.size} bytes")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # not in the type stubs
+        return member
 
 
 class BuildFiles:
@@ -72,7 +91,7 @@ class BuildFiles:
             return None
         try:
             plain = self._plain(path)
-            with tarfile.open(plain, "r:") as tar:
+            with tarfile.open(plain, "r:", tarinfo=_Member) as tar:
                 return Tree(self._nodes(tar, plain, shown))
         except _BROKEN as error:
             raise BuildError(
@@ -81,7 +100,7 @@ class BuildFiles:
 
     def _plain(self, path: str) -> str:
         """The uncompressed archive's path: `path` itself, or a temporary file."""
-        with tarfile.open(path, "r:*") as tar:
+        with tarfile.open(path, "r:*", tarinfo=_Member) as tar:
             source = cast(IO[bytes], tar.fileobj)  # plain, or through the decompressor that tarfile chose
             if isinstance(source, io.BufferedReader):
                 return path
@@ -90,8 +109,14 @@ class BuildFiles:
                 tempfile.NamedTemporaryFile(prefix=".partial-", dir=self._folder)  # noqa: SIM115 - until __exit__
             )
             source.seek(0)
+            left = max(UNPACKED_BYTES, os.path.getsize(path) * UNPACKED_RATIO)
             while data := source.read(_CHUNK):
                 self._check()
+                left -= len(data)
+                if left < 0:
+                    raise tarfile.ReadError(
+                        "it becomes too large when it is unpacked (SECURITY.md lists the limits)"
+                    )
                 spool.write(data)
             spool.flush()
             return spool.name
@@ -109,7 +134,7 @@ class BuildFiles:
 def _is_archive(path: str) -> bool:
     """As Docker tells: a tar, plain or compressed, with at least one entry."""
     try:
-        with tarfile.open(path, "r:*") as tar:
+        with tarfile.open(path, "r:*", tarinfo=_Member) as tar:
             return tar.next() is not None
     except _BROKEN:
         return False

@@ -18,9 +18,10 @@ from release.build.ignore import Ignore, Verdict, parse_ignore
 from release.build.instructions import Dockerfile
 from release.build.tree import HostFile, Node, Tree
 from release.errors import BuildError
+from release.files import read_file
+from release.limits import DOCKERFILE_BYTES, IGNORE_BYTES
 
 _OWN_FOLDER = ".shipmark"
-_LARGEST_TEXT = 4 * 1024 * 1024
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +128,7 @@ def _read_dockerfile(request: BuildRequest, root: str) -> tuple[bytes, str]:
             f"the Dockerfile `{request.dockerfile}` is outside of the repository `{request.root}`",
             hint="choose a `dockerfile` inside the repository",
         )
-    raw = _read(real, request.dockerfile)
+    raw = _read(real, request.dockerfile, DOCKERFILE_BYTES)
     if raw is None:
         raise BuildError(
             f"there is no Dockerfile at `{request.dockerfile}`",
@@ -139,27 +140,19 @@ def _read_dockerfile(request: BuildRequest, root: str) -> tuple[bytes, str]:
 def _read_ignore(dockerfile: str, folder: str) -> tuple[Ignore, str | None]:
     """The Dockerfile's own ignore file if there is one, else the context's."""
     for path in (f"{dockerfile}.dockerignore", os.path.join(folder, ".dockerignore")):
-        raw = _read(path, path)
+        raw = _read(path, path, IGNORE_BYTES)
         if raw is not None:
             name = os.path.relpath(path, folder)
             return parse_ignore(_decode(raw, name), name), name
     return Ignore(), None
 
 
-def _read(path: str, shown: str) -> bytes | None:
+def _read(path: str, shown: str, limit: int) -> bytes | None:
     """The content of a regular file, None where there is nothing."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise BuildError(f"`{shown}` is not a file", hint="name a file")
-        with open(path, "rb") as stream:
-            raw = stream.read(_LARGEST_TEXT + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        return read_file(path, limit=limit)
     except OSError as error:
         raise BuildError(f"`{shown}` cannot be read: {error.strerror}", hint="check its rights") from error
-    if len(raw) > _LARGEST_TEXT:
-        raise BuildError(f"`{shown}` is larger than {_LARGEST_TEXT} bytes", hint="name the right file")
-    return raw
 
 
 def _decode(raw: bytes, name: str) -> str:

@@ -13,10 +13,12 @@ from typing import Any
 
 import msgspec
 
-from release.errors import BuilderUnavailable
+from release.errors import BuilderUnavailable, ConfigError
+from release.files import read_file
+from release.json_text import parse_json
+from release.limits import CREDENTIAL_BYTES
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
-_LARGEST_FILE = 4 * 1024 * 1024
 
 
 class Certificates(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,9 +135,7 @@ def _at(document: Any, *keys: str) -> Any:
 
 def _load(path: str) -> Any:
     try:
-        with open(path, "rb") as stream:
-            return msgspec.json.decode(stream.read(_LARGEST_FILE))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, msgspec.DecodeError) as error:
+        raw = read_file(path, limit=CREDENTIAL_BYTES)
+        return None if raw is None else parse_json(raw, path)
+    except (OSError, ConfigError) as error:
         raise BuilderUnavailable(f"`{path}` cannot be read: {error}", hint="repair or remove it") from error

@@ -120,7 +120,7 @@ class _Reader:
             return None
         try:
             value = msgspec.json.decode(self._rest)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             return None
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self._fail(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
@@ -13,8 +12,9 @@ from release.cli.printing import data, document
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
 from release.errors import ConfigError
-
-_LARGEST = 64 * 1024 * 1024  # bytes
+from release.files import read_file
+from release.json_text import parse_json
+from release.limits import PLAN_BYTES
 
 
 @click.command(cls=Command, name="import")
@@ -43,18 +43,16 @@ def import_(ctx: click.Context, file: str, as_json: bool) -> None:
 def read_unrecorded(path: str, shown: str) -> list[dict[str, Any]]:
     """The facts in a file of schema `shipmark.unrecorded/1`. Raises `ConfigError` with the line that is none."""
     try:
-        with open(path, "rb") as file:
-            raw = file.read(_LARGEST)
+        raw = read_file(path, limit=PLAN_BYTES)
     except OSError as error:
-        raise ConfigError(f"`{shown}` cannot be read: {error.strerror}", hint="check the path") from error
+        raise ConfigError(f"`{shown}` cannot be read: {error.strerror}", hint="check its rights") from error
+    if raw is None:
+        raise ConfigError(f"there is no file `{shown}`", hint="check the path")
     return [_fact(line, f"{shown}:{number}") for number, line in enumerate(raw.splitlines(), 1) if line]
 
 
 def _fact(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where}: no JSON", hint="the file is what `run` wrote, unchanged") from error
+    value = parse_json(line, where, hint="the file is what `run` wrote, unchanged")
     fact = value.get("fact") if isinstance(value, dict) else None
     if not isinstance(fact, dict) or value.get("schema") != UNRECORDED_SCHEMA:
         raise ConfigError(

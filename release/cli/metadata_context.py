@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,10 @@ from ci.remedies import remedy
 from release.cli.session import Session
 from release.errors import ConfigError, GitError
 from release.facts import Snapshot
+from release.files import read_file
 from release.git.command import Git
+from release.json_text import parse_json
+from release.limits import EVENT_BYTES
 from release.tagging.known import from_git
 from release.tagging.listing import versions_in
 from release.tagging.metadata import MetadataContext, RepositoryFacts
@@ -66,12 +68,11 @@ def _event(env: Mapping[str, str]) -> dict[str, Any]:
     if not path:
         return {}
     try:
-        with open(path, encoding="utf-8") as file:
-            value = json.load(file)
+        raw = read_file(path, limit=EVENT_BYTES)
     except OSError:
         return {}
-    except ValueError as error:
-        raise ConfigError(f"the event file `{path}` is no JSON: {error}") from error
+    hint = "GITHUB_EVENT_PATH names the event file; unset it to do without"
+    value = None if raw is None else parse_json(raw, path, hint=hint)
     return value if isinstance(value, dict) else {}
 
 

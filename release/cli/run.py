@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -19,8 +18,11 @@ from release.cli.signals import Watch
 from release.cli.waiting import presence_of, wait_for_others
 from release.cli.wishing import wish_options
 from release.errors import ConfigError, StalePlan
+from release.files import read_file
+from release.limits import PLAN_BYTES
+from release.plan.earlier import read_plan
 from release.plan.freshness import moved_since
-from release.plan.model import PLAN_SCHEMA, Plan
+from release.plan.model import Plan
 from release.plan.subject import Subject
 from release.runner import Report
 from release.world import Note
@@ -73,7 +75,7 @@ def command(
 def _run(session: Session, plan_file: str | None, wished: dict[str, Any]) -> Report:
     earlier = None if plan_file is None else _read(plan_file)
     if earlier is not None and not any(value not in {None, False} for value in wished.values()):
-        wished = _wished(earlier["plan"]["request"])
+        wished = _wished(earlier["request"])
     refused = refusal(session)
     if refused is not None:
         raise refused
@@ -107,21 +109,14 @@ def _say(session: Session, report: Report) -> None:
 
 def _read(path: str) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as file:
-            value = json.load(file)
+        raw = read_file(path, limit=PLAN_BYTES)
     except OSError as error:
-        raise ConfigError(f"plan `{path}` cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"plan `{path}` is no JSON: {error}", hint="write it with `preview -o`") from error
-    if not isinstance(value, dict) or value.get("schema") != PLAN_SCHEMA:
-        raise ConfigError(f"`{path}` is no plan of schema `{PLAN_SCHEMA}`", hint="write it with `preview -o`")
-    from release.canonical import digest_of
-
-    if value.get("hash") != digest_of(PLAN_SCHEMA, value.get("plan")):
-        raise StalePlan(
-            f"plan `{path}` was changed after it was written", hint="write it anew with `preview -o`"
-        )
-    return value
+        raise ConfigError(
+            f"plan `{path}` cannot be read: {error.strerror}", hint="check its rights"
+        ) from error
+    if raw is None:
+        raise ConfigError(f"there is no plan `{path}`", hint="write it with `preview -o`")
+    return read_plan(raw, path)
 
 
 def _wished(request: dict[str, Any]) -> dict[str, Any]:
@@ -136,6 +131,6 @@ def _wished(request: dict[str, Any]) -> dict[str, Any]:
 
 def _require_fresh(earlier: dict[str, Any], subjects: tuple[Subject, ...], plan: Plan) -> None:
     own = frozenset(subject.recorded.digest for subject in subjects if subject.recorded.digest)
-    moved = moved_since(earlier["plan"], plan, own)
+    moved = moved_since(earlier, plan, own)
     if moved:
         raise StalePlan(f"the plan is stale: {'; '.join(moved)}", hint="look at a new `shipmark preview -o`")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from functools import cached_property
@@ -18,6 +17,9 @@ from release.config.load import Component, Config, load
 from release.control import Cancel, Deadline
 from release.errors import ConfigError
 from release.facts import Facts, Snapshot, may_lack_tags, reconcile, with_remote_tags
+from release.files import read_file
+from release.json_text import parse_json
+from release.limits import CONFIG_BYTES, CREDENTIAL_BYTES, EVENT_BYTES
 from release.process import Processes
 from release.tagging.model import TagPolicy
 from release.world import Note, Sink
@@ -109,17 +111,9 @@ class Session:
         """The configuration in force."""
         given = self.settings.config
         path = os.path.join(self.directory, given) if given else os.path.join(self.root, CONFIG_NAME)
-        try:
-            with open(path, encoding="utf-8") as file:
-                text: str | None = file.read()
-        except FileNotFoundError:
-            if given:
-                raise ConfigError(
-                    f"`{given}` does not exist", hint="check the path behind `--config`"
-                ) from None
-            text = None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"`{path}` cannot be read: {error}") from error
+        text = _config_text(path)
+        if text is None and given:
+            raise ConfigError(f"`{given}` does not exist", hint="check the path behind `--config`")
         name = os.path.relpath(path, self.directory) if text is not None else None
         config = load(text, name, self.settings.env, images=self.settings.images)
         for component in config.components:
@@ -252,12 +246,23 @@ class Session:
 
 
 def _read(path: str) -> bytes | None:
-    """A file's bytes, or None where there is no such file."""
+    """The bytes of a file with credentials, or None where there is no such file."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        return read_file(path, limit=CREDENTIAL_BYTES)
+    except OSError as error:
+        raise ConfigError(f"`{path}` cannot be read: {error.strerror}", hint="check its rights") from error
+
+
+def _config_text(path: str) -> str | None:
+    try:
+        raw = read_file(path, limit=CONFIG_BYTES)
+        # Line breaks as in text mode: positions and block scalars count on `\n`.
+        return None if raw is None else raw.decode().replace("\r\n", "\n").replace("\r", "\n")
+    except OSError as error:
+        raise ConfigError(f"`{path}` cannot be read: {error.strerror}", hint="check its rights") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8", hint="save the file as UTF-8") from error
 
 
 def require_targets(component: Component) -> None:
@@ -292,12 +297,16 @@ def policy_of(component: Component) -> TagPolicy:
 
 
 def _event(path: str | None) -> dict[str, Any] | None:
-    """The event file's content; None when there is none that can be read: detection does without."""
-    if path is None:
+    """The event file's content; None when there is none that can be understood: detection does without.
+
+    Raises `ConfigError` for a path that is not a regular file, or too large.
+    """
+    try:
+        raw = None if path is None else read_file(path, limit=EVENT_BYTES)
+    except OSError:
         return None
     try:
-        with open(path, encoding="utf-8") as file:
-            value = json.load(file)
-    except (OSError, ValueError):
+        value = None if raw is None else parse_json(raw, str(path))
+    except ConfigError:
         return None
     return value if isinstance(value, dict) else None

@@ -1,23 +1,21 @@
-"""YAML with positions: every value is text, a list or a mapping until a type asks for more. Pure."""
+"""YAML with positions: every value is text, a list or a mapping until a type asks for more. Pure.
+
+The document is composed from libyaml's events, one after another. Its own composer recurses in C for each level, and
+100,000 opening brackets overflow the stack of the process; PyYAML's expands aliases without counting.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from release.config.tree import Compose, Node, Position
 from release.errors import ConfigError
+from release.limits import DOCUMENT_NODES, DOCUMENT_PATHS
 
-
-class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Where something stands; lines and columns count from 1."""
-
-    source: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.source}:{self.line}:{self.column}"
+__all__ = ["Document", "Position", "parse"]
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,68 +39,71 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse(text: str, source: str) -> Document:
-    """The document in `text`. Raises `ConfigError` with `file:line:column` for bad YAML and duplicate keys."""
-    import yaml  # late: most repositories have no config file
+    """The document in `text`. Raises `ConfigError` with `file:line:column`.
 
-    try:
-        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark is not None else source
-        raise ConfigError(f"{where}: {error.problem or error.context or 'not valid YAML'}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
-    reader = _Reader(source, text.splitlines())
+    Refused are bad YAML, duplicate keys, merge keys, tags outside of YAML's own types, and what exceeds the limits of
+    `release.limits` for depth, values and their paths.
+    """
+    node = _compose(text, source)
+    reader = _Reader()
     value = {} if node is None else reader.read(node, "$")
     reader.positions.setdefault("$", Position(source=source, line=1, column=1))
     return Document(value=value, positions=reader.positions, keys=reader.keys)
 
 
+def _compose(text: str, source: str) -> Node | None:
+    import yaml  # late: most repositories have no config file
+
+    try:
+        node = Compose(_events(text), source, text).document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark is not None else source
+        raise ConfigError(f"{where}: {error.problem or error.context or 'not valid YAML'}") from error
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        raise ConfigError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
+    if node is not None and node.size > DOCUMENT_NODES:
+        raise ConfigError(
+            f"{node.position}: more than {DOCUMENT_NODES} values, aliases counted as often as they are used",
+            hint="split the file, or use fewer aliases",
+        )
+    return node
+
+
+def _events(text: str) -> Iterator[Any]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        while loader.check_event():
+            yield loader.get_event()
+    finally:
+        loader.dispose()
+
+
 class _Reader:
-    def __init__(self, source: str, lines: list[str]) -> None:
-        self._source = source
-        self._lines = lines
-        self._open: set[int] = set()
+    """Turns nodes into values, with the position of each. The depth was checked while composing."""
+
+    def __init__(self) -> None:
+        self._characters = 0
         self.positions: dict[str, Position] = {}
         self.keys: dict[str, Position] = {}
 
-    def read(self, node: Any, path: str) -> Any:
-        self.positions[path] = self._position(node)
-        if id(node) in self._open:
-            raise ConfigError(f"{self._position(node)}: an alias that contains itself")
-        self._open.add(id(node))
-        try:
-            return self._read(node, path)
-        finally:
-            self._open.discard(id(node))
+    def read(self, node: Node, path: str) -> Any:
+        self._count(node, path)
+        self.positions[path] = node.position
+        if node.kind == "mapping":
+            return {key: self._member(key, at, value, path) for key, at, value in node.members}
+        if node.kind == "sequence":
+            return [self.read(item, f"{path}[{number}]") for number, item in enumerate(node.items)]
+        return node.text
 
-    def _read(self, node: Any, path: str) -> Any:
-        if node.id == "mapping":
-            return self._mapping(node, path)
-        if node.id == "sequence":
-            return [self.read(item, f"{path}[{number}]") for number, item in enumerate(node.value)]
-        if node.tag == "tag:yaml.org,2002:null" and node.style is None:
-            return None
-        return node.value
+    def _member(self, key: str, at: Position, value: Node, path: str) -> Any:
+        self.keys[f"{path}.{key}"] = at
+        return self.read(value, f"{path}.{key}")
 
-    def _mapping(self, node: Any, path: str) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if key_node.id != "scalar":
-                raise ConfigError(f"{self._position(key_node)}: a key must be text")
-            key = key_node.value
-            if key in values:
-                raise ConfigError(f"{self._position(key_node)}: key `{key}` stands here twice")
-            self.keys[f"{path}.{key}"] = self._position(key_node)
-            values[key] = self.read(value_node, f"{path}.{key}")
-        return values
-
-    def _position(self, node: Any) -> Position:
-        mark = node.start_mark
-        if node.id == "scalar" and node.style in {"|", ">"} and mark.line + 1 < len(self._lines):
-            # The text of a block begins below its `|`, behind its indentation.
-            below = self._lines[mark.line + 1]
-            return Position(
-                source=self._source, line=mark.line + 2, column=len(below) - len(below.lstrip()) + 1
-            )
-        return Position(source=self._source, line=mark.line + 1, column=mark.column + 1)
+    def _count(self, node: Node, path: str) -> None:
+        # Each path repeats all keys above it: long keys that hold many values would multiply.
+        self._characters += len(path)
+        if self._characters > DOCUMENT_PATHS:
+            raise ConfigError(f"{node.position}: too many values below long keys", hint="use shorter keys")

@@ -15,6 +15,7 @@ from release.errors import ConfigError
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UNKNOWN_KEY = re.compile(r"unknown field `([^`]*)`")
 _PATH = re.compile(r" - at `(\$[^`]*)`$")
+_PARTS = re.compile(r"\.[a-z_]+|\[[0-9]+\]|\[\.\.\.\]")
 
 _NO_FILE = Document(value={}, positions={"$": Position(source="shipmark.yml", line=1, column=1)}, keys={})
 
@@ -94,29 +95,25 @@ def _explain(document: Document, error: msgspec.ValidationError) -> NoReturn:
 
 
 def _real_path(document: Document, path: str) -> str:
-    """msgspec writes `[...]` for any key of a mapping: find the one that is meant by trying them."""
-    if "[...]" not in path:
-        return path
-    head, _, tail = path.partition("[...]")
-    for candidate in document.keys:
-        if candidate.startswith(f"{head}.") and "." not in candidate[len(head) + 1 :]:
-            whole = f"{candidate}{tail}"
-            section = _value_at(document.value, candidate)
-            if _fails(section, head):
-                return whole
-    return head
+    """`path` with keys for `[...]`, msgspec's form of any key of a mapping: the first whose value does not fit."""
+    value, real = document.value, "$"
+    for part in _PARTS.findall(path):
+        if part == "[...]":
+            wanted = ComponentSection if real == "$.components" else str
+            step = next((key for key, item in value.items() if _fails(item, wanted)), None)
+        else:
+            step = int(part[1:-1]) if part.startswith("[") else part[1:]
+        try:
+            value = value[step]
+        except LookupError:
+            break  # the message quotes a key that looks like a path
+        real += part if isinstance(step, int) else f".{step}"
+    return real
 
 
-def _value_at(value: Any, path: str) -> Any:
-    for part in path.removeprefix("$.").split("."):
-        value = value[part]
-    return value
-
-
-def _fails(section: Any, head: str) -> bool:
-    type_ = ComponentSection if head.endswith(".components") else str
+def _fails(value: Any, wanted: type) -> bool:
     try:
-        msgspec.convert(_without_empty(section), type_, strict=False)
+        msgspec.convert(_without_empty(value), wanted, strict=False)
     except msgspec.ValidationError:
         return True
     return False

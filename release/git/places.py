@@ -10,6 +10,8 @@ import os
 import msgspec
 
 from release.errors import GitError
+from release.files import read_file
+from release.limits import GIT_POINTER_BYTES
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,10 +59,10 @@ def _git_dir(folder: str) -> str | None:
 
 def _read(path: str) -> str | None:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read().rstrip("\r\n")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        raw = read_file(path, limit=GIT_POINTER_BYTES)
+    except OSError as error:
+        raise GitError(f"`{path}` cannot be read: {error.strerror}", hint="check its rights") from error
+    return None if raw is None else raw.decode(errors="surrogateescape").rstrip("\r\n")
 
 
 def _join(folder: str, path: str) -> str:

@@ -175,6 +175,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
         raise Malformed(f"{len(raw)} bytes in one line")
     try:
         fields = _DECODER.decode(raw)
+        canonical = _ENCODER.encode(fields)  # may recurse further than reading did
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(str(error)) from error
     if type(fields) is not dict or not _is_envelope(fields):
@@ -185,7 +186,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
             hint="upgrade shipmark",
         )
     # One byte form for one value: catches duplicate members, other orders, spaces, other escapes.
-    if _ENCODER.encode(fields) != raw:
+    if canonical != raw:
         raise LogCorrupt(f"entry {fields['seq']} is not in canonical form: it was written or changed by hand")
     return fields
 

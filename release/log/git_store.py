@@ -108,7 +108,7 @@ class GitStore:
                 try:
                     content = self._remote.read("cat-file", "blob", f"{commit}:facts.json")
                     found[name] = msgspec.json.decode(content, type=tuple[dict[str, Any], ...])
-                except (LogError, msgspec.MsgspecError):
+                except (LogError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     found[name] = ()
         return found
 

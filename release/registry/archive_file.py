@@ -13,11 +13,11 @@ import zlib
 from typing import IO, Any, cast
 
 from release.errors import Invalid, NotFound, RegistryError
+from release.files import open_file
+from release.limits import UNPACKED_BYTES, UNPACKED_RATIO
 from release.registry.streams import CHUNK
 from release.registry.tar_members import Member, read_members
 
-_FREE = 1024 * 1024 * 1024  # bytes that any archive may become
-_RATIO = 200  # how many times its size a compressed archive may become above that
 _MOST_LINKS = 8
 _MAGIC: tuple[tuple[bytes, Any], ...] = (
     (b"\x1f\x8b", gzip.open),
@@ -109,13 +109,13 @@ class _Slice(io.RawIOBase):
 
 
 def _plain(path: str) -> IO[bytes]:
-    file = io.FileIO(path)
+    file = open_file(path)
     start = file.read(6)
     opener = next((opener for magic, opener in _MAGIC if start.startswith(magic)), None)
     if opener is None:
         return cast(IO[bytes], file)
     with file:
-        limit = max(_FREE, os.fstat(file.fileno()).st_size * _RATIO)
+        limit = max(UNPACKED_BYTES, os.fstat(file.fileno()).st_size * UNPACKED_RATIO)
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - it is what is returned
     try:
         with opener(path, "rb") as packed:

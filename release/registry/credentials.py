@@ -163,7 +163,7 @@ class Credentials:
 def _from_helper(output: bytes, program: str) -> Credential | None:
     try:
         answer = msgspec.json.decode(output, type=_HelperAnswer)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Denied(f"`{program}` answered something that is no credential") from error
     if not answer.Secret:
         return None

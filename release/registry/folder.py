@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 import msgspec
 
 from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RegistryError
+from release.files import open_file, read_file
 from release.registry import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 from release.registry.documents import LARGEST_PULLED, describe, read_manifest
 from release.registry.durable import keep_names
@@ -65,7 +66,7 @@ class Folder:
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """The blob as a stream that checks size and digest."""
         try:
-            raw = io.FileIO(self._blob(descriptor.digest))
+            raw = open_file(self._blob(descriptor.digest))
         except FileNotFoundError as error:
             raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`") from error
         except OSError as error:
@@ -139,10 +140,7 @@ class Folder:
 
     def _small(self, path: str) -> bytes | None:
         try:
-            with open(path, "rb") as stream:
-                return stream.read(LARGEST_PULLED + 1)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+            return read_file(path, limit=LARGEST_PULLED)
         except OSError as error:
             raise RegistryError(f"`{self.name}` cannot be read: {error.strerror}") from error
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import io
 import json
 import os
 import time
@@ -19,9 +18,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, cast
 
 from release.errors import DigestMismatch, NotFound, RegistryError
+from release.files import open_file, read_file
+from release.limits import LAYOUT_INDEX_BYTES
 from release.registry import Descriptor, Manifest
 from release.registry.blob_writer import BlobWriter
-from release.registry.documents import LARGEST_PULLED, children, describe
+from release.registry.documents import children, describe
 from release.registry.durable import keep_files, keep_names
 from release.registry.layout_index import Entries, read_entries
 from release.registry.layout_reader import LayoutReader
@@ -60,7 +61,7 @@ class Layout(LayoutReader):
         """The blob's file, unchecked: for senders whose receiver compares the digest."""
         path = self.blob_path(descriptor.digest)
         try:
-            stream = io.FileIO(path)
+            stream = open_file(path)
         except FileNotFoundError as error:
             raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`") from error
         except OSError as error:
@@ -169,12 +170,11 @@ class Layout(LayoutReader):
     def entries(self) -> Entries:
         """What `index.json` holds now; nothing where there is no folder."""
         try:
-            with open(os.path.join(self.path, "index.json"), "rb") as stream:
-                raw = stream.read(LARGEST_PULLED * 4)
-        except (FileNotFoundError, NotADirectoryError):
-            return Entries({**_EMPTY_INDEX, "manifests": []})
+            raw = read_file(os.path.join(self.path, "index.json"), limit=LAYOUT_INDEX_BYTES)
         except OSError as error:
             raise RegistryError(f"`{self.name}` cannot be read: {error.strerror}") from error
+        if raw is None:
+            return Entries({**_EMPTY_INDEX, "manifests": []})
         return read_entries(raw, self.name)
 
     @contextlib.contextmanager
@@ -182,7 +182,7 @@ class Layout(LayoutReader):
         """The index entries, to change; written when the body ends well. Held against other processes."""
         self._ensure()
         try:
-            with open(os.path.join(self.path, "oci-layout"), "rb") as lock:
+            with open_file(os.path.join(self.path, "oci-layout")) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 entries = self.entries()
                 yield entries

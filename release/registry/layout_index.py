@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from release.errors import Invalid
+from release.errors import ConfigError, Invalid
+from release.json_text import parse_json
 from release.registry import Descriptor
 from release.registry.reference import is_digest, is_tag
 
@@ -82,9 +83,9 @@ class Entries:
 def read_entries(raw: bytes, source: str) -> Entries:
     """Parse `index.json`. Raises `Invalid` naming `source`."""
     try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"`index.json` of `{source}` is not JSON") from error
+        document = parse_json(raw, "index.json")
+    except ConfigError as error:
+        raise Invalid(f"`index.json` of `{source}` cannot be used: {error.message}") from error
     items = document.get("manifests") if isinstance(document, dict) else None
     if not isinstance(items, list):
         raise Invalid(f"`index.json` of `{source}` has no list `manifests`")

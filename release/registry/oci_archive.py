@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import IO, NoReturn
 
 from release.errors import ConfigError, DigestMismatch, Invalid, NotFound
+from release.limits import LAYOUT_INDEX_BYTES
 from release.registry import Descriptor, Manifest
 from release.registry.archive_file import ArchiveFile
-from release.registry.documents import LARGEST_PULLED
 from release.registry.layout_index import Entries, read_entries
 from release.registry.layout_reader import LayoutReader
 from release.registry.reference import require_digest
@@ -69,7 +69,7 @@ class OciArchive(ReadOnly, LayoutReader):
 
     def entries(self) -> Entries:
         """What `index.json` holds."""
-        return read_entries(self._archive.read("index.json", most=4 * LARGEST_PULLED), self.name)
+        return read_entries(self._archive.read("index.json", most=LAYOUT_INDEX_BYTES), self.name)
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
         """The blob, unchecked but for its size."""

@@ -11,10 +11,9 @@ from typing import IO
 import msgspec
 
 from release.errors import Invalid
+from release.limits import ARCHIVE_HEADER_BYTES, ARCHIVE_MEMBERS
 
 _BLOCK = 512
-_LARGEST_EXTENSION = 1024 * 1024
-_MOST_MEMBERS = 100_000
 _REGULAR = frozenset({b"0", b"\0", b"7"})
 _LINKS = frozenset({b"1", b"2"})
 _WITHOUT_DATA = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
@@ -91,8 +90,8 @@ class _Walk:
             return
         if name in self._members:
             raise self._bad(f"it holds `{_shown(name)}` twice")
-        if len(self._members) >= _MOST_MEMBERS:
-            raise self._bad(f"it holds more than {_MOST_MEMBERS} members")
+        if len(self._members) >= ARCHIVE_MEMBERS:
+            raise self._bad(f"it holds more than {ARCHIVE_MEMBERS} members")
         self._members[name] = member
 
     def _header(self) -> _Header | None:
@@ -137,7 +136,7 @@ class _Walk:
         return _string(self._extension(start, size))
 
     def _extension(self, start: int, size: int) -> bytes:
-        if size > _LARGEST_EXTENSION:
+        if size > ARCHIVE_HEADER_BYTES:
             raise self._bad(f"an extension at byte {start} claims {size} bytes")
         return self._read(start, size)
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from release.errors import ConfigError
+from release.files import read_file
+from release.limits import CREDENTIAL_BYTES
 from release.registry.addresses import is_loopback_host
 
 
@@ -61,6 +63,9 @@ class Trust:
     def _verified(self) -> ssl.SSLContext:
         replaced = self._env.get("SSL_CERT_FILE")
         try:
+            for path in (replaced, self._ca):
+                if path:
+                    read_file(path, limit=CREDENTIAL_BYTES)  # OpenSSL would read a pipe or device without end
             context = ssl.create_default_context(
                 cafile=replaced or None, capath=self._env.get("SSL_CERT_DIR")
             )

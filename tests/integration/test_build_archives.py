@@ -173,3 +173,18 @@ def test_a_symlink_in_an_archive_leads_nowhere_but_into_the_image(tmp_path: Path
     )
     request = project(tmp_path / "p", "FROM scratch\nADD some.tar /\n", some_tar=content)
     assert set(files(layers(), request, tmp_path / "store")) == {"out", "tmp", "tmp/x"}
+
+
+def test_a_compressed_archive_that_grows_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("release.build.archives.UNPACKED_BYTES", 1_000_000)
+    bomb = PACKERS["tar.gz"](pack((entry("a"), bytes(30_000_000))))
+    assert "too large when it is unpacked" in str(broken(tmp_path, bomb))
+
+
+def test_an_extension_header_is_not_read_whatever_it_claims(tmp_path: Path) -> None:
+    claims = entry("ext", tarfile.XHDTYPE)
+    claims.size = 3_000_000_000
+    content = pack((entry("a"), b"1"))[:1024] + claims.tobuf(tarfile.USTAR_FORMAT) + bytes(10_000)
+    assert "claims 3000000000 bytes" in str(broken(tmp_path, content))

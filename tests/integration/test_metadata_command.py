@@ -162,7 +162,7 @@ class TestInTheActionsPlace:
         event.write_text("{")
         done = shipmark("metadata", env=github("refs/heads/main", GITHUB_EVENT_PATH=str(event)))
         assert done.code == 2
-        assert "is no JSON" in done.stderr
+        assert "is not JSON" in done.stderr
 
 
 def _read_outputs(path: Path) -> dict[str, str]:

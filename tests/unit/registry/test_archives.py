@@ -130,7 +130,7 @@ class TestFiles:
         archive.close()
 
     def test_a_bomb_is_not_unpacked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("release.registry.archive_file._FREE", 1_000_000)
+        monkeypatch.setattr("release.registry.archive_file.UNPACKED_BYTES", 1_000_000)
         (tmp_path / "a.tar").write_bytes(gzip.compress(b"\0" * 30_000_000))
         with pytest.raises(Invalid, match="when it is unpacked"):
             ArchiveFile(str(tmp_path / "a.tar"))

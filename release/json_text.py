@@ -1,0 +1,46 @@
+"""JSON that a workspace or a CI system brings: one reading, with limits and one kind of error. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from release.errors import ConfigError
+from release.limits import DOCUMENT_DEPTH
+
+
+def parse_json(raw: bytes, source: str, *, hint: str | None = None) -> Any:
+    """The value in `raw`. `source` names it in messages.
+
+    Raises `ConfigError` for what is not JSON in UTF-8, numbers that are out of range, and deep nesting. NaN and half
+    surrogate pairs are not JSON. Of duplicate keys the last counts, as in every other reader of these files.
+    """
+    try:
+        value = msgspec.json.decode(raw)
+    except ValueError as error:
+        # `UnicodeDecodeError` would quote the bytes around, which may be secret.
+        reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise ConfigError(f"`{source}` is not JSON: {reason}", hint=hint) from None
+    except RecursionError:
+        raise _too_deep(source) from None
+    level = [value]
+    for _ in range(DOCUMENT_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return value
+    if any(isinstance(one, dict | list) for one in level):
+        raise _too_deep(source)
+    return value
+
+
+def _inside(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _too_deep(source: str) -> ConfigError:
+    return ConfigError(
+        f"`{source}` is nested deeper than {DOCUMENT_DEPTH} levels", hint="flatten the document"
+    )

@@ -1,0 +1,73 @@
+"""A plan file of `preview -o`, read back: checked for its hash and its shape. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from release.canonical import digest_of
+from release.errors import ConfigError, StalePlan
+from release.json_text import parse_json
+from release.plan.model import PLAN_SCHEMA
+
+_HINT = "write it with `preview -o`"
+
+
+class _Tag(msgspec.Struct):
+    name: str
+
+
+class _Decision(msgspec.Struct):
+    commit: str
+    tags: tuple[_Tag, ...] = ()
+    withheld: tuple[_Tag, ...] = ()
+
+
+class _Release(msgspec.Struct):
+    component: str
+    key: str
+    inputs: dict[str, Any]
+    decision: _Decision
+
+
+class _Request(msgspec.Struct):
+    version: str | None = None
+    reason: str | None = None
+    allow_backward: bool = False
+    rebuild_of: str | None = None
+
+
+class _Plan(msgspec.Struct):
+    """What a run reads of an earlier plan; the hash covers everything else."""
+
+    releases: tuple[_Release, ...]
+    basis: dict[str, str]
+    request: _Request
+
+
+def read_plan(raw: bytes, source: str) -> dict[str, Any]:
+    """The plan in a plan file, as plain values. `source` names the file in messages.
+
+    Raises `ConfigError` for what is not a plan file, and `StalePlan` for one that was changed.
+    """
+    value = parse_json(raw, source, hint=_HINT)
+    if not isinstance(value, dict) or value.get("schema") != PLAN_SCHEMA:
+        raise ConfigError(f"`{source}` is no plan of schema `{PLAN_SCHEMA}`", hint=_HINT)
+    plan: Any = value.get("plan")
+    if value.get("hash") != _digest(plan):
+        raise StalePlan(
+            f"plan `{source}` was changed after it was written", hint="write it anew with `preview -o`"
+        )
+    try:
+        msgspec.convert(plan, _Plan)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"`{source}` is no plan of schema `{PLAN_SCHEMA}`: {error}", hint=_HINT) from error
+    return plan  # type: ignore[no-any-return]  # an object: it was converted
+
+
+def _digest(plan: Any) -> str | None:
+    try:
+        return digest_of(PLAN_SCHEMA, plan)
+    except ValueError:  # a value that no plan holds: null, a fraction, a number above 2^53
+        return None

@@ -1,0 +1,89 @@
+"""Files are read through `release.files`: regular files below a size. Exceptions are listed with their reason."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: Module -> why it may open a file itself.
+MAY_OPEN = {
+    "release.files": "the place for it",
+    "release.build.archives": "an archive in the context, listed as a regular file; its size is capped while unpacked",
+    "release.build.daemon_image": "a temporary file of ours",
+    "release.build.tarstream": "a file of the context, by the size that was listed, never through a symlink",
+    "release.cli.log_export": "the page's template, part of the package",
+    "release.log.files": "the log itself and what lies beside it, read by position",
+    "release.registry.compress": "our own record in the content store",
+    "release.registry.durable": "opened for fsync only",
+}
+
+_OPENERS = frozenset(
+    {"open", "io.open", "io.FileIO", "os.open", "tarfile.open", "gzip.open", "bz2.open", "lzma.open"}
+)
+_READERS = ("read_text", "read_bytes")
+_WRITES = ("O_WRONLY", "O_RDWR")
+
+
+def _modules() -> Iterator[tuple[str, ast.Module]]:
+    for package in ("ci", "release"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), ast.parse(path.read_text())
+
+
+def _openings(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            if (name in _OPENERS and not _only_writes(node)) or name.rpartition(".")[2] in _READERS:
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def _only_writes(call: ast.Call) -> bool:
+    """Whether the call's mode or flags say that the file is written; a mode in a variable is an output's."""
+    if any(keyword.arg == "fileobj" for keyword in call.keywords):
+        return True  # a stream that somebody else opened
+    mode = (
+        call.args[1]
+        if len(call.args) > 1
+        else next((k.value for k in call.keywords if k.arg == "mode"), None)
+    )
+    if mode is None:
+        return False
+    text = ast.unparse(mode)
+    if isinstance(mode, ast.Constant):
+        return not str(mode.value).startswith("r")
+    return any(flag in text for flag in _WRITES) or text == "mode"
+
+
+def test_files_are_read_in_one_place() -> None:
+    found = {name: [*_openings(tree)] for name, tree in _modules()}
+    assert {name: places for name, places in found.items() if places and name not in MAY_OPEN} == {}
+
+
+def test_every_exception_is_still_one() -> None:
+    found = {name for name, tree in _modules() if [*_openings(tree)]}
+    assert set(MAY_OPEN) <= found
+
+
+@pytest.mark.parametrize(
+    ("source", "reads"),
+    [
+        ("open(path)", True),
+        ("open(path, 'rb')", True),
+        ("open(path, 'w')", False),
+        ("io.FileIO(path)", True),
+        ("os.open(path, os.O_RDONLY | os.O_CLOEXEC)", True),
+        ("os.open(path, os.O_WRONLY)", False),
+        ("Path(path).read_text()", True),
+        ("tarfile.open(path, 'r:*')", True),
+        ("tarfile.open(fileobj=stream)", False),
+    ],
+)
+def test_the_check_sees_what_reads(source: str, reads: bool) -> None:
+    assert bool([*_openings(ast.parse(source))]) == reads
