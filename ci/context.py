@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+#: Where the commit that a run is about comes from: this repository, another one, or a place that is not named.
+HeadOrigin = Literal["own", "foreign", "unknown"]
 
 
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +45,8 @@ class CiContext(msgspec.Struct, frozen=True, kw_only=True):
     `bitbucket`, `drone`, `woodpecker`, `none`. `event`: `push`, `tag`, `pull-request`, `pull-request-target`,
     `merge-queue`, `schedule`, `manual`, `other`. A tag build and a request have `branch` None; a merge queue's
     `branch` is the queue's own throw-away one, so ask `merge_queue` first. `event_name` is the system's own word.
+    `head_origin`: set for requests, and for events about a commit that may be another repository's (`workflow_run`,
+    a comment on a request); None where nothing names another repository: pushes, tags, schedules, manual runs.
     """
 
     system: str = "none"
@@ -48,6 +55,7 @@ class CiContext(msgspec.Struct, frozen=True, kw_only=True):
     commit: str | None = None
     branch: str | None = None
     git_tag: str | None = None
+    head_origin: HeadOrigin | None = None
     pull_request: PullRequest | None = None
     merge_queue: bool = False
     default_branch: str | None = None

@@ -85,16 +85,49 @@ def detect(
     chosen, marker, warnings = _choose(env, system)
     if chosen is None:
         return CiContext(concluded=assemble("none", marker, Findings()).concluded, warnings=warnings)
-    module: System = import_module(f"ci.systems.{chosen.module}")
-    evidence = Evidence(env, event, placeholders=chosen.module in ("azure", "tekton"))
-    return assemble(chosen.system, marker, module.read(evidence), warnings)
+    found = assemble(chosen.system, marker, _read(chosen, env, event), warnings)
+    if chosen.system == "tekton" and marker.source != "--ci" and found.head_origin is None:
+        return _cautious(found, env, event)
+    return found
+
+
+def _read(marker: Marker, env: Mapping[str, str], event: Mapping[str, Any] | None) -> Findings:
+    module: System = import_module(f"ci.systems.{marker.module}")
+    return module.read(Evidence(env, event, placeholders=marker.module in ("azure", "tekton")))
+
+
+def _cautious(found: CiContext, env: Mapping[str, str], event: Mapping[str, Any] | None) -> CiContext:
+    """Return `found` with the head's origin that the system below it states.
+
+    SHIPMARK_REF may be set from an event of that system: a fork's branch is called `main` as well. Only
+    SHIPMARK_PR_FORK, `--ci` and SHIPMARK_CI speak for the head.
+    """
+    evidence = Evidence(env, None)
+    if evidence.variable("SHIPMARK_CI", "SHIPMARK_PR_FORK"):
+        return found
+    for marker in SYSTEMS:
+        said = _match(marker, evidence)
+        if said is None or marker.system == "tekton":
+            continue
+        below = assemble(marker.system, said, _read(marker, env, event))
+        stated = tuple(one for one in below.concluded if one.field == "head_origin")
+        return msgspec.structs.replace(
+            found, head_origin=below.head_origin, concluded=(*found.concluded, *stated)
+        )
+    return found
 
 
 def event_path(env: Mapping[str, str], *, system: str | None = None) -> str | None:
     """Return the path of the file that holds this run's event as JSON, None where the system has none."""
+    evidence = Evidence(env, None)
+    said = evidence.variable("GITHUB_EVENT_PATH")
     chosen, _, _ = _choose(env, system)
-    said = Evidence(env, None).variable("GITHUB_EVENT_PATH")
-    return said.value if said is not None and chosen is not None and chosen.module == "github" else None
+    if said is None or chosen is None:
+        return None
+    below = chosen.system == "tekton" and any(
+        one.module == "github" and _match(one, evidence) is not None for one in SYSTEMS
+    )
+    return said.value if chosen.module == "github" or below else None
 
 
 def _choose(env: Mapping[str, str], system: str | None) -> tuple[Marker | None, Said, tuple[str, ...]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
-from ci.context import CiContext, CiRun, Conclusion, PullRequest
+from ci.context import CiContext, CiRun, Conclusion, HeadOrigin, PullRequest
 from ci.systems.evidence import Findings, Said
 from ci.systems.refs import public_url, repository_name
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 _NUMBER = re.compile(r"0*[1-9][0-9]{0,17}")
+
+_REQUESTS = ("pull-request", "pull-request-target")
+ORIGINS: tuple[HeadOrigin, ...] = get_args(HeadOrigin)
 
 #: GitHub's merge queue names its branches so, and every system that builds GitHub repositories sees them.
 _QUEUE = "gh-readonly-queue/"
@@ -46,22 +50,24 @@ def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ..
     record = _Record()
     record.take("system", marker, system)
     git_tag = record.text("git_tag", found.git_tag)
+    sign = _sign_of_request(found)
     number = None if git_tag or _no_request(found.number) else found.number
     request = _request(found, number, record)
     if number is not None and request is None:
         warnings += (f"`{number.source}` holds no request number: taken for a request without one",)
-    branch = None if git_tag or number else record.text("branch", found.branch)
+    branch = None if git_tag or sign else record.text("branch", found.branch)
     merge_queue = _merge_queue(found, branch, record)
     default_branch, is_default = _default(found, branch, record)
     url = record.url("repository_url", found.repository_url)
     named = record.text("repository", found.repository)
     return CiContext(
         system=system,
-        event=_event(found, git_tag, request, branch, merge_queue),
+        event=_event(found, git_tag, branch, merge_queue, is_request=sign is not None),
         event_name=record.text("event_name", found.event_name),
         commit=record.commit("commit", found.commit),
         branch=branch,
         git_tag=git_tag,
+        head_origin=_head_origin(found, git_tag, sign, record),
         pull_request=request,
         merge_queue=merge_queue,
         default_branch=default_branch,
@@ -79,18 +85,52 @@ def _no_request(number: Said | None) -> bool:
     return number is None or number.value.strip().lower() in ("false", "0")
 
 
+def _sign_of_request(found: Findings) -> Said | None:
+    """Return what shows that this run is a request's: its number, the event, or a fork that is named."""
+    if not _no_request(found.number):
+        return found.number
+    if found.trigger in _REQUESTS:
+        return found.event_name or found.request or Said(found.trigger, "the event")
+    if found.fork is not None and found.fork.value != "false":
+        return found.fork
+    return found.request
+
+
+def _head_origin(
+    found: Findings, git_tag: str | None, sign: Said | None, record: _Record
+) -> HeadOrigin | None:
+    """Return where the head comes from. A fork that is named counts whatever else is said."""
+    if found.fork is not None and found.fork.value == "true":
+        return _origin("foreign", found.fork, record)
+    if sign is None or (git_tag is not None and found.trigger not in _REQUESTS):
+        said = found.head_origin
+        for origin in ORIGINS:
+            if said is not None and said.value == origin:
+                return _origin(origin, said, record)
+        return None
+    if found.fork is not None and found.fork.value == "false":
+        return _origin("own", found.fork, record)
+    return _origin("unknown", found.fork or sign, record)
+
+
+def _origin(origin: HeadOrigin, said: Said, record: _Record) -> HeadOrigin:
+    record.take("head_origin", said, origin)
+    return origin
+
+
 def _request(found: Findings, said: Said | None, record: _Record) -> PullRequest | None:
     if said is None or not _NUMBER.fullmatch(said.value):
         return None
     number = int(said.value)
     record.take("pull_request.number", said, str(number))
-    fork = record.text("pull_request.fork", found.fork)
+    fork = found.fork.value if found.fork and found.fork.value in ("true", "false") else None
+    record.take("pull_request.fork", found.fork, fork)
     return PullRequest(
         number=number,
         head_sha=record.commit("pull_request.head_sha", found.head_sha),
         source_branch=record.text("pull_request.source_branch", found.source_branch),
         target_branch=record.text("pull_request.target_branch", found.target_branch),
-        fork=None if fork is None else fork == "true",
+        fork={"true": True, "false": False}.get(fork or ""),
     )
 
 
@@ -112,11 +152,11 @@ def _default(found: Findings, branch: str | None, record: _Record) -> tuple[str 
 
 
 def _event(
-    found: Findings, git_tag: str | None, request: PullRequest | None, branch: str | None, merge_queue: bool
+    found: Findings, git_tag: str | None, branch: str | None, merge_queue: bool, *, is_request: bool
 ) -> str:
     if merge_queue:
         return "merge-queue"
-    if request is not None or found.trigger in ("pull-request", "pull-request-target"):
+    if (is_request and git_tag is None) or found.trigger in _REQUESTS:
         return "pull-request-target" if found.trigger == "pull-request-target" else "pull-request"
     if found.trigger in ("schedule", "manual", "other"):
         return found.trigger

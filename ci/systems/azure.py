@@ -9,6 +9,7 @@ from ci.systems.evidence import Evidence, Findings, Said
 from ci.systems.refs import public_url, read_ref, short
 
 _TRIGGERS = {
+    "pullrequest": "pull-request",
     "schedule": "schedule",
     "manual": "manual",
     "buildcompletion": "other",
@@ -29,6 +30,7 @@ def read(evidence: Evidence) -> Findings:
         branch=ref.branch,
         number=evidence.variable("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
         or ref.number,
+        request=evidence.variable("SYSTEM_PULLREQUEST_SOURCEBRANCH", "SYSTEM_PULLREQUEST_TARGETBRANCH"),
         head_sha=evidence.variable("SYSTEM_PULLREQUEST_SOURCECOMMITID"),
         source_branch=short(evidence.variable("SYSTEM_PULLREQUEST_SOURCEBRANCH")),
         target_branch=short(evidence.variable("SYSTEM_PULLREQUEST_TARGETBRANCH")),

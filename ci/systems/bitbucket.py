@@ -18,6 +18,7 @@ def read(evidence: Evidence) -> Findings:
         git_tag=evidence.variable("BITBUCKET_TAG"),
         branch=branch,
         number=evidence.variable("BITBUCKET_PR_ID"),
+        request=evidence.variable("BITBUCKET_PR_DESTINATION_BRANCH"),
         source_branch=branch,
         target_branch=evidence.variable("BITBUCKET_PR_DESTINATION_BRANCH"),
         repository_url=evidence.variable("BITBUCKET_GIT_HTTP_ORIGIN"),

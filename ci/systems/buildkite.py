@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import public_url, repository_name
+from ci.systems.refs import host_of, public_url, repository_name
 
 _TRIGGERS = {"schedule": "schedule", "ui": "manual", "api": "other", "trigger_job": "other"}
 
@@ -43,11 +43,14 @@ def _branch(evidence: Evidence) -> tuple[Said | None, Said | None]:
 
 
 def _fork(evidence: Evidence) -> Said | None:
-    """Compare the two repositories by host-less name: one may be an ssh address, the other https."""
+    """Compare the two repositories: one may be an ssh address, the other https, and a mirror has another host."""
     head, base = evidence.variable("BUILDKITE_PULL_REQUEST_REPO"), evidence.variable("BUILDKITE_REPO")
     if head is None or base is None:
         return None
-    names = [repository_name(public_url(said.value) or "") for said in (head, base)]
-    if None in names:
+    urls = [public_url(said.value) or "" for said in (head, base)]
+    names = [(repository_name(url) or "").lower() for url in urls]
+    if "" in names:
         return None
-    return Said("false" if names[0] == names[1] else "true", head.source)
+    if names[0] != names[1]:
+        return Said("true", head.source)
+    return Said("false", head.source) if host_of(urls[0]) == host_of(urls[1]) else None

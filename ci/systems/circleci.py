@@ -23,12 +23,14 @@ def read(evidence: Evidence) -> Findings:
     else:
         number = None
     owner, name = evidence.variable("CIRCLE_PROJECT_USERNAME"), evidence.variable("CIRCLE_PROJECT_REPONAME")
-    fork = evidence.variable("CIRCLE_PR_USERNAME")
+    # CircleCI sets these, and calls the branch `pull/12`, for requests from forks only.
+    fork = evidence.variable("CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME", "CIRCLE_PR_NUMBER") or number
     return Findings(
         commit=evidence.variable("CIRCLE_SHA1"),
         git_tag=evidence.variable("CIRCLE_TAG"),
         branch=branch,
         number=_number(evidence) or number,
+        request=evidence.variable("CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS"),
         source_branch=branch,
         fork=Said("true", fork.source) if fork else None,
         repository_url=evidence.variable("CIRCLE_REPOSITORY_URL"),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from ci.systems.evidence import Evidence, Findings
+from ci.systems.evidence import Evidence, Findings, Said
 from ci.systems.refs import read_ref
 
-_TRIGGERS = {"cron": "schedule", "custom": "manual", "promote": "manual", "rollback": "manual"}
+_TRIGGERS = {
+    "cron": "schedule",
+    **dict.fromkeys(("custom", "promote", "rollback"), "manual"),
+    "pull_request": "pull-request",
+}
 
 
 def read(evidence: Evidence) -> Findings:
@@ -19,6 +23,7 @@ def read(evidence: Evidence) -> Findings:
         git_tag=evidence.variable("DRONE_TAG") or ref.git_tag,
         branch=evidence.variable("DRONE_BRANCH", "DRONE_COMMIT_BRANCH") or ref.branch,
         number=evidence.variable("DRONE_PULL_REQUEST") or ref.number,
+        fork=_fork(evidence),
         source_branch=evidence.variable("DRONE_SOURCE_BRANCH"),
         target_branch=evidence.variable("DRONE_TARGET_BRANCH", "DRONE_BRANCH"),
         default_branch=evidence.variable("DRONE_REPO_BRANCH"),
@@ -29,3 +34,14 @@ def read(evidence: Evidence) -> Findings:
         run_url=evidence.variable("DRONE_BUILD_LINK"),
         actor=evidence.variable("DRONE_BUILD_TRIGGER", "DRONE_COMMIT_AUTHOR"),
     )
+
+
+def _fork(evidence: Evidence) -> Said | None:
+    """Read DRONE_FORK: a plain word, or the name of the repository that the head is in."""
+    said, own = evidence.variable("DRONE_FORK"), evidence.variable("DRONE_REPO")
+    if said is None or said.value.strip().lower() in ("true", "false"):
+        return Said(said.value.strip().lower(), said.source) if said else None
+    if own is None:
+        return Said("unknown", said.source)
+    same = said.value.strip().lower() == own.value.strip().lower()
+    return Said("false" if same else "true", said.source)

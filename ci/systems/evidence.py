@@ -67,7 +67,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one system's file can find, raw. `assemble` judges it alike for all systems.
 
     `trigger`: `schedule`, `manual`, `other`, `pull-request` or `pull-request-target` where the system says so; None
-    lets tag, request and branch decide. `fork` and `primary`: `true` or `false`.
+    lets tag, request and branch decide. `fork` and `primary`: `true` or `false`. `request`: a sign that this is a
+    request, where its number is not given. `head_origin`: `own`, `foreign` or `unknown`, for other events.
     """
 
     event_name: Said | None = None
@@ -76,6 +77,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     git_tag: Said | None = None
     branch: Said | None = None
     number: Said | None = None
+    request: Said | None = None
+    head_origin: Said | None = None
     head_sha: Said | None = None
     source_branch: Said | None = None
     target_branch: Said | None = None

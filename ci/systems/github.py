@@ -5,6 +5,7 @@ Source: docs.github.com, "Variables reference" and "Events that trigger workflow
 
 from __future__ import annotations
 
+from ci.systems.event_repositories import head_of_event, head_of_request
 from ci.systems.evidence import Evidence, Findings, Said
 from ci.systems.refs import Ref, read_ref, short
 
@@ -13,8 +14,6 @@ _TRIGGERS = {
     "schedule": "schedule",
     "workflow_dispatch": "manual",
     "repository_dispatch": "manual",
-    **dict.fromkeys(("pull_request", "pull_request_review", "pull_request_review_comment"), "pull-request"),
-    "pull_request_target": "pull-request-target",
     **dict.fromkeys(
         ("workflow_run", "issue_comment", "issues", "delete", "deployment", "deployment_status", "check_run"),
         "other",
@@ -27,7 +26,7 @@ def read(evidence: Evidence) -> Findings:
     name = evidence.variable("GITHUB_EVENT_NAME")
     word = name.value if name else ""
     ref = _ref(evidence, word)
-    trigger = _TRIGGERS.get(word)
+    trigger = _trigger(word)
     # Their ref may be the base branch: without the event file such a run has neither number nor branch.
     request = trigger in ("pull-request", "pull-request-target") or ref.number is not None
     return Findings(
@@ -42,7 +41,9 @@ def read(evidence: Evidence) -> Findings:
         head_sha=evidence.field("pull_request", "head", "sha"),
         source_branch=evidence.variable("GITHUB_HEAD_REF") or evidence.field("pull_request", "head", "ref"),
         target_branch=evidence.variable("GITHUB_BASE_REF") or evidence.field("pull_request", "base", "ref"),
-        fork=_fork(evidence) if request else None,
+        request=name if request else None,
+        fork=head_of_request(evidence) if request else None,
+        head_origin=None if request else head_of_event(evidence, word, on_a_branch=ref.branch is not None),
         merge_queue=name if word == "merge_group" else None,
         default_branch=evidence.field("repository", "default_branch")
         or (ref.branch if word == "schedule" else None),
@@ -58,6 +59,13 @@ def read(evidence: Evidence) -> Findings:
     )
 
 
+def _trigger(event_name: str) -> str | None:
+    """Gitea has more names for events of requests than GitHub: `pull_request_sync`, `pull_request_label`."""
+    if event_name.startswith("pull_request_target"):
+        return "pull-request-target"
+    return "pull-request" if event_name.startswith("pull_request") else _TRIGGERS.get(event_name)
+
+
 def _ref(evidence: Evidence, event_name: str) -> Ref:
     """Take GITHUB_REF apart; without it believe the type and name, and on a release the event."""
     full = evidence.variable("GITHUB_REF")
@@ -70,22 +78,6 @@ def _ref(evidence: Evidence, event_name: str) -> Ref:
     if name is not None and kind is not None and kind.value == "branch" and not name.value.endswith("/merge"):
         return Ref(branch=name)
     return Ref(git_tag=evidence.field("release", "tag_name")) if event_name == "release" else Ref()
-
-
-def _fork(evidence: Evidence) -> Said | None:
-    """Compare where the request comes from with where it goes to. A deleted fork has no head repository."""
-    head = evidence.node("pull_request", "head")
-    if not isinstance(head, dict) or "repo" not in head:
-        return None
-    if head["repo"] is None:
-        return Said("true", "event.pull_request.head.repo")
-    name = evidence.field("pull_request", "head", "repo", "full_name")
-    base = evidence.field("pull_request", "base", "repo", "full_name") or evidence.variable(
-        "GITHUB_REPOSITORY"
-    )
-    if name is None or base is None:
-        return None
-    return Said("false" if name.value.lower() == base.value.lower() else "true", name.source)
 
 
 def _warnings(event_name: str, ref: Ref) -> tuple[str, ...]:

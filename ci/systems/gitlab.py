@@ -9,6 +9,7 @@ _TRIGGERS = {
     "schedule": "schedule",
     **dict.fromkeys(("web", "webide", "chat"), "manual"),
     **dict.fromkeys(("api", "trigger", "pipeline", "parent_pipeline"), "other"),
+    **dict.fromkeys(("merge_request_event", "external_pull_request_event"), "pull-request"),
 }
 
 
@@ -28,6 +29,9 @@ def read(evidence: Evidence) -> Findings:
         git_tag=git_tag,
         branch=branch,
         number=number,
+        request=evidence.variable(
+            "CI_MERGE_REQUEST_ID", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_REF_PATH"
+        ),
         head_sha=_head_sha(evidence, kind),
         source_branch=evidence.variable(
             "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME"

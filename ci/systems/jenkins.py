@@ -6,7 +6,7 @@ Source: the help texts of branch-api, git, gitlab-plugin and ghprb. BUILD_TAG is
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import read_ref, short
+from ci.systems.refs import public_url, read_ref, repository_name, short
 
 
 def read(evidence: Evidence) -> Findings:
@@ -27,7 +27,8 @@ def read(evidence: Evidence) -> Findings:
         head_sha=evidence.variable("ghprbActualCommit", "gitlabMergeRequestLastCommit"),
         source_branch=evidence.variable("CHANGE_BRANCH", "gitlabSourceBranch", "ghprbSourceBranch"),
         target_branch=evidence.variable("CHANGE_TARGET", "gitlabTargetBranch", "ghprbTargetBranch"),
-        fork=Said("true", fork.source) if fork else _gitlab_fork(evidence),
+        request=evidence.variable("CHANGE_URL", "CHANGE_TARGET", "ghprbActualCommit"),
+        fork=Said("true", fork.source) if fork else _gitlab_fork(evidence) or _github_fork(evidence),
         primary=evidence.variable("BRANCH_IS_PRIMARY"),
         repository_url=evidence.variable("GIT_URL", "GIT_URL_1"),
         run_id=evidence.variable("BUILD_NUMBER", "BUILD_ID"),
@@ -47,6 +48,9 @@ def _checked_out(evidence: Evidence) -> Said | None:
 
 
 def _trigger(evidence: Evidence) -> str | None:
+    pushed = evidence.variable("gitlabActionType")
+    if pushed is not None and pushed.value in ("MERGE", "NOTE"):
+        return "pull-request"
     cause = evidence.variable("BUILD_CAUSE")
     return "schedule" if cause is not None and "TIMERTRIGGER" in cause.value else None
 
@@ -57,3 +61,12 @@ def _gitlab_fork(evidence: Evidence) -> Said | None:
     if source is None or target is None:
         return None
     return Said("false" if source.value == target.value else "true", source.source)
+
+
+def _github_fork(evidence: Evidence) -> Said | None:
+    """Compare what the GitHub request builder names: the head's URL and the repository `acme/app`."""
+    head, base = evidence.variable("ghprbAuthorRepoGitUrl"), evidence.variable("ghprbGhRepository")
+    name = repository_name(public_url(head.value) or "") if head else None
+    if head is None or base is None or name is None:
+        return None
+    return Said("false" if name.lower() == base.value.strip().lower() else "true", head.source)

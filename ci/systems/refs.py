@@ -75,6 +75,15 @@ def is_path(text: str) -> bool:
     return _PATH.fullmatch(text) is not None
 
 
+def host_of(url: str) -> str | None:
+    """Return the host of a repository's URL without its port and the `ssh.` that some hosts have for ssh."""
+    found = _URL.fullmatch(url) or _SCP.fullmatch(url)
+    if found is None:
+        return None
+    host = found[2].rpartition("@")[2].partition(":")[0].lower()
+    return host.removeprefix("ssh.")
+
+
 def repository_name(url: str) -> str | None:
     """Return `acme/app` of a repository's URL."""
     if found := _URL.fullmatch(url):

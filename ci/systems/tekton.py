@@ -29,15 +29,16 @@ def read(evidence: Evidence) -> Findings:
     fork = evidence.variable("SHIPMARK_PR_FORK")
     return Findings(
         event_name=event,
-        trigger=_TRIGGERS.get(event.value) if event else None,
+        trigger=_trigger(event.value.lower() if event else ""),
         commit=evidence.variable("SHIPMARK_SHA"),
         git_tag=ref.git_tag,
         branch=ref.branch,
         number=evidence.variable("SHIPMARK_PR") or ref.number,
+        request=evidence.variable("SHIPMARK_PR_HEAD_SHA", "SHIPMARK_PR_SOURCE"),
         head_sha=evidence.variable("SHIPMARK_PR_HEAD_SHA"),
         source_branch=short(evidence.variable("SHIPMARK_PR_SOURCE")),
         target_branch=short(evidence.variable("SHIPMARK_PR_TARGET")),
-        fork=Said(fork.value.lower(), fork.source) if fork else None,
+        fork=Said(fork.value.strip().lower(), fork.source) if fork else None,
         default_branch=short(evidence.variable("SHIPMARK_DEFAULT_BRANCH")),
         repository_url=evidence.variable("SHIPMARK_REPOSITORY_URL"),
         run_id=evidence.variable("SHIPMARK_RUN_ID"),
@@ -45,3 +46,11 @@ def read(evidence: Evidence) -> Findings:
         run_url=evidence.variable("SHIPMARK_RUN_URL"),
         actor=evidence.variable("SHIPMARK_ACTOR"),
     )
+
+
+def _trigger(event: str) -> str | None:
+    """Triggers have many words for requests: `pull_request`, `Merge Request`, `ok-to-test-comment`."""
+    if event in _TRIGGERS:
+        return _TRIGGERS[event]
+    request = any(word in event for word in ("pull", "merge", "comment", "review"))
+    return "pull-request" if request else None

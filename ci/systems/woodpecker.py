@@ -17,7 +17,7 @@ def read(evidence: Evidence) -> Findings:
     ref = read_ref(evidence.variable("CI_COMMIT_REF"))
     return Findings(
         event_name=event,
-        trigger=_TRIGGERS.get(event.value) if event else None,
+        trigger=_trigger(event.value if event else ""),
         commit=evidence.variable("CI_COMMIT_SHA"),
         git_tag=evidence.variable("CI_COMMIT_TAG") or ref.git_tag,
         branch=evidence.variable("CI_COMMIT_BRANCH") or ref.branch,
@@ -32,3 +32,8 @@ def read(evidence: Evidence) -> Findings:
         run_url=evidence.variable("CI_PIPELINE_URL", "CI_BUILD_LINK"),
         actor=evidence.variable("CI_COMMIT_AUTHOR"),
     )
+
+
+def _trigger(event: str) -> str | None:
+    """Read `pull_request`, `pull_request_closed`, `pull_request_metadata`. No variable names the head's repository."""
+    return "pull-request" if event.startswith("pull_request") else _TRIGGERS.get(event)

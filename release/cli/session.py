@@ -22,6 +22,7 @@ from release.json_text import parse_json
 from release.limits import CONFIG_BYTES, CREDENTIAL_BYTES, EVENT_BYTES
 from release.process import Processes
 from release.tagging.model import TagPolicy
+from release.trust import Trust, judge
 from release.world import Note, Sink
 
 if TYPE_CHECKING:
@@ -137,6 +138,11 @@ class Session:
         """What the CI system says of this run."""
         path = event_path(self.settings.env, system=self.settings.ci)
         return detect(self.settings.env, _event(path), system=self.settings.ci)
+
+    @cached_property
+    def trust(self) -> Trust:
+        """Whether an outsider may have written what this run builds."""
+        return judge(self.ci)
 
     def snapshot(self, policy: TagPolicy) -> Snapshot:
         """What git says, with versions read by this policy."""

@@ -61,6 +61,7 @@ PURE = (
     "release.retention.policy",
     "release.tagging",
     "release.tagging.*",
+    "release.trust",
 )
 
 #: Fits a pattern of `PURE` and is not: gathers from git, log and registries; reads the file.

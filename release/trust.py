@@ -1,0 +1,55 @@
+"""Whether a run builds what people with write access wrote, or what an outsider may have written. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ci.context import CiContext
+
+
+class Trust(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on one run, with its reason in words.
+
+    `trusted`: pushes, tags, schedules, manual runs, laptops, requests from branches of the repository itself.
+    `foreign`: the head comes from another repository. `untold`: the CI system does not say where a request's head, or
+    the commit that an event is about, comes from. Foreign and untold runs are treated alike.
+    """
+
+    verdict: Literal["trusted", "foreign", "untold"]
+    reason: str
+
+    @property
+    def trusted(self) -> bool:
+        """Whether configuration, credentials and releases are as configured."""
+        return self.verdict == "trusted"
+
+
+def judge(ci: CiContext) -> Trust:
+    """Judge a run by what its CI system says. An outsider's request cannot change that: the system sets it."""
+    if ci.head_origin is None:
+        what = "no CI system was detected" if ci.system == "none" else f"the event is `{ci.event}`"
+        return Trust(verdict="trusted", reason=f"{what}, and no other repository is named")
+    variable = next((one.variable for one in ci.concluded if one.field == "head_origin"), ci.system)
+    subject = _subject(ci)
+    if ci.head_origin == "own":
+        return Trust(
+            verdict="trusted", reason=f"{subject} comes from this repository, according to `{variable}`"
+        )
+    if ci.head_origin == "foreign":
+        return Trust(
+            verdict="foreign", reason=f"{subject} comes from another repository, according to `{variable}`"
+        )
+    return Trust(
+        verdict="untold",
+        reason=f"{ci.system} does not say which repository {subject} comes from (see `{variable}`)",
+    )
+
+
+def _subject(ci: CiContext) -> str:
+    if ci.pull_request is not None:
+        return f"pull request {ci.pull_request.number}"
+    if ci.event in ("pull-request", "pull-request-target"):
+        return "the pull request"
+    return f"the commit behind `{ci.event_name or ci.event}`"
