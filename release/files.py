@@ -1,8 +1,8 @@
-"""Reads and writes files whose surroundings somebody else may have prepared.
+"""Reads and writes whole files whose surroundings somebody else may have prepared.
 
 Reading takes regular files below a size only: no device, no pipe, nothing endless. Writing follows no symlink below the
-workspace: each folder on the way is opened by descriptor with O_NOFOLLOW, new content goes into a new file (O_EXCL) in
-the same folder, and a rename puts it in place. A symlink in the way is refused: it is neither replaced nor followed.
+workspace (`release.folders`), and new content gets its name when it is whole (`release.new_files`). A symlink in the
+way is refused: it is neither replaced nor followed.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ from __future__ import annotations
 import errno
 import io
 import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import re
+from contextlib import suppress
 
-from release.errors import ConfigError, RefusedError
-
-#: For content that only its owner may read: plans, parked facts, logs' put-aside tails.
-PRIVATE = 0o600
+from release.errors import ConfigError
+from release.folders import as_regular, is_within, nearest_folder, not_regular, open_parent
+from release.new_files import PRIVATE, NewFile
 
 #: Bytes of one read.
 _PIECE = 1 << 20
 #: What opening a socket, a device without a driver, and a symlink to itself gives.
 _NO_FILE = frozenset({errno.ENXIO, errno.ENODEV, errno.ELOOP})
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+#: What a process has open already, by the kernel's names; a shell's `>(command)` is one of them.
+_STREAM = re.compile(r"/dev/(stdout|stderr|null|tty|fd/[0-9]+)|/proc/self/fd/[0-9]+")
 
 
 def read_file(path: str, *, limit: int, within: str | None = None) -> bytes | None:
@@ -43,8 +42,13 @@ def read_file(path: str, *, limit: int, within: str | None = None) -> bytes | No
     except (FileNotFoundError, NotADirectoryError):
         return None
     with file:
-        # One byte more than allowed tells a file that grows, or whose size /proc does not give, from one that fits.
-        content = _read_all(file, limit + 1)
+        return read_limited(file, path, limit)
+
+
+def read_limited(file: io.FileIO, path: str, limit: int) -> bytes:
+    """What is in an open file, at most `limit` bytes; `path` is for the message of the `ConfigError`."""
+    # One byte more than allowed tells a file that grows, or whose size /proc does not give, from one that fits.
+    content = _read_all(file, limit + 1)
     if len(content) > limit:
         raise ConfigError(
             f"`{path}` is larger than {_readable(limit)}, the limit for this kind of file",
@@ -66,15 +70,8 @@ def open_file(path: str) -> io.FileIO:
     except OSError as error:
         if error.errno not in _NO_FILE:
             raise
-        raise _not_regular(path) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _not_regular(path)
-    return io.FileIO(descriptor)
-
-
-def _not_regular(path: str) -> ConfigError:
-    return ConfigError(f"`{path}` is not a regular file", hint="name a regular file")
+        raise not_regular(path) from error
+    return as_regular(descriptor, path)
 
 
 def _read_all(file: io.FileIO, most: int) -> bytes:
@@ -91,114 +88,58 @@ def write_file(
 ) -> None:
     """Put `content` at `path`, whole or not at all.
 
-    path: absolute. workspace: absolute; no symlink below it is followed, and missing folders below it are made.
+    path: absolute. workspace: absolute; no symlink below it is followed. Missing folders are made.
     mode: of a new file, before the umask; a file that is replaced keeps its own. durable: fsync before the rename.
     Raises `RefusedError` for a symlink or a folder in the way, and `OSError`.
     """
-    with _opened_parent(path, workspace) as (folder, name):
-        kept = _mode_at(folder, name, path)
-        part = f".{name[:64]}.{os.urandom(8).hex()}.part"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(part, flags, PRIVATE if kept is not None else mode or 0o666, dir_fd=folder)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                if kept is not None:
-                    os.fchmod(file.fileno(), kept)
-                file.write(content)
-                file.flush()
-                if durable:
-                    os.fsync(file.fileno())
-            os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(part, dir_fd=folder)
-            raise
+    if _STREAM.fullmatch(path):
+        _write_stream(path, content)
+        return
+    with open_parent(path, workspace, make=True) as (folder, name):
+        # Private until it is placed, where the file that is replaced may be private.
+        fresh = folder.mode_at(name) is None
+        with NewFile(folder, mode=(mode or 0o666) if fresh else PRIVATE) as new:
+            new.stream.write(content)
+            new.place(name, durable=durable)
 
 
 def append_file(path: str, content: bytes, *, workspace: str | None, mode: int = 0o666) -> None:
     """Add `content` at the end of the regular file at `path`; it is made where it is missing.
 
-    Arguments and errors as for `write_file`.
+    Arguments and errors as for `write_file`; a hard link is refused as well.
     """
-    with _opened_parent(path, workspace) as (folder, name):
-        _mode_at(folder, name, path)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        descriptor = os.open(name, flags, mode, dir_fd=folder)
-        with os.fdopen(descriptor, "ab") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise RefusedError(f"`{path}` is not a regular file", hint="name a regular file")
-            file.write(content)
+    if _STREAM.fullmatch(path):
+        _write_stream(path, content)
+        return
+    with open_parent(path, workspace, make=True) as (folder, name), folder.append(name, mode) as file:
+        file.write(content)
+
+
+def require_file(path: str, *, workspace: str | None, append: bool = False) -> None:
+    """Raise where `write_file`, or `append_file`, would refuse; a missing file or folder is fine."""
+    if _STREAM.fullmatch(path):
+        return
+    try:
+        with open_parent(path, workspace) as (folder, name):
+            folder.mode_at(name)
+            if append:
+                folder.require_one_name(name)
+    except FileNotFoundError:
+        nearest_folder(os.path.dirname(os.path.abspath(path)), workspace).close()
 
 
 def remove_file(path: str, *, workspace: str | None) -> None:
     """Delete the file at `path`; a missing one is fine. No symlink is followed: the last name is deleted itself."""
-    with suppress(FileNotFoundError), _opened_parent(path, workspace, make=False) as (folder, name):
-        os.unlink(name, dir_fd=folder)
+    with suppress(FileNotFoundError), open_parent(path, workspace) as (folder, name):
+        folder.remove(name)
 
 
-def is_within(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or lies below it. Both absolute and normalised; nothing is resolved."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-@contextmanager
-def _opened_parent(path: str, workspace: str | None, *, make: bool = True) -> Iterator[tuple[int, str]]:
-    """The descriptor of the folder that `path` lies in, reached without a symlink below `workspace`, and the name."""
-    path = os.path.normpath(path)
-    folder, name = os.path.split(path)
-    start = workspace if workspace is not None and is_within(path, workspace) else None
-    descriptor = os.open(start or folder or ".", _FOLDER)
-    try:
-        for part in _parts(folder, start):
-            descriptor = _step_down(descriptor, part, folder, make=make)
-        yield descriptor, name
-    finally:
-        os.close(descriptor)
-
-
-def _parts(folder: str, start: str | None) -> list[str]:
-    if start is None:
-        return []
-    return [part for part in os.path.relpath(folder, start).split("/") if part != "."]
-
-
-def _step_down(descriptor: int, part: str, path: str, *, make: bool) -> int:
-    if make:
-        with suppress(FileExistsError):
-            os.mkdir(part, dir_fd=descriptor)
-    try:
-        below = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
-    except OSError as error:
-        if _is_symlink(descriptor, part):
-            raise RefusedError(
-                f"`{part}` in `{path}` is a symlink, and shipmark does not write through it",
-                hint="remove the symlink, or name a path without one",
-            ) from error
-        raise
-    os.close(descriptor)
-    return below
-
-
-def _is_symlink(folder: int, name: str) -> bool:
-    try:
-        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-    except OSError:
-        return False
-
-
-def _mode_at(folder: int, name: str, path: str) -> int | None:
-    """The permission bits of the file that is there; None where there is none. Raises `RefusedError` for others."""
-    try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-    except FileNotFoundError:
-        return None
-    if stat.S_ISREG(found):
-        return stat.S_IMODE(found)
-    kind = "a symlink" if stat.S_ISLNK(found) else "a folder" if stat.S_ISDIR(found) else "not a regular file"
-    raise RefusedError(
-        f"`{path}` is {kind}, and shipmark writes only regular files",
-        hint="remove it, or name another path",
-    )
+def _write_stream(path: str, content: bytes) -> None:
+    """Write to what is open already: nothing is made or replaced, whoever wrote the workspace."""
+    with open(path, "ab", buffering=0) as stream:
+        view = memoryview(content)
+        while view:
+            view = view[stream.write(view) :]
 
 
 def _readable(size: int) -> str:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 #: Module -> why it may open a file itself.
 MAY_OPEN = {
     "release.files": "the place for it",
+    "release.folders": "the same for a name in a folder that is held open",
     "release.build.archives": "an archive in the context, listed as a regular file; its size is capped while unpacked",
     "release.build.daemon_image": "a temporary file of ours",
     "release.build.tarstream": "a file of the context, by the size that was listed, never through a symlink",

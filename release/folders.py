@@ -1,0 +1,251 @@
+"""Folders that are held by descriptor, so that no symlink decides where a file is made, replaced or deleted.
+
+A name is looked up in the folder that was opened, never again by its whole path: what somebody renames or links
+meanwhile changes nothing. Below the workspace, whose author may be anybody, no symlink is followed at all; above it,
+paths are the user's own and are followed as usual (`/tmp` is a symlink on macOS).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import IO, Self, cast
+
+from release.errors import ConfigError, RefusedError
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# O_NONBLOCK: opening a pipe would otherwise wait for a writer that never comes.
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_folder(path: str, workspace: str | None, *, make: bool = False) -> OpenFolder:
+    """The folder at `path`, reached without following a symlink below `workspace`.
+
+    path: absolute, or relative to the current folder. workspace: absolute; None allows symlinks on the whole way.
+    make: create missing folders. Raises `RefusedError` for a symlink or a file on the way, and `OSError`.
+    """
+    path = _normal(path)
+    start = _start(path, workspace)
+    if start is None and make:
+        os.makedirs(path, exist_ok=True)
+    with OpenFolder(os.open(start or path, _FOLDER), start or path) as folder:
+        for name in _names_between(start, path):
+            folder.enter(name, make=make)
+        return folder.twin()
+
+
+@contextmanager
+def open_parent(path: str, workspace: str | None, *, make: bool = False) -> Iterator[tuple[OpenFolder, str]]:
+    """The folder that `path` lies in, as by `open_folder`, and the last name of `path`."""
+    parent, name = os.path.split(_normal(path))
+    if not name:
+        raise RefusedError(
+            f"`{path}` is a folder, and shipmark writes only regular files", hint="name a file"
+        )
+    with open_folder(parent, workspace, make=make) as folder:
+        yield folder, name
+
+
+def nearest_folder(path: str, workspace: str | None) -> OpenFolder:
+    """The deepest folder on the way to `path` that exists. Raises as `open_folder`."""
+    path = _normal(path)
+    while True:
+        try:
+            return open_folder(path, workspace)
+        except FileNotFoundError:
+            if path == os.path.dirname(path):
+                raise
+            path = os.path.dirname(path)
+
+
+class OpenFolder:
+    """A folder by its descriptor. `path`: how messages call it. Close it, or use it as a context manager."""
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        self._descriptor = descriptor
+        self.path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)
+
+    def twin(self) -> OpenFolder:
+        """The same folder under a descriptor of its own."""
+        return OpenFolder(os.dup(self._descriptor), self.path)
+
+    def enter(self, name: str, *, make: bool = False) -> None:
+        """Become the folder `name` in this one; its parent is closed."""
+        below = self.folder(name, make=make)
+        os.close(self._descriptor)
+        self._descriptor, self.path = below._descriptor, below.path
+
+    def folder(self, name: str, *, make: bool = False) -> OpenFolder:
+        """The folder `name` in this one. Raises `RefusedError` for a symlink or a file, and `OSError`."""
+        if make:
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=self._descriptor)
+        try:
+            below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self._descriptor)
+        except OSError as error:
+            found = self.status(name)
+            if found is None or stat.S_ISDIR(found.st_mode):
+                raise
+            raise _refused(self._shown(name), found.st_mode, "does not go through it") from error
+        return OpenFolder(below, self._shown(name))
+
+    def status(self, name: str) -> os.stat_result | None:
+        """What stands under `name`, a symlink itself and not its target; None where there is nothing."""
+        try:
+            return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def mode_at(self, name: str) -> int | None:
+        """The permission bits of the file `name`; None where there is none. Raises `RefusedError` for all else."""
+        found = self.status(name)
+        if found is None:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise _refused(self._shown(name), found.st_mode, "writes only regular files")
+        return stat.S_IMODE(found.st_mode)
+
+    def names(self) -> list[str]:
+        """What is in the folder."""
+        return os.listdir(self._descriptor)
+
+    def can_write(self) -> bool:
+        """Whether files can be made here."""
+        return os.access(".", os.W_OK | os.X_OK, dir_fd=self._descriptor)
+
+    def read(self, name: str) -> io.FileIO:
+        """The regular file `name`, unbuffered. Raises `RefusedError` for a symlink and all else, and `OSError`."""
+        try:
+            descriptor = os.open(name, _READ | os.O_NOFOLLOW, dir_fd=self._descriptor)
+        except OSError as error:
+            found = self.status(name)
+            if found is None or stat.S_ISREG(found.st_mode):
+                raise
+            raise _refused(self._shown(name), found.st_mode, "reads only regular files here") from error
+        return as_regular(descriptor, self._shown(name))
+
+    def append(self, name: str, mode: int) -> IO[bytes]:
+        """The regular file `name`, to add to its end; made with `mode` where it is missing."""
+        self.mode_at(name)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        descriptor = os.open(name, flags, mode, dir_fd=self._descriptor)
+        try:
+            self._require_one_name(os.fstat(descriptor), name)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cast(IO[bytes], os.fdopen(descriptor, "ab"))
+
+    def require_one_name(self, name: str) -> None:
+        """Raise `RefusedError` where the file `name` has other names, too: what is added to it stands there as well."""
+        found = self.status(name)
+        if found is not None:
+            self._require_one_name(found, name)
+
+    def _require_one_name(self, found: os.stat_result, name: str) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise not_regular(self._shown(name))
+        if found.st_nlink > 1:
+            raise RefusedError(
+                f"`{self._shown(name)}` is a hard link: other names of the file would change with it",
+                hint="replace it by a copy, or name another path",
+            )
+
+    def create(self, name: str, mode: int) -> int:
+        """The descriptor of a new file, to write and to read. `mode`: before the umask. Raises `OSError`."""
+        return os.open(name, _NEW, mode, dir_fd=self._descriptor)
+
+    def rename(self, name: str, into: OpenFolder, new: str) -> None:
+        """Give the entry `name` the name `new` in `into`, in place of what is there. Raises `OSError`."""
+        os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=into._descriptor)
+
+    def link(self, name: str, into: OpenFolder, new: str) -> None:
+        """Give the file `name` a second name. Raises `FileExistsError`, and `OSError` where there are no links."""
+        os.link(name, new, src_dir_fd=self._descriptor, dst_dir_fd=into._descriptor, follow_symlinks=False)
+
+    def remove(self, name: str) -> None:
+        """Delete the entry `name`; a symlink is deleted itself. Raises `OSError`."""
+        os.unlink(name, dir_fd=self._descriptor)
+
+    def sync(self) -> None:
+        """Wait until the names in the folder are on the disk, where the file system can do that."""
+        with suppress(OSError):
+            os.fsync(self._descriptor)
+
+    def _shown(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+
+def as_regular(descriptor: int, path: str) -> io.FileIO:
+    """The open file as a stream; closed, and refused with `ConfigError`, where it is not a regular file."""
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return io.FileIO(descriptor)
+    os.close(descriptor)
+    raise not_regular(path)
+
+
+def not_regular(path: str) -> ConfigError:
+    """The refusal of a device, pipe, socket or folder where a file is expected."""
+    return ConfigError(f"`{path}` is not a regular file", hint="name a regular file")
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether `path` is `folder` or lies below it. Both absolute and normalised; nothing is resolved."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _normal(path: str) -> str:
+    if "\0" in path:
+        raise ConfigError(f"`{path!r}` holds a NUL character", hint="name a path without it")
+    return os.path.abspath(path)
+
+
+def _start(path: str, workspace: str | None) -> str | None:
+    """The part of `path` that is the workspace, by whatever name it is reached; None where there is none."""
+    if workspace is None:
+        return None
+    workspace = os.path.abspath(workspace)
+    if is_within(path, workspace):
+        return workspace
+    wanted = os.stat(workspace)
+    for prefix in _prefixes(path):
+        try:
+            if os.path.samestat(os.stat(prefix), wanted):
+                return prefix
+        except OSError:
+            return None
+    return None
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    here = "/"
+    for name in path.split("/"):
+        here = os.path.join(here, name)
+        yield here
+
+
+def _names_between(start: str | None, path: str) -> list[str]:
+    return [] if start is None or start == path else os.path.relpath(path, start).split("/")
+
+
+def _refused(path: str, mode: int, rule: str) -> RefusedError:
+    kinds = ((stat.S_ISLNK, "a symlink"), (stat.S_ISDIR, "a folder"), (stat.S_ISREG, "a file"))
+    kind = next((text for fits, text in kinds if fits(mode)), "not a regular file")
+    return RefusedError(f"`{path}` is {kind}, and shipmark {rule}", hint="remove it, or name another path")
