@@ -172,7 +172,7 @@ def _layout(session: Session, text: str) -> Location:
         raise ConfigError(f"`{text}` names no folder", hint="write `oci:PATH` or `oci:PATH:TAG`")
     return Location(
         text=text,
-        repository=Layout(path, root=session.directory),
+        repository=Layout(path, root=session.directory, workspace=session.root),
         tag=tag or None,
         digest=digest if is_digest(digest) else None,
     )

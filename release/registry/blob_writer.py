@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-from typing import IO
+from types import TracebackType
+from typing import Self
 
 from release.errors import DigestMismatch
+from release.folders import OpenFolder
+from release.new_files import NewFile
 from release.registry import Descriptor
+
+#: Images are made to be read by others: servers of a layout, other users' tools.
+BLOB_MODE = 0o644
 
 
 class BlobWriter:
-    """A file that becomes a blob when its content is what was promised. `folder`: the layout."""
+    """A file that becomes a blob when its content is what was promised; else it goes. `folder`: the layout."""
 
-    def __init__(self, folder: str, algorithm: str) -> None:
+    def __init__(self, folder: OpenFolder, algorithm: str) -> None:
         self._folder = folder
         self._algorithm = algorithm
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
-        import tempfile  # late: it brings shutil and the compression libraries, and readers need none of it
-
-        descriptor, self._partial = tempfile.mkstemp(prefix=".partial-", dir=folder)
-        self._stream: IO[bytes] = os.fdopen(descriptor, "wb")
-        self._placed = False
+        self._new = NewFile(folder)
         self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._new.discard()
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the blob."""
         self._hash.update(data)
-        self._stream.write(data)
+        self._new.stream.write(data)
         self.size += len(data)
 
     @property
@@ -46,23 +54,7 @@ class BlobWriter:
                 f"content for blob `{expected.digest}` ({expected.size} bytes) has {self.size} bytes "
                 f"and digest `{self.digest}`"
             )
-        path = os.path.join(self._folder, "blobs", *self.digest.split(":"))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.fchmod(self._stream.fileno(), 0o644)
-        if durable:
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-        self._stream.close()
-        os.replace(self._partial, path)
-        self._placed = True
+        algorithm, name = self.digest.split(":")
+        with self._folder.folder("blobs", make=True) as blobs, blobs.folder(algorithm, make=True) as into:
+            self._new.place(name, into=into, mode=BLOB_MODE, durable=durable)
         return self.digest
-
-    def discard(self) -> None:
-        """Remove what was not committed."""
-        # On a full disk closing fails as well: what was buffered cannot be written.
-        with contextlib.suppress(OSError):
-            self._stream.close()
-        if not self._placed:
-            self._placed = True
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._partial)

@@ -26,8 +26,8 @@ class Targets:
     """`Registries` over HTTP and folders. Thread-safe; close it, or use it as a context manager.
 
     `read`: a file's bytes, or None where there is no such file. `insecure`: hosts whose certificate is not checked
-    and that may be spoken to over http. `ca`: a PEM file of authorities to believe besides the system's. `root`: what
-    relative layout folders are relative to.
+    and that may be spoken to over http. `ca`: a PEM file of authorities to believe besides the system's. `root`: the
+    workspace: what relative layout folders are relative to, and below which no symlink is followed to write one.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Targets:
                 f"`oci:{path}` names a tag where a folder is expected",
                 hint=f"write `oci:{path.partition(':')[0]}`",
             )
-        return Layout(path, root=self._root)
+        return Layout(path, root=self._root, workspace=self._root)
 
     def _host(self, reference: Reference) -> Host:
         from release.registry.host import Host

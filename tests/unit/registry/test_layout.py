@@ -250,14 +250,18 @@ class TestPowerCuts:
         def moment(path: str) -> int:
             return synced.get(os.stat(path).st_ino, -1)
 
-        def replace(source: str, target: str) -> None:
-            if os.path.basename(target) == "index.json":
-                names = [source, str(tmp_path / "l/oci-layout"), *map(str, tmp_path.glob("l/blobs/*/*"))]
+        def whole(folder: int, name: str) -> str:
+            return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
+
+        def replace(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+            old, new = whole(src_dir_fd, source), whole(dst_dir_fd, target)
+            if target == "index.json":
+                names = [old, str(tmp_path / "l/oci-layout"), *map(str, tmp_path.glob("l/blobs/*/*"))]
                 found.extend(name for name in names if moment(name) < 0)
                 found.extend(folder for folder, last in renamed.items() if moment(folder) < last)
             else:
-                renamed[os.path.dirname(target)] = next(moments)
-            real_replace(source, target)
+                renamed[os.path.dirname(new)] = next(moments)
+            real_replace(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
         monkeypatch.setattr(os, "fsync", sync)
         monkeypatch.setattr(os, "replace", replace)
