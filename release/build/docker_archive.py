@@ -119,7 +119,8 @@ class _Reader:
                 self._take_document(name, content, member.size)
 
     def _take_blob(self, name: str, content: IO[bytes], size: int) -> None:
-        known = find_compressed(self._layout, "sha256:" + posixpath.basename(name), codec=self._codec)
+        diff_id = "sha256:" + posixpath.basename(name)
+        known = find_compressed(self._layout, diff_id, codec=self._codec, check=self._check)
         if known is not None:
             self._keep(name, known)
             return

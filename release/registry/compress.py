@@ -1,28 +1,36 @@
 """Uncompressed layers into a layout, in one pass, and a memory of what each diff id became.
 
 The memory is a folder `cache/CODEC/DIFF-ID` beside the layout's blobs, one small JSON file an entry: the same
-layer met again, by another build or another run, costs no compression.
+layer met again, by another build or another run, is decompressed once instead of compressed again. That proves the
+entry: whoever can write the cache cannot put other content under a diff id.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from typing import IO
 
 import msgspec
 
-from release.errors import Invalid
+from release.errors import ConfigError, Invalid, RefusedError, RegistryError
+from release.files import read_limited
+from release.limits import KIB
+from release.new_files import NewFile
 from release.registry import OCI_LAYER, Descriptor
 from release.registry.blocks import PIECE
 from release.registry.codecs import Codec, gzip
 from release.registry.layout import Layout
-from release.registry.reference import require_digest
+from release.registry.reference import is_digest
 from release.registry.streams import CHUNK, copying
 from release.registry.unpacking import unpacked
+
+_LARGEST_ENTRY = 4 * KIB
+
+#: Pairs of diff id and digest that this process has seen to belong together. Content never changes under a digest, so
+#: a pair stays true whatever happens to the files.
+_proven: set[tuple[str, str]] = set()
 
 
 class CompressedLayer(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +69,7 @@ def compress_layer(
         digest = blob.commit()
         descriptor = Descriptor(media_type=OCI_LAYER + chosen.suffix, digest=digest, size=blob.size)
     layer = CompressedLayer(diff_id=f"sha256:{diff.hexdigest()}", descriptor=descriptor, size=size)
+    _proven.add((layer.diff_id, layer.descriptor.digest))
     _remember(layout, chosen, layer)
     return layer
 
@@ -98,29 +107,76 @@ def keep_layer(
     return CompressedLayer(diff_id=found, descriptor=descriptor, size=size)
 
 
-def find_compressed(layout: Layout, diff_id: str, *, codec: Codec | None = None) -> CompressedLayer | None:
-    """What `compress_layer` made of this diff id with this codec, if the blob is still in the layout."""
-    try:
-        with open(_entry(layout, codec or gzip(), diff_id), "rb") as stream:
-            layer = msgspec.json.decode(stream.read(), type=CompressedLayer)
-    except (OSError, msgspec.DecodeError):
+def find_compressed(
+    layout: Layout, diff_id: str, *, codec: Codec | None = None, check: Callable[[], None] = lambda: None
+) -> CompressedLayer | None:
+    """What `compress_layer` made of this diff id with this codec, if the blob is still in the layout and proves it.
+
+    `check`: as for `compress_layer`. The first time in a process the blob is read and decompressed.
+    """
+    chosen = codec or gzip()
+    found = _recall(layout, chosen, diff_id)
+    if found is None or not layout.has_blob(found.descriptor):
         return None
-    return layer if layer.diff_id == diff_id and layout.has_blob(layer.descriptor) else None
+    pair = (diff_id, found.descriptor.digest)
+    if pair not in _proven:
+        if _diff_id(layout, found.descriptor, chosen.suffix, check) != (diff_id, found.size):
+            return None
+        _proven.add(pair)
+    return found
+
+
+def _diff_id(
+    layout: Layout, layer: Descriptor, suffix: str, check: Callable[[], None]
+) -> tuple[str, int] | None:
+    """Diff id and uncompressed size of a blob; None where it is damaged or gone."""
+    diff = hashlib.sha256(usedforsecurity=False)
+    size = 0
+    try:
+        with layout.open_blob(layer) as blob, unpacked(blob, suffix, what=f"`{layer.digest}`") as plain:
+            while data := plain.read(CHUNK):
+                check()
+                diff.update(data)
+                size += len(data)
+            # To its end: only there is the blob's own digest compared.
+            while blob.read(CHUNK):
+                check()
+    except RegistryError:
+        return None
+    return f"sha256:{diff.hexdigest()}", size
+
+
+def _recall(layout: Layout, codec: Codec, diff_id: str) -> CompressedLayer | None:
+    """The entry for a diff id, as far as it can be read; nothing of it is proven."""
+    if not is_digest(diff_id):
+        return None
+    try:
+        with layout.folder("cache", codec.name) as folder, folder.read(_entry(diff_id)) as stream:
+            layer = msgspec.json.decode(read_limited(stream, diff_id, _LARGEST_ENTRY), type=CompressedLayer)
+    except (OSError, ConfigError, RefusedError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if layer.diff_id != diff_id or not is_digest(layer.descriptor.digest):
+        return None
+    # The rest of a descriptor, as where else to fetch the blob, is not for an entry to say.
+    descriptor = Descriptor(
+        media_type=OCI_LAYER + codec.suffix, digest=layer.descriptor.digest, size=layer.descriptor.size
+    )
+    return msgspec.structs.replace(layer, descriptor=descriptor)
 
 
 def _remember(layout: Layout, codec: Codec, layer: CompressedLayer) -> None:
-    path = _entry(layout, codec, layer.diff_id)
     # Only a shortcut: a cache that cannot be written costs the next run time, nothing else.
-    with contextlib.suppress(OSError):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=os.path.dirname(path))
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(msgspec.json.encode(layer))
-        os.replace(partial, path)
+    with (
+        contextlib.suppress(OSError, RefusedError),
+        layout.folder("cache", codec.name, make=True) as folder,
+        NewFile(folder) as new,
+    ):
+        new.stream.write(msgspec.json.encode(layer))
+        new.place(_entry(layer.diff_id))
 
 
-def _entry(layout: Layout, codec: Codec, diff_id: str) -> str:
-    return os.path.join(layout.path, "cache", codec.name, require_digest(diff_id).replace(":", "-"))
+def _entry(diff_id: str) -> str:
+    return diff_id.replace(":", "-")
 
 
 def _read_exactly(source: IO[bytes], size: int) -> bytes:

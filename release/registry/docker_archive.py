@@ -187,7 +187,7 @@ class DockerArchive(ReadOnly):
         return layer
 
     def _layer(self, diff_id: str, member: str) -> Descriptor:
-        known = find_compressed(self._store, diff_id, codec=self._codec)
+        known = find_compressed(self._store, diff_id, codec=self._codec, check=self._cancel.check)
         if known is not None:
             return known.descriptor
         with self._archive.open(member) as stream:

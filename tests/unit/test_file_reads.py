@@ -19,7 +19,6 @@ MAY_OPEN = {
     "release.build.tarstream": "a file of the context, by the size that was listed, never through a symlink",
     "release.cli.log_export": "the page's template, part of the package",
     "release.log.files": "the log itself and what lies beside it, read by position",
-    "release.registry.compress": "our own record in the content store",
     "release.registry.durable": "opened for fsync only",
 }
 

@@ -99,7 +99,7 @@ HOMES = {
         "release.tagging.known.*",
     ),
     "gitdb": ("release.log.*",),  # GitPython's object database
-    "isal": ("release.registry.codecs",),
+    "isal": ("release.registry.codecs", "release.registry.unpacking"),
     "msgspec": ("*",),
     "psycopg": ("release.log.*",),
     "requests": ("release.build.*",),  # the docker SDK lets its exceptions through
