@@ -11,10 +11,11 @@ import errno
 import io
 import os
 import re
+import stat
 from contextlib import suppress
 
 from release.errors import ConfigError
-from release.folders import as_regular, is_within, nearest_folder, not_regular, open_parent
+from release.folders import is_within, nearest_folder, open_parent
 from release.new_files import PRIVATE, NewFile
 
 #: Bytes of one read.
@@ -70,8 +71,15 @@ def open_file(path: str) -> io.FileIO:
     except OSError as error:
         if error.errno not in _NO_FILE:
             raise
-        raise not_regular(path) from error
-    return as_regular(descriptor, path)
+        raise _not_regular(path) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(path)
+    return io.FileIO(descriptor)
+
+
+def _not_regular(path: str) -> ConfigError:
+    return ConfigError(f"`{path}` is not a regular file", hint="name a regular file")
 
 
 def _read_all(file: io.FileIO, most: int) -> bytes:

@@ -18,8 +18,10 @@ from typing import IO, Self, cast
 from release.errors import ConfigError, RefusedError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# O_NONBLOCK: opening a pipe would otherwise wait for a writer that never comes.
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+# Passes through a folder that may not be listed, as other users' homes often are; macOS has no such flag.
+_PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+# O_NONBLOCK: opening a pipe would otherwise wait for its other end, which never comes.
+_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -33,7 +35,7 @@ def open_folder(path: str, workspace: str | None, *, make: bool = False) -> Open
     start = _start(path, workspace)
     if start is None and make:
         os.makedirs(path, exist_ok=True)
-    with OpenFolder(os.open(start or path, _FOLDER), start or path) as folder:
+    with OpenFolder(_descriptor(start or path), start or path) as folder:
         for name in _names_between(start, path):
             folder.enter(name, make=make)
         return folder.twin()
@@ -44,9 +46,7 @@ def open_parent(path: str, workspace: str | None, *, make: bool = False) -> Iter
     """The folder that `path` lies in, as by `open_folder`, and the last name of `path`."""
     parent, name = os.path.split(_normal(path))
     if not name:
-        raise RefusedError(
-            f"`{path}` is a folder, and shipmark writes only regular files", hint="name a file"
-        )
+        raise RefusedError(f"`{path}` is a folder, and shipmark takes only files here", hint="name a file")
     with open_folder(parent, workspace, make=make) as folder:
         yield folder, name
 
@@ -98,7 +98,7 @@ class OpenFolder:
             with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=self._descriptor)
         try:
-            below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self._descriptor)
+            below = _descriptor(name, os.O_NOFOLLOW, self._descriptor)
         except OSError as error:
             found = self.status(name)
             if found is None or stat.S_ISDIR(found.st_mode):
@@ -119,7 +119,7 @@ class OpenFolder:
         if found is None:
             return None
         if not stat.S_ISREG(found.st_mode):
-            raise _refused(self._shown(name), found.st_mode, "writes only regular files")
+            raise _refused(self._shown(name), found.st_mode, "takes only regular files")
         return stat.S_IMODE(found.st_mode)
 
     def names(self) -> list[str]:
@@ -130,22 +130,31 @@ class OpenFolder:
         """Whether files can be made here."""
         return os.access(".", os.W_OK | os.X_OK, dir_fd=self._descriptor)
 
-    def read(self, name: str) -> io.FileIO:
-        """The regular file `name`, unbuffered. Raises `RefusedError` for a symlink and all else, and `OSError`."""
+    def open(self, name: str, flags: int, mode: int = 0o666) -> int:
+        """The descriptor of the regular file `name`. `flags`: of open(2), to which what makes it safe is added.
+
+        Raises `RefusedError` for a symlink, a pipe and all else that is no regular file, and `OSError`.
+        """
         try:
-            descriptor = os.open(name, _READ | os.O_NOFOLLOW, dir_fd=self._descriptor)
+            descriptor = os.open(name, flags | _SAFE, mode, dir_fd=self._descriptor)
+            found = os.fstat(descriptor).st_mode
         except OSError as error:
-            found = self.status(name)
-            if found is None or stat.S_ISREG(found.st_mode):
+            status = self.status(name)
+            if status is None or stat.S_ISREG(status.st_mode):
                 raise
-            raise _refused(self._shown(name), found.st_mode, "reads only regular files here") from error
-        return as_regular(descriptor, self._shown(name))
+            raise _refused(self._shown(name), status.st_mode, "takes only regular files") from error
+        if not stat.S_ISREG(found):
+            os.close(descriptor)
+            raise _refused(self._shown(name), found, "takes only regular files")
+        return descriptor
+
+    def read(self, name: str) -> io.FileIO:
+        """The regular file `name`, unbuffered. Raises as `open`."""
+        return io.FileIO(self.open(name, os.O_RDONLY))
 
     def append(self, name: str, mode: int) -> IO[bytes]:
-        """The regular file `name`, to add to its end; made with `mode` where it is missing."""
-        self.mode_at(name)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        descriptor = os.open(name, flags, mode, dir_fd=self._descriptor)
+        """The regular file `name`, to add to its end; made with `mode` where it is missing. Raises as `open`."""
+        descriptor = self.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
         try:
             self._require_one_name(os.fstat(descriptor), name)
         except BaseException:
@@ -160,8 +169,6 @@ class OpenFolder:
             self._require_one_name(found, name)
 
     def _require_one_name(self, found: os.stat_result, name: str) -> None:
-        if not stat.S_ISREG(found.st_mode):
-            raise not_regular(self._shown(name))
         if found.st_nlink > 1:
             raise RefusedError(
                 f"`{self._shown(name)}` is a hard link: other names of the file would change with it",
@@ -193,22 +200,16 @@ class OpenFolder:
         return os.path.join(self.path, name)
 
 
-def as_regular(descriptor: int, path: str) -> io.FileIO:
-    """The open file as a stream; closed, and refused with `ConfigError`, where it is not a regular file."""
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return io.FileIO(descriptor)
-    os.close(descriptor)
-    raise not_regular(path)
-
-
-def not_regular(path: str) -> ConfigError:
-    """The refusal of a device, pipe, socket or folder where a file is expected."""
-    return ConfigError(f"`{path}` is not a regular file", hint="name a regular file")
-
-
 def is_within(path: str, folder: str) -> bool:
     """Whether `path` is `folder` or lies below it. Both absolute and normalised; nothing is resolved."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _descriptor(path: str, flags: int = 0, folder: int | None = None) -> int:
+    try:
+        return os.open(path, _FOLDER | flags, dir_fd=folder)
+    except PermissionError:
+        return os.open(path, _PASS | flags, dir_fd=folder)
 
 
 def _normal(path: str) -> str:
