@@ -23,6 +23,8 @@ EVENT_BYTES = 25 * MIB
 DOCKERFILE_BYTES = 1 * MIB
 #: `.dockerignore` and `<Dockerfile>.dockerignore`.
 IGNORE_BYTES = 1 * MIB
+#: Lines of an ignore file that are patterns; each path is compared with all of them.
+IGNORE_PATTERNS = 10_000
 #: Docker's `config.json` and Podman's `auth.json`.
 CREDENTIAL_BYTES = 4 * MIB
 #: A plan file of `preview -o`, and a file of parked facts.

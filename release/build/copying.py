@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from release.build.ignore import has_wildcard, match_component
+from release.build.ignore import match_component
+from release.build.patterns import has_wildcard
 from release.build.tree import Content, Escape, LinkLoop, Node, Tree, leaves
 from release.errors import BuildError
 

@@ -13,7 +13,9 @@ import re
 
 import msgspec
 
+from release.build.patterns import expression_of, has_wildcard
 from release.errors import BuildError
+from release.limits import IGNORE_PATTERNS
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,9 +26,10 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Neighbouring lines of one kind as one expression."""
+    """Neighbouring lines of one kind: names without wildcards as a set, the others as one expression."""
 
     exception: bool
+    literals: frozenset[str]
     expression: re.Pattern[str]
 
 
@@ -54,7 +57,10 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
         hits = []
         for group, inherited in zip(self.groups, folder.hits, strict=True):
             # A line that could not change the verdict takes no effect, not even on what is below.
-            hit = inherited or (group.exception == excluded and group.expression.fullmatch(path) is not None)
+            hit = inherited or (
+                group.exception == excluded
+                and (path in group.literals or group.expression.fullmatch(path) is not None)
+            )
             excluded = not group.exception if hit else excluded
             hits.append(hit)
         return Verdict(excluded=excluded, hits=tuple(hits))
@@ -75,7 +81,7 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
 def parse_ignore(text: str, name: str = ".dockerignore") -> Ignore:
     """The patterns of an ignore file. Raises `BuildError` with the line for a pattern that means nothing."""
     patterns: list[Pattern] = []
-    expressions: list[str] = []
+    expressions: list[str | None] = []
     for number, line in enumerate(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").split("\n"), 1):
         if line.startswith("#"):
             continue
@@ -92,30 +98,33 @@ def parse_ignore(text: str, name: str = ".dockerignore") -> Ignore:
         cleaned = _clean(pattern)
         if cleaned in (".", "/"):
             continue  # docker takes neither for the whole context
+        if len(patterns) == IGNORE_PATTERNS:
+            raise BuildError(f"{name}:{number}: more than {IGNORE_PATTERNS} patterns", hint="use wildcards")
         patterns.append(Pattern(text=cleaned, exception=exception))
-        expressions.append(_expression(cleaned, f"{name}:{number}"))
+        expressions.append(_expression(cleaned, f"{name}:{number}") if has_wildcard(cleaned) else None)
     return Ignore(patterns=tuple(patterns), groups=_grouped(patterns, expressions))
 
 
-def _grouped(patterns: list[Pattern], expressions: list[str]) -> tuple[_Group, ...]:
+def _grouped(patterns: list[Pattern], expressions: list[str | None]) -> tuple[_Group, ...]:
     pairs = zip(patterns, expressions, strict=True)
     return tuple(
-        _Group(
-            exception=exception,
-            expression=re.compile("|".join(f"(?:{text})" for _, text in lines), re.DOTALL),
-        )
+        _group(exception, list(lines))
         for exception, lines in itertools.groupby(pairs, key=lambda pair: pair[0].exception)
+    )
+
+
+def _group(exception: bool, lines: list[tuple[Pattern, str | None]]) -> _Group:
+    wild = "|".join(f"(?:{text})" for _, text in lines if text is not None)
+    return _Group(
+        exception=exception,
+        literals=frozenset(pattern.text for pattern, text in lines if text is None),
+        expression=re.compile(wild or "(?!)", re.DOTALL),
     )
 
 
 def match_component(pattern: str, name: str) -> bool:
     """Whether one path component matches a `COPY` wildcard. Raises `ValueError` for a broken pattern."""
-    return re.compile(_translate(pattern), re.DOTALL).fullmatch(name) is not None
-
-
-def has_wildcard(pattern: str) -> bool:
-    """Whether a pattern is more than a literal name."""
-    return any(character in pattern for character in "*?[\\")
+    return re.compile(expression_of(pattern), re.DOTALL).fullmatch(name) is not None
 
 
 def _clean(pattern: str) -> str:
@@ -126,68 +135,14 @@ def _clean(pattern: str) -> str:
 
 def _expression(pattern: str, where: str) -> str:
     try:
-        expression = _translate(pattern)
-        re.compile(expression)
-    except (ValueError, re.error) as error:
+        return expression_of(pattern)
+    except ValueError as error:
         raise BuildError(
-            f"{where}: `{pattern}` is no pattern: {error}",
-            hint="close the bracket, or put a backslash before a literal one",
+            f"{where}: `{pattern[:100]}` is no pattern: {error}",
+            hint="close the bracket, or put a backslash before a literal one"
+            if "[" in pattern
+            else "write it shorter",
         ) from error
-    return expression
-
-
-def _translate(pattern: str) -> str:
-    if pattern.startswith("**") and not has_wildcard(pattern[2:]) and not pattern.startswith("**/"):
-        return ".*" + re.escape(pattern[2:])  # `**.pyc`: whatever ends so, at any depth
-    expression = ""
-    at = 0
-    while at < len(pattern):
-        character = pattern[at]
-        at += 1
-        if character == "*" and pattern[at : at + 1] == "*":
-            at += 2 if pattern[at + 1 : at + 2] == "/" else 1
-            expression += ".*" if at >= len(pattern) else "(?:.*/)?"
-        elif character == "*":
-            expression += "[^/]*"
-        elif character == "?":
-            expression += "[^/]"
-        elif character == "[":
-            piece, at = _character_class(pattern, at)
-            expression += piece
-        elif character == "\\" and at < len(pattern):
-            expression += re.escape(pattern[at])
-            at += 1
-        else:
-            expression += re.escape(character)
-    return expression
-
-
-def _character_class(pattern: str, at: int) -> tuple[str, int]:
-    """`[a-z]` or `[^a-z]` as an expression that never matches `/`, and where the pattern goes on."""
-    negated = pattern[at : at + 1] == "^"
-    at += negated
-    ranges = ""
-    while not ranges or pattern[at : at + 1] != "]":
-        low, at = _class_member(pattern, at)
-        high = low
-        if pattern[at : at + 1] == "-":
-            high, at = _class_member(pattern, at + 1)
-        if high < low:
-            raise ValueError(f"the range `{low}-{high}` is empty")
-        ranges += f"{re.escape(low)}-{re.escape(high)}"
-    return f"(?!/)[{'^' if negated else ''}{ranges}]", at + 1
-
-
-def _class_member(pattern: str, at: int) -> tuple[str, int]:
-    member = pattern[at : at + 1]
-    if member == "\\":
-        at += 1
-        member = pattern[at : at + 1]
-    elif member in ("-", "]"):
-        raise ValueError(f"`{member}` stands where a character is expected")
-    if member in ("", "/"):
-        raise ValueError("a bracket is not closed within its path component")
-    return member, at + 1
 
 
 def _reaches(pattern: str, folder: str) -> bool:

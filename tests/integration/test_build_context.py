@@ -12,7 +12,7 @@ from release.build.context import Context, open_context, walk
 from release.build.layers import LayersBuilder
 from release.build.tree import HostFile, Node
 from release.control import Cancel
-from release.errors import BuildError
+from release.errors import BuildError, ConfigError
 from release.world import NullSink
 
 
@@ -106,7 +106,8 @@ class TestBadInput:
 
     def test_a_folder_is_no_dockerfile(self, tmp_path: Path) -> None:
         (tmp_path / "Dockerfile").mkdir()
-        assert "is not a file" in str(refusal(tmp_path))
+        with pytest.raises(ConfigError, match="Dockerfile` is not a regular file"):
+            opened(tmp_path)
 
     def test_a_context_outside_of_the_repository_is_refused(self, tmp_path: Path) -> None:
         write(tmp_path / "repo")

@@ -30,6 +30,7 @@ PURE = (
     "release.build.lines",
     "release.build.obstacles",
     "release.build.owners",
+    "release.build.patterns",
     "release.build.scope",
     "release.build.stages",
     "release.build.tree",
@@ -145,7 +146,7 @@ COMMAND_LINE = ("release.cli", "release.cli.*")
 CAUGHT_INSIDE = {
     "release.build.archives": {"ReadError"},  # becomes BuildError with the archive's name
     "release.build.expand": {"ExpansionError"},  # gets its Dockerfile line from the caller
-    "release.build.ignore": {"ValueError"},  # likewise
+    "release.build.patterns": {"ValueError"},  # likewise
     "release.build.tree": {"Escape", "LinkLoop"},  # likewise
     "release.canonical": {"ValueError"},  # a value without a canonical form is a defect of ours
     "release.cli.*": {"UsageError"},  # click's, printed by it with the usage

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import contextlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.build.ignore import has_wildcard, match_component, parse_ignore
+from release.build.ignore import match_component, parse_ignore
+from release.build.patterns import expression_of, has_wildcard
 from release.errors import BuildError
 
 
@@ -157,6 +165,73 @@ def slow_excludes(lines: list[tuple[bool, str]], path: str) -> bool:
             if acted[number]:
                 excluded = not exception
     return excluded
+
+
+def plain(pattern: str) -> str:
+    """The pattern as Docker's documentation defines it, star by star, with all the backtracking."""
+    text = ""
+    for piece in re.split(r"(\*\*/?|\*|\?|\[[^]]*\])", pattern):
+        if piece.startswith("**"):
+            text += "(?:.*/)?"
+        elif piece.startswith("["):
+            text += f"(?!/){piece}"
+        else:
+            text += {"*": "[^/]*", "?": "[^/]"}.get(piece, re.escape(piece))
+    return text
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "b", "*", "?", "**", "**/", "/", "[ab]", "[^a]", "a*b", ".", "*a"]),
+        min_size=1,
+        max_size=7,
+    ).map("".join),
+    PATHS,
+)
+def test_an_expression_matches_what_plain_translation_does(pattern: str, path: str) -> None:
+    if pattern.endswith(("**", "/")):
+        return  # `**` at the end is all that follows; no slash is at the end of a cleaned pattern
+    if pattern.startswith("**") and not has_wildcard(pattern[2:]):
+        return  # `**.pyc` is any ending
+    with contextlib.suppress(ValueError):
+        expected = re.fullmatch(plain(pattern), path, re.DOTALL) is not None
+        assert (re.fullmatch(expression_of(pattern), path, re.DOTALL) is not None) is expected
+
+
+HOSTILE = ["*a" * 11 + "b", "**/a*/" * 8 + "b", "*a" * 50 + "b", "**/*a/" * 9 + "b", "a**a**b**c", "?*" * 40 + "b",
+           "**/" + "a/" * 60 + "b", "*/" * 60 + "**/*a*a*a*b", "[^b]*" * 40 + "b"]  # fmt: skip
+VICTIMS = ["a" * 120, "a" * 255, "/".join(["aa"] * 1000), "/".join(["a" * 40] * 50), "a/" * 2000 + "c"]
+
+
+def test_no_pattern_and_no_path_take_long() -> None:
+    """Plain translation would take years. In a process of its own: nothing ends `re` while it matches."""
+    code = (
+        "import json, sys; from release.build.ignore import parse_ignore, match_component\n"
+        "patterns, paths = json.load(sys.stdin)\n"
+        "for pattern in patterns:\n"
+        "    ignore = parse_ignore(pattern + '\\n!' + pattern + 'x')\n"
+        "    for path in paths:\n"
+        "        ignore.judge(path, ignore.root); ignore.may_include_below(path)\n"
+        "        if '/' not in pattern: match_component(pattern, path)\n"
+    )
+    root = Path(__file__).parents[3]
+    given = json.dumps([HOSTILE, VICTIMS]).encode()
+    subprocess.run([sys.executable, "-c", code], input=given, cwd=root, check=True, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\n" * 10_001, ".dockerignore:10001: more than 10000 patterns"),
+        ("*" + "a" * 5000, "it has more than 4096 characters"),
+        ("a**a**a**a**b", "it holds `**` inside of names more than 3 times"),
+    ],
+)
+def test_what_no_ignore_file_holds_is_refused(text: str, message: str) -> None:
+    with pytest.raises(BuildError) as caught:
+        parse_ignore(text)
+    assert message in str(caught.value)
+    assert caught.value.hint
 
 
 class TestAgainstASlowReference:

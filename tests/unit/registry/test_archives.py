@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.control import Cancel
-from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RegistryError, ReleaseError
+from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, ReleaseError
 from release.registry import OCI_LAYER, Descriptor
 from release.registry.archive import write_combined_archive
 from release.registry.archive_file import ArchiveFile
@@ -165,7 +165,7 @@ class TestFiles:
     def test_a_missing_file_is_said(self, tmp_path: Path) -> None:
         with pytest.raises(NotFound, match=r"none\.tar"):
             ArchiveFile(str(tmp_path / "none.tar"))
-        with pytest.raises(RegistryError):
+        with pytest.raises(ConfigError, match="is not a regular file"):
             ArchiveFile(str(tmp_path))
 
 

@@ -1,0 +1,146 @@
+"""Patterns of `.dockerignore` and COPY: Go's `filepath.Match` plus `**`, matched in linear time. Pure.
+
+A star never has to be tried twice: where `*` or `**` is followed by more, the first place where that fits is as good
+as any later one. It is matched lazily inside an atomic group, `(?>…)`, which `re` does not enter again; only what
+reaches the end of a name or of the path has a fixed place. Plain translation (`[^/]*` for each star) backtracks for
+years on `*a*a*a*a*b`. The argument needs a `**` that begins a name: `a**b` is written as `ab` and `a*/**/b`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+#: Characters of one pattern; no path is longer (PATH_MAX).
+LONGEST_PATTERN = 4096
+#: How often `**` may stand behind other characters of a name. Each one doubles the expression.
+_MOST_INNER = 3
+
+_STAR = "*"
+_DOUBLE = "**"
+_SLASH = "/"
+#: A token is one of the three above, or an expression that matches one character of a name.
+Tokens = list[str]
+
+
+def expression_of(pattern: str) -> str:
+    """An expression for `fullmatch` on a whole path. Raises `ValueError` for a broken pattern."""
+    if len(pattern) > LONGEST_PATTERN:
+        raise ValueError(f"it has more than {LONGEST_PATTERN} characters")
+    if pattern.startswith("**") and not has_wildcard(pattern[2:]) and not pattern.startswith("**/"):
+        return ".*" + re.escape(pattern[2:])  # `**.pyc`: whatever ends so, at any depth
+    return "|".join(_path(tokens) for tokens in _outer_only(_tokens(pattern)))
+
+
+def has_wildcard(pattern: str) -> bool:
+    """Whether a pattern is more than a literal name."""
+    return any(character in pattern for character in "*?[\\")
+
+
+def _tokens(pattern: str) -> Tokens:
+    """The pattern in pieces; `**/` is one piece, and several in a row are one."""
+    found: Tokens = []
+    at = 0
+    while at < len(pattern):
+        character = pattern[at]
+        at += 1
+        if character == "*" and pattern[at : at + 1] == "*":
+            at += 2 if pattern[at + 1 : at + 2] == "/" else 1
+            piece = _DOUBLE
+        elif character == "*":
+            piece = _STAR
+        elif character == "?":
+            piece = "[^/]"
+        elif character == "[":
+            piece, at = _character_class(pattern, at)
+        elif character == "\\" and at < len(pattern):
+            piece = re.escape(pattern[at])
+            at += 1
+        else:
+            piece = _SLASH if character == "/" else re.escape(character)
+        if piece not in (_STAR, _DOUBLE) or found[-1:] != [piece]:
+            found.append(piece)
+    return found
+
+
+def _outer_only(tokens: Tokens) -> list[Tokens]:
+    """Patterns whose `**` all begin a name or end the pattern, and that together match what `tokens` does."""
+    inner = [
+        at
+        for at in range(1, len(tokens) - 1)
+        if tokens[at] == _DOUBLE and tokens[at - 1] not in (_SLASH, _DOUBLE)
+    ]
+    if len(inner) > _MOST_INNER:
+        raise ValueError(f"it holds `**` inside of names more than {_MOST_INNER} times")
+    made = []
+    for choice in itertools.product(([], [_STAR, _SLASH, _DOUBLE]), repeat=len(inner)):
+        chosen = dict(zip(inner, choice, strict=True))
+        made.append([piece for at, token in enumerate(tokens) for piece in chosen.get(at, [token])])
+    return made
+
+
+def _path(tokens: Tokens) -> str:
+    """The expression for a path: groups of whole names, with `**` between them."""
+    ends_open = tokens[-1:] == [_DOUBLE]
+    groups = _split(tokens[:-1] if ends_open else tokens, _DOUBLE)
+    *before, last = (_names(group) for group in groups)
+    expression = ""
+    for number, names in enumerate(before):
+        if number == 0:
+            expression += names
+        elif names:
+            expression += f"(?>(?:.*?/)??{names})"
+    if before:
+        expression += "(?:.*/)?"
+    return expression + last + (".*" if ends_open else "")
+
+
+def _names(tokens: Tokens) -> str:
+    return "/".join(_name(part) for part in _split(tokens, _SLASH))
+
+
+def _name(tokens: Tokens) -> str:
+    """The expression for one name: literal pieces with stars between them."""
+    first, *rest = ("".join(piece) for piece in _split(tokens, _STAR))
+    if not rest:
+        return first
+    *middle, last = rest
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in middle if piece) + f"[^/]*{last}"
+
+
+def _split(tokens: Tokens, separator: str) -> list[Tokens]:
+    parts: list[Tokens] = [[]]
+    for token in tokens:
+        if token == separator:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def _character_class(pattern: str, at: int) -> tuple[str, int]:
+    """`[a-z]` or `[^a-z]` as an expression that never matches `/`, and where the pattern goes on."""
+    negated = pattern[at : at + 1] == "^"
+    at += negated
+    ranges = ""
+    while not ranges or pattern[at : at + 1] != "]":
+        low, at = _class_member(pattern, at)
+        high = low
+        if pattern[at : at + 1] == "-":
+            high, at = _class_member(pattern, at + 1)
+        if high < low:
+            raise ValueError(f"the range `{low}-{high}` is empty")
+        ranges += f"{re.escape(low)}-{re.escape(high)}"
+    return f"(?!/)[{'^' if negated else ''}{ranges}]", at + 1
+
+
+def _class_member(pattern: str, at: int) -> tuple[str, int]:
+    member = pattern[at : at + 1]
+    if member == "\\":
+        at += 1
+        member = pattern[at : at + 1]
+    elif member in ("-", "]"):
+        raise ValueError(f"`{member}` stands where a character is expected")
+    if member in ("", "/"):
+        raise ValueError("a bracket is not closed within its path component")
+    return member, at + 1
