@@ -10,10 +10,11 @@ from release.cli.printing import data, document
 from release.cli.rendering import columns
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
-from release.errors import ConfigError
+from release.errors import ConfigError, RefusedError
 from release.git.command import Git
 from release.log import lookup, questions
 from release.log.state import TagHold
+from release.ref_names import is_commit
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
@@ -111,6 +112,12 @@ def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
 
 
 def _commits(session: Session, before: str, after: str) -> list[dict[str, str]]:
+    for commit in (before, after):
+        if not is_commit(commit):  # the log is not ours alone: git would take `--output=…` for an option
+            raise RefusedError(
+                f"the log says `{commit[:80]}` where a commit id belongs",
+                hint="`shipmark log verify` shows the entry; whoever can write the log can write that",
+            )
     git = Git(session.process, session.root, session.settings.env)
     done = git.run("log", "-z", "--format=%H%x09%s", f"{before}..{after}", "--")
     if done.code != 0:

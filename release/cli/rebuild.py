@@ -8,12 +8,15 @@ from release.cli.session import Session
 from release.errors import GitError, RefusedError
 from release.plan.obtain import primary_tag
 from release.plan.release import release_key
+from release.ref_names import require_git_tag
 from release.registry import Repository
 from release.tagging.model import Decision
 
 
 def require_checked_out(decision: Decision, named: str | None) -> None:
-    """Raise `GitError` when `--rebuild NAME` names something else than what is checked out."""
+    """Raise `GitError` when `--rebuild NAME` names something else than what is checked out, `ConfigError` for no name."""
+    if named:
+        require_git_tag("--rebuild", named)
     if named and named not in {decision.git_tag, decision.version, f"v{decision.version}"}:
         raise GitError(
             f"`--rebuild {named}` asks for another commit than {decision.commit[:12]}, which is checked out",

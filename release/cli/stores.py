@@ -11,9 +11,11 @@ import msgspec
 from release.config.load import expand
 from release.config.model import LogSection
 from release.control import Cancel
-from release.errors import ConfigError, GitError, LogError
+from release.errors import ConfigError
+from release.files import is_within
 from release.log import LogStore
 from release.log.writer import Writer
+from release.ref_names import remote_kind
 from release.world import Clock, Process
 
 
@@ -66,6 +68,7 @@ def section_of(text: str, env: Mapping[str, str]) -> LogSection:
     if kind == "file" and rest:
         return LogSection(store="file", path=rest)
     if kind == "git":
+        remote_kind(f"git:{rest}", rest or "origin")
         return LogSection(store="git", remote=rest or "origin")
     if kind == "sql" and rest:
         return LogSection(store="sql", url=expand(rest, env))
@@ -96,18 +99,10 @@ def _sql(section: LogSection, ground: Ground) -> LogStore:
 
 
 def _git(section: LogSection, ground: Ground) -> LogStore:
-    from release.git.command import Git
     from release.log.git_remote import GitRemote, credentials_of, credentials_of_token
     from release.log.git_store import GitStore
 
-    try:
-        found = Git(ground.process, ground.root, ground.env).read("remote", "get-url", section.remote)
-    except GitError as error:
-        raise LogError(
-            f"the log's remote `{section.remote}` is not known here",
-            hint="`git remote -v` lists those that are; `log: {store: git, remote: …}` chooses one",
-        ) from error
-    url = found.decode("utf-8", "surrogateescape").strip()
+    url = _remote_url(section.remote, ground)
     token = ground.env.get("SHIPMARK_LOG_TOKEN")
     credentials = (
         credentials_of_token(url, token) if token else credentials_of(ground.process, ground.root, ground.env)
@@ -124,3 +119,27 @@ def _git(section: LogSection, ground: Ground) -> LogStore:
         credentials=credentials,
     )
     return GitStore(remote, name=name, ref=section.ref)
+
+
+def _remote_url(remote: str, ground: Ground) -> str:
+    """Where the log's remote is. Raises `ConfigError` for a name that git does not know, or a path in the workspace."""
+    from release.git.command import Git
+
+    kind = remote_kind("log.remote", remote)
+    if kind == "name":
+        done = Git(ground.process, ground.root, ground.env).run("remote", "get-url", "--", remote)
+        if done.code != 0:
+            raise ConfigError(
+                f"the log's remote `{remote}` is not known here",
+                hint="`git remote -v` lists those that are; `log: {store: git, remote: …}` chooses one",
+            )
+        return done.stdout.decode("utf-8", "surrogateescape").strip()
+    path = remote.removeprefix("file://") if remote.startswith("file://") else remote
+    if is_within(os.path.realpath(path), os.path.realpath(ground.root)) and (
+        kind == "path" or path != remote
+    ):
+        raise ConfigError(
+            f"`log.remote`: `{remote}` lies in the workspace, whose hooks a push would run",
+            hint="name a repository elsewhere, or a remote of this clone",
+        )
+    return remote

@@ -11,6 +11,7 @@ import msgspec
 from release.config.document import Document, Position, parse
 from release.config.model import BuildSection, ComponentSection, ConfigFile, LogSection, TargetSection
 from release.errors import ConfigError
+from release.ref_names import remote_kind, require_git_tag, require_ref
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UNKNOWN_KEY = re.compile(r"unknown field `([^`]*)`")
@@ -176,6 +177,9 @@ def _component(
         for one in given
     )
     own = f"$.components.{name}"
+    if section.prefix:
+        where = document.at(f"{own}.prefix" if f"{own}.prefix" in document.positions else "$.prefix")
+        require_git_tag(f"{where}: prefix", f"{section.prefix}1.0.0")
     return Component(
         name=name,
         section=section,
@@ -210,6 +214,9 @@ def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, pa
             where = document.at(path)
             raise ConfigError(f"{where}: `{entry}` is no log store", hint="file, git or sql") from error
     section = entry
+    if section.store == "git":
+        require_ref(f"{document.at(f'{path}.ref')}: log.ref", section.ref)
+        remote_kind(f"{document.at(f'{path}.remote')}: log.remote", section.remote)
     url = None if section.url is None else expand(section.url, env, document)
     return msgspec.structs.replace(section, path=expand(section.path, env, document), url=url)
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Literal
 
 from release.errors import GitError
 from release.git.command import Git
+from release.ref_names import is_commit
 from release.world import Process
-
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 
 Relation = Literal["same", "ancestor", "descendant", "diverged", "unknown"]
 
 
 def is_ancestor(process: Process, root: str, a: str, b: str, env: Mapping[str, str]) -> bool | None:
     """Whether commit `a` is reachable from `b` (equal counts); None where one of them is not here, or no commit id."""
-    if not (_COMMIT.fullmatch(a) and _COMMIT.fullmatch(b)):
+    if not (is_commit(a) and is_commit(b)):
         return None  # an image's label may hold anything, an option for git included
     done = Git(process, root, env).run("merge-base", "--is-ancestor", a, b)
     return {0: True, 1: False}.get(done.code)

@@ -82,6 +82,6 @@ def test_a_log_whose_remote_is_not_there_stops_before_anything_is_visible(
     project = make_project(log={"store": "git"})
     project.release_commit("v1.4.2")
     result = project("run")
-    assert result.code == 1
+    assert result.code == 2
     assert "hint: " in result.stderr
     assert project.tags == {}

@@ -56,6 +56,7 @@ PURE = (
     "release.plan",
     "release.schema",
     "release.plan.*",
+    "release.ref_names",
     "release.registry.documents",
     "release.registry.layout_index",
     "release.registry.reference",

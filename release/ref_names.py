@@ -1,0 +1,104 @@
+"""Which names may become a git ref, and which texts may name a git remote. Pure.
+
+Names come from `shipmark.yml`, options, CI systems and logs. They are checked here before they reach git's argument
+list: git would read one with a leading `-` as an option, and `ext::…` as a command to run.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from release.errors import ConfigError
+
+# git-check-ref-format(1): control characters, space, and the characters that revisions and refspecs use.
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
+_LONGEST = 1024  # characters; a file system's limit for a path is 4096 bytes
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)")
+# `host:path` or `user@host:path`; no slash stands before the first colon, and no second colon follows it (`ext::`).
+_SCP = re.compile(r"(?:[A-Za-z0-9_][^@:/\s]*@)?(?:[A-Za-z0-9_][^@:/\s]*|\[[0-9A-Fa-f:]+\]):(?!:)[^\s]+")
+_SCHEMES = frozenset({"https", "ssh", "git", "git+ssh", "ssh+git", "file"})
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+RemoteKind = Literal["name", "url", "path"]
+
+
+def is_ref(name: str) -> bool:
+    """Whether `name` is a full ref name, such as `refs/tags/v1.4.2`, by git's rules. No leading `-` either."""
+    if not name or len(name) > _LONGEST or "/" not in name or name[0] in "/-" or name[-1] in "/.":
+        return False
+    parts = name.split("/")
+    return not _FORBIDDEN.search(name) and not any(
+        part.startswith(".") or part.endswith(".lock") for part in parts
+    )
+
+
+def is_git_tag(name: str) -> bool:
+    """Whether `name` can be a git tag. `git tag` refuses a leading `-`, which `is_ref` sees only at the start."""
+    return not name.startswith("-") and is_ref(f"refs/tags/{name}")
+
+
+def is_commit(text: str) -> bool:
+    """Whether `text` is a whole commit id: 40 or 64 lower-case hex digits."""
+    return _COMMIT.fullmatch(text) is not None
+
+
+def require_git_tag(key: str, name: str) -> str:
+    """`name`, if it can be a git tag. Raises `ConfigError` that names `key`."""
+    if not is_git_tag(name):
+        raise ConfigError(
+            f"`{key}`: `{name}` cannot be a git tag", hint="write a name that `git check-ref-format` accepts"
+        )
+    return name
+
+
+def require_ref(key: str, name: str) -> str:
+    """`name`, if it is a full ref name below `refs/`. Raises `ConfigError` that names `key`."""
+    if not name.startswith("refs/") or not is_ref(name):
+        raise ConfigError(
+            f"`{key}`: `{name}` is not a git ref", hint="write the full name, for example `refs/shipmark/log`"
+        )
+    return name
+
+
+def remote_kind(key: str, text: str) -> RemoteKind:
+    """What `text` names: a configured remote, a URL, or an absolute path.
+
+    Raises `ConfigError` that names `key` for options, for `ext::` and all other remote helpers, for schemes without
+    encryption or authentication, and for a URL that holds a password.
+    """
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        _require_url(key, text, scheme[1].lower(), scheme[2])
+        return "url"
+    if text.startswith("/") and not _has_control(text):
+        return "path"
+    if is_ref(f"refs/remotes/{text}/HEAD") and not text.startswith("-"):
+        return "name"
+    if _SCP.fullmatch(text) and not _has_control(text):
+        return "url"
+    raise ConfigError(
+        f"`{key}`: `{text}` is not a remote's name, an absolute path, or a URL with https, ssh, git or file",
+        hint="`git remote -v` lists the remotes by name",
+    )
+
+
+def _require_url(key: str, text: str, scheme: str, authority: str) -> None:
+    user, _, host = authority.rpartition("@")
+    name = re.sub(r":[0-9]*$", "", host)
+    if scheme not in _SCHEMES and not (scheme == "http" and name in _LOOPBACK):
+        raise ConfigError(
+            f"`{key}`: git may not use the scheme `{scheme}` here", hint="use https, ssh, git or file"
+        )
+    if user and (scheme not in {"ssh", "git+ssh", "ssh+git"} or ":" in user):
+        raise ConfigError(
+            f"`{key}`: the URL holds credentials",
+            hint="put the token into the variable `SHIPMARK_LOG_TOKEN`, and leave the URL without it",
+        )
+    if host.startswith("-") or user.startswith("-") or _has_control(text) or not (host or scheme == "file"):
+        raise ConfigError(f"`{key}`: the URL does not name a host", hint="write `https://HOST/PATH`")
+
+
+def _has_control(text: str) -> bool:
+    return any(character <= " " or character == "\x7f" for character in text)
