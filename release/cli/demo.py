@@ -14,6 +14,7 @@ from release.cli.printing import data
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
 from release.errors import ReleaseError
+from release.git.command import git_argv
 from release.process import Processes
 
 _DOCKERFILE = "FROM scratch\nARG VERSION\nLABEL hello=$VERSION\nCOPY hello.txt /hello.txt\n"
@@ -51,7 +52,7 @@ class _Stage:
 
     def git(self, *arguments: str) -> None:
         """Run git quietly."""
-        self._run(["git", *arguments])
+        self._run(git_argv(*arguments))
 
     def commit(self, message: str, git_tag: str) -> None:
         """One commit with a version tag; its date is part of the story, not of today."""
@@ -65,7 +66,8 @@ class _Stage:
     def show(self, *argv: str) -> None:
         """Print the command as typed, then what it prints."""
         data(f"$ {' '.join(argv)}")
-        data(self._run(list(argv)).rstrip("\n"))
+        real = git_argv(*argv[1:]) if argv[0] == "git" else list(argv)
+        data(self._run(real).rstrip("\n"))
 
     def _run(self, argv: list[str]) -> str:
         real = argv

@@ -14,7 +14,7 @@ from release.tagging.model import Decision
 
 
 def require_checked_out(decision: Decision, named: str | None) -> None:
-    """Raise `GitError` when `--rebuild NAME` names something else than what is checked out, `ConfigError` for no name."""
+    """Raise `GitError` if `--rebuild NAME` is not what is checked out, `ConfigError` if it cannot be a git tag."""
     if named:
         require_git_tag("--rebuild", named)
     if named and named not in {decision.git_tag, decision.version, f"v{decision.version}"}:

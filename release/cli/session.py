@@ -98,14 +98,11 @@ class Session:
 
     @cached_property
     def root(self) -> str:
-        """The repository's top folder: the nearest one above that holds `.git`, else where we are."""
-        path = self.directory
-        while not os.path.exists(os.path.join(path, ".git")):
-            parent = os.path.dirname(path)
-            if parent == path:
-                return self.directory
-            path = parent
-        return path
+        """The top folder of the repository that git would enter here; where there is none, where we are."""
+        from release.git.places import discover
+
+        found = discover(self.directory, self.settings.env)
+        return found.root if found is not None and found.root else self.directory
 
     @cached_property
     def config(self) -> Config:

@@ -5,7 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits, NoRepository
+from release.git.places import require_entry
 from release.world import Completed, Process
+
+#: Configuration that every git command of ours gets, before its name. It is stronger than the repository's own, and
+#: git hands it on to the git processes that it starts in submodules. `-c`, not `GIT_CONFIG_COUNT`, which git knows
+#: since 2.31 only.
+NEUTRAL = (
+    # Never enter a bare repository that lies in a work tree: its `config`, a tracked file, would run programs. Git
+    # knows this since 2.38; `require_entry` does the same for older ones.
+    *("-c", "safe.bareRepository=explicit"),
+    # Remotes that are programs: `ext::sh -c …`.
+    *("-c", "protocol.ext.allow=never", "-c", "protocol.fd.allow=never"),
+    # Programs that reading and tagging do not need. `core.hooksPath` may well name a tracked folder (`.husky`).
+    *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false"),
+    # Fetches and pushes stay in this repository.
+    *("-c", "submodule.recurse=false", "-c", "fetch.recurseSubmodules=no", "-c", "push.recurseSubmodules=no"),
+    # No process that outlives the command.
+    *("-c", "gc.auto=0", "-c", "maintenance.auto=false"),
+)
 
 _KEPT = frozenset(
     {
@@ -46,6 +64,11 @@ def git_environment(env: Mapping[str, str]) -> dict[str, str]:
     return kept | {"LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
 
+def git_argv(*arguments: str) -> list[str]:
+    """The argument list of `git <arguments>`: the one place where our git commands begin."""
+    return ["git", "--no-pager", *NEUTRAL, *arguments]
+
+
 class Git:
     """Git commands in one folder. Every call is one process; a failed one is never an empty answer."""
 
@@ -53,13 +76,16 @@ class Git:
         self._process = process
         self._directory = directory
         self._env = git_environment(env)
+        self._entered = False
 
     def run(self, *arguments: str, timeout: float | None = None) -> Completed:
         """Run `git <arguments>` and give its end as it is. Raises `GitError` when there is no git or no answer."""
-        neutral = ("-c", "log.showSignature=false", "-c", "core.fsmonitor=false")
+        if not self._entered:
+            require_entry(self._directory, self._env)
+            self._entered = True
         try:
             return self._process.run(
-                ["git", *neutral, *arguments], cwd=self._directory, env=self._env, timeout=timeout
+                git_argv(*arguments), cwd=self._directory, env=self._env, timeout=timeout
             )
         except FileNotFoundError as error:
             if error.filename == self._directory:
@@ -98,7 +124,7 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
             f"there is no git repository at `{directory}`",
             hint="run in a clone, or name one with `-C DIR`; `git init` makes one",
         )
-    if "must be run in a work tree" in text:
+    if "must be run in a work tree" in text or "cannot use bare repository" in text:
         return BareRepository(
             f"`{directory}` is in a git repository without a work tree",
             hint="run in a clone that has its files checked out (`git clone`, not `git clone --bare`)",

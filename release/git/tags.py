@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from release.errors import GitError, TagConflict
-from release.git.command import git_environment
-
-if TYPE_CHECKING:
-    from git import Repo
+from release.git.command import git_argv, git_environment
+from release.git.places import find_places, require_entry
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _FETCH_TIMEOUT = 600.0  # seconds
@@ -23,17 +20,17 @@ def create_tag(root: str, name: str, commit: str, message: str, env: Mapping[str
 
     Raises `TagConflict` when the tag exists, `GitError` when git refuses (no identity, no valid name).
     """
-    with _repository(root, env) as repo:
-        if any(tag.name == name for tag in repo.tags):
-            raise TagConflict(f"git tag `{name}` exists already", hint=f"look at it with `git show {name}`")
-        try:
-            repo.git.tag("--annotate", f"--message={message}", "--", name, commit)
-        except _command_error() as error:
-            told = _told(error)
-            hint = None
-            if "empty ident name" in told or "Please tell me who you are" in told:
-                hint = '`git config user.name "…"` and `git config user.email …`'
-            raise GitError(f"git tag `{name}` could not be made: {told}", hint=hint) from error
+    git = _Writer(root, env)
+    if git.has(f"refs/tags/{name}"):
+        raise TagConflict(f"git tag `{name}` exists already", hint=f"look at it with `git show {name}`")
+    try:
+        git.run("tag", "--annotate", f"--message={message}", "--", name, commit)
+    except _command_error() as error:
+        told = _told(error)
+        hint = None
+        if "empty ident name" in told or "Please tell me who you are" in told:
+            hint = '`git config user.name "…"` and `git config user.email …`'
+        raise GitError(f"git tag `{name}` could not be made: {told}", hint=hint) from error
 
 
 def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "origin") -> None:
@@ -42,54 +39,70 @@ def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "ori
     When the remote refuses, the tag is taken away here too, so that nothing happened. Raises `TagConflict` when the
     remote has another tag of this name, else `GitError`.
     """
-    with _repository(root, env) as repo:
-        ref = f"refs/tags/{name}"
-        try:
-            repo.git.push("--atomic", "--", remote, f"{ref}:{ref}", kill_after_timeout=_PUSH_TIMEOUT)
-        except _command_error() as error:
-            told = _told(error)
-            repo.git.tag("--delete", name)
-            if "already exists" in told:
-                raise TagConflict(
-                    f"`{remote}` has another git tag `{name}`",
-                    hint=f"`git fetch {remote} tag {name}` shows it",
-                ) from error
-            raise GitError(
-                f"git tag `{name}` could not be pushed to `{remote}`: {told}",
-                hint="the tag was taken away again; check the remote and the credentials",
+    git = _Writer(root, env)
+    ref = f"refs/tags/{name}"
+    try:
+        git.run("push", "--atomic", "--", remote, f"{ref}:{ref}", timeout=_PUSH_TIMEOUT)
+    except _command_error() as error:
+        told = _told(error)
+        git.run("tag", "--delete", "--", name)
+        if "already exists" in told:
+            raise TagConflict(
+                f"`{remote}` has another git tag `{name}`",
+                hint=f"`git fetch {remote} tag {name}` shows it",
             ) from error
+        raise GitError(
+            f"git tag `{name}` could not be pushed to `{remote}`: {told}",
+            hint="the tag was taken away again; check the remote and the credentials",
+        ) from error
 
 
 def deepen(root: str, env: Mapping[str, str], *, shallow: bool, remote: str = "origin") -> None:
     """Fetch the history and the tags that a clone lacks. The remote's tags replace stale ones of the same name."""
     arguments = ["--tags", "--force", *(["--unshallow"] if shallow else [])]
-    with _repository(root, env) as repo:
-        try:
-            repo.git.fetch(*arguments, "--", remote, kill_after_timeout=_FETCH_TIMEOUT)
-        except _command_error() as error:
-            raise GitError(
-                f"the history could not be fetched from `{remote}`: {_told(error)}",
-                hint=f"check `git ls-remote {remote}` by hand",
-            ) from error
+    try:
+        _Writer(root, env).run("fetch", *arguments, "--", remote, timeout=_FETCH_TIMEOUT)
+    except _command_error() as error:
+        raise GitError(
+            f"the history could not be fetched from `{remote}`: {_told(error)}",
+            hint=f"check `git ls-remote {remote}` by hand",
+        ) from error
 
 
-def _repository(root: str, env: Mapping[str, str]) -> Repo:
-    from git import Repo
+class _Writer:
+    """GitPython's runner of commands in one work tree; the repository is named, GitPython searches for none."""
 
-    repo = Repo(root)
-    # GitPython's children inherit our whole environment: what a hook may have set there is said anew, not removed.
-    repo.git.update_environment(
-        **git_environment(env)
-        | {
-            "GIT_DIR": repo.git_dir,
-            "GIT_COMMON_DIR": str(repo.common_dir),
-            "GIT_WORK_TREE": str(repo.working_tree_dir),
-            "GIT_OBJECT_DIRECTORY": os.path.join(repo.common_dir, "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
-            "GIT_NAMESPACE": "",
-        }
-    )
-    return repo
+    def __init__(self, root: str, env: Mapping[str, str]) -> None:
+        from git.cmd import Git
+
+        require_entry(root, env)
+        places = find_places(root, env)
+        self._git = Git(root)
+        # GitPython's children inherit our whole environment: what a hook may have set there is said anew, not removed.
+        self._git.update_environment(
+            **git_environment(env)
+            | {
+                "GIT_DIR": places.git_dir,
+                "GIT_COMMON_DIR": places.common_dir,
+                "GIT_WORK_TREE": places.root,
+                "GIT_OBJECT_DIRECTORY": os.path.join(places.common_dir, "objects"),
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+                "GIT_NAMESPACE": "",
+            }
+        )
+
+    def run(self, *arguments: str, timeout: float | None = None) -> None:
+        """Run `git <arguments>`. `timeout`: seconds. Raises `GitCommandError`."""
+        self._git.execute(git_argv(*arguments), kill_after_timeout=timeout)
+
+    def has(self, ref: str) -> bool:
+        """Whether the ref is there."""
+        code, _, _ = self._git.execute(
+            git_argv("show-ref", "--verify", "--quiet", "--", ref),
+            with_extended_output=True,
+            with_exceptions=False,
+        )
+        return code == 0
 
 
 def _command_error() -> type[Exception]:

@@ -37,7 +37,7 @@ def snapshot(
     git = Git(process, directory, env)
     head, branch, dirty = _status(git)  # first, because it says what is wrong with the repository
     settings = _settings(git)
-    places = find_places(directory, settings.get("core.worktree"))
+    places = find_places(directory, env, settings.get("core.worktree"))
     listing, damaged = _listing(git)
     tags = versions_in(listing, prefix, versions)
     # Reading around a damaged ref took a process; one walk instead of two questions saves it.

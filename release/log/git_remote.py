@@ -21,7 +21,7 @@ from gitdb.base import IStream  # type: ignore[import-untyped]  # GitPython's ob
 
 from release.control import Cancel
 from release.errors import LogError, LogUnavailable
-from release.git.command import git_environment
+from release.git.command import Git, git_argv, git_environment
 from release.log.file_lock import FileLock
 from release.log.files import OsFiles
 from release.log.git_outcome import Push, outcome_of
@@ -31,11 +31,10 @@ from release.world import Completed, Process
 _REMOTE = "log"  # in the private repository; the URL comes by the environment, never in an argument list
 _HANDED_OVER = r"^(http\..*|credential\..*|url\..*|core\.sshcommand|ssh\.variant)$"
 _WHO = "shipmark <shipmark@shipmark.invalid>"
-# What the user's own configuration must not add to our pushes and fetches.
-_NEUTRAL = (
-    *("-c", "core.hooksPath=/dev/null", "-c", "push.followTags=false", "-c", "push.gpgSign=false"),
-    *("-c", "push.recurseSubmodules=no", "-c", "fetch.recurseSubmodules=no", "-c", "gc.auto=0"),
-    *("-c", "maintenance.auto=false", "-c", "core.logAllRefUpdates=false", "-c", "transfer.fsckObjects=true"),
+# What the user's own configuration must not add to our pushes and fetches, beside what `git_argv` says always.
+_QUIET = (
+    *("-c", "push.followTags=false", "-c", "push.gpgSign=false"),
+    *("-c", "core.logAllRefUpdates=false", "-c", "transfer.fsckObjects=true"),
 )
 
 
@@ -47,11 +46,8 @@ class Credentials(msgspec.Struct, frozen=True):
 
 def credentials_of(process: Process, clone: str, env: Mapping[str, str]) -> Credentials:
     """What the clone at `clone` is configured with for talking to remotes, its conditional includes resolved."""
-    done = process.run(
-        ["git", "config", "--local", "--includes", "--null", "--get-regexp", _HANDED_OVER],
-        cwd=clone,
-        env=git_environment(env),
-        timeout=10.0,
+    done = Git(process, clone, env).run(
+        "config", "--local", "--includes", "--null", "--get-regexp", _HANDED_OVER, timeout=10.0
     )
     # Each item is a key, a newline and the value; nothing configured is exit code 1.
     items = done.stdout.decode("utf-8", "replace").split("\0") if done.code == 0 else []
@@ -165,7 +161,10 @@ class GitRemote:
         if not os.path.exists(os.path.join(self._cache, "HEAD")):
             shutil.rmtree(self._cache, ignore_errors=True)
             done = self._process.run(
-                ["git", "init", "--quiet", "--bare", self._cache], env=self._env, timeout=self._timeout
+                # No template: it could hold hooks.
+                git_argv("init", "--quiet", "--bare", "--template=", self._cache),
+                env=self._env,
+                timeout=self._timeout,
             )
             if done.code != 0:
                 raise LogError(f"version log `{self._name}`: no cache can be made: {_first_line(done)}")
@@ -177,7 +176,7 @@ class GitRemote:
     def _git(self, *arguments: str, stdin: bytes = b"") -> Completed:
         try:
             return self._process.run(
-                ["git", *_NEUTRAL, "--git-dir", self._cache, *arguments],
+                git_argv(*_QUIET, "--git-dir", self._cache, *arguments),
                 cwd=self._cache,
                 env=self._env,
                 stdin=stdin,
