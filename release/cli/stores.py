@@ -12,7 +12,7 @@ from release.config.load import expand
 from release.config.model import LogSection
 from release.control import Cancel
 from release.errors import ConfigError
-from release.files import is_within
+from release.folders import is_within
 from release.log import LogStore
 from release.log.writer import Writer
 from release.ref_names import remote_kind
