@@ -3,47 +3,50 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
 from ci.summary import summary_markdown
 from release.cli.documents import decision_document, report_document
+from release.cli.output_files import append_output, require_outputs, write_output
 from release.cli.session import Session
+from release.errors import ReleaseError
 from release.runner import Report
 from release.tagging.model import Decision, FixedTag
 from release.world import Note
 
 
+def require_publishable(session: Session, result_file: str | None) -> None:
+    """Raise `RefusedError`, before anything is done, where `publish` would write through a symlink."""
+    require_outputs(session, [result_file], [path for path, _ in _ci_files(session)])
+
+
 def publish(session: Session, outputs: Outputs, result_file: str | None, *, summary: str = "") -> None:
     """Write what later CI steps and people read. `summary`: Markdown for systems that show it."""
-    env = session.settings.env
-    writers = []
     if result_file is not None:
         limit = RESULT_LIMIT if session.ci.system == "gitlab" else None
-        writers.append(
-            (os.path.join(session.directory, result_file), "w", dotenv(outputs.values(), limit=limit))
-        )
-    if session.ci.system in {"github", "gitea", "forgejo"}:
-        if env.get("GITHUB_OUTPUT"):
-            token = session.entropy.token()
-            writers.append((env["GITHUB_OUTPUT"], "a", outputs_text(outputs.values(), token)))
-        if summary and env.get("GITHUB_STEP_SUMMARY"):
-            writers.append((env["GITHUB_STEP_SUMMARY"], "a", summary))
-    for path, mode, text in writers:
-        _write(session, path, mode, text)
+        _warned(session, write_output, result_file, dotenv(outputs.values(), limit=limit))
+    for path, name in _ci_files(session):
+        if name == "GITHUB_OUTPUT":
+            _warned(session, append_output, path, outputs_text(outputs.values(), session.entropy.token()))
+        elif summary:
+            _warned(session, append_output, path, summary)
 
 
-def _write(session: Session, path: str, mode: str, text: str) -> None:
+def _ci_files(session: Session) -> list[tuple[str, str]]:
+    """The files that the CI system gives this step, each with the variable that names it."""
+    if session.ci.system not in {"github", "gitea", "forgejo"}:
+        return []
+    env = session.settings.env
+    return [(env[name], name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY") if env.get(name)]
+
+
+def _warned(session: Session, write: Callable[[Session, str, str], None], path: str, text: str) -> None:
     try:
-        folder = os.path.dirname(path)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        with open(path, mode, encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        session.sink.emit(Note(level="warning", text=f"`{path}` cannot be written: {error.strerror}"))
+        write(session, path, text)
+    except ReleaseError as error:
+        session.sink.emit(Note(level="warning", text=error.message, hint=error.hint))
 
 
 def outputs_of_decision(decision: Decision) -> Outputs:

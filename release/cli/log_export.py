@@ -8,6 +8,7 @@ import os
 import click
 
 from release.cli.log_list import fields_of
+from release.cli.output_files import require_outputs, write_output
 from release.cli.printing import data
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
@@ -25,13 +26,13 @@ from release.log.yanked import yank_of, yanks_of
 def export(ctx: click.Context, form: str, output: str | None) -> None:
     """Write the log as one JSON document, CSV, one in-toto release statement a line, or one HTML page."""
     session = Session(settings_of(ctx))
+    require_outputs(session, [output])
     writers = {"json": _json, "csv": _csv, "in-toto": _in_toto, "html": _html}
     text = writers[form](session)
     if output is None:
         data(text)
         return
-    with open(os.path.join(session.directory, output), "w", encoding="utf-8") as file:
-        file.write(f"{text}\n")
+    write_output(session, output, f"{text}\n")
 
 
 def _json(session: Session) -> str:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 
 from ci.outputs import outputs_text
+from release.cli.output_files import append_output, write_output
 from release.cli.session import Session
 from release.errors import ConfigError
 from release.tagging.metadata import Metadata
@@ -52,7 +53,7 @@ def write_bake_files(
     paths = {}
     for name in BAKE_FILES:
         paths[name] = os.path.join(folder, f"docker-metadata-action-{name.replace('-file', '')}.json")
-        _write(paths[name], "w", bake_text(metadata, name))
+        write_output(session, paths[name], bake_text(metadata, name))
     return paths
 
 
@@ -64,12 +65,12 @@ def write_outputs(session: Session, outputs: Mapping[str, str]) -> None:
         raise ConfigError(
             "`--github-output` was given, but `GITHUB_OUTPUT` names no file", hint="redirect stdout instead"
         )
-    _write(path, "a", outputs_text(outputs, session.entropy.token()))
+    append_output(session, path, outputs_text(outputs, session.entropy.token()))
     if env.get("GITHUB_ENV") and _sets_environment(env):
         variables = {
             f"DOCKER_METADATA_OUTPUT_{name.upper().replace('-', '_')}": text for name, text in outputs.items()
         }
-        _write(env["GITHUB_ENV"], "a", outputs_text(variables, session.entropy.token()))
+        append_output(session, env["GITHUB_ENV"], outputs_text(variables, session.entropy.token()))
 
 
 def _sets_environment(env: Mapping[str, str]) -> bool:
@@ -77,12 +78,3 @@ def _sets_environment(env: Mapping[str, str]) -> bool:
     if text not in _TRUTH:
         raise ConfigError(f"`DOCKER_METADATA_SET_OUTPUT_ENV` is `{text}`", hint="set it to `true` or `false`")
     return _TRUTH[text]
-
-
-def _write(path: str, mode: str, text: str) -> None:
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(path, mode, encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise ConfigError(f"`{path}` cannot be written: {error.strerror}") from error

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import click
 
-from release.cli.ci_outputs import outputs_of_report, publish, summary_of
+from release.cli.ci_outputs import outputs_of_report, publish, require_publishable, summary_of
 from release.cli.documents import plan_document, report_document
+from release.cli.output_files import require_outputs, write_output
 from release.cli.planning import make_plan, refusal, runner_of, wishes_from, with_withheld
 from release.cli.printing import data, document
 from release.cli.rendering import preview_lines
@@ -41,15 +41,14 @@ def command(
     Needs read rights only, and exits as `run` would.
     """
     session = Session(settings_of(ctx))
+    require_publishable(session, result_file)
+    require_outputs(session, [output])
     wishes = wishes_from(offline=offline, **wished)
     subjects, plan = make_plan(session, wishes)
     report = runner_of(session, subjects, attempt="preview", offline=offline).survey(plan)
     report = with_withheld(report, refusal(session) or report.error)
     if output is not None:
-        _write(
-            os.path.join(session.directory, output),
-            json.dumps(plan_document(plan), indent=2, ensure_ascii=False) + "\n",
-        )
+        write_output(session, output, json.dumps(plan_document(plan), indent=2, ensure_ascii=False) + "\n")
     outputs = outputs_of_report(report, "shipmark.preview/1", pushed=False)
     publish(session, outputs, result_file, summary=summary_of(report, outputs))
     if as_json:
@@ -59,11 +58,3 @@ def command(
     if report.error is not None:
         raise report.error
     return 0
-
-
-def _write(path: str, text: str) -> None:
-    """Replace `path` at once: a plan is whole or not there."""
-    part = f"{path}.part"
-    with open(part, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(part, path)

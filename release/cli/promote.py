@@ -9,6 +9,7 @@ import msgspec
 
 from release.cli.change_outputs import Changed, publish_change
 from release.cli.changes import change_document, settle, show
+from release.cli.ci_outputs import require_publishable
 from release.cli.knowing import known_everywhere
 from release.cli.places import Origin, destinations, history, origin_of
 from release.cli.session import Session, policy_of
@@ -65,6 +66,7 @@ def command(
     if allow_backward and not reason:
         raise ConfigError("`--allow-backward` needs a reason, which is recorded", hint='add `--reason "..."`')
     session = Session(settings_of(ctx))
+    require_publishable(session, result_file)
     origin = origin_of(session, source)
     wanted = tuple(
         _guarded(session, origin, one, allow_backward=allow_backward)

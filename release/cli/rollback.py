@@ -8,6 +8,7 @@ import click
 
 from release.cli.change_outputs import Changed, publish_change
 from release.cli.changes import change_document, settle, show
+from release.cli.ci_outputs import require_publishable
 from release.cli.elsewhere import still_standing
 from release.cli.knowing import known_everywhere, project_of
 from release.cli.lands import Ground, landings, moving_tags
@@ -54,6 +55,7 @@ def command(
     where they belong, here and in every later run. Recorded before the first tag moves.
     """
     session = Session(settings_of(ctx))
+    require_publishable(session, result_file)
     component = _component(session)
     policy = policy_of(component)
     version = _version(to, policy)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from release.cli.ci_outputs import outputs_of_report, publish, summary_of
+from release.cli.ci_outputs import outputs_of_report, publish, require_publishable, summary_of
 from release.cli.documents import report_document
 from release.cli.endings import settle_end
 from release.cli.planning import make_plan, refusal, runner_of, wishes_from, with_withheld
@@ -56,6 +56,7 @@ def command(
     alone, so running it again is always right.
     """
     session = Session(settings_of(ctx))
+    require_publishable(session, result_file)
     with Watch(session.cancel, session.sink):
         if wait:
             wait_for_others(session)

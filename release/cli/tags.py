@@ -75,8 +75,9 @@ def tell_ci(session: Session, decision: Decision, result_file: str | None) -> No
     """Give later CI steps the decision, where they can be told."""
     if result_file is None and not session.settings.env.get("GITHUB_OUTPUT"):
         return
-    from release.cli.ci_outputs import outputs_of_decision, publish
+    from release.cli.ci_outputs import outputs_of_decision, publish, require_publishable
 
+    require_publishable(session, result_file)
     publish(session, outputs_of_decision(decision), result_file)
 
 
