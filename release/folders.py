@@ -123,8 +123,17 @@ class OpenFolder:
         return stat.S_IMODE(found.st_mode)
 
     def names(self) -> list[str]:
-        """What is in the folder."""
-        return os.listdir(self._descriptor)
+        """What is in the folder. Raises `OSError`."""
+        # Opened anew: a descriptor has one position in the list, and one that only passes cannot list.
+        listed = os.open(".", _FOLDER, dir_fd=self._descriptor)
+        try:
+            return os.listdir(listed)
+        finally:
+            os.close(listed)
+
+    def target(self, name: str) -> str:
+        """Where the symlink `name` points to. Raises `OSError`."""
+        return os.readlink(name, dir_fd=self._descriptor)
 
     def can_write(self) -> bool:
         """Whether files can be made here."""

@@ -6,8 +6,6 @@ the layers are compressed into the content store while they arrive, and the conf
 
 from __future__ import annotations
 
-import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,8 +26,9 @@ from release.errors import (
     RegistryError,
     Unreachable,
 )
+from release.new_files import scratch_file
 from release.registry import Descriptor, Manifest
-from release.registry.archive import write_combined_archive
+from release.registry.archive import combined_archive
 from release.registry.codecs import Codec
 from release.registry.documents import describe
 from release.registry.layout import Layout
@@ -123,17 +122,19 @@ class DaemonImage:
             )
         reference = Reference.parse(self._image)
         name = self._image if reference.tag else f"{self._image}:{tag}"
-        folder = os.path.join(self._store.path, "loading")
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as own:
-            archive = os.path.join(own, "image.tar")
-            write_combined_archive(self._store, manifest.digest, name, archive, check=self._cancel.check)
-            with (
-                _told(self._image),
-                connect(self._env, self._cancel) as engine,
-                open(archive, "rb") as content,
-            ):
-                engine.load(content)
+        try:
+            with self._store.folder("loading", make=True) as folder, scratch_file(folder) as archive:
+                combined_archive(
+                    self._store, manifest.digest, name, archive, folder, check=self._cancel.check
+                )
+                archive.seek(0)
+                with _told(self._image), connect(self._env, self._cancel) as engine:
+                    engine.load(archive)
+        except OSError as error:
+            raise RegistryError(
+                f"the archive for the docker daemon cannot be written: {error.strerror or error}",
+                hint="check the space of the cache folder",
+            ) from error
 
     def check_push(self) -> None:
         """Raise `Unreachable` when no daemon answers."""

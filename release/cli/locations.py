@@ -204,6 +204,7 @@ def _workshop(session: Session, compression: str = "gzip") -> Workshop:
     return Workshop(
         store=Layout(_store(session)),
         root=session.directory,
+        workspace=session.root,
         sink=session.sink,
         cancel=session.cancel,
         codec=codec_named(compression),

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import tarfile
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import IO, Any
 
 import msgspec
 
 from release.errors import Invalid, RegistryError
+from release.folders import OpenFolder, open_parent
+from release.new_files import NewFile
 from release.registry import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Manifest
+from release.registry.blob_writer import BLOB_MODE
 from release.registry.documents import children, describe
 from release.registry.layout import Layout
 from release.registry.plain_layers import PlainLayer, plain_layers
@@ -33,46 +34,77 @@ def write_combined_archive(
     reference: str,
     path: str,
     *,
+    workspace: str | None = None,
     platform: str | None = None,
     for_daemons: bool = True,
     check: Callable[[], None] = lambda: None,
 ) -> tuple[str, ...]:
     """Write the image with all its platforms to `path`, which is replaced when the archive is complete.
 
-    `reference`: `repository:tag`, what a daemon calls it once loaded. `platform`: which one a daemon that knows no
-    index takes; the first when None. `for_daemons`: layers that not every daemon can read stand there unpacked too;
-    returns their digests. Raises `RegistryError`.
+    `workspace`: no symlink below it is followed. The rest, and what is returned: as for `combined_archive`. Raises
+    `RefusedError` for a symlink or what else is no regular file, `RegistryError`.
     """
-    top = layout.manifest(digest)
-    image = _for_daemons(layout, top, platform)
-    folder = os.path.dirname(os.path.abspath(path))
-    unpacked: AbstractContextManager[Mapping[str, PlainLayer]] = contextlib.nullcontext({})
-    if for_daemons:
-        unpacked = plain_layers(layout, image, folder, check=check)
     try:
-        with (
-            unpacked as plain,
-            _replacing(path) as stream,
-            tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
-        ):
-            _add_folders(tar)
-            blobs = _blobs(layout, top)
-            for _, descriptor in sorted(blobs.items()):
-                check()
-                with layout.open_raw(descriptor) as blob:
-                    _add(tar, _blob_name(descriptor.digest), descriptor.size, blob)
-            for diff_id, layer in sorted({layer.diff_id: layer for layer in plain.values()}.items()):
-                if diff_id not in blobs:
-                    _add(tar, _blob_name(diff_id), layer.size, layer.content)
-            names = {digest: layer.diff_id for digest, layer in plain.items()}
-            for name, document in _documents(top, image, reference, names).items():
-                _add(tar, name, len(document), io.BytesIO(document))
-            return tuple(plain)
+        with open_parent(path, workspace) as (folder, name), NewFile(folder) as new:
+            folder.mode_at(name)
+            plain = combined_archive(
+                layout,
+                digest,
+                reference,
+                new.stream,
+                folder,
+                platform=platform,
+                for_daemons=for_daemons,
+                check=check,
+            )
+            new.place(name, mode=BLOB_MODE)
+            return plain
     except OSError as error:
         raise RegistryError(
             f"the archive `{path}` cannot be written: {error.strerror or error}",
             hint="check its folder and the space",
         ) from error
+
+
+def combined_archive(
+    layout: Layout,
+    digest: str,
+    reference: str,
+    stream: IO[bytes],
+    folder: OpenFolder,
+    *,
+    platform: str | None = None,
+    for_daemons: bool = True,
+    check: Callable[[], None] = lambda: None,
+) -> tuple[str, ...]:
+    """Write the archive to `stream`. `folder`: where temporary files go.
+
+    `reference`: `repository:tag`, what a daemon calls it once loaded. `platform`: which one a daemon that knows no
+    index takes; the first when None. `for_daemons`: layers that not every daemon can read stand there unpacked too;
+    returns their digests. Raises `OSError`, and what the layout raises.
+    """
+    top = layout.manifest(digest)
+    image = _for_daemons(layout, top, platform)
+    unpacked: AbstractContextManager[Mapping[str, PlainLayer]] = contextlib.nullcontext({})
+    if for_daemons:
+        unpacked = plain_layers(layout, image, folder, check=check)
+    with (
+        unpacked as plain,
+        tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        _add_folders(tar)
+        blobs = _blobs(layout, top)
+        for _, descriptor in sorted(blobs.items()):
+            check()
+            with layout.open_raw(descriptor) as blob:
+                _add(tar, _blob_name(descriptor.digest), descriptor.size, blob)
+        for diff_id, layer in sorted({layer.diff_id: layer for layer in plain.values()}.items()):
+            if diff_id not in blobs:
+                _add(tar, _blob_name(diff_id), layer.size, layer.content)
+        names = {digest: layer.diff_id for digest, layer in plain.items()}
+        for name, document in _documents(top, image, reference, names).items():
+            _add(tar, name, len(document), io.BytesIO(document))
+        return tuple(plain)
 
 
 def _documents(
@@ -149,18 +181,3 @@ def _add(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o644
     tar.addfile(info, content)
-
-
-@contextlib.contextmanager
-def _replacing(path: str) -> Iterator[IO[bytes]]:
-    """A temporary file beside `path` that takes its place when the body ends well."""
-    descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=os.path.dirname(os.path.abspath(path)))
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            os.fchmod(stream.fileno(), 0o644)
-            yield stream
-        os.replace(partial, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(partial)
-        raise

@@ -6,10 +6,12 @@ layouts take, under a temporary name first. Without a tag there is no archive.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import IO
 
 from release.errors import ConfigError, Invalid
+from release.files import require_file
 from release.registry import Descriptor, Manifest
 from release.registry.archive import write_combined_archive
 from release.registry.documents import describe
@@ -21,6 +23,7 @@ class ArchiveTarget:
     """`path`: the archive, replaced if it exists. `store`: where content waits for it. `image`: its repository's name.
 
     `shown`: transport and path for messages. `for_daemons`: old ones must be able to read every layer too.
+    `workspace`: no symlink below it is followed to the archive.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class ArchiveTarget:
         image: str = "image",
         for_daemons: bool = True,
         check: Callable[[], None] = lambda: None,
+        workspace: str | None = None,
     ) -> None:
         self._path = path
         self._store = store
@@ -41,6 +45,7 @@ class ArchiveTarget:
         self._image = image
         self._for_daemons = for_daemons
         self._check = check
+        self._workspace = workspace
         self._written: dict[str, Manifest] = {}
 
     @property
@@ -87,6 +92,7 @@ class ArchiveTarget:
             manifest.digest,
             f"{self._image}:{tag}",
             self._path,
+            workspace=self._workspace,
             for_daemons=self._for_daemons,
             check=self._check,
         )
@@ -101,7 +107,9 @@ class ArchiveTarget:
         return tuple(self._written)
 
     def check_push(self) -> None:
-        """Nothing to ask: the folder is met when it is written to."""
+        """Raise `RefusedError` for a symlink or what else the archive could not replace."""
+        with contextlib.suppress(OSError):
+            require_file(self._path, workspace=self._workspace)
 
     def delete_tag(self, tag: str) -> None:
         """Refuse."""

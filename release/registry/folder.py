@@ -2,6 +2,7 @@
 
 `manifest.json` is the image; the manifests below an index are `HEX.manifest.json`; blobs are `HEX`; `version` says
 which form this is. One image a folder, so every tag names it, and `latest` stands for it in lists.
+No symlink in the folder is followed, and none on the way to it when it is written.
 Source: containers/image, directory transport 1.1.
 """
 
@@ -10,17 +11,19 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
 import msgspec
 
 from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RegistryError
-from release.files import open_file, read_file
+from release.files import read_limited
+from release.folders import OpenFolder, nearest_folder, open_folder
+from release.new_files import NewFile
 from release.registry import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
+from release.registry.blob_writer import BLOB_MODE
 from release.registry.documents import LARGEST_PULLED, describe, read_manifest
-from release.registry.durable import keep_names
 from release.registry.reference import is_digest, require_digest, require_tag
 from release.registry.streams import CHUNK, verified
 
@@ -36,10 +39,14 @@ class _Shape(msgspec.Struct):
 
 
 class Folder:
-    """`path`: the folder, which the first write makes. `shown`: how messages call it."""
+    """`path`: the folder, which the first write makes. `shown`: how messages call it.
 
-    def __init__(self, path: str, *, shown: str | None = None) -> None:
-        self.path = path
+    `workspace`: below it no symlink on the way to the folder is followed for writing.
+    """
+
+    def __init__(self, path: str, *, shown: str | None = None, workspace: str | None = None) -> None:
+        self.path = os.path.abspath(path)
+        self._workspace = workspace
         self._shown = shown or path
 
     @property
@@ -61,12 +68,13 @@ class Folder:
 
     def tags(self) -> tuple[str, ...]:
         """`latest`, when there is an image."""
-        return (_TAG,) if os.path.exists(self._file(_MANIFEST)) else ()
+        return (_TAG,) if self._status(_MANIFEST) is not None else ()
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """The blob as a stream that checks size and digest."""
         try:
-            raw = open_file(self._blob(descriptor.digest))
+            with open_folder(self.path, None) as folder:
+                raw = folder.read(_blob_name(descriptor.digest))
         except FileNotFoundError as error:
             raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`") from error
         except OSError as error:
@@ -75,10 +83,8 @@ class Folder:
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the blob is here with the right size."""
-        try:
-            return os.stat(self._blob(descriptor.digest)).st_size == descriptor.size
-        except OSError:
-            return False
+        found = self._status(_blob_name(descriptor.digest))
+        return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == descriptor.size
 
     def put_blob(
         self,
@@ -92,28 +98,38 @@ class Folder:
             return False
         with reopen() as source:
             checked = verified(source, descriptor, source="the source")
-            self._write(self._blob(descriptor.digest), checked)
+            with self._made() as folder:
+                self._write(folder, _blob_name(descriptor.digest), checked)
         return True
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
         """With a tag it becomes the folder's image; without one it is kept beside it."""
         if tag is not None:
             require_tag(tag)
-        self._write(self._child(manifest.digest), io.BytesIO(manifest.raw))
-        if tag is not None:
-            self._write(self._file("version"), io.BytesIO(_VERSION))
-            keep_names([self.path])  # what the manifest needs, before it is the image
-            self._write(self._file(_MANIFEST), io.BytesIO(manifest.raw))
-            keep_names([self.path, os.path.dirname(os.path.abspath(self.path))])
+        child = _child_name(manifest.digest)
+        with self._made() as folder:
+            self._write(folder, child, io.BytesIO(manifest.raw))
+            if tag is None:
+                return
+            self._write(folder, "version", io.BytesIO(_VERSION))
+            folder.sync()  # what the manifest needs, before it is the image
+            self._write(folder, _MANIFEST, io.BytesIO(manifest.raw))
+            folder.sync()
+            with open_folder(os.path.dirname(self.path), self._workspace) as parent:
+                parent.sync()
             # The image itself has one name only, as other readers expect.
-            os.unlink(self._child(manifest.digest))
+            folder.remove(child)
 
     def check_push(self) -> None:
         """Raise `RegistryError` unless the folder can be written."""
-        existing = os.path.abspath(self.path)
-        while not os.path.exists(existing):
-            existing = os.path.dirname(existing)
-        if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
+        try:
+            with nearest_folder(self.path, self._workspace) as folder:
+                existing, writable = folder.path, folder.can_write()
+                for name in ("version", _MANIFEST) if folder.path == self.path else ():
+                    folder.mode_at(name)
+        except OSError as error:
+            raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
+        if not writable:
             raise RegistryError(f"`{self.name}` cannot be written", hint=f"check the rights of `{existing}`")
 
     def delete_tag(self, tag: str) -> None:
@@ -127,52 +143,55 @@ class Folder:
     def _document(self, reference: str) -> bytes | None:
         if not is_digest(reference):
             require_tag(reference)
-            return self._small(self._file(_MANIFEST))
-        child = self._small(self._child(reference))
+            return self._small(_MANIFEST)
+        child = self._small(_child_name(reference))
         if child is not None:
             return child
-        top = self._small(self._file(_MANIFEST))
+        top = self._small(_MANIFEST)
         return top if top is not None and _digest_fits(top, reference) else None
 
     def _read(self, raw: bytes, reference: str) -> Manifest:
         expected = reference if is_digest(reference) else None
         return read_manifest(raw, _media_type(raw, self.name), expected=expected, source=f"`{self.name}`")
 
-    def _small(self, path: str) -> bytes | None:
+    def _small(self, name: str) -> bytes | None:
         try:
-            return read_file(path, limit=LARGEST_PULLED)
+            with open_folder(self.path, None) as folder, folder.read(name) as stream:
+                return read_limited(stream, os.path.join(self.path, name), LARGEST_PULLED)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except OSError as error:
             raise RegistryError(f"`{self.name}` cannot be read: {error.strerror}") from error
 
-    def _write(self, path: str, source: IO[bytes]) -> None:
+    def _status(self, name: str) -> os.stat_result | None:
         try:
-            os.makedirs(self.path, exist_ok=True)
-            handle, partial = tempfile.mkstemp(prefix=".partial-", dir=self.path)
+            with open_folder(self.path, None) as folder:
+                return folder.status(name)
+        except OSError:
+            return None
+
+    @contextlib.contextmanager
+    def _made(self) -> Iterator[OpenFolder]:
+        try:
+            with open_folder(self.path, self._workspace, make=True) as folder:
+                yield folder
         except OSError as error:
             raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                os.fchmod(stream.fileno(), 0o644)
-                while data := source.read(CHUNK):
-                    stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(partial, path)
-        except OSError as error:
-            raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(partial)
 
-    def _file(self, name: str) -> str:
-        return os.path.join(self.path, name)
+    def _write(self, folder: OpenFolder, name: str, source: IO[bytes]) -> None:
+        with NewFile(folder) as new:
+            while data := source.read(CHUNK):
+                new.stream.write(data)
+            new.place(name, mode=BLOB_MODE, durable=True)
 
-    def _blob(self, digest: str) -> str:
-        algorithm, _, value = require_digest(digest).partition(":")
-        return self._file(value if algorithm == "sha256" else f"{algorithm}-{value}")
 
-    def _child(self, digest: str) -> str:
-        return f"{self._blob(digest)}.{_MANIFEST}"
+def _blob_name(digest: str) -> str:
+    algorithm, _, value = require_digest(digest).partition(":")
+    return value if algorithm == "sha256" else f"{algorithm}-{value}"
+
+
+def _child_name(digest: str) -> str:
+    return f"{_blob_name(digest)}.{_MANIFEST}"
 
 
 def _media_type(raw: bytes, source: str) -> str:

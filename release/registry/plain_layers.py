@@ -6,14 +6,15 @@ An archive then holds the tar beside the layer, under the digest that the config
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO, cast
+from typing import IO
 
 import msgspec
 
 from release.errors import Invalid
+from release.folders import OpenFolder
+from release.new_files import scratch_file
 from release.registry import Descriptor, Manifest
 from release.registry.documents import children
 from release.registry.layout import Layout
@@ -42,7 +43,7 @@ class PlainLayer(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def plain_layers(
-    layout: Layout, image: Manifest, folder: str, *, check: Callable[[], None]
+    layout: Layout, image: Manifest, folder: OpenFolder, *, check: Callable[[], None]
 ) -> Iterator[dict[str, PlainLayer]]:
     """The layers of `image` that are compressed with zstd, by their digest, for the time of the body.
 
@@ -57,7 +58,7 @@ def plain_layers(
         for number in wanted:
             layer = layers[number]
             if layer.digest not in found:
-                content = cast(IO[bytes], kept.enter_context(tempfile.TemporaryFile(dir=folder)))
+                content = kept.enter_context(scratch_file(folder))
                 found[layer.digest] = _unpack(layout, layer, diff_ids[number], content, check)
         yield found
 

@@ -30,13 +30,15 @@ TRANSPORTS = (OCI_ARCHIVE, DOCKER_ARCHIVE, FOLDER)
 
 
 class Workshop(msgspec.Struct, frozen=True, kw_only=True):
-    """What transports need. `store`: the local content store; `root`: what relative paths are relative to.
+    """What transports need. `store`: the local content store; `root`: what relative paths are relative to;
+    `workspace`: no symlink below it is followed for writing.
 
     `codec`: of layers that arrive uncompressed, the fastest gzip when None.
     """
 
     store: Layout
     root: str
+    workspace: str | None = None
     sink: Sink
     cancel: Cancel
     codec: Codec | None = None
@@ -84,7 +86,8 @@ def open_destination(text: str, workshop: Workshop) -> Place:
     transport, path, detail = _split(text)
     full = os.path.join(workshop.root, path)
     if transport == FOLDER:
-        return Place(repository=Folder(full, shown=path), tag="latest")
+        folder = Folder(full, shown=path, workspace=workshop.workspace)
+        return Place(repository=folder, tag="latest")
     image, tag = "image", detail or None
     if transport == DOCKER_ARCHIVE and detail:
         reference = Reference.parse(detail)
@@ -100,6 +103,7 @@ def open_destination(text: str, workshop: Workshop) -> Place:
         image=image,
         for_daemons=transport == DOCKER_ARCHIVE,
         check=workshop.cancel.check,
+        workspace=workshop.workspace,
     )
     return Place(repository=target, tag=tag or "latest")
 

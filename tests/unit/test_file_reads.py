@@ -14,12 +14,9 @@ ROOT = Path(__file__).parents[2]
 MAY_OPEN = {
     "release.files": "the place for it",
     "release.folders": "the same for a name in a folder that is held open",
-    "release.build.archives": "an archive in the context, listed as a regular file; its size is capped while unpacked",
-    "release.build.daemon_image": "a temporary file of ours",
-    "release.build.tarstream": "a file of the context, by the size that was listed, never through a symlink",
+    "release.build.host_files": "a file of the context, by the size that was listed, never through a symlink",
     "release.cli.log_export": "the page's template, part of the package",
     "release.log.files": "the log itself and what lies beside it, read by position",
-    "release.registry.durable": "opened for fsync only",
 }
 
 _OPENERS = frozenset(
