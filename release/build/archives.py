@@ -11,17 +11,21 @@ import io
 import os
 import posixpath
 import tarfile
-import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from lzma import LZMAError
 from types import TracebackType
-from typing import IO, Self, cast
+from typing import IO, Literal, Self, cast
 
+import msgspec
+
+from release.build.host_files import open_host_file
 from release.build.tarstream import read_content
 from release.build.tree import Content, HostFile, Node, Tree
 from release.errors import BuildError
+from release.folders import open_folder
 from release.limits import ARCHIVE_HEADER_BYTES, UNPACKED_BYTES, UNPACKED_RATIO
+from release.new_files import NewFile
 
 _CHUNK = 256 * 1024
 _LARGEST_READ = 1024 * 1024
@@ -83,45 +87,45 @@ class BuildFiles:
         if not isinstance(content, HostFile) or content.offset is not None:
             return None
         if content.path not in self._known:
-            self._known[content.path] = self._read(content.path, shown)
+            self._known[content.path] = self._read(content, shown)
         return self._known[content.path]
 
-    def _read(self, path: str, shown: str) -> Tree | None:
-        if not _is_archive(path):
+    def _read(self, content: HostFile, shown: str) -> Tree | None:
+        if not _is_archive(content):
             return None
         try:
-            plain = self._plain(path)
-            with tarfile.open(plain, "r:", tarinfo=_Member) as tar:
+            plain = self._plain(content)
+            with _opened(plain, "r:") as tar:
                 return Tree(self._nodes(tar, plain, shown))
         except _BROKEN as error:
             raise BuildError(
                 f"the archive `{shown}` cannot be read: {error}", hint="make it again, or `COPY` it as it is"
             ) from error
 
-    def _plain(self, path: str) -> str:
-        """The uncompressed archive's path: `path` itself, or a temporary file."""
-        with tarfile.open(path, "r:*", tarinfo=_Member) as tar:
+    def _plain(self, content: HostFile) -> HostFile:
+        """The uncompressed archive: `content` itself, or a temporary file."""
+        with _opened(content, "r:*") as tar:
             source = cast(IO[bytes], tar.fileobj)  # plain, or through the decompressor that tarfile chose
             if isinstance(source, io.BufferedReader):
-                return path
-            os.makedirs(self._folder, exist_ok=True)
-            spool = self._files.enter_context(
-                tempfile.NamedTemporaryFile(prefix=".partial-", dir=self._folder)  # noqa: SIM115 - until __exit__
-            )
+                return content
+            with open_folder(self._folder, None, make=True) as folder:
+                spool = self._files.enter_context(NewFile(folder))
+                path = os.path.join(folder.path, spool.name)
             source.seek(0)
-            left = max(UNPACKED_BYTES, os.path.getsize(path) * UNPACKED_RATIO)
+            size, limit = 0, max(UNPACKED_BYTES, content.size * UNPACKED_RATIO)
             while data := source.read(_CHUNK):
                 self._check()
-                left -= len(data)
-                if left < 0:
+                size += len(data)
+                if size > limit:
                     raise tarfile.ReadError(
                         "it becomes too large when it is unpacked (SECURITY.md lists the limits)"
                     )
-                spool.write(data)
-            spool.flush()
-            return spool.name
+                spool.stream.write(data)
+            spool.stream.flush()
+            found = os.fstat(spool.stream.fileno())
+            return HostFile(path=path, size=size, inode=(found.st_dev, found.st_ino))
 
-    def _nodes(self, tar: tarfile.TarFile, plain: str, shown: str) -> dict[str, Node]:
+    def _nodes(self, tar: tarfile.TarFile, plain: HostFile, shown: str) -> dict[str, Node]:
         nodes: dict[str, Node] = {}
         for member in tar:
             self._check()
@@ -131,10 +135,19 @@ class BuildFiles:
         return nodes
 
 
-def _is_archive(path: str) -> bool:
+@contextlib.contextmanager
+def _opened(content: HostFile, mode: Literal["r:", "r:*"]) -> Iterator[tarfile.TarFile]:
+    with (
+        io.BufferedReader(open_host_file(content)) as file,
+        tarfile.open(fileobj=file, mode=mode, tarinfo=_Member) as tar,
+    ):
+        yield tar
+
+
+def _is_archive(content: HostFile) -> bool:
     """As Docker tells: a tar, plain or compressed, with at least one entry."""
     try:
-        with tarfile.open(path, "r:*", tarinfo=_Member) as tar:
+        with _opened(content, "r:*") as tar:
             return tar.next() is not None
     except _BROKEN:
         return False
@@ -150,7 +163,7 @@ def _inside(name: str, shown: str) -> str:
     return "" if path == "." else path
 
 
-def _node(member: tarfile.TarInfo, plain: str, shown: str, nodes: dict[str, Node]) -> Node:
+def _node(member: tarfile.TarInfo, plain: HostFile, shown: str, nodes: dict[str, Node]) -> Node:
     mode, uid, gid = member.mode & 0o7777, member.uid, member.gid
     if _CAPABILITY in member.pax_headers:
         raise BuildError(
@@ -170,7 +183,7 @@ def _node(member: tarfile.TarInfo, plain: str, shown: str, nodes: dict[str, Node
             )
         return target
     if member.isreg() and not member.issparse():
-        content = HostFile(path=plain, size=member.size, offset=member.offset_data)
+        content = msgspec.structs.replace(plain, size=member.size, offset=member.offset_data)
         return Node(kind="file", mode=mode, uid=uid, gid=gid, content=content)
     raise BuildError(
         f"`{member.name}` in the archive `{shown}` is a device, pipe or sparse file, which cannot be added",

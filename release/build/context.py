@@ -14,11 +14,13 @@ import msgspec
 
 from release.build import BuildRequest
 from release.build.dockerfile import parse
+from release.build.host_files import changed
 from release.build.ignore import Ignore, Verdict, parse_ignore
 from release.build.instructions import Dockerfile
 from release.build.tree import HostFile, Node, Tree
-from release.errors import BuildError
+from release.errors import BuildError, RefusedError
 from release.files import read_file
+from release.folders import OpenFolder, open_folder
 from release.limits import DOCKERFILE_BYTES, IGNORE_BYTES
 
 _OWN_FOLDER = ".shipmark"
@@ -27,9 +29,12 @@ _OWN_FOLDER = ".shipmark"
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """A build context. `folder`: absolute, no symlink in it. `ignore_file`: the one in force, by its shown name.
 
+    `root`: the repository that it lies in; below it no symlink is followed.
+
     `dockerfile_path`: within the context, or None where it lies outside of it; `text`: what it says.
     """
 
+    root: str
     folder: str
     dockerfile: Dockerfile
     dockerfile_path: str | None
@@ -55,9 +60,10 @@ def open_context(request: BuildRequest) -> Context:
         )
     raw, real = _read_dockerfile(request, root)
     shown = os.path.relpath(real, root)
-    ignore, ignore_file = _read_ignore(real, folder)
+    ignore, ignore_file = _read_ignore(real, folder, root)
     own = os.path.relpath(os.path.join(root, _OWN_FOLDER), folder)
     return Context(
+        root=root,
         folder=folder,
         dockerfile=parse(_decode(raw, shown), shown),
         dockerfile_path=os.path.relpath(real, folder) if _is_inside(real, folder) else None,
@@ -89,11 +95,15 @@ def walk(context: Context, *, check: Callable[[], None] = lambda: None) -> Tree:
 def _list(context: Context, folder: str, above: Verdict) -> list[tuple[str, Node, Verdict]]:
     listed = []
     try:
-        with os.scandir(os.path.join(context.folder, folder)) as entries:
-            for entry in entries:
-                path = f"{folder}/{entry.name}" if folder else entry.name
+        with open_folder(os.path.join(context.folder, folder), context.root) as opened:
+            for name in opened.names():
+                path = f"{folder}/{name}" if folder else name
                 if path not in (context.skipped, _OWN_FOLDER):
-                    listed.append((path, _node(entry), context.ignore.judge(path, above)))
+                    listed.append(
+                        (path, _node(opened, name, context.root), context.ignore.judge(path, above))
+                    )
+    except RefusedError as error:
+        raise changed(folder or context.folder) from error
     except OSError as error:
         raise BuildError(
             f"`{folder or context.folder}` in the build context cannot be read: {error.strerror}",
@@ -102,15 +112,22 @@ def _list(context: Context, folder: str, above: Verdict) -> list[tuple[str, Node
     return listed
 
 
-def _node(entry: os.DirEntry[str]) -> Node:
-    status = entry.stat(follow_symlinks=False)
+def _node(folder: OpenFolder, name: str, root: str) -> Node:
+    status = folder.status(name)
+    if status is None:
+        raise changed(os.path.join(folder.path, name))
     if stat.S_ISDIR(status.st_mode):
         return Node(kind="dir", mode=0o755)
     if stat.S_ISLNK(status.st_mode):
-        return Node(kind="symlink", mode=0o777, target=os.readlink(entry.path))
+        return Node(kind="symlink", mode=0o777, target=folder.target(name))
     if stat.S_ISREG(status.st_mode):
-        mode = 0o755 if status.st_mode & 0o100 else 0o644
-        return Node(kind="file", mode=mode, content=HostFile(path=entry.path, size=status.st_size))
+        content = HostFile(
+            path=os.path.join(folder.path, name),
+            size=status.st_size,
+            root=root,
+            inode=(status.st_dev, status.st_ino),
+        )
+        return Node(kind="file", mode=0o755 if status.st_mode & 0o100 else 0o644, content=content)
     return Node(kind="special", mode=0o644)
 
 
@@ -128,7 +145,7 @@ def _read_dockerfile(request: BuildRequest, root: str) -> tuple[bytes, str]:
             f"the Dockerfile `{request.dockerfile}` is outside of the repository `{request.root}`",
             hint="choose a `dockerfile` inside the repository",
         )
-    raw = _read(real, request.dockerfile, DOCKERFILE_BYTES)
+    raw = _read(real, request.dockerfile, DOCKERFILE_BYTES, root)
     if raw is None:
         raise BuildError(
             f"there is no Dockerfile at `{request.dockerfile}`",
@@ -137,20 +154,20 @@ def _read_dockerfile(request: BuildRequest, root: str) -> tuple[bytes, str]:
     return raw, real
 
 
-def _read_ignore(dockerfile: str, folder: str) -> tuple[Ignore, str | None]:
+def _read_ignore(dockerfile: str, folder: str, root: str) -> tuple[Ignore, str | None]:
     """The Dockerfile's own ignore file if there is one, else the context's."""
     for path in (f"{dockerfile}.dockerignore", os.path.join(folder, ".dockerignore")):
-        raw = _read(path, path, IGNORE_BYTES)
+        raw = _read(path, path, IGNORE_BYTES, root)
         if raw is not None:
             name = os.path.relpath(path, folder)
             return parse_ignore(_decode(raw, name), name), name
     return Ignore(), None
 
 
-def _read(path: str, shown: str, limit: int) -> bytes | None:
-    """The content of a regular file, None where there is nothing."""
+def _read(path: str, shown: str, limit: int, root: str) -> bytes | None:
+    """The content of a regular file in the repository, None where there is nothing."""
     try:
-        return read_file(path, limit=limit)
+        return read_file(path, limit=limit, within=root)
     except OSError as error:
         raise BuildError(f"`{shown}` cannot be read: {error.strerror}", hint="check its rights") from error
 

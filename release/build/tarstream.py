@@ -7,11 +7,11 @@ path, a file above 8 GiB, a large id. No user or group names. Nothing is held in
 from __future__ import annotations
 
 import io
-import os
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, cast
 
+from release.build.host_files import changed, open_host_file
 from release.build.tree import Content, Inline, Node
 from release.errors import BuildError
 from release.world import Progress, Sink
@@ -47,7 +47,7 @@ def read_content(content: Content) -> Iterator[bytes]:
         return
     left = content.size
     try:
-        with open(content.path, "rb", buffering=0, opener=_no_follow) as source:
+        with open_host_file(content) as source:
             source.seek(content.offset or 0)
             # One byte more than is left shows that a whole file has grown.
             ahead = 1 if content.offset is None else 0
@@ -62,10 +62,7 @@ def read_content(content: Content) -> Iterator[bytes]:
             hint="make it readable, or name it in `.dockerignore`",
         ) from error
     if left:
-        raise BuildError(
-            f"`{content.path}` changed while it was read",
-            hint="let nothing write to the context during a build",
-        )
+        raise changed(content.path)
 
 
 def counted(chunks: Iterator[bytes], label: str, sink: Sink) -> Iterator[bytes]:
@@ -116,8 +113,3 @@ def _header(path: str, node: Node, mtime: int) -> bytes:
     info.size = node.content.size if node.content is not None else 0
     info.linkname = node.target
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-
-
-def _no_follow(path: str, flags: int) -> int:
-    # A symlink that took the file's place after it was listed must not lead out of the context.
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)

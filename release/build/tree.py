@@ -17,12 +17,15 @@ _MOST_LINKS = 40  # as many as the kernel follows
 class HostFile(msgspec.Struct, frozen=True, kw_only=True):
     """Content that is a file of this machine, or the part of one from `offset` on.
 
-    `size`: bytes when it was listed; a whole file must have as many when it is read.
+    `size`: bytes when it was listed; a whole file must have as many when it is read. `root`: the folder below which
+    no symlink may lead to it; `inode`: device and number when it was listed.
     """
 
     path: str
     size: int
     offset: int | None = None  # None: the whole file
+    root: str | None = None
+    inode: tuple[int, int] | None = None
 
 
 class Inline(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import pytest
 from release.build import BuildRequest
 from release.build.context import Context, open_context, walk
 from release.build.layers import LayersBuilder
+from release.build.tarstream import read_content
 from release.build.tree import HostFile, Node
 from release.control import Cancel
 from release.errors import BuildError, ConfigError
@@ -33,6 +34,11 @@ def opened(root: Path, context: Path | None = None, dockerfile: Path | None = No
     )
 
 
+def listed(path: Path, size: int) -> HostFile:
+    found = path.stat()
+    return HostFile(path=str(path), size=size, root=str(path.parent), inode=(found.st_dev, found.st_ino))
+
+
 def paths(context: Context) -> list[str]:
     return list(walk(context).paths())
 
@@ -51,10 +57,8 @@ def test_entries_are_ordered_by_bytes_and_modes_keep_the_executable_bit_only(tmp
     os.symlink("b/x", tmp_path / "link")
     tree = walk(opened(tmp_path))
     assert list(tree.paths()) == ["B", "Dockerfile", "b", "b-c", "b/x", "link", "z", "ü"]
-    assert tree.get("b-c") == Node(
-        kind="file", mode=0o755, content=HostFile(path=str(tmp_path / "b-c"), size=2)
-    )
-    assert tree.get("z") == Node(kind="file", mode=0o644, content=HostFile(path=str(tmp_path / "z"), size=0))
+    assert tree.get("b-c") == Node(kind="file", mode=0o755, content=listed(tmp_path / "b-c", 2))
+    assert tree.get("z") == Node(kind="file", mode=0o644, content=listed(tmp_path / "z", 0))
     assert tree.get("link") == Node(kind="symlink", mode=0o777, target="b/x")
 
 
@@ -167,3 +171,83 @@ class TestBadInput:
             server.bind(str(tmp_path / "sock"))
         tree = walk(opened(tmp_path))
         assert {tree.get("pipe"), tree.get("sock")} == {Node(kind="special", mode=0o644)}
+
+
+class TestWhatChangesDuringABuild:
+    """Between listing and reading, somebody puts a symlink to a secret where a file or folder was."""
+
+    @pytest.fixture
+    def secret(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        folder = tmp_path_factory.mktemp("outside")
+        (folder / "file").write_text("sssh")
+        return folder
+
+    @pytest.mark.parametrize("depth", [0, 1, 2])
+    def test_a_symlink_that_took_a_files_or_folders_place_is_not_read_through(
+        self, tmp_path: Path, secret: Path, depth: int
+    ) -> None:
+        write(tmp_path, **{"a/b/file": "open"})
+        (secret / "b").mkdir()
+        (secret / "b" / "file").write_text("sssh")
+        node = walk(opened(tmp_path)).get("a/b/file")
+        assert node is not None
+        assert node.content is not None
+        swapped = [tmp_path / "a/b/file", tmp_path / "a/b", tmp_path / "a"][depth]
+        swapped.rename(tmp_path / "aside")
+        swapped.symlink_to([secret / "file", secret / "b", secret][depth])
+        with pytest.raises(BuildError) as caught:
+            b"".join(read_content(node.content))
+        assert caught.value.hint
+
+    def test_a_folder_that_became_a_symlink_is_not_listed(
+        self, tmp_path: Path, secret: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(tmp_path, **{"a/b/file": "open"})
+        real = os.listdir
+
+        def swap(folder: int) -> list[str]:
+            names = real(folder)
+            if "b" in names:
+                (tmp_path / "a").rename(tmp_path / "aside")
+                (tmp_path / "a").symlink_to(secret)
+            return names
+
+        (secret / "b").mkdir()
+        monkeypatch.setattr(os, "listdir", swap)
+        with pytest.raises(BuildError, match="changed while it was read"):
+            walk(opened(tmp_path))
+
+    def test_a_file_that_was_written_anew_is_read(self, tmp_path: Path) -> None:
+        write(tmp_path, **{"a/file": "open"})
+        node = walk(opened(tmp_path)).get("a/file")
+        (tmp_path / "new").write_text("anew")
+        (tmp_path / "new").rename(tmp_path / "a/file")
+        assert node is not None
+        assert node.content is not None
+        assert b"".join(read_content(node.content)) == b"anew"
+
+    @pytest.mark.parametrize("name", ["a", "a/file"])
+    def test_a_pipe_that_took_a_files_place_is_not_waited_for(self, tmp_path: Path, name: str) -> None:
+        write(tmp_path, **{"a/file": "open"})
+        node = walk(opened(tmp_path)).get("a/file")
+        assert node is not None
+        assert node.content is not None
+        (tmp_path / name).rename(tmp_path / "aside")
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(BuildError):
+            b"".join(read_content(node.content))
+
+
+@pytest.mark.parametrize("name", [".dockerignore", "Dockerfile.dockerignore", "Dockerfile"])
+def test_a_small_file_outside_of_the_repository_is_not_read(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "file"
+    outside.write_text("sssh [")
+    write(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).symlink_to(outside)
+    with pytest.raises((BuildError, ConfigError)) as caught:
+        opened(tmp_path)
+    assert caught.value.hint
+    assert "sssh" not in str(caught.value)
