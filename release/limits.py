@@ -41,4 +41,4 @@ ARCHIVE_MEMBERS = 100_000
 #: Small files of git: `.git` files with `gitdir:`, `HEAD`, `commondir`.
 GIT_POINTER_BYTES = 64 * KIB
 #: Seconds that one regular expression of a user or a file may take on one text.
-PATTERN_SECONDS = 1.0
+PATTERN_SECONDS = 0.5

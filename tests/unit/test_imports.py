@@ -79,7 +79,7 @@ PURE_LIBRARIES = frozenset(
     __future__ abc base64 binascii bisect collections contextlib copy dataclasses datetime difflib enum fnmatch
     functools hashlib heapq html importlib inspect io ipaddress itertools json keyword math operator posixpath
     re string textwrap sys types typing unicodedata urllib.parse zoneinfo
-    msgspec semver yaml
+    msgspec regex semver yaml
     """.split()  # noqa: SIM905  # forty quoted names would hide the list
 )
 
@@ -104,6 +104,7 @@ HOMES = {
     "isal": ("release.registry.codecs", "release.registry.unpacking"),
     "msgspec": ("*",),
     "psycopg": ("release.log.*",),
+    "regex": ("release.tagging.rules.patterns",),
     "requests": ("release.build.*",),  # the docker SDK lets its exceptions through
     "rich": ("release.cli", "release.cli.*"),
     "semver": ("release.tagging.*",),

@@ -1,7 +1,7 @@
-"""From JavaScript's regular expressions to Python's, construct by construct.
+"""From JavaScript's regular expressions to Python's, construct by construct. Pure.
 
-An unset group matches as nothing; `\\d`, `\\w` and `\\b` are ASCII. A look-behind of variable width and `\\p{…}` cannot
-be translated and are errors. One known difference stays: a group in a repetition keeps what an earlier round captured.
+An unset group matches as nothing; `\\d`, `\\w` and `\\b` are ASCII. `\\p{…}` cannot be translated and is an error. One
+known difference stays: a group in a repetition keeps what an earlier round captured.
 Source: ECMAScript 2024, "Patterns", with annex B.
 """
 
@@ -20,9 +20,12 @@ _CONTROLS = {"t": "\t", "n": "\n", "v": "\x0b", "f": "\f", "r": "\r"}
 _EDGES = {"b": "(?a:\\b)", "B": "(?a:(?<!\\w)(?!\\w)|(?<=\\w)(?=\\w))"}
 _NEVER = "(?!)"
 _ANY = "[\\s\\S]"
-_QUANTIFIER = re.compile(r"[*+?]|\{[0-9]+(?:,[0-9]*)?\}")
+_QUANTIFIER = re.compile(r"[*+?]|\{([0-9]+)(?:(,)([0-9]*))?\}")
 _GROUP_NAME = re.compile(r"([^<>=!]+)>")
 _LOOK_BEHIND = -1
+LONGEST_SUBJECT = 512  # characters; longer names are no releases
+#: Characters that a pattern may have once its counted repetitions are written out, as compiling it does.
+_LONGEST_EXPANDED = 20_000
 _LAST_CODE_POINT = 0x10FFFF
 _SYNTAX = frozenset("^$\\.*+?()[]{}|/-")  # what may be escaped with the flag `u`
 _HEX = re.compile(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})")
@@ -43,6 +46,8 @@ class Translator:
         self._opened = 0  # capture groups so far
         self._open: list[int] = []  # those whose end has not come, 0 for others
         self._output: list[str] = []
+        self._sizes = [0]  # written out, of each open group so far
+        self._last = 0  # of what a quantifier would repeat
         self._quantifiable = False
 
     def translate(self) -> str:
@@ -61,7 +66,7 @@ class Translator:
     def _term(self) -> None:
         character = self._source[self._position]
         if quantifier := _QUANTIFIER.match(self._source, self._position):
-            self._quantify(quantifier[0])
+            self._quantify(quantifier)
             return
         simple = {
             "^": "(?<![^" + _BREAKS + "])" if self._multiline else "\\A",
@@ -89,14 +94,27 @@ class Translator:
         self._output.append(text)
         self._position += size
         self._quantifiable = quantifiable
+        self._sizes[-1] += self._last
+        self._last = 1
 
-    def _quantify(self, quantifier: str) -> None:
+    def _quantify(self, found: re.Match[str]) -> None:
         if not self._quantifiable:
             raise self._error("nothing to repeat")
-        size = len(quantifier)
+        quantifier, size, times = found[0], len(found[0]), 1
+        if found[1] is not None:
+            few = int(found[1])
+            many = few if found[2] is None else int(found[3]) if found[3] else None
+            if many is not None and many < few:
+                raise self._error("a repetition whose numbers are out of order")
+            quantifier, times = _counted(few, many)
+        last = self._last * times
+        if sum(self._sizes) + last > _LONGEST_EXPANDED:
+            raise self._error(f"repeated to more than {_LONGEST_EXPANDED} characters")
         if self._source.startswith("?", self._position + size):
             quantifier, size = quantifier + "?", size + 1
+        self._last = last
         self._emit(quantifier, size=size, quantifiable=False)
+        self._last = 0
 
     def _open_group(self) -> None:
         rest = self._source[self._position + 1 :]
@@ -104,6 +122,7 @@ class Translator:
             if rest.startswith(head):
                 self._open.append(_LOOK_BEHIND if "<" in head else 0)
                 self._emit("(" + head, size=1 + len(head), quantifiable=False)
+                self._sizes.append(0)
                 return
         size = 1
         if rest.startswith("?"):
@@ -114,12 +133,16 @@ class Translator:
         self._opened += 1
         self._open.append(self._opened)
         self._emit("(", size=size, quantifiable=False)
+        self._sizes.append(0)
 
     def _close_group(self) -> None:
         if not self._open:
             raise self._error("`)` without a group")
         look_behind = self._open.pop() == _LOOK_BEHIND
+        inner = self._sizes.pop() + self._last
+        self._last = 0
         self._emit(")", size=1, quantifiable=not look_behind)
+        self._last = inner + 1
 
     def _escape(self) -> None:
         following = self._source[self._position + 1 : self._position + 2]
@@ -237,6 +260,17 @@ class Translator:
         code, size = self._character_escape(self._position)
         self._position += size
         return code
+
+
+def _counted(few: int, many: int | None) -> tuple[str, int]:
+    """`{few,many}` with numbers that a subject can reach, and how often it writes out what it repeats.
+
+    More than the longest subject is as good as one more than that, and as no upper end.
+    """
+    few = min(few, LONGEST_SUBJECT + 1)
+    if many is None or many > LONGEST_SUBJECT:
+        return f"{{{few},}}", max(few, 1)
+    return f"{{{few},{many}}}", max(many, 1)
 
 
 def _complement(ranges: Sequence[tuple[int, int]]) -> str:

@@ -14,6 +14,7 @@ from release.tagging.expressions import Names, parse_template, render
 from release.tagging.located import Located
 from release.tagging.model import Line
 from release.tagging.rules.context import RuleContext, date_names
+from release.tagging.rules.globs import globbed
 from release.tagging.rules.lines import (
     Emitted,
     role_of_expression,
@@ -26,8 +27,6 @@ from release.tagging.rules.schemes import READERS, Reading, read_semver
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
 _FROM_HISTORY = frozenset({"version", "distance", "commit_count"})
-_GLOB = re.compile(r"\*\*|\*|\?")
-_GLOB_PARTS = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 class Evaluation(msgspec.Struct, kw_only=True):
@@ -176,7 +175,7 @@ def _edge(rule: Rule, evaluation: Evaluation) -> Emitted | None:
     wanted = rule.text("branch") or context.default_branch
     if context.branch and not wanted:
         evaluation.warn(rule, "branch", "the default branch is not known here; write `type=edge,branch=…`")
-    if not context.branch or not wanted or not _globbed(wanted, context.branch):
+    if not context.branch or not wanted or not globbed(wanted, context.branch):
         return None
     return Emitted(
         text="edge",
@@ -184,16 +183,6 @@ def _edge(rule: Rule, evaluation: Evaluation) -> Emitted | None:
         role=Line(kind="branch", name=context.branch),
         about=f"branch `{context.branch}`",
     )
-
-
-def _globbed(pattern: str, name: str) -> bool:
-    """Whether `name` fits: `*` is anything but `/`, `**` anything. No branch's own name can hold either."""
-    parts = []
-    end = 0
-    for found in _GLOB.finditer(pattern):
-        parts += [re.escape(pattern[end : found.start()]), _GLOB_PARTS[found[0]]]
-        end = found.end()
-    return re.fullmatch("".join(parts) + re.escape(pattern[end:]), name, re.DOTALL) is not None
 
 
 def _ref(rule: Rule, evaluation: Evaluation) -> Emitted | None:
@@ -219,7 +208,7 @@ def _ref(rule: Rule, evaluation: Evaluation) -> Emitted | None:
 
 
 def _selected(rule: Rule, text: str) -> bool:
-    if rule.text("event") == "branch" and rule.text("branch") and not _globbed(rule.text("branch"), text):
+    if rule.text("event") == "branch" and rule.text("branch") and not globbed(rule.text("branch"), text):
         return False
     return rule.pattern is None or _matched(rule, "pattern", text) is not None
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -73,6 +77,12 @@ def match(pattern: str, subject: str) -> list[str | None] | None:
         ("/a/y", "ba", None),
         ("/v1", "/v1", ["/v1"]),
         ("", "abc", [""]),
+        ("(?<=a+)b", "aab", ["b"]),
+        ("a{99999999999}", "a" * 512, None),
+        ("a{2,99999999999}", "a" * 512, ["a" * 512]),
+        ("(?:a{0,9}){600}", "aa", ["aa"]),
+        ("a{0}b", "ab", ["b"]),
+        ("a{1,}?", "aa", ["a"]),
     ],
 )
 def test_matches(pattern: str, subject: str, expected: list[str | None] | None) -> None:
@@ -109,8 +119,9 @@ def test_matches(pattern: str, subject: str, expected: list[str | None] | None) 
         (r"(?<n>a)\k<m>", "a reference to a group that does not exist"),
         (r"/\p{L}/u", "cannot be translated"),
         (r"/\_/u", "escapes nothing"),
-        ("(?<=a+)b", "look-behind requires fixed-width pattern"),
-        ("a{99999999999}", "cannot be used"),
+        ("a{2,1}", "out of order"),
+        ("(?:a{500}){500}", "repeated to more than 20000 characters"),
+        ("((a{30}){30}){30}", "repeated to more than 20000 characters"),
         ("x" * 1001, "at most 1000"),
     ],
 )
@@ -156,6 +167,29 @@ def test_a_match_attribute_has_no_slashes_of_its_own() -> None:
 def test_a_subject_is_bounded() -> None:
     with pytest.raises(ConfigError, match="patterns see at most 512"):
         parse_pattern("(a+)+$").match("a" * 513)
+
+
+SLOW = ["((((((((((a*)*)*)*)*)*)*)*)*)*)*[^a]", "(?:.|a)*[^a]", "((?:a{0,30}){0,30})*[^a]", "(.*)(.*)(.*)(.*)(.*)[^a]",
+        "(a+)+b", "/(a+)+b/g", "(?<=(a+)+b)c", r"(a)(?=.*\1.*\1.*\1.*x)"]  # fmt: skip
+
+
+def test_a_pattern_that_takes_long_is_given_up_with_a_hint() -> None:
+    """In a process of its own: without a limit nothing ends the match, not even a signal."""
+    code = (
+        "import json, sys, time; from release.tagging.rules.patterns import *\n"
+        "for text in json.load(sys.stdin):\n"
+        "    started = time.process_time()\n"
+        "    try: print(parse_pattern(text).match('a' * 512))\n"
+        "    except ConfigError as error: assert 'needs more than' in error.message and error.hint\n"
+        "    assert time.process_time() - started < 2, text\n"
+    )
+    root = Path(__file__).parents[3]
+    given = json.dumps(SLOW).encode()
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=given, cwd=root, timeout=60, stdout=subprocess.PIPE
+    )
+    assert done.returncode == 0
+    assert set(done.stdout.decode().split()) <= {"None"}
 
 
 PIECES = st.sampled_from(
