@@ -19,16 +19,21 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from release.redaction import redact
+
 
 class ReleaseError(Exception):
-    """The root. `hint`: the action that helps, one sentence or a line of YAML, or None."""
+    """The root. `hint`: the action that helps, one sentence or a line of YAML, or None.
+
+    What a library, git or a server said becomes part of messages, so the passwords in their URLs are removed here.
+    """
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redact(message)
+        self.hint = None if hint is None else redact(hint)
+        super().__init__(self.message)
 
 
 class ConfigError(ReleaseError):

@@ -7,6 +7,7 @@ credentials do not come by themselves into another repository, so they are hande
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from gitdb.base import IStream  # type: ignore[import-untyped]  # GitPython's ob
 from release.control import Cancel
 from release.errors import LogError, LogUnavailable
 from release.git.command import Git, git_argv, git_environment
+from release.known_secrets import passwords_of
 from release.log.file_lock import FileLock
 from release.log.files import OsFiles
 from release.log.git_outcome import Push, outcome_of
@@ -61,6 +63,20 @@ def credentials_of_token(url: str, token: str, user: str = "x-access-token") -> 
     basic = base64.b64encode(f"{user}:{token}".encode()).decode()
     host = parts.hostname + (f":{parts.port}" if parts.port else "") if parts.hostname else ""
     return Credentials(((f"http.{parts.scheme}://{host}/.extraheader", f"Authorization: Basic {basic}"),))
+
+
+def secrets_of_settings(credentials: Credentials) -> list[str]:
+    """The secrets in `credentials`: values of extra headers, also decoded, and passwords in URLs."""
+    found = []
+    for key, value in credentials.settings:
+        if key.lower().endswith(".extraheader"):
+            secret = value.rpartition(" ")[2]
+            found.append(secret)
+            with contextlib.suppress(ValueError):
+                pair = base64.b64decode(secret, validate=True).decode()
+                found += [pair, pair.partition(":")[2]]
+        found += [*passwords_of(key), *passwords_of(value)]
+    return found
 
 
 class GitRemote:

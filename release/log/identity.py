@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -13,14 +12,15 @@ import msgspec
 from release.canonical import is_plain, require_canonical
 from release.errors import LogError
 from release.log.record import KINDS
+from release.redaction import holds_credentials, redact
 
 ENVELOPE = frozenset({"schema", "seq", "prev", "hash", "id", "at", "batch"})
 MESSAGE_LIMIT = 2048  # bytes of an error's message
+_PROSE = frozenset({"message", "reason", "evidence"})
 
 # Members that say who wrote a record and when, not what is true.
 _WHO_AND_WHEN = frozenset({"at", "ci", "actor", "attempt", "duration_ms", "tools"}) | ENVELOPE
 _OF_ATTEMPT = frozenset({"planned", "failed", "cancelled", "abandoned"})
-_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^\s/?#@]*(?:@[^\s/?#@]*)*)@")
 _DOMAIN = b"shipmark.log/1 id\n"
 _ENCODER = msgspec.json.Encoder()
 _SORTED = msgspec.json.Encoder(order="sorted")
@@ -127,24 +127,33 @@ def _shape(kind: str) -> type[msgspec.Struct]:
     return msgspec.defstruct(kind, members, kw_only=True)
 
 
+def with_masked_prose(fact: dict[str, Any], mask: Callable[[str], str]) -> dict[str, Any]:
+    """A copy of `fact` with `mask` done to the members that hold sentences, which may repeat what a server said."""
+    return {name: _masked(name, value, mask) for name, value in fact.items()}
+
+
+def _masked(name: str, value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mask(value) if name in _PROSE else value
+    if isinstance(value, dict):
+        return with_masked_prose(value, mask)
+    if isinstance(value, list | tuple):
+        return [_masked(name, item, mask) for item in value]
+    return value
+
+
 def require_safe(fact: dict[str, Any]) -> None:
     """Raise `LogError` naming the member that holds a URL with credentials; the value itself is not shown."""
     for where, text in _texts(fact, ""):
-        if "://" in text and any(_is_credential(match) for match in _USERINFO.finditer(text)):
+        if holds_credentials(text):
             raise LogError(f"record `{fact.get('kind', '')}` holds a URL with credentials in `{where}`")
 
 
 def safe_message(text: str) -> str:
     """`text` fit for `error.message`: credentials in URLs replaced by `***`, at most 2 KiB of UTF-8."""
     text = text.replace("\0", "").encode("utf-8", "replace").decode()
-    text = _USERINFO.sub(lambda match: f"{match[1]}://***@" if _is_credential(match) else match[0], text)
-    return text.encode()[:MESSAGE_LIMIT].decode("utf-8", "ignore")
-
-
-def _is_credential(match: re.Match[str]) -> bool:
-    # A bare name in ssh://git@host is an account, over http it is a token.
-    scheme, userinfo = match[1].lower(), match[2]
-    return userinfo != "***" and (":" in userinfo or scheme in ("http", "https"))
+    # Redacted before it is cut: half a URL would not be recognised.
+    return redact(text).encode()[:MESSAGE_LIMIT].decode("utf-8", "ignore")
 
 
 def _without_none(value: Any) -> Any:

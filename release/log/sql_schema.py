@@ -14,8 +14,9 @@ A role that only asks questions needs SELECT on the three.
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, create_engine
 from sqlalchemy.engine import URL, Engine, make_url
@@ -45,6 +46,8 @@ ENTRY = Table(
     Column("line", Text, nullable=False),
 )
 
+# `host:port,host:port/database?name=value&name=value`
+_BEHIND_USER = re.compile(r"[^@/?#]*(?:/[^@?#]*)?(?:\?(?:[A-Za-z0-9_]+=[^&]*(?:&|$))*)?")
 _CONNECT_TIMEOUT = 10  # seconds
 _BUSY_TIMEOUT = 10.0
 
@@ -52,8 +55,8 @@ _BUSY_TIMEOUT = 10.0
 def parse_url(text: str) -> URL:
     """The database that `text` names, with the driver that shipmark uses. Raises `ConfigError` without showing it."""
     try:
-        url = make_url(text)
-    except ArgumentError as error:
+        url = make_url(_with_quoted_password(text))
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
         raise ConfigError(
             "`log.url` is no database URL", hint="`postgresql://user@host/database` or `sqlite:///path`"
         ) from error
@@ -65,6 +68,24 @@ def parse_url(text: str) -> URL:
         f"`log.url` names a `{url.drivername}` database, which cannot hold the log",
         hint="`postgresql://user@host/database` or `sqlite:///path`",
     )
+
+
+def _with_quoted_password(text: str) -> str:
+    """`text` with user and password percent-encoded, so that they may hold `@`, `/`, `#`, `?` and `%` as they are.
+
+    SQLAlchemy ends a password at its first `@`, and takes what follows for the host. Here the user part ends at the
+    first `@` behind which a host, a database and a query can stand: an `@` further on belongs to the query.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator or not scheme.lower().startswith("postgres"):
+        return text
+    ends = [match.start() for match in re.finditer("@", rest)]
+    end = next((one for one in ends if _BEHIND_USER.fullmatch(rest, one + 1)), ends[-1] if ends else None)
+    if end is None:
+        return text
+    user, colon, password = rest[:end].partition(":")
+    user, password = (quote(unquote(part), safe="") for part in (user, password))
+    return f"{scheme}://{user}{colon}{password}{rest[end:]}"
 
 
 def name_of(url: URL) -> str:

@@ -12,7 +12,7 @@ from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict
 from release.log import Entry, Head, HeadMoved, LogStore, Turns
 from release.log.chain import head_of, seal_all, stored, timestamp
 from release.log.claims import Claims
-from release.log.identity import checked, id_of_checked
+from release.log.identity import checked, id_of_checked, with_masked_prose
 from release.log.lines import Lines
 from release.log.parking import Parking
 from release.world import Clock
@@ -24,6 +24,7 @@ _LONGEST_PAUSE = 2.0
 class Writer:
     """A `LogWriter` over `store`. `budget`: seconds that one append may spend on losing against other writers.
 
+    `mask`: takes known secrets out of the prose in a fact.
     `patience`: seconds, from the beginning of an append, in which a store that does not answer is asked again.
     May be used from several threads. The lines that it has read stay in memory; each call reads on from there.
     """
@@ -37,6 +38,7 @@ class Writer:
         budget: float = 120.0,
         patience: float = 20.0,
         jitter: Callable[[], float] = random.random,
+        mask: Callable[[str], str] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -44,6 +46,7 @@ class Writer:
         self._budget = budget
         self._patience = patience
         self._jitter = jitter
+        self._mask = mask
         self._lock = threading.Lock()
         self._lines: list[bytes] = []
         self._by_id: dict[str, int] = {}  # where in the lines
@@ -83,6 +86,8 @@ class Writer:
         contradicts the log (a version tag with another digest, a second release of one key), `LogError` when
         the log cannot be written.
         """
+        if self._mask is not None:
+            facts = [with_masked_prose(fact, self._mask) for fact in facts]
         facts = [checked(fact) for fact in facts]
         ids = [id_of_checked(fact) for fact in facts]
         with self._lock:

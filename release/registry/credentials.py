@@ -153,7 +153,9 @@ class Credentials:
         except TimeoutError as error:
             raise Denied(f"`{program}` gave no answer in {_HELPER_SECONDS:g} seconds") from error
         if done.code != 0:
-            said = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
+            # A helper that fails after it printed the credential must not have it shown.
+            told = b"" if b'"Secret"' in done.stdout else done.stdout
+            said = (done.stderr.strip() or told.strip()).decode(errors="replace")
             if _NOT_THERE in said.lower() or _NOT_THERE in done.stdout.decode(errors="replace").lower():
                 return None
             raise Denied(f"`{program} get` failed for `{registry}`: {_printable(said)}")

@@ -16,6 +16,7 @@ import msgspec
 
 from release.control import Cancel, Deadline
 from release.errors import Denied, Invalid, RegistryError, Unreachable
+from release.known_secrets import Secrets
 from release.registry.addresses import Reach, is_loopback_host, may_lead_to
 from release.registry.answers import LARGEST_ERROR, Refusal, fault_of, read_refusal
 from release.registry.challenge import Challenge, choose, parse_challenges, scope
@@ -25,7 +26,6 @@ from release.registry.gate import Gate
 from release.registry.origins import absolute, host_name, origin_of
 from release.registry.probe import probe
 from release.registry.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
-from release.registry.secrets import Secrets
 from release.registry.tokens import Tokens, basic
 from release.registry.transport import Answer, Transport, anywhere
 from release.registry.trust import Trust
@@ -206,8 +206,10 @@ class Host:
         return target.geturl()
 
     def credential(self, subject: str) -> Credential:
-        """What is used for a repository."""
-        return self.ports.credentials.find(self.registry, subject)
+        """What is used for a repository; its secret is kept out of everything that is printed from now on."""
+        found = self.ports.credentials.find(self.registry, subject)
+        self.ports.secrets.add(found.secret)
+        return found
 
     def authorization(self, call: Call) -> str | None:
         """The header for a call at our own origin, None before the registry has asked for one."""

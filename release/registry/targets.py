@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from release.control import Cancel, Deadline
 from release.errors import ConfigError
+from release.known_secrets import Secrets
 from release.registry import Repository
 from release.registry.layout import Layout
 from release.registry.reference import Reference, parse_repository
@@ -45,6 +46,7 @@ class Targets:
         policy: RetryPolicy | None = None,
         limits: Limits | None = None,
         root: str | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self._env = env
         self._read = read
@@ -58,6 +60,7 @@ class Targets:
         self._policy = policy or RetryPolicy()
         self._limits = limits
         self._root = root
+        self._secrets = secrets or Secrets()
         self._lock = threading.Lock()
         self._ports: Ports | None = None
         self._hosts: dict[str, Host] = {}
@@ -124,7 +127,6 @@ class Targets:
     def _connect(self) -> Ports:
         from release.registry.credentials import Credentials
         from release.registry.host import Ports
-        from release.registry.secrets import Secrets
         from release.registry.transport import Transport
         from release.registry.trust import Trust
 
@@ -140,7 +142,7 @@ class Targets:
             transport=transport,
             trust=trust,
             credentials=Credentials(env=self._env, read=self._read, process=self._process),
-            secrets=Secrets(),
+            secrets=self._secrets,
             clock=self._clock,
             sink=self._sink,
             cancel=self._cancel,

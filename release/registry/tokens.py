@@ -16,11 +16,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import msgspec
 
 from release.errors import Denied, Invalid, RegistryError
+from release.known_secrets import Secrets
 from release.registry.answers import fault_of, read_refusal
 from release.registry.challenge import Challenge
 from release.registry.credentials import Credential
 from release.registry.retry import retry_after
-from release.registry.secrets import Secrets
 from release.registry.transport import Accept, Answer, Transport
 
 _LARGEST = 64 * 1024

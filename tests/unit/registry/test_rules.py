@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from release.control import Cancel, Deadline
 from release.errors import Denied, Interrupted, Invalid, NotFound, RegistryError, Unreachable
+from release.known_secrets import Secrets
 from release.registry.addresses import Reach, is_loopback_host, may_lead_to, reach_of
 from release.registry.answers import Refusal, fault_of
 from release.registry.gate import Gate
 from release.registry.pages import next_link
 from release.registry.retry import TLS_FAULT, Retrier, RetryPolicy, is_transient, retry_after
-from release.registry.secrets import Secrets
 from release.registry.trust import Trust
 
 NOW = 1_700_000_000_000  # 2023-11-14T22:13:20Z

@@ -1,0 +1,96 @@
+"""Passwords and tokens in URLs, found and replaced in any text. Pure, and linear in the length of the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from release.secret_names import looks_secret
+
+# What may stand before `://`; longer ones are not looked at whole, so that a long word costs nothing.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}\Z")
+_LONGEST_SCHEME = 32
+# Where a URL in a text ends: quotes may be part of a password, and blanks follow the closing quote anyway.
+_END = re.compile(r"\s")
+_AUTHORITY_END = re.compile(r"[/?#\s]")
+_HOST_AND_PORT = re.compile(
+    r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\.?|localhost|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?"
+)
+_DIGESTS = ("sha256:", "sha512:")
+_PARAMETER = re.compile(r"([?&;]([A-Za-z0-9_.%-]{1,64})=)([^&;#\s\"'`<>]+)")
+HIDDEN = "***"
+
+
+def redact(text: str) -> str:
+    """`text` with the user part of each URL replaced by `***` where it may hold a secret.
+
+    The user part ends at the last `@` of the URL, so a password may hold `@`, `/`, `#`, `?` and `%` as they are. A bare
+    account name (`ssh://git@host`) stays, except over http, where it is a token. In doubt more is replaced. In queries
+    the values of parameters that look secret go as well (`?password=…`, `X-Amz-Signature=…`).
+    """
+    if "://" not in text:
+        return text
+    parts = []
+    shown = 0
+    for start, end in _user_parts(text, generous=True):
+        parts += [text[shown:start], HIDDEN]
+        shown = end
+    return _PARAMETER.sub(_without_value, "".join([*parts, text[shown:]]))
+
+
+def secrets_of(url: str) -> Iterator[str]:
+    """What `redact` would replace in `url`: its password, or the token before its host, and secret parameters."""
+    for start, end in _user_parts(url, generous=True):
+        user, separator, password = url[start:end].partition(":")
+        yield password if separator else user
+    yield from (match[3] for match in _PARAMETER.finditer(url) if _names_secret(match[2]))
+
+
+def _without_value(match: re.Match[str]) -> str:
+    return f"{match[1]}{HIDDEN}" if _names_secret(match[2]) else match[0]
+
+
+def _names_secret(parameter: str) -> bool:
+    return parameter.lower() == "sig" or looks_secret(parameter)
+
+
+def holds_credentials(text: str) -> bool:
+    """Whether a URL in `text` has a password or a token before its host, by the letter of RFC 3986, section 3.2."""
+    return "://" in text and any(_user_parts(text, generous=False))
+
+
+def _user_parts(text: str, *, generous: bool) -> Iterator[tuple[int, int]]:
+    """Where the user parts are that may hold a secret, each without its `@`.
+
+    `generous`: a user part may hold characters that RFC 3986 ends it at.
+    """
+    at = 0
+    end = last = -1  # of the URL that holds the position: its end, and its last `@`
+    while (mark := text.find("://", at)) >= 0:
+        at = start = mark + 3
+        scheme = _SCHEME.search(text, max(0, mark - _LONGEST_SCHEME), mark)
+        if scheme is None:
+            continue
+        if start > end:
+            found = _END.search(text, start)
+            end = found.start() if found else len(text)
+            last = text.rfind("@", start, end)
+        authority = _AUTHORITY_END.search(text, start, end)
+        border = authority.start() if authority else end
+        close = text.rfind("@", start, border)
+        if generous and last >= start and (close >= 0 or _is_cut(text, start, border, last)):
+            close = last
+        if close >= 0 and _is_secret(scheme[0], text[start:close]):
+            yield start, close
+            at = close
+
+
+def _is_cut(text: str, start: int, border: int, last: int) -> bool:
+    """Whether what looks like the authority is the beginning of a user part with a raw `/`, `#` or `?` in it."""
+    return not (_HOST_AND_PORT.fullmatch(text, start, border) or text.startswith(_DIGESTS, last + 1))
+
+
+def _is_secret(scheme: str, user_part: str) -> bool:
+    if not user_part or user_part == HIDDEN:
+        return False
+    return ":" in user_part or scheme.lower() in ("http", "https")
