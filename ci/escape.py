@@ -1,24 +1,54 @@
 """Foreign text made harmless for a CI system's log.
 
-A runner reads its log for commands. GitHub takes a line that starts with `::` after any blanks, and `##[` anywhere in a
-line; Azure takes `##vso[` anywhere, TeamCity `##teamcity[`; GitLab's folding needs ESC and CR. Commit subjects, tag
-messages and another program's output are somebody else's text, so all of this is broken up, whichever system it is:
-one system's log may well pass through another's.
+A runner reads its log for commands. Commit subjects, tag messages, labels and another program's output are text that
+others wrote, so every opening below is broken up, whichever system runs: one system's log may pass through another's.
 
-Source: actions/runner `ActionCommand.cs` (`TryParseV2` trims the start, `TryParse` searches), azure-pipelines-agent.
+| system | opening | where it counts |
+|---|---|---|
+| GitHub, Gitea, Forgejo, `act` | `::command::` | start of a line, after blanks |
+| GitHub, Gitea, Forgejo, Azure | `##[` | anywhere |
+| Azure | `##vso[` | anywhere |
+| TeamCity | `##teamcity[` | anywhere |
+| GitLab | `ESC[0Ksection_start:…CR` | anywhere; needs ESC and CR |
+| Buildkite | `--- `, `+++ `, `~~~ `, `^^^ +++` | start of a line |
+| Buildkite, Drone, terminals | `ESC]1338;…`, `ESC_bk;…`, `ESC]0;…` | anywhere; need ESC, or a control of C1 |
+| Jenkins | `ESC[8mha:…` | anywhere; needs ESC |
+| Travis CI | `travis_fold:`, `travis_time:` | anywhere |
+| Spinnaker | `SPINNAKER_PROPERTY_`, `SPINNAKER_CONFIG_JSON=` | start of a line; anywhere |
+
+CircleCI, Woodpecker, Bitbucket and Tekton read no command from a log. Not covered are GitHub's problem matchers: any
+pattern that an earlier step registered (`file:line: message`) makes an annotation, and nothing else.
+
+Source: actions/runner `ActionCommand.cs` (`TryParseV2` trims the start, `TryParse` searches), azure-pipelines-agent
+`CommandHandler`, buildkite-agent `header_times_streamer.go`, docs.gitlab.com "Job logs", Jenkins `ConsoleNote`.
 """
 
 from __future__ import annotations
 
 import re
 
+# CSI sequences. They are dropped and not shown, because coloured output of builders is frequent and harmless.
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-# Controls of C0 (but the tab) and C1, line and paragraph separators, marks that reorder or hide text, lone surrogates.
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+# Controls of C0 (but the tab) and C1, line and paragraph separators, marks that reorder or hide text, lone surrogates,
+# the invisible tag characters of plane 14.
+_CONTROLS = (
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
-_COMMAND = re.compile(r"##(?=\[|(?:vso|teamcity)\[)", re.IGNORECASE)
-_LEADING = re.compile(r"\A(\s*):(?=:)")
+_UNPRINTABLE = re.compile(rf"[\n{_CONTROLS}]")
+# Each pattern ends where a blank is put in.
+_ANYWHERE = re.compile(
+    r"##(?=\[|(?:vso|teamcity)\[)|travis_(?:fold|time)(?=:)|SPINNAKER_CONFIG(?=_JSON=)", re.IGNORECASE
+)
+_LEADING = re.compile(
+    r"\A\s*(?::(?=:)|--(?=-(?:\s|\Z))|\+\+(?=\+(?:\s|\Z))|~~(?=~(?:\s|\Z))|\^\^(?=\^\s)|SPINNAKER(?=_PROPERTY_))"
+)
+# The character that is written as `\uXXXX`: the value of a JSON string stays the same.
+_IN_JSON = re.compile(
+    rf"[{_CONTROLS}]|(?<=#)#(?=\[|(?:vso|teamcity)\[)|:(?=:)|(?<=travis_fold):|(?<=travis_time):"
+    r"|(?<=SPINNAKER)_(?=PROPERTY_|CONFIG_JSON=)",
+    re.IGNORECASE,
+)
 
 
 def escape_foreign(line: str) -> str:
@@ -29,12 +59,36 @@ def escape_foreign(line: str) -> str:
     """
     text = _UNPRINTABLE.sub(_shown, _COLOUR.sub("", line))
     # Colours go first: what they held apart must not join to a command afterwards.
-    text = _COMMAND.sub("## ", text)
-    return _LEADING.sub(r"\1: ", text)
+    text = _ANYWHERE.sub(_with_blank, text)
+    return _LEADING.sub(_with_blank, text)
+
+
+def escape_json(document: str) -> str:
+    """Return a JSON text without controls and commands in it: escaped as `\\u003a`, so that its value stays the same.
+
+    `document`: JSON as a serializer wrote it. Of the characters that are replaced none is part of JSON's own syntax, so
+    each of them stands in a string, and none of them belongs to an escape sequence.
+    """
+    return _IN_JSON.sub(_as_json, document)
+
+
+def _with_blank(match: re.Match[str]) -> str:
+    return f"{match[0]} "
 
 
 def _shown(match: re.Match[str]) -> str:
     named = {"\n": "\\n", "\r": "\\r"}
     letter = match[0]
     code = ord(letter)
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return named.get(letter) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def _as_json(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    # RFC 8259, section 7: a character outside the Basic Multilingual Plane is a surrogate pair.
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"

@@ -8,16 +8,26 @@ from typing import Literal, Protocol
 Level = Literal["notice", "warning", "error"]
 
 
+class LogCommand(str):
+    """Whole lines for a system's log that may hold one of its commands, without the last newline, or empty.
+
+    Only the modules of this folder make one, out of text that they escaped. Printers let it pass as it is; any other
+    text loses its commands.
+    """
+
+    __slots__ = ()
+
+
 class Voice(Protocol):
-    """What a module of this folder offers. Every answer is whole lines without the last newline, or empty.
+    """What a module of this folder offers.
 
     Titles and messages may be foreign text: each module escapes them.
     """
 
-    def group(self, title: str, *, at: int = 0) -> str:
+    def group(self, title: str, *, at: int = 0) -> LogCommand:
         """Open a folding group. `at`: seconds since the epoch, for systems that show how long it took."""
 
-    def end_group(self, title: str, *, at: int = 0) -> str:
+    def end_group(self, title: str, *, at: int = 0) -> LogCommand:
         """Close the group that `title` opened. Groups do not nest."""
 
     def annotation(
@@ -28,10 +38,10 @@ class Voice(Protocol):
         title: str | None = None,
         file: str | None = None,
         line: int | None = None,
-    ) -> str:
+    ) -> LogCommand:
         """Say something that the system shows beside the log. `file`: path below the repository's root."""
 
-    def mask(self, value: str) -> str:
+    def mask(self, value: str) -> LogCommand:
         """Have every line of `value` hidden in what follows; empty where the system cannot."""
 
 

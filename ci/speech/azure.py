@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from ci.escape import escape_foreign
-from ci.speech import Level
+from ci.speech import Level, LogCommand
 
 
-def group(title: str, *, at: int = 0) -> str:  # noqa: ARG001  (the Protocol's signature)
+def group(title: str, *, at: int = 0) -> LogCommand:  # noqa: ARG001  (the Protocol's signature)
     """Return `##[group]title`."""
-    return f"##[group]{escape_foreign(title)}"
+    return LogCommand(f"##[group]{escape_foreign(title)}")
 
 
-def end_group(title: str, *, at: int = 0) -> str:  # noqa: ARG001  (the Protocol's signature)
+def end_group(title: str, *, at: int = 0) -> LogCommand:  # noqa: ARG001  (the Protocol's signature)
     """Return `##[endgroup]`."""
-    return "##[endgroup]"
+    return LogCommand("##[endgroup]")
 
 
 def annotation(
     level: Level, message: str, *, title: str | None = None, file: str | None = None, line: int | None = None
-) -> str:
+) -> LogCommand:
     """Return `##vso[task.logissue type=…]`. There is no notice: that is plain text in the log."""
     text = " ".join(escape_foreign(one) for one in message.splitlines())
     if title:
         text = f"{escape_foreign(title)}: {text}"
     if level == "notice":
-        return text
+        return LogCommand(text)
     place = f"sourcepath={_escaped(escape_foreign(file))};" if file else ""
     place += f"linenumber={line};" if file and line else ""
-    return f"##vso[task.logissue type={level};{place}]{_escaped(text)}"
+    return LogCommand(f"##vso[task.logissue type={level};{place}]{_escaped(text)}")
 
 
-def mask(value: str) -> str:
+def mask(value: str) -> LogCommand:
     """Return one `task.setsecret` per line of `value`."""
-    return "\n".join(f"##vso[task.setsecret]{_escaped(line)}" for line in value.splitlines() if line.strip())
+    return LogCommand(
+        "\n".join(f"##vso[task.setsecret]{_escaped(line)}" for line in value.splitlines() if line.strip())
+    )
 
 
 def _escaped(text: str) -> str:

@@ -8,26 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ci.escape import escape_foreign
-from ci.speech import Level
+from ci.speech import Level, LogCommand
 
 #: The runner keeps this many annotations of a level per step, and so many characters of each message.
 PER_LEVEL = 10
 MESSAGE = 4096
 
 
-def group(title: str, *, at: int = 0) -> str:  # noqa: ARG001  (the Protocol's signature)
+def group(title: str, *, at: int = 0) -> LogCommand:  # noqa: ARG001  (the Protocol's signature)
     """Return `::group::title`."""
-    return f"::group::{_data(escape_foreign(title))}"
+    return LogCommand(f"::group::{_data(escape_foreign(title))}")
 
 
-def end_group(title: str, *, at: int = 0) -> str:  # noqa: ARG001  (the Protocol's signature)
+def end_group(title: str, *, at: int = 0) -> LogCommand:  # noqa: ARG001  (the Protocol's signature)
     """Return `::endgroup::`."""
-    return "::endgroup::"
+    return LogCommand("::endgroup::")
 
 
 def annotation(
     level: Level, message: str, *, title: str | None = None, file: str | None = None, line: int | None = None
-) -> str:
+) -> LogCommand:
     """Return `::error file=…,line=…,title=…::message`, cut at the runner's limit."""
     given = {"file": file, "line": str(line) if line and file else None, "title": title}
     properties = ",".join(f"{name}={_property(escape_foreign(text))}" for name, text in given.items() if text)
@@ -35,12 +35,12 @@ def annotation(
     text = "\n".join(lines)
     if len(text) > MESSAGE:
         text = text[: MESSAGE - 1] + "…"
-    return f"::{level}{' ' if properties else ''}{properties}::{_data(text)}"
+    return LogCommand(f"::{level}{' ' if properties else ''}{properties}::{_data(text)}")
 
 
-def mask(value: str) -> str:
+def mask(value: str) -> LogCommand:
     """Return one `::add-mask::` per line of `value`: the runner hides single lines only."""
-    return "\n".join(f"::add-mask::{_data(line)}" for line in value.splitlines() if line.strip())
+    return LogCommand("\n".join(f"::add-mask::{_data(line)}" for line in value.splitlines() if line.strip()))
 
 
 def within_limit(annotations: Iterable[tuple[Level, str]]) -> list[tuple[Level, str]]:
@@ -58,14 +58,14 @@ def within_limit(annotations: Iterable[tuple[Level, str]]) -> list[tuple[Level, 
     return kept
 
 
-def stop_commands(token: str) -> str:
+def stop_commands(token: str) -> LogCommand:
     """Return the line after which the runner obeys nothing until `resume_commands(token)`; `token`: random."""
-    return f"::stop-commands::{token}"
+    return LogCommand(f"::stop-commands::{token}")
 
 
-def resume_commands(token: str) -> str:
+def resume_commands(token: str) -> LogCommand:
     """Return the line that ends `stop_commands`."""
-    return f"::{token}::"
+    return LogCommand(f"::{token}::")
 
 
 def _data(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from ci.escape import escape_foreign
+from ci.speech import LogCommand
 from ci.speech.plain import annotation, mask
 
 __all__ = ["annotation", "end_group", "group", "mask"]
@@ -15,14 +16,16 @@ __all__ = ["annotation", "end_group", "group", "mask"]
 _OUTSIDE_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def group(title: str, *, at: int = 0) -> str:
+def group(title: str, *, at: int = 0) -> LogCommand:
     """Return the opening of a section that is shown collapsed."""
-    return f"\x1b[0Ksection_start:{at}:{_name(title)}[collapsed=true]\r\x1b[0K{escape_foreign(title)}"
+    return LogCommand(
+        f"\x1b[0Ksection_start:{at}:{_name(title)}[collapsed=true]\r\x1b[0K{escape_foreign(title)}"
+    )
 
 
-def end_group(title: str, *, at: int = 0) -> str:
+def end_group(title: str, *, at: int = 0) -> LogCommand:
     """Return the end of the section that `title` opened."""
-    return f"\x1b[0Ksection_end:{at}:{_name(title)}\r\x1b[0K"
+    return LogCommand(f"\x1b[0Ksection_end:{at}:{_name(title)}\r\x1b[0K")
 
 
 def _name(title: str) -> str:

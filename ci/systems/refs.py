@@ -10,6 +10,7 @@ from ci.systems.evidence import Said
 
 _REQUEST = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/([0-9]{1,18})(?:/.*)?", re.DOTALL)
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)")
+_PLAIN_HOST = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::[0-9]+)?")
 _BUILD_QUERY = re.compile(r"\?buildId=[0-9]+$")
 _PATH = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _SCP = re.compile(r"(?:([^/@:\s]+)@)?([^/@:\s]+):(?!//)([^@\s]+)")
@@ -61,6 +62,8 @@ def public_url(text: str) -> str | None:
     if url := _URL.fullmatch(text.partition("#")[0].partition("?")[0]):
         scheme, authority, path = url.groups()
         user, _, host = authority.rpartition("@")
+        if "@" in text[len(scheme) + 3 + len(authority) :] and (user or not _PLAIN_HOST.fullmatch(host)):
+            return None  # a raw `/`, `#` or `?` in a password: what looks like the host is the password's beginning
         kept = "git@" if scheme.lower().endswith("ssh") and user.split(":")[0] == "git" else ""
         query = _BUILD_QUERY.search(text)
         return f"{scheme}://{kept}{host}{path}{query[0] if query else ''}" if host else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ci.escape import escape_foreign
 from release.cli.change_outputs import held_reference
 from release.cli.documents import step_document
 from release.cli.printing import data, document
@@ -46,10 +45,10 @@ def show(report: Report, whole: Mapping[str, Any], *, preview: bool, as_json: bo
     if as_json:
         document(whole)
     elif preview:
-        rows = [escape_foreign(row) for row in columns([_row(one) for one in report.outcomes])]
-        data("\n".join([*rows, "", summary_line(report.outcomes)]))
+        rows = columns([_row(one) for one in report.outcomes])
+        data(*rows, "", summary_line(report.outcomes))
     elif lines := _places(report):
-        data("\n".join(lines))
+        data(*lines)
     if report.error is not None:
         raise report.error
 

@@ -31,7 +31,7 @@ def command(ctx: click.Context, as_json: bool, adapter: str | None) -> int:
         document({"schema": "shipmark.ci/1", **msgspec.to_builtins(context), "trust": trust})
         return 0
     rows = [(one.field, one.value, f"from {one.variable}") for one in context.concluded]
-    data("\n".join(columns(rows) or ["system  none"]))
+    data(*(columns(rows) or ["system  none"]))
     data(f"trust: {session.trust.verdict}, because {session.trust.reason}")
     for warning in context.warnings:
         data(f"warning: {warning}")

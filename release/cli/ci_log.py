@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 
 from ci.speech import VOICES, Voice, voice
 from ci.systems import detect
+from release.cli.foreign import clean
+from release.cli.printing import speak
+from release.cli.settings import Settings
+from release.errors import ReleaseError
 from release.world import Event, Note, Output, Sink
 
 _PER_LEVEL = 10  # GitHub keeps this many annotations of a level per step; the rest stays in the log
@@ -28,7 +30,7 @@ class CiSink:
         with self._lock:
             self._fold(event.source if isinstance(event, Output) else None)
             if isinstance(event, Note) and event.level == "warning" and self._annotates(event.text):
-                _say(self._voice.annotation("warning", event.text))
+                speak(self._voice.annotation("warning", clean(event.text)))
                 return
         self._inner.emit(event)
 
@@ -36,9 +38,9 @@ class CiSink:
         if source == self._open:
             return
         if self._open is not None:
-            _say(self._voice.end_group(self._open))
+            speak(self._voice.end_group(clean(self._open)))
         if source is not None:
-            _say(self._voice.group(source))
+            speak(self._voice.group(clean(source)))
         self._open = source
 
     def _annotates(self, text: str) -> bool:
@@ -53,14 +55,9 @@ def voice_of(system: str) -> Voice | None:
     return voice(system) if system in VOICES else None
 
 
-def annotate_failure(message: str, hint: str | None) -> None:
+def annotate_failure(error: ReleaseError, settings: Settings) -> None:
     """Say an error where the CI system shows it beside the log; nothing without such a system."""
-    speaks = voice_of(detect(os.environ, None).system)
+    speaks = voice_of(detect(settings.env, None, system=settings.ci).system)
     if speaks is not None:
-        _say(speaks.annotation("error", f"{message}\nhint: {hint}" if hint else message))
-
-
-def _say(lines: str) -> None:
-    # Already escaped by the voice: these lines are commands, and must reach the log as they are.
-    if lines:
-        print(lines, file=sys.stderr, flush=True)
+        text = f"{error.message}\nhint: {error.hint}" if error.hint else error.message
+        speak(speaks.annotation("error", clean(text)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
 from ci.summary import summary_markdown
 from release.cli.documents import decision_document, report_document
+from release.cli.foreign import clean, json_text
 from release.cli.output_files import append_output, require_outputs, write_output
 from release.cli.session import Session
 from release.errors import ReleaseError
@@ -58,7 +58,7 @@ def outputs_of_report(report: Report, schema: str, *, pushed: bool) -> Outputs:
     """The outputs of the first release; `json` holds them all."""
     document = report_document(schema, report)
     if not report.plan.releases:
-        return Outputs(json=json.dumps(document, separators=(",", ":")))
+        return Outputs(json=json_text(document, ascii_only=True))
     return outputs_of(report if pushed else None, report.plan.releases[0].decision, document)
 
 
@@ -75,7 +75,7 @@ def outputs_of(report: Report | None, decision: Decision, document: Mapping[str,
         digest=str(bindings.get(f"image:{decision.component}", "")),
         pushed=report is not None and report.error is None,
         log_entry=str(bindings.get("log-entry", "")),
-        json=json.dumps(document, separators=(",", ":")),
+        json=json_text(document, ascii_only=True),
     )
 
 
@@ -92,4 +92,9 @@ def summary_of(report: Report, outputs: Outputs) -> str:
     if report.error is not None:
         notes.insert(0, f"{report.error.message}")
     title = f"shipmark {outputs.version or outputs.primary_tag or 'nothing to release'}"
-    return summary_markdown(title, ("tag", "kind", "reason"), rows, notes=notes)
+    return summary_markdown(
+        clean(title),
+        ("tag", "kind", "reason"),
+        [[clean(cell) for cell in row] for row in rows],
+        notes=[clean(note) for note in notes],
+    )

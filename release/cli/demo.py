@@ -67,7 +67,7 @@ class _Stage:
         """Print the command as typed, then what it prints."""
         data(f"$ {' '.join(argv)}")
         real = git_argv(*argv[1:]) if argv[0] == "git" else list(argv)
-        data(self._run(real).rstrip("\n"))
+        data(*self._run(real).rstrip("\n").split("\n"))
 
     def _run(self, argv: list[str]) -> str:
         real = argv
@@ -92,7 +92,7 @@ def command(ctx: click.Context, keep: bool) -> None:
         _tour(_Stage(folder, session.process, session.settings.env))
     finally:
         if keep:
-            data(f"\nleft in {folder}")
+            data("", f"left in {folder}")
         else:
             shutil.rmtree(folder)
 
@@ -106,16 +106,16 @@ def _tour(stage: _Stage) -> None:
         stage.commit(message, git_tag)
     data("A repository with three releases, and v1.4.2 tagged just now:")
     stage.show("git", "log", "--oneline", "--decorate")
-    data("\nWhat would a release do?")
+    data("", "What would a release do?")
     stage.show("shipmark", "preview")
-    data("\nRelease it, into an OCI layout folder:")
+    data("", "Release it, into an OCI layout folder:")
     stage.show("shipmark", "run")
-    data("\nAgain: everything is as it should be, so nothing happens.")
+    data("", "Again: everything is as it should be, so nothing happens.")
     stage.show("shipmark", "run")
-    data("\nA fix for the old line: its own tags move, `1` and `latest` stay.")
+    data("", "A fix for the old line: its own tags move, `1` and `latest` stay.")
     stage.git("checkout", "-q", "-b", "release/1.3", "v1.3.8")
     stage.commit("a fix for 1.3", "v1.3.9")
     stage.show("shipmark", "run")
-    data("\nWhat happened, and that nobody changed the record of it:")
+    data("", "What happened, and that nobody changed the record of it:")
     stage.show("shipmark", "log", "list")
     stage.show("shipmark", "log", "verify")

@@ -14,6 +14,7 @@ from release.cli.session import Session
 from release.cli.wiring import last_words, record_context
 from release.effects.ending import ending_facts, unrecorded_facts
 from release.errors import PartialError, ReleaseError
+from release.log.identity import with_masked_prose
 from release.runner import Report
 from release.world import Note
 
@@ -30,6 +31,7 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
     context = record_context(session, attempt)
     missing = unrecorded_facts(report.outcomes, context)
     facts = [*missing, *ending_facts(report.plan, report.outcomes, error, context)]
+    facts = [with_masked_prose(fact, session.secrets.mask) for fact in facts]
     try:
         last_words(session, facts)
     except ReleaseError as trouble:

@@ -54,7 +54,7 @@ def command(ctx: click.Context, image: str, by_digest: bool, preview: bool, as_j
         )
         return
     gone = [f"{location.name}:{tag}" for tag in tags] + ([f"{location.name}@{digest}"] if by_digest else [])
-    data("\n".join(gone))
+    data(*gone)
 
 
 def _delete_tag(session: Session, location: Location, *, preview: bool) -> tuple[str, tuple[str, ...]]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from ci.escape import escape_foreign
 from release.cli.image_details import details
 from release.cli.locations import locate, read
 from release.cli.printing import data, document
@@ -30,8 +29,7 @@ def command(ctx: click.Context, image: str, platform: str | None, as_json: bool)
     if as_json:
         document({"schema": "shipmark.image/1", **found})
     else:
-        # Labels and annotations are whatever somebody wrote into an image.
-        data("\n".join(escape_foreign(line) for line in lines(found)))
+        data(*lines(found))
 
 
 def lines(found: dict[str, Any]) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from ci.escape import escape_foreign
 from release.cli.locations import locate_repository
 from release.cli.printing import data, document
 from release.cli.rendering import columns
@@ -43,7 +42,7 @@ def command(ctx: click.Context, repository: str, digests: bool, as_json: bool) -
         session.sink.emit(Note(level="info", text=f"`{place.name}` has no tags, or does not exist"))
         return
     rows = [(tag, _shown(held.get(tag))) if digests else (tag,) for tag in tags]
-    data("\n".join(escape_foreign(row) for row in columns(rows)))
+    data(*columns(rows))
 
 
 def by_version(tags: Iterable[str]) -> list[str]:

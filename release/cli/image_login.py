@@ -42,7 +42,7 @@ def command(ctx: click.Context, image: str, as_json: bool) -> None:
     if as_json:
         document({"schema": _SCHEMA, "repository": location.name, **said, "read": read, "push": push})
     else:
-        data("\n".join(_lines(location, said, read=read, push=push)))
+        data(*_lines(location, said, read=read, push=push))
     if refusal is not None:
         raise refusal
 

@@ -42,4 +42,4 @@ def show(name: str, digest: str, placed: tuple[Placed, ...], *, as_json: bool, s
         tags = [{"name": one.tag, "result": one.result} for one in placed]
         document({"schema": schema, "repository": name, "digest": digest, "tags": tags})
         return
-    data("\n".join(f"{name}:{one.tag}@{digest}" for one in placed))
+    data(*(f"{name}:{one.tag}@{digest}" for one in placed))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
 
+from release.cli.foreign import json_text
 from release.cli.log_list import fields_of
 from release.cli.output_files import require_outputs, write_output
 from release.cli.printing import data
@@ -28,38 +28,36 @@ def export(ctx: click.Context, form: str, output: str | None) -> None:
     session = Session(settings_of(ctx))
     require_outputs(session, [output])
     writers = {"json": _json, "csv": _csv, "in-toto": _in_toto, "html": _html}
-    text = writers[form](session)
+    lines = writers[form](session)
     if output is None:
-        data(text)
+        data(*lines)
         return
-    write_output(session, output, f"{text}\n")
+    write_output(session, output, "".join(f"{line}\n" for line in lines))
 
 
-def _json(session: Session) -> str:
+def _json(session: Session) -> list[str]:
     whole = {"schema": "shipmark.log-export/1", "entries": [entry.fields for entry in session.log.entries()]}
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    return json_text(whole, indent=2).split("\n")
 
 
-def _csv(session: Session) -> str:
+def _csv(session: Session) -> list[str]:
     from release.cli.log_list import as_csv
 
     yanks = yanks_of(session.log.entries())
     return as_csv([fields_of(one, yank_of(yanks, one)) for one in select(session.log_state, Filter())])
 
 
-def _in_toto(session: Session) -> str:
-    return "\n".join(
-        json.dumps(one.statement, separators=(",", ":")) for one in attested(session.log.entries())
-    )
+def _in_toto(session: Session) -> list[str]:
+    return [json_text(one.statement, ascii_only=True) for one in attested(session.log.entries())]
 
 
-def _html(session: Session) -> str:
+def _html(session: Session) -> list[str]:
     from release.log import page as html
 
     with open(os.path.join(os.path.dirname(html.__file__), "page.html"), encoding="utf-8") as file:
         template = file.read()
     head = session.log.store.head()
-    return html.page(
+    whole = html.page(
         template,
         session.log_state,
         yanks_of(session.log.entries()),
@@ -67,3 +65,4 @@ def _html(session: Session) -> str:
         head=f"{head.seq + 1} entries, head {head.seq}:{head.hash}",
         now=timestamp(session.clock.now()),
     )
+    return whole.split("\n")

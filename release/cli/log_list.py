@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from release.cli.printing import data, document
-from release.cli.rendering import columns
+from release.cli.rendering import columns, csv_cell
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, image_options, settings_of
 from release.errors import ConfigError
@@ -71,9 +71,9 @@ def list_(ctx: click.Context, /, form: str, as_json: bool, limit: int | None, **
     if as_json or form == "json":
         document({"schema": "shipmark.log-list/1", "releases": releases})
     elif form == "table":
-        data("\n".join(_table(releases)) if releases else "no release")
+        data(*(_table(releases) if releases else ["no release"]))
     else:
-        data(as_csv(releases) if form == "csv" else _markdown(releases))
+        data(*(as_csv(releases) if form == "csv" else _markdown(releases)))
 
 
 @click.command(cls=Command)
@@ -94,7 +94,7 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
     if as_json:
         document({"schema": "shipmark.log-show/1", "entries": [entry.fields for entry in entries]})
         return
-    data("\n".join(columns([_line(entry) for entry in entries])))
+    data(*columns([_line(entry) for entry in entries]))
 
 
 def releases_named(session: Session, name: str) -> tuple[ReleaseState, ...]:
@@ -144,22 +144,22 @@ def _cells(release: dict[str, Any]) -> list[str]:
     return [" ".join(value) if isinstance(value := release[name], list) else str(value) for name in _COLUMNS]
 
 
-def as_csv(releases: list[dict[str, Any]]) -> str:
-    """Releases, as `fields_of` gives them, as CSV without a last line break."""
+def as_csv(releases: list[dict[str, Any]]) -> list[str]:
+    """Releases, as `fields_of` gives them, as the lines of a CSV file: one record a line."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows(_cells(one) for one in releases)
-    return buffer.getvalue().rstrip("\n")
+    writer.writerows([csv_cell(text) for text in _cells(one)] for one in releases)
+    return buffer.getvalue().rstrip("\n").split("\n")
 
 
-def _markdown(releases: list[dict[str, Any]]) -> str:
+def _markdown(releases: list[dict[str, Any]]) -> list[str]:
     from ci.summary import cell
+    from release.cli.foreign import clean
 
     rows = [_COLUMNS, ["---"] * len(_COLUMNS)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    lines += [f"| {' | '.join(cell(text) for text in _cells(one))} |" for one in releases]
-    return "\n".join(lines)
+    return lines + [f"| {' | '.join(cell(clean(text)) for text in _cells(one))} |" for one in releases]
 
 
 def _line(entry: Entry) -> tuple[str, ...]:

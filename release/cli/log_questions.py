@@ -36,7 +36,7 @@ def find(ctx: click.Context, digest: str, as_json: bool) -> None:
             f"the log does not know `{digest}`", hint="`shipmark log verify` tells whether it is whole"
         )
     rows = [(str(one.seq), one.at, one.kind, one.role) for one in mentions]
-    data("\n".join(columns(rows)))
+    data(*columns(rows))
 
 
 @click.command(cls=Command)
@@ -65,7 +65,7 @@ def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
         )
         for one in found
     ]
-    data("\n".join(columns(rows)))
+    data(*columns(rows))
 
 
 @click.command(cls=Command)
@@ -83,7 +83,7 @@ def history(ctx: click.Context, tag: str, as_json: bool) -> None:
     if not found:
         raise ConfigError(f"the log has no tag `{tag}`", hint="`shipmark log list` shows what it has")
     rows = [(f"{place.target}:{place.tag}", *_held(hold)) for place in found for hold in place.holds]
-    data("\n".join(columns(rows)))
+    data(*columns(rows))
 
 
 @click.command(cls=Command)
@@ -108,7 +108,7 @@ def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
     lines += [f"platform removed: {name}" for name in difference.platforms_removed]
     if difference.same_image:
         lines.append("the image is the same")
-    data("\n".join(lines))
+    data(*lines)
 
 
 def _commits(session: Session, before: str, after: str) -> list[dict[str, str]]:

@@ -51,7 +51,7 @@ def recover(ctx: click.Context, attempt: str | None, evidence: str | None, as_js
         return
     lines = [f"abandoned {one.id}: {why}" for one, why in settled]
     lines += [f"open      {one.id}: begun {one.at}, and its time has not passed" for one in left]
-    data("\n".join(lines) or "no attempt is open")
+    data(*(lines or ["no attempt is open"]))
 
 
 def _evidence(one: Attempt, now: int, attempt: str | None, evidence: str | None) -> str | None:

@@ -42,7 +42,7 @@ def verify(ctx: click.Context, registry: bool, as_json: bool) -> None:
         data(f"{session.log.store.name}: {count} entries, the chain is whole{end}")
         if findings:
             rows = [(one["finding"], f"{one['target']}:{one['tag']}", one["detail"]) for one in findings]
-            data("\n".join(columns(rows)))
+            data(*columns(rows))
     _judge(findings)
 
 

@@ -11,7 +11,7 @@ from release import __version__
 from release.cli.groups import LazyGroup, Row
 from release.cli.leaving import leave
 from release.cli.settings import global_options
-from release.cli.stderr import harmless
+from release.cli.streams import escaping
 from release.errors import ReleaseError
 
 COMMANDS: dict[str, Row] = {
@@ -62,7 +62,7 @@ def shipmark(ctx: click.Context, /, **options: Any) -> None:
 
 def main() -> None:
     """The entry point."""
-    sys.stderr = harmless(sys.stderr)
+    sys.stdout, sys.stderr = escaping(sys.stdout), escaping(sys.stderr, forgiving=True)
     leave(run(sys.argv[1:]))
 
 
@@ -111,9 +111,7 @@ def _defect(error: Exception, argv: list[str]) -> int:
 
 
 def _failed(error: ReleaseError) -> int:
-    from release.cli.ci_log import annotate_failure
     from release.cli.printing import complain
 
-    annotate_failure(error.message, error.hint)
     complain(error.message, hint=error.hint)
     return error.exit_code

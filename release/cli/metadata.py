@@ -11,12 +11,11 @@ from release.cli.metadata_context import gather_context
 from release.cli.metadata_outputs import (
     BAKE_FILES,
     OUTPUTS,
-    bake_text,
     output_texts,
     write_bake_files,
     write_outputs,
 )
-from release.cli.printing import data, talk
+from release.cli.printing import data, document, talk
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
 from release.config.model import ComponentSection
@@ -94,7 +93,12 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     if options["github_output"]:
         write_outputs(session, outputs | files)
     wanted = options["wanted"]
-    data(bake_text(metadata, wanted) if wanted in BAKE_FILES else outputs[wanted])
+    if wanted in BAKE_FILES:
+        document(metadata.bake_files()[wanted])
+    elif wanted == "json":
+        document(metadata.document(), indent=None)
+    else:
+        data(*outputs[wanted].split("\n"))
 
 
 def _input(env: Mapping[str, str], name: str) -> str:

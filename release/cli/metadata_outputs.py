@@ -22,14 +22,20 @@ _TRUTH = {**dict.fromkeys(("0", "f", "F", "false", "False", "FALSE"), False)} | 
 def output_texts(metadata: Metadata, separators: Mapping[str, str]) -> dict[str, str]:
     """Every output but the files, as text. `separators`: of `tags`, `labels` and `annotations`."""
     labels = (f"{name}={value}" for name, value in metadata.labels.items())
+    levels = metadata.leveled_annotations()
     return {
         "version": metadata.version or "",
         "tags": separators["tags"].join(metadata.tags),
         "tag-names": separators["tags"].join(metadata.tag_names),
-        "labels": separators["labels"].join(labels),
-        "annotations": separators["annotations"].join(metadata.leveled_annotations()),
+        "labels": separators["labels"].join(_item(label) for label in labels),
+        "annotations": separators["annotations"].join(_item(level) for level in levels),
         "json": json.dumps(metadata.document(), separators=(",", ":"), ensure_ascii=False),
     }
+
+
+def _item(text: str) -> str:
+    """One item of a list that is split at line breaks: those in its value become blanks, or they would add an item."""
+    return " ".join(text.splitlines())
 
 
 def bake_text(metadata: Metadata, name: str) -> str:

@@ -15,6 +15,7 @@ from release.plan.model import Plan
 from release.plan.release import plan_release
 from release.plan.subject import Subject
 from release.runner import Report, Runner
+from release.secret_names import looks_secret
 from release.tagging.versions import parse_either
 from release.world import Note
 
@@ -54,6 +55,20 @@ def warn(session: Session, subjects: Sequence[Subject]) -> None:
     for subject in subjects:
         for text in subject.decision.warnings:
             session.sink.emit(Note(level="warning", text=text))
+    if names := sorted({name for subject in subjects for name in subject.build.args if looks_secret(name)}):
+        session.sink.emit(_secret_arguments(names))
+
+
+def _secret_arguments(names: Sequence[str]) -> Note:
+    listed = ", ".join(f"`{name}`" for name in names)
+    several = len(names) > 1
+    return Note(
+        level="warning",
+        text=f"build argument{'s' if several else ''} {listed} look{'' if several else 's'} secret: the value of an "
+        "argument that the last stage declares is published in the image's history",
+        hint="run the step that needs it in the CI job, before shipmark, and COPY its result; "
+        "or declare the ARG only in an earlier stage, which is not published",
+    )
 
 
 def refusal(session: Session) -> ReleaseError | None:

@@ -54,7 +54,7 @@ def command(
     if as_json:
         document(report_document("shipmark.preview/1", report))
     else:
-        data("\n".join(preview_lines(report, subjects, verbose=session.settings.verbosity > 0)))
+        data(*preview_lines(report, subjects, verbose=session.settings.verbosity > 0))
     if report.error is not None:
         raise report.error
     return 0

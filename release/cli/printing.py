@@ -1,16 +1,21 @@
-"""All that shipmark prints: data on stdout, talk on stderr, foreign text made harmless once, here."""
+"""All that shipmark prints: data on stdout, talk on stderr. Nothing else in it writes to either stream.
+
+Text is taken for somebody else's and escaped, whoever wrote it; commands for the CI system are a type of their own.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from typing import IO, Any
 
 import msgspec
 
-from ci.escape import escape_foreign
+from ci.speech import LogCommand
+from release.cli.foreign import json_text, one_line
+from release.cli.streams import Escaping
 from release.errors import ReleaseError
 from release.world import Event, Note, Output, Progress, StepEvent
 
@@ -27,13 +32,24 @@ _MARKS = {
 _TROUBLE = frozenset({"conflict", "unknown", "failed"})
 
 
-def data(text: str) -> None:
-    """Write `text` and a newline to stdout. A reader that went away takes nothing from what was done.
+def data(*lines: str) -> None:
+    """Write each of `lines` to stdout as one line: a line break inside one is shown as `\\n`.
 
-    Raises `ReleaseError` where it cannot be written for another reason.
+    A reader that went away takes nothing from what was done. Raises `ReleaseError` where stdout cannot be written for
+    another reason.
     """
+    _write([one_line(line) for line in lines])
+
+
+def document(value: Any, *, indent: int | None = 2) -> None:
+    """Write one JSON document to stdout; its first key is `schema`. `indent`: None for one line."""
+    _write([json_text(value, indent=indent)])
+
+
+def _write(lines: Sequence[str]) -> None:
+    """The only place that writes to stdout. `lines`: safe already."""
     try:
-        print(text, flush=True)
+        print("\n".join(lines), flush=True)
     except OSError as error:
         # Nor must what is still buffered fail once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -44,14 +60,30 @@ def data(text: str) -> None:
             ) from error
 
 
-def document(value: Any) -> None:
-    """Write one JSON document to stdout; its first key is `schema`."""
-    data(json.dumps(value, indent=2, ensure_ascii=False))
-
-
 def talk(text: str) -> None:
     """Write one line for people to stderr."""
-    print(escape_foreign(text), file=sys.stderr, flush=True)
+    _say(one_line(text))
+
+
+def speak(lines: LogCommand) -> None:
+    """Write lines for the CI system to stderr as they are; nothing where there are none.
+
+    Only a `LogCommand` may pass: any other text would start commands of somebody else.
+    """
+    if type(lines) is not LogCommand:
+        talk(lines)
+    elif lines:
+        stream = sys.stderr
+        if isinstance(stream, Escaping):
+            stream.command(lines)
+            stream.flush()
+        else:
+            _say(lines)
+
+
+def _say(line: str, stream: IO[str] | None = None) -> None:
+    """The only place that writes to stderr. `line`: safe already."""
+    print(line, file=stream or sys.stderr, flush=True)
 
 
 def complain(message: str, *, hint: str | None = None) -> None:
@@ -71,28 +103,33 @@ class PlainSink:
         self._stream = stream or sys.stderr
         self._lock = threading.Lock()
         self._said: set[str] = set()
+        self._troubles: dict[str, str] = {}  # what was said, and of which step
 
     def emit(self, event: Event) -> None:
         """Show the event, or drop it."""
-        line = self._line(event)
-        if line is None:
-            return
         with self._lock:
-            for one in line.split("\n"):
-                print(escape_foreign(one), file=self._stream, flush=True)
+            for line in self._lines(event):
+                _say(one_line(line), self._stream)
 
-    def _line(self, event: Event) -> str | None:
+    def _lines(self, event: Event) -> list[str]:
         match event:
             case Note():
                 return self._note(event)
             case StepEvent():
                 if not self._is_news(event):
-                    return None
-                return f"{_MARKS.get(event.state, ' ')} {event.step}: {event.text}".rstrip(": ")
+                    return []
+                return [f"{_MARKS.get(event.state, ' ')} {event.step}: {self._text(event)}".rstrip(": ")]
             case Output():
-                return f"| {event.line}" if self._verbosity >= 0 else None
+                return [f"| {event.line}"] if self._verbosity >= 0 else []
             case Progress():
-                return None
+                return []
+
+    def _text(self, event: StepEvent) -> str:
+        """What stands in the way of several steps is said with the first of them."""
+        if event.state not in _TROUBLE or not event.text:
+            return event.text
+        first = self._troubles.setdefault(event.text, event.step)
+        return event.text if first == event.step else f"as `{first}`"
 
     def _is_news(self, event: StepEvent) -> bool:
         """What changed or went wrong; checks, records and what was done already only with `-v`."""
@@ -102,15 +139,14 @@ class PlainSink:
             return True
         return event.state in {"made", "withheld"} and not event.step.startswith(("record:", "check"))
 
-    def _note(self, note: Note) -> str | None:
+    def _note(self, note: Note) -> list[str]:
         floor = {"debug": 1, "info": 0, "warning": -1, "error": -1}[note.level]
         if self._verbosity < floor or note.text in self._said:
-            return None
+            return []
         if note.level == "warning":
             self._said.add(note.text)  # the same warning once is enough
         prefix = "" if note.level == "info" else f"{note.level}: "
-        hint = f"\nhint: {note.hint}" if note.hint else ""
-        return f"{prefix}{note.text}{hint}"
+        return [f"{prefix}{note.text}", *([f"hint: {note.hint}"] if note.hint else [])]
 
 
 class JsonSink:
@@ -121,6 +157,6 @@ class JsonSink:
 
     def emit(self, event: Event) -> None:
         """Write the event."""
-        line = json.dumps({"event": type(event).__name__.lower(), **msgspec.to_builtins(event)})
+        line = json_text({"event": type(event).__name__.lower(), **msgspec.to_builtins(event)})
         with self._lock:
-            print(line, file=sys.stderr, flush=True)
+            _say(line)

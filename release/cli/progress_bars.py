@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import sys
 import threading
 from typing import TYPE_CHECKING
 
+from release.cli.foreign import one_line
 from release.cli.progress import SMALL
+from release.cli.streams import Escaping
 from release.world import Event, Progress, Sink
 
 if TYPE_CHECKING:
@@ -45,7 +48,8 @@ class Bars:
     def _draw(self, label: str, done: int, total: int) -> None:
         display = self._display or self._start()
         if label not in self._tasks:
-            self._tasks[label] = display.add_task(label, total=total)
+            # Past the escape of stderr: what is drawn here moves the cursor.
+            self._tasks[label] = display.add_task(one_line(label), total=total)
         self._done[label] = (done, total)
         display.update(self._tasks[label], completed=done)
         if self._all is not None:
@@ -60,7 +64,9 @@ class Bars:
         from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
         from rich.progress import Progress as Display
 
-        console = Console(stderr=True, no_color=not self._color, highlight=False)
+        stream = sys.stderr
+        unescaped = stream.unescaped if isinstance(stream, Escaping) else stream
+        console = Console(file=unescaped, no_color=not self._color, highlight=False)
         self._display = Display(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from release.cli.foreign import one_line
 from release.plan.operands import Attest, MoveTag, PutTag
 from release.plan.subject import Subject
 from release.runner import Outcome, Report
 from release.tagging.model import Decision
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
 
 
@@ -37,15 +39,39 @@ def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     ]
 
 
+def csv_cell(text: str) -> str:
+    """`text` as one cell of a CSV file: on one line, and a formula to no spreadsheet.
+
+    Source: OWASP, "CSV Injection": `=`, `+`, `-`, `@`, tab and CR begin a formula, and their full-width forms; an
+    apostrophe in front makes it text. Some programs skip blanks in front of it.
+    """
+    line = one_line(text)
+    is_formula = text.lstrip(" ").startswith(_FORMULA) or line.lstrip().startswith(_FORMULA)
+    return f"'{line}" if is_formula else line
+
+
 def preview_lines(report: Report, subjects: Sequence[Subject], *, verbose: bool = False) -> list[str]:
     """Decisions first, then every step with how it stands, then the sum."""
     settled = {release.component: release.decision for release in report.plan.releases}
     lines: list[str] = []
     for subject in subjects:
         lines += [*decision_lines(settled.get(subject.component, subject.decision)), ""]
-    rows = _all_rows(report) if verbose else _main_rows(report)
+    rows = said_once(_all_rows(report) if verbose else _main_rows(report))
     lines += [f"  {row}" for row in columns(rows)]
     return [*lines, "", summary_line(report.outcomes)] if rows else [*lines, summary_line(report.outcomes)]
+
+
+def said_once(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Rows of mark, step and reason; what stands in the way of several steps is said with the first of them."""
+    first: dict[str, str] = {}
+    return [
+        (
+            mark,
+            step,
+            reason if mark != "!" or first.setdefault(reason, step) == step else f"as `{first[reason]}`",
+        )
+        for mark, step, reason in rows
+    ]
 
 
 def _all_rows(report: Report) -> list[tuple[str, ...]]:

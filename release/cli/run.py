@@ -67,7 +67,7 @@ def command(
     if as_json:
         document(report_document("shipmark.run/1", report))
     elif lines := run_lines(report):
-        data("\n".join(lines))
+        data(*lines)
     if report.error is not None:
         raise report.error
     return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ci.context import CiContext
 from ci.systems import detect, event_path
 from release.cli.ci_log import CiSink, voice_of
+from release.cli.foreign import hide
 from release.cli.printing import JsonSink, PlainSink
 from release.cli.progress import Heartbeat, current_stderr, shows_bars
 from release.cli.settings import Settings
@@ -19,6 +20,7 @@ from release.errors import ConfigError
 from release.facts import Facts, Snapshot, may_lack_tags, reconcile, with_remote_tags
 from release.files import read_file
 from release.json_text import parse_json
+from release.known_secrets import Secrets, passwords_of, secrets_in
 from release.limits import CONFIG_BYTES, CREDENTIAL_BYTES, EVENT_BYTES
 from release.process import Processes
 from release.tagging.model import TagPolicy
@@ -63,6 +65,10 @@ class Session:
         self.clock = SystemClock()
         self.entropy = SystemEntropy()
         self.process = Processes(self.cancel)
+        self.secrets = Secrets()
+        self.secrets.add(*secrets_in(settings.env))
+        self.secrets.add_public(*settings.images)
+        hide(self.secrets)
         self.sink = sink or self._sink()
         self._snapshots: dict[tuple[str, str, str], Snapshot] = {}
 
@@ -114,6 +120,10 @@ class Session:
             raise ConfigError(f"`{given}` does not exist", hint="check the path behind `--config`")
         name = os.path.relpath(path, self.directory) if text is not None else None
         config = load(text, name, self.settings.env, images=self.settings.images)
+        self.secrets.add_public(
+            config.project or "", *(target.image for one in config.components for target in one.targets)
+        )
+        self.secrets.add(*(secret for log in config.log for secret in passwords_of(log.url or "")))
         for component in config.components:
             require_targets(component)
         return config
@@ -205,6 +215,7 @@ class Session:
             clock=self.clock,
             cancel=self.cancel,
             warn=lambda text: self.sink.emit(Note(level="warning", text=text)),
+            secrets=self.secrets,
         )
 
     @cached_property
@@ -241,6 +252,7 @@ class Session:
             insecure=frozenset(parse_repository(image).registry for image in insecure),
             ca=self.settings.env.get("SHIPMARK_CA_FILE") or None,
             root=self.root,
+            secrets=self.secrets,
         )
 
     def deadline(self, seconds: float | None = None) -> Deadline:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar, cast
 import click
 import msgspec
 
+from release.errors import ReleaseError
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -112,8 +114,16 @@ class Command(click.Command):
         """Merge the shared options into `ctx.obj`, and call with the others."""
         before: dict[str, Any] = ctx.ensure_object(dict)
         given = {name: ctx.params.pop(name) for name in _SHARED if name in ctx.params}
-        ctx.obj = settings_from({**before, **{name: value for name, value in given.items() if value}})
-        return super().invoke(ctx)
+        settings = settings_from({**before, **{name: value for name, value in given.items() if value}})
+        ctx.obj = settings
+        try:
+            return super().invoke(ctx)
+        except ReleaseError as error:
+            # Here, where `--ci` is known.
+            from release.cli.ci_log import annotate_failure
+
+            annotate_failure(error, settings)
+            raise
 
 
 def settings_from(options: Mapping[str, Any]) -> Settings:

@@ -13,6 +13,7 @@ from release.config.model import LogSection
 from release.control import Cancel
 from release.errors import ConfigError
 from release.folders import is_within
+from release.known_secrets import Secrets, passwords_of
 from release.log import LogStore
 from release.log.writer import Writer
 from release.ref_names import remote_kind
@@ -28,11 +29,18 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     cancel: Cancel
     warn: Callable[[str], None]
+    secrets: Secrets = msgspec.field(default_factory=Secrets)
 
 
 def open_log(sections: Sequence[LogSection], ground: Ground, *, budget: float = 120.0) -> Writer:
     """A writer over the configured stores. `budget`: seconds that one append may spend on losing to other writers."""
-    return Writer(open_stores(sections, ground), clock=ground.clock, cancel=ground.cancel, budget=budget)
+    return Writer(
+        open_stores(sections, ground),
+        clock=ground.clock,
+        cancel=ground.cancel,
+        budget=budget,
+        mask=ground.secrets.mask,
+    )
 
 
 def open_stores(sections: Sequence[LogSection], ground: Ground) -> LogStore:
@@ -93,20 +101,24 @@ def _sql(section: LogSection, ground: Ground) -> LogStore:
             f"the SQL log needs packages that are not installed: {error.name}",
             hint="install them with `pip install 'shipmark[sql]'`",
         ) from error
-    store = SqlStore(sql_url(section, ground.env), cancel=ground.cancel)
+    url = sql_url(section, ground.env)
+    ground.secrets.add(*passwords_of(url))
+    store = SqlStore(url, cancel=ground.cancel)
     atexit.register(store.close)  # SQLite folds its side files into the database then
     return store
 
 
 def _git(section: LogSection, ground: Ground) -> LogStore:
-    from release.log.git_remote import GitRemote, credentials_of, credentials_of_token
+    from release.log.git_remote import GitRemote, credentials_of, credentials_of_token, secrets_of_settings
     from release.log.git_store import GitStore
 
     url = _remote_url(section.remote, ground)
+    ground.secrets.add(*passwords_of(url))
     token = ground.env.get("SHIPMARK_LOG_TOKEN")
     credentials = (
         credentials_of_token(url, token) if token else credentials_of(ground.process, ground.root, ground.env)
     )
+    ground.secrets.add(*secrets_of_settings(credentials))
     name = f"{section.ref} at {section.remote}"
     remote = GitRemote(
         process=ground.process,

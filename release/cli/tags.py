@@ -61,11 +61,11 @@ def command(ctx: click.Context, form: str, as_json: bool, result_file: str | Non
 
         document(decision_document(decision))
     elif form == "env":
-        data(_env(decision))
+        data(*_env(decision))
     elif form == "names" or not decision.references:
-        data("\n".join(tag.name for tag in decision.tags))
+        data(*(tag.name for tag in decision.tags))
     else:
-        data("\n".join(decision.references))
+        data(*decision.references)
     if session.settings.verbosity >= 0:
         for warning in decision.warnings:
             talk(f"warning: {warning}")
@@ -81,8 +81,8 @@ def tell_ci(session: Session, decision: Decision, result_file: str | None) -> No
     publish(session, outputs_of_decision(decision), result_file)
 
 
-def _env(decision: Decision) -> str:
+def _env(decision: Decision) -> list[str]:
     from ci.outputs import dotenv
     from release.cli.ci_outputs import outputs_of_decision
 
-    return dotenv(outputs_of_decision(decision).values()).rstrip("\n")
+    return dotenv(outputs_of_decision(decision).values()).splitlines()

@@ -74,9 +74,9 @@ def command(
     if form == "json" or as_json:
         document({"schema": "shipmark.version/1", **fields_of(facts)})
     elif template is not None:
-        data(fill(template, facts))
+        data(*fill(template, facts).split("\n"))
     else:
-        data(write(facts, form, go_variables))
+        data(*write(facts, form, go_variables).split("\n"))
 
 
 def _require_sense(part: str | None, *, create: bool, push: bool) -> None:

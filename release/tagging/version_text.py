@@ -19,6 +19,8 @@ from release.tagging.model import Version
 # Source: the Go specification, "Identifiers", as far as import paths and linkers go.
 _GO_VARIABLE = re.compile(r"[A-Za-z0-9_.~/-]+\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A version and where it comes from. `base` and `distance`: the git tag it counts from. `committed_at`: seconds."""
@@ -72,11 +74,21 @@ def fill_names(template: str, names: Mapping[str, Value], *, source: str) -> str
     """The text of a template with these names; like `fill` for who has no version to speak of."""
     tree = parse_template(template, source=source)
     for node in tree.nodes:
-        if isinstance(node, Call) and (not node.path.parts or node.path.parts[0] not in names):
+        if not isinstance(node, Call):
+            continue
+        if not node.path.parts or node.path.parts[0] not in names:
             raise tree.source.error(
                 node.path.offset,
                 f"there is no `{'.'.join(node.path.parts)}` here",
                 hint=f"names: {', '.join(names)}",
+            )
+        value = names[node.path.parts[0]]
+        if isinstance(value, str) and _CONTROL.search(value):
+            # A line break would add a line to what the next program reads.
+            raise tree.source.error(
+                node.path.offset,
+                f"`{node.path.parts[0]}` holds a control character here: {value!a}",
+                hint="take it from `--format json`, or leave it out of the template",
             )
     return render(tree, names)
 

@@ -1,0 +1,142 @@
+"""Every place in the source that could print, and why it may: a new one that passes by the escape is found here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+#: Module -> what it uses, and why foreign text does not get out there.
+PLACES: dict[str, dict[str, str]] = {
+    "release.cli.printing": {
+        "print": "the only two places: `_write` for stdout, `_say` for stderr; both get escaped lines",
+        "sys.stderr": "where `_say` writes",
+    },
+    "release.cli.streams": {},
+    "release.cli.main": {
+        "sys.stdout": "replaced by the escaping stream before anything is printed",
+        "sys.stderr": "likewise",
+    },
+    "release.cli.leaving": {
+        "sys.stdout": "finished through the escaping stream, before the process ends",
+        "sys.stderr": "likewise",
+    },
+    "release.cli.progress": {"sys.stderr": "passes on what a sink escaped to the stream of the moment"},
+    "release.cli.progress_bars": {
+        "sys.stderr": "the terminal that bars are drawn on; their labels are escaped",
+        "Console": "draws bars; their labels are escaped, and nothing else is printed through it",
+        "unescaped": "bars move the cursor",
+    },
+    "release.registry.connections": {"os.sendfile": "sends a file to a socket"},
+    "release.log.files": {"os.write": "writes to the descriptor of a log file"},
+}
+
+_NAMES = frozenset(
+    {"print", "input", "Console", "echo", "secho", "pprint", "unescaped", "StreamHandler", "basicConfig"}
+)
+_DOTTED = frozenset(
+    {
+        "os.write",
+        "os.writev",
+        "os.sendfile",
+        "sys.stdout",
+        "sys.stderr",
+        "sys.__stdout__",
+        "sys.__stderr__",
+        "warnings.showwarning",
+        "faulthandler.enable",
+        "traceback.print_exc",
+        "traceback.print_exception",
+        "traceback.print_stack",
+    }
+)
+_FILES = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/dev/tty", "/proc/self/fd")
+
+
+def _used(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in _NAMES:
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute):
+            dotted = ast.unparse(node)
+            if dotted in _DOTTED:
+                yield node.lineno, dotted
+            elif node.attr in _NAMES:
+                yield node.lineno, node.attr
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if f"{node.module}.{alias.name}" in _DOTTED or alias.name in _NAMES:
+                    yield node.lineno, alias.name
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(_FILES):
+            yield node.lineno, node.value
+
+
+def _modules() -> Iterator[tuple[str, ast.Module]]:
+    for package in ("ci", "release"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            yield name, ast.parse(path.read_text(), str(path))
+
+
+def test_nothing_prints_but_the_places_of_the_table() -> None:
+    strays = [
+        f"{module}:{line}: {name}"
+        for module, tree in _modules()
+        for line, name in _used(tree)
+        if name not in PLACES.get(module, {})
+    ]
+    assert strays == [], "print through release.cli.printing: text that others wrote is escaped there"
+
+
+def test_the_table_names_only_what_is_there() -> None:
+    used = {module: {name for _, name in _used(tree)} for module, tree in _modules()}
+    gone = [
+        (module, name)
+        for module, names in PLACES.items()
+        for name in names
+        if name not in used.get(module, ())
+    ]
+    assert gone == []
+
+
+def test_only_voices_make_commands() -> None:
+    makers = {
+        module
+        for module, tree in _modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "LogCommand"
+    }
+    assert makers
+    assert all(module.startswith("ci.speech.") for module in makers), makers
+
+
+def test_nobody_uses_what_is_behind_the_printers() -> None:
+    private = {"_write", "_say"}
+    strays = [
+        (module, alias.name)
+        for module, tree in _modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "release.cli.printing"
+        for alias in node.names
+        if alias.name in private
+    ]
+    assert strays == []
+
+
+def test_the_finder_finds() -> None:
+    source = """
+import os, sys, click
+from rich.console import Console
+from sys import stdout
+print("x")
+click.echo("x")
+sys.stdout.write("x")
+os.write(1, b"x")
+Console().print("x")
+open("/dev/stdout", "w")
+"""
+    found = {name for _, name in _used(ast.parse(source))}
+    assert found == {"print", "echo", "sys.stdout", "os.write", "Console", "stdout", "/dev/stdout"}
