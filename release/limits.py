@@ -42,3 +42,5 @@ ARCHIVE_MEMBERS = 100_000
 GIT_POINTER_BYTES = 64 * KIB
 #: Seconds that one regular expression of a user or a file may take on one text.
 PATTERN_SECONDS = 0.5
+#: Platforms in one index whose configs are all read. The widest official images have about 20 entries.
+INDEX_PLATFORMS = 128

@@ -15,15 +15,16 @@ from release.cli.session import Session, policy_of
 from release.cli.wishes import Wishes
 from release.config.load import Component
 from release.effects.holding import hold
-from release.errors import ConfigError, RegistryError
+from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
 from release.facts import Facts, require_current_tag
 from release.log.chain import timestamp
-from release.plan.obtain import STORE, Place, Recorded
+from release.plan.evidence import STORE, Place, Recorded
 from release.plan.operands import BuildSpec
 from release.plan.release import release_key
 from release.plan.subject import Subject, Target
 from release.registry import Repository
 from release.registry.layout import Layout
+from release.registry.reference import is_digest
 from release.tagging import known
 from release.tagging.model import Decision, FixedTag, Held, HeldTags
 
@@ -140,8 +141,14 @@ def _recorded(session: Session, project: str, decision: Decision) -> Recorded:
     state = session.log_state.release(release_key(project, decision.commit, primary))
     if state is None:
         return Recorded()
+    digest = state.image.digest if state.image is not None else None
+    if digest is not None and not is_digest(digest):
+        raise LogCorrupt(
+            f"the version log gives this release the digest {digest!r}, which is none",
+            hint=f"somebody wrote into the log: look at `shipmark log show {primary}`",
+        )
     return Recorded(
-        digest=state.image.digest if state.image is not None else None,
+        digest=digest,
         inputs=state.inputs,
         attempt=state.attempts[-1].id if state.attempts else None,
         pushed=tuple(one.target for one in state.pushed),
@@ -151,19 +158,34 @@ def _recorded(session: Session, project: str, decision: Decision) -> Recorded:
 
 
 def _places(session: Session, component: Component, recorded: Recorded) -> tuple[Place, ...]:
-    """Who has the bytes of the recorded digest. A target that does not answer has not; preflight says so."""
+    """Who has the bytes of the recorded digest, and what the image there says of itself.
+
+    A target that does not answer has not; preflight says so.
+    """
     if recorded.digest is None:
         return ()
+    store = Layout(store_path(session))
     places = []
-    if _is_whole(Layout(store_path(session)), recorded.digest):
-        places.append(Place(name=STORE, digest=recorded.digest))
+    if _is_whole(store, recorded.digest):
+        places.append(_place(store, STORE, recorded.digest))
     for repository in [session.registries.open(one.image) for one in component.targets]:
-        try:
+        with suppress(RegistryError):
             if repository.resolve(recorded.digest) is not None:
-                places.append(Place(name=repository.name, digest=recorded.digest))
-        except RegistryError:
-            continue
-    return tuple(places)
+                places.append(_place(repository, repository.name, recorded.digest))
+    return tuple(place for place in places if place is not None)
+
+
+def _place(repository: Repository, name: str, digest: str) -> Place | None:
+    """The place with its image as it is read there; None where parts of it are missing or damaged."""
+    try:
+        image = hold(repository, name, digest, every=True)
+    except (NotFound, DigestMismatch):
+        return None
+    except Invalid as error:
+        image = Held(target=name, tag=digest, state="held", digest=digest, cause=error.message)
+    except RegistryError as error:
+        image = Held(target=name, tag=digest, state="unknown", digest=digest, cause=error.message)
+    return None if image.state == "free" else Place(name=name, digest=digest, image=image)
 
 
 def _is_whole(store: Layout, digest: str) -> bool:

@@ -14,12 +14,13 @@ from release.cli.locations import Location, locate_target, read
 from release.cli.promoted_tags import Tags, named_tags, split_place, usual_tags
 from release.cli.session import Session
 from release.config.load import Component
-from release.effects.holding import REVISION, VERSION, hold
+from release.effects.holding import hold
 from release.errors import ConfigError
 from release.log.state import LogState, ReleaseState
 from release.plan.promote import Destination
 from release.registry import Repository
 from release.registry.inspect import image_facts
+from release.tagging.labels import REVISION, VERSION
 from release.tagging.model import Candidate, HeldTags
 from release.tagging.versions import image_tag_of, version_of_image_tag
 

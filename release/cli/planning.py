@@ -47,7 +47,11 @@ def make_plan(session: Session, wishes: Wishes) -> tuple[tuple[Subject, ...], Pl
     """Gather and plan; the order of the components is the config's."""
     subjects = tuple(gather(session, component, wishes) for component in session.components)
     warn(session, subjects)
-    return subjects, plan_release(subjects, wishes.request)
+    plan = plan_release(subjects, wishes.request)
+    said = {text for subject in subjects for text in subject.decision.warnings}
+    for text in [text for release in plan.releases for text in release.decision.warnings if text not in said]:
+        session.sink.emit(Note(level="warning", text=text))
+    return subjects, plan
 
 
 def warn(session: Session, subjects: Sequence[Subject]) -> None:

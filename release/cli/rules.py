@@ -10,7 +10,9 @@ from release.config.load import Component
 from release.errors import ConfigError
 from release.facts import Facts
 from release.git.command import Git
+from release.plan.inputs import inputs_label
 from release.tagging.decide import decide
+from release.tagging.labels import INPUTS
 from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy
 
 if TYPE_CHECKING:
@@ -28,13 +30,34 @@ def decide_component(
     held: HeldTags | None,
     wishes: Wishes,
 ) -> Decision:
-    """The decision for `component`; git is asked only where a rule counts commits.
+    """The decision for `component`, with the label of its inputs; git is asked only where a rule counts commits.
 
     Raises `ConfigError` for rules that are none.
     """
+    decides = _by_default if component.section.tags == "default" else _by_rules
+    decision = decides(session, component, facts, policy, known, held, wishes)
+    build = component.build
+    label = inputs_label(
+        context=build.context,
+        dockerfile=build.dockerfile,
+        stage=build.target,
+        labels=pairs(component.section.labels),
+        args=build.args,
+    )
+    return msgspec.structs.replace(decision, labels={**decision.labels, INPUTS: label})
+
+
+def _by_default(
+    session: Session,
+    component: Component,
+    facts: Facts,
+    policy: TagPolicy,
+    known: KnownReleases,
+    held: HeldTags | None,
+    wishes: Wishes,
+) -> Decision:
+    del session
     section = component.section
-    if section.tags != "default":
-        return _by_rules(session, component, facts, policy, known, held, wishes)
     if section.flavor:
         raise ConfigError(
             "`flavor` changes the tags of rules, and there are none", hint="give rules in `tags:`"

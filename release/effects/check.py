@@ -26,7 +26,7 @@ class TargetCheck:
         """What each fixed tag holds now."""
         operands = cast(CheckTarget, step.operands)
         repository = world.registries.open(operands.target)
-        return tuple(hold(repository, operands.target, tag.name) for tag in operands.fixed)
+        return tuple(hold(repository, operands.target, tag.name, every=True) for tag in operands.fixed)
 
     def judge(self, step: Step, bindings: Mapping[str, Any], observation: tuple[Held, ...]) -> Judgement:
         """Conflict as soon as one version tag holds something else."""

@@ -1,27 +1,20 @@
-"""What a target says of one tag, as a step needs it: read now, or an error."""
+"""What a target says of one tag or digest, as a step needs it: read now, or an error."""
 
 from __future__ import annotations
 
 from release.registry import Repository
 from release.registry.inspect import image_facts
+from release.tagging.labels import held_image
 from release.tagging.model import Held
 
-REVISION = "org.opencontainers.image.revision"
-VERSION = "org.opencontainers.image.version"
 
+def hold(repository: Repository, target: str, tag: str, *, every: bool = False) -> Held:
+    """`free` or `held`, with the labels of what is held. Raises from the `RegistryError` branch: never unknown.
 
-def hold(repository: Repository, target: str, tag: str) -> Held:
-    """`free` or `held`, with the labels of what is held. Raises from the `RegistryError` branch: never unknown."""
+    `every`: read all platforms of an index, as whoever judges whether it is this release must.
+    """
     descriptor = repository.resolve(tag)
-    facts = None if descriptor is None else image_facts(repository, descriptor.digest)
+    facts = None if descriptor is None else image_facts(repository, descriptor.digest, every=every)
     if descriptor is None or facts is None:
         return Held(target=target, tag=tag, state="free")
-    return Held(
-        target=target,
-        tag=tag,
-        state="held",
-        digest=descriptor.digest,
-        revision=facts.labels.get(REVISION),
-        version=facts.labels.get(VERSION),
-        platforms=facts.platforms,
-    )
+    return held_image(target, tag, descriptor.digest, facts)

@@ -6,17 +6,22 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
+import msgspec
+
 from release.build import BuildRequest, BuiltImage, PlatformImage
 from release.build.context import open_context
-from release.errors import BuilderUnavailable, NotFound, RegistryError
-from release.plan.model import Done, Free, Judgement, Slot, Step, plain
-from release.plan.obtain import STORE
+from release.effects.holding import hold
+from release.errors import BuildError, BuilderUnavailable, NotFound, RegistryError
+from release.plan.evidence import STORE
+from release.plan.model import Conflict, Done, Free, Judgement, Slot, Step, plain
 from release.plan.operands import BuildImage, FindImage
-from release.registry import Manifest, Repository
+from release.registry import ImageFacts, Manifest, Repository
 from release.registry.codecs import codec_named
 from release.registry.documents import children
-from release.registry.inspect import image_facts, platform_of
+from release.registry.inspect import manifest_facts, platform_of
 from release.registry.layout import Layout
+from release.tagging.labels import INPUTS, REVISION, VERSION, held_image
+from release.tagging.model import Held
 from release.world import World
 
 
@@ -58,10 +63,24 @@ class Build:
         operands = cast(BuildImage, step.operands)
         request = build_request(operands, self._arguments.get(operands.component, {}), world)
         built = world.builders[operands.spec.builder].build(request, world.store)
+        _require_labelled(hold(place(world, STORE), STORE, built.digest, every=True), operands)
         return {
             **image_bindings(operands.component, built),
             f"builder:{operands.component}": built.builder or operands.spec.builder,
         }
+
+
+def _require_labelled(image: Held, operands: BuildImage) -> None:
+    """Raise `BuildError` unless the image that a builder left says of itself what the next run will look for."""
+    expected = {name: operands.labels.get(name) for name in (REVISION, VERSION, INPUTS)}
+    said = {REVISION: image.revision, VERSION: image.version, INPUTS: image.inputs}
+    wrong = [name for name, text in expected.items() if text is not None and said[name] != text]
+    if wrong or image.disputed:
+        names = ", ".join(f"`{name}`" for name in (*wrong, *image.disputed))
+        raise BuildError(
+            f"the builder left {image.digest} without the right {names}",
+            hint="a label of shipmark was overwritten while the image was built: take another builder",
+        )
 
 
 def build_request(operands: BuildImage, arguments: Mapping[str, str], world: World) -> BuildRequest:
@@ -119,6 +138,13 @@ def image_bindings(component: str, built: BuiltImage) -> dict[str, Any]:
     return {f"image:{component}": built.digest, f"built:{component}": described, f"tools:{component}": tools}
 
 
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """An image at a place. `said`: what it says of itself, read from its verified bytes."""
+
+    image: BuiltImage
+    said: Held
+
+
 class Find:
     """`find-image`: resume, adopt or reuse."""
 
@@ -127,24 +153,29 @@ class Find:
         operands = cast(FindImage, step.operands)
         return f"{operands.mode} {operands.digest}: {operands.reason}"
 
-    def observe(self, step: Step, world: World) -> BuiltImage:
+    def observe(self, step: Step, world: World) -> Found:
         """The image as the first of its places that answers describes it."""
         operands = cast(FindImage, step.operands)
         trouble: RegistryError = NotFound(f"no place is known that has {operands.digest}")
         for name in operands.sources:
             try:
-                return built_image(place(world, name), operands.digest)
+                return find_image(place(world, name), name, operands.digest)
             except RegistryError as error:
                 trouble = error
         raise trouble
 
-    def judge(self, step: Step, bindings: Mapping[str, Any], observation: BuiltImage) -> Judgement:
-        """Done, since a place has it."""
+    def judge(self, step: Step, bindings: Mapping[str, Any], observation: Found) -> Judgement:
+        """Done, since a place has the image that was judged while planning."""
         del bindings
         operands = cast(FindImage, step.operands)
+        if operands.said is not None and not _says_the_same(operands.said, observation.said):
+            return Conflict(
+                reason=f"{operands.digest} on `{observation.said.target}` is not the image that was planned with",
+                hint="run it again: what is there is judged anew",
+            )
         return Done(
             reason=f"{operands.mode}: {operands.reason}",
-            bindings=image_bindings(operands.component, observation),
+            bindings=image_bindings(operands.component, observation.image),
         )
 
     def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
@@ -152,27 +183,35 @@ class Find:
         raise NotImplementedError(step.id)
 
 
-def built_image(repository: Repository, digest: str) -> BuiltImage:
+def find_image(repository: Repository, name: str, digest: str) -> Found:
     """An image that exists, described as a build would describe it. Raises `NotFound`."""
     manifest = repository.manifest(digest)
-    return BuiltImage(
+    facts = manifest_facts(repository, manifest, every=True)
+    image = BuiltImage(
         digest=manifest.digest,
         media_type=manifest.media_type,
         size=len(manifest.raw),
-        platforms=platform_images(repository, manifest),
+        platforms=platform_images(manifest, facts),
     )
+    return Found(image=image, said=held_image(name, digest, digest, facts))
 
 
-def platform_images(repository: Repository, manifest: Manifest) -> tuple[PlatformImage, ...]:
+def platform_images(manifest: Manifest, facts: ImageFacts) -> tuple[PlatformImage, ...]:
     """What the image holds per platform; attestations, which are for no platform, are left out."""
     if not manifest.is_index:
-        found = image_facts(repository, manifest.digest)
-        names = found.platforms if found is not None else ()
         return tuple(
-            PlatformImage(platform=name, digest=manifest.digest, size=len(manifest.raw)) for name in names
+            PlatformImage(platform=name, digest=manifest.digest, size=len(manifest.raw))
+            for name in facts.platforms
         )
     return tuple(
         PlatformImage(platform=name, digest=child.digest, size=child.size)
         for child in children(manifest)
         if (name := platform_of(child)) is not None
     )
+
+
+def _says_the_same(one: Held, other: Held) -> bool:
+    def said(held: Held) -> tuple[object, ...]:
+        return held.digest, held.revision, held.version, held.inputs, frozenset(held.platforms), held.disputed
+
+    return said(one) == said(other)

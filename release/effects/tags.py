@@ -56,7 +56,8 @@ class FixedTags:
     def observe(self, step: Step, world: World) -> Held:
         """What the tag holds now."""
         operands = cast(PutTag, step.operands)
-        return hold(world.registries.open(operands.target), operands.target, operands.tag.name)
+        repository = world.registries.open(operands.target)
+        return hold(repository, operands.target, operands.tag.name, every=True)
 
     def judge(self, step: Step, bindings: Mapping[str, Any], observation: Held) -> Judgement:
         """Free while nothing holds it; a version tag on other content is a conflict, a first-wins tag yields."""

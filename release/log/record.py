@@ -133,13 +133,19 @@ class OfAttempt(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="planned"):
-    """An attempt begins. Written before the build; `lease_ms`: how long it may take, a hint and never a lock."""
+    """An attempt begins. Written before the build; `lease_ms`: how long it may take, a hint and never a lock.
+
+    `inputs_label`: what the image's label `dev.shipmark.inputs` says, or would say. `image_inputs`: `unlabelled` where
+    an image was taken that has no such label to compare.
+    """
 
     version: str = ""
     rebuild: Natural = 0  # n of `_rn` for a released version built again
     channel: str = ""
     git_tag: str = ""
     inputs: dict[str, Any] = {}
+    inputs_label: str = ""
+    image_inputs: str = ""
     targets: tuple[PlannedTarget, ...] = ()
     plan: str = ""
     resumes: str = ""  # the attempt that this one goes on from

@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from release.errors import InputsChanged, RefusedError, TagConflict
-from release.plan.ownership import Expectation, ownership, same_platforms
+from release.errors import RefusedError, TagConflict
+from release.plan.evidence import Evidence, Place, Recorded, inputs_changed, weigh
+from release.plan.ownership import Expectation, image_inputs, mismatch, ownership
 from release.tagging.model import Decision, FixedTag, Held, HeldTags
-
-STORE = "store"  # how plans name the local content store among the places of an image
-
-
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What the version log says of this release key. `pushed`, `moved`: targets. `visible`: something was pushed."""
-
-    digest: str | None = None
-    inputs: Mapping[str, Any] = {}
-    attempt: str | None = None
-    pushed: tuple[str, ...] = ()
-    moved: tuple[str, ...] = ()
-    released: bool = False
-
-    @property
-    def visible(self) -> bool:
-        """Whether others can see something of it."""
-        return bool(self.pushed) or self.released
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Somewhere that has the bytes of a digest: a target's name, or `store`."""
-
-    name: str
-    digest: str
 
 
 class Obtain(msgspec.Struct, frozen=True, kw_only=True):
     """How the image is come by. `sources`: places that have `digest`; empty for a build.
 
-    `abandons`: why building again is right although a digest is recorded: nobody has it any more.
+    `said`: what the image was read to say of itself; None for a build. `unlabelled`: that names no inputs that could
+    be compared. `abandons`: why the digest that the log names is given up: nobody has its bytes any more, or they are
+    another image; then `false` is set.
     """
 
     mode: Literal["build", "resume", "adopt", "reuse"]
     digest: str | None = None
     sources: tuple[str, ...] = ()
     reason: str = ""
+    said: Held | None = None
+    unlabelled: bool = False
     abandons: str | None = None
+    false: bool = False
 
 
 def choose(
@@ -62,114 +43,163 @@ def choose(
 ) -> Obtain:
     """The way that needs least and breaks nothing: resume, adopt, reuse, then build.
 
-    Raises `InputsChanged` when the release became visible with other inputs, `TagConflict` when two targets hold
-    different images of it, `RefusedError` when `reuse` finds no branch build.
+    What the log says of an image counts only as far as the image says the same. Raises `InputsChanged` when the
+    release became visible with other inputs, `TagConflict` when two targets hold different images of it,
+    `RefusedError` when `reuse` finds no branch build, or when the log says that another image was released,
+    `RegistryError` when nobody tells what the recorded image is.
     """
-    branch_builds = _branch_builds(decision, expected, held) if reuse else ()
-    if not recorded.visible:
-        # What somebody else released meanwhile counts for more than an image that nobody has seen.
-        unbound = msgspec.structs.replace(expected, digests=())
-        adopted = _adopt(decision, unbound, held, branch_builds)
-        if adopted is not None and adopted.digest != recorded.digest:
+    ways = _Ways(decision, expected, held, recorded, inputs, reuse=reuse)
+    evidence = weigh(recorded, places, expected, inputs, any_version=ways.any_version(recorded.digest))
+    chosen = ways.choose(evidence)
+    said = chosen.said
+    return msgspec.structs.replace(
+        chosen,
+        unlabelled=said is not None and image_inputs(said, expected) == "unlabelled",
+        abandons=evidence.abandons or (evidence.lost if chosen.mode == "build" else None),
+        false=evidence.false,
+    )
+
+
+class _Ways:
+    """The ways to come by the image of one release."""
+
+    def __init__(
+        self,
+        decision: Decision,
+        expected: Expectation,
+        held: HeldTags,
+        recorded: Recorded,
+        inputs: Mapping[str, Any],
+        *,
+        reuse: bool,
+    ) -> None:
+        self._decision = decision
+        self._expected = expected
+        self._held = held
+        self._recorded = recorded
+        self._inputs = inputs
+        self._reuse = reuse
+        self._primary = primary_tag(decision)
+        self._fixed = [tag for tag in decision.tags if isinstance(tag, FixedTag)]
+        self._branch_builds = self._find_branch_builds() if reuse else ()
+
+    def choose(self, evidence: Evidence) -> Obtain:
+        """Resume what the evidence allows, unless somebody released meanwhile what nobody has seen of ours."""
+        if not self._recorded.visible:
+            # What somebody else released meanwhile counts for more than an image that nobody has seen.
+            adopted = self._adopt()
+            if adopted is not None and adopted.digest != evidence.digest:
+                return adopted
+        if evidence.digest is not None and evidence.sources:
+            return Obtain(
+                mode="resume",
+                digest=evidence.digest,
+                sources=evidence.sources,
+                reason="built and recorded by an earlier run",
+                said=evidence.image,
+            )
+        adopted = self._adopt(only=evidence.digest)
+        if adopted is not None:
             return adopted
-    if recorded.digest is not None:
-        resumed = _resume(recorded, recorded.digest, places, inputs)
-        if resumed is not None:
-            return resumed
-    adopted = _adopt(decision, expected, held, branch_builds)
-    if adopted is not None:
-        return adopted
-    if reuse and decision.channel in {"release", "prerelease"}:
-        return _reuse(decision, branch_builds)
-    lost = f"nobody has the bytes of {recorded.digest} any more" if recorded.digest is not None else None
-    return Obtain(mode="build", reason="no image of this release exists yet", abandons=lost)
+        if self._reuse and self._decision.channel in {"release", "prerelease"}:
+            return self._reused()
+        return Obtain(mode="build", reason="no image of this release exists yet")
 
+    def any_version(self, digest: str | None) -> bool:
+        """Whether an image with another version label may be this release.
 
-def _resume(
-    recorded: Recorded, digest: str, places: tuple[Place, ...], inputs: Mapping[str, Any]
-) -> Obtain | None:
-    sources = tuple(place.name for place in places if place.digest == digest)
-    changed = changed_inputs(recorded.inputs, inputs)
-    if changed and (recorded.visible or any(source != STORE for source in sources)):
-        raise InputsChanged(
-            f"this release became visible with another `{changed[0]}`: "
-            f"{_show(recorded.inputs.get(changed[0]))} then, {_show(inputs.get(changed[0]))} now",
-            hint="restore it, or give the change a version of its own",
-        )
-    if changed or not sources:
-        return None
-    return Obtain(
-        mode="resume", digest=digest, sources=sources, reason="built and recorded by an earlier run"
-    )
+        A first-wins tag promises the commit, not the version that was calculated for it. With `reuse` it is the
+        image that the commit's own tag holds, or, where that tag is gone, the one that holds this release's already.
+        """
+        if self._primary.policy == "first-wins":
+            return True
+        reusable = {one.digest for one in self._branch_builds}
+        if self._reuse:
+            reusable |= {one.digest for one in self._held.at(self._primary.name)}
+        return digest is not None and digest in reusable
 
-
-def _adopt(
-    decision: Decision, expected: Expectation, held: HeldTags, branch_builds: tuple[Held, ...]
-) -> Obtain | None:
-    primary = primary_tag(decision)
-    reusable = {one.digest for one in branch_builds}
-    ours = [
-        one
-        for one in held.at(primary.name)
-        if one.digest in reusable or _is_ours(one, expected, first_wins=primary.policy == "first-wins")
-    ]
-    if not ours:
-        # A run that was killed between two fixed tags may have left only another one.
-        others = [tag for tag in decision.tags if isinstance(tag, FixedTag) and tag is not primary]
-        ours = [one for tag in others for one in held.at(tag.name) if ownership(one, expected) == "ours"]
-    digests = sorted({one.digest for one in ours if one.digest})
-    if len(digests) > 1:
-        places = ", ".join(f"`{one.target}:{one.tag}` holds {one.digest}" for one in ours)
-        raise TagConflict(
-            f"two targets hold different images of this release: {places}",
-            hint="find out which one is right, and delete the tag on the other target",
-        )
-    if not digests:
-        return None
-    return Obtain(
-        mode="adopt",
-        digest=digests[0],
-        sources=tuple(one.target for one in ours),
-        reason=f"`{ours[0].target}:{ours[0].tag}` holds this release already",
-    )
-
-
-def _is_ours(held: Held, expected: Expectation, *, first_wins: bool) -> bool:
-    whose = ownership(held, expected)
-    if whose == "ours":
-        return True
-    # A first-wins tag promises the commit, not the version that was calculated for it.
-    return first_wins and whose == "same-revision" and same_platforms(held, expected)
-
-
-def _branch_builds(decision: Decision, expected: Expectation, held: HeldTags) -> tuple[Held, ...]:
-    """What the commit's own first-wins tags hold: images that its branch build left."""
-    names = [tag.name for tag in decision.tags if isinstance(tag, FixedTag) and tag.policy == "first-wins"]
-    return tuple(
-        one
-        for name in names
-        for one in held.at(name)
-        if one.state == "held" and one.revision == expected.commit and same_platforms(one, expected)
-    )
-
-
-def _reuse(decision: Decision, branch_builds: tuple[Held, ...]) -> Obtain:
-    digests = sorted({one.digest for one in branch_builds if one.digest})
-    if len(digests) == 1:
-        sources = tuple(one.target for one in branch_builds)
-        place = f"`{branch_builds[0].target}:{branch_builds[0].tag}`"
+    def _adopt(self, *, only: str | None = None) -> Obtain | None:
+        """`only`: the digest that the log gives this release, whose bytes no place has by digest."""
+        candidates = self._held.at(self._primary.name)
+        ours = [one for one in candidates if self._is_ours(one) and only in {None, one.digest}]
+        if not ours:
+            self._require_equal_inputs(candidates)
+            # A run that was killed between two fixed tags may have left only another one.
+            ours = [
+                one
+                for tag in self._fixed[1:]
+                for one in self._held.at(tag.name)
+                if ownership(one, self._expected) == "ours" and only in {None, one.digest}
+            ]
+        digests = sorted({one.digest for one in ours if one.digest})
+        if len(digests) > 1:
+            places = ", ".join(f"`{one.target}:{one.tag}` holds {one.digest}" for one in ours)
+            raise TagConflict(
+                f"two targets hold different images of this release: {places}",
+                hint="find out which one is right, and delete the tag on the other target",
+            )
+        if not digests:
+            return None
         return Obtain(
-            mode="reuse", digest=digests[0], sources=sources, reason=f"{place} was built from this commit"
+            mode="adopt",
+            digest=digests[0],
+            sources=tuple(one.target for one in ours),
+            reason=f"`{ours[0].target}:{ours[0].tag}` holds this release already",
+            said=ours[0],
         )
-    if digests:
-        raise TagConflict(
-            f"the targets hold different branch builds of {decision.commit}: {', '.join(digests)}",
-            hint="release without `reuse: commit`, or delete the tag that is wrong",
+
+    def _is_ours(self, one: Held) -> bool:
+        if one.state != "held":
+            return False
+        reusable = one.digest in {branch.digest for branch in self._branch_builds}
+        any_version = reusable or self._primary.policy == "first-wins"
+        return mismatch(one, self._expected, any_version=any_version) is None
+
+    def _require_equal_inputs(self, candidates: Iterable[Held]) -> None:
+        """Raise `InputsChanged` where one of the candidates is this release, built from other inputs."""
+        blind = msgspec.structs.replace(self._expected, inputs=None)
+        any_version = self._reuse or self._primary.policy == "first-wins"
+        for one in candidates:
+            same = one.state == "held" and mismatch(one, blind, any_version=any_version) is None
+            if same and image_inputs(one, self._expected) == "different":
+                raise inputs_changed(f"`{one.target}:{one.tag}`", self._recorded.inputs, self._inputs)
+
+    def _of_commit(self) -> Iterator[Held]:
+        """What the commit's own first-wins tags hold."""
+        for tag in self._fixed:
+            if tag.policy == "first-wins":
+                yield from self._held.at(tag.name)
+
+    def _find_branch_builds(self) -> tuple[Held, ...]:
+        """Those images of the commit that its branch build left."""
+        return tuple(
+            one
+            for one in self._of_commit()
+            if one.state == "held" and mismatch(one, self._expected, any_version=True) is None
         )
-    raise RefusedError(
-        f"`reuse: commit` finds no image of commit {decision.commit} on any target",
-        hint="let the branch build finish and run again, or release with `reuse: never`",
-    )
+
+    def _reused(self) -> Obtain:
+        builds = self._branch_builds
+        digests = sorted({one.digest for one in builds if one.digest})
+        if len(digests) == 1:
+            place = f"`{builds[0].target}:{builds[0].tag}`"
+            return Obtain(
+                mode="reuse",
+                digest=digests[0],
+                sources=tuple(one.target for one in builds),
+                reason=f"{place} was built from this commit",
+                said=builds[0],
+            )
+        if digests:
+            raise TagConflict(
+                f"the targets hold different branch builds of {self._decision.commit}: {', '.join(digests)}",
+                hint="release without `reuse: commit`, or delete the tag that is wrong",
+            )
+        self._require_equal_inputs(self._of_commit())
+        raise RefusedError(
+            f"`reuse: commit` finds no image of commit {self._decision.commit} on any target",
+            hint="let the branch build finish and run again, or release with `reuse: never`",
+        )
 
 
 def primary_tag(decision: Decision) -> FixedTag:
@@ -178,14 +208,3 @@ def primary_tag(decision: Decision) -> FixedTag:
         if isinstance(tag, FixedTag):
             return tag
     raise RefusedError(f"component `{decision.component}` has no fixed tag, so nothing names its release")
-
-
-def changed_inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of inputs that differ, sorted; none where nothing was recorded."""
-    if not before:
-        return ()
-    return tuple(sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)))
-
-
-def _show(value: Any) -> str:
-    return "nothing" if value is None else f"`{msgspec.json.encode(value).decode()}`"

@@ -9,7 +9,7 @@ import msgspec
 
 from release.plan.model import Operands, Slot
 from release.plan.ownership import Expectation
-from release.tagging.model import Candidate, FixedTag, Line
+from release.tagging.model import Candidate, FixedTag, Held, Line
 
 Image = str | Slot  # a digest, or the slot that obtaining the image fills
 
@@ -56,13 +56,17 @@ class BuildImage(Operands, frozen=True, kw_only=True):
 
 
 class FindImage(Operands, frozen=True, kw_only=True):
-    """Take an image that exists: `resume`, `adopt` or `reuse` it from one of `sources`."""
+    """Take an image that exists: `resume`, `adopt` or `reuse` it from one of `sources`.
+
+    `said`: what it was judged by, and must say again when its bytes are read to be taken.
+    """
 
     component: str
     mode: Literal["resume", "adopt", "reuse"]
     digest: str
     sources: tuple[str, ...]
     reason: str
+    said: Held | None = None
 
 
 class PushContent(Operands, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ fixed tags come before moving ones, and each effect is recorded after it was rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,11 +14,14 @@ import msgspec
 from release.canonical import digest_of
 from release.errors import ConfigError
 from release.plan import steps
-from release.plan.model import Phase, Plan, Release, Slot, Step, plain
-from release.plan.obtain import STORE, Obtain, choose, primary_tag
+from release.plan.evidence import STORE
+from release.plan.inputs import recorded_inputs
+from release.plan.model import Phase, Plan, Release, Slot, Step
+from release.plan.obtain import Obtain, choose, primary_tag
 from release.plan.operands import PutTag
 from release.plan.ownership import Expectation
 from release.plan.subject import Subject, Target
+from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import Decision, FixedTag, MovingTag, Withheld
 
 KEY_SCHEMA = "shipmark.key/1"
@@ -34,9 +37,6 @@ PHASES = (
     Phase(name="moving", visible=True),
     Phase(name="attested", visible=True),  # what the log says already, said once more beside the image
 )
-
-# Where the clone came from is no property of the release: another mirror must find the same inputs.
-_NOT_INPUTS = frozenset({"org.opencontainers.image.source", "org.opencontainers.image.url"})
 
 
 def release_key(project: str, commit: str, tag: str) -> str:
@@ -86,29 +86,39 @@ def require_name(subject: Subject) -> None:
 def inputs_of(subject: Subject) -> dict[str, Any]:
     """What the image is made from, as recorded: names of build arguments, never their values."""
     spec = subject.build
-    labels = {name: text for name, text in subject.decision.labels.items() if name not in _NOT_INPUTS}
-    inputs: dict[str, Any] = {
-        "context": spec.context,
-        "dockerfile": spec.dockerfile,
-        "stage": spec.stage,
-        "platforms": sorted(spec.platforms),
-        "labels": labels,
-        "args": sorted(spec.args),
-    }
-    return dict(plain(inputs))
+    return recorded_inputs(
+        context=spec.context,
+        dockerfile=spec.dockerfile,
+        stage=spec.stage,
+        platforms=spec.platforms,
+        labels=subject.decision.labels,
+        args=spec.args,
+    )
+
+
+def expectation_of(subject: Subject) -> Expectation:
+    """What an image of this release says of itself: as its labels will be, which the config may override."""
+    decision = subject.decision
+    return Expectation(
+        commit=decision.commit,
+        version=decision.labels.get(VERSION, decision.version),
+        platforms=subject.build.platforms,
+        revision=decision.labels.get(REVISION),
+        inputs=decision.labels.get(INPUTS),
+    )
 
 
 def _plan_one(subject: Subject, prefix: str) -> tuple[Release, list[Step]]:
-    decision = subject.decision
     inputs = inputs_of(subject)
-    expected = Expectation(
-        commit=decision.commit,
-        version=decision.version,
-        platforms=subject.build.platforms,
-        digests=(subject.recorded.digest,) if subject.recorded.digest else (),
-    )
+    expected = expectation_of(subject)
     obtain = choose(
-        decision, expected, subject.held, subject.recorded, subject.places, inputs, reuse=subject.reuse
+        subject.decision,
+        expected,
+        subject.held,
+        subject.recorded,
+        subject.places,
+        inputs,
+        reuse=subject.reuse,
     )
     known_digest = () if obtain.digest is None else (obtain.digest,)
     expected = msgspec.structs.replace(expected, digests=known_digest)
@@ -120,7 +130,24 @@ def _plan_one(subject: Subject, prefix: str) -> tuple[Release, list[Step]]:
         inputs=inputs,
         decision=decision,
     )
-    return release, _Steps(subject, release, obtain, expected, prefix).all()
+    made = _Steps(subject, release, obtain, expected, prefix)
+    if made.begins:
+        warned = (*decision.warnings, *_cautions(obtain))
+        release = msgspec.structs.replace(
+            release, decision=msgspec.structs.replace(decision, warnings=warned)
+        )
+    return release, made.all()
+
+
+def _cautions(obtain: Obtain) -> Iterator[str]:
+    """Warnings about the image that a release goes on from, or gives up."""
+    if obtain.false:
+        yield f"{obtain.abandons}; that digest is abandoned"
+    if obtain.unlabelled and obtain.said is not None:
+        yield (
+            f"{obtain.digest} on `{obtain.said.target}` names no inputs (`{INPUTS}`) that this version can compare:"
+            f" it is taken as this release by its {'commit' if obtain.mode == 'reuse' else 'commit and version'}"
+        )
 
 
 def settle(subject: Subject, obtain: Obtain) -> Decision:
@@ -148,7 +175,7 @@ def _taken_by_sibling(tag: FixedTag | MovingTag, subject: Subject, obtain: Obtai
     if not isinstance(tag, FixedTag) or tag.policy != "first-wins":
         return None
     for held in subject.held.at(tag.name):
-        if held.revision == subject.decision.commit and held.digest != obtain.digest:
+        if held.revision == expectation_of(subject).labelled and held.digest != obtain.digest:
             return held.digest
     return None
 
@@ -174,28 +201,35 @@ class _Steps:
         self._make = steps.Maker(scope=subject.component, prefix=prefix, release=release)
         self._image = obtain.digest or Slot(slot=f"image:{subject.component}")
 
+    @property
+    def begins(self) -> bool:
+        """Whether something is left to do or to record."""
+        return self._is_unrecorded or any(self._is_pending(target) for target in self._subject.targets)
+
     def all(self) -> list[Step]:
         """Every step, in the order of the phases."""
         targets = self._subject.targets
-        pending = [target for target in targets if self._is_pending(target)]
-        unrecorded = self._obtain.mode == "build" or not self._subject.recorded.released
         written: list[Step] = [
             self._make.check_target(target, self._fixed, self._expected) for target in targets
         ]
         written += [self._make.check_push(target) for target in targets if self._lacks_something(target)]
-        if pending or unrecorded:
+        if self.begins:
             written += self._make.planned(self._subject, self._obtain)
         written += self._obtain_steps()
         for target in targets:
             written.append(self._make.content(target, self._image, self._places))
             written += self._tag_steps(target)
-        if unrecorded:
+        if self._is_unrecorded:
             written.append(self._make.released(self._image, self._obtain))
         for target in targets:
             written += self._move_steps(target)
         if self._subject.attest:
             written += [self._attest(target, written) for target in targets]
         return written
+
+    @property
+    def _is_unrecorded(self) -> bool:
+        return self._obtain.mode == "build" or not self._subject.recorded.released
 
     @property
     def _fixed(self) -> tuple[FixedTag, ...]:

@@ -12,6 +12,7 @@ from release.plan.model import Operands, Release, Slot, Step
 from release.plan.obtain import Obtain
 from release.plan.ownership import Expectation
 from release.plan.subject import Subject, Target
+from release.tagging.labels import INPUTS
 from release.tagging.model import Candidate, FixedTag, MovingTag, Withheld
 
 
@@ -58,6 +59,8 @@ class Maker:
             "channel": decision.channel,
             "git_tag": decision.git_tag,
             "inputs": self._release.inputs,
+            "inputs_label": decision.labels.get(INPUTS),
+            "image_inputs": "unlabelled" if obtain.unlabelled else None,
             "targets": targets,
             "resumes": subject.recorded.attempt,
             **subject.facts,
@@ -101,6 +104,7 @@ class Maker:
             digest=obtain.digest or "",
             sources=obtain.sources,
             reason=obtain.reason,
+            said=obtain.said,
         )
         return self._step(f"obtain:{self._scope}", "find-image", "obtain", operands, bare=True)
 

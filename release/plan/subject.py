@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from release.plan.obtain import Place, Recorded
+from release.plan.evidence import Place, Recorded
 from release.plan.operands import BuildSpec
 from release.tagging.model import Decision, HeldTags
 

@@ -47,12 +47,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an image says of itself. `labels`: of the config (of the first platform for an index)."""
+    """What an image says of itself.
+
+    `labels`: of the config. For an index: of its first platform, or, where every platform was read, those on which
+    all of them agree; `disputed` names the others, and holds `platform` where a config contradicts the index.
+    """
 
     digest: str
     media_type: str
     labels: Mapping[str, str]
     platforms: tuple[str, ...]  # "linux/amd64", "linux/arm/v7"; attestations (unknown/unknown) left out
+    disputed: tuple[str, ...] = ()
 
 
 class Repository(Protocol):

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from release.errors import RegistryError
 from release.facts import Facts, Snapshot, may_lack_tags
 from release.git import Relation, relation
+from release.tagging.labels import held_image
 from release.tagging.listing import versions_in
 from release.tagging.model import (
     Decision,
+    FixedTag,
     Held,
     HeldTags,
     Knowledge,
@@ -24,7 +28,7 @@ from release.tagging.versions import parse_tag_name, version_of_image_tag
 from release.world import Process
 
 if TYPE_CHECKING:
-    from release.registry import ImageFacts, Repository
+    from release.registry import Repository
 
 
 def from_git(
@@ -158,50 +162,27 @@ def _held_by(
             # It was asked patiently once: asking the same silence for every tag would take minutes.
             held.append(Held(target=repository.name, tag=tag.name, state="unknown", cause=held[-1].cause))
             continue
-        related = isinstance(tag, MovingTag) and tag.line.kind != "release"
-        held.append(_held(process, repository, tag.name, facts, env, related))
+        held.append(_held(process, repository, tag, facts, env))
     return held
 
 
 def _held(
-    process: Process, repository: Repository, tag: str, facts: Facts, env: Mapping[str, str], related: bool
+    process: Process, repository: Repository, tag: FixedTag | MovingTag, facts: Facts, env: Mapping[str, str]
 ) -> Held:
     from release.registry.inspect import image_facts
 
     try:
-        descriptor = repository.resolve(tag)
+        descriptor = repository.resolve(tag.name)
         if descriptor is None:
-            return Held(target=repository.name, tag=tag, state="free")
-        image = image_facts(repository, descriptor.digest)
+            return Held(target=repository.name, tag=tag.name, state="free")
+        # Only what a fixed tag holds can be adopted, so only there every platform is read.
+        image = image_facts(repository, descriptor.digest, every=isinstance(tag, FixedTag))
     except RegistryError as error:
-        return Held(target=repository.name, tag=tag, state="unknown", cause=error.message)
-    return _held_image(process, repository.name, tag, descriptor.digest, image, facts, env, related)
-
-
-def _held_image(
-    process: Process,
-    target: str,
-    tag: str,
-    digest: str,
-    image: ImageFacts | None,
-    facts: Facts,
-    env: Mapping[str, str],
-    related: bool,
-) -> Held:
-    labels = image.labels if image is not None else {}
-    revision = labels.get("org.opencontainers.image.revision")
-    between: Relation | None = None
-    if related:
-        between = "unknown"
-        if revision is not None:
-            between = relation(process, facts.snapshot.root, revision, facts.commit, env)
-    return Held(
-        target=target,
-        tag=tag,
-        state="held",
-        digest=digest,
-        revision=revision,
-        version=labels.get("org.opencontainers.image.version"),
-        platforms=image.platforms if image is not None else (),
-        relation=between,
-    )
+        return Held(target=repository.name, tag=tag.name, state="unknown", cause=error.message)
+    held = held_image(repository.name, tag.name, descriptor.digest, image)
+    if isinstance(tag, FixedTag) or tag.line.kind == "release":
+        return held
+    between: Relation = "unknown"
+    if held.revision is not None:
+        between = relation(process, facts.snapshot.root, held.revision, facts.commit, env)
+    return msgspec.structs.replace(held, relation=between)

@@ -138,7 +138,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one target says of one image tag now.
 
     `relation`: of the held `revision` to the candidate's commit: `same`, `ancestor` (older), `descendant`
-    (newer), `diverged`, `unknown`; asked of git for moving tags only.
+    (newer), `diverged`, `unknown`; asked of git for moving tags only. `disputed`: which of these labels the
+    platforms of an index disagree on, and `platform` where a config contradicts the index; read for fixed tags only.
     """
 
     target: str
@@ -147,7 +148,9 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str | None = None
     revision: str | None = None  # org.opencontainers.image.revision
     version: str | None = None  # org.opencontainers.image.version
+    inputs: str | None = None  # dev.shipmark.inputs
     platforms: tuple[str, ...] = ()
+    disputed: tuple[str, ...] = ()
     relation: Literal["same", "ancestor", "descendant", "diverged", "unknown"] | None = None
     cause: str | None = None
 

@@ -73,12 +73,13 @@ def make_image(
     docker: bool = False,
     layers: tuple[bytes, ...] = (),
     extra: dict[str, Any] | None = None,
+    config: bytes | None = None,
 ) -> Image:
-    """An image of one platform. `layers`: uncompressed tars beside the one made of `files`."""
+    """An image of one platform. `layers`: uncompressed tars beside the one made of `files`; `config`: its bytes."""
     tars = (make_tar(files if files is not None else {"hello": b"hello\n"}), *layers)
     packed = [gzip.compress(tar, 1, mtime=0) for tar in tars]
     system, _, architecture = platform.partition("/")
-    config = _json(
+    config = config or _json(
         {
             "architecture": architecture,
             "os": system,

@@ -18,7 +18,7 @@ from release.control import Cancel
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
 from release.effects.ending import ending_facts
-from release.effects.holding import REVISION, VERSION, hold
+from release.effects.holding import hold
 from release.effects.obtain import Build, Find
 from release.effects.record import Records
 from release.effects.tags import FixedTags, MovingTags, Sight
@@ -27,14 +27,16 @@ from release.log import Entry, Head
 from release.log.fold import fold
 from release.log.state import LogState
 from release.log.writer import Writer
+from release.plan.evidence import STORE, Place, Recorded
+from release.plan.inputs import inputs_label
 from release.plan.model import Done, Judgement, Step
-from release.plan.obtain import STORE, Place, Recorded
 from release.plan.operands import BuildSpec
 from release.plan.release import plan_release, release_key
 from release.plan.subject import Subject, Target
 from release.registry import Descriptor, Manifest
 from release.runner import Report, Runner
 from release.tagging import guard, known
+from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import (
     Candidate,
     Decision,
@@ -54,6 +56,7 @@ from tests.support.worlds import world
 IMAGE = "registry.example/acme/app"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
+_INPUTS = inputs_label(context=".", dockerfile="Dockerfile", stage=None, labels={}, args=())
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
@@ -345,9 +348,10 @@ class Run:
         held = HeldTags(held=tuple(hold(repository, IMAGE, name) for name in names))
         recorded = self._recorded(log)
         places = tuple(
-            Place(name=name, digest=recorded.digest)
+            Place(name=name, digest=recorded.digest, image=image)
             for name in (STORE, IMAGE)
-            if recorded.digest is not None and self.place(name).resolve(recorded.digest) is not None
+            if recorded.digest is not None
+            and (image := hold(self.place(name), name, recorded.digest, every=True)).state == "held"
         )
         return Subject(
             component="app",
@@ -386,7 +390,7 @@ class Run:
             channel="release",
             tags=tuple(kept),
             withheld=tuple(withheld),
-            labels={REVISION: self.commit, VERSION: self.version},
+            labels={REVISION: self.commit, VERSION: self.version, INPUTS: _INPUTS},
             candidate=candidate,
         )
 

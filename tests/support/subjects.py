@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from release.plan.evidence import STORE, Place
 from release.plan.operands import BuildSpec
 from release.plan.subject import Subject, Target
 from release.tagging.model import Candidate, Decision, FixedTag, Held, HeldTags, Line, MovingTag, Version
@@ -55,6 +56,12 @@ def holds(tags: dict[str, str], target: str = IMAGE, **labels: Any) -> HeldTags:
             for tag in DECISION.tags
         )
     )
+
+
+def has(name: str = STORE, digest: str = DIGEST, **said: Any) -> Place:
+    """A place that has an image, which says of itself that it is this release, or what `said` changes."""
+    labels = {"state": "held", "revision": COMMIT, "version": "1.4.2", **said}
+    return Place(name=name, digest=digest, image=Held(target=name, tag=digest, digest=digest, **labels))
 
 
 EVERYWHERE = {tag.name: DIGEST for tag in DECISION.tags}

@@ -8,13 +8,24 @@ import msgspec
 import pytest
 
 from release.errors import ConfigError, InputsChanged, RefusedError, TagConflict
+from release.plan.evidence import STORE, Recorded
 from release.plan.model import Plan
-from release.plan.obtain import STORE, Place, Recorded
 from release.plan.operands import BuildSpec, FindImage, MoveTag, PushContent
 from release.plan.release import inputs_of, plan_release, release_key
 from release.plan.subject import Target
 from release.tagging.model import Held, HeldTags, Line, Withheld
-from tests.support.subjects import COMMIT, DECISION, DIGEST, EVERYWHERE, IMAGE, OTHER, SHA, holds, subject
+from tests.support.subjects import (
+    COMMIT,
+    DECISION,
+    DIGEST,
+    EVERYWHERE,
+    IMAGE,
+    OTHER,
+    SHA,
+    has,
+    holds,
+    subject,
+)
 
 
 def ids(plan: Plan) -> list[str]:
@@ -97,7 +108,7 @@ def test_the_key_is_project_commit_and_tag_and_nothing_else() -> None:
 
 def test_a_finished_release_leaves_nothing_but_reading() -> None:
     recorded = Recorded(digest=DIGEST, pushed=(IMAGE,), moved=(IMAGE,), released=True)
-    place = Place(name=IMAGE, digest=DIGEST)
+    place = has(IMAGE)
     plan = plan_release([subject(held=holds(EVERYWHERE), recorded=recorded, places=(place,))])
     assert {step.kind for step in plan.steps} == {
         "check-log",
@@ -126,7 +137,7 @@ def test_a_release_that_the_log_forgot_is_adopted_and_recorded() -> None:
 
 def test_a_killed_run_goes_on_from_the_recorded_digest() -> None:
     recorded = Recorded(digest=DIGEST)
-    plan = plan_release([subject(recorded=recorded, places=(Place(name=STORE, digest=DIGEST),))])
+    plan = plan_release([subject(recorded=recorded, places=(has(STORE),))])
     found = operands(plan, "obtain:app")
     assert (found.mode, found.digest) == ("resume", DIGEST)
     assert "record:built:app" not in ids(plan)
@@ -147,7 +158,7 @@ def test_bytes_that_died_with_the_machine_are_built_again_and_the_old_attempt_is
 
 
 def test_an_image_that_nobody_saw_gives_way_to_what_somebody_released_meanwhile() -> None:
-    here = (Place(name=STORE, digest=DIGEST),)
+    here = (has(STORE),)
     elsewhere = holds({"1.4.2": OTHER})
     plan = plan_release([subject(recorded=Recorded(digest=DIGEST), places=here, held=elsewhere)])
     found = operands(plan, "obtain:app")
@@ -177,13 +188,7 @@ def test_a_moving_tag_that_a_higher_release_lost_to_this_one_is_looked_at_again(
 
 
 def test_going_on_does_not_change_how_the_image_came_about() -> None:
-    plan = plan_release(
-        [
-            subject(
-                recorded=Recorded(digest=DIGEST, attempt="first"), places=(Place(name=STORE, digest=DIGEST),)
-            )
-        ]
-    )
+    plan = plan_release([subject(recorded=Recorded(digest=DIGEST, attempt="first"), places=(has(STORE),))])
     assert "via" not in operands(plan, "record:released:app").fact
     assert operands(plan, "record:planned:app").fact["resumes"] == "first"
 
@@ -230,12 +235,12 @@ def test_going_on_with_other_inputs_after_something_became_visible_names_the_fie
         digest=DIGEST, inputs={**inputs_of(subject()), "context": "elsewhere"}, pushed=(IMAGE,)
     )
     with pytest.raises(InputsChanged, match='`context`: `"elsewhere"` then, '):
-        plan_release([subject(recorded=recorded, places=(Place(name=IMAGE, digest=DIGEST),))])
+        plan_release([subject(recorded=recorded, places=(has(IMAGE),))])
 
 
 def test_other_inputs_before_anything_was_visible_mean_a_new_build() -> None:
     recorded = Recorded(digest=DIGEST, inputs={**inputs_of(subject()), "context": "elsewhere"})
-    plan = plan_release([subject(recorded=recorded, places=(Place(name=STORE, digest=DIGEST),))])
+    plan = plan_release([subject(recorded=recorded, places=(has(STORE),))])
     assert next(step for step in plan.steps if step.id == "obtain:app").kind == "build-image"
 
 

@@ -1,0 +1,138 @@
+"""What the version log says of a release's image, weighed against what the image says of itself. Pure.
+
+A log entry alone is never believed: whoever can write the log cannot put another image under a version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from release.errors import InputsChanged, RefusedError, RegistryError
+from release.plan.inputs import changed_inputs
+from release.plan.ownership import Expectation, image_inputs, mismatch
+from release.tagging.labels import INPUTS
+from release.tagging.model import Held
+
+STORE = "store"  # how plans name the local content store among the places of an image
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What the version log says of this release key. `pushed`, `moved`: targets. `visible`: something was pushed."""
+
+    digest: str | None = None
+    inputs: Mapping[str, Any] = {}
+    attempt: str | None = None
+    pushed: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+    released: bool = False
+
+    @property
+    def visible(self) -> bool:
+        """Whether others can see something of it."""
+        return bool(self.pushed) or self.released
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Somewhere that has the bytes of a digest: a target's name, or `store`.
+
+    `image`: what the image there says of itself, all platforms read; `unknown` where it could not be read now, with
+    a `cause` where its bytes are no image.
+    """
+
+    name: str
+    digest: str
+    image: Held
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log's digest is worth. `digest`: None where there is none, or it is another image.
+
+    `sources`: places that have the image. `abandons`: why the digest is given up although its bytes are there; `false`
+    where it is another image altogether. `lost`: that nobody has the bytes.
+    """
+
+    digest: str | None = None
+    sources: tuple[str, ...] = ()
+    image: Held | None = None
+    abandons: str | None = None
+    false: bool = False
+    lost: str | None = None
+
+
+def weigh(
+    recorded: Recorded,
+    places: tuple[Place, ...],
+    expected: Expectation,
+    inputs: Mapping[str, Any],
+    *,
+    any_version: bool,
+) -> Evidence:
+    """Whether the release may go on from the digest that the log has.
+
+    While nobody can see anything of it, another image, or one from other inputs, is given up and the release is built
+    anew. Raises `InputsChanged` and `RefusedError` where something is visible, `RegistryError` where the image cannot
+    be read: unknown is never taken for right.
+    """
+    digest = recorded.digest
+    if digest is None:
+        return Evidence()
+    having = [place for place in places if place.digest == digest]
+    if not having:
+        if recorded.visible and changed_inputs(recorded.inputs, inputs):
+            raise inputs_changed(f"{digest}", recorded.inputs, inputs)
+        return Evidence(digest=digest, lost=f"nobody has the bytes of {digest} any more")
+    read = [place for place in having if place.image.state == "held"]
+    if not read:
+        raise RegistryError(
+            f"what {digest} is, which the version log gives this release, cannot be read: {having[0].image.cause}",
+            hint="run it again when it can be read",
+        )
+    image = read[0].image
+    wrong = _wrong(recorded, image, expected, any_version=any_version)
+    if wrong is not None:
+        return Evidence(abandons=wrong, false=True)
+    if changed_inputs(recorded.inputs, inputs) or image_inputs(image, expected) == "different":
+        if recorded.visible or any(place.name != STORE for place in having):
+            raise inputs_changed(digest, recorded.inputs, inputs)
+        return Evidence(abandons=f"{digest}, which nobody has seen, was built from other inputs")
+    return Evidence(digest=digest, sources=tuple(place.name for place in read), image=image)
+
+
+def _wrong(recorded: Recorded, image: Held, expected: Expectation, *, any_version: bool) -> str | None:
+    """Why the image is not this release at all, whatever it was made from. Raises where the log calls it visible."""
+    blind = msgspec.structs.replace(expected, inputs=None)
+    differs = mismatch(image, blind, any_version=any_version)
+    if differs is None:
+        return None
+    text = f"the version log gives this release {recorded.digest}, which is another image: {differs}"
+    if not recorded.visible:
+        return text
+    raise RefusedError(
+        f"{text}; and it says that this was pushed",
+        hint="somebody wrote into the log, or overwrote an image: `shipmark log verify --registry` tells more."
+        " Release this commit under a version of its own",
+    )
+
+
+def inputs_changed(what: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> InputsChanged:
+    """The error that names the first input that changed, where the log has it, else the label of the image."""
+    changed = changed_inputs(before, now)
+    if changed:
+        name = changed[0]
+        text = (
+            f"this release became visible with another `{name}`: "
+            f"{_show(before.get(name))} then, {_show(now.get(name))} now"
+        )
+        return InputsChanged(text, hint="restore it, or give the change a version of its own")
+    return InputsChanged(
+        f"{what} is this version of this commit, built from other inputs: its label `{INPUTS}` differs",
+        hint="two builds need two names: give this one a version, tags (`flavor: suffix=-fat`) or a repository of"
+        " its own",
+    )
+
+
+def _show(value: Any) -> str:
+    return "nothing" if value is None else f"`{msgspec.json.encode(value).decode()}`"

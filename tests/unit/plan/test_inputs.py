@@ -1,0 +1,101 @@
+"""The inputs of a build: what the log records, what the label says, and what counts as a change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from release.errors import ConfigError
+from release.plan.inputs import SCHEMA, changed_inputs, inputs_label, recorded_inputs, schema_of
+
+PLAIN: dict[str, Any] = {"context": ".", "dockerfile": "Dockerfile", "stage": None, "labels": {}, "args": ()}
+
+
+def label(**changes: Any) -> str:
+    return inputs_label(**{**PLAIN, **changes})
+
+
+def test_the_label_is_a_schema_and_a_digest_that_never_change() -> None:
+    """Images in registries hold this text: the digest of nothing but defaults, and one of everything."""
+    assert label() == "shipmark.inputs/1:1d2b5ad220afe7890f00ad781f6e1db9efd4989cee29cf4f2b0fc53f48f77264"
+    whole = label(context="src", dockerfile="src/D", stage="final", labels={"a": "b"}, args=("B", "A"))
+    assert whole == "shipmark.inputs/1:b7abd92fedf3fdd568e504e656e42fef54903ecde86291de9fe8fda739705783"
+    assert schema_of(whole) == SCHEMA
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"context": "src"},
+        {"dockerfile": "Dockerfile.fat"},
+        {"stage": "final"},
+        {"labels": {"team": "a"}},
+        {"labels": {"team": "b"}},
+        {"args": ("A",)},
+        {"args": ("A", "B")},
+    ],
+)
+def test_every_input_changes_the_label(changes: dict[str, Any]) -> None:
+    assert label(**changes) != label()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"context": "./"},
+        {"dockerfile": "./Dockerfile"},
+        {"stage": ""},
+        {"labels": {"built": "{{sha}}", "of": "v{{version}}"}},
+        {"labels": {"org.opencontainers.image.version": "mine", "org.opencontainers.image.revision": "mine"}},
+        {"labels": {"org.opencontainers.image.source": "https://git.example/x", "dev.shipmark.inputs": "x"}},
+    ],
+)
+def test_defaults_and_what_depends_on_commit_version_or_clone_do_not(changes: dict[str, Any]) -> None:
+    assert label(**changes) == label()
+
+
+def test_names_of_arguments_have_no_order() -> None:
+    assert label(args=("A", "B")) == label(args=("B", "A"))
+
+
+@pytest.mark.parametrize("labels", [{"größe": "1"}, {"a": "x\0y"}, {"a": "\ud800"}])
+def test_labels_without_a_canonical_form_are_a_fault_of_the_config(labels: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="cannot be written down") as caught:
+        label(labels=labels)
+    assert caught.value.hint
+
+
+def test_the_record_is_that_of_the_first_version() -> None:
+    """0.1.0 compares every member: one that is left out would be a change to it."""
+    assert recorded_inputs(**PLAIN, platforms=("linux/b", "linux/a")) == {
+        "context": ".",
+        "dockerfile": "Dockerfile",
+        "platforms": ["linux/a", "linux/b"],
+        "labels": {},
+        "args": [],
+    }
+
+
+OLD = recorded_inputs(**PLAIN, platforms=())
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "changed"),
+    [
+        ({}, {**OLD, "context": "src"}, ()),
+        (OLD, OLD, ()),
+        ({"labels": {}}, OLD, ()),
+        (OLD, {**OLD, "network": "none"}, ("network",)),
+        ({**OLD, "network": "none"}, OLD, ("network",)),
+        (OLD, {**OLD, "context": "./"}, ()),
+        (OLD, {**OLD, "platforms": ["linux/arm64"]}, ("platforms",)),
+        (OLD, {**OLD, "stage": "a", "args": ["A"]}, ("args", "stage")),
+        (OLD, {**OLD, "labels": {"org.opencontainers.image.version": "1.4.3-dev.5.gabc"}}, ()),
+        (OLD, {**OLD, "labels": {"a": "b"}}, ("labels",)),
+    ],
+)
+def test_an_absent_input_equals_its_default(
+    before: dict[str, Any], now: dict[str, Any], changed: tuple[str, ...]
+) -> None:
+    assert changed_inputs(before, now) == changed

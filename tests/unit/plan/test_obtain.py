@@ -1,0 +1,206 @@
+"""Where a release's image comes from: what the log and the tags name, as far as the image says the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from release.errors import InputsChanged, RefusedError, RegistryError, TagConflict
+from release.plan.evidence import STORE, Place, Recorded
+from release.plan.obtain import Obtain, choose
+from release.plan.ownership import Expectation
+from release.tagging.labels import INPUTS, PLATFORM, REVISION
+from release.tagging.model import Held, HeldTags
+from tests.support.subjects import COMMIT, DECISION, DIGEST, IMAGE, OTHER, SHA, has, holds
+
+OURS = "shipmark.inputs/1:" + "1" * 64
+FAT = "shipmark.inputs/1:" + "2" * 64
+BOTH = ("linux/amd64", "linux/arm64")
+EXPECTED = Expectation(commit=COMMIT, version="1.4.2", inputs=OURS)
+BUILT = Recorded(digest=DIGEST, attempt="first", inputs={"context": "."})
+PUSHED = msgspec.structs.replace(BUILT, pushed=(IMAGE,))
+NOW = {"context": "."}
+
+
+def chosen(
+    recorded: Recorded = BUILT,
+    *places: Place,
+    expected: Expectation = EXPECTED,
+    held: HeldTags | None = None,
+    inputs: dict[str, Any] = NOW,
+    reuse: bool = False,
+) -> Obtain:
+    return choose(DECISION, expected, held or holds({}), recorded, places, inputs, reuse=reuse)
+
+
+RIGHT: dict[str, Any] = {"inputs": OURS}
+ANOTHER: list[tuple[dict[str, Any], str]] = [
+    ({"revision": "f" * 40}, f"it says commit {'f' * 40}, not {COMMIT}"),
+    ({"revision": None}, "it says commit nothing"),
+    ({"version": "1.4.1"}, "it says version 1.4.1, not 1.4.2"),
+    ({"version": None}, "it says version nothing"),
+    ({"revision": None, "disputed": (REVISION,)}, f"its platforms disagree about `{REVISION}`"),
+    ({"disputed": (PLATFORM,)}, f"its platforms disagree about `{PLATFORM}`"),
+    ({"disputed": (INPUTS,), "inputs": None}, f"its platforms disagree about `{INPUTS}`"),
+    ({"platforms": ("linux/amd64",)}, "it is for linux/amd64, not linux/amd64, linux/arm64"),
+    ({"platforms": ()}, "it is for no platform"),
+    ({"cause": "not JSON"}, "it cannot be read as an image: not JSON"),
+]
+EXPECTED_BOTH = msgspec.structs.replace(EXPECTED, platforms=BOTH)
+
+
+class TestResume:
+    """DESIGN: "A log entry alone is never believed"."""
+
+    @pytest.mark.parametrize("where", [STORE, IMAGE])
+    @pytest.mark.parametrize(("said", "why"), ANOTHER)
+    def test_another_image_is_given_up_while_nothing_is_visible(
+        self, where: str, said: dict[str, Any], why: str
+    ) -> None:
+        place = has(where, **{**RIGHT, "platforms": BOTH, **said})
+        found = chosen(BUILT, place, expected=EXPECTED_BOTH)
+        assert (found.mode, found.false) == ("build", True)
+        assert why in (found.abandons or "")
+        assert DIGEST in (found.abandons or "")
+
+    @pytest.mark.parametrize(("said", "why"), ANOTHER)
+    def test_another_image_is_refused_where_the_log_calls_it_visible(
+        self, said: dict[str, Any], why: str
+    ) -> None:
+        place = has(IMAGE, **{**RIGHT, "platforms": BOTH, **said})
+        for recorded in (PUSHED, msgspec.structs.replace(BUILT, released=True)):
+            with pytest.raises(RefusedError) as caught:
+                chosen(recorded, place, expected=EXPECTED_BOTH)
+            assert why in caught.value.message
+            assert caught.value.hint
+
+    @pytest.mark.parametrize("recorded", [BUILT, PUSHED])
+    def test_what_cannot_be_read_is_never_taken_for_right(self, recorded: Recorded) -> None:
+        silent = Held(target=IMAGE, tag=DIGEST, state="unknown", digest=DIGEST, cause="timed out")
+        with pytest.raises(RegistryError, match="timed out"):
+            chosen(recorded, Place(name=IMAGE, digest=DIGEST, image=silent))
+        found = chosen(recorded, Place(name=IMAGE, digest=DIGEST, image=silent), has(STORE, **RIGHT))
+        assert (found.mode, found.sources) == ("resume", (STORE,))
+
+    @pytest.mark.parametrize("inputs", [None, "other/7:abc", "no schema", ""])
+    def test_an_image_without_a_label_to_compare_is_unlabelled(self, inputs: str | None) -> None:
+        found = chosen(BUILT, has(inputs=inputs))
+        assert (found.mode, found.unlabelled) == ("resume", True)
+        assert not chosen(BUILT, has(**RIGHT)).unlabelled
+
+    def test_other_inputs_in_the_label_are_given_up_where_only_we_have_them(self) -> None:
+        found = chosen(BUILT, has(STORE, inputs=FAT))
+        assert (found.mode, found.false) == ("build", False)
+        assert "was built from other inputs" in (found.abandons or "")
+
+    @pytest.mark.parametrize(("recorded", "where"), [(BUILT, IMAGE), (PUSHED, IMAGE), (PUSHED, STORE)])
+    def test_other_inputs_are_refused_once_others_can_see_them(self, recorded: Recorded, where: str) -> None:
+        with pytest.raises(InputsChanged, match=f"its label `{INPUTS}` differs"):
+            chosen(recorded, has(where, inputs=FAT))
+        with pytest.raises(InputsChanged, match=r'another `context`: `"\."` then, `"src"` now'):
+            chosen(recorded, has(where, inputs=FAT), inputs={"context": "src"})
+
+    def test_labels_that_the_config_sets_are_the_ones_that_count(self) -> None:
+        mine = msgspec.structs.replace(EXPECTED, revision="mine", version="one")
+        assert chosen(BUILT, has(**RIGHT), expected=mine).mode == "build"
+        place = has(**{**RIGHT, "revision": "mine", "version": "one"})
+        assert chosen(BUILT, place, expected=mine).mode == "resume"
+
+    @pytest.mark.parametrize(
+        ("wanted", "there", "fits"),
+        [
+            (("linux/arm64/v8",), ("linux/arm64",), True),
+            (("linux/arm64",), ("linux/arm64/v8",), True),
+            (("linux/arm",), ("linux/arm/v7",), True),
+            (("linux/arm/v6",), ("linux/arm/v7",), False),
+            (("linux/arm/v7",), ("linux/arm",), False),
+            (BOTH, BOTH[::-1], True),
+            (BOTH, (*BOTH, "linux/s390x"), False),
+            ((), ("linux/s390x",), True),
+        ],
+    )
+    def test_a_platform_without_variant_takes_any(
+        self, wanted: tuple[str, ...], there: tuple[str, ...], fits: bool
+    ) -> None:
+        expected = msgspec.structs.replace(EXPECTED, platforms=wanted)
+        found = chosen(BUILT, has(**RIGHT, platforms=there), expected=expected)
+        assert (found.mode == "resume") is fits
+
+
+class TestAdopt:
+    """A target holds the release, and the log does not know it."""
+
+    def test_an_image_from_other_inputs_is_refused(self) -> None:
+        with pytest.raises(InputsChanged, match=f"`{IMAGE}:1.4.2` is this version of this commit") as caught:
+            chosen(Recorded(), held=holds({"1.4.2": OTHER}, inputs=FAT))
+        assert "suffix" in (caught.value.hint or "")
+
+    def test_the_input_is_named_where_the_log_has_it(self) -> None:
+        with pytest.raises(InputsChanged, match="another `dockerfile`"):
+            chosen(
+                Recorded(inputs={"dockerfile": "Dockerfile.fat"}), held=holds({"1.4.2": OTHER}, inputs=FAT)
+            )
+
+    def test_other_platforms_leave_the_conflict_to_preflight(self) -> None:
+        held = holds({"1.4.2": OTHER}, inputs=OURS, platforms=("linux/amd64",))
+        assert chosen(Recorded(), held=held, expected=EXPECTED_BOTH).mode == "build"
+
+    @pytest.mark.parametrize("inputs", [None, "other/7:abc"])
+    def test_an_unlabelled_image_is_adopted_and_said_to_be(self, inputs: str | None) -> None:
+        found = chosen(Recorded(), held=holds({"1.4.2": OTHER}, inputs=inputs))
+        assert (found.mode, found.digest, found.unlabelled) == ("adopt", OTHER, True)
+
+    def test_the_log_cannot_vouch_for_what_a_tag_holds(self) -> None:
+        """The digest is the log's, no place has it by digest, and the tag that holds it holds another commit."""
+        held = holds({"1.4.2": DIGEST}, revision="f" * 40, inputs=OURS)
+        assert chosen(BUILT, held=held).mode == "build"
+        assert chosen(PUSHED, held=held).mode == "build"  # and the conflict is preflight's
+
+    def test_the_right_image_is_adopted_in_place_of_a_false_one(self) -> None:
+        false = has(IMAGE, **{**RIGHT, "revision": "f" * 40})
+        found = chosen(BUILT, false, held=holds({"1.4.2": OTHER}, inputs=OURS))
+        assert (found.mode, found.digest, found.false) == ("adopt", OTHER, True)
+        assert DIGEST in (found.abandons or "")
+
+    def test_a_sibling_under_the_commit_s_tag_is_not_adopted_and_no_conflict(self) -> None:
+        found = chosen(Recorded(), held=holds({SHA: OTHER}, inputs=FAT))
+        assert found.mode == "build"
+
+    def test_two_images_of_one_release_are_a_conflict(self) -> None:
+        held = HeldTags(
+            held=holds({"1.4.2": DIGEST}, inputs=OURS).held
+            + holds({"1.4.2": OTHER}, target="r.example/b", inputs=OURS).held
+        )
+        with pytest.raises(TagConflict):
+            chosen(Recorded(), held=held)
+
+
+class TestReuse:
+    """`reuse: commit` releases the branch build, whose version label is another one."""
+
+    BRANCH = "1.4.2-dev.3.g3f2a9c1b7d40"
+
+    def test_the_branch_build_is_reused_and_resumed(self) -> None:
+        held = holds({SHA: DIGEST}, version=self.BRANCH, inputs=OURS)
+        assert chosen(Recorded(), held=held, reuse=True).mode == "reuse"
+        place = has(IMAGE, **{**RIGHT, "version": self.BRANCH})
+        assert chosen(BUILT, place, held=held, reuse=True).mode == "resume"
+        assert chosen(BUILT, place, held=held).mode == "build"
+
+    def test_it_is_still_the_release_when_the_commit_s_tag_was_deleted(self) -> None:
+        held = holds({"1.4.2": DIGEST}, version=self.BRANCH, inputs=OURS)
+        place = has(IMAGE, **{**RIGHT, "version": self.BRANCH})
+        assert chosen(PUSHED, place, held=held, reuse=True).mode == "resume"
+
+    def test_another_version_that_no_tag_of_the_commit_holds_is_not(self) -> None:
+        place = has(IMAGE, **{**RIGHT, "version": "1.4.2-rc.1"})
+        held = holds({SHA: OTHER}, version=self.BRANCH, inputs=OURS)
+        found = chosen(BUILT, place, held=held, reuse=True)
+        assert (found.mode, found.digest, found.false) == ("reuse", OTHER, True)
+
+    def test_a_branch_build_from_other_inputs_is_refused(self) -> None:
+        held = holds({SHA: OTHER}, version=self.BRANCH, inputs=FAT)
+        with pytest.raises(InputsChanged):
+            chosen(Recorded(), held=held, reuse=True)
