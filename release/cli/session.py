@@ -105,10 +105,9 @@ class Session:
     @cached_property
     def root(self) -> str:
         """The top folder of the repository that git would enter here; where there is none, where we are."""
-        from release.git.places import discover
+        from release.git.places import top_folder
 
-        found = discover(self.directory, self.settings.env)
-        return found.root if found is not None and found.root else self.directory
+        return top_folder(self.directory, self.settings.env) or self.directory
 
     @cached_property
     def config(self) -> Config:

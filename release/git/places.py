@@ -69,6 +69,17 @@ def discover(directory: str, env: Mapping[str, str]) -> Discovery | None:
         folder = parent
 
 
+def top_folder(directory: str, env: Mapping[str, str]) -> str | None:
+    """The top of the work tree that git would enter at `directory`; None where there is none.
+
+    Raises as `require_entry` does, except for a bare repository that stands alone: what needs no work tree runs there.
+    """
+    found = discover(directory, env)
+    if found is not None and (found.git_dir or _lies_in_a_work_tree(found.bare, env)):
+        require_entry(directory, env)
+    return found.root if found is not None and found.root else None
+
+
 def require_entry(directory: str, env: Mapping[str, str]) -> None:
     """Raise `BareRepository` or `GitError` where git must not be started in `directory`: its config is a stranger's."""
     found = discover(directory, env)
@@ -101,17 +112,25 @@ def is_git_folder(path: str) -> bool:
 
 
 def _bare(directory: str, bare: str, env: Mapping[str, str]) -> BareRepository:
-    outer = discover(os.path.dirname(bare), env)
-    if outer is not None and outer.root and os.path.basename(bare) != ".git":
+    outer = _lies_in_a_work_tree(bare, env)
+    if outer:
         return BareRepository(
-            f"`{directory}` is in a bare repository, `{bare}`, that lies in the work tree `{outer.root}`; "
+            f"`{directory}` is in a bare repository, `{bare}`, that lies in the work tree `{outer}`; "
             "shipmark never enters one, because its `config` could run any program",
-            hint=f"run in `{outer.root}`, or name another folder of it with `-C`",
+            hint=f"run in `{outer}`, or name another folder of it with `-C`",
         )
     return BareRepository(
         f"`{directory}` is in a git repository without a work tree",
         hint="run in a clone that has its files checked out (`git clone`, not `git clone --bare`)",
     )
+
+
+def _lies_in_a_work_tree(bare: str, env: Mapping[str, str]) -> str:
+    """The work tree around a bare repository; empty where there is none, and for the `.git` of a clone itself."""
+    if not bare or ".git" in bare.split("/"):
+        return ""
+    outer = discover(os.path.dirname(bare), env)
+    return outer.root if outer is not None else ""
 
 
 def _require_own(found: Discovery) -> None:

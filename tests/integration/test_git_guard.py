@@ -99,7 +99,7 @@ class TestImitation:
     @pytest.mark.parametrize("below", ["", "refs", "refs/heads/deep"])
     def test_commands_refuse_it(self, folder: Path, trap: Trap, shipmark: Shipmark, below: str) -> None:
         for command in ("tags", "version", "preview", "run"):
-            result = shipmark("-C", str(folder / below), command, "--image", "oci:x")
+            result = shipmark("-C", str(folder / below), command)
             assert (result.code, result.stdout) == (3, ""), result.stderr
             assert "bare repository" in result.stderr
             assert f"hint: run in `{folder.parents[1]}`" in result.stderr
