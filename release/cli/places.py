@@ -16,13 +16,15 @@ from release.cli.session import Session
 from release.config.load import Component
 from release.effects.holding import hold
 from release.errors import ConfigError
+from release.log.served import contradiction
 from release.log.state import LogState, ReleaseState
 from release.plan.promote import Destination
-from release.registry import Repository
-from release.registry.inspect import image_facts
+from release.registry import ImageFacts, Repository
+from release.registry.inspect import manifest_facts
 from release.tagging.labels import REVISION, VERSION
 from release.tagging.model import Candidate, HeldTags
 from release.tagging.versions import image_tag_of, version_of_image_tag
+from release.world import Note
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
@@ -31,7 +33,7 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """The image that is promoted. `tag`: as it was given; `released`: the fixed tag of its version, where it has one.
 
-    `commit`, `version`: as the log says, else the image's labels. `release`: its key, where the log knows it.
+    `commit`, `version`: as log and image say, else the image's labels. `release`: its key, where the log knows it.
     """
 
     name: str
@@ -59,13 +61,19 @@ def origin_of(session: Session, text: str) -> Origin:
     location = locate_target(session, text)
     repository: Repository = location.repository
     manifest = read(location)
-    facts = image_facts(repository, manifest.digest)
-    labels: Mapping[str, str] = facts.labels if facts is not None else {}
+    told = _recorded(session.log_state, manifest.digest)
+    facts = manifest_facts(repository, manifest, every=bool(told))
+    labels: Mapping[str, str] = facts.labels
+    doubts = [_doubt(repository, one, facts) for one in told]
+    known = next((one for one, doubt in zip(told, doubts, strict=True) if doubt is None), None)
+    for one, doubt in zip(told, doubts, strict=True):
+        if doubt is not None:
+            text = f"the version log calls {manifest.digest} {one.version or one.commit}, and is not believed: {doubt}"
+            session.sink.emit(Note(level="warning", text=text))
     component = _component(session, location)
     project = location.name
     if component is not None:
         project = project_of(session, component)
-    known = _recorded(session.log_state, manifest.digest)
     version = known.version if known is not None and known.version else _version(labels)
     return Origin(
         name=_target_name(session, location),
@@ -153,11 +161,28 @@ def _version(labels: Mapping[str, str]) -> str | None:
     return said if _VERSION.fullmatch(said) else None
 
 
-def _recorded(state: LogState, digest: str) -> ReleaseState | None:
+def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> str | None:
+    """Why the image is not what the log says: a log entry alone is never believed.
+
+    A branch build that was released by `reuse` says another version. Then the release's own tag must hold it.
+    """
+    doubt = contradiction(known, facts, any_version=True)
+    said = facts.labels.get(VERSION)
+    if doubt is not None or not known.version or said == known.version:
+        return doubt
+    read = version_of_image_tag(known.version.replace("+", "_"))
+    held = repository.resolve(image_tag_of(read[0], known.rebuild)) if read is not None else None
+    if held is not None and held.digest == facts.digest:
+        return None
+    return f"the image says version {said or 'nothing'}"
+
+
+def _recorded(state: LogState, digest: str) -> list[ReleaseState]:
+    """What the log says that the digest is, the likeliest first."""
     found = [one for one in state.releases.values() if one.image is not None and one.image.digest == digest]
     # A branch build that was released by promotion is both: the release counts.
-    return max(
-        found, key=lambda one: (one.state == "released", bool(one.version), one.last_seq), default=None
+    return sorted(
+        found, key=lambda one: (one.state == "released", bool(one.version), one.last_seq), reverse=True
     )
 
 

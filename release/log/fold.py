@@ -34,6 +34,8 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     channel: str = ""
     git_tag: str = ""
     inputs: Fields = {}
+    inputs_label: str = ""
+    image_version: str = ""
     source: Fields = {}
     targets: tuple[PlannedTarget, ...] = ()
 
@@ -115,6 +117,8 @@ class _Release:
             git_tag=plan.git_tag,
             state=self._state(),
             inputs=plan.inputs,
+            inputs_label=plan.inputs_label,
+            image_version=plan.image_version,
             source=plan.source,
             targets=plan.targets,
             attempts=tuple(self.attempts.values()),
@@ -325,6 +329,8 @@ def _plan(fields: Fields) -> _Plan:
         channel=_text(fields, "channel"),
         git_tag=_text(fields, "git_tag"),
         inputs=_object(fields, "inputs"),
+        inputs_label=_text(fields, "inputs_label"),
+        image_version=_text(fields, "image_version"),
         source=_object(fields, "source"),
         targets=_planned_targets(fields),
     )

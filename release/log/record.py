@@ -136,7 +136,8 @@ class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pla
     """An attempt begins. Written before the build; `lease_ms`: how long it may take, a hint and never a lock.
 
     `inputs_label`: what the image's label `dev.shipmark.inputs` says, or would say. `image_inputs`: `unlabelled` where
-    an image was taken that has no such label to compare.
+    an image was taken that has no such label to compare. `image_version`: of an image that was taken although it was
+    built as another version: the commit's branch build.
     """
 
     version: str = ""
@@ -146,6 +147,7 @@ class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pla
     inputs: dict[str, Any] = {}
     inputs_label: str = ""
     image_inputs: str = ""
+    image_version: str = ""
     targets: tuple[PlannedTarget, ...] = ()
     plan: str = ""
     resumes: str = ""  # the attempt that this one goes on from

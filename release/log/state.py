@@ -56,7 +56,8 @@ class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the log says of one release key.
 
-    `source`, `inputs`: as the last plan recorded them. `image`: what the release is bound to: the released image,
+    `source`, `inputs`, `inputs_label`, `image_version`: as the last plan recorded them. `image`: what the release is
+    bound to: the released image,
     else a pushed one, else the one built last. `pushed`, `moved`: per target, of that image. `unfinished`: planned
     targets with moving tags that `moved` does not name yet; () before `released`.
     """
@@ -74,6 +75,8 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     targets: tuple[PlannedTarget, ...]
     attempts: tuple[Attempt, ...]
     image: RecordedImage | None = None
+    inputs_label: str = ""
+    image_version: str = ""
     via: str = ""
     pushed: tuple[TargetContent, ...] = ()
     moved: tuple[TargetContent, ...] = ()
@@ -93,6 +96,11 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def open_attempts(self) -> tuple[Attempt, ...]:
         """Attempts that nobody ended."""
         return tuple(attempt for attempt in self.attempts if attempt.ended is None)
+
+    @property
+    def between_releases(self) -> bool:
+        """Whether it is the build of a branch or request, whose version is only calculated."""
+        return self.channel in _BETWEEN_RELEASES
 
     def pushed_to(self, target: str) -> TargetContent | None:
         """What was pushed to `target`."""

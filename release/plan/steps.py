@@ -12,7 +12,7 @@ from release.plan.model import Operands, Release, Slot, Step
 from release.plan.obtain import Obtain
 from release.plan.ownership import Expectation
 from release.plan.subject import Subject, Target
-from release.tagging.labels import INPUTS
+from release.tagging.labels import INPUTS, VERSION
 from release.tagging.model import Candidate, FixedTag, MovingTag, Withheld
 
 
@@ -61,6 +61,7 @@ class Maker:
             "inputs": self._release.inputs,
             "inputs_label": decision.labels.get(INPUTS),
             "image_inputs": "unlabelled" if obtain.unlabelled else None,
+            "image_version": _other_version(obtain, decision.labels.get(VERSION, decision.version)),
             "targets": targets,
             "resumes": subject.recorded.attempt,
             **subject.facts,
@@ -232,3 +233,9 @@ class Maker:
 
     def _id(self, text: str) -> str:
         return f"{self._prefix}{text}"
+
+
+def _other_version(obtain: Obtain, version: str | None) -> str | None:
+    """The version that an image was built as, where it is not the one that it is released as."""
+    said = obtain.said.version if obtain.said is not None else None
+    return said if said != version else None

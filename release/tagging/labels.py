@@ -12,7 +12,8 @@ INPUTS = "dev.shipmark.inputs"
 #: How `ImageFacts.disputed` and `Held.disputed` name a platform whose config contradicts the index.
 PLATFORM = "platform"
 
-_TELLING = frozenset({REVISION, VERSION, INPUTS, PLATFORM})
+#: What tells one release's image from another's.
+TELLING = frozenset({REVISION, VERSION, INPUTS, PLATFORM})
 
 
 def held_image(target: str, tag: str, digest: str, facts: ImageFacts | None) -> Held:
@@ -28,5 +29,5 @@ def held_image(target: str, tag: str, digest: str, facts: ImageFacts | None) -> 
         version=facts.labels.get(VERSION),
         inputs=facts.labels.get(INPUTS),
         platforms=facts.platforms,
-        disputed=tuple(name for name in facts.disputed if name in _TELLING),
+        disputed=tuple(name for name in facts.disputed if name in TELLING),
     )

@@ -50,7 +50,7 @@ class Forgery:
         of = {
             "release": self.key,
             "project": "acme/app",
-            "commit": self.project.repo.head,
+            "commit": more.pop("of_commit", self.project.repo.head),
             "attempt": "forged",
         }
         image = {"image": {"digest": digest}}
@@ -59,7 +59,7 @@ class Forgery:
             "planned": {"version": "1.4.2", "channel": "release", "inputs": self.inputs, **more},
             "built": {"via": "build", **image},
             "pushed": {"target": self.project.image, "tags": tags, **image},
-            "released": {"version": "1.4.2", **image},
+            "released": {"version": more.get("version", "1.4.2"), **image},
         }
         opened = open_store(self._log)
         for kind in kinds:  # past the writer, which refuses some of this
@@ -261,3 +261,48 @@ def test_another_version_of_the_same_commit_is_not_resumed(scene: Scene) -> None
     candidate = forgery.put(make_image({"a": b"1"}, labels={**forgery.labels, VERSION: "1.4.2-rc.1"}))
     forgery.write(candidate)
     released_rightly(forgery, forgery.run(), candidate)
+
+
+def test_log_verify_tells_an_image_that_is_not_what_the_log_says(scene: Scene) -> None:
+    """As if the version had been put on the image: every tag holds what is recorded, and the labels do not fit."""
+    forgery = scene()
+    project = forgery.project
+    older = project.tags["1.4.1"]
+    project.must("image", "copy", f"{project.image}@{older}", f"{project.image}:1.4.2")
+    forgery.write(older, kinds=("planned", "built", "pushed", "released"))
+    result = project("log", "verify", "--registry", "--json")
+    assert result.code == 6
+    findings = {one["tag"]: one for one in result.json["tags"]}
+    assert findings["1.4.2"]["finding"] == "differs"
+    assert f"the log {project.repo.head}" in findings["1.4.2"]["detail"]
+    assert findings["1.4.1"]["finding"] == "same"
+    assert "is not the image that the log says" in result.stderr
+    assert "hint: " in result.stderr
+
+
+def test_log_verify_compares_inputs(scene: Scene) -> None:
+    forgery = scene()
+    project = forgery.project
+    other = forgery.put(make_image({"a": b"1"}, labels={**forgery.labels, INPUTS: f"{SCHEMA}:{'0' * 64}"}))
+    project.must("image", "copy", f"{project.image}@{other}", f"{project.image}:1.4.2")
+    kinds = ("planned", "built", "pushed", "released")
+    forgery.write(other, kinds=kinds, inputs_label=forgery.labels[INPUTS])
+    result = project("log", "verify", "--registry")
+    assert result.code == 6
+    assert "the image says inputs" in result.stderr
+
+
+def test_promote_takes_no_version_from_the_log_alone(scene: Scene) -> None:
+    forgery = scene()
+    project = forgery.project
+    older = project.tags["1.4.1"]
+    more = {"version": "9.9.9", "image_version": "1.4.1", "inputs": {"labels": {VERSION: "1.4.1"}}}
+    commit = project.repo.git("rev-parse", "HEAD^").strip()
+    forgery.write(older, kinds=("planned", "built", "released"), key="9" * 64, of_commit=commit, **more)
+    to = f"{project.registry.host}/acme/prod"
+    result = project.must("promote", f"{project.image}@{older}", "--to", to)
+    assert "9.9.9, and is not believed: the image says version 1.4.1" in result.stderr, result.stderr
+    assert set(project.registry.tags("acme/prod")) == {"1.4.1", "1.4", "1", "latest"}
+    real = next(entry["release"] for entry in forgery.entries() if entry["kind"] == "released")
+    promoted = forgery.entries()[-1]
+    assert (promoted["kind"], promoted["version"], promoted["release"]) == ("promoted", "1.4.1", real)

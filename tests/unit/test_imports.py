@@ -51,6 +51,7 @@ PURE = (
     "release.log.queue",
     "release.log.record",
     "release.log.scan",
+    "release.log.served",
     "release.log.state",
     "release.log.yanked",
     "release.plan",

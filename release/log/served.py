@@ -1,0 +1,64 @@
+"""What an image that a registry serves says of itself, against what the version log says of its release. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from release.log.state import ReleaseState
+from release.registry import ImageFacts
+from release.tagging.labels import INPUTS, REVISION, TELLING, VERSION
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+
+
+def contradiction(release: ReleaseState, facts: ImageFacts, *, any_version: bool = False) -> str | None:
+    """How the image's labels differ from what the log says of the release; None where they agree.
+
+    `any_version`: for an image that was built before its version was known. The inputs are compared where both sides
+    name them under one schema: 0.1.0 did not, and neither do other tools.
+    """
+    if disputed := [name for name in facts.disputed if name in TELLING]:
+        return f"its platforms disagree about {', '.join(f'`{name}`' for name in disputed)}"
+    revision, version = facts.labels.get(REVISION), facts.labels.get(VERSION)
+    if release.commit and revision != release.commit and not _is_own_revision(release, revision):
+        return f"the image says commit {revision or 'nothing'}, the log {release.commit}"
+    if release.version and not any_version and version not in _versions(release):
+        return f"the image says version {version or 'nothing'}, the log {release.version}"
+    inputs = facts.labels.get(INPUTS, "")
+    comparable = _schema(inputs) == _schema(release.inputs_label) != ""
+    if comparable and inputs != release.inputs_label:
+        return f"the image says inputs {inputs}, the log {release.inputs_label}"
+    return None
+
+
+def has_own_version(release: ReleaseState) -> bool:
+    """Whether the log promises that the image was built as this version: not for a branch, and not by `reuse`.
+
+    0.1.0 did not say of an image that it adopted how that one was built.
+    """
+    adopted_by_old = release.via == "adopt" and not release.inputs_label
+    return not (release.between_releases or release.via == "reuse" or adopted_by_old)
+
+
+def _versions(release: ReleaseState) -> set[str | None]:
+    # What the config overrode, and what was found when the image of the commit's own tag was adopted.
+    return {
+        release.version,
+        _label(release, VERSION) or release.version,
+        release.image_version or release.version,
+    }
+
+
+def _is_own_revision(release: ReleaseState, revision: str | None) -> bool:
+    """Whether the config overrode the label, as the record says. Another full commit is never taken for that."""
+    return revision is not None and revision == _label(release, REVISION) and not _COMMIT.fullmatch(revision)
+
+
+def _label(release: ReleaseState, name: str) -> str | None:
+    labels = release.inputs.get("labels")
+    found = labels.get(name) if isinstance(labels, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _schema(label: str) -> str:
+    return label.rpartition(":")[0]
