@@ -1,6 +1,7 @@
 # make demo    a whole release in a scratch folder: no daemon, no registry
 # make test    all tests, with real services (installed first as root on Debian and Ubuntu)
-# make soak    the long forms: power cuts, killed writers, kill matrix, 2 GB copies, other registries that
+# make soak    the long forms: power cuts, killed writers, kill matrix, 2 GB copies, 100,000 damaged inputs for
+#              every parser (SHIPMARK_FUZZ=N for another number), other registries that
 #              Go builds (about half an hour)
 # make check   style, types and import rules
 # make lock    requirements.lock from pyproject.toml (LOCK=--upgrade takes the newest versions)

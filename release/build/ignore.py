@@ -13,7 +13,7 @@ import re
 
 import msgspec
 
-from release.build.patterns import expression_of, has_wildcard
+from release.build.patterns import LONGEST_PATTERN, expression_of, has_wildcard
 from release.errors import BuildError
 from release.limits import IGNORE_PATTERNS
 
@@ -101,7 +101,8 @@ def parse_ignore(text: str, name: str = ".dockerignore") -> Ignore:
         if len(patterns) == IGNORE_PATTERNS:
             raise BuildError(f"{name}:{number}: more than {IGNORE_PATTERNS} patterns", hint="use wildcards")
         patterns.append(Pattern(text=cleaned, exception=exception))
-        expressions.append(_expression(cleaned, f"{name}:{number}") if has_wildcard(cleaned) else None)
+        wild = has_wildcard(cleaned) or len(cleaned) > LONGEST_PATTERN
+        expressions.append(_expression(cleaned, f"{name}:{number}") if wild else None)
     return Ignore(patterns=tuple(patterns), groups=_grouped(patterns, expressions))
 
 

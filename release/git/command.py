@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits, NoRepository
 from release.git.places import require_entry
@@ -107,6 +108,18 @@ class Git:
         if done.code not in accept:
             raise failure(arguments[0], done, self._directory)
         return done.stdout
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Translate what goes wrong with an answer of git that has not the form that git documents. `what`: was asked."""
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        raise GitError(
+            f"git's answer about {what} cannot be understood: {error}",
+            hint="`git fsck` says what is damaged; a fresh clone helps",
+        ) from error
 
 
 def failure(command: str, done: Completed, directory: str) -> GitError:

@@ -16,11 +16,13 @@ from collections.abc import Container, Iterator, Mapping
 
 import msgspec
 
+from release.errors import GitError
 from release.facts import Describe
-from release.git.command import Git
+from release.git.command import Git, understood
 from release.tagging.listing import VersionTag, VersionTags, highest_tag
 from release.tagging.versions import precedence_key
 
+_LAST_SECOND = 253_402_300_799  # the last of the year 9999
 _QUESTIONS = 2  # then the walk, so that a snapshot stays within six processes
 
 Position = tuple[Describe | None, int, tuple[str, ...], int | None]
@@ -41,22 +43,33 @@ def position_of(
 
     `nearest`: the nearest release counts, not the highest. `walk`: go straight to the walk, one process.
     """
-    if shallow or tags.at(head):
-        return None, *_commit(git, head), None
-    if not tags.versions and not walk:
-        total = int(git.read("rev-list", "--count", head, "--"))
-        return None, *_commit(git, head), total
-    if not nearest and not walk:
-        found = _by_questions(git, head, tags)
-        if found is not None:
-            return found
-    return _walk(git, head, tags, nearest=nearest)
+    with understood("HEAD's history"):
+        if shallow or tags.at(head):
+            return None, *_commit(git, head), None
+        if not tags.versions and not walk:
+            total = int(git.read("rev-list", "--count", head, "--"))
+            return None, *_commit(git, head), total
+        if not nearest and not walk:
+            found = _by_questions(git, head, tags)
+            if found is not None:
+                return found
+        return _walk(git, head, tags, nearest=nearest)
 
 
 def _commit(git: Git, commit: str) -> tuple[int, tuple[str, ...]]:
     line = git.read("log", "-1", "--format=%ct%x00%P", commit, "--").decode("ascii")
     committed_at, _, parents = line.strip().partition("\0")
-    return int(committed_at), tuple(parents.split())
+    return _seconds(committed_at), tuple(parents.split())
+
+
+def _seconds(text: str) -> int:
+    """A commit's time. Raises `GitError` for one that is not a date: whoever writes a commit object chooses it."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 12 and int(text) <= _LAST_SECOND):
+        raise GitError(
+            f"the commit at HEAD has `{text[:40]}` as its date, which is no number of seconds up to the year 9999",
+            hint="`git commit --amend --date=now` writes a new date",
+        )
+    return int(text)
 
 
 def _by_questions(git: Git, head: str, tags: VersionTags) -> Position | None:
@@ -89,7 +102,8 @@ def _compare(git: Git, head: str, tag: VersionTag) -> _Sides | None:
     # A line is `<seconds> <mark><commit> <parents>`, without marks on the parents; there may be many.
     # HEAD is a boundary (`-`) when the tag is above it.
     own = re.search(rb"^[0-9]+ [>-]%s.*$" % head.encode(), done.stdout, re.MULTILINE)
-    assert own is not None, span  # noqa: S101 - git shows both ends of what it compares
+    if own is None:
+        raise ValueError(f"`rev-list {span}` does not show its end")
     return _Sides(
         only_tag=frozenset(re.findall(rb" <([0-9a-f]+)", done.stdout)),
         distance=done.stdout.count(b" >"),
@@ -99,7 +113,7 @@ def _compare(git: Git, head: str, tag: VersionTag) -> _Sides | None:
 
 def _of_line(line: bytes) -> tuple[int, tuple[str, ...]]:
     committed_at, _, *parents = line.decode("ascii").split()
-    return int(committed_at), tuple(parents)
+    return _seconds(committed_at), tuple(parents)
 
 
 def _walk(git: Git, head: str, tags: VersionTags, *, nearest: bool) -> Position:

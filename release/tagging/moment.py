@@ -36,6 +36,9 @@ _LOCAL_DEPTH = 5  # a local token that expands to another one is expanded this o
 _DEFAULT = "YYYY-MM-DDTHH:mm:ss"
 
 
+_LONGEST_ZONE = 100  # characters; the longest name has 32
+
+
 def format_moment(moment: datetime, pattern: str = "") -> str:
     """`moment`, which knows its zone, by `pattern`; without one as ISO 8601 to the second."""
     pattern = pattern or _DEFAULT + ("Z" if moment.utcoffset() else "[Z]")
@@ -54,6 +57,8 @@ def find_zone(name: str) -> tzinfo | None:
     """
     if name.upper() == "UTC":
         return timezone(timedelta(0), "UTC")
+    if len(name) > _LONGEST_ZONE:
+        return None  # zoneinfo would import a package for each of its slashes
     import zoneinfo
 
     try:

@@ -525,6 +525,18 @@ class TestRefusals:
         git_repo.commit()
         assert base(read(git_repo)) == ("v1.0.0", 1)
 
+    @pytest.mark.parametrize("seconds", ["253402300800", "9223372036854775807", "18446744073709551615", "-5"])
+    def test_a_commit_whose_date_is_none(self, git_repo: GitRepo, seconds: str) -> None:
+        """Whoever writes a commit object chooses what stands there; git stores it."""
+        git_repo.commit()
+        person = f"A <a@b> {seconds} +0000"
+        text = f"tree {git_repo.git('write-tree')}\nauthor {person}\ncommitter {person}\n\nm\n"
+        commit = git_repo.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=text)
+        git_repo.git("reset", "--quiet", "--hard", commit)
+        with pytest.raises(GitError, match="as its date") as caught:
+            read(git_repo)
+        assert caught.value.hint == "`git commit --amend --date=now` writes a new date"
+
     def test_git_may_not_be_started(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         (tmp_path / "bin").mkdir()

@@ -156,6 +156,7 @@ CAUGHT_INSIDE = {
     "release.canonical": {"ValueError"},  # a value without a canonical form is a defect of ours
     "release.cli.*": {"UsageError"},  # click's, printed by it with the usage
     "release.crew": {"RuntimeError"},  # steps that wait for one another are a defect of ours
+    "release.git.position": {"ValueError"},  # becomes GitError in `understood`
     "release.log.index": {"LookupError"},  # becomes a new index
     "release.log.chain": {"Malformed"},  # becomes LogCorrupt or a torn last line, by its place
     "release.log.sql_transaction": {

@@ -1,0 +1,18 @@
+"""The long form of the fuzz tests: 100,000 damaged inputs a parser, about half an hour (`SHIPMARK_FUZZ` for more)."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.support.fuzzing import Parser, fuzz
+from tests.unit.registry.test_fuzz import PARSERS as FOREIGN
+from tests.unit.test_fuzz import PARSERS as OWN
+
+COUNT = int(os.environ.get("SHIPMARK_FUZZ") or 100_000)
+
+
+@pytest.mark.parametrize("parser", [*OWN, *FOREIGN], ids=lambda parser: parser.name)
+def test_damaged_input_is_understood_or_refused(parser: Parser) -> None:
+    fuzz(parser, COUNT)

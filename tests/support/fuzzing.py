@@ -1,0 +1,173 @@
+"""Damaged examples for parsers, and what a parser may do with them: understand, or raise one of our own errors, soon.
+
+`SHIPMARK_FUZZ=100000` sets how many inputs each parser gets; the seed is fixed, so that a failure comes again.
+"""
+
+from __future__ import annotations
+
+import copy
+import faulthandler
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from release.errors import ReleaseError
+
+COUNT = int(os.environ.get("SHIPMARK_FUZZ") or 1000)
+#: CPU seconds that one input may take.
+SLOWEST = 1.0
+#: Seconds after which an input counts as a hang: the process ends and shows where it was.
+_HANG = 60
+_BATCH = 500
+
+_BYTES = (
+    *(b"\0", b"\xff", b"\n", b"\r\n", b'"', b"'", b"\\", b"{", b"[", b"]", b"}", b"(", b")", b"..", b"/", b":", b"@"),
+    *(b"-1", b"9" * 30, b"9" * 5000, b"null", b"true", b"1e999", b"\xed\xa0\x80", b"\xc3\xa9", b"\xe2\x80\xa8"),
+    *(b"*", b"**", b"?", b"$", b"${", b"{{", b"}}", b"!", b"&", b"<<", b"#", b"=", b",", b" ", b"\t", b"%", b"~", b"^"),
+)  # fmt: skip
+_VALUES: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1 << 62, 1 << 70, 1.5, "", "x", "\0", "\ud800", "a" * 3000, "\x1b[31m", "..", "é\u2028",
+    [], [[]], {}, {"": {}}, ["x", 1, None], {"a": [1]},
+)  # fmt: skip
+
+
+class Parser(NamedTuple):
+    """`parse` takes bytes; `seeds` are examples that it understands; `words` belong to its language.
+
+    `understood`: the share of damaged inputs that it must understand at least. A fuzzer whose inputs all fail at the
+    first byte tests nothing.
+    """
+
+    name: str
+    parse: Callable[[bytes], object]
+    seeds: tuple[bytes, ...]
+    words: tuple[bytes, ...] = ()
+    understood: float = 0.01
+
+
+def as_text(function: Callable[[str], object]) -> Callable[[bytes], object]:
+    """A parser of bytes from one of text: damaged UTF-8 becomes lone surrogates, as in variables of the environment."""
+    return lambda raw: function(raw.decode("utf-8", "surrogateescape"))
+
+
+def fuzz(parser: Parser, count: int = COUNT, *, printable: bool = False) -> None:
+    """Feed `count` damaged inputs. Raises `AssertionError` with the input for a foreign error or a slow answer.
+
+    `printable`: messages must be, since they quote bytes of somebody else's server.
+    """
+    understood = 0
+    try:
+        for number, raw in enumerate(damaged(parser.seeds, count, parser.words)):
+            if number % _BATCH == 0:
+                # Nothing in Python ends a loop in C; this shows where it is and leaves.
+                faulthandler.dump_traceback_later(_HANG, exit=True, file=sys.__stderr__)
+            started = time.process_time()
+            refusal = _refusal(parser, raw)
+            assert time.process_time() - started < SLOWEST, f"{parser.name} is slow: {raw!r}"
+            understood += refusal is None
+            assert refusal is None or (
+                refusal.message and (not printable or refusal.message.isprintable())
+            ), raw
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    assert understood >= count * parser.understood
+
+
+def _refusal(parser: Parser, raw: bytes) -> ReleaseError | None:
+    try:
+        parser.parse(raw)
+    except ReleaseError as error:
+        return error
+    except Exception as error:
+        raise AssertionError(f"{parser.name}: {raw!r}") from error
+    return None
+
+
+def damaged(seeds: tuple[bytes, ...], count: int, words: tuple[bytes, ...] = ()) -> Iterator[bytes]:
+    """The seeds, then `count` damaged forms of them; what is JSON is also damaged as values."""
+    chance = random.Random(20)
+    documents = [document for seed in seeds if (document := _document(seed)) is not None]
+    yield from seeds
+    for number in range(count):
+        if number % 50 == 0:
+            yield chance.randbytes(chance.randrange(200))
+        elif documents and number % 3 == 0:
+            try:
+                yield _encoded(_damaged_value(copy.deepcopy(chance.choice(documents)), chance))
+            except RecursionError:  # three deep values in one another
+                yield b"[" * 1500
+        else:
+            yield _damaged_bytes(seeds, words, chance)
+
+
+def _damaged_bytes(seeds: tuple[bytes, ...], words: tuple[bytes, ...], chance: random.Random) -> bytes:
+    raw = bytearray(chance.choice(seeds))
+    for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
+        at = chance.randrange(len(raw) + 1)
+        match chance.randrange(9):
+            case 0 if raw:
+                raw[at % len(raw)] ^= 1 << chance.randrange(8)
+            case 1 | 2:
+                raw[at:at] = chance.choice((*_BYTES, *words, *words))
+            case 3:
+                del raw[at : at + chance.choice((1, 2, 7, 60))]
+            case 4:
+                raw[at : at + 1] = bytes([chance.randrange(256)])
+            case 5:
+                raw[at:at] = raw[: chance.randrange(80)]
+            case 6:
+                piece = bytes(raw[at : at + chance.randrange(1, 30)])
+                raw[at:at] = piece * chance.choice((1, 2, 50, 400))
+            case 7:
+                other = chance.choice(seeds)
+                raw[at:] = other[chance.randrange(len(other) + 1) :]
+            case _:
+                del raw[at:]
+    return bytes(raw)
+
+
+def _document(seed: bytes) -> Any:
+    try:
+        document = json.loads(seed)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict | list) else None
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _damaged_value(value: Any, chance: random.Random) -> Any:
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        holders = [holder for holder in _holders(value) if holder]
+        if not holders:
+            break
+        holder = chance.choice(holders)
+        key: Any = chance.choice(list(holder) if isinstance(holder, dict) else range(len(holder)))
+        match chance.randrange(5):
+            case 0:
+                del holder[key]
+            case 1:
+                holder[key] = [copy.deepcopy(holder[key])]
+            case 2 if isinstance(holder, dict):
+                holder[chance.choice(("", "x", "\0", str(key) * 2))] = holder.pop(key)
+            case 3:
+                deep: Any = "x"
+                for _ in range(chance.choice((3, 70, 400))):
+                    deep = [deep]
+                holder[key] = deep
+            case _:
+                holder[key] = copy.deepcopy(chance.choice(_VALUES))
+    return value
+
+
+def _holders(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list):
+        yield value
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _holders(inner)
