@@ -10,8 +10,11 @@ from ci.escape import escape_foreign
 #: Bytes. GitHub throws a summary over 1 MiB away altogether, and other steps' text counts for itself.
 BUDGET = 900_000
 
-# Everything of ASCII that Markdown or HTML could read as markup.
-_MARKUP = re.compile(r"[!\"#$%&'*<>?\[\\\]^_`{|}~]")
+# Everything of ASCII that Markdown or HTML could read as markup; and, so that GitHub makes no link and no mention of
+# plain text, `@`, the colon of `://` and the first letter of `www.`.
+_MARKUP = re.compile(r"[!\"#$%&'*<>?@\[\\\]^_`{|}~]|:(?=//)|w(?=ww\.)", re.IGNORECASE)
+# What begins a list, a rule or an underlined heading where it begins a line.
+_BLOCK = re.compile(r"\A(?:[-+=]|[0-9]{1,9}(?=[.)]))")
 
 
 def summary_markdown(
@@ -27,7 +30,7 @@ def summary_markdown(
     Rows that do not fit are left out and counted: `12 rows omitted`. Short rows are filled with empty cells.
     """
     head = f"### {cell(heading)}\n\n{_row(columns)}|{' --- |' * len(columns)}\n"
-    tail = "".join(f"\n{cell(note)}\n" for note in notes)
+    tail = "".join(f"\n{_paragraph(note)}\n" for note in notes)
     left = budget - _size(head) - _size(tail) - _size("\n999999999 rows omitted\n")
     lines: list[str] = []
     omitted = 0
@@ -46,6 +49,11 @@ def cell(text: str) -> str:
     """Return `text` so that neither a table, Markdown nor HTML finds anything in it."""
     plain = escape_foreign(" ".join(text.splitlines()))
     return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", plain)
+
+
+def _paragraph(text: str) -> str:
+    """`text` as a paragraph of its own: blanks in front of it would make it a block of code."""
+    return _BLOCK.sub(lambda match: "".join(f"&#{ord(letter)};" for letter in match[0]), cell(text).lstrip())
 
 
 def _row(cells: Sequence[str]) -> str:

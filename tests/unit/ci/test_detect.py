@@ -239,3 +239,9 @@ def test_markers_name_their_modules_and_no_system_twice() -> None:
     assert len({marker.system for marker in SYSTEMS}) == len(SYSTEMS)
     folder = Path(__file__).parents[3] / "ci" / "systems"
     assert all((folder / f"{marker.module}.py").is_file() for marker in SYSTEMS)
+
+
+@pytest.mark.parametrize("password", ["pa/ss", "pa#ss", "pa?ss", "p@ss", "p@s/s", "1/2", "%"])
+def test_no_part_of_a_password_is_written_down(password: str) -> None:
+    shown = public_url(f"https://user:{password}@host.example/acme/app")
+    assert shown in (None, "https://host.example/acme/app")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.summary import BUDGET, cell, summary_markdown
+from tests.support.openings import ALL, commands_in
 
 
 def test_table() -> None:
@@ -24,6 +26,24 @@ def test_markup_is_text() -> None:
         "a&#124;b &#96;c&#96; &#60;img src=x&#62; &#91;d&#93;(e) &#92;"
     )
     assert cell("two\nlines\r\n") == "two lines"
+
+
+@pytest.mark.parametrize(
+    "text", [*ALL, "https://evil.example/x", "www.evil.example", "ask @acme/team", "#1", "<b>", "![x](y)"]
+)
+def test_text_of_strangers_is_text(text: str) -> None:
+    shown = summary_markdown(text, (text, "b"), [(text, text)], notes=[text])
+    assert list(commands_in(shown)) == []
+    assert not re.search(r"[<>`\[\]@]|://|www\.|(?<!&)#(?!## )", shown.removeprefix("###"))
+    # One heading, the two lines of the table's head, one row, one note.
+    assert len(shown.split("\n\n")) == 3
+    assert shown.count("\n") == 7
+
+
+@pytest.mark.parametrize("text", ["- x", "+ x", "=====", "1. x", "12) x", "    code", "---", "***"])
+def test_a_note_is_a_paragraph(text: str) -> None:
+    note = summary_markdown("x", ("a",), [], notes=[text]).split("\n")[-2]
+    assert re.match(r"[A-Za-z&]", note)
 
 
 @given(st.lists(st.lists(st.text(max_size=20), min_size=2, max_size=2), max_size=5))
