@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -218,7 +219,24 @@ def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, pa
         require_ref(f"{document.at(f'{path}.ref')}: log.ref", section.ref)
         remote_kind(f"{document.at(f'{path}.remote')}: log.remote", section.remote)
     url = None if section.url is None else expand(section.url, env, document)
-    return msgspec.structs.replace(section, path=expand(section.path, env, document), url=url)
+    file = expand(section.path, env, document)
+    if section.store == "file":
+        key = f"{path}.path" if f"{path}.path" in document.positions else "$.log.path"
+        _require_log_path(file, f"{document.at(key)}: `log.path`")
+    return msgspec.structs.replace(section, path=file, url=url)
+
+
+def _require_log_path(path: str, where: str) -> None:
+    """Raise `ConfigError` for a relative path that leads out of the repository, or into git's folder."""
+    parts = posixpath.normpath(path).split("/")
+    if not path or path.endswith("/") or parts == ["."] or not path.isprintable():
+        raise ConfigError(f"{where} names no file: `{path}`", hint="`.shipmark/log.jsonl` is the default")
+    if parts[0] == "..":
+        raise ConfigError(
+            f"{where} leaves the repository: `{path}`", hint="name a file in it, or write an absolute path"
+        )
+    if any(part.lower() == ".git" for part in parts):
+        raise ConfigError(f"{where} leads into git's own folder: `{path}`", hint="name a file elsewhere")
 
 
 def expand(text: str, env: Mapping[str, str], document: Document | None = None) -> str:

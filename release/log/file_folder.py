@@ -12,7 +12,7 @@ _NAME = ".shipmark"
 
 
 class LogFolder:
-    """`path`: the folder's absolute path. All methods raise `OSError`."""
+    """`path`: the folder's absolute path. All methods raise `OSError`, `make` also `RefusedError` for a symlink."""
 
     def __init__(self, path: str, files: Files) -> None:
         self._path = path
@@ -56,7 +56,7 @@ class LogFolder:
 
     def _sync(self, path: str) -> None:
         try:
-            fd = self._files.open_read(path)
+            fd = self._files.open_folder(path)
         except PermissionError:
             return  # a folder that may not be opened was not made by us
         try:

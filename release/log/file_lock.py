@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from release.control import Cancel
-from release.errors import LogError
+from release.errors import LogCorrupt, LogError
 from release.log.files import Files
 
 _FIRST_PAUSE = 0.001  # seconds
 _LONGEST_PAUSE = 0.05
+# `log.path: yarn` makes `yarn.lock` our lock: content that we did not write is somebody's file.
+_OURS = re.compile(rb"(process \d+ on [^\n]*\n?)?\Z")
 
 
 class FileLock:
@@ -70,7 +73,14 @@ class FileLock:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _sign(self, fd: int) -> None:
-        if self._files.start(fd) != self._mine:
+        found = self._files.start(fd)
+        if found != self._mine:
+            # A writer that is killed between `truncate` and `rewrite` leaves an empty file, or zeros.
+            if not _OURS.match(found.replace(b"\0", b"")):
+                raise LogCorrupt(
+                    f"`{self._path}` is needed as the lock of the version log, and holds something else",
+                    hint="name another file with `log: {path: …}`; the lock is that name with `.lock` behind it",
+                )
             self._files.truncate(fd, 0)
             self._files.rewrite(fd, self._mine, 0)
 

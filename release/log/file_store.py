@@ -14,14 +14,15 @@ from contextlib import contextmanager, suppress
 import msgspec
 
 from release.control import Cancel
-from release.errors import LogCorrupt, LogError
+from release.errors import LogCorrupt, LogError, RefusedError
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import envelope_of, head_of
 from release.log.file_folder import LogFolder
 from release.log.file_lock import FileLock
 from release.log.files import FileFacts, Files, OsFiles
 from release.log.record import LINE_LIMIT
-from release.log.scan import last_entry, scan
+from release.log.scan import last_entry, may_begin_a_log, scan
+from release.new_files import PRIVATE
 
 
 class _Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +124,8 @@ class FileStore:
             self._append(lines, expected)
         except OSError as error:
             raise self._failure("written", error) from error
+        except RefusedError as error:
+            raise _refused(error) from error
 
     def check_writable(self) -> None:
         """See `LogStore.check_writable`. Writes nothing."""
@@ -170,7 +173,7 @@ class FileStore:
         if self._files.facts(fd).size == offset:
             return
         tail = b"".join(self._files.read(fd, offset))
-        copy = self._create_copy(offset)
+        copy = self._create_copy(offset, self._files.facts(fd).mode & PRIVATE)
         try:
             if self._files.write(copy, tail) != len(tail):
                 raise OSError(errno.ENOSPC, "only a part of it fitted")
@@ -181,11 +184,12 @@ class FileStore:
         self._files.truncate(fd, offset)
         self._durable = -1  # the new length is not: `_settle` sees to it
 
-    def _create_copy(self, offset: int) -> int:
+    def _create_copy(self, offset: int, mode: int) -> int:
         number = 0
         while True:
             try:
-                return self._files.open(f"{self._path}.torn-{offset}-{number}", create=True, exclusive=True)
+                name = f"{self._path}.torn-{offset}-{number}"
+                return self._files.open(name, create=True, exclusive=True, mode=mode)
             except FileExistsError:
                 number += 1
 
@@ -267,6 +271,8 @@ class FileStore:
         self._require_same(facts, position)
         file = (facts.device, facts.inode)
         offset, head = position.offset, position.head
+        if offset == 0 and facts.size:
+            self._require_log(fd)
         if position.file is None and self._position.file is None:
             self._position = _Position(file=file)
         for entry, size in scan(self._files.read(fd, offset), head):
@@ -275,6 +281,15 @@ class FileStore:
             if offset > self._position.offset:
                 self._position = here
             yield entry, here
+
+    def _require_log(self, fd: int) -> None:
+        """Raise `LogCorrupt` for a file of something else: it would be taken for a torn tail, and cut off."""
+        start = next(self._files.read(fd, 0), b"")  # a chunk is longer than a line may be
+        if not may_begin_a_log(start[: LINE_LIMIT + 1]):
+            raise LogCorrupt(
+                f"`{self._name}` is not a version log: it begins with something else",
+                hint="name another file with `log: {path: …}`; this one was left untouched",
+            )
 
     def _require_same(self, facts: FileFacts, position: _Position) -> None:
         if position.file not in (None, (facts.device, facts.inode)):
@@ -307,6 +322,8 @@ class FileStore:
             yield
         except OSError as error:
             raise self._failure(done, error) from error
+        except RefusedError as error:
+            raise _refused(error) from error
 
     def _failure(self, done: str, error: OSError) -> LogError:
         return LogError(f"version log `{self._name}` cannot be {done}: {_cause(error)}", hint=_hint(error))
@@ -326,6 +343,11 @@ def _groups(lines: Sequence[bytes], head: Head) -> list[tuple[bytes, Head]]:
     if group:
         raise LogError(f"entry {head.seq} is part of a batch that is not complete")
     return groups
+
+
+def _refused(error: RefusedError) -> LogCorrupt:
+    """A symlink or a device in the log's place, as an error of the log: mirrors and endings expect those."""
+    return LogCorrupt(f"version log: {error.message}", hint=error.hint)
 
 
 def _cause(error: OSError) -> str:

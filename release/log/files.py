@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
+
+from release.folders import open_parent
 
 _CHUNK = 1 << 20
 _FULL_SYNC = getattr(fcntl, "F_FULLFSYNC", None)
@@ -20,21 +23,30 @@ _LOCAL_FUSE = frozenset({"fuseblk", "fuse.fuse-overlayfs", "fusectl"})
 
 
 class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Which file, and how long. `size`: bytes."""
+    """Which file, and how long. `size`: bytes; `mode`: its permission bits."""
 
     device: int
     inode: int
     size: int
+    mode: int = 0o644
 
 
 class Files(Protocol):
-    """What the file store needs of the operating system. Everything raises `OSError`."""
+    """What the file store needs of the operating system. Everything raises `OSError`.
 
-    def open(self, path: str, *, create: bool, append: bool = False, exclusive: bool = False) -> int:
-        """A descriptor for reading and writing, closed on exec. Mode of new files: 0o666 less the umask."""
+    What opens or makes something raises `RefusedError` where a symlink, a device or a pipe is in the way.
+    """
+
+    def open(
+        self, path: str, *, create: bool, append: bool = False, exclusive: bool = False, mode: int = 0o666
+    ) -> int:
+        """A descriptor for reading and writing, closed on exec. `mode`: of a new file, less the umask."""
 
     def open_read(self, path: str) -> int:
-        """A descriptor for reading a file or a directory."""
+        """A descriptor for reading a regular file."""
+
+    def open_folder(self, path: str) -> int:
+        """A descriptor of a directory, to sync it."""
 
     def close(self, fd: int) -> None:
         """Close the descriptor, and with it its lock."""
@@ -77,18 +89,31 @@ class Files(Protocol):
 
 
 class OsFiles:
-    """The operating system's own calls."""
+    """The operating system's own calls. `workspace`: absolute; no symlink below it is followed."""
 
-    def open(self, path: str, *, create: bool, append: bool = False, exclusive: bool = False) -> int:
+    _workspace: str | None = None  # also of a subclass with an `__init__` of its own
+
+    def __init__(self, workspace: str | None = None) -> None:
+        self._workspace = workspace
+
+    def open(
+        self, path: str, *, create: bool, append: bool = False, exclusive: bool = False, mode: int = 0o666
+    ) -> int:
         """See `Files.open`."""
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        flags = os.O_RDWR | (os.O_CREAT if create else 0)
         flags |= os.O_APPEND if append else 0
         flags |= os.O_EXCL if exclusive else 0
-        return os.open(path, flags, 0o666)
+        with open_parent(path, self._workspace) as (folder, name):
+            return folder.open(name, flags, mode)
 
     def open_read(self, path: str) -> int:
         """See `Files.open_read`."""
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with open_parent(path, self._workspace) as (folder, name):
+            return folder.open(name, os.O_RDONLY)
+
+    def open_folder(self, path: str) -> int:
+        """See `Files.open_folder`."""
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self, fd: int) -> None:
         """See `Files.close`."""
@@ -97,7 +122,9 @@ class OsFiles:
     def facts(self, fd: int) -> FileFacts:
         """See `Files.facts`."""
         status = os.fstat(fd)
-        return FileFacts(device=status.st_dev, inode=status.st_ino, size=status.st_size)
+        return FileFacts(
+            device=status.st_dev, inode=status.st_ino, size=status.st_size, mode=stat.S_IMODE(status.st_mode)
+        )
 
     def read(self, fd: int, offset: int) -> Iterator[bytes]:
         """See `Files.read`."""
@@ -140,11 +167,8 @@ class OsFiles:
 
     def make_directory(self, path: str) -> None:
         """See `Files.make_directory`."""
-        try:
-            os.mkdir(path)
-        except FileExistsError:
-            if not os.path.isdir(path):
-                raise
+        with open_parent(path, self._workspace) as (folder, name):
+            folder.folder(name, make=True).close()
 
     def exists(self, path: str) -> bool:
         """See `Files.exists`."""

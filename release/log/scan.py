@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 
 from release.errors import LogCorrupt
 from release.log import Entry, Head
 from release.log.chain import Malformed, head_of, read_line, require_next
+from release.log.record import LINE_LIMIT
+
+_LINES_TRIED = 8
 
 
 def scan(chunks: Iterable[bytes], head: Head) -> Iterator[tuple[Entry, int]]:
@@ -52,6 +56,37 @@ def _entry(raw: bytes) -> Entry | None:
         return None
 
 
+def may_begin_a_log(start: bytes) -> bool:
+    """Whether a file that begins with `start` is a log, or may be one whose first append a power cut tore.
+
+    start: the first `LINE_LIMIT` + 1 bytes. A torn append is the beginning of a record, in which zeros may stand for
+    blocks that did not arrive. Canonical JSON sorts keys and every record has `at`, so that it begins with `{"a`.
+    """
+    first, ended, _ = start.partition(b"\n")
+    if b"\0" not in first:
+        if ended:
+            # A damaged first entry with others behind it is a log: `scan` says what is wrong with it.
+            return any(_entry(line) is not None for line in start.split(b"\n", _LINES_TRIED)[:_LINES_TRIED])
+        # Only the newline may be missing. Other whole JSON is somebody's file without one.
+        return _begins_a_record(first) and (not _is_json(first) or _entry(first) is not None)
+    if not _begins_a_record(first.partition(b"\0")[0]):
+        return False
+    # Canonical JSON has no control characters: what has some is another kind of file.
+    return not any(byte < 0x20 for byte in start.replace(b"\0", b"").replace(b"\n", b""))
+
+
+def _begins_a_record(text: bytes) -> bool:
+    return text.startswith(b'{"a') or b'{"a'.startswith(text)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def last_entry(tail: bytes, *, whole: bool) -> Entry | None:
     """The entry that the log ends with, checked against itself only; None when only a full scan can tell.
 
@@ -82,6 +117,7 @@ def batch_of(entry: Entry) -> tuple[int, int]:
 def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     """Lines without their newline, and whether there was one."""
     rest: list[bytes] = []
+    size = 0
     for chunk in chunks:
         *ended, tail = chunk.split(b"\n")
         if ended:
@@ -89,8 +125,10 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
             yield b"".join(rest), True
             for line in ended[1:]:
                 yield line, True
-            rest = []
-        rest.append(tail)
+            rest, size = [], 0
+        if size <= LINE_LIMIT:  # no entry is longer: the rest of an endless line need not be kept
+            rest.append(tail)
+            size += len(tail)
     last = b"".join(rest)
     if last:
         yield last, False

@@ -73,7 +73,7 @@ def test_a_log_that_cannot_be_written_stops_the_run_before_anything_is_visible(g
     folder = guarded.repo.path / ".shipmark"
     (folder / "log.jsonl.lock").mkdir(parents=True)
     result = guarded("run")
-    assert result.code == 1, result.stderr
+    assert result.code == 6, result.stderr
     assert "version log" in result.stderr
     assert "hint: " in result.stderr
     assert guarded.tags == {}

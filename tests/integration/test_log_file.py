@@ -210,8 +210,10 @@ class Failing(OsFiles):
             if self.calls in self.at:
                 raise OSError(self.error, os.strerror(self.error))
 
-    def open(self, path: str, *, create: bool, append: bool = False, exclusive: bool = False) -> int:
-        fd = super().open(path, create=create, append=append, exclusive=exclusive)
+    def open(
+        self, path: str, *, create: bool, append: bool = False, exclusive: bool = False, mode: int = 0o666
+    ) -> int:
+        fd = super().open(path, create=create, append=append, exclusive=exclusive, mode=mode)
         (self.log.add if path.endswith(".jsonl") else self.log.discard)(fd)
         return fd
 

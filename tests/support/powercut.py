@@ -191,7 +191,9 @@ class ModelFiles:
         self._open: dict[int, tuple[File | Directory, str, bool]] = {}
         self._numbers = itertools.count(3)
 
-    def open(self, path: str, *, create: bool, append: bool = False, exclusive: bool = False) -> int:
+    def open(
+        self, path: str, *, create: bool, append: bool = False, exclusive: bool = False, mode: int = 0o666
+    ) -> int:
         node = self.disk.find(path)
         if node is None:
             if not create:
@@ -207,6 +209,9 @@ class ModelFiles:
         if node is None:
             raise FileNotFoundError(path)
         return self._opened(node, path, False)
+
+    def open_folder(self, path: str) -> int:
+        return self.open_read(path)
 
     def close(self, fd: int) -> None:
         node, _, _ = self._open.pop(fd)
