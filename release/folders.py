@@ -92,11 +92,14 @@ class OpenFolder:
         os.close(self._descriptor)
         self._descriptor, self.path = below._descriptor, below.path
 
-    def folder(self, name: str, *, make: bool = False) -> OpenFolder:
-        """The folder `name` in this one. Raises `RefusedError` for a symlink or a file, and `OSError`."""
+    def folder(self, name: str, *, make: bool = False, mode: int = 0o777) -> OpenFolder:
+        """The folder `name` in this one. `make`: create it, with `mode`.
+
+        Raises `RefusedError` for a symlink or a file, and `OSError`.
+        """
         if make:
             with suppress(FileExistsError):
-                os.mkdir(name, dir_fd=self._descriptor)
+                os.mkdir(name, mode, dir_fd=self._descriptor)
         try:
             below = _descriptor(name, os.O_NOFOLLOW, self._descriptor)
         except OSError as error:
@@ -105,6 +108,14 @@ class OpenFolder:
                 raise
             raise _refused(self._shown(name), found.st_mode, "does not go through it") from error
         return OpenFolder(below, self._shown(name))
+
+    def chmod(self, mode: int) -> None:
+        """Set this folder's permission bits."""
+        os.fchmod(self._descriptor, mode)
+
+    def own_status(self) -> os.stat_result:
+        """Of this folder itself."""
+        return os.fstat(self._descriptor)
 
     def status(self, name: str) -> os.stat_result | None:
         """What stands under `name`, a symlink itself and not its target; None where there is nothing."""
@@ -199,6 +210,12 @@ class OpenFolder:
     def remove(self, name: str) -> None:
         """Delete the entry `name`; a symlink is deleted itself. Raises `OSError`."""
         os.unlink(name, dir_fd=self._descriptor)
+
+    def remove_tree(self, name: str) -> None:
+        """Delete the folder `name` with all that is in it; no symlink in it is followed. Errors are ignored."""
+        import shutil  # late: it brings the compression libraries
+
+        shutil.rmtree(name, ignore_errors=True, dir_fd=self._descriptor)
 
     def sync(self) -> None:
         """Wait until the names in the folder are on the disk, where the file system can do that."""

@@ -36,6 +36,8 @@ class _Stage:
         kept = {name: env[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in env}
         self._env = {
             **kept,
+            # Beside the log, where it goes with the scratch folder.
+            "SHIPMARK_CACHE_DIR": os.path.join(os.path.abspath(folder), ".shipmark", "cache"),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_AUTHOR_NAME": "Demo",

@@ -14,7 +14,10 @@ from release.cli.session import Session
 from release.cli.wiring import last_words, record_context
 from release.effects.ending import ending_facts, unrecorded_facts
 from release.errors import PartialError, ReleaseError
+from release.log.file_folder import LogFolder
+from release.log.files import OsFiles
 from release.log.identity import with_masked_prose
+from release.new_files import PRIVATE
 from release.runner import Report
 from release.world import Note
 
@@ -48,14 +51,18 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
 
 
 def keep(session: Session, facts: Sequence[dict[str, Any]], attempt: str) -> str:
-    """Write `facts` into a file and return its path: in `.shipmark/`, else where temporary files go."""
+    """Write `facts` into a new file and return its path: in `.shipmark/`, else where temporary files go.
+
+    In the workspace, because CI systems keep files from there for people; 0600, and read only by `log import`.
+    """
     lines = [json.dumps({"schema": UNRECORDED_SCHEMA, "fact": fact}, ensure_ascii=False) for fact in facts]
     content = "".join(f"{line}\n" for line in lines).encode()
     name = f"unrecorded-{attempt}.jsonl"
-    for path in (os.path.join(session.root, ".shipmark", name), os.path.join(tempfile.gettempdir(), name)):
+    for folder in (os.path.join(session.root, ".shipmark"), tempfile.gettempdir()):
+        path = os.path.join(folder, name)
         try:
-            _write_new(path, content)
-        except OSError:
+            _write_new(session, path, content)
+        except (OSError, ReleaseError):
             continue
         inside = os.path.relpath(path, session.directory)
         return path if inside.startswith("..") else inside
@@ -64,8 +71,10 @@ def keep(session: Session, facts: Sequence[dict[str, Any]], attempt: str) -> str
     return "the lines above"
 
 
-def _write_new(path: str, content: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+def _write_new(session: Session, path: str, content: bytes) -> None:
+    files = OsFiles(session.root)
+    LogFolder(os.path.dirname(path), files).make()
+    fd = files.open(path, create=True, exclusive=True, mode=PRIVATE)
     with os.fdopen(fd, "wb") as file:
         file.write(content)
         file.flush()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import msgspec
 
+from release.cli.caching import store_path
 from release.cli.knowing import known_everywhere, project_of
 from release.cli.rebuild import rebuild_number, require_checked_out
 from release.cli.rules import decide_component
@@ -196,8 +196,3 @@ def _is_whole(store: Layout, digest: str) -> bool:
         return all(store.has_blob(blob) for blob in blobs_of(read_manifests(store, digest)))
     except RegistryError:
         return False
-
-
-def store_path(session: Session) -> str:
-    """The local content store: an OCI layout inside `.shipmark/`."""
-    return os.path.join(session.root, ".shipmark", "cache", "images")

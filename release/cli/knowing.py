@@ -36,7 +36,9 @@ def known_locally(session: Session, component: Component, policy: TagPolicy) -> 
 def known_from_log(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
     """What the version log says was released, and taken back."""
     section = session.config.log[0]
-    if section.store == "file" and not os.path.exists(os.path.join(session.root, section.path)):
+    if section.store == "file":
+        session.require_own_folder()
+    if section.store == "file" and not os.path.lexists(os.path.join(session.root, section.path)):
         return KnownReleases(known_from=KnownFrom(log="complete"))  # and the log's code need not be loaded
     state = session.log_state
     project = project_of(session, component) if component.targets or session.config.project else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -212,14 +211,10 @@ def _workshop(session: Session, compression: str = "gzip") -> Workshop:
 
 
 def _store(session: Session) -> str:
-    import atexit
-    import shutil
-    import tempfile
+    from release.cache_folder import fresh_folder
+    from release.cli.caching import common_dir, store_path, trim_at_exit
 
-    from release.cli.gathering import store_path
-
-    if os.path.exists(os.path.join(session.root, ".shipmark")):
-        return store_path(session)
-    folder = tempfile.mkdtemp(prefix="shipmark-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    if common_dir(session) is None:
+        return fresh_folder()
+    trim_at_exit(session)
+    return store_path(session)

@@ -27,7 +27,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.
 def find(ctx: click.Context, digest: str, as_json: bool) -> None:
     """Find DIGEST: of an index, a platform's image, or under a tag; it may be shortened."""
     session = Session(settings_of(ctx))
-    mentions = lookup.find(session.log.store, digest)
+    mentions = lookup.find(session.log.store, digest, session.indexes)
     if as_json:
         document({"schema": "shipmark.log-find/1", "mentions": msgspec.to_builtins(mentions)})
         return
@@ -48,7 +48,7 @@ def find(ctx: click.Context, digest: str, as_json: bool) -> None:
 def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
     """Say what TAG held at TIME: a day, or a moment such as 2026-11-20T17:55Z."""
     session = Session(settings_of(ctx))
-    found = lookup.at(session.log.store, tag, questions.moment(time))
+    found = lookup.at(session.log.store, tag, questions.moment(time), session.indexes)
     if as_json:
         document({"schema": "shipmark.log-at/1", "tags": msgspec.to_builtins(found)})
         return
@@ -76,7 +76,7 @@ def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
 def history(ctx: click.Context, tag: str, as_json: bool) -> None:
     """Show what TAG held over time, on each target."""
     session = Session(settings_of(ctx))
-    found = lookup.history(session.log.store, tag)
+    found = lookup.history(session.log.store, tag, session.indexes)
     if as_json:
         document({"schema": "shipmark.log-history/1", "tags": msgspec.to_builtins(found)})
         return

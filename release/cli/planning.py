@@ -12,6 +12,7 @@ from release.cli.wishes import Wishes
 from release.effects import Handlers
 from release.errors import ConfigError, DirtyTree, PartialError, ReleaseError
 from release.plan.model import Plan
+from release.plan.operands import Record
 from release.plan.release import plan_release
 from release.plan.subject import Subject
 from release.runner import Report, Runner
@@ -51,6 +52,11 @@ def make_plan(session: Session, wishes: Wishes) -> tuple[tuple[Subject, ...], Pl
     said = {text for subject in subjects for text in subject.decision.warnings}
     for text in [text for release in plan.releases for text in release.decision.warnings if text not in said]:
         session.sink.emit(Note(level="warning", text=text))
+    for step in plan.steps:
+        fact = step.operands.fact if isinstance(step.operands, Record) else {}
+        if fact.get("kind") == "abandoned":
+            text = f"the image that an earlier run built is built again: {fact['reason']}"
+            session.sink.emit(Note(level="warning", text=text))
     return subjects, plan
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from release.cli.caching import trim_at_exit
 from release.cli.ci_outputs import outputs_of_report, publish, require_publishable, summary_of
 from release.cli.documents import report_document
 from release.cli.endings import settle_end
@@ -84,6 +85,7 @@ def _run(session: Session, plan_file: str | None, wished: dict[str, Any]) -> Rep
     if earlier is not None:
         _require_fresh(earlier, subjects, plan)
     attempt = session.entropy.token()
+    trim_at_exit(session)
     with presence_of(session).announced(attempt):
         report = runner_of(session, subjects, attempt=attempt).execute(plan)
         if report.error is not None:

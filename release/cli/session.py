@@ -28,6 +28,7 @@ from release.trust import Trust, judge
 from release.world import Note, Sink
 
 if TYPE_CHECKING:
+    from release.cache_folder import Cache
     from release.cli.stores import Ground
     from release.log.state import LogState
     from release.log.writer import Writer
@@ -71,6 +72,7 @@ class Session:
         hide(self.secrets)
         self.sink = sink or self._sink()
         self._snapshots: dict[tuple[str, str, str], Snapshot] = {}
+        self._own_folder_seen = False
 
     def _sink(self) -> Sink:
         settings = self.settings
@@ -202,6 +204,29 @@ class Session:
 
         return git.remote_tags(self.process, self.root, self.settings.env)
 
+    def require_own_folder(self) -> None:
+        """Raise `RefusedError` for a `.shipmark` that others prepared; looked at once, before we make one ourselves."""
+        if self._own_folder_seen:
+            return
+        if os.path.lexists(os.path.join(self.root, ".shipmark")):
+            from release.git.own_folder import require_own_folder
+
+            require_own_folder(self.process, self.root, self.settings.env)
+        self._own_folder_seen = True
+
+    @cached_property
+    def cache(self) -> Cache:
+        """This repository's folder for state between runs: made and leased when it is first asked for."""
+        from release.cli.caching import open_cache_of
+
+        return open_cache_of(self)
+
+    def indexes(self) -> str:
+        """The folder for indexes of log files, made if it is missing."""
+        folder = os.path.join(self.cache.path, "indexes")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        return folder
+
     @property
     def ground(self) -> Ground:
         """What log stores stand on."""
@@ -213,9 +238,15 @@ class Session:
             process=self.process,
             clock=self.clock,
             cancel=self.cancel,
-            warn=lambda text: self.sink.emit(Note(level="warning", text=text)),
             secrets=self.secrets,
+            warn=self.warn,
+            guard=self.require_own_folder,
+            cache=lambda: self.cache.path,
         )
+
+    def warn(self, text: str) -> None:
+        """Say one line to people."""
+        self.sink.emit(Note(level="warning", text=text))
 
     @cached_property
     def log(self) -> Writer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 
@@ -21,7 +22,10 @@ from release.world import Clock, Process
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """What stores stand on. `root`: the repository's top folder. `warn`: says one line to people."""
+    """What stores stand on. `root`: the repository's top folder. `warn`: says one line to people.
+
+    `guard`: raises for a `.shipmark` that others prepared. `cache`: gives the folder for state between runs.
+    """
 
     root: str
     env: Mapping[str, str]
@@ -29,6 +33,8 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     cancel: Cancel
     warn: Callable[[str], None]
+    guard: Callable[[], None]
+    cache: Callable[[], str]
     secrets: Secrets = msgspec.field(default_factory=Secrets)
 
 
@@ -54,19 +60,25 @@ def open_stores(sections: Sequence[LogSection], ground: Ground) -> LogStore:
 
 
 def open_store(section: LogSection, ground: Ground) -> LogStore:
-    """One store."""
+    """One store. Raises `RefusedError` for a `.shipmark` that others prepared.
+
+    Also where the log lies elsewhere: what a log cannot take goes into that folder.
+    """
+    ground.guard()
     if section.store == "git":
         return _git(section, ground)
     if section.store == "sql":
         return _sql(section, ground)
     from release.log.file_store import FileStore
+    from release.log.files import OsFiles
 
     return FileStore(
-        os.path.join(ground.root, section.path),
+        os.path.normpath(os.path.join(ground.root, section.path)),
         cancel=ground.cancel,
         monotonic=ground.clock.monotonic,
         name=section.path,
         allow_network=section.allow_network_fs,
+        files=OsFiles(ground.root),
     )
 
 
@@ -108,6 +120,14 @@ def _sql(section: LogSection, ground: Ground) -> LogStore:
     return store
 
 
+def _private_name(url: str, ref: str) -> str:
+    """The folder of a log's private repository: each log has its own, because it remembers the last verified tip."""
+    from release.git.work_tree import without_credentials
+
+    name = hashlib.sha256(f"{without_credentials(url)}\0{ref}".encode("utf-8", "surrogateescape"))
+    return f"log-{name.hexdigest()[:16]}.git"
+
+
 def _git(section: LogSection, ground: Ground) -> LogStore:
     from release.log.git_remote import GitRemote, credentials_of, credentials_of_token, secrets_of_settings
     from release.log.git_store import GitStore
@@ -123,7 +143,7 @@ def _git(section: LogSection, ground: Ground) -> LogStore:
     remote = GitRemote(
         process=ground.process,
         env=ground.env,
-        cache=os.path.join(ground.root, ".shipmark", "cache", "log.git"),
+        cache=os.path.join(ground.cache(), _private_name(url, section.ref)),
         url=url,
         name=name,
         cancel=ground.cancel,

@@ -26,8 +26,8 @@ _LONGEST_PAUSE_REMOTE = 15.0
 
 
 def presence_of(session: Session) -> Presence:
-    """Of this workspace's runs."""
-    return Presence(os.path.join(session.root, ".shipmark", "runs"))
+    """Of this user's runs of this repository."""
+    return Presence(os.path.join(session.cache.path, "runs"))
 
 
 def wait_for_others(session: Session) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from release import __version__, git
 from release.build.choose import builders
-from release.cli.gathering import store_path
+from release.cli.caching import store_path
 from release.cli.knowing import known_everywhere
 from release.cli.session import Session, policy_of
 from release.config.load import Component, expand

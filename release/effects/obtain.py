@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 import msgspec
@@ -18,6 +19,7 @@ from release.plan.operands import BuildImage, FindImage
 from release.registry import ImageFacts, Manifest, Repository
 from release.registry.codecs import codec_named
 from release.registry.documents import children
+from release.registry.graph import blobs_of, read_manifests
 from release.registry.inspect import manifest_facts, platform_of
 from release.registry.layout import Layout
 from release.tagging.labels import INPUTS, REVISION, VERSION, held_image
@@ -63,6 +65,7 @@ class Build:
         operands = cast(BuildImage, step.operands)
         request = build_request(operands, self._arguments.get(operands.component, {}), world)
         built = world.builders[operands.spec.builder].build(request, world.store)
+        mark_used(Layout(world.store), built.digest)
         _require_labelled(hold(place(world, STORE), STORE, built.digest, every=True), operands)
         return {
             **image_bindings(operands.component, built),
@@ -98,6 +101,15 @@ def build_request(operands: BuildImage, arguments: Mapping[str, str], world: Wor
         created=operands.created,
         compression=spec.compression,
     )
+
+
+def mark_used(store: Layout, digest: str) -> None:
+    """Set the times of an image's blobs to now: the cache's size limit deletes the ones that were not used longest."""
+    with suppress(OSError, RegistryError):
+        manifests = read_manifests(store, digest)
+        blobs = [blob.digest for blob in blobs_of(manifests)]
+        for name in (*blobs, *(manifest.digest for manifest in manifests)):
+            os.utime(store.blob_path(name))
 
 
 class BuilderCheck:
@@ -159,9 +171,13 @@ class Find:
         trouble: RegistryError = NotFound(f"no place is known that has {operands.digest}")
         for name in operands.sources:
             try:
-                return find_image(place(world, name), name, operands.digest)
+                found = find_image(place(world, name), name, operands.digest)
             except RegistryError as error:
                 trouble = error
+                continue
+            if name == STORE:
+                mark_used(Layout(world.store), operands.digest)
+            return found
         raise trouble
 
     def judge(self, step: Step, bindings: Mapping[str, Any], observation: Found) -> Judgement:

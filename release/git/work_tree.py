@@ -14,7 +14,6 @@ from release.tagging.listing import versions_in
 from release.tagging.model import Scheme
 from release.world import Process
 
-OWN_FOLDER = ".shipmark/"
 _SHOWN_PATHS = 10
 
 
@@ -88,7 +87,7 @@ def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
     return (
         head,
         None if branch == "(detached)" else branch,
-        tuple(sorted(p for p in dirty if not p.startswith(OWN_FOLDER))),
+        tuple(sorted(dirty)),
     )
 
 

@@ -119,7 +119,7 @@ class GitRemote:
         except OSError as error:
             raise LogError(
                 f"version log `{self._name}`: the cache `{self._cache}` cannot be used: {error.strerror}",
-                hint="check the rights of that folder; it may be removed at any time",
+                hint="check the rights of that folder; `shipmark cache clean` removes it",
             ) from error
 
     def fetch(self, *refspecs: str) -> dict[str, str]:
@@ -148,7 +148,7 @@ class GitRemote:
         if done.code != 0:
             raise LogError(
                 f"version log `{self._name}`: git {arguments[0]} failed: {_first_line(done)}",
-                hint=f"remove the cache `{self._cache}` and run again",
+                hint="`shipmark cache clean`, then run again",
             )
         return done.stdout
 

@@ -134,7 +134,7 @@ class GitStore:
                 f"version log `{self._name}` was rewritten: it ended with commit {known[:12]}, "
                 f"which {tip[:12] if tip else 'nothing'} does not continue",
                 hint=f"restore it: `git push --force <remote> {known}:{self._ref}`, "
-                "or remove the cache if it was replaced on purpose",
+                "or `shipmark cache clean` if it was replaced on purpose",
             )
         return tip
 

@@ -44,10 +44,14 @@ class _Place(msgspec.Struct, frozen=True):
 
 
 class FileIndex:
-    """The index of the log file at `path`, in `<path>.idx`. Raises `sqlite3.Error` where it cannot be kept."""
+    """The index of the log file at `path`, kept at `index`. Raises `sqlite3.Error` where it cannot be kept.
 
-    def __init__(self, path: str, *, files: Files | None = None) -> None:
+    index: a file in a folder that nobody else can write, because SQLite runs what a prepared database holds.
+    """
+
+    def __init__(self, path: str, index: str, *, files: Files | None = None) -> None:
         self._path = path
+        self._index = index
         self._files = files or OsFiles()
         self._fd = self._files.open_read(path)
         try:
@@ -114,7 +118,7 @@ class FileIndex:
         holds = fold([*before, entry]).holds.get((place.target, place.tag), ())
         if not holds:
             raise LogCorrupt(
-                f"the index of `{self._path}` does not fit it", hint=f"delete `{self._path}.idx`"
+                f"the index of `{self._path}` does not fit it", hint="`shipmark cache clean` removes it"
             )
         return holds[-1]
 
@@ -140,7 +144,7 @@ class FileIndex:
     # Following the log.
 
     def _opened(self) -> sqlite3.Connection:
-        path = f"{self._path}.idx"
+        path = self._index
         try:
             return self._followed(path)
         except (sqlite3.DatabaseError, LookupError) as error:

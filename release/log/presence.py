@@ -1,4 +1,4 @@
-"""Whether the process of an attempt lives, as far as this workspace can tell.
+"""Whether the process of an attempt lives, as far as this user's cache folder can tell.
 
 Each run holds a lock on a file of its own, which the kernel lets go of however the process ends, and removes it when
 it ends well. So a file that nobody holds is that of a process which was killed. It is advice for who waits, and
@@ -8,22 +8,27 @@ nothing else is decided by it; where there is no file, nothing is known.
 from __future__ import annotations
 
 import os
+import re
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from release.log.file_folder import LogFolder
+from release.errors import RefusedError
 from release.log.files import OsFiles
 
 _KEPT = 7 * 24 * 3600.0  # seconds after which no attempt is waited for any more
+# An attempt's name comes from the log, which others write: nothing that leads to another folder is a name.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Presence:
-    """`folder`: where the files of this workspace's runs are, absolute."""
+    """`folder`: where the files of this repository's runs are, absolute; its parent exists."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._files = OsFiles()
+        self._files = OsFiles(os.path.dirname(folder))
 
     @contextmanager
     def announced(self, attempt: str) -> Iterator[None]:
@@ -34,15 +39,16 @@ class Presence:
         finally:
             if fd is not None:
                 # Gone before it is let go of: who finds it free finds a killed process's.
-                with suppress(OSError):
-                    os.unlink(self._path(attempt))
+                self._remove([attempt])
                 self._files.close(fd)
 
     def is_alive(self, attempt: str) -> bool | None:
-        """Whether the attempt's process lives; None when this workspace does not know of it."""
+        """Whether the attempt's process lives; None when this folder does not know of it."""
+        if not _NAME.fullmatch(attempt):
+            return None
         try:
-            fd = self._files.open(self._path(attempt), create=False)
-        except OSError:
+            fd = self._files.open(os.path.join(self._folder, attempt), create=False)
+        except (OSError, RefusedError):
             return None
         try:
             return not self._files.lock(fd)
@@ -53,22 +59,33 @@ class Presence:
 
     def _hold(self, attempt: str) -> int | None:
         try:
-            LogFolder(self._folder, self._files).make()
-            self._sweep()
-            fd = self._files.open(self._path(attempt), create=True)
-        except OSError:
+            self._files.make_directory(self._folder)
+            self._remove(name for name in self._old() if self.is_alive(name) is False)
+            fd = self._files.open(os.path.join(self._folder, attempt), create=True)
+        except (OSError, RefusedError):
             return None
         with suppress(OSError):
             self._files.lock(fd)
         return fd
 
-    def _sweep(self) -> None:
-        with os.scandir(self._folder) as found:
-            old = [one.path for one in found if time.time() - one.stat().st_mtime > _KEPT]
-        for path in old:
-            if self.is_alive(os.path.basename(path)) is False:
-                with suppress(OSError):
-                    os.unlink(path)
+    def _old(self) -> list[str]:
+        """Names of the regular files that no attempt is waited for by any more."""
+        folder = os.open(self._folder, _FOLDER)
+        try:
+            with os.scandir(folder) as found:
+                seen = [(one.name, one.stat(follow_symlinks=False)) for one in found]
+        finally:
+            os.close(folder)
+        limit = time.time() - _KEPT
+        return [name for name, status in seen if stat.S_ISREG(status.st_mode) and status.st_mtime < limit]
 
-    def _path(self, attempt: str) -> str:
-        return os.path.join(self._folder, attempt)
+    def _remove(self, names: Iterable[str]) -> None:
+        """Delete files by the folder's descriptor: whatever the folder's name leads to meanwhile stays."""
+        with suppress(OSError):
+            folder = os.open(self._folder, _FOLDER)
+            try:
+                for name in names:
+                    with suppress(OSError):
+                        os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(folder)

@@ -6,7 +6,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,24 @@ def store(path: Path) -> FileStore:
 
 @contextmanager
 def index(path: Path) -> Iterator[FileIndex]:
-    with closing(FileIndex(str(path))) as opened:
+    with closing(FileIndex(str(path), f"{path}.idx")) as opened:
         yield opened
+
+
+def kept(path: Path) -> Path:
+    """Where `lookup` keeps the index of the log at `path`."""
+    return Path(lookup.index_path(str(path), str(path.parent)))
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "log.jsonl"
+
+
+@pytest.fixture
+def folder(path: Path) -> Callable[[], str]:
+    """Give what `lookup` asks for the folder of indexes."""
+    return lambda: str(path.parent)
 
 
 def filled(path: Path, releases: int = 40, seed: int = 3) -> Writer:
@@ -147,7 +158,7 @@ def test_corruption_is_said_and_not_indexed(path: Path) -> None:
     filled(path, 3)
     path.write_bytes(path.read_bytes().replace(b'"1.1.1"', b'"1.1.2"', 1))
     with pytest.raises(LogCorrupt):
-        FileIndex(str(path))
+        FileIndex(str(path), f"{path}.idx")
 
 
 def test_what_is_answered_was_checked(path: Path) -> None:
@@ -161,37 +172,39 @@ def test_what_is_answered_was_checked(path: Path) -> None:
         indexed.at("1.1.1", "9999")
 
 
-def test_short_logs_are_read_and_long_ones_looked_up(path: Path) -> None:
+def test_short_logs_are_read_and_long_ones_looked_up(path: Path, folder: Callable[[], str]) -> None:
     log = filled(path, 8)
     entries = log.entries()
     wanted: list[tuple[Any, Any]] = []
     for worth in (10_000, 1):
         wanted.append(
             (
-                lookup.find(store(path), digest("003-image"), worth=worth),
-                lookup.at(store(path), "latest", "9999", worth=worth),
+                lookup.find(store(path), digest("003-image"), folder, worth=worth),
+                lookup.at(store(path), "latest", "9999", folder, worth=worth),
             )
         )
-        assert os.path.exists(f"{path}.idx") == (worth == 1)
-        assert lookup.history(store(path), "1", worth=worth) == history(fold(entries), "1")
+        assert kept(path).exists() == (worth == 1)
+        assert lookup.history(store(path), "1", folder, worth=worth) == history(fold(entries), "1")
     assert wanted[0] == wanted[1]
     with pytest.raises(ConfigError, match="is no digest"):
-        lookup.find(store(path), "latest", worth=1)
+        lookup.find(store(path), "latest", folder, worth=1)
 
 
-def test_a_mirrored_log_is_looked_up_in_its_truth(path: Path) -> None:
+def test_a_mirrored_log_is_looked_up_in_its_truth(path: Path, folder: Callable[[], str]) -> None:
     filled(path, 3)
     mirrored = Mirrored(store(path), [], warn=print)
-    assert lookup.at(mirrored, "1", "9999", worth=1) == lookup.at(store(path), "1", "9999")
-    assert os.path.exists(f"{path}.idx")
+    assert lookup.at(mirrored, "1", "9999", folder, worth=1) == lookup.at(store(path), "1", "9999", folder)
+    assert kept(path).exists()
 
 
-def test_where_no_index_can_be_kept_the_log_answers(path: Path) -> None:
+def test_where_no_index_can_be_kept_the_log_answers(path: Path, folder: Callable[[], str]) -> None:
     log = filled(path, 8)
-    os.mkdir(f"{path}.idx")
-    assert lookup.at(store(path), "latest", "9999", worth=1) == at(fold(log.entries()), "latest", "9999")
+    kept(path).mkdir()
+    assert lookup.at(store(path), "latest", "9999", folder, worth=1) == at(
+        fold(log.entries()), "latest", "9999"
+    )
 
 
-def test_an_empty_log_has_no_answers(path: Path) -> None:
-    assert lookup.find(store(path), "sha256:" + "0" * 64, worth=0) == ()
-    assert lookup.at(store(path), "latest", "9999", worth=0) == ()
+def test_an_empty_log_has_no_answers(path: Path, folder: Callable[[], str]) -> None:
+    assert lookup.find(store(path), "sha256:" + "0" * 64, folder, worth=0) == ()
+    assert lookup.at(store(path), "latest", "9999", folder, worth=0) == ()

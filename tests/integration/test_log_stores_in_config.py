@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def test_a_log_in_a_git_ref_outlives_the_workspace(
     project.must("run")
     assert kinds(project) == KINDS
     refs = project.repo.git("for-each-ref", "--format=%(refname)")
-    shutil.rmtree(project.repo.path / ".shipmark")
+    project.lose_disk()
     project.must("run")
     assert kinds(project) == KINDS
     assert project.repo.git("for-each-ref", "--format=%(refname)") == refs

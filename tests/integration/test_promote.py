@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,7 +174,7 @@ def test_to_another_registry_and_into_a_layout(
 
 
 def test_without_a_log_the_image_tells_who_it_is(released: Project) -> None:
-    shutil.rmtree(released.repo.path / ".shipmark")
+    released.lose_disk()
     to = f"{released.registry.host}/acme/prod"
     released.must("promote", f"{released.image}:1.4.2", "--to", to)
     (entry,) = promoted(released)

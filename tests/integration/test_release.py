@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -98,7 +97,7 @@ def test_the_release_key_is_the_same_from_everywhere(project: Project, tmp_path:
         clone.checkout("v1.4.2")
         keys.add(project.must("preview", "--json", cwd=clone.path).json["releases"][0]["key"])
     project.must("run")
-    shutil.rmtree(project.repo.path / ".shipmark")
+    project.lose_disk()
     keys.add(project.must("run", "--json").json["releases"][0]["key"])
     assert len(keys) == 1
 
@@ -134,7 +133,7 @@ def test_a_version_tag_on_other_content_is_refused_before_the_build(project: Pro
 def test_a_version_tag_of_another_commit_names_both(project: Project) -> None:
     project.must("run")
     first = project.repo.head
-    shutil.rmtree(project.repo.path / ".shipmark")
+    project.lose_disk()
     project.repo.git("tag", "-d", "v1.4.2")
     second = project.release_commit("v1.4.2")
     result = project("run")
@@ -179,7 +178,7 @@ def test_reuse_releases_the_branch_build_without_a_build(make_project: Callable[
     result = project.must("run", "--json")
     assert {project.tags[tag] for tag in RELEASE} == {branch_build}
     assert "build-image" not in {step["kind"] for step in result.json["releases"][0]["steps"]}
-    shutil.rmtree(project.repo.path / ".shipmark")
+    project.lose_disk()
     project.must("run")
     assert {project.tags[tag] for tag in RELEASE} == {branch_build}
 

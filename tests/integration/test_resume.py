@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -72,7 +71,7 @@ def test_killed_after_the_fixed_tag_and_before_the_moving_tags(guarded: Project,
 @pytest.mark.parametrize("tag", ["1.4.2", "1.4", "latest"])
 def test_killed_around_a_tag_with_the_disk_gone(guarded: Project, gate: Gate, tag: str, late: bool) -> None:
     kill_at(guarded, gate, is_put_of(tag), late=late)
-    shutil.rmtree(guarded.repo.path / ".shipmark")
+    guarded.lose_disk()
     guarded.must("run")
     assert {guarded.tags[name] for name in RELEASE} == {guarded.tags["1.4.2"]}
     assert guarded.kinds().count("released") == 1
@@ -94,7 +93,7 @@ def test_a_store_that_a_power_cut_emptied_is_not_gone_on_from(guarded: Project, 
     """The index of the local store is durable, its blobs need not be."""
     kill_at(guarded, gate, lambda passage: passage.method == "PUT" and "/blobs/uploads/" in passage.path)
     recorded = next(entry["image"]["digest"] for entry in guarded.log if entry["kind"] == "built")
-    blobs = guarded.repo.path / ".shipmark/cache/images/blobs/sha256"
+    blobs = guarded.cache / "images/blobs/sha256"
     for blob in blobs.iterdir():
         blob.write_bytes(b"")
     result = guarded.must("run", "--json")
@@ -104,6 +103,19 @@ def test_a_store_that_a_power_cut_emptied_is_not_gone_on_from(guarded: Project, 
     assert lost == [recorded]
     guarded.must("log", "verify")
     assert "released" in guarded.must("log", "list").stdout
+
+
+def test_bytes_that_0_1_0_left_in_the_workspace_are_not_read(guarded: Project, gate: Gate) -> None:
+    """Built and not pushed: 0.1.0 kept the image where the workspace's author can write."""
+    kill_at(guarded, gate, lambda passage: passage.method == "PUT" and "/blobs/uploads/" in passage.path)
+    recorded = next(entry["image"]["digest"] for entry in guarded.log if entry["kind"] == "built")
+    (guarded.repo.path / ".shipmark/cache").mkdir()
+    (guarded.cache / "images").rename(guarded.repo.path / ".shipmark/cache/images")
+    result = guarded.must("run", "--json")
+    assert "build-image" in kinds_of_steps(result)
+    assert [entry["lost"] for entry in guarded.log if entry["kind"] == "abandoned"] == [recorded]
+    assert f"nobody has the bytes of {recorded} any more" in result.stderr
+    assert {guarded.tags[tag] for tag in RELEASE} == {recorded}
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -179,7 +178,7 @@ def test_an_image_that_is_not_the_released_one_is_no_place_to_go(
 
 
 def test_without_a_log_git_and_the_registry_know_enough(released: Project) -> None:
-    shutil.rmtree(released.repo.path / ".shipmark")
+    released.lose_disk()
     back(released)
     tags = released.tags
     assert tags["latest"] == tags["1"] == tags["1.4"] == tags["1.4.1"]

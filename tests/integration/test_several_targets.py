@@ -173,7 +173,7 @@ def test_a_target_that_holds_the_release_gives_its_digest_to_the_others(
     project.release_commit("v1.4.2")
     project.must("run", env={"BUILD_OF": "first"})
     digest = project.tags["1.4.2"]
-    shutil.rmtree(project.repo.path / ".shipmark")
+    project.lose_disk()
     copy = f"{project.registry.host}/acme/copy"
     both = ("--image", project.image, "--image", copy)
     result = project.must("run", "--json", *both, env={"BUILD_OF": "second"})
@@ -190,7 +190,7 @@ def test_two_targets_that_hold_different_images_of_the_release_are_refused(
     copy = f"{project.registry.host}/acme/copy"
     for image, who in ((project.image, "first"), (copy, "second")):
         project.must("run", "--image", image, env={"BUILD_OF": who})
-        shutil.rmtree(project.repo.path / ".shipmark")
+        project.lose_disk()
     before = project.tags, project.registry.tags("acme/copy")
     start = len(project.registry.access_log())
     result = project("run", "--image", project.image, "--image", copy, env={"BUILD_OF": "third"})

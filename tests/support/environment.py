@@ -21,6 +21,7 @@ def scrubbed(home: Path) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
+        "SHIPMARK_CACHE_DIR": str(home / "cache"),
         MARK: os.environ.get(MARK, ""),
         **hermetic_git(),
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -329,7 +330,8 @@ def _short_file(what: str, place: _Place) -> str:
     words = what.replace(str(place.path), "").replace(
         "-c log.showSignature=false -c core.fsmonitor=false ", ""
     )
-    words = words.replace("/.shipmark/cache/images", "STORE").replace("/.shipmark/", "")
+    words = re.sub(r"/\S*/cache/[0-9a-f]{64}/images", "STORE", words)
+    words = re.sub(r"/\S*/cache/[0-9a-f]{64}", "CACHE", words).replace("/.shipmark/", "")
     return words if len(words) < 44 else f"{words[:20]}…{words[-22:]}"
 
 

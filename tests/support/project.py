@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,17 @@ class Project:
         result = self(*args, **more)
         assert result.code == 0, f"{args} exited {result.code}\n{result.stdout}\n{result.stderr}"
         return result
+
+    @property
+    def cache(self) -> Path:
+        """The cache folder of the one repository that this test released."""
+        (lease,) = Path(self._shipmark.env["SHIPMARK_CACHE_DIR"]).glob("*/lease")
+        return lease.parent
+
+    def lose_disk(self) -> None:
+        """Take away all that shipmark keeps on this machine, as a new runner would."""
+        shutil.rmtree(self.repo.path / ".shipmark", ignore_errors=True)
+        shutil.rmtree(self._shipmark.env["SHIPMARK_CACHE_DIR"], ignore_errors=True)
 
     @property
     def tags(self) -> dict[str, str]:

@@ -153,6 +153,7 @@ CAUGHT_INSIDE = {
     "release.build.expand": {"ExpansionError"},  # gets its Dockerfile line from the caller
     "release.build.patterns": {"ValueError"},  # likewise
     "release.build.tree": {"Escape", "LinkLoop"},  # likewise
+    "release.cache_folder": {"PermissionError", "TimeoutError", "Unsafe"},  # becomes a temporary folder
     "release.canonical": {"ValueError"},  # a value without a canonical form is a defect of ours
     "release.cli.*": {"UsageError"},  # click's, printed by it with the usage
     "release.crew": {"RuntimeError"},  # steps that wait for one another are a defect of ours

@@ -1,0 +1,96 @@
+"""Refuses a `.shipmark` folder in the workspace that somebody else prepared.
+
+Git checks out what a pull request tracks, and nothing tells such a folder from ours afterwards. So what is tracked, is
+a symlink, or belongs to a third user is neither read nor written.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from collections.abc import Mapping
+
+from release.errors import GitError, RefusedError
+from release.git.command import Git
+from release.git.places import find_places
+from release.world import Process
+
+NAME = ".shipmark"
+_VERSIONS = (2, 3)  # of the index file whose entries hold whole paths; version 4 shortens them
+
+
+def require_own_folder(process: Process, root: str, env: Mapping[str, str]) -> None:
+    """Raise `RefusedError` unless `.shipmark` in `root` is missing or ours. root: of the work tree, absolute.
+
+    One lstat where there is no such folder. Git is asked only where its index holds the name at all.
+    """
+    path = os.path.join(root, NAME)
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISLNK(found.st_mode):
+        raise _refused("is a symlink", f"remove it: `rm {NAME}`")
+    if not stat.S_ISDIR(found.st_mode):
+        raise _refused("is not a folder", f"remove it: `rm {NAME}`")
+    if found.st_uid not in (os.geteuid(), os.stat(root).st_uid):
+        raise _refused(
+            f"belongs to user id {found.st_uid}, neither to this user nor to the workspace's owner",
+            f"give it back: `chown -R {os.geteuid()} {NAME}`",
+        )
+    if NAME not in os.listdir(root):
+        raise _refused("is spelled otherwise on this file system", "rename the folder that has that name")
+    tracked = _tracked(process, root, env)
+    if tracked is not None:
+        raise _refused(
+            f"holds files that git tracks (`{tracked}`), so that others can write it",
+            f"`git rm -r --cached {NAME}` and commit, then delete in it what you did not make yourself",
+        )
+    _require_ignore_file(path)
+
+
+def _require_ignore_file(folder: str) -> None:
+    try:
+        found = os.lstat(os.path.join(folder, ".gitignore"))
+    except OSError:
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise _refused("holds a `.gitignore` that is not a regular file", f"remove `{NAME}/.gitignore`")
+
+
+def _tracked(process: Process, root: str, env: Mapping[str, str]) -> str | None:
+    """A path at or below `.shipmark` that git tracks, the folder itself where it is a submodule; None without any."""
+    try:
+        git_dir = find_places(root, env).git_dir
+    except GitError:
+        return None  # not a repository
+    if not _may_hold_name(git_dir):
+        return None
+    listed = Git(process, root, env).read("ls-files", "-z", "--", f":(top,literal){NAME}")
+    first, _, _ = listed.partition(b"\0")
+    return first.decode("utf-8", "backslashreplace") or None
+
+
+def _may_hold_name(git_dir: str) -> bool:
+    """Whether the index may hold `.shipmark`: read as bytes, because a git process costs more than all else here.
+
+    Source: gitformat-index(5). Versions 2 and 3 hold each path whole, in a split index not all of them.
+    """
+    try:
+        if any(name.startswith("sharedindex.") for name in os.listdir(git_dir)):
+            return True
+        with (
+            open(os.path.join(git_dir, "index"), "rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as index,
+        ):
+            if index[:4] != b"DIRC" or int.from_bytes(index[4:8], "big") not in _VERSIONS:
+                return True
+            name = NAME.encode()
+            return any(index.find(name + end) >= 0 for end in (b"/", b"\0"))
+    except (OSError, ValueError):
+        return True
+
+
+def _refused(reason: str, hint: str) -> RefusedError:
+    return RefusedError(f"`{NAME}` {reason}", hint=hint)
