@@ -32,7 +32,8 @@ class Escaping:
     def write(self, text: str) -> int:
         """Write the lines that end in `text`, and keep the rest; returns the length of `text`."""
         with self._lock:
-            *lines, self._rest = f"{self._rest}{text}".split("\n")
+            # Added, not formatted: bytes have to fail, because click tells a stream of bytes by that.
+            *lines, self._rest = (self._rest + text).split("\n")
             if lines:
                 self._pass("".join(f"{escaped(line)}\n" for line in lines))
         return len(text)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import Shipmark
 from tests.support.git import GitRepo
 from tests.support.project import FILES
 
@@ -69,6 +70,14 @@ def test_quick_commands_import_little(tagged: GitRepo, args: tuple[str, ...]) ->
     names = modules_after(tagged, *args)
     assert foreign(names) <= _ALLOWED
     assert not names & _HEAVY
+
+
+@pytest.mark.parametrize("args", [(), ("run",), ("log",), ("cache", "clean")], ids=" ".join)
+def test_help_is_plain_text_where_it_is_piped(shipmark: Shipmark, args: tuple[str, ...]) -> None:
+    result = shipmark(*args, "--help")
+    assert result.code == 0
+    assert result.stdout.startswith("Usage: shipmark ")
+    assert "\n\nOptions:\n" in result.stdout
 
 
 def test_tags_needs_neither_docker_nor_a_http_client(tagged: GitRepo) -> None:
