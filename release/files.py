@@ -15,8 +15,9 @@ import stat
 from contextlib import suppress
 
 from release.errors import ConfigError
-from release.folders import is_within, nearest_folder, open_parent
+from release.folders import nearest_folder, open_parent
 from release.new_files import PRIVATE, NewFile
+from release.workspace_paths import is_within
 
 #: Bytes of one read.
 _PIECE = 1 << 20

@@ -15,7 +15,10 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, Self, cast
 
-from release.errors import ConfigError, RefusedError
+from release.errors import RefusedError
+from release.workspace_paths import is_within, normal, start_of
+
+__all__ = ["OpenFolder", "is_within", "nearest_folder", "open_folder", "open_parent"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Passes through a folder that may not be listed, as other users' homes often are; macOS has no such flag.
@@ -31,8 +34,8 @@ def open_folder(path: str, workspace: str | None, *, make: bool = False) -> Open
     path: absolute, or relative to the current folder. workspace: absolute; None allows symlinks on the whole way.
     make: create missing folders. Raises `RefusedError` for a symlink or a file on the way, and `OSError`.
     """
-    path = _normal(path)
-    start = _start(path, workspace)
+    path = normal(path)
+    start = start_of(path, workspace)
     if start is None and make:
         os.makedirs(path, exist_ok=True)
     with OpenFolder(_descriptor(start or path), start or path) as folder:
@@ -44,7 +47,7 @@ def open_folder(path: str, workspace: str | None, *, make: bool = False) -> Open
 @contextmanager
 def open_parent(path: str, workspace: str | None, *, make: bool = False) -> Iterator[tuple[OpenFolder, str]]:
     """The folder that `path` lies in, as by `open_folder`, and the last name of `path`."""
-    parent, name = os.path.split(_normal(path))
+    parent, name = os.path.split(normal(path))
     if not name:
         raise RefusedError(f"`{path}` is a folder, and shipmark takes only files here", hint="name a file")
     with open_folder(parent, workspace, make=make) as folder:
@@ -53,7 +56,7 @@ def open_parent(path: str, workspace: str | None, *, make: bool = False) -> Iter
 
 def nearest_folder(path: str, workspace: str | None) -> OpenFolder:
     """The deepest folder on the way to `path` that exists. Raises as `open_folder`."""
-    path = _normal(path)
+    path = normal(path)
     while True:
         try:
             return open_folder(path, workspace)
@@ -226,46 +229,11 @@ class OpenFolder:
         return os.path.join(self.path, name)
 
 
-def is_within(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or lies below it. Both absolute and normalised; nothing is resolved."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
 def _descriptor(path: str, flags: int = 0, folder: int | None = None) -> int:
     try:
         return os.open(path, _FOLDER | flags, dir_fd=folder)
     except PermissionError:
         return os.open(path, _PASS | flags, dir_fd=folder)
-
-
-def _normal(path: str) -> str:
-    if "\0" in path:
-        raise ConfigError(f"`{path!r}` holds a NUL character", hint="name a path without it")
-    return os.path.abspath(path)
-
-
-def _start(path: str, workspace: str | None) -> str | None:
-    """The part of `path` that is the workspace, by whatever name it is reached; None where there is none."""
-    if workspace is None:
-        return None
-    workspace = os.path.abspath(workspace)
-    if is_within(path, workspace):
-        return workspace
-    wanted = os.stat(workspace)
-    for prefix in _prefixes(path):
-        try:
-            if os.path.samestat(os.stat(prefix), wanted):
-                return prefix
-        except OSError:
-            return None
-    return None
-
-
-def _prefixes(path: str) -> Iterator[str]:
-    here = "/"
-    for name in path.split("/"):
-        here = os.path.join(here, name)
-        yield here
 
 
 def _names_between(start: str | None, path: str) -> list[str]:

@@ -49,5 +49,5 @@ def migrate(ctx: click.Context) -> None:
     open_store(sections[0], session.ground)  # says which package is missing, if one is
     from release.log.sql_migrate import migrate as migrate_tables
 
-    before, after = migrate_tables(sql_url(sections[0], session.settings.env))
+    before, after = migrate_tables(sql_url(sections[0], session.settings.env), workspace=session.root)
     data(f"the tables were at {before or 'nothing'} and are at {after}")

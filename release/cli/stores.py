@@ -13,11 +13,11 @@ from release.config.load import expand
 from release.config.model import LogSection
 from release.control import Cancel
 from release.errors import ConfigError
-from release.folders import is_within
 from release.known_secrets import Secrets, passwords_of
 from release.log import LogStore
 from release.log.writer import Writer
 from release.ref_names import remote_kind
+from release.workspace_paths import is_within
 from release.world import Clock, Process
 
 
@@ -115,7 +115,7 @@ def _sql(section: LogSection, ground: Ground) -> LogStore:
         ) from error
     url = sql_url(section, ground.env)
     ground.secrets.add(*passwords_of(url))
-    store = SqlStore(url, cancel=ground.cancel)
+    store = SqlStore(url, cancel=ground.cancel, workspace=ground.root)
     atexit.register(store.close)  # SQLite folds its side files into the database then
     return store
 

@@ -109,7 +109,7 @@ def mark_used(store: Layout, digest: str) -> None:
         manifests = read_manifests(store, digest)
         blobs = [blob.digest for blob in blobs_of(manifests)]
         for name in (*blobs, *(manifest.digest for manifest in manifests)):
-            os.utime(store.blob_path(name))
+            os.utime(store.blob_path(name), follow_symlinks=False)
 
 
 class BuilderCheck:

@@ -18,13 +18,15 @@ from release.log.sql_transaction import transaction
 _ADVISORY_LOCK = 7_305_511_894
 
 
-def migrate(url: str) -> tuple[str | None, str | None]:
+def migrate(url: str, *, workspace: str | None = None) -> tuple[str | None, str | None]:
     """Bring the tables to this version's revision, in one transaction; returns the revision before and after.
+
+    `workspace`: below it no symlink leads to a SQLite file.
 
     Raises `LogError` when the database refuses, `ConfigError` for a URL that names no database for a log.
     """
     parsed = parse_url(url)
-    engine = engine_of(parsed, create=True)
+    engine = engine_of(parsed, create=True, workspace=workspace)
     logging.getLogger("alembic").addHandler(logging.NullHandler())
     try:
         with engine.connect() as connection, transaction(connection):

@@ -24,6 +24,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from release.errors import ConfigError
+from release.files import require_file
+from release.workspace_paths import is_below
 
 #: The revision that this code needs; later ones only add.
 REVISION = "0001"
@@ -97,13 +99,13 @@ def name_of(url: URL) -> str:
     return f"{kind}://{url.host or 'localhost'}{port}/{url.database or ''}"
 
 
-def engine_of(url: URL, *, create: bool = False) -> Engine:
+def engine_of(url: URL, *, create: bool = False, workspace: str | None = None) -> Engine:
     """An engine with one connection that is kept, for the transactions of `sql_transaction`.
 
-    `create`: make the SQLite file when it is missing.
+    `create`: make the SQLite file when it is missing. `workspace`: below it no symlink leads to the file.
     """
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, create=create)
+        return _sqlite_engine(url, create=create, workspace=workspace)
     return create_engine(
         url,
         isolation_level="AUTOCOMMIT",
@@ -118,10 +120,14 @@ def engine_of(url: URL, *, create: bool = False) -> Engine:
     )
 
 
-def _sqlite_engine(url: URL, *, create: bool) -> Engine:
+def _sqlite_engine(url: URL, *, create: bool, workspace: str | None) -> Engine:
     mode = "rwc" if create else "rw"
 
     def connect() -> sqlite3.Connection:
+        # SQLite follows symlinks, and Python gives no way to its SQLITE_OPEN_NOFOLLOW.
+        if is_below(url.database or "", workspace):
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                require_file(f"{url.database}{suffix}", workspace=workspace, append=True)
         connection = sqlite3.connect(
             f"file:{quote(url.database or '')}?mode={mode}",
             uri=True,

@@ -22,14 +22,17 @@ from release.log.sql_transaction import PAGE, Locked, head_in, lines_behind, loc
 
 
 class SqlStore:
-    """`url`: `postgresql://user:password@host/database` or `sqlite:///path`; the tables are made by `sql_migrate`."""
+    """`url`: `postgresql://user:password@host/database` or `sqlite:///path`; the tables are made by `sql_migrate`.
 
-    def __init__(self, url: str, *, cancel: Cancel) -> None:
+    `workspace`: below it no symlink leads to a SQLite file.
+    """
+
+    def __init__(self, url: str, *, cancel: Cancel, workspace: str | None = None) -> None:
         parsed = parse_url(url)
         self._name = name_of(parsed)
         self._is_postgres = parsed.get_backend_name() == "postgresql"
         self._path = None if self._is_postgres else parsed.database
-        self._session = SqlSession(engine_of(parsed), cancel)
+        self._session = SqlSession(engine_of(parsed, workspace=workspace), cancel)
         self._cancel = cancel
         self._checked = False
         self._last = (b"", Head())  # the last line that was read or appended, and the head that it makes

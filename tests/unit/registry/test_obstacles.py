@@ -1,0 +1,175 @@
+"""Layouts, folders and archives in a workspace that somebody prepared: nothing outside changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.errors import ConfigError, RefusedError, RegistryError
+from release.registry import Descriptor
+from release.registry.archive import write_combined_archive
+from release.registry.folder import Folder
+from release.registry.layout import Layout
+from tests.support.images import make_image, store
+from tests.support.obstacles import OBSTACLES, outside, place, temporary_files, unchanged
+
+OLD, NEW = make_image({"a": b"old"}), make_image({"a": b"new"})
+BLOB = next(iter(NEW.blobs)).removeprefix("sha256:")
+CONFIG_OF_OLD = OLD.digest.removeprefix("sha256:")
+_FOLDERS = ("dist", "dist/image", "dist/image/blobs", "dist/image/blobs/sha256")
+_FILES = ("dist/image/index.json", "dist/image/oci-layout", f"dist/image/blobs/sha256/{BLOB}")
+_DIR_FILES = ("dist/image/manifest.json", "dist/image/version", f"dist/image/{BLOB}")
+_PATHS = [*_FOLDERS, *_FILES]
+
+
+def cases(*paths: str) -> list[tuple[str, str]]:
+    """Every obstacle at every path; a folder where one belongs is none."""
+    return [(kind, path) for path in paths for kind in OBSTACLES if kind != "folder" or path not in _FOLDERS]
+
+
+def told_before(kind: str, path: str) -> bool:
+    """Whether the preflight can know: not of a blob that is chosen later; replacing a hard link harms nobody."""
+    return BLOB not in path and not (kind == "hard link" and path in _FILES)
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    return outside(tmp_path / "victim")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return folder
+
+
+def refused(action: Callable[[], Any], path: str) -> None:
+    with pytest.raises((RefusedError, ConfigError)) as caught:
+        action()
+    assert path.rpartition("/")[2] in caught.value.message
+    assert caught.value.hint
+
+
+def layout_in(workspace: Path) -> Layout:
+    return Layout("dist/image", root=str(workspace), workspace=str(workspace))
+
+
+class TestLayout:
+    @pytest.mark.parametrize(("kind", "path"), cases(*_PATHS))
+    def test_nothing_is_written_through(self, workspace: Path, victim: Path, path: str, kind: str) -> None:
+        store(OLD, layout_in(workspace), "1.0")
+        place(kind, workspace / path, victim)
+        with unchanged(victim):
+            if kind == "hard link" and path in _FILES:
+                store_or_refuse(layout_in(workspace))
+            else:
+                refused(lambda: store(NEW, layout_in(workspace), "1.1"), path)
+        assert temporary_files(workspace) == []
+
+    @pytest.mark.parametrize(("kind", "path"), [one for one in cases(*_PATHS) if told_before(*one)])
+    def test_the_preflight_tells(self, workspace: Path, victim: Path, path: str, kind: str) -> None:
+        store(OLD, layout_in(workspace), "1.0")
+        place(kind, workspace / path, victim)
+        with unchanged(victim):
+            refused(layout_in(workspace).check_push, path)
+
+    @pytest.mark.parametrize(("kind", "path"), cases(*_PATHS))
+    def test_nothing_is_deleted_behind(self, workspace: Path, victim: Path, path: str, kind: str) -> None:
+        store(OLD, layout_in(workspace), "1.0")
+        path = path.replace(BLOB, CONFIG_OF_OLD)
+        (victim / "folder" / CONFIG_OF_OLD).write_bytes(OLD.manifest.raw)
+        place(kind, workspace / path, victim)
+        with unchanged(victim):
+            for delete in (
+                partial(layout_in(workspace).delete_tag, "1.0"),
+                partial(layout_in(workspace).delete_manifest, OLD.digest),
+            ):
+                try:
+                    delete()
+                except (RefusedError, ConfigError, RegistryError) as error:
+                    assert error.message  # noqa: PT017  # some obstacles leave the image readable, others do not
+        assert temporary_files(workspace) == []
+
+
+def store_or_refuse(layout: Layout) -> None:
+    try:
+        store(NEW, layout, "1.1")
+    except (RefusedError, ConfigError, RegistryError) as error:
+        assert error.message  # noqa: PT017  # an index that is no JSON is refused
+
+
+@pytest.mark.parametrize("name", ["index.json", "blobs", "blobs/sha256", f"blobs/sha256/{CONFIG_OF_OLD}"])
+def test_a_layout_is_not_read_through_a_symlink_in_it(workspace: Path, tmp_path: Path, name: str) -> None:
+    layout = layout_in(workspace)
+    store(OLD, layout, "1.0")
+    inside = workspace / "dist/image" / name
+    inside.rename(tmp_path / "elsewhere")
+    inside.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RefusedError, match="is a symlink"):
+        layout.manifest("1.0")
+
+
+def test_a_layout_outside_may_lie_behind_symlinks(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    layout = Layout(str(tmp_path / "link" / "image"), root=str(workspace), workspace=str(workspace))
+    layout.check_push()
+    store(OLD, layout, "1.0")
+    assert (tmp_path / "disk/image/index.json").exists()
+    assert layout.resolve("1.0") is not None
+
+
+@pytest.mark.parametrize("alias", ["link", "link/../link"])
+def test_another_name_of_the_workspace_does_not_help(workspace: Path, victim: Path, alias: str) -> None:
+    (workspace.parent / "link").symlink_to(workspace)
+    (workspace / "dist").symlink_to(victim / "folder")
+    layout = Layout(f"../{alias}/dist/image", root=str(workspace), workspace=str(workspace))
+    with unchanged(victim):
+        refused(lambda: store(NEW, layout, "1.1"), "dist")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    cases(*["dist", "dist/image", "dist/image/manifest.json", "dist/image/version", f"dist/image/{BLOB}"]),
+)
+def test_a_dir_is_not_written_through(workspace: Path, victim: Path, path: str, kind: str) -> None:
+    place(kind, workspace / path, victim)
+    folder = Folder(str(workspace / "dist/image"), workspace=str(workspace))
+    with unchanged(victim):
+        if kind == "hard link" and path not in _FOLDERS:
+            store(NEW, folder, "latest")
+        else:
+            refused(lambda: store(NEW, folder, "latest"), path)
+    assert temporary_files(workspace) == []
+
+
+@pytest.mark.parametrize(("kind", "path"), cases("dist", "dist/image.tar"))
+def test_an_archive_is_not_written_through(
+    workspace: Path, victim: Path, tmp_path: Path, path: str, kind: str
+) -> None:
+    layout = Layout(str(tmp_path / "store"))
+    store(NEW, layout, "1.0")
+    place(kind, workspace / path, victim)
+    archive = str(workspace / "dist/image.tar")
+    write = partial(write_combined_archive, layout, NEW.digest, "app:1", archive, workspace=str(workspace))
+    with unchanged(victim):
+        if kind == "hard link" and path == "dist/image.tar":
+            write()
+        else:
+            refused(write, path)
+    assert temporary_files(workspace) == []
+
+
+def test_a_blob_that_is_a_pipe_is_not_waited_for(workspace: Path) -> None:
+    layout = layout_in(workspace)
+    store(OLD, layout, "1.0")
+    place("pipe", workspace / f"dist/image/blobs/sha256/{CONFIG_OF_OLD}", workspace)
+    descriptor = Descriptor(media_type="x", digest=OLD.digest, size=len(OLD.manifest.raw))
+    assert not layout.has_blob(descriptor)
+    with pytest.raises(RefusedError, match="not a regular file"):
+        layout.open_raw(descriptor)
