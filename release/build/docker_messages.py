@@ -9,7 +9,7 @@ from release.build.instructions import Dockerfile
 from release.errors import BuildError
 from release.world import Output, Sink
 
-_STEP = re.compile(r"Step (\d+)/\d+ : (\S+)")
+_STEP = re.compile(r"Step ([0-9]{1,9})/[0-9]+ : (\S+)")
 _OWN_WORDS = ("Step ", " ---> ", "Removing intermediate container ")
 _COLOUR = re.compile("\x1b\\[(?:91|0)m")  # the daemon's own: it paints what came over stderr red
 _TELL_AT_MOST = 400

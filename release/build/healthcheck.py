@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from release.build.instructions import Healthcheck
+from release.digits import number_in
 from release.errors import BuildError
 
 _NANOSECONDS = {
@@ -17,7 +18,8 @@ _NANOSECONDS = {
     "µs": 10**3,
     "ns": 1,
 }
-_PART = re.compile(r"(\d+)(?:\.(\d{1,9}))?(h|ms|us|µs|ns|m|s)")
+_MOST = 1_000_000  # retries
+_PART = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?(h|ms|us|µs|ns|m|s)")
 _TIMES = {
     "interval": "Interval",
     "timeout": "Timeout",
@@ -37,8 +39,8 @@ def read_healthcheck(instruction: Healthcheck, shell: tuple[str, ...], where: st
     for flag in instruction.flags:
         if flag.name in _TIMES:
             check[_TIMES[flag.name]] = _duration(flag.value or "", where)
-        elif flag.name == "retries" and (flag.value or "").isdecimal():
-            check["Retries"] = int(flag.value or "0")
+        elif flag.name == "retries" and (number := number_in(flag.value or "", most=_MOST)) is not None:
+            check["Retries"] = number
         else:
             raise BuildError(
                 f"{where}: `HEALTHCHECK --{flag.name}` cannot be read", hint="see the Dockerfile reference"

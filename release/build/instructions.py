@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from release.digits import number_in
+
 
 class Heredoc(msgspec.Struct, frozen=True, kw_only=True):
     """A here-document. `body`: its lines with their newlines, leading tabs removed for `<<-`.
@@ -217,4 +219,5 @@ class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
         for stage in reversed(self.stages):
             if stage.name == wanted:
                 return stage
-        return self.stages[int(wanted)] if wanted.isdecimal() and int(wanted) < len(self.stages) else None
+        number = number_in(wanted, most=len(self.stages) - 1)
+        return None if number is None else self.stages[number]

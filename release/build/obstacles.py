@@ -18,6 +18,7 @@ from release.build.instructions import (
     Stage,
 )
 from release.build.scope import Scope, global_scope
+from release.digits import number_in
 from release.errors import BuildError
 
 _REMOTE = re.compile(r"(https?|ftp|git|ssh)://|git@", re.IGNORECASE)
@@ -104,7 +105,8 @@ def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
     before = [each for each in dockerfile.stages[: stage.index] if each.name == name.lower()]
     if before:
         return before[-1]
-    return dockerfile.stages[int(name)] if name.isdecimal() and int(name) < stage.index else None
+    number = number_in(name, most=stage.index - 1)
+    return None if number is None else dockerfile.stages[number]
 
 
 def _require_platform(dockerfile: Dockerfile, stage: Stage, scope: Scope, platform: Platform) -> None:

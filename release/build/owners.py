@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from release.build.copying import Owner
 from release.build.tree import Content, Tree
+from release.digits import number_in
 from release.errors import BuildError
 
-_LARGEST_ID = (1 << 32) - 2
+LARGEST_ID = (1 << 32) - 2
 
 
 def find_owner(text: str, image: Tree, read: Callable[[Content], bytes], *, where: str) -> Owner:
@@ -23,16 +24,18 @@ def find_owner(text: str, image: Tree, read: Callable[[Content], bytes], *, wher
 
 
 def _identifier(name: str, accounts: str, image: Tree, read: Callable[[Content], bytes], where: str) -> int:
-    if name.isascii() and name.isdecimal() and int(name) <= _LARGEST_ID:
-        return int(name)
+    number = number_in(name, most=LARGEST_ID)
+    if number is not None:
+        return number
     if name == "root":
         return 0
     node = image.get(image.resolve(accounts))
     if name and node is not None and node.content is not None:
         for line in read(node.content).decode("utf-8", "replace").splitlines():
             fields = line.split(":")
-            if len(fields) > 2 and fields[0] == name and fields[2].isdecimal():
-                return int(fields[2])
+            number = number_in(fields[2], most=LARGEST_ID) if len(fields) > 2 and fields[0] == name else None
+            if number is not None:
+                return number
     raise BuildError(
         f"{where}: `--chown` names `{name}`, which the image's `/{accounts}` does not know",
         hint="write numbers, like `--chown=65532:65532`",

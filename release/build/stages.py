@@ -38,9 +38,10 @@ from release.build.instructions import (
 )
 from release.build.lines import heredoc_openings
 from release.build.obstacles import base_stage, needed_stages, refuse_address, source_stage
-from release.build.owners import find_owner
+from release.build.owners import LARGEST_ID, find_owner
 from release.build.scope import Scope, global_scope
 from release.build.tree import Content, Inline, LinkLoop, Node, Tree
+from release.digits import number_in
 from release.errors import BuildError
 
 # Both of Docker's builders put this in front where an image states no PATH; `ENV PATH=/app:$PATH` relies on it.
@@ -185,9 +186,10 @@ class _Worker:
     def _numeric_user(self) -> Owner:
         """Whom a new working directory belongs to: USER where it is a number, as BuildKit does; else root."""
         user, _, group = self._image.config.user.partition(":")
-        if not user.isdecimal():
+        uid = number_in(user, most=LARGEST_ID)
+        if uid is None:
             return Owner()
-        return Owner(uid=int(user), gid=int(group) if group.isdecimal() else 0)
+        return Owner(uid=uid, gid=number_in(group, most=LARGEST_ID) or 0)
 
     def do_expose(self, instruction: Expose) -> None:
         ports = list(self._image.config.ports)

@@ -75,7 +75,7 @@ def attested(entries: Iterable[Entry], *, key: str | None = None) -> Iterator[At
             released.setdefault((of, _digest(fields)), fields)
         elif entry.kind == "pushed":
             pushed.setdefault((of, _digest(fields), str(fields.get("target", ""))), fields)
-        elif entry.kind == "abandoned" and (lost := fields.get("lost")):
+        elif entry.kind == "abandoned" and isinstance(lost := fields.get("lost"), str):
             # Its bytes are nowhere any more, so nothing is to be said of them.
             released.pop((of, lost), None)
             for place in [place for place in pushed if place[:2] == (of, lost)]:
@@ -93,10 +93,19 @@ def _attested(pushed: dict[str, Any], released: dict[str, Any]) -> Attested:
         version=str(released.get("version", "")),
         target=str(pushed.get("target", "")),
         digest=_digest(pushed),
-        tags=tuple(str(tag["name"]) for tag in pushed.get("tags", ()) if tag.get("result") != "withheld"),
+        tags=tuple(_tags(pushed)),
         anchor=f"{released['seq']}:{released['hash']}",
     )
 
 
+def _tags(pushed: dict[str, Any]) -> Iterator[str]:
+    """The tags that were set. Any shape can stand in a log: `log verify` says so, and nothing fails on it here."""
+    tags = pushed.get("tags")
+    for tag in tags if isinstance(tags, list) else ():
+        if isinstance(tag, dict) and tag.get("result") != "withheld" and isinstance(tag.get("name"), str):
+            yield tag["name"]
+
+
 def _digest(fields: dict[str, Any]) -> str:
-    return str(fields.get("image", {}).get("digest", ""))
+    image = fields.get("image")
+    return str(image.get("digest", "")) if isinstance(image, dict) else ""

@@ -21,6 +21,7 @@ from git import Repo
 from gitdb.base import IStream  # type: ignore[import-untyped]  # GitPython's object store, without types
 
 from release.control import Cancel
+from release.digits import number_in
 from release.errors import LogError, LogUnavailable
 from release.git.command import Git, git_argv, git_environment
 from release.known_secrets import passwords_of
@@ -217,7 +218,7 @@ class GitRemote:
 def _with_settings(env: dict[str, str], settings: Sequence[tuple[str, str]]) -> dict[str, str]:
     """`env` with git configuration added behind what it configures already."""
     count = env.get("GIT_CONFIG_COUNT", "0")
-    start = int(count) if count.isdigit() else 0
+    start = number_in(count, most=10_000) or 0
     for number, (key, value) in enumerate(settings, start):
         env[f"GIT_CONFIG_KEY_{number}"] = key
         env[f"GIT_CONFIG_VALUE_{number}"] = value

@@ -89,4 +89,7 @@ def _stretch(hold: TagHold, number: int, left: float, width: float) -> str:
 
 
 def _seconds(timestamp: str) -> float:
-    return datetime.fromisoformat(timestamp).timestamp()
+    try:
+        return datetime.fromisoformat(timestamp).timestamp()
+    except (ValueError, OverflowError):  # whoever can write the log can write any text here
+        return 0.0

@@ -50,7 +50,10 @@ def lease_end(attempt: Attempt) -> int:
     """When the time that the attempt stated has passed, in milliseconds since the epoch; 0 when it stated none."""
     if not attempt.lease_ms:
         return 0
-    return int(datetime.fromisoformat(attempt.at).timestamp() * 1000) + attempt.lease_ms
+    try:
+        return int(datetime.fromisoformat(attempt.at).timestamp() * 1000) + attempt.lease_ms
+    except (ValueError, OverflowError):  # not a time: it states none
+        return 0
 
 
 def _targets(release: ReleaseState) -> frozenset[str]:

@@ -12,7 +12,7 @@ FixedPolicy = Literal["version", "first-wins"]
 
 # A commit's or a request's own tag, as the default scheme writes them, with the rebuild's number.
 _OF_COMMIT = re.compile(r"(?:sha|pr-[0-9]+)-[0-9a-f]{7,64}(?:_r[0-9]+)?", re.ASCII)
-_LINE = re.compile(r"(0|[1-9][0-9]*)(?:\.(0|[1-9][0-9]*))?", re.ASCII)
+_LINE = re.compile(r"(0|[1-9][0-9]{0,99})(?:\.(0|[1-9][0-9]{0,99}))?", re.ASCII)
 
 
 def fixed_policy(name: str) -> FixedPolicy | None:

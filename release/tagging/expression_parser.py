@@ -23,6 +23,7 @@ _STRING = re.compile(r"\"(?:\\\"|[^\"])*\"|'(?:\\'|[^'])*'")
 _WORD = re.compile(rf"(true|false|undefined|null){_LITERAL_END}")
 _NUMBER = re.compile(rf"-?[0-9]+(?:\.[0-9]+)?{_LITERAL_END}")
 _LITERAL = re.compile(rf"{_WORD.pattern}|{_NUMBER.pattern}")
+_MOST_DIGITS = 300  # of a whole number; a longer one is infinite, as in JavaScript
 _OPTION = re.compile(rf"({_ID}|{_SEGMENT.pattern})\s*=")
 _COMMENT_END = {"!--": re.compile(r"--~?\}\}"), "!": re.compile(r"\}\}")}
 _REFUSED = {
@@ -193,7 +194,8 @@ class _Parser:
             return Literal(value=_WORDS[word[1]])
         if number := _NUMBER.match(text, position):
             self._position = number.end()
-            return Literal(value=float(number[0]) if "." in number[0] else int(number[0]))
+            whole = "." not in number[0] and len(number[0]) < _MOST_DIGITS
+            return Literal(value=int(number[0]) if whole else float(number[0]))
         return self._path(start)
 
     def _path(self, start: int) -> Path:

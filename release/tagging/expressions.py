@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from release.digits import number_in
 from release.errors import ConfigError
 from release.tagging.expression_parser import parse_nodes
 from release.tagging.expression_tree import Call, Literal, Operand, Path, Template
@@ -91,7 +92,8 @@ class _Renderer:
                 case Mapping():
                     found = found.get(part)
                 case tuple():
-                    found = found[int(part)] if part.isdecimal() and int(part) < len(found) else None
+                    number = number_in(part, most=len(found) - 1)
+                    found = None if number is None else found[number]
                 case _:
                     return None
         return found

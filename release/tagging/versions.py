@@ -16,7 +16,7 @@ _SEMVER = (
     r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
 _VERSION = re.compile(_SEMVER, re.ASCII)
-_REBUILT = re.compile(r"_r([1-9][0-9]*)", re.ASCII)
+_REBUILT = re.compile(r"_r([1-9][0-9]{0,17})", re.ASCII)
 LONGEST = 255  # characters; longer text is no version (and Python refuses to convert endless digits)
 
 Key = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]

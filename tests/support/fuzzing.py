@@ -22,7 +22,7 @@ COUNT = int(os.environ.get("SHIPMARK_FUZZ") or 1000)
 SLOWEST = 1.0
 #: Seconds after which an input counts as a hang: the process ends and shows where it was.
 _HANG = 60
-_BATCH = 500
+_BATCH = 50
 
 _BYTES = (
     *(b"\0", b"\xff", b"\n", b"\r\n", b'"', b"'", b"\\", b"{", b"[", b"]", b"}", b"(", b")", b"..", b"/", b":", b"@"),

@@ -30,9 +30,15 @@ from release.control import Cancel
 from release.errors import ConfigError, ReleaseError
 from release.facts import reconcile
 from release.git.history import history
-from release.log import Head
+from release.log import Head, questions
+from release.log.attestation import attested
+from release.log.chain import _DOMAIN, _ENCODER
 from release.log.fold import fold
-from release.log.scan import last_entry, scan
+from release.log.page import page
+from release.log.queue import lease_end
+from release.log.record import SCHEMA
+from release.log.scan import batch_of, last_entry, scan
+from release.log.yanked import yanks_of
 from release.plan.earlier import read_plan
 from release.plan.model import PLAN_SCHEMA, Phase, Plan
 from release.process import Processes
@@ -55,7 +61,7 @@ from release.world import Completed
 from tests.support.fuzzing import COUNT, Parser, as_text, damaged, fuzz
 from tests.support.git import GitRepo
 from tests.support.images import make_tar
-from tests.support.log import MemoryStore, built, planned, released, writer
+from tests.support.log import MemoryStore, built, fact, moved, planned, pushed, released, writer
 
 SHA = "860c1904a1ce19322e91ac35af1ab07466440c37"
 GOLDEN = [
@@ -97,7 +103,7 @@ def _dockerfile(text: str) -> None:
 
 def _ignore(text: str) -> None:
     ignore = parse_ignore(text)
-    for path in ("a", "src/deep/a.log", "a" * 120, "/".join(["a"] * 60), "é\udcff\n"):
+    for path in ("a", "src/deep/a.log", "a" * 120, "/".join(["a"] * 12), "é\udcff\n"):
         ignore.excludes(path)
         ignore.may_include_below(path)
     if len(text) < 4096:
@@ -190,6 +196,44 @@ def _log(raw: bytes) -> None:
     fold(entry for entry, _ in scan([raw[:100], raw[100:]], Head()))
     last_entry(raw, whole=True)
     last_entry(raw[7:], whole=False)
+
+
+def _forged(raw: bytes) -> None:
+    """A log by somebody who knows the format: any values, chained and hashed rightly."""
+    try:
+        facts = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError("not JSON") from error
+    lines, head = [], Head()
+    for one in facts if isinstance(facts, list) else ():
+        fields = {
+            **(fact if isinstance(fact, dict) else {}),
+            "schema": SCHEMA,
+            "seq": head.seq + 1,
+            "prev": head.hash,
+        }
+        fields.pop("hash", None)
+        try:
+            fields["hash"] = hashlib.sha256(_DOMAIN + _ENCODER.encode(fields)).hexdigest()
+            lines.append(_ENCODER.encode(fields) + b"\n")
+        except (ValueError, TypeError, RecursionError, OverflowError) as error:
+            raise ConfigError("not JSON") from error
+        head = Head(seq=head.seq + 1, hash=fields["hash"])
+    entries = [entry for entry, _ in scan([b"".join(lines)], Head())]
+    state = fold(entries)
+    questions.history(state, "latest")
+    questions.at(state, "latest", "2026-01-01T00:00:00.000Z")
+    questions.find(entries, "sha256:" + "a" * 64)
+    questions.select(state, questions.Filter(image="app", tag="1.4", branch="main", since="2020"))
+    for release in state.releases.values():
+        questions.difference(release, release)
+        for attempt in release.attempts:
+            lease_end(attempt)
+    yanks = yanks_of(entries)
+    list(attested(entries))
+    for entry in entries:
+        batch_of(entry)
+    page("{{title}}", state, yanks, title="t", head="h", now="2026-01-01T00:00:00.000Z")
 
 
 def _messages(raw: bytes) -> None:
@@ -303,6 +347,10 @@ EXPRESSIONS = (
 LISTING = (
     f"{SHA} refs/tags/v1.4.2\n{'b' * 40} refs/tags/v1.5.0-rc.1\n{SHA} refs/tags/v1.5.0-rc.1^{{}}\n".encode()
 )
+FACTS = (planned(), built(), pushed(), released(), moved(), fact("yanked", versions=["1.4.1"], reason="bad"))
+FORGED = json.dumps(
+    [{**one, "id": f"{number:064x}", "at": "2026-01-01T00:00:00.000Z"} for number, one in enumerate(FACTS)]
+).encode()
 MESSAGES = b"""{"stream": "Step 1/2 : FROM x\\n"}
 {"status": "Pulling", "id": "a"}
 {"aux": {"ID": "sha256:a"}}
@@ -439,6 +487,7 @@ PARSERS = (
         understood=0.5,
     ),
     Parser("log", _log, (_logged(),), (b"\n", b'"seq":', b'"hash":"')),
+    Parser("forged log", _forged, (FORGED,)),
     Parser(
         "plan file",
         lambda raw: read_plan(raw, "plan.json"),

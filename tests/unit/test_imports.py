@@ -37,6 +37,7 @@ PURE = (
     "release.canonical",
     "release.config",
     "release.config.*",
+    "release.digits",
     "release.errors",
     "release.facts",
     "release.json_text",

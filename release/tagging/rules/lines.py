@@ -9,6 +9,7 @@ import msgspec
 
 from release.tagging.model import Line, Version
 from release.tagging.rules.context import RuleContext
+from release.tagging.versions import LONGEST
 
 Role = Literal["version", "commit"] | Line
 
@@ -54,7 +55,7 @@ def role_of_text(text: str, context: RuleContext) -> Role | None:
         text == context.git_tag or (release is not None and text.removeprefix("v") == str(release))
     ):
         return "version"
-    parts = _PARTS.fullmatch(text)
+    parts = _PARTS.fullmatch(text) if len(text) <= LONGEST else None
     if release is None or parts is None:
         return role_of_ref(context)
     if not release.is_stable or int(parts[1]) != release.major:
