@@ -207,7 +207,7 @@ def _forged(raw: bytes) -> None:
     lines, head = [], Head()
     for one in facts if isinstance(facts, list) else ():
         fields = {
-            **(fact if isinstance(fact, dict) else {}),
+            **(one if isinstance(one, dict) else {}),
             "schema": SCHEMA,
             "seq": head.seq + 1,
             "prev": head.hash,
@@ -263,8 +263,8 @@ def _plan() -> bytes:
 def _logged() -> bytes:
     store = MemoryStore()
     log = writer(store)
-    for fact in (planned(), built(), released()):
-        log.append([fact])
+    for one in (planned(), built(), released()):
+        log.append([one])
     return b"".join(line + b"\n" for line in store.lines)
 
 
