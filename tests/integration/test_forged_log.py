@@ -18,6 +18,7 @@ from release.log.sql_migrate import migrate
 from release.plan.inputs import SCHEMA
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from tests.support.command import Result
+from tests.support.gate import Answer, Gate, Passage
 from tests.support.images import Image, make_image, make_index, store
 from tests.support.log_stores import open_store
 from tests.support.project import Project
@@ -306,3 +307,49 @@ def test_promote_takes_no_version_from_the_log_alone(scene: Scene) -> None:
     real = next(entry["release"] for entry in forgery.entries() if entry["kind"] == "released")
     promoted = forgery.entries()[-1]
     assert (promoted["kind"], promoted["version"], promoted["release"]) == ("promoted", "1.4.1", real)
+
+
+def test_an_image_that_cannot_be_read_ends_the_run_and_the_next_one_goes_on(scene: Scene, gate: Gate) -> None:
+    forgery = scene(image=f"{gate.host}/acme/app")
+    right = make_image({"a": b"1"}, labels=forgery.labels)
+    forgery.write(forgery.put(right))
+    config = json.loads(right.manifest.raw)["config"]["digest"]
+
+    def deny(passage: Passage) -> Answer | None:
+        return (403, [], b"{}") if passage.path.endswith(f"/blobs/{config}") else None
+
+    gate.instead = deny
+    result = forgery.run()
+    assert result.code == 5
+    assert "cannot be read" in result.stderr
+    assert "1.4.2" not in forgery.project.tags
+    assert "abandoned" not in [entry["kind"] for entry in forgery.entries()]
+    gate.instead = lambda passage: None
+    assert forgery.run().code == 0
+    assert forgery.project.tags["1.4.2"] == right.digest
+
+
+def test_an_image_that_takes_the_version_between_plan_and_push_is_no_release(
+    scene: Scene, gate: Gate
+) -> None:
+    """It is put when the content is there and the tag was seen free: the log says nothing of a release then."""
+    forgery = scene(image=f"{gate.host}/acme/app")
+    project = forgery.project
+    older = project.tags["1.4.1"]
+    taken: list[str] = []
+
+    def take(passage: Passage) -> bool:
+        if passage.method == "PUT" and "/manifests/sha256:" in passage.path and not taken:
+            taken.append(older)
+            project.registry.add_tags(project.name, older, ["1.4.2"])
+        return True
+
+    gate.after = take
+    result = forgery.run()
+    assert taken
+    assert result.code == 7, result.stderr  # the commit's own tag is put beside it
+    assert f"already holds {older}" in result.stderr
+    tags = project.tags
+    assert {tags[name] for name in ("1.4.2", "1.4", "1", "latest")} == {older}
+    kinds = [entry["kind"] for entry in forgery.entries() if entry["release"] == forgery.key]
+    assert kinds == ["planned", "built", "failed"]

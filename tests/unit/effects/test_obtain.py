@@ -1,0 +1,129 @@
+"""The image as it is taken: what a builder left, or what was judged while planning, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from release.build import BuildRequest, BuiltImage
+from release.effects.obtain import Build, Find
+from release.errors import BuildError, DigestMismatch, NotFound
+from release.plan.evidence import STORE
+from release.plan.model import Conflict, Done, Slot, Step
+from release.plan.operands import BuildImage, BuildSpec, FindImage
+from release.registry import OCI_MANIFEST
+from release.registry.layout import Layout
+from release.tagging.labels import INPUTS, REVISION, VERSION
+from release.tagging.model import Held
+from tests.support.images import Image, make_image, make_index, store
+from tests.support.worlds import world
+
+LABELS = {REVISION: "a" * 40, VERSION: "1.4.2", INPUTS: "shipmark.inputs/1:" + "1" * 64}
+RIGHT = make_image({"a": b"1"}, labels=LABELS)
+INDEX = make_index(RIGHT, make_image({"a": b"2"}, labels=LABELS, platform="linux/arm64"))
+
+
+class Leaves:
+    """A builder that leaves this image, whatever it is asked for."""
+
+    name = "layers"
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+
+    def unavailable(self, request: BuildRequest) -> str | None:
+        return None
+
+    def build(self, request: BuildRequest, path: str) -> BuiltImage:
+        store(self._image, Layout(path))
+        return BuiltImage(digest=self._image.digest, media_type=OCI_MANIFEST, size=1)
+
+
+def build(image: Image, folder: Path) -> Any:
+    operands = BuildImage(
+        component="app",
+        spec=BuildSpec(builder="layers"),
+        labels={**LABELS, "team": "a"},
+        created=0,
+        image=Slot(slot="image:app"),
+    )
+    here = world(builders={"layers": Leaves(image)}, store=str(folder / "store"), root=str(folder))
+    return Build({}).act(Step(id="obtain", kind="build-image", phase="obtain", operands=operands), {}, here)
+
+
+@pytest.mark.parametrize("image", [RIGHT, INDEX])
+def test_an_image_with_the_labels_is_taken_from_a_builder(image: Image, tmp_path: Path) -> None:
+    assert build(image, tmp_path)["image:app"] == image.digest
+
+
+@pytest.mark.parametrize("name", sorted(LABELS))
+@pytest.mark.parametrize("text", ["another", ""])
+def test_an_image_without_one_of_our_labels_is_not(name: str, text: str, tmp_path: Path) -> None:
+    labels = {**LABELS, name: text} if text else {key: LABELS[key] for key in LABELS if key != name}
+    wrong = make_image({"a": b"1"}, labels=labels)
+    with pytest.raises(BuildError, match=name) as caught:
+        build(wrong, tmp_path)
+    assert caught.value.hint
+    (tmp_path / "second").mkdir()
+    with pytest.raises(BuildError, match=name):
+        build(make_index(RIGHT, make_image({}, labels=labels, platform="linux/arm64")), tmp_path / "second")
+
+
+def find(said: Held, folder: Path) -> Any:
+    operands = FindImage(
+        component="app", mode="resume", digest=said.digest or "", sources=(STORE,), reason="", said=said
+    )
+    step = Step(id="obtain", kind="find-image", phase="obtain", operands=operands)
+    return Find().judge(step, {}, Find().observe(step, world(store=str(folder))))
+
+
+SAID = Held(
+    target=STORE,
+    tag=INDEX.digest,
+    state="held",
+    digest=INDEX.digest,
+    revision=LABELS[REVISION],
+    version=LABELS[VERSION],
+    inputs=LABELS[INPUTS],
+    platforms=("linux/arm64", "linux/amd64"),
+)
+
+
+def test_the_image_that_was_judged_is_found(tmp_path: Path) -> None:
+    store(INDEX, Layout(str(tmp_path)))
+    judged = find(SAID, tmp_path)
+    assert isinstance(judged, Done)
+    assert judged.bindings["image:app"] == INDEX.digest
+    assert len(judged.bindings["built:app"]["platforms"]) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"revision": "b" * 40},
+        {"version": None},
+        {"inputs": None},
+        {"platforms": ("linux/amd64",)},
+        {"disputed": (REVISION,)},
+    ],
+)
+def test_an_image_that_says_something_else_by_now_is_a_conflict(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
+    store(INDEX, Layout(str(tmp_path)))
+    assert isinstance(find(msgspec.structs.replace(SAID, **change), tmp_path), Conflict)
+
+
+def test_a_platform_whose_bytes_were_changed_or_are_gone_is_not_found(tmp_path: Path) -> None:
+    store(INDEX, Layout(str(tmp_path)))
+    child = INDEX.children[1].digest.removeprefix("sha256:")
+    blob = tmp_path / "blobs" / "sha256" / child
+    blob.write_bytes(blob.read_bytes().replace(b"sha256", b"sha512"))
+    with pytest.raises(DigestMismatch):
+        find(SAID, tmp_path)
+    blob.unlink()
+    with pytest.raises(NotFound):
+        find(SAID, tmp_path)
