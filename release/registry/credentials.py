@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, Protocol
 
 import msgspec
 
 from release.errors import ConfigError, Denied
 from release.registry.credential_files import AuthFile, Entry, config_paths, keys_for, parse_auth_file
+from release.registry.credential_variables import Variables, prefix_of
 from release.registry.ecr import authorization, is_ecr
 from release.registry.reference import DOCKER_HUB
 from release.world import Process
@@ -24,7 +25,6 @@ _IDENTITY_USER = "<token>"
 _NOT_THERE = "credentials not found"
 _HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HELPER_SECONDS = 60.0
-_VARIABLE = "SHIPMARK_REGISTRY_"
 
 # The user name that goes with a token where a registry wants a certain one.
 _TOKEN_USERS = (
@@ -53,17 +53,53 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ANONYMOUS = Credential(kind="anonymous")
+UNTRUSTED = Credential(
+    kind="anonymous", source="none: this run is not trusted, so registries are asked anonymously"
+)
+
+
+class Finder(Protocol):
+    """Where a host's credential comes from."""
+
+    def find(self, registry: str, repository: str) -> Credential:
+        """The credential, `ANONYMOUS` when there is none."""
+
+    def advice(self, registry: str) -> str:
+        """What somebody does about a registry that wants a credential where there is none."""
+
+
+class Anonymous:
+    """For a run that an outsider may have shaped: no variable, file or helper is looked at."""
+
+    def find(self, registry: str, repository: str) -> Credential:
+        """No credential."""
+        del registry, repository
+        return UNTRUSTED
+
+    def advice(self, registry: str) -> str:
+        """Why there is none."""
+        return (
+            f"`{registry}` is asked without a credential, because this run is not trusted: see `shipmark ci`"
+        )
 
 
 class Credentials:
     """Finds the credential for a repository; every helper is called at most once for a host. Thread-safe.
 
-    `read` gives a file's bytes, or None where there is no such file.
+    `read` gives a file's bytes, or None where there is no such file. `hosts`: every registry of this run, which decides
+    who may take a variable in its old spelling. `notice`: says one line to people.
     """
 
     def __init__(
-        self, *, env: Mapping[str, str], read: Callable[[str], bytes | None], process: Process
+        self,
+        *,
+        env: Mapping[str, str],
+        read: Callable[[str], bytes | None],
+        process: Process,
+        hosts: Callable[[], Iterable[str]] = tuple,
+        notice: Callable[[str], object] = len,  # says nothing
     ) -> None:
+        self._variables = Variables(env, hosts=hosts, notice=notice)
         self._env = env
         self._read = read
         self._process = process
@@ -75,7 +111,8 @@ class Credentials:
     def find(self, registry: str, repository: str) -> Credential:
         """The credential, `ANONYMOUS` when there is none.
 
-        Raises `ConfigError` for a file that cannot be understood, and `Denied` for a helper that fails.
+        Raises `ConfigError` for a file that cannot be understood and for a variable that several hosts could claim, and
+        `Denied` for a helper that fails.
         """
         stated = self._from_variables(registry)
         if stated is not None:
@@ -89,17 +126,19 @@ class Credentials:
 
     def variable(self, registry: str) -> str:
         """The name of the variable that would hold the token for this registry."""
-        return f"{_VARIABLE}{_name(registry)}_TOKEN"
+        return f"{prefix_of(registry)}_TOKEN"
+
+    def advice(self, registry: str) -> str:
+        """How to log in there."""
+        return f"log in with `docker login {registry}`, or set `{self.variable(registry)}`"
 
     def _from_variables(self, registry: str) -> Credential | None:
-        prefix = f"{_VARIABLE}{_name(registry)}"
-        for ending in ("TOKEN", "PASSWORD"):
-            secret = self._env.get(f"{prefix}_{ending}")
-            if secret:
-                user = self._env.get(f"{prefix}_USERNAME") or _token_user(registry)
-                source = f"variable `{prefix}_{ending}`"
-                return Credential(kind="basic", username=user, secret=secret.strip(), source=source)
-        return None
+        found = self._variables.find(registry)
+        if found is None:
+            return None
+        user = found.username or _token_user(registry)
+        source = f"variable `{found.name}`"
+        return Credential(kind="basic", username=user, secret=found.secret, source=source)
 
     def _from_cloud(self, registry: str) -> Credential | None:
         if not is_ecr(registry):
@@ -192,10 +231,6 @@ def _from_entry(entry: Entry, path: str) -> Credential | None:
 
 def _server(registry: str) -> str:
     return _HUB_KEY if registry == DOCKER_HUB else registry
-
-
-def _name(registry: str) -> str:
-    return re.sub(r"[^A-Z0-9]+", "_", registry.upper()).strip("_")
 
 
 def _token_user(registry: str) -> str:

@@ -21,7 +21,7 @@ from release.registry.addresses import Reach, is_loopback_host, may_lead_to
 from release.registry.answers import LARGEST_ERROR, Refusal, fault_of, read_refusal
 from release.registry.challenge import Challenge, choose, parse_challenges, scope
 from release.registry.connections import Upload
-from release.registry.credentials import Credential, Credentials
+from release.registry.credentials import Credential, Finder
 from release.registry.gate import Gate
 from release.registry.origins import absolute, host_name, origin_of
 from release.registry.probe import probe
@@ -41,7 +41,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
     transport: Transport
     trust: Trust
-    credentials: Credentials
+    credentials: Finder
     secrets: Secrets
     clock: Clock
     sink: Sink
@@ -225,8 +225,7 @@ class Host:
         if credential.kind == "anonymous":
             raise Denied(
                 f"`{self.registry}` asks for a user name and password, and there are none",
-                hint=f"log in with `docker login {self.registry}`, or set "
-                f"`{self.ports.credentials.variable(self.registry)}`",
+                hint=self.ports.credentials.advice(self.registry),
                 status=401,
             )
         return basic(credential, self.ports.secrets)
@@ -307,8 +306,7 @@ class Host:
             return None
         credential = self.credential(call.subject)
         if credential.kind == "anonymous":
-            variable = self.ports.credentials.variable(self.registry)
-            return f"log in with `docker login {self.registry}`, or set `{variable}`"
+            return self.ports.credentials.advice(self.registry)
         return f"the credential is from {credential.source}: check that it may do this in `{call.subject}`"
 
     def _refusal(self, answer: Answer) -> Refusal:

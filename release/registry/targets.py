@@ -13,10 +13,10 @@ from release.registry import Repository
 from release.registry.layout import Layout
 from release.registry.reference import Reference, parse_repository
 from release.registry.retry import RetryPolicy
-from release.world import Clock, Process, Sink
+from release.world import Clock, Note, Process, Sink
 
 if TYPE_CHECKING:
-    from release.registry.credentials import Credentials
+    from release.registry.credentials import Finder
     from release.registry.exchange import Limits
     from release.registry.host import Host, Ports
 
@@ -29,6 +29,8 @@ class Targets:
     `read`: a file's bytes, or None where there is no such file. `insecure`: hosts whose certificate is not checked
     and that may be spoken to over http. `ca`: a PEM file of authorities to believe besides the system's. `root`: the
     workspace: what relative layout folders are relative to, and below which no symlink is followed to write one.
+    `anonymous`: look for no credential, whoever asks for one. `registries`: hosts of the configuration; those that are
+    opened are added. No two of them share a credential variable.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class Targets:
         limits: Limits | None = None,
         root: str | None = None,
         secrets: Secrets | None = None,
+        anonymous: bool = False,
+        registries: frozenset[str] = frozenset(),
     ) -> None:
         self._env = env
         self._read = read
@@ -61,6 +65,8 @@ class Targets:
         self._limits = limits
         self._root = root
         self._secrets = secrets or Secrets()
+        self._anonymous = anonymous
+        self._registries = registries
         self._lock = threading.Lock()
         self._ports: Ports | None = None
         self._hosts: dict[str, Host] = {}
@@ -73,7 +79,7 @@ class Targets:
                 self._open[target] = self._make(target)
             return self._open[target]
 
-    def credentials(self) -> Credentials:
+    def credentials(self) -> Finder:
         """Where credentials come from, for who wants to say which one is used."""
         with self._lock:
             return self._world().credentials
@@ -97,6 +103,7 @@ class Targets:
         if target.startswith(_LAYOUT):
             return self._layout(target.removeprefix(_LAYOUT))
         reference = parse_repository(target)
+        self._registries |= {reference.registry}
         # Late: urllib3 and ssl cost more than everything else that starts.
         from release.registry.client import RemoteRepository
 
@@ -124,8 +131,20 @@ class Targets:
             self._ports = self._connect()
         return self._ports
 
+    def _finder(self) -> Finder:
+        from release.registry.credentials import Anonymous, Credentials
+
+        if self._anonymous:
+            return Anonymous()
+        return Credentials(
+            env=self._env,
+            read=self._read,
+            process=self._process,
+            hosts=lambda: self._registries,
+            notice=lambda text: self._sink.emit(Note(level="warning", text=text)),
+        )
+
     def _connect(self) -> Ports:
-        from release.registry.credentials import Credentials
         from release.registry.host import Ports
         from release.registry.transport import Transport
         from release.registry.trust import Trust
@@ -143,6 +162,8 @@ class Targets:
             trust=trust,
             credentials=Credentials(env=self._env, read=self._read, process=self._process),
             secrets=self._secrets,
+            credentials=self._finder(),
+            secrets=Secrets(),
             clock=self._clock,
             sink=self._sink,
             cancel=self._cancel,

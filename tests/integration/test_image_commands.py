@@ -542,7 +542,7 @@ class TestLoginCheck:
         self, registry_factory: Callable[..., Any], shipmark: Shipmark
     ) -> None:
         server = registry_factory(auth="basic")
-        name = "SHIPMARK_REGISTRY_" + server.host.replace(".", "_").replace(":", "_")
+        name = "SHIPMARK_REGISTRY_" + server.host.replace(".", "_").replace(":", "___")
         env = {f"{name}_USERNAME": "robot", f"{name}_PASSWORD": "wrong-password"}
         result = shipmark("image", "login-check", f"{server.host}/acme/app", env=env)
         assert result.code == 5

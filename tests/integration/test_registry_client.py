@@ -255,7 +255,7 @@ class TestBasic:
         self, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="basic")
-        prefix = f"SHIPMARK_REGISTRY_127_0_0_1_{server.port}"
+        prefix = f"SHIPMARK_REGISTRY_127_0_0_1___{server.port}"
         env = {f"{prefix}_USERNAME": str(server.username), f"{prefix}_TOKEN": str(server.password)}
         make_targets(env=env).open(f"{server.host}/acme/app").check_push()
 

@@ -98,7 +98,7 @@ class Scene:
         self.path = next(place.names)
         self.name = f"{place.here.host}/{self.path}"
         self.elsewhere = f"{place.there.host}/{self.path}"
-        self.variable = "SHIPMARK_REGISTRY_" + place.here.host.replace(".", "_").replace(":", "_")
+        self.variable = "SHIPMARK_REGISTRY_" + place.here.host.replace(".", "_").replace(":", "___")
         self.shipmark = shipmark
         self.targets = make_targets(env=place.env)
 

@@ -139,15 +139,15 @@ def test_variables_beat_files() -> None:
     env = {
         **HOME,
         "SHIPMARK_REGISTRY_GHCR_IO_TOKEN": SECRET,
-        "SHIPMARK_REGISTRY_LOCALHOST_5000_PASSWORD": "p",
+        "SHIPMARK_REGISTRY_LOCALHOST___5000_PASSWORD": "p",
     }
-    env["SHIPMARK_REGISTRY_LOCALHOST_5000_USERNAME"] = "me"
+    env["SHIPMARK_REGISTRY_LOCALHOST___5000_USERNAME"] = "me"
     credentials = _credentials({FILE: {"auths": {"ghcr.io": _auth("u", "file")}}}, env)
     found = credentials.find("ghcr.io", "acme/app")
     assert (found.username, found.secret) == ("token", SECRET)
     assert found.source == "variable `SHIPMARK_REGISTRY_GHCR_IO_TOKEN`"
     assert credentials.find("localhost:5000", "x").username == "me"
-    assert credentials.variable("europe-docker.pkg.dev") == "SHIPMARK_REGISTRY_EUROPE_DOCKER_PKG_DEV_TOKEN"
+    assert credentials.variable("europe-docker.pkg.dev") == "SHIPMARK_REGISTRY_EUROPE__DOCKER_PKG_DEV_TOKEN"
 
 
 def test_a_helper_is_asked_once_by_stdin() -> None:

@@ -1,0 +1,102 @@
+"""Credentials in environment variables: each name belongs to one host. Pure.
+
+`SHIPMARK_REGISTRY_<HOST>_TOKEN`, `..._PASSWORD` and `..._USERNAME`, with `_` for `.`, `__` for `-` and `___` for `:`.
+Up to 0.1.0 all three were one `_`, so that `registry.example.com` and `registry-example.com`, which anybody can
+register, shared a variable.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from release.errors import ConfigError
+
+_PREFIX = "SHIPMARK_REGISTRY_"
+_ENDINGS = ("TOKEN", "PASSWORD")
+# No two hosts get one name: labels begin and end with a letter or digit, so that one `_` is a dot, three are the colon
+# before a port, and an even number are dashes. What else a host may hold (`_`, the brackets of an IPv6 address) becomes
+# a small letter; the host itself is written in capitals.
+_SPELLINGS = {".": "_", "-": "__", ":": "___", "_": "u", "[": "v", "]": "w"}
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What the variables of one host hold. `name`: the variable of the secret."""
+
+    name: str
+    secret: str
+    username: str = ""
+
+    def __repr__(self) -> str:
+        return f"Found(name={self.name!r})"
+
+    __str__ = __repr__
+
+
+def prefix_of(registry: str) -> str:
+    """How this host's variables begin: `SHIPMARK_REGISTRY_GHCR_IO`."""
+    return _PREFIX + "".join(_SPELLINGS.get(character, character) for character in registry.upper())
+
+
+def old_prefix_of(registry: str) -> str:
+    """How they began up to 0.1.0; several hosts share it."""
+    return _PREFIX + re.sub(r"[^A-Z0-9]+", "_", registry.upper()).strip("_")
+
+
+class Variables:
+    """The variables of the environment. `hosts`: every registry of this run. `notice`: says one line. Thread-safe."""
+
+    def __init__(
+        self, env: Mapping[str, str], *, hosts: Callable[[], Iterable[str]], notice: Callable[[str], object]
+    ) -> None:
+        self._env = env
+        self._hosts = hosts
+        self._notice = notice
+        self._lock = threading.Lock()
+        self._said: set[str] = set()
+
+    def find(self, registry: str) -> Found | None:
+        """The host's credential. Raises `ConfigError` for an old name that several hosts of this run could claim."""
+        own, old = prefix_of(registry), old_prefix_of(registry)
+        found = self._at(own)
+        return found if found is not None or old == own else self._in_old_spelling(registry, own, old)
+
+    def _in_old_spelling(self, registry: str, own: str, old: str) -> Found | None:
+        found = self._at(old)
+        if found is None:
+            return None
+        new = found.name.replace(old, own)
+        others = [one for one in sorted(set(self._hosts())) if one != registry]
+        owners = [one for one in others if prefix_of(one) == old]
+        if owners:
+            self._say(
+                f"`{found.name}` belongs to `{owners[0]}` and is not used for `{registry}`, whose variable is `{new}`"
+            )
+            return None
+        rivals = [one for one in others if old_prefix_of(one) == old]
+        if rivals:
+            raise ConfigError(
+                f"`{found.name}` could be meant for `{registry}` and for `{rivals[0]}`",
+                hint=f"rename it: `{new}` is read for `{registry}` alone",
+            )
+        self._say(f"`{found.name}` is an old spelling, which other hosts share: rename it to `{new}`")
+        return found
+
+    def _at(self, prefix: str) -> Found | None:
+        for ending in _ENDINGS:
+            name = f"{prefix}_{ending}"
+            if secret := self._env.get(name):
+                return Found(
+                    name=name, secret=secret.strip(), username=self._env.get(f"{prefix}_USERNAME") or ""
+                )
+        return None
+
+    def _say(self, text: str) -> None:
+        with self._lock:
+            if text in self._said:
+                return
+            self._said.add(text)
+        self._notice(text)

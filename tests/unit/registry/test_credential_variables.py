@@ -1,0 +1,124 @@
+"""Each credential variable belongs to one host; old spellings count only where no other host could claim them."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from release.errors import ConfigError
+from release.registry.credential_variables import Variables, old_prefix_of, prefix_of
+from release.registry.reference import Reference
+
+LABEL = st.from_regex(r"[a-z0-9](?:[a-z0-9_-]{0,6}[a-z0-9])?", fullmatch=True)
+HOST = st.builds(
+    lambda labels, port: ".".join(labels) + (f":{port}" if port else ""),
+    st.lists(LABEL, min_size=1, max_size=4),
+    st.none() | st.integers(1, 99999),
+) | st.from_regex(r"\[[0-9a-f:.]{2,12}\](?::[0-9]{1,5})?", fullmatch=True)
+
+
+def variables(env: dict[str, str], *hosts: str) -> tuple[Variables, list[str]]:
+    said: list[str] = []
+    return Variables(env, hosts=lambda: hosts, notice=said.append), said
+
+
+@pytest.mark.parametrize(
+    ("host", "prefix"),
+    [
+        ("ghcr.io", "GHCR_IO"),
+        ("docker.io", "DOCKER_IO"),
+        ("registry.example.com", "REGISTRY_EXAMPLE_COM"),
+        ("registry-example.com", "REGISTRY__EXAMPLE_COM"),
+        ("registry.example.com:5000", "REGISTRY_EXAMPLE_COM___5000"),
+        ("europe-docker.pkg.dev", "EUROPE__DOCKER_PKG_DEV"),
+        ("xn--bcher-kva.example", "XN____BCHER__KVA_EXAMPLE"),
+        ("my_registry:5000", "MYuREGISTRY___5000"),
+    ],
+)
+def test_name_of_a_host(host: str, prefix: str) -> None:
+    assert prefix_of(host) == f"SHIPMARK_REGISTRY_{prefix}"
+
+
+class TestOneHost:
+    @given(one=HOST, other=HOST)
+    def test_no_two_hosts_share_a_name(self, one: str, other: str) -> None:
+        for host in (one, other):
+            try:
+                Reference.parse(f"{host}/acme/app")
+            except ConfigError:
+                assume(False)
+        assume(one.lower() != other.lower())
+        assert prefix_of(one) != prefix_of(other)
+
+    @given(host=HOST)
+    def test_name_is_a_variable_that_a_shell_can_set(self, host: str) -> None:
+        assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix_of(host))
+
+    def test_twin_gets_nothing(self) -> None:
+        env = {"SHIPMARK_REGISTRY_REGISTRY__EXAMPLE_COM_TOKEN": "s3cr3t"}
+        found, said = variables(env, "registry.example.com", "registry-example.com")
+        assert found.find("registry.example.com") is None
+        assert found.find("registry-example.com:5000") is None
+        one = found.find("registry-example.com")
+        assert (one and one.secret, said) == ("s3cr3t", [])
+
+
+class TestOldSpelling:
+    ENV: ClassVar = {"SHIPMARK_REGISTRY_REGISTRY_EXAMPLE_COM_TOKEN": "s3cr3t"}
+
+    def test_counts_with_a_warning_where_nobody_shares_it(self) -> None:
+        found, said = variables(self.ENV, "registry-example.com", "ghcr.io")
+        for _ in range(2):
+            one = found.find("registry-example.com")
+            assert one is not None
+            assert one.secret == "s3cr3t"
+        (text,) = said
+        assert text == (
+            "`SHIPMARK_REGISTRY_REGISTRY_EXAMPLE_COM_TOKEN` is an old spelling, which other hosts share: rename it to "
+            "`SHIPMARK_REGISTRY_REGISTRY__EXAMPLE_COM_TOKEN`"
+        )
+
+    def test_belongs_to_the_host_that_it_names_now(self) -> None:
+        found, said = variables(self.ENV, "registry-example.com", "registry.example.com")
+        assert found.find("registry-example.com") is None
+        assert found.find("registry.example.com") is not None
+        (text,) = said
+        assert text == (
+            "`SHIPMARK_REGISTRY_REGISTRY_EXAMPLE_COM_TOKEN` belongs to `registry.example.com` and is not used for "
+            "`registry-example.com`, whose variable is `SHIPMARK_REGISTRY_REGISTRY__EXAMPLE_COM_TOKEN`"
+        )
+
+    def test_is_refused_where_two_hosts_could_claim_it(self) -> None:
+        env = {"SHIPMARK_REGISTRY_A_B_IO_5000_PASSWORD": "s3cr3t"}
+        found, _ = variables(env, "a-b.io:5000", "a.b.io:5000")
+        with pytest.raises(ConfigError, match=r"meant for `a-b\.io:5000` and for `a\.b\.io:5000`") as caught:
+            found.find("a-b.io:5000")
+        assert "`SHIPMARK_REGISTRY_A__B_IO___5000_PASSWORD`" in str(caught.value.hint)
+        assert "s3cr3t" not in f"{caught.value} {caught.value.hint}"
+
+    def test_new_spelling_wins_without_a_word(self) -> None:
+        env = {
+            "SHIPMARK_REGISTRY_LOCALHOST_5000_TOKEN": "old",
+            "SHIPMARK_REGISTRY_LOCALHOST___5000_TOKEN": "new",
+        }
+        found, said = variables(env)
+        one = found.find("localhost:5000")
+        assert (one and one.secret, said) == ("new", [])
+
+    def test_user_name_comes_from_the_same_spelling(self) -> None:
+        env = {"SHIPMARK_REGISTRY_A_B_IO_TOKEN": "x", "SHIPMARK_REGISTRY_A__B_IO_USERNAME": "other"}
+        one = variables(env)[0].find("a-b.io")
+        assert one is not None
+        assert one.username == ""
+
+    @pytest.mark.parametrize("host", ["ghcr.io", "docker.io", "localhost"])
+    def test_names_without_dash_and_port_stay_as_they_were(self, host: str) -> None:
+        assert prefix_of(host) == old_prefix_of(host)
+
+    def test_secret_shows_in_no_text(self) -> None:
+        one = variables(self.ENV)[0].find("registry.example.com")
+        assert "s3cr3t" not in f"{one} {one!r}"
