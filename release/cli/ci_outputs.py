@@ -22,15 +22,25 @@ def require_publishable(session: Session, result_file: str | None) -> None:
     require_outputs(session, [result_file], [path for path, _ in _ci_files(session)])
 
 
-def publish(session: Session, outputs: Outputs, result_file: str | None, *, summary: str = "") -> None:
-    """Write what later CI steps and people read. `summary`: Markdown for systems that show it."""
+def publish(
+    session: Session,
+    outputs: Outputs,
+    result_file: str | None,
+    *,
+    summary: str = "",
+    output_file: bool = True,
+) -> None:
+    """Write what later CI steps and people read. `summary`: Markdown for systems that show it.
+
+    `output_file`: whether GitHub's file of outputs is written, which later steps take their input from.
+    """
     if result_file is not None:
         limit = RESULT_LIMIT if session.ci.system == "gitlab" else None
         _warned(session, write_output, result_file, dotenv(outputs.values(), limit=limit))
     for path, name in _ci_files(session):
-        if name == "GITHUB_OUTPUT":
+        if name == "GITHUB_OUTPUT" and output_file:
             _warned(session, append_output, path, outputs_text(outputs.values(), session.entropy.token()))
-        elif summary:
+        elif summary and name != "GITHUB_OUTPUT":
             _warned(session, append_output, path, summary)
 
 

@@ -37,6 +37,7 @@ def command(ctx: click.Context, environment: str, image: str, evidence: str | No
     if not environment.isprintable() or not 0 < len(environment) <= _LONGEST_NAME:
         raise ConfigError(f"the environment must be a name of up to {_LONGEST_NAME} printable characters")
     session = Session(settings_of(ctx))
+    session.require_trusted("deployed")
     origin = origin_of(session, _whole(session, image))
     last = _last(session, environment)
     entry, new = last, False

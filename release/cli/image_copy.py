@@ -70,6 +70,8 @@ def command(
     session = Session(settings_of(ctx))
     origin = locate(session, source, compression=compression)
     target = locate_destination(session, destination)
+    if target.registry is not None or destination.startswith("docker-daemon:"):
+        session.require_trusted("image copy")
     if target.digest is not None:
         raise ConfigError(
             f"`{destination}` names a digest, and that is what SOURCE says", hint=f"write `{target.name}:TAG`"

@@ -37,6 +37,8 @@ def command(ctx: click.Context, image: str, by_digest: bool, preview: bool, as_j
     """
     session = Session(settings_of(ctx))
     location = locate_target(session, image)
+    if location.registry is not None:
+        session.require_trusted("image delete")
     with Watch(session.cancel, session.sink):
         if by_digest:
             digest, tags = _delete_digest(session, location, preview=preview)

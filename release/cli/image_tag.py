@@ -28,6 +28,8 @@ def command(ctx: click.Context, source: str, tags: tuple[str, ...], move: bool, 
     """
     session = Session(settings_of(ctx))
     location = locate_target(session, source)
+    if location.registry is not None:
+        session.require_trusted("image tag")
     for tag in tags:
         require_tag(tag)
     with Watch(session.cancel, session.sink):

@@ -10,6 +10,7 @@ from release.config.load import Component
 from release.errors import RegistryError
 from release.tagging import known
 from release.tagging.model import KnownFrom, KnownReleases, TagPolicy
+from release.world import Note
 
 if TYPE_CHECKING:
     from release.registry import Repository
@@ -28,7 +29,7 @@ def known_locally(session: Session, component: Component, policy: TagPolicy) -> 
     from_git = known.from_git(
         session.snapshot(policy), policy.prefix, policy.versions, git_tag=session.ci.git_tag
     )
-    if session.config.log[0].store != "file":
+    if session.config.log[0].store != "file" or not session.trust.trusted:
         return from_git
     return known.unite(from_git, known_from_log(session, component, policy))
 
@@ -65,7 +66,18 @@ def known_everywhere(
     for repository in repositories:
         try:
             parts.append(known.from_registry_tags(repository.tags(), policy.versions))
-        except RegistryError:
+        except RegistryError as error:
+            if _is_not_asked(session, repository, error):
+                continue
             if repository.name not in optional:
                 parts.append(known.from_registry_tags(None))
     return known.unite(*parts)
+
+
+def _is_not_asked(session: Session, repository: Repository, error: RegistryError) -> bool:
+    """Whether a repository that wants a credential counts as not asked: in a run that may not use one."""
+    if session.trust.trusted or error.status not in (401, 403):
+        return False
+    text = f"`{repository.name}` is not asked (untrusted): it wants a credential, and this run uses none"
+    session.sink.emit(Note(level="info", text=text))
+    return True

@@ -28,6 +28,7 @@ def import_(ctx: click.Context, file: str, as_json: bool) -> None:
     What the log has already, from an earlier import or from the next run, is not written twice.
     """
     session = Session(settings_of(ctx))
+    session.require_trusted("log import")
     facts = read_unrecorded(os.path.join(session.directory, file), file)
     before = len(session.log.entries())
     entries = session.log.append(facts)

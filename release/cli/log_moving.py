@@ -28,6 +28,7 @@ def copy(ctx: click.Context, source: str, target: str) -> None:
     from release.log.copying import copy as copy_log
 
     session = Session(settings_of(ctx))
+    session.require_trusted("log copy")
     one, other = (
         open_store(section_of(text, session.settings.env), session.ground) for text in (source, target)
     )
@@ -41,6 +42,7 @@ def copy(ctx: click.Context, source: str, target: str) -> None:
 def migrate(ctx: click.Context) -> None:
     """Make or change the tables of the configured SQL log. Nothing else ever does."""
     session = Session(settings_of(ctx))
+    session.require_trusted("log migrate")
     sections = [section for section in session.config.log if section.store == "sql"]
     if not sections:
         raise ConfigError(

@@ -30,6 +30,7 @@ def recover(ctx: click.Context, attempt: str | None, evidence: str | None, as_js
             "`--attempt` and `--evidence` go together", hint="say which attempt, and how you know"
         )
     session = Session(settings_of(ctx))
+    session.require_trusted("log recover")
     now = session.clock.now()
     judged = [(one, _evidence(one, now, attempt, evidence)) for one in session.log_state.open_attempts()]
     settled = [(one, why) for one, why in judged if why is not None]

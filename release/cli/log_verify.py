@@ -28,6 +28,9 @@ from release.registry.inspect import image_facts
 def verify(ctx: click.Context, registry: bool, as_json: bool) -> None:
     """Check every entry's hash and its link to the one before."""
     session = Session(settings_of(ctx))
+    if not session.trust.trusted:
+        # An empty log would be called whole.
+        session.log.store.check_writable()
     count = sum(1 for _ in session.log.store.read())
     head = session.log.store.head()
     findings = _compare(session) if registry else []

@@ -23,6 +23,8 @@ def next_facts(session: Session, part: str, *, create: bool, push: bool) -> Vers
     """The next version, tagged and pushed if asked; None when nothing asks for a release, which is said."""
     if len(session.components) != 1:
         raise ConfigError("there are several components", hint="choose one with `--component NAME`")
+    if create:
+        session.require_trusted("version --create")
     component = session.components[0]
     policy = policy_of(component)
     if policy.versions != "semver":

@@ -16,6 +16,7 @@ from release.cli.rendering import preview_lines
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, image_options, result_option, settings_of
 from release.cli.wishing import wish_options
+from release.world import Note
 
 
 @click.command(cls=Command)
@@ -38,12 +39,22 @@ def command(
 ) -> int:
     """Show what `run` would do, and why; change nothing.
 
-    Needs read rights only, and exits as `run` would.
+    Needs read rights only, and exits as `run` would. For a request of another repository it asks registries without
+    any credential, withholds every tag, and checks the build.
     """
     session = Session(settings_of(ctx))
     require_publishable(session, result_file)
     require_outputs(session, [output])
     wishes = wishes_from(offline=offline, **wished)
+    if not session.trust.trusted:
+        from release.cli.untrusted import preview
+
+        if output is not None:
+            text = (
+                f"`{output}` is not written: a plan that an outsider may have shaped is not for a later run"
+            )
+            session.sink.emit(Note(level="warning", text=text))
+        return preview(session, offline=offline, as_json=as_json, result_file=result_file)
     subjects, plan = make_plan(session, wishes)
     report = runner_of(session, subjects, attempt="preview", offline=offline).survey(plan)
     report = with_withheld(report, refusal(session) or report.error)

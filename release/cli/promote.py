@@ -66,6 +66,7 @@ def command(
     if allow_backward and not reason:
         raise ConfigError("`--allow-backward` needs a reason, which is recorded", hint='add `--reason "..."`')
     session = Session(settings_of(ctx))
+    session.require_trusted("promote")
     require_publishable(session, result_file)
     origin = origin_of(session, source)
     wanted = tuple(

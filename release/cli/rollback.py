@@ -55,6 +55,7 @@ def command(
     where they belong, here and in every later run. Recorded before the first tag moves.
     """
     session = Session(settings_of(ctx))
+    session.require_trusted("rollback")
     require_publishable(session, result_file)
     component = _component(session)
     policy = policy_of(component)

@@ -54,10 +54,14 @@ def command(
     """Release: build, push, tag, record. Killed anywhere, the next run finishes.
 
     Pushes content by digest first, then fixed tags everywhere, then moving tags; what is done already is left
-    alone, so running it again is always right.
+    alone, so running it again is always right. For a request of another repository nothing is released.
     """
     session = Session(settings_of(ctx))
     require_publishable(session, result_file)
+    if not session.trust.trusted:
+        from release.cli.untrusted import run
+
+        return run(session, as_json=as_json, result_file=result_file)
     with Watch(session.cancel, session.sink):
         if wait:
             wait_for_others(session)

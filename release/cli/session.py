@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ci.context import CiContext
+from ci.public_names import public_variables
+from ci.remedies import remedy
 from ci.systems import detect, event_path
 from release.cli.ci_log import CiSink, voice_of
 from release.cli.foreign import hide
+from release.cli.input_files import read_config, read_credentials, read_event
 from release.cli.printing import JsonSink, PlainSink
 from release.cli.progress import Heartbeat, current_stderr, shows_bars
 from release.cli.settings import Settings
 from release.config.load import Component, Config, load
 from release.control import Cancel, Deadline
-from release.errors import ConfigError
+from release.errors import ConfigError, RefusedError
 from release.facts import Facts, Snapshot, may_lack_tags, reconcile, with_remote_tags
-from release.files import read_file
-from release.json_text import parse_json
 from release.known_secrets import Secrets, passwords_of, secrets_in
-from release.limits import CONFIG_BYTES, CREDENTIAL_BYTES, EVENT_BYTES
 from release.process import Processes
 from release.tagging.model import TagPolicy
 from release.trust import Trust, judge
@@ -116,18 +116,38 @@ class Session:
         """The configuration in force."""
         given = self.settings.config
         path = os.path.join(self.directory, given) if given else os.path.join(self.root, CONFIG_NAME)
-        text = _config_text(path)
+        text = read_config(path)
         if text is None and given:
             raise ConfigError(f"`{given}` does not exist", hint="check the path behind `--config`")
         name = os.path.relpath(path, self.directory) if text is not None else None
-        config = load(text, name, self.settings.env, images=self.settings.images)
+        config = load(text, name, self.settings.env, images=self.settings.images, public=self.public)
         self.secrets.add_public(
             config.project or "", *(target.image for one in config.components for target in one.targets)
         )
         self.secrets.add(*(secret for log in config.log for secret in passwords_of(log.url or "")))
+        self._say_ignored(config)
         for component in config.components:
             require_targets(component)
         return config
+
+    @property
+    def public(self) -> dict[str, str] | None:
+        """The variables that the config may name: None, any of them, in a trusted run."""
+        return None if self.trust.trusted else public_variables(self.ci.system, self.settings.env)
+
+    def require_trusted(self, what: str) -> None:
+        """Raise `RefusedError` where an outsider may have written the workspace. `what`: the command."""
+        if not self.trust.trusted:
+            raise RefusedError(
+                f"`{what}` changes what others see, and this run is not trusted: {self.trust.reason}",
+                hint="run it for a push, a tag or by hand, on a branch of the repository itself",
+            )
+
+    def _say_ignored(self, config: Config) -> None:
+        if config.ignored:
+            keys = ", ".join(f"`{key}`" for key in config.ignored)
+            text = f"not asked (untrusted): {keys} of `{config.source}`, because {self.trust.reason}"
+            self.sink.emit(Note(level="info", text=text))
 
     @cached_property
     def components(self) -> tuple[Component, ...]:
@@ -145,7 +165,7 @@ class Session:
     def ci(self) -> CiContext:
         """What the CI system says of this run."""
         path = event_path(self.settings.env, system=self.settings.ci)
-        return detect(self.settings.env, _event(path), system=self.settings.ci)
+        return detect(self.settings.env, read_event(path), system=self.settings.ci)
 
     @cached_property
     def trust(self) -> Trust:
@@ -157,7 +177,7 @@ class Session:
         key = (policy.prefix, policy.base, policy.versions)
         if key not in self._snapshots:
             taken = self._snapshot(policy)
-            if self.settings.deepen and not self._snapshots:
+            if self.settings.deepen and not self._snapshots and self._may_ask_remote("--deepen"):
                 from release.git.tags import deepen
 
                 deepen(taken.root, self.settings.env, shallow=taken.shallow)
@@ -192,15 +212,21 @@ class Session:
 
     @cached_property
     def remote_heads(self) -> dict[str, str] | None:
-        """The remote's branches and their commits, asked for once; None when it does not answer."""
+        """The remote's branches and their commits, asked for once; None when it does not answer, or is not asked."""
         from release import git
+
+        if not self._may_ask_remote():
+            return None
 
         return git.remote_heads(self.process, self.root, self.settings.env)
 
     @cached_property
     def remote_tags(self) -> dict[str, str] | None:
-        """The remote's git tags, asked for once; None when it does not answer."""
+        """The remote's git tags, asked for once; None when it does not answer, or is not asked."""
         from release import git
+
+        if not self._may_ask_remote():
+            return None
 
         return git.remote_tags(self.process, self.root, self.settings.env)
 
@@ -227,6 +253,14 @@ class Session:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         return folder
 
+    def _may_ask_remote(self, option: str = "") -> bool:
+        """Whether git may talk to the remote: with the clone's credential, so only in a trusted run."""
+        if not self.trust.trusted and option:
+            text = f"`{option}` is left out: no git credential is used in a run that is not trusted"
+            hint = remedy(self.ci.system, "shallow")
+            self.sink.emit(Note(level="warning", text=text, hint=hint))
+        return self.trust.trusted
+
     @property
     def ground(self) -> Ground:
         """What log stores stand on."""
@@ -251,8 +285,12 @@ class Session:
     @cached_property
     def log(self) -> Writer:
         """The version log's writer."""
-        from release.cli.stores import open_log
+        from release.cli.stores import open_log, unasked_log
 
+        if not self.trust.trusted:
+            text = f"the version log is not asked (untrusted), because {self.trust.reason}"
+            self.sink.emit(Note(level="info", text=text))
+            return unasked_log(self.trust.reason, self.ground)
         return open_log(self.config.log, self.ground)
 
     @cached_property
@@ -268,12 +306,12 @@ class Session:
         from release.registry.reference import parse_repository
         from release.registry.targets import Targets
 
-        insecure = [
-            target.image for one in self.config.components for target in one.targets if target.insecure
-        ]
+        targets = [target for one in self.config.components for target in one.targets]
+        insecure = [target.image for target in targets if target.insecure]
+        remote = [target.image for target in targets if not target.image.startswith("oci:")]
         return Targets(
             env=self.settings.env,
-            read=_read,
+            read=read_credentials,
             process=self.process,
             clock=self.clock,
             sink=self.sink,
@@ -283,31 +321,13 @@ class Session:
             ca=self.settings.env.get("SHIPMARK_CA_FILE") or None,
             root=self.root,
             secrets=self.secrets,
+            anonymous=not self.trust.trusted,
+            registries=frozenset(parse_repository(image).registry for image in remote),
         )
 
     def deadline(self, seconds: float | None = None) -> Deadline:
         """A deadline from now."""
         return Deadline(seconds, now=self.clock.monotonic)
-
-
-def _read(path: str) -> bytes | None:
-    """The bytes of a file with credentials, or None where there is no such file."""
-    try:
-        return read_file(path, limit=CREDENTIAL_BYTES)
-    except OSError as error:
-        raise ConfigError(f"`{path}` cannot be read: {error.strerror}", hint="check its rights") from error
-
-
-def _config_text(path: str) -> str | None:
-    try:
-        raw = read_file(path, limit=CONFIG_BYTES)
-        # Line breaks as in text mode: positions and block scalars count on `\n`.
-        return None if raw is None else raw.decode().replace("\r\n", "\n").replace("\r", "\n")
-    except OSError as error:
-        raise ConfigError(f"`{path}` cannot be read: {error.strerror}", hint="check its rights") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8", hint="save the file as UTF-8") from error
 
 
 def require_targets(component: Component) -> None:
@@ -339,19 +359,3 @@ def policy_of(component: Component) -> TagPolicy:
         base=section.base,
         channels=section.channels,
     )
-
-
-def _event(path: str | None) -> dict[str, Any] | None:
-    """The event file's content; None when there is none that can be understood: detection does without.
-
-    Raises `ConfigError` for a path that is not a regular file, or too large.
-    """
-    try:
-        raw = None if path is None else read_file(path, limit=EVENT_BYTES)
-    except OSError:
-        return None
-    try:
-        value = None if raw is None else parse_json(raw, str(path))
-    except ConfigError:
-        return None
-    return value if isinstance(value, dict) else None

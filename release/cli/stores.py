@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from release.config.load import expand
 from release.config.model import LogSection
+from release.config.variables import expand_url
 from release.control import Cancel
 from release.errors import ConfigError
 from release.known_secrets import Secrets, passwords_of
@@ -47,6 +47,13 @@ def open_log(sections: Sequence[LogSection], ground: Ground, *, budget: float = 
         budget=budget,
         mask=ground.secrets.mask,
     )
+
+
+def unasked_log(reason: str, ground: Ground) -> Writer:
+    """A log that holds nothing and takes nothing. `reason`: why the run is not trusted."""
+    from release.log.unasked import UnaskedStore
+
+    return Writer(UnaskedStore(reason), clock=ground.clock, cancel=ground.cancel)
 
 
 def open_stores(sections: Sequence[LogSection], ground: Ground) -> LogStore:
@@ -91,7 +98,7 @@ def section_of(text: str, env: Mapping[str, str]) -> LogSection:
         remote_kind(f"git:{rest}", rest or "origin")
         return LogSection(store="git", remote=rest or "origin")
     if kind == "sql" and rest:
-        return LogSection(store="sql", url=expand(rest, env))
+        return LogSection(store="sql", url=expand_url(rest, env, key="sql:"))
     raise ConfigError(f"`{text}` names no log store", hint="write `file:PATH`, `git:REMOTE` or `sql:URL`")
 
 

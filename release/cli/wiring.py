@@ -13,7 +13,8 @@ from release.build.choose import builders
 from release.cli.caching import store_path
 from release.cli.knowing import known_everywhere
 from release.cli.session import Session, policy_of
-from release.config.load import Component, expand
+from release.config.load import Component
+from release.config.variables import expand
 from release.control import Cancel
 from release.effects import Handler
 from release.effects.attest import Attestations

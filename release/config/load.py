@@ -11,10 +11,11 @@ import msgspec
 
 from release.config.document import Document, Position, parse
 from release.config.model import BuildSection, ComponentSection, ConfigFile, LogSection, TargetSection
+from release.config.untrusted import readable
+from release.config.variables import expand_name, expand_url
 from release.errors import ConfigError
 from release.ref_names import remote_kind, require_git_tag, require_ref
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UNKNOWN_KEY = re.compile(r"unknown field `([^`]*)`")
 _PATH = re.compile(r" - at `(\$[^`]*)`$")
 _PARTS = re.compile(r"\.[a-z_]+|\[[0-9]+\]|\[\.\.\.\]")
@@ -40,16 +41,27 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     components: tuple[Component, ...] = ()
     log: tuple[LogSection, ...] = (LogSection(),)  # the first is the truth
     source: str | None = None
+    ignored: tuple[str, ...] = ()  # keys of the file that do not count in a run that is not trusted
 
 
 def load(
-    text: str | None, source: str | None, env: Mapping[str, str], *, images: tuple[str, ...] = ()
+    text: str | None,
+    source: str | None,
+    env: Mapping[str, str],
+    *,
+    images: tuple[str, ...] = (),
+    public: Mapping[str, str] | None = None,
 ) -> Config:
     """The configuration in `text` (None: no file), with `images` of the command line in place of the file's.
 
-    Raises `ConfigError` with `file:line:column`; `env` replaces `${NAME}` where that is documented.
+    `public`: None in a trusted run; else the variables that an outsider's file may name, and only the allowed keys
+    count. Raises `ConfigError` with `file:line:column`; `env` replaces `${NAME}` where that is documented.
     """
     document = _NO_FILE if text is None else parse(text, source or "shipmark.yml")
+    ignored: tuple[str, ...] = ()
+    if public is not None and isinstance(document.value, dict):
+        value, ignored = readable(document.value, public)
+        document = msgspec.structs.replace(document, value=value)
     file = _convert(document)
     _require_images(file, document)
     components = tuple(
@@ -57,7 +69,11 @@ def load(
         for name, section in (file.components or {"app": _own(file)}).items()
     )
     return Config(
-        project=file.project, components=components, log=_logs(file.log, env, document), source=source
+        project=file.project,
+        components=components,
+        log=_logs(file.log, env, document),
+        source=source,
+        ignored=ignored,
     )
 
 
@@ -171,16 +187,16 @@ def _component(
     given: tuple[str | TargetSection, ...] = images or section.images
     if not given and section.image is not None:
         given = (section.image,)
-    targets = tuple(
-        TargetSection(image=expand(one, env, document))
-        if isinstance(one, str)
-        else msgspec.structs.replace(one, image=expand(one.image, env, document))
-        for one in given
-    )
     own = f"$.components.{name}"
     if section.prefix:
         where = document.at(f"{own}.prefix" if f"{own}.prefix" in document.positions else "$.prefix")
         require_git_tag(f"{where}: prefix", f"{section.prefix}1.0.0")
+    key = "--image" if images else _key_of_images(document, own, section)
+    place = "" if images else f"{document.at('$').source}: "
+    named = [TargetSection(image=one) if isinstance(one, str) else one for one in given]
+    targets = tuple(
+        msgspec.structs.replace(one, image=expand_name(one.image, env, key=key, where=place)) for one in named
+    )
     return Component(
         name=name,
         section=section,
@@ -189,6 +205,12 @@ def _component(
         tag_places=_places(document, own, "tags", section.tags),
         flavor_place=next(iter(_places(document, own, "flavor", "")), None),
     )
+
+
+def _key_of_images(document: Document, own: str, section: ComponentSection) -> str:
+    """Where the images stand: `components.api.image`, or `image` at the top level."""
+    key = "image" if section.image is not None else "images"
+    return f"{own}.{key}".removeprefix("$.") if f"{own}.{key}" in document.keys else key
 
 
 def _places(document: Document, own: str, key: str, value: str | tuple[object, ...]) -> tuple[Position, ...]:
@@ -214,16 +236,16 @@ def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, pa
         except msgspec.ValidationError as error:
             where = document.at(path)
             raise ConfigError(f"{where}: `{entry}` is no log store", hint="file, git or sql") from error
-    section = entry
-    if section.store == "git":
-        require_ref(f"{document.at(f'{path}.ref')}: log.ref", section.ref)
-        remote_kind(f"{document.at(f'{path}.remote')}: log.remote", section.remote)
-    url = None if section.url is None else expand(section.url, env, document)
-    file = expand(section.path, env, document)
-    if section.store == "file":
+    file = f"{document.at('$').source}: "
+    if entry.store == "git":
+        require_ref(f"{document.at(f'{path}.ref')}: log.ref", entry.ref)
+        remote_kind(f"{document.at(f'{path}.remote')}: log.remote", entry.remote)
+    url = None if entry.url is None else expand_url(entry.url, env, key="log.url", where=file)
+    named = expand_name(entry.path, env, key="log.path", where=file)
+    if entry.store == "file":
         key = f"{path}.path" if f"{path}.path" in document.positions else "$.log.path"
-        _require_log_path(file, f"{document.at(key)}: `log.path`")
-    return msgspec.structs.replace(section, path=file, url=url)
+        _require_log_path(named, f"{document.at(key)}: `log.path`")
+    return msgspec.structs.replace(entry, path=named, url=url)
 
 
 def _require_log_path(path: str, where: str) -> None:
@@ -237,18 +259,3 @@ def _require_log_path(path: str, where: str) -> None:
         )
     if any(part.lower() == ".git" for part in parts):
         raise ConfigError(f"{where} leads into git's own folder: `{path}`", hint="name a file elsewhere")
-
-
-def expand(text: str, env: Mapping[str, str], document: Document | None = None) -> str:
-    """`text` with each `${NAME}` replaced. Raises `ConfigError` for a name that is not set."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in env:
-            where = f"{document.at('$').source}: " if document is not None else ""
-            raise ConfigError(
-                f"{where}`${{{match[1]}}}` stands in `{text}`, and no such variable is set",
-                hint=f"set {match[1]} in the environment of this job",
-            )
-        return env[match[1]]
-
-    return _VARIABLE.sub(value, text)

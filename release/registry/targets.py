@@ -160,10 +160,8 @@ class Targets:
         return Ports(
             transport=transport,
             trust=trust,
-            credentials=Credentials(env=self._env, read=self._read, process=self._process),
-            secrets=self._secrets,
             credentials=self._finder(),
-            secrets=Secrets(),
+            secrets=self._secrets,
             clock=self._clock,
             sink=self._sink,
             cancel=self._cancel,

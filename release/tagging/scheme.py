@@ -109,12 +109,12 @@ def _propose_request(facts: Facts, policy: TagPolicy, rebuild: int) -> Proposal:
 
 
 def _request_closed(policy: TagPolicy, fork: bool | None) -> str | None:
-    if not policy.pull_requests:
-        return "builds of pull requests are pushed only with `pull_requests: true`"
     if fork:
         return "a pull request from a fork is never pushed"
     if fork is None:
         return "it is not known whether the pull request comes from a fork, and those are never pushed"
+    if not policy.pull_requests:
+        return "builds of pull requests are pushed only with `pull_requests: true`"
     return None
 
 

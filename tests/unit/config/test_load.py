@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.config.load import Config, expand, load
+from release.config.load import Config, load
 from release.config.model import config_schema
+from release.config.variables import expand
 from release.errors import ConfigError
 
 

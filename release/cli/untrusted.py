@@ -1,0 +1,118 @@
+"""`preview` and `run` where an outsider may have written the workspace: the decision and a look at the build, no more.
+
+Nothing is released, recorded, signed in to or written but the job's summary and the result file that was asked for. The
+version log, the remote and the builder of the config are not asked.
+"""
+
+from __future__ import annotations
+
+import os
+
+from release import __version__
+from release.build import BuildRequest
+from release.build.choose import builders
+from release.build.context import open_context
+from release.cli.ci_outputs import outputs_of_report, publish, summary_of
+from release.cli.documents import report_document
+from release.cli.knowing import known_everywhere, project_of
+from release.cli.printing import data, document
+from release.cli.rendering import decision_lines
+from release.cli.rules import decide_component
+from release.cli.session import Session, policy_of
+from release.cli.wishes import Wishes
+from release.config.load import Component
+from release.plan.model import Plan, Release
+from release.plan.release import PHASES, release_key
+from release.runner import Report
+from release.tagging.model import Decision, FixedTag, Withheld
+from release.tagging.withholding import withhold_all
+from release.world import Note
+
+
+def preview(session: Session, *, offline: bool, as_json: bool, result_file: str | None) -> int:
+    """Show the decision with all of its tags withheld, and whether the build could be made. Returns the exit code.
+
+    Raises what is wrong with the Dockerfile or the context: that is for the request's author to mend.
+    """
+    report = _report(session, offline=offline)
+    builds = [_build_line(session, component) for component in session.components]
+    _finish(session, report, "shipmark.preview/1", result_file, as_json=as_json)
+    if not as_json:
+        lines = [line for release in report.plan.releases for line in [*decision_lines(release.decision), ""]]
+        data(*lines, *builds, "", _summary(session))
+    return 0
+
+
+def run(session: Session, *, as_json: bool, result_file: str | None) -> int:
+    """Release nothing, and say so in one line. Returns the exit code."""
+    session.sink.emit(Note(level="warning", text=_summary(session)))
+    _finish(session, _report(session, offline=True), "shipmark.run/1", result_file, as_json=as_json)
+    return 0
+
+
+def _summary(session: Session) -> str:
+    return f"nothing is released: this run is not trusted, because {session.trust.reason}"
+
+
+def _finish(session: Session, report: Report, schema: str, result_file: str | None, *, as_json: bool) -> None:
+    outputs = outputs_of_report(report, schema, pushed=False)
+    # Later steps may hold credentials: what an outsider named does not become their input unasked.
+    publish(session, outputs, result_file, summary=summary_of(report, outputs), output_file=False)
+    if as_json:
+        trust = {"verdict": session.trust.verdict, "reason": session.trust.reason}
+        document({**report_document(schema, report), "trust": trust})
+
+
+def _report(session: Session, *, offline: bool) -> Report:
+    """A plan without steps."""
+    releases = tuple(_release(session, component, offline=offline) for component in session.components)
+    plan = Plan(purpose="release", releases=releases, phases=PHASES, steps=())
+    return Report(plan=plan, outcomes=(), bindings={})
+
+
+def _release(session: Session, component: Component, *, offline: bool) -> Release:
+    policy = policy_of(component)
+    facts = session.facts(policy)
+    names = [] if offline else [target.image for target in component.targets if target.moving]
+    known = known_everywhere(session, component, policy, [session.registries.open(name) for name in names])
+    made = decide_component(session, component, facts, policy, known, None, Wishes(offline=True))
+    for text in made.warnings:
+        session.sink.emit(Note(level="warning", text=text))
+    project = project_of(session, component) if component.targets else component.name
+    return Release(
+        component=component.name,
+        project=project,
+        key=release_key(project, made.commit, _primary(made)),
+        inputs={},
+        decision=withhold_all(made, f"this run is not trusted: {session.trust.reason}"),
+    )
+
+
+def _primary(decision: Decision) -> str:
+    names: tuple[FixedTag | Withheld, ...] = (
+        *(tag for tag in decision.tags if isinstance(tag, FixedTag)),
+        *decision.withheld,
+    )
+    return names[0].name if names else ""
+
+
+def _build_line(session: Session, component: Component) -> str:
+    """Whether the image could be built here. Raises `BuildError` for a Dockerfile or context that is wrong."""
+    build = component.build
+    request = BuildRequest(
+        context=os.path.normpath(os.path.join(session.root, build.context)),
+        dockerfile=os.path.normpath(os.path.join(session.root, build.dockerfile)),
+        root=session.root,
+        stage=build.target,
+        platforms=build.platforms,
+        args=dict.fromkeys(build.args, ""),
+    )
+    open_context(request)
+    # A named context, so that Docker's config file, which holds credentials too, is not read for the current one.
+    env = {"DOCKER_CONTEXT": "default", **session.settings.env}
+    made = builders(env, sink=session.sink, cancel=session.cancel, version=__version__)
+    reason = made["auto"].unavailable(request)
+    shown = f"`{build.dockerfile}` in `{build.context}`"
+    if reason is None:
+        return f"= build {component.name}: {shown} can be built here"
+    return f"? build {component.name}: {shown} cannot be built here: {reason}"

@@ -1,0 +1,174 @@
+"""What counts of an outsider's `shipmark.yml`: an allow-list of keys, and values without variables that are not public.
+
+Pure, and before anything is converted: what is left out is never looked at. A key that is new in the types is left out
+until it stands in `ALLOWED`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from release.config.model import BuildSection, ComponentSection, ConfigFile, LogSection, TargetSection
+
+_COMPONENT = frozenset(
+    """
+    image images tags flavor labels annotations build prefix paths versions latest base channels
+    """.split()  # noqa: SIM905  # quoted names would hide the list
+)
+
+#: Section -> its keys that are read in a run that is not trusted. They say what would be built, and its names.
+ALLOWED: Mapping[type[msgspec.Struct], frozenset[str]] = {
+    ConfigFile: _COMPONENT | {"components"},
+    ComponentSection: _COMPONENT,
+    TargetSection: frozenset({"image", "required", "moving"}),
+    BuildSection: frozenset({"context", "dockerfile", "target", "args", "platforms"}),
+    LogSection: frozenset(),
+}
+
+#: Section -> its keys that are not read there. A test finds keys that stand in neither list.
+DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
+    ConfigFile: frozenset({"reuse", "attest", "pull_requests", "project", "log"}),
+    ComponentSection: frozenset({"reuse", "attest", "pull_requests"}),
+    TargetSection: frozenset({"insecure", "create"}),
+    BuildSection: frozenset({"builder", "compression"}),
+    LogSection: frozenset({"store", "path", "ref", "remote", "url", "allow_network_fs"}),
+}
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_ENV = re.compile(r"\benv\b(?:\s*\.\s*([A-Za-z_][A-Za-z0-9_]*))?")
+
+
+class _Left(Exception):
+    """Says that a value is left out; no error."""
+
+
+def readable(value: dict[str, Any], public: Collection[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The part of a config file that counts, and the paths of what is left out: `log`, `build.args.KEY`.
+
+    `public`: the variables that values may name. Keys that no section has are kept, so that they are the usual error.
+    """
+    reader = _Reader(public)
+    return reader.section(value, ConfigFile, ""), tuple(reader.left)
+
+
+class _Reader:
+    def __init__(self, public: Collection[str]) -> None:
+        self._public = frozenset(public)
+        self.left: list[str] = []
+
+    def section(self, value: dict[str, Any], kind: type[msgspec.Struct], path: str) -> dict[str, Any]:
+        known, allowed = frozenset(kind.__struct_fields__), ALLOWED[kind]
+        kept: dict[str, Any] = {}
+        for key, inner in value.items():
+            where = f"{path}{key}"
+            if key in known and key not in allowed:
+                self.left += [where] if inner is not None else []
+                continue
+            try:
+                kept[key] = self._member(key, inner, where)
+            except _Left:
+                self.left.append(where)
+        return kept
+
+    def _member(self, key: str, value: Any, path: str) -> Any:
+        if key == "build" and isinstance(value, dict):
+            return self.section(value, BuildSection, f"{path}.")
+        if key == "components" and isinstance(value, dict):
+            return {
+                name: self.section(one, ComponentSection, f"{path}.{name}.") if isinstance(one, dict) else one
+                for name, one in value.items()
+            }
+        if key == "images" and isinstance(value, list):
+            return self._entries(
+                [
+                    self._target(one, f"{path}[{number}]") if isinstance(one, dict) else one
+                    for number, one in enumerate(value)
+                ],
+                path,
+            )
+        return self._value(value, path)
+
+    def _target(self, value: dict[str, Any], path: str) -> Any:
+        kept = self.section(value, TargetSection, f"{path}.")
+        # Without its name the rest says nothing; `image` itself is named already.
+        return kept if "image" in kept or "image" not in value else None
+
+    def _value(self, value: Any, path: str) -> Any:
+        """The value; raises `_Left` where it is text, or nothing is left of it. Text of several lines goes by line."""
+        if isinstance(value, str):
+            lines = value.split("\n")
+            kept = [line for line in lines if self._is_public(line)]
+            if len(kept) < len(lines):
+                if not "".join(kept).strip():
+                    raise _Left
+                self.left.append(f"{path} (a line)")
+            return "\n".join(kept)
+        if isinstance(value, list):
+            return self._entries(value, path)
+        if isinstance(value, dict):
+            return self._table(value, path)
+        return value
+
+    def _entries(self, value: list[Any], path: str) -> list[Any]:
+        kept = []
+        for number, one in enumerate(value):
+            where = f"{path}[{number}]"
+            if one is None:
+                continue
+            if isinstance(one, dict):
+                # A rule, or a target: without one of its fields it would say something else.
+                if all(self._is_public(text) for text in _texts(one)):
+                    kept.append(one)
+                else:
+                    self.left.append(where)
+                continue
+            try:
+                kept.append(self._value(one, where))
+            except _Left:
+                self.left.append(where)
+        if value and not kept:
+            raise _Left
+        return kept
+
+    def _table(self, value: dict[str, Any], path: str) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        for key, inner in value.items():
+            where = f"{path}.{key}"
+            try:
+                if not self._is_public(str(key)):
+                    raise _Left
+                kept[key] = self._value(inner, where)
+            except _Left:
+                self.left.append(where)
+        return kept
+
+    def _is_public(self, text: str) -> bool:
+        names = set(_VARIABLE.findall(text))
+        for expression in _expressions(text):
+            names.update(
+                _ENV.findall(expression)
+            )  # "" for `env` that names no variable, which is never public
+        return names <= self._public
+
+
+def _expressions(text: str) -> Iterator[str]:
+    """Yield each `{{…}}`, in time linear in the text: a pattern would search the end anew for every opening."""
+    position = text.find("{{")
+    while position >= 0:
+        end = text.find("}}", position)
+        if end < 0:
+            return
+        yield text[position:end]
+        position = text.find("{{", end)
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for key, one in value.items() for text in (str(key), *_texts(one))]
+    if isinstance(value, list):
+        return [text for one in value for text in _texts(one)]
+    return [value] if isinstance(value, str) else []

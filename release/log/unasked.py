@@ -1,0 +1,39 @@
+"""The version log of a run that is not trusted: empty, and closed. Its configuration is an outsider's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from release.errors import RefusedError
+from release.log import Entry, Head
+
+
+class UnaskedStore:
+    """A `LogStore` that asks nothing. `reason`: why the run is not trusted."""
+
+    name = "not asked (untrusted)"
+    local = False
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def head(self) -> Head:
+        """The head of an empty log."""
+        return Head()
+
+    def read(self, after: int = -1) -> Iterator[Entry]:
+        """Nothing."""
+        del after
+        return iter(())
+
+    def append(self, lines: Sequence[bytes], expected: Head) -> None:
+        """Raise `RefusedError`."""
+        del lines, expected
+        self.check_writable()
+
+    def check_writable(self) -> None:
+        """Raise `RefusedError`."""
+        raise RefusedError(
+            f"the version log is neither read nor written in a run that is not trusted: {self._reason}",
+            hint="run it for a push, a tag or by hand, on a branch of the repository itself",
+        )
