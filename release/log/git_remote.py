@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from release.log.identity import safe_message
 from release.world import Completed, Process
 
 _REMOTE = "log"  # in the private repository; the URL comes by the environment, never in an argument list
+_REDIRECTED = re.compile(r"returned error: 30[12378]\b")
 _HANDED_OVER = r"^(http\..*|credential\..*|url\..*|core\.sshcommand|ssh\.variant)$"
 _WHO = "shipmark <shipmark@shipmark.invalid>"
 # What the user's own configuration must not add to our pushes and fetches, beside what `git_argv` says always.
@@ -103,6 +105,9 @@ class GitRemote:
         self._env = _with_settings(
             git_environment(env), ((f"remote.{_REMOTE}.url", url), *credentials.settings)
         )
+        # After a redirect git sends an extra header to the new host as well: with the POST that follows (git 2.39).
+        headers = any(key.lower().endswith(".extraheader") for key, _ in credentials.settings)
+        self._stays = ("-c", "http.followRedirects=false") if headers else ()
         # A host or a passphrase that ssh would ask about is a failure here: nobody is there to answer.
         self._env.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
         self._lock = FileLock(
@@ -193,7 +198,7 @@ class GitRemote:
     def _git(self, *arguments: str, stdin: bytes = b"") -> Completed:
         try:
             return self._process.run(
-                git_argv(*_QUIET, "--git-dir", self._cache, *arguments),
+                git_argv(*_QUIET, *self._stays, "--git-dir", self._cache, *arguments),
                 cwd=self._cache,
                 env=self._env,
                 stdin=stdin,
@@ -206,6 +211,9 @@ class GitRemote:
 
     def _failure(self, push: Push, done: str) -> LogError:
         message = f"version log `{self._name}` cannot be {done}: {safe_message(push.reason)}"
+        if _REDIRECTED.search(push.reason):
+            hint = "the repository has moved, and its credential does not follow: `git remote set-url` the new address"
+            return LogError(message, hint=hint)
         if push.outcome == "refused":
             return LogError(
                 message,

@@ -379,3 +379,29 @@ class TestRemote:
         if not trusted:
             assert result.code == 0
             assert "`--deepen` is left out" in result.stderr
+
+
+class TestLogToken:
+    """SHIPMARK_LOG_TOKEN goes to the host of the log's remote."""
+
+    def test_token_does_not_follow_a_redirect(self, scene: Scene, listener: HostileServer) -> None:
+        """Git itself sends it on: with the request after the one that was redirected."""
+        own: list[str] = []
+
+        def moved(request: Request) -> Reply:
+            own.append(request.headers.get("authorization", ""))
+            return Reply(status=301, headers={"Location": f"http://localhost:{listener.port}{request.path}"})
+
+        remote = HostileServer(moved)
+        try:
+            scene.configure("image: oci:dist/image\nlog: {store: git}\n")
+            scene.repo.git("remote", "add", "origin", f"{remote.url}/acme/app.git")
+            token = base64.b64encode(b"x-access-token:hunter2-log").decode()
+            result = scene("log", "list", env={"SHIPMARK_LOG_TOKEN": "hunter2-log"})
+        finally:
+            remote.close()
+        assert own[-1] == f"Basic {token}"
+        assert not listener.requests
+        assert result.code != 0
+        assert "hint: the repository has moved, and its credential does not follow" in result.stderr
+        assert "hunter2" not in result.stderr
