@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from release.build.docker_host import Endpoint, config_folder, find_endpoint
 from release.build.image import parse_platform
@@ -100,6 +101,18 @@ def connect(env: Mapping[str, str], cancel: Cancel, registries: tuple[str, ...] 
             yield engine
         finally:
             open_now.close()
+
+
+def require_listener(env: Mapping[str, str], cancel: Cancel) -> None:
+    """Raise `BuilderUnavailable` where no daemon listens. Says nothing: the SDK would read Docker's credentials."""
+    endpoint = find_endpoint(env)
+    with translated(endpoint, cancel, unavailable=True):
+        _knock(endpoint)
+        if not endpoint.url.startswith("unix://"):
+            parts = urlsplit(endpoint.url)
+            socket.create_connection(
+                (parts.hostname or "", parts.port or 2375), timeout=_ANSWER_WITHIN
+            ).close()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from release.build import BuildRequest, BuiltImage
 from release.build.context import Context, open_context, walk
 from release.build.docker_archive import SavedImage, store_archive
-from release.build.docker_client import Engine, connect
+from release.build.docker_client import Engine, connect, require_listener
 from release.build.docker_messages import BuildMessages
 from release.build.image import Platform, built_image, image_index, image_manifest, parse_platform
 from release.build.instructions import Copy, Dockerfile
@@ -48,6 +48,15 @@ class DockerBuilder:
         try:
             with connect(self._env, self._cancel):
                 _require_possible(open_context(request).dockerfile, request.stage)
+        except BuildError as error:
+            return error.message
+        return None
+
+    def out_of_reach(self, request: BuildRequest) -> str | None:
+        """As `unavailable`, by a connection that says nothing: in a run that may read no credential."""
+        try:
+            require_listener(self._env, self._cancel)
+            _require_possible(open_context(request).dockerfile, request.stage)
         except BuildError as error:
             return error.message
         return None

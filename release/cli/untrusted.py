@@ -10,8 +10,9 @@ import os
 
 from release import __version__
 from release.build import BuildRequest
-from release.build.choose import builders
 from release.build.context import open_context
+from release.build.docker_engine import DockerBuilder
+from release.build.layers import LayersBuilder
 from release.cli.ci_outputs import outputs_of_report, publish, summary_of
 from release.cli.documents import report_document
 from release.cli.knowing import known_everywhere, project_of
@@ -108,11 +109,15 @@ def _build_line(session: Session, component: Component) -> str:
         args=dict.fromkeys(build.args, ""),
     )
     open_context(request)
-    # A named context, so that Docker's config file, which holds credentials too, is not read for the current one.
-    env = {"DOCKER_CONTEXT": "default", **session.settings.env}
-    made = builders(env, sink=session.sink, cancel=session.cancel, version=__version__)
-    reason = made["auto"].unavailable(request)
     shown = f"`{build.dockerfile}` in `{build.context}`"
-    if reason is None:
-        return f"= build {component.name}: {shown} can be built here"
-    return f"? build {component.name}: {shown} cannot be built here: {reason}"
+    no_layers = LayersBuilder(sink=session.sink, cancel=session.cancel, version=__version__).unavailable(
+        request
+    )
+    if no_layers is None:
+        return f"= build {component.name}: {shown} can be built here with `layers`"
+    # A named context, so that Docker's config file, which holds credentials too, is not read for the current one.
+    env = {**session.settings.env, "DOCKER_CONTEXT": session.settings.env.get("DOCKER_CONTEXT") or "default"}
+    no_docker = DockerBuilder(env, sink=session.sink, cancel=session.cancel).out_of_reach(request)
+    if no_docker is None:
+        return f"= build {component.name}: {shown} can be built here with `docker`"
+    return f"? build {component.name}: {shown} cannot be built here: `docker`: {no_docker}; `layers`: {no_layers}"

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -297,6 +298,19 @@ class TestNothingIsWritten:
 
 
 class TestBuild:
+    def test_docker_config_is_not_read(self, scene: Scene, listener: HostileServer) -> None:
+        """A named pipe holds up whoever opens it."""
+        scene.configure(f"image: {listener.host}/acme/app\n")
+        scene.repo.commit("run", files={"Dockerfile": "FROM scratch\nRUN true\n"})
+        with socket.create_server(("127.0.0.1", 0)) as daemon:
+            env = {**scene.arm(listener.host), **scene.event()}
+            env["DOCKER_HOST"] = f"tcp://127.0.0.1:{daemon.getsockname()[1]}"
+            config = scene.folder / "home" / ".docker" / "config.json"
+            config.unlink()
+            os.mkfifo(config)
+            result = scene("preview", env=env)
+        assert (result.code, "can be built here with `docker`" in result.stdout) == (0, True), result.stderr
+
     def test_missing_dockerfile_is_the_authors_to_mend(self, scene: Scene, listener: HostileServer) -> None:
         scene.configure(f"image: {listener.host}/acme/app\nbuild: {{dockerfile: Missing}}\n")
         result = scene("preview", env={**scene.arm(listener.host), **scene.event()})
