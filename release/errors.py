@@ -6,7 +6,7 @@ ReleaseError          1  unexpected failure
 │                        AmbiguousVersion
 ├─ BuildError         4  BuilderUnavailable
 ├─ RegistryError      5  Unreachable, Denied, NotFound, Invalid, DigestMismatch
-├─ RefusedError       6  TagConflict, StalePlan, InputsChanged
+├─ RefusedError       6  TagConflict, StalePlan, InputsChanged, Obstructed
 ├─ PartialError       7  visible somewhere but not everywhere, or not recorded: run again
 ├─ LogError           1  LogUnavailable, LogCorrupt (6)
 └─ Interrupted      130  Terminated 143
@@ -146,6 +146,10 @@ class StalePlan(RefusedError):
 
 class InputsChanged(RefusedError):
     """The release became visible with other inputs than these."""
+
+
+class Obstructed(RefusedError):
+    """A folder stands where a file belongs, or the other way round. Not a symlink: those are refused as such."""
 
 
 class PartialError(ReleaseError):

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, Self, cast
 
-from release.errors import RefusedError
+from release.errors import Obstructed, RefusedError
 from release.workspace_paths import is_within, normal, start_of
 
 __all__ = ["OpenFolder", "is_within", "nearest_folder", "open_folder", "open_parent"]
@@ -243,4 +243,6 @@ def _names_between(start: str | None, path: str) -> list[str]:
 def _refused(path: str, mode: int, rule: str) -> RefusedError:
     kinds = ((stat.S_ISLNK, "a symlink"), (stat.S_ISDIR, "a folder"), (stat.S_ISREG, "a file"))
     kind = next((text for fits, text in kinds if fits(mode)), "not a regular file")
-    return RefusedError(f"`{path}` is {kind}, and shipmark {rule}", hint="remove it, or name another path")
+    # A layout or a file that is broken by accident looks like this; a symlink or a pipe was prepared.
+    error = Obstructed if stat.S_ISDIR(mode) or stat.S_ISREG(mode) else RefusedError
+    return error(f"`{path}` is {kind}, and shipmark {rule}", hint="remove it, or name another path")

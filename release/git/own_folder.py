@@ -11,7 +11,8 @@ import os
 import stat
 from collections.abc import Mapping
 
-from release.errors import GitError, RefusedError
+from release.errors import ConfigError, GitError, RefusedError
+from release.files import open_file
 from release.git.command import Git
 from release.git.places import find_places
 from release.world import Process
@@ -81,14 +82,14 @@ def _may_hold_name(git_dir: str) -> bool:
         if any(name.startswith("sharedindex.") for name in os.listdir(git_dir)):
             return True
         with (
-            open(os.path.join(git_dir, "index"), "rb") as file,
+            open_file(os.path.join(git_dir, "index")) as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as index,
         ):
             if index[:4] != b"DIRC" or int.from_bytes(index[4:8], "big") not in _VERSIONS:
                 return True
             name = NAME.encode()
             return any(index.find(name + end) >= 0 for end in (b"/", b"\0"))
-    except (OSError, ValueError):
+    except (ConfigError, OSError, ValueError):
         return True
 
 

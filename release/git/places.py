@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import msgspec
 
 from release.errors import BareRepository, ConfigError, GitError
-from release.files import read_file
+from release.files import open_file, read_file
 from release.limits import GIT_POINTER_BYTES
 
 # What git's `validate_headref` takes for a HEAD: a symbolic ref, or a commit id.
@@ -172,9 +172,9 @@ def _is_head(path: str) -> bool:
         if os.path.islink(path):
             return os.readlink(path).startswith("refs/")
         # A HEAD has one short line; git reads 256 bytes of it as well.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
+        with open_file(path) as file:
             return _HEAD.match(file.read(256) or b"") is not None
-    except OSError:
+    except (ConfigError, OSError):
         return False
 
 

@@ -15,12 +15,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from release.errors import RefusedError
+from release.folders import OpenFolder, open_folder
 from release.log.files import OsFiles
 
 _KEPT = 7 * 24 * 3600.0  # seconds after which no attempt is waited for any more
 # An attempt's name comes from the log, which others write: nothing that leads to another folder is a name.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Presence:
@@ -70,22 +70,18 @@ class Presence:
 
     def _old(self) -> list[str]:
         """Names of the regular files that no attempt is waited for by any more."""
-        folder = os.open(self._folder, _FOLDER)
-        try:
-            with os.scandir(folder) as found:
-                seen = [(one.name, one.stat(follow_symlinks=False)) for one in found]
-        finally:
-            os.close(folder)
+        with self._opened() as folder:
+            seen = [(name, status) for name in folder.names() if (status := folder.status(name)) is not None]
         limit = time.time() - _KEPT
         return [name for name, status in seen if stat.S_ISREG(status.st_mode) and status.st_mtime < limit]
 
     def _remove(self, names: Iterable[str]) -> None:
         """Delete files by the folder's descriptor: whatever the folder's name leads to meanwhile stays."""
-        with suppress(OSError):
-            folder = os.open(self._folder, _FOLDER)
-            try:
-                for name in names:
-                    with suppress(OSError):
-                        os.unlink(name, dir_fd=folder)
-            finally:
-                os.close(folder)
+        with suppress(OSError, RefusedError), self._opened() as folder:
+            for name in names:
+                with suppress(OSError):
+                    folder.remove(name)
+
+    def _opened(self) -> OpenFolder:
+        """The folder itself: a symlink in its place is refused."""
+        return open_folder(self._folder, os.path.dirname(self._folder))

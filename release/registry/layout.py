@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import IO
 
-from release.errors import DigestMismatch, NotFound, RegistryError
+from release.errors import DigestMismatch, NotFound, Obstructed, RegistryError
 from release.files import read_limited
 from release.folders import OpenFolder
 from release.limits import LAYOUT_INDEX_BYTES
@@ -31,6 +31,9 @@ from release.registry.layout_index import Entries, read_entries
 from release.registry.layout_reader import LayoutReader
 from release.registry.reference import require_digest, require_tag
 from release.registry.streams import pieces
+
+#: What a damaged layout raises. A symlink in it is refused instead: nobody makes one by accident.
+_BROKEN = (OSError, Obstructed)
 
 
 class Layout(LayoutReader):
@@ -66,8 +69,8 @@ class Layout(LayoutReader):
                 stream = folder.read(name)
         except FileNotFoundError as error:
             raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`") from error
-        except OSError as error:
-            raise RegistryError(f"blob `{descriptor.digest}` of `{self.name}`: {error.strerror}") from error
+        except _BROKEN as error:
+            raise _broken(f"blob `{descriptor.digest}` of `{self.name}`", error) from error
         size = os.fstat(stream.fileno()).st_size
         if size != descriptor.size:
             stream.close()
@@ -90,7 +93,7 @@ class Layout(LayoutReader):
         try:
             with self._files.opened("blobs", algorithm) as folder:
                 found = folder.status(name)
-        except OSError:
+        except (OSError, Obstructed):
             return False
         return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == descriptor.size
 
@@ -119,8 +122,8 @@ class Layout(LayoutReader):
         try:
             with self._making() as folder, BlobWriter(folder, algorithm) as writer:
                 yield writer
-        except OSError as error:
-            raise RegistryError(f"`{self.name}`: {error.strerror or error}") from error
+        except _BROKEN as error:
+            raise _broken(f"`{self.name}`", error) from error
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
         """Store the raw bytes; everything that the manifest points to must be here already."""
@@ -151,15 +154,15 @@ class Layout(LayoutReader):
                             with folder.read(name) as blob:
                                 os.fsync(blob.fileno())
                         folder.sync()
-        except OSError as error:
-            raise RegistryError(f"`{self.name}`: {error.strerror or error}") from error
+        except _BROKEN as error:
+            raise _broken(f"`{self.name}`", error) from error
 
     def check_push(self) -> None:
         """Raise `RegistryError` unless the folder can be written."""
         try:
             refused = self._files.unwritable()
-        except OSError as error:
-            raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
+        except _BROKEN as error:
+            raise _broken(f"`{self.name}` cannot be written", error) from error
         if refused is not None:
             raise RegistryError(f"`{self.name}` cannot be written", hint=f"check the rights of `{refused}`")
 
@@ -180,8 +183,8 @@ class Layout(LayoutReader):
             with self._changing() as entries:
                 entries.remove(digest)
             self._files.remove_blob(digest)
-        except OSError as error:
-            raise RegistryError(f"`{digest}` of `{self.name}` cannot be removed: {error.strerror}") from error
+        except _BROKEN as error:
+            raise _broken(f"`{digest}` of `{self.name}` cannot be removed", error) from error
 
     def entries(self) -> Entries:
         """What `index.json` holds now; nothing where there is no folder."""
@@ -190,8 +193,8 @@ class Layout(LayoutReader):
                 raw = read_limited(stream, os.path.join(self.path, "index.json"), LAYOUT_INDEX_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             return Entries({**EMPTY_INDEX, "manifests": []})
-        except OSError as error:
-            raise RegistryError(f"`{self.name}` cannot be read: {error.strerror}") from error
+        except _BROKEN as error:
+            raise _broken(f"`{self.name}` cannot be read", error) from error
         return read_entries(raw, self.name)
 
     @contextlib.contextmanager
@@ -204,17 +207,23 @@ class Layout(LayoutReader):
                     entries = self.entries()
                     yield entries
                     self._files.replace_index(folder, entries.encode())
-            except OSError as error:
-                raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
+            except _BROKEN as error:
+                raise _broken(f"`{self.name}` cannot be written", error) from error
 
     @contextlib.contextmanager
     def _making(self) -> Iterator[OpenFolder]:
         """The layout's folder with all that a layout needs."""
         try:
             folder = self._files.made()
-        except OSError as error:
-            raise RegistryError(
-                f"`{self.name}` cannot be made: {error.strerror}", hint=f"check the rights of `{self.path}`"
-            ) from error
+        except _BROKEN as error:
+            hint = f"check the rights of `{self.path}`"
+            raise _broken(f"`{self.name}` cannot be made", error, hint=hint) from error
         with folder:
             yield folder
+
+
+def _broken(what: str, error: OSError | Obstructed, *, hint: str | None = None) -> RegistryError:
+    """The error for a damaged layout. `hint`: for what the operating system refused."""
+    if isinstance(error, Obstructed):
+        return RegistryError(f"{what}: {error.message}", hint=error.hint)
+    return RegistryError(f"{what}: {error.strerror or error}", hint=hint)
