@@ -102,7 +102,7 @@ def _table(document: dict[str, Any], name: str, path: str) -> dict[str, Any]:
 
 def _entry(value: Any, key: str, path: str) -> Entry:
     if not isinstance(value, dict):
-        raise ConfigError(f"the entry for `{key}` in `{path}` is not a table")
+        raise ConfigError(f"the entry for {_quoted(key)} in `{path}` is not a table")
     username, password = _text(value, "username"), _text(value, "password")
     encoded = _text(value, "auth")
     if encoded:
@@ -129,7 +129,12 @@ def _decode(encoded: str, key: str, path: str) -> tuple[str, str]:
     if not separator:
         # `from None`: the cause would carry the secret in its text.
         raise ConfigError(
-            f"the entry for `{key}` in `{path}` holds an `auth` that is not base64 of `user:password`",
+            f"the entry for {_quoted(key)} in `{path}` holds an `auth` that is not base64 of `user:password`",
             hint="log in again",
         ) from None
     return username, password
+
+
+def _quoted(key: str) -> str:
+    """The key as a message shows it: whole only where it is short and printable."""
+    return f"`{key}`" if len(key) <= 255 and key.isprintable() else repr(key[:255])

@@ -39,7 +39,6 @@ MAY_WRITE: dict[str, dict[str, str]] = {
         "sqlite3.connect": "an index in our cache folder",
         "os.unlink": "the same index, when it is not the log's",
     },
-    "release.log.presence": {"os.unlink": "by descriptor of the folder"},
     "release.log.sql_schema": {
         "sqlite3.connect": "refuses symlinks before; SQLite itself opens what it is given"
     },
