@@ -65,7 +65,7 @@ class Build:
         operands = cast(BuildImage, step.operands)
         request = build_request(operands, self._arguments.get(operands.component, {}), world)
         built = world.builders[operands.spec.builder].build(request, world.store)
-        mark_used(Layout(world.store), built.digest)
+        mark_used(world.store, built.digest)
         _require_labelled(hold(place(world, STORE), STORE, built.digest, every=True), operands)
         return {
             **image_bindings(operands.component, built),
@@ -103,8 +103,9 @@ def build_request(operands: BuildImage, arguments: Mapping[str, str], world: Wor
     )
 
 
-def mark_used(store: Layout, digest: str) -> None:
+def mark_used(path: str, digest: str) -> None:
     """Set the times of an image's blobs to now: the cache's size limit deletes the ones that were not used longest."""
+    store = Layout(path)
     with suppress(OSError, RegistryError):
         manifests = read_manifests(store, digest)
         blobs = [blob.digest for blob in blobs_of(manifests)]
@@ -176,7 +177,7 @@ class Find:
                 trouble = error
                 continue
             if name == STORE:
-                mark_used(Layout(world.store), operands.digest)
+                mark_used(world.store, operands.digest)
             return found
         raise trouble
 
