@@ -21,6 +21,8 @@ DOCUMENT_PATHS = 32 * MIB
 EVENT_BYTES = 25 * MIB
 #: A Dockerfile. BuildKit's own limit for a line is 1 MiB; whole files stay far below.
 DOCKERFILE_BYTES = 1 * MIB
+#: Characters that variables may add to one operand of a Dockerfile.
+EXPANDED_CHARACTERS = 1 * MIB
 #: `.dockerignore` and `<Dockerfile>.dockerignore`.
 IGNORE_BYTES = 1 * MIB
 #: Lines of an ignore file that are patterns; each path is compared with all of them.

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from release.limits import DOCUMENT_DEPTH, EXPANDED_CHARACTERS
+
 _OPERATORS = frozenset({":-", "-", ":+", "+", ":?", "?"})
 
 
@@ -52,6 +54,8 @@ class _Scanner:
         self._variables = variables
         self._escape = escape
         self._quotes = quotes
+        self._left = EXPANDED_CHARACTERS
+        self._depth = 0
 
     def pieces(self, until: str = "") -> list[tuple[str, bool]]:
         """Everything up to the character `until`, which is consumed, or to the end."""
@@ -118,7 +122,17 @@ class _Scanner:
             self._at += 1
             return self._braced()
         name = self._name()
-        return self._variables.get(name, "") if name else "$"
+        return self._value(name) or "" if name else "$"
+
+    def _value(self, name: str) -> str | None:
+        # `ARG B=$A$A`, `ARG C=$B$B` and so on doubles with each line.
+        value = self._variables.get(name)
+        self._left -= len(value or "")
+        if self._left < 0:
+            raise ExpansionError(
+                f"variables make more than {EXPANDED_CHARACTERS:,} characters of one operand"
+            )
+        return value
 
     def _name(self) -> str:
         start = self._at
@@ -133,10 +147,14 @@ class _Scanner:
             raise ExpansionError(f"`${{` is not followed by a name in `{self._text}`")
         if self._peek() == "}":
             self._at += 1
-            return self._variables.get(name, "")
+            return self._value(name) or ""
         operator = self._operator()
+        self._depth += 1
+        if self._depth > DOCUMENT_DEPTH:
+            raise ExpansionError(f"`${{` is nested more than {DOCUMENT_DEPTH} deep")
         word = "".join(piece for piece, _ in self.pieces(until="}"))
-        value = self._variables.get(name)
+        self._depth -= 1
+        value = self._value(name)
         present = value is not None and (value != "" or not operator.startswith(":"))
         match operator[-1]:
             case "-":

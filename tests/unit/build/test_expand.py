@@ -99,3 +99,17 @@ def test_any_text_expands_or_is_refused(text: str) -> None:
         expand(text, {"A": "1"})
     except ExpansionError:
         return
+
+
+def test_values_that_double_with_each_line_end_at_the_limit() -> None:
+    value = "x" * 1000
+    assert len(expand("$A" * 1000, {"A": value})) == 1_000_000
+    for text in ("$A" * 2000, '"' + "${A}" * 2000 + '"', "${A:-}" * 2000, "${B:-$A}" * 2000):
+        with pytest.raises(ExpansionError, match="more than 1,048,576 characters"):
+            expand(text, {"A": value})
+
+
+def test_nested_defaults_end_at_the_limit() -> None:
+    assert expand("${a:-" * 64 + "x" + "}" * 64, {}) == "x"
+    with pytest.raises(ExpansionError, match="nested more than 64 deep"):
+        expand("${a:-" * 65 + "}" * 65, {})
