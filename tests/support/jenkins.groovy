@@ -1,7 +1,8 @@
 // Runs one step of a Jenkins shared library: the file `vars/shipmark.groovy` with the pipeline steps that it may use.
 // A step that is not here fails as in Jenkins without the plugin. Not here: CPS, the sandbox, serialization.
 //
-// groovy jenkins.groovy VARS_FILE OPTIONS.json WORKSPACE: prints one JSON document: {result | error, said, steps}
+// groovy jenkins.groovy VARS_FILE OPTIONS.json WORKSPACE [OPTIONS.json WORKSPACE ...]: prints one JSON document a pair,
+// {result | error, said, steps}
 import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
 import org.codehaus.groovy.control.CompilerConfiguration
@@ -60,16 +61,18 @@ abstract class Steps extends Script {
     def error(String message) { throw new Failed(message) }
 }
 
-def said = []
-def steps = []
 Map environment = System.getenv().findAll { it.key == 'SHIPMARK_VENV' }
-def binding = new Binding([workspace: args[2], said: said, steps: steps, env: environment])
 def configuration = new CompilerConfiguration(scriptBaseClass: Steps.name)
-def step = new GroovyShell(this.class.classLoader, binding, configuration).parse(new File(args[0]))
-Map answer = [:]
-try {
-    answer.result = step.call(new JsonSlurper().parse(new File(args[1])) as Map)
-} catch (Failed failed) {
-    answer.error = failed.message
+for (List pair : args.drop(1).toList().collate(2)) {
+    def said = []
+    def steps = []
+    def binding = new Binding([workspace: pair[1], said: said, steps: steps, env: environment])
+    def step = new GroovyShell(this.class.classLoader, binding, configuration).parse(new File(args[0]))
+    Map answer = [:]
+    try {
+        answer.result = step.call(new JsonSlurper().parse(new File(pair[0])) as Map)
+    } catch (Failed failed) {
+        answer.error = failed.message
+    }
+    println(JsonOutput.toJson(answer + [said: said.join(''), steps: steps.unique()]))
 }
-println(JsonOutput.toJson(answer + [said: said.join(''), steps: steps.unique()]))

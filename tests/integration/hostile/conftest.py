@@ -1,0 +1,26 @@
+"""Fixtures of the hostile workspaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.hostile.listener import Listener
+from tests.integration.hostile.scene import Forks
+
+
+@pytest.fixture(scope="session")
+def listener() -> Iterator[Listener]:
+    """Give the listener to which no secret may go."""
+    server = Listener()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Give a shipmark that is imported already."""
+    server = Forks(tmp_path_factory.mktemp("forks"))
+    yield server
+    server.close()
