@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from ci.outputs import Outputs
-from ci.summary import summary_markdown
-from release.cli.ci_outputs import publish
+from release.cli.ci_outputs import Summary, publish
 from release.cli.session import Session
 from release.plan.operands import MoveTag, PutTag
 from release.plan.promote import SetTag
@@ -74,7 +73,7 @@ def tag_of(operands: PutTag | MoveTag | SetTag) -> str:
     return operands.tag.name if isinstance(operands, PutTag) else operands.tag
 
 
-def _summary(report: Report, changed: Changed, outputs: Outputs) -> str:
+def _summary(report: Report, changed: Changed, outputs: Outputs) -> Summary:
     rows = [
         (f"{operands.target}:{tag_of(operands)}", outcome.state, outcome.reason)
         for outcome in report.outcomes
@@ -83,4 +82,4 @@ def _summary(report: Report, changed: Changed, outputs: Outputs) -> str:
     notes = [*changed.notes, f"digest {outputs.digest}", f"log entry {outputs.log_entry or 'none'}"]
     if report.error is not None:
         notes.insert(0, report.error.message)
-    return summary_markdown(changed.title, ("tag", "state", "reason"), rows, notes=notes)
+    return Summary(title=changed.title, columns=("tag", "state", "reason"), rows=rows, notes=notes)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
 from ci.summary import summary_markdown
 from release.cli.documents import decision_document, report_document
-from release.cli.foreign import clean, json_text
+from release.cli.foreign import clean, cleaned, json_text
 from release.cli.output_files import append_output, require_outputs, write_output
 from release.cli.session import Session
 from release.errors import ReleaseError
@@ -22,26 +25,53 @@ def require_publishable(session: Session, result_file: str | None) -> None:
     require_outputs(session, [result_file], [path for path, _ in _ci_files(session)])
 
 
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the step summary says: a heading, a table, and notes below it."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str]
+
+
 def publish(
     session: Session,
     outputs: Outputs,
     result_file: str | None,
     *,
-    summary: str = "",
+    summary: Summary | None = None,
     output_file: bool = True,
 ) -> None:
-    """Write what later CI steps and people read. `summary`: Markdown for systems that show it.
+    """Write what later CI steps and people read. `summary`: for systems that show one.
 
     `output_file`: whether GitHub's file of outputs is written, which later steps take their input from.
+    The only way into these files, so known secrets, which a server's answer may repeat, are removed here.
     """
+    outputs = _without_secrets(outputs)
     if result_file is not None:
         limit = RESULT_LIMIT if session.ci.system == "gitlab" else None
         _warned(session, write_output, result_file, dotenv(outputs.values(), limit=limit))
     for path, name in _ci_files(session):
         if name == "GITHUB_OUTPUT" and output_file:
             _warned(session, append_output, path, outputs_text(outputs.values(), session.entropy.token()))
-        elif summary and name != "GITHUB_OUTPUT":
-            _warned(session, append_output, path, summary)
+        elif summary is not None and name != "GITHUB_OUTPUT":
+            _warned(session, append_output, path, _markdown(summary))
+
+
+def _without_secrets(outputs: Outputs) -> Outputs:
+    texts = msgspec.structs.asdict(outputs)
+    # As a value and not as a text: in JSON a secret may be spelled with escapes.
+    texts["json"] = json_text(json.loads(outputs.json), ascii_only=True) if outputs.json else ""
+    return Outputs(**{name: text if name == "json" else cleaned(text) for name, text in texts.items()})
+
+
+def _markdown(summary: Summary) -> str:
+    return summary_markdown(
+        clean(summary.title),
+        summary.columns,
+        [[clean(cell) for cell in row] for row in summary.rows],
+        notes=[clean(note) for note in summary.notes],
+    )
 
 
 def _ci_files(session: Session) -> list[tuple[str, str]]:
@@ -68,7 +98,7 @@ def outputs_of_report(report: Report, schema: str, *, pushed: bool) -> Outputs:
     """The outputs of the first release; `json` holds them all."""
     document = report_document(schema, report)
     if not report.plan.releases:
-        return Outputs(json=json_text(document, ascii_only=True))
+        return Outputs(json=json.dumps(document, separators=(",", ":")))
     return outputs_of(report if pushed else None, report.plan.releases[0].decision, document)
 
 
@@ -85,11 +115,11 @@ def outputs_of(report: Report | None, decision: Decision, document: Mapping[str,
         digest=str(bindings.get(f"image:{decision.component}", "")),
         pushed=report is not None and report.error is None,
         log_entry=str(bindings.get("log-entry", "")),
-        json=json_text(document, ascii_only=True),
+        json=json.dumps(document, separators=(",", ":")),
     )
 
 
-def summary_of(report: Report, outputs: Outputs) -> str:
+def summary_of(report: Report, outputs: Outputs) -> Summary:
     """The release as a table."""
     rows = []
     for release in report.plan.releases:
@@ -102,9 +132,4 @@ def summary_of(report: Report, outputs: Outputs) -> str:
     if report.error is not None:
         notes.insert(0, f"{report.error.message}")
     title = f"shipmark {outputs.version or outputs.primary_tag or 'nothing to release'}"
-    return summary_markdown(
-        clean(title),
-        ("tag", "kind", "reason"),
-        [[clean(cell) for cell in row] for row in rows],
-        notes=[clean(note) for note in notes],
-    )
+    return Summary(title=title, columns=("tag", "kind", "reason"), rows=rows, notes=notes)

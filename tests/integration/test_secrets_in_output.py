@@ -133,6 +133,8 @@ def test_a_server_that_repeats_credentials(
         ("image", "list", f"{host}/acme/app", "--progress", "json"),
         ("image", "inspect", f"{host}/acme/app:1.0.0", "--json"),
         ("image", "login-check", f"{host}/acme/app"),
+        ("promote", f"{host}/acme/app:1.0.0", "--to", "oci:dist/other", "--json"),
+        ("rollback", *image, "--to", "0.9.0", "--reason", "it repeats", "--json"),
         ("log", "list", "--json"),
     ):
         done = shipmark(*args, cwd=repo.path, env=ci)

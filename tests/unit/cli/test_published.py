@@ -1,0 +1,48 @@
+"""What later CI steps and people read has no secret in it, whichever command wrote it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ci.outputs import Outputs
+from release.cli.ci_outputs import Summary, publish
+from release.cli.session import Session
+from release.cli.settings import Settings
+from tests.support.openings import ALL, commands_in
+
+SECRET = 'hunter2"\\ü-and-more'
+
+
+def test_outputs_result_and_summary_hold_no_secret(tmp_path: Path) -> None:
+    env = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "SHIPMARK_REGISTRY_GHCR_IO_TOKEN": SECRET,
+    }
+    session = Session(Settings(directory=str(tmp_path), env=env))
+    session.secrets.add("plain-t0ken")
+    said = f"the server said {SECRET}, plain-t0ken, https://u:p4ssword@host/"
+    publish(
+        session,
+        Outputs(version=said, tags=(said,), json=json.dumps({"reason": said, "list": [said]})),
+        "result",
+        summary=Summary(title=said, columns=("a",), rows=[(said,)], notes=[said]),
+    )
+    written = {name: (tmp_path / name).read_text() for name in ("output", "summary", "result")}
+    for text in written.values():
+        assert not any(part in text for part in ("hunter2", "and-more", "plain-t0ken", "p4ssword"))
+    shown = "the server said ***, ***, https://***@host/"
+    assert json.dumps({"reason": shown, "list": [shown]}, separators=(",", ":")) in written["output"]
+
+
+def test_values_of_outputs_stay_the_same(tmp_path: Path) -> None:
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(tmp_path / "output")}
+    session = Session(Settings(directory=str(tmp_path), env=env))
+    document = {"schema": "x/1", "texts": list(ALL)}
+    publish(session, Outputs(version="1.4.2", json=json.dumps(document)), None)
+    lines = (tmp_path / "output").read_text().split("\n")
+    position = next(number for number, line in enumerate(lines) if line.startswith("json<<"))
+    assert json.loads(lines[position + 1]) == document
+    assert list(commands_in(lines[position + 1])) == []
