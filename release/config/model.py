@@ -53,7 +53,9 @@ class LogSection(_Section, frozen=True, kw_only=True):
     ] = "file"
     path: Annotated[str, Meta(description="file: relative to the repository's root")] = ".shipmark/log.jsonl"
     ref: Annotated[str, Meta(description="git: the ref that holds the log")] = "refs/shipmark/log"
-    remote: Annotated[str, Meta(description="git: the remote that holds the ref")] = "origin"
+    remote: Annotated[str, Meta(description="git: the remote that holds the ref, by its name or URL")] = (
+        "origin"
+    )
     url: Annotated[str | None, Meta(description="sql: a database URL; take the password from `${NAME}`")] = (
         None
     )
