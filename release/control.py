@@ -14,6 +14,7 @@ class Cancel:
 
     Whoever blocks registers how to be woken (`close this socket`, `kill this child`) with `on_cancel` for
     the time that it blocks. `trip` runs those callbacks and makes `check` raise from then on.
+    `noticed` is set when the main thread has seen it, by `tripped` or by an error of `check`.
     """
 
     def __init__(self) -> None:
@@ -22,11 +23,15 @@ class Cancel:
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._next = 0
         self._error: Interrupted | None = None
+        self.noticed = threading.Event()
 
     @property
     def tripped(self) -> bool:
         """Whether `trip` was called."""
-        return self._event.is_set()
+        if not self._event.is_set():
+            return False
+        self._notice()
+        return True
 
     def trip(self, error: Interrupted) -> None:
         """Cancel with `error`, the first call wins; callbacks run once, their failures are ignored."""
@@ -42,7 +47,12 @@ class Cancel:
     def check(self) -> None:
         """Raise what `trip` was given, if it was called."""
         if self._error is not None:
+            self._notice()
             raise self._error
+
+    def _notice(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self.noticed.set()
 
     def wait(self, seconds: float) -> None:
         """Sleep `seconds`, or until cancelled, then raise as `check` does."""

@@ -9,7 +9,7 @@ from release.control import Cancel
 from release.plan.model import Step
 
 _LIMIT = 8  # more only queue at the same few registries
-_GRACE = 2.0  # seconds that cancelled steps get to say how they ended
+_GRACE = 0.6  # seconds that cancelled steps get to say how they ended
 
 
 class Crew:

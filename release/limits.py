@@ -17,12 +17,17 @@ DOCUMENT_DEPTH = 64
 DOCUMENT_NODES = 100_000
 #: Characters of all paths (`$.build.args.NAME`) to the values of one YAML document. A path repeats the keys above it.
 DOCUMENT_PATHS = 32 * MIB
+#: Lines of one input of `metadata`, or of a block of rules in the config.
+ITEM_LINES = 5_000
 #: The event file of a CI system. GitHub caps webhook payloads at 25 MB.
 EVENT_BYTES = 25 * MIB
 #: A Dockerfile. BuildKit's own limit for a line is 1 MiB; whole files stay far below.
 DOCKERFILE_BYTES = 1 * MIB
-#: Characters that variables may add to one operand of a Dockerfile.
+#: Instructions of a Dockerfile. Each one adds a step to the image's history; registries take about a hundred layers.
+DOCKERFILE_INSTRUCTIONS = 10_000
+#: Characters that variables add to one operand of a Dockerfile, and to all of them. `ENV A=$A$A` doubles.
 EXPANDED_CHARACTERS = 1 * MIB
+EXPANDED_IN_ALL = 16 * MIB
 #: `.dockerignore` and `<Dockerfile>.dockerignore`.
 IGNORE_BYTES = 1 * MIB
 #: Lines of an ignore file that are patterns; each path is compared with all of them.

@@ -40,6 +40,7 @@ from release.build.instructions import (
 )
 from release.build.lines import LogicalLine, is_heredoc, logical_lines, read_directives, split_words
 from release.errors import BuildError
+from release.limits import DOCKERFILE_INSTRUCTIONS
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 _FLAG = re.compile(r"--([A-Za-z][A-Za-z0-9-]*)(?:=(.*))?", re.DOTALL)
@@ -49,15 +50,19 @@ def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
     """The parsed file. `name`: how messages call it. Raises `BuildError` with the line."""
     directives = read_directives(text, name)
     arguments: list[Arg] = []
-    stages: list[Stage] = []
-    for logical in logical_lines(text, name, directives):
+    stages: list[tuple[From, list[Instruction]]] = []
+    for number, logical in enumerate(logical_lines(text, name, directives), 1):
+        if number > DOCKERFILE_INSTRUCTIONS:
+            raise BuildError(
+                f"{name}:{logical.line}: more than {DOCKERFILE_INSTRUCTIONS} instructions",
+                hint="put neighbouring ENV, LABEL and ARG into one instruction each",
+            )
         instruction = _Reader(name, logical, directives.escape).read()
         match instruction:
             case From():
-                stages.append(Stage(index=len(stages), base=instruction))
+                stages.append((instruction, []))
             case _ if stages:
-                last = stages[-1]
-                stages[-1] = msgspec.structs.replace(last, instructions=(*last.instructions, instruction))
+                stages[-1][1].append(instruction)
             case Arg():
                 arguments.append(instruction)
             case _:
@@ -70,7 +75,10 @@ def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
     return Dockerfile(
         name=name,
         arguments=tuple(arguments),
-        stages=tuple(stages),
+        stages=tuple(
+            Stage(index=index, base=base, instructions=tuple(inner))
+            for index, (base, inner) in enumerate(stages)
+        ),
         syntax=directives.syntax,
         escape=directives.escape,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ from release.build.expand import ExpansionError, expand
 from release.build.image import Platform
 from release.build.instructions import Arg, Dockerfile, Instruction
 from release.errors import BuildError
+from release.limits import EXPANDED_IN_ALL
 
 _T = TypeVar("_T")
 
@@ -28,7 +30,7 @@ def platform_arguments(platform: Platform) -> dict[str, str]:
 
 
 class Scope:
-    """The variables at one place of a Dockerfile. `env` beats `args` of the same name."""
+    """The variables at one place of a Dockerfile. `env` beats `args` of the same name. `within`: the file's scope."""
 
     def __init__(
         self,
@@ -38,17 +40,20 @@ class Scope:
         outer: Mapping[str, str],
         args: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
+        within: Scope | None = None,
     ) -> None:
         self._dockerfile = dockerfile
         self._given = given
         self._outer = outer
         self.args = dict(args or {})
         self.env = dict(env or {})
+        self._whole: Scope = within._whole if within is not None else self
+        self._grown = 0  # characters, of the whole file in its first scope
 
     @property
-    def variables(self) -> dict[str, str]:
+    def variables(self) -> Mapping[str, str]:
         """What `$name` means here."""
-        return {**self.args, **self.env}
+        return ChainMap(self.env, self.args)
 
     def declare(self, arg: Arg) -> None:
         """Do an `ARG`: the given value, else its default, else what the place outside of the stage says."""
@@ -65,17 +70,30 @@ class Scope:
         """`text` with this scope's variables. Raises `BuildError` with the line."""
         return self.apply(instruction, text, expand)
 
+    def _grow(self, characters: int) -> None:
+        self._grown += max(0, characters)
+        if self._grown > EXPANDED_IN_ALL:
+            raise ExpansionError(f"the file's variables grow to more than {EXPANDED_IN_ALL} characters")
+
     def apply(
         self, instruction: Instruction, text: str, how: Callable[[str, Mapping[str, str], str], _T]
     ) -> _T:
         """As `expand`, by another of the functions of `release.build.expand`."""
         try:
-            return how(text, self.variables, self._dockerfile.escape)
+            result = how(text, self.variables, self._dockerfile.escape)
+            self._whole._grow(_size(result) - len(text))
+            return result
         except ExpansionError as error:
             raise BuildError(
                 f"{self._dockerfile.name}:{instruction.line}: {error}",
                 hint="a literal `$` is written `\\$`, and quotes are closed on their line",
             ) from error
+
+
+def _size(result: object) -> int:
+    return (
+        len(result) if isinstance(result, str) else sum(map(len, result)) if isinstance(result, tuple) else 0
+    )
 
 
 def global_scope(dockerfile: Dockerfile, given: Mapping[str, str], platform: Platform) -> Scope:

@@ -89,7 +89,9 @@ def build_stages(
     for stage in needed_stages(dockerfile, target, given, platform):
         base = base_stage(dockerfile, stage, scope)
         start = done[base.index] if base is not None else StageImage()
-        inner = Scope(dockerfile, given=given, outer=scope.args, args=start.args, env=start.config.env)
+        inner = Scope(
+            dockerfile, given=given, outer=scope.args, args=start.args, env=start.config.env, within=scope
+        )
         worker = _Worker(dockerfile, stage, start, inner, context=context, done=done, files=files)
         done[stage.index] = worker.run()
         last = stage.index
@@ -276,6 +278,11 @@ class _Worker:
 
     def _inline(self, instruction: Copy | Add) -> dict[str, tuple[str, Content]]:
         words = self._heredocs(instruction)
+        if len(words) != len(instruction.heredocs):
+            raise BuildError(
+                f"{self._at(instruction)}: the here-documents cannot be told apart",
+                hint="quote nothing but a whole delimiter: `<<'EOF'`",
+            )
         inline: dict[str, tuple[str, Content]] = {}
         for word, heredoc in zip(words, instruction.heredocs, strict=True):
             body = (

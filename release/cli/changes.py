@@ -10,7 +10,6 @@ from release.cli.documents import step_document
 from release.cli.printing import data, document
 from release.cli.rendering import columns, summary_line
 from release.cli.session import Session
-from release.cli.signals import Watch
 from release.cli.wiring import record_context, world_of
 from release.effects import Handler
 from release.effects.check import LogCheck, PushCheck, TargetCheck
@@ -33,8 +32,7 @@ def settle(session: Session, plan: Plan, sees: Sees, *, preview: bool) -> Report
     runner = Runner(_handlers(sees, record_context(session, attempt)), world_of(session))
     if preview:
         return runner.survey(plan)
-    with Watch(session.cancel, session.sink):
-        report = runner.execute(plan)
+    report = runner.execute(plan)
     if report.error is None and not report.acted:
         session.sink.emit(Note(level="info", text=summary_line(report.outcomes)))
     return report

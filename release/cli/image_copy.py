@@ -16,7 +16,6 @@ from release.cli.placing import Placed, judge_tags, put_tags
 from release.cli.printing import data, document
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
-from release.cli.signals import Watch
 from release.errors import ConfigError
 from release.registry import Manifest
 from release.registry.ahead import Ahead, Converts
@@ -76,12 +75,11 @@ def command(
         raise ConfigError(
             f"`{destination}` names a digest, and that is what SOURCE says", hint=f"write `{target.name}:TAG`"
         )
-    with Watch(session.cancel, session.sink):
-        tag = target.tag or (origin.tag if origin.digest is None else None)
-        wishes = _Wishes(tag=tag, move=move, jobs=jobs, referrers=referrers)
-        with _ahead(session, origin, target, wishes):
-            manifest = read(origin, platform=platform)
-        placed = _copy(session, origin, target, manifest, wishes)
+    tag = target.tag or (origin.tag if origin.digest is None else None)
+    wishes = _Wishes(tag=tag, move=move, jobs=jobs, referrers=referrers)
+    with _ahead(session, origin, target, wishes):
+        manifest = read(origin, platform=platform)
+    placed = _copy(session, origin, target, manifest, wishes)
     if placed:
         show(target.name, manifest.digest, placed, as_json=as_json, schema=_SCHEMA)
     elif as_json:

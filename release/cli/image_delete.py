@@ -10,7 +10,6 @@ from release.cli.printing import data, document
 from release.cli.protection import require_unused
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
-from release.cli.signals import Watch
 from release.errors import ConfigError, Invalid, NotFound, RefusedError
 from release.registry import Descriptor
 from release.registry.deletion import delete_tag
@@ -39,11 +38,10 @@ def command(ctx: click.Context, image: str, by_digest: bool, preview: bool, as_j
     location = locate_target(session, image)
     if location.registry is not None:
         session.require_trusted("image delete")
-    with Watch(session.cancel, session.sink):
-        if by_digest:
-            digest, tags = _delete_digest(session, location, preview=preview)
-        else:
-            digest, tags = _delete_tag(session, location, preview=preview)
+    if by_digest:
+        digest, tags = _delete_digest(session, location, preview=preview)
+    else:
+        digest, tags = _delete_tag(session, location, preview=preview)
     if as_json:
         document(
             {

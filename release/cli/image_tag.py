@@ -9,7 +9,6 @@ from release.cli.placing import Placed, place_tags
 from release.cli.printing import data, document
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, settings_of
-from release.cli.signals import Watch
 from release.registry.reference import require_tag
 
 
@@ -32,9 +31,8 @@ def command(ctx: click.Context, source: str, tags: tuple[str, ...], move: bool, 
         session.require_trusted("image tag")
     for tag in tags:
         require_tag(tag)
-    with Watch(session.cancel, session.sink):
-        manifest = read(location)
-        placed = place_tags(location.repository, manifest, tuple(dict.fromkeys(tags)), move=move)
+    manifest = read(location)
+    placed = place_tags(location.repository, manifest, tuple(dict.fromkeys(tags)), move=move)
     show(location.name, manifest.digest, placed, as_json=as_json, schema="shipmark.image-tag/1")
 
 

@@ -15,7 +15,6 @@ from release.cli.printing import data, document
 from release.cli.rendering import lacking, run_lines, summary_line, unattested, withheld_lines
 from release.cli.session import Session
 from release.cli.settings import Command, global_options, image_options, result_option, settings_of
-from release.cli.signals import Watch
 from release.cli.waiting import presence_of, wait_for_others
 from release.cli.wishing import wish_options
 from release.errors import ConfigError, StalePlan
@@ -62,13 +61,12 @@ def command(
         from release.cli.untrusted import run
 
         return run(session, as_json=as_json, result_file=result_file)
-    with Watch(session.cancel, session.sink):
-        if wait:
-            wait_for_others(session)
-        report = _run(session, plan_file, wished)
-        _say(session, report)
-        outputs = outputs_of_report(report, "shipmark.run/1", pushed=True)
-        publish(session, outputs, result_file, summary=summary_of(report, outputs))
+    if wait:
+        wait_for_others(session)
+    report = _run(session, plan_file, wished)
+    _say(session, report)
+    outputs = outputs_of_report(report, "shipmark.run/1", pushed=True)
+    publish(session, outputs, result_file, summary=summary_of(report, outputs))
     if as_json:
         document(report_document("shipmark.run/1", report))
     elif lines := run_lines(report):

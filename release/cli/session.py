@@ -7,6 +7,8 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import click
+
 from ci.context import CiContext
 from ci.public_names import public_variables
 from ci.remedies import remedy
@@ -17,6 +19,7 @@ from release.cli.input_files import read_config, read_credentials, read_event
 from release.cli.printing import JsonSink, PlainSink
 from release.cli.progress import Heartbeat, current_stderr, shows_bars
 from release.cli.settings import Settings
+from release.cli.signals import Watch
 from release.config.load import Component, Config, load
 from release.control import Cancel, Deadline
 from release.errors import ConfigError, RefusedError
@@ -71,6 +74,9 @@ class Session:
         self.secrets.add_public(*settings.images)
         hide(self.secrets)
         self.sink = sink or self._sink()
+        command = click.get_current_context(silent=True)
+        if command is not None:
+            command.with_resource(Watch(self.cancel, self.sink))
         self._snapshots: dict[tuple[str, str, str], Snapshot] = {}
         self._own_folder_seen = False
 

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from release.control import Cancel
 from release.errors import Interrupted, Terminated
+from release.process import kill_descendants
 from release.world import Note, Sink
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
+#: Seconds that the main thread has to notice: it may be busy with something long that asks nobody.
+_UNNOTICED = 0.8
+#: Seconds from the signal to the end, whatever the last words still wait for. Killed there, the next run goes on.
+_LONGEST = 4.0
 
 
 class Watch:
-    """While it is entered, signals trip `cancel`.
+    """While it is entered, signals trip `cancel`, and end the process when that does not help.
 
     A thread of its own does that: a handler runs between two steps of whatever the main thread does, perhaps
-    while that holds the very lock that `trip` needs.
+    while that holds the very lock that `trip` needs. Only the main thread may set handlers; in another one nothing is
+    watched.
     """
 
     def __init__(self, cancel: Cancel, sink: Sink) -> None:
         self._cancel = cancel
         self._sink = sink
         self._before: dict[signal.Signals, object] = {}
+        self._left = threading.Event()
 
     def __enter__(self) -> Self:
-        self._reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
-        self._wakeup = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for number in _NUMBERS:
             self._before[number] = signal.signal(number, _nothing)
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
@@ -42,20 +50,25 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._before:
+            return
+        self._left.set()
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what `signal.signal` gave us
         signal.set_wakeup_fd(self._wakeup)
-        self._writer.close()
+        os.close(self._writer)
         self._thread.join(timeout=1)
-        self._reader.close()
+        os.close(self._reader)
 
     def _listen(self) -> None:
-        while (byte := self._reader.recv(1)) != b"":
+        while (byte := os.read(self._reader, 1)) != b"":
             number = byte[0]
             if number not in _NUMBERS:
                 continue
             if self._cancel.tripped:
-                os._exit(128 + number)
+                _leave(number)
+            # First, because nobody may read what is said, and then saying it takes for ever.
+            threading.Thread(target=self._force, args=(number,), name="end", daemon=True).start()
             name = signal.Signals(number).name
             with suppress(Exception):  # whoever sent it may have closed the terminal first
                 self._sink.emit(
@@ -63,6 +76,18 @@ class Watch:
                 )
             error = Terminated if number == signal.SIGTERM else Interrupted
             self._cancel.trip(error(f"stopped by {name}", hint="run it again: it goes on where it stopped"))
+
+    def _force(self, number: int) -> None:
+        """End the process unless the main thread notices soon, and leaves soon after."""
+        if not self._cancel.noticed.wait(_UNNOTICED) and not self._left.is_set():
+            _leave(number)
+        if not self._left.wait(_LONGEST - _UNNOTICED):
+            _leave(number)
+
+
+def _leave(number: int) -> NoReturn:
+    kill_descendants()
+    os._exit(128 + number)
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

@@ -63,7 +63,11 @@ class VersionTags:
             name = raw.decode("utf-8", "backslashreplace")
             version = parse_tag_name(name, self._prefix, self._scheme)
             if version in own:
-                found.append(VersionTag(git_tag=name, version=version, commit=commit.decode("ascii")))
+                found.append(
+                    VersionTag(
+                        git_tag=name, version=version, commit=commit.decode("ascii", "backslashreplace")
+                    )
+                )
         return tuple(found)
 
     @cached_property
@@ -155,7 +159,7 @@ def commit_named(listing: bytes, git_tag: str) -> str | None:
         end = listing.find(b" refs/tags/" + git_tag.encode("utf-8", "backslashreplace") + suffix)
         if end >= 0:
             start = listing.rfind(b"\n", 0, end) + 1
-            return listing[start:end].decode("ascii")
+            return listing[start:end].decode("ascii", "backslashreplace")
     return None
 
 

@@ -153,6 +153,7 @@ CAUGHT_INSIDE = {
     "release.build.archives": {"ReadError"},  # becomes BuildError with the archive's name
     "release.build.expand": {"ExpansionError"},  # gets its Dockerfile line from the caller
     "release.build.patterns": {"ValueError"},  # likewise
+    "release.build.scope": {"ExpansionError"},  # caught where it is raised, with the line
     "release.build.tree": {"Escape", "LinkLoop"},  # likewise
     "release.cache_folder": {"PermissionError", "TimeoutError", "Unsafe"},  # becomes a temporary folder
     "release.canonical": {"ValueError"},  # a value without a canonical form is a defect of ours

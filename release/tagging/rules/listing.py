@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import msgspec
 
+from release.errors import ConfigError
+from release.limits import ITEM_LINES
 from release.tagging.located import Located, locate
 
 _QUOTE = '"'
@@ -33,6 +35,8 @@ def parse_items(
 
     `line`, `column`, `indent`: where the text stands, as in `locate`.
     """
+    if text.count("\n") > ITEM_LINES:
+        raise ConfigError(f"{source}: more than {ITEM_LINES} lines", hint="write fewer items")
     located = locate(text, source=source, line=line, column=column, indent=indent).strip()
     items = []
     for record in _Scanner(located, strict=False).records():

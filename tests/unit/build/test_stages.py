@@ -491,3 +491,43 @@ class TestStages:
     def test_an_unknown_target_is_refused_with_the_names_that_exist(self) -> None:
         error = refusal("FROM scratch AS one\nFROM scratch AS two", target="three")
         assert (str(error), error.hint) == ("`Dockerfile` has no stage `three`", "it has `one`, `two`")
+
+
+class TestLimits:
+    """Files that somebody wrote to fill the memory, or to take for ever."""
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (
+                "FROM scratch\nENV A=aaaaaaaa\n" + "ENV A=$A$A\n" * 60,
+                "Dockerfile:20: its variables grow to more than",
+            ),
+            (
+                f"FROM scratch\nENV A={'a' * 500_000}\n" + "".join(f"ENV B{n}=$A\n" for n in range(100)),
+                "Dockerfile:36: the file's variables grow to more than",
+            ),
+            (
+                f"FROM scratch AS s\nENV A={'a' * 500_000}\n" + "FROM s AS s\nENV B=$A\n" * 100,
+                "the file's variables grow to more than",
+            ),
+            ("FROM scratch\n" + "ENV A=1\n" * 10_000, "Dockerfile:10001: more than 10000 instructions"),
+            ("FROM scratch\nENV A=" + "${A:-" * 100 + "}" * 100, "`${` is nested deeper than 64 levels"),
+            (
+                "FROM scratch\nENV A=1\nENV A=" + "${A:+" * 5000 + "}" * 5000,
+                "is nested deeper than 64 levels",
+            ),
+            (f"FROM scratch\nCOPY --from={'9' * 5000} / /", "Dockerfile:2: "),
+            (
+                "FROM scratch\nCOPY <<EOF <<-'FROM scratch\nCOPY <<EOF <<-'B' /x/\nlinB' /x/\nline $A\nEOF",
+                "Dockerfile:",
+            ),
+        ],
+    )
+    def test_what_no_dockerfile_needs_is_refused_with_its_line(self, text: str, message: str) -> None:
+        error = refusal(text)
+        assert message in str(error)
+        assert error.hint
+
+    def test_a_user_of_endless_digits_owns_nothing(self) -> None:
+        assert build(f"FROM scratch\nUSER {'9' * 5000}\nWORKDIR /w").config.working_dir == "/w"

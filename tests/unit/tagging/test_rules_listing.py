@@ -121,3 +121,9 @@ class TestProperties:
     def test_quoted_fields_come_back(self, values: list[str]) -> None:
         text = ",".join('"' + value.replace('"', '""') + '"' for value in values)
         assert fields(text) == values
+
+
+def test_an_endless_list_is_refused() -> None:
+    with pytest.raises(ConfigError, match="tags: more than 5000 lines") as caught:
+        parse_items("type=sha\n" * 5001, source="tags")
+    assert caught.value.hint
