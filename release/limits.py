@@ -17,7 +17,8 @@ DOCUMENT_DEPTH = 64
 DOCUMENT_NODES = 100_000
 #: Characters of all paths (`$.build.args.NAME`) to the values of one YAML document. A path repeats the keys above it.
 DOCUMENT_PATHS = 32 * MIB
-#: Lines of one input of `metadata`, or of a block of rules in the config.
+#: Characters and lines of one input of `metadata`, or of a block of rules in the config.
+ITEM_CHARACTERS = 256 * KIB
 ITEM_LINES = 5_000
 #: The event file of a CI system. GitHub caps webhook payloads at 25 MB.
 EVENT_BYTES = 25 * MIB

@@ -10,7 +10,7 @@ import msgspec
 from release.build.instructions import Heredoc
 from release.errors import BuildError
 
-_DIRECTIVE = re.compile(r"^\s*#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$")
+_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(\S.*)")  # of a line without blanks around
 _KNOWN_DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _HEREDOC = re.compile(r"^\d*<<(-?)([^<]+)$")
 _WITH_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
@@ -40,7 +40,7 @@ def read_directives(text: str, name: str) -> Directives:
     found: dict[str, str] = {}
     count = 0
     for number, line in enumerate(_physical(text), 1):
-        match = _DIRECTIVE.match(line)
+        match = _DIRECTIVE.fullmatch(line.strip())
         if match is None or match[1].lower() not in _KNOWN_DIRECTIVES:
             break
         key = match[1].lower()

@@ -23,6 +23,8 @@ SLOWEST = 1.0
 #: Seconds after which an input counts as a hang: the process ends and shows where it was.
 _HANG = 60
 _BATCH = 50
+#: Every how manieth input has a piece that is repeated without end.
+_PUMPED = 300
 
 _BYTES = (
     *(b"\0", b"\xff", b"\n", b"\r\n", b'"', b"'", b"\\", b"{", b"[", b"]", b"}", b"(", b")", b"..", b"/", b":", b"@"),
@@ -39,7 +41,7 @@ class Parser(NamedTuple):
     """`parse` takes bytes; `seeds` are examples that it understands; `words` belong to its language.
 
     `understood`: the share of damaged inputs that it must understand at least. A fuzzer whose inputs all fail at the
-    first byte tests nothing.
+    first byte tests nothing. `pumped`: bytes of inputs in which one piece is repeated.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Parser(NamedTuple):
     seeds: tuple[bytes, ...]
     words: tuple[bytes, ...] = ()
     understood: float = 0.01
+    pumped: int = 100_000
 
 
 def as_text(function: Callable[[str], object]) -> Callable[[bytes], object]:
@@ -61,7 +64,7 @@ def fuzz(parser: Parser, count: int = COUNT, *, printable: bool = False) -> None
     """
     understood = 0
     try:
-        for number, raw in enumerate(damaged(parser.seeds, count, parser.words)):
+        for number, raw in enumerate(damaged(parser.seeds, count, parser.words, parser.pumped)):
             if number % _BATCH == 0:
                 # Nothing in Python ends a loop in C; this shows where it is and leaves.
                 faulthandler.dump_traceback_later(_HANG, exit=True, file=sys.__stderr__)
@@ -87,7 +90,9 @@ def _refusal(parser: Parser, raw: bytes) -> ReleaseError | None:
     return None
 
 
-def damaged(seeds: tuple[bytes, ...], count: int, words: tuple[bytes, ...] = ()) -> Iterator[bytes]:
+def damaged(
+    seeds: tuple[bytes, ...], count: int, words: tuple[bytes, ...] = (), pumped: int = 100_000
+) -> Iterator[bytes]:
     """The seeds, then `count` damaged forms of them; what is JSON is also damaged as values."""
     chance = random.Random(20)
     documents = [document for seed in seeds if (document := _document(seed)) is not None]
@@ -95,6 +100,8 @@ def damaged(seeds: tuple[bytes, ...], count: int, words: tuple[bytes, ...] = ())
     for number in range(count):
         if number % 50 == 0:
             yield chance.randbytes(chance.randrange(200))
+        elif number % _PUMPED == 1:
+            yield _pumped(seeds, words, pumped, chance)
         elif documents and number % 3 == 0:
             try:
                 yield _encoded(_damaged_value(copy.deepcopy(chance.choice(documents)), chance))
@@ -128,6 +135,16 @@ def _damaged_bytes(seeds: tuple[bytes, ...], words: tuple[bytes, ...], chance: r
             case _:
                 del raw[at:]
     return bytes(raw)
+
+
+def _pumped(seeds: tuple[bytes, ...], words: tuple[bytes, ...], size: int, chance: random.Random) -> bytes:
+    """An example with a piece repeated to `size`: what takes the square of its length, takes seconds then."""
+    seed = chance.choice(seeds)
+    at = chance.randrange(len(seed) + 1)
+    piece = chance.choice(
+        (b" ", b"\t", b"a", b"9", b"\\", seed[at : at + chance.randrange(1, 8)] or b"x", *words)
+    )
+    return seed[:at] + piece * (size // len(piece)) + chance.choice((seed[at:], b"", b"!", b"x" + seed[at:]))
 
 
 def _document(seed: bytes) -> Any:

@@ -410,6 +410,7 @@ PARSERS = (
         as_text(_rules),
         RULES,
         (b"type=", b"pattern=", b"{{", b"(a+)+", b"'", b",", b"group=", b"match="),
+        pumped=20_000,
     ),
     Parser(
         "inputs of metadata",
@@ -420,6 +421,7 @@ PARSERS = (
             b"a={{tag}}\nindex:b=c\n",
         ),
         (b"name=", b"enable=", b"latest=", b"suffix="),
+        pumped=20_000,  # read four times, character by character
     ),
     Parser(
         "pattern",
@@ -478,6 +480,7 @@ PARSERS = (
         as_text(_moment),
         (b"YYYY-MM-DDTHH:mm:ss.SSS[Z]", b"Europe/Berlin", b"[a[b]LLLL"),
         (b"[", b"\\Y", b"../", b"/"),
+        pumped=50_000,
     ),
     Parser("git's listing of tags", _listing, (LISTING,), (b"refs/tags/v", b"^{}", b" "), understood=0.5),
     Parser(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from release.errors import ConfigError
-from release.limits import ITEM_LINES
+from release.limits import ITEM_CHARACTERS, ITEM_LINES
 from release.tagging.located import Located, locate
 
 _QUOTE = '"'
@@ -35,8 +35,11 @@ def parse_items(
 
     `line`, `column`, `indent`: where the text stands, as in `locate`.
     """
-    if text.count("\n") > ITEM_LINES:
-        raise ConfigError(f"{source}: more than {ITEM_LINES} lines", hint="write fewer items")
+    if text.count("\n") > ITEM_LINES or len(text) > ITEM_CHARACTERS:
+        raise ConfigError(
+            f"{source}: more than {ITEM_LINES} lines or {ITEM_CHARACTERS} characters",
+            hint="write fewer items",
+        )
     located = locate(text, source=source, line=line, column=column, indent=indent).strip()
     items = []
     for record in _Scanner(located, strict=False).records():
