@@ -37,7 +37,18 @@ _EXTENSIONS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
 )
-_BROKEN = (tarfile.TarError, EOFError, LZMAError, zlib.error, OSError, ValueError, RecursionError)
+#: What reading a damaged archive raises; Python's reader checks few of the numbers that stand in headers.
+_BROKEN = (
+    tarfile.TarError,
+    EOFError,
+    LZMAError,
+    zlib.error,
+    OSError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class _Member(tarfile.TarInfo):

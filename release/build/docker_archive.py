@@ -80,7 +80,7 @@ def store_archive(
                 check()
                 reader.take(members, member)
         return reader.image()
-    except (tarfile.TarError, EOFError, KeyError, ValueError, RecursionError) as error:
+    except (tarfile.TarError, EOFError, LookupError, ValueError, OverflowError, RecursionError) as error:
         raise _broken(f"it cannot be read: {type(error).__name__}") from error
 
 
