@@ -9,7 +9,7 @@ from __future__ import annotations
 KIB = 1 << 10
 MIB = 1 << 20
 
-#: `shipmark.yml` and every other file named by `--config`. The largest known config has 40 KiB.
+#: `shipmark.yml` and every other file named by `--config`. Chosen far above what people write by hand.
 CONFIG_BYTES = 1 * MIB
 #: Nested lists and maps in YAML and JSON that a workspace or a CI system brings. PyYAML and json recurse per level.
 DOCUMENT_DEPTH = 64
@@ -22,9 +22,9 @@ ITEM_CHARACTERS = 256 * KIB
 ITEM_LINES = 5_000
 #: The event file of a CI system. GitHub caps webhook payloads at 25 MB.
 EVENT_BYTES = 25 * MIB
-#: A Dockerfile. BuildKit's own limit for a line is 1 MiB; whole files stay far below.
+#: A Dockerfile. Generated ones exist that are larger (moby/buildkit#5217 has 1.26 MB); these are refused.
 DOCKERFILE_BYTES = 1 * MIB
-#: Instructions of a Dockerfile. Each one adds a step to the image's history; registries take about a hundred layers.
+#: Instructions of a Dockerfile. Each one adds a step to the image's history.
 DOCKERFILE_INSTRUCTIONS = 10_000
 #: Characters that variables add to one operand of a Dockerfile, and to all of them. `ENV A=$A$A` doubles.
 EXPANDED_CHARACTERS = 1 * MIB
@@ -50,5 +50,5 @@ ARCHIVE_MEMBERS = 100_000
 GIT_POINTER_BYTES = 64 * KIB
 #: Seconds that one regular expression of a user or a file may take on one text.
 PATTERN_SECONDS = 0.5
-#: Platforms in one index whose configs are all read. The widest official images have about 20 entries.
+#: Platforms in one index whose configs are all read; each costs two requests.
 INDEX_PLATFORMS = 128
