@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from release.errors import ConfigError, RefusedError, ReleaseError
-from release.folders import OpenFolder, is_within, open_folder, open_parent
+from release.folders import OpenFolder, open_folder, open_parent
+from release.workspace_paths import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

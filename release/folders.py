@@ -16,9 +16,7 @@ from types import TracebackType
 from typing import IO, Self, cast
 
 from release.errors import Obstructed, RefusedError
-from release.workspace_paths import is_within, normal, start_of
-
-__all__ = ["OpenFolder", "is_within", "nearest_folder", "open_folder", "open_parent"]
+from release.workspace_paths import normal, start_of
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Passes through a folder that may not be listed, as other users' homes often are; macOS has no such flag.

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from release.config.model import BuildSection, ComponentSection, ConfigFile, LogSection, TargetSection
+from release.config.variables import names_in
 
 _COMPONENT = frozenset(
     """
@@ -38,7 +39,6 @@ DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     LogSection: frozenset({"store", "path", "ref", "remote", "url", "allow_network_fs"}),
 }
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ENV = re.compile(r"\benv\b(?:\s*\.\s*([A-Za-z_][A-Za-z0-9_]*))?")
 
 
@@ -147,7 +147,7 @@ class _Reader:
         return kept
 
     def _is_public(self, text: str) -> bool:
-        names = set(_VARIABLE.findall(text))
+        names = set(names_in(text))
         for expression in _expressions(text):
             names.update(
                 _ENV.findall(expression)

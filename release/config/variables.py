@@ -11,6 +11,11 @@ from release.secret_names import looks_secret
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
+def names_in(text: str) -> list[str]:
+    """The variables that `text` takes by `${NAME}`, in their order."""
+    return _VARIABLE.findall(text)
+
+
 def expand(text: str, env: Mapping[str, str], *, where: str = "") -> str:
     """`text` with each `${NAME}` replaced. `where`: the file, for messages. Raises `ConfigError` for an unset name."""
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.source import modules
 
 #: Module -> why it may open a file itself.
 MAY_OPEN = {
@@ -24,13 +23,6 @@ _OPENERS = frozenset(
 )
 _READERS = ("read_text", "read_bytes")
 _WRITES = ("O_WRONLY", "O_RDWR")
-
-
-def _modules() -> Iterator[tuple[str, ast.Module]]:
-    for package in ("ci", "release"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), ast.parse(path.read_text())
 
 
 def _openings(tree: ast.Module) -> Iterator[str]:
@@ -59,12 +51,12 @@ def _only_writes(call: ast.Call) -> bool:
 
 
 def test_files_are_read_in_one_place() -> None:
-    found = {name: [*_openings(tree)] for name, tree in _modules()}
+    found = {name: [*_openings(tree)] for name, tree in modules()}
     assert {name: places for name, places in found.items() if places and name not in MAY_OPEN} == {}
 
 
 def test_every_exception_is_still_one() -> None:
-    found = {name for name, tree in _modules() if [*_openings(tree)]}
+    found = {name for name, tree in modules() if [*_openings(tree)]}
     assert set(MAY_OPEN) <= found
 
 

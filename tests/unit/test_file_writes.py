@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.source import modules
 
 #: Module -> what of it may touch files by itself, and why. `*` is anything.
 MAY_WRITE: dict[str, dict[str, str]] = {
@@ -80,13 +79,6 @@ _METHODS = {
 _WRITING_FLAGS = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND")
 
 
-def _modules() -> Iterator[tuple[str, ast.Module]]:
-    for package in ("ci", "release"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), ast.parse(path.read_text())
-
-
 def _names(tree: ast.Module) -> dict[str, str]:
     """What a name in the module stands for: `from os import replace as r` makes `r` `os.replace`."""
     names = {}
@@ -138,7 +130,7 @@ def _only_reads(name: str, call: ast.Call) -> bool:
 
 
 def _found() -> dict[str, list[tuple[str, str]]]:
-    return {name: found for name, tree in _modules() if (found := [*_writes(tree)])}
+    return {name: found for name, tree in modules() if (found := [*_writes(tree)])}
 
 
 def test_files_are_written_in_one_place() -> None:

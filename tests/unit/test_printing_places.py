@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.source import modules
 
 #: Module -> what it uses, and why foreign text does not get out there.
 PLACES: dict[str, dict[str, str]] = {
@@ -73,18 +72,10 @@ def _used(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
-def _modules() -> Iterator[tuple[str, ast.Module]]:
-    for package in ("ci", "release"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            yield name, ast.parse(path.read_text(), str(path))
-
-
 def test_nothing_prints_but_the_places_of_the_table() -> None:
     strays = [
         f"{module}:{line}: {name}"
-        for module, tree in _modules()
+        for module, tree in modules()
         for line, name in _used(tree)
         if name not in PLACES.get(module, {})
     ]
@@ -92,7 +83,7 @@ def test_nothing_prints_but_the_places_of_the_table() -> None:
 
 
 def test_the_table_names_only_what_is_there() -> None:
-    used = {module: {name for _, name in _used(tree)} for module, tree in _modules()}
+    used = {module: {name for _, name in _used(tree)} for module, tree in modules()}
     gone = [
         (module, name)
         for module, names in PLACES.items()
@@ -105,7 +96,7 @@ def test_the_table_names_only_what_is_there() -> None:
 def test_only_voices_make_commands() -> None:
     makers = {
         module
-        for module, tree in _modules()
+        for module, tree in modules()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "LogCommand"
     }
@@ -117,7 +108,7 @@ def test_nobody_uses_what_is_behind_the_printers() -> None:
     private = {"_write", "_say"}
     strays = [
         (module, alias.name)
-        for module, tree in _modules()
+        for module, tree in modules()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.module == "release.cli.printing"
         for alias in node.names
