@@ -1,4 +1,4 @@
-"""Snapshot (what git says), and Facts (git, CI and clock reconciled)."""
+"""Facts: what git, the CI system and the clock say of this run, reconciled. Pure."""
 
 from __future__ import annotations
 
@@ -8,41 +8,11 @@ import msgspec
 
 from ci.context import CiContext
 from release.errors import AmbiguousVersion
-from release.tagging.listing import commit_named
+from release.git.model import Snapshot
+from release.versions.git_tags import commit_named
 
 # Without a CI system that names it; asking git for `origin/HEAD` would be one process more for a guess as good.
 _USUAL_DEFAULT_BRANCHES = frozenset({"main", "master"})
-
-
-class Describe(msgspec.Struct, frozen=True, kw_only=True):
-    """The base that an off-tag version counts from. `distance`: commits between it and HEAD."""
-
-    git_tag: str
-    commit: str
-    distance: int
-
-
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What git says of a work tree, read once in at most six processes.
-
-    `tag_listing`: the bytes of `git show-ref --heads --tags -d`, parsed where versions are needed (twenty thousand tags
-    as objects would cost more than git does). `describe`: None at a version tag, or where there is none.
-    `dirty`: the first changed tracked paths, `dirty_count` all of them.
-    """
-
-    root: str
-    common_dir: str
-    head: str
-    branch: str | None
-    committed_at: int  # seconds since the epoch
-    parents: tuple[str, ...] = ()
-    shallow: bool = False
-    dirty: tuple[str, ...] = ()
-    dirty_count: int = 0
-    tag_listing: bytes = b""
-    describe: Describe | None = None
-    commit_count: int | None = None  # only when no version is reachable
-    remote_url: str | None = None  # credentials stripped
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

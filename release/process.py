@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from release.control import Cancel
-from release.files import read_file
+from release.filesystem.files import read_file
 from release.limits import MIB
-from release.world import Completed
+from release.ports import Completed
 
 GRACE = 2.0  # seconds between asking a process group to end and ending it
 _GRACE_OF_CANCELLED = 0.4  # likewise, when a signal ends everything

@@ -14,11 +14,11 @@ from typing import Any, Literal
 import msgspec
 
 from release.control import Cancel
-from release.crew import Crew
-from release.effects import Handler, Handlers
 from release.errors import Interrupted, PartialError, RefusedError, RegistryError, ReleaseError, TagConflict
+from release.events import Event, Note, StepEvent
+from release.handler import Handler, Handlers, World
 from release.plan.model import Conflict, Done, Free, Judgement, Plan, Step, Unknown, bind
-from release.world import Event, Note, StepEvent, World
+from release.step_scheduler import StepScheduler
 
 State = Literal["free", "done", "made", "withheld", "conflict", "unknown", "failed", "skipped"]
 _GOOD = frozenset({"done", "made", "withheld"})
@@ -136,7 +136,7 @@ class Runner:
 
         for phase in plan.phases:
             steps = [step for step in plan.steps if step.phase == phase.name]
-            Crew(lambda step: walk.settle(step, look), self._world.cancel).run(steps)
+            StepScheduler(lambda step: walk.settle(step, look), self._world.cancel).run(steps)
             self._world.cancel.check()
         return walk.report(plan, _verdict(plan, walk.outcomes))
 
@@ -146,7 +146,7 @@ class Runner:
         carry_out = self._carry_out(walk, frozenset(step.id for step in plan.steps))
         for phase in plan.phases:
             steps = [step for step in plan.steps if step.phase == phase.name]
-            Crew(lambda step: walk.settle(step, carry_out), self._world.cancel).run(steps)
+            StepScheduler(lambda step: walk.settle(step, carry_out), self._world.cancel).run(steps)
             error = _cancelled(self._world.cancel) or _verdict(plan, walk.outcomes)
             if error is not None:
                 return walk.report(plan, error)

@@ -7,20 +7,20 @@ import os
 from hypothesis import settings
 
 pytest_plugins = [
-    "tests.support.services",
-    "tests.support.processes",
-    "tests.support.git",
-    "tests.support.command",
-    "tests.support.faults",
-    "tests.support.hostile",
-    "tests.support.registry",
-    "tests.support.targets",
-    "tests.support.docker",
-    "tests.support.wheel",
-    "tests.support.project",
-    "tests.support.gate",
-    "tests.support.browser",
-    "tests.support.postgres",
+    "tests.support.services.required",
+    "tests.support.programs.processes",
+    "tests.support.releases.git",
+    "tests.support.programs.command",
+    "tests.support.registries.faults",
+    "tests.support.registries.hostile",
+    "tests.support.registries.registry",
+    "tests.support.registries.targets",
+    "tests.support.services.docker",
+    "tests.support.programs.wheel",
+    "tests.support.releases.project",
+    "tests.support.registries.gate",
+    "tests.support.services.browser",
+    "tests.support.services.postgres",
 ]
 
 # Time limits per example fail on a busy machine, and say nothing about the code.

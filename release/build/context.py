@@ -13,14 +13,15 @@ from collections.abc import Callable
 import msgspec
 
 from release.build import BuildRequest
-from release.build.dockerfile import parse
-from release.build.host_files import changed
+from release.build.dockerfile.instructions import Dockerfile
+from release.build.dockerfile.parser import parse
+from release.build.embedded.tree import Tree
 from release.build.ignore import Ignore, Verdict, parse_ignore
-from release.build.instructions import Dockerfile
-from release.build.tree import HostFile, Node, Tree
+from release.compression.entries import HostFile, Node
+from release.compression.host_files import changed
 from release.errors import BuildError, RefusedError
-from release.files import read_file
-from release.folders import OpenFolder, open_folder
+from release.filesystem.files import read_file
+from release.filesystem.folders import OpenFolder, open_folder
 from release.limits import DOCKERFILE_BYTES, IGNORE_BYTES
 
 _OWN_FOLDER = ".shipmark"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from release.build.instructions import Dockerfile
+from release.build.dockerfile.instructions import Dockerfile
 from release.errors import BuildError
-from release.world import Output, Sink
+from release.events import Output, Sink
 
 _STEP = re.compile(r"Step ([0-9]{1,9})/[0-9]+ : (\S+)")
 _OWN_WORDS = ("Step ", " ---> ", "Removing intermediate container ")

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from release import __version__
-from release.cli.groups import LazyGroup, Row
-from release.cli.leaving import leave
-from release.cli.settings import global_options
-from release.cli.streams import escaping
+from release.cli.exit import leave
+from release.cli.group import LazyGroup, Row
+from release.cli.options import global_options
+from release.cli.output.streams import escaping
 from release.errors import ReleaseError
 
 COMMANDS: dict[str, Row] = {
@@ -20,11 +20,11 @@ COMMANDS: dict[str, Row] = {
     "tags": Row("tags", "Print the image tags of this commit, one reference a line."),
     "version": Row("version", "Print the version of this commit."),
     "metadata": Row("metadata", "docker/metadata-action's inputs and outputs: the drop-in."),
-    "log": Row("log", "The version log: list, show, find, at, history, diff, verify, ..."),
+    "log": Row("log.group", "The version log: list, show, find, at, history, diff, verify, ..."),
     "promote": Row("promote", "Give an existing image another place: copied by digest, tagged, recorded."),
     "rollback": Row("rollback", "Take versions back, and move the tags to the highest that is left."),
     "deployed": Row("deployed", "Record that an image runs in an environment from now on."),
-    "image": Row("image", "Registries and OCI layouts: list, inspect, copy, tag, delete."),
+    "image": Row("image.group", "Registries and OCI layouts: list, inspect, copy, tag, delete."),
     "cache": Row("cache", "The folder with state between runs: its size, and emptying it."),
     "ci": Row("ci", "Show which CI system was detected, and from what."),
     "config": Row("config", "Show and check the configuration in force."),
@@ -89,7 +89,7 @@ def run(argv: list[str]) -> int:
 
 
 def _usage(error: click.ClickException) -> int:
-    from release.cli.printing import complain
+    from release.cli.output.stdout import complain
 
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "shipmark"
     complain(error.format_message(), hint=f"`{command} --help` lists what there is")
@@ -97,7 +97,7 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _defect(error: Exception, argv: list[str]) -> int:
-    from release.cli.printing import complain, talk
+    from release.cli.output.stdout import complain, talk
 
     if "-v" in argv:
         import traceback
@@ -112,7 +112,7 @@ def _defect(error: Exception, argv: list[str]) -> int:
 
 
 def _failed(error: ReleaseError) -> int:
-    from release.cli.printing import complain
+    from release.cli.output.stdout import complain
 
     complain(error.message, hint=error.hint)
     return error.exit_code

@@ -1,367 +1,39 @@
-"""One command's view of the world: everything is read when it is first asked for, and once."""
+"""Opens the session of a command, with the sink that suits the terminal or the CI system."""
 
 from __future__ import annotations
 
-import os
-import time
-from functools import cached_property
-from typing import TYPE_CHECKING
-
 import click
 
-from ci.context import CiContext
-from ci.public_names import public_variables
-from ci.remedies import remedy
-from ci.systems import detect, event_path
-from release.cli.ci_log import CiSink, voice_of
-from release.cli.foreign import hide
-from release.cli.input_files import read_config, read_credentials, read_event
-from release.cli.printing import JsonSink, PlainSink
-from release.cli.progress import Heartbeat, current_stderr, shows_bars
-from release.cli.settings import Settings
+from release.app.session import Session
+from release.cli.options import settings_of
+from release.cli.output.ci_sink import CiSink, voice_of
+from release.cli.output.foreign import hide
+from release.cli.output.progress import Heartbeat, current_stderr, shows_bars
+from release.cli.output.stdout import JsonSink, PlainSink
 from release.cli.signals import Watch
-from release.config.load import Component, Config, load
-from release.control import Cancel, Deadline
-from release.errors import ConfigError, RefusedError
-from release.facts import Facts, Snapshot, may_lack_tags, reconcile, with_remote_tags
-from release.known_secrets import Secrets, passwords_of, secrets_in
-from release.process import Processes
-from release.tagging.model import TagPolicy
-from release.trust import Trust, judge
-from release.world import Note, Sink
-
-if TYPE_CHECKING:
-    from release.cache_folder import Cache
-    from release.cli.stores import Ground
-    from release.log.state import LogState
-    from release.log.writer import Writer
-    from release.registry.targets import Targets
-
-CONFIG_NAME = "shipmark.yml"
+from release.events import Sink
 
 
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> int:
-        """Milliseconds since the epoch."""
-        return time.time_ns() // 1_000_000
-
-    def monotonic(self) -> float:
-        """Seconds from an arbitrary start."""
-        return time.monotonic()
+def open_session(ctx: click.Context) -> Session:
+    """The session for the options that `ctx` holds."""
+    session = Session(settings_of(ctx))
+    hide(session.secrets)  # before anything is printed
+    session.sink = _sink(session)
+    ctx.with_resource(Watch(session.cancel, session.sink))
+    return session
 
 
-class SystemEntropy:
-    """The machine's randomness."""
+def _sink(session: Session) -> Sink:
+    settings = session.settings
+    if settings.progress == "json":
+        return JsonSink()
+    verbosity = -1 if settings.progress == "none" else settings.verbosity
+    if verbosity < 0:
+        return PlainSink(verbosity)
+    if settings.progress == "auto" and shows_bars(settings.env, session.ci.system):
+        from release.cli.output.progress_bars import Bars
 
-    def token(self, size: int = 16) -> str:
-        """Hex text of `size` random bytes."""
-        return os.urandom(size).hex()
-
-
-class Session:
-    """Wires the reading side: config, CI, git, log, registries."""
-
-    def __init__(self, settings: Settings, *, sink: Sink | None = None) -> None:
-        self.settings = settings
-        self.cancel = Cancel()
-        self.clock = SystemClock()
-        self.entropy = SystemEntropy()
-        self.process = Processes(self.cancel)
-        self.secrets = Secrets()
-        self.secrets.add(*secrets_in(settings.env))
-        self.secrets.add_public(*settings.images)
-        hide(self.secrets)
-        self.sink = sink or self._sink()
-        command = click.get_current_context(silent=True)
-        if command is not None:
-            command.with_resource(Watch(self.cancel, self.sink))
-        self._snapshots: dict[tuple[str, str, str], Snapshot] = {}
-        self._own_folder_seen = False
-
-    def _sink(self) -> Sink:
-        settings = self.settings
-        if settings.progress == "json":
-            return JsonSink()
-        verbosity = -1 if settings.progress == "none" else settings.verbosity
-        if verbosity < 0:
-            return PlainSink(verbosity)
-        if settings.progress == "auto" and shows_bars(settings.env, self.ci.system):
-            from release.cli.progress_bars import Bars
-
-            return Bars(PlainSink(verbosity, current_stderr()), color=settings.colored)
-        speaks = voice_of(self.ci.system)
-        plain: Sink = PlainSink(verbosity)
-        return Heartbeat(plain if speaks is None else CiSink(plain, speaks), now=self.clock.monotonic)
-
-    def again(self) -> Session:
-        """The same session with nothing read of the log and the remote yet: what others did meanwhile counts too."""
-        twin = Session.__new__(Session)
-        fresh = {"log_state", "remote_heads", "remote_tags"}
-        twin.__dict__.update({name: value for name, value in self.__dict__.items() if name not in fresh})
-        return twin
-
-    @cached_property
-    def directory(self) -> str:
-        """Where we work: absolute."""
-        path = os.path.abspath(self.settings.directory)
-        if not os.path.isdir(path):
-            raise ConfigError(f"`{self.settings.directory}` is no folder", hint="check the path behind `-C`")
-        return path
-
-    @cached_property
-    def root(self) -> str:
-        """The top folder of the repository that git would enter here; where there is none, where we are."""
-        from release.git.places import top_folder
-
-        return top_folder(self.directory, self.settings.env) or self.directory
-
-    @cached_property
-    def config(self) -> Config:
-        """The configuration in force."""
-        given = self.settings.config
-        path = os.path.join(self.directory, given) if given else os.path.join(self.root, CONFIG_NAME)
-        text = read_config(path)
-        if text is None and given:
-            raise ConfigError(f"`{given}` does not exist", hint="check the path behind `--config`")
-        name = os.path.relpath(path, self.directory) if text is not None else None
-        config = load(text, name, self.settings.env, images=self.settings.images, public=self.public)
-        self.secrets.add_public(
-            config.project or "", *(target.image for one in config.components for target in one.targets)
-        )
-        self.secrets.add(*(secret for log in config.log for secret in passwords_of(log.url or "")))
-        self._say_ignored(config)
-        for component in config.components:
-            require_targets(component)
-        return config
-
-    @property
-    def public(self) -> dict[str, str] | None:
-        """The variables that the config may name: None, any of them, in a trusted run."""
-        return None if self.trust.trusted else public_variables(self.ci.system, self.settings.env)
-
-    def require_trusted(self, what: str) -> None:
-        """Raise `RefusedError` where an outsider may have written the workspace. `what`: the command."""
-        if not self.trust.trusted:
-            raise RefusedError(
-                f"`{what}` changes what others see, and this run is not trusted: {self.trust.reason}",
-                hint="run it for a push, a tag or by hand, on a branch of the repository itself",
-            )
-
-    def _say_ignored(self, config: Config) -> None:
-        if config.ignored:
-            keys = ", ".join(f"`{key}`" for key in config.ignored)
-            text = f"not asked (untrusted): {keys} of `{config.source}`, because {self.trust.reason}"
-            self.sink.emit(Note(level="info", text=text))
-
-    @cached_property
-    def components(self) -> tuple[Component, ...]:
-        """The components that are meant: all, or the one that `--component` names."""
-        wanted = self.settings.component
-        if wanted is None:
-            return self.config.components
-        chosen = tuple(one for one in self.config.components if one.name == wanted)
-        if not chosen:
-            names = ", ".join(one.name for one in self.config.components)
-            raise ConfigError(f"no component is called `{wanted}`", hint=f"there are: {names}")
-        return chosen
-
-    @cached_property
-    def ci(self) -> CiContext:
-        """What the CI system says of this run."""
-        path = event_path(self.settings.env, system=self.settings.ci)
-        return detect(self.settings.env, read_event(path), system=self.settings.ci)
-
-    @cached_property
-    def trust(self) -> Trust:
-        """Whether an outsider may have written what this run builds."""
-        return judge(self.ci)
-
-    def snapshot(self, policy: TagPolicy) -> Snapshot:
-        """What git says, with versions read by this policy."""
-        key = (policy.prefix, policy.base, policy.versions)
-        if key not in self._snapshots:
-            taken = self._snapshot(policy)
-            if self.settings.deepen and not self._snapshots and self._may_ask_remote("--deepen"):
-                from release.git.tags import deepen
-
-                deepen(taken.root, self.settings.env, shallow=taken.shallow)
-                taken = self._snapshot(policy)
-            self._snapshots[key] = taken
-        return self._snapshots[key]
-
-    def _snapshot(self, policy: TagPolicy) -> Snapshot:
-        from release import git
-
-        return git.snapshot(
-            self.process,
-            self.directory,
-            prefix=policy.prefix,
-            env=self.settings.env,
-            base=policy.base,
-            versions=policy.versions,
-        )
-
-    def facts(self, policy: TagPolicy, *, online: bool = False) -> Facts:
-        """Git, CI and clock, reconciled.
-
-        `online`: with the remote's branches, where the run is a branch's, and its tags, where the clone lacks some.
-        """
-        snapshot, now = self.snapshot(policy), self.clock.now()
-        if online and may_lack_tags(snapshot, self.ci.git_tag):
-            snapshot = with_remote_tags(snapshot, self.remote_tags)
-        facts = reconcile(snapshot, self.ci, now)
-        if not online or facts.branch is None:
-            return facts
-        return reconcile(snapshot, self.ci, now, remote_branches=self.remote_heads or ())
-
-    @cached_property
-    def remote_heads(self) -> dict[str, str] | None:
-        """The remote's branches and their commits, asked for once; None when it does not answer, or is not asked."""
-        from release import git
-
-        if not self._may_ask_remote():
-            return None
-
-        return git.remote_heads(self.process, self.root, self.settings.env)
-
-    @cached_property
-    def remote_tags(self) -> dict[str, str] | None:
-        """The remote's git tags, asked for once; None when it does not answer, or is not asked."""
-        from release import git
-
-        if not self._may_ask_remote():
-            return None
-
-        return git.remote_tags(self.process, self.root, self.settings.env)
-
-    def require_own_folder(self) -> None:
-        """Raise `RefusedError` for a `.shipmark` that others prepared; looked at once, before we make one ourselves."""
-        if self._own_folder_seen:
-            return
-        if os.path.lexists(os.path.join(self.root, ".shipmark")):
-            from release.git.own_folder import require_own_folder
-
-            require_own_folder(self.process, self.root, self.settings.env)
-        self._own_folder_seen = True
-
-    @cached_property
-    def cache(self) -> Cache:
-        """This repository's folder for state between runs: made and leased when it is first asked for."""
-        from release.cli.caching import open_cache_of
-
-        return open_cache_of(self)
-
-    def indexes(self) -> str:
-        """The folder for indexes of log files, made if it is missing."""
-        folder = os.path.join(self.cache.path, "indexes")
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        return folder
-
-    def _may_ask_remote(self, option: str = "") -> bool:
-        """Whether git may talk to the remote: with the clone's credential, so only in a trusted run."""
-        if not self.trust.trusted and option:
-            text = f"`{option}` is left out: no git credential is used in a run that is not trusted"
-            hint = remedy(self.ci.system, "shallow")
-            self.sink.emit(Note(level="warning", text=text, hint=hint))
-        return self.trust.trusted
-
-    @property
-    def ground(self) -> Ground:
-        """What log stores stand on."""
-        from release.cli.stores import Ground
-
-        return Ground(
-            root=self.root,
-            env=self.settings.env,
-            process=self.process,
-            clock=self.clock,
-            cancel=self.cancel,
-            secrets=self.secrets,
-            warn=self.warn,
-            guard=self.require_own_folder,
-            cache=lambda: self.cache.path,
-        )
-
-    def warn(self, text: str) -> None:
-        """Say one line to people."""
-        self.sink.emit(Note(level="warning", text=text))
-
-    @cached_property
-    def log(self) -> Writer:
-        """The version log's writer."""
-        from release.cli.stores import open_log, unasked_log
-
-        if not self.trust.trusted:
-            text = f"the version log is not asked (untrusted), because {self.trust.reason}"
-            self.sink.emit(Note(level="info", text=text))
-            return unasked_log(self.trust.reason, self.ground)
-        return open_log(self.config.log, self.ground)
-
-    @cached_property
-    def log_state(self) -> LogState:
-        """The log, folded."""
-        from release.log.fold import fold
-
-        return fold(self.log.entries())
-
-    @cached_property
-    def registries(self) -> Targets:
-        """Targets by name."""
-        from release.registry.reference import parse_repository
-        from release.registry.targets import Targets
-
-        targets = [target for one in self.config.components for target in one.targets]
-        insecure = [target.image for target in targets if target.insecure]
-        remote = [target.image for target in targets if not target.image.startswith("oci:")]
-        return Targets(
-            env=self.settings.env,
-            read=read_credentials,
-            process=self.process,
-            clock=self.clock,
-            sink=self.sink,
-            cancel=self.cancel,
-            deadline=self.deadline(),
-            insecure=frozenset(parse_repository(image).registry for image in insecure),
-            ca=self.settings.env.get("SHIPMARK_CA_FILE") or None,
-            root=self.root,
-            secrets=self.secrets,
-            anonymous=not self.trust.trusted,
-            registries=frozenset(parse_repository(image).registry for image in remote),
-        )
-
-    def deadline(self, seconds: float | None = None) -> Deadline:
-        """A deadline from now."""
-        return Deadline(seconds, now=self.clock.monotonic)
-
-
-def require_targets(component: Component) -> None:
-    """Raise `ConfigError` for a target that is no reference, or stands there twice."""
-    from release.registry.reference import parse_repository
-
-    seen: set[str] = set()
-    for target in component.targets:
-        name = target.image
-        if not name.startswith("oci:"):
-            parse_repository(name)
-        elif name in {"oci:", "oci:."}:
-            raise ConfigError(
-                f"`{name}` names no folder of its own", hint="write `oci:PATH`, for example `oci:dist/image`"
-            )
-        if name in seen:
-            raise ConfigError(f"target `{name}` stands there twice", hint="name each target once")
-        seen.add(name)
-
-
-def policy_of(component: Component) -> TagPolicy:
-    """How the component's tags are chosen."""
-    section = component.section
-    return TagPolicy(
-        prefix=section.prefix,
-        versions=section.versions,
-        latest=section.latest,
-        pull_requests=section.pull_requests,
-        base=section.base,
-        channels=section.channels,
-    )
+        return Bars(PlainSink(verbosity, current_stderr()), color=settings.colored)
+    speaks = voice_of(session.ci.system)
+    plain: Sink = PlainSink(verbosity)
+    return Heartbeat(plain if speaks is None else CiSink(plain, speaks), now=session.clock.monotonic)

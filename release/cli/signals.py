@@ -11,8 +11,8 @@ from typing import NoReturn, Self
 
 from release.control import Cancel
 from release.errors import Interrupted, Terminated
+from release.events import Note, Sink
 from release.process import kill_descendants
-from release.world import Note, Sink
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds that the main thread has to notice: it may be busy with something long that asks nobody.

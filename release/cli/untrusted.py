@@ -9,25 +9,25 @@ from __future__ import annotations
 import os
 
 from release import __version__
+from release.app.releases.decide import decide_component
+from release.app.releases.known import known_everywhere, project_of
+from release.app.releases.request import RunRequest
+from release.app.session import Session, policy_of
 from release.build import BuildRequest
 from release.build.context import open_context
-from release.build.docker_engine import DockerBuilder
-from release.build.layers import LayersBuilder
-from release.cli.ci_outputs import outputs_of_report, publish, summary_of
-from release.cli.documents import report_document
-from release.cli.knowing import known_everywhere, project_of
-from release.cli.printing import data, document
-from release.cli.rendering import decision_lines
-from release.cli.rules import decide_component
-from release.cli.session import Session, policy_of
-from release.cli.wishes import Wishes
+from release.build.docker import DockerBuilder
+from release.build.embedded.builder import LayersBuilder
+from release.cli.output.ci_outputs import outputs_of_report, publish, summary_of
+from release.cli.output.documents import report_document
+from release.cli.output.stdout import data, document
+from release.cli.output.text import decision_lines
 from release.config.load import Component
+from release.events import Note
 from release.plan.model import Plan, Release
 from release.plan.release import PHASES, release_key
 from release.runner import Report
 from release.tagging.model import Decision, FixedTag, Withheld
 from release.tagging.withholding import withhold_all
-from release.world import Note
 
 
 def preview(session: Session, *, offline: bool, as_json: bool, result_file: str | None) -> int:
@@ -76,7 +76,7 @@ def _release(session: Session, component: Component, *, offline: bool) -> Releas
     facts = session.facts(policy)
     names = [] if offline else [target.image for target in component.targets if target.moving]
     known = known_everywhere(session, component, policy, [session.registries.open(name) for name in names])
-    made = decide_component(session, component, facts, policy, known, None, Wishes(offline=True))
+    made = decide_component(session, component, facts, policy, known, None, RunRequest(offline=True))
     for text in made.warnings:
         session.sink.emit(Note(level="warning", text=text))
     project = project_of(session, component) if component.targets else component.name

@@ -12,24 +12,24 @@ from typing import Any, cast
 
 import msgspec
 
-from release.canonical import canonical
+from release.canonical_json import canonical
 from release.errors import NotFound
-from release.log.attestation import PREDICATE, Attested, attested
+from release.handler import World
+from release.log.attested import attested
+from release.oci import Descriptor, Repository
+from release.oci.manifest import annotations_of
 from release.plan.model import Done, Free, Judgement, Slot, Step
 from release.plan.operands import Attest
 from release.plan.ownership import short
-from release.registry import Descriptor, Repository
-from release.registry.attach import EMPTY, IN_TOTO, Artifact, make_statement, push_artifact
-from release.registry.documents import annotations_of
-from release.registry.referrers import find_referrers
-from release.world import World
+from release.statements.release_statement import PREDICATE, Attested
+from release.transfer.referrers import EMPTY, IN_TOTO, Artifact, find_referrers, make_statement, push_artifact
 
 RELEASE = "dev.shipmark.release"  # annotations: the release key, and the log's entry as `seq:hash`
 ANCHOR = "dev.shipmark.log"
 _MAY_BE_OURS = frozenset({IN_TOTO, EMPTY.media_type, None})
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True):
+class StatementObservation(msgspec.Struct, frozen=True, kw_only=True):
     """The artifact as it should be, and the statement of this release that hangs on the image, if one does."""
 
     artifact: Artifact
@@ -43,7 +43,7 @@ class Attestations:
         """One line for the preview."""
         return f"attach the release statement to the image on {cast(Attest, step.operands).target}"
 
-    def observe(self, step: Step, world: World) -> Sight | None:
+    def observe(self, step: Step, world: World) -> StatementObservation | None:
         """What hangs on the image; None while the log has no release to speak of."""
         operands = cast(Attest, step.operands)
         release = _release(operands, world)
@@ -51,9 +51,11 @@ class Attestations:
             return None
         repository = world.registries.open(operands.target)
         artifact = _artifact(release, repository)
-        return Sight(artifact=artifact, found=_find(repository, release, artifact))
+        return StatementObservation(artifact=artifact, found=_find(repository, release, artifact))
 
-    def judge(self, step: Step, bindings: Mapping[str, Any], observation: Sight | None) -> Judgement:
+    def judge(
+        self, step: Step, bindings: Mapping[str, Any], observation: StatementObservation | None
+    ) -> Judgement:
         """Done when a statement of this release is there."""
         del bindings
         if observation is None or observation.found is None:

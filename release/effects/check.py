@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from release.effects.holding import hold
+from release.effects.tag_reader import read_tag
+from release.handler import World
 from release.plan.model import Conflict, Done, Free, Judgement, Step
 from release.plan.operands import CheckPush, CheckTarget
 from release.plan.ownership import explain, ownership
 from release.tagging.model import Held
-from release.world import World
 
 
 class TargetCheck:
@@ -26,7 +26,7 @@ class TargetCheck:
         """What each fixed tag holds now."""
         operands = cast(CheckTarget, step.operands)
         repository = world.registries.open(operands.target)
-        return tuple(hold(repository, operands.target, tag.name, every=True) for tag in operands.fixed)
+        return tuple(read_tag(repository, operands.target, tag.name, every=True) for tag in operands.fixed)
 
     def judge(self, step: Step, bindings: Mapping[str, Any], observation: tuple[Held, ...]) -> Judgement:
         """Conflict as soon as one version tag holds something else."""

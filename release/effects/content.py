@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from release.effects.obtain import place
+from release.effects.obtain import open_source
 from release.errors import NotFound, RegistryError
+from release.handler import World
+from release.oci import Descriptor
+from release.oci.reference import parse_repository
 from release.plan.model import Done, Free, Judgement, Slot, Step
 from release.plan.operands import PushContent
 from release.plan.ownership import short
-from release.registry import Descriptor
-from release.registry.reference import parse_repository
-from release.registry.transfer import copy_image
-from release.world import World
+from release.transfer.copy import copy_image
 
 
 class Content:
@@ -46,7 +46,7 @@ class Content:
         destination = world.registries.open(operands.target)
         missing: RegistryError = NotFound(f"no place is known that has {digest}")
         for name in operands.sources:
-            source = place(world, name)
+            source = open_source(world, name)
             if source.name == destination.name:
                 continue
             try:

@@ -11,23 +11,23 @@ import msgspec
 
 from release.build import BuildRequest, BuiltImage, PlatformImage
 from release.build.context import open_context
-from release.effects.holding import hold
+from release.compression.codecs import codec_named
+from release.effects.tag_reader import read_tag
 from release.errors import BuildError, BuilderUnavailable, NotFound, RegistryError
+from release.handler import World
+from release.layout.layout import Layout
+from release.oci import ImageFacts, Manifest, Repository
+from release.oci.graph import blobs_of, read_manifests
+from release.oci.image_config import manifest_facts, platform_of
+from release.oci.manifest import children
 from release.plan.evidence import STORE
 from release.plan.model import Conflict, Done, Free, Judgement, Slot, Step, plain
 from release.plan.operands import BuildImage, FindImage
-from release.registry import ImageFacts, Manifest, Repository
-from release.registry.codecs import codec_named
-from release.registry.documents import children
-from release.registry.graph import blobs_of, read_manifests
-from release.registry.inspect import manifest_facts, platform_of
-from release.registry.layout import Layout
 from release.tagging.labels import INPUTS, REVISION, VERSION, held_image
 from release.tagging.model import Held
-from release.world import World
 
 
-def place(world: World, name: str) -> Repository:
+def open_source(world: World, name: str) -> Repository:
     """The repository behind a place of a plan: a target, or the local store."""
     return Layout(world.store) if name == STORE else world.registries.open(name)
 
@@ -49,7 +49,7 @@ class Build:
         image = cast(BuildImage, step.operands).image
         if isinstance(image, Slot):
             return None
-        found = place(world, STORE).resolve(image)
+        found = open_source(world, STORE).resolve(image)
         return found.digest if found is not None else None
 
     def judge(self, step: Step, bindings: Mapping[str, Any], observation: str | None) -> Judgement:
@@ -66,7 +66,7 @@ class Build:
         request = build_request(operands, self._arguments.get(operands.component, {}), world)
         built = world.builders[operands.spec.builder].build(request, world.store)
         mark_used(world.store, built.digest)
-        _require_labelled(hold(place(world, STORE), STORE, built.digest, every=True), operands)
+        _require_labelled(read_tag(open_source(world, STORE), STORE, built.digest, every=True), operands)
         return {
             **image_bindings(operands.component, built),
             f"builder:{operands.component}": built.builder or operands.spec.builder,
@@ -172,7 +172,7 @@ class Find:
         trouble: RegistryError = NotFound(f"no place is known that has {operands.digest}")
         for name in operands.sources:
             try:
-                found = find_image(place(world, name), name, operands.digest)
+                found = find_image(open_source(world, name), name, operands.digest)
             except RegistryError as error:
                 trouble = error
                 continue

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from release.handler import World
 from release.log import Entry
 from release.log.identity import fact_id
 from release.plan.model import Done, Free, Judgement, Slot, Step, unbound
 from release.plan.operands import Record
-from release.world import World
 
 
 class Records:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from release.effects.content import mounts
+from release.handler import World
+from release.oci import Repository
+from release.oci.graph import read_manifests
 from release.plan.model import Done, Free, Judgement, Step
 from release.plan.promote import CopyReferrers
-from release.registry import Repository
-from release.registry.graph import read_manifests
-from release.registry.referrers import copy_attached, find_attached
-from release.world import World
+from release.transfer.referrers import copy_attached, find_attached
 
 
 class Referrers:

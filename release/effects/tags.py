@@ -7,15 +7,15 @@ from typing import Any, cast
 
 import msgspec
 
-from release.effects.holding import hold
+from release.effects.tag_reader import read_tag
 from release.errors import NotFound
+from release.handler import World
 from release.plan.model import Conflict, Done, Free, Judgement, Slot, Step, Unknown
 from release.plan.operands import MoveTag, PutTag
 from release.plan.ownership import explain, ownership, short
 from release.tagging import guard
 from release.tagging.model import Held, KnownReleases
-from release.tagging.versions import image_tag_of
-from release.world import World
+from release.versions.semver import image_tag_of
 
 _MOST_RACES = (
     5  # more writers than this at one tag in one second are a quarrel: said, and left to the next run
@@ -57,7 +57,7 @@ class FixedTags:
         """What the tag holds now."""
         operands = cast(PutTag, step.operands)
         repository = world.registries.open(operands.target)
-        return hold(repository, operands.target, operands.tag.name, every=True)
+        return read_tag(repository, operands.target, operands.tag.name, every=True)
 
     def judge(self, step: Step, bindings: Mapping[str, Any], observation: Held) -> Judgement:
         """Free while nothing holds it; a version tag on other content is a conflict, a first-wins tag yields."""
@@ -95,7 +95,7 @@ class FixedTags:
         return put_tag(step, world, operands.target, operands.tag.name, cast(str, operands.image))
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True):
+class TagObservation(msgspec.Struct, frozen=True, kw_only=True):
     """What the guard is asked about right before and right after a move.
 
     `rival`: the digest here of what outranks the candidate; looked for only while the tag holds our image.
@@ -107,7 +107,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     rival: str | None = None
 
 
-Watch = Callable[[Step, World], Sight]
+Watch = Callable[[Step, World], TagObservation]
 
 
 class MovingTags:
@@ -128,7 +128,7 @@ class MovingTags:
         operands = cast(MoveTag, step.operands)
         return f"move {operands.target}:{operands.tag}"
 
-    def observe(self, step: Step, world: World) -> Sight:
+    def observe(self, step: Step, world: World) -> TagObservation:
         """The tag as it is held, and everything that may outrank the candidate."""
         operands = cast(MoveTag, step.operands)
         sight = self._watch(step, world)
@@ -136,7 +136,7 @@ class MovingTags:
             return sight
         return msgspec.structs.replace(sight, rival=_rival(operands, sight, world))
 
-    def judge(self, step: Step, bindings: Mapping[str, Any], observation: Sight) -> Judgement:
+    def judge(self, step: Step, bindings: Mapping[str, Any], observation: TagObservation) -> Judgement:
         """The guard's verdict on what is known now."""
         operands = cast(MoveTag, step.operands)
         verdict = _verdict(operands, observation)
@@ -199,7 +199,7 @@ class MovingTags:
         return None
 
 
-def _verdict(operands: MoveTag, sight: Sight) -> guard.Verdict:
+def _verdict(operands: MoveTag, sight: TagObservation) -> guard.Verdict:
     return guard.judge(
         operands.line,
         operands.candidate,
@@ -210,7 +210,7 @@ def _verdict(operands: MoveTag, sight: Sight) -> guard.Verdict:
     )
 
 
-def _rival(operands: MoveTag, sight: Sight, world: World) -> str | None:
+def _rival(operands: MoveTag, sight: TagObservation, world: World) -> str | None:
     """What this target holds of the release, or of the branch's newer commit, that the guard puts above ours."""
     verdict = _verdict(operands, sight)
     if not isinstance(verdict, guard.Withhold) or not verdict.rightly:

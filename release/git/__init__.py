@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release.git.questions import Relation, is_ancestor, relation, remote_heads, remote_tags, remote_tip
-from release.git.work_tree import snapshot
+from release.git.remote import Relation, is_ancestor, relation, remote_heads, remote_tags, remote_tip
+from release.git.snapshot import snapshot
 
 __all__ = ["Relation", "is_ancestor", "relation", "remote_heads", "remote_tags", "remote_tip", "snapshot"]

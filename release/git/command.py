@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits, NoRepository
-from release.git.places import require_entry
-from release.world import Completed, Process
+from release.git.repository import require_entry
+from release.ports import Completed, Process
 
 #: Configuration that every git command of ours gets, before its name. It is stronger than the repository's own, and
 #: git hands it on to the git processes that it starts in submodules. `-c`, not `GIT_CONFIG_COUNT`, which git knows

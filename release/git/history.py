@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import msgspec
 
 from release.errors import ShallowClone
-from release.facts import Snapshot
 from release.git.command import Git
-from release.git.position import position_of
-from release.tagging.listing import VersionTag, VersionTags, highest_tag, versions_in
-from release.world import Process
+from release.git.describe import position_of
+from release.git.model import Snapshot
+from release.ports import Process
+from release.versions.git_tags import VersionTag, VersionTags, highest_tag, versions_in
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):

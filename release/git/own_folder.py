@@ -12,10 +12,10 @@ import stat
 from collections.abc import Mapping
 
 from release.errors import ConfigError, GitError, RefusedError
-from release.files import open_file
+from release.filesystem.files import open_file
 from release.git.command import Git
-from release.git.places import find_places
-from release.world import Process
+from release.git.repository import find_places
+from release.ports import Process
 
 NAME = ".shipmark"
 _VERSIONS = (2, 3)  # of the index file whose entries hold whole paths; version 4 shortens them

@@ -70,7 +70,7 @@ class LogStore(Protocol):
 
 
 @runtime_checkable
-class Turns(Protocol):
+class Exclusive(Protocol):
     """What a store has besides where writers can queue: whoever lost a race waits for its turn, then wins."""
 
     def turn(self) -> AbstractContextManager[None]:
@@ -78,7 +78,7 @@ class Turns(Protocol):
 
 
 @runtime_checkable
-class Inbox(Protocol):
+class PendingStore(Protocol):
     """What a store has besides where losing a race is slow: parked facts, which whoever appends next takes along."""
 
     def park(self, facts: Sequence[Mapping[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from release.canonical import is_plain, require_canonical
+from release.canonical_json import is_plain, require_canonical
 from release.errors import LogError
 from release.log.record import KINDS
 from release.redaction import holds_credentials, redact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from release.log.state import ReleaseState
-from release.registry import ImageFacts
+from release.oci import ImageFacts
 from release.tagging.labels import INPUTS, REVISION, TELLING, VERSION
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)

@@ -9,13 +9,13 @@ from typing import Any
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict
-from release.log import Entry, Head, HeadMoved, LogStore, Turns
+from release.log import Entry, Exclusive, Head, HeadMoved, LogStore
 from release.log.chain import head_of, seal_all, stored, timestamp
-from release.log.claims import Claims
 from release.log.identity import checked, id_of_checked, with_masked_prose
-from release.log.lines import Lines
-from release.log.parking import Parking
-from release.world import Clock
+from release.log.lazy_entries import Lines
+from release.log.pending import PendingFacts
+from release.log.uniqueness import UniqueTags
+from release.ports import Clock
 
 _FIRST_PAUSE = 0.01  # seconds
 _LONGEST_PAUSE = 2.0
@@ -50,9 +50,9 @@ class Writer:
         self._lock = threading.Lock()
         self._lines: list[bytes] = []
         self._by_id: dict[str, int] = {}  # where in the lines
-        self._claims = Claims()
-        self._parking = Parking(store)
-        self._queue = store if isinstance(store, Turns) else None
+        self._claims = UniqueTags()
+        self._parking = PendingFacts(store)
+        self._queue = store if isinstance(store, Exclusive) else None
         self._has_read = False
         self._contended = False  # whether somebody else appended lately
         self._head = Head()

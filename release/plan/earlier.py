@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from release.canonical import digest_of
+from release.canonical_json import digest_of
 from release.errors import ConfigError, StalePlan
 from release.json_text import parse_json
 from release.plan.model import PLAN_SCHEMA

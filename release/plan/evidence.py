@@ -35,7 +35,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.pushed) or self.released
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class ContentSource(msgspec.Struct, frozen=True, kw_only=True):
     """Somewhere that has the bytes of a digest: a target's name, or `store`.
 
     `image`: what the image there says of itself, all platforms read; `unknown` where it could not be read now, with
@@ -64,7 +64,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 def weigh(
     recorded: Recorded,
-    places: tuple[Place, ...],
+    places: tuple[ContentSource, ...],
     expected: Expectation,
     inputs: Mapping[str, Any],
     *,

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from release.canonical import digest_of
+from release.canonical_json import digest_of
 from release.errors import ConfigError
 from release.tagging.labels import INPUTS, REVISION, VERSION
 

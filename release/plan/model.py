@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from release.canonical import digest_of
+from release.canonical_json import digest_of
 from release.tagging.model import Decision
 
 PLAN_SCHEMA = "shipmark.plan/1"

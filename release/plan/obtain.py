@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from release.errors import RefusedError, TagConflict
-from release.plan.evidence import Evidence, Place, Recorded, inputs_changed, weigh
+from release.plan.evidence import ContentSource, Evidence, Recorded, inputs_changed, weigh
 from release.plan.ownership import Expectation, image_inputs, mismatch, ownership
 from release.tagging.model import Decision, FixedTag, Held, HeldTags
 
@@ -36,7 +36,7 @@ def choose(
     expected: Expectation,
     held: HeldTags,
     recorded: Recorded,
-    places: tuple[Place, ...],
+    places: tuple[ContentSource, ...],
     inputs: Mapping[str, Any],
     *,
     reuse: bool,

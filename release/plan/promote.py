@@ -17,7 +17,7 @@ from release.plan.model import Operands, Phase, Plan, Slot, Step
 from release.plan.ownership import Expectation
 from release.plan.steps import check_log
 from release.tagging.model import Candidate, FixedTag, Held, HeldTags, MovingTag, Withheld
-from release.tagging.versions import parse, precedence_key
+from release.versions.semver import parse, precedence_key
 
 PHASES = (
     Phase(name="preflight"),

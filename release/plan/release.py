@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from release.canonical import digest_of
+from release.canonical_json import digest_of
 from release.errors import ConfigError
 from release.plan import steps
 from release.plan.evidence import STORE
@@ -20,7 +20,7 @@ from release.plan.model import Phase, Plan, Release, Slot, Step
 from release.plan.obtain import Obtain, choose, primary_tag
 from release.plan.operands import PutTag
 from release.plan.ownership import Expectation
-from release.plan.subject import Subject, Target
+from release.plan.release_input import ReleaseInput, Target
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import Decision, FixedTag, MovingTag, Withheld
 
@@ -44,7 +44,7 @@ def release_key(project: str, commit: str, tag: str) -> str:
     return digest_of(KEY_SCHEMA, {"project": project, "commit": commit, "tag": tag})
 
 
-def plan_release(subjects: Sequence[Subject], request: Mapping[str, Any] | None = None) -> Plan:
+def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | None = None) -> Plan:
     """The plan that releases every subject that has something to release.
 
     Raises `InputsChanged`, `TagConflict` or `RefusedError` where no way leads on.
@@ -73,7 +73,7 @@ def plan_release(subjects: Sequence[Subject], request: Mapping[str, Any] | None 
     )
 
 
-def require_name(subject: Subject) -> None:
+def require_name(subject: ReleaseInput) -> None:
     """Raise `ConfigError` when there are tags, and none of them names the release for ever."""
     if not any(isinstance(tag, FixedTag) for tag in subject.decision.tags):
         names = ", ".join(f"`{tag.name}`" for tag in subject.decision.tags)
@@ -83,7 +83,7 @@ def require_name(subject: Subject) -> None:
         )
 
 
-def inputs_of(subject: Subject) -> dict[str, Any]:
+def inputs_of(subject: ReleaseInput) -> dict[str, Any]:
     """What the image is made from, as recorded: names of build arguments, never their values."""
     spec = subject.build
     return recorded_inputs(
@@ -96,7 +96,7 @@ def inputs_of(subject: Subject) -> dict[str, Any]:
     )
 
 
-def expectation_of(subject: Subject) -> Expectation:
+def expectation_of(subject: ReleaseInput) -> Expectation:
     """What an image of this release says of itself: as its labels will be, which the config may override."""
     decision = subject.decision
     return Expectation(
@@ -108,7 +108,7 @@ def expectation_of(subject: Subject) -> Expectation:
     )
 
 
-def _plan_one(subject: Subject, prefix: str) -> tuple[Release, list[Step]]:
+def _plan_one(subject: ReleaseInput, prefix: str) -> tuple[Release, list[Step]]:
     inputs = inputs_of(subject)
     expected = expectation_of(subject)
     obtain = choose(
@@ -150,7 +150,7 @@ def _cautions(obtain: Obtain) -> Iterator[str]:
         )
 
 
-def settle(subject: Subject, obtain: Obtain) -> Decision:
+def settle(subject: ReleaseInput, obtain: Obtain) -> Decision:
     """The decision as it can be kept: a first-wins tag that another image of this commit holds is withheld."""
     tags: list[FixedTag | MovingTag] = []
     withheld = list(subject.decision.withheld)
@@ -171,7 +171,7 @@ def settle(subject: Subject, obtain: Obtain) -> Decision:
     )
 
 
-def _taken_by_sibling(tag: FixedTag | MovingTag, subject: Subject, obtain: Obtain) -> str | None:
+def _taken_by_sibling(tag: FixedTag | MovingTag, subject: ReleaseInput, obtain: Obtain) -> str | None:
     if not isinstance(tag, FixedTag) or tag.policy != "first-wins":
         return None
     for held in subject.held.at(tag.name):
@@ -180,7 +180,7 @@ def _taken_by_sibling(tag: FixedTag | MovingTag, subject: Subject, obtain: Obtai
     return None
 
 
-def _basis(subject: Subject) -> dict[str, str]:
+def _basis(subject: ReleaseInput) -> dict[str, str]:
     observed = {f"{held.target}:{held.tag}": held.digest or held.state for held in subject.held.held}
     observed[f"commit of {subject.component}"] = subject.decision.commit
     if subject.decision.git_tag is not None:
@@ -192,7 +192,7 @@ class _Steps:
     """Writes down the steps of one release, leaving out records that the log has already."""
 
     def __init__(
-        self, subject: Subject, release: Release, obtain: Obtain, expected: Expectation, prefix: str
+        self, subject: ReleaseInput, release: Release, obtain: Obtain, expected: Expectation, prefix: str
     ) -> None:
         self._subject = subject
         self._release = release

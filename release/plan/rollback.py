@@ -16,16 +16,9 @@ from release.plan.model import Operands, Phase, Plan, Slot, Step
 from release.plan.ownership import Expectation
 from release.plan.steps import check_log
 from release.tagging import guard
-from release.tagging.model import (
-    Candidate,
-    FixedTag,
-    KnownReleases,
-    KnownVersion,
-    Line,
-    MovingTag,
-    Version,
-)
-from release.tagging.versions import image_tag_of, precedence_key
+from release.tagging.model import Candidate, FixedTag, KnownReleases, KnownVersion, Line, MovingTag
+from release.versions.model import Version
+from release.versions.semver import image_tag_of, precedence_key
 
 PHASES = (
     Phase(name="preflight"),
@@ -35,7 +28,7 @@ PHASES = (
 )
 
 
-class Aim(msgspec.Struct, frozen=True, kw_only=True):
+class TagRestore(msgspec.Struct, frozen=True, kw_only=True):
     """A moving tag and the version that it should point at."""
 
     tag: str
@@ -49,7 +42,7 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True):
         return image_tag_of(self.version, self.rebuild)
 
 
-class Landing(msgspec.Struct, frozen=True, kw_only=True):
+class RestoreTarget(msgspec.Struct, frozen=True, kw_only=True):
     """A version on one target, for tags to come back to. `release`: its key; `follows`: the entry that set them last.
 
     `settled`: whether registry and log both say already that every one of `aims` is there.
@@ -57,7 +50,7 @@ class Landing(msgspec.Struct, frozen=True, kw_only=True):
 
     target: str
     required: bool
-    aims: tuple[Aim, ...]
+    aims: tuple[TagRestore, ...]
     digest: str
     commit: str
     release: str
@@ -73,7 +66,7 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     to: str
     yanks: tuple[str, ...]
-    landings: tuple[Landing, ...]
+    landings: tuple[RestoreTarget, ...]
 
 
 def above(to: Version, known: KnownReleases, line: Line | None = None) -> tuple[Version, ...]:
@@ -113,7 +106,7 @@ def without(known: KnownReleases, yanks: Sequence[str]) -> KnownReleases:
     return msgspec.structs.replace(known, yanked=tuple(sorted({*known.yanked, *yanks})))
 
 
-def aims(tags: Sequence[MovingTag], known: KnownReleases) -> tuple[tuple[Aim, ...], tuple[str, ...]]:
+def aims(tags: Sequence[MovingTag], known: KnownReleases) -> tuple[tuple[TagRestore, ...], tuple[str, ...]]:
     """Where each tag belongs now, narrow ones first, and the tags whose line has nothing left."""
     found, left = [], []
     for tag in sorted({tag.name: tag for tag in tags}.values(), key=_width):
@@ -121,7 +114,7 @@ def aims(tags: Sequence[MovingTag], known: KnownReleases) -> tuple[tuple[Aim, ..
         if top is None:
             left.append(tag.name)
         else:
-            found.append(Aim(tag=tag.name, line=tag.line, version=top.version, rebuild=top.rebuild))
+            found.append(TagRestore(tag=tag.name, line=tag.line, version=top.version, rebuild=top.rebuild))
     return tuple(found), tuple(left)
 
 
@@ -157,7 +150,7 @@ def plan_rollback(rollback: Rollback, basis: Mapping[str, str]) -> Plan:
     )
 
 
-def _checks(landing: Landing) -> list[Step]:
+def _checks(landing: RestoreTarget) -> list[Step]:
     aim = landing.aims[0]
     expected = Expectation(commit=landing.commit, version=str(aim.version), digests=(landing.digest,))
     fixed = (FixedTag(name=aim.fixed, reason="where the tags come back to", policy="version"),)
@@ -170,7 +163,7 @@ def _checks(landing: Landing) -> list[Step]:
     return checks
 
 
-def _moves(rollback: Rollback, landing: Landing) -> list[Step]:
+def _moves(rollback: Rollback, landing: RestoreTarget) -> list[Step]:
     moves: list[Step] = []
     for aim in landing.aims:
         operands = op.MoveTag(
@@ -205,7 +198,7 @@ def _record(id_: str, phase: str, fact: Mapping[str, Any]) -> Step:
     return Step(id=id_, kind="record", phase=phase, operands=op.Record(fact=fact))
 
 
-def _step(id_: str, kind: str, phase: str, operands: Operands, landing: Landing) -> Step:
+def _step(id_: str, kind: str, phase: str, operands: Operands, landing: RestoreTarget) -> Step:
     return Step(id=id_, kind=kind, phase=phase, operands=operands, required=landing.required)
 
 

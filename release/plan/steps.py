@@ -11,7 +11,7 @@ from release.plan import operands as op
 from release.plan.model import Operands, Release, Slot, Step
 from release.plan.obtain import Obtain
 from release.plan.ownership import Expectation
-from release.plan.subject import Subject, Target
+from release.plan.release_input import ReleaseInput, Target
 from release.tagging.labels import INPUTS, VERSION
 from release.tagging.model import Candidate, FixedTag, MovingTag, Withheld
 
@@ -39,7 +39,7 @@ class Maker:
         operands = op.CheckPush(target=target.name)
         return self._step(f"check-push:{target.name}", "check-push", "permission", operands, target)
 
-    def planned(self, subject: Subject, obtain: Obtain) -> list[Step]:
+    def planned(self, subject: ReleaseInput, obtain: Obtain) -> list[Step]:
         """Before anything is built or visible: what is about to happen, and what it gives up."""
         targets = [
             {
@@ -77,17 +77,17 @@ class Maker:
         abandoned = self._record("abandoned", "planned", gone)
         return [abandoned, msgspec.structs.replace(planned, after=(abandoned.id,))]
 
-    def check_builder(self, subject: Subject, image: op.Image) -> Step:
+    def check_builder(self, subject: ReleaseInput, image: op.Image) -> Step:
         """The builder answers and can make this image."""
         operands = self._building(subject, image)
         return self._step(f"check-builder:{self._scope}", "check-builder", "preflight", operands, bare=True)
 
-    def build(self, subject: Subject, image: op.Image) -> Step:
+    def build(self, subject: ReleaseInput, image: op.Image) -> Step:
         """Build the image into the local store."""
         operands = self._building(subject, image)
         return self._step(f"obtain:{self._scope}", "build-image", "obtain", operands, bare=True)
 
-    def _building(self, subject: Subject, image: op.Image) -> op.BuildImage:
+    def _building(self, subject: ReleaseInput, image: op.Image) -> op.BuildImage:
         return op.BuildImage(
             component=self._scope,
             spec=subject.build,
@@ -158,7 +158,7 @@ class Maker:
         return msgspec.structs.replace(step, required=False)
 
     def move_tag(
-        self, target: Target, tag: MovingTag, image: op.Image, subject: Subject, *, after: Sequence[Step]
+        self, target: Target, tag: MovingTag, image: op.Image, subject: ReleaseInput, *, after: Sequence[Step]
     ) -> Step:
         """A moving tag points at the image, narrow ones before wide ones."""
         operands = op.MoveTag(

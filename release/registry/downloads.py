@@ -9,10 +9,10 @@ from typing import IO, Any, cast
 import msgspec
 
 from release.errors import Invalid, NotFound, RegistryError, Unreachable
-from release.registry import Descriptor
+from release.oci import Descriptor
+from release.oci.verify import CHUNK, verified
 from release.registry.host import Call, Host
-from release.registry.streams import CHUNK, verified
-from release.registry.transport import Answer
+from release.registry.http.client import Answer
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 

@@ -16,20 +16,21 @@ import msgspec
 
 from release.control import Cancel, Deadline
 from release.errors import Denied, Invalid, RegistryError, Unreachable
+from release.events import Note, Sink
 from release.known_secrets import Secrets
-from release.registry.addresses import Reach, is_loopback_host, may_lead_to
-from release.registry.answers import LARGEST_ERROR, Refusal, fault_of, read_refusal
-from release.registry.challenge import Challenge, choose, parse_challenges, scope
-from release.registry.connections import Upload
-from release.registry.credentials import Credential, Finder
-from release.registry.gate import Gate
-from release.registry.origins import absolute, host_name, origin_of
-from release.registry.probe import probe
-from release.registry.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
-from release.registry.tokens import Tokens, basic
-from release.registry.transport import Answer, Transport, anywhere
-from release.registry.trust import Trust
-from release.world import Clock, Note, Sink
+from release.ports import Clock
+from release.registry.auth.bearer import Tokens, basic
+from release.registry.auth.challenge import Challenge, choose, parse_challenges, scope
+from release.registry.auth.keychain import Credential, Finder
+from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to
+from release.registry.http.client import Answer, Transport, anywhere
+from release.registry.http.connections import Upload
+from release.registry.http.error_body import LARGEST_ERROR, Refusal, fault_of, read_refusal
+from release.registry.http.redirects import absolute, host_name, origin_of
+from release.registry.http.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
+from release.registry.http.tls import Trust
+from release.registry.ping import probe
+from release.registry.throttle import Throttle
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
@@ -76,7 +77,7 @@ class Host:
         self.retrier = Retrier(
             ports.policy, cancel=ports.cancel, deadline=ports.deadline, jitter=ports.jitter
         )
-        self.gate = Gate(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
+        self.gate = Throttle(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
         self.wants_chunks = False  # found out when it refuses a blob in one piece
         self._api_host = api_host
         self._lock = threading.Lock()

@@ -15,13 +15,13 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from release.errors import Denied, DigestMismatch, RegistryError, Unreachable
-from release.registry import Descriptor
-from release.registry.challenge import scope
-from release.registry.connections import Upload
+from release.events import Progress
+from release.oci import Descriptor
+from release.oci.verify import CHUNK
+from release.registry.auth.challenge import scope
 from release.registry.host import Call, Host
-from release.registry.streams import CHUNK
-from release.registry.transport import Answer
-from release.world import Progress
+from release.registry.http.client import Answer
+from release.registry.http.connections import Upload
 
 _LOST_SESSION = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
 _NOT_IN_ONE = frozenset(

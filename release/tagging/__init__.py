@@ -1,1 +1,1 @@
-"""What a commit's image is called: versions, known releases, the guard, the decision. Pure but for `known.gather`."""
+"""What a commit's image is called: versions, known releases, the guard, the decision. Pure."""

@@ -10,9 +10,9 @@ import msgspec
 from ci.remedies import remedy
 from release.errors import AmbiguousVersion, ConfigError, GitError, ShallowClone, TagConflict
 from release.facts import Facts
-from release.tagging.cautions import cautions
+from release.tagging.default_scheme import Proposal, Release, propose
 from release.tagging.guard import Keep, Move, Refuse, Verdict, Withhold, judge, other_commit
-from release.tagging.listing import VersionTag, VersionTags, versions_in
+from release.tagging.labels import source_url
 from release.tagging.model import (
     Candidate,
     Decision,
@@ -21,20 +21,14 @@ from release.tagging.model import (
     HeldTags,
     KnownReleases,
     MovingTag,
-    Scheme,
     TagPolicy,
-    Version,
     Withheld,
 )
 from release.tagging.names import is_image_tag
-from release.tagging.scheme import Proposal, Release, propose
-from release.tagging.source import source_url
-from release.tagging.versions import (
-    off_tag_version,
-    parse_as,
-    parse_tag_name,
-    precedence_key,
-)
+from release.tagging.warnings import cautions
+from release.versions.git_tags import VersionTag, VersionTags, versions_in
+from release.versions.model import Scheme, Version
+from release.versions.semver import off_tag_version, parse_as, parse_tag_name, precedence_key
 
 _LABEL = "org.opencontainers.image."
 

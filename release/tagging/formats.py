@@ -12,7 +12,7 @@ from types import MappingProxyType
 import msgspec
 
 from release.errors import ConfigError
-from release.tagging.model import Version
+from release.versions.model import Version
 
 _OFF_TAG = re.compile(r"(?:(.+)\.)?dev\.([0-9]+)\.(g[0-9a-f]+)", re.ASCII)
 _STAGE = re.compile(r"([A-Za-z]+)(?:\.?([0-9]+))?", re.ASCII)

@@ -9,8 +9,9 @@ from operator import attrgetter
 
 import msgspec
 
-from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Line, Scheme, Version
-from release.tagging.versions import Key, image_tag_of, parse_as, precedence_key
+from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Line
+from release.versions.model import Scheme, Version
+from release.versions.semver import Key, image_tag_of, parse_as, precedence_key
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):

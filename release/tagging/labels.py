@@ -1,8 +1,10 @@
-"""The labels by which an image says which release it is, read into the values that the planner compares. Pure."""
+"""Labels of an image: those that shipmark sets and compares, and the address of the source code. Pure."""
 
 from __future__ import annotations
 
-from release.registry import ImageFacts
+import re
+
+from release.oci import ImageFacts
 from release.tagging.model import Held
 
 REVISION = "org.opencontainers.image.revision"
@@ -31,3 +33,24 @@ def held_image(target: str, tag: str, digest: str, facts: ImageFacts | None) -> 
         platforms=facts.platforms,
         disputed=tuple(name for name in facts.disputed if name in TELLING),
     )
+
+
+_SCP_LIKE = re.compile(r"(?:[^@/:]+@)?([A-Za-z0-9.-]+):(?!//)(.+)", re.ASCII)
+_WITH_SCHEME = re.compile(
+    r"(?:https?|ssh|git|git\+ssh)://(?:[^@/]*@)?([A-Za-z0-9.-]+)(?::[0-9]+)?/(.+)", re.ASCII
+)
+
+
+def source_url(remote: str | None) -> str | None:
+    """The https address of a remote (`git@host:acme/app.git`, `ssh://…`, `https://…`), without credentials.
+
+    None for a folder or a `file:` remote: where somebody's clone lies says nothing of the source, and the
+    image's bytes must not depend on it.
+    """
+    if remote is None:
+        return None
+    match = _WITH_SCHEME.fullmatch(remote) or _SCP_LIKE.fullmatch(remote)
+    if match is None or "." not in match[1]:
+        return None
+    path = match[2].strip("/").removesuffix(".git")
+    return f"https://{match[1].lower()}/{path}"

@@ -13,14 +13,14 @@ from typing import Any
 
 import msgspec
 
-from release.tagging.expressions import Names, parse_template, render
+from release.tagging.expressions.render import Names, parse_template, render
+from release.tagging.expressions.source_text import Located
 from release.tagging.guard import Keep, Move, judge
-from release.tagging.located import Located
 from release.tagging.model import Candidate, KnownReleases, Line, Withheld
-from release.tagging.rules.collation import collation_key
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
 from release.tagging.rules.images import parse_flavor, parse_images, repositories
+from release.tagging.rules.javascript_collation import collation_key
 from release.tagging.rules.listing import parse_items
 from release.tagging.rules.parse import parse_rules
 

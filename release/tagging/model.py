@@ -7,8 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from release.versions.model import Scheme, Version
+
 Knowledge = Literal["complete", "partial", "unknown", "not asked"]
-Scheme = Literal["semver", "calver", "none"]
 Channel = Literal["release", "prerelease", "branch", "pull-request", "snapshot"]
 
 
@@ -26,33 +27,6 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pull_requests: bool = False  # whether builds of pull requests may be pushed; from forks never
     base: Literal["highest", "nearest"] = "highest"  # which reachable version off-tag versions build on
     channels: tuple[str, ...] = ()  # prerelease identifiers that get a moving tag of their own: `rc`, `beta`
-
-
-class Version(msgspec.Struct, frozen=True, kw_only=True, order=False, gc=False):
-    """A SemVer 2.0.0 version. `prerelease`: dot-separated identifiers; `build_metadata` has no precedence.
-
-    `text`: as it was written, for the calendar versions that SemVer cannot write (`24.04`); else empty.
-    """
-
-    major: int
-    minor: int
-    patch: int
-    prerelease: str = ""
-    build_metadata: str = ""
-    text: str = ""
-
-    def __str__(self) -> str:
-        if self.text:
-            return self.text
-        text = f"{self.major}.{self.minor}.{self.patch}"
-        if self.prerelease:
-            text += f"-{self.prerelease}"
-        return f"{text}+{self.build_metadata}" if self.build_metadata else text
-
-    @property
-    def is_stable(self) -> bool:
-        """Whether this is no prerelease."""
-        return not self.prerelease
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from release.errors import ConfigError
-from release.tagging.expression_tree import Call
-from release.tagging.expressions import Value, parse_template, render
+from release.tagging.expressions.render import Value, parse_template, render
+from release.tagging.expressions.tree import Call
 from release.tagging.formats import FORMATS, format_version
-from release.tagging.model import Version
+from release.versions.model import Version
 
 # Source: the Go specification, "Identifiers", as far as import paths and linkers go.
 _GO_VARIABLE = re.compile(r"[A-Za-z0-9_.~/-]+\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)

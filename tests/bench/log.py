@@ -15,14 +15,14 @@ from typing import Any
 from release.control import Cancel
 from release.log import Head
 from release.log.chain import seal, timestamp
-from release.log.file_store import FileStore
+from release.log.stores.file import FileStore
 from release.log.writer import Writer
 from tests.bench.log_contest import contest
 from tests.bench.log_large import questions
 from tests.bench.log_writers import postgresql
-from tests.support.environment import scrubbed
-from tests.support.log import whole_release
-from tests.support.log_stores import SystemClock, open_writer
+from tests.support.logs.facts import whole_release
+from tests.support.logs.stores import SystemClock, open_writer
+from tests.support.programs.environment import scrubbed
 
 ROOT = Path(__file__).parents[2]
 

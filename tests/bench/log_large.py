@@ -17,9 +17,9 @@ from typing import Any
 from release.control import Cancel
 from release.log import Head
 from release.log.chain import head_of, read_line, seal, timestamp
-from release.log.file_store import FileStore
-from tests.support.environment import scrubbed
-from tests.support.log import PROJECT, digest, whole_release
+from release.log.stores.file import FileStore
+from tests.support.logs.facts import PROJECT, digest, whole_release
+from tests.support.programs.environment import scrubbed
 
 LARGE = 1_000_000  # entries
 _START = 1_600_000_000_000

@@ -17,11 +17,11 @@ from typing import Any
 
 from release.log import Head
 from release.log.chain import seal, timestamp
-from release.log.sql_migrate import migrate
+from release.log.stores.sql_migrate import migrate
 from tests.bench.log_contest import contest
-from tests.support.log_stores import open_writer
-from tests.support.postgres import Postgres, make_server
-from tests.support.services import missing
+from tests.support.logs.stores import open_writer
+from tests.support.services.postgres import Postgres, make_server
+from tests.support.services.required import missing
 
 ROOT = Path(__file__).parents[2]
 WRITERS = 16

@@ -19,15 +19,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from release.registry import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor
-from release.registry.codecs import gzip
-from release.registry.documents import digest_bytes, encode_manifest
-from release.registry.layout import Layout
+from release.compression.codecs import gzip
+from release.layout.layout import Layout
+from release.oci import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor
+from release.oci.manifest import digest_bytes, encode_manifest
 from tests.bench.harness import Command, Sample, measure
-from tests.support.docker import DockerDaemon
-from tests.support.environment import scrubbed
-from tests.support.registry import RegistryServer
-from tests.support.services import SEARCH_PATH, missing
+from tests.support.programs.environment import scrubbed
+from tests.support.registries.registry import RegistryServer
+from tests.support.services.docker import DockerDaemon
+from tests.support.services.required import SEARCH_PATH, missing
 
 _EDITION = 1
 _LAYERS = (63, 86, 46, 42, 50, 47)  # MiB

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.support.environment import EPOCH
-from tests.support.git import GitRepo
+from tests.support.programs.environment import EPOCH
+from tests.support.releases.git import GitRepo
 
 #: Part of the folders' names: raise it when the content changes.
 EDITION = 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.harness import Command, compare, table
 from tests.bench.repositories import at_tag, large, small
-from tests.support.environment import scrubbed
+from tests.support.programs.environment import scrubbed
 
 _PEERS = Path(__file__).with_name("peers.txt")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from release.control import Cancel
 from release.log import LogStore
-from release.log.file_store import FileStore
 from release.log.fold import fold
+from release.log.stores.file import FileStore
 
 
 def file_store(path: Path) -> FileStore:

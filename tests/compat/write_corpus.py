@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from tests.compat.summary import summary
-from tests.support.gate import Gate, Passage
-from tests.support.project import Project
+from tests.support.registries.gate import Gate, Passage
+from tests.support.releases.project import Project
 
 HERE = Path(__file__).parent
 

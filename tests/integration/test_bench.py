@@ -10,8 +10,8 @@ import pytest
 
 from tests.bench import repositories
 from tests.bench.harness import Command, Sample, Series, compare, measure, table
-from tests.support.environment import scrubbed
-from tests.support.git import GitRepo
+from tests.support.programs.environment import scrubbed
+from tests.support.releases.git import GitRepo
 
 
 def _python(code: str, folder: Path, name: str = "python") -> Command:

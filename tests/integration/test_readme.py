@@ -12,8 +12,8 @@ import yaml
 from release.cli.main import COMMANDS
 from release.config.load import load
 from release.errors import ReleaseError
-from tests.support.command import Shipmark
-from tests.support.git import GitRepo
+from tests.support.programs.command import Shipmark
+from tests.support.releases.git import GitRepo
 
 README = Path(__file__).parents[2] / "README.md"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

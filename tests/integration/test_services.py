@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import services
-from tests.support.reaper import wait_for_end
+from tests.support.programs.reaper import wait_for_end
+from tests.support.services import required
 
 ROOT = Path(__file__).parents[2]
 
 SUITE = """
 import os, subprocess, sys
-from tests.support.services import require
+from tests.support.services.required.required import require
 
 def test_needs_a_ghost():
     require("ghost")
@@ -30,7 +30,7 @@ def test_leaves_a_process():
 KILLED = """
 import os, signal
 from pathlib import Path
-from tests.support import processes
+from tests.support.programs import processes
 
 def test_is_killed(tmp_path):
     folder = tmp_path / "data"
@@ -44,10 +44,11 @@ def test_is_killed(tmp_path):
 """
 
 CONFTEST = """
-from tests.support import processes, services
+from tests.support.programs import processes
+from tests.support.services.required import required as services
 processes.GRACE = 0.1
 services.SERVICES["ghost"] = services.Service(("no-such-program",), "")
-pytest_plugins = ["tests.support.services", "tests.support.processes"]
+pytest_plugins = ["tests.support.services.required", "tests.support.programs.processes"]
 """
 
 
@@ -114,12 +115,12 @@ def _is_alive(pid: int) -> bool:
 
 
 def test_every_service_names_its_packages() -> None:
-    assert all(service.programs and service.packages for service in services.SERVICES.values())
+    assert all(service.programs and service.packages for service in required.SERVICES.values())
 
 
 def test_dynamic_program_is_no_base_image(tmp_path: Path) -> None:
     static, dynamic = tmp_path / "static", tmp_path / "dynamic"
     static.write_bytes(b"\x7fELF" + bytes(100))
     dynamic.write_bytes(b"\x7fELF" + bytes(100) + b"/lib64/ld-linux-x86-64.so.2\0")
-    assert services._is_static(str(static))
-    assert not services._is_static(str(dynamic))
+    assert required._is_static(str(static))
+    assert not required._is_static(str(dynamic))

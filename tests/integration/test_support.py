@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Shipmark
-from tests.support.docker import DockerDaemon
-from tests.support.git import GitRepo
-from tests.support.registry import Access, RegistryFactory, RegistryServer
+from tests.support.programs.command import Shipmark
+from tests.support.registries.registry import Access, RegistryFactory, RegistryServer
+from tests.support.releases.git import GitRepo
+from tests.support.services.docker import DockerDaemon
 
 
 def test_same_history_has_the_same_commit_on_every_machine(git_repo: GitRepo) -> None:

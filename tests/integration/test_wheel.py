@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.environment import scrubbed
-from tests.support.git import GitRepo
-from tests.support.wheel import ROOT, Installed
+from tests.support.programs.environment import scrubbed
+from tests.support.programs.wheel import ROOT, Installed
+from tests.support.releases.git import GitRepo
 
 pytestmark = pytest.mark.xdist_group("wheel")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.command import Shipmark
-from tests.support.docker import DockerDaemon
-from tests.support.gate import Gate
-from tests.support.kill_matrix import PROJECT, Matrix, totals
-from tests.support.project import Project
+from tests.support.programs.command import Shipmark
+from tests.support.registries.gate import Gate
+from tests.support.releases.kill_matrix import PROJECT, Matrix, totals
+from tests.support.releases.project import Project
+from tests.support.services.docker import DockerDaemon
 
 
 def _strike_everywhere(matrix: Matrix) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Shipmark
-from tests.support.large_copy import copy_large
-from tests.support.registry import RegistryFactory
+from tests.support.programs.command import Shipmark
+from tests.support.registries.large_copy import copy_large
+from tests.support.registries.registry import RegistryFactory
 
 MB = 1_000_000
 LAYERS = [1200 * MB, 300 * MB, 200 * MB, 150 * MB, 100 * MB, 50 * MB]

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import pytest
 
 from release.control import Cancel
-from release.registry.folder import Folder
-from release.registry.layout import Layout
-from release.registry.transfer import blobs_of, read_manifests
-from tests.support.command import Shipmark
-from tests.support.ext4 import Ext4, ext4, frozen
-from tests.support.registry import RegistryServer
-from tests.support.stored import put_image
+from release.image_names.dir import Folder
+from release.layout.layout import Layout
+from release.transfer.copy import blobs_of, read_manifests
+from tests.support.disks.ext4 import Ext4, ext4, frozen
+from tests.support.programs.command import Shipmark
+from tests.support.registries.registry import RegistryServer
+from tests.support.registries.stored import put_image
 
 MB = 1_000_000
 SIZES = [20 * MB, 8 * MB, 4 * MB, MB, 1000]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.powercut_scenarios import Make, states
+from tests.support.logs.powercut_scenarios import Make, states
 
 
 def test_twenty_thousand_power_cuts_lose_nothing() -> None:

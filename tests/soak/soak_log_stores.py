@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.log_descriptions import LOSE_REPLIES, STORES, describe
-from tests.support.log_worker import Herd
-from tests.support.postgres import Postgres
+from tests.support.logs.descriptions import LOSE_REPLIES, STORES, describe
+from tests.support.logs.worker import Herd
+from tests.support.services.postgres import Postgres
 
 #: appends of each of 16 writers, kills, seconds between two kills at most
 LONG = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.model_machine import explore
+from tests.support.releases.model_machine import explore
 
 
 def test_thousands_of_histories_of_releases_and_crashes_end_well(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 import pytest
 
-from release.registry.referrers import attach, find_referrers, referrers_tag
-from tests.support.command import Shipmark
-from tests.support.environment import scrubbed
-from tests.support.go import ROOT, build, install
-from tests.support.images import Image, make_image, make_index, store
-from tests.support.processes import Service
-from tests.support.registry import RegistryServer
-from tests.support.targets import Opened, TargetsFactory
+from release.transfer.referrers import attach, find_referrers, referrers_tag
+from tests.support.programs.command import Shipmark
+from tests.support.programs.environment import scrubbed
+from tests.support.programs.go import ROOT, build, install
+from tests.support.programs.processes import Service
+from tests.support.registries.images import Image, make_image, make_index, store
+from tests.support.registries.registry import RegistryServer
+from tests.support.registries.targets import Opened, TargetsFactory
 
 _DISTRIBUTION = "github.com/distribution/distribution/v3/cmd/registry@latest"
-_SUITE = ("test_registry_*.py", "test_image_commands.py", "test_promote.py")
-_ANSWERING = ROOT / "tests/support/referrers_registry"
+_SUITE = ("registry/test_*.py", "image_names/test_*.py", "cli/test_image_commands.py", "app/test_promote.py")
+_ANSWERING = ROOT / "tests/support/registries/referrers_registry"
 _LISTENING = re.compile(rb"listening on (\S+)")
 
 ONE = make_image({"a": b"one"})
@@ -48,7 +48,7 @@ def test_the_suite_passes_on_distribution_3() -> None:
 
 
 def test_attestations_are_found_at_a_registry_that_answers() -> None:
-    _run_suite("test_attest.py", SHIPMARK_TEST_REFERRERS=str(build(_ANSWERING)))
+    _run_suite("effects/test_attest.py", SHIPMARK_TEST_REFERRERS=str(build(_ANSWERING)))
 
 
 class Answering(NamedTuple):

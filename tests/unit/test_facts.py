@@ -7,7 +7,8 @@ import pytest
 
 from ci.context import CiContext, PullRequest
 from release.errors import AmbiguousVersion
-from release.facts import Snapshot, commit_of_tag, reconcile, require_current_tag, with_remote_tags
+from release.facts import commit_of_tag, reconcile, require_current_tag, with_remote_tags
+from release.git.model import Snapshot
 
 HEAD = "a" * 40
 OTHER = "b" * 40

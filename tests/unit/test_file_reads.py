@@ -1,4 +1,4 @@
-"""Files are read through `release.files`: regular files below a size. Exceptions are listed with their reason."""
+"""Files are read through `release.filesystem.files`: regular files below a size. Exceptions are listed with why."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.support.source import modules
 
 #: Module -> why it may open a file itself.
 MAY_OPEN = {
-    "release.files": "the place for it",
-    "release.folders": "the same for a name in a folder that is held open",
-    "release.build.host_files": "a file of the context, by the size that was listed, never through a symlink",
-    "release.cli.log_export": "the page's template, part of the package",
-    "release.log.files": "the log itself and what lies beside it, read by position",
+    "release.filesystem.files": "the place for it",
+    "release.filesystem.folders": "the same for a name in a folder that is held open",
+    "release.compression.host_files": "a file of the context, by the size that was listed, never through a symlink",
+    "release.cli.commands.log.export": "the page's template, part of the package",
+    "release.log.stores.syscalls": "the log itself and what lies beside it, read by position",
 }
 
 _OPENERS = frozenset(

@@ -1,4 +1,4 @@
-"""Files are written, replaced and deleted through `release.folders` and its users. Exceptions are listed with why."""
+"""Files are written, replaced and deleted through `release.filesystem`. Exceptions are listed with why."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from tests.support.source import modules
 
 #: Module -> what of it may touch files by itself, and why. `*` is anything.
 MAY_WRITE: dict[str, dict[str, str]] = {
-    "release.folders": {"*": "the place for it"},
-    "release.files": {"open": "what the process has open already, as /dev/stdout"},
-    "release.cli.demo": {
+    "release.filesystem.folders": {"*": "the place for it"},
+    "release.filesystem.files": {"open": "what the process has open already, as /dev/stdout"},
+    "release.cli.commands.demo": {
         "tempfile.mkdtemp": "a scratch folder that nobody knew before",
         "shutil.rmtree": "the same folder",
         "open": "files in it",
     },
-    "release.cli.streams": {"open": "/dev/null"},
-    "release.cli.printing": {"os.open": "/dev/null"},
-    "release.cache_folder": {
+    "release.cli.output.streams": {"open": "/dev/null"},
+    "release.cli.output.stdout": {"os.open": "/dev/null"},
+    "release.filesystem.cache_folder": {
         "tempfile.mkdtemp": "a scratch folder that nobody knew before",
         "shutil.rmtree": "the same folder",
         "os.makedirs": "above the cache folder, outside of the workspace",
-        "open": "a descriptor of release.folders",
+        "open": "a descriptor of release.filesystem.folders",
         "os.utime": "a descriptor that is held",
     },
-    "release.cli.session": {"os.makedirs": "in our cache folder"},
+    "release.app.session": {"os.makedirs": "in our cache folder"},
     "release.effects.obtain": {"os.utime": "a blob in our cache folder; symlinks are not followed"},
-    "release.log.git_remote": {
+    "release.log.stores.git_remote": {
         "os.makedirs": "in our cache folder",
         "shutil.rmtree": "a half-made repository in our cache folder",
         "os.unlink": "git's lock file in our cache folder",
     },
-    "release.log.index": {
+    "release.log.checkpoint": {
         "sqlite3.connect": "an index in our cache folder",
         "os.unlink": "the same index, when it is not the log's",
     },
-    "release.log.sql_schema": {
+    "release.log.stores.sql_schema": {
         "sqlite3.connect": "refuses symlinks before; SQLite itself opens what it is given"
     },
-    "release.registry.archive_file": {"tempfile.TemporaryFile": "a file without a name"},
+    "release.image_names.tar_index": {"tempfile.TemporaryFile": "a file without a name"},
 }
 
 _OS = frozenset(

@@ -16,52 +16,53 @@ import pytest
 
 from ci.systems import detect
 from release import git
-from release.build.archives import BuildFiles
-from release.build.docker_archive import store_archive
 from release.build.docker_messages import BuildMessages
-from release.build.dockerfile import parse as parse_dockerfile
+from release.build.dockerfile.parser import parse as parse_dockerfile
+from release.build.embedded.archives import BuildFiles
+from release.build.embedded.stages import build_stages
+from release.build.embedded.tree import Tree
 from release.build.ignore import match_component, parse_ignore
-from release.build.image import parse_platform
-from release.build.stages import build_stages
-from release.build.tree import Content, HostFile, Inline, Node, Tree
-from release.cli.log_import import _fact
+from release.cli.commands.log.import_entries import _fact
+from release.compression.entries import Content, HostFile, Inline, Node
 from release.config.load import load
 from release.control import Cancel
+from release.docker.saved_images import store_archive
 from release.errors import ConfigError, ReleaseError
 from release.facts import reconcile
 from release.git.history import history
+from release.layout.layout import Layout
 from release.log import Head, questions
-from release.log.attestation import attested
+from release.log.attested import attested
 from release.log.chain import _DOMAIN, _ENCODER
 from release.log.fold import fold
-from release.log.page import page
-from release.log.queue import lease_end
+from release.log.jsonl import batch_of, last_entry, scan
+from release.log.page.html import page
 from release.log.record import SCHEMA
-from release.log.scan import batch_of, last_entry, scan
+from release.log.waiters import lease_end
 from release.log.yanked import yanks_of
+from release.oci.image_json import parse_platform
+from release.oci.reference import Reference, parse_repository
 from release.plan.earlier import read_plan
 from release.plan.model import PLAN_SCHEMA, Phase, Plan
+from release.ports import Completed
 from release.process import Processes
-from release.registry.layout import Layout
-from release.registry.reference import Reference, parse_repository
-from release.tagging.expressions import expand
-from release.tagging.listing import versions_in
+from release.tagging.expressions.moment import find_zone, format_moment
+from release.tagging.expressions.render import expand
+from release.tagging.labels import source_url
 from release.tagging.metadata import MetadataContext, evaluate, read_inputs
-from release.tagging.moment import find_zone, format_moment
 from release.tagging.names import branch_tag, is_image_tag
-from release.tagging.next import change_of, part_of
 from release.tagging.rules.context import global_names
+from release.tagging.rules.git_versions import read_calver, read_pep440, read_semver
 from release.tagging.rules.github import github_run
+from release.tagging.rules.javascript import parse_pattern
 from release.tagging.rules.parse import rules_from_config
-from release.tagging.rules.patterns import parse_pattern
-from release.tagging.rules.schemes import read_calver, read_pep440, read_semver
-from release.tagging.source import source_url
-from release.tagging.versions import parse_tag_name, version_of_image_tag
-from release.world import Completed
+from release.versions.git_tags import versions_in
+from release.versions.next_version import change_of, part_of
+from release.versions.semver import parse_tag_name, version_of_image_tag
 from tests.support.fuzzing import COUNT, Parser, as_text, damaged, fuzz
-from tests.support.git import GitRepo
-from tests.support.images import make_tar
-from tests.support.log import MemoryStore, built, fact, moved, planned, pushed, released, writer
+from tests.support.logs.facts import MemoryStore, built, fact, moved, planned, pushed, released, writer
+from tests.support.registries.images import make_tar
+from tests.support.releases.git import GitRepo
 
 SHA = "860c1904a1ce19322e91ac35af1ab07466440c37"
 GOLDEN = [
@@ -255,7 +256,7 @@ class _Silent:
 
 def _plan() -> bytes:
     plan = Plan(purpose="release", releases=(), phases=(Phase(name="check"),), steps=(), basis={"a": "b"})
-    from release.cli.documents import plan_document
+    from release.cli.output.documents import plan_document
 
     return json.dumps(plan_document(plan)).encode()
 

@@ -20,38 +20,41 @@ PURE = (
     "ci",
     "ci.*",
     "release",
-    "release.build.copying",
-    "release.build.dockerfile",
-    "release.build.expand",
-    "release.build.healthcheck",
+    "release.build.embedded.copying",
+    "release.build.dockerfile.parser",
+    "release.build.dockerfile.expand",
+    "release.build.dockerfile.healthcheck",
     "release.build.ignore",
-    "release.build.image",
-    "release.build.instructions",
-    "release.build.lines",
-    "release.build.obstacles",
-    "release.build.owners",
+    "release.oci.image_json",
+    "release.build.dockerfile.instructions",
+    "release.build.dockerfile.lines",
+    "release.build.embedded.obstacles",
+    "release.build.embedded.owners",
     "release.build.patterns",
-    "release.build.scope",
-    "release.build.stages",
-    "release.build.tree",
-    "release.canonical",
+    "release.build.dockerfile.scope",
+    "release.build.embedded.stages",
+    "release.build.embedded.tree",
+    "release.canonical_json",
+    "release.compression.entries",
     "release.config",
     "release.config.*",
     "release.digits",
     "release.errors",
     "release.facts",
+    "release.git.model",
     "release.json_text",
     "release.limits",
-    "release.log.attestation",
+    "release.statements.release_statement",
+    "release.log.attested",
     "release.log.chain",
-    "release.log.claims",
+    "release.log.uniqueness",
     "release.log.fold",
     "release.log.identity",
-    "release.log.page",
+    "release.log.page.html",
     "release.log.questions",
-    "release.log.queue",
+    "release.log.waiters",
     "release.log.record",
-    "release.log.scan",
+    "release.log.jsonl",
     "release.log.served",
     "release.log.state",
     "release.log.yanked",
@@ -61,20 +64,31 @@ PURE = (
     "release.secret_names",
     "release.plan.*",
     "release.ref_names",
-    "release.registry.documents",
-    "release.registry.layout_index",
-    "release.registry.reference",
+    "release.oci.manifest",
+    "release.layout.index",
+    "release.oci.reference",
     "release.retention.policy",
+    "release.statements",
+    "release.statements.*",
     "release.tagging",
     "release.tagging.*",
+    "release.versions",
+    "release.versions.*",
     "release.trust",
 )
 
-#: Fits a pattern of `PURE` and is not: gathers from git, log and registries; reads the file.
-NOT_PURE = ("release.tagging.known", "release.tagging.known.*", "release.config.file")
+#: Fits a pattern of `PURE` and is not: reads the file.
+NOT_PURE = ("release.config.file",)
 
 #: Protocols and their value types; no effect in them, whatever they describe.
-CONTRACTS = ("release.build", "release.control", "release.log", "release.registry", "release.world")
+CONTRACTS = (
+    "release.build",
+    "release.control",
+    "release.events",
+    "release.log",
+    "release.oci",
+    "release.ports",
+)
 
 #: What a pure module may use from outside. `zoneinfo` reads time zone tables, which are data; `importlib` loads
 #: the rows of a table late.
@@ -92,31 +106,25 @@ PURE_OF_SYS = frozenset({"sys.maxsize", "sys.maxunicode"})
 
 #: Each library from outside, and the only modules that know it. `msgspec` is everywhere.
 HOMES = {
-    "alembic": ("release.log.*",),
-    "boto3": ("release.registry.*",),
-    "botocore": ("release.registry.*",),
+    "alembic": ("release.log.stores.*",),
+    "boto3": ("release.registry.auth.*",),
+    "botocore": ("release.registry.auth.*",),
     "click": ("release.cli", "release.cli.*"),
-    "docker": ("release.build.*",),
-    "git": (
-        "release.git",
-        "release.git.*",
-        "release.log.*",
-        "release.tagging.known",
-        "release.tagging.known.*",
-    ),
-    "gitdb": ("release.log.*",),  # GitPython's object database
-    "isal": ("release.registry.codecs", "release.registry.unpacking"),
+    "docker": ("release.build.docker*", "release.docker.*"),
+    "git": ("release.git", "release.git.*", "release.log.stores.*"),
+    "gitdb": ("release.log.stores.*",),  # GitPython's object database
+    "isal": ("release.compression.codecs", "release.compression.decompress"),
     "msgspec": ("*",),
-    "psycopg": ("release.log.*",),
-    "regex": ("release.tagging.rules.patterns",),
-    "requests": ("release.build.*",),  # the docker SDK lets its exceptions through
+    "psycopg": ("release.log.stores.*",),
+    "regex": ("release.tagging.rules.javascript",),
+    "requests": ("release.build.docker*", "release.docker.*"),  # the docker SDK lets its exceptions through
     "rich": ("release.cli", "release.cli.*"),
-    "semver": ("release.tagging.*",),
-    "sqlalchemy": ("release.log.*",),
-    "urllib3": ("release.build.*", "release.registry.*"),
+    "semver": ("release.tagging.*", "release.versions.*"),
+    "sqlalchemy": ("release.log.stores.*",),
+    "urllib3": ("release.build.docker*", "release.docker.*", "release.registry.*"),
     "yaml": ("release.config", "release.config.*"),
-    "zlib_ng": ("release.registry.codecs",),
-    "zstandard": ("release.registry.codecs", "release.registry.unpacking"),
+    "zlib_ng": ("release.compression.codecs",),
+    "zstandard": ("release.compression.codecs", "release.compression.decompress"),
 }
 
 #: Starting processes belongs to one module.
@@ -150,31 +158,37 @@ COMMAND_LINE = ("release.cli", "release.cli.*")
 
 #: Exceptions outside the tree, each caught by the module's own callers.
 CAUGHT_INSIDE = {
-    "release.build.archives": {"ReadError"},  # becomes BuildError with the archive's name
-    "release.build.expand": {"ExpansionError"},  # gets its Dockerfile line from the caller
+    "release.build.embedded.archives": {"ReadError"},  # becomes BuildError with the archive's name
+    "release.build.dockerfile.expand": {"ExpansionError"},  # gets its Dockerfile line from the caller
     "release.build.patterns": {"ValueError"},  # likewise
-    "release.build.scope": {"ExpansionError"},  # caught where it is raised, with the line
-    "release.build.tree": {"Escape", "LinkLoop"},  # likewise
-    "release.cache_folder": {"PermissionError", "TimeoutError", "Unsafe"},  # becomes a temporary folder
-    "release.canonical": {"ValueError"},  # a value without a canonical form is a defect of ours
+    "release.build.dockerfile.scope": {"ExpansionError"},  # caught where it is raised, with the line
+    "release.build.embedded.tree": {"Escape", "LinkLoop"},  # likewise
+    "release.filesystem.cache_folder": {
+        "PermissionError",
+        "TimeoutError",
+        "Unsafe",
+    },  # becomes a temporary folder
+    "release.canonical_json": {"ValueError"},  # a value without a canonical form is a defect of ours
     "release.cli.*": {"UsageError"},  # click's, printed by it with the usage
-    "release.crew": {"RuntimeError"},  # steps that wait for one another are a defect of ours
-    "release.git.position": {"ValueError"},  # becomes GitError in `understood`
-    "release.log.index": {"LookupError"},  # becomes a new index
+    "release.step_scheduler": {"RuntimeError"},  # steps that wait for one another are a defect of ours
+    "release.git.describe": {"ValueError"},  # becomes GitError in `understood`
+    "release.log.checkpoint": {"LookupError"},  # becomes a new index
     "release.log.chain": {"Malformed"},  # becomes LogCorrupt or a torn last line, by its place
-    "release.log.sql_transaction": {
+    "release.log.stores.sql_transaction": {
         "DBAPIError",
         "IntegrityError",
     },  # as SQLAlchemy would; the store translates them
     "release.log.*": {"HeadMoved", "OSError"},  # the contract of the compare-and-swap; errno from the system
     "release.process": {"FileNotFoundError", "TimeoutError"},  # the contract of `Process.run`
+    "release.image_names.*": {"OSError"},  # errno from the system
+    "release.layout.*": {"OSError"},  # likewise
     "release.registry.*": {"OSError"},  # errno from the system
-    "release.registry.connections": {
+    "release.registry.http.connections": {
         "NameResolutionError",
         "NewConnectionError",
     },  # to urllib3, which asked for it
-    "release.tagging.calver": {"ValueError"},  # not a version: the caller knows where it stood
-    "release.tagging.versions": {"ValueError"},  # likewise
+    "release.versions.calver": {"ValueError"},  # not a version: the caller knows where it stood
+    "release.versions.semver": {"ValueError"},  # likewise
 }
 
 #: Says "this line is never reached" or "an adapter left this out", never something to a person.

@@ -9,27 +9,29 @@ from tests.support.source import modules
 
 #: Module -> what it uses, and why foreign text does not get out there.
 PLACES: dict[str, dict[str, str]] = {
-    "release.cli.printing": {
+    "release.cli.output.stdout": {
         "print": "the only two places: `_write` for stdout, `_say` for stderr; both get escaped lines",
         "sys.stderr": "where `_say` writes",
     },
-    "release.cli.streams": {},
+    "release.cli.output.streams": {},
     "release.cli.main": {
         "sys.stdout": "replaced by the escaping stream before anything is printed",
         "sys.stderr": "likewise",
     },
-    "release.cli.leaving": {
+    "release.cli.exit": {
         "sys.stdout": "finished through the escaping stream, before the process ends",
         "sys.stderr": "likewise",
     },
-    "release.cli.progress": {"sys.stderr": "passes on what a sink escaped to the stream of the moment"},
-    "release.cli.progress_bars": {
+    "release.cli.output.progress": {
+        "sys.stderr": "passes on what a sink escaped to the stream of the moment"
+    },
+    "release.cli.output.progress_bars": {
         "sys.stderr": "the terminal that bars are drawn on; their labels are escaped",
         "Console": "draws bars; their labels are escaped, and nothing else is printed through it",
         "unescaped": "bars move the cursor",
     },
-    "release.registry.connections": {"os.sendfile": "sends a file to a socket"},
-    "release.log.files": {"os.write": "writes to the descriptor of a log file"},
+    "release.registry.http.connections": {"os.sendfile": "sends a file to a socket"},
+    "release.log.stores.syscalls": {"os.write": "writes to the descriptor of a log file"},
 }
 
 _NAMES = frozenset(
@@ -79,7 +81,7 @@ def test_nothing_prints_but_the_places_of_the_table() -> None:
         for line, name in _used(tree)
         if name not in PLACES.get(module, {})
     ]
-    assert strays == [], "print through release.cli.printing: text that others wrote is escaped there"
+    assert strays == [], "print through release.cli.output.stdout: text that others wrote is escaped there"
 
 
 def test_the_table_names_only_what_is_there() -> None:
@@ -110,7 +112,7 @@ def test_nobody_uses_what_is_behind_the_printers() -> None:
         (module, alias.name)
         for module, tree in modules()
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "release.cli.printing"
+        if isinstance(node, ast.ImportFrom) and node.module == "release.cli.output.stdout"
         for alias in node.names
         if alias.name in private
     ]

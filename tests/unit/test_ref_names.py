@@ -8,7 +8,7 @@ import pytest
 
 from release.errors import ConfigError
 from release.ref_names import is_commit, is_git_tag, is_ref, remote_kind, require_git_tag, require_ref
-from tests.support.services import program, require
+from tests.support.services.required import program, require
 
 NAMES = [
     *"""

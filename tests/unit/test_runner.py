@@ -11,10 +11,11 @@ import pytest
 
 from release.control import Cancel
 from release.errors import PartialError, RefusedError, Terminated, Unreachable
+from release.events import Event
+from release.handler import World
 from release.plan.model import Conflict, Done, Free, Judgement, Operands, Phase, Plan, Slot, Step, Unknown
 from release.runner import Runner
-from release.world import Event, World
-from tests.support.worlds import world
+from tests.support.releases.worlds import world
 
 PHASES = (
     Phase(name="before"),

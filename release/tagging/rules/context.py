@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from release.errors import ConfigError
-from release.tagging.expressions import Helper, Names, Value
-from release.tagging.model import Version
-from release.tagging.moment import find_zone, format_moment
+from release.tagging.expressions.moment import find_zone, format_moment
+from release.tagging.expressions.render import Helper, Names, Value
+from release.versions.model import Version
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEADS = "refs/heads/"

@@ -15,8 +15,8 @@ import msgspec
 from release.errors import ConfigError
 from release.facts import Facts
 from release.tagging.decide import decide, guarded, require_own_version
-from release.tagging.expressions import Names, expand
-from release.tagging.listing import VersionTags, versions_in
+from release.tagging.default_scheme import Proposal
+from release.tagging.expressions.render import Names, expand
 from release.tagging.model import (
     Candidate,
     Channel,
@@ -27,7 +27,6 @@ from release.tagging.model import (
     Line,
     MovingTag,
     TagPolicy,
-    Version,
     Withheld,
 )
 from release.tagging.names import branch_tag, is_image_tag
@@ -35,8 +34,9 @@ from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
 from release.tagging.rules.model import Flavor, Rule
 from release.tagging.rules.run import facts_run, version_of, with_history
-from release.tagging.scheme import Proposal
-from release.tagging.versions import precedence_key
+from release.versions.git_tags import VersionTags, versions_in
+from release.versions.model import Version
+from release.versions.semver import precedence_key
 
 _BRANCH = "branch-"  # in front of a branch's name that reads like a release tag
 _VERSION_LABEL = "org.opencontainers.image.version"

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from release.tagging.expressions import parse_template
-from release.tagging.model import Line, Version
+from release.tagging.expressions.render import parse_template
+from release.tagging.model import Line
 from release.tagging.names import is_image_tag
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.lines import Emitted, Role, role_of_ref
 from release.tagging.rules.model import Flavor, Rule
 from release.tagging.rules.types import EVALUATORS, Evaluation
+from release.versions.model import Version
 
 _OTHER = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _LATEST = "latest"

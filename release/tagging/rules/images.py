@@ -8,8 +8,8 @@ import msgspec
 
 from release.config.document import Position
 from release.errors import ConfigError
-from release.registry.reference import parse_repository
-from release.tagging.located import Located
+from release.oci.reference import parse_repository
+from release.tagging.expressions.source_text import Located
 from release.tagging.rules.listing import parse_fields, parse_items
 from release.tagging.rules.model import Flavor, Image
 

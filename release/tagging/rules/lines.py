@@ -7,9 +7,10 @@ from typing import Literal
 
 import msgspec
 
-from release.tagging.model import Line, Version
+from release.tagging.model import Line
 from release.tagging.rules.context import RuleContext
-from release.tagging.versions import LONGEST
+from release.versions.model import Version
+from release.versions.semver import LONGEST
 
 Role = Literal["version", "commit"] | Line
 

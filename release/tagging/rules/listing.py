@@ -13,7 +13,7 @@ import msgspec
 
 from release.errors import ConfigError
 from release.limits import ITEM_CHARACTERS, ITEM_LINES
-from release.tagging.located import Located, locate
+from release.tagging.expressions.source_text import Located, locate
 
 _QUOTE = '"'
 _COMMA = ","

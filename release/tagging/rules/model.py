@@ -9,8 +9,8 @@ import msgspec
 
 from release.config.document import Position
 from release.errors import ConfigError
-from release.tagging.located import Located, locate
-from release.tagging.rules.patterns import Pattern
+from release.tagging.expressions.source_text import Located, locate
+from release.tagging.rules.javascript import Pattern
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,13 +8,13 @@ from functools import cmp_to_key
 
 from release.config.document import Position
 from release.errors import ConfigError
-from release.tagging.expressions import parse_template
-from release.tagging.located import Located, locate
+from release.tagging.expressions.render import parse_template
+from release.tagging.expressions.source_text import Located, locate
+from release.tagging.rules.javascript import Pattern, parse_pattern
+from release.tagging.rules.javascript_numbers import javascript_number
 from release.tagging.rules.kinds import ATTRIBUTES, COMMON, KINDS, Kind
 from release.tagging.rules.listing import parse_fields, parse_items
 from release.tagging.rules.model import Rule
-from release.tagging.rules.numbers import javascript_number
-from release.tagging.rules.patterns import Pattern, parse_pattern
 
 #: What applies when no rule is given.
 DEFAULT_RULES = ("type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr")

@@ -9,11 +9,13 @@ import msgspec
 
 from ci.context import CiContext, PullRequest
 from release.errors import ConfigError
-from release.facts import Facts, Snapshot
-from release.tagging.model import TagPolicy, Version
+from release.facts import Facts
+from release.git.model import Snapshot
+from release.tagging.model import TagPolicy
 from release.tagging.rules.context import Described, RuleContext
-from release.tagging.rules.numbers import javascript_number
-from release.tagging.versions import off_tag_version, parse_tag_name
+from release.tagging.rules.javascript_numbers import javascript_number
+from release.versions.model import Version
+from release.versions.semver import off_tag_version, parse_tag_name
 
 _DEFAULT = TagPolicy()
 _SHORT = 7

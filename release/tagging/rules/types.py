@@ -9,11 +9,12 @@ from types import MappingProxyType
 import msgspec
 
 from release.errors import ConfigError
-from release.tagging.expression_tree import Template
-from release.tagging.expressions import Names, parse_template, render
-from release.tagging.located import Located
+from release.tagging.expressions.render import Names, parse_template, render
+from release.tagging.expressions.source_text import Located
+from release.tagging.expressions.tree import Template
 from release.tagging.model import Line
 from release.tagging.rules.context import RuleContext, date_names
+from release.tagging.rules.git_versions import READERS, Reading, read_semver
 from release.tagging.rules.globs import globbed
 from release.tagging.rules.lines import (
     Emitted,
@@ -23,7 +24,6 @@ from release.tagging.rules.lines import (
     role_of_text,
 )
 from release.tagging.rules.model import Rule
-from release.tagging.rules.schemes import READERS, Reading, read_semver
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
 _FROM_HISTORY = frozenset({"version", "distance", "commit_count"})

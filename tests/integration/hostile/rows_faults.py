@@ -11,8 +11,8 @@ from typing import Any
 from release.log import Head
 from release.log.chain import head_of, read_line, seal
 from tests.integration.hostile.scene import CONFIG, FILES, REFUSED, Case, Link, Scene, secret_of
-from tests.support.command import Shipmark
-from tests.support.git import GitRepo
+from tests.support.programs.command import Shipmark
+from tests.support.releases.git import GitRepo
 
 #: The log's own server does not answer: 1 by the table of errors, without a trace.
 NO_LOG = {"preview": 1, "run": 1, "log list": 1}

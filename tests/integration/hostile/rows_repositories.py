@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.integration.hostile.rows_faults import imitate
 from tests.integration.hostile.scene import CONFIG, REFUSED, Case, Link, Scene
-from tests.support.git import GitRepo
+from tests.support.releases.git import GitRepo
 
 _NOT_ENTERED = {"tags": 3, "version": 3, "preview": 3, "run": 3}
 

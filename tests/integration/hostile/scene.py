@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.integration.hostile.listener import Listener, readings
-from tests.support.environment import scrubbed
-from tests.support.git import GitRepo
+from tests.support.programs.environment import scrubbed
+from tests.support.releases.git import GitRepo
 
 #: Exit codes with which shipmark may refuse something, or be done. Not among them: 1, and death by a signal.
 ORDERLY = (0, 2, 3, 4, 5, 6, 7)

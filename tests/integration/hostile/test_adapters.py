@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 
+from tests.integration.ci.test_templates import Gitlab, Tekton
 from tests.integration.hostile import rows_faults
 from tests.integration.hostile.listener import Listener
 from tests.integration.hostile.scene import Case, Ended, Scene
 from tests.integration.hostile.test_commands import CASES
-from tests.integration.test_adapters_yaml import Gitlab, Tekton
-from tests.support.composite import Composite
-from tests.support.environment import scrubbed
-from tests.support.services import program, require
-from tests.support.wheel import ROOT
+from tests.support.programs.composite import Composite
+from tests.support.programs.environment import scrubbed
+from tests.support.programs.wheel import ROOT
+from tests.support.services.required import program, require
 
 #: What the systems say of a fork's request and of a pushed tag; the adapters' own variables come on top.
 _SAID = {

@@ -16,7 +16,7 @@ from release.config.model import config_schema
 from tests.integration.hostile import rows_config, rows_faults
 from tests.integration.hostile.listener import Listener, readings
 from tests.integration.hostile.scene import COMMANDS, Case, Ended, Forks, Scene, changed, secret_of
-from tests.support.services import program
+from tests.support.services.required import program
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_quiet_workspace_is_released(quiet: Scene, forks: Forks) -> None:
 
 
 def test_real_process_ends_as_the_forked_one(quiet: Scene, forks: Forks) -> None:
-    from tests.support.command import Shipmark
+    from tests.support.programs.command import Shipmark
 
     shipmark = Shipmark(quiet.clone, quiet.home)
     for command in COMMANDS:

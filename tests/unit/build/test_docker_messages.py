@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from release.build.docker_messages import BuildMessages
-from release.build.dockerfile import parse
+from release.build.dockerfile.parser import parse
 from release.errors import BuildError
-from release.world import Event, Output
+from release.events import Event, Output
 
 FILE = parse("ARG A\nFROM busybox AS one\nRUN a && \\\n  b\n\nFROM one\nCOPY x /\n")
 

@@ -9,7 +9,7 @@ import pytest
 
 from ci.context import CiContext
 from ci.systems import detect
-from tests.support.command import conformance_folder
+from tests.support.programs.command import conformance_folder
 
 #: (provider, case) -> why we decide it differently. Nothing so far.
 DIFFERENT: dict[tuple[str, str], str] = {}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.outputs import NAMES, RESULT_LIMIT, Outputs, dotenv, outputs_text
-from tests.support.composite import read_outputs
+from tests.support.programs.composite import read_outputs
 
 TOKEN = "0123456789abcdef0123"
 RELEASE = Outputs(

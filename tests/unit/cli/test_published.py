@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from ci.outputs import Outputs
-from release.cli.ci_outputs import Summary, publish
-from release.cli.session import Session
-from release.cli.settings import Settings
+from release.app.session import Session
+from release.app.settings import Settings
+from release.cli.output.ci_outputs import Summary, publish
+from release.cli.output.foreign import hide
 from tests.support.openings import ALL, commands_in
 
 SECRET = 'hunter2"\\ü-and-more'
@@ -23,6 +24,7 @@ def test_outputs_result_and_summary_hold_no_secret(tmp_path: Path) -> None:
     }
     session = Session(Settings(directory=str(tmp_path), env=env))
     session.secrets.add("plain-t0ken")
+    hide(session.secrets)
     said = f"the server said {SECRET}, plain-t0ken, https://u:p4ssword@host/"
     publish(
         session,

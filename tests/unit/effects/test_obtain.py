@@ -11,15 +11,15 @@ import pytest
 from release.build import BuildRequest, BuiltImage
 from release.effects.obtain import Build, Find
 from release.errors import BuildError, DigestMismatch, NotFound
+from release.layout.layout import Layout
+from release.oci import OCI_MANIFEST
 from release.plan.evidence import STORE
 from release.plan.model import Conflict, Done, Slot, Step
 from release.plan.operands import BuildImage, BuildSpec, FindImage
-from release.registry import OCI_MANIFEST
-from release.registry.layout import Layout
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import Held
-from tests.support.images import Image, make_image, make_index, store
-from tests.support.worlds import world
+from tests.support.registries.images import Image, make_image, make_index, store
+from tests.support.releases.worlds import world
 
 LABELS = {REVISION: "a" * 40, VERSION: "1.4.2", INPUTS: "shipmark.inputs/1:" + "1" * 64}
 RIGHT = make_image({"a": b"1"}, labels=LABELS)

@@ -15,7 +15,7 @@ from release.errors import LogCorrupt, LogError
 from release.log import Head
 from release.log.chain import Malformed, head_of, read_line, seal, seal_all, timestamp, verify_line
 from release.log.record import LINE_LIMIT
-from tests.support.log import independently_verified, planned
+from tests.support.logs.facts import independently_verified, planned
 
 AT = "2026-11-20T10:00:00.000Z"
 NAMES = st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=6)

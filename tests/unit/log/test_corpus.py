@@ -9,7 +9,7 @@ import pytest
 
 from release.log.fold import fold
 from release.log.questions import at, find, moment
-from tests.support.log import (
+from tests.support.logs.facts import (
     COMMIT,
     PROJECT,
     MemoryStore,

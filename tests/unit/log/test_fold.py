@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from release.log import Entry
 from release.log.fold import fold
 from release.log.state import LogState, ReleaseState
-from tests.support.log import (
+from tests.support.logs.facts import (
     COMMIT,
     PROJECT,
     MemoryStore,

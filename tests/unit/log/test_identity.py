@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from release.errors import LogError
 from release.log.identity import MESSAGE_LIMIT, checked, fact_id, require_safe, safe_message
-from tests.support.log import built, digest, fact, moved, planned, pushed, released
+from tests.support.logs.facts import built, digest, fact, moved, planned, pushed, released
 
 SAME_WHOEVER_WRITES = {"ci": {"system": "jenkins"}, "actor": "bob"}
 

@@ -12,7 +12,7 @@ from release.log.fold import fold
 from release.log.questions import Filter, at, difference, find, history, moment, resolve, select, tags_of
 from release.log.state import LogState, ReleaseState
 from release.log.writer import Writer
-from tests.support.log import (
+from tests.support.logs.facts import (
     COMMIT,
     PROJECT,
     MemoryStore,

@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 
 from release.log.record import KINDS, Planned, record_schema, typed
-from tests.support.log import MemoryStore, built, fact, key, moved, planned, pushed, released, writer
-from tests.support.record_schema import text as record_schema_text
+from tests.support.logs.facts import MemoryStore, built, fact, key, moved, planned, pushed, released, writer
+from tests.support.logs.record_schema import text as record_schema_text
 
 OTHERS = [
     fact("failed", error={"code": "tag-conflict", "exit": 6, "step": "fix:app", "message": "held"}),
@@ -37,7 +37,7 @@ def entries_of(facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_shipped_schema_is_current() -> None:
     shipped = files("release.log").joinpath("record.schema.json").read_text()
-    assert shipped == record_schema_text(), "run `python -m tests.support.record_schema`"
+    assert shipped == record_schema_text(), "run `python -m tests.support.logs.record_schema`"
 
 
 def test_every_kind_is_valid_by_the_schema() -> None:

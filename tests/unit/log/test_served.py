@@ -9,9 +9,9 @@ import pytest
 from release.log.fold import fold
 from release.log.served import contradiction, has_own_version
 from release.log.state import ReleaseState
-from release.registry import OCI_MANIFEST, ImageFacts
+from release.oci import OCI_MANIFEST, ImageFacts
 from release.tagging.labels import INPUTS, REVISION, VERSION
-from tests.support.log import COMMIT, MemoryStore, built, digest, key, planned, writer
+from tests.support.logs.facts import COMMIT, MemoryStore, built, digest, key, planned, writer
 
 ONE, TWO = "shipmark.inputs/1:" + "1" * 64, "shipmark.inputs/1:" + "2" * 64
 OTHER = "f" * 40

@@ -13,7 +13,7 @@ from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict, Te
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import head_of
 from release.log.writer import Writer
-from tests.support.log import (
+from tests.support.logs.facts import (
     MemoryStore,
     TickingClock,
     built,

@@ -10,7 +10,7 @@ from release.plan.freshness import moved_since
 from release.plan.model import plain
 from release.plan.operands import BuildSpec
 from release.plan.release import plan_release
-from tests.support.subjects import DECISION, DIGEST, OTHER, holds, subject
+from tests.support.releases.subjects import DECISION, DIGEST, OTHER, holds, subject
 
 
 def earlier(**changes: Any) -> Any:

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from release.errors import InputsChanged, RefusedError, RegistryError, TagConflict
-from release.plan.evidence import STORE, Place, Recorded
+from release.plan.evidence import STORE, ContentSource, Recorded
 from release.plan.obtain import Obtain, choose
 from release.plan.ownership import Expectation
 from release.tagging.labels import INPUTS, PLATFORM, REVISION
 from release.tagging.model import Held, HeldTags
-from tests.support.subjects import COMMIT, DECISION, DIGEST, IMAGE, OTHER, SHA, has, holds
+from tests.support.releases.subjects import COMMIT, DECISION, DIGEST, IMAGE, OTHER, SHA, has, holds
 
 OURS = "shipmark.inputs/1:" + "1" * 64
 FAT = "shipmark.inputs/1:" + "2" * 64
@@ -26,7 +26,7 @@ NOW = {"context": "."}
 
 def chosen(
     recorded: Recorded = BUILT,
-    *places: Place,
+    *places: ContentSource,
     expected: Expectation = EXPECTED,
     held: HeldTags | None = None,
     inputs: dict[str, Any] = NOW,
@@ -80,8 +80,8 @@ class TestResume:
     def test_what_cannot_be_read_is_never_taken_for_right(self, recorded: Recorded) -> None:
         silent = Held(target=IMAGE, tag=DIGEST, state="unknown", digest=DIGEST, cause="timed out")
         with pytest.raises(RegistryError, match="timed out"):
-            chosen(recorded, Place(name=IMAGE, digest=DIGEST, image=silent))
-        found = chosen(recorded, Place(name=IMAGE, digest=DIGEST, image=silent), has(STORE, **RIGHT))
+            chosen(recorded, ContentSource(name=IMAGE, digest=DIGEST, image=silent))
+        found = chosen(recorded, ContentSource(name=IMAGE, digest=DIGEST, image=silent), has(STORE, **RIGHT))
         assert (found.mode, found.sources) == ("resume", (STORE,))
 
     @pytest.mark.parametrize("inputs", [None, "other/7:abc", "no schema", ""])

@@ -11,8 +11,9 @@ from release.errors import RefusedError
 from release.plan.model import Plan, Slot
 from release.plan.operands import CheckTarget, MoveTag, PushContent
 from release.plan.promote import Destination, Promotion, goes_back, plan_promotion
-from release.tagging.model import Candidate, FixedTag, Held, HeldTags, Line, MovingTag, Version, Withheld
-from tests.support.subjects import COMMIT, DIGEST, IMAGE, OTHER
+from release.tagging.model import Candidate, FixedTag, Held, HeldTags, Line, MovingTag, Withheld
+from release.versions.model import Version
+from tests.support.releases.subjects import COMMIT, DIGEST, IMAGE, OTHER
 
 TO = "registry.example.com/prod"
 CANDIDATE = Candidate(commit=COMMIT, version=Version(major=1, minor=4, patch=2))

@@ -12,9 +12,9 @@ from release.plan.evidence import STORE, Recorded
 from release.plan.model import Plan
 from release.plan.operands import BuildSpec, FindImage, MoveTag, PushContent
 from release.plan.release import inputs_of, plan_release, release_key
-from release.plan.subject import Target
+from release.plan.release_input import Target
 from release.tagging.model import Held, HeldTags, Line, Withheld
-from tests.support.subjects import (
+from tests.support.releases.subjects import (
     COMMIT,
     DECISION,
     DIGEST,

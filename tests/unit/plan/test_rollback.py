@@ -10,11 +10,21 @@ from hypothesis import strategies as st
 
 from release.errors import RefusedError
 from release.plan.model import Plan
-from release.plan.rollback import Aim, Landing, Rollback, above, aims, commit_of, plan_rollback, without
+from release.plan.rollback import (
+    RestoreTarget,
+    Rollback,
+    TagRestore,
+    above,
+    aims,
+    commit_of,
+    plan_rollback,
+    without,
+)
 from release.tagging import guard
-from release.tagging.model import KnownReleases, KnownVersion, Line, MovingTag, Version
-from release.tagging.versions import parse, precedence_key
-from tests.support.subjects import COMMIT, DIGEST, IMAGE
+from release.tagging.model import KnownReleases, KnownVersion, Line, MovingTag
+from release.versions.model import Version
+from release.versions.semver import parse, precedence_key
+from tests.support.releases.subjects import COMMIT, DIGEST, IMAGE
 
 LATEST = MovingTag(name="latest", reason="", line=Line(kind="release"))
 ONE = MovingTag(name="1", reason="", line=Line(kind="release", major=1))
@@ -102,21 +112,21 @@ def test_the_commit_is_whoever_knows_it() -> None:
     assert commit_of(parse("1.4.1"), KnownReleases(versions=(unknown,))) is None
 
 
-def landing(**changes: Any) -> Landing:
+def landing(**changes: Any) -> RestoreTarget:
     given: dict[str, Any] = {
         "target": IMAGE,
         "required": True,
         "aims": tuple(
-            Aim(tag=tag.name, line=tag.line, version=parse("1.4.1")) for tag in (ONE_FOUR, ONE, LATEST)
+            TagRestore(tag=tag.name, line=tag.line, version=parse("1.4.1")) for tag in (ONE_FOUR, ONE, LATEST)
         ),
         "digest": DIGEST,
         "commit": COMMIT,
         "release": "a" * 64,
     }
-    return Landing(**{**given, **changes})
+    return RestoreTarget(**{**given, **changes})
 
 
-def plan(*landings: Landing, yanks: tuple[str, ...] = ("1.4.2",)) -> Plan:
+def plan(*landings: RestoreTarget, yanks: tuple[str, ...] = ("1.4.2",)) -> Plan:
     rollback = Rollback(
         project=IMAGE, component="app", reason="bad", to="1.4.1", yanks=yanks, landings=landings
     )

@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from release.errors import ConfigError
+from release.oci.reference import Reference
 from release.registry.credential_variables import Variables, old_prefix_of, prefix_of
-from release.registry.reference import Reference
 
 LABEL = st.from_regex(r"[a-z0-9](?:[a-z0-9_-]{0,6}[a-z0-9])?", fullmatch=True)
 HOST = st.builds(

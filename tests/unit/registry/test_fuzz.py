@@ -9,20 +9,20 @@ from collections.abc import Callable
 
 import pytest
 
-from release.registry import OCI_INDEX, OCI_MANIFEST
-from release.registry.answers import read_refusal
-from release.registry.challenge import choose, parse_challenges
-from release.registry.credential_files import parse_auth_file
-from release.registry.documents import artifact_type, children, read_manifest, subject
+from release.image_names.tar_index import read_members
+from release.layout.index import read_entries
+from release.oci import OCI_INDEX, OCI_MANIFEST
+from release.oci.manifest import artifact_type, children, read_manifest, subject
+from release.oci.reference import Reference
+from release.registry.auth.challenge import choose, parse_challenges
+from release.registry.auth.docker_config import parse_auth_file
+from release.registry.auth.ecr import is_ecr
 from release.registry.downloads import read_range
-from release.registry.ecr import is_ecr
-from release.registry.layout_index import read_entries
-from release.registry.pages import next_link
-from release.registry.reference import Reference
-from release.registry.retry import retry_after
-from release.registry.tar_members import read_members
+from release.registry.http.error_body import read_refusal
+from release.registry.http.retry import retry_after
+from release.registry.pagination import next_link
 from tests.support.fuzzing import Parser, fuzz
-from tests.support.images import make_image, make_index
+from tests.support.registries.images import make_image, make_index
 
 
 def _text(function: Callable[[str], object]) -> Callable[[bytes], object]:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from release.errors import ConfigError, RefusedError, RegistryError
-from release.registry import Descriptor
-from release.registry.archive import write_combined_archive
-from release.registry.folder import Folder
-from release.registry.layout import Layout
-from tests.support.images import make_image, store
+from release.image_names.archive_writer import write_combined_archive
+from release.image_names.dir import Folder
+from release.layout.layout import Layout
+from release.oci import Descriptor
 from tests.support.obstacles import OBSTACLES, outside, place, temporary_files, unchanged
+from tests.support.registries.images import make_image, store
 
 OLD, NEW = make_image({"a": b"old"}), make_image({"a": b"new"})
 BLOB = next(iter(NEW.blobs)).removeprefix("sha256:")

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from release.control import Cancel, Deadline
 from release.errors import Denied, Interrupted, Invalid, NotFound, RegistryError, Unreachable
 from release.known_secrets import Secrets
-from release.registry.addresses import Reach, is_loopback_host, may_lead_to, reach_of
-from release.registry.answers import Refusal, fault_of
-from release.registry.gate import Gate
-from release.registry.pages import next_link
-from release.registry.retry import TLS_FAULT, Retrier, RetryPolicy, is_transient, retry_after
-from release.registry.trust import Trust
+from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to, reach_of
+from release.registry.http.error_body import Refusal, fault_of
+from release.registry.http.retry import TLS_FAULT, Retrier, RetryPolicy, is_transient, retry_after
+from release.registry.http.tls import Trust
+from release.registry.pagination import next_link
+from release.registry.throttle import Throttle
 
 NOW = 1_700_000_000_000  # 2023-11-14T22:13:20Z
 
@@ -170,7 +170,7 @@ class TestRetries:
 class TestGate:
     def test_429_halves_and_success_restores(self) -> None:
         time = [10.0]
-        gate = Gate(most=8, cancel=Cancel(), now=lambda: time[0])
+        gate = Throttle(most=8, cancel=Cancel(), now=lambda: time[0])
         with gate.slot(), gate.slot(), gate.slot(), gate.slot():
             gate.was_throttled(0.0)
             gate.was_throttled(0.0)  # the same burst
@@ -184,7 +184,7 @@ class TestGate:
 
     def test_everybody_waits_while_the_host_asks_for_it(self) -> None:
         time = [10.0]
-        gate = Gate(most=8, cancel=Cancel(), now=lambda: time[0])
+        gate = Throttle(most=8, cancel=Cancel(), now=lambda: time[0])
         gate.was_throttled(5.0)
         entered = threading.Event()
 
@@ -201,7 +201,7 @@ class TestGate:
 
     def test_a_cancel_gets_through_a_closed_gate(self) -> None:
         cancel = Cancel()
-        gate = Gate(most=1, cancel=cancel, now=lambda: 10.0)
+        gate = Throttle(most=1, cancel=cancel, now=lambda: 10.0)
         gate.was_throttled(1000.0)
         cancel.trip(Interrupted("stop"))
         with pytest.raises(Interrupted), gate.slot():

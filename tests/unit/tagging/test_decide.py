@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.context import CiContext, PullRequest
+from release.app.releases.known import from_git, from_log_versions, from_registry_tags, unite
 from release.errors import AmbiguousVersion, ConfigError, GitError, ShallowClone, TagConflict
-from release.facts import Describe, Facts, Snapshot, reconcile
+from release.facts import Facts, reconcile
+from release.git.model import Describe, Snapshot
 from release.tagging.decide import decide, require_version
-from release.tagging.known import from_git, from_log_versions, from_registry_tags, unite
 from release.tagging.model import Decision, FixedTag, Held, HeldTags, KnownFrom, KnownReleases, TagPolicy
 from release.tagging.names import is_image_tag
-from release.tagging.versions import parse, parse_either
+from release.versions.semver import parse, parse_either
 
 HEAD = "3f2a9c1b7d40e5f6a7b8c9d0e1f2a3b4c5d6e7f8"
 OLD = "b" * 40

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.errors import ConfigError
-from release.tagging.calver import parse_calver
 from release.tagging.formats import FORMATS, format_version
-from release.tagging.model import Version
-from release.tagging.versions import parse
+from release.versions.calver import parse_calver
+from release.versions.model import Version
+from release.versions.semver import parse
 
 ASCENDING = [
     "0.0.0-dev.7.g3f2a9c1b7d40",

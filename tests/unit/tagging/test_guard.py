@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.tagging.guard import Keep, Move, Refuse, Withhold, highest, judge
-from release.tagging.model import Candidate, Held, KnownFrom, KnownReleases, KnownVersion, Line, Version
-from release.tagging.versions import parse, precedence_key
+from release.tagging.model import Candidate, Held, KnownFrom, KnownReleases, KnownVersion, Line
+from release.versions.model import Version
+from release.versions.semver import parse, precedence_key
 
 HEAD = "a" * 40
 OLD = "b" * 40

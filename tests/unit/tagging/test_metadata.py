@@ -15,7 +15,7 @@ from release.tagging.metadata import Metadata, MetadataContext, RepositoryFacts,
 from release.tagging.model import KnownFrom, KnownReleases, KnownVersion
 from release.tagging.names import is_image_tag
 from release.tagging.rules.github import github_run
-from release.tagging.versions import parse
+from release.versions.semver import parse
 
 SHA = "860c1904a1ce19322e91ac35af1ab07466440c37"
 NOW = 1_578_616_200_000  # 2020-01-10T00:30:00Z

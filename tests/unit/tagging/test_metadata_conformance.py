@@ -17,8 +17,8 @@ import msgspec
 import pytest
 
 from release.errors import ConfigError
-from release.tagging.expressions import parse_template
-from release.tagging.located import Located, locate
+from release.tagging.expressions.render import parse_template
+from release.tagging.expressions.source_text import Located, locate
 from release.tagging.metadata import (
     DEFAULT_TARGET,
     Metadata,

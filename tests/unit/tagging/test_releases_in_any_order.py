@@ -11,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci.context import CiContext
+from release.app.releases.known import from_git, from_log_versions, from_registry_tags, unite
 from release.errors import TagConflict
-from release.facts import Facts, Snapshot, reconcile
+from release.facts import Facts, reconcile
+from release.git.model import Snapshot
 from release.tagging.decide import decide
-from release.tagging.known import from_git, from_log_versions, from_registry_tags, unite
-from release.tagging.model import Decision, MovingTag, TagPolicy, Version
+from release.tagging.model import Decision, MovingTag, TagPolicy
 from release.tagging.names import is_image_tag
-from release.tagging.versions import image_tag_of, parse, precedence_key
+from release.versions.model import Version
+from release.versions.semver import image_tag_of, parse, precedence_key
 
 POLICY = TagPolicy(channels=("rc",))
 

@@ -10,7 +10,7 @@ import pytest
 
 from release.errors import ConfigError
 from release.tagging.version_text import FORMS, VersionFacts, fields_of, fill, write
-from release.tagging.versions import parse
+from release.versions.semver import parse
 
 COMMIT = "3f2a9c1b7d40e5f6a7b8c9d0e1f2a3b4c5d6e7f8"
 FACTS = VersionFacts(

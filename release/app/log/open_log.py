@@ -1,0 +1,189 @@
+"""Opens the version logs that the configuration, or an option, names."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from release.config.model import LogSection
+from release.config.variables import expand_url
+from release.control import Cancel
+from release.errors import ConfigError
+from release.filesystem.workspace_paths import is_within
+from release.known_secrets import Secrets, passwords_of
+from release.log import LogStore
+from release.log.writer import Writer
+from release.ports import Clock, Process
+from release.ref_names import remote_kind
+
+
+class LogContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What stores stand on. `root`: the repository's top folder. `warn`: says one line to people.
+
+    `guard`: raises for a `.shipmark` that others prepared. `cache`: gives the folder for state between runs.
+    """
+
+    root: str
+    env: Mapping[str, str]
+    process: Process
+    clock: Clock
+    cancel: Cancel
+    warn: Callable[[str], None]
+    guard: Callable[[], None]
+    cache: Callable[[], str]
+    secrets: Secrets = msgspec.field(default_factory=Secrets)
+
+
+def open_log(sections: Sequence[LogSection], ground: LogContext, *, budget: float = 120.0) -> Writer:
+    """A writer over the configured stores. `budget`: seconds that one append may spend on losing to other writers."""
+    return Writer(
+        open_stores(sections, ground),
+        clock=ground.clock,
+        cancel=ground.cancel,
+        budget=budget,
+        mask=ground.secrets.mask,
+    )
+
+
+def unasked_log(reason: str, ground: LogContext) -> Writer:
+    """A log that holds nothing and takes nothing. `reason`: why the run is not trusted."""
+    from release.log.unasked import UnaskedStore
+
+    return Writer(UnaskedStore(reason), clock=ground.clock, cancel=ground.cancel)
+
+
+def open_stores(sections: Sequence[LogSection], ground: LogContext) -> LogStore:
+    """The first store is the truth, the others follow it. Nothing is read or made yet."""
+    truth, *others = [open_store(section, ground) for section in sections]
+    if not others:
+        return truth
+    from release.log.replicate import Mirrored
+
+    return Mirrored(truth, others, warn=ground.warn)
+
+
+def open_store(section: LogSection, ground: LogContext) -> LogStore:
+    """One store. Raises `RefusedError` for a `.shipmark` that others prepared.
+
+    Also where the log lies elsewhere: what a log cannot take goes into that folder.
+    """
+    ground.guard()
+    if section.store == "git":
+        return _git(section, ground)
+    if section.store == "sql":
+        return _sql(section, ground)
+    from release.log.stores.file import FileStore
+    from release.log.stores.syscalls import OsFiles
+
+    return FileStore(
+        os.path.normpath(os.path.join(ground.root, section.path)),
+        cancel=ground.cancel,
+        monotonic=ground.clock.monotonic,
+        name=section.path,
+        allow_network=section.allow_network_fs,
+        files=OsFiles(ground.root),
+    )
+
+
+def section_of(text: str, env: Mapping[str, str]) -> LogSection:
+    """A store as options name it: `file:PATH`, `git:REMOTE`, `sql:URL` (with `${NAME}` in place of a password)."""
+    kind, _, rest = text.partition(":")
+    if kind == "file" and rest:
+        return LogSection(store="file", path=rest)
+    if kind == "git":
+        remote_kind(f"git:{rest}", rest or "origin")
+        return LogSection(store="git", remote=rest or "origin")
+    if kind == "sql" and rest:
+        return LogSection(store="sql", url=expand_url(rest, env, key="sql:"))
+    raise ConfigError(f"`{text}` names no log store", hint="write `file:PATH`, `git:REMOTE` or `sql:URL`")
+
+
+def sql_url(section: LogSection, env: Mapping[str, str]) -> str:
+    """The URL of a SQL log: from the config, else from SHIPMARK_LOG_URL. Raises `ConfigError`."""
+    url = section.url or env.get("SHIPMARK_LOG_URL")
+    if not url:
+        raise ConfigError(
+            "`log.store: sql` needs a database", hint="write `url: ${SHIPMARK_LOG_URL}` and set that variable"
+        )
+    return url
+
+
+def _sql(section: LogSection, ground: LogContext) -> LogStore:
+    try:
+        from release.log.stores.sql import SqlStore
+    except ImportError as error:
+        raise ConfigError(
+            f"the SQL log needs packages that are not installed: {error.name}",
+            hint="install them with `pip install 'shipmark[sql]'`",
+        ) from error
+    url = sql_url(section, ground.env)
+    ground.secrets.add(*passwords_of(url))
+    store = SqlStore(url, cancel=ground.cancel, workspace=ground.root)
+    atexit.register(store.close)  # SQLite folds its side files into the database then
+    return store
+
+
+def _private_name(url: str, ref: str) -> str:
+    """The folder of a log's private repository: each log has its own, because it remembers the last verified tip."""
+    from release.git.snapshot import without_credentials
+
+    name = hashlib.sha256(f"{without_credentials(url)}\0{ref}".encode("utf-8", "surrogateescape"))
+    return f"log-{name.hexdigest()[:16]}.git"
+
+
+def _git(section: LogSection, ground: LogContext) -> LogStore:
+    from release.log.stores.git import GitStore
+    from release.log.stores.git_remote import (
+        GitRemote,
+        credentials_of,
+        credentials_of_token,
+        secrets_of_settings,
+    )
+
+    url = _remote_url(section.remote, ground)
+    ground.secrets.add(*passwords_of(url))
+    token = ground.env.get("SHIPMARK_LOG_TOKEN")
+    credentials = (
+        credentials_of_token(url, token) if token else credentials_of(ground.process, ground.root, ground.env)
+    )
+    ground.secrets.add(*secrets_of_settings(credentials))
+    name = f"{section.ref} at {section.remote}"
+    remote = GitRemote(
+        process=ground.process,
+        env=ground.env,
+        cache=os.path.join(ground.cache(), _private_name(url, section.ref)),
+        url=url,
+        name=name,
+        cancel=ground.cancel,
+        monotonic=ground.clock.monotonic,
+        credentials=credentials,
+    )
+    return GitStore(remote, name=name, ref=section.ref)
+
+
+def _remote_url(remote: str, ground: LogContext) -> str:
+    """Where the log's remote is. Raises `ConfigError` for a name that git does not know, or a path in the workspace."""
+    from release.git.command import Git
+
+    kind = remote_kind("log.remote", remote)
+    if kind == "name":
+        done = Git(ground.process, ground.root, ground.env).run("remote", "get-url", "--", remote)
+        if done.code != 0:
+            raise ConfigError(
+                f"the log's remote `{remote}` is not known here",
+                hint="`git remote -v` lists those that are; `log: {store: git, remote: …}` chooses one",
+            )
+        return done.stdout.decode("utf-8", "surrogateescape").strip()
+    path = remote.removeprefix("file://") if remote.startswith("file://") else remote
+    if is_within(os.path.realpath(path), os.path.realpath(ground.root)) and (
+        kind == "path" or path != remote
+    ):
+        raise ConfigError(
+            f"`log.remote`: `{remote}` lies in the workspace, whose hooks a push would run",
+            hint="name a repository elsewhere, or a remote of this clone",
+        )
+    return remote

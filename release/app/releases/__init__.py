@@ -1,0 +1,1 @@
+"""Preview, run, promote and rollback: gathers what is known, decides, plans, and executes."""

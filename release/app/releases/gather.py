@@ -1,0 +1,198 @@
+"""Asks git, the version log and the registries what the planner needs, and hands it over as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from release.app.cache import store_path
+from release.app.releases.decide import decide_component
+from release.app.releases.held_tags import gather_held
+from release.app.releases.known import known_everywhere, project_of
+from release.app.releases.rebuild import rebuild_number, require_checked_out
+from release.app.releases.request import RunRequest
+from release.app.session import Session, policy_of
+from release.config.load import Component
+from release.effects.tag_reader import read_tag
+from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
+from release.facts import Facts, require_current_tag
+from release.layout.layout import Layout
+from release.log.chain import timestamp
+from release.oci import Repository
+from release.oci.reference import is_digest
+from release.plan.evidence import STORE, ContentSource, Recorded
+from release.plan.operands import BuildSpec
+from release.plan.release import release_key
+from release.plan.release_input import ReleaseInput, Target
+from release.tagging.model import Decision, FixedTag, Held, HeldTags
+
+#: How long an attempt says that it may take; after that `log recover` calls it abandoned. GitHub's limit of a job.
+LEASE_MS = 6 * 60 * 60 * 1000
+
+
+def require_targets(component: Component) -> None:
+    """Raise `ConfigError` unless the component has somewhere to go."""
+    if not component.targets:
+        raise ConfigError(
+            f"component `{component.name}` has no image to go to",
+            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml",
+        )
+
+
+def gather(session: Session, component: Component, wishes: RunRequest) -> ReleaseInput:
+    """Everything about one component's release. Asks every target, unless `wishes.offline`."""
+    require_targets(component)
+    policy = policy_of(component)
+    facts = session.facts(policy, online=not wishes.offline)
+    if facts.git_tag is not None and not wishes.offline:
+        require_current_tag(facts, session.remote_tags)
+    repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
+    moving = [one for one, target in zip(repositories, component.targets, strict=False) if target.moving]
+    releases = known_everywhere(session, component, policy, moving)
+    first = decide_component(session, component, facts, policy, releases, None, wishes)
+    if wishes.rebuild_of is not None:
+        require_checked_out(first, wishes.rebuild_of)
+        number = rebuild_number(session, project_of(session, component), first, repositories)
+        wishes = msgspec.structs.replace(wishes, rebuild=number)
+        first = decide_component(session, component, facts, policy, releases, None, wishes)
+    if wishes.offline:
+        return _subject(session, component, facts, first, HeldTags(), wishes)
+    heads = session.remote_heads if facts.branch is not None else None
+    held = gather_held(session.process, repositories, first, facts, session.settings.env, heads=heads)
+    decision = decide_component(session, component, facts, policy, releases, held, wishes)
+    held = HeldTags(held=(*held.held, *_withheld(moving, decision)), branch_tip=held.branch_tip)
+    return _subject(session, component, facts, decision, held, wishes)
+
+
+def _withheld(repositories: Sequence[Repository], decision: Decision) -> Iterator[Held]:
+    """What is held under moving tags that a higher release keeps from this one: perhaps this one, after all."""
+    for one in decision.withheld:
+        if not one.rightly or one.line is None or one.line.kind != "release":
+            continue
+        for repository in repositories:
+            with suppress(RegistryError):  # preflight says so
+                yield read_tag(repository, repository.name, one.name)
+
+
+def _subject(
+    session: Session,
+    component: Component,
+    facts: Facts,
+    decision: Decision,
+    held: HeldTags,
+    wishes: RunRequest,
+) -> ReleaseInput:
+    project = project_of(session, component)
+    recorded = _recorded(session, project, decision)
+    build = component.build
+    return ReleaseInput(
+        component=component.name,
+        project=project,
+        targets=tuple(
+            Target(name=session.registries.open(one.image).name, required=one.required, moving=one.moving)
+            for one in component.targets
+        ),
+        decision=decision,
+        build=BuildSpec(
+            builder=build.builder,
+            compression=build.compression,
+            context=build.context,
+            dockerfile=build.dockerfile,
+            stage=build.target,
+            platforms=build.platforms,
+            args=tuple(sorted(build.args)),
+            annotations=decision.annotations,
+        ),
+        committed_at=facts.snapshot.committed_at,
+        held=held,
+        recorded=recorded,
+        places=() if wishes.offline else _places(session, component, recorded),
+        reuse=component.section.reuse == "commit",
+        attest=component.section.attest == "release",
+        facts={**wishes.request, "source": source_of(facts, decision), "lease_ms": LEASE_MS},
+    )
+
+
+def source_of(facts: Facts, decision: Decision) -> dict[str, str]:
+    """Where the commit comes from, for the record; what is not known is left out."""
+    snapshot = facts.snapshot
+    describe = snapshot.describe
+    request = facts.ci.pull_request
+    said = {
+        "commit": decision.commit,
+        "remote": snapshot.remote_url,
+        "ref": f"refs/tags/{decision.git_tag}"
+        if decision.git_tag
+        else facts.branch and f"refs/heads/{facts.branch}",
+        "describe": describe and f"{describe.git_tag}-{describe.distance}-g{decision.commit[:12]}",
+        "committed_at": timestamp(snapshot.committed_at * 1000),
+        "request_head": request and request.head_sha,
+    }
+    return {name: text for name, text in said.items() if text}
+
+
+def _recorded(session: Session, project: str, decision: Decision) -> Recorded:
+    """What the log says of this very release."""
+    primary = next((tag.name for tag in decision.tags if isinstance(tag, FixedTag)), None)
+    if primary is None:
+        return Recorded()
+    state = session.log_state.release(release_key(project, decision.commit, primary))
+    if state is None:
+        return Recorded()
+    digest = state.image.digest if state.image is not None else None
+    if digest is not None and not is_digest(digest):
+        raise LogCorrupt(
+            f"the version log gives this release the digest {digest!r}, which is none",
+            hint=f"somebody wrote into the log: look at `shipmark log show {primary}`",
+        )
+    return Recorded(
+        digest=digest,
+        inputs=state.inputs,
+        attempt=state.attempts[-1].id if state.attempts else None,
+        pushed=tuple(one.target for one in state.pushed),
+        moved=tuple(one.target for one in state.moved),
+        released=state.state == "released",
+    )
+
+
+def _places(session: Session, component: Component, recorded: Recorded) -> tuple[ContentSource, ...]:
+    """Who has the bytes of the recorded digest, and what the image there says of itself.
+
+    A target that does not answer has not; preflight says so.
+    """
+    if recorded.digest is None:
+        return ()
+    store = Layout(store_path(session))
+    places = []
+    if _is_whole(store, recorded.digest):
+        places.append(_place(store, STORE, recorded.digest))
+    for repository in [session.registries.open(one.image) for one in component.targets]:
+        with suppress(RegistryError):
+            if repository.resolve(recorded.digest) is not None:
+                places.append(_place(repository, repository.name, recorded.digest))
+    return tuple(place for place in places if place is not None)
+
+
+def _place(repository: Repository, name: str, digest: str) -> ContentSource | None:
+    """The place with its image as it is read there; None where parts of it are missing or damaged."""
+    try:
+        image = read_tag(repository, name, digest, every=True)
+    except (NotFound, DigestMismatch):
+        return None
+    except Invalid as error:
+        image = Held(target=name, tag=digest, state="held", digest=digest, cause=error.message)
+    except RegistryError as error:
+        image = Held(target=name, tag=digest, state="unknown", digest=digest, cause=error.message)
+    return None if image.state == "free" else ContentSource(name=name, digest=digest, image=image)
+
+
+def _is_whole(store: Layout, digest: str) -> bool:
+    """Whether the local store has all of an image: its index survives a power cut that its blobs may not."""
+    from release.oci.graph import blobs_of, read_manifests
+
+    try:
+        return all(store.has_blob(blob) for blob in blobs_of(read_manifests(store, digest)))
+    except RegistryError:
+        return False

@@ -1,0 +1,117 @@
+"""`shipmark version --next`: the version after the releases in HEAD's history, and its git tag."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from ci.remedies import remedy
+from release.app.session import Session, policy_of
+from release.errors import ConfigError, DirtyTree, RefusedError, ShallowClone, TagConflict
+from release.events import Note
+from release.git.history import History, history
+from release.tagging.version_text import VersionFacts
+from release.versions.git_tags import versions_in
+from release.versions.next_version import Part, automatic_version, next_version
+from release.versions.semver import precedence_key
+
+if TYPE_CHECKING:
+    from release.git.model import Snapshot
+    from release.tagging.model import TagPolicy
+    from release.versions.model import Version
+
+
+def next_facts(session: Session, part: str, *, create: bool, push: bool) -> VersionFacts | None:
+    """The next version, tagged and pushed if asked; None when nothing asks for a release, which is said."""
+    if len(session.components) != 1:
+        raise ConfigError("there are several components", hint="choose one with `--component NAME`")
+    if create:
+        session.require_trusted("version --create")
+    component = session.components[0]
+    policy = policy_of(component)
+    if policy.versions != "semver":
+        raise ConfigError(
+            f"with `versions: {policy.versions}` the next version cannot be worked out",
+            hint="give it to `run --version`, or tag it by hand",
+        )
+    snapshot = session.snapshot(policy)
+    if snapshot.shallow:
+        raise ShallowClone(
+            "the next version depends on the commits since the last release, and this clone is shallow",
+            hint=f"{remedy(session.ci.system, 'shallow')}, or add `--deepen`",
+        )
+    found = history(session.process, snapshot, policy.prefix, session.settings.env)
+    version = _next(found, part)
+    if version is None:
+        since = f" since `{found.stable.git_tag}`" if found.stable else ""
+        session.sink.emit(
+            Note(
+                level="info",
+                text=f"note: no commit{since} asks for a release (`feat:`, `fix:`, `!`, `BREAKING CHANGE:`)",
+            )
+        )
+        return None
+    _require_new(version, snapshot, policy)
+    git_tag = f"{policy.prefix}{_style(found, policy.prefix)}{version}"
+    if create:
+        _create(session, snapshot, policy, git_tag, version, push=push)
+    return VersionFacts(
+        version=version,
+        commit=snapshot.head,
+        channel="release",
+        component=component.name,
+        committed_at=snapshot.committed_at,
+        git_tag=git_tag,
+        base=found.stable.git_tag if found.stable else None,
+        distance=len(found.messages),
+        branch=snapshot.branch,
+        dirty=snapshot.dirty_count > 0,
+    )
+
+
+def _next(found: History, part: str) -> Version | None:
+    highest = found.highest.version if found.highest else None
+    if part != "auto":
+        return next_version(highest, cast("Part", part))
+    return automatic_version(found.stable.version if found.stable else None, highest, found.messages)
+
+
+def _style(found: History, prefix: str) -> str:
+    """`v` or nothing, as the project's last tag has it."""
+    last = found.highest or found.stable
+    return "v" if last is None or last.git_tag.removeprefix(prefix).startswith("v") else ""
+
+
+def _require_new(version: Version, snapshot: Snapshot, policy: TagPolicy) -> None:
+    for tag in versions_in(snapshot.tag_listing, policy.prefix).tags:
+        if precedence_key(tag.version) == precedence_key(version):
+            raise TagConflict(
+                f"{version} would be next here, but git tag `{tag.git_tag}` exists on `{tag.commit[:12]}`",
+                hint="on a maintenance branch only `--next patch` stays below the releases of others",
+            )
+
+
+def _create(
+    session: Session, snapshot: Snapshot, policy: TagPolicy, git_tag: str, version: Version, *, push: bool
+) -> None:
+    from release.git.write import create_tag, push_tag
+
+    if snapshot.dirty_count:
+        raise DirtyTree(
+            f"{snapshot.dirty_count} tracked files differ from the commit that would be tagged",
+            hint="commit or stash them first (`git status`)",
+        )
+    at_head = versions_in(snapshot.tag_listing, policy.prefix).at(snapshot.head)
+    if at_head and at_head[0].version.is_stable:
+        raise RefusedError(
+            f"this commit is released as `{at_head[0].git_tag}` already", hint="commit something first"
+        )
+    env = session.settings.env
+    create_tag(snapshot.root, git_tag, snapshot.head, f"Release {version}", env)
+    if push:
+        push_tag(snapshot.root, git_tag, env)
+    session.sink.emit(
+        Note(
+            level="info",
+            text=f"note: git tag `{git_tag}` names `{snapshot.head[:12]}`{' here and on `origin`' if push else ''}",
+        )
+    )

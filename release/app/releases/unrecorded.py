@@ -1,0 +1,81 @@
+"""How a run ends that did not finish: said in the log, and what the log did not take is kept in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from release.app.open import last_words, record_context
+from release.app.releases.attempt_end import ending_facts, unrecorded_facts
+from release.app.session import Session
+from release.errors import PartialError, ReleaseError
+from release.events import Note
+from release.filesystem.new_files import PRIVATE
+from release.log.identity import with_masked_prose
+from release.log.stores.file_folder import LogFolder
+from release.log.stores.syscalls import OsFiles
+from release.runner import Report
+
+UNRECORDED_SCHEMA = "shipmark.unrecorded/1"
+
+
+def settle_end(session: Session, report: Report, attempt: str) -> Report:
+    """Record how the attempt ended, and what became visible and is not recorded yet.
+
+    That the log takes nothing must not hide why the run failed. When others can see something, what the log lacks
+    goes to a file, which the error then names.
+    """
+    error: ReleaseError = report.error
+    context = record_context(session, attempt)
+    missing = unrecorded_facts(report.outcomes, context)
+    facts = [*missing, *ending_facts(report.plan, report.outcomes, error, context)]
+    facts = [with_masked_prose(fact, session.secrets.mask) for fact in facts]
+    try:
+        last_words(session, facts)
+    except ReleaseError as trouble:
+        if missing and isinstance(error, PartialError):
+            kept = PartialError(
+                f"{error.message}; what the version log lacks is in `{keep(session, facts, attempt)}`",
+                hint="`shipmark log import FILE` takes it when the log can be written; or run again",
+            )
+            kept.__cause__ = error
+            return msgspec.structs.replace(report, error=kept)
+        text = f"the end of this attempt is not recorded: {trouble.message}"
+        session.sink.emit(Note(level="warning", text=text))
+    return report
+
+
+def keep(session: Session, facts: Sequence[dict[str, Any]], attempt: str) -> str:
+    """Write `facts` into a new file and return its path: in `.shipmark/`, else where temporary files go.
+
+    In the workspace, because CI systems keep files from there for people; 0600, and read only by `log import`.
+    """
+    lines = [json.dumps({"schema": UNRECORDED_SCHEMA, "fact": fact}, ensure_ascii=False) for fact in facts]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    name = f"unrecorded-{attempt}.jsonl"
+    for folder in (os.path.join(session.root, ".shipmark"), tempfile.gettempdir()):
+        path = os.path.join(folder, name)
+        try:
+            _write_new(session, path, content)
+        except (OSError, ReleaseError):
+            continue
+        inside = os.path.relpath(path, session.directory)
+        return path if inside.startswith("..") else inside
+    # Nowhere to write: the job's own output is the last place where they can be found.
+    session.sink.emit(Note(level="warning", text=f"not recorded, and no file for it: {content.decode()}"))
+    return "the lines above"
+
+
+def _write_new(session: Session, path: str, content: bytes) -> None:
+    files = OsFiles(session.root)
+    LogFolder(os.path.dirname(path), files).make()
+    fd = files.open(path, create=True, exclusive=True, mode=PRIVATE)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

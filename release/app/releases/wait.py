@@ -1,0 +1,82 @@
+"""`run --wait`: queue behind whoever is at work on the same images, by the version log.
+
+Waiting happens before this run records anything, so that no two runs ever wait for each other; those that wake
+together go on together, and do no harm: nothing rests on having waited.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ci.context import CiRun
+from release.app.releases.known import project_of
+from release.app.session import Session
+from release.events import Note, StepEvent
+from release.log import Entry
+from release.log.chain import timestamp
+from release.log.fold import fold
+from release.log.liveness import Presence
+from release.log.state import Attempt, LogState
+from release.log.waiters import ahead, lease_end
+
+_FIRST_PAUSE = 0.2  # seconds
+_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE_REMOTE = 15.0
+
+
+def presence_of(session: Session) -> Presence:
+    """Of this user's runs of this repository."""
+    return Presence(os.path.join(session.cache.path, "runs"))
+
+
+def wait_for_others(session: Session) -> None:
+    """Return once no other run is at work on these images, as far as the log says. Raises `Interrupted`."""
+    pause = _FIRST_PAUSE
+    longest = _LONGEST_PAUSE if session.log.store.local else _LONGEST_PAUSE_REMOTE
+    told: dict[str, Attempt] = {}
+    while True:
+        entries = session.log.entries()
+        state = fold(entries)
+        waited_for = {one.id: one for one in _ahead(session, state, entries)}
+        for one in waited_for.values():
+            if one.id not in told:
+                told[one.id] = one
+                session.sink.emit(_note(state, one))
+                session.sink.emit(StepEvent(step=f"wait:{one.id[:12]}", state="started"))
+        for gone in told.keys() - waited_for.keys():
+            session.sink.emit(StepEvent(step=f"wait:{gone[:12]}", state="done"))
+            del told[gone]
+        if not waited_for:
+            return
+        session.cancel.wait(pause)
+        pause = min(pause * 1.5, longest)
+
+
+def _ahead(session: Session, state: LogState, entries: Sequence[Entry]) -> tuple[Attempt, ...]:
+    presence = presence_of(session)
+    run: CiRun = session.ci.run
+    found = ahead(
+        state,
+        entries,
+        projects=frozenset(project_of(session, one) for one in session.components if one.targets),
+        targets=frozenset(
+            session.registries.open(target.image).name for one in session.components for target in one.targets
+        ),
+        now=session.clock.now(),
+        run={"system": session.ci.system, "run_id": run.id, "job": run.job},
+    )
+    return tuple(one for one in found if presence.is_alive(one.id) is not False)
+
+
+def _note(state: LogState, one: Attempt) -> Note:
+    release = state.releases[one.release]
+    where = one.ci.get("run_url") or one.actor
+    by = f", {where}" if where else ""
+    what = release.version or release.commit[:12]
+    until = timestamp(lease_end(one))
+    return Note(
+        level="info",
+        text=f"waiting for attempt {one.id[:12]} at {what} (begun {one.at}{by}), at most until {until}",
+        hint=f"is its run over? `shipmark log recover --attempt {one.id} --evidence TEXT` ends the waiting",
+    )

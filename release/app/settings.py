@@ -1,0 +1,27 @@
+"""The global settings of one command: folder, config file, CI system, targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Global options; they work before and after the command. `env`: the environment, read once."""
+
+    directory: str = "."
+    config: str | None = None
+    verbosity: int = 0  # -1 quiet, 0, 1 verbose
+    color: str = "auto"
+    ci: str | None = None
+    images: tuple[str, ...] = ()
+    component: str | None = None
+    deepen: bool = False
+    progress: str = "auto"
+    env: Mapping[str, str] = {}
+
+    @property
+    def colored(self) -> bool:
+        """Whether a terminal may get colours. Source: no-color.org."""
+        return self.color == "always" or (self.color == "auto" and not self.env.get("NO_COLOR"))

@@ -1,0 +1,212 @@
+"""The builder `docker`: a build by a daemon, brought home as a stream and stored by digest.
+
+The daemon's push and tags are never used: the image leaves it by its id, so the digest is known before anything else
+happens to it, and equal content has equal digests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from release.build import BuildRequest, BuiltImage
+from release.build.context import Context, open_context, walk
+from release.build.docker_messages import BuildMessages
+from release.build.dockerfile.instructions import Copy, Dockerfile
+from release.build.embedded.obstacles import expanded_bases, target_stage
+from release.build.embedded.tree import Tree
+from release.build.result import built_image
+from release.compression.codecs import codec_named
+from release.compression.entries import Inline, Node
+from release.compression.tar_stream import counted, stream, tar_chunks
+from release.control import Cancel
+from release.docker.engine import Engine, connect, require_listener
+from release.docker.saved_images import SavedImage, store_archive
+from release.errors import BuildError
+from release.events import Sink
+from release.layout.adopt import put_bytes, translated
+from release.layout.layout import Layout
+from release.oci import Manifest
+from release.oci.image_json import Platform, image_index, image_manifest, parse_platform
+
+_FOREIGN_DOCKERFILE = ".shipmark.Dockerfile"
+_IGNORE = ".dockerignore"
+_SPECIAL, _ESCAPED = re.compile(r"([*?\[\]\\])"), r"\\\1"
+_HUB = "docker.io"
+
+
+class DockerBuilder:
+    """Builds through the Engine API. `env`: the environment, for `DOCKER_HOST` and its like."""
+
+    name = "docker"
+
+    def __init__(self, env: Mapping[str, str], *, sink: Sink, cancel: Cancel) -> None:
+        self._env = env
+        self._sink = sink
+        self._cancel = cancel
+
+    def unavailable(self, request: BuildRequest) -> str | None:
+        """Why no daemon can be spoken to, or what in the Dockerfile its builder does not know."""
+        try:
+            with connect(self._env, self._cancel):
+                _require_possible(open_context(request).dockerfile, request.stage)
+        except BuildError as error:
+            return error.message
+        return None
+
+    def out_of_reach(self, request: BuildRequest) -> str | None:
+        """As `unavailable`, by a connection that says nothing: in a run that may read no credential."""
+        try:
+            require_listener(self._env, self._cancel)
+            _require_possible(open_context(request).dockerfile, request.stage)
+        except BuildError as error:
+            return error.message
+        return None
+
+    def build(self, request: BuildRequest, store: str) -> BuiltImage:
+        """Build for every platform in turn; more than one gives an index. Raises `BuildError`."""
+        context = open_context(request)
+        _require_possible(context.dockerfile, request.stage)
+        files = walk(context, check=self._cancel.check)
+        layout = Layout(store)
+        wanted = tuple(parse_platform(text) for text in request.platforms)
+        with connect(self._env, self._cancel, _registries(context.dockerfile, request.args)) as engine:
+            run = _Run(engine, request, context, files, layout=layout, sink=self._sink, cancel=self._cancel)
+            images = [run.image(platform) for platform in wanted or (None,)]
+        top = images[0][1]
+        if len(images) > 1:
+            top = image_index(images, request.annotations)
+            with translated():
+                layout.put_manifest(top)
+        return built_image(top, images, {"docker": engine.version})
+
+
+class _Run:
+    """One build by one daemon, once per platform."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        request: BuildRequest,
+        context: Context,
+        files: Tree,
+        *,
+        layout: Layout,
+        sink: Sink,
+        cancel: Cancel,
+    ) -> None:
+        self._engine = engine
+        self._request = request
+        self._context = context
+        self._files = files
+        self._layout = layout
+        self._sink = sink
+        self._cancel = cancel
+
+    def image(self, platform: Platform | None) -> tuple[Platform, Manifest]:
+        """The image for `platform` (None: what the daemon builds by itself), in the layout."""
+        expected = platform or _own_platform(self._engine, self._context.dockerfile)
+        # The classic builder's cache does not look at the platform: what another one left there would be taken.
+        saved = self._attempt(platform, cache=expected in (None, self._engine.platform))
+        if expected is not None and not expected.accepts(saved.platform):
+            saved = self._attempt(platform, cache=False)
+        if expected is not None and not expected.accepts(saved.platform):
+            raise BuildError(
+                f"the docker daemon built for `{saved.platform}` where `{expected}` was asked for",
+                hint="pin a base image that exists for the platform, or use `builder: layers`",
+            )
+        layers = [layer.descriptor for layer in saved.layers]
+        described, manifest = image_manifest(saved.config, layers, self._request.annotations)
+        with translated():
+            put_bytes(self._layout, described, saved.config)
+            self._layout.put_manifest(manifest)
+        return saved.platform, manifest
+
+    def _attempt(self, platform: Platform | None, *, cache: bool) -> SavedImage:
+        """Let the daemon build, and bring the image home."""
+        image = self._identifier(platform, cache=cache)
+        exported = counted(self._engine.export(image), "image from the daemon", self._sink)
+        with stream(exported) as archive:
+            codec = codec_named(self._request.compression)
+            return store_archive(archive, self._layout, codec=codec, check=self._cancel.check)
+
+    def _identifier(self, platform: Platform | None, *, cache: bool) -> str:
+        dockerfile = self._context.dockerfile
+        following = BuildMessages(dockerfile, self._sink)
+        sent = tar_chunks(
+            _sent(self._context, self._files), mtime=self._request.created, check=self._cancel.check
+        )
+        messages = self._engine.build(
+            counted(sent, "build context", self._sink),
+            dockerfile=self._context.dockerfile_path or _FOREIGN_DOCKERFILE,
+            buildargs=_arguments(dockerfile, self._request),
+            labels=dict(self._request.labels),
+            target=self._request.stage,
+            platform=str(platform) if platform else None,
+            nocache=not cache,
+        )
+        for message in messages:
+            following.take(message)
+        following.end()
+        if following.image is None:
+            raise BuildError(
+                "the docker daemon ended the build without an image",
+                hint="see the daemon's own log; it may have stopped",
+            )
+        return following.image
+
+
+def _own_platform(engine: Engine, dockerfile: Dockerfile) -> Platform | None:
+    """What a build without a platform gives: the daemon's own, unless the Dockerfile names one itself."""
+    named = any(stage.base.flag("platform") is not None for stage in dockerfile.stages)
+    return None if named else engine.platform
+
+
+def _sent(context: Context, files: Tree) -> Iterator[tuple[str, Node]]:
+    """The context's entries and the Dockerfile, which the daemon needs even where nothing may copy it."""
+    sent = {path: node for path in files.paths() if (node := files.get(path)) is not None}
+    path = context.dockerfile_path or _FOREIGN_DOCKERFILE
+    if context.dockerfile_path is None or context.ignore.excludes(path):
+        # The daemon removes what this file names after it has read the Dockerfile.
+        hidden = f"./{_SPECIAL.sub(_ESCAPED, path)}\n{_IGNORE}\n"
+        sent[_IGNORE] = Node(kind="file", mode=0o644, content=Inline(data=hidden.encode()))
+    sent[path] = Node(kind="file", mode=0o644, content=Inline(data=context.text))
+    for name in sorted(sent, key=lambda each: each.encode("utf-8", "surrogateescape")):
+        if sent[name].kind != "special":  # as the docker command does: sockets lie around in work trees
+            yield name, sent[name]
+
+
+def _arguments(dockerfile: Dockerfile, request: BuildRequest) -> dict[str, str]:
+    """The build arguments; the commit's time where the Dockerfile asks for it."""
+    declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}
+    epoch = {"SOURCE_DATE_EPOCH": str(request.created)} if "SOURCE_DATE_EPOCH" in declared else {}
+    return {**epoch, **request.args}
+
+
+def _require_possible(dockerfile: Dockerfile, stage: str | None) -> None:
+    target_stage(dockerfile, stage)
+    for instruction in dockerfile.instructions:
+        if getattr(instruction, "heredocs", ()):
+            raise BuildError(
+                f"{dockerfile.name}:{instruction.line}: the Engine API's builder does not know here-documents",
+                hint="put the text into a file and `COPY` it, or join the commands with `&&`",
+            )
+
+
+def _registries(dockerfile: Dockerfile, given: Mapping[str, str]) -> tuple[str, ...]:
+    """The registries that the Dockerfile's images come from."""
+    stages = {stage.name for stage in dockerfile.stages}
+    images = list(expanded_bases(dockerfile, given, parse_platform("linux/amd64")))
+    images += [
+        source
+        for each in dockerfile.instructions
+        if isinstance(each, Copy) and (source := each.flag("from")) and not source.isdecimal()
+    ]
+    return tuple(
+        dict.fromkeys(_registry(image) for image in images if image not in stages and image != "scratch")
+    )
+
+
+def _registry(image: str) -> str:
+    first, slash, _ = image.partition("/")
+    return first if slash and (re.search(r"[.:]", first) or first == "localhost") else _HUB

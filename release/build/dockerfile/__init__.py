@@ -1,0 +1,1 @@
+"""Parses Dockerfiles into values with positions. Pure."""

@@ -1,0 +1,1 @@
+"""The builder `layers`: images from files alone, without a daemon and without `RUN`."""

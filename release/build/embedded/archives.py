@@ -1,0 +1,203 @@
+"""Local archives for `ADD`, which puts their content into the image: listed here, read later, unpacked nowhere.
+
+A compressed archive is decompressed once, to a temporary file that lives as long as the build; the layer then takes
+each file from its place in there. Nothing is ever written under a name that stands in an archive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import posixpath
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from lzma import LZMAError
+from types import TracebackType
+from typing import IO, Literal, Self, cast
+
+import msgspec
+
+from release.build.embedded.tree import Tree
+from release.compression.entries import Content, HostFile, Node
+from release.compression.host_files import open_host_file
+from release.compression.tar_stream import read_content
+from release.errors import BuildError
+from release.filesystem.folders import open_folder
+from release.filesystem.new_files import NewFile
+from release.limits import ARCHIVE_HEADER_BYTES, UNPACKED_BYTES, UNPACKED_RATIO
+
+_CHUNK = 256 * 1024
+_LARGEST_READ = 1024 * 1024
+_CAPABILITY = "SCHILY.xattr.security.capability"
+_EXTENSIONS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+#: What reading a damaged archive raises; Python's reader checks few of the numbers that stand in headers.
+_BROKEN = (
+    tarfile.TarError,
+    EOFError,
+    LZMAError,
+    zlib.error,
+    OSError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+)
+
+
+class _Member(tarfile.TarInfo):
+    """A header. Python's own reads into memory whatever size an extension header claims."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        # Called for each header, also for the extensions of the next one.
+        if self.type in _EXTENSIONS and self.size > ARCHIVE_HEADER_BYTES:
+            raise tarfile.ReadError(f"an extension header claims {self.size} bytes")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # not in the type stubs
+        return member
+
+
+class BuildFiles:
+    """The files and archives that one build looks into.
+
+    `folder`: where decompressed archives lie until `__exit__`. `check` runs while reading and may raise.
+    """
+
+    def __init__(self, folder: str, *, check: Callable[[], None]) -> None:
+        self._folder = folder
+        self._check = check
+        self._files = contextlib.ExitStack()
+        self._known: dict[str, Tree | None] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+
+    def read(self, content: Content) -> bytes:
+        """A small file, whole. Raises `BuildError` for one that is not small."""
+        if content.size > _LARGEST_READ:
+            raise BuildError(
+                f"an account file of {content.size} bytes is too large", hint="write numbers in `--chown`"
+            )
+        return b"".join(read_content(content))
+
+    def unpack(self, content: Content, shown: str) -> Tree | None:
+        """What the archive holds, None for a file that is none. `shown`: its name in messages.
+
+        Raises `BuildError` for an archive that is broken or holds what an image cannot.
+        """
+        if not isinstance(content, HostFile) or content.offset is not None:
+            return None
+        if content.path not in self._known:
+            self._known[content.path] = self._read(content, shown)
+        return self._known[content.path]
+
+    def _read(self, content: HostFile, shown: str) -> Tree | None:
+        if not _is_archive(content):
+            return None
+        try:
+            plain = self._plain(content)
+            with _opened(plain, "r:") as tar:
+                return Tree(self._nodes(tar, plain, shown))
+        except _BROKEN as error:
+            raise BuildError(
+                f"the archive `{shown}` cannot be read: {error}", hint="make it again, or `COPY` it as it is"
+            ) from error
+
+    def _plain(self, content: HostFile) -> HostFile:
+        """The uncompressed archive: `content` itself, or a temporary file."""
+        with _opened(content, "r:*") as tar:
+            source = cast(IO[bytes], tar.fileobj)  # plain, or through the decompressor that tarfile chose
+            if isinstance(source, io.BufferedReader):
+                return content
+            with open_folder(self._folder, None, make=True) as folder:
+                spool = self._files.enter_context(NewFile(folder))
+                path = os.path.join(folder.path, spool.name)
+            source.seek(0)
+            size, limit = 0, max(UNPACKED_BYTES, content.size * UNPACKED_RATIO)
+            while data := source.read(_CHUNK):
+                self._check()
+                size += len(data)
+                if size > limit:
+                    raise tarfile.ReadError(
+                        "it becomes too large when it is unpacked (SECURITY.md lists the limits)"
+                    )
+                spool.stream.write(data)
+            spool.stream.flush()
+            found = os.fstat(spool.stream.fileno())
+            return HostFile(path=path, size=size, inode=(found.st_dev, found.st_ino))
+
+    def _nodes(self, tar: tarfile.TarFile, plain: HostFile, shown: str) -> dict[str, Node]:
+        nodes: dict[str, Node] = {}
+        for member in tar:
+            self._check()
+            path = _inside(member.name, shown)
+            if path:
+                nodes[path] = _node(member, plain, shown, nodes)
+        return nodes
+
+
+@contextlib.contextmanager
+def _opened(content: HostFile, mode: Literal["r:", "r:*"]) -> Iterator[tarfile.TarFile]:
+    with (
+        io.BufferedReader(open_host_file(content)) as file,
+        tarfile.open(fileobj=file, mode=mode, tarinfo=_Member) as tar,
+    ):
+        yield tar
+
+
+def _is_archive(content: HostFile) -> bool:
+    """As Docker tells: a tar, plain or compressed, with at least one entry."""
+    try:
+        with _opened(content, "r:*") as tar:
+            return tar.next() is not None
+    except _BROKEN:
+        return False
+
+
+def _inside(name: str, shown: str) -> str:
+    """The entry's path below the archive's root, "" for the root itself."""
+    path = posixpath.normpath(name.lstrip("/") or ".")
+    if path == ".." or path.startswith("../"):
+        raise BuildError(
+            f"the entry `{name}` of the archive `{shown}` leads out of it", hint="make the archive again"
+        )
+    return "" if path == "." else path
+
+
+def _node(member: tarfile.TarInfo, plain: HostFile, shown: str, nodes: dict[str, Node]) -> Node:
+    mode, uid, gid = member.mode & 0o7777, member.uid, member.gid
+    if _CAPABILITY in member.pax_headers:
+        raise BuildError(
+            f"`{member.name}` in the archive `{shown}` has file capabilities, which would be lost",
+            hint="use `builder: docker`, or make the archive without them",
+        )
+    if member.isdir():
+        return Node(kind="dir", mode=mode, uid=uid, gid=gid)
+    if member.issym():
+        return Node(kind="symlink", mode=0o777, uid=uid, gid=gid, target=member.linkname)
+    if member.islnk():
+        target = nodes.get(_inside(member.linkname, shown))
+        if target is None or target.kind != "file":
+            raise BuildError(
+                f"`{member.name}` in the archive `{shown}` is a link to `{member.linkname}`, which is not before it",
+                hint="make the archive again",
+            )
+        return target
+    if member.isreg() and not member.issparse():
+        content = msgspec.structs.replace(plain, size=member.size, offset=member.offset_data)
+        return Node(kind="file", mode=mode, uid=uid, gid=gid, content=content)
+    raise BuildError(
+        f"`{member.name}` in the archive `{shown}` is a device, pipe or sparse file, which cannot be added",
+        hint="make the archive without it, or use `builder: docker`",
+    )

@@ -1,0 +1,274 @@
+"""What one `COPY` or local `ADD` changes in an image's tree. Pure: trees and values in, changes or `BuildError` out.
+
+Source: the Dockerfile reference, "COPY"; where it is silent, BuildKit.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from release.build.embedded.tree import Escape, LinkLoop, Tree, leaves
+from release.build.ignore import match_component
+from release.build.patterns import has_wildcard
+from release.compression.entries import Content, Node
+from release.errors import BuildError
+
+_WHITEOUT = ".wh."
+_CHECK = "check the path, and that `.dockerignore` does not leave it out"
+# A link to one of these is filled when the container runs (`access.log -> /dev/stdout`).
+_AT_RUN_TIME = ("dev", "proc", "run", "sys", "tmp")
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """Numeric owner and group."""
+
+    uid: int = 0
+    gid: int = 0
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """One `COPY`, operands expanded.
+
+    `where`: `Dockerfile:7`. `origin`: what the sources are searched in, for messages: `the context`. `inline`:
+    here-documents by the word that opened them, in `sources` too. `owner`, `mode`: None keeps what the source has.
+    `unpack`: gives what is in an archive that `ADD` takes apart, None for any other file.
+    """
+
+    where: str
+    origin: str
+    sources: tuple[str, ...]
+    destination: str
+    working_dir: str = "/"
+    inline: Mapping[str, tuple[str, Content]] = {}  # word -> file name, content
+    owner: Owner | None = None
+    mode: int | None = None
+    unpack: Callable[[Content, str], Tree | None] = lambda content, shown: None  # noqa: ARG005 - nothing is an archive
+
+
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
+    """One match of a source. `name`: what it is called in a destination folder."""
+
+    path: str
+    name: str
+    node: Node
+
+
+def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]:
+    """The nodes that the image gets, by path: parents that it lacks included. Raises `BuildError`."""
+    found = [each for pattern in transfer.sources for each in _find(transfer, pattern, source)]
+    if not found:  # one wildcard that matches nothing is fine beside others: `COPY package.json lock* /`
+        sources = ", ".join(f"`{pattern}`" for pattern in transfer.sources)
+        raise BuildError(f"{transfer.where}: nothing in {transfer.origin} matches {sources}", hint=_CHECK)
+    target, is_folder = _destination(transfer, found, image)
+    changes = _Changes(transfer, image)
+    for each in found:
+        archive = _archive(transfer, each)
+        if archive is not None:
+            changes.add_below(target, archive, "")
+        elif each.node.kind == "dir":
+            changes.add_below(target, source, each.path)
+        else:
+            changes.add(_join(target, each.name) if is_folder else target, each.node, origin=each.path)
+    changes.require_links_inside()
+    return changes.nodes
+
+
+def _archive(transfer: Transfer, found: _Found) -> Tree | None:
+    if found.node.content is None:
+        return None
+    try:
+        return transfer.unpack(found.node.content, found.path)
+    except BuildError as error:
+        raise BuildError(f"{transfer.where}: {error.message}", hint=error.hint) from error
+
+
+def missing_folders(path: str, image: Tree, owner: Owner, *, where: str) -> dict[str, Node]:
+    """The folders on the way to `path`, and `path` itself, that the image lacks.
+
+    `path` has no symlink in it. Raises `BuildError` where something else than a folder is in the way.
+    """
+    parts = path.split("/") if path else []
+    missing: dict[str, Node] = {}
+    for count in range(1, len(parts) + 1):
+        place = "/".join(parts[:count])
+        node = image.get(place)
+        if node is None:
+            missing[place] = Node(kind="dir", mode=0o755, uid=owner.uid, gid=owner.gid)
+        elif node.kind != "dir":
+            raise BuildError(
+                f"{where}: `/{place}` in the image is no folder, but something is put into it",
+                hint="use another name",
+            )
+    return missing
+
+
+def _find(transfer: Transfer, pattern: str, source: Tree) -> list[_Found]:
+    if pattern in transfer.inline:
+        name, content = transfer.inline[pattern]
+        return [_Found(path=name, name=name, node=Node(kind="file", mode=0o644, content=content))]
+    cleaned = posixpath.normpath(pattern.lstrip("/") or ".")
+    if cleaned.startswith(".."):
+        raise BuildError(
+            f"{transfer.where}: `{pattern}` leaves {transfer.origin}",
+            hint="only what is inside can be copied; choose a wider `context`",
+        )
+    cleaned = "" if cleaned == "." else cleaned
+    try:
+        paths = _glob(cleaned, source) if has_wildcard(cleaned) else [cleaned]
+    except ValueError as error:
+        raise BuildError(f"{transfer.where}: `{pattern}` is no pattern: {error}") from error
+    return [_follow(transfer, path, source) for path in paths]
+
+
+def _glob(pattern: str, source: Tree) -> list[str]:
+    wanted = pattern.split("/")
+    matches = []
+    for path in source.paths():
+        names = path.split("/")
+        if len(names) == len(wanted) and all(map(match_component, wanted, names)):
+            matches.append(path)
+    return sorted(matches)
+
+
+def _follow(transfer: Transfer, path: str, source: Tree) -> _Found:
+    """The source at `path`; a source that is itself a symlink stands for what it points to."""
+    try:
+        resolved = source.resolve(path)
+    except Escape as error:
+        raise BuildError(
+            f"{transfer.where}: `{error.args[0]}` is a symlink that leaves {transfer.origin}",
+            hint="put what it points to inside, or leave the link out with `.dockerignore`",
+        ) from error
+    except LinkLoop as error:
+        raise BuildError(
+            f"{transfer.where}: the symlink `{error.args[0]}` leads in a circle", hint="repair the link"
+        ) from error
+    node = source.get(resolved)
+    if node is None:
+        raise BuildError(f"{transfer.where}: {transfer.origin} has no `{path}`", hint=_CHECK)
+    return _Found(path=resolved, name=posixpath.basename(path), node=node)
+
+
+def _destination(transfer: Transfer, found: list[_Found], image: Tree) -> tuple[str, bool]:
+    """Where it goes, symlinks in the image followed, and whether files go into a folder there."""
+    text = transfer.destination
+    says_folder = text.endswith(("/", "/.")) or text in (".", "..")
+    if len(found) > 1 and not says_folder:
+        raise BuildError(
+            f"{transfer.where}: more than one source, but the destination `{text}` does not end with `/`",
+            hint=f"write `{text}/`",
+        )
+    absolute = posixpath.normpath(posixpath.join("/", transfer.working_dir, text)).lstrip("/")
+    resolved = image.resolve(absolute)
+    node = image.get(resolved)
+    return resolved, says_folder or (node is not None and node.kind == "dir")
+
+
+class _Changes:
+    """Collects nodes, each path once, the last one wins."""
+
+    def __init__(self, transfer: Transfer, image: Tree) -> None:
+        self.nodes: dict[str, Node] = {}
+        self._transfer = transfer
+        self._after = image.nodes()
+        self._result = Tree(self._after)
+        self._links: dict[str, str] = {}  # path in the image -> path in the source
+
+    def add(self, path: str, node: Node, *, origin: str) -> str:
+        """Put one node; where it went, symlinks in the image followed."""
+        if node.kind == "dir":
+            return self.add_folder(path, node)
+        self._require_usual(node, origin)
+        place = self._result.resolve_parent(path)
+        existing = self._result.get(place)
+        if existing is not None and existing.kind == "dir":
+            raise self._error(
+                f"`/{place}` is a folder in the image, but `{origin}` is none", "copy to another name"
+            )
+        self._add_parents(place)
+        self._put(place, self._stamped(node))
+        return place
+
+    def add_below(self, target: str, source: Tree, folder: str) -> None:
+        """What is in `folder` of `source`, into the folder `target`."""
+        self.add_folder(target)
+        for path in sorted(source.below(folder)):
+            node = source.get(path)
+            if node is not None:
+                place = self.add(_join(target, path[len(folder) :].lstrip("/")), node, origin=path)
+                if node.kind == "symlink" and not source.rooted:
+                    self._links[place] = path
+
+    def add_folder(self, path: str, node: Node | None = None) -> str:
+        """A folder that is there already keeps what it has: repeating it would change its attributes."""
+        place = self._result.resolve(path)
+        self._add_parents(place)
+        existing = self._result.get(place)
+        if existing is None:
+            self._put(place, self._stamped(node or Node(kind="dir")))
+        elif existing.kind != "dir":
+            raise self._error(
+                f"`/{place}` in the image is no folder, but a folder is copied there", "use another name"
+            )
+        return place
+
+    def require_links_inside(self) -> None:
+        """Refuse links out of the context that lead nowhere in the image either: they were meant to be content."""
+        for place, origin in self._links.items():
+            target = self.nodes[place].target
+            if not leaves(origin, target):
+                continue
+            resolved = self._result.resolve(place)
+            if self._result.get(resolved) is None and resolved.partition("/")[0] not in _AT_RUN_TIME:
+                raise self._error(
+                    f"the symlink `{origin}` -> `{target}` leaves {self._transfer.origin}",
+                    "put what it points to inside, or leave the link out with `.dockerignore`",
+                )
+
+    def _put(self, path: str, node: Node) -> None:
+        self.nodes[path] = self._after[path] = node
+
+    def _add_parents(self, place: str) -> None:
+        folder = posixpath.dirname(place)
+        known = self._result.get(folder)
+        if known is None or known.kind != "dir":
+            owner = self._transfer.owner or Owner()
+            for path, node in missing_folders(
+                folder, self._result, owner, where=self._transfer.where
+            ).items():
+                self._put(path, node)
+
+    def _require_usual(self, node: Node, origin: str) -> None:
+        if node.kind == "special":
+            raise self._error(
+                f"`{origin}` is a device, pipe or socket, which an image cannot hold",
+                "name it in `.dockerignore`",
+            )
+        if posixpath.basename(origin).startswith(_WHITEOUT):
+            raise self._error(
+                f"`{origin}` begins with `{_WHITEOUT}`, which marks a removed file in a layer", "rename it"
+            )
+        if not _is_text(origin) or not _is_text(node.target):
+            raise self._error(f"the name {origin!r} is not UTF-8", "rename it")
+
+    def _stamped(self, node: Node) -> Node:
+        owner, mode = self._transfer.owner, self._transfer.mode
+        if owner is not None:
+            node = msgspec.structs.replace(node, uid=owner.uid, gid=owner.gid)
+        if mode is not None and node.kind != "symlink":
+            node = msgspec.structs.replace(node, mode=mode)
+        return node
+
+    def _error(self, what: str, hint: str) -> BuildError:
+        return BuildError(f"{self._transfer.where}: {what}", hint=hint)
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _is_text(name: str) -> bool:
+    return not any("\udc80" <= character <= "\udcff" for character in name)

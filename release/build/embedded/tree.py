@@ -1,0 +1,116 @@
+"""A file tree as values: what an image's layers add up to, or what a context holds. Pure.
+
+Paths are relative to the tree's root, `/` between names, without a leading one; the root itself is "".
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+
+from release.compression.entries import Node
+
+_MOST_LINKS = 40  # as many as the kernel follows
+
+
+class LinkLoop(Exception):
+    """Symlinks that lead in a circle."""
+
+
+class Escape(Exception):
+    """A symlink that leads out of the tree; `args[0]`: its path."""
+
+
+class Tree:
+    """A tree over a mapping from path to node. `rooted`: a root file system, where `/x` and `..` stay inside."""
+
+    def __init__(self, nodes: Mapping[str, Node] | None = None, *, rooted: bool = True) -> None:
+        self._nodes: Mapping[str, Node] = nodes if nodes is not None else {}
+        self.rooted = rooted
+        self._children: dict[str, list[str]] | None = None
+
+    def get(self, path: str) -> Node | None:
+        """The node at exactly this path, symlinks not followed."""
+        return Node(kind="dir") if path == "" else self._nodes.get(path)
+
+    def paths(self) -> Iterator[str]:
+        """Every path but the root."""
+        return iter(self._nodes)
+
+    def below(self, folder: str) -> list[str]:
+        """Every path inside `folder`."""
+        if self._children is None:
+            self._children = _children_of(self._nodes)
+        found = list(self._children.get(folder, ()))
+        for path in found:  # grows while it is walked
+            found += self._children.get(path, ())
+        return [path for path in found if path in self._nodes]
+
+    def with_changes(self, changes: Mapping[str, Node]) -> Tree:
+        """This tree with `changes` on top."""
+        return Tree({**self._nodes, **changes}, rooted=self.rooted)
+
+    def nodes(self) -> dict[str, Node]:
+        """A copy of the mapping."""
+        return dict(self._nodes)
+
+    def resolve(self, path: str) -> str:
+        """`path` with every symlink in it followed; what does not exist is kept as it is.
+
+        Raises `LinkLoop`, and `Escape` in a tree that is not rooted.
+        """
+        waiting = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+        found: list[str] = []
+        links = 0
+        while waiting:
+            part = waiting.pop()
+            if part == "..":
+                found = found[:-1]
+                continue
+            here = "/".join([*found, part])
+            node = self._nodes.get(here)
+            if node is None or node.kind != "symlink":
+                found.append(part)
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                raise LinkLoop(here)
+            if not self.rooted and leaves(here, node.target):
+                raise Escape(here)
+            if node.target.startswith("/"):
+                found = []
+            waiting += [each for each in reversed(node.target.split("/")) if each not in ("", ".")]
+        return "/".join(found)
+
+    def resolve_parent(self, path: str) -> str:
+        """`path` with the symlinks followed that lead to its last name, but not that name itself."""
+        folder, name = posixpath.split(path)
+        resolved = self.resolve(folder)
+        return f"{resolved}/{name}" if resolved else name
+
+
+def _children_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
+    """Folder -> what is right in it; folders that are only in paths, as archives may leave them, count too."""
+    children: dict[str, list[str]] = {}
+    for path in nodes:
+        here = path
+        while here:
+            folder = posixpath.dirname(here)
+            known = folder in children
+            children.setdefault(folder, []).append(here)
+            if known or folder in nodes:
+                break
+            here = folder
+    return children
+
+
+def leaves(path: str, target: str) -> bool:
+    """Whether a symlink at `path` points out of its tree by what it says alone."""
+    if target.startswith("/"):
+        return True
+    depth = len([part for part in posixpath.dirname(path).split("/") if part])
+    for part in target.split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            return True
+    return False

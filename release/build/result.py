@@ -1,0 +1,25 @@
+"""The result of a build, read from its top manifest or index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from release.build import BuiltImage, PlatformImage
+from release.oci import Manifest
+from release.oci.image_json import Platform
+
+
+def built_image(
+    top: Manifest, children: Sequence[tuple[Platform, Manifest]], tools: Mapping[str, str]
+) -> BuiltImage:
+    """What a builder reports of what it left in the layout."""
+    return BuiltImage(
+        digest=top.digest,
+        media_type=top.media_type,
+        size=len(top.raw),
+        platforms=tuple(
+            PlatformImage(platform=str(platform), digest=child.digest, size=len(child.raw))
+            for platform, child in children
+        ),
+        tools=dict(tools),
+    )

@@ -1,0 +1,91 @@
+"""Previews or carries out a plan that gives existing images other places: promotions and rollbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from release.app.open import record_context, world_of
+from release.app.session import Session
+from release.cli.output.ci_outputs import held_reference
+from release.cli.output.documents import step_document
+from release.cli.output.stdout import data, document
+from release.cli.output.text import columns, summary_line
+from release.effects.check import LogCheck, PushCheck, TargetCheck
+from release.effects.content import Content
+from release.effects.record import Records
+from release.effects.referrers import Referrers
+from release.effects.set_tag import Names
+from release.effects.tags import FixedTags, MovingTags
+from release.effects.tags import Watch as Sees
+from release.events import Note
+from release.handler import Handler
+from release.plan.model import Plan
+from release.runner import Outcome, Report, Runner
+
+_MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
+
+
+def settle(session: Session, plan: Plan, sees: Sees, *, preview: bool) -> Report:
+    """Survey the plan, or carry it out; what became of it is said on the way. `sees`: reads for the guard."""
+    attempt = "preview" if preview else session.entropy.token()
+    runner = Runner(_handlers(sees, record_context(session, attempt)), world_of(session))
+    if preview:
+        return runner.survey(plan)
+    report = runner.execute(plan)
+    if report.error is None and not report.acted:
+        session.sink.emit(Note(level="info", text=summary_line(report.outcomes)))
+    return report
+
+
+def show(report: Report, whole: Mapping[str, Any], *, preview: bool, as_json: bool) -> None:
+    """The report on stdout, and its error to whoever called. `whole`: the document."""
+    if as_json:
+        document(whole)
+    elif preview:
+        rows = columns([_row(one) for one in report.outcomes])
+        data(*rows, "", summary_line(report.outcomes))
+    elif lines := _places(report):
+        data(*lines)
+    if report.error is not None:
+        raise report.error
+
+
+def _handlers(sees: Sees, context: Mapping[str, Any]) -> dict[str, Handler]:
+    return {
+        "check-log": LogCheck(),
+        "check-target": TargetCheck(),
+        "check-push": PushCheck(),
+        "push-content": Content(),
+        "copy-referrers": Referrers(),
+        "put-tag": FixedTags(),
+        "move-tag": MovingTags(sees),
+        "set-tag": Names(),
+        "record": Records(context),
+    }
+
+
+def change_document(report: Report, head: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON document of a change. `head`: its first members."""
+    error = report.error
+    return {
+        **head,
+        "steps": [step_document(outcome) for outcome in report.outcomes],
+        "plan": report.plan.hash,
+        "exit_code": 0 if error is None else error.exit_code,
+        "error": None if error is None else {"message": error.message, "hint": error.hint},
+    }
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    return (_MARK.get(outcome.state, "!"), outcome.step.id, outcome.reason)
+
+
+def _places(report: Report) -> list[str]:
+    """`repository:tag@digest` for every tag that holds the image now."""
+    lines = []
+    for outcome in report.outcomes:
+        reference = held_reference(outcome)
+        if reference is not None:
+            lines.append(f"{reference}@{getattr(outcome.step.operands, 'image', '')}")
+    return lines

@@ -1,0 +1,49 @@
+"""`shipmark config show|check|schema`."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from release.app.releases.decide import rules_of
+from release.cli.options import Command, global_options, image_options
+from release.cli.output.stdout import data, document
+from release.cli.session import open_session
+
+
+@click.group()
+def command() -> None:
+    """Show and check the configuration in force."""
+
+
+@command.command(cls=Command)
+@image_options
+@global_options
+@click.pass_context
+def show(ctx: click.Context) -> None:
+    """Print what is in force, as JSON, and which file it came from."""
+    session = open_session(ctx)
+    config = session.config
+    document({"schema": "shipmark.config/1", **msgspec.to_builtins(config)})
+
+
+@command.command(cls=Command)
+@image_options
+@global_options
+@click.pass_context
+def check(ctx: click.Context) -> None:
+    """Read the configuration, rules included, and say whether it is right."""
+    session = open_session(ctx)
+    count = len(session.config.components)
+    for component in session.config.components:
+        if component.section.tags != "default":
+            rules_of(component)
+    data(f"{session.config.source or 'no file'}: {count} component{'s' if count != 1 else ''}, no error")
+
+
+@command.command()
+def schema() -> None:
+    """Print the JSON Schema of `shipmark.yml`, for editors."""
+    from release.config.model import config_schema
+
+    document(config_schema())

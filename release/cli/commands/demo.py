@@ -1,0 +1,123 @@
+"""`shipmark demo`: a whole release in a scratch folder, told by the commands that a user would type."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+
+import click
+
+from release.cli.options import Command, global_options
+from release.cli.output.stdout import data
+from release.cli.session import open_session
+from release.errors import ReleaseError
+from release.git.command import git_argv
+from release.process import Processes
+
+_DOCKERFILE = "FROM scratch\nARG VERSION\nLABEL hello=$VERSION\nCOPY hello.txt /hello.txt\n"
+_CONFIG = 'image: oci:dist/hello\nproject: hello\nbuild: {builder: layers, args: {VERSION: "{{version}}"}}\n'
+_HISTORY = (
+    ("first release", "v1.3.8"),
+    ("a feature", "v1.4.0"),
+    ("a fix", "v1.4.1"),
+    ("another fix", "v1.4.2"),
+)
+
+
+class _Stage:
+    """A scratch repository, and a way to run commands in it with nothing of this machine's configuration."""
+
+    def __init__(self, folder: str, process: Processes, env: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._process = process
+        kept = {name: env[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in env}
+        self._env = {
+            **kept,
+            # Beside the log, where it goes with the scratch folder.
+            "SHIPMARK_CACHE_DIR": os.path.join(os.path.abspath(folder), ".shipmark", "cache"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_AUTHOR_NAME": "Demo",
+            "GIT_AUTHOR_EMAIL": "demo@example.org",
+            "GIT_COMMITTER_NAME": "Demo",
+            "GIT_COMMITTER_EMAIL": "demo@example.org",
+        }
+        self._clock = 1_750_000_000
+
+    def write(self, name: str, text: str) -> None:
+        """Write one file."""
+        with open(os.path.join(self._folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def git(self, *arguments: str) -> None:
+        """Run git quietly."""
+        self._run(git_argv(*arguments))
+
+    def commit(self, message: str, git_tag: str) -> None:
+        """One commit with a version tag; its date is part of the story, not of today."""
+        self.write("hello.txt", f"{message}\n")
+        self._clock += 86_400
+        self._env |= {"GIT_AUTHOR_DATE": f"{self._clock} +0000", "GIT_COMMITTER_DATE": f"{self._clock} +0000"}
+        self.git("add", ".")
+        self.git("commit", "-q", "-m", message)
+        self.git("tag", git_tag)
+
+    def show(self, *argv: str) -> None:
+        """Print the command as typed, then what it prints."""
+        data(f"$ {' '.join(argv)}")
+        real = git_argv(*argv[1:]) if argv[0] == "git" else list(argv)
+        data(*self._run(real).rstrip("\n").split("\n"))
+
+    def _run(self, argv: list[str]) -> str:
+        real = argv
+        if argv[0] == "shipmark":
+            real = [sys.executable, "-I", "-c", "from release.cli.main import main; main()", *argv[1:]]
+        done = self._process.run(real, cwd=self._folder, env=self._env)
+        talk = done.stderr.decode("utf-8", "replace")
+        if done.code != 0:
+            raise ReleaseError(f"`{' '.join(argv)}` ended with {done.code}: {talk}")
+        return talk + done.stdout.decode("utf-8", "replace")
+
+
+@click.command(cls=Command)
+@global_options
+@click.option("--keep", is_flag=True, help="Leave the scratch folder, and say where it is.")
+@click.pass_context
+def command(ctx: click.Context, keep: bool) -> None:
+    """Show a whole release in a scratch folder: no daemon, no registry, no network."""
+    session = open_session(ctx)
+    folder = tempfile.mkdtemp(prefix="shipmark-demo-")
+    try:
+        _tour(_Stage(folder, session.process, session.settings.env))
+    finally:
+        if keep:
+            data("", f"left in {folder}")
+        else:
+            shutil.rmtree(folder)
+
+
+def _tour(stage: _Stage) -> None:
+    stage.git("init", "-q", "-b", "main", ".")
+    stage.write("Dockerfile", _DOCKERFILE)
+    stage.write("shipmark.yml", _CONFIG)
+    stage.write(".gitignore", "dist/\n")
+    for message, git_tag in _HISTORY:
+        stage.commit(message, git_tag)
+    data("A repository with three releases, and v1.4.2 tagged just now:")
+    stage.show("git", "log", "--oneline", "--decorate")
+    data("", "What would a release do?")
+    stage.show("shipmark", "preview")
+    data("", "Release it, into an OCI layout folder:")
+    stage.show("shipmark", "run")
+    data("", "Again: everything is as it should be, so nothing happens.")
+    stage.show("shipmark", "run")
+    data("", "A fix for the old line: its own tags move, `1` and `latest` stay.")
+    stage.git("checkout", "-q", "-b", "release/1.3", "v1.3.8")
+    stage.commit("a fix for 1.3", "v1.3.9")
+    stage.show("shipmark", "run")
+    data("", "What happened, and that nobody changed the record of it:")
+    stage.show("shipmark", "log", "list")
+    stage.show("shipmark", "log", "verify")

@@ -1,0 +1,1 @@
+"""`shipmark image`: registries and OCI layouts, without a daemon."""

@@ -1,0 +1,35 @@
+"""`shipmark image digest`: one digest on stdout."""
+
+from __future__ import annotations
+
+import click
+
+from release.cli.options import Command, global_options
+from release.cli.output.stdout import data, document
+from release.cli.session import open_session
+from release.image_names.image_location import locate, read
+
+
+@click.command("digest", cls=Command)
+@global_options
+@click.argument("image")
+@click.option("--platform", metavar="OS/ARCH", help="Of this platform's image, not of the whole index.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.image-digest/1`.")
+@click.pass_context
+def command(ctx: click.Context, image: str, platform: str | None, as_json: bool) -> None:
+    """Print the digest of IMAGE, computed from the bytes that the registry serves."""
+    session = open_session(ctx)
+    location = locate(session, image)
+    manifest = read(location, platform=platform)
+    if as_json:
+        document(
+            {
+                "schema": "shipmark.image-digest/1",
+                "repository": location.name,
+                "digest": manifest.digest,
+                "media_type": manifest.media_type,
+                "size": len(manifest.raw),
+            }
+        )
+        return
+    data(manifest.digest)

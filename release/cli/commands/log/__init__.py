@@ -1,0 +1,1 @@
+"""`shipmark log`: questions to the version log, and its maintenance."""

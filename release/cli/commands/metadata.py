@@ -1,0 +1,178 @@
+"""`shipmark metadata`: docker/metadata-action's inputs and outputs, in any CI system and on a laptop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from release.app.releases.metadata import gather_context
+from release.app.session import Session
+from release.cli.options import Command, global_options
+from release.cli.output.ci_outputs import BAKE_FILES, OUTPUTS, output_texts, write_bake_files, write_outputs
+from release.cli.output.stdout import data, document, talk
+from release.cli.session import open_session
+from release.config.model import ComponentSection
+from release.errors import ConfigError
+from release.tagging.metadata import DEFAULT_TARGET, Metadata, MetadataInputs, evaluate, read_inputs
+from release.tagging.model import TagPolicy
+from release.versions.model import Scheme
+
+_LISTS = ("images", "tags", "flavor", "labels", "annotations")
+_SEPARATORS = ("tags", "labels", "annotations")
+
+
+def _lines(name: str, text: str) -> Callable[[Any], Any]:
+    """An input of several lines; the variable is the one that the action's runner sets."""
+    return click.option(
+        f"--{name}",
+        f"{name}_lines",
+        multiple=True,
+        metavar="LINES",
+        help=f"{text} Several lines, or several times. [env: INPUT_{name.upper()}]",
+    )
+
+
+@click.command(cls=Command)
+@_lines("images", "Where the image goes: `ghcr.io/acme/app`.")
+@_lines("tags", "Rules: `type=semver,pattern={{version}}`.")
+@_lines("flavor", "`latest=auto`, `prefix=`, `suffix=`.")
+@_lines("labels", "`name=value`, over the default ones.")
+@_lines("annotations", "`name=value`, over the default ones.")
+@click.option("--sep-tags", metavar="TEXT", help="Between tags; a line break else. [env: INPUT_SEP-TAGS]")
+@click.option("--sep-labels", metavar="TEXT", help="Between labels. [env: INPUT_SEP-LABELS]")
+@click.option("--sep-annotations", metavar="TEXT", help="Between annotations. [env: INPUT_SEP-ANNOTATIONS]")
+@click.option("--bake-target", metavar="NAME", help=f"`{DEFAULT_TARGET}` else. [env: INPUT_BAKE-TARGET]")
+@click.option(
+    "--context",
+    "source",
+    metavar="workflow|git",
+    help="Where ref and commit come from: the CI system (`workflow`), or what is checked out (`git`).",
+)
+@click.option("--prefix", metavar="TEXT", help="What git tags begin with before the version: `api/`.")
+@click.option(
+    "--component", metavar="NAME", help="What is not given comes from this component of the config."
+)
+@click.option(
+    "--output", "wanted", type=click.Choice(OUTPUTS), default="json", help="What is printed; `json` else."
+)
+@click.option("--bake-dir", metavar="DIR", help="Write the bake files there.")
+@click.option(
+    "--github-output", is_flag=True, help="Write every output to the file that GITHUB_OUTPUT names."
+)
+@global_options
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Tags, labels and annotations by docker/metadata-action's rules.
+
+    Takes the action's inputs as options or as the variables that its runner sets, and prints its `json` output. What is
+    not given comes from `shipmark.yml`. Asks no API and no registry. `latest` and its like stay where they are when git
+    knows a higher release.
+    """
+    session = open_session(ctx)
+    env = session.settings.env
+    source = options["source"] or _input(env, "context") or "workflow"
+    if source not in ("workflow", "git"):
+        raise ConfigError(
+            f"unknown context `{source}`", hint="`workflow` or `git`; `-C DIR` for another folder"
+        )
+    section = _section(session)
+    inputs = _inputs(options, env, section)
+    policy = TagPolicy(prefix=options["prefix"] or section.prefix, versions=_scheme(inputs, section))
+    context = gather_context(session, source=source, policy=policy, count=_counts(inputs))
+    metadata = evaluate(inputs, context)
+    _tell(metadata, quiet=session.settings.verbosity < 0)
+    separators = {name: options[f"sep_{name}"] or _input(env, f"sep-{name}") or "\n" for name in _SEPARATORS}
+    outputs = output_texts(metadata, separators)
+    files = write_bake_files(session, metadata, options["bake_dir"], wanted=options["github_output"])
+    if options["github_output"]:
+        write_outputs(session, outputs | files)
+    wanted = options["wanted"]
+    if wanted in BAKE_FILES:
+        document(metadata.bake_files()[wanted])
+    elif wanted == "json":
+        document(metadata.document(), indent=None)
+    else:
+        data(*outputs[wanted].split("\n"))
+
+
+def _input(env: Mapping[str, str], name: str) -> str:
+    """An input as the action's runner sets it, `INPUT_SEP-TAGS`; shells cannot, so `INPUT_SEP_TAGS` too."""
+    variable = f"INPUT_{name.upper()}"
+    return env.get(variable) or env.get(variable.replace("-", "_")) or ""
+
+
+def _section(session: Session) -> ComponentSection:
+    """The section of the config that fills what is not given: the only component's, or the one that is named."""
+    components = session.components
+    return components[0].section if len(components) == 1 else ComponentSection()
+
+
+def _inputs(options: Mapping[str, Any], env: Mapping[str, str], section: ComponentSection) -> MetadataInputs:
+    """Options beat variables beat the config, list by list."""
+    configured = {
+        "images": _config_images(section),
+        "tags": "" if section.tags == "default" else _config_lines(section.tags),
+        **{name: _config_lines(getattr(section, name)) for name in ("flavor", "labels", "annotations")},
+    }
+    texts = {
+        name: "\n".join(options[f"{name}_lines"]) or _input(env, name) or configured[name] for name in _LISTS
+    }
+    levels = (level.strip() for level in env.get("DOCKER_METADATA_ANNOTATIONS_LEVELS", "").split(","))
+    return read_inputs(
+        **texts,
+        bake_target=options["bake_target"] or _input(env, "bake-target") or DEFAULT_TARGET,
+        annotation_levels=tuple(level for level in levels if level) or ("manifest",),
+    )
+
+
+def _config_images(section: ComponentSection) -> str:
+    given = [*([section.image] if section.image else []), *section.images]
+    names = [one if isinstance(one, str) else one.image for one in given]
+    return "\n".join(f"name={name}" for name in names if not name.startswith("oci:"))
+
+
+def _config_lines(value: str | Mapping[str, str] | Sequence[str | Mapping[str, str]]) -> str:
+    """A part of the config as lines. A mapping among rules is one line, each field quoted for both passes."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return "\n".join(_quoted(f"{name}={text}") for name, text in value.items())
+    lines = []
+    for one in value:
+        fields = (
+            [one]
+            if isinstance(one, str)
+            else [_quoted(_quoted(f"{key}={text}")) for key, text in one.items()]
+        )
+        lines.append(",".join(fields))
+    return "\n".join(lines)
+
+
+def _quoted(field: str) -> str:
+    doubled = field.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _scheme(inputs: MetadataInputs, section: ComponentSection) -> Scheme:
+    """What git tags are compared as: calendar versions where only such rules read them, else the config's word."""
+    read = {name for name in ("semver", "calver") for item in inputs.tags if f"type={name}" in item.text}
+    return "calver" if read == {"calver"} else section.versions
+
+
+def _counts(inputs: MetadataInputs) -> bool:
+    """Whether `{{commit_count}}` is asked for: counting walks the whole history."""
+    items = (*inputs.tags, *inputs.flavor, *inputs.labels, *inputs.annotations)
+    return any("commit_count" in item.text for item in items)
+
+
+def _tell(metadata: Metadata, *, quiet: bool) -> None:
+    for warning in metadata.warnings:
+        talk(f"warning: {warning}")
+    for one in metadata.withheld:
+        talk(f"withheld: `{one.name}`: {one.reason}")
+    if not metadata.tag_names:
+        talk("warning: no rule gives this run a tag")
+    elif not metadata.images and not quiet:
+        talk("note: no image is given, so the tags stand without a repository")

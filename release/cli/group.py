@@ -1,0 +1,58 @@
+"""Groups of commands that are found by a table, so that `--help` imports none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+
+class Row(NamedTuple):
+    """One command: its module in release.cli.commands, one line for `--help`, and what it is called in the module."""
+
+    module: str
+    line: str
+    attribute: str = "command"
+
+
+class LazyGroup(click.Group):
+    """A group over `table`: command name -> `Row`, in the order in which `--help` lists them."""
+
+    def __init__(self, *args: Any, table: Mapping[str, Row], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table."""
+        del ctx
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module behind `cmd_name`."""
+        del ctx
+        row = self._table.get(cmd_name)
+        if row is None:
+            return None
+        command: click.Command = getattr(import_module(f"release.cli.commands.{row.module}"), row.attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a command."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row.line) for name, row in self._table.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest command as a hint."""
+        name = args[0] if args else ""
+        if name and name not in self._table and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, self._table, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise click.UsageError(f"no such command `{name}`.{hint}", ctx)
+        return super().resolve_command(ctx, args)

@@ -1,0 +1,148 @@
+"""Options shared by commands: the global ones, and those of `preview` and `run`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import click
+
+from release.app.settings import Settings
+from release.errors import ReleaseError
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def global_options(function: _Function) -> _Function:
+    """The options that every command takes, in front of it or behind it."""
+    options = (
+        click.option("-C", "directory", metavar="DIR", help="Work in DIR instead of here."),
+        click.option(
+            "--config", metavar="FILE", envvar="SHIPMARK_CONFIG", help="The config file; `shipmark.yml` else."
+        ),
+        click.option("-q", "quiet", is_flag=True, help="Only data and errors."),
+        click.option("-v", "verbose", is_flag=True, help="Say more."),
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            envvar="SHIPMARK_COLOR",
+            help="Colours; NO_COLOR and FORCE_COLOR are respected.",
+        ),
+        click.option(
+            "--ci", "ci", metavar="SYSTEM", help="The CI system, instead of detecting it (`none`: no CI)."
+        ),
+        click.option(
+            "--progress",
+            type=click.Choice(["auto", "plain", "json", "none"]),
+            envvar="SHIPMARK_PROGRESS",
+            help="How progress is shown on stderr.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def image_options(function: _Function) -> _Function:
+    """The options that say what is released, for commands that decide."""
+    options = (
+        click.option(
+            "--image",
+            "images",
+            multiple=True,
+            metavar="TARGET",
+            envvar="SHIPMARK_IMAGE",
+            help="Where the image goes: `ghcr.io/acme/app`, `oci:dist/image`. Several times for several targets.",
+        ),
+        click.option("--component", metavar="NAME", help="Only this component of the config."),
+        click.option(
+            "--deepen",
+            is_flag=True,
+            help="Fetch the history and the tags that the clone lacks, before anything else.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def result_option(function: _Function) -> _Function:
+    """`--result-file`, for CI systems that read files rather than outputs."""
+    option = click.option("--result-file", metavar="FILE", help="Write the outputs as KEY=VALUE lines too.")
+    return option(function)
+
+
+_SHARED = (
+    "directory",
+    "config",
+    "quiet",
+    "verbose",
+    "color",
+    "ci",
+    "progress",
+    "images",
+    "component",
+    "deepen",
+)
+
+
+class Command(click.Command):
+    """A command that takes the global options too; its own beat those in front of it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Merge the shared options into `ctx.obj`, and call with the others."""
+        before: dict[str, Any] = ctx.ensure_object(dict)
+        given = {name: ctx.params.pop(name) for name in _SHARED if name in ctx.params}
+        settings = settings_from({**before, **{name: value for name, value in given.items() if value}})
+        ctx.obj = settings
+        try:
+            return super().invoke(ctx)
+        except ReleaseError as error:
+            # Here, where `--ci` is known.
+            from release.cli.output.ci_sink import annotate_failure
+
+            annotate_failure(error, settings)
+            raise
+
+
+def settings_from(options: Mapping[str, Any]) -> Settings:
+    """Settings from option values, with the environment of this process."""
+    return Settings(
+        directory=options.get("directory") or ".",
+        config=options.get("config"),
+        verbosity=bool(options.get("verbose")) - bool(options.get("quiet")),
+        color=options.get("color") or "auto",
+        ci=options.get("ci"),
+        images=tuple(options.get("images") or ()),
+        component=options.get("component"),
+        deepen=bool(options.get("deepen")),
+        progress=options.get("progress") or "auto",
+        env=dict(os.environ),
+    )
+
+
+def settings_of(ctx: click.Context) -> Settings:
+    """The settings that `Command.invoke` left."""
+    return cast(Settings, ctx.obj)
+
+
+def wish_options(function: _Function) -> _Function:
+    """`--version`, `--rebuild`, `--reason`, `--allow-backward`."""
+    options = (
+        click.option(
+            "--version", metavar="X.Y.Z", help="Release this version, which has no git tag; needs --reason."
+        ),
+        click.option(
+            "--rebuild",
+            metavar="[TAG]",
+            is_flag=False,
+            flag_value="",
+            help="Build a released version again, as `1.4.2_r1`; without TAG what is checked out.",
+        ),
+        click.option("--allow-backward", is_flag=True, help="Let moving tags go back; needs --reason."),
+        click.option("--reason", metavar="TEXT", help="Why; it is recorded."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -1,0 +1,1 @@
+"""Everything that is printed: text, JSON documents, progress, and CI outputs."""

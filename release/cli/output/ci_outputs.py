@@ -1,0 +1,286 @@
+"""CI outputs, job summaries and result files of `run`, `promote`, `rollback` and `metadata`.
+
+A failure to write them is a warning: the release itself is over by then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
+from ci.summary import summary_markdown
+from release.app.session import Session
+from release.cli.output.documents import decision_document, report_document
+from release.cli.output.files import append_output, require_outputs, write_output
+from release.cli.output.foreign import clean, cleaned, json_text
+from release.errors import ConfigError, ReleaseError
+from release.events import Note
+from release.plan.operands import MoveTag, PutTag
+from release.plan.promote import SetTag
+from release.runner import Outcome, Report
+from release.tagging.metadata import Metadata
+from release.tagging.model import Decision, FixedTag
+
+
+def require_publishable(session: Session, result_file: str | None) -> None:
+    """Raise `RefusedError`, before anything is done, where `publish` would write through a symlink."""
+    require_outputs(session, [result_file], [path for path, _ in _ci_files(session)])
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the step summary says: a heading, a table, and notes below it."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str]
+
+
+def publish(
+    session: Session,
+    outputs: Outputs,
+    result_file: str | None,
+    *,
+    summary: Summary | None = None,
+    output_file: bool = True,
+) -> None:
+    """Write what later CI steps and people read. `summary`: for systems that show one.
+
+    `output_file`: whether GitHub's file of outputs is written, which later steps take their input from.
+    The only way into these files, so known secrets, which a server's answer may repeat, are removed here.
+    """
+    outputs = _without_secrets(outputs)
+    if result_file is not None:
+        limit = RESULT_LIMIT if session.ci.system == "gitlab" else None
+        _warned(session, write_output, result_file, dotenv(outputs.values(), limit=limit))
+    for path, name in _ci_files(session):
+        if name == "GITHUB_OUTPUT" and output_file:
+            _warned(session, append_output, path, outputs_text(outputs.values(), session.entropy.token()))
+        elif summary is not None and name != "GITHUB_OUTPUT":
+            _warned(session, append_output, path, _markdown(summary))
+
+
+def _without_secrets(outputs: Outputs) -> Outputs:
+    texts = msgspec.structs.asdict(outputs)
+    # As a value and not as a text: in JSON a secret may be spelled with escapes.
+    texts["json"] = json_text(json.loads(outputs.json), ascii_only=True) if outputs.json else ""
+    return Outputs(**{name: text if name == "json" else cleaned(text) for name, text in texts.items()})
+
+
+def _markdown(summary: Summary) -> str:
+    return summary_markdown(
+        clean(summary.title),
+        summary.columns,
+        [[clean(cell) for cell in row] for row in summary.rows],
+        notes=[clean(note) for note in summary.notes],
+    )
+
+
+def _ci_files(session: Session) -> list[tuple[str, str]]:
+    """The files that the CI system gives this step, each with the variable that names it."""
+    if session.ci.system not in {"github", "gitea", "forgejo"}:
+        return []
+    env = session.settings.env
+    return [(env[name], name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY") if env.get(name)]
+
+
+def _warned(session: Session, write: Callable[[Session, str, str], None], path: str, text: str) -> None:
+    try:
+        write(session, path, text)
+    except ReleaseError as error:
+        session.sink.emit(Note(level="warning", text=error.message, hint=error.hint))
+
+
+def outputs_of_decision(decision: Decision) -> Outputs:
+    """What is known without a release: names, and that nothing was pushed."""
+    return outputs_of(None, decision, decision_document(decision))
+
+
+def outputs_of_report(report: Report, schema: str, *, pushed: bool) -> Outputs:
+    """The outputs of the first release; `json` holds them all."""
+    document = report_document(schema, report)
+    if not report.plan.releases:
+        return Outputs(json=json.dumps(document, separators=(",", ":")))
+    return outputs_of(report if pushed else None, report.plan.releases[0].decision, document)
+
+
+def outputs_of(report: Report | None, decision: Decision, document: Mapping[str, Any]) -> Outputs:
+    """Outputs from a decision, with digest and log entry where a run gave them."""
+    fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
+    bindings = report.bindings if report is not None else {}
+    return Outputs(
+        version=decision.version or "",
+        channel=decision.channel,
+        tags=decision.references,
+        tag_names=tuple(tag.name for tag in decision.tags),
+        primary_tag=fixed[0] if fixed else "",
+        digest=str(bindings.get(f"image:{decision.component}", "")),
+        pushed=report is not None and report.error is None,
+        log_entry=str(bindings.get("log-entry", "")),
+        json=json.dumps(document, separators=(",", ":")),
+    )
+
+
+def summary_of(report: Report, outputs: Outputs) -> Summary:
+    """The release as a table."""
+    rows = []
+    for release in report.plan.releases:
+        rows += [
+            (tag.name, "fixed" if isinstance(tag, FixedTag) else "moving", tag.reason)
+            for tag in release.decision.tags
+        ]
+        rows += [(one.name, "withheld", one.reason) for one in release.decision.withheld]
+    notes = [f"digest {outputs.digest}", f"log entry {outputs.log_entry}"]
+    if report.error is not None:
+        notes.insert(0, f"{report.error.message}")
+    title = f"shipmark {outputs.version or outputs.primary_tag or 'nothing to release'}"
+    return Summary(title=title, columns=("tag", "kind", "reason"), rows=rows, notes=notes)
+
+
+_HOLDS = frozenset({"made", "done"})
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for. `primary_tag`: the fixed tag of the version, `""` where it has none.
+
+    `channel`: of the release, where the log knows it. `notes`: what the summary says besides the tags.
+    """
+
+    title: str
+    digest: str
+    version: str = ""
+    channel: str = ""
+    primary_tag: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def publish_change(
+    session: Session, report: Report, changed: Changed, document: Mapping[str, Any], result_file: str | None
+) -> None:
+    """Write outputs, result file and summary. It may warn; it never fails what was done."""
+    outputs = change_outputs(session, report, changed, document)
+    publish(session, outputs, result_file, summary=_summary(report, changed, outputs))
+
+
+def change_outputs(
+    session: Session, report: Report, changed: Changed, document: Mapping[str, Any]
+) -> Outputs:
+    """The outputs. `tags`: every reference that holds its image now, each once; none after a preview."""
+    recorded = any(one.step.kind == "record" and one.state in _HOLDS for one in report.outcomes)
+    head = session.log.head
+    references = tuple(reference for one in report.outcomes if (reference := held_reference(one)) is not None)
+    return Outputs(
+        version=changed.version,
+        channel=changed.channel,
+        tags=references,
+        tag_names=tuple(dict.fromkeys(one.rpartition(":")[2] for one in references)),
+        primary_tag=changed.primary_tag,
+        digest=changed.digest,
+        pushed=report.error is None and not any(one.state == "free" for one in report.outcomes),
+        log_entry=f"{head.seq}:{head.hash}" if recorded and head.seq >= 0 else "",
+        json=json.dumps(document, separators=(",", ":")),
+    )
+
+
+def held_reference(outcome: Outcome) -> str | None:
+    """`repository:tag` of a step after which the tag holds its image; None for any other step."""
+    operands = outcome.step.operands
+    if outcome.state not in _HOLDS or not isinstance(operands, PutTag | MoveTag | SetTag):
+        return None
+    return f"{operands.target}:{tag_of(operands)}"
+
+
+def tag_of(operands: PutTag | MoveTag | SetTag) -> str:
+    """The tag that the step is about."""
+    return operands.tag.name if isinstance(operands, PutTag) else operands.tag
+
+
+def _summary(report: Report, changed: Changed, outputs: Outputs) -> Summary:
+    rows = [
+        (f"{operands.target}:{tag_of(operands)}", outcome.state, outcome.reason)
+        for outcome in report.outcomes
+        if isinstance(operands := outcome.step.operands, PutTag | MoveTag | SetTag)
+    ]
+    notes = [*changed.notes, f"digest {outputs.digest}", f"log entry {outputs.log_entry or 'none'}"]
+    if report.error is not None:
+        notes.insert(0, report.error.message)
+    return Summary(title=changed.title, columns=("tag", "state", "reason"), rows=rows, notes=notes)
+
+
+BAKE_FILES = ("bake-file", "bake-file-tags", "bake-file-labels", "bake-file-annotations")
+OUTPUTS = ("json", "version", "tags", "tag-names", "labels", "annotations", *BAKE_FILES)
+_TRUTH = {**dict.fromkeys(("0", "f", "F", "false", "False", "FALSE"), False)} | {
+    **dict.fromkeys(("1", "t", "T", "true", "True", "TRUE"), True)
+}
+
+
+def output_texts(metadata: Metadata, separators: Mapping[str, str]) -> dict[str, str]:
+    """Every output but the files, as text. `separators`: of `tags`, `labels` and `annotations`."""
+    labels = (f"{name}={value}" for name, value in metadata.labels.items())
+    levels = metadata.leveled_annotations()
+    return {
+        "version": metadata.version or "",
+        "tags": separators["tags"].join(metadata.tags),
+        "tag-names": separators["tags"].join(metadata.tag_names),
+        "labels": separators["labels"].join(_item(label) for label in labels),
+        "annotations": separators["annotations"].join(_item(level) for level in levels),
+        "json": json.dumps(metadata.document(), separators=(",", ":"), ensure_ascii=False),
+    }
+
+
+def _item(text: str) -> str:
+    """One item of a list that is split at line breaks: those in its value become blanks, or they would add an item."""
+    return " ".join(text.splitlines())
+
+
+def bake_text(metadata: Metadata, name: str) -> str:
+    """One bake definition."""
+    return json.dumps(metadata.bake_files()[name], indent=2, ensure_ascii=False)
+
+
+def write_bake_files(
+    session: Session, metadata: Metadata, folder: str | None, *, wanted: bool
+) -> dict[str, str]:
+    """Write the bake files and return their paths by output.
+
+    `folder`: where; without one a new folder in the runner's temporary one, if they are `wanted`.
+    """
+    temporary = session.settings.env.get("RUNNER_TEMP")
+    if folder is None and wanted and temporary:
+        folder = os.path.join(temporary, f"shipmark-metadata-{session.entropy.token(8)}")
+    if folder is None:
+        return {}
+    folder = os.path.join(session.directory, folder)
+    paths = {}
+    for name in BAKE_FILES:
+        paths[name] = os.path.join(folder, f"docker-metadata-action-{name.replace('-file', '')}.json")
+        write_output(session, paths[name], bake_text(metadata, name))
+    return paths
+
+
+def write_outputs(session: Session, outputs: Mapping[str, str]) -> None:
+    """Append `outputs` to the step's output file, and as `DOCKER_METADATA_OUTPUT_…` to its environment file."""
+    env = session.settings.env
+    path = env.get("GITHUB_OUTPUT")
+    if not path:
+        raise ConfigError(
+            "`--github-output` was given, but `GITHUB_OUTPUT` names no file", hint="redirect stdout instead"
+        )
+    append_output(session, path, outputs_text(outputs, session.entropy.token()))
+    if env.get("GITHUB_ENV") and _sets_environment(env):
+        variables = {
+            f"DOCKER_METADATA_OUTPUT_{name.upper().replace('-', '_')}": text for name, text in outputs.items()
+        }
+        append_output(session, env["GITHUB_ENV"], outputs_text(variables, session.entropy.token()))
+
+
+def _sets_environment(env: Mapping[str, str]) -> bool:
+    text = env.get("DOCKER_METADATA_SET_OUTPUT_ENV") or "true"
+    if text not in _TRUTH:
+        raise ConfigError(f"`DOCKER_METADATA_SET_OUTPUT_ENV` is `{text}`", hint="set it to `true` or `false`")
+    return _TRUTH[text]

@@ -1,0 +1,63 @@
+"""Talk as a CI system's log shows it best: foreign output in a folding group, warnings and errors as annotations."""
+
+from __future__ import annotations
+
+import threading
+
+from ci.speech import VOICES, Voice, voice
+from ci.systems import detect
+from release.app.settings import Settings
+from release.cli.output.foreign import clean
+from release.cli.output.stdout import speak
+from release.errors import ReleaseError
+from release.events import Event, Note, Output, Sink
+
+_PER_LEVEL = 10  # GitHub keeps this many annotations of a level per step; the rest stays in the log
+
+
+class CiSink:
+    """Wraps a sink. Thread-safe as far as the wrapped one is."""
+
+    def __init__(self, inner: Sink, speaks: Voice) -> None:
+        self._inner = inner
+        self._voice = speaks
+        self._lock = threading.Lock()
+        self._open: str | None = None
+        self._warned: set[str] = set()
+
+    def emit(self, event: Event) -> None:
+        """Open or close the group that the event calls for, then pass it on or annotate it."""
+        with self._lock:
+            self._fold(event.source if isinstance(event, Output) else None)
+            if isinstance(event, Note) and event.level == "warning" and self._annotates(event.text):
+                speak(self._voice.annotation("warning", clean(event.text)))
+                return
+        self._inner.emit(event)
+
+    def _fold(self, source: str | None) -> None:
+        if source == self._open:
+            return
+        if self._open is not None:
+            speak(self._voice.end_group(clean(self._open)))
+        if source is not None:
+            speak(self._voice.group(clean(source)))
+        self._open = source
+
+    def _annotates(self, text: str) -> bool:
+        if text in self._warned or len(self._warned) >= _PER_LEVEL:
+            return False
+        self._warned.add(text)
+        return True
+
+
+def voice_of(system: str) -> Voice | None:
+    """How to speak to the system's log; None where it has no commands."""
+    return voice(system) if system in VOICES else None
+
+
+def annotate_failure(error: ReleaseError, settings: Settings) -> None:
+    """Say an error where the CI system shows it beside the log; nothing without such a system."""
+    speaks = voice_of(detect(settings.env, None, system=settings.ci).system)
+    if speaks is not None:
+        text = f"{error.message}\nhint: {error.hint}" if error.hint else error.message
+        speak(speaks.annotation("error", clean(text)))

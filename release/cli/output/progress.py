@@ -1,0 +1,150 @@
+"""What is under way, for people who wait: bars on a terminal, a sign of life in a log."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import IO, cast
+
+from release.cli.output.sizes import size_text
+from release.events import Event, Note, Progress, Sink, StepEvent
+
+BEAT = 30.0  # seconds of silence after which something is said; CI systems end jobs that say nothing
+SMALL = 1_000_000  # bytes below which nobody waits
+
+
+class Transfers:
+    """Blobs on their way: how many, how much, how fast. `now`: seconds, monotonic."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._done: dict[str, int] = {}
+        self._total: dict[str, int | None] = {}
+        self._began = 0.0
+
+    def take(self, event: Progress) -> bool:
+        """Take up an event; whether its blob has arrived with it."""
+        if not self._done:
+            self._began = self._now()
+        known = self._done.get(event.label)
+        self._done[event.label], self._total[event.label] = event.done, event.total
+        return event.done == event.total and known != event.done
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._done.clear()
+        self._total.clear()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any blob is still on its way."""
+        return any(done != self._total[label] for label, done in self._done.items())
+
+    def __str__(self) -> str:
+        """`12.3 MB of 63.2 MB, 1 of 2 blobs, 4.1 MB/s`."""
+        done = sum(self._done.values())
+        whole = sum(total or self._done[label] for label, total in self._total.items())
+        arrived = sum(done == self._total[label] for label, done in self._done.items())
+        speed = done / max(self._now() - self._began, 0.001)
+        return (
+            f"{size_text(done)} of {size_text(whole)}, {arrived} of {len(self._done)} blobs, "
+            f"{size_text(speed)}/s"
+        )
+
+
+class Heartbeat:
+    """Wraps a sink for logs: a line for each large blob, and one whenever nothing was said for `interval` seconds.
+
+    Thread-safe. Its own thread lives only while a step runs or bytes move.
+    """
+
+    def __init__(self, inner: Sink, *, now: Callable[[], float], interval: float = BEAT) -> None:
+        self._inner = inner
+        self._now = now
+        self._interval = interval
+        self._turn = threading.Condition()
+        self._steps: dict[str, float] = {}  # when each began
+        self._transfers = Transfers(now)
+        self._last = 0.0
+        self._beating = False
+
+    def emit(self, event: Event) -> None:
+        """Note what the event tells, and pass it on."""
+        with self._turn:
+            said = self._take(event)
+            self._keep_beating()
+        self._inner.emit(event)
+        if said is not None:
+            self._inner.emit(said)
+
+    def _take(self, event: Event) -> Note | None:
+        match event:
+            case Progress():
+                # Between its own lines a transfer is silent, however often it reports.
+                if self._transfers.take(event) and event.done >= SMALL:
+                    self._last = self._now()
+                    return Note(level="info", text=f"moved {event.label}  {size_text(event.done)}")
+                return None
+            case StepEvent(state="started"):
+                self._steps[event.step] = self._now()
+                return None
+            case StepEvent():
+                self._steps.pop(event.step, None)
+                if not self._steps:
+                    self._transfers.clear()  # also those that failed on the way
+            case _:
+                self._last = self._now()
+        return None
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._steps) or self._transfers.busy
+
+    def _keep_beating(self) -> None:
+        if not self._busy:
+            self._turn.notify_all()
+        elif not self._beating:
+            self._beating, self._last = True, self._now()
+            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def _beat(self) -> None:
+        while True:
+            with self._turn:
+                if not self._busy:
+                    self._beating = False
+                    return
+                left = self._last + self._interval - self._now()
+                if left > 0:
+                    self._turn.wait(left)
+                    continue
+                self._last = self._now()
+                text = self._text()
+            self._inner.emit(Note(level="info", text=text))
+
+    def _text(self) -> str:
+        parts = [f"`{step}` for {self._now() - began:.0f} s" for step, began in list(self._steps.items())[:4]]
+        if len(self._steps) > 4:
+            parts.append(f"{len(self._steps) - 4} more")
+        if self._transfers.busy:
+            parts.append(str(self._transfers))
+        return f"still at it: {', '.join(parts)}"
+
+
+def current_stderr() -> IO[str]:
+    """A stream that writes to whatever stderr is at the moment: bars stand in front of it while they are shown."""
+    return cast(IO[str], _CurrentStderr())
+
+
+class _CurrentStderr:
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def shows_bars(env: Mapping[str, str], system: str) -> bool:
+    """Whether somebody sits at a terminal that can draw: stderr is one, and no CI system runs us."""
+    return system == "none" and env.get("TERM", "dumb") != "dumb" and os.isatty(2)

@@ -1,0 +1,90 @@
+"""Bars on a terminal: one a blob, one for all of them, with the speed."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from release.cli.output.foreign import one_line
+from release.cli.output.progress import SMALL
+from release.cli.output.streams import Escaping
+from release.events import Event, Progress, Sink
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Display
+    from rich.progress import TaskID
+
+
+class Bars:
+    """Wraps a sink; shows bars while large blobs move, and takes them away after. Thread-safe.
+
+    The wrapped sink must write to the current `sys.stderr`, so that its lines appear above the bars.
+    """
+
+    def __init__(self, inner: Sink, *, color: bool) -> None:
+        self._inner = inner
+        self._color = color
+        self._lock = threading.Lock()
+        self._display: Display | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._all: TaskID | None = None
+        self._done: dict[str, tuple[int, int]] = {}
+
+    def emit(self, event: Event) -> None:
+        """Draw progress; pass everything else on."""
+        if not isinstance(event, Progress):
+            self._inner.emit(event)
+        elif event.total is not None and event.total >= SMALL:
+            with self._lock:
+                self._draw(event.label, event.done, event.total)
+
+    def close(self) -> None:
+        """Take the bars away, and give the cursor back."""
+        with self._lock:
+            self._stop()
+
+    def _draw(self, label: str, done: int, total: int) -> None:
+        display = self._display or self._start()
+        if label not in self._tasks:
+            # Past the escape of stderr: what is drawn here moves the cursor.
+            self._tasks[label] = display.add_task(one_line(label), total=total)
+        self._done[label] = (done, total)
+        display.update(self._tasks[label], completed=done)
+        if self._all is not None:
+            completed, whole = (sum(pair[side] for pair in self._done.values()) for side in (0, 1))
+            display.update(self._all, completed=completed, total=whole)
+        if all(arrived == whole for arrived, whole in self._done.values()):
+            self._stop()
+
+    def _start(self) -> Display:
+        # Late: drawing is for those who wait, and costs more to import than most commands take.
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+        from rich.progress import Progress as Display
+
+        stream = sys.stderr
+        unescaped = stream.unescaped if isinstance(stream, Escaping) else stream
+        console = Console(file=unescaped, no_color=not self._color, highlight=False)
+        self._display = Display(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._display.start()
+        self._all = self._display.add_task("total", total=None)
+        atexit.register(self.close)
+        return self._display
+
+    def _stop(self) -> None:
+        display, self._display = self._display, None
+        if display is not None:
+            display.stop()
+            atexit.unregister(self.close)
+        self._tasks.clear()
+        self._done.clear()
+        self._all = None

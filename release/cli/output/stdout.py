@@ -1,0 +1,162 @@
+"""All that shipmark prints: data on stdout, talk on stderr. Nothing else in it writes to either stream.
+
+Text is taken for somebody else's and escaped, whoever wrote it; commands for the CI system are a type of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from typing import IO, Any
+
+import msgspec
+
+from ci.speech import LogCommand
+from release.cli.output.foreign import json_text, one_line
+from release.cli.output.streams import Escaping
+from release.errors import ReleaseError
+from release.events import Event, Note, Output, Progress, StepEvent
+
+_MARKS = {
+    "made": "+",
+    "done": "=",
+    "withheld": "-",
+    "free": ".",
+    "conflict": "!",
+    "unknown": "?",
+    "failed": "!",
+    "skipped": " ",
+}
+_TROUBLE = frozenset({"conflict", "unknown", "failed"})
+
+
+def data(*lines: str) -> None:
+    """Write each of `lines` to stdout as one line: a line break inside one is shown as `\\n`.
+
+    A reader that went away takes nothing from what was done. Raises `ReleaseError` where stdout cannot be written for
+    another reason.
+    """
+    _write([one_line(line) for line in lines])
+
+
+def document(value: Any, *, indent: int | None = 2) -> None:
+    """Write one JSON document to stdout; its first key is `schema`. `indent`: None for one line."""
+    _write([json_text(value, indent=indent)])
+
+
+def _write(lines: Sequence[str]) -> None:
+    """The only place that writes to stdout. `lines`: safe already."""
+    try:
+        print("\n".join(lines), flush=True)
+    except OSError as error:
+        # Nor must what is still buffered fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not isinstance(error, BrokenPipeError):
+            cause = (error.strerror or str(error)).lower()
+            raise ReleaseError(
+                f"stdout cannot be written: {cause}", hint="check where the output goes, then run again"
+            ) from error
+
+
+def talk(text: str) -> None:
+    """Write one line for people to stderr."""
+    _say(one_line(text))
+
+
+def speak(lines: LogCommand) -> None:
+    """Write lines for the CI system to stderr as they are; nothing where there are none.
+
+    Only a `LogCommand` may pass: any other text would start commands of somebody else.
+    """
+    if type(lines) is not LogCommand:
+        talk(lines)
+    elif lines:
+        stream = sys.stderr
+        if isinstance(stream, Escaping):
+            stream.command(lines)
+            stream.flush()
+        else:
+            _say(lines)
+
+
+def _say(line: str, stream: IO[str] | None = None) -> None:
+    """The only place that writes to stderr. `line`: safe already."""
+    print(line, file=stream or sys.stderr, flush=True)
+
+
+def complain(message: str, *, hint: str | None = None) -> None:
+    """Write an error and its hint to stderr."""
+    lines = [f"error: {message}"]
+    if hint:
+        lines.append(f"hint: {hint}")
+    for line in lines:
+        talk(line)
+
+
+class PlainSink:
+    """Events as lines on stderr. `verbosity`: -1 shows warnings and errors only."""
+
+    def __init__(self, verbosity: int, stream: IO[str] | None = None) -> None:
+        self._verbosity = verbosity
+        self._stream = stream or sys.stderr
+        self._lock = threading.Lock()
+        self._said: set[str] = set()
+        self._troubles: dict[str, str] = {}  # what was said, and of which step
+
+    def emit(self, event: Event) -> None:
+        """Show the event, or drop it."""
+        with self._lock:
+            for line in self._lines(event):
+                _say(one_line(line), self._stream)
+
+    def _lines(self, event: Event) -> list[str]:
+        match event:
+            case Note():
+                return self._note(event)
+            case StepEvent():
+                if not self._is_news(event):
+                    return []
+                return [f"{_MARKS.get(event.state, ' ')} {event.step}: {self._text(event)}".rstrip(": ")]
+            case Output():
+                return [f"| {event.line}"] if self._verbosity >= 0 else []
+            case Progress():
+                return []
+
+    def _text(self, event: StepEvent) -> str:
+        """What stands in the way of several steps is said with the first of them."""
+        if event.state not in _TROUBLE or not event.text:
+            return event.text
+        first = self._troubles.setdefault(event.text, event.step)
+        return event.text if first == event.step else f"as `{first}`"
+
+    def _is_news(self, event: StepEvent) -> bool:
+        """What changed or went wrong; checks, records and what was done already only with `-v`."""
+        if event.state == "started" or self._verbosity < 0:
+            return False
+        if self._verbosity > 0 or event.state in _TROUBLE:
+            return True
+        return event.state in {"made", "withheld"} and not event.step.startswith(("record:", "check"))
+
+    def _note(self, note: Note) -> list[str]:
+        floor = {"debug": 1, "info": 0, "warning": -1, "error": -1}[note.level]
+        if self._verbosity < floor or note.text in self._said:
+            return []
+        if note.level == "warning":
+            self._said.add(note.text)  # the same warning once is enough
+        prefix = "" if note.level == "info" else f"{note.level}: "
+        return [f"{prefix}{note.text}", *([f"hint: {note.hint}"] if note.hint else [])]
+
+
+class JsonSink:
+    """Events as one JSON object a line on stderr."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def emit(self, event: Event) -> None:
+        """Write the event."""
+        line = json_text({"event": type(event).__name__.lower(), **msgspec.to_builtins(event)})
+        with self._lock:
+            _say(line)

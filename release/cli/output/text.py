@@ -1,0 +1,164 @@
+"""Decisions and plans as text for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from release.cli.output.foreign import one_line
+from release.plan.operands import Attest, MoveTag, PutTag
+from release.plan.release_input import ReleaseInput
+from release.runner import Outcome, Report
+from release.tagging.model import Decision
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
+
+
+def decision_lines(decision: Decision) -> list[str]:
+    """The version, each tag with its reason, each withheld tag with its own."""
+    head = f"{decision.component} {decision.version or '(no version)'}  {decision.channel}"
+    lines = [f"{head}, commit {decision.commit[:12]}"]
+    rows = [(tag.name, _kind(tag), tag.reason) for tag in decision.tags]
+    rows += [(one.name, "withheld", one.reason) for one in decision.withheld]
+    lines += [f"  {row}" for row in columns(rows)]
+    return lines or [f"{head}: nothing to name"]
+
+
+def _kind(tag: object) -> str:
+    return "fixed" if type(tag).__name__ == "FixedTag" else "moving"
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows with their columns aligned, the last one left as long as it is."""
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+        for row in rows
+    ]
+
+
+def csv_cell(text: str) -> str:
+    """`text` as one cell of a CSV file: on one line, and a formula to no spreadsheet.
+
+    Source: OWASP, "CSV Injection": `=`, `+`, `-`, `@`, tab and CR begin a formula, and their full-width forms; an
+    apostrophe in front makes it text. Some programs skip blanks in front of it.
+    """
+    line = one_line(text)
+    is_formula = text.lstrip(" ").startswith(_FORMULA) or line.lstrip().startswith(_FORMULA)
+    return f"'{line}" if is_formula else line
+
+
+def preview_lines(report: Report, subjects: Sequence[ReleaseInput], *, verbose: bool = False) -> list[str]:
+    """Decisions first, then every step with how it stands, then the sum."""
+    settled = {release.component: release.decision for release in report.plan.releases}
+    lines: list[str] = []
+    for subject in subjects:
+        lines += [*decision_lines(settled.get(subject.component, subject.decision)), ""]
+    rows = said_once(_all_rows(report) if verbose else _main_rows(report))
+    lines += [f"  {row}" for row in columns(rows)]
+    return [*lines, "", summary_line(report.outcomes)] if rows else [*lines, summary_line(report.outcomes)]
+
+
+def said_once(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Rows of mark, step and reason; what stands in the way of several steps is said with the first of them."""
+    first: dict[str, str] = {}
+    return [
+        (
+            mark,
+            step,
+            reason if mark != "!" or first.setdefault(reason, step) == step else f"as `{first[reason]}`",
+        )
+        for mark, step, reason in rows
+    ]
+
+
+def _all_rows(report: Report) -> list[tuple[str, ...]]:
+    return [_row(outcome) for outcome in report.outcomes]
+
+
+def _main_rows(report: Report) -> list[tuple[str, ...]]:
+    """What a person wants to know: the image, its way to each target, and whatever is not as the tags above say."""
+    rows: list[tuple[str, ...]] = []
+    tags: dict[str, list[str]] = {}
+    for outcome in report.outcomes:
+        operands = outcome.step.operands
+        if isinstance(operands, PutTag | MoveTag) and outcome.state == "free":
+            tags.setdefault(operands.target, []).append(outcome.step.id)
+        elif not _is_bookkeeping(outcome):
+            rows.append(_row(outcome))
+    rows += [("+", f"tags:{target}", f"{len(steps)} to put or move") for target, steps in tags.items()]
+    return rows
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    return (_MARK.get(outcome.state, "!"), outcome.step.id, outcome.reason)
+
+
+def _is_bookkeeping(outcome: Outcome) -> bool:
+    """Records to be written, and checks that found nothing: what only `-v` shows."""
+    if outcome.step.kind == "record":
+        return outcome.error is None
+    return outcome.step.phase in {"preflight", "permission"} and outcome.state in {"done", "made", "free"}
+
+
+def run_lines(report: Report) -> list[str]:
+    """The release on each target, by its primary tag and digest: `ghcr.io/acme/app:1.4.2@sha256:…`."""
+    lines: list[str] = []
+    for release in report.plan.releases:
+        digest = report.bindings.get(f"image:{release.component}", "")
+        primary = release.decision.tags[0].name
+        lines += [
+            f"{operands.target}:{primary}@{digest}"
+            for outcome in report.outcomes
+            if isinstance(operands := outcome.step.operands, PutTag)
+            and operands.tag.name == primary
+            and outcome.step.scope == release.component
+            and outcome.state in {"made", "done", "withheld"}
+        ]
+    return lines
+
+
+def lacking(report: Report) -> dict[str, str]:
+    """Optional targets that did not get the release, and the first thing that stood in the way."""
+    found: dict[str, str] = {}
+    for outcome in report.outcomes:
+        operands = outcome.step.operands
+        target = getattr(operands, "target", None)
+        if target is None or outcome.error is None or isinstance(operands, Attest):
+            continue
+        if not outcome.step.required:
+            found.setdefault(target, outcome.reason)
+    return found
+
+
+def unattested(report: Report) -> dict[str, str]:
+    """Targets that have the release without its statement, and what stood in the way."""
+    return {
+        operands.target: outcome.reason
+        for outcome in report.outcomes
+        if isinstance(operands := outcome.step.operands, Attest) and outcome.error is not None
+    }
+
+
+def withheld_lines(report: Report) -> list[str]:
+    """Which tags the decision withholds, and why."""
+    return [
+        f"- {one.name} withheld: {one.reason}"
+        for release in report.plan.releases
+        for one in release.decision.withheld
+    ]
+
+
+def summary_line(outcomes: Sequence[Outcome]) -> str:
+    """How many steps are to do, done, withheld, and in the way."""
+    count = {"to do": 0, "done": 0, "withheld": 0, "in the way": 0}
+    names = {"free": "to do", "made": "done", "done": "done", "withheld": "withheld", "skipped": "to do"}
+    for outcome in outcomes:
+        count[names.get(outcome.state, "in the way")] += 1
+    if not outcomes:
+        return "nothing to release"
+    if count["to do"] == 0 and count["in the way"] == 0:
+        return f"nothing to do: {count['done']} steps are done"
+    return ", ".join(f"{number} {name}" for name, number in count.items() if number) + "."

@@ -1,0 +1,37 @@
+"""Codecs, and layers compressed and decompressed as streams."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import IO, Protocol
+
+from release.filesystem.folders import OpenFolder
+from release.oci import Descriptor
+
+
+class NewBlob(Protocol):
+    """A blob that is being written. It is removed unless `commit` is called."""
+
+    size: int
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append to the blob."""
+
+    def commit(self) -> str:
+        """Store the blob under its digest, and return that."""
+
+
+class LayerStore(Protocol):
+    """A store for compressed layers. `release.layout.layout.Layout` is one."""
+
+    def writer(self) -> AbstractContextManager[NewBlob]:
+        """Start a blob."""
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether a blob of this digest and size is stored."""
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        """Open a blob for reading; reading to the end checks size and digest."""
+
+    def folder(self, *names: str, make: bool = False) -> AbstractContextManager[OpenFolder]:
+        """Open a folder beside the blobs. `make`: create it."""

@@ -1,0 +1,46 @@
+"""Entries of a tar as values: files, folders and symlinks, with owners and modes. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class HostFile(msgspec.Struct, frozen=True, kw_only=True):
+    """Content that is a file of this machine, or the part of one from `offset` on.
+
+    `size`: bytes when it was listed; a whole file must have as many when it is read. `root`: the folder below which
+    no symlink may lead to it; `inode`: device and number when it was listed.
+    """
+
+    path: str
+    size: int
+    offset: int | None = None  # None: the whole file
+    root: str | None = None
+    inode: tuple[int, int] | None = None
+
+
+class Inline(msgspec.Struct, frozen=True, kw_only=True):
+    """Content that is held here: a here-document."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.data)
+
+
+Content = HostFile | Inline
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry. `content` for a file, `target` for a symlink; `special` is a device, pipe or socket."""
+
+    kind: Literal["file", "dir", "symlink", "special"]
+    mode: int = 0o755
+    uid: int = 0
+    gid: int = 0
+    content: Content | None = None
+    target: str = ""

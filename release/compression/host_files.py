@@ -1,0 +1,43 @@
+"""Opens files that were listed before, and nothing that took their place: no symlink leads out of the build context."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+
+from release.compression.entries import HostFile
+from release.errors import BuildError, RefusedError
+from release.filesystem.folders import open_parent
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def open_host_file(content: HostFile) -> io.FileIO:
+    """The listed file. Raises `BuildError` where another kind of file is there now, or a symlink leads to it."""
+    try:
+        file = io.FileIO(os.open(content.path, _FLAGS))
+        found = os.fstat(file.fileno())
+        if stat.S_ISREG(found.st_mode) and content.inode in (None, (found.st_dev, found.st_ino)):
+            return file
+        file.close()
+        if content.root is None or not stat.S_ISREG(found.st_mode):
+            raise changed(content.path)
+        # A new file under the old name, a file system without lasting numbers, or a folder on the way that is a
+        # symlink now: going there step by step tells the last one.
+        with open_parent(content.path, content.root) as (folder, name):
+            return folder.read(name)
+    except RefusedError as error:
+        raise changed(content.path) from error
+    except OSError as error:
+        raise BuildError(
+            f"`{content.path}` cannot be read: {error.strerror}",
+            hint="make it readable, or name it in `.dockerignore`",
+        ) from error
+
+
+def changed(path: str) -> BuildError:
+    """The refusal of a file that is not what was listed."""
+    return BuildError(
+        f"`{path}` changed while it was read", hint="let nothing write to the context during a build"
+    )

@@ -1,0 +1,115 @@
+"""A tar as a stream of chunks that depend on nothing but the entries.
+
+PAX with integer times writes plain ustar headers, and a PAX record only where ustar cannot say it: a long or non-ASCII
+path, a file above 8 GiB, a large id. No user or group names. Nothing is held in memory but one chunk.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any, cast
+
+from release.compression.entries import Content, Inline, Node
+from release.compression.host_files import changed, open_host_file
+from release.errors import BuildError
+from release.events import Progress, Sink
+
+CHUNK = 256 * 1024
+_SHOWN_EVERY = 4 * 1024 * 1024
+_BLOCK = tarfile.BLOCKSIZE
+_TYPES = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE}
+
+
+def tar_chunks(
+    entries: Iterable[tuple[str, Node]], *, mtime: int, check: Callable[[], None] = lambda: None
+) -> Iterator[bytes]:
+    """The archive of `entries` in their order. `mtime`: seconds, for all; `check` runs between chunks and may raise.
+
+    Raises `BuildError` when a file's size is no longer what was listed.
+    """
+    for path, node in entries:
+        check()
+        yield _header(path, node, mtime)
+        if node.content is not None:
+            for chunk in read_content(node.content):
+                check()
+                yield chunk
+            yield b"\0" * (-node.content.size % _BLOCK)
+    yield b"\0" * (2 * _BLOCK)
+
+
+def read_content(content: Content) -> Iterator[bytes]:
+    """The content in chunks. Raises `BuildError` when it cannot be read or has changed since it was listed."""
+    if isinstance(content, Inline):
+        yield content.data
+        return
+    left = content.size
+    try:
+        with open_host_file(content) as source:
+            source.seek(content.offset or 0)
+            # One byte more than is left shows that a whole file has grown.
+            ahead = 1 if content.offset is None else 0
+            while left + ahead and (chunk := source.read(min(CHUNK, left + ahead))):
+                left -= len(chunk)
+                if left < 0:
+                    break
+                yield chunk
+    except OSError as error:
+        raise BuildError(
+            f"`{content.path}` cannot be read: {error.strerror}",
+            hint="make it readable, or name it in `.dockerignore`",
+        ) from error
+    if left:
+        raise changed(content.path)
+
+
+def counted(chunks: Iterator[bytes], label: str, sink: Sink) -> Iterator[bytes]:
+    """`chunks`, with how many bytes have passed shown from time to time and at the end. `label`: what they are."""
+    done = shown = 0
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        if done - shown >= _SHOWN_EVERY:
+            shown = done
+            sink.emit(Progress(label=label, done=done))
+    sink.emit(Progress(label=label, done=done, total=done))
+
+
+def stream(chunks: Iterator[bytes]) -> IO[bytes]:
+    """`chunks` as a readable stream."""
+    return cast(IO[bytes], io.BufferedReader(_Chunks(chunks), CHUNK))
+
+
+class _Chunks(io.RawIOBase):
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        size = min(len(view), len(self._rest))
+        view[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _header(path: str, node: Node, mtime: int) -> bytes:
+    info = tarfile.TarInfo(path)
+    info.type = _TYPES[node.kind]
+    info.mode = node.mode
+    info.uid, info.gid = node.uid, node.gid
+    info.mtime = mtime
+    info.size = node.content.size if node.content is not None else 0
+    info.linkname = node.target
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")

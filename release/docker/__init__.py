@@ -1,0 +1,1 @@
+"""The Docker Engine API, and the archives that `docker save` writes."""

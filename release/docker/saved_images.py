@@ -1,0 +1,188 @@
+"""What `docker save` writes, read as a stream into the layout: each layer compressed once, or kept as it was.
+
+Both forms are read: the old one (`ID/layer.tar`, links for equal layers) and the one of newer engines
+(`blobs/sha256/…`). Members are known by their names; a name decides nothing but what the content is compared with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+import tarfile
+from collections.abc import Callable
+from typing import IO
+
+import msgspec
+
+from release.compression.codecs import Codec
+from release.compression.compress import CompressedLayer, compress_layer, find_compressed, keep_layer
+from release.compression.decompress import suffix_of
+from release.errors import BuildError, Invalid
+from release.layout.adopt import translated
+from release.layout.layout import Layout
+from release.oci import Descriptor
+from release.oci.image_json import Platform, parse_platform
+
+_LAYER = re.compile(r"[0-9a-f]{64}/layer\.tar")
+_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
+_CONFIG = re.compile(r"([0-9a-f]{64})\.json")
+_LARGEST_DOCUMENT = 8 * 1024 * 1024
+_MOST_DOCUMENTS = 64
+_PEEK = 512
+_BUFFER = 1 << 20  # bytes; tarfile's own ten thousand mean thirty reads for each piece of a layer
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """An image in `manifest.json`."""
+
+    config: str
+    layers: tuple[str, ...] = ()
+
+
+class _RootFiles(msgspec.Struct, frozen=True, kw_only=True):
+    diff_ids: tuple[str, ...] = ()
+
+
+class _Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a config that is needed here."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+    rootfs: _RootFiles = _RootFiles()
+
+
+class SavedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image out of the archive. `config`: as the daemon wrote it; `layers`: base first, in the layout."""
+
+    config: bytes
+    platform: Platform
+    layers: tuple[CompressedLayer, ...]
+
+
+def store_archive(
+    archive: IO[bytes],
+    layout: Layout,
+    *,
+    codec: Codec | None = None,
+    check: Callable[[], None] = lambda: None,
+    take: Callable[[Descriptor], None] = lambda _: None,
+) -> SavedImage:
+    """Read the archive to its end, layers into `layout`; `take` is told of each as soon as it is there.
+
+    `codec`: of the layers, the fastest gzip when None. Raises `BuildError` when it does not hold together.
+    """
+    reader = _Reader(layout, codec, check, take)
+    try:
+        with tarfile.open(fileobj=archive, mode="r|", bufsize=_BUFFER) as members:
+            for member in members:
+                check()
+                reader.take(members, member)
+        return reader.image()
+    except (tarfile.TarError, EOFError, LookupError, ValueError, OverflowError, RecursionError) as error:
+        raise _broken(f"it cannot be read: {type(error).__name__}") from error
+
+
+class _Reader:
+    def __init__(
+        self,
+        layout: Layout,
+        codec: Codec | None,
+        check: Callable[[], None],
+        take: Callable[[Descriptor], None],
+    ) -> None:
+        self._layout = layout
+        self._codec = codec
+        self._check = check
+        self._take = take
+        self._documents: dict[str, bytes] = {}
+        self._layers: dict[str, CompressedLayer] = {}
+        self._links: dict[str, str] = {}
+
+    def take(self, members: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """One member; what is none of the known names is passed over."""
+        name = posixpath.normpath(member.name)
+        if member.issym() and _LAYER.fullmatch(name):
+            self._links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname))
+        if not member.isreg():
+            return
+        content = members.extractfile(member)
+        if content is None:
+            return
+        with content:
+            if _LAYER.fullmatch(name):
+                self._keep(name, self._compress(content))
+            elif _BLOB.fullmatch(name):
+                self._take_blob(name, content, member.size)
+            elif name == "manifest.json" or _CONFIG.fullmatch(name):
+                self._take_document(name, content, member.size)
+
+    def _take_blob(self, name: str, content: IO[bytes], size: int) -> None:
+        diff_id = "sha256:" + posixpath.basename(name)
+        known = find_compressed(self._layout, diff_id, codec=self._codec, check=self._check)
+        if known is not None:
+            self._keep(name, known)
+            return
+        start: bytes = content.peek(_PEEK)  # type: ignore[attr-defined]  # what extractfile gives is buffered
+        if start.startswith(b"{") and start[257:262] != b"ustar":
+            self._take_document(name, content, size)
+        elif suffix := suffix_of(start):
+            self._keep(name, self._as_it_is(name, content, suffix))
+        else:
+            self._keep(name, self._compress(content))
+
+    def _keep(self, name: str, layer: CompressedLayer) -> None:
+        self._layers[name] = layer
+        self._take(layer.descriptor)
+
+    def _take_document(self, name: str, content: IO[bytes], size: int) -> None:
+        if size > _LARGEST_DOCUMENT or len(self._documents) >= _MOST_DOCUMENTS:
+            raise _broken(f"`{name}` is larger than a document of an image can be")
+        self._documents[name] = content.read()
+
+    def _compress(self, content: IO[bytes]) -> CompressedLayer:
+        with translated():
+            return compress_layer(content, self._layout, codec=self._codec, check=self._check)
+
+    def _as_it_is(self, name: str, content: IO[bytes], suffix: str) -> CompressedLayer:
+        with translated():
+            try:
+                layer = keep_layer(content, self._layout, suffix, what=f"`{name}`", check=self._check)
+            except Invalid as error:
+                raise _broken(error.message) from error
+        if layer.descriptor.digest != f"sha256:{posixpath.basename(name)}":
+            raise _broken(f"`{name}` has another digest than its name")
+        return layer
+
+    def image(self) -> SavedImage:
+        """The one image of the archive, once it was read."""
+        entries = msgspec.json.decode(self._documents["manifest.json"], type=tuple[_Entry, ...])
+        if len(entries) != 1:
+            raise _broken(f"it holds {len(entries)} images where one was asked for")
+        config = self._config(entries[0].config)
+        fields = msgspec.json.decode(config, type=_Config)
+        layers = tuple(self._layer(name) for name in entries[0].layers)
+        if tuple(layer.diff_id for layer in layers) != fields.rootfs.diff_ids:
+            raise _broken("its layers are not those that the image's config names")
+        named = "/".join(part for part in (fields.os, fields.architecture, fields.variant) if part)
+        platform = parse_platform(named)  # base images say `arm64` or `arm64/v8` for the same
+        return SavedImage(config=config, platform=platform, layers=layers)
+
+    def _config(self, name: str) -> bytes:
+        config = self._documents[posixpath.normpath(name)]
+        match = _CONFIG.fullmatch(name) or _BLOB.fullmatch(name)
+        if match is not None and hashlib.sha256(config).hexdigest() != match[1]:
+            raise _broken(f"`{name}` has another digest than its name")
+        return config
+
+    def _layer(self, name: str) -> CompressedLayer:
+        name = posixpath.normpath(name)
+        return self._layers[self._links.get(name, name)]
+
+
+def _broken(what: str) -> BuildError:
+    return BuildError(
+        f"the image that the docker daemon exported does not hold together: {what}",
+        hint="build again; if it stays, update the docker daemon",
+    )

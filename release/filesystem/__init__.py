@@ -1,0 +1,1 @@
+"""Reads and writes files without following symlinks that others made; and our cache folder."""

@@ -1,0 +1,266 @@
+"""Finds the folder where shipmark keeps state between runs, and makes sure that nobody else can write there.
+
+The workspace is no such place: a pull request may have written all of it. The state lies in the user's cache folder,
+below one folder for each repository, whose name is a hash of the user id and of where git's common folder really is.
+A process that uses a repository's folder holds a shared lock on its `lease`; whoever deletes takes that lock alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from release.errors import ConfigError, RefusedError, ReleaseError
+from release.filesystem.folders import OpenFolder, open_folder, open_parent
+from release.filesystem.workspace_paths import is_within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LEASE = "lease"
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+# Temporary folders of CI systems: GitHub and Gitea, Azure Pipelines, Jenkins.
+_RUNNERS = ("RUNNER_TEMP", "AGENT_TEMPDIRECTORY", "WORKSPACE_TMP")
+_PAUSE = 0.05  # seconds between two tries at a lock; who deletes holds it for less than a second
+_PATIENCE = 30.0
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the command runs. workspace: of a repository, absolute; None outside, where nothing was checked out.
+
+    repository: what the state belongs to: git's common folder, else the folder that the command works in.
+    private: of an untrusted run, which gets a fresh folder. warn: says one line to people. guard: raises unless
+    `.shipmark` in the workspace is ours; called where the cache lies below it. wait: sleeps, raises when cancelled.
+    """
+
+    env: Mapping[str, str]
+    workspace: str | None
+    repository: str
+    private: bool
+    warn: Callable[[str], None]
+    guard: Callable[[], None] = lambda: None
+    wait: Callable[[float], None] = time.sleep
+
+
+class Cache:
+    """One repository's folder, at `path`. `root`: the folder of all; None for one that goes with this process."""
+
+    def __init__(self, path: str, *, root: str | None = None, held: int | None = None) -> None:
+        self.path = path
+        self.root = root
+        self._held = held
+
+    def release(self) -> None:
+        """Give the lease back: from now on the folder may be deleted."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+
+class Unsafe(Exception):
+    """Somebody else could have written the folder. Never leaves this module."""
+
+
+def open_cache(around: Surroundings) -> Cache:
+    """This repository's folder: made, 0700, ours, and leased until this process ends or releases it.
+
+    A fresh temporary folder, removed when this process ends, where the run is private or no cache folder is usable.
+    """
+    found = None if around.private else open_root(around)
+    if found is None:
+        return Cache(fresh_folder())
+    key = repository_key(around.repository)
+    path = os.path.join(found, key)
+    try:
+        return Cache(path, root=found, held=lease(found, key, around.wait))
+    except (OSError, Unsafe, RefusedError) as error:
+        around.warn(
+            f"the cache folder `{path}` is not used: {_reason(error)}; nothing is kept for the next run"
+        )
+        return Cache(fresh_folder())
+
+
+def open_root(around: Surroundings) -> str | None:
+    """The cache folder with all repositories, made if it is missing; None where no place for it is usable."""
+    for candidate, chosen in _candidates(around.env):
+        path = os.path.abspath(candidate)
+        try:
+            return _opened_root(path, around, chosen=chosen)
+        except (Unsafe, RefusedError) as error:
+            around.warn(f"the cache folder `{path}` is not used: {error}; nothing is kept for the next run")
+            return None
+        except OSError as error:
+            if chosen:
+                around.warn(
+                    f"the cache folder `{path}` cannot be used: {_reason(error)}; nothing is kept for the next run"
+                )
+                return None
+    return None
+
+
+def fresh_folder() -> str:
+    """A folder of this process alone, removed when it ends. Raises `ConfigError` where none can be made."""
+    import atexit
+    import shutil
+    import tempfile
+
+    try:
+        folder = tempfile.mkdtemp(prefix="shipmark-")
+    except OSError as error:
+        raise ConfigError(
+            f"there is no folder for temporary files: {_reason(error)}",
+            hint="set TMPDIR or SHIPMARK_CACHE_DIR to a folder that this user can write",
+        ) from error
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def repository_key(folder: str) -> str:
+    """The name of a repository's folder in the cache. folder: git's common one; its worktrees have it in common."""
+    text = f"shipmark.cache/1\0{os.geteuid()}\0".encode() + os.fsencode(os.path.realpath(folder))
+    return hashlib.sha256(text).hexdigest()
+
+
+def _candidates(env: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    """Where the cache folder may be, best first, and whether somebody chose it for shipmark."""
+    if named := env.get("SHIPMARK_CACHE_DIR"):
+        yield named, True
+        return
+    # The XDG base directory specification: a relative path is invalid and ignored.
+    if (xdg := env.get("XDG_CACHE_HOME", "")).startswith("/"):
+        yield os.path.join(xdg, "shipmark"), False
+    # In a container HOME often belongs to somebody else (GitHub's /github/home) or is missing.
+    if (home := env.get("HOME", "")).startswith("/") and _is_ours(home):
+        yield os.path.join(home, ".cache", "shipmark"), False
+    for name in _RUNNERS:
+        if (path := env.get(name, "")).startswith("/"):
+            yield os.path.join(path, "shipmark-cache"), False
+
+
+def _opened_root(path: str, around: Surroundings, *, chosen: bool) -> str:
+    """Make the folder where it is missing, and check it. Raises `Unsafe`, and `OSError` where it cannot be made."""
+    workspace = around.workspace
+    if workspace is not None and (
+        is_within(path, workspace) or is_within(os.path.realpath(path), os.path.realpath(workspace))
+    ):
+        # HOME=$WORKSPACE is common: elsewhere in the workspace the cache would get into build contexts and commits.
+        if not chosen:
+            raise PermissionError(errno.EACCES, "it lies in the workspace", path)
+        if not is_within(path, workspace):
+            path, workspace = os.path.realpath(path), os.path.realpath(workspace)
+        if not path.startswith(os.path.join(workspace, ".shipmark", "")):
+            raise Unsafe("in the workspace it has to lie below `.shipmark/`")
+        around.guard()
+        _hide_from_git(workspace)
+    else:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with open_parent(path, workspace, make=True) as (parent, name), _opened(parent, name) as folder:
+        if not folder.can_write():
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    return path
+
+
+def _hide_from_git(workspace: str) -> None:
+    """Make `.shipmark/.gitignore`, as the version log does, so that nobody commits the cache."""
+    with open_folder(os.path.join(workspace, ".shipmark"), workspace, make=True) as folder:
+        if folder.status(".gitignore") is None:
+            with suppress(FileExistsError), open(folder.create(".gitignore", 0o666), "wb") as file:
+                file.write(b"*\n")
+
+
+def _opened(parent: OpenFolder, name: str) -> OpenFolder:
+    """A folder that is ours alone, made where it is missing. Raises `Unsafe`, `OSError`."""
+    try:
+        folder = parent.folder(name, make=True, mode=0o700)
+    except RefusedError as error:
+        raise Unsafe(error.message) from error
+    found = folder.own_status()
+    reason = None
+    if found.st_uid != os.geteuid():
+        reason = f"it belongs to user id {found.st_uid}, not to this user"
+    elif found.st_mode & _OTHERS_WRITE:
+        reason = f"others may write there (`chmod go-w {folder.path}` helps)"
+    if reason is not None:
+        folder.close()
+        raise Unsafe(reason)
+    return folder
+
+
+def lease(root: str, key: str, wait: Callable[[float], None] = time.sleep) -> int:
+    """Make the repository's folder in `root` and hold its lease; it goes with the descriptor, so with the process.
+
+    Raises `Unsafe`, `OSError`; `TimeoutError` where somebody held the lock alone for half a minute.
+    """
+    end = time.monotonic() + _PATIENCE
+    with open_folder(root, None) as above:
+        while time.monotonic() < end:
+            with _opened(above, key) as folder:
+                folder.chmod(0o700)
+                held = _locked(folder, fcntl.LOCK_SH)
+                if held is None:
+                    wait(_PAUSE)
+                elif _is_still(above, key, folder.own_status()) and _is_still(folder, LEASE, os.fstat(held)):
+                    os.utime(held)  # when the folder was last used
+                    return held
+                else:
+                    os.close(held)  # deleted between opening and locking: made anew
+    raise TimeoutError(errno.ETIMEDOUT, "somebody is deleting it", root)
+
+
+@contextmanager
+def alone(above: OpenFolder, key: str) -> Iterator[OpenFolder | None]:
+    """A repository's folder while no process uses it; None where one does, or it is not one of ours."""
+    held = folder = None
+    try:
+        with suppress(OSError, RefusedError):
+            folder = above.folder(key)
+            # Without a lease it is none of ours, whatever it is called.
+            if folder.status(LEASE) is not None:
+                held = _locked(folder, fcntl.LOCK_EX)
+        yield folder if held is not None else None
+    finally:
+        if held is not None:
+            os.close(held)
+        if folder is not None:
+            folder.close()
+
+
+def _locked(folder: OpenFolder, kind: int) -> int | None:
+    """The descriptor of the lease with a lock of this kind; None where others hold it."""
+    held = folder.open(LEASE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(held, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        return None
+    except BaseException:
+        os.close(held)
+        raise
+    return held
+
+
+def _is_still(folder: OpenFolder, name: str, opened: os.stat_result) -> bool:
+    found = folder.status(name)
+    return found is not None and os.path.samestat(found, opened)
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        return os.stat(path).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ReleaseError):
+        return error.message
+    return (getattr(error, "strerror", None) or str(error)).lower()

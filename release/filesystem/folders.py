@@ -1,0 +1,246 @@
+"""Folders that are held by descriptor, so that no symlink decides where a file is made, replaced or deleted.
+
+A name is looked up in the folder that was opened, never again by its whole path: what somebody renames or links
+meanwhile changes nothing. Below the workspace, whose author may be anybody, no symlink is followed at all; above it,
+paths are the user's own and are followed as usual (`/tmp` is a symlink on macOS).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import IO, Self, cast
+
+from release.errors import Obstructed, RefusedError
+from release.filesystem.workspace_paths import normal, start_of
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# Passes through a folder that may not be listed, as other users' homes often are; macOS has no such flag.
+_PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+# O_NONBLOCK: opening a pipe would otherwise wait for its other end, which never comes.
+_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_folder(path: str, workspace: str | None, *, make: bool = False) -> OpenFolder:
+    """The folder at `path`, reached without following a symlink below `workspace`.
+
+    path: absolute, or relative to the current folder. workspace: absolute; None allows symlinks on the whole way.
+    make: create missing folders. Raises `RefusedError` for a symlink or a file on the way, and `OSError`.
+    """
+    path = normal(path)
+    start = start_of(path, workspace)
+    if start is None and make:
+        os.makedirs(path, exist_ok=True)
+    with OpenFolder(_descriptor(start or path), start or path) as folder:
+        for name in _names_between(start, path):
+            folder.enter(name, make=make)
+        return folder.twin()
+
+
+@contextmanager
+def open_parent(path: str, workspace: str | None, *, make: bool = False) -> Iterator[tuple[OpenFolder, str]]:
+    """The folder that `path` lies in, as by `open_folder`, and the last name of `path`."""
+    parent, name = os.path.split(normal(path))
+    if not name:
+        raise RefusedError(f"`{path}` is a folder, and shipmark takes only files here", hint="name a file")
+    with open_folder(parent, workspace, make=make) as folder:
+        yield folder, name
+
+
+def nearest_folder(path: str, workspace: str | None) -> OpenFolder:
+    """The deepest folder on the way to `path` that exists. Raises as `open_folder`."""
+    path = normal(path)
+    while True:
+        try:
+            return open_folder(path, workspace)
+        except FileNotFoundError:
+            if path == os.path.dirname(path):
+                raise
+            path = os.path.dirname(path)
+
+
+class OpenFolder:
+    """A folder by its descriptor. `path`: how messages call it. Close it, or use it as a context manager."""
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        self._descriptor = descriptor
+        self.path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)
+
+    def twin(self) -> OpenFolder:
+        """The same folder under a descriptor of its own."""
+        return OpenFolder(os.dup(self._descriptor), self.path)
+
+    def enter(self, name: str, *, make: bool = False) -> None:
+        """Become the folder `name` in this one; its parent is closed."""
+        below = self.folder(name, make=make)
+        os.close(self._descriptor)
+        self._descriptor, self.path = below._descriptor, below.path
+
+    def folder(self, name: str, *, make: bool = False, mode: int = 0o777) -> OpenFolder:
+        """The folder `name` in this one. `make`: create it, with `mode`.
+
+        Raises `RefusedError` for a symlink or a file, and `OSError`.
+        """
+        if make:
+            with suppress(FileExistsError):
+                os.mkdir(name, mode, dir_fd=self._descriptor)
+        try:
+            below = _descriptor(name, os.O_NOFOLLOW, self._descriptor)
+        except OSError as error:
+            found = self.status(name)
+            if found is None or stat.S_ISDIR(found.st_mode):
+                raise
+            raise _refused(self._shown(name), found.st_mode, "does not go through it") from error
+        return OpenFolder(below, self._shown(name))
+
+    def chmod(self, mode: int) -> None:
+        """Set this folder's permission bits."""
+        os.fchmod(self._descriptor, mode)
+
+    def own_status(self) -> os.stat_result:
+        """Of this folder itself."""
+        return os.fstat(self._descriptor)
+
+    def status(self, name: str) -> os.stat_result | None:
+        """What stands under `name`, a symlink itself and not its target; None where there is nothing."""
+        try:
+            return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def mode_at(self, name: str) -> int | None:
+        """The permission bits of the file `name`; None where there is none. Raises `RefusedError` for all else."""
+        found = self.status(name)
+        if found is None:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise _refused(self._shown(name), found.st_mode, "takes only regular files")
+        return stat.S_IMODE(found.st_mode)
+
+    def names(self) -> list[str]:
+        """What is in the folder. Raises `OSError`."""
+        # Opened anew: a descriptor has one position in the list, and one that only passes cannot list.
+        listed = os.open(".", _FOLDER, dir_fd=self._descriptor)
+        try:
+            return os.listdir(listed)
+        finally:
+            os.close(listed)
+
+    def target(self, name: str) -> str:
+        """Where the symlink `name` points to. Raises `OSError`."""
+        return os.readlink(name, dir_fd=self._descriptor)
+
+    def can_write(self) -> bool:
+        """Whether files can be made here."""
+        return os.access(".", os.W_OK | os.X_OK, dir_fd=self._descriptor)
+
+    def open(self, name: str, flags: int, mode: int = 0o666) -> int:
+        """The descriptor of the regular file `name`. `flags`: of open(2), to which what makes it safe is added.
+
+        Raises `RefusedError` for a symlink, a pipe and all else that is no regular file, and `OSError`.
+        """
+        try:
+            descriptor = os.open(name, flags | _SAFE, mode, dir_fd=self._descriptor)
+            found = os.fstat(descriptor).st_mode
+        except OSError as error:
+            status = self.status(name)
+            if status is None or stat.S_ISREG(status.st_mode):
+                raise
+            raise _refused(self._shown(name), status.st_mode, "takes only regular files") from error
+        if not stat.S_ISREG(found):
+            os.close(descriptor)
+            raise _refused(self._shown(name), found, "takes only regular files")
+        return descriptor
+
+    def read(self, name: str) -> io.FileIO:
+        """The regular file `name`, unbuffered. Raises as `open`."""
+        return io.FileIO(self.open(name, os.O_RDONLY))
+
+    def append(self, name: str, mode: int) -> IO[bytes]:
+        """The regular file `name`, to add to its end; made with `mode` where it is missing. Raises as `open`."""
+        descriptor = self.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
+        try:
+            self._require_one_name(os.fstat(descriptor), name)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cast(IO[bytes], os.fdopen(descriptor, "ab"))
+
+    def require_one_name(self, name: str) -> None:
+        """Raise `RefusedError` where the file `name` has other names, too: what is added to it stands there as well."""
+        found = self.status(name)
+        if found is not None:
+            self._require_one_name(found, name)
+
+    def _require_one_name(self, found: os.stat_result, name: str) -> None:
+        if found.st_nlink > 1:
+            raise RefusedError(
+                f"`{self._shown(name)}` is a hard link: other names of the file would change with it",
+                hint="replace it by a copy, or name another path",
+            )
+
+    def create(self, name: str, mode: int) -> int:
+        """The descriptor of a new file, to write and to read. `mode`: before the umask. Raises `OSError`."""
+        return os.open(name, _NEW, mode, dir_fd=self._descriptor)
+
+    def rename(self, name: str, into: OpenFolder, new: str) -> None:
+        """Give the entry `name` the name `new` in `into`, in place of what is there. Raises `OSError`."""
+        os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=into._descriptor)
+
+    def link(self, name: str, into: OpenFolder, new: str) -> None:
+        """Give the file `name` a second name. Raises `FileExistsError`, and `OSError` where there are no links."""
+        os.link(name, new, src_dir_fd=self._descriptor, dst_dir_fd=into._descriptor, follow_symlinks=False)
+
+    def remove(self, name: str) -> None:
+        """Delete the entry `name`; a symlink is deleted itself. Raises `OSError`."""
+        os.unlink(name, dir_fd=self._descriptor)
+
+    def remove_tree(self, name: str) -> None:
+        """Delete the folder `name` with all that is in it; no symlink in it is followed. Errors are ignored."""
+        import shutil  # late: it brings the compression libraries
+
+        shutil.rmtree(name, ignore_errors=True, dir_fd=self._descriptor)
+
+    def sync(self) -> None:
+        """Wait until the names in the folder are on the disk, where the file system can do that."""
+        with suppress(OSError):
+            os.fsync(self._descriptor)
+
+    def _shown(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+
+def _descriptor(path: str, flags: int = 0, folder: int | None = None) -> int:
+    try:
+        return os.open(path, _FOLDER | flags, dir_fd=folder)
+    except PermissionError:
+        return os.open(path, _PASS | flags, dir_fd=folder)
+
+
+def _names_between(start: str | None, path: str) -> list[str]:
+    return [] if start is None or start == path else os.path.relpath(path, start).split("/")
+
+
+def _refused(path: str, mode: int, rule: str) -> RefusedError:
+    kinds = ((stat.S_ISLNK, "a symlink"), (stat.S_ISDIR, "a folder"), (stat.S_ISREG, "a file"))
+    kind = next((text for fits, text in kinds if fits(mode)), "not a regular file")
+    # A layout or a file that is broken by accident looks like this; a symlink or a pipe was prepared.
+    error = Obstructed if stat.S_ISDIR(mode) or stat.S_ISREG(mode) else RefusedError
+    return error(f"`{path}` is {kind}, and shipmark {rule}", hint="remove it, or name another path")

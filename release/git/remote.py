@@ -1,0 +1,78 @@
+"""Single questions to git: how two commits stand to each other, and what the remote has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from release.errors import GitError
+from release.git.command import Git
+from release.ports import Process
+from release.ref_names import is_commit
+
+Relation = Literal["same", "ancestor", "descendant", "diverged", "unknown"]
+
+
+def is_ancestor(process: Process, root: str, a: str, b: str, env: Mapping[str, str]) -> bool | None:
+    """Whether commit `a` is reachable from `b` (equal counts); None where one of them is not here, or no commit id."""
+    if not (is_commit(a) and is_commit(b)):
+        return None  # an image's label may hold anything, an option for git included
+    done = Git(process, root, env).run("merge-base", "--is-ancestor", a, b)
+    return {0: True, 1: False}.get(done.code)
+
+
+def relation(process: Process, root: str, held_revision: str, head: str, env: Mapping[str, str]) -> Relation:
+    """How `held_revision` stands to `head`, as `Held.relation` means it; a history that was cut is `unknown`."""
+    if held_revision == head:
+        return "same"
+    older = is_ancestor(process, root, held_revision, head, env)
+    if older:
+        return "ancestor"
+    newer = is_ancestor(process, root, head, held_revision, env) if older is not None else None
+    if newer:
+        return "descendant"
+    if newer is None or _is_shallow(process, root, env):
+        return "unknown"
+    return "diverged"
+
+
+def _is_shallow(process: Process, root: str, env: Mapping[str, str]) -> bool:
+    return Git(process, root, env).read("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+
+def remote_heads(
+    process: Process, root: str, env: Mapping[str, str], *, remote: str = "origin", timeout: float = 30
+) -> dict[str, str] | None:
+    """Branch name to commit on the remote, in one round trip; None when the remote does not answer."""
+    return _remote_refs(process, root, env, remote, timeout, "--heads", "refs/heads/")
+
+
+def remote_tip(
+    process: Process, root: str, branch: str, env: Mapping[str, str], *, remote: str = "origin"
+) -> str | None:
+    """The commit of `branch` on the remote; None when it has none or does not answer."""
+    heads = remote_heads(process, root, env, remote=remote)
+    return None if heads is None else heads.get(branch)
+
+
+def remote_tags(
+    process: Process, root: str, env: Mapping[str, str], *, remote: str = "origin", timeout: float = 30
+) -> dict[str, str] | None:
+    """Tag name to the commit that it peels to on the remote, in one round trip; None when there is no answer."""
+    return _remote_refs(process, root, env, remote, timeout, "--tags", "refs/tags/")
+
+
+def _remote_refs(
+    process: Process, root: str, env: Mapping[str, str], remote: str, timeout: float, which: str, start: str
+) -> dict[str, str] | None:
+    try:
+        done = Git(process, root, env).run("ls-remote", "--quiet", which, remote, timeout=timeout)
+    except GitError:
+        return None
+    if done.code != 0:
+        return None
+    refs: dict[str, str] = {}
+    for line in done.stdout.decode("utf-8", "backslashreplace").splitlines():
+        commit, _, ref = line.partition("\t")
+        refs[ref.removeprefix(start).removesuffix("^{}")] = commit  # a peeled line follows its tag's
+    return refs

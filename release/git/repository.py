@@ -1,0 +1,198 @@
+"""Where a repository lies, by git's own rules, read from the file system: that saves a process.
+
+It also decides which repositories are never entered. A workspace may hold tracked files that together are a bare
+repository (`HEAD`, `objects`, `refs`, `config`); git would take the programs that its `config` names for the user's.
+
+Source: gitrepository-layout(5), `core.worktree` and `safe.bareRepository` in git-config(1), and the discovery in
+git's setup.c.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from release.errors import BareRepository, ConfigError, GitError
+from release.filesystem.files import open_file, read_file
+from release.limits import GIT_POINTER_BYTES
+
+# What git's `validate_headref` takes for a HEAD: a symbolic ref, or a commit id.
+_HEAD = re.compile(rb"ref:\s*refs/|[0-9a-fA-F]{40}")
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """`root`: of the work tree. `git_dir`: this work tree's own; `common_dir`: what all work trees share."""
+
+    root: str
+    git_dir: str
+    common_dir: str
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the history was cut."""
+        try:
+            return os.path.getsize(os.path.join(self.common_dir, "shallow")) > 0
+        except FileNotFoundError:
+            return False
+
+
+class Discovery(msgspec.Struct, frozen=True, kw_only=True):
+    """Where git's search upwards ends: at the top of a work tree (`root`, `git_dir`), or in a bare repository.
+
+    `git_dir` is empty where `.git` is a file that does not point to a repository: git stops there with an error.
+    """
+
+    root: str = ""
+    git_dir: str = ""
+    bare: str = ""
+
+
+def discover(directory: str, env: Mapping[str, str]) -> Discovery | None:
+    """What git finds at `directory` or above; None where there is nothing. `env` may hold git's limits for it."""
+    folder = os.path.realpath(directory)
+    ceilings = [os.path.realpath(path) for path in env.get("GIT_CEILING_DIRECTORIES", "").split(":") if path]
+    crosses = env.get("GIT_DISCOVERY_ACROSS_FILESYSTEM", "").lower() in {"1", "true", "yes", "on"}
+    device = _device(folder)
+    while True:
+        git_dir = _git_dir(folder)
+        if git_dir is not None:
+            return Discovery(root=folder, git_dir=git_dir)
+        if is_git_folder(folder):
+            return Discovery(bare=folder)
+        parent = os.path.dirname(folder)
+        # Git compares a ceiling with the parent, so that a repository at the starting folder is always found.
+        if parent == folder or parent in ceilings or not (crosses or _device(parent) == device):
+            return None
+        folder = parent
+
+
+def top_folder(directory: str, env: Mapping[str, str]) -> str | None:
+    """The top of the work tree that git would enter at `directory`; None where there is none.
+
+    Raises as `require_entry` does, except for a bare repository that stands alone: what needs no work tree runs there.
+    """
+    found = discover(directory, env)
+    if found is not None and (found.git_dir or _lies_in_a_work_tree(found.bare, env)):
+        require_entry(directory, env)
+    return found.root if found is not None and found.root else None
+
+
+def require_entry(directory: str, env: Mapping[str, str]) -> None:
+    """Raise `BareRepository` or `GitError` where git must not be started in `directory`: its config is a stranger's."""
+    found = discover(directory, env)
+    if found is None:
+        return  # git says it better, and tells a missing folder from a missing repository
+    if found.bare:
+        raise _bare(directory, found.bare, env)
+    if found.git_dir:
+        _require_own(found)
+
+
+def find_places(directory: str, env: Mapping[str, str], worktree: str | None = None) -> Places:
+    """The places of the work tree that holds `directory`. `worktree`: the value of `core.worktree`, if it is set.
+
+    Raises `GitError` where nothing is found, which git's own answer has ruled out before.
+    """
+    found = discover(directory, env)
+    if found is None or not found.git_dir:
+        raise GitError(f"git finds a repository at `{directory}`, but no `.git` is there or above")
+    root = found.root if worktree is None else os.path.realpath(_join(found.git_dir, worktree))
+    return Places(root=root, git_dir=found.git_dir, common_dir=_common(found.git_dir))
+
+
+def is_git_folder(path: str) -> bool:
+    """Whether git takes the folder `path` for a repository: `HEAD`, `objects` and `refs`, as setup.c checks them."""
+    if not _is_head(os.path.join(path, "HEAD")):
+        return False
+    common = _common(path)
+    return all(os.access(os.path.join(common, name), os.X_OK) for name in ("objects", "refs"))
+
+
+def _bare(directory: str, bare: str, env: Mapping[str, str]) -> BareRepository:
+    outer = _lies_in_a_work_tree(bare, env)
+    if outer:
+        return BareRepository(
+            f"`{directory}` is in a bare repository, `{bare}`, that lies in the work tree `{outer}`; "
+            "shipmark never enters one, because its `config` could run any program",
+            hint=f"run in `{outer}`, or name another folder of it with `-C`",
+        )
+    return BareRepository(
+        f"`{directory}` is in a git repository without a work tree",
+        hint="run in a clone that has its files checked out (`git clone`, not `git clone --bare`)",
+    )
+
+
+def _lies_in_a_work_tree(bare: str, env: Mapping[str, str]) -> str:
+    """The work tree around a bare repository; empty where there is none, and for the `.git` of a clone itself."""
+    if not bare or ".git" in bare.split("/"):
+        return ""
+    outer = discover(os.path.dirname(bare), env)
+    return outer.root if outer is not None else ""
+
+
+def _require_own(found: Discovery) -> None:
+    """Raise `GitError` where `.git` is a file or symlink that leads to files of another repository's work tree.
+
+    Git itself makes such files for submodules and linked work trees; those lead into a folder called `.git`, which no
+    commit can hold, or to a bare repository beside its work trees.
+    """
+    own = os.path.realpath(_common(found.git_dir))
+    for place in (os.path.realpath(found.git_dir), own):
+        folder = "/" if ".git" in place.split("/") else place
+        while (parent := os.path.dirname(folder)) != folder:
+            folder = parent
+            inner = _git_dir(folder)
+            if inner is not None and os.path.realpath(_common(inner)) != own:
+                raise GitError(
+                    f"`{found.root}/.git` leads to `{place}`, which lies among the files of the repository at "
+                    f"`{folder}`; shipmark does not enter it, because its `config` could run any program",
+                    hint=f"remove `{found.root}/.git`, or clone the repository to another place",
+                )
+
+
+def _git_dir(folder: str) -> str | None:
+    """The git folder of the work tree whose top is `folder`; None: there is none; "": git stops here with an error."""
+    path = os.path.join(folder, ".git")
+    if os.path.isfile(path):
+        pointer = _read(path)
+        target = _join(folder, pointer.removeprefix("gitdir: ")) if pointer.startswith("gitdir: ") else ""
+        return target if target and is_git_folder(target) else ""
+    return path if is_git_folder(path) else None
+
+
+def _common(git_dir: str) -> str:
+    return _join(git_dir, _read(os.path.join(git_dir, "commondir")))
+
+
+def _is_head(path: str) -> bool:
+    try:
+        if os.path.islink(path):
+            return os.readlink(path).startswith("refs/")
+        # A HEAD has one short line; git reads 256 bytes of it as well.
+        with open_file(path) as file:
+            return _HEAD.match(file.read(256) or b"") is not None
+    except (ConfigError, OSError):
+        return False
+
+
+def _read(path: str) -> str:
+    """The file's text without its line end; empty where it is missing, unreadable, too large, or not a regular file."""
+    try:
+        content = read_file(path, limit=GIT_POINTER_BYTES) or b""
+    except (ConfigError, OSError):
+        return ""
+    return content.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+
+def _join(folder: str, path: str) -> str:
+    return os.path.normpath(os.path.join(folder, path))
+
+
+def _device(path: str) -> int | None:
+    try:
+        return os.stat(path).st_dev
+    except OSError:
+        return None

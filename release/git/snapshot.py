@@ -1,0 +1,140 @@
+"""What git says of a work tree, read once, in at most six processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from release.errors import NoCommits
+from release.git.command import Git
+from release.git.describe import position_of
+from release.git.model import Snapshot
+from release.git.repository import find_places
+from release.ports import Process
+from release.versions.git_tags import versions_in
+from release.versions.model import Scheme
+
+_SHOWN_PATHS = 10
+
+
+def snapshot(
+    process: Process,
+    directory: str,
+    *,
+    prefix: str = "",
+    env: Mapping[str, str],
+    base: Literal["highest", "nearest"] = "highest",
+    versions: Scheme = "semver",
+) -> Snapshot:
+    """What git says of the work tree that holds `directory`, in at most six processes whatever the number of tags.
+
+    `prefix`: of the version tags; `versions`: what they are read as. `base`: which reachable version `describe`
+    counts from. In a shallow clone `describe` and `commit_count` stay None: whoever needs them says `ShallowClone`.
+    Raises `NoRepository`, `NoCommits`, `BareRepository`, `DubiousOwnership` and `GitError` (git missing, repository
+    damaged).
+    """
+    git = Git(process, directory, env)
+    head, branch, dirty = _status(git)  # first, because it says what is wrong with the repository
+    settings = _settings(git)
+    places = find_places(directory, env, settings.get("core.worktree"))
+    listing, damaged = _listing(git)
+    tags = versions_in(listing, prefix, versions)
+    # Reading around a damaged ref took a process; one walk instead of two questions saves it.
+    describe, committed_at, parents, count = position_of(
+        git, head, tags, shallow=places.is_shallow, nearest=base == "nearest", walk=damaged
+    )
+    return Snapshot(
+        root=places.root,
+        common_dir=places.common_dir,
+        head=head,
+        branch=branch,
+        committed_at=committed_at,
+        parents=parents,
+        shallow=places.is_shallow,
+        dirty=dirty[:_SHOWN_PATHS],
+        dirty_count=len(dirty),
+        tag_listing=listing,
+        describe=describe,
+        commit_count=count,
+        remote_url=_shown(settings.get("remote.origin.url")),
+    )
+
+
+def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
+    """HEAD's commit, the branch (None when detached) and the changed tracked paths."""
+    output = git.read(
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "--no-ahead-behind",
+        "--no-renames",
+        "-z",
+        "--untracked-files=no",
+    )
+    head, branch, dirty = "", None, []
+    for record in output.decode("utf-8", "backslashreplace").split("\0"):
+        if record.startswith("# branch.oid "):
+            head = record.removeprefix("# branch.oid ")
+        elif record.startswith("# branch.head "):
+            branch = record.removeprefix("# branch.head ")
+        elif record[:2] in {"1 ", "u "}:
+            dirty.append(_path_of(record))
+    if head == "(initial)":
+        raise NoCommits(
+            f"the branch `{branch}` has no commit yet", hint="commit something first: `git commit`"
+        )
+    # A branch may really be called `(detached)`; nobody can tell it from a detached HEAD here, and nobody has one.
+    return (
+        head,
+        None if branch == "(detached)" else branch,
+        tuple(sorted(dirty)),
+    )
+
+
+def _listing(git: Git) -> tuple[bytes, bool]:
+    """Branches and tags with what they peel to, as `show-ref -d` prints them, and whether a ref is damaged.
+
+    `show-ref` gives up at a damaged ref; `for-each-ref` leaves it out, but takes several times as long.
+    """
+    done = git.run("show-ref", "--heads", "--tags", "-d")
+    if done.code in {0, 1}:
+        return done.stdout, False
+    two_lines = "%(objectname) %(refname)%0a%(*objectname) %(refname)^{}"
+    lines = git.read("for-each-ref", f"--format={two_lines}", "refs/heads", "refs/tags").splitlines(
+        keepends=True
+    )
+    return b"".join(line for line in lines if not line.startswith(b" ")), True
+
+
+def _path_of(record: str) -> str:
+    # git-status(1), "Porcelain Format Version 2": eight fields before an ordinary path, ten before an unmerged one.
+    return record.split(" ", 8 if record.startswith("1 ") else 10)[-1]
+
+
+def _settings(git: Git) -> dict[str, str]:
+    """The two settings that matter here: `remote.origin.url` and `core.worktree`; of several values the last."""
+    output = git.read(
+        "config", "-z", "--get-regexp", r"^(remote\.origin\.url|core\.worktree)$", accept=(0, 1)
+    )
+    pairs = (record.partition("\n") for record in output.decode("utf-8", "surrogateescape").split("\0"))
+    return {name: value for name, _, value in pairs if name}
+
+
+def _shown(url: str | None) -> str | None:
+    return (
+        without_credentials(url.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        if url
+        else None
+    )
+
+
+def without_credentials(url: str) -> str:
+    """`url` without its user part, unless that is an ssh login name (`git@github.com:acme/app`)."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    authority, slash, path = rest.partition("/")
+    user, at, host = authority.rpartition("@")
+    if not at or (scheme in {"ssh", "git+ssh"} and ":" not in user):
+        return url
+    return f"{scheme}://{host}{slash}{path}"

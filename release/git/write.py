@@ -1,0 +1,122 @@
+"""The writing side of git: an annotated tag, its push, and fetching what a clone lacks. GitPython does the work."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from release.errors import GitError, TagConflict
+from release.git.command import git_argv, git_environment
+from release.git.repository import find_places, require_entry
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_FETCH_TIMEOUT = 600.0  # seconds
+_PUSH_TIMEOUT = 120.0
+
+
+def create_tag(root: str, name: str, commit: str, message: str, env: Mapping[str, str]) -> None:
+    """Make the annotated git tag `name` on `commit`.
+
+    Raises `TagConflict` when the tag exists, `GitError` when git refuses (no identity, no valid name).
+    """
+    git = _Writer(root, env)
+    if git.has(f"refs/tags/{name}"):
+        raise TagConflict(f"git tag `{name}` exists already", hint=f"look at it with `git show {name}`")
+    try:
+        git.run("tag", "--annotate", f"--message={message}", "--", name, commit)
+    except _command_error() as error:
+        told = _told(error)
+        hint = None
+        if "empty ident name" in told or "Please tell me who you are" in told:
+            hint = '`git config user.name "…"` and `git config user.email …`'
+        raise GitError(f"git tag `{name}` could not be made: {told}", hint=hint) from error
+
+
+def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "origin") -> None:
+    """Push the git tag `name`: there or not there, and never over another one.
+
+    When the remote refuses, the tag is taken away here too, so that nothing happened. Raises `TagConflict` when the
+    remote has another tag of this name, else `GitError`.
+    """
+    git = _Writer(root, env)
+    ref = f"refs/tags/{name}"
+    try:
+        git.run("push", "--atomic", "--", remote, f"{ref}:{ref}", timeout=_PUSH_TIMEOUT)
+    except _command_error() as error:
+        told = _told(error)
+        git.run("tag", "--delete", "--", name)
+        if "already exists" in told:
+            raise TagConflict(
+                f"`{remote}` has another git tag `{name}`",
+                hint=f"`git fetch {remote} tag {name}` shows it",
+            ) from error
+        raise GitError(
+            f"git tag `{name}` could not be pushed to `{remote}`: {told}",
+            hint="the tag was taken away again; check the remote and the credentials",
+        ) from error
+
+
+def deepen(root: str, env: Mapping[str, str], *, shallow: bool, remote: str = "origin") -> None:
+    """Fetch the history and the tags that a clone lacks. The remote's tags replace stale ones of the same name."""
+    arguments = ["--tags", "--force", *(["--unshallow"] if shallow else [])]
+    try:
+        _Writer(root, env).run("fetch", *arguments, "--", remote, timeout=_FETCH_TIMEOUT)
+    except _command_error() as error:
+        raise GitError(
+            f"the history could not be fetched from `{remote}`: {_told(error)}",
+            hint=f"check `git ls-remote {remote}` by hand",
+        ) from error
+
+
+class _Writer:
+    """GitPython's runner of commands in one work tree; the repository is named, GitPython searches for none."""
+
+    def __init__(self, root: str, env: Mapping[str, str]) -> None:
+        from git.cmd import Git
+
+        require_entry(root, env)
+        places = find_places(root, env)
+        self._git = Git(root)
+        # GitPython's children inherit our whole environment: what a hook may have set there is said anew, not removed.
+        self._git.update_environment(
+            **git_environment(env)
+            | {
+                "GIT_DIR": places.git_dir,
+                "GIT_COMMON_DIR": places.common_dir,
+                "GIT_WORK_TREE": places.root,
+                "GIT_OBJECT_DIRECTORY": os.path.join(places.common_dir, "objects"),
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+                "GIT_NAMESPACE": "",
+            }
+        )
+
+    def run(self, *arguments: str, timeout: float | None = None) -> None:
+        """Run `git <arguments>`. `timeout`: seconds. Raises `GitCommandError`."""
+        self._git.execute(git_argv(*arguments), kill_after_timeout=timeout)
+
+    def has(self, ref: str) -> bool:
+        """Whether the ref is there."""
+        code, _, _ = self._git.execute(
+            git_argv("show-ref", "--verify", "--quiet", "--", ref),
+            with_extended_output=True,
+            with_exceptions=False,
+        )
+        return code == 0
+
+
+def _command_error() -> type[Exception]:
+    from git.exc import GitCommandError
+
+    return GitCommandError
+
+
+def _told(error: Exception) -> str:
+    """What git said, in one line, without credentials."""
+    text = str(getattr(error, "stderr", "") or error).strip()
+    lines = [line.strip().removeprefix("stderr: ").strip("'\" ") for line in text.splitlines()]
+    told = next((line for line in lines if line.startswith(("fatal:", "error:", "!"))), None)
+    rejected = next((line for line in lines if line.startswith("! ")), None)
+    return _CREDENTIALS.sub(
+        "", rejected or told or " ".join(line for line in lines if line) or "no reason given"
+    )

@@ -1,0 +1,215 @@
+"""A folder with one image's files side by side, `dir:FOLDER`, as skopeo writes it: a `Repository`.
+
+`manifest.json` is the image; the manifests below an index are `HEX.manifest.json`; blobs are `HEX`; `version` says
+which form this is. One image a folder, so every tag names it, and `latest` stands for it in lists.
+No symlink in the folder is followed, and none on the way to it when it is written.
+Source: containers/image, directory transport 1.1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator
+from typing import IO, Any, cast
+
+import msgspec
+
+from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RegistryError
+from release.filesystem.files import read_limited
+from release.filesystem.folders import OpenFolder, nearest_folder, open_folder
+from release.filesystem.new_files import NewFile
+from release.layout.blob_writer import BLOB_MODE
+from release.oci import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
+from release.oci.manifest import LARGEST_PULLED, describe, read_manifest
+from release.oci.reference import is_digest, require_digest, require_tag
+from release.oci.verify import CHUNK, verified
+
+_VERSION = b"Directory Transport Version: 1.1\n"
+_TAG = "latest"
+_MANIFEST = "manifest.json"
+
+
+class _Shape(msgspec.Struct):
+    media_type: str = msgspec.field(default="", name="mediaType")
+    manifests: Any = None
+    layers: Any = None
+
+
+class Folder:
+    """`path`: the folder, which the first write makes. `shown`: how messages call it.
+
+    `workspace`: below it no symlink on the way to the folder is followed for writing.
+    """
+
+    def __init__(self, path: str, *, shown: str | None = None, workspace: str | None = None) -> None:
+        self.path = os.path.abspath(path)
+        self._workspace = workspace
+        self._shown = shown or path
+
+    @property
+    def name(self) -> str:
+        """`dir:` and the path."""
+        return f"dir:{self._shown}"
+
+    def resolve(self, reference: str) -> Descriptor | None:
+        """The image for any tag; a digest when it is the image's or that of something below it."""
+        raw = self._document(reference)
+        return None if raw is None else describe(self._read(raw, reference))
+
+    def manifest(self, reference: str) -> Manifest:
+        """The manifest, hashed. Raises `NotFound`."""
+        raw = self._document(reference)
+        if raw is None:
+            raise NotFound(f"`{self.name}` holds no `{reference}`")
+        return self._read(raw, reference)
+
+    def tags(self) -> tuple[str, ...]:
+        """`latest`, when there is an image."""
+        return (_TAG,) if self._status(_MANIFEST) is not None else ()
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        """The blob as a stream that checks size and digest."""
+        try:
+            with open_folder(self.path, None) as folder:
+                raw = folder.read(_blob_name(descriptor.digest))
+        except FileNotFoundError as error:
+            raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`") from error
+        except OSError as error:
+            raise RegistryError(f"blob `{descriptor.digest}` of `{self.name}`: {error.strerror}") from error
+        return verified(cast(IO[bytes], raw), descriptor, source=f"`{self.name}`")
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the blob is here with the right size."""
+        found = self._status(_blob_name(descriptor.digest))
+        return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == descriptor.size
+
+    def put_blob(
+        self,
+        descriptor: Descriptor,
+        reopen: Callable[[], IO[bytes]],
+        *,
+        mount_from: tuple[str, ...] = (),  # noqa: ARG002 - a folder has nothing to mount from
+    ) -> bool:
+        """Store the blob; its size and digest are compared before it gets its name."""
+        if self.has_blob(descriptor):
+            return False
+        with reopen() as source:
+            checked = verified(source, descriptor, source="the source")
+            with self._made() as folder:
+                self._write(folder, _blob_name(descriptor.digest), checked)
+        return True
+
+    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
+        """With a tag it becomes the folder's image; without one it is kept beside it."""
+        if tag is not None:
+            require_tag(tag)
+        child = _child_name(manifest.digest)
+        with self._made() as folder:
+            self._write(folder, child, io.BytesIO(manifest.raw))
+            if tag is None:
+                return
+            self._write(folder, "version", io.BytesIO(_VERSION))
+            folder.sync()  # what the manifest needs, before it is the image
+            self._write(folder, _MANIFEST, io.BytesIO(manifest.raw))
+            folder.sync()
+            with open_folder(os.path.dirname(self.path), self._workspace) as parent:
+                parent.sync()
+            # The image itself has one name only, as other readers expect.
+            folder.remove(child)
+
+    def check_push(self) -> None:
+        """Raise `RegistryError` unless the folder can be written."""
+        try:
+            with nearest_folder(self.path, self._workspace) as folder:
+                existing, writable = folder.path, folder.can_write()
+                for name in ("version", _MANIFEST) if folder.path == self.path else ():
+                    folder.mode_at(name)
+        except OSError as error:
+            raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
+        if not writable:
+            raise RegistryError(f"`{self.name}` cannot be written", hint=f"check the rights of `{existing}`")
+
+    def delete_tag(self, tag: str) -> None:
+        """Refuse: the folder is the image."""
+        raise ConfigError(f"`{self.name}` has no tags to delete (`{tag}`)", hint="remove the folder")
+
+    def delete_manifest(self, digest: str) -> None:
+        """Refuse: the folder is the image."""
+        raise ConfigError(f"`{self.name}` is one image (`{digest}`)", hint="remove the folder")
+
+    def _document(self, reference: str) -> bytes | None:
+        if not is_digest(reference):
+            require_tag(reference)
+            return self._small(_MANIFEST)
+        child = self._small(_child_name(reference))
+        if child is not None:
+            return child
+        top = self._small(_MANIFEST)
+        return top if top is not None and _digest_fits(top, reference) else None
+
+    def _read(self, raw: bytes, reference: str) -> Manifest:
+        expected = reference if is_digest(reference) else None
+        return read_manifest(raw, _media_type(raw, self.name), expected=expected, source=f"`{self.name}`")
+
+    def _small(self, name: str) -> bytes | None:
+        try:
+            with open_folder(self.path, None) as folder, folder.read(name) as stream:
+                return read_limited(stream, os.path.join(self.path, name), LARGEST_PULLED)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise RegistryError(f"`{self.name}` cannot be read: {error.strerror}") from error
+
+    def _status(self, name: str) -> os.stat_result | None:
+        try:
+            with open_folder(self.path, None) as folder:
+                return folder.status(name)
+        except OSError:
+            return None
+
+    @contextlib.contextmanager
+    def _made(self) -> Iterator[OpenFolder]:
+        try:
+            with open_folder(self.path, self._workspace, make=True) as folder:
+                yield folder
+        except OSError as error:
+            raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
+
+    def _write(self, folder: OpenFolder, name: str, source: IO[bytes]) -> None:
+        with NewFile(folder) as new:
+            while data := source.read(CHUNK):
+                new.stream.write(data)
+            new.place(name, mode=BLOB_MODE, durable=True)
+
+
+def _blob_name(digest: str) -> str:
+    algorithm, _, value = require_digest(digest).partition(":")
+    return value if algorithm == "sha256" else f"{algorithm}-{value}"
+
+
+def _child_name(digest: str) -> str:
+    return f"{_blob_name(digest)}.{_MANIFEST}"
+
+
+def _media_type(raw: bytes, source: str) -> str:
+    """What a document is that no descriptor speaks of: what it says, else the one thing that its shape can be."""
+    try:
+        shape = msgspec.json.decode(raw, type=_Shape)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Invalid(f"the manifest in `{source}` is not a JSON object") from error
+    if shape.media_type:
+        return shape.media_type
+    if (shape.manifests is None) == (shape.layers is None):
+        raise Invalid(f"the manifest in `{source}` does not say what it is")
+    return OCI_INDEX if shape.manifests is not None else OCI_MANIFEST
+
+
+def _digest_fits(raw: bytes, digest: str) -> bool:
+    try:
+        read_manifest(raw, _media_type(raw, "the folder"), expected=digest, source="the folder")
+    except DigestMismatch:
+        return False
+    return True

@@ -1,0 +1,221 @@
+"""What `docker save` writes, `docker-archive:FILE`, as a `Repository` to read from.
+
+It holds layers as plain tars and no manifest, so reading it is a conversion: the layers are compressed into the
+content store, side by side, and a manifest is made over them and the config, which stays as it is. Layers that are
+compressed in the archive stay as they are too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import IO
+
+import msgspec
+
+from release.compression.codecs import Codec
+from release.compression.compress import compress_layer, find_compressed, keep_layer
+from release.compression.decompress import TELLING, suffix_of
+from release.control import Cancel
+from release.errors import ConfigError, Invalid, NotFound
+from release.events import Note, Sink
+from release.image_names.oci_archive import ReadOnly
+from release.image_names.tar_index import ArchiveFile
+from release.layout.layout import Layout
+from release.oci import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
+from release.oci.manifest import digest_bytes, encode_manifest
+from release.oci.reference import Reference, is_digest
+from release.task_group import run_all
+
+_LARGEST_DOCUMENT = 8 * 1024 * 1024
+_UNNAMED = "latest"
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    config: str
+    layers: tuple[str, ...] = ()
+    repo_tags: tuple[str, ...] | None = None
+
+
+class _RootFiles(msgspec.Struct, frozen=True, kw_only=True):
+    diff_ids: tuple[str, ...] = ()
+
+
+class _Config(msgspec.Struct, frozen=True, kw_only=True):
+    rootfs: _RootFiles = _RootFiles()
+
+
+class DockerArchive(ReadOnly):
+    """`path`: the archive. `image`: which of several images, by its reference; `store`: where layers are kept.
+
+    `jobs`: layers compressed at a time. Close it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        store: Layout,
+        sink: Sink,
+        cancel: Cancel,
+        image: str | None = None,
+        codec: Codec | None = None,
+        jobs: int = 2,
+        shown: str | None = None,
+    ) -> None:
+        self._shown = shown or path
+        self._store = store
+        self._sink = sink
+        self._cancel = cancel
+        self._codec = codec
+        self._jobs = jobs
+        self._lock = threading.Lock()
+        self._converted: Manifest | None = None
+        self._take: Callable[[Descriptor], None] = lambda _: None
+        self._archive = ArchiveFile(path)
+        try:
+            self._entry = self._choose(image)
+        except BaseException:
+            self._archive.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """`docker-archive:` and the path."""
+        return f"docker-archive:{self._shown}"
+
+    def tags(self) -> tuple[str, ...]:
+        """The tags that the archive gives the image; `latest` where it gives none."""
+        found = [name.tag for name in _names(self._entry)]
+        return tuple(dict.fromkeys(tag for tag in found if tag)) or (_UNNAMED,)
+
+    def resolve(self, reference: str) -> Descriptor | None:
+        """What the image is once it is converted."""
+        if not is_digest(reference) and reference not in self.tags():
+            return None
+        manifest = self._convert()
+        if is_digest(reference) and reference != manifest.digest:
+            return None
+        return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
+
+    def manifest(self, reference: str) -> Manifest:
+        """The manifest that was made. Raises `NotFound`."""
+        if self.resolve(reference) is None:
+            raise NotFound(f"`{self.name}` has no `{reference}`", hint=f"it has: {', '.join(self.tags())}")
+        return self._convert()
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        """A blob out of the content store."""
+        return self._store.open_blob(descriptor)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the content store has it."""
+        return self._store.has_blob(descriptor)
+
+    def announce(self, take: Callable[[Descriptor], None]) -> None:
+        """Call `take` with every layer, as soon as it is in the content store."""
+        self._take = take
+
+    def close(self) -> None:
+        """Close the file."""
+        self._archive.close()
+
+    def _choose(self, image: str | None) -> _Entry:
+        raw = self._document("manifest.json")
+        try:
+            entries = msgspec.json.decode(raw, type=tuple[_Entry, ...])
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise Invalid(
+                f"`manifest.json` in `{self.name}` is not what `docker save` writes: {error}"
+            ) from error
+        names = [name for entry in entries for name in entry.repo_tags or ()]
+        if image is not None:
+            wanted = str(Reference.parse(image))
+            wished = {wanted, f"{wanted}:latest"}
+            entries = tuple(entry for entry in entries if wished & {str(name) for name in _names(entry)})
+        if len(entries) == 1:
+            return entries[0]
+        shown = ", ".join(f"`{name}`" for name in names[:10]) or "none with a name"
+        raise (ConfigError if entries else NotFound)(
+            f"`{self.name}` holds {len(entries)} images" + (f" called `{image}`" if image else ""),
+            hint=f"write `{self.name}:REFERENCE`; it holds: {shown}",
+        )
+
+    def _convert(self) -> Manifest:
+        with self._lock:
+            if self._converted is None:
+                self._converted = self._make()
+            return self._converted
+
+    def _make(self) -> Manifest:
+        config = self._document(self._entry.config)
+        try:
+            diff_ids = msgspec.json.decode(config, type=_Config).rootfs.diff_ids
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise Invalid(f"the config in `{self.name}` is no image config: {error}") from error
+        if len(diff_ids) != len(self._entry.layers) or not all(map(is_digest, diff_ids)):
+            raise Invalid(f"the config in `{self.name}` does not fit its layers")
+        layers = self._layers(diff_ids)
+        described = Descriptor(media_type=OCI_CONFIG, digest=digest_bytes(config), size=len(config))
+        self._store.put_blob(described, partial(io.BytesIO, config))
+        manifest = encode_manifest(
+            {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": described, "layers": layers},
+            OCI_MANIFEST,
+        )
+        self._sink.emit(
+            Note(level="info", text=f"`{self.name}` has no manifest: one was made, `{manifest.digest}`")
+        )
+        return manifest
+
+    def _layers(self, diff_ids: Sequence[str]) -> list[Descriptor]:
+        """The layers in the store, base first; each diff id once."""
+        members = dict(zip(diff_ids, self._entry.layers, strict=True))
+        largest_first = sorted(
+            members.items(), key=lambda pair: self._archive.size(pair[1]) or 0, reverse=True
+        )
+        tasks = [partial(self._announced, diff_id, member) for diff_id, member in largest_first]
+        made = run_all(tasks, jobs=self._jobs, cancel=self._cancel)
+        found = dict(zip((diff_id for diff_id, _ in largest_first), made, strict=True))
+        return [found[diff_id] for diff_id in diff_ids]
+
+    def _announced(self, diff_id: str, member: str) -> Descriptor:
+        layer = self._layer(diff_id, member)
+        self._take(layer)
+        return layer
+
+    def _layer(self, diff_id: str, member: str) -> Descriptor:
+        known = find_compressed(self._store, diff_id, codec=self._codec, check=self._cancel.check)
+        if known is not None:
+            return known.descriptor
+        with self._archive.open(member) as stream:
+            suffix = suffix_of(stream.read(TELLING))
+        what = f"layer `{member}` in `{self.name}`"
+        check = self._cancel.check
+        with self._archive.open(member) as stream:
+            if suffix:
+                kept = keep_layer(stream, self._store, suffix, what=what, check=check, diff_id=diff_id)
+                return kept.descriptor
+            layer = compress_layer(stream, self._store, codec=self._codec, check=check)
+        if layer.diff_id != diff_id:
+            raise Invalid(f"{what} has diff id `{layer.diff_id}`, not `{diff_id}`")
+        return layer.descriptor
+
+    def _document(self, name: str) -> bytes:
+        if name not in self._archive:
+            hint = None
+            if "oci-layout" in self._archive:
+                hint = f"it looks like an OCI layout: `oci-archive:{self._shown}`"
+            raise Invalid(f"`{self.name}` holds no `{name}`", hint=hint)
+        return self._archive.read(name, most=_LARGEST_DOCUMENT)
+
+
+def _names(entry: _Entry) -> list[Reference]:
+    """What the archive calls the image; names that are no references are nobody's."""
+    found = []
+    for text in entry.repo_tags or ():
+        with contextlib.suppress(ConfigError):
+            found.append(Reference.parse(text))
+    return found

@@ -1,0 +1,183 @@
+"""An image in a docker daemon, `docker-daemon:REFERENCE`, as a `Repository`: read through an export, written by a load.
+
+A daemon keeps layers uncompressed and no manifest, so reading is a conversion, as from the archive of `docker save`:
+the layers are compressed into the content store while they arrive, and the config stays as it is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO
+
+from release.compression.codecs import Codec
+from release.compression.tar_stream import stream
+from release.control import Cancel
+from release.docker.engine import connect
+from release.docker.saved_images import store_archive
+from release.errors import (
+    BuildError,
+    BuilderUnavailable,
+    ConfigError,
+    Invalid,
+    NotFound,
+    RegistryError,
+    Unreachable,
+)
+from release.events import Note, Sink
+from release.filesystem.new_files import scratch_file
+from release.image_names.archive_writer import combined_archive
+from release.layout.adopt import put_bytes
+from release.layout.layout import Layout
+from release.oci import Descriptor, Manifest
+from release.oci.image_json import image_manifest
+from release.oci.manifest import describe
+from release.oci.reference import Reference, is_digest
+
+_ABSENT = ("no such image", "reference does not exist")
+
+
+class DaemonImage:
+    """`image`: what the daemon calls it (`app:1.0`, or an id); `store`: the content store; `env`: for `DOCKER_HOST`.
+
+    `codec`: of the layers that are read, the fastest gzip when None.
+    """
+
+    def __init__(
+        self,
+        image: str,
+        *,
+        store: Layout,
+        env: Mapping[str, str],
+        sink: Sink,
+        cancel: Cancel,
+        codec: Codec | None = None,
+    ) -> None:
+        self._image = image
+        self._store = store
+        self._env = env
+        self._codec = codec
+        self._sink = sink
+        self._cancel = cancel
+        self._lock = threading.Lock()
+        self._held: Manifest | None = None
+        self._take: Callable[[Descriptor], None] = lambda _: None
+
+    @property
+    def name(self) -> str:
+        """`docker-daemon:` and the image's name."""
+        return f"docker-daemon:{self._image}"
+
+    @property
+    def tag(self) -> str:
+        """The tag in the image's name; `latest` where it has none."""
+        return "latest" if is_digest(self._image) else Reference.parse(self._image).tag or "latest"
+
+    def tags(self) -> tuple[str, ...]:
+        """The one tag."""
+        return (self.tag,)
+
+    def resolve(self, reference: str) -> Descriptor | None:
+        """What the image is once it was read; by digest, what was put here."""
+        if is_digest(reference):
+            held = self._store.resolve(reference)
+            return held if self._held is None or self._held.digest != reference else describe(self._held)
+        return describe(self._read()) if reference == self.tag else None
+
+    def manifest(self, reference: str) -> Manifest:
+        """The manifest that was made over the daemon's layers. Raises `NotFound`."""
+        if is_digest(reference) and (self._held is None or self._held.digest != reference):
+            return self._store.manifest(reference)
+        if not is_digest(reference) and reference != self.tag:
+            raise NotFound(f"`{self.name}` has no `{reference}`", hint=f"it has: `{self.tag}`")
+        return self._read()
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        """A blob out of the content store."""
+        return self._store.open_blob(descriptor)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the content store has it."""
+        return self._store.has_blob(descriptor)
+
+    def announce(self, take: Callable[[Descriptor], None]) -> None:
+        """Call `take` with every layer, as soon as it is in the content store."""
+        self._take = take
+
+    def put_blob(
+        self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
+    ) -> bool:
+        """Keep the blob until the daemon is given everything."""
+        return self._store.put_blob(descriptor, reopen, mount_from=mount_from)
+
+    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
+        """Keep the manifest; with the image's tag, load it into the daemon."""
+        if tag is None:
+            self._store.put_manifest(manifest)
+            return
+        if is_digest(self._image) or tag != self.tag:
+            raise ConfigError(
+                f"`{self.name}` cannot be called `{tag}`", hint="write `docker-daemon:NAME:TAG`"
+            )
+        reference = Reference.parse(self._image)
+        name = self._image if reference.tag else f"{self._image}:{tag}"
+        try:
+            with self._store.folder("loading", make=True) as folder, scratch_file(folder) as archive:
+                combined_archive(
+                    self._store, manifest.digest, name, archive, folder, check=self._cancel.check
+                )
+                archive.seek(0)
+                with _told(self._image), connect(self._env, self._cancel) as engine:
+                    engine.load(archive)
+        except OSError as error:
+            raise RegistryError(
+                f"the archive for the docker daemon cannot be written: {error.strerror or error}",
+                hint="check the space of the cache folder",
+            ) from error
+
+    def check_push(self) -> None:
+        """Raise `Unreachable` when no daemon answers."""
+        with _told(self._image), connect(self._env, self._cancel):
+            return
+
+    def delete_tag(self, tag: str) -> None:
+        """Refuse."""
+        raise Invalid(f"`{self.name}` is not deleted here (`{tag}`)", hint=f"docker rmi {self._image}")
+
+    def delete_manifest(self, digest: str) -> None:
+        """Refuse."""
+        raise Invalid(f"`{self.name}` is not deleted here (`{digest}`)", hint=f"docker rmi {self._image}")
+
+    def _read(self) -> Manifest:
+        with self._lock:
+            if self._held is None:
+                self._held = self._export()
+            return self._held
+
+    def _export(self) -> Manifest:
+        with _told(self._image), connect(self._env, self._cancel) as engine:
+            with stream(engine.export(self._image)) as archive:
+                saved = store_archive(
+                    archive, self._store, codec=self._codec, check=self._cancel.check, take=self._take
+                )
+            described, manifest = image_manifest(
+                saved.config, [layer.descriptor for layer in saved.layers], {}
+            )
+            put_bytes(self._store, described, saved.config)
+        text = f"`{self.name}` has no manifest: one was made, `{manifest.digest}`"
+        self._sink.emit(Note(level="info", text=text))
+        return manifest
+
+
+@contextmanager
+def _told(image: str) -> Iterator[None]:
+    """What a daemon says while it is a place for images, not a builder."""
+    try:
+        yield
+    except BuilderUnavailable as error:
+        raise Unreachable(error.message, hint=error.hint) from error
+    except BuildError as error:
+        if any(words in error.message.lower() for words in _ABSENT):
+            raise NotFound(f"the docker daemon has no image `{image}`", hint="see `docker images`") from error
+        raise RegistryError(error.message, hint=error.hint) from error

@@ -1,0 +1,126 @@
+"""Places that are named with a transport: `oci-archive:FILE`, `docker-archive:FILE[:REFERENCE]`, `dir:FOLDER`.
+
+`docker://` and `oci:` are targets, which `Targets` opens; `docker-daemon:` needs the docker SDK and is with the
+builders.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+import msgspec
+
+from release.compression.codecs import Codec
+from release.control import Cancel
+from release.errors import ConfigError
+from release.events import Sink
+from release.image_names.archive_writer import ArchiveTarget
+from release.image_names.dir import Folder
+from release.image_names.docker_archive_source import DockerArchive
+from release.image_names.oci_archive import OciArchive
+from release.layout.layout import Layout
+from release.oci import Repository
+from release.oci.reference import Reference, is_tag
+
+OCI_ARCHIVE = "oci-archive:"
+DOCKER_ARCHIVE = "docker-archive:"
+FOLDER = "dir:"
+TRANSPORTS = (OCI_ARCHIVE, DOCKER_ARCHIVE, FOLDER)
+
+
+class TransportContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What transports need. `store`: the local content store; `root`: what relative paths are relative to;
+    `workspace`: no symlink below it is followed for writing.
+
+    `codec`: of layers that arrive uncompressed, the fastest gzip when None.
+    """
+
+    store: Layout
+    root: str
+    workspace: str | None = None
+    sink: Sink
+    cancel: Cancel
+    codec: Codec | None = None
+
+
+class OpenedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An open place. `tag`: what the text says of it, or None."""
+
+    repository: Repository
+    tag: str | None = None
+
+
+class Closeable(Protocol):
+    """Some places hold a file open."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+def open_source(text: str, workshop: TransportContext) -> OpenedImage:
+    """Open a place to read from. Raises `ConfigError` for an unknown transport, `RegistryError` for the rest."""
+    transport, path, detail = _split(text)
+    full = os.path.join(workshop.root, path)
+    shown = f"{path}:{detail}" if detail else path
+    match transport:
+        case "oci-archive:":
+            return OpenedImage(repository=OciArchive(full, shown=path), tag=_tag(text, detail))
+        case "docker-archive:":
+            archive = DockerArchive(
+                full,
+                store=workshop.store,
+                sink=workshop.sink,
+                cancel=workshop.cancel,
+                codec=workshop.codec,
+                image=detail or None,
+                shown=shown,
+            )
+            return OpenedImage(repository=archive, tag=archive.tags()[0])
+        case _:
+            return OpenedImage(repository=Folder(full, shown=path), tag="latest")
+
+
+def open_destination(text: str, workshop: TransportContext) -> OpenedImage:
+    """Open a place to write to. Raises `ConfigError`."""
+    transport, path, detail = _split(text)
+    full = os.path.join(workshop.root, path)
+    if transport == FOLDER:
+        folder = Folder(full, shown=path, workspace=workshop.workspace)
+        return OpenedImage(repository=folder, tag="latest")
+    image, tag = "image", detail or None
+    if transport == DOCKER_ARCHIVE and detail:
+        reference = Reference.parse(detail)
+        # As a person called it: a daemon completes `app` by itself.
+        image, tag = detail.removesuffix(f":{reference.tag}") if reference.tag else detail, reference.tag
+    elif detail:
+        tag = _tag(text, detail)
+    target = ArchiveTarget(
+        full,
+        store=workshop.store,
+        shown=f"{transport}{path}",
+        sink=workshop.sink,
+        image=image,
+        for_daemons=transport == DOCKER_ARCHIVE,
+        check=workshop.cancel.check,
+        workspace=workshop.workspace,
+    )
+    return OpenedImage(repository=target, tag=tag or "latest")
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    transport = next((name for name in TRANSPORTS if text.startswith(name)), None)
+    if transport is None:
+        known = ", ".join(f"`{name}`" for name in ("docker://", "oci:", *TRANSPORTS, "docker-daemon:"))
+        raise ConfigError(f"`{text}` names no transport that there is", hint=f"there are: {known}")
+    rest = text.removeprefix(transport)
+    path, _, detail = rest.partition(":") if transport != FOLDER else (rest, "", "")
+    if not path:
+        raise ConfigError(f"`{text}` names no file", hint=f"write `{transport}PATH`")
+    return transport, path, detail
+
+
+def _tag(text: str, detail: str) -> str | None:
+    if detail and not is_tag(detail):
+        raise ConfigError(f"`{detail}` in `{text}` is no tag")
+    return detail or None

@@ -1,0 +1,96 @@
+"""An OCI layout in a tar file, `oci-archive:FILE`, as a `Repository` to read from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import IO, NoReturn
+
+from release.errors import ConfigError, DigestMismatch, Invalid, NotFound
+from release.image_names.tar_index import ArchiveFile
+from release.layout.index import Entries, read_entries
+from release.layout.reader import LayoutReader
+from release.limits import LAYOUT_INDEX_BYTES
+from release.oci import Descriptor, Manifest
+from release.oci.reference import require_digest
+
+
+class ReadOnly:
+    """The writing half of a `Repository`, for places that cannot be written to."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        raise NotImplementedError
+
+    def put_blob(
+        self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
+    ) -> bool:
+        """Refuse."""
+        self._refuse(descriptor, reopen, mount_from)
+
+    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
+        """Refuse."""
+        self._refuse(manifest, tag)
+
+    def check_push(self) -> None:
+        """Refuse."""
+        self._refuse()
+
+    def delete_tag(self, tag: str) -> None:
+        """Refuse."""
+        self._refuse(tag)
+
+    def delete_manifest(self, digest: str) -> None:
+        """Refuse."""
+        self._refuse(digest)
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise ConfigError(f"`{self.name}` can be read only", hint="copy it to a layout folder, `oci:PATH`")
+
+
+class OciArchive(ReadOnly, LayoutReader):
+    """`path`: the archive. `shown`: how messages call it. Close it."""
+
+    def __init__(self, path: str, *, shown: str | None = None) -> None:
+        self._shown = shown or path
+        self._archive = ArchiveFile(path)
+        if "oci-layout" not in self._archive or "index.json" not in self._archive:
+            self._archive.close()
+            hint = None
+            if "manifest.json" in self._archive:
+                hint = f"it looks like what `docker save` writes: `docker-archive:{self._shown}`"
+            raise Invalid(f"`{self._shown}` holds no OCI layout", hint=hint)
+
+    @property
+    def name(self) -> str:
+        """`oci-archive:` and the path."""
+        return f"oci-archive:{self._shown}"
+
+    def entries(self) -> Entries:
+        """What `index.json` holds."""
+        return read_entries(self._archive.read("index.json", most=LAYOUT_INDEX_BYTES), self.name)
+
+    def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
+        """The blob, unchecked but for its size."""
+        member = _member(descriptor.digest)
+        size = self._archive.size(member)
+        if size is None:
+            raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`")
+        if size != descriptor.size:
+            raise DigestMismatch(
+                f"blob `{descriptor.digest}` in `{self.name}` has {size} bytes of {descriptor.size}"
+            )
+        return self._archive.open(member)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the blob is in the archive with the right size."""
+        return self._archive.size(_member(descriptor.digest)) == descriptor.size
+
+    def close(self) -> None:
+        """Close the file."""
+        self._archive.close()
+
+
+def _member(digest: str) -> str:
+    return os.path.join("blobs", *require_digest(digest).split(":"))

@@ -1,0 +1,319 @@
+"""Finds the members of a tar file by their headers, without unpacking it.
+
+Python's `tarfile` reads whatever size a header claims into memory; sizes are checked here.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import posixpath
+import tempfile
+import zlib
+from typing import IO, Any, cast
+
+import msgspec
+
+from release.errors import Invalid, NotFound, RegistryError
+from release.filesystem.files import open_file
+from release.limits import ARCHIVE_HEADER_BYTES, ARCHIVE_MEMBERS, UNPACKED_BYTES, UNPACKED_RATIO
+from release.oci.verify import CHUNK
+
+_BLOCK = 512
+_REGULAR = frozenset({b"0", b"\0", b"7"})
+_LINKS = frozenset({b"1", b"2"})
+_WITHOUT_DATA = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or link. `offset`, `size`: of its content; `link`: where it points, as it stands, or None."""
+
+    name: str
+    offset: int = 0
+    size: int = 0
+    link: str | None = None
+
+
+class _Header(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    link: str
+    size: int
+    kind: bytes
+
+
+def read_members(stream: IO[bytes], *, source: str) -> dict[str, Member]:
+    """Every file and link by its name. `stream`: seekable.
+
+    Raises `Invalid`, naming `source`, for an archive that ends early, whose headers are wrong, that holds a name twice,
+    or a name that leaves the folder it would be unpacked to.
+    """
+    return _Walk(stream, source).run()
+
+
+class _Walk:
+    def __init__(self, stream: IO[bytes], source: str) -> None:
+        self._stream = stream
+        self._source = source
+        self._end = stream.seek(0, 2)
+        self._at = 0
+        self._members: dict[str, Member] = {}
+        self._next: dict[str, str] = {}  # what extension headers say of the next member
+
+    def run(self) -> dict[str, Member]:
+        while (header := self._header()) is not None:
+            start = self._at
+            self._at += _padded(0 if header.kind in _WITHOUT_DATA else header.size)
+            if start + header.size > self._end and header.kind not in _WITHOUT_DATA:
+                raise self._bad(f"it ends inside `{_shown(header.name)}`")
+            self._take(header, start)
+        return self._members
+
+    def _take(self, header: _Header, start: int) -> None:
+        match header.kind:
+            case b"x":
+                self._next.update(self._records(start, header.size))
+            case b"g":
+                pass  # defaults for all: nothing in them is ours
+            case b"L":
+                self._next["path"] = self._text(start, header.size)
+            case b"K":
+                self._next["linkpath"] = self._text(start, header.size)
+            case b"S":
+                raise self._bad(f"`{_shown(header.name)}` is a sparse file")
+            case _:
+                self._add(header, start)
+                self._next.clear()
+
+    def _add(self, header: _Header, start: int) -> None:
+        name = self._inside(header.name)
+        if header.kind in _LINKS:
+            member = Member(name=name, link=header.link)
+        elif header.kind in _REGULAR:
+            if any(key.startswith("GNU.sparse") for key in self._next):
+                raise self._bad(f"`{_shown(name)}` is a sparse file")
+            member = Member(name=name, offset=start, size=header.size)
+        else:
+            return
+        if name in self._members:
+            raise self._bad(f"it holds `{_shown(name)}` twice")
+        if len(self._members) >= ARCHIVE_MEMBERS:
+            raise self._bad(f"it holds more than {ARCHIVE_MEMBERS} members")
+        self._members[name] = member
+
+    def _header(self) -> _Header | None:
+        block = self._read(self._at, _BLOCK)
+        if len(block) < _BLOCK or not block.strip(b"\0"):
+            if self._at == 0:
+                raise self._bad("it is empty")
+            return None
+        self._at += _BLOCK
+        stated = _octal(block[148:156])
+        if stated is None or stated != sum(block[:148]) + sum(block[156:]) + 8 * 32:
+            raise self._bad(f"it is no tar file, or damaged at byte {self._at - _BLOCK}")
+        size = _number(block[124:136])
+        if "size" in self._next:
+            size = (
+                int(self._next["size"])
+                if self._next["size"].isascii() and self._next["size"].isdigit()
+                else None
+            )
+        if size is None or size < 0 or size > 1 << 53:
+            raise self._bad(f"a size at byte {self._at - _BLOCK} is impossible")
+        return _Header(
+            name=self._next.get("path") or _name(block),
+            link=self._next.get("linkpath") or _string(block[157:257]),
+            size=size,
+            kind=block[156:157],
+        )
+
+    def _records(self, start: int, size: int) -> dict[str, str]:
+        """The records of a pax header: `LENGTH KEY=VALUE` and a newline each."""
+        data, records = self._extension(start, size), dict[str, str]()
+        while data:
+            digits, _, _ = data.partition(b" ")
+            if not (digits.isdigit() and len(digits) < 8 and len(digits) + 1 < int(digits) <= len(data)):
+                raise self._bad(f"an extension at byte {start} is malformed")
+            key, _, value = data[len(digits) + 1 : int(digits) - 1].partition(b"=")
+            records[key.decode(errors="replace")] = value.decode(errors="surrogateescape")
+            data = data[int(digits) :]
+        return records
+
+    def _text(self, start: int, size: int) -> str:
+        return _string(self._extension(start, size))
+
+    def _extension(self, start: int, size: int) -> bytes:
+        if size > ARCHIVE_HEADER_BYTES:
+            raise self._bad(f"an extension at byte {start} claims {size} bytes")
+        return self._read(start, size)
+
+    def _read(self, offset: int, size: int) -> bytes:
+        self._stream.seek(offset)
+        return self._stream.read(size)
+
+    def _inside(self, name: str) -> str:
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if name.startswith("/") or ".." in parts or "\0" in name or not parts:
+            if not parts and not name.startswith("/"):
+                return "."
+            raise self._bad(f"the name `{_shown(name)}` leaves the archive's folder")
+        return "/".join(parts)
+
+    def _bad(self, why: str) -> Invalid:
+        return Invalid(f"{self._source} cannot be used: {why}", hint="make or download the archive again")
+
+
+def _padded(size: int) -> int:
+    return (size + _BLOCK - 1) // _BLOCK * _BLOCK
+
+
+def _name(block: bytes) -> str:
+    name = _string(block[:100])
+    prefix = _string(block[345:500]) if block[257:263] == b"ustar\0" else ""
+    return f"{prefix}/{name}" if prefix else name
+
+
+def _string(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode(errors="surrogateescape")
+
+
+def _octal(field: bytes) -> int | None:
+    text = field.strip(b" \0")
+    if not text:
+        return 0
+    return int(text, 8) if len(text) < 13 and not text.strip(b"01234567") else None
+
+
+def _number(field: bytes) -> int | None:
+    """Octal, or GNU's binary form for what is too large for it."""
+    if field[0] in (0x80, 0xFF):
+        return int.from_bytes(field[1:], "big") if field[0] == 0x80 else None
+    return _octal(field)
+
+
+def _shown(name: str) -> str:
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name[:120]
+    )
+
+
+_MOST_LINKS = 8
+_MAGIC: tuple[tuple[bytes, Any], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\0", lzma.open),
+)
+
+
+class ArchiveFile:
+    """`path`: a tar file, plain or compressed with gzip, bzip2 or xz. Close it.
+
+    A compressed one is unpacked into a temporary file without a name first: members have to be found in any order.
+    Raises `NotFound` and `Invalid`.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self._file: IO[bytes] = _plain(path)
+        except FileNotFoundError as error:
+            raise NotFound(f"there is no archive `{path}`") from error
+        except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+            raise Invalid(f"`{path}` is compressed, and damaged: {error}") from error
+        except OSError as error:
+            raise RegistryError(f"`{path}` cannot be read: {error.strerror or error}") from error
+        try:
+            self._members = read_members(self._file, source=f"`{path}`")
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __contains__(self, name: str) -> bool:
+        return self._find(name) is not None
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a member, None when there is none."""
+        member = self._find(name)
+        return member.size if member is not None else None
+
+    def open(self, name: str) -> IO[bytes]:
+        """A member's content. Raises `NotFound`."""
+        member = self._find(name)
+        if member is None:
+            raise NotFound(f"`{self.path}` holds no `{name}`")
+        return cast(IO[bytes], io.BufferedReader(_Slice(self._file, member.offset, member.size), CHUNK))
+
+    def read(self, name: str, *, most: int) -> bytes:
+        """A small member as a whole. Raises `Invalid` when it has more than `most` bytes."""
+        size = self.size(name)
+        if size is not None and size > most:
+            raise Invalid(f"`{name}` in `{self.path}` has {size} bytes, more than it can have")
+        with self.open(name) as stream:
+            return stream.read()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _find(self, name: str) -> Member | None:
+        """A file by its name; links are followed inside the archive only, and by names only."""
+        for _ in range(_MOST_LINKS):
+            member = self._members.get(posixpath.normpath(name))
+            if member is None or member.link is None:
+                return member
+            # A hard link's target counts from the archive's top, a symbolic link's from its own folder.
+            beside = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.link))
+            name = beside if beside in self._members else posixpath.normpath(member.link)
+        return None
+
+
+class _Slice(io.RawIOBase):
+    """A part of a file with a position of its own."""
+
+    def __init__(self, file: IO[bytes], offset: int, size: int) -> None:
+        super().__init__()
+        self._file = file
+        self._at = offset
+        self._end = offset + size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        data = os.pread(self._file.fileno(), min(len(view), self._end - self._at), self._at)
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def _plain(path: str) -> IO[bytes]:
+    file = open_file(path)
+    start = file.read(6)
+    opener = next((opener for magic, opener in _MAGIC if start.startswith(magic)), None)
+    if opener is None:
+        return cast(IO[bytes], file)
+    with file:
+        limit = max(UNPACKED_BYTES, os.fstat(file.fileno()).st_size * UNPACKED_RATIO)
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - it is what is returned
+    try:
+        with opener(path, "rb") as packed:
+            _unpack(packed, unpacked, limit, path)
+    except BaseException:
+        unpacked.close()
+        raise
+    return cast(IO[bytes], unpacked)
+
+
+def _unpack(packed: IO[bytes], unpacked: IO[bytes], limit: int, path: str) -> None:
+    total = 0
+    while data := packed.read(CHUNK):
+        total += len(data)
+        if total > limit:
+            raise Invalid(
+                f"`{path}` becomes more than {limit} bytes when it is unpacked, which no image does"
+            )
+        unpacked.write(data)
+    unpacked.flush()

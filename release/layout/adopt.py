@@ -1,0 +1,28 @@
+"""What builders share when they write into the local layout."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from release.errors import BuildError, RegistryError
+from release.layout.layout import Layout
+from release.oci import Descriptor
+
+
+def put_bytes(layout: Layout, descriptor: Descriptor, raw: bytes) -> None:
+    """Store a small blob."""
+    layout.put_blob(descriptor, lambda: io.BytesIO(raw))
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """A local store that fails while building is a failed build, not a registry's failure."""
+    try:
+        yield
+    except RegistryError as error:
+        raise BuildError(
+            f"the image cannot be stored: {error.message}",
+            hint=error.hint or "check the space and the rights of the local store",
+        ) from error

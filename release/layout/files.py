@@ -1,0 +1,128 @@
+"""The files of an OCI image layout: making them, finding them, and clearing what killed writers left.
+
+Inside the layout no symlink is followed, and none on the way to it when something is written: the workspace's author
+may have prepared both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from release.filesystem.files import require_file
+from release.filesystem.folders import OpenFolder, nearest_folder, open_folder
+from release.filesystem.new_files import PARTIAL, NewFile
+from release.layout.blob_writer import BLOB_MODE
+from release.oci.reference import require_digest
+
+#: `index.json` of a layout without images.
+EMPTY_INDEX: dict[str, Any] = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.oci.image.index.v1+json",
+    "manifests": [],
+}
+
+_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+_ABANDONED = 24 * 3600.0  # seconds without a byte
+
+
+class LayoutFiles:
+    """`path`: the layout's folder. `workspace`: below it no symlink on the way is followed for writing."""
+
+    def __init__(self, path: str, workspace: str | None) -> None:
+        self._path = path
+        self._workspace = workspace
+        self._swept = False
+
+    @contextlib.contextmanager
+    def opened(self, *names: str, writing: bool = False, make: bool = False) -> Iterator[OpenFolder]:
+        """The layout's folder, or the one that `names` lead to in it. Raises `RefusedError` and `OSError`.
+
+        `make`: create what is missing of `names`.
+        """
+        with open_folder(self._path, self._workspace if writing or make else None) as folder:
+            for name in names:
+                folder.enter(name, make=make)
+            yield folder
+
+    def made(self) -> OpenFolder:
+        """The layout's folder, with everything in it that a layout needs. Raises `RefusedError` and `OSError`."""
+        folder = open_folder(self._path, self._workspace, make=True)
+        try:
+            with folder.folder("blobs", make=True) as blobs:
+                blobs.folder("sha256", make=True).close()
+            for name, content in (("oci-layout", _MARKER), ("index.json", _encode(EMPTY_INDEX))):
+                if folder.mode_at(name) is None:
+                    # Not replaced where another process was faster: the lock file must stay the one it is.
+                    _write(folder, name, content, replace=False)
+            self._sweep(folder)
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    def replace_index(self, folder: OpenFolder, content: bytes) -> None:
+        """Write `index.json`, durably: the names that lead to it, too."""
+        _write(folder, "index.json", content)
+        folder.sync()
+        with open_folder(os.path.dirname(self._path), self._workspace) as parent:
+            parent.sync()
+
+    def unwritable(self) -> str | None:
+        """The folder on the way to the blobs that cannot be written to; None when all is well.
+
+        Raises `RefusedError` for symlinks and others in the way, and `OSError`.
+        """
+        inside = self._boundary()
+        with nearest_folder(os.path.join(self._path, "blobs", "sha256"), inside) as folder:
+            found = None if folder.can_write() else folder.path
+        for name in ("oci-layout", "index.json"):
+            require_file(os.path.join(self._path, name), workspace=inside)
+        return found
+
+    def require_blob_file(self, digest: str) -> None:
+        """Raise `RefusedError` where a symlink or a folder stands for the blob, or on the way to it."""
+        require_file(os.path.join(self._path, "blobs", *split_digest(digest)), workspace=self._boundary())
+
+    def _boundary(self) -> str | None:
+        """The folder below which no symlink is followed; without a workspace it is the layout, once there is one."""
+        return self._workspace or (self._path if os.path.isdir(self._path) else None)
+
+    def remove_blob(self, digest: str) -> None:
+        """Delete the blob's file; a missing one is fine. Raises `RefusedError` and `OSError`."""
+        algorithm, name = split_digest(digest)
+        with contextlib.suppress(FileNotFoundError), self.opened("blobs", algorithm, writing=True) as folder:
+            folder.remove(name)
+
+    def _sweep(self, folder: OpenFolder) -> None:
+        """Remove what a killed writer left behind; once, and never what may still be written to."""
+        if self._swept:
+            return
+        self._swept = True
+        for name in [name for name in folder.names() if name.startswith(PARTIAL)]:
+            found = folder.status(name)
+            if found is None or not stat.S_ISREG(found.st_mode) or time.time() - found.st_mtime <= _ABANDONED:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                folder.remove(name)
+
+
+def split_digest(digest: str) -> tuple[str, str]:
+    """Algorithm and value, which are folder and name of a blob. Raises `ConfigError` for what is no digest."""
+    algorithm, _, value = require_digest(digest).partition(":")
+    return algorithm, value
+
+
+def _write(folder: OpenFolder, name: str, content: bytes, *, replace: bool = True) -> None:
+    with NewFile(folder) as new:
+        new.stream.write(content)
+        new.place(name, mode=BLOB_MODE, durable=True, replace=replace)
+
+
+def _encode(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,128 @@
+"""The entries of a layout's `index.json`: which names point to which digests. Pure.
+
+Entries are kept as they were read; only what an operation is about changes, so that foreign annotations survive.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from release.errors import ConfigError, Invalid
+from release.json_text import parse_json
+from release.oci import Descriptor
+from release.oci.reference import is_digest, is_tag
+
+REF_NAME = "org.opencontainers.image.ref.name"
+
+
+class Entries:
+    """The parsed index of a layout; changed in place, written with `encode`."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._items: list[dict[str, Any]] = document["manifests"]
+
+    def encode(self) -> bytes:
+        """The bytes of `index.json`."""
+        return json.dumps(self._document, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def descriptors(self) -> Iterator[Descriptor]:
+        """One descriptor an entry, without the entry's own annotations."""
+        for item in self._items:
+            yield _descriptor(item)
+
+    def named(self, tag: str) -> Descriptor | None:
+        """What the tag names; the last entry wins, as readers of layouts do."""
+        found = [item for item in self._items if _name(item) == tag]
+        return _descriptor(found[-1]) if found else None
+
+    def with_digest(self, digest: str) -> Descriptor | None:
+        """An entry for the digest."""
+        return next((_descriptor(item) for item in self._items if item["digest"] == digest), None)
+
+    def names(self) -> tuple[str, ...]:
+        """All tags, sorted; names that are no tags (references, as some tools write) are left out."""
+        return tuple(sorted({name for item in self._items if (name := _name(item)) and is_tag(name)}))
+
+    def add(self, descriptor: Descriptor, tag: str | None) -> None:
+        """Make `descriptor` reachable, under `tag` if there is one."""
+        if tag is None:
+            if self.with_digest(descriptor.digest) is None:
+                self._items.append(_item(descriptor, None))
+            return
+        if (held := self.named(tag)) is not None and held.digest == descriptor.digest:
+            return
+        self.untag(tag)
+        self._items[:] = [item for item in self._items if _name(item) or item["digest"] != descriptor.digest]
+        self._items.append(_item(descriptor, tag))
+
+    def untag(self, tag: str) -> None:
+        """Take the tag away; a digest that has no other entry keeps one without a name."""
+        for item in [item for item in self._items if _name(item) == tag]:
+            if sum(other["digest"] == item["digest"] for other in self._items) > 1:
+                self._items.remove(item)
+                continue
+            del item["annotations"][REF_NAME]
+            if not item["annotations"]:
+                del item["annotations"]
+
+    def absorb(self, digests: Iterable[str]) -> None:
+        """Drop nameless entries of manifests that an index in here now lists."""
+        listed = frozenset(digests)
+        self._items[:] = [item for item in self._items if _name(item) or item["digest"] not in listed]
+
+    def remove(self, digest: str) -> None:
+        """Drop every entry of the digest."""
+        self._items[:] = [item for item in self._items if item["digest"] != digest]
+
+
+def read_entries(raw: bytes, source: str) -> Entries:
+    """Parse `index.json`. Raises `Invalid` naming `source`."""
+    try:
+        document = parse_json(raw, "index.json")
+    except ConfigError as error:
+        raise Invalid(f"`index.json` of `{source}` cannot be used: {error.message}") from error
+    items = document.get("manifests") if isinstance(document, dict) else None
+    if not isinstance(items, list):
+        raise Invalid(f"`index.json` of `{source}` has no list `manifests`")
+    for position, item in enumerate(items):
+        _require(item, f"`index.json` of `{source}`, manifests[{position}]")
+    return Entries(document)
+
+
+def _require(item: Any, where: str) -> None:
+    try:
+        descriptor = msgspec.convert(item, Descriptor)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise Invalid(f"{where}: not a descriptor: {error}") from error
+    if not is_digest(descriptor.digest) or descriptor.size < 0:
+        raise Invalid(f"{where}: digest or size is invalid")
+
+
+def _name(item: dict[str, Any]) -> str | None:
+    return (item.get("annotations") or {}).get(REF_NAME)
+
+
+def _descriptor(item: dict[str, Any]) -> Descriptor:
+    return Descriptor(
+        media_type=item["mediaType"],
+        digest=item["digest"],
+        size=item["size"],
+        artifact_type=item.get("artifactType"),
+        platform=item.get("platform"),
+    )
+
+
+def _item(descriptor: Descriptor, tag: str | None) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "mediaType": descriptor.media_type,
+        "digest": descriptor.digest,
+        "size": descriptor.size,
+    }
+    if tag is not None:
+        item["annotations"] = {REF_NAME: tag}
+    return item

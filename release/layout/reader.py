@@ -1,0 +1,105 @@
+"""Reading an image layout, wherever its files are: in a folder, in an archive.
+
+Source: OCI image-spec v1.1, image-layout.
+"""
+
+from __future__ import annotations
+
+from typing import IO
+
+import msgspec
+
+from release.errors import Invalid, NotFound
+from release.layout.index import Entries
+from release.oci import Descriptor, Manifest
+from release.oci.manifest import LARGEST_PULLED, artifact_type, children, read_manifest, subject
+from release.oci.reference import is_digest, require_tag
+from release.oci.verify import verified
+
+
+class LayoutReader:
+    """The reading half of a `Repository` over a layout. What differs is where the bytes come from."""
+
+    @property
+    def name(self) -> str:
+        """The transport and the path as it was given."""
+        raise NotImplementedError
+
+    def entries(self) -> Entries:
+        """What `index.json` holds now."""
+        raise NotImplementedError
+
+    def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
+        """The blob unchecked, of the right size: for senders whose receiver compares the digest."""
+        raise NotImplementedError
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the blob is here with the right size."""
+        raise NotImplementedError
+
+    def resolve(self, reference: str) -> Descriptor | None:
+        """What a tag or digest names, or None."""
+        entries = self.entries()
+        if not is_digest(reference):
+            return entries.named(require_tag(reference))
+        known = entries.with_digest(reference)
+        return known if known is not None else self._nested(entries, reference)
+
+    def manifest(self, reference: str) -> Manifest:
+        """The manifest under a tag or digest, hashed and compared. Raises `NotFound`."""
+        descriptor = self.resolve(reference)
+        if descriptor is None:
+            raise NotFound(f"`{self.name}` has no `{reference}`", hint=self._tag_hint())
+        return self._load(descriptor)
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        """The blob as a stream that checks size and digest."""
+        return verified(self.open_raw(descriptor), descriptor, source=f"`{self.name}`")
+
+    def tags(self) -> tuple[str, ...]:
+        """All tags, sorted."""
+        return self.entries().names()
+
+    def referrers(self, digest: str) -> tuple[Descriptor, ...]:
+        """Manifests in here that have `digest` as their subject."""
+        found = []
+        for descriptor in {item.digest: item for item in self.entries().descriptors()}.values():
+            if not self.has_blob(descriptor):
+                continue
+            manifest = self._load(descriptor)
+            about = subject(manifest)
+            if about is not None and about.digest == digest:
+                found.append(msgspec.structs.replace(descriptor, artifact_type=artifact_type(manifest)))
+        return tuple(found)
+
+    def _load(self, descriptor: Descriptor) -> Manifest:
+        if descriptor.size > LARGEST_PULLED:
+            raise Invalid(f"manifest `{descriptor.digest}` in `{self.name}` claims {descriptor.size} bytes")
+        with self.open_raw(descriptor) as stream:
+            raw = stream.read(LARGEST_PULLED + 1)
+        return read_manifest(
+            raw,
+            descriptor.media_type,
+            expected=descriptor.digest,
+            source=f"`{self.name}@{descriptor.digest}`",
+        )
+
+    def _nested(self, entries: Entries, digest: str) -> Descriptor | None:
+        """A manifest that only an index in here lists."""
+        waiting = list(entries.descriptors())
+        seen: set[str] = set()
+        while waiting:
+            descriptor = waiting.pop()
+            if descriptor.digest == digest:
+                return descriptor
+            if descriptor.digest in seen or not self.has_blob(descriptor):
+                continue
+            seen.add(descriptor.digest)
+            manifest = self._load(descriptor)
+            if manifest.is_index:
+                waiting.extend(children(manifest))
+        return None
+
+    def _tag_hint(self) -> str | None:
+        names = self.tags()
+        return f"it has: {', '.join(names[:10])}" if names else None

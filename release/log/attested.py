@@ -1,0 +1,50 @@
+"""The released images that the log can attest, each on every target that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from release.log import Entry
+from release.statements.release_statement import Attested, _tags
+
+
+def attested(entries: Iterable[Entry], *, key: str | None = None) -> Iterator[Attested]:
+    """Every released image on every target that holds it, in the order of the log; with `key` of one release."""
+    released: dict[tuple[str, str], dict[str, Any]] = {}
+    pushed: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for entry in entries:
+        fields = entry.fields
+        of = str(fields.get("release", ""))
+        if not of or key not in (None, of):
+            continue
+        if entry.kind == "released":
+            released.setdefault((of, _digest(fields)), fields)
+        elif entry.kind == "pushed":
+            pushed.setdefault((of, _digest(fields), str(fields.get("target", ""))), fields)
+        elif entry.kind == "abandoned" and isinstance(lost := fields.get("lost"), str):
+            # Its bytes are nowhere any more, so nothing is to be said of them.
+            released.pop((of, lost), None)
+            for place in [place for place in pushed if place[:2] == (of, lost)]:
+                del pushed[place]
+    for (of, digest, _), fields in pushed.items():
+        if (of, digest) in released:
+            yield _attested(fields, released[of, digest])
+
+
+def _attested(pushed: dict[str, Any], released: dict[str, Any]) -> Attested:
+    return Attested(
+        key=released["release"],
+        project=str(released.get("project", "")),
+        commit=str(released.get("commit", "")),
+        version=str(released.get("version", "")),
+        target=str(pushed.get("target", "")),
+        digest=_digest(pushed),
+        tags=tuple(_tags(pushed)),
+        anchor=f"{released['seq']}:{released['hash']}",
+    )
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    image = fields.get("image")
+    return str(image.get("digest", "")) if isinstance(image, dict) else ""

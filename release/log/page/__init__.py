@@ -1,0 +1,1 @@
+"""The version log as one HTML page."""

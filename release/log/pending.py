@@ -1,0 +1,72 @@
+"""The writer's side of an inbox: which parked facts to take along, and which to clear away."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from release.errors import LogError, TagConflict
+from release.log import LogStore, PendingStore
+from release.log.identity import checked, fact_id
+from release.log.replicate import Mirrored
+from release.log.uniqueness import UniqueTags
+
+
+class PendingFacts:
+    """Does nothing for a store that has no inbox."""
+
+    def __init__(self, store: LogStore) -> None:
+        inbox = store.truth if isinstance(store, Mirrored) else store
+        self._inbox = inbox if isinstance(inbox, PendingStore) else None
+        self._parked: set[str] = set()
+
+    def park(self, facts: dict[str, dict[str, Any]]) -> None:
+        """Park `facts`, by id, unless this was done before. What fails here is done without."""
+        new = [fact for identity, fact in facts.items() if identity not in self._parked]
+        if self._inbox is not None and new:
+            self._parked |= facts.keys()
+            with suppress(LogError):
+                self._inbox.park(new)
+
+    def waiting(self, known: Container[str], claims: UniqueTags) -> dict[str, dict[str, Any]]:
+        """Facts that others parked and the log does not hold yet, by id."""
+        if self._inbox is None:
+            return {}
+        return {
+            identity: fact
+            for _, facts in self._all()
+            for identity, fact in facts
+            if identity not in known and _is_free(fact, claims)
+        }
+
+    def clear(self, known: Container[str], claims: UniqueTags) -> None:
+        """Remove what the log holds, and what it can never hold."""
+        if self._inbox is not None:
+            done = [
+                name
+                for name, facts in self._all()
+                if all(identity in known or not _is_free(fact, claims) for identity, fact in facts)
+            ]
+            with suppress(LogError):
+                self._inbox.unpark(done)
+
+    def _all(self) -> Iterator[tuple[str, Sequence[tuple[str, dict[str, Any]]]]]:
+        parked = {}
+        if self._inbox is not None:
+            with suppress(LogError):
+                parked = self._inbox.parked()
+        for name, facts in parked.items():
+            try:
+                sound = [checked(fact) for fact in facts]
+                yield name, [(fact_id(fact), fact) for fact in sound]
+            except LogError:
+                yield name, ()  # nobody can append this
+
+
+def _is_free(fact: dict[str, Any], claims: UniqueTags) -> bool:
+    try:
+        claims.require_free([fact])
+    except TagConflict:
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""Moving a log between stores, its bytes unchanged, and keeping copies of one that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from release.errors import LogError, RefusedError
+from release.log import Entry, Head, HeadMoved, LogStore
+from release.log.chain import head_of
+from release.log.jsonl import batch_of
+
+_CHUNK = 200  # entries of one append
+
+
+def copy(source: LogStore, target: LogStore, *, progress: Callable[[int], None] | None = None) -> int:
+    """Append to `target` what `source` has and it lacks; returns how many entries. Copying again goes on.
+
+    `progress`: called with the number of entries so far. Raises `RefusedError` when the target's entries are not
+    the beginning of the source's, so that two histories are never mixed.
+    """
+    have = target.head()
+    _require_beginning(source, target, have)
+    copied = 0
+    head = have
+    for chunk in _chunks(source.read(have.seq)):
+        target.append([entry.raw for entry in chunk], head)
+        head = head_of(chunk[-1])
+        copied += len(chunk)
+        if progress is not None:
+            progress(copied)
+    return copied
+
+
+def _require_beginning(source: LogStore, target: LogStore, have: Head) -> None:
+    if have.seq < 0:
+        return
+    same = next((entry for entry in source.read(have.seq - 1)), None)
+    if same is None or head_of(same) != have:
+        raise RefusedError(
+            f"`{target.name}` holds {have.seq + 1} entries that are not the beginning of `{source.name}`",
+            hint="copy to an empty log, or the other way round",
+        )
+
+
+def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    """Entries in portions; what was appended together stays together."""
+    chunk: list[Entry] = []
+    for entry in entries:
+        chunk.append(entry)
+        if len(chunk) >= _CHUNK and batch_of(entry)[1] == entry.seq:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+class Mirrored:
+    """A `LogStore` whose every append is copied to `mirrors`. The first store alone is the truth.
+
+    A mirror that fails, or went another way, is told to `warn` in one line and left behind; the next append
+    tries to catch up. It never fails a release.
+    """
+
+    def __init__(self, truth: LogStore, mirrors: Sequence[LogStore], *, warn: Callable[[str], None]) -> None:
+        self._truth = truth
+        self._mirrors = tuple(mirrors)
+        self._warn = warn
+
+    @property
+    def truth(self) -> LogStore:
+        """The store that counts."""
+        return self._truth
+
+    @property
+    def name(self) -> str:
+        """The truth's."""
+        return self._truth.name
+
+    @property
+    def local(self) -> bool:
+        """Whether everything goes when the workspace is wiped."""
+        return self._truth.local and all(mirror.local for mirror in self._mirrors)
+
+    def head(self) -> Head:
+        """The truth's."""
+        return self._truth.head()
+
+    def read(self, after: int = -1) -> Iterator[Entry]:
+        """The truth's."""
+        return self._truth.read(after)
+
+    def append(self, lines: Sequence[bytes], expected: Head) -> None:
+        """To the truth; then the mirrors follow."""
+        self._truth.append(lines, expected)
+        for mirror in self._mirrors:
+            try:
+                copy(self._truth, mirror)
+            except (HeadMoved, LogError, RefusedError) as error:
+                self._warn(f"mirror `{mirror.name}` was not written: {error}")
+
+    def check_writable(self) -> None:
+        """Of the truth alone: a mirror may be behind."""
+        self._truth.check_writable()

@@ -1,0 +1,1 @@
+"""Where log entries are kept: a JSON Lines file, a git ref, a SQL database."""

@@ -1,0 +1,364 @@
+"""The version log as a JSON Lines file: one line an entry, durable before it is acknowledged.
+
+Invariant: at most one append, the last, can be lost or torn by a power cut, because every append first makes
+durable what a dead writer left behind (`_settle`). That is what allows `_repair` to cut a damaged tail off.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import msgspec
+
+from release.control import Cancel
+from release.errors import LogCorrupt, LogError, RefusedError
+from release.filesystem.new_files import PRIVATE
+from release.log import Entry, Head, HeadMoved
+from release.log.chain import envelope_of, head_of
+from release.log.jsonl import last_entry, may_begin_a_log, scan
+from release.log.record import LINE_LIMIT
+from release.log.stores.file_folder import LogFolder
+from release.log.stores.file_lock import FileLock
+from release.log.stores.syscalls import FileFacts, Files, OsFiles
+
+
+class _Position(msgspec.Struct, frozen=True, kw_only=True):
+    """How far this process has verified the file. `file`: device and inode, None before the first look."""
+
+    offset: int = 0
+    head: Head = Head()
+    file: tuple[int, int] | None = None
+
+
+class FileStore:
+    """`path`: absolute. `name`: how messages call it. `timeout`: seconds to wait for the lock.
+
+    `allow_network`: use the file even on a network file system, whose locks often lock nothing.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        cancel: Cancel,
+        monotonic: Callable[[], float],
+        name: str | None = None,
+        timeout: float = 30.0,
+        allow_network: bool = False,
+        files: Files | None = None,
+    ) -> None:
+        self._path = path
+        self._name = name or path
+        self._is_local = allow_network  # or found so
+        self._files = files or OsFiles()
+        self._lock = FileLock(
+            f"{path}.lock", files=self._files, cancel=cancel, monotonic=monotonic, timeout=timeout
+        )
+        self._folder = LogFolder(os.path.dirname(path), self._files)
+        self._position = _Position()
+        self._durable = 0  # bytes that this process made durable itself, or found none beyond
+        self._named = False  # whether the directory entries up to the root were made durable
+        self._made = False  # whether the folder was seen or made
+        self._doubted: int | None = None  # offset of what a failed fsync may have dropped
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return self._name
+
+    @property
+    def path(self) -> str:
+        """Where the file is."""
+        return self._path
+
+    @property
+    def local(self) -> bool:
+        """Always: the file lies in this workspace."""
+        return True
+
+    def head(self) -> Head:
+        """The end as it is now. Reads the last line only, unless that is damaged."""
+        with self._translated("read"):
+            fd = self._open_read()
+            if fd is None:
+                return Head()
+            try:
+                size = self._files.facts(fd).size
+                start = max(0, size - LINE_LIMIT - 2)
+                entry = last_entry(b"".join(self._files.read(fd, start)), whole=start == 0)
+            finally:
+                self._files.close(fd)
+        if entry is not None:
+            return head_of(entry)
+        for _ in self.read(self._position.head.seq):
+            pass
+        return self._position.head
+
+    def read(self, after: int = -1) -> Iterator[Entry]:
+        """See `LogStore.read`. Takes no lock and changes nothing; a log that does not exist is empty."""
+        position = self._position if after >= self._position.head.seq else _Position(file=self._position.file)
+        try:
+            for entry, here in self._scan(position):
+                position = here
+                if entry.seq > after:
+                    yield entry
+        except LogCorrupt:
+            # A torn tail that a writer repairs while it is read looks like anything: look twice.
+            yield from (entry for entry, _ in self._scan(position) if entry.seq > after)
+
+    def append(self, lines: Sequence[bytes], expected: Head) -> None:
+        """See `LogStore.append`. Without `lines` what is there is made durable.
+
+        Lines that were not sealed as one batch are appended one by one, so a failure may leave the first ones.
+        """
+        try:
+            self._require_local()
+            if not lines and not self._files.exists(self._path):
+                return
+            if not self._made:
+                self._folder.make()
+                self._made = True
+            self._append(lines, expected)
+        except OSError as error:
+            raise self._failure("written", error) from error
+        except RefusedError as error:
+            raise _refused(error) from error
+
+    def check_writable(self) -> None:
+        """See `LogStore.check_writable`. Writes nothing."""
+        with self._translated("written"):
+            self._require_local()
+            place = self._path
+            while not self._files.exists(place):
+                place = os.path.dirname(place)
+            for path in {place, os.path.dirname(self._path) if place == self._path else place}:
+                if not self._files.writable(path):
+                    raise LogError(
+                        f"version log `{self._name}` cannot be written: no right to write `{path}`",
+                        hint="give this user the right to write there, or name another place with `log: {path: …}`",
+                    )
+
+    def _append(self, lines: Sequence[bytes], expected: Head) -> None:
+        held = self._lock.acquire()
+        try:
+            fd = self._files.open(self._path, create=True, append=True)
+            try:
+                self._append_locked(fd, lines, expected)
+            finally:
+                self._files.close(fd)
+        finally:
+            self._lock.release(held)
+
+    # What happens under the lock, in this order.
+
+    def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
+        facts = self._files.facts(fd)
+        self._require_same(facts, self._position)
+        if facts.size != self._position.offset or self._position.file is None:
+            for _ in self._scan_open(fd, self._position):
+                pass
+            self._repair(fd)
+        if self._position.head != expected:
+            raise HeadMoved
+        self._settle(fd)
+        for data, head in _groups(lines, expected):
+            self._write(fd, data, head)
+
+    def _repair(self, fd: int) -> None:
+        """Cut a torn tail off, after putting a copy of it beside the log."""
+        offset = self._position.offset
+        if self._files.facts(fd).size == offset:
+            return
+        tail = b"".join(self._files.read(fd, offset))
+        copy = self._create_copy(offset, self._files.facts(fd).mode & PRIVATE)
+        try:
+            if self._files.write(copy, tail) != len(tail):
+                raise OSError(errno.ENOSPC, "only a part of it fitted")
+            self._files.sync(copy)
+        finally:
+            self._files.close(copy)
+        self._folder.sync()
+        self._files.truncate(fd, offset)
+        self._durable = -1  # the new length is not: `_settle` sees to it
+
+    def _create_copy(self, offset: int, mode: int) -> int:
+        number = 0
+        while True:
+            try:
+                name = f"{self._path}.torn-{offset}-{number}"
+                return self._files.open(name, create=True, exclusive=True, mode=mode)
+            except FileExistsError:
+                number += 1
+
+    def _settle(self, fd: int) -> None:
+        """Make durable what others, perhaps killed before they could, left in the file and in its folders."""
+        size = self._position.offset
+        if self._doubted is not None:
+            self._rewrite(fd, self._doubted)
+        if size != self._durable:
+            self._files.sync(fd)
+            self._durable = size
+        self._doubted = None
+        if not self._named:
+            self._folder.sync_to_root()
+            self._named = True
+
+    def _rewrite(self, fd: int, offset: int) -> None:
+        """Write the same bytes once more: after a failed fsync the kernel takes lost pages for clean ones."""
+        data = b"".join(self._files.read(fd, offset))
+        again = self._files.open(self._path, create=False)  # pwrite would append on the other descriptor
+        try:
+            if self._files.rewrite(again, data, offset) != len(data):
+                raise OSError(errno.EIO, "only a part of it was written")
+        finally:
+            self._files.close(again)
+        self._durable = -1
+
+    def _write(self, fd: int, data: bytes, head: Head) -> None:
+        """One write and one fsync for lines that count together, up to `head`."""
+        offset = self._position.offset
+        try:
+            if self._files.write(fd, data) != len(data):
+                raise OSError(errno.ENOSPC, "only a part of it fitted")
+        except OSError:
+            # Best effort: what stays behind is a torn tail, which the next append repairs.
+            self._durable = -1
+            with suppress(OSError):
+                self._files.truncate(fd, offset)
+                self._files.sync(fd)
+            raise
+        try:
+            self._files.sync(fd)
+        except OSError as error:
+            # Asking again would say yes for pages that the kernel has dropped: the outcome is unknown.
+            self._doubted = offset
+            self._durable = -1
+            raise LogError(
+                f"it is unknown whether version log `{self._name}` holds what was written: {_cause(error)}",
+                hint="check the disk, then run again: the next run looks for the entry",
+            ) from error
+        self._position = _Position(offset=offset + len(data), head=head, file=self._position.file)
+        self._durable = self._position.offset
+
+    # Reading.
+
+    def _open_read(self) -> int | None:
+        try:
+            return self._files.open_read(self._path)
+        except FileNotFoundError:
+            if self._position.offset:
+                raise LogCorrupt(
+                    f"version log `{self._name}` is gone: it held {self._position.head.seq + 1} entries a moment ago",
+                    hint="find out what removed it; restore it from a copy",
+                ) from None
+            return None
+
+    def _scan(self, position: _Position) -> Iterator[tuple[Entry, _Position]]:
+        with self._translated("read"):
+            fd = self._open_read()
+            if fd is None:
+                return
+            try:
+                yield from self._scan_open(fd, position)
+            finally:
+                self._files.close(fd)
+
+    def _scan_open(self, fd: int, position: _Position) -> Iterator[tuple[Entry, _Position]]:
+        facts = self._files.facts(fd)
+        self._require_same(facts, position)
+        file = (facts.device, facts.inode)
+        offset, head = position.offset, position.head
+        if offset == 0 and facts.size:
+            self._require_log(fd)
+        if position.file is None and self._position.file is None:
+            self._position = _Position(file=file)
+        for entry, size in scan(self._files.read(fd, offset), head):
+            offset += size
+            here = _Position(offset=offset, head=head_of(entry), file=file)
+            if offset > self._position.offset:
+                self._position = here
+            yield entry, here
+
+    def _require_log(self, fd: int) -> None:
+        """Raise `LogCorrupt` for a file of something else: it would be taken for a torn tail, and cut off."""
+        start = next(self._files.read(fd, 0), b"")  # a chunk is longer than a line may be
+        if not may_begin_a_log(start[: LINE_LIMIT + 1]):
+            raise LogCorrupt(
+                f"`{self._name}` is not a version log: it begins with something else",
+                hint="name another file with `log: {path: …}`; this one was left untouched",
+            )
+
+    def _require_same(self, facts: FileFacts, position: _Position) -> None:
+        if position.file not in (None, (facts.device, facts.inode)):
+            raise LogCorrupt(
+                f"version log `{self._name}` was replaced by another file while it was in use",
+                hint="end what replaces it, check it with `shipmark log verify`, and run again",
+            )
+        if facts.size < position.offset:
+            raise LogCorrupt(
+                f"version log `{self._name}` became shorter: {facts.size} bytes, "
+                f"{position.offset} were verified before",
+                hint="entries are never removed; restore the log from a copy",
+            )
+
+    def _require_local(self) -> None:
+        if self._is_local:
+            return
+        kind = self._files.network_filesystem(self._path)
+        self._is_local = kind is None
+        if kind is not None:
+            raise LogError(
+                f"version log `{self._name}` lies on a network file system (`{kind}`), where locks often lock nothing",
+                hint="use `log: {store: git}` or `log: {store: sql}`, or take the risk with "
+                "`log: {store: file, allow_network_fs: true}`",
+            )
+
+    @contextmanager
+    def _translated(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._failure(done, error) from error
+        except RefusedError as error:
+            raise _refused(error) from error
+
+    def _failure(self, done: str, error: OSError) -> LogError:
+        return LogError(f"version log `{self._name}` cannot be {done}: {_cause(error)}", hint=_hint(error))
+
+
+def _groups(lines: Sequence[bytes], head: Head) -> list[tuple[bytes, Head]]:
+    """What is written at once, with the head that it makes: a line, or the lines of one batch."""
+    groups = []
+    group: list[bytes] = []
+    for raw in lines:
+        envelope = envelope_of(raw, head)
+        head = Head(seq=envelope.seq, hash=envelope.hash)
+        group += (raw, b"\n")
+        if envelope.batch is None or envelope.batch.get("last") == head.seq:
+            groups.append((b"".join(group), head))
+            group = []
+    if group:
+        raise LogError(f"entry {head.seq} is part of a batch that is not complete")
+    return groups
+
+
+def _refused(error: RefusedError) -> LogCorrupt:
+    """A symlink or a device in the log's place, as an error of the log: mirrors and endings expect those."""
+    return LogCorrupt(f"version log: {error.message}", hint=error.hint)
+
+
+def _cause(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _hint(error: OSError) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return "make room on the disk, then run again"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "give this user the right to write there, or name another place with `log: {path: …}`"
+        case _:
+            return "check the disk and the path, then run again"

@@ -1,0 +1,69 @@
+"""The folder of a log file: making it, hiding it from git, making its directory entries durable."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+
+from release.log.stores.syscalls import Files
+
+_NAME = ".shipmark"
+
+
+class LogFolder:
+    """`path`: the folder's absolute path. All methods raise `OSError`, `make` also `RefusedError` for a symlink."""
+
+    def __init__(self, path: str, files: Files) -> None:
+        self._path = path
+        self._files = files
+
+    def make(self) -> None:
+        """Make the folder and those above it that are missing."""
+        missing = []
+        folder = self._path
+        while not self._files.exists(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for path in reversed(missing):
+            self._files.make_directory(path)
+        self._ignore_in_git()
+
+    def sync(self) -> None:
+        """Make the entries of this folder durable."""
+        self._sync(self._path)
+
+    def sync_to_root(self) -> None:
+        """Make every directory entry on the way here durable: a writer may have died right after making folders."""
+        folder = self._path
+        self._sync(folder)
+        while (parent := os.path.dirname(folder)) != folder:
+            folder = parent
+            self._sync(folder)
+
+    def _ignore_in_git(self) -> None:
+        """Keep git from seeing a `.shipmark` folder: the log must not make the tree dirty."""
+        before, found, _ = f"{self._path}/".rpartition(f"/{_NAME}/")
+        ignore = f"{before}/{_NAME}/.gitignore"
+        if not found or self._files.exists(ignore):
+            return
+        with suppress(FileExistsError):
+            fd = self._files.open(ignore, create=True, exclusive=True)
+            try:
+                self._files.write(fd, b"*\n")
+            finally:
+                self._files.close(fd)
+
+    def _sync(self, path: str) -> None:
+        try:
+            fd = self._files.open_folder(path)
+        except PermissionError:
+            return  # a folder that may not be opened was not made by us
+        try:
+            self._files.sync(fd)
+        except OSError as error:
+            # Some file systems keep directories durable by themselves and refuse to be asked.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+                raise
+        finally:
+            self._files.close(fd)

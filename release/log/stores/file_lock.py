@@ -1,0 +1,89 @@
+"""The advisory lock beside a log file. The lock file is never removed: two processes would lock two files."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from release.control import Cancel
+from release.errors import LogCorrupt, LogError
+from release.log.stores.syscalls import Files
+
+_FIRST_PAUSE = 0.001  # seconds
+_LONGEST_PAUSE = 0.05
+# `log.path: yarn` makes `yarn.lock` our lock: content that we did not write is somebody's file.
+_OURS = re.compile(rb"(process \d+ on [^\n]*\n?)?\Z")
+
+
+class FileLock:
+    """Keeps other processes, and other threads of this one, from appending. `timeout`: seconds.
+
+    The holder writes who it is into the file, as advice for whoever waits in vain; nothing is read from it
+    to decide anything, and it stays behind.
+    """
+
+    def __init__(
+        self, path: str, *, files: Files, cancel: Cancel, monotonic: Callable[[], float], timeout: float
+    ) -> None:
+        self._path = path
+        self._files = files
+        self._cancel = cancel
+        self._monotonic = monotonic
+        self._timeout = timeout
+        self._mine = f"process {os.getpid()} on {os.uname().nodename}\n".encode()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock for the body."""
+        held = self.acquire()
+        try:
+            yield
+        finally:
+            self.release(held)
+
+    def acquire(self) -> int:
+        """Hold the lock until `release` gets what this returns. Raises `LogError` naming the holder in the end."""
+        fd = self._files.open(self._path, create=True)
+        try:
+            if not self._files.lock(fd):
+                self._wait_for(fd)
+            self._sign(fd)
+        except BaseException:
+            self._files.close(fd)
+            raise
+        return fd
+
+    def release(self, held: int) -> None:
+        """Let others in."""
+        self._files.close(held)
+
+    def _wait_for(self, fd: int) -> None:
+        end = self._monotonic() + self._timeout
+        pause = _FIRST_PAUSE
+        while not self._files.lock(fd):
+            if self._monotonic() >= end:
+                raise LogError(
+                    f"`{self._path}` was locked for {self._timeout:g} s by {self._holder(fd)}",
+                    hint="wait for it, or end that process; the file itself must stay",
+                )
+            self._cancel.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads waiters, guards nothing
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _sign(self, fd: int) -> None:
+        found = self._files.start(fd)
+        if found != self._mine:
+            # A writer that is killed between `truncate` and `rewrite` leaves an empty file, or zeros.
+            if not _OURS.match(found.replace(b"\0", b"")):
+                raise LogCorrupt(
+                    f"`{self._path}` is needed as the lock of the version log, and holds something else",
+                    hint="name another file with `log: {path: …}`; the lock is that name with `.lock` behind it",
+                )
+            self._files.truncate(fd, 0)
+            self._files.rewrite(fd, self._mine, 0)
+
+    def _holder(self, fd: int) -> str:
+        text = self._files.start(fd).decode("utf-8", "replace").strip()
+        return text or "another process"

@@ -1,0 +1,210 @@
+"""The version log as a git ref: one commit an entry, appended by a plain push, which is a compare-and-swap.
+
+A commit's tree holds only `entry.json`, the entry's bytes and a newline; commits are chained like the entries.
+Under contention a writer parks its facts under a ref of their own, which cannot conflict; whoever appends next
+takes them along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from release.canonical_json import canonical
+from release.errors import LogCorrupt, LogError
+from release.log import Entry, Head, HeadMoved
+from release.log.chain import head_of, verify_line
+from release.log.identity import fact_id
+from release.log.stores.git_outcome import Push
+from release.log.stores.git_remote import GitRemote
+
+DEFAULT_REF = "refs/shipmark/log"
+_INBOX = "refs/shipmark/inbox"
+_FETCHED = "refs/fetched/log"
+_FETCHED_INBOX = "refs/fetched-inbox"
+_SEEN = "refs/seen/log"  # the last tip that was verified, kept between runs: it must stay an ancestor
+
+
+class GitStore:
+    """`name`: how messages call it, `refs/shipmark/log at origin`. `ref`: where the log is."""
+
+    def __init__(self, remote: GitRemote, *, name: str, ref: str = DEFAULT_REF) -> None:
+        self._remote = remote
+        self._name = name
+        self._ref = ref
+        self._tip: str | None = None
+        self._head = Head()
+        self._parked: dict[str, str] = {}  # name: commit, as of the last fetch
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return self._name
+
+    @property
+    def local(self) -> bool:
+        """Never: the log is the remote's."""
+        return False
+
+    def head(self) -> Head:
+        """See `LogStore.head`."""
+        for _ in self.read(self._head.seq):
+            pass
+        return self._head
+
+    def read(self, after: int = -1) -> Iterator[Entry]:
+        """See `LogStore.read`."""
+        with self._remote.exclusive():
+            tip = self._fetch()
+            if after < self._head.seq:
+                entries = self._load(None, tip, Head())
+            else:
+                entries = self._load(self._tip, tip, self._head)
+            if tip != self._tip:
+                self._remember(tip, head_of(entries[-1]) if entries else self._head)
+        yield from (entry for entry in entries if entry.seq > after)
+
+    def append(self, lines: Sequence[bytes], expected: Head) -> None:
+        """See `LogStore.append`. What the remote has is as durable as the remote makes it."""
+        if not lines:
+            return
+        if expected != self._head:
+            raise HeadMoved
+        with self._remote.exclusive():
+            head, tip = expected, self._tip
+            for line in lines:
+                entry = verify_line(line, head)
+                head = head_of(entry)
+                tip = self._commit(entry, tip)
+            (push,) = self._remote.push(f"{tip}:{self._ref}")
+            self._require_done(push)
+            self._remember(str(tip), head)
+
+    def check_writable(self) -> None:
+        """See `LogStore.check_writable`: what a push that changes nothing would be answered."""
+        with self._remote.exclusive():
+            probe = self._remote.store_commit("probe", b"", None, "may this be pushed?\n", 0)
+            (push,) = self._remote.push(f"{probe}:{_INBOX}/probe", dry_run=True)
+            if push.outcome != "done":
+                raise self._remote.failure(push)
+
+    # Parking: what a writer that lost a race does, so that it need not win the next one.
+
+    def park(self, facts: Sequence[Mapping[str, Any]]) -> None:
+        """Put the facts where the next writer finds them, whoever it is. Best effort."""
+        with self._remote.exclusive():
+            content = canonical([dict(fact) for fact in facts]) + b"\n"
+            commit = self._remote.store_commit("facts.json", content, None, "facts on their way\n", 0)
+            self._remote.push(f"{commit}:{_INBOX}/{_parked_name(facts)}")
+
+    def parked(self) -> dict[str, tuple[dict[str, Any], ...]]:
+        """Facts that wait, by name, as of the last `read`. What is no list of facts counts as none."""
+        found = {}
+        with self._remote.exclusive():
+            for name, commit in self._parked.items():
+                try:
+                    content = self._remote.read("cat-file", "blob", f"{commit}:facts.json")
+                    found[name] = msgspec.json.decode(content, type=tuple[dict[str, Any], ...])
+                except (LogError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                    found[name] = ()
+        return found
+
+    def unpark(self, names: Sequence[str]) -> None:
+        """Remove what the log holds by now. Best effort: another writer may have been faster."""
+        if names:
+            with self._remote.exclusive():
+                self._remote.push(*(f":{_INBOX}/{name}" for name in names))
+
+    # The rest happens while the private repository is ours.
+
+    def _fetch(self) -> str | None:
+        # With a star a ref that the remote lacks is no error.
+        refs = self._remote.fetch(f"+{self._ref}*:{_FETCHED}*", f"+{_INBOX}/*:{_FETCHED_INBOX}/*")
+        start = f"{_FETCHED_INBOX}/"
+        self._parked = {
+            ref.removeprefix(start): commit for ref, commit in refs.items() if ref.startswith(start)
+        }
+        tip, seen = refs.get(_FETCHED), refs.get(_SEEN)
+        known = self._tip or seen
+        if known is not None and tip != known and not self._continues(known, tip):
+            raise LogCorrupt(
+                f"version log `{self._name}` was rewritten: it ended with commit {known[:12]}, "
+                f"which {tip[:12] if tip else 'nothing'} does not continue",
+                hint=f"restore it: `git push --force <remote> {known}:{self._ref}`, "
+                "or `shipmark cache clean` if it was replaced on purpose",
+            )
+        return tip
+
+    def _continues(self, known: str, tip: str | None) -> bool:
+        return tip is not None and self._remote.succeeds("merge-base", "--is-ancestor", known, tip)
+
+    def _load(self, base: str | None, tip: str | None, head: Head) -> list[Entry]:
+        """The entries of the commits behind `base` up to `tip`, verified."""
+        if tip is None or tip == base:
+            return []
+        span = f"{base}..{tip}" if base else tip
+        lines = self._remote.read("rev-list", "--reverse", "--topo-order", "--parents", span).decode()
+        commits = [line.split(" ") for line in lines.splitlines()]
+        parent = [base] if base else []
+        for commit, *parents in commits:
+            if parents != parent:
+                raise LogCorrupt(f"version log `{self._name}` is no single line of commits at {commit[:12]}")
+            parent = [commit]
+        wanted = "".join(f"{commit}:entry.json\n" for commit, *_ in commits).encode()
+        contents = _blobs(self._remote.read("cat-file", "--batch", stdin=wanted))
+        entries = []
+        for content in contents:
+            if content is None:
+                raise LogCorrupt(f"entry {head.seq + 1} is missing: a commit of the log has no `entry.json`")
+            entry = verify_line(content.removesuffix(b"\n"), head)
+            head = head_of(entry)
+            entries.append(entry)
+        return entries
+
+    def _remember(self, tip: str | None, head: Head) -> None:
+        self._tip, self._head = tip, head
+        if tip is not None:
+            self._remote.read("update-ref", _SEEN, tip)
+
+    def _commit(self, entry: Entry, parent: str | None) -> str:
+        fields = entry.fields
+        subject = " ".join(str(fields[name]) for name in ("kind", "version") if fields.get(name))
+        subject = " ".join(subject.split())[:100] or "entry"
+        message = f"{subject}\n\nShipmark-Seq: {entry.seq}\nShipmark-Hash: {fields['hash']}\n"
+        return self._remote.store_commit("entry.json", entry.raw + b"\n", parent, message, _seconds(fields))
+
+    def _require_done(self, push: Push) -> None:
+        if push.outcome == "race":
+            raise HeadMoved
+        if push.outcome != "done":
+            raise self._remote.failure(push)
+
+
+def _parked_name(facts: Sequence[Mapping[str, Any]]) -> str:
+    """One name for the same facts, so that parking twice is parking once."""
+    return "-".join(fact_id(dict(fact))[:12] for fact in facts[:8])
+
+
+def _seconds(fields: Mapping[str, Any]) -> int:
+    try:
+        return int(datetime.fromisoformat(str(fields.get("at"))).timestamp())
+    except ValueError:
+        return 0
+
+
+def _blobs(output: bytes) -> Iterator[bytes | None]:
+    """The contents that `git cat-file --batch` printed, None for what is missing."""
+    position = 0
+    while position < len(output):
+        end = output.index(b"\n", position)
+        words = output[position:end].split(b" ")
+        position = end + 1
+        if len(words) != 3 or words[1] != b"blob":
+            yield None
+            continue
+        size = int(words[2])
+        yield output[position : position + size]
+        position += size + 1

@@ -1,0 +1,242 @@
+"""A private bare repository, and what it exchanges with the remote that holds the log.
+
+The user's clone is never used: a fetch that is killed there would leave locks, a shallow one would change it. Its
+credentials do not come by themselves into another repository, so they are handed over.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from glob import glob
+from io import BytesIO
+from urllib.parse import urlsplit
+
+import msgspec
+from git import Repo
+from gitdb.base import IStream  # type: ignore[import-untyped]  # GitPython's object store, without types
+
+from release.control import Cancel
+from release.digits import number_in
+from release.errors import LogError, LogUnavailable
+from release.git.command import Git, git_argv, git_environment
+from release.known_secrets import passwords_of
+from release.log.identity import safe_message
+from release.log.stores.file_lock import FileLock
+from release.log.stores.git_outcome import Push, outcome_of
+from release.log.stores.syscalls import OsFiles
+from release.ports import Completed, Process
+
+_REMOTE = "log"  # in the private repository; the URL comes by the environment, never in an argument list
+_REDIRECTED = re.compile(r"returned error: 30[12378]\b")
+_HANDED_OVER = r"^(http\..*|credential\..*|url\..*|core\.sshcommand|ssh\.variant)$"
+_WHO = "shipmark <shipmark@shipmark.invalid>"
+# What the user's own configuration must not add to our pushes and fetches, beside what `git_argv` says always.
+_QUIET = (
+    *("-c", "push.followTags=false", "-c", "push.gpgSign=false"),
+    *("-c", "core.logAllRefUpdates=false", "-c", "transfer.fsckObjects=true"),
+)
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """Git configuration that lets us in, as key and value. Never shown, never in an argument list."""
+
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+def credentials_of(process: Process, clone: str, env: Mapping[str, str]) -> Credentials:
+    """What the clone at `clone` is configured with for talking to remotes, its conditional includes resolved."""
+    done = Git(process, clone, env).run(
+        "config", "--local", "--includes", "--null", "--get-regexp", _HANDED_OVER, timeout=10.0
+    )
+    # Each item is a key, a newline and the value; nothing configured is exit code 1.
+    items = done.stdout.decode("utf-8", "replace").split("\0") if done.code == 0 else []
+    pairs = (item.partition("\n") for item in items if item)
+    return Credentials(tuple((key, value) for key, _, value in pairs))
+
+
+def credentials_of_token(url: str, token: str, user: str = "x-access-token") -> Credentials:
+    """A CI system's token, sent to the host of `url` and to no other."""
+    parts = urlsplit(url)
+    basic = base64.b64encode(f"{user}:{token}".encode()).decode()
+    host = parts.hostname + (f":{parts.port}" if parts.port else "") if parts.hostname else ""
+    return Credentials(((f"http.{parts.scheme}://{host}/.extraheader", f"Authorization: Basic {basic}"),))
+
+
+def secrets_of_settings(credentials: Credentials) -> list[str]:
+    """The secrets in `credentials`: values of extra headers, also decoded, and passwords in URLs."""
+    found = []
+    for key, value in credentials.settings:
+        if key.lower().endswith(".extraheader"):
+            secret = value.rpartition(" ")[2]
+            found.append(secret)
+            with contextlib.suppress(ValueError):
+                pair = base64.b64decode(secret, validate=True).decode()
+                found += [pair, pair.partition(":")[2]]
+        found += [*passwords_of(key), *passwords_of(value)]
+    return found
+
+
+class GitRemote:
+    """`cache`: the private repository's folder, made when missing. `url`: where the log is. `timeout`: seconds."""
+
+    def __init__(
+        self,
+        *,
+        process: Process,
+        env: Mapping[str, str],
+        cache: str,
+        url: str,
+        name: str,
+        cancel: Cancel,
+        monotonic: Callable[[], float],
+        credentials: Credentials = Credentials(),  # noqa: B008 - frozen
+        timeout: float = 60.0,
+    ) -> None:
+        self._process = process
+        self._cache = cache
+        self._name = name
+        self._timeout = timeout
+        self._env = _with_settings(
+            git_environment(env), ((f"remote.{_REMOTE}.url", url), *credentials.settings)
+        )
+        # After a redirect git sends an extra header to the new host as well: with the POST that follows (git 2.39).
+        headers = any(key.lower().endswith(".extraheader") for key, _ in credentials.settings)
+        self._stays = ("-c", "http.followRedirects=false") if headers else ()
+        # A host or a passphrase that ssh would ask about is a failure here: nobody is there to answer.
+        self._env.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
+        self._lock = FileLock(
+            f"{cache}.lock", files=OsFiles(), cancel=cancel, monotonic=monotonic, timeout=2 * timeout
+        )
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Nobody else uses the private repository meanwhile. Makes it when it is missing."""
+        try:
+            os.makedirs(os.path.dirname(self._cache), exist_ok=True)
+            with self._lock.held():
+                self._prepare()
+                yield
+        except OSError as error:
+            raise LogError(
+                f"version log `{self._name}`: the cache `{self._cache}` cannot be used: {error.strerror}",
+                hint="check the rights of that folder; `shipmark cache clean` removes it",
+            ) from error
+
+    def fetch(self, *refspecs: str) -> dict[str, str]:
+        """Bring the private repository up to date; returns its refs. A ref that the remote lacks is gone here too."""
+        done = self._git(
+            "fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", _REMOTE, *refspecs
+        )
+        if done.code != 0:
+            raise self._failure(outcome_of(done.code, "", _text(done.stderr), ""), "read")
+        lines = self.read("for-each-ref", "--format=%(objectname) %(refname)").decode().splitlines()
+        return {ref: commit for commit, ref in (line.split(" ", 1) for line in lines)}
+
+    def push(self, *updates: str, dry_run: bool = False) -> tuple[Push, ...]:
+        """Push, without force; returns what became of each update (`<commit>:<ref>`, or `:<ref>` to delete)."""
+        options = ("--dry-run",) if dry_run else ()
+        try:
+            done = self._git("push", "--porcelain", "--no-verify", *options, _REMOTE, *updates)
+        except LogUnavailable as error:
+            return tuple(Push(outcome="unknown", reason=error.message) for _ in updates)
+        out, err = _text(done.stdout), safe_message(_text(done.stderr))
+        return tuple(outcome_of(done.code, out, err, update.rpartition(":")[2]) for update in updates)
+
+    def read(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """What a local git command prints. Raises `LogError`."""
+        done = self._git(*arguments, stdin=stdin)
+        if done.code != 0:
+            raise LogError(
+                f"version log `{self._name}`: git {arguments[0]} failed: {_first_line(done)}",
+                hint="`shipmark cache clean`, then run again",
+            )
+        return done.stdout
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Whether a local git command says yes."""
+        return self._git(*arguments).code == 0
+
+    def store_commit(self, file: str, content: bytes, parent: str | None, message: str, seconds: int) -> str:
+        """Write a commit whose tree holds only `file`; returns its id. Equal arguments give an equal id."""
+        with Repo(self._cache) as repository:
+            store = repository.odb.store
+            blob = store(IStream(b"blob", len(content), BytesIO(content)))
+            tree = b"100644 " + file.encode() + b"\0" + blob.binsha
+            tree_id = store(IStream(b"tree", len(tree), BytesIO(tree))).hexsha.decode()
+            lines = [f"tree {tree_id}", *([f"parent {parent}"] if parent else [])]
+            lines += [f"{role} {_WHO} {max(0, seconds)} +0000" for role in ("author", "committer")]
+            commit = "\n".join([*lines, "", message]).encode()
+            stored = store(IStream(b"commit", len(commit), BytesIO(commit)))
+            return str(stored.hexsha.decode())
+
+    def failure(self, push: Push) -> LogError:
+        """The error for a push that did not go through."""
+        return self._failure(push, "written")
+
+    def _prepare(self) -> None:
+        if not os.path.exists(os.path.join(self._cache, "HEAD")):
+            shutil.rmtree(self._cache, ignore_errors=True)
+            done = self._process.run(
+                # No template: it could hold hooks.
+                git_argv("init", "--quiet", "--bare", "--template=", self._cache),
+                env=self._env,
+                timeout=self._timeout,
+            )
+            if done.code != 0:
+                raise LogError(f"version log `{self._name}`: no cache can be made: {_first_line(done)}")
+        # Whoever made these was killed: nobody else is here.
+        for pattern in ("*.lock", "refs/**/*.lock"):
+            for left in glob(os.path.join(self._cache, pattern), recursive=True):
+                os.unlink(left)
+
+    def _git(self, *arguments: str, stdin: bytes = b"") -> Completed:
+        try:
+            return self._process.run(
+                git_argv(*_QUIET, *self._stays, "--git-dir", self._cache, *arguments),
+                cwd=self._cache,
+                env=self._env,
+                stdin=stdin,
+                timeout=self._timeout,
+            )
+        except TimeoutError as error:
+            raise LogUnavailable(
+                f"version log `{self._name}` did not answer within {self._timeout:g} s", hint="run again"
+            ) from error
+
+    def _failure(self, push: Push, done: str) -> LogError:
+        message = f"version log `{self._name}` cannot be {done}: {safe_message(push.reason)}"
+        if _REDIRECTED.search(push.reason):
+            hint = "the repository has moved, and its credential does not follow: `git remote set-url` the new address"
+            return LogError(message, hint=hint)
+        if push.outcome == "refused":
+            return LogError(
+                message,
+                hint="the token needs the right to push there (on GitHub `permissions: {contents: write}`); "
+                "a pull request from a fork never has it",
+            )
+        return LogUnavailable(message, hint="check the network and the remote, then run again")
+
+
+def _with_settings(env: dict[str, str], settings: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """`env` with git configuration added behind what it configures already."""
+    count = env.get("GIT_CONFIG_COUNT", "0")
+    start = number_in(count, most=10_000) or 0
+    for number, (key, value) in enumerate(settings, start):
+        env[f"GIT_CONFIG_KEY_{number}"] = key
+        env[f"GIT_CONFIG_VALUE_{number}"] = value
+    return {**env, "GIT_CONFIG_COUNT": str(start + len(settings))}
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _first_line(done: Completed) -> str:
+    lines = safe_message(_text(done.stderr)).strip().splitlines()
+    return lines[0] if lines else f"exit code {done.code}"

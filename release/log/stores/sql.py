@@ -1,0 +1,245 @@
+"""The version log in a database: SQLite or PostgreSQL, one transaction an append."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from release.control import Cancel
+from release.errors import LogCorrupt, LogError, LogUnavailable
+from release.log import Entry, Head, HeadMoved
+from release.log.chain import Malformed, envelope_of, head_of, read_line, verify_line
+from release.log.stores.sql_schema import REVISION, engine_of, name_of, parse_url
+from release.log.stores.sql_session import SqlSession
+from release.log.stores.sql_transaction import PAGE, Locked, head_in, lines_behind, locked, transaction
+from release.log.stores.syscalls import OsFiles
+
+
+class SqlStore:
+    """`url`: `postgresql://user:password@host/database` or `sqlite:///path`; the tables are made by `sql_migrate`.
+
+    `workspace`: below it no symlink leads to a SQLite file.
+    """
+
+    def __init__(self, url: str, *, cancel: Cancel, workspace: str | None = None) -> None:
+        parsed = parse_url(url)
+        self._name = name_of(parsed)
+        self._is_postgres = parsed.get_backend_name() == "postgresql"
+        self._path = None if self._is_postgres else parsed.database
+        self._session = SqlSession(engine_of(parsed, workspace=workspace), cancel)
+        self._cancel = cancel
+        self._checked = False
+        self._last = (b"", Head())  # the last line that was read or appended, and the head that it makes
+        self._turn: Locked | None = None
+
+    @property
+    def name(self) -> str:
+        """How messages call it; no user, no password."""
+        return self._name
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a file of this machine."""
+        return not self._is_postgres
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        self._session.close()
+
+    def head(self) -> Head:
+        """See `LogStore.head`."""
+        with self._reading() as connection:
+            return head_in(connection)
+
+    def read(self, after: int = -1) -> Iterator[Entry]:
+        """See `LogStore.read`."""
+        head = Head()
+        position = after - 1  # the entry before what is asked for tells how the next one must begin
+        while True:
+            with self._reading() as connection:
+                lines = self._ahead(position) or lines_behind(connection, position)
+            if position < after:
+                head = self._base(lines, after)
+                lines = lines[1:] if after >= 0 else lines
+                full = len(lines) >= PAGE - 1
+            else:
+                full = len(lines) == PAGE
+            for line in lines:
+                entry = verify_line(line, head)
+                head = head_of(entry)
+                yield entry
+            if lines:
+                self._last = lines[-1], head
+            position = head.seq
+            if not full:
+                return
+
+    def append(self, lines: Sequence[bytes], expected: Head) -> None:
+        """See `LogStore.append`. What is there is durable, as every commit is."""
+        if not lines:
+            return
+        head, rows = expected, []
+        for line in lines:
+            made = envelope_of(line, head)
+            head = Head(seq=made.seq, hash=made.hash)
+            rows.append(
+                {"seq": made.seq, "hash": made.hash, "prev": made.prev, "id": made.id, "line": line.decode()}
+            )
+        with self._locked() as turn:
+            if turn.head != expected:
+                raise HeadMoved
+            turn.add(rows, head)
+        self._last = lines[-1], head
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """See `Turns.turn`: one transaction for what is read and appended, with the head locked from its beginning."""
+        with self._locked(self._last[1].seq - 1) as turn:
+            self._turn = turn
+            try:
+                yield
+            finally:
+                self._turn = None
+
+    def check_writable(self) -> None:
+        """See `LogStore.check_writable`."""
+        with self._connected("written") as connection, transaction(connection):
+            if self._is_postgres:
+                self._require_rights(connection)
+            elif self._path is not None and not os.access(self._path, os.W_OK):
+                raise LogError(f"version log `{self._name}` may not be written by this user")
+
+    def _base(self, lines: Sequence[bytes], after: int) -> Head:
+        """The head that the entry `after` makes. It was there before, so it must be there now."""
+        if after < 0:
+            return Head()
+        if not lines:
+            raise LogCorrupt(
+                f"version log `{self._name}` has no entry {after} any more",
+                hint="is this another server, or a copy that lags behind? entries are never removed",
+            )
+        if lines[0] == self._last[0]:
+            return self._last[1]  # as it was when it was verified
+        try:
+            entry = read_line(lines[0])
+        except Malformed as error:
+            raise LogCorrupt(f"entry {after} is not a record: {error}") from error
+        if entry.seq != after:
+            raise LogCorrupt(
+                f"entry {after} is missing or out of place: entry {entry.seq} stands there",
+                hint="restore the log from a copy; entries are never removed or reordered",
+            )
+        return head_of(entry)
+
+    def _require_rights(self, connection: Connection) -> None:
+        rights = connection.execute(
+            text(
+                "SELECT has_table_privilege('log_entry', 'INSERT'), has_table_privilege('log_head', 'UPDATE'), "
+                "NOT pg_is_in_recovery(), current_setting('transaction_read_only') = 'off'"
+            )
+        ).one()
+        lacks = ("INSERT on log_entry", "UPDATE on log_head", "a server that is no replica", "write access")
+        for has, name in zip(rights, lacks, strict=True):
+            if not has:
+                raise LogError(
+                    f"version log `{self._name}` cannot be written: this role lacks {name}",
+                    hint="grant INSERT on `log_entry` and UPDATE on `log_head`, on the primary server",
+                )
+
+    def _ahead(self, position: int) -> list[bytes]:
+        """The lines behind `position` that came with the lock."""
+        if self._turn is None or self._turn.behind != position:
+            return []
+        lines, self._turn.lines = self._turn.lines, []
+        return lines
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        if self._turn is not None:
+            yield self._turn.connection
+            return
+        with self._connected("read") as connection:
+            yield connection
+
+    @contextmanager
+    def _connected(self, done: str) -> Iterator[Connection]:
+        with self._translated(done), self._session.use() as connection:
+            if not self._checked:
+                self._first_time(connection)
+            yield connection
+
+    @contextmanager
+    def _locked(self, behind: int | None = None) -> Iterator[Locked]:
+        """The turn that we have, or one that ends with the body."""
+        if self._turn is not None:
+            yield self._turn
+            return
+        with self._connected("written") as connection, locked(connection, behind) as turn:
+            yield turn
+
+    def _first_time(self, connection: Connection) -> None:
+        """Check once that the tables are there and that a commit means what it says."""
+        self._require_local()
+        self._require_tables(connection)
+        if self._is_postgres and connection.scalar(text("SHOW synchronous_commit")) == "off":
+            raise LogError(
+                f"version log `{self._name}` would acknowledge entries that a power cut can lose: "
+                "`synchronous_commit` is `off`",
+                hint="`ALTER ROLE … SET synchronous_commit = on` for the role that writes the log",
+            )
+        self._checked = True
+
+    def _require_local(self) -> None:
+        kind = OsFiles().network_filesystem(self._path) if self._path else None
+        if kind is not None:
+            raise LogError(
+                f"version log `{self._name}` lies on a network file system (`{kind}`), where SQLite's locks often "
+                "lock nothing",
+                hint="use PostgreSQL, or `log: {store: git}`",
+            )
+
+    def _require_tables(self, connection: Connection) -> None:
+        hint = "run `shipmark log migrate` once, with a role that may make tables"
+        if not connection.dialect.has_table(connection, "alembic_version"):
+            raise LogError(f"version log `{self._name}` has no tables yet", hint=hint)
+        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        if found is None or found < REVISION:
+            raise LogError(
+                f"version log `{self._name}` has tables of revision {found}, {REVISION} is needed", hint=hint
+            )
+
+    @contextmanager
+    def _translated(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError as error:
+            # Somebody appended without the lock; the chain cannot fork, so this is a lost race.
+            raise HeadMoved from error
+        except DBAPIError as error:
+            self._session.close()
+            self._cancel.check()
+            raise self._translation(error, done) from error
+        except SQLAlchemyError as error:
+            self._cancel.check()
+            raise LogError(f"version log `{self._name}` cannot be {done}: {_first_line(error)}") from error
+
+    def _translation(self, error: DBAPIError, done: str) -> LogError:
+        cause = _first_line(error.orig or error)
+        message = f"version log `{self._name}` cannot be {done}: {cause}"
+        if not self._is_postgres and "unable to open" in cause:
+            return LogError(message, hint="run `shipmark log migrate` once, it makes the file")
+        state: Any = getattr(error.orig, "sqlstate", None)
+        if state in ("28000", "28P01", "42501"):
+            return LogError(message, hint="check user, password and rights of the role in `log.url`")
+        return LogUnavailable(message, hint="check that the database is up and reachable, then run again")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,149 @@
+"""The tables of the SQL log, and engines for the two databases that it knows.
+
+`log_entry.line` holds the very bytes that were hashed, as text: a JSON column would reorder and drop members.
+`UNIQUE (prev)` keeps the chain from forking even where a client forgot the lock. Triggers refuse UPDATE and DELETE.
+
+Rights of the role that releases (the owner runs `shipmark log migrate` and nothing else):
+
+    GRANT SELECT, INSERT ON log_entry TO shipmark_ci;
+    GRANT SELECT, UPDATE ON log_head TO shipmark_ci;
+    GRANT SELECT ON alembic_version TO shipmark_ci;
+
+A role that only asks questions needs SELECT on the three.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from urllib.parse import quote, unquote
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, create_engine
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
+
+from release.errors import ConfigError
+from release.filesystem.files import require_file
+from release.filesystem.workspace_paths import is_below
+
+#: The revision that this code needs; later ones only add.
+REVISION = "0001"
+
+METADATA = MetaData()
+HEAD = Table(
+    "log_head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+ENTRY = Table(
+    "log_entry",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("prev", String(64), nullable=False, unique=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("line", Text, nullable=False),
+)
+
+# `host:port,host:port/database?name=value&name=value`
+_BEHIND_USER = re.compile(r"[^@/?#]*(?:/[^@?#]*)?(?:\?(?:[A-Za-z0-9_]+=[^&]*(?:&|$))*)?")
+_CONNECT_TIMEOUT = 10  # seconds
+_BUSY_TIMEOUT = 10.0
+
+
+def parse_url(text: str) -> URL:
+    """The database that `text` names, with the driver that shipmark uses. Raises `ConfigError` without showing it."""
+    try:
+        url = make_url(_with_quoted_password(text))
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
+        raise ConfigError(
+            "`log.url` is no database URL", hint="`postgresql://user@host/database` or `sqlite:///path`"
+        ) from error
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite" and url.database not in (None, "", ":memory:"):
+        return url
+    raise ConfigError(
+        f"`log.url` names a `{url.drivername}` database, which cannot hold the log",
+        hint="`postgresql://user@host/database` or `sqlite:///path`",
+    )
+
+
+def _with_quoted_password(text: str) -> str:
+    """`text` with user and password percent-encoded, so that they may hold `@`, `/`, `#`, `?` and `%` as they are.
+
+    SQLAlchemy ends a password at its first `@`, and takes what follows for the host. Here the user part ends at the
+    first `@` behind which a host, a database and a query can stand: an `@` further on belongs to the query.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator or not scheme.lower().startswith("postgres"):
+        return text
+    ends = [match.start() for match in re.finditer("@", rest)]
+    end = next((one for one in ends if _BEHIND_USER.fullmatch(rest, one + 1)), ends[-1] if ends else None)
+    if end is None:
+        return text
+    user, colon, password = rest[:end].partition(":")
+    user, password = (quote(unquote(part), safe="") for part in (user, password))
+    return f"{scheme}://{user}{colon}{password}{rest[end:]}"
+
+
+def name_of(url: URL) -> str:
+    """How messages call the database: no user, no password, no options."""
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return f"sqlite:{url.database}"
+    port = f":{url.port}" if url.port else ""
+    return f"{kind}://{url.host or 'localhost'}{port}/{url.database or ''}"
+
+
+def engine_of(url: URL, *, create: bool = False, workspace: str | None = None) -> Engine:
+    """An engine with one connection that is kept, for the transactions of `sql_transaction`.
+
+    `create`: make the SQLite file when it is missing. `workspace`: below it no symlink leads to the file.
+    """
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, create=create, workspace=workspace)
+    return create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=1,
+        connect_args={
+            "connect_timeout": _CONNECT_TIMEOUT,
+            "prepare_threshold": None,  # poolers between us and the server hand out other sessions
+            "application_name": "shipmark",
+        },
+    )
+
+
+def _sqlite_engine(url: URL, *, create: bool, workspace: str | None) -> Engine:
+    mode = "rwc" if create else "rw"
+
+    def connect() -> sqlite3.Connection:
+        # SQLite follows symlinks, and Python gives no way to its SQLITE_OPEN_NOFOLLOW.
+        if is_below(url.database or "", workspace):
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                require_file(f"{url.database}{suffix}", workspace=workspace, append=True)
+        connection = sqlite3.connect(
+            f"file:{quote(url.database or '')}?mode={mode}",
+            uri=True,
+            timeout=_BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+    return create_engine(
+        "sqlite://",
+        isolation_level="AUTOCOMMIT",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=1,
+    )

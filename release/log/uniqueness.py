@@ -1,0 +1,97 @@
+"""What may be true only once in a log: a version tag's digest on a target, and the release of a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from release.errors import TagConflict
+
+_FIRST_WINS = ("sha-", "pr-")
+_CLAIMING = ("pushed", "released", "abandoned")
+
+
+class UniqueTags:
+    """Who holds what may be held once, as of the entries added so far.
+
+    An `abandoned` record with `lost` gives back what its release claimed for that digest: nobody has the bytes
+    and no tag names them, so the release is built anew.
+    """
+
+    def __init__(self) -> None:
+        self._tags: dict[str, dict[str, tuple[str, str]]] = {}  # target: tag: (digest, release)
+        self._released: dict[str, str] = {}  # release: digest
+
+    def add(self, fields: dict[str, Any]) -> None:
+        """Take up one entry's claims. The first claim stays: later entries that differ are `log verify`'s business."""
+        kind = fields.get("kind")
+        if kind not in _CLAIMING:
+            return
+        release = str(fields.get("release", ""))
+        if kind == "pushed":
+            tags = self._tags.setdefault(str(fields.get("target", "")), {})
+            for name, digest in _version_tags(fields):
+                tags.setdefault(name, (digest, release))
+        elif kind == "released":
+            self._released.setdefault(release, _digest(fields))
+        elif kind == "abandoned" and fields.get("lost"):
+            self._give_back(release, fields["lost"])
+
+    def require_free(self, facts: Iterable[dict[str, Any]]) -> None:
+        """Raise `TagConflict` when one of `facts` contradicts what is claimed."""
+        for fact in facts:
+            if fact["kind"] == "pushed":
+                self._require_tags(fact)
+            elif fact["kind"] == "released":
+                self._require_release(fact)
+
+    def _require_tags(self, fact: dict[str, Any]) -> None:
+        target = str(fact.get("target", ""))
+        tags = self._tags.get(target, {})
+        for name, digest in _version_tags(fact):
+            held, release = tags.get(name, (digest, ""))
+            if held != digest:
+                raise TagConflict(
+                    f"version log says that `{target}:{name}` is `{held}` "
+                    f"(release {release[:12]}), not `{digest}`",
+                    hint="a version tag names one content for ever: release this under a new version",
+                )
+
+    def _require_release(self, fact: dict[str, Any]) -> None:
+        digest = _digest(fact)
+        held = self._released.get(fact["release"], digest)
+        if held != digest:
+            raise TagConflict(
+                f"version log says that release {fact['release'][:12]} is `{held}`, not `{digest}`",
+                hint="run again: the next run goes on with the released digest",
+            )
+
+    def _give_back(self, release: str, digest: str) -> None:
+        if self._released.get(release) == digest:
+            del self._released[release]
+        for tags in self._tags.values():
+            for name in [name for name, claim in tags.items() if claim == (digest, release)]:
+                del tags[name]
+
+
+def _version_tags(fields: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and digest of each."""
+    tags = fields.get("tags")
+    return [
+        (str(tag.get("name", "")), str(tag["digest"]))
+        for tag in (tags if isinstance(tags, list | tuple) else ())
+        if isinstance(tag, dict) and _is_version_tag(tag)
+    ]
+
+
+def _is_version_tag(tag: dict[str, Any]) -> bool:
+    if not tag.get("digest") or tag.get("result") == "withheld":
+        return False
+    if policy := tag.get("policy"):
+        return bool(policy == "version")
+    return not str(tag.get("name", "")).startswith(_FIRST_WINS)
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    image = fields.get("image")
+    return str(image.get("digest", "")) if isinstance(image, dict) else ""

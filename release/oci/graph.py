@@ -1,0 +1,70 @@
+"""An image's graph: the manifests below a digest, and the blobs that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from release.control import Cancel
+from release.errors import Invalid
+from release.oci import Descriptor, Manifest, Repository
+from release.oci.manifest import children
+from release.task_group import run_all
+
+#: Questions that are asked at a time: they are small.
+QUESTIONS = 8
+_DEEPEST = 8
+_MOST_MANIFESTS = 2000
+
+
+def read_manifests(
+    source: Repository, digest: str, *, top: Manifest | None = None, cancel: Cancel | None = None
+) -> tuple[Manifest, ...]:
+    """The manifest of `digest` and all below it, each once, children before parents; read side by side.
+
+    `top`: the manifest of `digest`, where it was read already.
+    """
+    found: dict[str, Manifest] = {}
+    waiting = [digest]
+    for _ in range(_DEEPEST):
+        tasks = [partial(_read, source, name, top) for name in waiting]
+        level = run_all(tasks, jobs=QUESTIONS, cancel=cancel or Cancel()) if tasks else []
+        found.update(zip(waiting, level, strict=True))
+        below = (child.digest for manifest in level if manifest.is_index for child in children(manifest))
+        waiting = [name for name in dict.fromkeys(below) if name not in found]
+        if not waiting:
+            return _ordered(digest, found)
+        if len(found) + len(waiting) > _MOST_MANIFESTS:
+            break
+    raise Invalid(f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests")
+
+
+def blobs_of(manifests: Iterable[Manifest]) -> tuple[Descriptor, ...]:
+    """The blobs that manifests need, each once, largest first; layers that live elsewhere (`urls`) are left out."""
+    blobs = {
+        child.digest: child
+        for manifest in manifests
+        if not manifest.is_index
+        for child in children(manifest)
+        if not child.urls
+    }
+    return tuple(sorted(blobs.values(), key=lambda blob: blob.size, reverse=True))
+
+
+def _read(source: Repository, digest: str, top: Manifest | None) -> Manifest:
+    return top if top is not None and top.digest == digest else source.manifest(digest)
+
+
+def _ordered(digest: str, found: dict[str, Manifest]) -> tuple[Manifest, ...]:
+    """Children before parents. An index cannot hold itself: its digest would have to be known before it is."""
+    ordered: dict[str, Manifest] = {}
+
+    def place(name: str) -> None:
+        if name not in ordered:
+            if found[name].is_index:
+                for child in children(found[name]):
+                    place(child.digest)
+            ordered[name] = found[name]
+
+    place(digest)
+    return tuple(ordered.values())

@@ -1,0 +1,135 @@
+"""What an image says of itself: labels and platforms, from verified bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from release.errors import Invalid, NotFound
+from release.limits import INDEX_PLATFORMS
+from release.oci import OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
+from release.oci.manifest import children
+
+_LARGEST_CONFIG = 8 * 1024 * 1024
+_CONFIG_TYPES = frozenset({OCI_CONFIG, "application/vnd.docker.container.image.v1+json"})
+
+
+def image_facts(repository: Repository, reference: str, *, every: bool = False) -> ImageFacts | None:
+    """Labels and platforms of what a tag or digest names, or None where it does not exist.
+
+    An index has the labels of its first platform; with `every`, those on which all of its platforms agree.
+    Raises `RegistryError` where nothing can be known.
+    """
+    try:
+        top = repository.manifest(reference)
+    except NotFound:
+        return None
+    return manifest_facts(repository, top, every=every)
+
+
+def manifest_facts(repository: Repository, top: Manifest, *, every: bool = False) -> ImageFacts:
+    """As `image_facts`, for a manifest that was read already."""
+    if not top.is_index:
+        config = read_config(repository, top)
+        return _facts(top, _labels(config), (_platform(config),))
+    if every:
+        return _agreed(repository, top)
+    images = [child for child in children(top) if platform_of(child) is not None]
+    labels: dict[str, str] = {}
+    if images:
+        labels = _labels(read_config(repository, repository.manifest(images[0].digest)))
+    return _facts(top, labels, tuple(map(platform_of, images)))
+
+
+def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
+    """What all platforms of an index say alike, each read from its own config."""
+    images = [child for child in children(top) if not _is_attestation(child)]
+    if len(images) > INDEX_PLATFORMS:
+        raise Invalid(f"the index `{top.digest}` in `{repository.name}` lists {len(images)} platforms")
+    labels: list[dict[str, str]] = []
+    platforms: list[str | None] = []
+    disputed: set[str] = set()
+    for child in images:
+        config = read_config(repository, repository.manifest(child.digest))
+        named, own = platform_of(child), _platform(config)
+        if named is None and not own:
+            continue  # an artifact that lies beside the images
+        # A client without a match in the index reads the configs, so an entry without a platform is an image too.
+        if named is not None and not _are_one_platform(named, own):
+            disputed.add("platform")
+        labels.append(_labels(config))
+        platforms.append(named or own)
+    first = labels[0] if labels else {}
+    disputed |= {name for one in labels for name in first.keys() ^ one.keys()}
+    disputed |= {name for one in labels for name in first.keys() & one.keys() if first[name] != one[name]}
+    agreed = {name: text for name, text in first.items() if name not in disputed}
+    return _facts(top, agreed, tuple(platforms), tuple(sorted(disputed)))
+
+
+def _is_attestation(descriptor: Descriptor) -> bool:
+    """Whether the entry says that it is for no platform: BuildKit's attestations, `unknown/unknown`."""
+    platform = descriptor.platform or {}
+    return "unknown" in (platform.get("os"), platform.get("architecture"))
+
+
+def _are_one_platform(named: str, own: str) -> bool:
+    """Whether an index entry and the config behind it mean one platform; a variant counts where both state one."""
+    entry, config = named.split("/"), own.split("/")
+    both = min(len(entry), len(config))
+    return both > 1 and entry[:both] == config[:both]
+
+
+def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
+    """The image configuration as a JSON object; empty for an index, and for an artifact with another config."""
+    if manifest.is_index:
+        return {}
+    config = children(manifest)[0]
+    if config.media_type not in _CONFIG_TYPES:
+        return {}
+    if config.size > _LARGEST_CONFIG:
+        raise Invalid(f"the config of `{manifest.digest}` claims {config.size} bytes")
+    with repository.open_blob(config) as stream:
+        raw = stream.read(_LARGEST_CONFIG + 1)
+    try:
+        document = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Invalid(f"the config of `{manifest.digest}` in `{repository.name}` is not JSON") from error
+    if not isinstance(document, dict):
+        raise Invalid(f"the config of `{manifest.digest}` in `{repository.name}` is not a JSON object")
+    return document
+
+
+def platform_of(descriptor: Descriptor) -> str | None:
+    """`linux/arm/v7` of an index entry; None for attestations (`unknown/unknown`) and entries without a platform."""
+    return _platform(descriptor.platform or {}) or None
+
+
+def _facts(
+    manifest: Manifest,
+    labels: dict[str, str],
+    platforms: tuple[str | None, ...],
+    disputed: tuple[str, ...] = (),
+) -> ImageFacts:
+    return ImageFacts(
+        digest=manifest.digest,
+        media_type=manifest.media_type,
+        labels=labels,
+        platforms=tuple(dict.fromkeys(platform for platform in platforms if platform)),
+        disputed=disputed,
+    )
+
+
+def _labels(config: dict[str, Any]) -> dict[str, str]:
+    settings = config.get("config")
+    found = settings.get("Labels") if isinstance(settings, dict) else None
+    labels = found if isinstance(found, dict) else {}
+    return {name: value for name, value in labels.items() if isinstance(value, str)}
+
+
+def _platform(document: dict[str, Any]) -> str:
+    parts = [document.get(name) for name in ("os", "architecture", "variant")]
+    words = [part for part in parts if isinstance(part, str) and part]
+    if len(words) < 2 or "unknown" in words[:2]:
+        return ""
+    return "/".join(words)

@@ -1,0 +1,176 @@
+"""Image configs, manifests and indexes as bytes. Pure; keys sorted, no spaces, UTF-8: equal values, equal bytes.
+
+Source: OCI image-spec v1.1, config, manifest and image-index; `Healthcheck` and `Shell` are Docker's additions.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from release.errors import BuildError
+from release.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_PLATFORM = re.compile(r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_.]+)?")
+# What both of Docker's builders assume where an image states no variant.
+_VARIANTS = {"linux/arm64/v8": "linux/arm64"}
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """An operating system and a processor."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+    def accepts(self, other: Platform) -> bool:
+        """Whether an image for `other` is what was asked for; a platform without a variant takes any."""
+        same = (self.os, self.architecture) == (other.os, other.architecture)
+        return same and self.variant in ("", other.variant)
+
+    def fields(self) -> dict[str, str]:
+        """As a config or descriptor holds it."""
+        fields = {"os": self.os, "architecture": self.architecture}
+        return {**fields, "variant": self.variant} if self.variant else fields
+
+
+def parse_platform(text: str) -> Platform:
+    """`linux/amd64`, `linux/arm/v7` as a value. Raises `BuildError`."""
+    normal = _VARIANTS.get(text, text)
+    if not _PLATFORM.fullmatch(normal):
+        raise BuildError(
+            f"`{text}` is not a platform", hint="write `linux/amd64`, `linux/arm64` or `linux/arm/v7`"
+        )
+    system, architecture, *variant = normal.split("/")
+    return Platform(os=system, architecture=architecture, variant=variant[0] if variant else "")
+
+
+class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container of the image starts with. `entrypoint`, `command`: None where nothing was said.
+
+    `healthcheck`: Docker's object, times in nanoseconds.
+    """
+
+    user: str = ""
+    working_dir: str = ""
+    env: Mapping[str, str] = {}
+    labels: Mapping[str, str] = {}
+    ports: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    shell: tuple[str, ...] | None = None
+    stop_signal: str = ""
+    healthcheck: Mapping[str, Any] | None = None
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of how the image came to be. `empty`: it added no layer."""
+
+    created_by: str
+    empty: bool
+
+
+def encode(value: Any) -> bytes:
+    """The one byte form of a JSON value."""
+    return _ENCODER.encode(value)
+
+
+def digest(raw: bytes) -> str:
+    """`sha256:` and the hex of `raw`."""
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def timestamp(seconds: int) -> str:
+    """RFC 3339 in UTC, as the spec's `created` wants it."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def config_document(
+    config: ImageConfig,
+    platform: Platform,
+    *,
+    diff_ids: Sequence[str],
+    history: Sequence[History],
+    created: int,
+) -> bytes:
+    """The config blob. `diff_ids`: base first; `history` must have as many non-empty steps. `created`: seconds."""
+    when = timestamp(created)
+    steps = [
+        {"created": when, "created_by": step.created_by, **({"empty_layer": True} if step.empty else {})}
+        for step in history
+    ]
+    return encode(
+        {
+            **platform.fields(),
+            "created": when,
+            "config": _container(config),
+            "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
+            "history": steps,
+        }
+    )
+
+
+def _container(config: ImageConfig) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "User": config.user,
+        "WorkingDir": config.working_dir,
+        "Env": [f"{key}={value}" for key, value in config.env.items()],
+        "Labels": dict(config.labels),
+        "ExposedPorts": {port: {} for port in config.ports},
+        "Volumes": {path: {} for path in config.volumes},
+        "StopSignal": config.stop_signal,
+        "Healthcheck": config.healthcheck,
+    }
+    kept = {key: value for key, value in fields.items() if value}
+    commands = {"Entrypoint": config.entrypoint, "Cmd": config.command, "Shell": config.shell}
+    return {**kept, **{key: list(words) for key, words in commands.items() if words is not None}}
+
+
+def image_manifest(
+    config: bytes, layers: Sequence[Descriptor], annotations: Mapping[str, str]
+) -> tuple[Descriptor, Manifest]:
+    """The config's descriptor, and the manifest over it and `layers` (base first)."""
+    described = Descriptor(media_type=OCI_CONFIG, digest=digest(config), size=len(config))
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": described,
+        "layers": list(layers),
+        **({"annotations": dict(annotations)} if annotations else {}),
+    }
+    return described, _manifest(document, OCI_MANIFEST)
+
+
+def image_index(children: Sequence[tuple[Platform, Manifest]], annotations: Mapping[str, str]) -> Manifest:
+    """The index over one manifest for each platform, in the order given."""
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_INDEX,
+        "manifests": [
+            Descriptor(
+                media_type=child.media_type,
+                digest=child.digest,
+                size=len(child.raw),
+                platform=platform.fields(),
+            )
+            for platform, child in children
+        ],
+        **({"annotations": dict(annotations)} if annotations else {}),
+    }
+    return _manifest(document, OCI_INDEX)
+
+
+def _manifest(document: dict[str, Any], media_type: str) -> Manifest:
+    raw = encode(document)
+    return Manifest(media_type=media_type, digest=digest(raw), raw=raw)

@@ -1,0 +1,174 @@
+"""Manifests and indexes as bytes: checked once, then read for what they point to. Pure.
+
+Nothing is guessed: a document's type comes from its `Content-Type` or descriptor, must agree with its
+`mediaType`, and must have the one shape that the type allows (CVE-2021-41190). Schema 1 is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from release.errors import DigestMismatch, Invalid
+from release.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest
+from release.oci.reference import is_digest
+
+LARGEST_PUSHED = 4 * 1024 * 1024  # what the distribution-spec asks registries to accept
+LARGEST_PULLED = 8 * 1024 * 1024
+_LARGEST_BLOB = 1 << 50
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
+
+
+def digest_bytes(raw: bytes, algorithm: str = "sha256") -> str:
+    """`algorithm:hex` of `raw`."""
+    return f"{algorithm}:{hashlib.new(algorithm, raw, usedforsecurity=False).hexdigest()}"
+
+
+def read_manifest(raw: bytes, media_type: str, *, expected: str | None, source: str) -> Manifest:
+    """The document in `raw` after every check. `expected`: the digest that was asked for.
+
+    `source` names the place in messages. Raises `DigestMismatch` and `Invalid`.
+    """
+    if len(raw) > LARGEST_PULLED:
+        raise Invalid(f"the manifest at {source} is larger than {LARGEST_PULLED} bytes")
+    algorithm = expected.partition(":")[0] if expected else "sha256"
+    digest = digest_bytes(raw, algorithm)
+    if expected is not None and digest != expected:
+        raise DigestMismatch(
+            f"the manifest at {source} has digest `{digest}` where `{expected}` was asked for"
+        )
+    kind = _require_known(media_type, source)
+    document = _object(raw, source)
+    _require_type(document, kind, source)
+    _require_shape(document, kind, source)
+    manifest = Manifest(media_type=kind, digest=digest, raw=raw)
+    _read_links(document, manifest, source)
+    return manifest
+
+
+def encode_manifest(document: dict[str, Any], media_type: str) -> Manifest:
+    """A manifest or index that we make: keys sorted, no spaces. Descriptors may stand in `document` as they are."""
+    raw = _ENCODER.encode(document)
+    return Manifest(media_type=media_type, digest=digest_bytes(raw), raw=raw)
+
+
+def children(manifest: Manifest) -> tuple[Descriptor, ...]:
+    """What must exist before `manifest` may: an index's manifests, or a manifest's config and layers in order."""
+    return _read_links(_object(manifest.raw, manifest.digest), manifest, manifest.digest)
+
+
+def subject(manifest: Manifest) -> Descriptor | None:
+    """What a referrer refers to, or None."""
+    document = _object(manifest.raw, manifest.digest)
+    if "subject" not in document or document["subject"] is None:
+        return None
+    return _descriptor(document["subject"], f"{manifest.digest} subject")
+
+
+def artifact_type(manifest: Manifest) -> str | None:
+    """What a referrer says that it is: `artifactType`, else the config's media type."""
+    document = _object(manifest.raw, manifest.digest)
+    stated = document.get("artifactType")
+    if isinstance(stated, str) and stated:
+        return stated
+    config = document.get("config")
+    media_type = config.get("mediaType") if isinstance(config, dict) else None
+    return media_type if isinstance(media_type, str) else None
+
+
+def annotations_of(manifest: Manifest) -> dict[str, str] | None:
+    """What a manifest is annotated with, or None; members that are no text are left out."""
+    stated = _object(manifest.raw, manifest.digest).get("annotations")
+    found = stated if isinstance(stated, dict) else {}
+    return {name: text for name, text in found.items() if isinstance(text, str)} or None
+
+
+def describe(manifest: Manifest) -> Descriptor:
+    """The descriptor of the document itself."""
+    return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
+
+
+def _object(raw: bytes, source: str) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Invalid(f"the manifest at {source} is not JSON") from error
+    if not isinstance(document, dict):
+        raise Invalid(f"the manifest at {source} is not a JSON object")
+    return document
+
+
+def _require_known(media_type: str, source: str) -> str:
+    declared = media_type.partition(";")[0].strip().lower()
+    if declared.startswith(_SCHEMA_1):
+        raise _schema_1(source)
+    if declared not in INDEX_TYPES | MANIFEST_TYPES:
+        raise Invalid(f"{source} is of media type `{_short(declared)}`, which is no image manifest or index")
+    return declared
+
+
+def _require_type(document: dict[str, Any], declared: str, source: str) -> None:
+    if document.get("schemaVersion") == 1:
+        raise _schema_1(source)
+    inner = document.get("mediaType")
+    if inner is not None and inner != declared:
+        raise Invalid(f"{source} was served as `{declared}` but calls itself `{_short(inner)}`")
+    if document.get("schemaVersion") != 2:
+        raise Invalid(f"{source} has no `schemaVersion` 2")
+
+
+def _schema_1(source: str) -> Invalid:
+    return Invalid(
+        f"{source} holds an image in Docker's schema 1, which was withdrawn",
+        hint="push the image again with a current tool",
+    )
+
+
+def _require_shape(document: dict[str, Any], kind: str, source: str) -> None:
+    foreign = {"layers", "config", "fsLayers", "blobs"} if kind in INDEX_TYPES else {"manifests", "fsLayers"}
+    for name in sorted(foreign):
+        if document.get(name) is not None:
+            raise Invalid(
+                f"{source} is `{kind}` but holds `{name}`: it could be read as two different things"
+            )
+
+
+def _read_links(document: dict[str, Any], manifest: Manifest, source: str) -> tuple[Descriptor, ...]:
+    if manifest.is_index:
+        return tuple(
+            _descriptor(item, f"{source} manifests") for item in _list(document, "manifests", source)
+        )
+    config = _descriptor(document.get("config"), f"{source} config")
+    layers = _list(document, "layers", source)
+    return (config, *(_descriptor(item, f"{source} layers") for item in layers))
+
+
+def _list(document: dict[str, Any], name: str, source: str) -> list[Any]:
+    value = document.get(name)
+    if value is None and name == "manifests":
+        value = []
+    if not isinstance(value, list):
+        raise Invalid(f"{source} has no list `{name}`")
+    return value
+
+
+def _descriptor(value: Any, where: str) -> Descriptor:
+    try:
+        descriptor = msgspec.convert(value, Descriptor)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise Invalid(f"{where}: not a descriptor: {error}") from error
+    if not is_digest(descriptor.digest):
+        raise Invalid(f"{where}: `{_short(descriptor.digest)}` is not a digest")
+    if not 0 <= descriptor.size <= _LARGEST_BLOB:
+        raise Invalid(f"{where}: size {descriptor.size} is impossible")
+    return descriptor
+
+
+def _short(value: Any) -> str:
+    text = str(value)[:100]
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )

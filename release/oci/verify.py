@@ -1,0 +1,143 @@
+"""Streams that check what they carry: size and digest, compared at the end of the content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from typing import IO, Any, cast
+
+from release.errors import DigestMismatch
+from release.events import Progress, Sink
+from release.oci import Descriptor
+
+CHUNK = 256 * 1024
+_LARGE = 512 * 1024  # where only the kernel and the hash see it: fewer turns among threads
+SHOWN_EVERY = 1024 * 1024  # bytes between two events about one blob
+
+
+class _Verified(io.RawIOBase):
+    """Reads `raw`; raises `DigestMismatch` before the last byte of wrong content is handed out."""
+
+    def __init__(self, raw: IO[bytes], descriptor: Descriptor, source: str) -> None:
+        super().__init__()
+        self._raw = raw
+        self._expected = descriptor
+        self._source = source
+        self._hash = hashlib.new(descriptor.digest.partition(":")[0], usedforsecurity=False)
+        self._seen = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        count = fill(self._raw, view)
+        self._seen += count
+        if self._seen > self._expected.size:
+            raise self._mismatch(f"more than the {self._expected.size} bytes it should have")
+        self._hash.update(view[:count])
+        if self._seen == self._expected.size:
+            self._require_end()
+        elif not count:
+            raise self._mismatch(f"{self._seen} bytes of {self._expected.size}")
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+    def _require_end(self) -> None:
+        if self._raw.read(1):
+            raise self._mismatch(f"more than the {self._expected.size} bytes it should have")
+        algorithm = self._expected.digest.partition(":")[0]
+        digest = f"{algorithm}:{self._hash.hexdigest()}"
+        if digest != self._expected.digest:
+            raise self._mismatch(f"digest `{digest}`")
+
+    def _mismatch(self, what: str) -> DigestMismatch:
+        return DigestMismatch(f"blob `{self._expected.digest}` from {self._source} has {what}")
+
+
+def verified(raw: IO[bytes], descriptor: Descriptor, *, source: str) -> IO[bytes]:
+    """`raw` as a stream that raises `DigestMismatch` unless it ends with the size and digest of `descriptor`.
+
+    `source` names the place in messages. Closing the stream closes `raw`.
+    """
+    stream = io.BufferedReader(_Verified(raw, descriptor, source), CHUNK)
+    return cast(IO[bytes], stream)
+
+
+def fill(stream: IO[bytes], view: memoryview) -> int:
+    """Read into `view` what is there, without a copy where the stream can do that; 0 at the end."""
+    readinto = getattr(stream, "readinto", None)
+    if readinto is not None:
+        return readinto(view) or 0
+    data = stream.read(len(view))
+    view[: len(data)] = data
+    return len(data)
+
+
+def pieces(stream: IO[bytes]) -> Iterator[memoryview]:
+    """The content in pieces; each is overwritten by the next."""
+    view = memoryview(bytearray(_LARGE))
+    while count := fill(stream, view):
+        yield view[:count]
+
+
+class _Told(io.RawIOBase):
+    """Reads `raw`, and tells how far it is."""
+
+    def __init__(self, raw: IO[bytes], descriptor: Descriptor, sink: Sink) -> None:
+        super().__init__()
+        self._raw = raw
+        self._label = descriptor.digest.partition(":")[2][:12]
+        self._total = descriptor.size
+        self._sink = sink
+        self._done = self._shown = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        count = fill(self._raw, view)
+        self._done += count
+        if count and (self._done - self._shown >= SHOWN_EVERY or self._done == self._total):
+            self._shown = self._done
+            self._sink.emit(Progress(label=self._label, done=self._done, total=self._total))
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class _Copying(io.RawIOBase):
+    """Reads `raw`, and hands on all that it reads."""
+
+    def __init__(self, raw: IO[bytes], write: Callable[[memoryview], object]) -> None:
+        super().__init__()
+        self._raw = raw
+        self._write = write
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        count = fill(self._raw, view)
+        self._write(view[:count])
+        return count
+
+
+def copying(raw: IO[bytes], write: Callable[[memoryview], object]) -> IO[bytes]:
+    """`raw`, with all that is read of it also given to `write`. Closing it leaves `raw` open."""
+    return cast(IO[bytes], io.BufferedReader(_Copying(raw, write), CHUNK))
+
+
+def told(open_: Callable[[], IO[bytes]], descriptor: Descriptor, sink: Sink) -> IO[bytes]:
+    """A fresh stream of the blob that tells `sink` how much of it was read."""
+    return cast(IO[bytes], _Told(open_(), descriptor, sink))

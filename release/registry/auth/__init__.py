@@ -1,0 +1,1 @@
+"""Registry authentication: challenges, bearer tokens, and where credentials come from."""

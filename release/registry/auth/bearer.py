@@ -1,0 +1,217 @@
+"""Bearer tokens: asked for at the realm that the registry named, kept until they are nearly over.
+
+Source: the distribution project's token and OAuth2 specifications. A realm gets our credential, so it must be
+https unless the registry itself is not, holds no user information, is not followed elsewhere, and must not lead
+from a public registry into a private network.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+from collections.abc import Callable
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
+
+from release.errors import Denied, Invalid, RegistryError
+from release.known_secrets import Secrets
+from release.registry.auth.challenge import Challenge
+from release.registry.auth.keychain import Credential
+from release.registry.http.client import Accept, Answer, Transport
+from release.registry.http.error_body import fault_of, read_refusal
+from release.registry.http.retry import retry_after
+
+_LARGEST = 64 * 1024
+_DEFAULT_LIFE = 60.0  # the specification's, where the answer says nothing
+_MARGIN = 60.0
+_CLIENT = "shipmark"
+_SAFE = re.compile(r"[!-~]+")
+
+
+class _Grant(msgspec.Struct):
+    token: str | None = None
+    access_token: str | None = None
+    expires_in: float | None = None
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """`fresh_until`: on the monotonic clock; from then on another one is asked for."""
+
+    text: str
+    fresh_until: float
+
+    def __repr__(self) -> str:
+        return "Token(…)"
+
+    __str__ = __repr__
+
+
+Key = tuple[str, str, tuple[str, ...]]
+
+
+class Tokens:
+    """The tokens of one registry. One request at a time for each (realm, service, scopes), whoever asks.
+
+    `accept`: where the realm may lead. `secure`: whether the registry is spoken to over TLS.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        transport: Transport,
+        accept: Accept,
+        secure: Callable[[], bool],
+        secrets: Secrets,
+        clock: Callable[[], float],
+        wall: Callable[[], int],
+        notice: Callable[[str], None],
+    ) -> None:
+        self._host = host
+        self._transport = transport
+        self._accept = accept
+        self._secure = secure
+        self._secrets = secrets
+        self._clock = clock
+        self._wall = wall
+        self._notice = notice
+        self._lock = threading.Lock()
+        self._locks: dict[Key, threading.Lock] = {}
+        self._known: dict[Key, Token] = {}
+        self._noticed: set[str] = set()
+
+    def get(self, challenge: Challenge, scopes: tuple[str, ...], credential: Credential) -> str:
+        """A token that is good for `scopes`. Raises `Denied`, `Invalid`, `Unreachable`."""
+        key = _key(challenge, scopes)
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            known = self._known.get(key)
+            if known is None or self._clock() >= known.fresh_until:
+                known = self._fetch(challenge, scopes, credential)
+                with self._lock:
+                    self._known[key] = known
+            return known.text
+
+    def forget(self, text: str) -> None:
+        """Drop a token that the registry refused."""
+        with self._lock:
+            for key in [key for key, token in self._known.items() if token.text == text]:
+                del self._known[key]
+
+    def _fetch(self, challenge: Challenge, scopes: tuple[str, ...], credential: Credential) -> Token:
+        realm = self._require_realm(challenge.parameters["realm"])
+        service = challenge.parameters.get("service", "")
+        if credential.kind == "identity":
+            answer = self._exchange_identity(realm, service, scopes, credential)
+            if answer.status in (404, 405):
+                answer.close()
+                answer = self._ask(realm, service, scopes, credential)
+        else:
+            answer = self._ask(realm, service, scopes, credential)
+        return self._read(answer, credential, urlsplit(realm).netloc)
+
+    def _ask(self, realm: str, service: str, scopes: tuple[str, ...], credential: Credential) -> Answer:
+        parts = urlsplit(realm)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        query += [("service", service)] if service else []
+        query += [("scope", scope) for scope in scopes]
+        headers = {}
+        if credential.kind != "anonymous":
+            headers["Authorization"] = basic(credential, self._secrets)
+        url = parts._replace(query=urlencode(query), fragment="").geturl()
+        return self._transport.send("GET", url, headers=headers, accept=self._accept)
+
+    def _exchange_identity(
+        self, realm: str, service: str, scopes: tuple[str, ...], credential: Credential
+    ) -> Answer:
+        self._secrets.add(credential.secret)
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": credential.secret,
+            "service": service,
+            "scope": " ".join(scopes),
+            "client_id": _CLIENT,
+        }
+        return self._transport.send(
+            "POST",
+            realm,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode(form).encode(),
+            accept=self._accept,
+        )
+
+    def _read(self, answer: Answer, credential: Credential, realm: str) -> Token:
+        if answer.status != 200:
+            raise self._refused(answer, credential, realm)
+        try:
+            grant = msgspec.json.decode(answer.read(_LARGEST, "token"), type=_Grant, strict=False)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise Invalid(f"`{realm}` answered something that is no token") from error
+        text = grant.token or grant.access_token or ""
+        if not _SAFE.fullmatch(text):
+            raise Invalid(f"`{realm}` answered a token that is empty or cannot be a header")
+        self._secrets.add(text)
+        stated = grant.expires_in or 0.0
+        life = stated if 0 < stated < 1e9 else _DEFAULT_LIFE
+        return Token(text=text, fresh_until=self._clock() + life - min(_MARGIN, life / 2))
+
+    def _refused(self, answer: Answer, credential: Credential, realm: str) -> RegistryError:
+        wait = retry_after(answer.headers.get("Retry-After"), self._wall())
+        clean = read_refusal(answer.read(_LARGEST, "token error"), self._secrets.scrub)
+        if 300 <= answer.status < 400:
+            return Invalid(
+                f"`{realm}` redirects requests for tokens, which is not followed", status=answer.status
+            )
+        what = f"the request for a token for `{self._host}` (credential: {credential.source})"
+        if answer.status in (400, 401, 403):
+            said = ": ".join(part for part in (clean.code, clean.message) if part)
+            return Denied(
+                f"`{realm}` refused {what}: {answer.status}{f' {said}' if said else ''}",
+                hint=f"check the user name and password, or log in again: `docker login {self._host}`",
+                status=answer.status,
+                code=clean.code or None,
+            )
+        return fault_of(answer.status, clean, what=what, host=realm, wait=wait)
+
+    def _require_realm(self, realm: str) -> str:
+        try:
+            parts = urlsplit(realm)
+            host = parts.hostname
+            _ = parts.port
+        except ValueError:
+            host = None
+        if host is None or any(not character.isprintable() or character == " " for character in realm):
+            raise Invalid(f"`{self._host}` names a token realm that is no URL")
+        if parts.scheme != "https" and not (parts.scheme == "http" and not self._secure()):
+            raise Invalid(
+                f"`{self._host}` names a token realm that is not https: credentials will not go there"
+            )
+        if "@" in parts.netloc:
+            raise Invalid(f"`{self._host}` names a token realm with a user name in it")
+        self._tell_once(host)
+        return realm
+
+    def _tell_once(self, realm: str) -> None:
+        own = urlsplit(f"//{self._host}").hostname or ""
+        if _domain(realm) == _domain(own) or realm in self._noticed:
+            return
+        self._noticed.add(realm)
+        self._notice(f"`{self._host}` has its tokens issued by `{realm}`")
+
+
+def basic(credential: Credential, secrets: Secrets) -> str:
+    """The header value for a user name and password (or identity token); both become known secrets."""
+    pair = f"{credential.username or '<token>'}:{credential.secret}"
+    secrets.add(credential.secret, pair)
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def _key(challenge: Challenge, scopes: tuple[str, ...]) -> Key:
+    return challenge.parameters["realm"], challenge.parameters.get("service", ""), scopes
+
+
+def _domain(host: str) -> str:
+    return ".".join(host.rsplit(".", 2)[-2:])

@@ -1,0 +1,244 @@
+"""Credentials for a registry: from variables, from Docker's and Podman's files, from credential helpers.
+
+Nothing here connects. Files and helpers are asked through what the constructor is given; the environment is a
+mapping. A secret is never part of a message or of a value's text form.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, Protocol
+
+import msgspec
+
+from release.errors import ConfigError, Denied
+from release.oci.reference import DOCKER_HUB
+from release.ports import Process
+from release.registry.auth.docker_config import AuthFile, Entry, config_paths, keys_for, parse_auth_file
+from release.registry.auth.ecr import authorization, is_ecr
+from release.registry.credential_variables import Variables, prefix_of
+
+_HUB_KEY = "https://index.docker.io/v1/"
+_IDENTITY_USER = "<token>"
+_NOT_THERE = "credentials not found"
+_HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_HELPER_SECONDS = 60.0
+
+# The user name that goes with a token where a registry wants a certain one.
+_TOKEN_USERS = (
+    ("gcr.io", "oauth2accesstoken"),
+    ("pkg.dev", "oauth2accesstoken"),
+    ("azurecr.io", "00000000-0000-0000-0000-000000000000"),
+    ("amazonaws.com", "AWS"),
+)
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """How to prove who we are. `secret`: password (basic), refresh token (identity) or token (bearer).
+
+    `source`: where it comes from, for people.
+    """
+
+    kind: Literal["anonymous", "basic", "identity", "bearer"]
+    username: str = ""
+    secret: str = ""
+    source: str = "none: anonymous"
+
+    def __repr__(self) -> str:
+        return f"Credential(kind={self.kind!r}, source={self.source!r})"
+
+    __str__ = __repr__
+
+
+ANONYMOUS = Credential(kind="anonymous")
+UNTRUSTED = Credential(
+    kind="anonymous", source="none: this run is not trusted, so registries are asked anonymously"
+)
+
+
+class Finder(Protocol):
+    """Where a host's credential comes from."""
+
+    def find(self, registry: str, repository: str) -> Credential:
+        """The credential, `ANONYMOUS` when there is none."""
+
+    def advice(self, registry: str) -> str:
+        """What somebody does about a registry that wants a credential where there is none."""
+
+
+class Anonymous:
+    """For a run that an outsider may have shaped: no variable, file or helper is looked at."""
+
+    def find(self, registry: str, repository: str) -> Credential:
+        """No credential."""
+        del registry, repository
+        return UNTRUSTED
+
+    def advice(self, registry: str) -> str:
+        """Why there is none."""
+        return (
+            f"`{registry}` is asked without a credential, because this run is not trusted: see `shipmark ci`"
+        )
+
+
+class Credentials:
+    """Finds the credential for a repository; every helper is called at most once for a host. Thread-safe.
+
+    `read` gives a file's bytes, or None where there is no such file. `hosts`: every registry of this run, which decides
+    who may take a variable in its old spelling. `notice`: says one line to people.
+    """
+
+    def __init__(
+        self,
+        *,
+        env: Mapping[str, str],
+        read: Callable[[str], bytes | None],
+        process: Process,
+        hosts: Callable[[], Iterable[str]] = tuple,
+        notice: Callable[[str], object] = len,  # says nothing
+    ) -> None:
+        self._variables = Variables(env, hosts=hosts, notice=notice)
+        self._env = env
+        self._read = read
+        self._process = process
+        self._lock = threading.Lock()
+        self._files: tuple[AuthFile, ...] | None = None
+        self._clouds: dict[str, Credential | None] = {}
+        self._helped: dict[tuple[str, str], Credential | None] = {}
+
+    def find(self, registry: str, repository: str) -> Credential:
+        """The credential, `ANONYMOUS` when there is none.
+
+        Raises `ConfigError` for a file that cannot be understood and for a variable that several hosts could claim, and
+        `Denied` for a helper that fails.
+        """
+        stated = self._from_variables(registry)
+        if stated is not None:
+            return stated
+        with self._lock:
+            for file in self._auth_files():
+                found = self._from_file(file, registry, repository)
+                if found is not None:
+                    return found
+            return self._from_cloud(registry) or ANONYMOUS
+
+    def variable(self, registry: str) -> str:
+        """The name of the variable that would hold the token for this registry."""
+        return f"{prefix_of(registry)}_TOKEN"
+
+    def advice(self, registry: str) -> str:
+        """How to log in there."""
+        return f"log in with `docker login {registry}`, or set `{self.variable(registry)}`"
+
+    def _from_variables(self, registry: str) -> Credential | None:
+        found = self._variables.find(registry)
+        if found is None:
+            return None
+        user = found.username or _token_user(registry)
+        source = f"variable `{found.name}`"
+        return Credential(kind="basic", username=user, secret=found.secret, source=source)
+
+    def _from_cloud(self, registry: str) -> Credential | None:
+        if not is_ecr(registry):
+            return None
+        if registry not in self._clouds:
+            pair = authorization(registry)
+            self._clouds[registry] = pair and Credential(
+                kind="basic", username=pair[0], secret=pair[1], source="AWS (`ecr:GetAuthorizationToken`)"
+            )
+        return self._clouds[registry]
+
+    def _auth_files(self) -> tuple[AuthFile, ...]:
+        if self._files is None:
+            found = ((path, self._read(path)) for path in config_paths(self._env))
+            self._files = tuple(parse_auth_file(raw, path) for path, raw in found if raw is not None)
+        return self._files
+
+    def _from_file(self, file: AuthFile, registry: str, repository: str) -> Credential | None:
+        keys = keys_for(registry, repository)
+        for key in keys:
+            helper = file.helpers.get(key)
+            if helper is not None:
+                return self._ask(helper, registry, key, file.path)
+        if file.store is not None:
+            stored = self._ask(file.store, registry, _server(registry), file.path)
+            if stored is not None:
+                return stored
+        for key in keys:
+            entry = file.entries.get(key)
+            if entry is not None and (found := _from_entry(entry, file.path)) is not None:
+                return found
+        return None
+
+    def _ask(self, helper: str, registry: str, server: str, path: str) -> Credential | None:
+        if (helper, server) not in self._helped:
+            self._helped[helper, server] = self._call(helper, registry, server, path)
+        return self._helped[helper, server]
+
+    def _call(self, helper: str, registry: str, server: str, path: str) -> Credential | None:
+        if not _HELPER_NAME.fullmatch(helper):
+            raise ConfigError(f"`{path}` names a credential helper that is no program name")
+        program = f"docker-credential-{helper}"
+        try:
+            # The server goes in by stdin; nothing secret ever is an argument.
+            done = self._process.run([program, "get"], stdin=server.encode(), timeout=_HELPER_SECONDS)
+        except FileNotFoundError as error:
+            raise Denied(
+                f"`{path}` says that `{program}` knows the credential for `{registry}`, but there is no such program",
+                hint=f"install it, or set `{self.variable(registry)}`",
+            ) from error
+        except TimeoutError as error:
+            raise Denied(f"`{program}` gave no answer in {_HELPER_SECONDS:g} seconds") from error
+        if done.code != 0:
+            # A helper that fails after it printed the credential must not have it shown.
+            told = b"" if b'"Secret"' in done.stdout else done.stdout
+            said = (done.stderr.strip() or told.strip()).decode(errors="replace")
+            if _NOT_THERE in said.lower() or _NOT_THERE in done.stdout.decode(errors="replace").lower():
+                return None
+            raise Denied(f"`{program} get` failed for `{registry}`: {_printable(said)}")
+        return _from_helper(done.stdout, program)
+
+
+def _from_helper(output: bytes, program: str) -> Credential | None:
+    try:
+        answer = msgspec.json.decode(output, type=_HelperAnswer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Denied(f"`{program}` answered something that is no credential") from error
+    if not answer.Secret:
+        return None
+    if answer.Username == _IDENTITY_USER:
+        return Credential(kind="identity", secret=answer.Secret, source=f"`{program}`")
+    return Credential(kind="basic", username=answer.Username, secret=answer.Secret, source=f"`{program}`")
+
+
+class _HelperAnswer(msgspec.Struct):
+    Username: str = ""
+    Secret: str = ""
+
+
+def _from_entry(entry: Entry, path: str) -> Credential | None:
+    source = f"`{path}`"
+    if entry.registry_token:
+        return Credential(kind="bearer", secret=entry.registry_token, source=source)
+    if entry.identity_token:
+        return Credential(kind="identity", secret=entry.identity_token, source=source)
+    if entry.username or entry.password:
+        return Credential(kind="basic", username=entry.username, secret=entry.password, source=source)
+    return None
+
+
+def _server(registry: str) -> str:
+    return _HUB_KEY if registry == DOCKER_HUB else registry
+
+
+def _token_user(registry: str) -> str:
+    for ending, user in _TOKEN_USERS:
+        if registry == ending or registry.endswith(f".{ending}"):
+            return user
+    return "token"
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text[:1000]).strip()

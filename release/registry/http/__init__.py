@@ -1,0 +1,1 @@
+"""HTTP to registries: connections, TLS, retries, redirects."""

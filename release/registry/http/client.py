@@ -1,0 +1,207 @@
+"""One HTTP request, one answer: no retries, no redirects, no authentication. Everything here is bounded.
+
+Foreign exceptions end in this module: what leaves it is `Unreachable` (with `code` saying whether another try
+makes sense), `Invalid`, or what `Cancel.check` raises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+import urllib3
+
+from release import __version__
+from release.control import Cancel, Deadline
+from release.errors import Invalid
+from release.oci.verify import CHUNK
+from release.registry.http.address_policy import Reach, is_loopback_host
+from release.registry.http.connections import PlainPool, TlsPool, Upload, using
+from release.registry.http.network_errors import host_of, translated
+from release.registry.http.tls import Trust
+from release.registry.http.watchdog import Exchange, Limits, Watchdog
+
+USER_AGENT = f"shipmark/{__version__}"
+_SHORT_REST = 64 * 1024
+_DRAIN_SECONDS = 2.0
+_CONNECTIONS = 16  # kept open per host; more are opened when needed
+Accept = Callable[[Reach], str | None]
+
+
+def anywhere(_: Reach) -> str | None:
+    """Accept every address: for the host that the user named."""
+    return None
+
+
+class Answer:
+    """Status, headers and an unread body. Close it, or read it to its end."""
+
+    def __init__(self, response: Any, exchange: Exchange, done: Callable[[], None], url: str) -> None:
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self.url = url
+        self.reach = exchange.reach
+        self._response = response
+        self._exchange = exchange
+        self._done = done
+        self._closed = False
+
+    def read(self, most: int, what: str = "answer") -> bytes:
+        """The whole body, at most `most` bytes. Raises `Invalid` for more, naming it as `what`."""
+        with contextlib.closing(self):
+            parts: list[bytes] = []
+            total = 0
+            while data := self.piece(min(CHUNK, most + 1 - total)):
+                parts.append(data)
+                total += len(data)
+                if total > most:
+                    raise Invalid(f"the {what} of `{host_of(self.url)}` is larger than {most} bytes")
+            return b"".join(parts)
+
+    def piece(self, size: int) -> bytes:
+        """At most `size` bytes, b"" at the end."""
+        with translated(self._exchange, self.url):
+            data = cast(bytes, self._response.read(size))
+        self._exchange.moved(len(data))
+        return data
+
+    def readinto(self, view: memoryview) -> int:
+        """Read into `view`, 0 at the end; what is read before the end of a cut answer is given out."""
+        with translated(self._exchange, self.url):
+            # urllib3's own `readinto` copies everything three times; below it is http.client's.
+            count: int = self._response._fp.readinto(view)
+        self._exchange.moved(count)
+        return count
+
+    def close(self) -> None:
+        """Let go of the connection; a body that was not read to its end costs the connection."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(Exception):
+            self._drain()
+        self._response.close()
+        self._done()
+
+    def _drain(self) -> None:
+        # A short rest is cheaper to read than a new connection is to make.
+        self._exchange.await_answer(_DRAIN_SECONDS, "no end of the answer")
+        rest = 0
+        while rest <= _SHORT_REST and self._exchange.fault is None:
+            data = self._response.read(_SHORT_REST)
+            if not data:
+                self._response.release_conn()
+                return
+            rest += len(data)
+
+
+class Transport:
+    """Connection pools for all hosts, shared by all threads."""
+
+    def __init__(
+        self,
+        *,
+        trust: Trust,
+        cancel: Cancel,
+        deadline: Deadline,
+        now: Callable[[], float],
+        limits: Limits | None = None,
+    ) -> None:
+        self._trust = trust
+        self._cancel = cancel
+        self._deadline = deadline
+        self._now = now
+        self.limits = limits or Limits()
+        self._watchdog = Watchdog()
+        self._pools: dict[tuple[str | None, bool], Any] = {}
+        self._lock = threading.Lock()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Upload | None = None,
+        accept: Accept = anywhere,
+    ) -> Answer:
+        """Send one request and give its answer, whatever its status. `accept` says no to addresses, with a reason."""
+        self._cancel.check()
+        exchange = Exchange(
+            cancel=self._cancel, deadline=self._deadline, limits=self.limits, now=self._now, accept=accept
+        )
+        self._watchdog.add(exchange)
+
+        def done() -> None:
+            self._watchdog.remove(exchange)
+
+        try:
+            with translated(exchange, url), using(exchange):
+                response = self._request(method, url, _headers(headers, body), body)
+            exchange.transfer()
+        except BaseException:
+            done()
+            raise
+        return Answer(response, exchange, done, url)
+
+    def close(self) -> None:
+        """Close idle connections and end the watchdog."""
+        self._watchdog.stop()
+        with self._lock:
+            pools, self._pools = list(self._pools.values()), {}
+        for manager in pools:
+            # Clearing alone leaves the sockets to the garbage collector.
+            for key in manager.pools.keys():  # noqa: SIM118 - it cannot be iterated
+                manager.pools[key].close()
+            manager.clear()
+
+    def _request(self, method: str, url: str, headers: Mapping[str, str], body: Any) -> Any:
+        return self._pool(url).urlopen(
+            method,
+            url,
+            headers=headers,
+            body=body,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=urllib3.Timeout(connect=self.limits.stall, read=None),
+        )
+
+    def _pool(self, url: str) -> Any:
+        parts = urlsplit(url)
+        host = parts.netloc
+        secure = parts.scheme == "https"
+        proxy = None if is_loopback_host(parts.hostname or "") else self._trust.proxy(parts.scheme, host)
+        key = (proxy, secure and self._trust.verifies(host))
+        with self._lock:
+            if key not in self._pools:
+                options: dict[str, Any] = {"num_pools": 64, "maxsize": _CONNECTIONS}
+                if secure:
+                    options["ssl_context"] = self._trust.context(host)
+                pool = _through(proxy, options) if proxy else urllib3.PoolManager(**options)
+                pool.pool_classes_by_scheme = {"http": PlainPool, "https": TlsPool}
+                self._pools[key] = pool
+            return self._pools[key]
+
+
+def _through(proxy: str, options: dict[str, Any]) -> Any:
+    """A pool behind a proxy; a user name and password in its URL are for the proxy, and leave the URL here."""
+    parts = urlsplit(proxy)
+    user, separator, place = parts.netloc.rpartition("@")
+    headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if separator else None
+    return urllib3.ProxyManager(parts._replace(netloc=place).geturl(), proxy_headers=headers, **options)
+
+
+def _headers(headers: Mapping[str, str] | None, body: bytes | Upload | None) -> dict[str, str]:
+    length = None if body is None else body.size if isinstance(body, Upload) else len(body)
+    return {
+        "User-Agent": USER_AGENT,
+        "Accept-Encoding": "identity",
+        **({"Content-Length": str(length)} if length is not None else {}),
+        **(headers or {}),
+    }

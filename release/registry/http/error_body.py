@@ -1,0 +1,66 @@
+"""What a registry's refusal means: its status and error document become one of our errors. Pure.
+
+Source: OCI distribution-spec v1.1, "Error Codes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from release.errors import Denied, Invalid, NotFound, RegistryError, Unreachable
+from release.registry.http.retry import TRANSIENT
+
+LARGEST_ERROR = 64 * 1024
+_SHOWN = 300
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """The first error of a registry's error document; empty where there is none."""
+
+    code: str = ""
+    message: str = ""
+
+
+def read_refusal(body: bytes, scrub: Callable[[str], str]) -> Refusal:
+    """Read an error document; empty for anything else. `scrub` takes out what must not be shown."""
+    try:
+        document = msgspec.json.decode(body)
+        first = document["errors"][0]
+        # Scrubbed before it is cut: half a secret would not be recognised.
+        return Refusal(code=scrub(_text(first.get("code")))[:60], message=scrub(_message(first))[:_SHOWN])
+    except (msgspec.DecodeError, LookupError, TypeError, AttributeError, RecursionError, UnicodeDecodeError):
+        return Refusal()
+
+
+def fault_of(
+    status: int, refusal: Refusal, *, what: str, host: str, wait: float | None = None, hint: str | None = None
+) -> RegistryError:
+    """The error for an answer that is no success. `what`: what was asked (`reading tag \\`1.0\\``)."""
+    said = ": ".join(part for part in (refusal.code, refusal.message) if part)
+    text = f"`{host}` answered {status}{f' ({said})' if said else ''} to {what}"
+    kind = _kind(status)
+    return kind(text, hint=hint, status=status, code=refusal.code or None, retry_after=wait)
+
+
+def _kind(status: int) -> type[RegistryError]:
+    if status in (401, 403):
+        return Denied
+    if status == 404:
+        return NotFound
+    if status == 501:
+        return Invalid  # what it does not know now it will not know in a moment
+    return Unreachable if status in TRANSIENT or status >= 500 else Invalid
+
+
+def _message(error: dict[str, Any]) -> str:
+    detail = error.get("detail")
+    # Some registries say the cause only in the detail.
+    more = f" ({detail})" if isinstance(detail, str) and detail else ""
+    return _text(error.get("message")) + more
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

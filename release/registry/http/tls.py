@@ -1,0 +1,103 @@
+"""Which certificates are believed, for which hosts http will do, which proxy is used. Connects to nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+import threading
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from release.errors import ConfigError
+from release.filesystem.files import read_file
+from release.limits import CREDENTIAL_BYTES
+from release.registry.http.address_policy import is_loopback_host
+
+
+class Trust:
+    """Decisions about hosts, from the environment and the configuration.
+
+    `insecure`: hosts (`registry.lan`, `registry.lan:5000`) that the user named: no valid certificate is needed, and
+    http will do. `ca`: a PEM file believed in addition to the system's authorities; `SSL_CERT_FILE` replaces those.
+    """
+
+    def __init__(
+        self, *, env: Mapping[str, str], insecure: frozenset[str] = frozenset(), ca: str | None = None
+    ) -> None:
+        self._env = env
+        self._insecure = insecure
+        self._ca = ca
+        self._contexts: dict[bool, ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+
+    def verifies(self, host: str) -> bool:
+        """Whether the host must have a valid certificate. `host`: with its port, if it has one."""
+        return not self._named_insecure(host)
+
+    def allows_http(self, host: str) -> bool:
+        """Whether plain http will do: loopback, or named insecure."""
+        return is_loopback_host(_name(host)) or self._named_insecure(host)
+
+    def context(self, host: str) -> ssl.SSLContext:
+        """TLS settings for the host, made once. Raises `ConfigError` for a file of authorities that cannot be read."""
+        verifies = self.verifies(host)
+        with self._lock:
+            if verifies not in self._contexts:
+                self._contexts[verifies] = self._verified() if verifies else _unverified()
+            return self._contexts[verifies]
+
+    def proxy(self, scheme: str, host: str) -> str | None:
+        """The proxy's URL for a host, from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, or None."""
+        names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
+        found = next((value for name in names if (value := self._env.get(name))), None)
+        if found is None:
+            return None
+        without = self._env.get("no_proxy") or self._env.get("NO_PROXY") or ""
+        if any(_covers(entry.strip().lower(), host) for entry in without.split(",")):
+            return None
+        return found if "://" in found else f"http://{found}"
+
+    def _named_insecure(self, host: str) -> bool:
+        return host in self._insecure or _name(host) in self._insecure
+
+    def _verified(self) -> ssl.SSLContext:
+        replaced = self._env.get("SSL_CERT_FILE")
+        try:
+            for path in (replaced, self._ca):
+                if path:
+                    read_file(path, limit=CREDENTIAL_BYTES)  # OpenSSL would read a pipe or device without end
+            context = ssl.create_default_context(
+                cafile=replaced or None, capath=self._env.get("SSL_CERT_DIR")
+            )
+            if self._ca is not None:
+                context.load_verify_locations(cafile=self._ca)
+        except OSError as error:
+            name = self._ca if replaced is None else replaced
+            raise ConfigError(
+                f"the certificate authorities in `{name}` cannot be read: {error.strerror or error}",
+                hint="name a readable PEM file",
+            ) from error
+        return context
+
+
+def _covers(entry: str, host: str) -> bool:
+    """Whether an entry of NO_PROXY is about the host: `*`, a name with all below it, an address, a network."""
+    if entry in ("*", host):
+        return True
+    name = _name(host)
+    try:
+        return ipaddress.ip_address(name) in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        suffix = entry.removeprefix("*").removeprefix(".")
+        return bool(suffix) and (name == suffix or name.endswith(f".{suffix}"))
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _name(host: str) -> str:
+    return urlsplit(f"//{host}").hostname or ""

@@ -1,0 +1,52 @@
+"""Paginated lists: follows `Link` headers on the same origin, each page once. Source: RFC 8288."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from release.errors import Invalid, NotFound
+from release.registry.host import Call, Host
+from release.registry.http.client import Answer
+
+_LINK = re.compile(r"<([^<>\s]+)>([^<]*)")
+_NEXT = re.compile(r';\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.IGNORECASE)
+_LONGEST = 16 * 1024
+
+
+def next_link(header: str | None) -> str | None:
+    """The target of the link with `rel="next"`, as it stands, or None."""
+    for target, parameters in _LINK.findall((header or "")[:_LONGEST]):
+        if _NEXT.search(parameters):
+            return str(target)
+    return None
+
+
+_MOST_PAGES = 10_000
+
+
+def read_pages(host: Host, call: Call, *, most: int, name: str) -> Iterator[tuple[Answer, bytes]]:
+    """Each page with its answer. `most`: bytes of a page; `name`: what messages call one.
+
+    Raises what the first page's status means (`NotFound` for a list that does not exist), and `Invalid` for a list that
+    breaks off, leads to another host, or does not end.
+    """
+    path, seen = call.path, set[str]()
+    while path not in seen and len(seen) < _MOST_PAGES:
+        seen.add(path)
+        try:
+            answer, raw = host.fetch(msgspec.structs.replace(call, path=path), 200, most=most, name=name)
+        except NotFound as error:
+            if len(seen) == 1:
+                raise
+            raise Invalid(
+                f"the {name} of `{host.registry}` breaks off after {len(seen) - 1} pages"
+            ) from error
+        yield answer, raw
+        link = next_link(answer.headers.get("Link"))
+        if link is None:
+            return
+        path = host.next_page(answer, link)
+    raise Invalid(f"the {name} of `{host.registry}` does not end")

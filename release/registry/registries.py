@@ -1,0 +1,171 @@
+"""Opens targets: repositories in registries and OCI layout folders, each once, over one set of connections."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Self
+
+from release.control import Cancel, Deadline
+from release.errors import ConfigError
+from release.events import Note, Sink
+from release.known_secrets import Secrets
+from release.layout.layout import Layout
+from release.oci import Repository
+from release.oci.reference import Reference, parse_repository
+from release.ports import Clock, Process
+from release.registry.http.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from release.registry.auth.keychain import Finder
+    from release.registry.host import Host, Ports
+    from release.registry.http.watchdog import Limits
+
+_LAYOUT = "oci:"
+
+
+class RegistryPool:
+    """`Registries` over HTTP and folders. Thread-safe; close it, or use it as a context manager.
+
+    `read`: a file's bytes, or None where there is no such file. `insecure`: hosts whose certificate is not checked
+    and that may be spoken to over http. `ca`: a PEM file of authorities to believe besides the system's. `root`: the
+    workspace: what relative layout folders are relative to, and below which no symlink is followed to write one.
+    `anonymous`: look for no credential, whoever asks for one. `registries`: hosts of the configuration; those that are
+    opened are added. No two of them share a credential variable.
+    """
+
+    def __init__(
+        self,
+        *,
+        env: Mapping[str, str],
+        read: Callable[[str], bytes | None],
+        process: Process,
+        clock: Clock,
+        sink: Sink,
+        cancel: Cancel,
+        deadline: Deadline,
+        insecure: frozenset[str] = frozenset(),
+        ca: str | None = None,
+        policy: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        root: str | None = None,
+        secrets: Secrets | None = None,
+        anonymous: bool = False,
+        registries: frozenset[str] = frozenset(),
+    ) -> None:
+        self._env = env
+        self._read = read
+        self._process = process
+        self._clock = clock
+        self._sink = sink
+        self._cancel = cancel
+        self._deadline = deadline
+        self._insecure = insecure
+        self._ca = ca
+        self._policy = policy or RetryPolicy()
+        self._limits = limits
+        self._root = root
+        self._secrets = secrets or Secrets()
+        self._anonymous = anonymous
+        self._registries = registries
+        self._lock = threading.Lock()
+        self._ports: Ports | None = None
+        self._hosts: dict[str, Host] = {}
+        self._open: dict[str, Repository] = {}
+
+    def open(self, target: str) -> Repository:
+        """The repository that `target` names; nothing is connected to yet. Raises `ConfigError`."""
+        with self._lock:
+            if target not in self._open:
+                self._open[target] = self._make(target)
+            return self._open[target]
+
+    def credentials(self) -> Finder:
+        """Where credentials come from, for who wants to say which one is used."""
+        with self._lock:
+            return self._world().credentials
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            ports, self._ports = self._ports, None
+            self._hosts.clear()
+            self._open.clear()
+        if ports is not None:
+            ports.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _make(self, target: str) -> Repository:
+        if target.startswith(_LAYOUT):
+            return self._layout(target.removeprefix(_LAYOUT))
+        reference = parse_repository(target)
+        self._registries |= {reference.registry}
+        # Late: urllib3 and ssl cost more than everything else that starts.
+        from release.registry.repository import RemoteRepository
+
+        return RemoteRepository(reference, self._host(reference))
+
+    def _layout(self, path: str) -> Layout:
+        if not path:
+            raise ConfigError("`oci:` names no folder", hint="write `oci:PATH`, for example `oci:dist/image`")
+        if ":" in path:
+            raise ConfigError(
+                f"`oci:{path}` names a tag where a folder is expected",
+                hint=f"write `oci:{path.partition(':')[0]}`",
+            )
+        return Layout(path, root=self._root, workspace=self._root)
+
+    def _host(self, reference: Reference) -> Host:
+        from release.registry.host import Host
+
+        if reference.registry not in self._hosts:
+            self._hosts[reference.registry] = Host(reference.registry, reference.api_host, self._world())
+        return self._hosts[reference.registry]
+
+    def _world(self) -> Ports:
+        if self._ports is None:
+            self._ports = self._connect()
+        return self._ports
+
+    def _finder(self) -> Finder:
+        from release.registry.auth.keychain import Anonymous, Credentials
+
+        if self._anonymous:
+            return Anonymous()
+        return Credentials(
+            env=self._env,
+            read=self._read,
+            process=self._process,
+            hosts=lambda: self._registries,
+            notice=lambda text: self._sink.emit(Note(level="warning", text=text)),
+        )
+
+    def _connect(self) -> Ports:
+        from release.registry.host import Ports
+        from release.registry.http.client import Transport
+        from release.registry.http.tls import Trust
+
+        trust = Trust(env=self._env, insecure=self._insecure, ca=self._ca)
+        transport = Transport(
+            trust=trust,
+            cancel=self._cancel,
+            deadline=self._deadline,
+            now=self._clock.monotonic,
+            limits=self._limits,
+        )
+        return Ports(
+            transport=transport,
+            trust=trust,
+            credentials=self._finder(),
+            secrets=self._secrets,
+            clock=self._clock,
+            sink=self._sink,
+            cancel=self._cancel,
+            deadline=self._deadline,
+            policy=self._policy,
+        )

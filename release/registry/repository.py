@@ -1,0 +1,343 @@
+"""A repository in a registry over HTTP, as a `Repository`. Source: OCI distribution-spec v1.1.
+
+404 is known absence. Everything that is no clear answer (401, 403, time-outs, odd media types) raises: unknown is
+never taken for free.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from typing import IO
+
+import msgspec
+
+from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
+from release.oci import ACCEPTED_TYPES, OCI_INDEX, Descriptor, Manifest
+from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, children, read_manifest
+from release.oci.reference import Reference, is_digest, is_tag, require_digest, require_tag
+from release.registry.auth.challenge import scope
+from release.registry.downloads import open_blob, open_unchecked
+from release.registry.host import Call, Host
+from release.registry.http.client import Answer
+from release.registry.pagination import read_pages
+from release.registry.uploads import BlobUpload, Sessions
+
+_ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
+# How registries answer a question that they do not know.
+_NO_SUCH_QUESTION = frozenset({400, 404, 405, 406, 501})
+_LARGEST_PAGE = 16 * 1024 * 1024
+_PAGE = 1000
+
+
+class _TagPage(msgspec.Struct):
+    tags: list[object] | None = None
+
+
+class RemoteRepository:
+    """`reference`: its repository; a tag or digest in it is not looked at."""
+
+    tells_progress = True  # of uploads, which know what really left
+
+    def __init__(self, reference: Reference, host: Host) -> None:
+        self._repository = reference.repository
+        self._name = reference.name
+        self._host = host
+        # What a tag held when it was last asked for here: settles a PUT whose reply was lost.
+        self._held: dict[str, str | None] = {}
+        self._lacks: set[str] = set()  # blobs that were just asked about: whoever puts one need not ask again
+
+    @property
+    def name(self) -> str:
+        """`ghcr.io/acme/app`."""
+        return self._name
+
+    def resolve(self, reference: str) -> Descriptor | None:
+        """What a tag or digest names, by HEAD; None for 404."""
+        return self._resolve(reference, self._host.call)
+
+    def _resolve(self, reference: str, send: Callable[[Call], Answer]) -> Descriptor | None:
+        _require_reference(reference)
+        call = self._manifest_call("HEAD", reference, f"the question what `{self._name}:{reference}` is")
+        with contextlib.closing(send(call)) as answer:
+            if answer.status not in (200, 404, 405):
+                raise self._host.fault(answer, call)
+            found = self._head(answer, reference) if answer.status == 200 else None
+        if answer.status == 405 or (answer.status == 200 and found is None):
+            return self._resolve_by_reading(reference)
+        self._held[reference] = found.digest if found else None
+        return found
+
+    def manifest(self, reference: str) -> Manifest:
+        """The manifest under a tag or digest, hashed. Raises `NotFound`."""
+        _require_reference(reference)
+        where = f"`{self._name}{'@' if is_digest(reference) else ':'}{reference}`"
+        call = self._manifest_call("GET", reference, f"reading {where}")
+        answer, raw = self._host.fetch(call, 200, most=LARGEST_PULLED, name="manifest")
+        media_type = answer.headers.get("Content-Type") or ""
+        stated = answer.headers.get("Docker-Content-Digest")
+        expected = reference if is_digest(reference) else None
+        manifest = read_manifest(raw, media_type, expected=expected, source=where)
+        if stated and _algorithm(stated) == _algorithm(manifest.digest) and stated != manifest.digest:
+            raise DigestMismatch(
+                f"{where} is said to be `{_safe(stated)}` but its bytes are `{manifest.digest}`"
+            )
+        return manifest
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        """The blob as a stream; broken connections are resumed, size and digest are checked at its end."""
+        return open_blob(self._host, self._blob_call(descriptor), descriptor)
+
+    def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
+        """As `open_blob`, unchecked: for receivers that compare the digest."""
+        return open_unchecked(self._host, self._blob_call(descriptor), descriptor)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the registry has the blob here."""
+        return self._has_blob(descriptor, ("pull",), self._host.call)
+
+    def ask_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the registry has the blob, remembered for `put_blob`; False where that cannot be told yet."""
+        try:
+            # With the scopes of the upload that may follow: one token does for both.
+            there = self._has_blob(descriptor, ("pull", "push"), self._host.once)
+        except RegistryError:
+            return False
+        if not there:
+            self._lacks.add(descriptor.digest)
+        return there
+
+    def put_blob(
+        self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
+    ) -> bool:
+        """Ask, mount, or send."""
+        what = f"storing blob `{descriptor.digest[:19]}…` in `{self._name}`"
+        upload = BlobUpload(Sessions(self._host, self._repository, what), descriptor, reopen)
+        sources = tuple(source for source in mount_from if source != self._repository)
+        return upload.send(partial(self._present, descriptor), sources)
+
+    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
+        """Send the raw bytes. A reply that was lost is settled by reading back."""
+        if len(manifest.raw) > LARGEST_PUSHED:
+            raise Invalid(
+                f"manifest `{manifest.digest}` is larger than the {LARGEST_PUSHED} bytes registries take"
+            )
+        reference = require_digest(manifest.digest) if tag is None else require_tag(tag)
+        call = self._call(
+            "PUT",
+            f"manifests/{reference}",
+            f"storing manifest `{reference}` in `{self._name}`",
+            actions=("pull", "push"),
+            body=manifest.raw,
+            headers={"Content-Type": manifest.media_type},
+        )
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                answer = self._host.once(call)
+            except Unreachable as error:
+                if self._settled(manifest, reference, error):
+                    return None
+                self._host.retrier.pause(error, attempt)
+                continue
+            return self._require_stored(answer, manifest, reference, call)
+
+    def tags(self) -> tuple[str, ...]:
+        """All valid tags, each once, as the registry orders them; () for a repository that it does not know."""
+        call = self._call("GET", f"tags/list?n={_PAGE}", f"listing the tags of `{self._name}`")
+        found: dict[str, None] = {}
+        try:
+            for _, raw in read_pages(self._host, call, most=_LARGEST_PAGE, name="list of tags"):
+                found.update(dict.fromkeys(self._tags_of(raw)))
+        except NotFound:
+            return ()
+        return tuple(found)
+
+    def referrers(self, digest: str) -> tuple[Descriptor, ...] | None:
+        """Manifests that have `digest` as their subject; None where the registry does not answer that."""
+        what = f"listing what refers to `{digest}`"
+        call = self._call("GET", f"referrers/{require_digest(digest)}", what, headers={"Accept": OCI_INDEX})
+        found: list[Descriptor] = []
+        try:
+            for answer, raw in read_pages(self._host, call, most=LARGEST_PULLED, name="list of referrers"):
+                media_type = answer.headers.get("Content-Type") or ""
+                if not media_type.lower().startswith(OCI_INDEX):
+                    return None  # a page for people, from what stands in front of the registry
+                found += children(read_manifest(raw, media_type, expected=None, source=what))
+        except RegistryError as error:
+            if not found and error.status in _NO_SUCH_QUESTION:
+                return None
+            raise
+        return tuple(found)
+
+    def check_push(self) -> None:
+        """Open an upload and cancel it; raises `Denied` where pushing is not allowed."""
+        what = f"the question whether `{self._name}` may be pushed to"
+        sessions = Sessions(self._host, self._repository, what)
+        sessions.cancel(sessions.open(self._host.call))
+
+    def delete_tag(self, tag: str) -> None:
+        """Remove one tag. Never by deleting its digest: that would take every other tag on it along."""
+        call = self._call(
+            "DELETE",
+            f"manifests/{require_tag(tag)}",
+            f"deleting tag `{tag}` of `{self._name}`",
+            actions=("delete",),
+        )
+        answer = self._host.call(call)
+        if answer.status in (400, 405, 501):
+            error = self._host.fault(answer, call)
+            said = f"{error.status} {error.code}" if error.code else f"{error.status}"
+            raise Invalid(
+                f"`{self._host.registry}` cannot delete a tag alone ({said})",
+                hint="deleting the digest removes every tag on it",
+                status=error.status,
+                code=error.code,
+            )
+        if answer.status not in (200, 202, 204):
+            raise self._host.fault(answer, call)
+        answer.close()
+
+    def delete_manifest(self, digest: str) -> None:
+        """Remove a manifest, and with it every tag on it."""
+        call = self._call(
+            "DELETE",
+            f"manifests/{require_digest(digest)}",
+            f"deleting `{digest}` of `{self._name}`",
+            actions=("delete",),
+        )
+        self._host.expect(call, 200, 202, 204).close()
+
+    def _present(self, descriptor: Descriptor) -> bool:
+        if descriptor.digest in self._lacks:
+            self._lacks.discard(descriptor.digest)
+            return False
+        return self._has_blob(descriptor, ("pull", "push"), self._host.once)
+
+    def _has_blob(
+        self, descriptor: Descriptor, actions: tuple[str, ...], send: Callable[[Call], Answer]
+    ) -> bool:
+        call = self._call(
+            "HEAD",
+            f"blobs/{require_digest(descriptor.digest)}",
+            f"the question for blob `{descriptor.digest}`",
+            actions=actions,
+        )
+        answer = send(call)
+        if answer.status not in (200, 404):
+            raise self._host.fault(answer, call)
+        answer.close()
+        return answer.status == 200
+
+    def _head(self, answer: Answer, reference: str) -> Descriptor | None:
+        """What a HEAD says, None when it does not say enough to be believed."""
+        media_type = (answer.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        if media_type not in ACCEPTED_TYPES:
+            raise Invalid(
+                f"`{self._name}:{reference}` is of media type `{_safe(media_type)}`, "
+                "which is no image manifest or index"
+            )
+        digest = answer.headers.get("Docker-Content-Digest") or ""
+        size = answer.headers.get("Content-Length") or ""
+        if is_digest(reference) and digest and digest != reference:
+            raise DigestMismatch(f"`{self._name}@{reference}` is answered as `{_safe(digest)}`")
+        if not is_digest(digest) or not (size.isascii() and size.isdigit()) or len(size) > 12:
+            return None
+        return Descriptor(media_type=media_type, digest=digest, size=int(size))
+
+    def _resolve_by_reading(self, reference: str) -> Descriptor | None:
+        try:
+            manifest = self.manifest(reference)
+        except NotFound:
+            self._held[reference] = None
+            return None
+        self._held[reference] = manifest.digest
+        return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
+
+    def _settled(self, manifest: Manifest, reference: str, error: Unreachable) -> bool:
+        """After an unknown outcome: whether it was applied. Raises if somebody else moved the tag meanwhile."""
+        before = self._held.get(reference)
+        known_before = reference in self._held
+        try:
+            now = self._resolve(reference, self._host.once)
+        except Unreachable:
+            return False
+        if now is not None and now.digest == manifest.digest:
+            return True
+        if known_before and before != (now.digest if now else None):
+            raise Unreachable(
+                f"{error.message}; meanwhile `{reference}` became `{now.digest if now else 'nothing'}`",
+                hint="somebody else writes this tag: run again",
+            ) from error
+        return False
+
+    def _require_stored(self, answer: Answer, manifest: Manifest, reference: str, call: Call) -> None:
+        if answer.status not in (200, 201, 202, 204):
+            error = self._host.fault(answer, call)
+            # An immutable tag that holds exactly this already is what was wanted.
+            if not is_digest(reference) and isinstance(error, Invalid) and self._holds(manifest, reference):
+                return
+            raise error
+        stored = answer.headers.get("Docker-Content-Digest")
+        answer.close()
+        if stored and _algorithm(stored) == _algorithm(manifest.digest) and stored != manifest.digest:
+            raise DigestMismatch(
+                f"`{self._host.registry}` stored `{_safe(stored)}` where `{manifest.digest}` was sent"
+            )
+        self._held[reference] = manifest.digest
+
+    def _holds(self, manifest: Manifest, reference: str) -> bool:
+        try:
+            held = self.resolve(reference)
+        except RegistryError:
+            return False
+        return held is not None and held.digest == manifest.digest
+
+    def _tags_of(self, raw: bytes) -> tuple[str, ...]:
+        try:
+            page = msgspec.json.decode(raw, type=_TagPage)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise Invalid(f"`{self._host.registry}` answered something that is no list of tags") from error
+        return tuple(tag for tag in page.tags or [] if isinstance(tag, str) and is_tag(tag))
+
+    def _blob_call(self, descriptor: Descriptor) -> Call:
+        digest = require_digest(descriptor.digest)
+        return self._call("GET", f"blobs/{digest}", f"reading blob `{digest}`")
+
+    def _manifest_call(self, method: str, reference: str, what: str) -> Call:
+        return self._call(method, f"manifests/{reference}", what, headers=_ACCEPT)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        actions: tuple[str, ...] = ("pull",),
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Call:
+        return Call(
+            method=method,
+            path=f"/v2/{self._repository}/{path}",
+            what=what,
+            subject=self._repository,
+            scopes=(scope(self._repository, *actions),),
+            headers=headers or {},
+            body=body,
+        )
+
+
+def _require_reference(reference: str) -> None:
+    if not is_digest(reference):
+        require_tag(reference)
+
+
+def _algorithm(digest: str) -> str:
+    return digest.partition(":")[0]
+
+
+def _safe(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text[:100])

@@ -1,0 +1,72 @@
+"""Runs steps side by side in daemon threads: nothing waits for a thread that does not come back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from release.control import Cancel
+from release.plan.model import Step
+
+_LIMIT = 8  # more only queue at the same few registries
+_GRACE = 0.6  # seconds that cancelled steps get to say how they ended
+
+
+class StepScheduler:
+    """Works through steps that wait for one another.
+
+    `work` is called once for each step after all that it needs or comes after has ended; it must not raise.
+    """
+
+    def __init__(self, work: Callable[[Step], None], cancel: Cancel) -> None:
+        self._work = work
+        self._cancel = cancel
+        self._turn = threading.Condition()
+        self._ended: set[str] = set()
+        self._busy = 0
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Run `steps`, in their order where nothing else decides; returns early, within seconds, if cancelled."""
+        waiting = list(steps)
+        here = {step.id for step in steps}
+        with self._cancel.on_cancel(self._wake):
+            while waiting and not self._cancel.tripped:
+                step = self._next(waiting, here)
+                if step is not None:
+                    waiting.remove(step)
+                    threading.Thread(target=self._one, args=(step,), name=step.id, daemon=True).start()
+            self._drain()
+
+    def _next(self, waiting: Sequence[Step], here: set[str]) -> Step | None:
+        """The first step that may start now; None after waiting for a change."""
+        with self._turn:
+            if self._busy < _LIMIT:
+                for step in waiting:
+                    if not (here.intersection(step.needs + step.after) - self._ended):
+                        self._busy += 1
+                        return step
+            if not self._busy:
+                raise RuntimeError(f"steps wait for one another: {', '.join(step.id for step in waiting)}")
+            if not self._cancel.tripped:
+                self._turn.wait()
+            return None
+
+    def _one(self, step: Step) -> None:
+        try:
+            self._work(step)
+        finally:
+            with self._turn:
+                self._busy -= 1
+                self._ended.add(step.id)
+                self._turn.notify_all()
+
+    def _drain(self) -> None:
+        with self._turn:
+            if not self._cancel.tripped:
+                self._turn.wait_for(lambda: not self._busy or self._cancel.tripped)
+            if self._cancel.tripped:
+                self._turn.wait_for(lambda: not self._busy, timeout=_GRACE)
+
+    def _wake(self) -> None:
+        with self._turn:
+            self._turn.notify_all()

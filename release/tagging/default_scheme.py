@@ -1,0 +1,125 @@
+"""The default tag scheme: which image tags a situation asks for, in the order of the design's table.
+
+Pure, and before the guard: a moving tag that is proposed here may still be withheld.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from release.facts import Facts
+from release.tagging.model import Channel, FixedTag, Line, MovingTag, TagPolicy, Withheld
+from release.tagging.names import branch_tag, commit_tag, request_commit_tag, request_tag
+from release.versions.calver import line_names
+from release.versions.model import Version
+from release.versions.semver import image_tag_of
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """The version that HEAD is released as. `why`: the reason that its tags carry."""
+
+    version: Version
+    git_tag: str | None
+    why: str
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """The tags of a situation before the guard was asked."""
+
+    channel: Channel
+    tags: tuple[FixedTag | MovingTag, ...]
+    refused: tuple[Withheld, ...] = ()
+
+
+def propose(facts: Facts, policy: TagPolicy, release: Release | None, rebuild: int) -> Proposal:
+    """The tags that fit the situation: a release, a request, a branch's build, or a commit of no branch."""
+    if facts.ci.pull_request is not None and release is None:
+        return _propose_request(facts, policy, rebuild)
+    if release is not None:
+        return _propose_release(facts, policy, release, rebuild)
+    moving = _branch_tags(facts, policy)
+    fixed = _commit_fixed(facts, rebuild)
+    return Proposal(channel="branch" if moving else "snapshot", tags=(fixed, *moving))
+
+
+def _propose_release(facts: Facts, policy: TagPolicy, release: Release, rebuild: int) -> Proposal:
+    version = release.version
+    why = f"rebuild {rebuild} of {version}" if rebuild else release.why
+    tags: list[FixedTag | MovingTag] = [
+        FixedTag(name=image_tag_of(version, rebuild), reason=why, policy="version")
+    ]
+    if not rebuild:
+        # A rebuild leaves the commit's tag, like the version's, on the image that was released.
+        tags.append(_commit_fixed(facts, 0))
+    tags += release_lines(version, policy)
+    if facts.ci.branch is not None and facts.branch is not None:
+        tags += _branch_tags(facts, policy)  # the CI system builds the branch, whatever tag is on its tip
+    return Proposal(channel="release" if version.is_stable else "prerelease", tags=tuple(tags))
+
+
+def release_lines(version: Version, policy: TagPolicy) -> list[MovingTag]:
+    """Narrow to wide: `1.4`, `1`, `latest`, then the channels, which also follow stable releases."""
+    lines: list[tuple[str, Line]] = []
+    if version.is_stable:
+        minor, major = line_names(version)
+        if minor != str(version):  # `24.04` is its own narrowest line
+            lines.append((minor, Line(kind="release", major=version.major, minor=version.minor)))
+        if version.major > 0:
+            lines.append((major, Line(kind="release", major=version.major)))
+        if policy.latest == "auto":
+            lines.append(("latest", Line(kind="release")))
+    own = version.prerelease.split(".", 1)[0]
+    lines += [
+        (channel, Line(kind="release", channel=channel))
+        for channel in policy.channels
+        if version.is_stable or channel == own
+    ]
+    return [MovingTag(name=name, reason="", line=line) for name, line in lines]
+
+
+def _branch_tags(facts: Facts, policy: TagPolicy) -> list[MovingTag]:
+    if facts.branch is None:
+        return []
+    line = Line(kind="branch", name=facts.branch)
+    name = branch_tag(facts.branch, facts.branches, policy.channels)
+    tags = [MovingTag(name=name, reason="", line=line)]
+    if policy.latest == "default-branch" and facts.is_default_branch:
+        tags.append(MovingTag(name="latest", reason="", line=line))
+    return tags
+
+
+def _propose_request(facts: Facts, policy: TagPolicy, rebuild: int) -> Proposal:
+    request = facts.ci.pull_request
+    assert request is not None  # noqa: S101 - asked by the caller
+    head = f", head `{request.head_sha[:12]}`" if request.head_sha else ""
+    fixed = request_commit_tag(request.number, facts.commit) + (f"_r{rebuild}" if rebuild else "")
+    moving = request_tag(request.number)
+    closed = _request_closed(policy, request.fork)
+    if closed is not None:
+        refused = tuple(Withheld(name=name, reason=closed) for name in (fixed, moving))
+        return Proposal(channel="pull-request", tags=(), refused=refused)
+    line = Line(kind="pull-request", number=request.number)
+    reason = f"build of request {request.number}{head}"
+    return Proposal(
+        channel="pull-request",
+        tags=(
+            FixedTag(name=fixed, reason=reason, policy="first-wins"),
+            MovingTag(name=moving, reason="", line=line),
+        ),
+    )
+
+
+def _request_closed(policy: TagPolicy, fork: bool | None) -> str | None:
+    if fork:
+        return "a pull request from a fork is never pushed"
+    if fork is None:
+        return "it is not known whether the pull request comes from a fork, and those are never pushed"
+    if not policy.pull_requests:
+        return "builds of pull requests are pushed only with `pull_requests: true`"
+    return None
+
+
+def _commit_fixed(facts: Facts, rebuild: int) -> FixedTag:
+    name = commit_tag(facts.commit) + (f"_r{rebuild}" if rebuild else "")
+    why = f"rebuild {rebuild} of the commit at HEAD" if rebuild else "the commit at HEAD"
+    return FixedTag(name=name, reason=why, policy="first-wins")

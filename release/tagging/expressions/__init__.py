@@ -1,0 +1,1 @@
+"""Expressions in tag rules: `{{major}}.{{minor}}`, `{{date 'YYYYMMDD'}}`. Pure."""

@@ -1,0 +1,253 @@
+"""Reads expressions: the inline half of the Handlebars grammar, recursive descent over positions.
+
+Source: the lexer and grammar of Handlebars 4.7; blocks, partials, decorators and block parameters are refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+from release.errors import ConfigError
+from release.tagging.expressions.source_text import Located
+from release.tagging.expressions.tree import Call, Literal, Operand, Path
+
+_MAX_DEPTH = 16  # subexpressions in subexpressions; far above use, far below the recursion limit
+_NAME_END = r"(?=[=~}\s/.)|\]])"
+_LITERAL_END = r"(?=[~}\s)\]])"
+_ID = r"[^\s!\"#%-,./;->@\[-\^`{-~]+"
+_SPACE = re.compile(r"\s*")
+_NAME = re.compile(rf"\.\.|\.{_NAME_END}|{_ID}{_NAME_END}")
+_RUN = re.compile(_ID)
+_SEGMENT = re.compile(r"\[(?:\\\]|[^\]])*\]")
+_STRING = re.compile(r"\"(?:\\\"|[^\"])*\"|'(?:\\'|[^'])*'")
+_WORD = re.compile(rf"(true|false|undefined|null){_LITERAL_END}")
+_NUMBER = re.compile(rf"-?[0-9]+(?:\.[0-9]+)?{_LITERAL_END}")
+_LITERAL = re.compile(rf"{_WORD.pattern}|{_NUMBER.pattern}")
+_MOST_DIGITS = 300  # of a whole number; a longer one is infinite, as in JavaScript
+_OPTION = re.compile(rf"({_ID}|{_SEGMENT.pattern})\s*=")
+_COMMENT_END = {"!--": re.compile(r"--~?\}\}"), "!": re.compile(r"\}\}")}
+_REFUSED = {
+    "#>": "a partial block",
+    "#": "a block",
+    "/": "the end of a block",
+    "^": "an inverse block",
+    ">": "a partial",
+    "*": "a decorator",
+}
+_ELSE = re.compile(r"else(?=[~}\s])")
+_WORDS = {"true": True, "false": False, "undefined": None, "null": None}
+
+
+def parse_nodes(source: Located) -> tuple[str | Call, ...]:
+    """Text and calls of a template, in order. Raises `ConfigError` with line and column."""
+    return _Parser(source).template()
+
+
+class _Parser:
+    def __init__(self, source: Located) -> None:
+        self._source = source
+        self._text = source.text
+        self._position = 0
+        self._nodes: list[str | Call] = []
+        self._trim_next = False  # `~}}` takes the white space that follows
+
+    def template(self) -> tuple[str | Call, ...]:
+        """The whole text."""
+        literal = 0  # where text that was not added yet begins
+        search = 0
+        while (start := self._text.find("{{", search)) >= 0:
+            before = self._text[literal:start]
+            if before.endswith("\\") and not before.endswith("\\\\"):
+                self._add_text(before[:-1])
+                literal, search = start, start + 2
+                continue
+            if before.endswith("\\\\"):
+                before = before[:-1]
+            self._add_text(before)
+            self._position = start
+            self._mustache()
+            literal = search = self._position
+        self._add_text(self._text[literal:])
+        return tuple(self._nodes)
+
+    def _add_text(self, text: str) -> None:
+        if self._trim_next:
+            text = text.lstrip()
+        if text:
+            self._trim_next = False
+            self._nodes.append(text)
+
+    def _trim_previous(self) -> None:
+        while self._nodes and isinstance(last := self._nodes[-1], str):
+            self._nodes.pop()
+            if stripped := last.rstrip():
+                self._nodes.append(stripped)
+                return
+
+    def _mustache(self) -> None:
+        start = self._position
+        if self._text.startswith("{{{{", start):
+            raise self._refuse(start, "a raw block")
+        raw = self._text.startswith("{{{", start)
+        self._position += 3 if raw else 2
+        if self._skip("~"):
+            self._trim_previous()
+            raw = raw or self._skip("{")
+        self._trim_next = False
+        if not raw and self._text.startswith("!", self._position):
+            self._comment(start)
+            return
+        if not raw:
+            self._refuse_blocks(start)
+            self._skip("&")
+        call = self._call(start, depth=0)
+        self._close(start, raw=raw)
+        self._nodes.append(call)
+
+    def _refuse_blocks(self, start: int) -> None:
+        rest = self._text[self._position : self._position + 2]
+        for sign, what in _REFUSED.items():
+            if rest.startswith(sign):
+                raise self._refuse(start, what)
+        if _ELSE.match(self._text, _end_of_space(self._text, self._position)):
+            raise self._refuse(start, "`else`")
+
+    def _refuse(self, offset: int, what: str) -> ConfigError:
+        return self._source.error(
+            offset,
+            f"{what} is not supported in expressions",
+            hint="use a rule of its own with `enable={{is_default_branch}}`, or several rules",
+        )
+
+    def _comment(self, start: int) -> None:
+        sign = "!--" if self._text.startswith("!--", self._position) else "!"
+        end = _COMMENT_END[sign].search(self._text, self._position + len(sign))
+        if end is None:
+            raise self._source.error(start, "the comment that begins here is never closed")
+        self._position = end.end()
+        self._trim_next = self._text[end.end() - 3] == "~"
+
+    def _close(self, start: int, *, raw: bool) -> None:
+        self._space()
+        if raw and (self._text.startswith("}}}}", self._position) or not self._skip("}")):
+            raise self._unexpected(start, closing="}}}")
+        self._trim_next = self._skip("~")
+        if not self._text.startswith("}}", self._position) or (
+            not raw and self._text.startswith("}}}", self._position)
+        ):
+            raise self._unexpected(start, closing="}}}" if raw else "}}")
+        self._position += 2
+
+    def _unexpected(self, start: int, *, closing: str) -> ConfigError:
+        rest = self._text[self._position :]
+        if not rest or ("}}" not in rest and closing[:2] not in rest):
+            return self._source.error(
+                start, f"the expression that begins here is never closed with `{closing}`"
+            )
+        return self._source.error(
+            self._position,
+            f"unexpected `{rest[0]}` in an expression",
+            hint="names are letters, digits, `_` and `-`; text stands in single quotes",
+        )
+
+    def _call(self, start: int, *, depth: int) -> Call:
+        if depth > _MAX_DEPTH:
+            raise self._source.error(self._position, f"expressions are nested more than {_MAX_DEPTH} deep")
+        self._space()
+        offset = self._position
+        if self._text.startswith("(", offset):
+            raise self._source.error(offset, "a subexpression cannot be called")
+        first = self._operand(start, depth)
+        if isinstance(first, Literal):
+            first = Path(parts=(_literal_name(first),), offset=offset)
+        assert isinstance(first, Path)  # noqa: S101 - a subexpression was refused above
+        arguments: list[Operand] = []
+        options: list[tuple[str, Operand]] = []
+        while self._space() and not self._at_end():
+            if named := _OPTION.match(self._text, self._position):
+                self._position = named.end()
+                self._space()
+                options.append((_unbracket(named[1]), self._operand(start, depth)))
+            elif options:
+                raise self._source.error(self._position, "a positional argument after a named one")
+            else:
+                arguments.append(self._operand(start, depth))
+        return Call(path=first, arguments=tuple(arguments), options=tuple(options))
+
+    def _at_end(self) -> bool:
+        return self._position >= len(self._text) or self._text[self._position] in ")}~"
+
+    def _operand(self, start: int, depth: int) -> Operand:
+        if self._skip("("):
+            call = self._call(start, depth=depth + 1)
+            self._space()
+            if not self._skip(")"):
+                raise self._unexpected(start, closing=")")
+            return call
+        text, position = self._text, self._position
+        if quoted := _STRING.match(text, position):
+            self._position = quoted.end()
+            sign = quoted[0][0]
+            return Literal(value=quoted[0][1:-1].replace(f"\\{sign}", sign))
+        if word := _WORD.match(text, position):
+            self._position = word.end()
+            return Literal(value=_WORDS[word[1]])
+        if number := _NUMBER.match(text, position):
+            self._position = number.end()
+            whole = "." not in number[0] and len(number[0]) < _MOST_DIGITS
+            return Literal(value=int(number[0]) if whole else float(number[0]))
+        return self._path(start)
+
+    def _path(self, start: int) -> Path:
+        offset = self._position
+        data = self._skip("@")
+        parts: list[str] = []
+        while True:
+            segment = _SEGMENT.match(self._text, self._position)
+            name = segment or _NAME.match(self._text, self._position)
+            if name is None or _LITERAL.match(self._text, self._position):
+                if run := _RUN.match(self._text, self._position) if name is None else None:
+                    self._position = run.end()
+                raise self._unexpected(start, closing="}}")
+            if segment is None and name[0] in ("this", ".", ".."):
+                if parts:
+                    raise self._source.error(offset, f"`{name[0]}` inside a path")
+                # There is nothing above the context: a name that never exists.
+                parts.extend([".."] if name[0] == ".." else [])
+            else:
+                parts.append(_unbracket(name[0]))
+            self._position = name.end()
+            if not (self._skip(".") or self._skip("/")):
+                break
+        if data:
+            parts = parts[1:] if parts[:1] == ["root"] else [f"@{parts[0]}" if parts else "@"]
+        return Path(parts=tuple(parts), offset=offset)
+
+    def _space(self) -> bool:
+        self._position = _end_of_space(self._text, self._position)
+        return True
+
+    def _skip(self, sign: str) -> bool:
+        if not self._text.startswith(sign, self._position):
+            return False
+        self._position += len(sign)
+        return True
+
+
+def _end_of_space(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return position if found is None else found.end()
+
+
+def _unbracket(name: str) -> str:
+    return name[1:-1].replace("\\]", "]") if name.startswith("[") else name
+
+
+def _literal_name(literal: Literal) -> str:
+    match literal.value:
+        case bool() as value:
+            return "true" if value else "false"
+        case None:
+            return "undefined"
+        case value:
+            return str(value)

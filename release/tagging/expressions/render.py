@@ -1,0 +1,115 @@
+"""Mustache expressions: `{{major}}.{{minor}}`, `{{date 'YYYYMMDD' tz='Asia/Tokyo'}}`; parsed to a tree, then rendered.
+
+The language is the inline half of Handlebars: names and paths, `{{{raw}}}` and `{{&raw}}` (the same as `{{raw}}` here:
+nothing is HTML-escaped), helper calls with positional and named arguments, subexpressions, comments, `~`, and `\\{{`
+for the braces themselves. Blocks, partials and decorators are errors. No code is ever evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from release.digits import number_in
+from release.errors import ConfigError
+from release.tagging.expressions.parser import parse_nodes
+from release.tagging.expressions.source_text import Located, locate
+from release.tagging.expressions.tree import Call, Literal, Operand, Path, Template
+
+Value = str | int | float | bool | None | tuple["Value", ...] | Mapping[str, "Value"]
+Helper = Callable[[tuple[Value, ...], Mapping[str, Value]], str]
+Names = Mapping[str, Value | Helper]
+
+_MAX_LENGTH = 16_384  # characters; an expression is a line that a person wrote
+
+
+def parse_template(text: str | Located, *, source: str = "expression") -> Template:
+    """The tree of `text`. Raises `ConfigError` with line and column for what is no expression, blocks included."""
+    located = locate(text, source=source) if isinstance(text, str) else text
+    if len(located.text) > _MAX_LENGTH:
+        raise located.error(
+            0, f"an expression of {len(located.text)} characters, at most {_MAX_LENGTH} are read"
+        )
+    return Template(nodes=parse_nodes(located), source=located)
+
+
+def render(template: Template, names: Names) -> str:
+    """The text of `template`; a name that does not exist is empty.
+
+    Raises `ConfigError` with line and column for a helper that does not exist or cannot use its arguments.
+    """
+    renderer = _Renderer(template.source, names)
+    return "".join(node if isinstance(node, str) else _text(renderer.call(node)) for node in template.nodes)
+
+
+def expand(text: str | Located, names: Names, *, source: str = "expression") -> str:
+    """Parse and render at once."""
+    return render(parse_template(text, source=source), names)
+
+
+class _Renderer:
+    def __init__(self, source: Located, names: Names) -> None:
+        self._source = source
+        self._names = names
+
+    def call(self, call: Call) -> Value:
+        """The value of one call. A plain value is no helper and takes no arguments."""
+        found = self._find(call.path)
+        if callable(found):
+            arguments = tuple(self._value(operand) for operand in call.arguments)
+            options = {name: self._value(operand) for name, operand in call.options}
+            try:
+                return found(arguments, options)
+            except ConfigError as error:
+                raise self._source.error(call.offset, error.message, hint=error.hint) from error
+        if call.arguments or call.options:
+            raise self._no_helper(call.path)
+        return found
+
+    def _no_helper(self, path: Path) -> ConfigError:
+        helpers = sorted(name for name, value in self._names.items() if callable(value))
+        return self._source.error(
+            path.offset,
+            f"`{'.'.join(path.parts) or 'this'}` is no helper and takes no arguments",
+            hint=f"helpers here: {', '.join(f'`{name}`' for name in helpers)}" if helpers else None,
+        )
+
+    def _value(self, operand: Operand) -> Value:
+        match operand:
+            case Literal(value=value):
+                return value
+            case Call():
+                return self.call(operand)
+        found = self._find(operand)
+        return None if callable(found) else found
+
+    def _find(self, path: Path) -> Value | Helper:
+        if not path.parts:
+            found: Value | Helper = self._names.get("this")
+        else:
+            found = self._names.get(path.parts[0])
+        for part in path.parts[1:]:
+            match found:
+                case Mapping():
+                    found = found.get(part)
+                case tuple():
+                    number = number_in(part, most=len(found) - 1)
+                    found = None if number is None else found[number]
+                case _:
+                    return None
+        return found
+
+
+def _text(value: Value) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case tuple():
+            return ",".join(_text(item) for item in value)
+        case Mapping():
+            return ""
+        case _:
+            return str(value)

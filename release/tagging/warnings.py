@@ -1,0 +1,76 @@
+"""What a person should know beside a decision: one line each, once."""
+
+from __future__ import annotations
+
+from ci.remedies import remedy
+from release.facts import Facts
+from release.tagging.model import KnownReleases, TagPolicy
+from release.versions.git_tags import VersionTags
+from release.versions.model import Version
+from release.versions.semver import image_tag_of
+
+
+def cautions(
+    facts: Facts, found: VersionTags, version: Version | None, policy: TagPolicy, known: KnownReleases
+) -> tuple[str, ...]:
+    """The warnings of a decision, with the line that helps on the CI system at hand.
+
+    `found`: the version tags of the clone; `version`: what the decision says, None where it cannot.
+    """
+    warnings = [*facts.warnings, *_dirty(facts), *_detached(facts)]
+    if version is not None and version.build_metadata:
+        warnings.append(f"a registry takes no `+`: {version} is the image tag `{image_tag_of(version)}`")
+    if policy.versions != "none":
+        warnings += [*_incomplete_clone(facts, version, known), *_odd(found)]
+    return tuple(warnings)
+
+
+def _dirty(facts: Facts) -> list[str]:
+    count, shown = facts.snapshot.dirty_count, facts.snapshot.dirty
+    if not count:
+        return []
+    paths = ", ".join(f"`{path}`" for path in shown[:3]) + (", …" if count > 3 else "")
+    files = "file differs" if count == 1 else "files differ"
+    return [
+        f"{count} tracked {files} from the commit ({paths}): `run` refuses, this is what it would do with a clean tree"
+    ]
+
+
+def _detached(facts: Facts) -> list[str]:
+    ci = facts.ci
+    known = facts.branch or facts.git_tag or ci.pull_request or ci.merge_queue
+    # Where the CI system speaks of another commit, that was said already.
+    if known or facts.snapshot.branch is not None or ci.branch is not None:
+        return []
+    return ["HEAD is detached and nothing says which branch this is: there is no branch's tag"]
+
+
+def _incomplete_clone(facts: Facts, version: Version | None, known: KnownReleases) -> list[str]:
+    system, snapshot = facts.ci.system, facts.snapshot
+    if snapshot.shallow and version is None:
+        return [
+            "this clone is shallow and no version tag is at HEAD, so there is no version: "
+            + remedy(system, "shallow")
+        ]
+    if version is None and snapshot.commit_count is None:
+        return [
+            "the remote has git tags that this clone lacks, so there is no version: "
+            + remedy(system, "no-tags")
+        ]
+    if known.known_from.git != "partial":
+        return []
+    if snapshot.shallow:
+        return ["this clone is shallow, so it may lack other releases: " + remedy(system, "shallow")]
+    # On a laptop a repository without a tag is young; in a CI system its tags were most often not fetched.
+    if system == "none":
+        return []
+    return ["this clone lacks git tags; if there are any, " + remedy(system, "no-tags")]
+
+
+def _odd(found: VersionTags) -> list[str]:
+    if not found.odd_count:
+        return []
+    names = ", ".join(f"`{name}`" for name in found.odd_examples)
+    more = ", …" if found.odd_count > len(found.odd_examples) else ""
+    tags = "git tag is" if found.odd_count == 1 else "git tags are"
+    return [f"{found.odd_count} {tags} no version and ignored: {names}{more}"]

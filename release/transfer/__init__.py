@@ -1,0 +1,1 @@
+"""Copies, lists and deletes images across repositories."""

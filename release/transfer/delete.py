@@ -1,0 +1,184 @@
+"""Deletes a tag or a manifest from a registry, and refuses where another image or a referrer needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+import msgspec
+
+from release.control import Cancel
+from release.errors import Invalid, NotFound, RefusedError
+from release.events import Note, Sink
+from release.oci import INDEX_TYPES, Descriptor, Manifest, Repository
+from release.oci.manifest import children, subject
+from release.task_group import run_all
+from release.transfer.referrers import find_attached, find_referrers, referrers_tag
+
+_QUESTIONS = 16
+
+
+class Holders(msgspec.Struct, frozen=True, kw_only=True):
+    """Who needs a digest. `tags`: on it; `indexes`: tags whose index lists it; `referrers`: manifests about it."""
+
+    tags: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    referrers: tuple[str, ...] = ()
+
+
+def resolve_tags(
+    repository: Repository, tags: Iterable[str], *, cancel: Cancel
+) -> dict[str, Descriptor | None]:
+    """What each tag holds now, asked 16 at a time; None for one that went meanwhile or holds no image."""
+    names = list(tags)
+    found = run_all([partial(_resolve, repository, tag) for tag in names], jobs=_QUESTIONS, cancel=cancel)
+    return dict(zip(names, found, strict=True))
+
+
+def find_holders(repository: Repository, digest: str, *, cancel: Cancel) -> Holders:
+    """Everything in the repository that needs `digest`."""
+    held = resolve_tags(repository, repository.tags(), cancel=cancel)
+    tags = tuple(sorted(tag for tag, found in held.items() if found is not None and found.digest == digest))
+    listing = run_all(
+        [partial(_lists, repository, found, digest) for found in held.values()],
+        jobs=_QUESTIONS,
+        cancel=cancel,
+    )
+    own = referrers_tag(digest)
+    indexes = tuple(sorted(tag for tag, lists in zip(held, listing, strict=True) if lists and tag != own))
+    referrers = tuple(item.digest for item in find_referrers(repository, digest))
+    return Holders(tags=tags, indexes=indexes, referrers=referrers)
+
+
+def delete_tag(repository: Repository, tag: str, *, sink: Sink, cancel: Cancel) -> None:
+    """Delete one tag, and see that no other went with it; one that did is put back.
+
+    Raises `NotFound`, and `Invalid` naming the tags on the same digest where the registry cannot delete a tag alone.
+    """
+    held = repository.resolve(tag)
+    if held is None:
+        raise NotFound(f"`{repository.name}` has no tag `{tag}`")
+    manifest = repository.manifest(held.digest)
+    siblings = [name for name in find_holders_by_tag(repository, held.digest, cancel=cancel) if name != tag]
+    try:
+        repository.delete_tag(tag)
+    except Invalid as error:
+        shared = f"; `{'`, `'.join(siblings)}` would go with it" if siblings else ""
+        raise Invalid(
+            error.message, hint=f"deleting `{held.digest}` deletes the tag{shared}", status=error.status
+        ) from error
+    after = resolve_tags(repository, siblings, cancel=cancel)
+    lost = [name for name, found in after.items() if found is None]
+    for name in lost:
+        repository.put_manifest(manifest, tag=name)
+    if lost:
+        text = f"`{repository.name}` deleted `{'`, `'.join(lost)}` along with `{tag}`: put back"
+        sink.emit(Note(level="warning", text=text))
+
+
+def delete_digest(repository: Repository, digest: str, *, cancel: Cancel) -> tuple[str, ...]:
+    """Delete a manifest and every tag on it; gives those tags. Raises `RefusedError` when something needs it."""
+    holders = find_holders(repository, digest, cancel=cancel)
+    if holders.indexes:
+        raise RefusedError(
+            f"`{digest}` is one of the images that `{'`, `'.join(holders.indexes)}` lists",
+            hint="delete those tags first",
+        )
+    if holders.referrers:
+        raise RefusedError(
+            f"{len(holders.referrers)} manifests refer to `{digest}`: `{'`, `'.join(holders.referrers[:5])}`",
+            hint="delete those digests first",
+        )
+    repository.delete_manifest(digest)
+    return holders.tags
+
+
+def find_holders_by_tag(repository: Repository, digest: str, *, cancel: Cancel) -> tuple[str, ...]:
+    """The tags on a digest."""
+    held: Mapping[str, Descriptor | None] = resolve_tags(repository, repository.tags(), cancel=cancel)
+    return tuple(sorted(tag for tag, found in held.items() if found is not None and found.digest == digest))
+
+
+def _resolve(repository: Repository, tag: str) -> Descriptor | None:
+    try:
+        return repository.resolve(tag)
+    except Invalid:
+        return None  # something that is no image: not ours to judge
+
+
+def _lists(repository: Repository, found: Descriptor | None, digest: str) -> bool:
+    """Whether what a tag holds is an index that lists `digest`, at any depth."""
+    if found is None or found.digest == digest:
+        return False
+    waiting, seen = [found], set[str]()
+    while waiting:
+        index = waiting.pop()
+        if index.media_type not in INDEX_TYPES or index.digest in seen:
+            continue
+        seen.add(index.digest)
+        below = children(repository.manifest(index.digest))
+        if any(child.digest == digest for child in below):
+            return True
+        waiting += below
+    return False
+
+
+_AT_ONCE = 16
+_DEEPEST = 8
+
+
+def require_unused(
+    cancel: Cancel, repository: Repository, digest: str, listed: Mapping[str, Descriptor | Invalid | None]
+) -> None:
+    """Raise `RefusedError` when something under another tag needs the digest, or something refers to it.
+
+    `listed`: what each tag of the repository holds.
+    """
+    unclear = [tag for tag, one in listed.items() if isinstance(one, Invalid)]
+    if unclear:
+        raise RefusedError(
+            f"what `{repository.name}:{unclear[0]}` holds is unknown, so it may need {digest}",
+            hint="delete that tag first, or leave the digest",
+        )
+    _require_no_referrer(repository, digest)
+    tops = {one.digest: tag for tag, one in listed.items() if isinstance(one, Descriptor)}
+    tops.pop(digest, None)
+    tasks = [partial(_needs, repository, top, digest) for top in tops]
+    for tag, needs in zip(
+        tops.values(), run_all(tasks, jobs=_AT_ONCE, cancel=cancel) if tasks else [], strict=True
+    ):
+        if needs is not None:
+            raise RefusedError(f"{digest} is {needs} of `{repository.name}:{tag}`", hint="delete that first")
+
+
+def _require_no_referrer(repository: Repository, digest: str) -> None:
+    attached = find_attached(repository, digest)
+    found = [f"`{repository.name}:{tag}`" for tag in attached.tags]
+    found += [one.digest for one in attached.referrers]
+    if found:
+        raise RefusedError(f"{found[0]} refers to {digest}", hint="delete what refers to it first")
+
+
+def _needs(repository: Repository, top: str, digest: str) -> str | None:
+    """Why the manifest `top` needs `digest`, or None; an index is followed all the way down."""
+    try:
+        manifest = repository.manifest(top)
+    except NotFound:
+        return None
+    about = subject(manifest)
+    if about is not None and about.digest == digest:
+        return "the subject"
+    return "part" if _is_listed_by(repository, manifest, digest, depth=0) else None
+
+
+def _is_listed_by(repository: Repository, manifest: Manifest, digest: str, *, depth: int) -> bool:
+    if not manifest.is_index or depth > _DEEPEST:
+        return False
+    below = children(manifest)
+    if any(child.digest == digest for child in below):
+        return True
+    nested = [child for child in below if child.media_type in INDEX_TYPES]
+    return any(
+        _is_listed_by(repository, repository.manifest(child.digest), digest, depth=depth + 1)
+        for child in nested
+    )

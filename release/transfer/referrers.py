@@ -1,0 +1,284 @@
+"""Referrers of an image: signatures, attestations, SBOMs. Listed, created and copied.
+
+Source: OCI distribution-spec v1.1, "Listing Referrers" and "Pushing Manifests with Subject"; image-spec v1.1,
+"Guidelines for Artifact Usage". Registries without the API keep an index under the tag `sha256-HEX`.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from release.control import Cancel
+from release.errors import Invalid, NotFound, Unreachable
+from release.events import Note, Sink
+from release.oci import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest, Repository
+from release.oci.manifest import (
+    annotations_of,
+    artifact_type,
+    children,
+    describe,
+    digest_bytes,
+    encode_manifest,
+    subject,
+)
+from release.transfer.copy import copy_image
+
+_COSIGN = (".sig", ".att", ".sbom")
+_DEEPEST = 4  # referrers of referrers of …
+_MOST = 1000
+_MOST_RACES = 6
+_PAUSE = 0.05  # seconds, doubled for each attempt
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A repository that may be asked for referrers itself."""
+
+    def referrers(self, digest: str) -> tuple[Descriptor, ...] | None:
+        """The referrers of a manifest, or None where the registry does not answer such questions."""
+
+
+class Attached(msgspec.Struct, frozen=True, kw_only=True):
+    """What hangs on an image. `referrers`: manifests with it as their subject; `tags`: cosign's."""
+
+    referrers: tuple[Descriptor, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+def referrers_tag(digest: str) -> str:
+    """The tag under which referrers are listed where the registry does not do it."""
+    algorithm, _, value = digest.partition(":")
+    return f"{algorithm[:32]}-{value[:64]}"
+
+
+def find_referrers(repository: Repository, digest: str) -> tuple[Descriptor, ...]:
+    """Every manifest that has `digest` as its subject, each once."""
+    answered = repository.referrers(digest) if isinstance(repository, Answering) else None
+    found = answered if answered is not None else _listed(repository, digest)
+    return tuple({item.digest: item for item in found}.values())
+
+
+def find_attached(repository: Repository, digest: str) -> Attached:
+    """Referrers and cosign's tags of an image."""
+    tags = tuple(
+        tag
+        for tag in (f"{referrers_tag(digest)}{ending}" for ending in _COSIGN)
+        if repository.resolve(tag) is not None
+    )
+    return Attached(referrers=find_referrers(repository, digest), tags=tags)
+
+
+def copy_attached(
+    source: Repository,
+    destination: Repository,
+    digests: Iterable[str],
+    *,
+    jobs: int = 4,
+    sink: Sink,
+    cancel: Cancel,
+    mount_from: tuple[str, ...] = (),
+) -> tuple[str, ...]:
+    """Copy what hangs on each of `digests` (an index and its children), and what hangs on that; gives its digests.
+
+    One of cosign's tags that holds something else at the destination is replaced by what holds all of that, too, and
+    is left alone otherwise, with a warning where the destination lacks something.
+    """
+    copied: dict[str, None] = {}
+    waiting = [(digest, 0) for digest in digests]
+    while waiting:
+        cancel.check()
+        digest, depth = waiting.pop()
+        attached = find_attached(source, digest)
+        for tag in attached.tags:
+            manifest = source.manifest(tag)
+            if not _may_take(destination, tag, manifest, sink):
+                continue
+            copy_image(
+                source,
+                destination,
+                manifest.digest,
+                jobs=jobs,
+                sink=sink,
+                cancel=cancel,
+                mount_from=mount_from,
+            )
+            destination.put_manifest(manifest, tag=tag)
+            copied[manifest.digest] = None
+        for descriptor in attached.referrers:
+            if descriptor.digest in copied:
+                continue
+            if len(copied) >= _MOST:
+                raise Invalid(f"more than {_MOST} manifests refer to what is copied")
+            copy_image(
+                source,
+                destination,
+                descriptor.digest,
+                jobs=jobs,
+                sink=sink,
+                cancel=cancel,
+                mount_from=mount_from,
+            )
+            attach(destination, destination.manifest(descriptor.digest), cancel=cancel)
+            copied[descriptor.digest] = None
+            if depth < _DEEPEST:
+                waiting.append((descriptor.digest, depth + 1))
+    return tuple(copied)
+
+
+def _may_take(destination: Repository, tag: str, manifest: Manifest, sink: Sink) -> bool:
+    """Whether a tag of cosign's may be set to what the source has there: nothing is lost, and something is gained."""
+    held = destination.resolve(tag)
+    if held is None:
+        return True
+    ours, theirs = _layers(destination.manifest(held.digest)), _layers(manifest)
+    if held.digest == manifest.digest or theirs < ours:
+        return False
+    if ours <= theirs:
+        return True
+    sink.emit(
+        Note(
+            level="warning",
+            text=f"`{destination.name}:{tag}` holds other content than the source's, and was left as it is: "
+            f"{len(theirs - ours)} of the source's {len(theirs)} entries are missing there",
+        )
+    )
+    return False
+
+
+def _layers(manifest: Manifest) -> frozenset[tuple[str, frozenset[tuple[str, str]]]]:
+    """One for each signature or attestation in what cosign writes: two keys may sign the same bytes.
+
+    The signature itself is an annotation.
+    """
+    below = children(manifest)
+    return frozenset(
+        (child.digest, frozenset((child.annotations or {}).items()))
+        for child in (below if manifest.is_index else below[1:])
+    )
+
+
+def attach(
+    repository: Repository,
+    manifest: Manifest,
+    *,
+    cancel: Cancel | None = None,
+    jitter: Callable[[], float] = random.random,
+) -> None:
+    """Make a manifest that is in the repository be found by its subject.
+
+    A tag that lists referrers has no compare-and-swap, so that two writers may lose each other's entry: the list is
+    read back, and written again until it names ours. Raises `Unreachable` when others overwrite it all the time.
+    """
+    about = subject(manifest)
+    if about is None:
+        return
+    cancel = cancel or Cancel()
+    for attempt in range(_MOST_RACES):
+        # Whether a registry lists referrers itself only the question tells: ECR sends OCI-Subject, and answers 404.
+        answered = repository.referrers(about.digest) if isinstance(repository, Answering) else None
+        if _is_listed(repository, manifest, about.digest, answered):
+            return
+        cancel.wait(_PAUSE * 2**attempt * jitter())
+    if answered is None:
+        raise Unreachable(
+            f"`{repository.name}:{referrers_tag(about.digest)}` is overwritten by others all the time",
+            hint="run it again",
+        )
+
+
+def _is_listed(
+    repository: Repository, manifest: Manifest, about: str, answered: tuple[Descriptor, ...] | None
+) -> bool:
+    """Whether the registry lists the manifest, or its tag does by now: written, and read back."""
+    if answered is not None:
+        return any(item.digest == manifest.digest for item in answered)
+    index = _index(repository, about)
+    if not _names(index, manifest.digest):
+        repository.put_manifest(_with(index, manifest), tag=referrers_tag(about))
+        index = _index(repository, about)
+    return _names(index, manifest.digest)
+
+
+def _names(index: Manifest | None, digest: str) -> bool:
+    return index is not None and any(item.digest == digest for item in children(index))
+
+
+def _with(index: Manifest | None, manifest: Manifest) -> Manifest:
+    """The list with one more entry; what others wrote into it stays as it is."""
+    document = msgspec.json.decode(index.raw) if index is not None else {}
+    entry = msgspec.structs.replace(
+        describe(manifest), artifact_type=artifact_type(manifest), annotations=annotations_of(manifest)
+    )
+    whole = {**document, "schemaVersion": 2, "mediaType": OCI_INDEX}
+    return encode_manifest({**whole, "manifests": [*(document.get("manifests") or ()), entry]}, OCI_INDEX)
+
+
+def _listed(repository: Repository, digest: str) -> tuple[Descriptor, ...]:
+    index = _index(repository, digest)
+    return children(index) if index is not None else ()
+
+
+def _index(repository: Repository, digest: str) -> Manifest | None:
+    try:
+        index = repository.manifest(referrers_tag(digest))
+    except NotFound:
+        return None
+    if not index.is_index:
+        raise Invalid(f"`{repository.name}:{referrers_tag(digest)}` should list referrers and is no index")
+    return index
+
+
+IN_TOTO = "application/vnd.in-toto+json"
+PREDICATE_TYPE = "in-toto.io/predicate-type"  # as BuildKit annotates what it attests
+_EMPTY = b"{}"
+EMPTY = Descriptor(
+    media_type="application/vnd.oci.empty.v1+json", digest=digest_bytes(_EMPTY), size=len(_EMPTY)
+)
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    """A manifest with `subject`, an empty config, and `payload` as its only layer."""
+
+    manifest: Manifest
+    layer: Descriptor
+    payload: bytes
+
+
+def make_statement(
+    payload: bytes, subject: Descriptor, *, predicate_type: str, annotations: Mapping[str, str]
+) -> Artifact:
+    """The artifact that attaches an in-toto statement to `subject`. The same values give the same bytes."""
+    layer = Descriptor(
+        media_type=IN_TOTO,
+        digest=digest_bytes(payload),
+        size=len(payload),
+        annotations={PREDICATE_TYPE: predicate_type},
+    )
+    about = Descriptor(media_type=subject.media_type, digest=subject.digest, size=subject.size)
+    manifest = encode_manifest(
+        {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "artifactType": IN_TOTO,
+            "config": EMPTY,
+            "layers": [layer],
+            "subject": about,
+            "annotations": {**annotations, PREDICATE_TYPE: predicate_type},
+        },
+        OCI_MANIFEST,
+    )
+    return Artifact(manifest=manifest, layer=layer, payload=payload)
+
+
+def push_artifact(repository: Repository, artifact: Artifact, *, cancel: Cancel) -> None:
+    """Put the artifact by digest, under no tag, and have it found by its subject. Doing it again changes nothing."""
+    repository.put_blob(EMPTY, partial(io.BytesIO, _EMPTY))
+    repository.put_blob(artifact.layer, partial(io.BytesIO, artifact.payload))
+    repository.put_manifest(artifact.manifest)
+    attach(repository, artifact.manifest, cancel=cancel)

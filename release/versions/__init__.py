@@ -1,0 +1,1 @@
+"""Versions: SemVer, calendar versions, and the git tags that name them. Pure."""

@@ -1,0 +1,65 @@
+"""Calendar versions: `2024.10.3`, `24.04`, `2024-10-03`, `2024.10.03.1-rc1`. Zeros in front are kept as written.
+
+Source: calver.org. Which of its tokens a project uses cannot be told from one version, so the numbers after the year
+are just compared in order.
+"""
+
+from __future__ import annotations
+
+import re
+
+from release.versions.model import Version
+
+_CALVER = re.compile(
+    r"(?P<year>(?:19|2[01])[0-9]{2}|[0-9]{2})(?P<dot>[.-])(?P<second>[0-9]{1,4})"
+    r"(?:(?P=dot)(?P<third>[0-9]{1,9})(?:(?P=dot)(?P<fourth>[0-9]{1,6}))?)?"
+    r"(?:[-_](?P<modifier>[A-Za-z][0-9A-Za-z-]*(?:\.[0-9A-Za-z-]+)*))?"
+    r"(?:\+(?P<build>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?",
+    re.ASCII,
+)
+# The third and fourth number are compared as one, so that `2024.10.3` < `2024.10.3.1` < `2024.10.4`.
+_FOURTH = 1_000_000
+
+
+def parse_calver(text: str) -> Version:
+    """The calendar version that `text` is as a whole: a year of four or two digits and one to three more numbers.
+
+    A modifier (`-rc1`) makes it a prerelease. `Version.text` keeps what was written. Raises `ValueError`.
+    """
+    match = _CALVER.fullmatch(text)
+    if match is None:
+        raise ValueError(f"`{text[:255]}` is no calendar version")
+    return Version(
+        major=int(match["year"]),
+        minor=int(match["second"]),
+        patch=int(match["third"] or 0) * _FOURTH + int(match["fourth"] or 0),
+        prerelease=match["modifier"] or "",
+        build_metadata=match["build"] or "",
+        text=text,
+    )
+
+
+def line_names(version: Version) -> tuple[str, str]:
+    """How the moving tags of the version's second and first number are called: `24.04.1` gives `24.04` and `24`."""
+    match = _CALVER.fullmatch(version.text)
+    if match is None:
+        return f"{version.major}.{version.minor}", f"{version.major}"
+    return f"{match['year']}{match['dot']}{match['second']}", match["year"]
+
+
+def after(base: Version, suffix: str) -> Version:
+    """The version of a commit after `base`: its last number plus one (a third where there are two) and `suffix`.
+
+    `2024.10.03` gives `2024.10.04-<suffix>`, `24.04` gives `24.04.1-<suffix>`: above the base, below what can follow.
+    """
+    match = _CALVER.fullmatch(base.text)
+    if match is None:
+        raise ValueError(f"`{base.text}` is no calendar version")
+    numbers = [match[name] for name in ("year", "second", "third", "fourth") if match[name]]
+    if base.prerelease:
+        return parse_calver(f"{match['dot'].join(numbers)}-{base.prerelease}.{suffix}")
+    if len(numbers) == 2:
+        numbers.append("1")
+    else:
+        numbers[-1] = f"{int(numbers[-1]) + 1:0{len(numbers[-1])}}"
+    return parse_calver(f"{match['dot'].join(numbers)}-{suffix}")

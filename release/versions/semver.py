@@ -1,0 +1,119 @@
+"""Versions: reading them from text, comparing them, and writing them as image tags."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from release.versions.calver import after, parse_calver
+from release.versions.model import Scheme, Version
+
+NUMBER = r"(?:0|[1-9][0-9]*)"
+_IDENTIFIER = rf"(?:{NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_SEMVER = (
+    rf"({NUMBER})\.({NUMBER})\.({NUMBER})"
+    rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?"
+    r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
+)
+_VERSION = re.compile(_SEMVER, re.ASCII)
+_REBUILT = re.compile(r"_r([1-9][0-9]{0,17})", re.ASCII)
+LONGEST = 255  # characters; longer text is no version (and Python refuses to convert endless digits)
+
+Key = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
+
+
+def parse(text: str) -> Version:
+    """The version that `text` is as a whole (no `v`, no blanks). Raises `ValueError`. Source: SemVer 2.0.0, 2 to 10."""
+    match = _VERSION.fullmatch(text) if len(text) <= LONGEST else None
+    if match is None:
+        raise ValueError(f"`{text[:LONGEST]}` is no SemVer version")
+    return _version(match.groups(default=""))
+
+
+def parse_as(text: str, scheme: Scheme) -> Version:
+    """The version that `text` is in `scheme`. Raises `ValueError`, always for `none`."""
+    if scheme == "none":
+        raise ValueError("there are no versions here")
+    return parse(text) if scheme == "semver" else parse_calver(text)
+
+
+def parse_either(text: str) -> Version:
+    """The SemVer or else calendar version that `text` is, for where no scheme is known yet. Raises `ValueError`."""
+    try:
+        return parse(text)
+    except ValueError:
+        return parse_calver(text)
+
+
+def parse_tag_name(name: str, prefix: str = "", scheme: Scheme = "semver") -> Version | None:
+    """The version in a git tag's name, `prefix` and an optional `v` before it; None when the name is no version."""
+    if not name.startswith(prefix):
+        return None
+    try:
+        return parse_as(name[len(prefix) :].removeprefix("v"), scheme)
+    except ValueError:
+        return None
+
+
+def precedence_key(version: Version) -> Key:
+    """A key that sorts by precedence; build metadata does not count. Source: SemVer 2.0.0, 11."""
+    if not version.prerelease:
+        return (version.major, version.minor, version.patch, 1, ())
+    return (version.major, version.minor, version.patch, 0, _identifiers(version.prerelease))
+
+
+@lru_cache(maxsize=1024)
+def _identifiers(prerelease: str) -> tuple[tuple[int, int, str], ...]:
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in prerelease.split("."))
+
+
+def _version(parts: tuple[str, ...]) -> Version:
+    major, minor, patch, prerelease, build_metadata = parts
+    return Version(
+        major=int(major),
+        minor=int(minor),
+        patch=int(patch),
+        prerelease=prerelease,
+        build_metadata=build_metadata,
+    )
+
+
+def off_tag_version(base: Version | None, distance: int, commit: str) -> Version:
+    """The version of a commit that is no release, `distance` commits after `base`.
+
+    `1.4.2` gives `1.4.3-dev.5.g3f2a9c1b7d40`, `1.5.0-rc.1` gives `1.5.0-rc.1.dev.5.g…`, and without a base it is
+    `0.0.0-dev.N.g…` with the number of all commits. The `g` keeps an all-digit hash from being a number.
+    """
+    suffix = f"dev.{distance}.g{commit[:12]}"
+    if base is not None and base.text:
+        return after(base, suffix)
+    if base is None:
+        return Version(major=0, minor=0, patch=0, prerelease=suffix)
+    if base.is_stable:
+        return Version(major=base.major, minor=base.minor, patch=base.patch + 1, prerelease=suffix)
+    return Version(
+        major=base.major, minor=base.minor, patch=base.patch, prerelease=f"{base.prerelease}.{suffix}"
+    )
+
+
+def image_tag_of(version: Version, rebuild: int = 0) -> str:
+    """The image tag of a version: `+` is not allowed in one and becomes `_`; the n-th rebuild ends in `_rn`."""
+    tag = str(version).replace("+", "_")
+    return f"{tag}_r{rebuild}" if rebuild else tag
+
+
+def version_of_image_tag(image_tag: str, scheme: Scheme = "semver") -> tuple[Version, int] | None:
+    """The version and the rebuild number that an image tag names (`1.4.2`, `1.4.2_r1`, `1.4.2_build.5`), or None."""
+    text, separator, rest = image_tag.partition("_")
+    rebuild = 0
+    metadata = rest
+    if separator:
+        # The last `_rN` is the rebuild; what stands before it came from `+`.
+        head, _, last = rest.rpartition("_")
+        if match := _REBUILT.fullmatch(f"_{last}"):
+            rebuild, metadata = int(match[1]), head
+    try:
+        whole = f"{text}+{metadata}" if metadata or (separator and not rebuild) else text
+        return parse_as(whole, scheme), rebuild
+    except ValueError:
+        return None

@@ -1,0 +1,76 @@
+"""The short form of the kill matrix: some points of every phase. All of them: `make soak`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs.command import Shipmark
+from tests.support.registries.gate import Gate
+from tests.support.releases.kill_matrix import PROJECT, Matrix, Point, spread, table
+from tests.support.releases.project import Project
+from tests.support.services.docker import DockerDaemon
+
+_POINTS = {
+    "requests": lambda point: point.place == "http",
+    "files": lambda point: point.place == "local" and "log.jsonl" not in point.effect,
+    "log": lambda point: point.place == "local" and "log.jsonl" in point.effect,
+}
+
+
+@pytest.mark.parametrize("which", sorted(_POINTS))
+def test_a_killed_release_ends_as_one_that_never_was(
+    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path, which: str
+) -> None:
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT)
+    project.release_commit("v1.4.2")
+    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix")
+    expected, points = matrix.learn()
+    assert len(points) >= 60
+    chosen = spread([point for point in points if _POINTS[which](point)], 4)
+    rows = [matrix.strike(point, expected) for point in chosen]
+    assert [row.text for row in rows if row.faults] == [], table(rows)
+
+
+def test_a_killed_attestation_ends_in_one_statement(
+    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    """With the disk lost the log is another one, with another anchor: it adds no statement of its own."""
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, attest="release")
+    project.release_commit("v1.4.2")
+    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix")
+    expected, points = matrix.learn()
+    assert expected.statements == 1
+    chosen = [point for point in points if point.place == "http"][-6:]
+    assert any("sha256-" in point.effect for point in chosen), chosen
+    rows = [matrix.strike(point, expected) for point in chosen]
+    assert [row.text for row in rows if row.faults] == [], table(rows)
+
+
+def test_a_release_through_the_daemon_that_was_killed_is_not_built_again(
+    make_project: Callable[..., Project],
+    gate: Gate,
+    shipmark: Shipmark,
+    docker_daemon: DockerDaemon,
+    busybox_image: str,
+    tmp_path: Path,
+) -> None:
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build={"builder": "docker"})
+    dockerfile = f"FROM {busybox_image}\nRUN date +%s%N > /built\nCOPY hello.txt /\n"
+    project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
+    env = {"DOCKER_HOST": docker_daemon.host}
+    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False)
+    expected, points = matrix.learn()
+    chosen = [one for one in points if _is_telling(one)]
+    rows = [matrix.strike(point, expected) for point in chosen]
+    assert len(rows) >= 3
+    assert [row.text for row in rows if row.faults] == [], table(rows)
+    assert any("built" in row.recorded and not row.builds[0] for row in rows)
+
+
+def _is_telling(point: Point) -> bool:
+    """Around the content, the version's tag and the last moving tag."""
+    named = ("PUT manifests/sha256", "PUT manifests/1.4.2", "PUT manifests/latest")
+    return point.place == "http" and point.when == "after" and point.effect.startswith(named)

@@ -1,0 +1,160 @@
+"""A log that cannot be written: before anything is visible nothing happens, afterwards nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs.command import Result
+from tests.support.registries.gate import Gate, Passage
+from tests.support.releases.project import Project
+
+RELEASE = {"1.4.2", "1.4", "1", "latest"}
+
+
+@pytest.fixture
+def guarded(make_project: Callable[..., Project], gate: Gate) -> Project:
+    """Give a project whose registry is behind the gate, ready to release v1.4.2."""
+    project = make_project(image=f"{gate.host}/acme/app", project="acme/app")
+    project.release_commit("v1.4.2")
+    return project
+
+
+class Log:
+    """The log of a project, which a test may make unwritable and mend again."""
+
+    def __init__(self, project: Project) -> None:
+        self._folder = project.repo.path / ".shipmark"
+        self._lock = self._folder / "log.jsonl.lock"
+        self._away = self._folder.with_name(".shipmark-away")
+
+    def break_lock(self) -> None:
+        """No append gets through, but the folder is fine."""
+        self._lock.unlink()
+        self._lock.mkdir()
+
+    def break_folder(self) -> None:
+        """Nothing of `.shipmark` is there, and nothing can be put there."""
+        self._folder.rename(self._away)
+        self._folder.write_text("in the way")
+
+    def mend(self) -> None:
+        if self._away.exists():
+            self._folder.unlink()
+            self._away.rename(self._folder)
+        else:
+            self._lock.rmdir()
+
+
+def breaks_at(gate: Gate, tag: str, damage: Callable[[], None]) -> None:
+    """Do `damage` once the registry has taken `tag`, before the run hears of it."""
+    done: list[Passage] = []
+
+    def watch(passage: Passage) -> bool:
+        if passage.method == "PUT" and passage.path.endswith(f"/manifests/{tag}") and not done:
+            done.append(passage)
+            damage()
+        return True
+
+    gate.after = watch
+
+
+def kept_file(result: Result, project: Project) -> Path:
+    """The file that the error names."""
+    error = next(line for line in result.stderr.splitlines() if line.startswith("error: "))
+    name = next(word for word in error.split("`") if word.endswith(".jsonl") and "unrecorded-" in word)
+    return project.repo.path / name
+
+
+def test_a_log_that_cannot_be_written_stops_the_run_before_anything_is_visible(guarded: Project) -> None:
+    folder = guarded.repo.path / ".shipmark"
+    (folder / "log.jsonl.lock").mkdir(parents=True)
+    result = guarded("run")
+    assert result.code == 6, result.stderr
+    assert "version log" in result.stderr
+    assert "hint: " in result.stderr
+    assert guarded.tags == {}
+    methods = {request.method for request in guarded.registry.access_log()}
+    assert not [
+        request
+        for request in guarded.registry.access_log()
+        if "manifests" in request.path and request.method == "PUT"
+    ], methods
+    assert not list(folder.glob("unrecorded-*"))
+
+
+@pytest.mark.parametrize("tag", ["1.4.2", "latest"])
+@pytest.mark.parametrize("how", ["break_lock", "break_folder"])
+def test_what_the_log_does_not_take_is_kept_in_a_file_that_import_takes(
+    guarded: Project, gate: Gate, tmp_path: Path, how: str, tag: str
+) -> None:
+    log = Log(guarded)
+    breaks_at(gate, tag, getattr(log, how))
+    summary = tmp_path / "summary.md"
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    env = {
+        "TMPDIR": str(temporary),
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "GITHUB_SHA": guarded.repo.head,
+        "GITHUB_REF": "refs/tags/v1.4.2",
+        "GITHUB_REPOSITORY": "acme/app",
+    }
+    result = guarded("run", env=env)
+    assert result.code == 7, result.stderr
+    assert tag in guarded.tags
+    kept = kept_file(result, guarded)
+    assert kept.exists()
+    assert "shipmark log import" in result.stderr
+    assert kept.name in summary.read_text()
+    if how == "break_folder":
+        assert kept.parent == temporary
+    facts = [json.loads(line)["fact"] for line in kept.read_text().splitlines()]
+    assert [fact["kind"] for fact in facts] == ["pushed" if tag == "1.4.2" else "moved", "failed"]
+
+    log.mend()
+    before = guarded.kinds()
+    assert facts[0]["kind"] not in before
+    imported = guarded.must("log", "import", str(kept), "--json").json
+    assert imported["added"] == 2
+    assert guarded.kinds() == [*before, *(fact["kind"] for fact in facts)]
+    assert guarded.must("log", "import", str(kept), "--json").json["added"] == 0
+    guarded.must("log", "verify")
+    guarded.must("run")
+    assert {guarded.tags[name] for name in RELEASE} == {guarded.tags["1.4.2"]}
+    for kind in ("built", "pushed", "released", "moved"):
+        assert guarded.kinds().count(kind) == 1, guarded.kinds()
+
+
+def test_running_again_without_the_import_settles_it_too(guarded: Project, gate: Gate) -> None:
+    log = Log(guarded)
+    breaks_at(gate, "1.4.2", log.break_lock)
+    result = guarded("run")
+    assert result.code == 7
+    log.mend()
+    guarded.must("run")
+    assert {guarded.tags[name] for name in RELEASE} == {guarded.tags["1.4.2"]}
+    before = guarded.kinds()
+    assert (
+        guarded.must("log", "import", str(kept_file(result, guarded)), "--json").json["added"] == 1
+    )  # `failed`
+    assert guarded.kinds()[:-1] == before
+    listed = guarded.must("log", "list", "--json").json["releases"]
+    assert [one["state"] for one in listed] == ["released"]
+
+
+@pytest.mark.parametrize(
+    "text", ["no json\n", "[]\n", '{"schema": "other/1", "fact": {}}\n', '{"fact": 1}\n']
+)
+def test_a_file_that_is_none_is_refused_with_its_line(guarded: Project, text: str) -> None:
+    (guarded.repo.path / "dist").mkdir()
+    (guarded.repo.path / "dist/facts.jsonl").write_text(text)
+    result = guarded("log", "import", "dist/facts.jsonl")
+    assert result.code == 2
+    assert "dist/facts.jsonl:1" in result.stderr
+    assert "hint: " in result.stderr
+    assert guarded.kinds() == []

@@ -1,0 +1,86 @@
+"""The log in a git ref, in a database, and mirrored: chosen by the config, used by a real release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.releases.project import Project
+
+KINDS = ["planned", "built", "pushed", "released", "moved"]
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Callable[[Project], Path]:
+    """Give a function that makes a bare remote of the project and calls it `origin`."""
+
+    def make(project: Project) -> Path:
+        bare = project.repo.clone(tmp_path / "remote.git", "--bare").path
+        project.repo.git("remote", "add", "origin", f"file://{bare}")
+        return bare
+
+    return make
+
+
+def kinds(project: Project) -> list[str]:
+    entries = project.must("log", "show", "1.4.2", "--json").json["entries"]
+    return [entry["kind"] for entry in entries]
+
+
+def test_a_log_in_a_git_ref_outlives_the_workspace(
+    make_project: Callable[..., Project], remote: Callable[[Project], Path], tmp_path: Path
+) -> None:
+    project = make_project(log={"store": "git"})
+    project.release_commit("v1.4.2")
+    remote(project)
+    project.must("run")
+    assert kinds(project) == KINDS
+    refs = project.repo.git("for-each-ref", "--format=%(refname)")
+    project.lose_disk()
+    project.must("run")
+    assert kinds(project) == KINDS
+    assert project.repo.git("for-each-ref", "--format=%(refname)") == refs
+    assert project.repo.git("ls-remote", "origin", "refs/shipmark/log")
+    assert "at origin" in project.must("log", "verify").stdout
+
+
+def test_a_log_in_a_database_is_migrated_by_hand_only(make_project: Callable[..., Project]) -> None:
+    project = make_project(log={"store": "sql", "url": "sqlite:///${LOG_FILE}"})
+    project.release_commit("v1.4.2")
+    env = {"LOG_FILE": str(project.repo.path / ".git" / "log.sqlite")}
+    refused = project("run", env=env)
+    assert refused.code != 0
+    assert "shipmark log migrate" in refused.stderr
+    assert project.tags == {}
+    project.must("log", "migrate", env=env)
+    project.must("run", env=env)
+    shown = project.must("log", "show", "1.4.2", "--json", env=env).json["entries"]
+    assert [entry["kind"] for entry in shown] == KINDS
+
+
+def test_a_mirror_follows_to_the_byte(
+    make_project: Callable[..., Project], remote: Callable[[Project], Path]
+) -> None:
+    project = make_project(log=["git", "file"])
+    project.release_commit("v1.4.2")
+    remote(project)
+    project.must("run")
+    assert project.kinds() == KINDS
+    project.must("log", "copy", "--from", "git:origin", "--to", "file:.git/copy.jsonl")
+    copied = (project.repo.path / ".git/copy.jsonl").read_bytes()
+    assert copied == (project.repo.path / ".shipmark/log.jsonl").read_bytes()
+    again = project.must("log", "copy", "--from", "git:origin", "--to", "file:.git/copy.jsonl")
+    assert again.stdout.startswith("0 entries copied")
+
+
+def test_a_log_whose_remote_is_not_there_stops_before_anything_is_visible(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(log={"store": "git"})
+    project.release_commit("v1.4.2")
+    result = project("run")
+    assert result.code == 2
+    assert "hint: " in result.stderr
+    assert project.tags == {}

@@ -1,0 +1,334 @@
+"""`shipmark promote` and `shipmark deployed`: an existing digest gets another place, and the log tells of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.transfer.referrers import attach, find_referrers
+from tests.support.registries.images import make_image, store
+from tests.support.registries.targets import TargetsFactory
+from tests.support.releases.project import Project
+
+OTHER = make_image({"other": b"other"})
+
+
+@pytest.fixture
+def released(project: Project) -> Project:
+    """Give the project with v1.4.2 released."""
+    project.must("run")
+    return project
+
+
+def promoted(project: Project) -> list[dict[str, Any]]:
+    return [entry for entry in project.log if entry["kind"] == "promoted"]
+
+
+def since(project: Project, before: int) -> list[tuple[str, str]]:
+    return [(one.method, one.path) for one in project.registry.access_log()[before:]]
+
+
+def next_release(project: Project, git_tag: str) -> str:
+    project.release_commit(git_tag)
+    project.must("run")
+    return project.tags[git_tag.removeprefix("v")]
+
+
+def test_a_release_gets_its_own_tags_at_another_repository(released: Project) -> None:
+    digest = released.tags["1.4.2"]
+    before = len(released.registry.access_log())
+    to = f"{released.registry.host}/acme/prod"
+    result = released.must("promote", f"{released.image}:1.4.2", "--to", to)
+    assert released.registry.tags("acme/prod") == dict.fromkeys(["1.4.2", "1.4", "1", "latest"], digest)
+    assert result.stdout.split() == [f"{to}:{tag}@{digest}" for tag in ("1.4.2", "1.4", "1", "latest")]
+    uploads = [path for method, path in since(released, before) if method == "POST" and "mount=" in path]
+    assert uploads
+    sent = [path for method, path in since(released, before) if method == "PUT" and "/blobs/" in path]
+    assert sent == []
+
+
+def test_it_is_recorded_with_its_source_and_release(released: Project) -> None:
+    to = f"{released.registry.host}/acme/prod"
+    released.must("promote", f"{released.image}:1.4.2", "--to", f"{to}:1.4.2,stable")
+    (entry,) = promoted(released)
+    planned = next(one for one in released.log if one["kind"] == "planned")
+    assert entry["release"] == planned["release"]
+    assert (entry["from"], entry["to"]) == (released.image, to)
+    assert entry["digest"] == released.tags["1.4.2"]
+    assert [(tag["name"], tag["result"]) for tag in entry["tags"]] == [
+        ("1.4.2", "created"),
+        ("stable", "moved"),
+    ]
+    assert "the chain is whole" in released.must("log", "verify").stdout
+
+
+def test_again_changes_and_records_nothing(released: Project) -> None:
+    to = f"{released.registry.host}/acme/prod"
+    released.must("promote", f"{released.image}:1.4.2", "--to", to)
+    entries, before = len(released.log), len(released.registry.access_log())
+    again = released.must("promote", f"{released.image}:1.4.2", "--to", to, "--json")
+    assert {method for method, _ in since(released, before)} <= {"GET", "HEAD"}
+    assert len(released.log) == entries
+    assert {step["state"] for step in again.json["steps"]} == {"done"}
+
+
+def test_a_preview_lists_the_steps_and_changes_nothing(released: Project) -> None:
+    to = f"{released.registry.host}/acme/prod"
+    entries, before = len(released.log), len(released.registry.access_log())
+    shown = released.must("promote", f"{released.image}:1.4.2", "--to", to, "--preview", "--json").json
+    assert shown["schema"] == "shipmark.promote/1"
+    assert {method for method, _ in since(released, before)} <= {"GET", "HEAD"}
+    assert len(released.log) == entries
+    done = released.must("promote", f"{released.image}:1.4.2", "--to", to, "--json").json
+    assert [step["id"] for step in shown["steps"]] == [step["id"] for step in done["steps"]]
+    assert shown["plan"] == done["plan"]
+
+
+def test_an_older_release_does_not_take_the_tags_of_a_newer_one(released: Project) -> None:
+    newer = next_release(released, "v1.5.0")
+    to = f"{released.registry.host}/acme/prod"
+    released.must("promote", f"{released.image}:1.5.0", "--to", to)
+    older = released.must("promote", f"{released.image}:1.4.2", "--to", to, "--json")
+    held = released.registry.tags("acme/prod")
+    assert held["1.4"] == held["1.4.2"] == released.tags["1.4.2"]
+    assert held["latest"] == held["1"] == held["1.5.0"] == newer
+    withheld = {one["name"]: one["reason"] for one in older.json["withheld"]}
+    assert withheld == {"1": "1.5.0 is higher", "latest": "1.5.0 is higher"}
+    recorded = promoted(released)
+    assert {tag["name"]: tag["result"] for tag in recorded[-1]["tags"]} == {
+        "1.4.2": "created",
+        "1.4": "moved",
+        "1": "withheld",
+        "latest": "withheld",
+    }
+    before = len(released.registry.access_log())
+    again = released.must("promote", f"{released.image}:1.4.2", "--to", to)
+    assert f"- {to}:latest withheld: 1.5.0 is higher" in again.stderr
+    assert {method for method, _ in since(released, before)} <= {"GET", "HEAD"}
+    assert promoted(released) == recorded
+
+
+def test_what_was_never_promoted_is_not_newer(released: Project) -> None:
+    next_release(released, "v2.0.0")
+    to = f"{released.registry.host}/acme/prod"
+    released.must("promote", f"{released.image}:1.4.2", "--to", to)
+    assert released.registry.tags("acme/prod")["latest"] == released.tags["1.4.2"]
+
+
+def test_a_version_of_other_content_is_refused_before_anything_is_sent(
+    released: Project, make_targets: TargetsFactory
+) -> None:
+    to = f"{released.registry.host}/acme/prod"
+    store(OTHER, make_targets().open(to), "1.4.2")
+    before = len(released.registry.access_log())
+    result = released("promote", f"{released.image}:1.4.2", "--to", to)
+    assert result.code == 6
+    assert OTHER.digest in result.stderr
+    assert "hint: " in result.stderr
+    assert {method for method, _ in since(released, before)} <= {"GET", "HEAD"}
+    assert promoted(released) == []
+
+
+def test_a_name_does_not_go_back_without_a_reason(released: Project) -> None:
+    next_release(released, "v1.5.0")
+    to = f"{released.registry.host}/acme/prod:stable"
+    released.must("promote", f"{released.image}:1.5.0", "--to", to)
+    refused = released("promote", f"{released.image}:1.4.2", "--to", to)
+    assert refused.code == 6
+    assert "1.5.0, which is higher than 1.4.2" in refused.stderr
+    assert released("promote", f"{released.image}:1.4.2", "--to", to, "--allow-backward").code == 2
+    back = ("--allow-backward", "--reason", "1.5.0 is slow")
+    released.must("promote", f"{released.image}:1.4.2", "--to", to, *back)
+    assert released.registry.tags("acme/prod") == {"stable": released.tags["1.4.2"]}
+    assert promoted(released)[-1]["reason"] == "1.5.0 is slow"
+
+
+def test_forth_back_and_forth_again_are_three_facts(released: Project) -> None:
+    next_release(released, "v1.5.0")
+    to = f"{released.registry.host}/acme/prod:stable"
+    back = ("--allow-backward", "--reason", "slow")
+    for version in ("1.4.2", "1.5.0", "1.4.2", "1.5.0", "1.4.2"):
+        released.must("promote", f"{released.image}:{version}", "--to", to, *back)
+    assert len(promoted(released)) == 5
+
+
+def test_to_another_registry_and_into_a_layout(
+    released: Project, registry_factory: Callable[..., Any]
+) -> None:
+    other = registry_factory()
+    released.must(
+        "promote",
+        f"{released.image}:1.4.2",
+        "--to",
+        f"{other.host}/x/app:1.4.2",
+        "--to",
+        "oci:dist/out:1.4.2",
+    )
+    assert other.tags("x/app") == {"1.4.2": released.tags["1.4.2"]}
+    assert (released.repo.path / "dist/out/index.json").exists()
+    assert {entry["to"] for entry in promoted(released)} == {f"{other.host}/x/app", "oci:dist/out"}
+
+
+def test_without_a_log_the_image_tells_who_it_is(released: Project) -> None:
+    released.lose_disk()
+    to = f"{released.registry.host}/acme/prod"
+    released.must("promote", f"{released.image}:1.4.2", "--to", to)
+    (entry,) = promoted(released)
+    assert entry["commit"] == released.repo.head
+    assert set(released.registry.tags("acme/prod")) == {"1.4.2", "1.4", "1", "latest"}
+
+
+def test_by_digest_the_release_is_found_all_the_same(released: Project) -> None:
+    to = f"{released.registry.host}/acme/prod"
+    released.must("promote", f"{released.image}@{released.tags['1.4.2']}", "--to", to)
+    assert set(released.registry.tags("acme/prod")) == {"1.4.2", "1.4", "1", "latest"}
+
+
+def test_an_image_that_is_no_release_needs_a_tag(released: Project, make_targets: TargetsFactory) -> None:
+    store(OTHER, make_targets().open(f"{released.registry.host}/else/where"), "latest")
+    source = f"{released.registry.host}/else/where:latest"
+    result = released("promote", source, "--to", f"{released.registry.host}/acme/prod")
+    assert result.code == 2
+    assert f"hint: write `--to {released.registry.host}/acme/prod:TAG`" in result.stderr
+    released.must("promote", source, "--to", f"{released.registry.host}/acme/prod:stable")
+    assert released.registry.tags("acme/prod") == {"stable": OTHER.digest}
+
+
+def test_outside_of_a_repository(released: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "nowhere"
+    folder.mkdir()
+    to = f"{released.registry.host}/acme/prod"
+    released.must("promote", f"{released.image}:1.4.2", "--to", to, cwd=folder)
+    assert set(released.registry.tags("acme/prod")) == {"1.4.2", "1.4", "1", "latest"}
+    assert (folder / ".shipmark" / "log.jsonl").exists()
+
+
+def test_a_place_that_is_named_twice_is_one(released: Project) -> None:
+    to = f"{released.registry.host}/acme/prod"
+    arguments = ("--to", f"{to}:stable", "--to", to, "--to", f"{to}:stable,1.4.2")
+    released.must("promote", f"{released.image}:1.4.2", *arguments)
+    assert set(released.registry.tags("acme/prod")) == {"1.4.2", "1.4", "1", "latest", "stable"}
+    (entry,) = promoted(released)
+    assert [tag["name"] for tag in entry["tags"]] == ["1.4.2", "1.4", "1", "latest", "stable"]
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("prod:", "not an image reference"),
+        ("prod,stable", "a comma and no tag before it"),
+        ("prod:a,", "tag `` is invalid"),
+        (f"prod@sha256:{'a' * 64}", "names a digest"),
+    ],
+)
+def test_places_that_are_none(released: Project, to: str, said: str) -> None:
+    result = released("promote", f"{released.image}:1.4.2", "--to", f"{released.registry.host}/{to}")
+    assert result.code == 2
+    assert said in result.stderr
+
+
+def test_labels_that_are_no_facts_are_left_out(released: Project, make_targets: TargetsFactory) -> None:
+    prefix = "org.opencontainers.image"
+    odd = make_image({}, labels={f"{prefix}.revision": "HEAD\0~1", f"{prefix}.version": "one\npoint"})
+    store(odd, make_targets().open(f"{released.registry.host}/else/where"), "odd")
+    to = f"{released.registry.host}/acme/prod:odd"
+    released.must("promote", f"{released.registry.host}/else/where:odd", "--to", to)
+    (entry,) = promoted(released)
+    assert "commit" not in entry
+    assert "version" not in entry
+
+
+def test_within_its_own_repository(released: Project) -> None:
+    released.must("promote", f"{released.image}:1.4.2", "--to", f"{released.image}:stable")
+    assert released.tags["stable"] == released.tags["1.4.2"]
+    assert promoted(released)[0]["to"] == released.image
+
+
+def test_a_lost_image_comes_back_from_where_it_was_promoted_to(released: Project) -> None:
+    backup = f"{released.registry.host}/acme/backup"
+    released.must("promote", f"{released.image}:1.4.2", "--to", backup)
+    held = released.tags
+    released.must("image", "delete", "--digest", f"{released.image}@{held['1.4.2']}")
+    assert released.registry.request("HEAD", f"/v2/{released.name}/manifests/1.4.2")[0] == 404
+    released.must("promote", f"{backup}:1.4.2", "--to", released.image)
+    found = {
+        tag: released.registry.manifest(released.name, tag)[0] for tag in ("1.4.2", "1.4", "1", "latest")
+    }
+    assert set(found.values()) == {held["1.4.2"]}
+    assert {step["state"] for step in released.must("run", "--json").json["releases"][0]["steps"]} <= {
+        "done",
+        "made",
+    }
+
+
+def test_the_components_own_rules_name_the_tags(make_project: Callable[..., Project]) -> None:
+    project = make_project(tags=["type=semver,pattern={{version}}", "type=semver,pattern=v{{major}}"])
+    project.must("run")
+    to = f"{project.registry.host}/acme/prod"
+    project.must("promote", f"{project.image}:1.4.1", "--to", to)
+    assert set(project.registry.tags("acme/prod")) == {"1.4.1", "v1", "latest"}
+
+
+def test_what_refers_to_the_image_travels_when_asked(released: Project, make_targets: TargetsFactory) -> None:
+    digest, raw = released.registry.manifest(released.name, "1.4.2")
+    repository = make_targets().open(released.image)
+    about = {"mediaType": json.loads(raw)["mediaType"], "digest": digest, "size": len(raw)}
+    sbom = make_image({"sbom": b"{}"}, extra={"subject": about, "artifactType": "application/spdx+json"})
+    store(sbom, repository)
+    attach(repository, sbom.manifest)
+    host = released.registry.host
+    without = released.must("promote", f"{released.image}:1.4.2", "--to", f"{host}/acme/bare", "--json").json
+    assert "copy-referrers" not in {step["kind"] for step in without["steps"]}
+    assert find_referrers(make_targets().open(f"{host}/acme/bare"), digest) == ()
+    command = ("promote", f"{released.image}:1.4.2", "--to", f"{host}/acme/prod", "--referrers", "--json")
+    released.must(*command)
+    (found,) = find_referrers(make_targets().open(f"{host}/acme/prod"), digest)
+    assert found.digest == sbom.digest
+    before = len(released.registry.access_log())
+    again = released.must(*command).json
+    assert {step["state"] for step in again["steps"]} == {"done"}
+    assert {method for method, _ in since(released, before)} <= {"GET", "HEAD"}
+
+
+def test_the_log_and_the_registry_agree_after_it(released: Project) -> None:
+    to = f"{released.registry.host}/acme/prod"
+    released.must("promote", f"{released.image}:1.4.2", "--to", f"{to}:1.4.2,stable")
+    assert released("log", "verify", "--registry").code == 0
+
+
+class TestDeployed:
+    def test_the_digest_is_recorded_with_its_release(self, released: Project) -> None:
+        released.must("deployed", "production", f"{released.image}:latest", "--evidence", "change 7")
+        entry = released.log[-1]
+        assert entry["kind"] == "deployed"
+        assert entry["environment"] == "production"
+        assert entry["image"]["digest"] == released.tags["latest"]
+        assert entry["version"] == "1.4.2"
+        assert entry["evidence"] == "change 7"
+        assert entry["release"] == released.log[0]["release"]
+
+    def test_a_version_is_one_of_the_first_image(self, released: Project) -> None:
+        assert released.must("deployed", "production", "1.4.2").stdout.strip() == (
+            f"production: {released.image}@{released.tags['1.4.2']}"
+        )
+
+    def test_the_same_again_is_no_new_fact_and_coming_back_is_one(self, released: Project) -> None:
+        next_release(released, "v1.5.0")
+        for version in ("1.4.2", "1.4.2", "1.5.0", "1.4.2", "1.5.0"):
+            released.must("deployed", "production", version)
+        said = [entry["version"] for entry in released.log if entry["kind"] == "deployed"]
+        assert said == ["1.4.2", "1.5.0", "1.4.2", "1.5.0"]
+
+    def test_environments_do_not_mix(self, released: Project) -> None:
+        released.must("deployed", "production", "1.4.2")
+        assert released.must("deployed", "staging", "1.4.2", "--json").json["recorded"] is True
+        assert released.must("deployed", "staging", "1.4.2", "--json").json["recorded"] is False
+
+    def test_what_does_not_exist_is_not_recorded(self, released: Project) -> None:
+        entries = len(released.log)
+        assert released("deployed", "production", "9.9.9").code == 5
+        assert len(released.log) == entries

@@ -1,0 +1,73 @@
+"""Clones that lack tags or hold stale ones, in `preview`: the remote is asked once and settles it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs.command import Result, Shipmark
+from tests.support.releases.git import GitRepo
+
+
+@pytest.fixture
+def origin(git_repo: GitRepo) -> GitRepo:
+    """Released as 1.4.2 at HEAD, with 2.0.0 beside it."""
+    git_repo.write({"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "a"})
+    git_repo.commit()
+    git_repo.branch("two")
+    git_repo.commit()
+    git_repo.tag("v2.0.0")
+    git_repo.checkout("main")
+    git_repo.commit()
+    git_repo.tag("v1.4.2")
+    return git_repo
+
+
+def preview(shipmark: Shipmark, clone: GitRepo, **env: str) -> Result:
+    return shipmark("preview", "--json", "--image", "oci:dist/image", cwd=clone.path, env=env)
+
+
+def names(result: Result) -> tuple[list[str], list[str]]:
+    decision = result.json["releases"][0]["decision"]
+    return [tag["name"] for tag in decision["tags"]], [tag["name"] for tag in decision["withheld"]]
+
+
+@pytest.mark.parametrize("options", [["--depth=1"], ["--no-tags"], ["--depth=1", "--no-tags"]])
+def test_a_release_is_recognised_by_the_remotes_tags_and_guarded_by_them(
+    origin: GitRepo, shipmark: Shipmark, tmp_path: Path, options: list[str]
+) -> None:
+    result = preview(shipmark, origin.clone(tmp_path / "clone", *options))
+    assert result.code == 0, result.stderr
+    assert names(result) == (["1.4.2", f"sha-{origin.head[:12]}", "1.4", "1"], ["latest"])
+
+
+def test_a_commit_after_a_release_claims_no_version_without_the_tags(
+    origin: GitRepo, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    origin.commit()
+    clone = origin.clone(tmp_path / "clone", "--no-tags")
+    result = preview(shipmark, clone)
+    assert result.code == 0, result.stderr
+    decision = result.json["releases"][0]["decision"]
+    assert decision["version"] is None
+    assert any("lacks" in warning for warning in decision["warnings"])
+    assert names(result)[0] == [f"sha-{clone.head[:12]}", "main"]
+
+
+def test_a_stale_tag_that_started_the_run_is_refused(
+    origin: GitRepo, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    clone = origin.clone(tmp_path / "clone")
+    origin.commit()
+    origin.git("tag", "--force", "v1.4.2", "HEAD")
+    clone.checkout("v1.4.2")
+    env = {"JENKINS_URL": "https://ci.example/", "TAG_NAME": "v1.4.2", "GIT_COMMIT": clone.head}
+    result = preview(shipmark, clone, **env)
+    assert result.code == 3
+    assert "git fetch --force origin tag v1.4.2" in result.stderr
+
+
+def test_without_a_remote_the_clone_is_all_there_is(origin: GitRepo, shipmark: Shipmark) -> None:
+    result = preview(shipmark, origin)
+    assert names(result) == (["1.4.2", f"sha-{origin.head[:12]}", "1.4", "1"], ["latest"])

@@ -1,0 +1,332 @@
+"""`shipmark rollback`: versions are taken back, the tags go to what is left, and every later run keeps to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.registries.images import make_image, store
+from tests.support.registries.registry import RegistryServer
+from tests.support.registries.targets import TargetsFactory
+from tests.support.releases.project import Project
+
+OTHER = make_image({"other": b"other"})
+
+
+@pytest.fixture
+def released(make_project: Callable[..., Project]) -> Project:
+    """Give a project whose v1.4.1, v1.4.2 and v1.5.0 are released, HEAD at v1.5.0."""
+    project = make_project()
+    project.must("run")
+    for git_tag in ("v1.4.2", "v1.5.0"):
+        release(project, git_tag)
+    return project
+
+
+def release(project: Project, git_tag: str) -> str:
+    project.release_commit(git_tag)
+    project.must("run")
+    return project.tags[git_tag.removeprefix("v")]
+
+
+def back(project: Project, to: str = "1.4.1", *more: str) -> Any:
+    return project.must("rollback", "--to", to, "--reason", "it eats data", *more)
+
+
+def of_kind(project: Project, kind: str) -> list[dict[str, Any]]:
+    return [entry for entry in project.log if entry["kind"] == kind]
+
+
+def test_the_tags_go_to_the_highest_that_is_left(released: Project) -> None:
+    before = released.tags
+    assert before["latest"] == before["1.5.0"]
+    back(released)
+    after = released.tags
+    assert after["latest"] == after["1"] == after["1.4"] == before["1.4.1"]
+    assert {tag: after[tag] for tag in ("1.4.1", "1.4.2", "1.5.0")} == {
+        tag: before[tag] for tag in ("1.4.1", "1.4.2", "1.5.0")
+    }
+
+
+def test_a_line_with_nothing_left_keeps_its_tag_and_that_is_said(released: Project) -> None:
+    result = back(released)
+    assert "`1.5` stays where it is: no version of its line is left" in result.stderr
+    assert released.tags["1.5"] == released.tags["1.5.0"]
+
+
+def test_the_yank_is_recorded_before_the_moves(released: Project) -> None:
+    entries = len(released.log)
+    back(released)
+    yanked, moved = released.log[entries:]
+    assert (yanked["kind"], yanked["versions"], yanked["reason"]) == (
+        "yanked",
+        ["1.5.0", "1.4.2"],
+        "it eats data",
+    )
+    assert moved["kind"] == "moved"
+    held = {tag["name"]: (tag["before"], tag["digest"]) for tag in moved["tags"]}
+    tags = released.tags
+    assert held == {
+        "1.4": (tags["1.4.2"], tags["1.4.1"]),
+        "1": (tags["1.5.0"], tags["1.4.1"]),
+        "latest": (tags["1.5.0"], tags["1.4.1"]),
+    }
+    assert moved["release"] == next(
+        one["release"] for one in of_kind(released, "released") if one["version"] == "1.4.1"
+    )
+
+
+def test_running_a_version_that_was_taken_back_again_moves_nothing(released: Project) -> None:
+    back(released)
+    held = released.tags
+    again = released.must("run", "--json")
+    assert released.tags == held
+    withheld = {one["name"]: one["reason"] for one in again.json["releases"][0]["decision"]["withheld"]}
+    assert withheld == {
+        "1.5": "1.5.0 was taken back",
+        "1": "1.5.0 was taken back",
+        "latest": "1.5.0 was taken back",
+    }
+
+
+def test_the_next_run_of_an_older_line_does_not_count_what_was_taken_back(released: Project) -> None:
+    back(released)
+    released.repo.branch("release/1.3", "v1.3.8")
+    backport = release(released, "v1.3.9")
+    assert released.tags["1.3"] == backport
+    assert released.tags["latest"] == released.tags["1"] == released.tags["1.4.1"]
+
+
+def test_the_fix_takes_the_tags_although_it_is_lower_than_what_was_taken_back(released: Project) -> None:
+    back(released)
+    released.repo.branch("fix", "v1.4.2")
+    fix = release(released, "v1.4.3")
+    assert {released.tags[tag] for tag in ("latest", "1", "1.4")} == {fix}
+
+
+def test_again_changes_and_records_nothing(released: Project) -> None:
+    back(released)
+    entries, before = len(released.log), len(released.registry.access_log())
+    again = back(released, "1.4.1", "--json").json
+    assert again["yanked"] == []
+    assert len(released.log) == entries
+    assert {one.method for one in released.registry.access_log()[before:]} <= {"GET", "HEAD"}
+
+
+def test_a_preview_shows_the_moves_and_changes_nothing(released: Project) -> None:
+    held, entries = released.tags, len(released.log)
+    shown = back(released, "1.4.1", "--preview", "--json").json
+    assert shown["schema"] == "shipmark.rollback/1"
+    assert shown["yanked"] == ["1.5.0", "1.4.2"]
+    free = [step["id"] for step in shown["steps"] if step["state"] == "free" and step["kind"] == "move-tag"]
+    assert free == [f"move:{released.image}:{tag}" for tag in ("1.4", "1", "latest")]
+    assert released.tags == held
+    assert len(released.log) == entries
+
+
+def test_only_one_line(released: Project) -> None:
+    back(released, "1.4.1", "--line", "1.4")
+    tags = released.tags
+    assert tags["1.4"] == tags["1.4.1"]
+    assert tags["latest"] == tags["1"] == tags["1.5"] == tags["1.5.0"]
+    assert of_kind(released, "yanked")[0]["versions"] == ["1.4.2"]
+
+
+def test_down_and_further_down(released: Project) -> None:
+    back(released, "1.4.2")
+    assert released.tags["latest"] == released.tags["1.4.2"]
+    back(released, "1.4.1")
+    assert released.tags["latest"] == released.tags["1.4.1"]
+    assert [entry["versions"] for entry in of_kind(released, "yanked")] == [["1.5.0"], ["1.4.2"]]
+
+
+def test_what_was_taken_back_is_no_place_to_go(released: Project) -> None:
+    back(released)
+    result = released("rollback", "--to", "1.4.2", "--reason", "no")
+    assert result.code == 6
+    assert "1.4.2 was taken back itself" in result.stderr
+
+
+def test_what_was_never_released_is_no_place_to_go(released: Project) -> None:
+    result = released("rollback", "--to", "1.4.9", "--reason", "no")
+    assert result.code == 6
+    assert "was never released" in result.stderr
+
+
+def test_a_target_without_the_image_is_said_before_anything_changes(released: Project) -> None:
+    result = released("rollback", "--to", "1.3.8", "--reason", "no")  # has a git tag, and no image
+    assert result.code == 5
+    assert "has no `1.3.8`" in result.stderr
+    assert of_kind(released, "yanked") == []
+
+
+def test_an_image_that_is_not_the_released_one_is_no_place_to_go(
+    released: Project, make_targets: TargetsFactory
+) -> None:
+    ours = released.tags["1.4.1"]
+    store(OTHER, make_targets().open(released.image), "1.4.1")
+    held = released.tags
+    result = released("rollback", "--to", "1.4.1", "--reason", "no")
+    assert result.code == 6
+    assert ours in result.stderr
+    assert OTHER.digest in result.stderr
+    assert released.tags == held
+    assert of_kind(released, "yanked") == []
+
+
+def test_without_a_log_git_and_the_registry_know_enough(released: Project) -> None:
+    released.lose_disk()
+    back(released)
+    tags = released.tags
+    assert tags["latest"] == tags["1"] == tags["1.4"] == tags["1.4.1"]
+    assert [entry["kind"] for entry in released.log] == ["yanked", "moved"]
+
+
+def test_every_target_is_rolled_back(make_project: Callable[..., Project], registry_factory: Any) -> None:
+    other = registry_factory()
+    project = make_project(image=None, images=["oci:dist/image", f"{other.host}/copy/app"])
+    project.must("run")
+    project.release_commit("v1.5.0")
+    project.must("run")
+    back(project)
+    copy = other.tags("copy/app")
+    assert copy["latest"] == copy["1"] == copy["1.4.1"] != copy["1.5.0"]
+    index = json.loads((project.repo.path / "dist/image/index.json").read_text())
+    layout = {
+        one["annotations"]["org.opencontainers.image.ref.name"]: one["digest"]
+        for one in index["manifests"]
+        if "annotations" in one
+    }
+    assert layout["latest"] == layout["1.4.1"]
+
+
+def test_killed_between_the_yank_and_the_moves_the_next_rollback_finishes(released: Project) -> None:
+    back(released)
+    path = released.repo.path / ".shipmark" / "log.jsonl"
+    kept = path.read_text().splitlines()
+    cut = next(number for number, line in enumerate(kept) if json.loads(line)["kind"] == "yanked") + 1
+    # The log ends after the yank, as a kill would leave it, and one tag has not moved yet.
+    path.write_text("\n".join(kept[:cut]) + "\n")
+    _, raw = released.registry.manifest(released.name, "1.5.0")
+    kind = json.loads(raw)["mediaType"]
+    address = f"/v2/{released.name}/manifests/latest"
+    released.registry.request("PUT", address, body=raw, headers={"Content-Type": kind})
+    back(released)
+    assert released.tags["latest"] == released.tags["1.4.1"]
+    assert [entry["kind"] for entry in released.log[cut:]] == ["moved"]
+
+
+def test_to_a_prerelease_that_was_killed_after_the_yank(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    project.must("run")
+    for git_tag in ("v1.5.0-rc.1", "v1.5.0"):
+        release(project, git_tag)
+    back(project, "1.5.0-rc.1")
+    assert project.tags["latest"] == project.tags["1"] == project.tags["1.4.1"]
+    _, raw = project.registry.manifest(project.name, "1.5.0")
+    kind = {"Content-Type": json.loads(raw)["mediaType"]}
+    project.registry.request("PUT", f"/v2/{project.name}/manifests/latest", body=raw, headers=kind)
+    back(project, "1.5.0-rc.1")
+    assert project.tags["latest"] == project.tags["1.4.1"]
+
+
+def test_tags_by_rules_go_back_too(make_project: Callable[..., Project]) -> None:
+    rules = ["type=semver,pattern={{version}}", "type=semver,pattern=v{{major}}.{{minor}}"]
+    project = make_project(tags=rules)
+    project.must("run")
+    release(project, "v1.4.2")
+    assert project.tags["v1.4"] == project.tags["latest"] == project.tags["1.4.2"]
+    back(project)
+    assert project.tags["v1.4"] == project.tags["latest"] == project.tags["1.4.1"]
+
+
+def test_a_target_with_immutable_tags_is_left_alone(
+    make_project: Callable[..., Project], registry_server: RegistryServer, registry_factory: Any
+) -> None:
+    other = registry_factory()
+    fixed = {"image": f"{other.host}/fixed/app", "moving": False}
+    project = make_project(image=None, images=[f"{registry_server.host}/acme/app", fixed])
+    project.must("run")
+    release(project, "v1.4.2")
+    held = other.tags("fixed/app")
+    before = len(other.requests("PUT", "POST", "DELETE"))
+    back(project)
+    assert project.tags["latest"] == project.tags["1.4.1"]
+    assert other.tags("fixed/app") == held
+    assert len(other.requests("PUT", "POST", "DELETE")) == before
+
+
+def test_one_of_several_components(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    host = project.registry.host
+    build = {"builder": "layers", "args": {"VERSION": "{{version}}"}}
+    components = {
+        name: {"image": f"{host}/acme/{name}", "prefix": f"{name}/", "build": build}
+        for name in ("api", "web")
+    }
+    project.configure(image=None, build=None, components=components, project="acme")
+    for version in ("v1.0.0", "v1.0.1"):
+        project.release_commit(f"api/{version}", f"web/{version}")
+        project.must("run")
+    assert project("rollback", "--to", "1.0.0", "--reason", "bad").code == 2
+    back(project, "1.0.0", "--component", "api")
+    api, web = project.registry.tags("acme/api"), project.registry.tags("acme/web")
+    assert api["latest"] == api["1.0"] == api["1.0.0"]
+    assert web["latest"] == web["1.0"] == web["1.0.1"]
+    assert [entry["project"] for entry in of_kind(project, "yanked")] == ["acme/api"]
+
+
+def test_where_else_it_stands_is_said_and_can_be_put_right(released: Project) -> None:
+    prod = f"{released.registry.host}/acme/prod"
+    for version in ("1.4.1", "1.4.2"):
+        released.must("promote", f"{released.image}:{version}", "--to", prod)
+    released.must("deployed", "production", "1.4.2")
+    result = back(released)
+    assert "taken back: 1.5.0, 1.4.2" in result.stderr
+    assert f"`{prod}` still has 1.4.2 under `1`, `1.4`, `latest`" in result.stderr
+    assert "environment `production` runs 1.4.2" in result.stderr
+    released.must("promote", f"{released.image}:1.4.1", "--to", prod)
+    there = released.registry.tags("acme/prod")
+    assert there["latest"] == there["1"] == there["1.4"] == there["1.4.1"]
+
+
+def test_the_log_and_the_registry_agree_after_it(released: Project) -> None:
+    back(released)
+    assert released("log", "verify", "--registry").code == 0
+
+
+def test_nothing_is_taken_back_while_a_registry_does_not_answer(released: Project) -> None:
+    entries = len(released.log)
+    released.registry.stop()
+    result = released("rollback", "--to", "1.4.1", "--reason", "no")
+    assert result.code == 5
+    released.registry.start()
+    assert len(released.log) == entries
+
+
+def test_an_optional_target_that_does_not_answer_holds_up_nothing(released: Project) -> None:
+    gone = {"image": "127.0.0.1:9/gone/app", "required": False}
+    released.configure(image=None, images=[released.image, gone])
+    result = back(released)
+    assert "127.0.0.1:9" in result.stderr
+    assert released.tags["latest"] == released.tags["1.4.1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--to", "1.4"), "write it as 1.4.1"),
+        (("--to", "1.4.1", "--line", "main"), "write it as 1.4 or 1"),
+    ],
+)
+def test_bad_arguments(released: Project, arguments: tuple[str, ...], hint: str) -> None:
+    result = released("rollback", *arguments, "--reason", "no")
+    assert result.code == 2
+    assert hint in result.stderr
+
+
+def test_a_reason_is_needed(released: Project) -> None:
+    assert released("rollback", "--to", "1.4.1").code == 2

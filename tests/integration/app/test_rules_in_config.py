@@ -1,0 +1,43 @@
+"""docker/metadata-action's lines, pasted into `shipmark.yml`, name a release that the guard watches over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.support.releases.project import Project
+
+RULES = """\
+type=semver,pattern={{version}}
+type=semver,pattern={{major}}.{{minor}}
+type=sha,format=long
+"""
+
+
+def test_pasted_rules_name_a_release(make_project: Callable[..., Project]) -> None:
+    project = make_project(tags=RULES)
+    commit = project.release_commit("v1.4.2")
+    project.must("run")
+    assert set(project.tags) == {"1.4.2", "1.4", f"sha-{commit}", "latest"}
+    assert len(set(project.tags.values())) == 1
+    project.repo.branch("release/1.3", "v1.3.8")
+    project.configure(tags=RULES)
+    project.release_commit("v1.3.9")
+    project.must("run")
+    assert project.tags["1.3"] == project.tags["1.3.9"] != project.tags["latest"]
+
+
+def test_rules_as_maps_with_a_flavor(make_project: Callable[..., Project]) -> None:
+    rules = [{"type": "semver", "pattern": "{{version}}"}, "type=raw,value=stable"]
+    project = make_project(tags=rules, flavor="latest=false\nsuffix=-alpine")
+    project.release_commit("v1.4.2")
+    result = project.must("tags", "--format", "names")
+    assert result.stdout.split() == ["1.4.2-alpine", "stable-alpine"]
+
+
+def test_an_error_in_a_rule_names_file_line_and_column(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    project.repo.write({"shipmark.yml": f"image: {project.image}\ntags: |\n  type=semvr,pattern=x\n"})
+    result = project("tags")
+    assert result.code == 2
+    assert "shipmark.yml:3:" in result.stderr
+    assert "did you mean `semver`?" in result.stderr

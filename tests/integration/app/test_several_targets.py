@@ -1,0 +1,202 @@
+"""Several targets: all or nothing until the fixed tags, then forward only; optional ones are said, never in the way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.registries.gate import Gate, Passage
+from tests.support.releases.project import Project
+
+RELEASE = {"1.4.2", "1.4", "1", "latest"}
+
+
+class Layout:
+    """An `oci:` target that a test may break and mend."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def tags(self) -> dict[str, str]:
+        index = self.path / "index.json"
+        if not index.is_file():
+            return {}
+        named = "org.opencontainers.image.ref.name"
+        entries = json.loads(index.read_text())["manifests"]
+        return {one["annotations"][named]: one["digest"] for one in entries if "annotations" in one}
+
+    def break_blobs(self) -> None:
+        """Nothing can be stored."""
+        self.path.mkdir(parents=True)
+        (self.path / "blobs").write_text("in the way")
+
+    def break_index(self) -> None:
+        """Nothing can be read or named."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if (self.path / "index.json").exists():
+            (self.path / "index.json").rename(self.path / "index.json.kept")
+        (self.path / "index.json").mkdir()
+
+    def mend(self) -> None:
+        if (self.path / "blobs").is_file():
+            shutil.rmtree(self.path)
+            return
+        (self.path / "index.json").rmdir()
+        if (self.path / "index.json.kept").exists():
+            (self.path / "index.json.kept").rename(self.path / "index.json")
+
+
+@pytest.fixture
+def layout(project: Project) -> Layout:
+    """Give the layout folder that `project` with two targets goes to."""
+    return Layout(project.repo.path / "dist/image")
+
+
+def with_layout(project: Project, image: str, **options: Any) -> None:
+    """Release to `image` and to the layout; `options` are the layout's."""
+    second: Any = {"image": "oci:dist/image", **options} if options else "oci:dist/image"
+    project.configure(image=None, images=[image, second], project="acme/app")
+    project.release_commit("v1.5.0")
+
+
+def breaks_between_content_and_tags(gate: Gate, layout: Layout) -> None:
+    """Break the layout once it has the content, before the registry has it: no tag exists anywhere yet."""
+    arrived = threading.Event()
+
+    def watch(passage: Passage) -> bool:
+        if passage.method == "PUT" and "/manifests/sha256:" in passage.path and not arrived.is_set():
+            for _ in range(1000):
+                if (layout.path / "index.json").is_file() and "sha256:" in (
+                    layout.path / "index.json"
+                ).read_text():
+                    break
+                arrived.wait(0.02)
+            arrived.set()
+            layout.break_index()
+        return True
+
+    gate.before = watch
+
+
+def writes(project: Project, start: int) -> list[str]:
+    """What was written to the registry since `start`, by its last path element."""
+    log = project.registry.access_log()[start:]
+    return [entry.path.rpartition("/")[2] for entry in log if entry.method not in {"GET", "HEAD"}]
+
+
+def test_a_required_target_that_fails_early_stops_everything_while_nothing_is_visible(
+    project: Project, layout: Layout
+) -> None:
+    with_layout(project, project.image)
+    layout.break_blobs()
+    result = project("run")
+    assert result.code == 5, result.stderr
+    assert project.tags == {}
+    assert "dist/image" in result.stderr
+    assert {"pushed", "released", "moved"}.isdisjoint(project.kinds())
+    layout.mend()
+    project.must("run")
+    assert project.tags["latest"] == layout.tags["latest"] == layout.tags["1.5.0"]
+    assert project.kinds().count("built") == 1
+
+
+def test_a_required_target_that_fails_late_is_partial_and_the_next_run_does_only_what_is_missing(
+    project: Project, layout: Layout, gate: Gate
+) -> None:
+    with_layout(project, f"{gate.host}/acme/app")
+    breaks_between_content_and_tags(gate, layout)
+    result = project("run")
+    assert result.code == 7, result.stderr
+    assert "1.5.0" in project.tags
+    assert "latest" not in project.tags
+    assert "released" not in project.kinds()
+    digest = project.tags["1.5.0"]
+    layout.mend()
+    before = len(project.registry.access_log())
+    project.must("run")
+    assert {name for name in writes(project, before) if not name.startswith(("uploads", "?"))} - {""} >= {
+        "latest"
+    }
+    assert not [name for name in writes(project, before) if name.startswith(("sha256:", "1.5.0", "sha-"))]
+    for tags in (project.tags, layout.tags):
+        assert {tags[name] for name in ("1.5.0", "1.5", "1", "latest")} == {digest}
+    assert project.kinds().count("built") == 1
+    assert project.kinds().count("released") == 1
+    project.must("log", "verify")
+
+
+def test_an_optional_target_that_is_broken_is_said_and_not_in_the_way(
+    project: Project, layout: Layout
+) -> None:
+    with_layout(project, project.image, required=False)
+    layout.break_index()
+    result = project("run")
+    assert result.code == 0, result.stderr
+    assert "warning: " in result.stderr
+    assert "oci:dist/image" in result.stderr
+    assert {project.tags[name] for name in ("1.5.0", "1.5", "1", "latest")} == {project.tags["1.5.0"]}
+    assert [one["target"] for one in project.log if one["kind"] == "moved"] == [project.image]
+    layout.mend()
+    again = project("run")
+    assert again.code == 0, again.stderr
+    assert layout.tags["latest"] == layout.tags["1.5.0"] == project.tags["1.5.0"]
+    assert project.kinds().count("released") == 1
+
+
+def test_an_optional_target_that_breaks_under_way_is_said_and_not_in_the_way(
+    project: Project, layout: Layout, gate: Gate
+) -> None:
+    with_layout(project, f"{gate.host}/acme/app", required=False)
+    breaks_between_content_and_tags(gate, layout)
+    result = project("run")
+    assert result.code == 0, result.stderr
+    assert "warning: " in result.stderr
+    assert project.tags["latest"] == project.tags["1.5.0"]
+    assert "oci:dist/image" not in [one.get("target") for one in project.log]
+    layout.mend()
+    assert project("run").code == 0
+    assert layout.tags["latest"] == project.tags["1.5.0"]
+
+
+def test_a_target_that_holds_the_release_gives_its_digest_to_the_others(
+    make_project: Callable[..., Project],
+) -> None:
+    build = {"builder": "layers", "args": {"VERSION": "${BUILD_OF}"}}
+    project = make_project(project="acme/app", build=build)
+    project.release_commit("v1.4.2")
+    project.must("run", env={"BUILD_OF": "first"})
+    digest = project.tags["1.4.2"]
+    project.lose_disk()
+    copy = f"{project.registry.host}/acme/copy"
+    both = ("--image", project.image, "--image", copy)
+    result = project.must("run", "--json", *both, env={"BUILD_OF": "second"})
+    assert {project.registry.tags("acme/copy")[name] for name in RELEASE} == {digest}
+    assert "build-image" not in {step["kind"] for step in result.json["releases"][0]["steps"]}
+
+
+def test_two_targets_that_hold_different_images_of_the_release_are_refused(
+    make_project: Callable[..., Project],
+) -> None:
+    build = {"builder": "layers", "args": {"VERSION": "${BUILD_OF}"}}
+    project = make_project(project="acme/app", build=build)
+    project.release_commit("v1.4.2")
+    copy = f"{project.registry.host}/acme/copy"
+    for image, who in ((project.image, "first"), (copy, "second")):
+        project.must("run", "--image", image, env={"BUILD_OF": who})
+        project.lose_disk()
+    before = project.tags, project.registry.tags("acme/copy")
+    start = len(project.registry.access_log())
+    result = project("run", "--image", project.image, "--image", copy, env={"BUILD_OF": "third"})
+    assert result.code == 6
+    assert before[0]["1.4.2"] in result.stderr
+    assert before[1]["1.4.2"] in result.stderr
+    assert "hint: " in result.stderr
+    assert writes(project, start) == []
+    assert (project.tags, project.registry.tags("acme/copy")) == before

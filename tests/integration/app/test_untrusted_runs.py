@@ -1,0 +1,421 @@
+"""Runs for an outsider's request: the real command, credentials in reach, listeners that record what they get."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.config.model import BuildSection, ComponentSection, ConfigFile, LogSection, TargetSection
+from tests.support.programs.command import Result, Shipmark
+from tests.support.registries.hostile import HostileServer, Reply, Request
+from tests.support.registries.registry import RegistryFactory, RegistryServer
+from tests.support.releases.git import GitRepo
+
+GOLDEN = Path(__file__).parents[2] / "unit" / "ci" / "golden"
+SECRETS = ("hunter2-token", "hunter2-file", "hunter2-helper", "hunter2-env", "hunter2-log", "hunter2-git")
+FILES = {"Dockerfile": "FROM scratch\nCOPY hello.txt /hello.txt\n", "hello.txt": "hello\n"}
+
+FORK = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app", "GITHUB_EVENT_NAME": "pull_request"}
+
+
+def golden(wanted: tuple[str, ...]) -> list[str]:
+    """The recorded events whose head has one of these origins."""
+    cases = {path.stem: json.loads(path.read_text()) for path in sorted(GOLDEN.glob("*.json"))}
+    return [name for name, case in cases.items() if case["context"].get("head_origin") in wanted]
+
+
+class Scene:
+    """A repository, a machine that holds credentials for `host`, and the command run on it."""
+
+    def __init__(self, repo: GitRepo, shipmark: Shipmark, folder: Path) -> None:
+        self.repo = repo
+        self.folder = folder
+        self._shipmark = shipmark
+        self.trap = folder / "helper-ran"
+
+    def arm(self, host: str) -> dict[str, str]:
+        """Put a credential for `host` into a variable, Docker's file and a helper; returns the environment."""
+        programs = self.folder / "programs"
+        programs.mkdir(exist_ok=True)
+        helper = programs / "docker-credential-trap"
+        helper.write_text(
+            f'#!/bin/sh\ntouch "{self.trap}"\necho \'{{"Username":"u","Secret":"hunter2-helper"}}\'\n'
+        )
+        helper.chmod(0o755)
+        home = Path(self._shipmark.env["HOME"])
+        (home / ".docker").mkdir(exist_ok=True)
+        auth = base64.b64encode(b"u:hunter2-file").decode()
+        config = {"auths": {host: {"auth": auth}}, "credsStore": "trap"}
+        (home / ".docker" / "config.json").write_text(json.dumps(config))
+        name = host.replace(".", "_").replace(":", "___")
+        return {
+            "PATH": f"{programs}:{self._shipmark.env['PATH']}",
+            f"SHIPMARK_REGISTRY_{name}_TOKEN": "hunter2-token",
+            "SHIPMARK_LOG_TOKEN": "hunter2-log",
+            "SHIPMARK_LOG_URL": f"postgresql://u:hunter2-log@{host}/log",
+            "SUPERSECRET": "hunter2-env",
+            "GITHUB_TOKEN": "hunter2-env",
+            "MYHOST": host,
+        }
+
+    def event(self, head: str = "mallory/app") -> dict[str, str]:
+        """A pull request on GitHub whose head is in `head`."""
+        path = self.folder / "event.json"
+        repositories = {"head": {"repo": {"full_name": head}}, "base": {"repo": {"full_name": "acme/app"}}}
+        path.write_text(json.dumps({"pull_request": {"number": 12, **repositories}}))
+        return {**FORK, "GITHUB_REF": "refs/pull/12/merge", "GITHUB_EVENT_PATH": str(path)}
+
+    def __call__(self, *args: str, env: dict[str, str]) -> Result:
+        return self._shipmark(*args, cwd=self.repo.path, env=env)
+
+    def configure(self, text: str) -> None:
+        """Commit `text` as shipmark.yml."""
+        self.repo.commit("config", files={**FILES, "shipmark.yml": text})
+
+
+@pytest.fixture
+def scene(make_repo: Callable[[str], GitRepo], shipmark: Shipmark, tmp_path: Path) -> Scene:
+    return Scene(make_repo("repo"), shipmark, tmp_path)
+
+
+def wants_a_credential(request: Request) -> Reply:
+    """A registry that lets nobody in, so that whoever has a credential sends it."""
+    del request
+    return Reply(status=401, headers={"WWW-Authenticate": 'Basic realm="r"'}, body=b"{}")
+
+
+@pytest.fixture
+def listener() -> Iterator[HostileServer]:
+    server = HostileServer(wants_a_credential)
+    yield server
+    server.close()
+
+
+def heard(server: HostileServer) -> str:
+    """Everything that arrived, credentials decoded."""
+    lines = []
+    for request in server.requests:
+        sent = request.headers.get("authorization", "")
+        lines += [request.method, request.path, str(dict(request.headers)), request.body.decode("latin-1")]
+        if sent.lower().startswith("basic "):
+            lines.append(base64.b64decode(sent[6:]).decode("latin-1"))
+    return "\n".join(lines)
+
+
+def leaked(server: HostileServer) -> list[str]:
+    text = heard(server)
+    return [secret for secret in SECRETS if secret in text] + (
+        ["authorization"] if "authorization" in text.lower() else []
+    )
+
+
+class TestEverySystem:
+    @pytest.mark.parametrize("name", golden(("foreign", "unknown")))
+    def test_preview_and_run_send_nothing_and_are_green(
+        self, scene: Scene, listener: HostileServer, name: str
+    ) -> None:
+        case = json.loads((GOLDEN / f"{name}.json").read_text())
+        scene.configure(f"image: {listener.host}/acme/app\n")
+        path = scene.folder / "event.json"
+        path.write_text(json.dumps(case["event"]))
+        env = {**scene.arm(listener.host), **case["env"]}
+        if "GITHUB_EVENT_PATH" in env:
+            env["GITHUB_EVENT_PATH"] = str(path if case["event"] is not None else scene.folder / "none.json")
+        for command in ("preview", "run"):
+            result = scene(command, "--json", env=env)
+            assert result.code == 0, result.stderr
+            assert ("not asked (untrusted)" in result.stderr) == (command == "preview")
+            assert result.json["trust"]["verdict"] in ("foreign", "untold")
+            (release,) = result.json["releases"]
+            assert release["decision"]["tags"] == []
+            assert release["decision"]["withheld"]
+        assert listener.requests  # it was asked, by nobody in particular
+        assert leaked(listener) == []
+        assert not scene.trap.exists()
+
+    @pytest.mark.parametrize("event", ["missing", "malformed", "deep", "number"])
+    def test_request_without_a_usable_event_file_is_untold(
+        self, scene: Scene, listener: HostileServer, event: str
+    ) -> None:
+        scene.configure(f"image: {listener.host}/acme/app\n")
+        texts = {"malformed": "{", "deep": '{"pull_request":' * 3000, "number": "12"}
+        env = {**scene.arm(listener.host), **scene.event()}
+        Path(env["GITHUB_EVENT_PATH"]).unlink()
+        if event in texts:
+            Path(env["GITHUB_EVENT_PATH"]).write_text(texts[event])
+        result = scene("preview", "--json", env=env)
+        assert (result.code, result.json["trust"]["verdict"]) == (0, "untold"), result.stderr
+        assert leaked(listener) == []
+
+
+class TestTrustedTwin:
+    """The control: the same request from a branch of the repository sends what the machine has, where it belongs."""
+
+    def test_credential_goes_to_its_registry(
+        self, scene: Scene, listener: HostileServer, registry_factory: RegistryFactory
+    ) -> None:
+        server: RegistryServer = registry_factory(auth="basic")
+        scene.configure(f"images: [{server.host}/acme/app, {listener.host}/acme/app]\npull_requests: true\n")
+        env = {**scene.arm(listener.host), **scene.event("acme/app")}
+        result = scene("preview", env=env)
+        assert result.code == 5  # the listener lets nobody in
+        assert "hunter2-token" in heard(listener)
+        assert "hunter2" not in result.stdout + result.stderr
+
+    def test_helper_is_asked(self, scene: Scene, listener: HostileServer) -> None:
+        scene.configure(f"image: {listener.host}/acme/app\n")
+        env = {name: text for name, text in scene.arm(listener.host).items() if "REGISTRY" not in name}
+        scene("preview", env=env)
+        assert scene.trap.exists()
+        assert "hunter2-helper" in heard(listener)
+
+    def test_run_releases_a_request_of_the_repository_itself(
+        self, scene: Scene, registry_factory: RegistryFactory
+    ) -> None:
+        server: RegistryServer = registry_factory(auth="basic")
+        scene.configure(f"image: {server.host}/acme/app\npull_requests: true\nbuild: {{builder: layers}}\n")
+        name = f"SHIPMARK_REGISTRY_{server.host.replace('.', '_').replace(':', '___')}"
+        env = {f"{name}_PASSWORD": str(server.password), f"{name}_USERNAME": str(server.username)}
+        assert scene("run", env={**env, **scene.event()}).code == 0
+        assert server.tags("acme/app") == {}
+        result = scene("run", env={**env, **scene.event("acme/app")})
+        assert result.code == 0, result.stderr
+        assert "pr-12" in server.tags("acme/app")
+
+
+def hostile_values(host: str) -> dict[str, list[Any]]:
+    """Values that would send something away, for keys that take text; other keys get every shape."""
+    inside = [
+        f"{host}/${{SUPERSECRET}}",
+        f"{host}/{{{{env.SUPERSECRET}}}}",
+        "${SUPERSECRET}",
+        f"http://{host}/",
+    ]
+    return {
+        "image": [f"{host}/x/${{SUPERSECRET}}", "${MYHOST}/x", f"{host}/x"],
+        "images": [[f"{host}/x/${{SUPERSECRET}}", {"image": f"{host}/y", "insecure": True}]],
+        "log": [
+            {"store": "sql", "url": f"postgresql://u:${{SUPERSECRET}}@{host}/${{SUPERSECRET}}"},
+            {"store": "git", "remote": f"http://{host}/x", "ref": "refs/x"},
+            {"store": "sql"},
+            {"path": f"../${{SUPERSECRET}}{host}"},
+        ],
+        "components": [{"a": {"image": f"{host}/${{SUPERSECRET}}", "labels": {"x": "{{env.SUPERSECRET}}"}}}],
+        "labels": [{"x": text} for text in inside],
+        "annotations": [{"x": text} for text in inside],
+        "tags": [["type=raw,value={{env.SUPERSECRET}}"], ["type=sha"]],
+        "build": [
+            {"args": {"A": "${SUPERSECRET}"}},
+            {"args": {"A": f"http://{host}/${{SUPERSECRET}}"}},
+            *({name: text} for name in ("context", "dockerfile", "target", "builder") for text in inside),
+        ],
+        "*": inside,
+    }
+
+
+class TestEveryKey:
+    @pytest.mark.parametrize("key", sorted(ConfigFile.__struct_fields__))
+    def test_hostile_value_reaches_no_listener(self, scene: Scene, listener: HostileServer, key: str) -> None:
+        env = {**scene.arm(listener.host), **scene.event()}
+        values = hostile_values(listener.host)
+        for value in values.get(key, values["*"]):
+            config = {"image": f"{listener.host}/acme/app", key: value}
+            if key == "images":
+                del config["image"]
+            scene.configure(json.dumps(config))
+            # What `run` and `version` read of it, `preview` and `tags` read too.
+            for command in ("preview", "tags", "metadata"):
+                result = scene(command, env=env)
+                assert result.code in (0, 2, 4), (value, result.stderr)
+                assert not any(secret in result.stdout + result.stderr for secret in SECRETS)
+            assert leaked(listener) == [], value
+            assert not any(secret in heard(listener) for secret in SECRETS)
+        assert not scene.trap.exists()
+
+    def test_every_section_is_reached(self) -> None:
+        sections = (ConfigFile, ComponentSection, TargetSection, BuildSection, LogSection)
+        known = {name for section in sections for name in section.__struct_fields__}
+        assert {"image", "url", "args", "insecure"} <= known
+
+
+class TestNothingIsWritten:
+    def test_only_the_summary_and_the_result_file(self, scene: Scene, listener: HostileServer) -> None:
+        scene.configure(f"image: {listener.host}/acme/app\nlog: {{path: log.jsonl}}\n")
+        outputs, summary = scene.folder / "outputs", scene.folder / "summary"
+        env = {
+            **scene.arm(listener.host),
+            **scene.event(),
+            "GITHUB_OUTPUT": str(outputs),
+            "GITHUB_STEP_SUMMARY": str(summary),
+        }
+        before = sorted(os.listdir(scene.repo.path))
+        for command in (("preview", "-o", "plan.json"), ("run", "--wait"), ("preview",)):
+            assert scene(*command, env=env).code == 0
+        assert sorted(os.listdir(scene.repo.path)) == before
+        assert not outputs.exists()
+        assert "withheld" in summary.read_text()
+        assert scene("run", "--result-file", "result.env", env=env).code == 0
+        assert "SHIPMARK_PUSHED=false" in (scene.repo.path / "result.env").read_text()
+
+    def test_run_says_one_line(self, scene: Scene, listener: HostileServer) -> None:
+        scene.configure(f"image: {listener.host}/acme/app\n")
+        result = scene("run", env={**scene.arm(listener.host), **scene.event()})
+        assert (result.code, result.stdout) == (0, "")
+        assert result.stderr.replace("::warning::", "warning: ") == (
+            "warning: nothing is released: this run is not trusted, because pull request 12 comes from another "
+            "repository, according to `event.pull_request.head.repo.full_name`\n"
+        )
+        assert not listener.requests
+
+    def test_tag_at_head_is_released_only_by_a_trusted_run(
+        self, scene: Scene, registry_server: RegistryServer
+    ) -> None:
+        scene.configure(f"image: {registry_server.host}/acme/app\nbuild: {{builder: layers}}\n")
+        scene.repo.tag("v1.4.2")
+        path = scene.folder / "event.json"
+        run = {"head_repository": {"full_name": "mallory/app"}, "head_branch": "main"}
+        path.write_text(json.dumps({"workflow_run": run, "repository": {"full_name": "acme/app"}}))
+        env = {**FORK, "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_EVENT_PATH": str(path)}
+        env["GITHUB_REF"] = "refs/heads/main"
+        assert scene("run", "--version", "9.9.9", "--reason", "x", env=env).code == 0
+        assert scene("run", env=env).code == 0
+        assert registry_server.tags("acme/app") == {}
+        shown = scene("preview", env=env)
+        assert re.search(r"^  1\.4\.2 +withheld  this run is not trusted: ", shown.stdout, re.MULTILINE)
+        del run["head_repository"]
+        run["head_repository"] = {"full_name": "acme/app"}
+        path.write_text(json.dumps({"workflow_run": run, "repository": {"full_name": "acme/app"}}))
+        assert scene("run", env=env).code == 0
+        assert "1.4.2" in registry_server.tags("acme/app")
+
+
+class TestBuild:
+    def test_docker_config_is_not_read(self, scene: Scene, listener: HostileServer) -> None:
+        """A named pipe holds up whoever opens it."""
+        scene.configure(f"image: {listener.host}/acme/app\n")
+        scene.repo.commit("run", files={"Dockerfile": "FROM scratch\nRUN true\n"})
+        with socket.create_server(("127.0.0.1", 0)) as daemon:
+            env = {**scene.arm(listener.host), **scene.event()}
+            env["DOCKER_HOST"] = f"tcp://127.0.0.1:{daemon.getsockname()[1]}"
+            config = scene.folder / "home" / ".docker" / "config.json"
+            config.unlink()
+            os.mkfifo(config)
+            result = scene("preview", env=env)
+        assert (result.code, "can be built here with `docker`" in result.stdout) == (0, True), result.stderr
+
+    def test_missing_dockerfile_is_the_authors_to_mend(self, scene: Scene, listener: HostileServer) -> None:
+        scene.configure(f"image: {listener.host}/acme/app\nbuild: {{dockerfile: Missing}}\n")
+        result = scene("preview", env={**scene.arm(listener.host), **scene.event()})
+        assert result.code == 4
+        assert "Missing" in result.stderr
+
+    def test_image_that_needs_a_daemon_is_no_error(self, scene: Scene, listener: HostileServer) -> None:
+        scene.configure(f"image: {listener.host}/acme/app\n")
+        scene.repo.commit("run", files={"Dockerfile": "FROM scratch\nRUN true\n"})
+        env = {**scene.arm(listener.host), **scene.event(), "DOCKER_HOST": "unix:///nowhere.sock"}
+        result = scene("preview", env=env)
+        assert (result.code, "cannot be built here" in result.stdout) == (0, True), result.stderr
+
+    def test_request_without_an_image_is_previewed(self, scene: Scene) -> None:
+        scene.configure("image: ${REGISTRY_HOST}/acme/app\n")
+        result = scene("preview", env=scene.event())
+        assert result.code == 0, result.stderr
+        assert "not asked (untrusted): `image` of `shipmark.yml`" in result.stderr
+
+
+#: Commands that change what others see.
+REFUSED = [
+    ("promote", "HOST/acme/app:1", "--to", "HOST/acme/other"),
+    ("promote", "HOST/acme/app:1", "--to", "HOST/acme/other", "--preview"),
+    ("rollback", "--to", "1.0.0", "--reason", "x"),
+    ("deployed", "production", "HOST/acme/app:1"),
+    ("image", "tag", "HOST/acme/app:1", "2"),
+    ("image", "delete", "HOST/acme/app:1"),
+    ("image", "copy", "HOST/acme/app:1", "HOST/acme/app:2"),
+    ("log", "recover"),
+    ("log", "import", "file"),
+    ("log", "copy", "--from", "file:a", "--to", "sql:postgresql://u@HOST/x"),
+    ("log", "migrate"),
+    ("log", "verify"),
+    ("version", "--next", "minor", "--create"),
+]
+
+
+class TestOtherCommands:
+    @pytest.mark.parametrize("argv", REFUSED, ids=lambda argv: " ".join(argv[:3]))
+    def test_what_changes_things_outside_is_refused(
+        self, scene: Scene, listener: HostileServer, argv: tuple[str, ...]
+    ) -> None:
+        scene.configure(f"image: {listener.host}/acme/app\n")
+        env = {**scene.arm(listener.host), **scene.event()}
+        result = scene(*(one.replace("HOST", listener.host) for one in argv), env=env)
+        assert result.code == 6, result.stderr
+        assert "pull request 12 comes from another repository" in result.stderr
+        assert "hint: run it for a push, a tag or by hand" in result.stderr
+        assert not listener.requests
+        assert not scene.repo.git("tag")
+
+    def test_reading_an_image_is_anonymous(self, scene: Scene, listener: HostileServer) -> None:
+        scene.configure(f"image: {listener.host}/acme/app\n")
+        env = {**scene.arm(listener.host), **scene.event()}
+        for command in ("list", "inspect", "login-check"):
+            result = scene("image", command, f"{listener.host}/acme/app", env=env)
+            assert result.code == 5
+            assert "this run is not trusted" in result.stderr + result.stdout
+        assert leaked(listener) == []
+
+    def test_log_is_empty(self, scene: Scene) -> None:
+        scene.configure("log: {path: log.jsonl}\nimage: a.example/b\n")
+        scene.repo.commit("log", files={"log.jsonl": "nonsense", ".shipmark/log.jsonl": "nonsense"})
+        result = scene("log", "list", env=scene.event())
+        assert (result.code, result.stdout) == (0, "no release\n")
+        assert "the version log is not asked (untrusted)" in result.stderr
+
+
+class TestRemote:
+    @pytest.mark.parametrize("trusted", [False, True])
+    def test_git_credential_stays_here(self, scene: Scene, listener: HostileServer, trusted: bool) -> None:
+        """The clone holds a token for its origin, as actions/checkout leaves it."""
+        scene.configure("image: oci:dist/image\nlog: {store: git}\n")
+        scene.repo.git("remote", "add", "origin", f"{listener.url}/acme/app.git")
+        scene.repo.git("config", f"http.{listener.url}/.extraheader", "Authorization: Basic aHVudGVyMi1naXQ=")
+        env = {**scene.arm(listener.host), **scene.event("acme/app" if trusted else "mallory/app")}
+        result = scene("preview", "--deepen", env=env)
+        assert bool(listener.requests) == trusted, result.stderr
+        if not trusted:
+            assert result.code == 0
+            assert "`--deepen` is left out" in result.stderr
+
+
+class TestLogToken:
+    """SHIPMARK_LOG_TOKEN goes to the host of the log's remote."""
+
+    def test_token_does_not_follow_a_redirect(self, scene: Scene, listener: HostileServer) -> None:
+        """Git itself sends it on: with the request after the one that was redirected."""
+        own: list[str] = []
+
+        def moved(request: Request) -> Reply:
+            own.append(request.headers.get("authorization", ""))
+            return Reply(status=301, headers={"Location": f"http://localhost:{listener.port}{request.path}"})
+
+        remote = HostileServer(moved)
+        try:
+            scene.configure("image: oci:dist/image\nlog: {store: git}\n")
+            scene.repo.git("remote", "add", "origin", f"{remote.url}/acme/app.git")
+            token = base64.b64encode(b"x-access-token:hunter2-log").decode()
+            result = scene("log", "list", env={"SHIPMARK_LOG_TOKEN": "hunter2-log"})
+        finally:
+            remote.close()
+        assert own[-1] == f"Basic {token}"
+        assert not listener.requests
+        assert result.code != 0
+        assert "hint: the repository has moved, and its credential does not follow" in result.stderr
+        assert "hunter2" not in result.stderr

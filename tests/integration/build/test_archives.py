@@ -1,0 +1,190 @@
+"""`ADD` of local archives by the embedded builder, with the daemon as the oracle."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.build import Builder, BuildRequest
+from release.build.docker import DockerBuilder
+from release.build.embedded.builder import LayersBuilder
+from release.control import Cancel
+from release.errors import BuildError
+from release.events import NullSink
+from tests.support.registries.oci_schemas import check_layout, document
+from tests.support.services.docker import DockerDaemon
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "tar": lambda raw: raw,
+    "tar.gz": lambda raw: gzip.compress(raw, mtime=0),
+    "tar.bz2": bz2.compress,
+    "tar.xz": lzma.compress,
+}
+
+
+def entry(name: str, kind: bytes = tarfile.REGTYPE, **more: Any) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.mode = kind, 0o644
+    for key, value in more.items():
+        setattr(info, key, value)
+    return info
+
+
+def pack(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for info, content in members:
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+ROOT = pack(
+    (entry("./", tarfile.DIRTYPE, mode=0o755), b""),
+    (entry("./tmp", tarfile.DIRTYPE, mode=0o1777), b""),
+    (entry("./usr/", tarfile.DIRTYPE, mode=0o755), b""),
+    (entry("./usr/bin", tarfile.DIRTYPE, mode=0o750, uid=5, gid=6), b""),
+    (entry("./bin", tarfile.SYMTYPE, linkname="usr/bin"), b""),
+    (entry("./usr/bin/tool", mode=0o4755, uid=7, gid=8, mtime=12345), b"tool" * 5000),
+    (entry("./usr/bin/hard", tarfile.LNKTYPE, linkname="./usr/bin/tool", mode=0o4755, uid=7, gid=8), b""),
+    (entry("./etc/ü", mode=0o600), b"x"),
+    (entry("/etc/" + "long" * 30), b"y"),
+    (entry("./gone", tarfile.SYMTYPE, linkname="/not/there"), b""),
+)
+
+
+def project(folder: Path, dockerfile: str, **files: bytes) -> BuildRequest:
+    folder.mkdir(exist_ok=True)
+    (folder / "Dockerfile").write_text(dockerfile)
+    for name, content in files.items():
+        (folder / name.replace("_", ".")).write_bytes(content)
+    return BuildRequest(
+        context=str(folder), dockerfile=str(folder / "Dockerfile"), root=str(folder), created=1_700_000_000
+    )
+
+
+def layers() -> LayersBuilder:
+    return LayersBuilder(sink=NullSink(), cancel=Cancel(), version="1")
+
+
+def files(builder: Builder, request: BuildRequest, store: Path) -> dict[str, Any]:
+    """Every entry of the image, hard links as the files that they are."""
+    image = builder.build(request, str(store))
+    found: dict[str, Any] = {}
+    for layer in document(store, image.digest)["layers"]:
+        with tarfile.open(store / "blobs" / layer["digest"].replace(":", "/")) as tar:
+            for member in tar:
+                plain = tar.getmember(member.linkname) if member.islnk() else member
+                content = tar.extractfile(plain) if plain.isreg() else None
+                text = content.read() if content else plain.linkname
+                owner = (plain.uid, plain.gid, oct(plain.mode & 0o7777))
+                found[member.name] = (plain.type, owner, text)
+    return found
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_an_archive_lands_as_the_daemon_lays_it_out(
+    ending: str, tmp_path: Path, docker_daemon: DockerDaemon
+) -> None:
+    request = project(tmp_path / "p", "FROM scratch\nADD root.bin /\n", root_bin=PACKERS[ending](ROOT))
+    docker = DockerBuilder({"DOCKER_HOST": docker_daemon.host}, sink=NullSink(), cancel=Cancel())
+    ours = files(layers(), request, tmp_path / "ours")
+    theirs = files(docker, request, tmp_path / "theirs")
+    assert ours == theirs | {"etc": ours["etc"]}  # not in the archive; each makes it its own way
+    assert ours["usr/bin/hard"] == ours["usr/bin/tool"]
+    check_layout(tmp_path / "ours")
+
+
+def test_the_compression_of_an_archive_makes_no_difference(tmp_path: Path) -> None:
+    digests = set()
+    for ending, packer in PACKERS.items():
+        request = project(tmp_path / ending, "FROM scratch\nADD root.bin /\n", root_bin=packer(ROOT))
+        digests.add(layers().build(request, str(tmp_path / "store")).digest)
+    assert len(digests) == 1
+    assert not list((tmp_path / "store").rglob(".partial-*"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"plain text", b"", b"\0" * 10240, gzip.compress(b"text"), gzip.compress(ROOT)[:20]],
+    # Without names the bytes would be the tests' ids, and gzip writes the time into them.
+    ids=["text", "empty", "zeros", "gzip of text", "gzip cut off"],
+)
+def test_what_is_no_archive_is_added_as_it_is(tmp_path: Path, content: bytes) -> None:
+    request = project(tmp_path / "p", "FROM scratch\nADD some.bin /x/\n", some_bin=content)
+    assert files(layers(), request, tmp_path / "store")["x/some.bin"][2] == content
+
+
+def broken(tmp_path: Path, content: bytes) -> BuildError:
+    request = project(tmp_path / "p", "FROM scratch\n\nADD some.tar /x/\n", some_tar=content)
+    with pytest.raises(BuildError) as caught:
+        layers().build(request, str(tmp_path / "store"))
+    assert str(caught.value).startswith("Dockerfile:3: ")
+    assert caught.value.hint
+    assert not list((tmp_path / "store").rglob(".partial-*"))
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([(entry("../x"), b"")], "the entry `../x` of the archive `some.tar` leads out of it"),
+        ([(entry("a/../../x"), b"")], "the entry `a/../../x` of the archive `some.tar` leads out of it"),
+        ([(entry("null", tarfile.CHRTYPE), b"")], "`null` in the archive `some.tar` is a device"),
+        ([(entry("p", tarfile.FIFOTYPE), b"")], "`p` in the archive `some.tar` is a device"),
+        (
+            [(entry("l", tarfile.LNKTYPE, linkname="later"), b"")],
+            "is a link to `later`, which is not before it",
+        ),
+        ([(entry("l", tarfile.LNKTYPE, linkname="../../etc/passwd"), b"")], "leads out of it"),
+        ([(entry("a/.wh.b"), b"")], "begins with `.wh.`"),
+        ([(entry("a"), b""), (entry("a/b"), b"")], "`/x/a` in the image is no folder"),
+        (
+            [(entry("ping", pax_headers={"SCHILY.xattr.security.capability": "x"}), b"")],
+            "has file capabilities, which would be lost",
+        ),
+    ],
+)
+def test_what_an_image_cannot_hold_is_refused_with_the_line(
+    tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]], message: str
+) -> None:
+    assert message in str(broken(tmp_path, pack(*members)))
+
+
+# Of a short bzip2 file nothing can be read before its end: cut, it is no archive, for Docker as well.
+@pytest.mark.parametrize("ending", ["tar", "tar.gz", "tar.xz"])
+def test_an_archive_that_was_cut_is_refused(tmp_path: Path, ending: str) -> None:
+    raw = pack((entry("a"), bytes(range(256)) * 40), (entry("b"), b"b" * 99999))
+    packed = PACKERS[ending](raw)
+    assert "some.tar` cannot be read" in str(broken(tmp_path, packed[: len(packed) * 2 // 3]))
+
+
+def test_a_symlink_in_an_archive_leads_nowhere_but_into_the_image(tmp_path: Path) -> None:
+    content = pack(
+        (entry("out", tarfile.SYMTYPE, linkname="../../../../../tmp"), b""), (entry("out/x"), b"inside")
+    )
+    request = project(tmp_path / "p", "FROM scratch\nADD some.tar /\n", some_tar=content)
+    assert set(files(layers(), request, tmp_path / "store")) == {"out", "tmp", "tmp/x"}
+
+
+def test_a_compressed_archive_that_grows_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("release.build.embedded.archives.UNPACKED_BYTES", 1_000_000)
+    bomb = PACKERS["tar.gz"](pack((entry("a"), bytes(30_000_000))))
+    assert "too large when it is unpacked" in str(broken(tmp_path, bomb))
+
+
+def test_an_extension_header_is_not_read_whatever_it_claims(tmp_path: Path) -> None:
+    claims = entry("ext", tarfile.XHDTYPE)
+    claims.size = 3_000_000_000
+    content = pack((entry("a"), b"1"))[:1024] + claims.tobuf(tarfile.USTAR_FORMAT) + bytes(10_000)
+    assert "claims 3000000000 bytes" in str(broken(tmp_path, content))

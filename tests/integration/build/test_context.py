@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.build import BuildRequest
+from release.build.context import Context, open_context, walk
+from release.build.embedded.builder import LayersBuilder
+from release.compression.entries import HostFile, Node
+from release.compression.tar_stream import read_content
+from release.control import Cancel
+from release.errors import BuildError, ConfigError
+from release.events import NullSink
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in {"Dockerfile": "FROM scratch\nCOPY . /\n", **files}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def opened(root: Path, context: Path | None = None, dockerfile: Path | None = None) -> Context:
+    context = context or root
+    return open_context(
+        BuildRequest(
+            context=str(context), dockerfile=str(dockerfile or context / "Dockerfile"), root=str(root)
+        )
+    )
+
+
+def listed(path: Path, size: int) -> HostFile:
+    found = path.stat()
+    return HostFile(path=str(path), size=size, root=str(path.parent), inode=(found.st_dev, found.st_ino))
+
+
+def paths(context: Context) -> list[str]:
+    return list(walk(context).paths())
+
+
+def refusal(root: Path, **more: Any) -> BuildError:
+    with pytest.raises(BuildError) as caught:
+        opened(root, **more)
+    assert caught.value.hint
+    return caught.value
+
+
+def test_entries_are_ordered_by_bytes_and_modes_keep_the_executable_bit_only(tmp_path: Path) -> None:
+    write(tmp_path, **{"b/x": "1", "b-c": "22", "B": "", "ü": "", "z": ""})
+    os.chmod(tmp_path / "b-c", 0o6711)
+    os.chmod(tmp_path / "z", 0o600)
+    os.symlink("b/x", tmp_path / "link")
+    tree = walk(opened(tmp_path))
+    assert list(tree.paths()) == ["B", "Dockerfile", "b", "b-c", "b/x", "link", "z", "ü"]
+    assert tree.get("b-c") == Node(kind="file", mode=0o755, content=listed(tmp_path / "b-c", 2))
+    assert tree.get("z") == Node(kind="file", mode=0o644, content=listed(tmp_path / "z", 0))
+    assert tree.get("link") == Node(kind="symlink", mode=0o777, target="b/x")
+
+
+def test_ignored_folders_are_there_only_for_what_is_taken_back_in(tmp_path: Path) -> None:
+    write(tmp_path, **{".dockerignore": "*\n!a/b/keep\n", "a/b/keep": "", "a/b/drop": "", "c/d": ""})
+    assert paths(opened(tmp_path)) == ["a", "a/b", "a/b/keep"]
+
+
+def test_a_dockerfiles_own_ignore_file_comes_first(tmp_path: Path) -> None:
+    write(tmp_path, **{".dockerignore": "a\n", "docker/app.Dockerfile": "FROM scratch\n", "a": "", "b": ""})
+    (tmp_path / "docker/app.Dockerfile.dockerignore").write_text("b\n")
+    context = opened(tmp_path, dockerfile=tmp_path / "docker/app.Dockerfile")
+    assert context.ignore_file == "docker/app.Dockerfile.dockerignore"
+    assert "a" in paths(context)
+    assert "b" not in paths(context)
+    assert context.dockerfile.name == "docker/app.Dockerfile"
+
+
+def test_our_own_folder_is_left_out_wherever_the_context_starts(tmp_path: Path) -> None:
+    write(tmp_path / "sub", **{"../.shipmark/log": "", ".shipmark/x": "", "deep/.shipmark/y": ""})
+    assert paths(opened(tmp_path, context=tmp_path / "sub")) == [
+        "Dockerfile",
+        "deep",
+        "deep/.shipmark",
+        "deep/.shipmark/y",
+    ]
+    write(tmp_path)
+    assert not [path for path in paths(opened(tmp_path)) if path.startswith(".shipmark")]
+
+
+def test_a_dockerfile_beside_the_context_is_read(tmp_path: Path) -> None:
+    write(tmp_path, **{"app/a": ""})
+    context = opened(tmp_path, context=tmp_path / "app", dockerfile=tmp_path / "Dockerfile")
+    assert context.dockerfile_path is None
+    assert paths(context) == ["a"]
+
+
+def test_a_link_to_a_context_inside_the_repository_is_followed(tmp_path: Path) -> None:
+    write(tmp_path / "real")
+    os.symlink("real", tmp_path / "alias")
+    assert opened(tmp_path, context=tmp_path / "alias").folder == str(tmp_path / "real")
+
+
+class TestBadInput:
+    def test_a_missing_dockerfile_is_named_exactly(self, tmp_path: Path) -> None:
+        error = refusal(tmp_path)
+        assert str(error) == f"there is no Dockerfile at `{tmp_path}/Dockerfile`"
+        assert error.hint == "write one there, or set `build: {dockerfile: …}` to where it is"
+
+    def test_a_folder_is_no_dockerfile(self, tmp_path: Path) -> None:
+        (tmp_path / "Dockerfile").mkdir()
+        with pytest.raises(ConfigError, match="Dockerfile` is not a regular file"):
+            opened(tmp_path)
+
+    def test_a_context_outside_of_the_repository_is_refused(self, tmp_path: Path) -> None:
+        write(tmp_path / "repo")
+        write(tmp_path / "other")
+        error = refusal(tmp_path / "repo", context=tmp_path / "repo/../other")
+        assert "is outside of the repository" in str(error)
+
+    def test_a_link_out_of_the_repository_is_no_context(self, tmp_path: Path) -> None:
+        write(tmp_path / "repo")
+        write(tmp_path / "other")
+        os.symlink("../other", tmp_path / "repo/sub")
+        assert "is outside of the repository" in str(
+            refusal(tmp_path / "repo", context=tmp_path / "repo/sub")
+        )
+
+    def test_a_folder_whose_name_only_starts_like_the_repository_is_outside(self, tmp_path: Path) -> None:
+        write(tmp_path / "repo")
+        write(tmp_path / "repo2")
+        assert "is outside of the repository" in str(refusal(tmp_path / "repo", context=tmp_path / "repo2"))
+
+    @pytest.mark.parametrize("link", [False, True])
+    def test_a_dockerfile_outside_of_the_repository_is_refused(self, tmp_path: Path, link: bool) -> None:
+        (tmp_path / "repo").mkdir()
+        write(tmp_path)
+        if link:
+            os.symlink("../Dockerfile", tmp_path / "repo/Dockerfile")
+        dockerfile = tmp_path / ("repo/Dockerfile" if link else "Dockerfile")
+        assert "is outside of the repository" in str(refusal(tmp_path / "repo", dockerfile=dockerfile))
+
+    def test_a_context_that_is_no_folder_is_refused(self, tmp_path: Path) -> None:
+        assert "is not a folder" in str(refusal(tmp_path, context=tmp_path / "none"))
+
+    def test_a_dockerfile_that_is_not_utf8_is_refused_with_its_line(self, tmp_path: Path) -> None:
+        (tmp_path / "Dockerfile").write_bytes(b"FROM scratch\n# \xff\n")
+        assert str(refusal(tmp_path)) == "Dockerfile:2: not UTF-8"
+
+    def test_a_symlink_that_leaves_the_context_is_refused_when_it_is_copied(self, tmp_path: Path) -> None:
+        write(tmp_path / "repo", a="")
+        os.symlink("../../secret", tmp_path / "repo/out")
+        builder = LayersBuilder(sink=NullSink(), cancel=Cancel(), version="1")
+        request = BuildRequest(
+            context=str(tmp_path / "repo"),
+            dockerfile=str(tmp_path / "repo/Dockerfile"),
+            root=str(tmp_path / "repo"),
+        )
+        with pytest.raises(BuildError) as caught:
+            builder.build(request, str(tmp_path / "store"))
+        assert str(caught.value) == "Dockerfile:2: the symlink `out` -> `../../secret` leaves the context"
+        assert "`.dockerignore`" in str(caught.value.hint)
+        (tmp_path / "repo/.dockerignore").write_text("out\n")
+        assert builder.build(request, str(tmp_path / "store")).digest
+
+    def test_pipes_and_sockets_are_listed_but_never_opened(self, tmp_path: Path) -> None:
+        write(tmp_path)
+        os.mkfifo(tmp_path / "pipe")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(tmp_path / "sock"))
+        tree = walk(opened(tmp_path))
+        assert {tree.get("pipe"), tree.get("sock")} == {Node(kind="special", mode=0o644)}
+
+
+class TestWhatChangesDuringABuild:
+    """Between listing and reading, somebody puts a symlink to a secret where a file or folder was."""
+
+    @pytest.fixture
+    def secret(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        folder = tmp_path_factory.mktemp("outside")
+        (folder / "file").write_text("sssh")
+        return folder
+
+    @pytest.mark.parametrize("depth", [0, 1, 2])
+    def test_a_symlink_that_took_a_files_or_folders_place_is_not_read_through(
+        self, tmp_path: Path, secret: Path, depth: int
+    ) -> None:
+        write(tmp_path, **{"a/b/file": "open"})
+        (secret / "b").mkdir()
+        (secret / "b" / "file").write_text("sssh")
+        node = walk(opened(tmp_path)).get("a/b/file")
+        assert node is not None
+        assert node.content is not None
+        swapped = [tmp_path / "a/b/file", tmp_path / "a/b", tmp_path / "a"][depth]
+        swapped.rename(tmp_path / "aside")
+        swapped.symlink_to([secret / "file", secret / "b", secret][depth])
+        with pytest.raises(BuildError) as caught:
+            b"".join(read_content(node.content))
+        assert caught.value.hint
+
+    def test_a_folder_that_became_a_symlink_is_not_listed(
+        self, tmp_path: Path, secret: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(tmp_path, **{"a/b/file": "open"})
+        real = os.listdir
+
+        def swap(folder: int) -> list[str]:
+            names = real(folder)
+            if "b" in names:
+                (tmp_path / "a").rename(tmp_path / "aside")
+                (tmp_path / "a").symlink_to(secret)
+            return names
+
+        (secret / "b").mkdir()
+        monkeypatch.setattr(os, "listdir", swap)
+        with pytest.raises(BuildError, match="changed while it was read"):
+            walk(opened(tmp_path))
+
+    def test_a_file_that_was_written_anew_is_read(self, tmp_path: Path) -> None:
+        write(tmp_path, **{"a/file": "open"})
+        node = walk(opened(tmp_path)).get("a/file")
+        (tmp_path / "new").write_text("anew")
+        (tmp_path / "new").rename(tmp_path / "a/file")
+        assert node is not None
+        assert node.content is not None
+        assert b"".join(read_content(node.content)) == b"anew"
+
+    @pytest.mark.parametrize("name", ["a", "a/file"])
+    def test_a_pipe_that_took_a_files_place_is_not_waited_for(self, tmp_path: Path, name: str) -> None:
+        write(tmp_path, **{"a/file": "open"})
+        node = walk(opened(tmp_path)).get("a/file")
+        assert node is not None
+        assert node.content is not None
+        (tmp_path / name).rename(tmp_path / "aside")
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(BuildError):
+            b"".join(read_content(node.content))
+
+
+@pytest.mark.parametrize("name", [".dockerignore", "Dockerfile.dockerignore", "Dockerfile"])
+def test_a_small_file_outside_of_the_repository_is_not_read(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "file"
+    outside.write_text("sssh [")
+    write(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).symlink_to(outside)
+    with pytest.raises((BuildError, ConfigError)) as caught:
+        opened(tmp_path)
+    assert caught.value.hint
+    assert "sssh" not in str(caught.value)

@@ -1,0 +1,360 @@
+"""The docker builder with a real daemon."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tarfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.build import BuildRequest, BuiltImage, context, docker
+from release.build.auto import builders
+from release.build.docker import DockerBuilder
+from release.control import Cancel
+from release.docker import engine
+from release.errors import BuildError, Terminated
+from release.events import Event, Output
+from release.image_names.archive_writer import write_combined_archive
+from release.layout.layout import Layout
+from release.oci import OCI_INDEX
+from tests.support.registries.oci_schemas import check_layout, document
+from tests.support.services.docker import DockerDaemon
+
+CREATED = 1_700_000_000
+
+
+class Collect:
+    """Keeps the events; `on` is called with each line."""
+
+    def __init__(self, on: Callable[[str], None] = lambda line: None) -> None:
+        self.events: list[Event] = []
+        self._on = on
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, Output):
+            self._on(event.line)
+
+    @property
+    def lines(self) -> list[str]:
+        return [event.line for event in self.events if isinstance(event, Output)]
+
+
+class Project:
+    """A folder with a Dockerfile, and a builder for the daemon under test."""
+
+    def __init__(self, folder: Path, host: str) -> None:
+        self.folder = folder
+        self.env = {"DOCKER_HOST": host, "HOME": str(folder)}
+        self.sink = Collect()
+        self.cancel = Cancel()
+        self.store = folder / "store"
+        self.root = folder / "project"
+        self.root.mkdir(parents=True)
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def build(self, **more: Any) -> BuiltImage:
+        return self.builder.build(self.request(**more), str(self.store))
+
+    def refusal(self, **more: Any) -> BuildError:
+        with pytest.raises(BuildError) as caught:
+            self.build(**more)
+        return caught.value
+
+    @property
+    def builder(self) -> DockerBuilder:
+        return DockerBuilder(self.env, sink=self.sink, cancel=self.cancel)
+
+    def request(self, **more: Any) -> BuildRequest:
+        fields: dict[str, Any] = {
+            "context": str(self.root),
+            "dockerfile": str(self.root / "Dockerfile"),
+            "root": str(self.root),
+            "created": CREATED,
+        }
+        return BuildRequest(**{**fields, **more})
+
+    def config(self, image: BuiltImage) -> Any:
+        manifest = document(self.store, image.platforms[0].digest)
+        return document(self.store, manifest["config"]["digest"])
+
+    def names(self, image: BuiltImage) -> list[str]:
+        """The names in the last layer."""
+        layer = document(self.store, image.digest)["layers"][-1]["digest"]
+        with tarfile.open(self.store / "blobs" / layer.replace(":", "/")) as tar:
+            return sorted(tar.getnames())
+
+
+@pytest.fixture
+def project(tmp_path: Path, docker_daemon: DockerDaemon, busybox_image: str) -> Project:
+    return Project(tmp_path, docker_daemon.host)
+
+
+def test_a_build_comes_home_as_an_oci_image(project: Project, docker_daemon: DockerDaemon) -> None:
+    project.write(
+        "Dockerfile",
+        "ARG BASE=none\nFROM $BASE AS one\nARG VERSION\nRUN echo v$VERSION > /v; printf 'said'\n"
+        "FROM one AS two\nCOPY a /a\nFROM two\nRUN false\n",
+    )
+    project.write("a", "content")
+    image = project.build(
+        stage="two",
+        args={"BASE": "busybox:test", "VERSION": "1.4.2"},
+        labels={"org.opencontainers.image.version": "1.4.2"},
+        annotations={"x": "y"},
+    )
+    assert len(check_layout(project.store)) == 2
+    assert document(project.store, image.digest)["annotations"] == {"x": "y"}
+    assert project.config(image)["config"]["Labels"] == {"org.opencontainers.image.version": "1.4.2"}
+    assert list(image.tools) == ["docker"]
+    assert "said" in project.sink.lines
+    assert any(line.startswith("Step 3/") for line in project.sink.lines)
+    archive = project.folder / "image.tar"
+    write_combined_archive(Layout(str(project.store)), image.digest, "docker-test/one:1", str(archive))
+    docker_daemon.docker("load", "--input", str(archive))
+    ran = docker_daemon.docker("run", "--rm", "--network", "none", "docker-test/one:1", "cat", "/v", "/a")
+    assert ran.stdout.decode() == "v1.4.2\ncontent"
+    docker_daemon.docker("rmi", "docker-test/one:1")
+
+
+def test_the_configs_digest_is_the_daemons_image_id(project: Project, docker_daemon: DockerDaemon) -> None:
+    project.write("Dockerfile", "FROM busybox:test\nRUN echo id > /id\n")
+    image = project.build()
+    config = document(project.store, image.digest)["config"]["digest"]
+    assert docker_daemon.api("GET", f"/images/{config}/json")[0] == 200
+
+
+def test_the_same_commit_elsewhere_and_later_has_the_same_digest(
+    project: Project, tmp_path: Path, docker_daemon: DockerDaemon
+) -> None:
+    project.write("Dockerfile", "FROM busybox:test\nCOPY a /a\nRUN date > /d\n")
+    project.write("a", "content")
+    first = project.build()
+    other = Project(tmp_path / "else where", docker_daemon.host)
+    other.write("Dockerfile", "FROM busybox:test\nCOPY a /a\nRUN date > /d\n")
+    other.write("a", "content")
+    os.chmod(other.root / "a", 0o600)
+    os.utime(other.root / "a", (1, 1))
+    assert other.build().digest == first.digest
+
+
+def test_a_build_leaves_no_container_and_no_tag(project: Project, docker_daemon: DockerDaemon) -> None:
+    before = _tags(docker_daemon)
+    project.write("Dockerfile", "FROM busybox:test\nRUN echo leave > /l\nRUN exit 3\n")
+    project.refusal()
+    project.write("Dockerfile", "FROM busybox:test\nRUN echo leave > /l\n")
+    project.build()
+    assert _tags(docker_daemon) == before
+    _, containers = docker_daemon.api("GET", "/containers/json?all=1")
+    assert not [each for each in containers if "leave" in each["Command"] or "exit 3" in each["Command"]]
+
+
+def _tags(daemon: DockerDaemon) -> set[str]:
+    """Every name that the daemon has; other tests load images into it, too."""
+    _, images = daemon.api("GET", "/images/json")
+    return {tag for image in images for tag in image["RepoTags"] or ()} - {"<none>:<none>"}
+
+
+class TestContext:
+    def test_what_is_ignored_is_not_sent(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY . /x/\n")
+        project.write(".dockerignore", "*.log\nDockerfile\n.dockerignore\n!keep.log\nempty\n")
+        project.write("drop.log", "")
+        project.write("keep.log", "")
+        project.write("empty/x", "")
+        project.write(".shipmark/log.jsonl", "")
+        project.write("a b/ü", "")
+        assert project.names(project.build()) == ["x", "x/a b", "x/a b/ü", "x/keep.log"]
+
+    def test_the_dockerfile_may_be_anywhere_in_the_context(self, project: Project) -> None:
+        project.write("docker/app.Dockerfile", "FROM scratch\nCOPY a /\n")
+        project.write("docker/app.Dockerfile.dockerignore", "b\n")
+        project.write("a", "")
+        assert project.names(project.build(dockerfile=str(project.root / "docker/app.Dockerfile"))) == ["a"]
+
+    def test_the_dockerfile_may_be_beside_the_context(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
+        project.write("app/a", "")
+        project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
+        assert project.names(project.build(context=str(project.root / "app"))) == ["a"]
+
+    def test_a_dockerfile_with_an_odd_name_can_be_ignored_too(self, project: Project) -> None:
+        project.write("#[a]*.file", "FROM scratch\nCOPY . /\n")
+        project.write(".dockerignore", "*\n!a\n")
+        project.write("a", "")
+        assert project.names(project.build(dockerfile=str(project.root / "#[a]*.file"))) == ["a"]
+
+    def test_symlinks_are_sent_as_symlinks_and_sockets_are_not(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
+        os.symlink("/nowhere/at/all", project.root / "link")
+        os.mkfifo(project.root / "pipe")
+        assert project.names(project.build()) == ["Dockerfile", "link"]
+
+    def test_files_larger_than_a_chunk_arrive_whole(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY big /\n")
+        content = hashlib.shake_256(b"seed").digest(3_000_001)
+        (project.root / "big").write_bytes(content)
+        image = project.build()
+        layer = document(project.store, image.digest)["layers"][0]["digest"]
+        with tarfile.open(project.store / "blobs" / layer.replace(":", "/")) as tar:
+            member = tar.extractfile("big")
+            assert member is not None
+            assert member.read() == content
+
+    def test_the_commits_time_is_given_to_a_dockerfile_that_asks(self, project: Project) -> None:
+        project.write(
+            "Dockerfile", "FROM busybox:test\nARG SOURCE_DATE_EPOCH\nRUN echo at $SOURCE_DATE_EPOCH\n"
+        )
+        project.build()
+        assert f"at {CREATED}" in project.sink.lines
+
+
+class TestPlatforms:
+    def test_several_platforms_become_an_index(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
+        project.write("a", "platforms")
+        image = project.build(platforms=("linux/arm64", "linux/amd64"))
+        assert image.media_type == OCI_INDEX
+        assert [each.platform for each in image.platforms] == ["linux/arm64", "linux/amd64"]
+        assert len(check_layout(project.store)) == 5
+
+    def test_what_another_platform_left_in_the_cache_is_not_taken(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
+        project.write("a", "cache")
+        foreign, own = project.build(platforms=("linux/s390x",)), project.build()
+        assert [each.platforms[0].platform for each in (foreign, own)] == ["linux/s390x", "linux/amd64"]
+        assert project.config(own)["architecture"] == "amd64"
+
+    def test_a_base_of_another_platform_is_refused(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM busybox:test\nCOPY a /\n")
+        project.write("a", "")
+        error = project.refusal(platforms=("linux/arm64",))
+        assert str(error) == "the docker daemon built for `linux/amd64` where `linux/arm64` was asked for"
+
+
+class TestFailures:
+    def test_a_failing_command_names_its_line(self, project: Project) -> None:
+        project.write(
+            "Dockerfile", "# hi\nFROM busybox:test\n\nRUN echo one && \\\n  echo two >&2 && \\\n  exit 7\n"
+        )
+        error = project.refusal(labels={"a": "b"})
+        assert str(error).startswith("Dockerfile:4: The command '/bin/sh -c echo one &&")
+        assert str(error).endswith("returned a non-zero code: 7")
+        assert error.hint == "the lines above are what the command wrote"
+        assert {"one", "two"} <= set(project.sink.lines)
+
+    def test_a_missing_source_names_its_line(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY gone /\n")
+        error = project.refusal()
+        assert str(error).startswith("Dockerfile:2: COPY failed:")
+        assert ".dockerignore" in str(error.hint)
+
+    def test_a_missing_base_names_its_line(self, project: Project) -> None:
+        project.write("Dockerfile", "ARG A\nFROM localhost:1/none:1\n")
+        error = project.refusal()
+        assert str(error).startswith("Dockerfile:2: ")
+        assert "registry" in str(error.hint)
+
+    def test_what_needs_buildkit_says_so(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM busybox:test\nRUN --mount=type=cache,target=/c true\n")
+        error = project.refusal()
+        assert str(error).startswith("Dockerfile:2: ")
+        assert "BuildKit" in str(error.hint)
+
+    def test_a_heredoc_is_refused_before_the_daemon_misreads_it(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM busybox:test\nRUN <<EOF\ntrue\nEOF\n")
+        assert str(project.refusal()) == "Dockerfile:2: the Engine API's builder does not know here-documents"
+
+    def test_an_unknown_stage_is_refused(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM busybox:test AS one\n")
+        assert str(project.refusal(stage="two")) == "`Dockerfile` has no stage `two`"
+
+    def test_a_file_that_changes_while_it_is_sent_is_named(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
+        project.write("a", "x")
+
+        def walk_then_write(*args: Any, **options: Any) -> Any:
+            tree = context.walk(*args, **options)
+            project.write("a", "longer than it was")
+            return tree
+
+        monkeypatch.setattr(docker, "walk", walk_then_write)
+        assert str(project.refusal()) == f"`{project.root}/a` changed while it was read"
+
+
+def test_cancelling_stops_the_daemon_at_once(project: Project, docker_daemon: DockerDaemon) -> None:
+    started = threading.Event()
+    project.sink = Collect(lambda line: started.set() if "now-sleeping" in line else None)
+    project.write("Dockerfile", "FROM busybox:test\nRUN echo now-sleeping && sleep 600\n")
+
+    def trip() -> None:
+        assert started.wait(60)
+        project.cancel.trip(Terminated("terminated"))
+
+    thread = threading.Thread(target=trip)
+    thread.start()
+    with pytest.raises(Terminated):
+        project.build()
+    thread.join()
+    stopped = time.monotonic() + 20
+    while time.monotonic() < stopped:
+        _, containers = docker_daemon.api("GET", "/containers/json")
+        if not [each for each in containers if "now-sleeping" in each["Command"]]:
+            return
+    raise AssertionError("the container still runs")
+
+
+def test_a_silent_step_is_waited_for(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_ANSWER_WITHIN", 0.5)
+    project.write("Dockerfile", "FROM busybox:test\nRUN sleep 1.2\n")
+    assert project.build().digest
+
+
+def test_a_docker_context_is_honoured(project: Project, docker_daemon: DockerDaemon) -> None:
+    identifier = hashlib.sha256(b"build-host").hexdigest()
+    meta = project.folder / "config/contexts/meta" / identifier
+    meta.mkdir(parents=True)
+    endpoints = {"docker": {"Host": docker_daemon.host, "SkipTLSVerify": False}}
+    (meta / "meta.json").write_text(json.dumps({"Name": "build-host", "Endpoints": endpoints}))
+    project.env = {"DOCKER_CONFIG": str(project.folder / "config"), "DOCKER_CONTEXT": "build-host"}
+    project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+    assert project.builder.unavailable(project.request()) is None
+    assert project.build().digest
+
+
+def test_auto_takes_docker_where_a_daemon_answers(project: Project) -> None:
+    project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+    table = builders(project.env, sink=project.sink, cancel=project.cancel, version="1")
+    assert "docker" in table["auto"].build(project.request(), str(project.store)).tools
+
+
+def test_auto_takes_layers_for_what_the_daemons_builder_does_not_know(project: Project) -> None:
+    project.write("Dockerfile", "FROM scratch\nCOPY <<EOF /x\nhi\nEOF\n")
+    table = builders(project.env, sink=project.sink, cancel=project.cancel, version="1")
+    assert "does not know here-documents" in str(table["docker"].unavailable(project.request()))
+    assert "shipmark" in table["auto"].build(project.request(), str(project.store)).tools
+
+
+def test_auto_takes_layers_where_none_answers(tmp_path: Path) -> None:
+    project = Project(tmp_path, f"unix://{tmp_path}/none.sock")
+    table = builders(project.env, sink=project.sink, cancel=project.cancel, version="1")
+    project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+    assert "shipmark" in table["auto"].build(project.request(), str(project.store)).tools
+    project.write("Dockerfile", "FROM scratch\nRUN x\n")
+    with pytest.raises(BuildError) as caught:
+        table["auto"].build(project.request(), str(project.store))
+    assert "does not answer: no such file or directory" in str(caught.value)
+    assert "`layers`: Dockerfile:2: " in str(caught.value)

@@ -1,0 +1,345 @@
+"""The embedded builder: what it writes is held to the specification and to the tools of the field."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.build import BuildRequest, BuiltImage
+from release.build.embedded.builder import LayersBuilder
+from release.compression.codecs import CODECS
+from release.control import Cancel
+from release.errors import BuildError, Terminated
+from release.events import Event, Note
+from release.image_names.archive_writer import write_combined_archive
+from release.layout.layout import Layout
+from release.oci import OCI_INDEX, OCI_MANIFEST
+from tests.support.registries.oci_schemas import check_layout, document
+from tests.support.services.docker import DockerDaemon
+from tests.support.services.required import program, require
+
+CREATED = 1_700_000_000
+DOCKERFILE = """\
+# syntax=docker/dockerfile:1
+FROM scratch AS root
+COPY rootfs/ /
+FROM root
+ARG VERSION=0 TARGETARCH
+ENV VERSION=$VERSION
+LABEL org.opencontainers.image.title="an app"
+WORKDIR /srv
+COPY --chown=1000:1000 --chmod=0640 <<EOF greeting
+hello $VERSION $TARGETARCH
+EOF
+COPY data/ /srv/data/
+USER 1000:1000
+EXPOSE 8080
+VOLUME /srv/state
+STOPSIGNAL SIGINT
+ENTRYPOINT ["/bin/sh", "-c"]
+CMD ["cat greeting; id -u"]
+"""
+
+
+class Collect:
+    """Keeps the events."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def make_project(folder: Path, *, mode: int = 0o644, when: int | None = None) -> Path:
+    """A root file system of static busybox, data with a long non-ASCII name, a symlink and an ignored file."""
+    require("busybox")
+    (folder / "rootfs/bin").mkdir(parents=True)
+    shutil.copy(program("busybox"), folder / "rootfs/bin/busybox")
+    for name in ("sh", "cat", "id"):
+        os.symlink("busybox" if name == "sh" else "/bin/busybox", folder / "rootfs/bin" / name)
+    (folder / "rootfs/etc").mkdir()
+    (folder / "rootfs/etc/passwd").write_text("app:x:1000:1000::/srv:/bin/sh\n")
+    long_name = folder / "data" / ("ü" * 60) / ("long" * 20)
+    long_name.mkdir(parents=True)
+    (long_name / "file.txt").write_text("deep\n")
+    (folder / "data/ignored.log").write_text("no\n")
+    (folder / ".dockerignore").write_text("**/*.log\n")
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.name != "busybox":
+            path.chmod(mode)
+        if when is not None:
+            os.utime(path, (when, when), follow_symlinks=False)
+    return folder
+
+
+def request(folder: Path, **more: Any) -> BuildRequest:
+    fields: dict[str, Any] = {
+        "context": str(folder),
+        "dockerfile": str(folder / "Dockerfile"),
+        "root": str(folder),
+        "created": CREATED,
+        "args": {"VERSION": "1.4.2"},
+        "labels": {"org.opencontainers.image.version": "1.4.2"},
+    }
+    return BuildRequest(**{**fields, **more})
+
+
+def builder(sink: Collect | None = None, cancel: Cancel | None = None) -> LayersBuilder:
+    return LayersBuilder(sink=sink or Collect(), cancel=cancel or Cancel(), version="0.1")
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> tuple[BuiltImage, Path]:
+    project = make_project(tmp_path / "project")
+    store = tmp_path / "store"
+    return builder().build(request(project, annotations={"a": "b"}), str(store)), store
+
+
+def test_the_compression_that_is_asked_for_is_used(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    found = {}
+    for name in ("gzip", "gzip-reproducible"):
+        store = tmp_path / name
+        image = builder().build(request(project, compression=name), str(store))
+        manifest = document(store, image.digest)
+        found[name] = document(store, manifest["config"]["digest"])["rootfs"]["diff_ids"]
+        assert next(iter((store / "cache").iterdir())).name.startswith(CODECS[name]().name)
+    assert found["gzip"] == found["gzip-reproducible"]
+
+
+def test_the_layout_passes_the_image_schemas(built: tuple[BuiltImage, Path]) -> None:
+    image, store = built
+    assert len(check_layout(store)) == 2
+    assert (image.media_type, image.platforms[0].platform) == (OCI_MANIFEST, "linux/amd64")
+    assert image.tools == {"shipmark": "0.1"}
+    manifest = document(store, image.digest)
+    assert manifest["annotations"] == {"a": "b"}
+    config = document(store, manifest["config"]["digest"])
+    assert config["config"] == {
+        "User": "1000:1000",
+        "WorkingDir": "/srv",
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "VERSION=1.4.2"],
+        "Labels": {"org.opencontainers.image.title": "an app", "org.opencontainers.image.version": "1.4.2"},
+        "ExposedPorts": {"8080/tcp": {}},
+        "Volumes": {"/srv/state": {}},
+        "StopSignal": "SIGINT",
+        "Entrypoint": ["/bin/sh", "-c"],
+        "Cmd": ["cat greeting; id -u"],
+    }
+    when = datetime.datetime.fromtimestamp(CREATED, datetime.UTC).isoformat().replace("+00:00", "Z")
+    assert config["created"] == when
+    assert "1.4.2" not in json.dumps(config["history"])
+
+
+def test_several_platforms_are_one_index_that_shares_layers(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    wanted = ("linux/amd64", "linux/arm64", "linux/arm/v7")
+    image = builder().build(request(project, platforms=wanted), str(tmp_path / "store"))
+    assert image.media_type == OCI_INDEX
+    assert tuple(each.platform for each in image.platforms) == wanted
+    assert len(check_layout(tmp_path / "store")) == 7
+    index = document(tmp_path / "store", image.digest)
+    assert [each["platform"] for each in index["manifests"]] == [
+        {"os": "linux", "architecture": "amd64"},
+        {"os": "linux", "architecture": "arm64"},
+        {"os": "linux", "architecture": "arm", "variant": "v7"},
+    ]
+    layers = [document(tmp_path / "store", each.digest)["layers"] for each in image.platforms]
+    assert layers[0][0] == layers[1][0] == layers[2][0]
+    assert layers[0][2] != layers[1][2]  # the greeting names the architecture
+
+
+_BUILD = """
+import os, sys
+os.umask(int(sys.argv[3], 8))
+from tests.integration.build.test_embedded import builder, request, Path
+print(builder().build(request(Path(sys.argv[1])), sys.argv[2]).digest)
+"""
+
+
+@pytest.mark.parametrize(
+    ("zone", "umask", "mode", "when"),
+    [
+        ("UTC", "022", 0o644, None),
+        ("Pacific/Auckland", "077", 0o600, 978_307_200),
+        ("America/New_York", "002", 0o664, 1_900_000_000),
+    ],
+)
+def test_one_digest_in_every_folder_time_zone_and_umask(
+    tmp_path: Path, built: tuple[BuiltImage, Path], zone: str, umask: str, mode: int, when: int | None
+) -> None:
+    project = make_project(tmp_path / "else where" / "p", mode=mode, when=when)
+    done = subprocess.run(
+        [sys.executable, "-c", _BUILD, str(project), str(tmp_path / "other"), umask],
+        cwd=Path(__file__).parents[3],
+        env={"PATH": os.environ["PATH"], "TZ": zone, "PYTHONHASHSEED": umask, "LANG": "C"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.stderr.decode() == ""
+    config = builder().build(request(project), str(tmp_path / "again"))
+    assert done.stdout.decode().strip() == config.digest
+    expected = builder().build(request(tmp_path / "project"), str(tmp_path / "third"))
+    assert config.digest == expected.digest
+
+
+def test_our_own_folder_is_never_part_of_an_image(tmp_path: Path) -> None:
+    (tmp_path / ".shipmark").mkdir()
+    (tmp_path / ".shipmark/log.jsonl").write_text("{}\n")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/HEAD").write_text("x")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /all/\n")
+    image = builder().build(request(tmp_path, args={}), str(tmp_path / ".shipmark/store"))
+    (layer,) = document(tmp_path / ".shipmark/store", image.digest)["layers"]
+    with tarfile.open(tmp_path / ".shipmark/store/blobs" / layer["digest"].replace(":", "/")) as tar:
+        assert tar.getnames() == ["all", "all/.git", "all/.git/HEAD", "all/Dockerfile"]
+
+
+def test_skopeo_reads_the_layout(tmp_path: Path, built: tuple[BuiltImage, Path]) -> None:
+    require("skopeo")
+    image, store = built
+    layout = Layout(str(store))
+    layout.put_manifest(layout.manifest(image.digest), tag="1.4.2")
+    inspected = json.loads(run(program("skopeo"), "inspect", f"oci:{store}:1.4.2"))
+    assert inspected["Digest"] == image.digest
+    assert inspected["Labels"]["org.opencontainers.image.version"] == "1.4.2"
+    assert inspected["Architecture"] == "amd64"
+
+
+def test_umoci_unpacks_the_layout(tmp_path: Path, built: tuple[BuiltImage, Path]) -> None:
+    require("umoci")
+    image, store = built
+    layout = Layout(str(store))
+    layout.put_manifest(layout.manifest(image.digest), tag="app")
+    bundle = tmp_path / "bundle"
+    run(program("umoci"), "unpack", "--rootless", "--image", f"{store}:app", str(bundle))
+    root = bundle / "rootfs"
+    assert (root / "srv/greeting").read_text() == "hello 1.4.2 amd64\n"
+    assert os.readlink(root / "bin/cat") == "/bin/busybox"
+    assert (root / "srv/data" / ("ü" * 60) / ("long" * 20) / "file.txt").read_text() == "deep\n"
+    assert not (root / "srv/data/ignored.log").exists()
+    assert int((root / "srv/greeting").stat().st_mtime) == CREATED
+
+
+def test_a_daemon_loads_and_runs_the_combined_archive(
+    tmp_path: Path, built: tuple[BuiltImage, Path], docker_daemon: DockerDaemon
+) -> None:
+    image, store = built
+    archive = tmp_path / "image.tar"
+    write_combined_archive(Layout(str(store)), image.digest, "layers-test/app:1.4.2", str(archive))
+    docker_daemon.docker("load", "--input", str(archive))
+    manifest = document(store, image.digest)
+    inspected = json.loads(docker_daemon.docker("inspect", "layers-test/app:1.4.2").stdout)
+    assert inspected[0]["Id"] == manifest["config"]["digest"]
+    ran = docker_daemon.docker("run", "--rm", "--network", "none", "layers-test/app:1.4.2")
+    assert ran.stdout.decode() == "hello 1.4.2 amd64\n1000\n"
+    docker_daemon.docker("rmi", "layers-test/app:1.4.2")
+
+
+def test_the_combined_archive_of_an_index_is_read_as_either_kind(tmp_path: Path) -> None:
+    require("skopeo")
+    project = make_project(tmp_path / "project")
+    image = builder().build(
+        request(project, platforms=("linux/arm64", "linux/amd64")), str(tmp_path / "store")
+    )
+    layout = Layout(str(tmp_path / "store"))
+    first, second = tmp_path / "1.tar", tmp_path / "2.tar"
+    for path in (first, second):
+        write_combined_archive(layout, image.digest, "app:1", str(path), platform="linux/amd64")
+    assert first.read_bytes() == second.read_bytes()
+    raw = run(program("skopeo"), "inspect", "--raw", f"oci-archive:{first}:1")
+    assert json.loads(raw) == document(tmp_path / "store", image.digest)
+    daemon = json.loads(run(program("skopeo"), "inspect", "--config", f"docker-archive:{first}"))
+    assert daemon["architecture"] == "amd64"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.tar", "2.tar", "project", "store"]
+
+
+def test_a_file_larger_than_the_memory_allowed_is_streamed(tmp_path: Path) -> None:
+    with open(tmp_path / "big", "wb") as big:
+        big.truncate(300 << 20)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY big /\n")
+    script = (
+        "import resource, sys\n"
+        "from tests.integration.build.test_embedded import builder, request, Path\n"
+        "import release.compression.compress\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (160 << 20, 160 << 20))\n"
+        "builder().build(request(Path(sys.argv[1])), sys.argv[2])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path), str(tmp_path / "store")],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+def test_cancelling_stops_between_chunks_and_leaves_no_partial_blob(tmp_path: Path) -> None:
+    with open(tmp_path / "big", "wb") as big:
+        big.truncate(4 << 30)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY big /\n")
+    cancel = Cancel()
+    timer = threading.Timer(0.2, lambda: cancel.trip(Terminated("terminated")))
+    timer.start()
+    with pytest.raises(Terminated):
+        builder(cancel=cancel).build(request(tmp_path), str(tmp_path / "store"))
+    timer.join()
+    assert not list((tmp_path / "store").rglob(".partial-*"))
+
+
+def test_an_argument_that_nothing_declares_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
+    sink = Collect()
+    builder(sink).build(request(tmp_path), str(tmp_path / "store"))
+    (note,) = [event for event in sink.events if isinstance(event, Note)]
+    assert note.text == "the build argument `VERSION` is declared nowhere in `Dockerfile`"
+
+
+def test_run_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "Dockerfile").write_text('FROM scratch\nCOPY a /\nRUN ["/a"]\n')
+    with pytest.raises(BuildError) as caught:
+        builder().build(request(tmp_path), str(tmp_path / "store"))
+    assert str(caught.value) == "Dockerfile:3: the builder `layers` starts no program and cannot do `RUN`"
+    assert "use `builder: docker`" in str(caught.value.hint)
+    assert builder().unavailable(request(tmp_path)) == str(caught.value)
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_image_without_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nUSER 1\n")
+    with pytest.raises(BuildError, match="would hold no file"):
+        builder().build(request(tmp_path, args={}), str(tmp_path / "store"))
+
+
+def test_a_store_that_cannot_be_written_is_a_failed_build(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
+    (tmp_path / "store").write_text("in the way")
+    with pytest.raises(BuildError, match="the image cannot be stored"):
+        builder().build(request(tmp_path, args={}), str(tmp_path / "store"))
+
+
+def test_a_platform_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(BuildError, match="`amd64` is not a platform"):
+        builder().build(request(tmp_path, platforms=("amd64",)), str(tmp_path / "store"))
+
+
+def run(*argv: str) -> str:
+    done = subprocess.run(argv, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()

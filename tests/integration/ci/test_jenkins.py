@@ -1,0 +1,217 @@
+"""The Jenkins step under a real Groovy, with the pipeline steps that it uses played by a harness."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ci.outputs import RESULT_NAMES
+from tests.support.programs.environment import scrubbed
+from tests.support.programs.wheel import ROOT, Installed
+from tests.support.releases.git import GitRepo
+from tests.support.services.required import program, require
+
+pytestmark = pytest.mark.xdist_group("wheel")
+
+VARS = ROOT / "ci" / "jenkins" / "vars"
+HARNESS = ROOT / "tests" / "support" / "programs" / "jenkins.groovy"
+RESULT = (
+    "SHIPMARK_VERSION=1.4.2\nSHIPMARK_TAGS=r/a:1 r/a:2\nSHIPMARK_TAG_NAMES=\nSHIPMARK_PUSHED=true\nODD\nX=1\n"
+)
+
+
+class Jenkins:
+    """Calls `shipmark(options)` in `workspace`."""
+
+    def __init__(self, workspace: Path, home: Path) -> None:
+        self.workspace, self.home = workspace, home
+        # Debian's launcher believes a default folder that need not exist.
+        java = Path(program("java")).resolve()
+        self.env = {**scrubbed(home), "JAVA_HOME": str(java.parents[1])}
+
+    def step(self, options: Mapping[str, Any], **env: str) -> dict[str, Any]:
+        """Return what the harness prints."""
+        file = self.home / "options.json"
+        file.write_text(json.dumps(options))
+        done = subprocess.run(
+            [program("groovy"), HARNESS, VARS / "shipmark.groovy", file, self.workspace],
+            env={**self.env, **env},
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def fake(self, code: int = 0, result: str | None = RESULT) -> Path:
+        """Make an environment whose `python` notes its arguments, writes `result` and exits with `code`."""
+        folder = self.home / "venv"
+        (folder / "bin").mkdir(parents=True, exist_ok=True)
+        python = folder / "bin" / "python"
+        (folder / "result").write_text(result or "")
+        write = f'cat "{folder}/result" >"$SHIPMARK_RESULT"\n' if result is not None else ""
+        python.write_text(f'#!/bin/sh\nprintf "%s\\0" "$@" >"{folder}/argv"\n{write}exit {code}\n')
+        python.chmod(0o755)
+        return folder
+
+    def argv(self) -> list[str]:
+        """Return what the fake was called with."""
+        return (self.home / "venv" / "argv").read_text().split("\0")[:-1]
+
+
+@pytest.fixture
+def jenkins(tmp_path: Path) -> Jenkins:
+    require("groovy")
+    home = tmp_path / "jenkins"
+    home.mkdir()
+    workspace = tmp_path / "workspace"
+    workspace.mkdir(exist_ok=True)
+    return Jenkins(workspace, home)
+
+
+def test_step_starts_isolated_and_returns_the_result_file(jenkins: Jenkins) -> None:
+    venv = jenkins.fake()
+    answer = jenkins.step(
+        {"command": "run", "images": ["ghcr.io/acme/app"], "venv": str(venv), "directory": "api"}
+    )
+    assert answer["result"] == {
+        "version": "1.4.2",
+        "tags": ["r/a:1", "r/a:2"],
+        "tagNames": [],
+        "pushed": True,
+        "exitCode": 0,
+    }
+    result_file = f"{jenkins.workspace}@tmp/shipmark-result.env"
+    assert jenkins.argv() == [
+        *("-I", f"{venv}/bin/shipmark", "-C", "api", "run"),
+        *("--image=ghcr.io/acme/app", "--result-file", result_file),
+    ]
+
+
+def test_hostile_values_are_arguments_and_nothing_else(jenkins: Jenkins) -> None:
+    bait = jenkins.workspace / "bait"
+    hostile = [
+        f"$(touch {bait})",
+        f"`touch {bait}`",
+        f"'; touch {bait}; '",
+        f'"; touch {bait}; "',
+        "END_OF_ARGUMENTS",
+        " blanks  inside ",
+        "back\\slash",
+        "--option",
+        "${SHIPMARK_VENV}",
+    ]
+    venv = jenkins.fake()
+    jenkins.step({"images": hostile, "args": hostile, "config": hostile[0], "venv": str(venv)})
+    argv = jenkins.argv()
+    assert argv[2:5] == ["--config", hostile[0], "preview"]
+    assert argv[5 : 5 + len(hostile)] == [f"--image={text}" for text in hostile]
+    assert argv[-len(hostile) :] == hostile
+    assert not bait.exists()
+
+
+def test_line_break_in_an_argument_is_refused(jenkins: Jenkins) -> None:
+    answer = jenkins.step({"args": ["a\n--config=/etc/passwd"], "venv": str(jenkins.fake())})
+    assert answer["error"] == "shipmark: an argument cannot hold a line break"
+    assert not (jenkins.home / "venv" / "argv").exists()
+
+
+def test_failure_is_named_and_an_old_result_is_not_believed(jenkins: Jenkins) -> None:
+    stale = Path(f"{jenkins.workspace}@tmp")
+    stale.mkdir()
+    (stale / "shipmark-result.env").write_text("SHIPMARK_VERSION=0.9.0\n")
+    venv = str(jenkins.fake(code=6, result=None))
+    answer = jenkins.step({"command": "run", "venv": venv})
+    assert answer["error"] == "shipmark run: refused (exit code 6)"
+    assert jenkins.step({"venv": venv, "failOnError": False})["result"] == {"exitCode": 6}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image": "a"}, "shipmark: no option `image`; there are command, images"),
+        ({"command": "run"}, "shipmark: where is it installed?"),
+        ({"venv": "/nowhere"}, "shipmark preview: shipmark is not installed there (exit code 127)"),
+    ],
+)
+def test_mistakes_are_explained(jenkins: Jenkins, options: dict[str, Any], message: str) -> None:
+    assert jenkins.step(options)["error"].startswith(message)
+
+
+def test_release_from_a_hostile_workspace(
+    jenkins: Jenkins, installed: Installed, git_repo: GitRepo, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken"
+    code = f"open({str(taken)!r}, 'a').write(__name__)\n"
+    git_repo.commit(
+        "one",
+        {
+            "release/__init__.py": code,
+            "ci/__init__.py": code,
+            "Dockerfile": "FROM scratch\nCOPY hello /\n",
+            "hello": "x",
+        },
+    )
+    git_repo.tag("v1.4.2")
+    jenkins.workspace = git_repo.path
+    options = {"command": "run", "images": [f"oci:{tmp_path / 'image'}"]}
+    env = {
+        "PYTHONPATH": ".",
+        "JENKINS_URL": "https://ci.test/",
+        "TAG_NAME": "v1.4.2",
+        "BRANCH_NAME": "v1.4.2",
+    }
+    answer = jenkins.step(options, SHIPMARK_VENV=str(installed.folder), **env)
+    assert "result" in answer, answer
+    result = answer["result"]
+    assert (result["version"], result["primaryTag"], result["pushed"]) == ("1.4.2", "1.4.2", True), answer[
+        "said"
+    ]
+    assert set(result["tagNames"]) >= {"1.4.2", "latest"}
+    assert not taken.exists()
+
+
+class TestSource:
+    """What Jenkins' sandbox would refuse, and what the harness cannot show."""
+
+    SOURCE = (VARS / "shipmark.groovy").read_text(encoding="utf-8")
+
+    def test_every_output_is_read(self) -> None:
+        read = set(re.findall(r"(SHIPMARK_[A-Z_]+): '", self.SOURCE))
+        assert read == {f"SHIPMARK_{name.upper().replace('-', '_')}" for name in RESULT_NAMES}
+
+    @pytest.mark.parametrize(
+        "forbidden",
+        ["new File", ".execute(", "System.", "JsonSlurper", "@NonCPS", ".each", "returnStdout", "evaluate("],
+    )
+    def test_sandbox(self, forbidden: str) -> None:
+        assert forbidden not in self.SOURCE
+
+    def test_script_is_no_template(self) -> None:
+        (script,) = re.findall(r"script: '''(.*?)'''", self.SOURCE, re.DOTALL)
+        assert script.startswith("#!/bin/sh\n")
+        assert not re.search(r'script: *"', self.SOURCE)
+
+    def test_help_is_well_formed_and_names_every_option_and_result(self) -> None:
+        text = (VARS / "shipmark.txt").read_text(encoding="utf-8")
+        ElementTree.fromstring(f"<div>{text}</div>")
+        options = re.findall(r"(\w+): ", re.findall(r"Map given = \[(.*)\]\n", self.SOURCE)[0])
+        results = re.findall(r"SHIPMARK_[A-Z_]+: '(\w+)'", self.SOURCE)
+        assert len(options) == 7
+        for name in [*options, *results, "exitCode"]:
+            assert re.search(rf"\b{name}\b", text), name
+
+    def test_example_checks_out_tags_and_history(self) -> None:
+        example = (ROOT / "ci" / "jenkins" / "Jenkinsfile").read_text(encoding="utf-8")
+        assert "cloneOption(noTags: false, shallow: false, depth: 0, reference: '')" in example
+        assert not re.search(r'\bsh\s*\(?\s*"', example)

@@ -1,0 +1,284 @@
+"""What is refused: a message, a hint, an exit code; nothing pushed, nothing recorded as done."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.programs.command import Result, Shipmark
+from tests.support.releases.git import GitRepo
+from tests.support.releases.project import Project
+from tests.support.services.required import require
+
+Breakage = Callable[[Project], None]
+
+
+def refused(project: Project, code: int, *words: str, **more: Any) -> Result:
+    """`preview` and `run` both exit with `code`, say `words` and a hint, and leave registry and log alone."""
+    for command in ("preview", "run"):
+        result = project(command, **more)
+        assert result.code == code, f"{command}: {result.code}\n{result.stdout}\n{result.stderr}"
+        for word in words:
+            assert word in result.stderr
+        assert result.stderr.startswith(("error: ", "warning: ")) or "\nerror: " in result.stderr
+        assert "hint: " in result.stderr
+        assert "Traceback" not in result.stderr
+    assert project.tags == {}
+    assert {"built", "pushed", "released", "moved"}.isdisjoint(project.kinds())
+    return result
+
+
+def test_a_dirty_tree_is_refused_and_the_preview_shows_what_would_be(project: Project) -> None:
+    project.repo.write({"hello.txt": "changed\n"})
+    refused(project, 3, "`hello.txt`", "tracked files differ from commit")
+    assert "1.4.2" in project("preview").stdout
+
+
+def test_no_repository(shipmark: Shipmark, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    result = shipmark("run", "--image", "localhost:1/app", cwd=folder)
+    assert result.code == 3
+    assert "hint: " in result.stderr
+
+
+def test_no_commits(make_repo: Callable[[str], GitRepo], shipmark: Shipmark) -> None:
+    result = shipmark("run", "--image", "localhost:1/app", cwd=make_repo("empty").path)
+    assert result.code == 3
+    assert "hint: " in result.stderr
+
+
+def test_an_unborn_branch(project: Project) -> None:
+    project.repo.git("checkout", "--quiet", "--orphan", "fresh")
+    refused(project, 3, "fresh")
+
+
+def test_a_bare_repository(project: Project, shipmark: Shipmark, tmp_path: Path) -> None:
+    bare = project.repo.clone(tmp_path / "bare.git", "--bare")
+    result = shipmark("run", "--image", project.image, cwd=bare.path)
+    assert result.code == 3
+    assert "bare" in result.stderr
+    assert "hint: " in result.stderr
+
+
+def test_dubious_ownership_names_the_line_that_helps(project: Project) -> None:
+    if os.geteuid() != 0:
+        require("docker")  # the same need: only root can give a folder away
+    os.chown(project.repo.path, 65534, 65534)
+    os.chown(project.repo.path / ".git", 65534, 65534)
+    refused(project, 3, "safe.directory", str(project.repo.path))
+
+
+def test_a_shallow_clone_off_tag_has_no_version(make_project: Callable[..., Project], tmp_path: Path) -> None:
+    project = make_project()
+    project.release_commit()
+    clone = project.repo.clone(tmp_path / "shallow", "--depth=1")
+    result = project("version", cwd=clone.path)
+    assert result.code == 3
+    assert "hint: " in result.stderr
+    assert "--unshallow" in result.stderr
+
+
+def test_two_version_tags_of_equal_precedence_are_both_named(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    project.release_commit("v1.4.2+linux", "v1.4.2+windows")
+    refused(project, 3, "v1.4.2+linux", "v1.4.2+windows")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("imagee: x\n", ("shipmark.yml:1:1: unknown key `imagee`", "did you mean `image`?")),
+        ("image: [a\n", ("shipmark.yml:2:1",)),
+    ],
+)
+def test_a_bad_config_names_file_line_and_column(project: Project, text: str, words: tuple[str, ...]) -> None:
+    project.repo.write({"shipmark.yml": text})
+    result = project("run")
+    assert result.code == 2
+    for word in words:
+        assert word in result.stderr
+    assert project.tags == {}
+
+
+@pytest.mark.parametrize("image", ["UPPER/case", "host/app:tag", "a b", "-x", "oci:"])
+def test_a_target_that_is_no_reference(project: Project, image: str) -> None:
+    result = project("run", "--image", image)
+    assert result.code == 2
+    assert "error: " in result.stderr
+    assert "hint: " in result.stderr
+
+
+def test_no_image_at_all(make_project: Callable[..., Project]) -> None:
+    project = make_project(image=None)
+    refused(project, 2, "has no image to go to", "--image")
+
+
+def _without_dockerfile(project: Project) -> None:
+    project.repo.git("rm", "--quiet", "Dockerfile")
+
+
+def _with_context_outside(project: Project) -> None:
+    project.configure(build={"builder": "layers", "context": ".."})
+
+
+def _with_symlink_outside(project: Project) -> None:
+    (project.repo.path / "hello.txt").unlink()
+    (project.repo.path / "hello.txt").symlink_to("/etc/hostname")
+
+
+def _with_run(project: Project) -> None:
+    project.repo.write({"Dockerfile": "FROM scratch\nCOPY hello.txt /\nRUN true\n"})
+
+
+@pytest.mark.parametrize(
+    ("breakage", "word"),
+    [
+        (_without_dockerfile, "Dockerfile"),
+        (_with_context_outside, "outside"),
+        (_with_run, "Dockerfile:3"),
+    ],
+)
+def test_a_build_that_cannot_be(make_project: Callable[..., Project], breakage: Breakage, word: str) -> None:
+    project = make_project()
+    breakage(project)
+    project.repo.commit("break it")
+    project.repo.tag("v1.4.2")
+    refused(project, 4, word)
+
+
+def test_a_symlink_that_leaves_the_context(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    _with_symlink_outside(project)
+    project.repo.commit("break it")
+    project.repo.tag("v1.4.2")
+    result = project("run")
+    assert result.code == 4
+    assert "hello.txt" in result.stderr
+    assert "hint: " in result.stderr
+    assert project.tags == {}
+    assert project.kinds() == ["planned", "failed"]
+
+
+def test_a_daemon_that_is_down(project: Project, tmp_path: Path) -> None:
+    project.configure(build={"builder": "docker"})
+    project.release_commit("v1.5.0")
+    refused(project, 4, "docker", env={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+
+
+@pytest.fixture
+def babbler() -> Iterator[str]:
+    """Give the address of a server that answers anything with garbage."""
+    server = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def babble() -> None:
+        while not ended.is_set():
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(5)
+                connection.recv(65536)
+                connection.sendall(b"\x00\xffthis is no HTTP\r\n\r\n")
+
+    thread = threading.Thread(target=babble, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{server.getsockname()[1]}"
+    ended.set()
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join(5)
+
+
+def test_a_daemon_that_answers_garbage(project: Project, babbler: str) -> None:
+    project.configure(build={"builder": "docker"})
+    project.release_commit("v1.5.0")
+    refused(project, 4, "Docker Engine", env={"DOCKER_HOST": f"tcp://{babbler}"})
+
+
+def test_a_registry_that_is_down(project: Project) -> None:
+    project.registry.stop()
+    for command in ("preview", "run"):
+        result = project(command)
+        assert result.code == 5
+        assert project.registry.host in result.stderr
+        assert "hint: " in result.stderr
+    project.registry.start()
+    assert project.tags == {}
+    assert project.kinds() == []
+
+
+def test_wrong_credentials(
+    make_project: Callable[..., Project], registry_factory: Any, tmp_path: Path
+) -> None:
+    server = registry_factory(auth="basic")
+    project = make_project(image=f"{server.host}/acme/app")
+    project.release_commit("v1.4.2")
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: {"auth": "cm9ib3Q6d3Jvbmc="}}}))
+    refused(project, 5, server.host, env={"DOCKER_CONFIG": str(tmp_path)})
+
+
+def test_a_log_that_was_edited_in_the_middle(project: Project) -> None:
+    project.must("run")
+    path = project.repo.path / ".shipmark/log.jsonl"
+    path.write_text(path.read_text().replace('"via":"build"', '"via":"adopt"', 1))
+    before = path.read_text()
+    project.release_commit("v1.4.3")
+    for command in (("run",), ("preview",), ("log", "verify"), ("log", "list")):
+        result = project(*command)
+        assert result.code == 6, command
+        assert "hint: " in result.stderr
+    assert path.read_text() == before
+    assert "1.4.3" not in project.tags
+
+
+def test_an_unknown_command_has_a_hint(shipmark: Shipmark) -> None:
+    result = shipmark("previw")
+    assert result.code == 2
+    assert "`preview`" in result.stderr
+
+
+class TestGoesOn:
+    """Odd, but no reason to stop: said once, and the release is made."""
+
+    def test_detached_head(self, project: Project) -> None:
+        project.repo.checkout("v1.4.2")
+        project.must("run")
+        assert "latest" in project.tags
+
+    def test_odd_tags_are_said_once_in_one_line(self, project: Project) -> None:
+        for name in ("vNOT-A-VERSION", "v1", "nightly"):
+            project.repo.tag(name)
+        result = project.must("run")
+        assert result.stderr.count("vNOT-A-VERSION") == 1
+        assert "latest" in project.tags
+
+    def test_build_metadata_becomes_part_of_the_tag(self, make_project: Callable[..., Project]) -> None:
+        project = make_project()
+        project.release_commit("v1.4.2+build.5")
+        project.must("run")
+        assert "1.4.2_build.5" in project.tags
+
+    def test_a_shallow_clone_at_an_exact_tag(self, project: Project, tmp_path: Path) -> None:
+        clone = project.repo.clone(tmp_path / "shallow", "--depth=1", "--branch=v1.4.2")
+        result = project.must("run", cwd=clone.path)
+        assert set(project.tags) >= {"1.4.2", "1.4", "1", "latest"}, result.stderr
+
+    def test_a_log_whose_last_line_was_torn(self, project: Project) -> None:
+        project.must("run")
+        path = project.repo.path / ".shipmark/log.jsonl"
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-25])
+        project.release_commit("v1.4.3")
+        project.must("run")
+        assert project.tags["1.4.3"] == project.tags["latest"]
+        project.must("log", "verify")

@@ -1,0 +1,178 @@
+"""What GitHub gets from a run: outputs, a summary, groups and annotations, and no command that foreign text started."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.registries.gate import Gate
+from tests.support.releases.project import Project
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> dict[str, str]:
+    """Give the variables of a GitHub job, with its files in the test's folder."""
+    return {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "GITHUB_EVENT_NAME": "push",
+    }
+
+
+def outputs(path: str) -> dict[str, str]:
+    """Read the file by the runner's grammar."""
+    found: dict[str, str] = {}
+    lines = Path(path).read_text().split("\n")
+    while lines and (head := lines.pop(0)):
+        name, delimiter = head.split("<<", 1)
+        value = []
+        while (line := lines.pop(0)) != delimiter:
+            value.append(line)
+        found[name] = "\n".join(value)
+    return found
+
+
+def of_tag(env: dict[str, str], project: Project, tag: str) -> dict[str, str]:
+    ref = {"GITHUB_REF": f"refs/tags/{tag}", "GITHUB_REF_NAME": tag, "GITHUB_REF_TYPE": "tag"}
+    return {**env, **ref, "GITHUB_SHA": project.repo.head}
+
+
+def test_outputs_and_summary_of_a_release(project: Project, github: dict[str, str]) -> None:
+    project.must("run", env=of_tag(github, project, "v1.4.2"))
+    given = outputs(github["GITHUB_OUTPUT"])
+    digest = project.tags["1.4.2"]
+    assert given["version"] == "1.4.2"
+    assert given["channel"] == "release"
+    assert given["digest"] == digest
+    assert given["pushed"] == "true"
+    assert given["primary-tag"] == "1.4.2"
+    assert set(given["tag-names"].splitlines()) == set(project.tags)
+    assert given["tags"].splitlines()[0] == f"{project.image}:1.4.2"
+    assert given["log-entry"].endswith(project.log[-1]["hash"])
+    summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+    assert "| tag | kind | reason |" in summary
+    assert digest.replace(":", ":") in summary
+
+
+def test_a_preview_says_that_nothing_was_pushed(project: Project, github: dict[str, str]) -> None:
+    project.must("preview", env=of_tag(github, project, "v1.4.2"))
+    assert outputs(github["GITHUB_OUTPUT"])["pushed"] == "false"
+    assert outputs(github["GITHUB_OUTPUT"])["digest"] == ""
+
+
+def test_delimiters_are_random(project: Project, github: dict[str, str]) -> None:
+    for _ in range(2):
+        project.must("tags", env=of_tag(github, project, "v1.4.2"))
+    delimiters = re.findall(r"<<(\S+)$", Path(github["GITHUB_OUTPUT"]).read_text(), flags=re.MULTILINE)
+    assert len(set(delimiters)) == 2
+
+
+def test_an_error_is_an_annotation(project: Project, github: dict[str, str]) -> None:
+    project.repo.write({"hello.txt": "changed\n"})
+    result = project("run", env=of_tag(github, project, "v1.4.2"))
+    assert result.code == 3
+    assert re.search(r"^::error::tracked files differ .*%0Ahint: ", result.stderr, flags=re.MULTILINE)
+
+
+def test_foreign_text_starts_no_command(make_project: Callable[..., Project], github: dict[str, str]) -> None:
+    project = make_project()
+    project.release_commit("v1.4.2", "v##x", files={"Dockerfile": "FROM scratch\n::set-output name=x::y\n"})
+    result = project("run", env=of_tag(github, project, "v1.4.2"))
+    assert result.code == 4
+    ours = re.compile(r"::(error|warning)( |::)|::(group::|endgroup::)")
+    for line in (result.stderr + result.stdout).splitlines():
+        assert "##[" not in line
+        assert not line.lstrip().startswith("::") or ours.match(line)
+
+
+def test_the_result_file_of_jenkins_is_key_and_value(project: Project) -> None:
+    env = {"JENKINS_URL": "https://ci.example.com/", "TAG_NAME": "v1.4.2", "BRANCH_NAME": "v1.4.2"}
+    project.must("run", "--result-file", "out/result.env", env={**env, "GIT_COMMIT": project.repo.head})
+    lines = (project.repo.path / "out/result.env").read_text().splitlines()
+    values = dict(line.split("=", 1) for line in lines)
+    assert values["SHIPMARK_VERSION"] == "1.4.2"
+    assert values["SHIPMARK_DIGEST"] == project.tags["1.4.2"]
+    assert values["SHIPMARK_PUSHED"] == "true"
+
+
+def test_a_promotion_gives_the_outputs_of_a_run_where_they_mean_the_same(
+    project: Project, github: dict[str, str], tmp_path: Path
+) -> None:
+    project.must("run")
+    digest = project.tags["1.4.2"]
+    to = f"{project.registry.host}/acme/prod"
+    promote = ("promote", f"{project.image}:1.4.2", "--to", to, "--result-file", str(tmp_path / "result"))
+    project.must(*promote, "--preview", env=github)
+    shown = outputs(github["GITHUB_OUTPUT"])
+    assert (shown["pushed"], shown["tags"], shown["digest"]) == ("false", "", digest)
+    Path(github["GITHUB_OUTPUT"]).unlink()
+    project.must(*promote, "--reason", "for | customers", env=github)
+    given = outputs(github["GITHUB_OUTPUT"])
+    tags = ["1.4.2", "1.4", "1", "latest"]
+    assert given["version"] == given["primary-tag"] == "1.4.2"
+    assert given["channel"] == "release"
+    assert given["digest"] == digest
+    assert given["pushed"] == "true"
+    assert given["tags"].splitlines() == [f"{to}:{tag}" for tag in tags]
+    assert given["tag-names"].splitlines() == tags
+    assert given["log-entry"] == f"{project.log[-1]['seq']}:{project.log[-1]['hash']}"
+    assert json.loads(given["json"])["schema"] == "shipmark.promote/1"
+    result = dict(line.split("=", 1) for line in (tmp_path / "result").read_text().splitlines())
+    assert result["SHIPMARK_DIGEST"] == digest
+    assert result["SHIPMARK_TAGS"] == " ".join(f"{to}:{tag}" for tag in tags)
+    summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+    assert "### shipmark promote 1.4.2" in summary
+    assert "reason: for &#124; customers" in summary
+
+
+def test_a_rollback_gives_them_too(project: Project, github: dict[str, str], tmp_path: Path) -> None:
+    project.must("run")
+    project.release_commit("v1.4.3")
+    project.must("run")
+    back = (
+        "rollback",
+        "--to",
+        "1.4.2",
+        "--reason",
+        "it eats data",
+        "--result-file",
+        str(tmp_path / "result"),
+    )
+    project.must(*back, env=github)
+    given = outputs(github["GITHUB_OUTPUT"])
+    assert (given["version"], given["primary-tag"], given["pushed"]) == ("1.4.2", "1.4.2", "true")
+    assert given["digest"] == project.tags["1.4.2"] == project.tags["latest"]
+    assert given["tag-names"].splitlines() == ["1.4", "1", "latest"]
+    assert given["log-entry"].endswith(project.log[-1]["hash"])
+    assert "SHIPMARK_VERSION=1.4.2\n" in (tmp_path / "result").read_text()
+    summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+    assert "taken back: 1.4.3" in summary
+    assert "it eats data" in summary
+
+
+def test_a_promotion_that_failed_on_the_way_says_so(
+    project: Project, gate: Gate, github: dict[str, str], tmp_path: Path
+) -> None:
+    project.must("run")
+    denied = b'{"errors":[{"code":"DENIED","message":"no"}]}'
+    gate.instead = lambda passage: (
+        (403, [("Content-Type", "application/json")], denied)
+        if passage.method == "PUT" and passage.path.endswith("/manifests/stable")
+        else None
+    )
+    to = f"{gate.host}/acme/prod:stable"
+    result = project(
+        *("promote", f"{project.image}:1.4.2", "--to", to, "--result-file", str(tmp_path / "result")),
+        env=github,
+    )
+    assert result.code in {5, 7}, result.stderr
+    given = outputs(github["GITHUB_OUTPUT"])
+    assert (given["pushed"], given["tags"]) == ("false", "")
+    assert json.loads(given["json"])["exit_code"] == result.code
+    assert "SHIPMARK_PUSHED=false" in (tmp_path / "result").read_text()
+    assert "DENIED" in Path(github["GITHUB_STEP_SUMMARY"]).read_text()

@@ -1,0 +1,161 @@
+"""The log answers: who has this digest, what did `latest` hold that day, what lies between two releases."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from release.control import Cancel
+from release.log.stores.file import FileStore
+from release.log.writer import Writer
+from tests.support.registries.targets import SystemClock
+from tests.support.releases.project import Project
+
+
+@pytest.fixture
+def history(make_project: Callable[..., Project]) -> Project:
+    """Give a project that released 1.4.2 and 1.4.3."""
+    project = make_project()
+    for git_tag in ("v1.4.2", "v1.4.3"):
+        project.release_commit(git_tag)
+        project.must("run")
+    return project
+
+
+def test_list_filters_and_writes_other_formats(history: Project) -> None:
+    assert [one["version"] for one in history.must("log", "list", "--json").json["releases"]] == [
+        "1.4.3",
+        "1.4.2",
+    ]
+    only = history.must("log", "list", "--version", "1.4.2", "--json").json["releases"]
+    assert [one["version"] for one in only] == ["1.4.2"]
+    assert history.must("log", "list", "--channel", "branch").stdout.strip() == "no release"
+    rows = list(csv.DictReader(io.StringIO(history.must("log", "list", "--format", "csv").stdout)))
+    assert [row["release"] for row in rows] == ["1.4.3", "1.4.2"]
+    assert history.must("log", "list", "--format", "markdown").stdout.startswith("| release |")
+    assert history("log", "list", "--since", "someday").code == 2
+
+
+@pytest.mark.parametrize("name", ["1.4.2", "v1.4.2", "digest", "commit"])
+def test_show_takes_any_name_of_a_release(history: Project, name: str) -> None:
+    released = next(entry for entry in history.log if entry["kind"] == "released")
+    names = {"digest": released["image"]["digest"], "commit": released["commit"][:10]}
+    shown = history.must("log", "show", names.get(name, name), "--json").json["entries"]
+    assert [entry["kind"] for entry in shown] == ["planned", "built", "pushed", "released", "moved"]
+    assert {entry["release"] for entry in shown} == {released["release"]}
+
+
+def test_what_was_taken_back_is_shown_with_the_reason(history: Project) -> None:
+    assert "WHY" not in history.must("log", "list").stdout
+    history.must("rollback", "--to", "1.4.2", "--reason", "it eats data")
+    newest, older = history.must("log", "list", "--json").json["releases"]
+    yanked = next(entry for entry in history.log if entry["kind"] == "yanked")
+    assert (newest["version"], newest["yanked_at"], newest["yank_reason"]) == (
+        "1.4.3",
+        yanked["at"],
+        "it eats data",
+    )
+    assert (older["state"], older["yanked_at"], older["yank_reason"]) == ("released", "", "")
+    table = history.must("log", "list").stdout.splitlines()
+    assert table[1].startswith("1.4.3")
+    assert " yanked " in table[1]
+    assert table[1].endswith("it eats data")
+    assert "yanked" not in table[2]
+    only = history.must("log", "list", "--state", "yanked", "--json").json["releases"]
+    assert [one["version"] for one in only] == ["1.4.3"]
+    (line,) = [one for one in history.must("log", "show", "1.4.3").stdout.splitlines() if "yanked" in one]
+    assert line.endswith("1.4.3 it eats data")
+    assert "yanked" not in history.must("log", "show", "1.4.2").stdout
+    kinds = [one["kind"] for one in history.must("log", "show", "1.4.3", "--json").json["entries"]]
+    assert kinds[:6] == ["planned", "built", "pushed", "released", "moved", "yanked"]
+    rows = list(csv.DictReader(io.StringIO(history.must("log", "export", "--format", "csv").stdout)))
+    assert [row["yank_reason"] for row in rows] == ["it eats data", ""]
+
+
+def test_find_at_and_history(history: Project) -> None:
+    first, second = (entry for entry in history.log if entry["kind"] == "moved")
+    found = history.must("log", "find", history.tags["1.4.2"][:20], "--json").json["mentions"]
+    assert {one["kind"] for one in found} >= {"built", "pushed", "released", "moved"}
+    then = history.must("log", "at", "latest", first["at"], "--json").json["tags"]
+    assert [one["hold"]["version"] for one in then] == ["1.4.2"]
+    assert then[0]["until"] == second["at"]
+    told = history.must("log", "history", "latest").stdout
+    assert history.tags["1.4.2"] in told
+    assert history.tags["1.4.3"] in told
+    for question in (("find", "sha256:0000000"), ("at", "latest", "2001-01-01"), ("history", "none")):
+        result = history("log", *question)
+        assert result.code == 2
+        assert "hint: " in result.stderr
+
+
+def test_diff_lists_the_commits_between(history: Project) -> None:
+    told = history.must("log", "diff", "1.4.2", "1.4.3", "--json").json
+    assert [one["subject"] for one in told["commits"]] == ["v1.4.3"]
+    assert "1.4.2..1.4.3: 1 commits" in history.must("log", "diff", "1.4.2", "1.4.3").stdout
+
+
+def test_verify_notices_what_was_moved_behind_the_logs_back(history: Project) -> None:
+    assert history.must("log", "verify", "--registry", "--json").json["tags"]
+    _, raw = history.registry.manifest(history.name, "1.4.2")
+    media_type = json.loads(raw)["mediaType"]
+    status, _, _ = history.registry.request(
+        "PUT", f"/v2/{history.name}/manifests/latest", body=raw, headers={"Content-Type": media_type}
+    )
+    assert status == 201
+    result = history("log", "verify", "--registry")
+    assert result.code == 6
+    assert f"`{history.image}:latest`" in result.stderr
+    assert "moved" in result.stdout
+    history.registry.stop()
+    assert history("log", "verify").code == 0
+    assert history("log", "verify", "--registry").code == 5
+
+
+def test_recover_settles_an_attempt_with_evidence_only(history: Project) -> None:
+    assert history.must("log", "recover").stdout.strip() == "no attempt is open"
+    assert history("log", "recover", "--attempt", "x").code == 2
+    result = history("log", "recover", "--attempt", "x", "--evidence", "https://ci.example.com/1")
+    assert result.code == 2
+    assert "no open attempt" in result.stderr
+
+
+def test_recover_ends_attempts_whose_time_has_passed_and_the_one_it_is_told(project: Project) -> None:
+    path = project.repo.path / ".shipmark" / "log.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    cancel = Cancel()
+    store = FileStore(str(path), cancel=cancel, monotonic=time.monotonic)
+    base = {"kind": "planned", "project": "acme/app", "commit": "a" * 40}
+    leases = {"late": 1, "slow": 3_600_000, "silent": 0}
+    facts = [
+        {**base, "release": f"{number}" * 64, "attempt": name, "lease_ms": lease}
+        for number, (name, lease) in enumerate(leases.items())
+    ]
+    Writer(store, clock=SystemClock(), cancel=cancel).append(facts)
+    told = project.must("log", "recover", "--json").json
+    assert (told["settled"], told["open"]) == (["late"], ["slow", "silent"])
+    shown = project.must(
+        "log", "recover", "--attempt", "slow", "--evidence", "https://ci.example.com/1"
+    ).stdout
+    assert "abandoned slow: https://ci.example.com/1" in shown
+    ended = [entry for entry in project.log if entry["kind"] == "abandoned"]
+    assert [(entry["attempt"], entry["project"]) for entry in ended] == [
+        ("late", "acme/app"),
+        ("slow", "acme/app"),
+    ]
+    project.must("log", "verify")
+
+
+def test_export(history: Project) -> None:
+    whole = json.loads(history.must("log", "export").stdout)
+    assert len(whole["entries"]) == len(history.log)
+    history.must("log", "export", "--format", "in-toto", "-o", "statements.jsonl")
+    lines = (history.repo.path / "statements.jsonl").read_text().splitlines()
+    statements = [json.loads(line) for line in lines]
+    assert [one["subject"][0]["digest"]["sha256"] for one in statements] == [
+        history.tags[tag].removeprefix("sha256:") for tag in ("1.4.2", "1.4.3")
+    ]

@@ -1,0 +1,94 @@
+"""What the quick commands import: start-up is paid on every call, in every CI job."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs.command import Shipmark
+from tests.support.releases.git import GitRepo
+from tests.support.releases.project import FILES
+
+_PROGRAM = """
+import json, sys
+from release.cli.main import run
+code = run(sys.argv[1:])
+print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
+"""
+#: From outside the standard library. `typing_extensions` comes with msgspec where something else installed it.
+_ALLOWED = frozenset({"click", "msgspec", "yaml", "_yaml", "semver", "release", "ci", "typing_extensions"})
+_HEAVY = frozenset({"ssl", "asyncio", "email", "importlib.metadata"})
+
+
+def modules_after(repo: GitRepo, *args: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _PROGRAM, *args],
+        cwd=repo.path,
+        env=repo.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, names = json.loads(done.stderr.splitlines()[-1])
+    assert code == 0
+    return set(names)
+
+
+@pytest.fixture
+def tagged(git_repo: GitRepo) -> GitRepo:
+    """Give a repository with a config file and a version tag at HEAD."""
+    config = "image: ghcr.io/acme/app\nbuild: {args: {VERSION: '{{version}}'}}\n"
+    git_repo.commit("first", files={**FILES, "shipmark.yml": config})
+    git_repo.tag("v1.0.0")
+    return git_repo
+
+
+def foreign(names: set[str]) -> set[str]:
+    """Top-level packages from outside the standard library. PyYAML's C part brings Cython's runtime along.
+
+    `sitecustomize` is the machine's: Debian's Python has one.
+    """
+    tops = {name.partition(".")[0] for name in names}
+    ours = (
+        "__main__",
+        "__editable__",
+        "_distutils",
+        "_cython",
+        "cython_runtime",
+        "_virtualenv",
+        "sitecustomize",
+    )
+    return {top for top in tops if top not in sys.stdlib_module_names and not top.startswith(ours)}
+
+
+@pytest.mark.parametrize("args", [("--help",), ("tags",), ("tags", "--json"), ("version",), ("ci",)])
+def test_quick_commands_import_little(tagged: GitRepo, args: tuple[str, ...]) -> None:
+    names = modules_after(tagged, *args)
+    assert foreign(names) <= _ALLOWED
+    assert not names & _HEAVY
+
+
+@pytest.mark.parametrize("args", [(), ("run",), ("log",), ("cache", "clean")], ids=" ".join)
+def test_help_is_plain_text_where_it_is_piped(shipmark: Shipmark, args: tuple[str, ...]) -> None:
+    result = shipmark(*args, "--help")
+    assert result.code == 0
+    assert result.stdout.startswith("Usage: shipmark ")
+    assert "\n\nOptions:\n" in result.stdout
+
+
+def test_tags_needs_neither_docker_nor_a_http_client(tagged: GitRepo) -> None:
+    names = modules_after(tagged, "tags", "--json")
+    assert not names & {"docker", "urllib3", "git", "rich", "requests", "http.client"}
+    assert "release.registry.repository" not in names
+
+
+def test_installed_code_is_compiled() -> None:
+    """Without compiled bytecode the same command takes three times as long."""
+    import release.cli.main as main
+
+    assert main.__cached__ is not None
+    assert Path(main.__cached__).exists()

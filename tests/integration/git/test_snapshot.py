@@ -1,0 +1,622 @@
+"""What git says of real repositories, odd ones included."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from release.control import Cancel
+from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits, NoRepository
+from release.git import is_ancestor, relation, remote_heads, remote_tags, remote_tip, snapshot
+from release.git.model import Snapshot
+from release.ports import Completed
+from release.process import Processes
+from release.versions.git_tags import versions_in
+from tests.support.releases.git import GitRepo
+
+
+class Counting:
+    """`Processes`, counting what it starts."""
+
+    def __init__(self) -> None:
+        self._processes = Processes(Cancel())
+        self.started: list[tuple[str, ...]] = []
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+    ) -> Completed:
+        self.started.append(tuple(argv))
+        return self._processes.run(argv, cwd=cwd, env=env, stdin=stdin, timeout=timeout)
+
+
+@pytest.fixture
+def counting() -> Counting:
+    return Counting()
+
+
+def read(repo: GitRepo, path: Path | None = None, **options: object) -> Snapshot:
+    """A snapshot, in at most six processes."""
+    counting = Counting()
+    env = {**repo.env, **options.pop("env", {})}  # type: ignore[dict-item]  # a mapping, always
+    taken = snapshot(counting, str(path or repo.path), env=env, **options)  # type: ignore[arg-type]  # options of snapshot
+    assert len(counting.started) <= 6, counting.started
+    return taken
+
+
+def base(taken: Snapshot) -> tuple[str, int] | None:
+    return None if taken.describe is None else (taken.describe.git_tag, taken.describe.distance)
+
+
+def at_head(taken: Snapshot) -> list[str]:
+    return [tag.git_tag for tag in versions_in(taken.tag_listing).at(taken.head)]
+
+
+class TestPosition:
+    def test_a_tagged_head_needs_four_processes_and_no_history(
+        self, git_repo: GitRepo, counting: Counting
+    ) -> None:
+        head = git_repo.commit(when=1_700_000_000)
+        git_repo.tag("v1.0.0")
+        taken = snapshot(counting, str(git_repo.path), env=git_repo.env)
+        assert len(counting.started) == 4
+        assert (taken.head, taken.branch, taken.committed_at, taken.parents) == (
+            head,
+            "main",
+            1_700_000_000,
+            (),
+        )
+        assert (at_head(taken), taken.describe, taken.commit_count) == (["v1.0.0"], None, None)
+        assert (taken.root, taken.common_dir) == (str(git_repo.path), str(git_repo.path / ".git"))
+
+    def test_commits_after_a_release_are_counted(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        parent = git_repo.commit()
+        git_repo.commit(when=1_710_000_000)
+        taken = read(git_repo)
+        assert base(taken) == ("v1.0.0", 2)
+        assert (taken.parents, taken.committed_at) == ((parent,), 1_710_000_000)
+
+    def test_all_commits_are_counted_without_a_release(self, git_repo: GitRepo) -> None:
+        for _ in range(3):
+            git_repo.commit()
+        git_repo.tag("nightly")
+        taken = read(git_repo)
+        assert (taken.describe, taken.commit_count) == (None, 3)
+
+    def test_annotated_and_lightweight_tags_count_alike(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.1.0", annotated=False)
+        git_repo.tag("v1.1.0-rc.1")
+        git_repo.tag("v1")
+        assert at_head(read(git_repo)) == ["v1.1.0", "v1.1.0-rc.1"]
+
+    @pytest.mark.parametrize(
+        ("tags", "expected"),
+        [
+            (["v1.1.0", "v1.0.9"], "v1.1.0"),  # the lower one is younger
+            (["-v1.1.0", "v1.1.0-rc.1"], "v1.1.0"),  # an annotated candidate beside a lightweight release
+            (["v1.2.3", "v1", "v1.2"], "v1.2.3"),  # moving tags of others
+            (["-v1.0.0", "-v1.0.1"], "v1.0.1"),  # lightweight tags have no date
+            (["v1.9.0", "v1.10.0"], "v1.10.0"),
+            (["v1.2.3", "BASELINE_D2024-10-03"], "v1.2.3"),
+            (["v1.2.3", "nightly-2024-10-03", "web/v9.0.0"], "v1.2.3"),
+            (["v1.2.3-rc.10", "v1.2.3-rc.9"], "v1.2.3-rc.10"),
+            (["v1.2.3-alpha.beta", "v1.2.3-alpha.1"], "v1.2.3-alpha.beta"),
+        ],
+    )
+    def test_the_highest_at_head_counts_whatever_else_is_there(
+        self, git_repo: GitRepo, tags: list[str], expected: str
+    ) -> None:
+        git_repo.commit()
+        for name in tags:
+            git_repo.tag(name.removeprefix("-"), annotated=not name.startswith("-"))
+        assert at_head(read(git_repo))[0] == expected
+        git_repo.commit()
+        assert base(read(git_repo)) == (expected, 1)
+
+    def test_a_tag_of_a_tag_names_the_commit_below(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("inner")
+        git_repo.tag("v1.0.0", "inner")
+        assert at_head(read(git_repo)) == ["v1.0.0"]
+
+    def test_the_name_of_the_ref_counts_and_not_the_one_in_the_tag_object(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        git_repo.git("update-ref", "refs/tags/v1.0.1", git_repo.git("rev-parse", "v1.0.0"))
+        git_repo.git("tag", "-d", "v1.0.0")
+        assert at_head(read(git_repo)) == ["v1.0.1"]
+        git_repo.commit()
+        assert base(read(git_repo)) == ("v1.0.1", 1)
+
+    def test_a_merged_hotfix_does_not_take_the_version_back(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        git_repo.branch("hotfix")
+        git_repo.checkout("main")
+        git_repo.commit()
+        git_repo.tag("v2.0.0")
+        for _ in range(3):
+            git_repo.commit()
+        git_repo.checkout("hotfix")
+        git_repo.commit()
+        git_repo.commit()
+        git_repo.tag("v1.0.1")
+        git_repo.checkout("main")
+        git_repo.merge("hotfix")
+        assert git_repo.git("describe", "--tags").startswith("v1.0.1-")
+        assert base(read(git_repo)) == ("v2.0.0", 6)
+        assert base(read(git_repo, base="nearest")) == ("v1.0.1", 5)
+
+    def test_a_release_of_another_branch_is_no_base(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        git_repo.branch("maintenance")
+        git_repo.commit()
+        git_repo.checkout("main")
+        git_repo.commit()
+        git_repo.tag("v2.0.0")
+        git_repo.checkout("maintenance")
+        assert base(read(git_repo)) == ("v1.0.0", 1)
+        git_repo.commit()
+        git_repo.tag("v1.0.1")
+        git_repo.commit()
+        assert base(read(git_repo)) == ("v1.0.1", 1)
+
+    def test_three_lines_of_releases_are_told_apart(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        for major in (2, 3):
+            git_repo.commit()
+            git_repo.tag(f"v{major}.0.0")
+            git_repo.branch(f"{major}.x")
+            git_repo.commit()
+            git_repo.tag(f"v{major}.0.1")
+            git_repo.checkout("main")
+        git_repo.branch("1.x", "v1.0.0")
+        git_repo.commit()
+        assert base(read(git_repo)) == ("v1.0.0", 1)
+        git_repo.tag("v1.0.1")
+        git_repo.commit()
+        assert base(read(git_repo)) == ("v1.0.1", 1)
+        git_repo.git("merge", "--quiet", "-m", "forward", "2.x")
+        assert base(read(git_repo)) == ("v2.0.1", 3)
+
+    def test_an_old_commit_before_every_release_has_no_base(self, git_repo: GitRepo) -> None:
+        first = git_repo.commit()
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        git_repo.checkout(first)
+        taken = read(git_repo)
+        assert (taken.branch, taken.describe, taken.commit_count) == (None, None, 1)
+        assert taken.committed_at == int(git_repo.git("log", "-1", "--format=%ct"))
+
+    def test_an_old_commit_between_releases(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        middle = git_repo.commit()
+        git_repo.commit()
+        git_repo.tag("v1.1.0")
+        git_repo.checkout(middle)
+        assert base(read(git_repo)) == ("v1.0.0", 1)
+
+    def test_both_parents_of_a_merge_count(self, git_repo: GitRepo) -> None:
+        first = git_repo.commit()
+        git_repo.tag("v1.0.0")
+        git_repo.branch("topic", first)
+        topic = git_repo.commit()
+        git_repo.checkout("main")
+        main = git_repo.commit()
+        git_repo.merge("topic")
+        taken = read(git_repo)
+        assert (base(taken), taken.parents) == (("v1.0.0", 3), (main, topic))
+
+    def test_a_version_tag_on_a_blob_does_not_stop_the_rest(self, git_repo: GitRepo) -> None:
+        git_repo.commit(files={"a": "a"})
+        git_repo.tag("v1.0.0")
+        git_repo.commit()
+        git_repo.tag("v9.9.9", "HEAD:a", annotated=False)
+        assert base(read(git_repo)) == ("v1.0.0", 1)
+
+    def test_a_repository_of_sha_256_objects(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.git(
+            "init", "--quiet", "--object-format=sha256", "--initial-branch=main", str(tmp_path / "long")
+        )
+        long = GitRepo(tmp_path / "long", home=Path(git_repo.env["HOME"]), init=False)
+        first = long.commit()
+        long.tag("v1.0.0")
+        assert len(first) == 64
+        assert at_head(read(long)) == ["v1.0.0"]
+        long.commit()
+        taken = read(long)
+        assert (base(taken), taken.parents) == (("v1.0.0", 1), (first,))
+
+    def test_a_submodule_is_dirty_when_its_tracked_files_are(
+        self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo]
+    ) -> None:
+        library = make_repo("library")
+        library.commit(files={"l": "l"})
+        git_repo.git(
+            "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library.path), "lib"
+        )
+        git_repo.commit()
+        (git_repo.path / "lib" / "untracked").touch()
+        assert read(git_repo).dirty_count == 0
+        (git_repo.path / "lib" / "l").write_text("changed")
+        assert read(git_repo).dirty == ("lib",)
+
+    def test_only_tags_of_the_prefix_count(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("api/v1.0.0")
+        git_repo.commit()
+        git_repo.tag("web/v3.0.0")
+        assert base(read(git_repo, prefix="api/")) == ("api/v1.0.0", 1)
+
+    @pytest.mark.parametrize("off_tag", [False, True])
+    def test_two_thousand_tags_cost_no_process_more(
+        self, git_repo: GitRepo, counting: Counting, off_tag: bool
+    ) -> None:
+        head = git_repo.commit()
+        refs = (
+            f"create refs/tags/v{n // 100}.{n % 100}.{kind} {head}\n" for n in range(1000) for kind in (0, 1)
+        )
+        git_repo.git("update-ref", "--stdin", stdin="".join(refs))
+        if off_tag:
+            git_repo.commit()
+        taken = snapshot(counting, str(git_repo.path), env=git_repo.env)
+        assert len(versions_in(taken.tag_listing).tags) == 2000
+        assert len(counting.started) == 4
+        assert base(taken) == (("v9.99.1", 1) if off_tag else None)
+
+
+class TestPlaces:
+    def test_a_folder_below_the_root(self, git_repo: GitRepo) -> None:
+        git_repo.commit(files={"a/b/c": "c"})
+        taken = read(git_repo, git_repo.path / "a" / "b")
+        assert (taken.root, taken.common_dir) == (str(git_repo.path), str(git_repo.path / ".git"))
+
+    def test_a_link_to_a_folder_leads_to_the_real_one(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit(files={"a/b": "b"})
+        (tmp_path / "link").symlink_to(git_repo.path / "a")
+        assert read(git_repo, tmp_path / "link").root == str(git_repo.path)
+
+    def test_a_work_tree_elsewhere(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit(files={"a": "a"})
+        (tmp_path / "elsewhere").mkdir()
+        git_repo.git("config", "core.worktree", str(tmp_path / "elsewhere"))
+        assert (
+            read(git_repo).root == git_repo.git("rev-parse", "--show-toplevel") == str(tmp_path / "elsewhere")
+        )
+
+    def test_a_broken_git_folder_below_is_passed_over(self, git_repo: GitRepo) -> None:
+        git_repo.commit(files={"sub/a": "a"})
+        (git_repo.path / "sub" / ".git").mkdir()
+        assert read(git_repo, git_repo.path / "sub").root == str(git_repo.path)
+
+    def test_a_linked_worktree(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        git_repo.git("worktree", "add", "--quiet", "-b", "topic", str(tmp_path / "linked"))
+        taken = read(git_repo, tmp_path / "linked")
+        assert (taken.root, taken.common_dir) == (str(tmp_path / "linked"), str(git_repo.path / ".git"))
+        assert (taken.branch, at_head(taken)) == ("topic", ["v1.0.0"])
+
+    def test_a_submodule_is_a_repository_of_its_own(
+        self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo]
+    ) -> None:
+        library = make_repo("library")
+        library.commit(files={"l": "l"})
+        library.tag("v3.0.0")
+        git_repo.commit()
+        git_repo.git(
+            "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library.path), "lib"
+        )
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        inner = read(git_repo, git_repo.path / "lib")
+        assert (inner.root, at_head(inner)) == (str(git_repo.path / "lib"), ["v3.0.0"])
+        assert at_head(read(git_repo)) == ["v1.0.0"]
+
+    def test_a_detached_head_has_no_branch(self, git_repo: GitRepo) -> None:
+        git_repo.checkout(git_repo.commit())
+        assert read(git_repo).branch is None
+
+    def test_a_shallow_clone_counts_nothing(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        git_repo.commit()
+        taken = read(git_repo.clone(tmp_path / "clone", "--depth=1"))
+        assert (taken.shallow, taken.describe, taken.commit_count) == (True, None, None)
+
+    def test_a_shallow_clone_knows_the_tag_at_head(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit()
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        taken = read(git_repo.clone(tmp_path / "clone", "--depth=1", "--branch=v1.0.0"))
+        assert (taken.shallow, at_head(taken), taken.branch) == (True, ["v1.0.0"], None)
+
+    def test_the_remote_is_told_without_credentials(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        assert read(git_repo).remote_url is None
+        git_repo.git("remote", "add", "origin", "https://user:s3cret@git.example/acme/app.git")
+        assert read(git_repo).remote_url == "https://git.example/acme/app.git"
+
+    def test_branches_are_in_the_listing(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.branch("feature/x")
+        assert b" refs/heads/feature/x\n" in read(git_repo).tag_listing
+
+
+class TestDirty:
+    def test_changed_tracked_files_are_told_and_untracked_ones_are_not(self, git_repo: GitRepo) -> None:
+        git_repo.commit(files={"a b": "1", "ü": "1", "same": "1", "gone": "1"})
+        git_repo.write({"a b": "2", "ü": "2", "new": "1"})
+        (git_repo.path / "gone").unlink()
+        taken = read(git_repo)
+        assert (taken.dirty, taken.dirty_count) == (("a b", "gone", "ü"), 3)
+
+    def test_a_renamed_file_and_a_conflict_are_told(self, git_repo: GitRepo) -> None:
+        git_repo.commit(files={"a": "1\n", "old": "same content\n"})
+        git_repo.branch("topic")
+        git_repo.commit(files={"a": "2\n"})
+        git_repo.checkout("main")
+        git_repo.commit(files={"a": "3\n"})
+        git_repo.git("merge", "topic", check=False)
+        git_repo.git("mv", "old", "new name")
+        assert read(git_repo).dirty == ("a", "new name", "old")
+
+    def test_the_first_ten_paths_are_shown_and_all_counted(self, git_repo: GitRepo) -> None:
+        git_repo.commit(files={f"f{n:02}": "1" for n in range(15)})
+        git_repo.write({f"f{n:02}": "2" for n in range(15)})
+        taken = read(git_repo)
+        assert (len(taken.dirty), taken.dirty_count) == (10, 15)
+
+    def test_our_own_folder_is_never_dirty(self, git_repo: GitRepo) -> None:
+        git_repo.commit(files={"a": "1"})
+        git_repo.write({".shipmark/log.jsonl": "1"})
+        assert read(git_repo).dirty_count == 0
+
+    def test_a_tracked_file_of_our_folder_is_like_any_other(self, git_repo: GitRepo) -> None:
+        # The folder itself is refused before a release (`release/git/own_folder.py`), so nothing needs an exception.
+        git_repo.commit(files={".shipmark/log.jsonl": "1"})
+        git_repo.write({".shipmark/log.jsonl": "2"})
+        assert read(git_repo).dirty == (".shipmark/log.jsonl",)
+
+    def test_a_stale_index_is_not_dirty_and_not_written(self, git_repo: GitRepo) -> None:
+        git_repo.commit(files={"a": "1"})
+        os.utime(git_repo.path / "a", (1, 1))
+        before = (git_repo.path / ".git" / "index").read_bytes()
+        assert read(git_repo).dirty_count == 0
+        assert (git_repo.path / ".git" / "index").read_bytes() == before
+
+
+class TestEnvironment:
+    def test_a_hook_of_another_repository_does_not_lead_astray(
+        self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo]
+    ) -> None:
+        other = make_repo("other")
+        other.commit()
+        other.tag("v9.9.9")
+        git_repo.commit(files={"a": "a"})
+        hook = {
+            "GIT_DIR": str(other.path / ".git"),
+            "GIT_WORK_TREE": str(other.path),
+            "GIT_INDEX_FILE": str(other.path / ".git" / "index"),
+            "GIT_OBJECT_DIRECTORY": str(other.path / ".git" / "objects"),
+            "GIT_NAMESPACE": "x",
+        }
+        taken = read(git_repo, env=hook)
+        assert (taken.head, taken.dirty_count, taken.root) == (git_repo.head, 0, str(git_repo.path))
+
+    @pytest.mark.parametrize(
+        "env",
+        [
+            {"GIT_TRACE": "1"},
+            {"GIT_PAGER": "false", "PAGER": "false"},
+            {"LANGUAGE": "de", "LC_ALL": "de_DE.UTF-8"},
+        ],
+    )
+    def test_what_changes_output_is_left_out(self, git_repo: GitRepo, env: dict[str, str]) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        assert at_head(read(git_repo, env=env)) == ["v1.0.0"]
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("log.showSignature", "true"),
+            ("log.excludeDecoration", "refs/tags/"),
+            ("core.fsmonitor", "/nonexistent/monitor"),
+            ("status.showUntrackedFiles", "all"),
+            ("color.ui", "always"),
+            ("core.quotePath", "true"),
+            ("log.follow", "true"),
+            ("format.pretty", "oneline"),
+            ("core.abbrev", "4"),
+        ],
+    )
+    def test_configuration_does_not_change_the_answer(self, git_repo: GitRepo, name: str, value: str) -> None:
+        git_repo.commit(files={"ü": "1"})
+        git_repo.tag("v1.0.0")
+        git_repo.commit()
+        git_repo.write({"ü": "2", "untracked": ""})
+        plain = read(git_repo)
+        git_repo.git("config", name, value)
+        assert read(git_repo) == plain
+
+    def test_configuration_by_environment_is_kept(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        env = {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "remote.origin.url",
+            "GIT_CONFIG_VALUE_0": "https://h.example/a",
+        }
+        assert read(git_repo, env=env).remote_url == "https://h.example/a"
+
+
+class TestRefusals:
+    def test_no_repository(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        (tmp_path / "plain").mkdir()
+        with pytest.raises(NoRepository, match="no git repository") as caught:
+            read(git_repo, tmp_path / "plain")
+        assert caught.value.hint is not None
+
+    def test_no_folder(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        with pytest.raises(NoRepository, match="no folder"):
+            read(git_repo, tmp_path / "none")
+
+    def test_a_ceiling_is_respected(self, git_repo: GitRepo) -> None:
+        git_repo.commit(files={"a/b": "b"})
+        with pytest.raises(NoRepository):
+            read(git_repo, git_repo.path / "a", env={"GIT_CEILING_DIRECTORIES": str(git_repo.path)})
+
+    def test_an_unborn_branch(self, git_repo: GitRepo) -> None:
+        with pytest.raises(NoCommits, match="`main` has no commit"):
+            read(git_repo)
+        git_repo.commit()
+        git_repo.git("checkout", "--quiet", "--orphan", "fresh")
+        with pytest.raises(NoCommits, match="`fresh` has no commit"):
+            read(git_repo)
+
+    def test_a_bare_repository(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit()
+        git_repo.clone(tmp_path / "bare.git", "--bare")
+        with pytest.raises(BareRepository, match="without a work tree"):
+            read(git_repo, tmp_path / "bare.git")
+
+    def test_the_inside_of_git_is_no_work_tree(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        with pytest.raises(BareRepository):
+            read(git_repo, git_repo.path / ".git")
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+    def test_a_repository_of_somebody_else(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        for path in (git_repo.path, git_repo.path / ".git"):
+            os.chown(path, 12345, 12345)
+        with pytest.raises(DubiousOwnership) as caught:
+            read(git_repo)
+        assert caught.value.hint == f"`git config --global --add safe.directory {git_repo.path}`"
+        trusted = {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": str(git_repo.path),
+        }
+        assert read(git_repo, env=trusted).branch == "main"
+
+    def test_a_damaged_repository(self, git_repo: GitRepo) -> None:
+        head = git_repo.commit(files={"a": "a"})
+        (git_repo.path / ".git" / "objects" / head[:2] / head[2:]).unlink()
+        with pytest.raises(GitError) as caught:
+            read(git_repo)
+        assert type(caught.value) is GitError
+        assert "git fsck" in (caught.value.hint or "")
+
+    def test_a_broken_ref_does_not_stop_the_rest(self, git_repo: GitRepo) -> None:
+        git_repo.commit()
+        git_repo.tag("v1.0.0")
+        (git_repo.path / ".git" / "refs" / "tags" / "bad.txt").touch()
+        assert at_head(read(git_repo)) == ["v1.0.0"]
+        git_repo.commit()
+        assert base(read(git_repo)) == ("v1.0.0", 1)
+
+    @pytest.mark.parametrize("seconds", ["253402300800", "9223372036854775807", "18446744073709551615", "-5"])
+    def test_a_commit_whose_date_is_none(self, git_repo: GitRepo, seconds: str) -> None:
+        """Whoever writes a commit object chooses what stands there; git stores it."""
+        git_repo.commit()
+        person = f"A <a@b> {seconds} +0000"
+        text = f"tree {git_repo.git('write-tree')}\nauthor {person}\ncommitter {person}\n\nm\n"
+        commit = git_repo.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=text)
+        git_repo.git("reset", "--quiet", "--hard", commit)
+        with pytest.raises(GitError, match="as its date") as caught:
+            read(git_repo)
+        assert caught.value.hint == "`git commit --amend --date=now` writes a new date"
+
+    def test_git_may_not_be_started(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit()
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "git").write_text("#!/bin/sh\n")
+        (tmp_path / "bin" / "git").chmod(0o644)
+        with pytest.raises(GitError, match="may not be used"):
+            read(git_repo, env={"PATH": str(tmp_path / "bin")})
+
+    def test_git_is_missing(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit()
+        with pytest.raises(GitError, match="`git` was not found"):
+            read(git_repo, env={"PATH": str(tmp_path)})
+
+
+class TestQuestions:
+    @pytest.fixture
+    def history(self, git_repo: GitRepo) -> dict[str, str]:
+        first = git_repo.commit()
+        second = git_repo.commit()
+        git_repo.branch("side", first)
+        side = git_repo.commit()
+        return {"first": first, "second": second, "side": side, "none": "d" * 40}
+
+    @pytest.mark.parametrize(
+        ("held", "head", "expected"),
+        [
+            ("first", "first", "same"),
+            ("first", "second", "ancestor"),
+            ("second", "first", "descendant"),
+            ("side", "second", "diverged"),
+            ("none", "second", "unknown"),
+        ],
+    )
+    def test_how_two_commits_stand_to_each_other(
+        self, git_repo: GitRepo, history: dict[str, str], held: str, head: str, expected: str
+    ) -> None:
+        process = Processes(Cancel())
+        assert relation(process, str(git_repo.path), history[held], history[head], git_repo.env) == expected
+
+    def test_a_cut_history_does_not_tell(
+        self, git_repo: GitRepo, history: dict[str, str], tmp_path: Path
+    ) -> None:
+        git_repo.checkout("main")
+        clone = git_repo.clone(tmp_path / "clone", "--depth=1", "--no-single-branch")
+        process = Processes(Cancel())
+        assert relation(process, str(clone.path), history["side"], history["second"], clone.env) == "unknown"
+
+    def test_text_that_is_no_commit_id_never_reaches_git(self, git_repo: GitRepo, counting: Counting) -> None:
+        head = git_repo.commit()
+        assert is_ancestor(counting, str(git_repo.path), "--help", head, git_repo.env) is None
+        assert counting.started == []
+
+    def test_the_remote_tells_its_branches_and_tags(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        first = git_repo.commit()
+        git_repo.tag("v1.0.0")
+        git_repo.tag("light", annotated=False)
+        clone = git_repo.clone(tmp_path / "clone", "--no-tags")
+        second = git_repo.commit()
+        process = Processes(Cancel())
+        assert remote_tip(process, str(clone.path), "main", clone.env) == second
+        assert remote_tip(process, str(clone.path), "none", clone.env) is None
+        assert remote_heads(process, str(clone.path), clone.env) == {"main": second}
+        assert remote_tags(process, str(clone.path), clone.env) == {"v1.0.0": first, "light": first}
+
+    def test_a_remote_that_does_not_answer_is_unknown(self, git_repo: GitRepo, tmp_path: Path) -> None:
+        git_repo.commit()
+        process = Processes(Cancel())
+        assert remote_tags(process, str(git_repo.path), git_repo.env) is None
+        git_repo.git("remote", "add", "origin", str(tmp_path / "none"))
+        assert remote_tip(process, str(git_repo.path), "main", git_repo.env) is None
+
+
+def test_an_emptied_working_copy_is_all_dirty(git_repo: GitRepo) -> None:
+    git_repo.commit(files={"a": "a", "d/b": "b"})
+    shutil.rmtree(git_repo.path / "d")
+    (git_repo.path / "a").unlink()
+    assert read(git_repo).dirty_count == 2

@@ -1,0 +1,104 @@
+"""Logs that the command of every released version wrote are read, understood, moved and continued by this one.
+
+`tests/compat/write_corpus.py` wrote them; the files are never changed. What a version made of its own logs, every
+later one must make of them: in whichever store they lie by then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.control import Cancel
+from release.log import LogStore
+from release.log.replicate import copy
+from tests.compat.summary import file_store, summary_of
+from tests.support.logs.descriptions import STORES, describe
+from tests.support.logs.facts import independently_verified, planned, writer
+from tests.support.logs.stores import open_store
+from tests.support.programs.command import Shipmark
+from tests.support.releases.git import GitRepo
+
+CORPUS = Path(__file__).parents[2] / "compat"
+LOGS = sorted(path.relative_to(CORPUS).as_posix() for path in CORPUS.glob("*/*.jsonl"))
+OWN = ("schema", "seq", "prev", "hash", "id", "at", "batch")
+
+
+def expected(log: str) -> dict[str, Any]:
+    whole = json.loads((CORPUS / log).with_name("expected.json").read_text())
+    return dict(whole[Path(log).stem])
+
+
+def copied(log: str, folder: Path) -> Path:
+    """A copy of the file, to write to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(CORPUS / log, folder / "log.jsonl"))
+
+
+def test_every_main_flow_is_there_and_no_file_was_changed() -> None:
+    flows = {"cancelled", "killed", "promoted", "releases", "resumed", "rollback", "torn"}
+    for version in {Path(log).parent for log in LOGS}:
+        assert {Path(log).stem for log in LOGS if Path(log).parent == version} >= flows
+    for log in LOGS:
+        assert hashlib.sha256((CORPUS / log).read_bytes()).hexdigest() == expected(log)["sha256"]
+
+
+@pytest.fixture(params=STORES)
+def empty(request: pytest.FixtureRequest, tmp_path: Path):
+    """A store without entries."""
+    store: LogStore = open_store(describe(request.param, request, tmp_path), Cancel())
+    yield store
+    getattr(store, "close", lambda: None)()
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_every_store_takes_it_and_goes_on(log: str, empty: Any, tmp_path: Path) -> None:
+    origin = file_store(copied(log, tmp_path / "old"))
+    lines = [entry.raw for entry in origin.read()]
+    assert copy(origin, empty) == expected(log)["entries"]
+    assert [entry.raw for entry in empty.read()] == lines
+    assert {"sha256": expected(log)["sha256"], **summary_of(empty)} == expected(log)
+    added = writer(empty).append([planned("new", attempt="new")])
+    after = [entry.raw for entry in empty.read()]
+    assert after == [*lines, *(entry.raw for entry in added)]
+    independently_verified(after)
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_a_fact_that_it_holds_is_not_written_again(log: str, tmp_path: Path) -> None:
+    """A release that began under an older version goes on under this one."""
+    log_writer = writer(file_store(copied(log, tmp_path)))
+    entries = tuple(log_writer.entries())
+    facts = [{name: value for name, value in entry.fields.items() if name not in OWN} for entry in entries]
+    assert log_writer.append(facts) == entries
+
+
+@pytest.mark.parametrize("log", [log for log in LOGS if log.endswith("/torn.jsonl")])
+def test_a_torn_tail_is_put_aside(log: str, tmp_path: Path) -> None:
+    path = copied(log, tmp_path)
+    whole, _, torn = path.read_bytes().rpartition(b"\n")
+    assert torn
+    writer(file_store(path)).append([planned("new", attempt="new")])
+    assert path.read_bytes().startswith(whole + b"\n")
+    independently_verified(path.read_bytes().splitlines())
+    (aside,) = tmp_path.glob("log.jsonl.torn-*")
+    assert aside.read_bytes() == torn
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_the_commands_answer_from_it(log: str, git_repo: GitRepo, shipmark: Shipmark) -> None:
+    copied(log, git_repo.path / ".shipmark")
+    git_repo.write({"shipmark.yml": "image: registry.example/acme/app\n"})
+    told = shipmark("log", "verify", cwd=git_repo.path)
+    assert told.code == 0, told.stderr
+    assert f"{expected(log)['entries']} entries, the chain is whole" in told.stdout
+    listed = shipmark("log", "list", "--json", cwd=git_repo.path).json["releases"]
+    assert [(one["version"], one["state"]) for one in reversed(listed)] == [
+        (version, state) for version, state, *_ in expected(log)["releases"]
+    ]
+    assert shipmark("log", "show", "1.4.1", cwd=git_repo.path).code == 0

@@ -1,0 +1,461 @@
+"""The file store on real files: killed writers, full disks, failing disks, locks, hands that edit."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.control import Cancel
+from release.errors import LogCorrupt, LogError, Terminated
+from release.log import Head
+from release.log.stores.file import FileStore
+from release.log.stores.syscalls import OsFiles, network_type
+from release.log.writer import Writer
+from tests.support.logs.facts import TickingClock, independently_verified, planned, whole_release
+from tests.support.logs.worker import Herd
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "work" / ".shipmark" / "log.jsonl"
+
+
+def store(path: Path, **options: Any) -> FileStore:
+    return FileStore(str(path), **{"cancel": Cancel(), "monotonic": time.monotonic, **options})
+
+
+def writer(path: Path, **options: Any) -> Writer:
+    return Writer(store(path, **options), clock=TickingClock(), cancel=Cancel(), jitter=lambda: 0.0)
+
+
+def lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines()
+
+
+def test_one_event_a_line(path: Path) -> None:
+    writer(path).append(whole_release("r", "1.4.2"))
+    assert path.read_bytes().endswith(b"\n")
+    assert [entry["kind"] for entry in independently_verified(lines(path))] == [
+        "planned",
+        "built",
+        "pushed",
+        "released",
+        "moved",
+    ]
+
+
+def test_an_older_writer_goes_on_behind_a_newer_one(path: Path) -> None:
+    writer(path).append([{"kind": "eclipsed", "project": "p", "of": {"x": [True, 7]}}])
+    log = writer(path)
+    log.append([planned()])
+    assert [entry.kind for entry in log.entries()] == ["eclipsed", "planned"]
+    assert log.entries()[0].fields["of"] == {"x": [True, 7]}
+
+
+def test_reading_changes_nothing(path: Path) -> None:
+    log = store(path)
+    assert list(log.read()) == []
+    assert log.head() == Head()
+    log.check_writable()
+    log.append([], Head())
+    assert not path.parent.parent.exists()
+
+
+def test_the_log_never_makes_the_tree_dirty(path: Path) -> None:
+    writer(path).append([planned()])
+    assert (path.parent / ".gitignore").read_text() == "*\n"
+    (path.parent / ".gitignore").write_text("*\n!log.jsonl\n")
+    writer(path).append([planned(attempt="b")])
+    assert (path.parent / ".gitignore").read_text() == "*\n!log.jsonl\n"
+
+
+def test_elsewhere_nothing_is_hidden_from_git(tmp_path: Path) -> None:
+    writer(tmp_path / "logs" / "log.jsonl").append([planned()])
+    assert sorted(os.listdir(tmp_path / "logs")) == ["log.jsonl", "log.jsonl.lock"]
+
+
+def test_head_is_read_from_the_last_line(path: Path) -> None:
+    log = writer(path)
+    log.append(whole_release("r", "1.4.2"))
+    fresh = store(path)
+    assert fresh.head() == log.head
+    with path.open("ab") as file:
+        file.write(b'{"torn')
+    assert store(path).head() == log.head
+
+
+def test_a_read_goes_on_from_any_position(path: Path) -> None:
+    writer(path).append(whole_release("r", "1.4.2"))
+    log = store(path)
+    for after in (2, -1, 4, 3, 0):
+        assert [entry.seq for entry in log.read(after)] == list(range(after + 1, 5))
+
+
+@pytest.mark.parametrize(
+    "tail", [b"{", b"\0" * 700, b"\0" * 99 + b"\n" + b"\0" * 50, b'{"seq":1}\n', b"\xff\xfe\n"], ids=repr
+)
+def test_a_torn_tail_is_skipped_then_kept_aside_and_cut_off(path: Path, tail: bytes) -> None:
+    writer(path).append([planned()])
+    whole = path.read_bytes()
+    path.write_bytes(whole + tail)
+    assert [entry.seq for entry in store(path).read()] == [0]
+    assert path.read_bytes() == whole + tail
+    writer(path).append([planned(attempt="b")])
+    assert path.read_bytes().startswith(whole)
+    assert len(independently_verified(lines(path))) == 2
+    assert (path.parent / f"log.jsonl.torn-{len(whole)}-0").read_bytes() == tail
+
+
+def test_copies_of_torn_tails_do_not_replace_one_another(path: Path) -> None:
+    writer(path).append([planned()])
+    whole = path.read_bytes()
+    for number, tail in enumerate((b"one", b"two")):
+        path.write_bytes(whole + tail)
+        writer(path).append([planned(attempt=str(number))])
+        path.write_bytes(whole)
+    kept = [(path.parent / f"log.jsonl.torn-{len(whole)}-{number}").read_bytes() for number in (0, 1)]
+    assert kept == [b"one", b"two"]
+
+
+def test_a_log_edited_in_the_middle_is_refused_and_left_alone(path: Path) -> None:
+    writer(path).append([planned(), planned(attempt="b"), planned(attempt="c")])
+    edited = path.read_bytes().replace(b'"attempt":"b"', b'"attempt":"x"')
+    path.write_bytes(edited)
+    with pytest.raises(LogCorrupt, match=r"^entry 1 was changed after it was written"):
+        list(store(path).read())
+    with pytest.raises(LogCorrupt, match=r"^entry 1"):
+        writer(path).append([planned(attempt="d")])
+    assert path.read_bytes() == edited
+
+
+def test_a_log_that_shrinks_or_goes_while_it_is_used_is_refused(path: Path) -> None:
+    log = writer(path)
+    log.append([planned()])
+    log.append([planned(attempt="b")])
+    path.write_bytes(lines(path)[0] + b"\n")
+    with pytest.raises(LogCorrupt, match="became shorter"):
+        log.append([planned(attempt="c")])
+    path.unlink()
+    with pytest.raises(LogCorrupt, match="is gone: it held 2 entries"):
+        log.entries()
+
+
+def test_a_log_that_is_replaced_while_it_is_used_is_refused(path: Path) -> None:
+    log = writer(path)
+    log.append([planned()])
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.replace(path)
+    with pytest.raises(LogCorrupt, match="was replaced by another file"):
+        log.append([planned(attempt="b")])
+
+
+def test_the_holder_of_the_lock_is_named(path: Path) -> None:
+    log = writer(path, timeout=0.1)
+    log.append([planned()])
+    with (path.parent / "log.jsonl.lock").open("r+b") as held:
+        held.truncate()
+        held.write(b"process 4242 on builder-7\n")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(LogError, match=r"was locked for 0\.1 s by process 4242 on builder-7"):
+            log.append([planned(attempt="b")])
+    log.append([planned(attempt="b")])
+    assert len(lines(path)) == 2
+
+
+def test_cancellation_ends_the_wait_for_the_lock(path: Path) -> None:
+    cancel = Cancel()
+    writer(path).append([planned()])
+    with (path.parent / "log.jsonl.lock").open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        threading.Timer(0.1, cancel.trip, [Terminated("terminated")]).start()
+        started = time.monotonic()
+        with pytest.raises(Terminated):
+            writer(path, cancel=cancel).append([planned(attempt="b")])
+    assert time.monotonic() - started < 5
+
+
+def test_the_lock_file_is_never_removed(path: Path) -> None:
+    writer(path).append([planned()])
+    before = (path.parent / "log.jsonl.lock").stat().st_ino
+    writer(path).append([planned(attempt="b")])
+    assert (path.parent / "log.jsonl.lock").stat().st_ino == before
+
+
+class Failing(OsFiles):
+    """Fails the calls of `name` whose numbers are in `at`, counted from the first on the log itself."""
+
+    def __init__(self, name: str, error: int, *at: int) -> None:
+        self.name, self.error, self.at, self.calls = name, error, at, 0
+        self.log: set[int] = set()
+
+    def _may_fail(self, name: str, fd: int) -> None:
+        if name == self.name and fd in self.log:
+            self.calls += 1
+            if self.calls in self.at:
+                raise OSError(self.error, os.strerror(self.error))
+
+    def open(
+        self, path: str, *, create: bool, append: bool = False, exclusive: bool = False, mode: int = 0o666
+    ) -> int:
+        fd = super().open(path, create=create, append=append, exclusive=exclusive, mode=mode)
+        (self.log.add if path.endswith(".jsonl") else self.log.discard)(fd)
+        return fd
+
+    def open_read(self, path: str) -> int:
+        fd = super().open_read(path)
+        self.log.discard(fd)
+        return fd
+
+    def write(self, fd: int, data: bytes) -> int:
+        self._may_fail("write", fd)
+        if self.name == "short write" and fd in self.log:
+            self.calls += 1
+            if self.calls in self.at:
+                return super().write(fd, data[: len(data) // 2])
+        return super().write(fd, data)
+
+    def sync(self, fd: int) -> None:
+        self._may_fail("sync", fd)
+        super().sync(fd)
+
+    def truncate(self, fd: int, size: int) -> None:
+        self._may_fail("truncate", fd)
+        super().truncate(fd, size)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "cause"),
+    [
+        ("write", errno.ENOSPC, "no space left on device"),
+        ("write", errno.EIO, "input/output error"),
+        ("short write", errno.ENOSPC, "only a part of it fitted"),
+        ("write", errno.EDQUOT, "disk quota exceeded"),
+    ],
+)
+def test_a_write_that_fails_leaves_nothing_behind(path: Path, name: str, error: int, cause: str) -> None:
+    writer(path).append([planned()])
+    before = path.read_bytes()
+    log = writer(path, files=Failing(name, error, 1))
+    with pytest.raises(LogError, match=f"cannot be written: {cause}"):
+        log.append([planned(attempt="b")])
+    assert path.read_bytes() == before
+    log.append([planned(attempt="b")])
+    assert len(independently_verified(lines(path))) == 2
+
+
+def test_a_write_that_fails_and_cannot_be_taken_back_is_a_torn_tail(path: Path) -> None:
+    class Stuck(Failing):
+        def truncate(self, fd: int, size: int) -> None:
+            if fd in self.log:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            super().truncate(fd, size)
+
+    writer(path).append([planned()])
+    with pytest.raises(LogError):
+        writer(path, files=Stuck("short write", errno.ENOSPC, 1)).append([planned(attempt="b")])
+    assert not path.read_bytes().endswith(b"\n")
+    writer(path).append([planned(attempt="b")])
+    assert len(independently_verified(lines(path))) == 2
+
+
+class Journal(Failing):
+    """Remembers the order of what was done to the log."""
+
+    def __init__(self, name: str, error: int, *at: int) -> None:
+        super().__init__(name, error, *at)
+        self.done: list[str] = []
+
+    def write(self, fd: int, data: bytes) -> int:
+        if fd in self.log:
+            self.done.append("write")
+        return super().write(fd, data)
+
+    def rewrite(self, fd: int, data: bytes, offset: int) -> int:
+        if fd in self.log:
+            self.done.append("rewrite")
+        return super().rewrite(fd, data, offset)
+
+    def sync(self, fd: int) -> None:
+        if fd in self.log:
+            self.done.append("sync")
+        super().sync(fd)
+
+
+def test_after_a_failed_fsync_the_entry_is_looked_up_and_written_once_more(path: Path) -> None:
+    log = writer(path, files=(files := Journal("sync", errno.EIO, 1)))
+    (entry,) = log.append([planned()])
+    # A second fsync alone would say yes for pages that the kernel dropped.
+    assert files.done == ["write", "sync", "rewrite", "sync"]
+    assert lines(path) == [entry.raw]
+    log.append([planned(attempt="b")])
+    assert files.done[4:] == ["write", "sync"]
+
+
+def test_when_every_fsync_fails_nothing_is_acknowledged(path: Path) -> None:
+    files = Failing("sync", errno.EIO, *range(1, 99))
+    with pytest.raises(LogError, match="input/output error") as caught:
+        writer(path, files=files).append([planned()])
+    assert caught.value.hint
+    # The next run, on a disk that works again, finds the entry.
+    writer(path).append([planned()])
+    assert len(independently_verified(lines(path))) == 1
+
+
+def test_a_failing_read_says_so(path: Path) -> None:
+    class Unreadable(OsFiles):
+        def read(self, fd: int, offset: int) -> Iterator[bytes]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    writer(path).append([planned()])
+    with pytest.raises(LogError, match="cannot be read: input/output error"):
+        list(store(path, files=Unreadable()).read())
+    with pytest.raises(LogError, match="cannot be read: input/output error"):
+        store(path, files=Unreadable()).head()
+
+
+def test_directories_that_cannot_be_synced_are_no_error(path: Path) -> None:
+    class NoDirectorySync(OsFiles):
+        def sync(self, fd: int) -> None:
+            if stat.S_ISDIR(os.fstat(fd).st_mode):
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            super().sync(fd)
+
+    assert writer(path, files=NoDirectorySync()).append([planned()])
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from tests.integration.log.test_file import writer
+from tests.support.logs.facts import planned
+from release.errors import LogError
+log = writer(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (8000, resource.RLIM_INFINITY))
+acknowledged = 0
+for number in range(100):
+    try:
+        log.append([planned(attempt=str(number))])
+        acknowledged += 1
+    except LogError as error:
+        print(acknowledged, error.message, error.hint, sep="|")
+        break
+"""
+
+
+def test_a_file_size_limit_loses_nothing_that_was_acknowledged(path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert result.stderr == ""
+    acknowledged, message, hint = result.stdout.strip().split("|")
+    assert "file too large" in message or "only a part of it fitted" in message
+    assert hint == "make room on the disk, then run again"
+    assert len(independently_verified(lines(path))) == int(acknowledged) > 3
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    log = writer(tmp_path / "log.jsonl", files=Failing("write", errno.ENOSPC, *range(1, 9)))
+    with pytest.raises(LogError, match="no space left on device") as caught:
+        log.append([planned()])
+    assert caught.value.hint == "make room on the disk, then run again"
+
+
+def test_network_file_systems_are_refused_unless_told_otherwise(path: Path) -> None:
+    class OnNfs(OsFiles):
+        def network_filesystem(self, path: str) -> str | None:
+            return "nfs4"
+
+    for attempt in (
+        store(path, files=OnNfs()).check_writable,
+        lambda: writer(path, files=OnNfs()).append([planned()]),
+    ):
+        with pytest.raises(LogError, match=r"network file system \(`nfs4`\)") as caught:
+            attempt()
+        assert "log: {store: git}" in str(caught.value.hint)
+    assert not path.exists()
+    assert writer(path, files=OnNfs(), allow_network=True).append([planned()])
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("ext4", None),
+        ("nfs4", "nfs4"),
+        ("cifs", "cifs"),
+        ("fuse.sshfs", "fuse.sshfs"),
+        ("fuse.fuse-overlayfs", None),
+        ("fuseblk", None),
+        ("overlay", None),
+    ],
+)
+def test_the_mount_table_tells_the_file_system(kind: str, expected: str | None) -> None:
+    table = [
+        "22 27 0:21 / /proc rw,relatime - proc proc rw",
+        f"40 27 0:42 / /mnt/with\\040space rw shared:1 master:2 - {kind} server:/x rw",
+    ]
+    assert network_type(table, "0:42") == expected
+    assert network_type(table, "9:9") is None
+
+
+def test_this_machines_files_are_local(tmp_path: Path) -> None:
+    assert OsFiles().network_filesystem(str(tmp_path / "not" / "there")) is None
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anything_happens(tmp_path: Path) -> None:
+    class ReadOnly(OsFiles):
+        def writable(self, path: str) -> bool:
+            return False
+
+    with pytest.raises(LogError, match="no right to write") as caught:
+        store(tmp_path / "a" / "log.jsonl", files=ReadOnly()).check_writable()
+    assert "log: {path: …}" in str(caught.value.hint)
+
+
+def test_a_file_in_the_way_of_the_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LogError, match="cannot be read: not a directory"):
+        writer(tmp_path / "file" / "log.jsonl").append([planned()])
+
+
+def test_killed_writers_lose_and_double_nothing(path: Path, tmp_path: Path) -> None:
+    herd = Herd({"store": "file", "path": str(path)}, tmp_path, workers=3, count=120)
+    herd.run(kills=8, pause=0.15)
+    herd.verify(lines(path))
+    assert herd.kills >= 4
+
+
+def test_threads_of_one_process_exclude_one_another(path: Path) -> None:
+    def work(name: str) -> None:
+        log = writer(path)
+        for number in range(10):
+            log.append([planned(attempt=f"{name}-{number}")])
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(independently_verified(lines(path))) == 30
+
+
+def test_stored_lines_are_plain_json(path: Path) -> None:
+    writer(path).append([planned(git_tag="v1.4.2", note_in_greek="αβγ")])
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    assert fields["note_in_greek"] == "αβγ"
+    assert "αβγ" in path.read_text(encoding="utf-8")

@@ -1,0 +1,388 @@
+"""The git store on real repositories: races, lost replies, refusals, rewritten history, a clone that stays as it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from release.control import Cancel
+from release.errors import LogCorrupt, LogError, LogUnavailable, Terminated
+from release.log import Head, HeadMoved
+from release.log.chain import seal
+from release.log.stores.git import GitStore
+from release.log.stores.git_remote import Credentials, GitRemote, credentials_of, credentials_of_token
+from release.process import Processes
+from tests.support.logs.facts import independently_verified, planned, whole_release, writer
+from tests.support.programs.environment import scrubbed
+from tests.support.releases.git import GitRepo
+
+AT = "2026-11-20T10:00:00.000Z"
+REF = "refs/shipmark/log"
+
+
+class Remote:
+    """A bare repository that plays the server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "remote.git"
+        self.env = scrubbed(folder)
+        subprocess.run(["git", "init", "--quiet", "--bare", str(self.path)], env=self.env, check=True)
+
+    def git(self, *arguments: str) -> str:
+        argv = ["git", "--git-dir", str(self.path), *arguments]
+        return subprocess.run(argv, env=self.env, check=True, capture_output=True, text=True).stdout.strip()
+
+    def stdin(self, *arguments: str, text: str = "") -> str:
+        """As `git`, with input and an identity."""
+        identity = {
+            f"GIT_{role}_{what}": "x" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        argv = ["git", "--git-dir", str(self.path), *arguments]
+        env = {**self.env, **identity}
+        return subprocess.run(
+            argv, env=env, input=text, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def hook(self, name: str, script: str) -> None:
+        path = self.path / "hooks" / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def lines(self) -> list[bytes]:
+        commits = self.git("rev-list", "--reverse", REF).split()
+        return [self.git("cat-file", "blob", f"{commit}:entry.json").encode() for commit in commits]
+
+    def refs(self) -> list[str]:
+        return self.git("for-each-ref", "--format=%(refname)").split()
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Remote:
+    return Remote(tmp_path)
+
+
+@pytest.fixture
+def store(remote: Remote, tmp_path: Path) -> Callable[..., GitStore]:
+    def make(
+        cache: str = "cache", cancel: Cancel | None = None, url: str = "", **options: object
+    ) -> GitStore:
+        cancel = cancel or Cancel()
+        opened = GitRemote(
+            process=Processes(cancel),
+            env=options.pop("env", remote.env),  # type: ignore[arg-type]  # a mapping
+            cache=str(tmp_path / cache / "log.git"),
+            url=url or str(remote.path),
+            name="log at origin",
+            cancel=cancel,
+            monotonic=time.monotonic,
+            **options,  # type: ignore[arg-type]  # as the test says
+        )
+        return GitStore(opened, name="log at origin", ref=REF)
+
+    return make
+
+
+Make = Callable[..., GitStore]
+
+
+def test_one_commit_an_entry_chained_like_the_entries(remote: Remote, store: Make) -> None:
+    log = writer(store())
+    log.append(whole_release("r", "1.4.2"))
+    log.append([planned(attempt="b")])
+    entries = independently_verified(remote.lines())
+    assert len(entries) == 6
+    assert remote.git("log", "-1", "--format=%s%n%b", REF).split("\n")[:3] == [
+        "planned 1.4.2",
+        "Shipmark-Seq: 5",
+        f"Shipmark-Hash: {log.head.hash}",
+    ]
+    assert remote.git("ls-tree", "--name-only", REF) == "entry.json"
+    assert remote.git("fsck", "--strict", "--no-dangling") == ""
+    assert remote.refs() == [REF]
+
+
+def test_an_empty_log_is_no_error(store: Make) -> None:
+    log = store()
+    assert log.head() == Head()
+    assert list(log.read()) == []
+
+
+def test_another_clone_reads_on(store: Make) -> None:
+    one, other = writer(store("a")), writer(store("b"))
+    one.append(whole_release("r", "1.4.2"))
+    assert tuple(other.entries()) == tuple(one.entries())
+    one.append([planned(attempt="b")])
+    assert [entry.seq for entry in other.store.read(3)] == [4, 5]
+    assert tuple(other.entries()) == tuple(one.entries())
+
+
+def test_a_cache_may_be_removed_at_any_time(store: Make, tmp_path: Path) -> None:
+    log = writer(store())
+    log.append([planned()])
+    shutil.rmtree(tmp_path / "cache")
+    assert len(writer(store()).append([planned(attempt="b")])) == 1
+    assert store().head().seq == 1
+
+
+def test_locks_that_a_killed_process_left_in_the_cache_are_removed(store: Make, tmp_path: Path) -> None:
+    writer(store()).append([planned()])
+    for name in ("packed-refs.lock", "refs/fetched/log.lock", "config.lock", "shallow.lock"):
+        path = tmp_path / "cache" / "log.git" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert len(writer(store()).append([planned(attempt="b")])) == 1
+
+
+def test_a_lost_race_is_told_from_an_error(store: Make) -> None:
+    one, other = store("a"), store("b")
+    assert one.head() == other.head() == Head()
+    one.append([seal(planned(), Head(), AT)], Head())
+    with pytest.raises(HeadMoved):
+        other.append([seal(planned(attempt="b"), Head(), AT)], Head())
+    with pytest.raises(HeadMoved):
+        one.append([seal(planned(attempt="c"), Head(), AT)], Head())
+
+
+def test_a_loser_parks_and_clears_up_behind_itself(remote: Remote, store: Make) -> None:
+    one, other = writer(store("a")), writer(store("b"))
+    one.append([planned()])
+    assert other.entries()
+    one.append([planned(attempt="b")])
+    (entry,) = other.append([planned(attempt="c")])
+    assert entry.seq == 2
+    assert remote.refs() == [REF]
+
+
+def test_what_a_dead_writer_parked_is_taken_along(remote: Remote, store: Make) -> None:
+    dead = store("a")
+    list(dead.read())
+    dead.park([planned(attempt="dead")])
+    assert len(remote.refs()) == 1
+    writer(store("b")).append([planned(attempt="alive")])
+    attempts = [entry["attempt"] for entry in independently_verified(remote.lines())]
+    assert attempts == ["alive", "dead"]
+    assert remote.refs() == [REF]
+
+
+def test_nonsense_in_the_inbox_stops_nobody(remote: Remote, store: Make) -> None:
+    dead = store("a")
+    list(dead.read())
+    dead.park([planned(attempt="dead")])
+    # A commit without facts, and one whose facts are none.
+    empty = remote.git("hash-object", "-t", "tree", "/dev/null", "-w")
+    (remote.folder / "facts").write_text("[1, 2]")
+    blob = remote.git("hash-object", "-w", str(remote.folder / "facts"))
+    tree = remote.stdin("mktree", text=f"100644 blob {blob}\tfacts.json\n")
+    for name, content in (("empty", empty), ("odd", tree)):
+        remote.git(
+            "update-ref", f"refs/shipmark/inbox/{name}", remote.stdin("commit-tree", content, "-m", "x")
+        )
+    writer(store("b")).append([planned(attempt="alive")])
+    attempts = [entry["attempt"] for entry in independently_verified(remote.lines())]
+    assert attempts == ["alive", "dead"]
+    assert remote.refs() == [REF]
+
+
+def test_a_reply_that_was_lost_is_looked_up(remote: Remote, store: Make) -> None:
+    writer(store()).append([planned()])
+    # The ref is updated, then the connection breaks.
+    remote.hook("post-update", "kill -9 $PPID")
+    remote.git("config", "receive.autogc", "false")
+    log = writer(store())
+    (entry,) = log.append([planned(attempt="b")])
+    assert entry.seq == 1
+    assert len(independently_verified(remote.lines())) == 2
+
+
+@pytest.mark.parametrize("hook", ["pre-receive", "update"])
+def test_a_remote_that_refuses_says_so_at_once(remote: Remote, store: Make, hook: str) -> None:
+    remote.hook(hook, "echo 'GH006: not here' >&2; exit 1")
+    started = time.monotonic()
+    with pytest.raises(LogError, match=r"cannot be written: .*hook declined") as caught:
+        writer(store()).append([planned()])
+    assert not isinstance(caught.value, LogUnavailable)
+    assert "contents: write" in str(caught.value.hint)
+    assert time.monotonic() - started < 10
+
+
+def test_hidden_refs_are_refused(remote: Remote, store: Make) -> None:
+    remote.git("config", "receive.hideRefs", "refs/shipmark")
+    with pytest.raises(LogError, match="hidden ref"):
+        writer(store()).append([planned()])
+
+
+def test_a_remote_that_is_not_there_is_said(store: Make, tmp_path: Path) -> None:
+    for attempt in (store(url=f"{tmp_path}/nowhere").head, store(url=f"{tmp_path}/nowhere").check_writable):
+        with pytest.raises(LogError, match="does not appear to be a git repository"):
+            attempt()
+
+
+def test_check_writable_writes_nothing(remote: Remote, store: Make) -> None:
+    store().check_writable()
+    assert remote.refs() == []
+
+
+def test_history_that_was_rewritten_is_refused_with_both_ends(remote: Remote, store: Make) -> None:
+    log = writer(store("a"))
+    log.append([planned()])
+    old = remote.git("rev-parse", REF)
+    log.append([planned(attempt="b")])
+    new = remote.git("rev-parse", REF)
+    remote.git("update-ref", REF, old)
+    with pytest.raises(LogCorrupt, match=f"was rewritten: it ended with commit {new[:12]}.*{old[:12]}"):
+        log.entries()
+    # Also by a later run: the cache remembers.
+    with pytest.raises(LogCorrupt, match="was rewritten"):
+        writer(store("a")).append([planned(attempt="c")])
+    remote.git("update-ref", "-d", REF)
+    with pytest.raises(LogCorrupt, match="which nothing does not continue"):
+        store("a").head()
+
+
+def test_an_entry_that_was_replaced_is_named(remote: Remote, store: Make) -> None:
+    writer(store("a")).append([planned(), planned(attempt="b")])
+    blob = remote.git("cat-file", "blob", f"{REF}:entry.json").replace('"attempt":"b"', '"attempt":"x"')
+    folder = remote.folder / "w"
+    folder.mkdir()
+    (folder / "entry.json").write_text(blob + "\n")
+    sha = remote.git("hash-object", "-w", str(folder / "entry.json"))
+    tree = remote.stdin("mktree", text=f"100644 blob {sha}\tentry.json\n")
+    commit = remote.stdin("commit-tree", tree, "-p", f"{REF}~1", "-m", "x")
+    remote.git("update-ref", REF, commit)
+    with pytest.raises(LogCorrupt, match=r"^entry 1 was changed after it was written"):
+        store("b").head()
+
+
+def test_a_commit_without_an_entry_is_named(remote: Remote, store: Make) -> None:
+    empty = remote.git("hash-object", "-t", "tree", "/dev/null", "-w")
+    commit = remote.stdin("commit-tree", empty, "-m", "x")
+    remote.git("update-ref", REF, commit)
+    with pytest.raises(LogCorrupt, match=r"entry 0 is missing: a commit of the log has no `entry.json`"):
+        store().head()
+
+
+def test_a_cancelled_push_ends_at_once(remote: Remote, store: Make) -> None:
+    import threading
+
+    remote.hook("pre-receive", "sleep 60")
+    cancel = Cancel()
+    log = writer(store(cancel=cancel))
+    log.entries()
+    threading.Timer(0.5, cancel.trip, [Terminated("terminated")]).start()
+    started = time.monotonic()
+    with pytest.raises(Terminated):
+        log.append([planned()])
+    assert time.monotonic() - started < 5
+
+
+def test_a_push_that_hangs_has_a_deadline(remote: Remote, store: Make) -> None:
+    remote.hook("pre-receive", "sleep 60")
+    log = writer(store(timeout=1.0), patience=0.0)
+    with pytest.raises(LogUnavailable, match="did not answer within 1 s"):
+        log.append([planned()])
+
+
+def test_the_users_clone_stays_as_it_is(
+    remote: Remote, store: Make, git_repo: GitRepo, tmp_path: Path
+) -> None:
+    git_repo.commit(message="one", files={"a": "1"})
+    git_repo.git("remote", "add", "origin", str(remote.path))
+    (git_repo.path / "a").write_text("dirty")
+    before = _everything(git_repo.path)
+    process = Processes(Cancel())
+    handed = credentials_of(process, str(git_repo.path), remote.env)
+    writer(store(credentials=handed)).append(whole_release("r", "1.4.2"))
+    assert _everything(git_repo.path) == before
+
+
+def _everything(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_credentials_of_a_clone_come_along_with_conditional_includes(
+    git_repo: GitRepo, tmp_path: Path
+) -> None:
+    git_repo.commit(message="one")
+    secret = tmp_path / "credentials.config"
+    secret.write_text('[http "https://github.com/"]\n\textraheader = AUTHORIZATION: basic c2VjcmV0\n')
+    git_repo.git("config", f"includeIf.gitdir:{git_repo.path}/.git.path", str(secret))
+    git_repo.git("config", "core.sshCommand", "ssh -i /key")
+    git_repo.git("config", "user.name", "somebody")
+    found = credentials_of(Processes(Cancel()), str(git_repo.path), scrubbed(tmp_path))
+    assert dict(found.settings) == {
+        "http.https://github.com/.extraheader": "AUTHORIZATION: basic c2VjcmV0",
+        "core.sshcommand": "ssh -i /key",
+    }
+    assert credentials_of(Processes(Cancel()), str(tmp_path), scrubbed(tmp_path)) == Credentials()
+
+
+def test_a_token_goes_to_its_host_only() -> None:
+    (setting,) = credentials_of_token("https://github.com:8443/acme/app", "t0ken").settings
+    assert setting == (
+        "http.https://github.com:8443/.extraheader",
+        "Authorization: Basic eC1hY2Nlc3MtdG9rZW46dDBrZW4=",
+    )
+
+
+def test_no_secret_is_in_an_argument_list_or_an_error(store: Make, tmp_path: Path, remote: Remote) -> None:
+    seen: list[str] = []
+
+    class Watching(Processes):
+        def run(self, argv, **options):
+            seen.extend(argv)
+            return super().run(argv, **options)
+
+    cancel = Cancel()
+    opened = GitRemote(
+        process=Watching(cancel),
+        env=remote.env,
+        cache=str(tmp_path / "c" / "log.git"),
+        url="http://bob:s3cret@127.0.0.1:9/acme/app",
+        name="log at origin",
+        cancel=cancel,
+        monotonic=time.monotonic,
+        credentials=credentials_of_token("http://127.0.0.1:9/", "t0ken"),
+    )
+    with pytest.raises(LogUnavailable) as caught:
+        GitStore(opened, name="log at origin").head()
+    assert "s3cret" not in str(caught.value) + str(caught.value.hint)
+    assert not any("s3cret" in word or "t0ken" in word for word in seen)
+
+
+def test_hooks_and_settings_of_the_user_do_not_take_part(remote: Remote, store: Make, tmp_path: Path) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for name in ("pre-push", "post-checkout", "pre-auto-gc"):
+        (hooks / name).write_text("#!/bin/sh\nexit 1\n")
+        (hooks / name).chmod(0o755)
+    config = tmp_path / "config"
+    config.write_text(
+        f"[core]\n\thooksPath = {hooks}\n[push]\n\tgpgSign = true\n\tfollowTags = true\n"
+        "[fetch]\n\tprune = true\n\twriteCommitGraph = true\n[log]\n\tshowSignature = true\n"
+    )
+    env = {**remote.env, "GIT_CONFIG_GLOBAL": str(config)}
+    assert writer(store(env=env)).append([planned()])
+
+
+def test_settings_by_environment_are_kept_and_added_to(remote: Remote, store: Make) -> None:
+    env = {
+        **remote.env,
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+    }
+    assert writer(store(env=env)).append([planned()])
+
+
+def test_an_unusable_cache_is_said(store: Make, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file in the way")
+    with pytest.raises(LogError, match=r"cache .* cannot be used"):
+        store().head()
+    assert os.path.isfile(tmp_path / "cache")

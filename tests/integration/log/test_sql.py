@@ -1,0 +1,317 @@
+"""The SQL store on SQLite files and on a real PostgreSQL server."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from release.control import Cancel
+from release.errors import ConfigError, LogCorrupt, LogError, LogUnavailable, Terminated
+from release.log import Head, HeadMoved
+from release.log.chain import seal
+from release.log.stores.sql import SqlStore
+from release.log.stores.sql_migrate import migrate
+from release.log.stores.sql_schema import parse_url
+from tests.support.logs.facts import independently_verified, planned, whole_release, writer
+from tests.support.services.postgres import Postgres
+
+AT = "2026-11-20T10:00:00.000Z"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/log.db"
+    return request.getfixturevalue("postgres").database()
+
+
+@pytest.fixture
+def url(empty_url: str) -> str:
+    """A database with the log's tables."""
+    migrate(empty_url)
+    return empty_url
+
+
+@pytest.fixture
+def store(url: str):
+    opened = SqlStore(url, cancel=Cancel())
+    yield opened
+    opened.close()
+
+
+def test_what_is_stored_is_what_was_hashed(store: SqlStore) -> None:
+    log = writer(store)
+    log.append(whole_release("r", "1.4.2"))
+    log.append([planned(attempt="b", greek="αβγ")])
+    assert len(independently_verified([entry.raw for entry in store.read()])) == 6
+    assert store.head() == log.head
+    assert [entry.seq for entry in store.read(3)] == [4, 5]
+    assert list(store.read(5)) == []
+
+
+def test_without_migration_the_command_is_named(empty_url: str) -> None:
+    store = SqlStore(empty_url, cancel=Cancel())
+    with pytest.raises(LogError) as caught:
+        store.head()
+    assert "shipmark log migrate" in str(caught.value.hint)
+    assert not isinstance(caught.value, LogUnavailable)
+    store.close()
+
+
+def test_reading_makes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match="unable to open"):
+        SqlStore(f"sqlite:///{tmp_path}/log.db", cancel=Cancel()).head()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_migrating_twice_changes_nothing(empty_url: str) -> None:
+    assert migrate(empty_url) == (None, "0001")
+    assert migrate(empty_url) == ("0001", "0001")
+
+
+def test_an_older_schema_is_named_and_a_newer_one_is_fine(url: str) -> None:
+    log = SqlStore(url, cancel=Cancel())
+    writer(log).append([planned()])
+    for revision, works in (("0000", False), ("9999", True)):
+        _execute(url, f"UPDATE alembic_version SET version_num = '{revision}'")
+        fresh = SqlStore(url, cancel=Cancel())
+        if works:
+            assert fresh.head().seq == 0
+        else:
+            with pytest.raises(LogError, match="revision 0000, 0001 is needed"):
+                fresh.head()
+        fresh.close()
+    log.close()
+
+
+def test_the_head_is_compared(store: SqlStore) -> None:
+    line = seal(planned(), Head(), AT)
+    store.append([line], Head())
+    with pytest.raises(HeadMoved):
+        store.append([line], Head())
+    assert len(list(store.read())) == 1
+
+
+def test_a_client_that_forgets_the_lock_cannot_fork_the_chain(url: str, store: SqlStore) -> None:
+    store.append([seal(planned(), Head(), AT)], Head())
+    _execute(url, f"UPDATE log_head SET seq = -1, hash = '{'0' * 64}'")
+    with pytest.raises(HeadMoved):
+        store.append([seal(planned(attempt="b"), Head(), AT)], Head())
+    assert len(list(store.read())) == 1
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE log_entry SET line = 'x'", "DELETE FROM log_entry"], ids=["update", "delete"]
+)
+def test_entries_cannot_be_changed_by_accident(url: str, store: SqlStore, statement: str) -> None:
+    writer(store).append([planned()])
+    with pytest.raises((sqlite3.Error, psycopg.Error), match="never changed or removed"):
+        _execute(url, statement)
+    assert len(list(store.read())) == 1
+
+
+def test_an_entry_that_was_changed_all_the_same_is_named(url: str, store: SqlStore) -> None:
+    writer(store).append(whole_release("r", "1.4.2"))
+    for statement in _disarm(url):
+        _execute(url, statement)
+    _execute(url, "UPDATE log_entry SET line = replace(line, '1.4.2', '1.4.3') WHERE seq = 2")
+    with pytest.raises(LogCorrupt, match=r"^entry 2 was changed after it was written"):
+        list(store.read())
+
+
+def test_entries_that_are_gone_are_named(url: str, store: SqlStore) -> None:
+    log = writer(store)
+    log.append(whole_release("r", "1.4.2"))
+    for statement in _disarm(url):
+        _execute(url, statement)
+    _execute(url, "DELETE FROM log_entry WHERE seq = 4")
+    with pytest.raises(LogCorrupt, match="has no entry 4 any more"):
+        log.entries()
+    _execute(url, "DELETE FROM log_entry WHERE seq = 1")
+    with pytest.raises(LogCorrupt, match=r"^entry 1 is missing"):
+        list(store.read())
+
+
+def test_long_logs_are_read_in_pages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("sql", "sql_transaction"):
+        monkeypatch.setattr(f"release.log.stores.{module}.PAGE", 3)
+    log = writer(store)
+    for number in range(10):
+        log.append([planned(attempt=str(number))])
+    for after in range(-1, 10):
+        assert [entry.seq for entry in store.read(after)] == list(range(after + 1, 10))
+
+
+def test_check_writable_changes_nothing(store: SqlStore) -> None:
+    store.check_writable()
+    assert store.head() == Head()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://u:secret@h/d", "names a `mysql` database"),
+        ("u:secret@h", "is no database URL"),
+        ("sqlite://", "names a `sqlite` database"),
+    ],
+)
+def test_other_databases_are_refused_without_showing_the_url(url: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        parse_url(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_sqlite_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    migrate(url)
+    monkeypatch.setattr("release.log.stores.syscalls.OsFiles.network_filesystem", lambda self, path: "cifs")
+    with pytest.raises(LogError, match=r"network file system \(`cifs`\)"):
+        SqlStore(url, cancel=Cancel()).head()
+
+
+def test_the_name_holds_no_credential() -> None:
+    store = SqlStore("postgresql://bob:secret@db.example:5433/releases?sslmode=require", cancel=Cancel())
+    assert store.name == "postgresql://db.example:5433/releases"
+    assert not store.local
+
+
+def test_a_server_that_is_not_there_is_said_and_may_be_asked_again(tmp_path: Path) -> None:
+    store = SqlStore(f"postgresql://bob:secret@/log?host={tmp_path}", cancel=Cancel())
+    with pytest.raises(LogUnavailable, match=r"cannot be read: .*connection") as caught:
+        store.head()
+    assert "secret" not in str(caught.value)
+
+
+def test_synchronous_commit_off_is_refused(postgres: Postgres) -> None:
+    url = postgres.database()
+    migrate(url)
+    database = url.partition("?")[0].rpartition("/")[2]
+    postgres.sql(f"ALTER DATABASE {database} SET synchronous_commit = off")
+    store = SqlStore(url, cancel=Cancel())
+    with pytest.raises(LogError, match="a power cut can lose: `synchronous_commit` is `off`"):
+        store.head()
+    store.close()
+
+
+def test_least_rights_are_enough_and_less_is_named(postgres: Postgres) -> None:
+    url = postgres.database()
+    migrate(url)
+    database = url.partition("?")[0].rpartition("/")[2]
+    role = f"ci_{database}"
+    postgres.sql(f"CREATE ROLE {role} LOGIN", database)
+    postgres.sql(f"GRANT SELECT ON log_entry, log_head, alembic_version TO {role}", database)
+    store = SqlStore(postgres.url(database, role), cancel=Cancel())
+    assert store.head() == Head()
+    with pytest.raises(LogError, match="this role lacks INSERT on log_entry"):
+        store.check_writable()
+    with pytest.raises(LogError, match="permission denied") as caught:
+        writer(store).append([planned()])
+    assert not isinstance(caught.value, LogUnavailable)
+    postgres.sql(f"GRANT INSERT ON log_entry TO {role}; GRANT UPDATE ON log_head TO {role}", database)
+    store.check_writable()
+    writer(store).append(whole_release("r", "1.4.2"))
+    assert store.head().seq == 4
+    with pytest.raises(psycopg.Error, match="permission denied"):
+        _execute(postgres.url(database, role), "DELETE FROM log_entry")
+    store.close()
+    postgres.sql(f"DROP OWNED BY {role}; DROP ROLE {role}", database)
+
+
+def test_a_read_only_server_is_named(postgres: Postgres) -> None:
+    url = postgres.database()
+    migrate(url)
+    database = url.partition("?")[0].rpartition("/")[2]
+    postgres.sql(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    store = SqlStore(url, cancel=Cancel())
+    with pytest.raises(LogError, match="lacks write access"):
+        store.check_writable()
+    store.close()
+
+
+def test_cancellation_ends_the_wait_for_the_head(postgres: Postgres) -> None:
+    url = postgres.database()
+    migrate(url)
+    cancel = Cancel()
+    store = SqlStore(url, cancel=cancel)
+    with psycopg.connect(url) as other:
+        other.execute("SELECT * FROM log_head FOR UPDATE")
+        timer = threading.Timer(0.3, cancel.trip, [Terminated("terminated")])
+        timer.start()
+        started = time.monotonic()
+        with pytest.raises(Terminated):
+            store.append([seal(planned(), Head(), AT)], Head())
+        assert time.monotonic() - started < 4
+        timer.join()
+        other.rollback()
+    store.close()
+
+
+def test_a_commit_whose_reply_was_lost_is_found(postgres: Postgres) -> None:
+    url = postgres.database()
+    migrate(url)
+
+    class ReplyLost(SqlStore):
+        lost = 0
+
+        def append(self, lines, expected):
+            super().append(lines, expected)
+            if self.lost == 0:
+                self.lost += 1
+                raise LogUnavailable("server closed the connection unexpectedly")
+
+    store = ReplyLost(url, cancel=Cancel())
+    (entry,) = writer(store).append([planned()])
+    assert entry.seq == 0
+    assert len(list(store.read())) == 1
+    store.close()
+
+
+def test_a_server_that_restarts_is_waited_for(own_postgres: Postgres) -> None:
+    url = own_postgres.database()
+    migrate(url)
+    store = SqlStore(url, cancel=Cancel())
+    log = writer(store)
+    log.append([planned()])
+    own_postgres.kill()
+    restart = threading.Timer(0.5, own_postgres.start)
+    restart.start()
+    log.append([planned(attempt="b")])
+    restart.join()
+    assert len(independently_verified([entry.raw for entry in store.read()])) == 2
+    store.close()
+
+
+def test_two_migrations_at_once_queue(postgres: Postgres) -> None:
+    url = postgres.database()
+    done: list[tuple[str | None, str | None]] = []
+    threads = [threading.Thread(target=lambda: done.append(migrate(url))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done, key=str) == [("0001", "0001"), ("0001", "0001"), (None, "0001")]
+
+
+def _execute(url: str, statement: str) -> None:
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+        try:
+            with connection:
+                connection.execute(statement)
+        finally:
+            connection.close()
+        return
+    with psycopg.connect(url) as session:
+        session.execute(statement.encode())
+
+
+def _disarm(url: str) -> list[str]:
+    if url.startswith("sqlite"):
+        return ["DROP TRIGGER log_entry_no_update", "DROP TRIGGER log_entry_no_delete"]
+    return ["DROP TRIGGER log_entry_append_only ON log_entry"]

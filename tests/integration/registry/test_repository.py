@@ -1,0 +1,505 @@
+"""The client against a real docker-registry, with skopeo as the witness."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from release.control import Cancel
+from release.errors import ConfigError, Denied, Invalid, NotFound, Unreachable
+from release.events import NullSink
+from release.layout.layout import Layout
+from release.oci import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor, Repository
+from release.oci.image_config import image_facts
+from release.oci.manifest import encode_manifest
+from release.transfer.copy import copy_image
+from tests.support.registries.images import Image, digest, make_image, make_index, store
+from tests.support.registries.registry import RegistryFactory, RegistryServer
+from tests.support.registries.targets import TargetsFactory
+from tests.support.registries.tls import Authority
+from tests.support.registries.tokens import TokenServer
+from tests.support.services.required import program, require
+
+
+def _copy(source: Repository, destination: Repository, image: Image, **options: tuple[str, ...]) -> None:
+    copy_image(source, destination, image.digest, sink=NullSink(), cancel=Cancel(), **options)  # type: ignore[arg-type]
+
+
+def _layout(tmp_path: Path, image: Image, *tags: str) -> Layout:
+    layout = Layout(str(tmp_path / "layout"))
+    store(image, layout, *tags)
+    return layout
+
+
+def _skopeo(*arguments: str) -> str:
+    require("skopeo")
+    done = subprocess.run([program("skopeo"), *arguments], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def _config(tmp_path: Path, server: RegistryServer, password: str | None = None) -> dict[str, str]:
+    pair = f"{server.username}:{password or server.password}".encode()
+    folder = tmp_path / "docker"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(
+        json.dumps({"auths": {server.host: {"auth": base64.b64encode(pair).decode()}}})
+    )
+    return {"DOCKER_CONFIG": str(folder)}
+
+
+def test_an_image_arrives_as_it_was(
+    tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    index = make_index(
+        make_image({"a": b"1"}, labels={"x": "y"}), make_image({"a": b"2"}, platform="linux/arm64")
+    )
+    layout = _layout(tmp_path, index, "1.0")
+    remote = make_targets().open(f"{registry_server.host}/acme/app")
+    _copy(layout, remote, index)
+    assert remote.resolve("1.0") is None
+    remote.put_manifest(index.manifest, tag="1.0")
+    remote.put_manifest(index.manifest, tag="latest")
+    assert remote.resolve("1.0") == index.descriptor()
+    assert remote.manifest("latest") == index.manifest
+    assert set(remote.tags()) == {"1.0", "latest"}
+    assert registry_server.tags("acme/app") == {"1.0": index.digest, "latest": index.digest}
+    shown = _skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{registry_server.host}/acme/app:1.0")
+    assert digest(shown.encode()) == index.digest
+    for name, blob in index.all_blobs().items():
+        with remote.open_blob(Descriptor(media_type="x", digest=name, size=len(blob))) as stream:
+            assert stream.read() == blob
+
+
+def test_skopeo_pulls_what_was_pushed(
+    tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    image = make_image({"a": random.Random(3).randbytes(3_000_000)})
+    remote = make_targets().open(f"{registry_server.host}/acme/app")
+    _copy(_layout(tmp_path, image), remote, image)
+    remote.put_manifest(image.manifest, tag="1.0")
+    source = f"docker://{registry_server.host}/acme/app:1.0"
+    _skopeo("copy", "--src-tls-verify=false", source, f"oci:{tmp_path / 'pulled'}:1.0")
+    assert Layout(str(tmp_path / "pulled")).manifest("1.0") == image.manifest
+
+
+def test_pushing_again_only_asks(
+    tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    image = make_image()
+    layout = _layout(tmp_path, image)
+    remote = make_targets().open(f"{registry_server.host}/acme/app")
+    _copy(layout, remote, image)
+    before = len(registry_server.access_log())
+    _copy(layout, make_targets().open(f"{registry_server.host}/acme/app"), image)
+    again = registry_server.access_log()[before:]
+    # How http is spoken; then the manifest, its config and its layer, all at once.
+    assert [(entry.method, entry.status) for entry in again] == [("GET", 200), *[("HEAD", 200)] * 3]
+
+
+def test_reading_sends_only_get_and_head(
+    registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    remote = make_targets().open(f"{registry_server.host}/acme/none")
+    assert remote.resolve("1.0") is None
+    assert remote.tags() == ()
+    assert image_facts(remote, "1.0") is None
+    assert not remote.has_blob(Descriptor(media_type="x", digest=digest(b"x"), size=1))
+    with pytest.raises(NotFound):
+        remote.manifest("1.0")
+    assert {entry.method for entry in registry_server.access_log()} == {"GET", "HEAD"}
+
+
+def test_the_question_for_push_leaves_nothing(
+    registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    make_targets().open(f"{registry_server.host}/acme/app").check_push()
+    assert [entry.method for entry in registry_server.access_log()] == ["GET", "POST", "DELETE"]
+    assert not list(registry_server.root.rglob("_uploads/*/data"))
+
+
+def test_an_index_is_seen_where_only_an_index_is(
+    registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    # A narrow Accept makes this registry answer 404 for a tag that exists.
+    index = make_index(make_image())
+    remote = make_targets().open(f"{registry_server.host}/acme/app")
+    store(index, remote, "1.0")
+    assert remote.resolve("1.0") == index.descriptor()
+
+
+def test_a_docker_image_keeps_its_own_digest(
+    registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    image = make_image(docker=True)
+    remote = make_targets().open(f"{registry_server.host}/acme/app")
+    store(image, remote, "1.0")
+    assert remote.resolve("1.0") == image.descriptor()
+
+
+def test_facts_come_from_the_config(registry_server: RegistryServer, make_targets: TargetsFactory) -> None:
+    one = make_image({"a": b"1"}, labels={"org.opencontainers.image.version": "1.0"})
+    two = make_image({"a": b"2"}, platform="linux/arm64")
+    index = make_index(one, two)
+    remote = make_targets().open(f"{registry_server.host}/acme/app")
+    store(index, remote, "1.0")
+    facts = image_facts(remote, "1.0")
+    assert facts is not None
+    assert (facts.digest, facts.platforms) == (index.digest, ("linux/amd64", "linux/arm64"))
+    assert facts.labels == {"org.opencontainers.image.version": "1.0"}
+    single = image_facts(remote, two.digest)
+    assert single is not None
+    assert single.platforms == ("linux/arm64",)
+
+
+def test_a_known_repository_of_the_registry_is_mounted_from(
+    tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    image = make_image()
+    layout = _layout(tmp_path, image)
+    targets = make_targets()
+    _copy(layout, targets.open(f"{registry_server.host}/acme/first"), image)
+    before = len(registry_server.access_log())
+    second = targets.open(f"{registry_server.host}/acme/second")
+    _copy(layout, second, image, mount_from=("acme/none", "acme/first"))
+    sent = registry_server.access_log()[before:]
+    assert not [entry for entry in sent if entry.method == "PUT" and "/blobs/" in entry.path]
+    assert second.resolve(image.digest) is not None
+    assert not list(registry_server.root.rglob("_uploads/*/data"))
+
+
+def test_copying_between_registries_keeps_the_digest(
+    registry_factory: RegistryFactory, make_targets: TargetsFactory
+) -> None:
+    here, there = registry_factory(), registry_factory()
+    index = make_index(make_image({"a": b"1"}), make_image({"a": b"2"}))
+    targets = make_targets()
+    source = targets.open(f"{here.host}/acme/app")
+    store(index, source, "1.0")
+    destination = targets.open(f"{there.host}/other/app")
+    _copy(source, destination, index)
+    assert destination.manifest(index.digest) == index.manifest
+
+
+def test_copying_into_a_layout(
+    tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    image = make_image()
+    targets = make_targets(root=str(tmp_path))
+    source = targets.open(f"{registry_server.host}/acme/app")
+    store(image, source, "1.0")
+    destination = targets.open("oci:pulled")
+    _copy(source, destination, image)
+    assert destination.manifest(image.digest) == image.manifest
+    assert (tmp_path / "pulled" / "oci-layout").exists()
+
+
+def test_a_tag_is_deleted_alone_or_not_at_all(
+    registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    image = make_image()
+    remote = make_targets().open(f"{registry_server.host}/acme/app")
+    store(image, remote, "1.0", "latest")
+    refusal: Invalid | None = None
+    try:
+        remote.delete_tag("latest")
+    except Invalid as error:
+        refusal = error
+    if refusal is None:  # distribution 3
+        assert remote.tags() == ("1.0",)
+    else:  # distribution 2
+        assert "cannot delete a tag alone" in refusal.message
+        assert refusal.hint == "deleting the digest removes every tag on it"
+        assert set(remote.tags()) == {"1.0", "latest"}
+    remote.delete_manifest(image.digest)
+    assert remote.resolve("1.0") is None
+
+
+class TestBasic:
+    def test_the_configured_credential_pushes(
+        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="basic")
+        image = make_image()
+        targets = make_targets(env=_config(tmp_path, server))
+        remote = targets.open(f"{server.host}/acme/app")
+        _copy(_layout(tmp_path, image), remote, image)
+        assert remote.resolve(image.digest) is not None
+
+    def test_without_a_credential_it_says_how_to_get_one(
+        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="basic")
+        with pytest.raises(Denied) as caught:
+            make_targets().open(f"{server.host}/acme/app").resolve("1.0")
+        assert f"docker login {server.host}" in str(caught.value.hint)
+
+    def test_a_wrong_password_is_denied_and_not_shown(
+        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="basic")
+        remote = make_targets(env=_config(tmp_path, server, "hunter2-wrong")).open(f"{server.host}/acme/app")
+        for ask in (lambda: remote.resolve("1.0"), remote.check_push, remote.tags):
+            with pytest.raises(Denied) as caught:
+                ask()
+            assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+    def test_variables_serve_ci(
+        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="basic")
+        prefix = f"SHIPMARK_REGISTRY_127_0_0_1___{server.port}"
+        env = {f"{prefix}_USERNAME": str(server.username), f"{prefix}_TOKEN": str(server.password)}
+        make_targets(env=env).open(f"{server.host}/acme/app").check_push()
+
+
+class TestToken:
+    def test_one_token_serves_a_push(
+        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="token")
+        assert server.tokens is not None
+        image = make_image(layers=tuple(bytes([n]) * 20_000 for n in range(6)))
+        remote = make_targets(env=_config(tmp_path, server)).open(f"{server.host}/acme/app")
+        _copy(_layout(tmp_path, image), remote, image)
+        scopes = [request.scopes for request in server.tokens.requests]
+        assert sorted(scopes) == [("repository:acme/app:pull",), ("repository:acme/app:pull,push",)]
+
+    def test_reading_needs_no_credential_where_the_registry_says_so(
+        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="token")
+        remote = make_targets().open(f"{server.host}/acme/app")
+        assert remote.resolve("1.0") is None
+        with pytest.raises(Denied):
+            remote.check_push()
+
+    def test_a_wrong_password_is_said_by_the_realm(
+        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="token")
+        remote = make_targets(env=_config(tmp_path, server, "hunter2-wrong")).open(f"{server.host}/acme/app")
+        with pytest.raises(Denied, match="refused the request for a token"):
+            remote.resolve("1.0")
+
+    def test_an_identity_token_is_exchanged(
+        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="token")
+        assert server.tokens is not None
+        auths = {server.host: {"identitytoken": server.password}}
+        (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
+        make_targets(env={"DOCKER_CONFIG": str(tmp_path)}).open(f"{server.host}/acme/app").check_push()
+        assert {request.method for request in server.tokens.requests} == {"POST"}
+
+    def test_a_token_server_of_another_authority_gets_no_credential(
+        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="token", tls=True)
+        assert server.tokens is not None
+        server.stop()
+        server.tokens.close()
+        server.tokens = TokenServer(Authority(tmp_path / "other"), users={}, tls=True)
+        server.start()
+        env = {**_config(tmp_path, server), "SSL_CERT_FILE": str(server.ca)}
+        with pytest.raises(Unreachable, match=f"certificate of `{server.tokens.host}` is not valid"):
+            make_targets(env=env).open(f"{server.host}/acme/app").resolve("1.0")
+        assert server.tokens.requests == []
+
+    def test_a_token_that_ends_on_the_way_is_replaced(
+        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="token")
+        assert server.tokens is not None
+        remote = make_targets(env=_config(tmp_path, server)).open(f"{server.host}/acme/app")
+        server.tokens.lifetime = -60.0
+        server.tokens.announced = 300
+        image = make_image()
+        with pytest.raises(Denied):
+            remote.check_push()
+        server.tokens.lifetime = 300.0
+        store(image, remote, "1.0")
+        assert remote.resolve("1.0") == image.descriptor()
+
+    def test_mounting_asks_for_the_right_to_read_the_source(
+        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(auth="token")
+        assert server.tokens is not None
+        image = make_image()
+        targets = make_targets(env=_config(tmp_path, server))
+        store(image, targets.open(f"{server.host}/acme/first"))
+        _copy(
+            _layout(tmp_path, image),
+            targets.open(f"{server.host}/acme/second"),
+            image,
+            mount_from=("acme/first",),
+        )
+        assert (
+            "repository:acme/second:pull,push",
+            "repository:acme/first:pull",
+        ) in [request.scopes for request in server.tokens.requests]
+        puts = [
+            entry.path
+            for entry in server.access_log()
+            if entry.method == "PUT" and "second/blobs" in entry.path
+        ]
+        assert puts == []
+
+
+class TestTls:
+    def test_a_private_authority_is_believed_when_named(
+        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(tls=True)
+        for settings in ({"env": {"SSL_CERT_FILE": str(server.ca)}}, {"ca": str(server.ca)}):
+            remote = make_targets(**settings).open(f"{server.host}/acme/app")
+            image = make_image()
+            store(image, remote, "1.0")
+            assert remote.resolve("1.0") == image.descriptor()
+
+    def test_an_unknown_authority_is_refused_at_once(
+        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(tls=True)
+        with pytest.raises(Unreachable, match=r"certificate of .* is not valid") as caught:
+            make_targets().open(f"{server.host}/acme/app").resolve("1.0")
+        assert "SSL_CERT_FILE" in str(caught.value.hint)
+        assert "attempts" not in caught.value.message
+
+    def test_a_host_named_insecure_needs_no_authority(
+        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(tls=True)
+        remote = make_targets(insecure=frozenset({server.host})).open(f"{server.host}/acme/app")
+        assert remote.resolve("1.0") is None
+
+    def test_a_file_of_authorities_that_is_none_is_a_configuration_error(
+        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+    ) -> None:
+        server = registry_factory(tls=True)
+        with pytest.raises(ConfigError, match=r"no-such\.pem"):
+            make_targets(ca=str(tmp_path / "no-such.pem")).open(f"{server.host}/acme/app").resolve("1.0")
+
+
+_COPY_AND_MEASURE = """
+import re, sys, time
+from release.control import Cancel, Deadline
+from release.oci.registries import Targets
+from release.transfer.copy import copy_image
+from release.events import NullSink
+from tests.support.registries.targets import SystemClock
+cancel, clock = Cancel(), SystemClock()
+with Targets(env={}, read=lambda path: None, process=None, clock=clock, sink=NullSink(), cancel=cancel,
+             deadline=Deadline(None, now=time.monotonic)) as targets:
+    source, destination, digest = sys.argv[1:]
+    copy_image(targets.open(source), targets.open(destination), digest, sink=NullSink(), cancel=cancel)
+print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_memory_does_not_grow_with_layers(
+    tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
+) -> None:
+    # As it is, without compression: 200 MB that are the same everywhere cost no disk in the layout.
+    layer = Descriptor(media_type=OCI_LAYER, digest=_digest_of_zeros(200_000_000), size=200_000_000)
+    layout = Layout.create(str(tmp_path / "l"))
+    with open(layout.blob_path(layer.digest), "wb") as blob:
+        blob.truncate(layer.size)
+    config = b"{}"
+    described = Descriptor(media_type=OCI_CONFIG, digest=digest(config), size=len(config))
+    layout.put_blob(described, lambda: io.BytesIO(config))
+    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": described, "layers": [layer]}
+    manifest = encode_manifest(document, OCI_MANIFEST)
+    layout.put_manifest(manifest)
+    one, two = registry_factory(), registry_factory()
+    here, there = f"{one.host}/app", f"{two.host}/app"
+    for source, destination in ((f"oci:{layout.path}", here), (here, there)):
+        done = subprocess.run(
+            [sys.executable, "-c", _COPY_AND_MEASURE, source, destination, manifest.digest],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout) < 60_000, f"{source}: {done.stdout} kB"
+    assert make_targets().open(there).resolve(manifest.digest) is not None
+
+
+_COPY_WITH_A_LIMIT = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+from release.control import Cancel
+from release.image_names.names import TransportContext, open_destination
+from release.layout.layout import Layout
+from release.transfer.copy import copy_image
+from release.events import NullSink
+source, destination, digest = sys.argv[1:]
+workshop = TransportContext(store=Layout(destination + ".store"), root="/", sink=NullSink(), cancel=Cancel())
+folder = open_destination("dir:" + destination, workshop).repository
+place = Layout(destination) if destination.endswith("layout") else folder
+try:
+    copy_image(Layout(source), place, digest, sink=NullSink(), cancel=Cancel())
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("kind", ["layout", "folder"])
+def test_a_full_disk_leaves_nothing_half(kind: str, tmp_path: Path) -> None:
+    image = make_image({"a": random.Random(9).randbytes(500_000)})
+    store(image, Layout(str(tmp_path / "source")))
+    place = tmp_path / kind
+    done = subprocess.run(
+        [sys.executable, "-c", _COPY_WITH_A_LIMIT, tmp_path / "source", place, image.digest],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.stdout.startswith("RegistryError"), done.stdout + done.stderr
+    assert "file too large" in done.stdout.lower()
+    assert not list(place.rglob(".partial*"))
+    assert image.digest.removeprefix("sha256:") not in {path.name for path in place.rglob("*")}
+
+
+def _digest_of_zeros(size: int) -> str:
+    found = hashlib.sha256()
+    for _ in range(size // 1_000_000):
+        found.update(bytes(1_000_000))
+    return f"sha256:{found.hexdigest()}"
+
+
+def test_a_registry_that_is_down_is_unreachable(
+    registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    registry_server.stop()
+    with pytest.raises(Unreachable, match=registry_server.host):
+        make_targets().open(f"{registry_server.host}/acme/app").resolve("1.0")
+
+
+def test_a_registry_that_comes_back_is_met_again(
+    tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    image = make_image()
+    remote = make_targets().open(f"{registry_server.host}/acme/app")
+    assert remote.resolve("1.0") is None
+    registry_server.stop()
+    registry_server.start()
+    _copy(_layout(tmp_path, image), remote, image)
+    assert remote.resolve(image.digest) is not None
+
+
+@pytest.mark.parametrize(
+    "target", ["oci:", "oci:a:b", "not a reference", "ghcr.io/acme/app:1.0", "https://ghcr.io/a/b"]
+)
+def test_what_is_no_target_is_refused(target: str, make_targets: TargetsFactory) -> None:
+    with pytest.raises(ConfigError):
+        make_targets().open(target)

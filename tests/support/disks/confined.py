@@ -1,0 +1,79 @@
+"""Runs a command with little room: a small disk of its own, and what it took of memory and of disks afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.disks import measured
+from tests.support.programs.processes import remove_if_killed, removed
+
+
+class Taken(NamedTuple):
+    """How a command ended and what it took: seconds, bytes of resident memory at the peak, bytes put on disks.
+
+    `written`: what reached disks outside of the small one as well, but nothing that stayed in memory (tmpfs, sockets).
+    """
+
+    code: int
+    stdout: str
+    stderr: str
+    wall: float
+    memory: int
+    written: int
+
+
+class SmallDisk(NamedTuple):
+    """A folder with `size` bytes of room. `mounted`: whether it is a file system of its own."""
+
+    path: Path
+    size: int
+    mounted: bool
+
+    def run(self, argv: Sequence[str | Path], *, env: Mapping[str, str]) -> Taken:
+        """Run `argv` with everything that a program may write to on this disk.
+
+        Where nothing could be mounted, no file may grow beyond the disk's size.
+        """
+        report = self.path.with_suffix(".report")
+        places = {name: str(self.path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME")}
+        limit = "-1" if self.mounted else str(self.size)
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", measured.__file__, report, limit, *argv],
+            cwd=self.path,
+            env={**env, **places},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+        )
+        wall = time.perf_counter() - start
+        taken = json.loads(report.read_text())
+        report.unlink()
+        return Taken(wall=wall, stdout=done.stdout.decode(), stderr=done.stderr.decode(), **taken)
+
+    def left(self) -> list[str]:
+        """What lies on it, by name."""
+        return sorted(str(path.relative_to(self.path)) for path in self.path.rglob("*"))
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
+    """Give an empty disk of `size` bytes below `folder`; where mounting is not allowed, an ordinary folder."""
+    point = folder / "disk"
+    point.mkdir(parents=True)
+    remove_if_killed(folder)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(point)]
+    mounted = os.geteuid() == 0 and subprocess.run(command, capture_output=True).returncode == 0
+    try:
+        yield SmallDisk(point, size, mounted)
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(point)], check=True, capture_output=True)
+        removed(folder)

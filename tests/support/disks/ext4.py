@@ -1,0 +1,99 @@
+"""A real file system whose power can be cut: ext4 on a loop device over a file, which is copied as it is.
+
+What only the page cache holds is not in the copy. Needs root and loop devices.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.programs.processes import remove_if_killed, removed
+from tests.support.services.required import program
+
+
+class Ext4:
+    """`path`: the mounted file system."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._image = folder / "medium"
+        self.path = folder / "mounted"
+
+    def make(self, size: int) -> None:
+        """Make and mount it. Nothing is written back for its age: only what is asked for reaches the medium."""
+        self.path.mkdir(parents=True)
+        with self._image.open("wb") as image:
+            image.truncate(size)
+        subprocess.run([program("mkfs.ext4"), "-q", "-F", self._image], check=True)
+        _mount(self._image, self.path)
+
+    @contextlib.contextmanager
+    def after_power_cut(self) -> Iterator[Path]:
+        """Give what the next start would find; nothing may write meanwhile."""
+        medium, point = self._folder / "cut", self._folder / "found"
+        shutil.copyfile(self._image, medium)
+        point.mkdir()
+        _mount(medium, point)
+        try:
+            yield point
+        finally:
+            subprocess.run([program("umount"), point], check=True)
+            point.rmdir()
+            medium.unlink()
+
+
+@contextlib.contextmanager
+def ext4(folder: Path, size: int) -> Iterator[Ext4]:
+    """Give an empty file system of `size` bytes below `folder`."""
+    remove_if_killed(folder)
+    disk = Ext4(folder)
+    disk.make(size)
+    try:
+        yield disk
+    finally:
+        subprocess.run([program("umount"), disk.path], check=True)
+        shutil.rmtree(folder)
+        removed(folder)
+
+
+def _mount(image: Path, point: Path) -> None:
+    options = "loop,commit=3600,noatime"
+    subprocess.run([program("mount"), "-t", "ext4", "-o", options, image, point], check=True)
+
+
+@contextlib.contextmanager
+def frozen(process: subprocess.Popen[bytes]) -> Iterator[bool]:
+    """Stop a process, all of its threads, and let it go on afterwards; False when it has ended."""
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield _await_stop(process.pid)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
+
+
+def _await_stop(pid: int) -> bool:
+    # A thread inside of fsync stops when that is over.
+    pause = threading.Event()
+    while states := _states(pid):
+        if states == {"T"}:
+            return True
+        if states <= {"Z", "X"}:
+            return False
+        pause.wait(0.002)
+    return False
+
+
+def _states(pid: int) -> set[str]:
+    found = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            found.add(path.read_text().rpartition(")")[2].split()[0])
+    return found

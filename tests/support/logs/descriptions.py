@@ -1,0 +1,36 @@
+"""A log in every store, described for `tests.support.logs.stores`."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.log.stores.sql_migrate import migrate
+from tests.support.programs.environment import scrubbed
+
+STORES = ("file", "sqlite", "postgresql", "git")
+
+#: Breaks the connection after the ref was updated, once in five times.
+LOSE_REPLIES = '#!/bin/sh\n[ $(($(od -An -N1 -tu1 /dev/urandom) % 5)) -ne 0 ] || kill -9 "$PPID"\n'
+
+
+def describe(
+    store: str, request: pytest.FixtureRequest, folder: Path, postgres: str = "postgres"
+) -> dict[str, Any]:
+    """An empty log. `postgres`: the fixture whose server holds it."""
+    match store:
+        case "file":
+            return {"store": "file", "path": str(folder / ".shipmark" / "log.jsonl")}
+        case "git":
+            bare = folder / "remote.git"
+            subprocess.run(["git", "init", "-q", "--bare", str(bare)], env=scrubbed(folder), check=True)
+            return {"store": "git", "url": str(bare), "cache": str(folder / "caches")}
+        case "sqlite":
+            url = f"sqlite:///{folder}/log.db"
+        case _:
+            url = request.getfixturevalue(postgres).database()
+    migrate(url)
+    return {"store": "sql", "url": url}

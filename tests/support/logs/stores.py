@@ -1,0 +1,59 @@
+"""Log stores by description, so that a child process opens the same one. Descriptions are JSON objects."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from release.control import Cancel
+from release.log import LogStore
+from release.log.stores.file import FileStore
+from release.log.writer import Writer
+from release.process import Processes
+from tests.support.programs.environment import hermetic_git
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def open_store(description: dict[str, Any], cancel: Cancel | None = None) -> LogStore:
+    """`{"store": "file", "path"}`, `{"store": "sql", "url"}` or `{"store": "git", "url", "cache"}`."""
+    cancel = cancel or Cancel()
+    match description["store"]:
+        case "file":
+            return FileStore(description["path"], cancel=cancel, monotonic=time.monotonic)
+        # Imported late: a worker that is killed and started again shall not load what it does not use.
+        case "sql":
+            from release.log.stores.sql import SqlStore
+
+            return SqlStore(description["url"], cancel=cancel)
+        case "git":
+            from release.log.stores.git import GitStore
+            from release.log.stores.git_remote import GitRemote
+
+            remote = GitRemote(
+                process=Processes(cancel),
+                env={**os.environ, **hermetic_git()},
+                # A cache for each process, as on runners that share nothing.
+                cache=f"{description['cache']}/{os.getpid()}/log.git",
+                url=description["url"],
+                name="log at origin",
+                cancel=cancel,
+                monotonic=time.monotonic,
+            )
+            return GitStore(remote, name="log at origin")
+        case other:
+            raise ValueError(other)
+
+
+def open_writer(description: dict[str, Any]) -> Writer:
+    cancel = Cancel()
+    return Writer(open_store(description, cancel), clock=SystemClock(), cancel=cancel)

@@ -1,0 +1,105 @@
+"""The installed `shipmark`, run as a real child process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.support.programs.environment import scrubbed
+from tests.support.programs.processes import terminate_group
+
+
+class Result(NamedTuple):
+    """How the command ended. `code` is negative for a signal."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """stdout as one JSON document."""
+        return json.loads(self.stdout)
+
+
+class Shipmark:
+    """Starts the command as every adapter does: an isolated interpreter and the installed script."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder = folder
+        self.env = scrubbed(home)
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def argv(self) -> list[str]:
+        """The command without arguments."""
+        return [sys.executable, "-I", str(Path(sys.executable).parent / "shipmark")]
+
+    def __call__(
+        self,
+        *args: str,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: str = "",
+        timeout: float = 120.0,
+    ) -> Result:
+        """Run to the end in `cwd` (the test's folder), with `env` on top of a scrubbed environment."""
+        done = subprocess.run(
+            [*self.argv, *args],
+            cwd=cwd or self.folder,
+            env={**self.env, **(env or {})},
+            input=stdin.encode(),
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(
+        self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start it in a process group of its own, with pipes, for tests that send signals."""
+        process = subprocess.Popen(
+            [*self.argv, *args],
+            cwd=cwd or self.folder,
+            env={**self.env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._running.append(process)
+        return process
+
+    def close(self) -> None:
+        """Kill and reap what `start` left, and close its pipes."""
+        for process in self._running:
+            if process.poll() is None:
+                terminate_group(process)
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+            process.wait()
+
+
+@pytest.fixture
+def shipmark(tmp_path: Path) -> Iterator[Shipmark]:
+    """Give the command: `shipmark("tags", "--json", cwd=repo.path).code`."""
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    command = Shipmark(tmp_path, home)
+    yield command
+    command.close()
+
+
+def conformance_folder() -> Path | None:
+    """Return the folder of shared conformance cases that `SHIPMARK_CONFORMANCE` names, if it exists."""
+    folder = os.environ.get("SHIPMARK_CONFORMANCE", "")
+    return Path(folder) if folder and os.path.isdir(folder) else None

@@ -1,0 +1,45 @@
+"""Programs from the Go toolchain, built once into `.bench/go`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.services.required import MARK, program
+
+ROOT = Path(__file__).parents[3]
+_BUILT = ROOT / ".bench" / "go"
+
+
+def install(package: str) -> Path:
+    """Return the program of a package of the module proxy (`example.org/x/cmd/y@latest`), named as its last folder."""
+    target = _BUILT / package.partition("@")[0].rpartition("/")[2]
+    if not target.exists():
+        _go("install", package)
+    return target
+
+
+def build(folder: Path) -> Path:
+    """Return the program of a module of ours."""
+    target = _BUILT / folder.name
+    _go("build", "-C", str(folder), "-o", str(target), ".")
+    return target
+
+
+def _go(*args: str) -> None:
+    # Not among the services: `make test` would install it, and only `make soak` wants it.
+    try:
+        go = program("go")
+    except FileNotFoundError:
+        pytest.skip(f"{MARK}go (no program `go`)")
+    _BUILT.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [go, *args],
+        env={**os.environ, "GOBIN": str(_BUILT), "GOFLAGS": "-buildvcs=false"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,93 @@
+"""`RegistryPool` as tests use it: real connections, a real clock, short patience."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.control import Cancel, Deadline
+from release.events import Event, Note
+from release.process import Processes
+from release.registry.http.retry import RetryPolicy
+from release.registry.registries import RegistryPool
+
+#: Retries without waiting long, so that a test of giving up is quick.
+IMPATIENT = RetryPolicy(attempts=4, base=0.01, cap=0.05, longest_wait=2.0, patience=5.0)
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return time.monotonic()
+
+
+class Recorder:
+    """A sink that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        """Keep `event`."""
+        self.events.append(event)
+
+    @property
+    def notes(self) -> list[str]:
+        """The texts of the notes."""
+        return [event.text for event in self.events if isinstance(event, Note)]
+
+
+def read_file(path: str) -> bytes | None:
+    """The bytes of a file, None where there is none."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+class Opened(RegistryPool):
+    """Targets with their sink and cancel at hand."""
+
+    recorder: Recorder
+    cancel: Cancel
+
+
+TargetsFactory = Callable[..., Opened]
+
+
+@pytest.fixture
+def make_targets() -> Iterator[TargetsFactory]:
+    """Give a function that makes `RegistryPool`: `make_targets(env={...}, insecure=frozenset({...}))`."""
+    made: list[RegistryPool] = []
+
+    def make(*, env: Mapping[str, str] | None = None, seconds: float | None = None, **more: Any) -> Opened:
+        cancel = more.pop("cancel", Cancel())
+        recorder = Recorder()
+        targets = Opened(
+            env=env or {},
+            read=read_file,
+            process=Processes(cancel),
+            clock=SystemClock(),
+            sink=recorder,
+            cancel=cancel,
+            deadline=Deadline(seconds, now=time.monotonic),
+            policy=more.pop("policy", IMPATIENT),
+            **more,
+        )
+        targets.recorder, targets.cancel = recorder, cancel
+        made.append(targets)
+        return targets
+
+    yield make
+    for targets in made:
+        targets.close()

@@ -1,0 +1,356 @@
+"""The kill matrix: a release killed at every counted effect, and what the next run makes of it.
+
+One dry pass learns the effects: each writing request at the gate, and each change that the process makes on its
+own machine (files, git calls). Then each point gets a repository of its own in the registry, a run that SIGKILL ends
+there, and two next runs: `kept` on the same disk, and `lost` from a fresh clone, with a copy of the registry's state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from release.control import Cancel
+from release.log import Entry
+from release.log.fold import fold
+from release.log.stores.file import FileStore
+from tests.support.programs.command import Shipmark
+from tests.support.registries.gate import Gate, Passage
+from tests.support.releases.git import GitRepo
+from tests.support.releases.project import Project
+
+COUNTED = Path(__file__).with_name("counted.py")
+PROJECT = "acme/app"
+_NOISE = ("attempts", "planned_seq", "planned_at", "released_seq", "released_at", "last_seq")
+
+
+class Point(NamedTuple):
+    """Where a run is killed. `place`: `http` or `local`; `number`: from 1; `when`: `before`, `after`, `torn`."""
+
+    place: str
+    number: int
+    when: str
+    effect: str
+
+    @property
+    def label(self) -> str:
+        """As the table shows it."""
+        return f"{self.when:6} {self.place}#{self.number:<3} {self.effect}"
+
+
+class State(NamedTuple):
+    """What a release left: tags of the registry, the folded log, the kinds of its entries, statements on the image."""
+
+    tags: dict[str, str]
+    folded: Any
+    kinds: tuple[str, ...]
+    statements: int = 0
+
+
+class Row(NamedTuple):
+    """One line of the table. `visible`: tags at the kill; `recorded`: kinds at the kill; each way: faults found."""
+
+    point: Point
+    visible: tuple[str, ...]
+    recorded: tuple[str, ...]
+    builds: tuple[bool, bool]  # whether the next run built again: with the disk kept, with the disk lost
+    faults: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """One line."""
+        built = "/".join("build" if again else "-" for again in self.builds)
+        seen = f"{len(self.visible)} tags, log {'+'.join(self.recorded) or 'empty'}"
+        return (
+            f"{self.point.label:72} | {seen:58} | {built:11} | {'; '.join(self.faults) or 'same end state'}"
+        )
+
+
+class Matrix:
+    """Kills releases of `project`, whose HEAD is ready to be released, behind `gate`."""
+
+    def __init__(
+        self,
+        project: Project,
+        gate: Gate,
+        shipmark: Shipmark,
+        folder: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        same_digest: bool = True,
+    ) -> None:
+        folder.mkdir()
+        self._gate = gate
+        self._folder = folder
+        self._project = project
+        self._shipmark = shipmark
+        self._env = {**shipmark.env, **(env or {})}
+        self._same_digest = same_digest  # whether two builds of one commit give one digest
+        self._inflight = 0
+        self._idle = threading.Condition()
+
+    def learn(self) -> tuple[State, list[Point]]:
+        """A run that nobody kills: the state that every other one must end in, and the points."""
+        place = self._place("dry")
+        seen: list[Passage] = []
+        self._watch(lambda passage: seen.append(passage) is None, lambda passage: True)
+        listing = self._folder / "effects"
+        done = self._run(place, {"COUNTED_LOG": str(listing)}, counted=True)
+        assert done.returncode == 0, done.stderr
+        points = []
+        for passage in (one for one in seen if one.number):
+            effect = f"{passage.method} {_short_path(passage.path)}"
+            number = len({point.number for point in points}) + 1
+            points += [Point("http", number, when, effect) for when in ("before", "after")]
+        for line in listing.read_text().splitlines():
+            number_text, name, what = line.split(" ", 2)
+            effect = f"{name} {_short_file(what, place)}"
+            points.append(Point("local", int(number_text), "before", effect))
+            if name in {"write", "pwrite"} and "log.jsonl" in what:
+                points.append(Point("local", int(number_text), "torn", effect))
+        last = max(point.number for point in points if point.place == "local")
+        points.append(
+            Point(
+                "local", last, "after", next(point.effect for point in points[::-1] if point.number == last)
+            )
+        )
+        return self._state(place), points
+
+    def strike(self, point: Point, expected: State) -> Row:
+        """Kill a run at `point`, let the next ones finish, and compare."""
+        place = self._place(f"{point.place}-{point.number}-{point.when}")
+        code = self._killed(place, point)
+        faults = [] if code == -signal.SIGKILL else [f"not killed: exit {code}"]
+        left = self._state(place)
+        faults += _wrong_at_kill(left, expected, same_digest=self._same_digest)
+        lost = self._without_disk(place)
+        builds = []
+        for where, name in ((place, "kept"), (lost, "lost")):
+            built, found = self._finish(where, name, left, expected)
+            builds.append(built)
+            faults += found
+        return Row(point, tuple(left.tags), left.kinds, (builds[0], builds[1]), tuple(faults))
+
+    def _finish(self, place: _Place, name: str, left: State, expected: State) -> tuple[bool, list[str]]:
+        done = self._run(place, {})
+        if done.returncode != 0:
+            return False, [f"{name}: exit {done.returncode}: {done.stderr.strip().splitlines()[-2:]}"]
+        steps = json.loads(done.stdout)["releases"][0]["steps"]
+        built = any(step["kind"] == "build-image" for step in steps)
+        state = self._state(place)
+        faults = _difference(state, expected, same_digest=self._same_digest)
+        if name == "kept" and self._same_digest and state.folded != expected.folded:
+            faults.append(f"fold differs: {_first_difference(state.folded, expected.folded)}")
+        named = "built" in left.kinds if name == "kept" else bool(left.tags)
+        if named and built:
+            faults.append("built again although the bytes were there")
+        if named and left.tags and set(state.tags.values()) != set(left.tags.values()):
+            faults.append("another digest than before the kill")
+        return built, [f"{name}: {fault}" for fault in faults]
+
+    def _killed(self, place: _Place, point: Point) -> int:
+        """Run until `point`; return how the process ended."""
+        if point.place == "local":
+            self._watch(lambda passage: True, lambda passage: True)
+            env = {"COUNTED_KILL": str(point.number), "COUNTED_WHEN": point.when}
+            code = self._run(place, env, counted=True).returncode
+            self._settle()
+            return code
+        running: list[subprocess.Popen[bytes]] = []
+        started = threading.Event()
+        writes: list[Passage] = []
+        struck = threading.Event()
+
+        def is_it(passage: Passage, seen: bool) -> bool:
+            if passage.number and not seen:
+                writes.append(passage)
+            return bool(passage.number) and writes.index(passage) + 1 == point.number and not struck.is_set()
+
+        def kill() -> bool:
+            struck.set()
+            started.wait(10)
+            os.kill(running[0].pid, signal.SIGKILL)
+            running[0].wait(10)
+            return False
+
+        before = point.when == "before"
+        self._watch(
+            lambda passage: kill() if is_it(passage, False) and before else True,
+            lambda passage: kill() if not before and is_it(passage, True) else True,
+        )
+        running.append(self._shipmark.start(*self._argv(place), cwd=place.path, env=self._env))
+        started.set()
+        code = running[0].wait(90)
+        self._settle()
+        return code
+
+    def _watch(self, before: Any, after: Any) -> None:
+        """Let requests pass as `before` and `after` say, one at a time, and count those on their way."""
+        turn = threading.RLock()
+
+        def entering(passage: Passage) -> bool:
+            with turn:
+                kept = before(passage) is not False
+            with self._idle:
+                self._inflight += kept
+            return kept
+
+        def leaving(passage: Passage) -> bool:
+            with turn:
+                kept = after(passage) is not False
+            with self._idle:
+                self._inflight -= 1
+                self._idle.notify_all()
+            return kept
+
+        self._gate.before, self._gate.after = entering, leaving
+
+    def _settle(self) -> None:
+        """Wait until the registry has dealt with what the killed process sent."""
+        with self._idle:
+            assert self._idle.wait_for(lambda: self._inflight == 0, 30)
+        self._gate.before = self._gate.after = lambda passage: True
+
+    def _place(self, name: str) -> _Place:
+        path = self._folder / name
+        shutil.copytree(self._project.repo.path, path, symlinks=True)
+        return _Place(path, f"acme/{name}")
+
+    def _without_disk(self, place: _Place) -> _Place:
+        """A fresh clone, and the registry's repository under another name with the same content."""
+        lost = _Place(place.path.with_name(f"{place.path.name}-lost"), f"{place.repository}-lost")
+        clone = GitRepo(place.path, home=self._folder, init=False).clone(lost.path)
+        clone.git("checkout", "--quiet", "main")
+        root = self._gate.registry.root / "docker/registry/v2/repositories"
+        if (root / place.repository).exists():
+            shutil.copytree(root / place.repository, root / lost.repository)
+        return lost
+
+    def _argv(self, place: _Place) -> Sequence[str]:
+        return ("run", "--json", "--image", f"{self._gate.host}/{place.repository}")
+
+    def _run(
+        self, place: _Place, env: Mapping[str, str], *, counted: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-I", str(COUNTED)] if counted else self._shipmark.argv
+        return subprocess.run(
+            [*program, *self._argv(place)],
+            cwd=place.path,
+            env={**self._env, **env},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def _state(self, place: _Place) -> State:
+        # A kill may leave half a line. Reading verifies the chain and raises for anything else that is wrong.
+        path = str(place.path / ".shipmark/log.jsonl")
+        entries = list(FileStore(path, cancel=Cancel(), monotonic=time.monotonic).read())
+        image = f"{self._gate.host}/{place.repository}"
+        tags = self._gate.registry.tags(place.repository)
+        lists = [tag for tag in tags if tag.startswith("sha256-")]
+        listed = [json.loads(self._gate.registry.manifest(place.repository, tag)[1]) for tag in lists]
+        return State(
+            {tag: digest for tag, digest in tags.items() if tag not in lists},
+            json.loads(json.dumps(_folded(entries)).replace(image, "IMAGE")),
+            tuple(entry.kind for entry in entries),
+            sum(len(one["manifests"]) for one in listed),
+        )
+
+
+class _Place(NamedTuple):
+    path: Path
+    repository: str
+
+
+def _folded(entries: Sequence[Entry]) -> dict[str, Any]:
+    """The log's fold without what tells attempts and moments apart."""
+    state = fold(entries)
+    releases = []
+    for release in state.releases.values():
+        fields = {name: getattr(release, name) for name in release.__struct_fields__ if name not in _NOISE}
+        fields["pushed"] = [(one.target, one.digest, sorted(one.tags)) for one in release.pushed]
+        fields["moved"] = [(one.target, one.digest, sorted(one.tags)) for one in release.moved]
+        fields["open"] = len(release.open_attempts)
+        releases.append({name: repr(value) for name, value in fields.items()})
+    holds = {" ".join(place): [hold.digest for hold in held] for place, held in sorted(state.holds.items())}
+    return {"releases": releases, "holds": holds, "skipped": state.skipped}
+
+
+def _difference(state: State, expected: State, *, same_digest: bool) -> list[str]:
+    faults = []
+    if same_digest and state.tags != expected.tags:
+        faults.append(f"tags {state.tags}")
+    if state.tags.keys() != expected.tags.keys() or len(set(state.tags.values())) != 1:
+        faults.append(f"tags {state.tags}")
+    if state.kinds.count("released") != 1:
+        faults.append(f"{state.kinds.count('released')} times released")
+    if state.statements != expected.statements:
+        faults.append(f"{state.statements} statements on the image")
+    return faults
+
+
+def _first_difference(found: Any, expected: Any) -> str:
+    for name, value in expected["releases"][0].items():
+        other = found["releases"][0].get(name) if found["releases"] else None
+        if other != value:
+            return f"{name}: {other} instead of {value}"
+    return f"{found['holds']} instead of {expected['holds']}"
+
+
+def _wrong_at_kill(left: State, expected: State, *, same_digest: bool) -> list[str]:
+    faults = []
+    if left.tags and "planned" not in left.kinds:
+        faults.append("visible before `planned`")
+    if same_digest and any(expected.tags.get(tag) != digest for tag, digest in left.tags.items()):
+        faults.append(f"wrong tag at the kill: {left.tags}")
+    moving = {tag for tag in left.tags if tag in {"latest", "1", "1.4"}}
+    if moving and "released" not in left.kinds:
+        faults.append("a moving tag before `released`")
+    return faults
+
+
+def _short_path(path: str) -> str:
+    path = path.partition("?")[0].split("/", 4)[-1]
+    return path if len(path) < 40 else f"{path[:34]}…"
+
+
+def _short_file(what: str, place: _Place) -> str:
+    words = what.replace(str(place.path), "").replace(
+        "-c log.showSignature=false -c core.fsmonitor=false ", ""
+    )
+    words = re.sub(r"/\S*/cache/[0-9a-f]{64}/images", "STORE", words)
+    words = re.sub(r"/\S*/cache/[0-9a-f]{64}", "CACHE", words).replace("/.shipmark/", "")
+    return words if len(words) < 44 else f"{words[:20]}…{words[-22:]}"
+
+
+def spread(points: Sequence[Point], count: int) -> list[Point]:
+    """About `count` of the points, always the same ones, from the first to the last: all phases."""
+    step = max(1, len(points) // count)
+    return [*points[::step]]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The whole table, with its totals."""
+    return "\n".join([*(row.text for row in rows), totals(rows)])
+
+
+def totals(rows: Sequence[Row]) -> str:
+    """One line: how many points, how many of the next runs ended otherwise, how many built again."""
+    bad = [row for row in rows if row.faults]
+    again = sum(row.builds[0] for row in rows), sum(row.builds[1] for row in rows)
+    return (
+        f"{len(rows)} kill points, {len(rows) * 2} next runs, {len(bad)} with another end state; "
+        f"built again: {again[0]} with the disk kept, {again[1]} with the disk lost"
+    )

@@ -1,0 +1,139 @@
+"""A real PostgreSQL server, as the user `postgres` where the tests run as root, reached by a Unix socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs.environment import scrubbed
+from tests.support.programs.processes import Service
+from tests.support.services.required import program, require
+
+_OWNER = "postgres"
+
+
+class Postgres:
+    """A server whose cluster lies in `folder`. `kill` and `start` may be called in the middle of everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._env = scrubbed(folder)
+        self._service: Service | None = None
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam(_OWNER)
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+            # setpriv becomes the program it starts, so that signals reach the server itself.
+            self._as_owner = [
+                program("setpriv"),
+                f"--reuid={owner.pw_uid}",
+                f"--regid={owner.pw_gid}",
+                "--clear-groups",
+            ]
+        else:
+            self._as_owner = []
+        self._run("initdb", "-D", self._data, "-U", _OWNER, "--auth=trust", "--no-sync", "-E", "UTF8")
+        self.start()
+
+    @property
+    def _data(self) -> str:
+        return str(self.folder / "data")
+
+    def start(self) -> None:
+        """Start, and wait until it answers; after a kill the old server's children may still be leaving."""
+        for attempt in range(50):
+            try:
+                self._service = Service(
+                    [
+                        *self._as_owner,
+                        program("postgres"),
+                        *("-D", self._data, "-k", str(self.folder), "-c", "listen_addresses="),
+                        *("-c", "max_connections=60", "-c", "logging_collector=off"),
+                    ],
+                    folder=self.folder,
+                    name="postgres",
+                    env=self._env,
+                    ready=lambda line: b"ready to accept connections" in line,
+                )
+                return
+            except RuntimeError:
+                if attempt == 49:
+                    raise
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        """SIGINT, since SIGTERM would wait for every client to leave."""
+        if self._service is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._service.process.send_signal(signal.SIGINT)
+            self._service.process.wait(30)
+            self._service.stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as when the machine runs out of memory."""
+        assert self._service is not None
+        self._service.kill()
+
+    def url(self, database: str, user: str = _OWNER) -> str:
+        return f"postgresql://{user}@/{database}?host={self.folder}"
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.sql(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def sql(self, statement: str, database: str = _OWNER) -> str:
+        """Run `statement` with psql; returns what it prints, unaligned."""
+        return self._run(
+            "psql", "-h", str(self.folder), "-U", _OWNER, "-d", database, "-qAt", "-v", "ON_ERROR_STOP=1",
+            "-c", statement,
+        )  # fmt: skip
+
+    def _run(self, name: str, *arguments: str) -> str:
+        result = subprocess.run(
+            [*self._as_owner, program(name), *arguments],
+            cwd=self.folder,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout.strip()
+
+
+def make_server() -> Iterator[Postgres]:
+    """A server in a short path: a socket's path has 107 bytes."""
+    require("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    try:
+        server = Postgres(folder)
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server for the whole session; ask it for a `database()` of your own."""
+    yield from make_server()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A server for one test, which may kill it."""
+    yield from make_server()

@@ -1,0 +1,114 @@
+"""What git, the log and registries say of releases, and how that is put together."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from release.app.releases.known import (
+    from_git,
+    from_log_versions,
+    from_registry_tags,
+    from_remote_tags,
+    unite,
+)
+from release.git.model import Snapshot
+from release.tagging.model import Knowledge, KnownFrom, KnownReleases
+
+HEAD = "a" * 40
+SNAPSHOT = Snapshot(
+    root="/src",
+    common_dir="/src/.git",
+    head=HEAD,
+    branch="main",
+    committed_at=0,
+    tag_listing=f"{HEAD} refs/tags/v1.0.0\n{HEAD} refs/tags/v1\n{HEAD} refs/tags/api/v2.0.0\n".encode(),
+)
+
+
+def said(known: KnownReleases) -> list[tuple[str, int, str]]:
+    return [(str(one.version), one.rebuild, one.source) for one in known.versions]
+
+
+class TestGit:
+    def test_the_version_tags_of_the_prefix(self) -> None:
+        assert said(from_git(SNAPSHOT)) == [("1.0.0", 0, "git tag")]
+        assert said(from_git(SNAPSHOT, "api/")) == [("2.0.0", 0, "git tag")]
+        assert said(from_git(SNAPSHOT, "", "none")) == []
+
+    @pytest.mark.parametrize(
+        ("changes", "git_tag", "knowledge"),
+        [
+            ({}, None, "complete"),
+            ({}, "v1.0.0", "complete"),
+            ({}, "v1.2.0", "partial"),
+            ({"shallow": True}, None, "partial"),
+            ({"tag_listing": b""}, None, "complete"),
+            ({"tag_listing": b"", "remote_url": "https://h.example/a"}, None, "partial"),
+        ],
+    )
+    def test_how_much_a_clone_knows(
+        self, changes: dict[str, object], git_tag: str | None, knowledge: Knowledge
+    ) -> None:
+        snapshot = msgspec.structs.replace(SNAPSHOT, **changes)
+        assert from_git(snapshot, git_tag=git_tag).known_from == KnownFrom(git=knowledge)
+
+    def test_the_remote_completes_what_a_shallow_clone_lacks(self) -> None:
+        shallow = from_git(msgspec.structs.replace(SNAPSHOT, shallow=True))
+        together = unite(shallow, from_remote_tags({"v1.1.0": HEAD, "nightly": HEAD}))
+        assert together.known_from.git == "complete"
+        assert [one[0] for one in said(together)] == ["1.0.0", "1.1.0"]
+        assert together.versions[1].commit == HEAD
+
+    def test_a_remote_that_does_not_answer_completes_nothing(self) -> None:
+        shallow = from_git(msgspec.structs.replace(SNAPSHOT, shallow=True))
+        assert unite(shallow, from_remote_tags(None)).known_from.git == "partial"
+
+
+class TestLog:
+    def test_versions_and_rebuilds_are_read_and_other_names_left_out(self) -> None:
+        known = from_log_versions(
+            [("1.0.0", HEAD), ("1.0.0_r2", HEAD), ("1.1.0+b", None), ("sha-1", HEAD)], ["1.1.0"]
+        )
+        assert said(known) == [("1.0.0", 0, "log"), ("1.0.0", 2, "log"), ("1.1.0+b", 0, "log")]
+        assert (known.yanked, known.known_from) == (("1.1.0",), KnownFrom(log="complete"))
+
+    def test_calendar_versions(self) -> None:
+        assert said(from_log_versions([("2024.10.03", None)], scheme="calver")) == [("2024.10.03", 0, "log")]
+
+
+class TestRegistry:
+    def test_tags_that_are_versions(self) -> None:
+        known = from_registry_tags(["1.0.0", "1.0", "latest", "1.0.0_r1", "1.1.0_b.5", "sha-1", "main"])
+        assert said(known) == [
+            ("1.0.0", 0, "registry"),
+            ("1.0.0", 1, "registry"),
+            ("1.1.0+b.5", 0, "registry"),
+        ]
+        assert known.known_from == KnownFrom(registry="complete")
+
+    def test_an_empty_repository_is_known_and_a_silent_one_is_not(self) -> None:
+        assert from_registry_tags([]).known_from.registry == "complete"
+        assert from_registry_tags(None).known_from.registry == "unknown"
+
+
+class TestTogether:
+    @pytest.mark.parametrize(
+        ("one", "other", "together"),
+        [
+            (["1.0.0"], [], "complete"),
+            (["1.0.0"], None, "partial"),
+            (None, None, "unknown"),
+        ],
+    )
+    def test_several_registries_are_as_good_as_all_of_them(
+        self, one: list[str] | None, other: list[str] | None, together: Knowledge
+    ) -> None:
+        assert unite(from_registry_tags(one), from_registry_tags(other)).known_from.registry == together
+
+    def test_what_nobody_asked_stays_so(self) -> None:
+        assert unite(from_git(SNAPSHOT)).known_from == KnownFrom(git="complete")
+
+    def test_what_any_source_took_back_is_taken_back(self) -> None:
+        known = unite(from_log_versions([], ["1.1.0"]), from_log_versions([], ["1.0.0", "1.1.0"]))
+        assert known.yanked == ("1.0.0", "1.1.0")

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.build.dockerfile.expand import ExpansionError, expand, expand_body, expand_words
+
+VARIABLES = {"A": "one", "EMPTY": "", "TWO": "a b", "P_1": "p"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("plain", "plain"),
+        ("$A", "one"),
+        ("${A}x", "onex"),
+        ("$Ax", ""),
+        ("$P_1/x", "p/x"),
+        ("$NONE", ""),
+        ("${NONE:-x}", "x"),
+        ("${EMPTY:-x}", "x"),
+        ("${EMPTY-x}", ""),
+        ("${NONE-x}", "x"),
+        ("${A:+x}", "x"),
+        ("${EMPTY:+x}", ""),
+        ("${EMPTY+x}", "x"),
+        ("${NONE+x}", ""),
+        ("${A:?needed}", "one"),
+        ("${NONE:-${A}}", "one"),
+        ("${NONE:-$A-2}", "one-2"),
+        ('${NONE:-"a b"}', "a b"),
+        ("'$A'", "$A"),
+        ('"$A b"', "one b"),
+        ('"\\$A"', "$A"),
+        ("\\$A", "$A"),
+        ("a\\ b", "a b"),
+        ('"a\\b"', "a\\b"),
+        ("a\\", "a\\"),
+        ("$", "$"),
+        ("a$-b", "a$-b"),
+        ("x\"y\"'z'", "xyz"),
+    ],
+)
+def test_expansion_follows_the_dockerfile_reference(text: str, value: str) -> None:
+    assert expand(text, VARIABLES) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("${A", "`}` is not supported in `${A`"),
+        ("${A:-x", "`}` is missing in `${A:-x`"),
+        ("${}", "`${` is not followed by a name in `${}`"),
+        ("${A%x}", "`%` is not supported in `${A%x}`"),
+        ("${NONE:?needed}", "`NONE` has no value: needed"),
+        ("${EMPTY:?}", "`EMPTY` has no value: it is required"),
+        ("'a", "a single quote is not closed in `'a`"),
+        ('"a', 'a double quote is not closed in `"a`'),
+    ],
+)
+def test_what_cannot_be_expanded_says_why(text: str, message: str) -> None:
+    with pytest.raises(ExpansionError) as caught:
+        expand(text, VARIABLES)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("$TWO", ("a", "b")),
+        ('"$TWO" c', ("a b", "c")),
+        ("x${TWO}y", ("xa", "by")),
+        ("'' a", ("", "a")),
+        ("$NONE", ()),
+    ],
+)
+def test_words_split_outside_of_quotes_only(text: str, words: tuple[str, ...]) -> None:
+    assert expand_words(text, VARIABLES) == words
+
+
+def test_the_escape_character_is_the_files() -> None:
+    assert expand("C:\\x\\$A `$A", VARIABLES, "`") == "C:\\x\\one $A"
+
+
+def test_a_heredoc_body_keeps_its_quotes() -> None:
+    assert expand_body("a '$A' \"b\" \\$A \\n\n", VARIABLES) == "a 'one' \"b\" $A \\n\n"
+
+
+@given(st.text(alphabet="ab /.-_", max_size=20))
+def test_text_without_special_characters_is_its_own_expansion(text: str) -> None:
+    assert expand(text, {}) == text
+    assert expand_body(text, {}) == text
+
+
+@given(st.text(alphabet="$A{}:-+?\"'\\ x", max_size=12))
+def test_any_text_expands_or_is_refused(text: str) -> None:
+    try:
+        expand(text, {"A": "1"})
+    except ExpansionError:
+        return
+
+
+def test_values_that_double_with_each_line_end_at_the_limit() -> None:
+    value = "x" * 1000
+    assert len(expand("$A" * 1000, {"A": value})) == 1_000_000
+    for text in ("$A" * 2000, '"' + "${A}" * 2000 + '"', "${A:-}" * 2000, "${B:-$A}" * 2000):
+        with pytest.raises(ExpansionError, match="more than 1,048,576 characters"):
+            expand(text, {"A": value})
+
+
+def test_nested_defaults_end_at_the_limit() -> None:
+    assert expand("${a:-" * 64 + "x" + "}" * 64, {}) == "x"
+    with pytest.raises(ExpansionError, match="nested more than 64 deep"):
+        expand("${a:-" * 65 + "}" * 65, {})

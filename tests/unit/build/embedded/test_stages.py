@@ -1,0 +1,534 @@
+from __future__ import annotations
+
+import pytest
+
+from release.build.dockerfile.parser import parse
+from release.build.embedded.stages import StageImage, build_stages
+from release.build.embedded.tree import Tree
+from release.compression.entries import Content, Inline, Node
+from release.errors import BuildError
+from release.oci.image_json import parse_platform
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def file(data: str = "x", mode: int = 0o644) -> Node:
+    return Node(kind="file", mode=mode, content=Inline(data=data.encode()))
+
+
+def folder() -> Node:
+    return Node(kind="dir")
+
+
+def link(target: str) -> Node:
+    return Node(kind="symlink", mode=0o777, target=target)
+
+
+CONTEXT = {
+    "app": file("app", 0o755),
+    "README.md": file(),
+    "conf": folder(),
+    "conf/a.ini": file("a"),
+    "conf/b.ini": file("b"),
+    "conf/deep": folder(),
+    "conf/deep/c": file("c"),
+    "shortcut": link("conf/a.ini"),
+    "abroad": link("../secret"),
+    "absolute": link("/etc/shadow"),
+    "loop": link("loop"),
+    "pipe": Node(kind="special"),
+    "etc": folder(),
+    "etc/passwd": file("web:x:33:44::/:/bin/sh\n"),
+    "etc/group": file("www:x:55:\n"),
+}
+
+
+class Files:
+    def read(self, content: Content) -> bytes:
+        assert isinstance(content, Inline)
+        return content.data
+
+    def unpack(self, content: Content, shown: str) -> Tree | None:
+        if content != Inline(data=b"archive"):
+            return None
+        return Tree(
+            {
+                "lib": link("usr/lib"),
+                "lib/x": Node(kind="file", mode=0o4755, uid=3, gid=4, content=Inline(data=b"x")),
+                "tmp": Node(kind="dir", mode=0o1777),
+                "usr": folder(),
+                "usr/lib": folder(),
+                "usr/dangling": link("/not/there"),
+            }
+        )
+
+
+def build(
+    text: str,
+    *,
+    context: dict[str, Node] | None = None,
+    target: str | None = None,
+    platform: str = "linux/amd64",
+    given: dict[str, str] | None = None,
+) -> StageImage:
+    tree = Tree(CONTEXT if context is None else context, rooted=False)
+    return build_stages(
+        parse(text), tree, target=target, platform=parse_platform(platform), given=given or {}, files=Files()
+    )
+
+
+def paths(image: StageImage, layer: int = -1) -> list[str]:
+    return [path for path, _ in image.layers[layer]]
+
+
+def refusal(text: str, **options: object) -> BuildError:
+    with pytest.raises(BuildError) as caught:
+        build(text, **options)  # type: ignore[arg-type]  # the test gives what build takes
+    return caught.value
+
+
+class TestConfig:
+    def test_a_scratch_image_has_dockers_default_path_and_nothing_else(self) -> None:
+        config = build("FROM scratch\nCOPY app /").config
+        assert config.env == {"PATH": PATH}
+        assert (config.user, config.working_dir, config.entrypoint, config.command) == ("", "", None, None)
+
+    def test_instructions_set_what_a_container_starts_with(self) -> None:
+        config = build(
+            "FROM scratch\n"
+            'ENV PATH=/app:$PATH MODE="a b"\nLABEL one=1 two="2 $MODE"\nUSER 1000:1001\nEXPOSE 80 53/udp 90-91\n'
+            'VOLUME ["/data", "/x"]\nSTOPSIGNAL SIGQUIT\nENTRYPOINT ["/app"]\nCMD ["serve"]\n'
+        ).config
+        assert config.env == {"PATH": f"/app:{PATH}", "MODE": "a b"}
+        assert config.labels == {"one": "1", "two": "2 a b"}
+        assert config.user == "1000:1001"
+        assert config.ports == ("80/tcp", "53/udp", "90/tcp", "91/tcp")
+        assert config.volumes == ("/data", "/x")
+        assert config.stop_signal == "SIGQUIT"
+        assert (config.entrypoint, config.command) == (("/app",), ("serve",))
+
+    def test_all_of_one_env_see_what_was_before_it(self) -> None:
+        assert build("FROM scratch\nENV abc=hello\nENV abc=bye def=$abc\nENV ghi=$abc").config.env == {
+            "PATH": PATH,
+            "abc": "bye",
+            "def": "hello",
+            "ghi": "bye",
+        }
+
+    def test_shell_form_is_wrapped_in_the_shell_in_force(self) -> None:
+        config = build('FROM scratch\nCMD a b\nSHELL ["/bin/ash", "-ec"]\nENTRYPOINT c').config
+        assert config.command == ("/bin/sh", "-c", "a b")
+        assert config.entrypoint == ("/bin/ash", "-ec", "c")
+        assert config.shell == ("/bin/ash", "-ec")
+
+    def test_an_entrypoint_clears_an_inherited_command_but_not_its_own(self) -> None:
+        inherited = build('FROM scratch AS a\nCMD ["x"]\nFROM a\nENTRYPOINT ["y"]').config
+        own = build('FROM scratch\nCMD ["x"]\nENTRYPOINT ["y"]').config
+        assert inherited.command is None
+        assert own.command == ("x",)
+
+    def test_healthcheck_times_are_nanoseconds(self) -> None:
+        image = build("FROM scratch\nHEALTHCHECK --interval=1m30s --timeout=1.5s --retries=2 CMD test -f /x")
+        assert image.config.healthcheck == {
+            "Test": ["CMD-SHELL", "test -f /x"],
+            "Interval": 90_000_000_000,
+            "Timeout": 1_500_000_000,
+            "Retries": 2,
+        }
+        assert build("FROM scratch\nHEALTHCHECK NONE").config.healthcheck == {"Test": ["NONE"]}
+
+    def test_history_has_a_step_for_every_instruction_and_says_which_gave_a_layer(self) -> None:
+        image = build("FROM scratch\nARG A=1\nCOPY app /\nUSER 1", given={"A": "secret"})
+        assert [(step.created_by, step.empty) for step in image.history] == [
+            ("ARG A=1", True),
+            ("COPY app /", False),
+            ("USER 1", True),
+        ]
+
+
+class TestVariables:
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("ARG A\nFROM scratch\nENV V=x$A", "x"),
+            ("ARG A=outer\nFROM scratch\nENV V=x$A", "x"),
+            ("ARG A=outer\nFROM scratch\nARG A\nENV V=x$A", "xouter"),
+            ("ARG A=outer\nFROM scratch\nARG A=inner\nENV V=x$A", "xinner"),
+            ("FROM scratch\nARG A=inner\nENV A=env\nENV V=x$A", "xenv"),
+            ("FROM scratch\nENV A=env\nARG A=inner\nENV V=x$A", "xenv"),
+            ("ARG B=b\nARG A=$B-c\nFROM scratch\nARG A\nENV V=x$A", "xb-c"),
+            ("FROM scratch AS a\nARG A=1\nFROM a\nENV V=x$A", "x1"),
+            ("FROM scratch AS a\nARG A=1\nFROM scratch\nENV V=x$A", "x"),
+            ("FROM scratch\nARG TARGETARCH\nENV V=$TARGETARCH", "arm"),
+            ("FROM scratch\nENV V=x$TARGETARCH", "x"),
+            (
+                "FROM scratch\nARG TARGETPLATFORM TARGETVARIANT\nENV V=$TARGETPLATFORM-$TARGETVARIANT",
+                "linux/arm/v7-v7",
+            ),
+        ],
+    )
+    def test_arguments_are_visible_where_they_are_declared(self, text: str, value: str) -> None:
+        assert build(text, platform="linux/arm/v7").config.env["V"] == value
+
+    def test_a_given_value_beats_every_default(self) -> None:
+        text = "ARG A=outer\nFROM scratch\nARG A=inner\nENV V=$A"
+        assert build(text, given={"A": "given"}).config.env["V"] == "given"
+
+    def test_a_base_may_be_a_variable(self) -> None:
+        text = "ARG BASE=one\nFROM scratch AS one\nENV V=1\nFROM scratch AS two\nENV V=2\nFROM $BASE"
+        assert build(text).config.env["V"] == "1"
+        assert build(text, given={"BASE": "two"}).config.env["V"] == "2"
+
+    def test_a_broken_variable_names_its_line(self) -> None:
+        assert (
+            str(refusal('FROM scratch\n\nENV A="${B:?say it}"')) == "Dockerfile:3: `B` has no value: say it"
+        )
+
+
+class TestCopy:
+    @pytest.mark.parametrize(
+        ("operands", "expected"),
+        [
+            ("app /", ["app"]),
+            ("app /bin/", ["bin", "bin/app"]),
+            ("app /bin/tool", ["bin", "bin/tool"]),
+            ("/app bin", ["bin"]),
+            ("./app .", ["app"]),
+            ("conf /etc", ["etc", "etc/a.ini", "etc/b.ini", "etc/deep", "etc/deep/c"]),
+            ("conf/ /etc/", ["etc", "etc/a.ini", "etc/b.ini", "etc/deep", "etc/deep/c"]),
+            ("conf/*.ini /", ["a.ini", "b.ini"]),
+            ("conf/[b-z].ini /", ["b.ini"]),
+            ("app README.md /x/", ["x", "x/README.md", "x/app"]),
+            ("conf/deep conf/a.ini /x/", ["x", "x/a.ini", "x/c"]),
+            ("shortcut /", ["shortcut"]),
+            ("app *.lock /", ["app"]),
+            ('["app", "/a b"]', ["a b"]),
+        ],
+    )
+    def test_sources_land_where_the_reference_says(self, operands: str, expected: list[str]) -> None:
+        assert paths(build(f"FROM scratch\nCOPY {operands}")) == expected
+
+    def test_a_source_that_is_a_symlink_stands_for_its_content(self) -> None:
+        ((_, node),) = build("FROM scratch\nCOPY shortcut /").layers[0]
+        assert node.content == Inline(data=b"a")
+
+    def test_symlinks_inside_a_folder_stay_symlinks(self) -> None:
+        context = {"d": folder(), "d/real": file(), "d/alias": link("real")}
+        image = build("FROM scratch\nCOPY d /", context=context)
+        assert dict(image.layers[0])["alias"] == link("real")
+
+    def test_a_relative_destination_is_below_the_working_directory(self) -> None:
+        image = build("FROM scratch\nWORKDIR /srv\nWORKDIR web\nCOPY app .\nCOPY app sub/")
+        assert image.config.working_dir == "/srv/web"
+        assert [paths(image, layer) for layer in range(4)] == [
+            ["srv"],
+            ["srv/web"],
+            ["srv/web/app"],
+            ["srv/web/sub", "srv/web/sub/app"],
+        ]
+
+    def test_a_folder_that_is_there_is_not_repeated(self) -> None:
+        image = build("FROM scratch\nCOPY conf /etc\nCOPY --chown=5 app /etc/")
+        assert paths(image) == ["etc/app"]
+
+    def test_copying_into_an_existing_folder_needs_no_slash(self) -> None:
+        assert paths(build("FROM scratch\nWORKDIR /bin\nWORKDIR /\nCOPY app /bin")) == ["bin/app"]
+
+    def test_a_destination_behind_a_symlink_is_followed(self) -> None:
+        context = {
+            **CONTEXT,
+            "root": folder(),
+            "root/run": folder(),
+            "root/var": folder(),
+            "root/var/run": link("/run"),
+        }
+        image = build(
+            "FROM scratch\nCOPY root /\nCOPY app /var/run/tool/app\nCOPY conf /var/run", context=context
+        )
+        assert paths(image, 1) == ["run/tool", "run/tool/app"]
+        assert paths(image, 2) == ["run/a.ini", "run/b.ini", "run/deep", "run/deep/c"]
+
+    def test_one_layer_holds_each_path_once_and_the_last_source_wins(self) -> None:
+        context = {"a": folder(), "a/x": file("1"), "b": folder(), "b/x": file("2")}
+        image = build("FROM scratch\nCOPY a b /d/", context=context)
+        assert paths(image) == ["d", "d/x"]
+        assert dict(image.layers[0])["d/x"] == file("2")
+
+    def test_owner_and_mode_are_set_on_everything_that_is_new(self) -> None:
+        image = build("FROM scratch\nARG ID=7\nCOPY --chown=$ID:8 --chmod=4750 app /opt/bin/")
+        assert [(path, node.uid, node.gid, oct(node.mode)) for path, node in image.layers[0]] == [
+            ("opt", 7, 8, "0o755"),
+            ("opt/bin", 7, 8, "0o755"),
+            ("opt/bin/app", 7, 8, "0o4750"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("owner", "expected"),
+        [
+            ("7", (7, 7)),
+            ("7:", None),
+            ("web", (33, 33)),
+            ("web:www", (33, 55)),
+            ("0:www", (0, 55)),
+            ("root", (0, 0)),
+        ],
+    )
+    def test_owners_are_numbers_or_names_of_the_image(
+        self, owner: str, expected: tuple[int, int] | None
+    ) -> None:
+        text = f"FROM scratch\nCOPY etc /etc\nCOPY --chown={owner} app /"
+        if expected is None:
+            assert refusal(text).hint == "write numbers, like `--chown=65532:65532`"
+        else:
+            ((_, node),) = build(text).layers[-1]
+            assert (node.uid, node.gid) == expected
+
+    def test_a_later_stage_copies_what_an_earlier_one_made(self) -> None:
+        image = build(
+            "FROM scratch AS one\nCOPY --chown=5 --chmod=700 app /bin/\nFROM scratch\nCOPY --from=one /bin /b"
+        )
+        assert [(path, node.uid, node.mode) for path, node in image.layers[0]] == [
+            ("b", 0, 0o755),
+            ("b/app", 5, 0o700),
+        ]
+
+    def test_a_stage_may_be_named_by_its_number(self) -> None:
+        assert paths(build("FROM scratch\nCOPY app /\nFROM scratch\nCOPY --from=0 app /x")) == ["x"]
+
+    def test_a_heredoc_is_a_file_with_its_variables_replaced(self) -> None:
+        image = build("FROM scratch\nENV A=1\nCOPY <<one <<'two' /etc/\n$A\none\n$A\ntwo\n")
+        contents = {path: node.content for path, node in image.layers[0] if node.content}
+        assert contents == {"etc/one": Inline(data=b"1\n"), "etc/two": Inline(data=b"$A\n")}
+
+    def test_a_heredoc_may_be_given_another_name(self) -> None:
+        assert paths(build("FROM scratch\nCOPY <<EOF /x.txt\nhi\nEOF\n")) == ["x.txt"]
+
+    @pytest.mark.parametrize(
+        ("operands", "message"),
+        [
+            ("nothing /", "the context has no `nothing`"),
+            ("*.zip /", "nothing in the context matches `*.zip`"),
+            ("*.zip *.lock /", "nothing in the context matches `*.zip`, `*.lock`"),
+            ("../x /", "`../x` leaves the context"),
+            ("conf/../../x /", "`conf/../../x` leaves the context"),
+            ("app README.md /x", "more than one source, but the destination `/x` does not end with `/`"),
+            ("abroad /", "`abroad` is a symlink that leaves the context"),
+            ("absolute /", "`absolute` is a symlink that leaves the context"),
+            ("abroad/x /", "`abroad` is a symlink that leaves the context"),
+            ("loop /", "the symlink `loop` leads in a circle"),
+            ("pipe /", "`pipe` is a device, pipe or socket, which an image cannot hold"),
+            ("[a /", "`[a` is no pattern: a bracket is not closed within its path component"),
+            ("$NOTHING /", "`$NOTHING` is empty"),
+            ("app $NOTHING", "`$NOTHING` is empty"),
+            ("--chmod=abc app /", "`abc` is no octal mode"),
+            (
+                "--chown=nobody app /",
+                "`--chown` names `nobody`, which the image's `/etc/passwd` does not know",
+            ),
+        ],
+    )
+    def test_what_cannot_be_copied_is_refused_with_its_line(self, operands: str, message: str) -> None:
+        error = refusal(f"FROM scratch\nUSER 1\nCOPY {operands}")
+        assert str(error) == f"Dockerfile:3: {message}"
+
+    @pytest.mark.parametrize("target", ["../../../etc/passwd", "/etc/passwd"])
+    def test_a_symlink_out_of_the_context_that_leads_nowhere_in_the_image_is_refused(
+        self, target: str
+    ) -> None:
+        context = {"d": folder(), "d/e": folder(), "d/e/out": link(target)}
+        error = refusal("FROM scratch\nCOPY d /d", context=context)
+        assert str(error).startswith("Dockerfile:2: the symlink `d/e/out` -> `")
+        assert str(error).endswith("` leaves the context")
+
+    @pytest.mark.parametrize("target", ["/bin/busybox", "/dev/stdout", "../bin/busybox", "busybox"])
+    def test_links_of_a_root_file_system_are_kept(self, target: str) -> None:
+        context = {"r": folder(), "r/bin": folder(), "r/bin/busybox": file(), "r/bin/sh": link(target)}
+        assert dict(build("FROM scratch\nCOPY r /", context=context).layers[0])["bin/sh"] == link(target)
+
+    @pytest.mark.parametrize(
+        ("context", "message"),
+        [
+            (
+                {"d": folder(), "d/.wh.x": file()},
+                "`d/.wh.x` begins with `.wh.`, which marks a removed file in a layer",
+            ),
+            ({"d": folder(), "d/a\udcff": file()}, "the name 'd/a\\udcff' is not UTF-8"),
+            (
+                {"d": folder(), "d/s": Node(kind="special")},
+                "`d/s` is a device, pipe or socket, which an image cannot hold",
+            ),
+        ],
+    )
+    def test_names_and_kinds_that_a_layer_cannot_hold_are_refused(
+        self, context: dict[str, Node], message: str
+    ) -> None:
+        assert str(refusal("FROM scratch\nCOPY d /", context=context)) == f"Dockerfile:2: {message}"
+
+    def test_a_file_does_not_replace_a_folder_nor_a_folder_a_file(self) -> None:
+        context = {"a": folder(), "a/x": folder(), "b": folder(), "b/x": file()}
+        assert "`/x` is a folder in the image" in str(
+            refusal("FROM scratch\nCOPY a /\nCOPY b /", context=context)
+        )
+        assert "`/x` in the image is no folder" in str(
+            refusal("FROM scratch\nCOPY b /\nCOPY a /", context=context)
+        )
+
+    @pytest.mark.parametrize(
+        "line", ["COPY app /x/y/z", "COPY conf /x/y", "COPY conf /x", "WORKDIR /x/y", "WORKDIR /x"]
+    )
+    def test_nothing_is_put_below_a_file(self, line: str) -> None:
+        error = refusal(f"FROM scratch\nCOPY app /x\n{line}")
+        assert str(error).startswith("Dockerfile:3: `/x` in the image is no folder")
+
+    @pytest.mark.parametrize(
+        "line", ["COPY app /loop/", "COPY app /loop/x", "WORKDIR /loop", "COPY --chown=me app /"]
+    )
+    def test_links_of_the_image_that_lead_in_a_circle_are_refused(self, line: str) -> None:
+        circle = {"r": folder(), "r/loop": link("other"), "r/other": link("loop"), "r/etc": link("loop")}
+        error = refusal(f"FROM scratch\nCOPY r /\n{line}", context={**CONTEXT, **circle})
+        assert "in the image leads in a circle" in str(error)
+        assert str(error).startswith("Dockerfile:3: the symlink `/")
+
+    def test_a_link_out_of_the_context_that_leads_in_a_circle_is_refused(self) -> None:
+        context = {"r": folder(), "r/loop": link("/loop")}
+        error = refusal("FROM scratch\nCOPY r /", context=context)
+        assert str(error) == "Dockerfile:2: the symlink `/loop` in the image leads in a circle"
+
+    def test_add_takes_an_archive_apart_and_copy_does_not(self) -> None:
+        context = {"root.tar": file("archive")}
+        added = build("FROM scratch\nADD root.tar /r", context=context)
+        assert [(path, node.kind, oct(node.mode), node.uid) for path, node in added.layers[0]] == [
+            ("r", "dir", "0o755", 0),
+            ("r/lib", "symlink", "0o777", 0),
+            ("r/tmp", "dir", "0o1777", 0),
+            ("r/usr", "dir", "0o755", 0),
+            ("r/usr/dangling", "symlink", "0o777", 0),
+            ("r/usr/lib", "dir", "0o755", 0),
+            ("r/usr/lib/x", "file", "0o4755", 3),
+        ]
+        assert paths(build("FROM scratch\nCOPY root.tar /r", context=context)) == ["r"]
+
+    def test_an_archives_owners_give_way_to_chown(self) -> None:
+        image = build("FROM scratch\nADD --chown=9 root.tar /", context={"root.tar": file("archive")})
+        assert {node.uid for _, node in image.layers[0]} == {9}
+
+
+class TestStages:
+    def test_only_stages_that_the_target_needs_are_done(self) -> None:
+        text = "FROM golang AS builder\nRUN make\nFROM scratch AS app\nCOPY app /\nFROM app\nUSER 1"
+        assert build(text).config.user == "1"
+        assert build(text, target="app").config.user == ""
+        assert build(text, target="APP").config.user == ""
+
+    @pytest.mark.parametrize(
+        ("text", "message", "hint"),
+        [
+            (
+                "FROM scratch\nRUN make",
+                "Dockerfile:2: the builder `layers` starts no program and cannot do `RUN`",
+                "use `builder: docker`",
+            ),
+            (
+                "FROM alpine:3",
+                "Dockerfile:1: the builder `layers` cannot start from the image `alpine:3` yet",
+                "FROM scratch",
+            ),
+            (
+                "FROM scratch\nADD https://x/y /",
+                "Dockerfile:2: the builder `layers` opens no connection",
+                "fetch",
+            ),
+            (
+                "FROM scratch\nCOPY --from=nginx /a /",
+                "Dockerfile:2: there is no earlier stage `nginx`",
+                "above",
+            ),
+            ("FROM scratch AS a\nCOPY --from=a /a /", "Dockerfile:2: there is no earlier stage `a`", "above"),
+            (
+                "FROM scratch\nCOPY --from=0 /a /",
+                "Dockerfile:2: there is no earlier stage `0`",
+                "above",
+            ),
+            (
+                "FROM scratch\nCOPY --from=7 /a /",
+                "Dockerfile:2: there is no earlier stage `7`",
+                "above",
+            ),
+            ("FROM scratch\nMAINTAINER me", "Dockerfile:2: `MAINTAINER` was withdrawn", 'authors="me"'),
+            (
+                "FROM scratch\nONBUILD COPY a /",
+                "Dockerfile:2: the builder `layers` does not know `ONBUILD`",
+                "docker",
+            ),
+            (
+                "FROM scratch\nCOPY --parents a /",
+                "Dockerfile:2: the builder `layers` does not know `COPY --parents`",
+                "`--chmod`",
+            ),
+            ("FROM scratch\nEXPOSE 99999", "Dockerfile:2: `99999` is no port", "8080"),
+            ("FROM scratch\nSTOPSIGNAL 1x", "Dockerfile:2: `1x` is no signal", "SIGTERM"),
+            ("FROM scratch\nHEALTHCHECK --interval=x CMD a", "Dockerfile:2: `x` is no duration", "30s"),
+        ],
+    )
+    def test_what_this_builder_cannot_do_is_said_with_what_to_do_instead(
+        self, text: str, message: str, hint: str
+    ) -> None:
+        error = refusal(text)
+        assert str(error).startswith(message)
+        assert hint in str(error.hint)
+
+    def test_an_address_in_a_variable_is_no_path(self) -> None:
+        error = refusal("FROM scratch\nARG U=https://x.example/y\nADD $U /")
+        assert "cannot `ADD` the address `https://x.example/y`" in str(error)
+
+    def test_a_last_stage_for_another_platform_is_refused(self) -> None:
+        one = "FROM --platform=linux/arm64 scratch AS one\nCOPY app /\n"
+        text = f"{one}FROM --platform=$TARGETPLATFORM scratch\nCOPY app /"
+        assert build(text).layers
+        error = refusal(text, target="one")
+        assert str(error) == "Dockerfile:1: `FROM --platform=linux/arm64`, but the build is for `linux/amd64`"
+        assert build(text, target="one", platform="linux/arm64").layers
+
+    def test_an_unknown_target_is_refused_with_the_names_that_exist(self) -> None:
+        error = refusal("FROM scratch AS one\nFROM scratch AS two", target="three")
+        assert (str(error), error.hint) == ("`Dockerfile` has no stage `three`", "it has `one`, `two`")
+
+
+class TestLimits:
+    """Files that somebody wrote to fill the memory, or to take for ever."""
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (
+                "FROM scratch\nENV A=aaaaaaaa\n" + "ENV A=$A$A\n" * 60,
+                "Dockerfile:20: variables make more than",
+            ),
+            (
+                f"FROM scratch\nENV A={'a' * 500_000}\n" + "".join(f"ENV B{n}=$A\n" for n in range(100)),
+                "Dockerfile:36: the file's variables grow to more than",
+            ),
+            (
+                f"FROM scratch AS s\nENV A={'a' * 500_000}\n" + "FROM s AS s\nENV B=$A\n" * 100,
+                "the file's variables grow to more than",
+            ),
+            ("FROM scratch\n" + "ENV A=1\n" * 10_000, "Dockerfile:10001: more than 10000 instructions"),
+            ("FROM scratch\nENV A=" + "${A:-" * 100 + "}" * 100, "`${` is nested more than 64 deep"),
+            (
+                "FROM scratch\nENV A=1\nENV A=" + "${A:+" * 5000 + "}" * 5000,
+                "is nested more than 64 deep",
+            ),
+            (f"FROM scratch\nCOPY --from={'9' * 5000} / /", "Dockerfile:2: "),
+            (
+                "FROM scratch\nCOPY <<EOF <<-'FROM scratch\nCOPY <<EOF <<-'B' /x/\nlinB' /x/\nline $A\nEOF",
+                "Dockerfile:",
+            ),
+        ],
+    )
+    def test_what_no_dockerfile_needs_is_refused_with_its_line(self, text: str, message: str) -> None:
+        error = refusal(text)
+        assert message in str(error)
+        assert error.hint
+
+    def test_a_user_of_endless_digits_owns_nothing(self) -> None:
+        assert build(f"FROM scratch\nUSER {'9' * 5000}\nWORKDIR /w").config.working_dir == "/w"

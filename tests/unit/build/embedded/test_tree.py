@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.build.embedded.tree import Escape, LinkLoop, Tree, leaves
+from release.compression.entries import Node
+
+
+def tree(*paths: str, rooted: bool = True, **links: str) -> Tree:
+    """Files at `paths`, and symlinks."""
+    nodes = {path: Node(kind="file") for path in paths}
+    return Tree(
+        {**nodes, **{path: Node(kind="symlink", target=target) for path, target in links.items()}},
+        rooted=rooted,
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "out"),
+    [
+        ("a", "b", False),
+        ("a", "../b", True),
+        ("x/a", "../b", False),
+        ("x/a", "../../b", True),
+        ("x/a", "y/../../b", False),
+        ("x/a", "y/../../../x/b", True),
+        ("a", "/etc", True),
+        ("a", ".", False),
+        ("a", "..", True),
+    ],
+)
+def test_a_link_leaves_by_what_it_says(path: str, target: str, out: bool) -> None:
+    assert leaves(path, target) is out
+
+
+def test_links_are_followed_inside_the_root() -> None:
+    files = tree("usr/bin/x", bin="usr/bin", up="../../../usr", far="/bin/x")
+    assert files.resolve("bin/x") == "usr/bin/x"
+    assert files.resolve("up/bin") == "usr/bin"
+    assert files.resolve("far") == "usr/bin/x"
+    assert files.resolve_parent("bin/far") == "usr/bin/far"
+    assert files.resolve("not/there/../x") == "not/x"
+
+
+def test_a_tree_that_is_no_root_is_not_left() -> None:
+    with pytest.raises(Escape):
+        tree(up="../x", rooted=False).resolve("up/y")
+    with pytest.raises(LinkLoop):
+        tree(a="b", b="a", rooted=False).resolve("a")
+
+
+def test_below_also_finds_what_lies_in_folders_that_are_only_in_paths() -> None:
+    assert sorted(tree("a/b/c", "a/d", "ab/c").below("a")) == ["a/b/c", "a/d"]
+    assert sorted(tree("a/b/c", "e").below("")) == ["a/b/c", "e"]
+
+
+PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join)
+
+
+@given(st.sets(PATHS, max_size=8), PATHS | st.just(""))
+def test_below_is_every_path_with_the_folder_in_front(paths: set[str], folder: str) -> None:
+    prefix = f"{folder}/" if folder else ""
+    assert sorted(tree(*paths).below(folder)) == sorted(path for path in paths if path.startswith(prefix))

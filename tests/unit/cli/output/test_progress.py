@@ -1,0 +1,175 @@
+"""What is said while something takes its time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from release.cli.commands.image.list_tags import by_version
+from release.cli.output.progress import SMALL, Heartbeat, Transfers, shows_bars
+from release.cli.output.sizes import size_text
+from release.events import Event, Note, Output, Progress, StepEvent
+
+MB = 1_000_000
+
+
+class Lines:
+    """A sink that keeps what it gets, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._came = threading.Condition()
+
+    def emit(self, event: Event) -> None:
+        with self._came:
+            self.events.append(event)
+            self._came.notify_all()
+
+    @property
+    def notes(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Note)]
+
+    def wait(self, enough: Callable[[list[str]], bool]) -> list[str]:
+        with self._came:
+            assert self._came.wait_for(lambda: enough(self.notes), timeout=20), self.notes
+            return self.notes
+
+
+class Clock:
+    """Time that passes when told."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (63_249_000, "63.2 MB"),
+        (999_960, "1.0 MB"),
+        (2_100_000_000, "2.1 GB"),
+        (5e15, "5000.0 TB"),
+    ],
+)
+def test_sizes(count: float, text: str) -> None:
+    assert size_text(count) == text
+
+
+def test_transfers_add_up() -> None:
+    clock = Clock()
+    transfers = Transfers(clock)
+    assert not transfers.busy
+    assert not transfers.take(Progress(label="a", done=1 * MB, total=4 * MB))
+    clock.time = 2.0
+    assert transfers.take(Progress(label="b", done=5 * MB, total=5 * MB))
+    assert not transfers.take(Progress(label="b", done=5 * MB, total=5 * MB))
+    assert str(transfers) == "6.0 MB of 9.0 MB, 1 of 2 blobs, 3.0 MB/s"
+    assert transfers.busy
+    transfers.take(Progress(label="a", done=4 * MB, total=4 * MB))
+    assert not transfers.busy
+
+
+def test_a_blob_that_starts_again_is_counted_once() -> None:
+    transfers = Transfers(Clock())
+    for done in (3 * MB, 1 * MB):
+        transfers.take(Progress(label="a", done=done, total=4 * MB))
+    assert str(transfers).startswith("1.0 MB of 4.0 MB, 0 of 1 blobs")
+
+
+class TestHeartbeat:
+    def test_a_large_blob_is_a_line_when_it_has_arrived_and_a_small_one_is_not(self) -> None:
+        lines = Lines()
+        beat = Heartbeat(lines, now=Clock())
+        for done in (MB, 2 * MB):
+            beat.emit(Progress(label="3f2a9c1b7d40", done=done, total=2 * MB))
+        beat.emit(Progress(label="000000000000", done=SMALL - 1, total=SMALL - 1))
+        assert lines.notes == ["moved 3f2a9c1b7d40  2.0 MB"]
+
+    def test_a_long_step_is_said_again_and_again_until_it_ends(self) -> None:
+        lines = Lines()
+        beat = Heartbeat(lines, now=_monotonic(), interval=0.02)
+        beat.emit(StepEvent(step="obtain:app", state="started"))
+        said = lines.wait(lambda notes: len(notes) >= 2)
+        assert all(text.startswith("still at it: `obtain:app` for ") for text in said)
+        beat.emit(StepEvent(step="obtain:app", state="done"))
+        _no_heartbeat_thread()
+
+    def test_bytes_on_their_way_are_said_with_their_speed(self) -> None:
+        lines = Lines()
+        beat = Heartbeat(lines, now=_monotonic(), interval=0.02)
+        beat.emit(Progress(label="a", done=MB, total=4 * MB))
+        (first, *_) = lines.wait(lambda notes: len(notes) >= 1)
+        assert first.startswith("still at it: 1.0 MB of 4.0 MB, 0 of 1 blobs, ")
+        assert first.endswith("/s")
+        beat.emit(Progress(label="a", done=4 * MB, total=4 * MB))
+        _no_heartbeat_thread()
+
+    def test_a_transfer_that_failed_ends_with_its_step(self) -> None:
+        lines = Lines()
+        beat = Heartbeat(lines, now=_monotonic(), interval=60)
+        beat.emit(StepEvent(step="content", state="started"))
+        beat.emit(Progress(label="a", done=MB, total=4 * MB))
+        beat.emit(StepEvent(step="content", state="failed"))
+        _no_heartbeat_thread()
+
+    def test_what_others_say_counts_as_a_sign_of_life(self) -> None:
+        clock, lines = Clock(), Lines()
+        beat = Heartbeat(lines, now=clock, interval=30)
+        beat.emit(StepEvent(step="obtain:app", state="started"))
+        clock.time = 29.0
+        beat.emit(Output(source="build", line="step 3"))
+        assert beat._last == 29.0
+        beat.emit(StepEvent(step="obtain:app", state="done"))
+        _no_heartbeat_thread()
+        assert lines.notes == []
+
+    def test_everything_is_passed_on(self) -> None:
+        lines = Lines()
+        beat = Heartbeat(lines, now=Clock())
+        events: list[Event] = [Note(level="info", text="x"), Output(source="s", line="l")]
+        for event in events:
+            beat.emit(event)
+        assert lines.events == events
+
+
+def _monotonic() -> Callable[[], float]:
+    import time
+
+    return time.monotonic
+
+
+def _no_heartbeat_thread() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "heartbeat":
+            thread.join(timeout=20)
+            assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("env", "system"), [({"TERM": "dumb"}, "none"), ({}, "none"), ({"TERM": "xterm"}, "github")]
+)
+def test_no_bars_where_nobody_sees_them(env: dict[str, str], system: str) -> None:
+    assert not shows_bars(env, system)
+
+
+def test_tags_by_version() -> None:
+    tags = ["a", "1.9.0", "1.10.0", "1.10.0-rc.2", "1.10.0-rc.10", "1.10.0_r2", "1.10.0_r10", "B", "1"]
+    assert by_version(tags) == [
+        "1.10.0_r10",
+        "1.10.0_r2",
+        "1.10.0",
+        "1.10.0-rc.10",
+        "1.10.0-rc.2",
+        "1.9.0",
+        "1",
+        "B",
+        "a",
+    ]

@@ -1,0 +1,113 @@
+"""Compressing layers: one pass, the same bytes however the input arrives, remembered by diff id."""
+
+from __future__ import annotations
+
+import gzip as standard_gzip
+import io
+import os
+import random
+import zlib
+from pathlib import Path
+
+import pytest
+
+from release.compression.codecs import CODECS, Codec, gzip, gzip_reproducible
+from release.compression.compress import compress_layer, find_compressed
+from release.compression.parallel_gzip import Blocks
+from release.errors import ConfigError
+from release.layout.layout import Layout
+from tests.support.registries.images import digest
+
+CONTENT = random.Random(1).randbytes(1_700_000) + b"text that repeats " * 160_000
+
+
+class _Dripping(io.RawIOBase):
+    """A stream whose reads come back short, in changing sizes."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+        self._sizes = random.Random(2)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._data.read(min(size, self._sizes.randint(1, 90_000)))
+
+
+@pytest.mark.parametrize("codec", [gzip(), gzip_reproducible()], ids=lambda codec: codec.name)
+def test_the_layer_decompresses_to_the_source(tmp_path: Path, codec: Codec) -> None:
+    layout = Layout.create(str(tmp_path / "l"))
+    layer = compress_layer(io.BytesIO(CONTENT), layout, codec=codec)
+    with layout.open_blob(layer.descriptor) as stream:
+        packed = stream.read()
+    assert standard_gzip.decompress(packed) == CONTENT
+    assert layer.diff_id == digest(CONTENT)
+    assert layer.size == len(CONTENT)
+    assert layer.descriptor.media_type == "application/vnd.oci.image.layer.v1.tar+gzip"
+    assert packed[:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+
+
+@pytest.mark.parametrize("codec", [gzip(), gzip_reproducible()], ids=lambda codec: codec.name)
+def test_the_digest_does_not_depend_on_how_reads_are_cut(tmp_path: Path, codec: Codec) -> None:
+    layout = Layout.create(str(tmp_path / "l"))
+    whole = compress_layer(io.BytesIO(CONTENT), layout, codec=codec)
+    dripped = compress_layer(_Dripping(CONTENT), layout, codec=codec)  # type: ignore[arg-type]
+    assert whole == dripped
+
+
+def test_a_diff_id_is_found_again_for_its_codec_only(tmp_path: Path) -> None:
+    layout = Layout.create(str(tmp_path / "l"))
+    codec = gzip_reproducible()
+    other = Codec(name="other", suffix="+gzip", start=codec.start)
+    assert find_compressed(layout, digest(CONTENT), codec=codec) is None
+    layer = compress_layer(io.BytesIO(CONTENT), layout, codec=codec)
+    assert find_compressed(layout, layer.diff_id, codec=codec) == layer
+    assert find_compressed(layout, layer.diff_id, codec=other) is None
+    os.unlink(layout.blob_path(layer.descriptor.digest))
+    assert find_compressed(layout, layer.diff_id, codec=codec) is None
+
+
+def test_the_digest_does_not_depend_on_the_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout.create(str(tmp_path / "l"))
+    many = compress_layer(io.BytesIO(CONTENT), layout)
+    monkeypatch.setattr("release.compression.parallel_gzip._workers", lambda: 0)  # each piece is waited for
+    assert compress_layer(io.BytesIO(CONTENT), layout) == many
+
+
+def test_a_piece_that_cannot_be_compressed_is_an_error_here(tmp_path: Path) -> None:
+    class Broken:
+        DEFLATED, Z_SYNC_FLUSH = 8, 2
+        crc32 = staticmethod(zlib.crc32)
+
+        @staticmethod
+        def compressobj(*_: int) -> None:
+            raise MemoryError
+
+    codec = Codec(name="broken", suffix="+gzip", start=lambda: Blocks(Broken, 2))
+    with pytest.raises(MemoryError):
+        compress_layer(io.BytesIO(CONTENT), Layout.create(str(tmp_path / "l")), codec=codec)
+
+
+def test_an_empty_layer_is_a_valid_gzip(tmp_path: Path) -> None:
+    layout = Layout.create(str(tmp_path / "l"))
+    layer = compress_layer(io.BytesIO(b""), layout)
+    with layout.open_blob(layer.descriptor) as stream:
+        assert standard_gzip.decompress(stream.read()) == b""
+
+
+def test_a_cancelled_layer_leaves_nothing(tmp_path: Path) -> None:
+    layout = Layout.create(str(tmp_path / "l"))
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compress_layer(io.BytesIO(CONTENT), layout, check=stop)
+    assert sorted(os.listdir(layout.path)) == ["blobs", "index.json", "oci-layout"]
+    assert os.listdir(os.path.join(layout.path, "blobs", "sha256")) == []
+
+
+def test_an_absent_codec_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "zstandard", None)
+    with pytest.raises(ConfigError, match="zstandard"):
+        CODECS["zstd"]()

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.compression.entries import HostFile, Inline, Node
+from release.compression.tar_stream import CHUNK, counted, stream, tar_chunks
+from release.errors import BuildError
+from release.events import Event, Progress
+
+
+def file(data: bytes = b"x", **more: int) -> Node:
+    return Node(kind="file", mode=0o644, content=Inline(data=data), **more)  # type: ignore[arg-type]  # ids
+
+
+def pack(*entries: tuple[str, Node], mtime: int = 1) -> bytes:
+    return b"".join(tar_chunks(entries, mtime=mtime))
+
+
+def unpack(raw: bytes) -> list[tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
+        return tar.getmembers()
+
+
+def test_usual_entries_have_plain_headers_without_names_of_people() -> None:
+    raw = pack(
+        ("d", Node(kind="dir")),
+        ("d/f", file(uid=7, gid=8)),
+        ("d/l", Node(kind="symlink", mode=0o777, target="f")),
+    )
+    assert b"PaxHeader" not in raw
+    assert [(each.name, each.type, each.mode, each.uid, each.gid, each.mtime) for each in unpack(raw)] == [
+        ("d", tarfile.DIRTYPE, 0o755, 0, 0, 1),
+        ("d/f", tarfile.REGTYPE, 0o644, 7, 8, 1),
+        ("d/l", tarfile.SYMTYPE, 0o777, 0, 0, 1),
+    ]
+    assert {(each.uname, each.gname) for each in unpack(raw)} == {("", "")}
+
+
+@pytest.mark.parametrize(
+    ("name", "uid"), [("a" * 101, 0), ("ä", 0), ("a", 1 << 21), ("x/" * 80 + "ü", 3 << 30)]
+)
+def test_what_ustar_cannot_say_gets_a_pax_record(name: str, uid: int) -> None:
+    raw = pack((name, file(uid=uid)))
+    assert b"PaxHeader" in raw
+    (entry,) = unpack(raw)
+    assert (entry.name, entry.uid) == (name, uid)
+
+
+def test_a_file_above_eight_gibibytes_keeps_its_size(tmp_path: Path) -> None:
+    huge = tmp_path / "huge"
+    size = (8 << 30) + 1
+    with open(huge, "wb") as sparse:
+        sparse.truncate(size)
+    chunks = tar_chunks([("huge", Node(kind="file", content=HostFile(path=str(huge), size=size)))], mtime=1)
+    header = next(chunks)
+    assert f"size={size}".encode() in header
+    chunks.close()
+
+
+def test_content_is_streamed_in_chunks_and_padded(tmp_path: Path) -> None:
+    source = tmp_path / "f"
+    source.write_bytes(b"z" * (CHUNK + 1))
+    node = Node(kind="file", content=HostFile(path=str(source), size=CHUNK + 1))
+    pieces = list(tar_chunks([("f", node)], mtime=1))
+    assert max(map(len, pieces)) == CHUNK
+    assert sum(map(len, pieces)) % tarfile.BLOCKSIZE == 0
+
+
+@pytest.mark.parametrize("size", [0, 2, 4])
+def test_a_file_that_changed_since_it_was_listed_is_refused(tmp_path: Path, size: int) -> None:
+    source = tmp_path / "f"
+    source.write_bytes(b"abc")
+    node = Node(kind="file", content=HostFile(path=str(source), size=size))
+    with pytest.raises(BuildError, match="changed while it was read"):
+        list(tar_chunks([("f", node)], mtime=1))
+
+
+def test_a_symlink_that_took_a_files_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"abc")
+    os.symlink("secret", tmp_path / "f")
+    node = Node(kind="file", content=HostFile(path=str(tmp_path / "f"), size=3))
+    with pytest.raises(BuildError, match="cannot be read"):
+        list(tar_chunks([("f", node)], mtime=1))
+
+
+def test_the_check_runs_between_chunks() -> None:
+    def check() -> None:
+        raise BuildError("enough")
+
+    with pytest.raises(BuildError, match="enough"):
+        next(tar_chunks([("f", file())], mtime=1, check=check))
+
+
+NAMES = st.lists(st.text(alphabet="aäb .", min_size=1, max_size=60), min_size=1, max_size=3).map("/".join)
+NODES = st.builds(
+    lambda data, uid, gid, mode: Node(kind="file", mode=mode, uid=uid, gid=gid, content=Inline(data=data)),
+    st.binary(max_size=1200),
+    st.integers(0, 1 << 32),
+    st.integers(0, 1 << 32),
+    st.sampled_from([0o644, 0o755, 0o4755]),
+)
+
+
+@given(st.dictionaries(NAMES, NODES, max_size=4), st.integers(0, 1 << 34))
+def test_any_entries_come_back_and_give_the_same_bytes_twice(entries: dict[str, Node], mtime: int) -> None:
+    raw = pack(*entries.items(), mtime=mtime)
+    assert raw == pack(*entries.items(), mtime=mtime)
+    with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
+        members = tar.getmembers()
+        found = [(each.name, each.mode, each.uid, each.gid, int(each.mtime)) for each in members]
+        assert found == [(name, node.mode, node.uid, node.gid, mtime) for name, node in entries.items()]
+        for member, node in zip(members, entries.values(), strict=True):
+            content = tar.extractfile(member)
+            assert content is not None
+            assert isinstance(node.content, Inline)
+            assert content.read() == node.content.data
+
+
+@given(st.lists(st.binary(max_size=5), max_size=5), st.integers(1, 7))
+def test_a_stream_gives_the_chunks_whatever_is_asked_for(chunks: list[bytes], size: int) -> None:
+    with stream(iter(chunks)) as source:
+        read = []
+        while piece := source.read(size):
+            read.append(piece)
+    assert b"".join(read) == b"".join(chunks)
+
+
+def test_what_has_passed_is_shown_now_and_then_and_at_the_end() -> None:
+    shown: list[Event] = []
+
+    class Sink:
+        def emit(self, event: Event) -> None:
+            shown.append(event)
+
+    piece = b"x" * (1 << 20)
+    assert b"".join(counted(iter([piece] * 9), "image", Sink())) == piece * 9
+    assert shown == [
+        Progress(label="image", done=4 << 20),
+        Progress(label="image", done=8 << 20),
+        Progress(label="image", done=9 << 20, total=9 << 20),
+    ]

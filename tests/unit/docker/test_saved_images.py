@@ -1,0 +1,208 @@
+"""Archives in the forms that daemons write; the newer form is made by hand, as no daemon here writes it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from release.docker.saved_images import SavedImage, store_archive
+from release.errors import BuildError, Terminated
+from release.layout.layout import Layout
+from tests.support.registries.images import make_tar
+
+
+def sha(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+ONE = make_tar({"one": b"1" * 3000})
+TWO = make_tar({"{two": b"2"})  # its first byte is that of a JSON document
+EMPTY = b"\0" * 1024
+
+
+def config(*layers: bytes, **more: Any) -> bytes:
+    diff_ids = ["sha256:" + sha(layer) for layer in layers]
+    return json.dumps(
+        {
+            "architecture": "arm",
+            "os": "linux",
+            "variant": "v7",
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            **more,
+        }
+    ).encode()
+
+
+def pack(members: list[tuple[str, bytes | str]]) -> bytes:
+    """A tar of files (bytes) and symlinks (text)."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if isinstance(content, str):
+                info.type, info.linkname = tarfile.SYMTYPE, content
+                tar.addfile(info)
+            else:
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def manifest(config_name: str, *layers: str) -> tuple[str, bytes]:
+    return "manifest.json", json.dumps([{"Config": config_name, "RepoTags": None, "Layers": layers}]).encode()
+
+
+def old_form(*layers: bytes) -> list[tuple[str, bytes | str]]:
+    """Folders with `layer.tar`, the second of equal layers a link, manifest at the end."""
+    members: list[tuple[str, bytes | str]] = []
+    seen: dict[bytes, str] = {}
+    names = []
+    for number, layer in enumerate(layers):
+        folder = sha(b"%d" % number)
+        names.append(f"{folder}/layer.tar")
+        members.append((f"{folder}/VERSION", b"1.0"))
+        members.append((f"{folder}/json", b"{}"))
+        members.append((names[-1], f"../{seen[layer]}/layer.tar" if layer in seen else layer))
+        seen.setdefault(layer, folder)
+    raw = config(*layers)
+    return [*members, (f"{sha(raw)}.json", raw), manifest(f"{sha(raw)}.json", *names)]
+
+
+def new_form(*layers: bytes, compress: Callable[[bytes], bytes] = bytes) -> list[tuple[str, bytes | str]]:
+    """Blobs by digest, beside an OCI index."""
+    raw = config(*layers)
+    blobs = [compress(layer) for layer in layers]
+    names = [f"blobs/sha256/{sha(blob)}" for blob in blobs]
+    config_name = f"blobs/sha256/{sha(raw)}"
+    return [
+        *zip(names, blobs, strict=True),
+        (config_name, raw),
+        ("index.json", b"{}"),
+        manifest(config_name, *names),
+        ("oci-layout", b"{}"),
+    ]
+
+
+def store(members: list[tuple[str, bytes | str]], folder: Path) -> SavedImage:
+    return store_archive(io.BytesIO(pack(members)), Layout(str(folder)))
+
+
+def squeeze(layer: bytes) -> bytes:
+    """As gzip does, without the time that it would write into the header."""
+    return gzip.compress(layer, mtime=0)
+
+
+def shrink(layer: bytes) -> bytes:
+    return zstandard.compress(layer)
+
+
+@pytest.mark.parametrize(
+    ("members", "kept"),
+    [
+        (old_form(ONE, TWO, EMPTY, ONE), None),
+        (new_form(ONE, TWO, EMPTY, ONE), None),
+        (new_form(ONE, TWO, EMPTY, ONE, compress=squeeze), squeeze),
+        (new_form(ONE, TWO, EMPTY, ONE, compress=shrink), shrink),
+    ],
+    ids=["old", "new", "new-gzip", "new-zstd"],
+)
+def test_every_form_gives_the_same_layers_and_the_configs_own_bytes(
+    tmp_path: Path, members: list[tuple[str, bytes | str]], kept: Callable[[bytes], bytes] | None
+) -> None:
+    image = store(members, tmp_path)
+    layers = (ONE, TWO, EMPTY, ONE)
+    assert image.config == config(*layers)
+    assert str(image.platform) == "linux/arm/v7"
+    assert [layer.diff_id for layer in image.layers] == [f"sha256:{sha(raw)}" for raw in layers]
+    layout = Layout(str(tmp_path))
+    for layer, raw in zip(image.layers, layers, strict=True):
+        with layout.open_blob(layer.descriptor) as blob:
+            packed = blob.read()
+        if kept is None:
+            assert gzip.decompress(packed) == raw
+        else:
+            # Compressed already: registries that have it know it by this digest.
+            assert packed == kept(raw)
+            assert layer.size == len(raw)
+
+
+def test_a_layer_that_is_in_the_layout_already_is_not_read_again(tmp_path: Path) -> None:
+    store(new_form(ONE), tmp_path)
+    spoiled = [(name, b"spoiled" if content == ONE else content) for name, content in new_form(ONE)]
+    assert store(spoiled, tmp_path).layers[0].diff_id == f"sha256:{sha(ONE)}"
+
+
+HEX = "a" * 64
+RAW = config(ONE)
+
+
+@pytest.mark.parametrize(
+    ("members", "cause"),
+    [
+        ([], "KeyError"),
+        ([("manifest.json", b"not json")], "DecodeError"),
+        ([("manifest.json", b"[]")], "it holds 0 images"),
+        ([("manifest.json", b'[{"Config": "x.json"}, {"Config": "y.json"}]')], "it holds 2 images"),
+        ([manifest(f"{HEX}.json")], "KeyError"),
+        ([(f"{HEX}.json", RAW), manifest(f"{HEX}.json")], "another digest than its name"),
+        ([(f"{sha(RAW)}.json", RAW), manifest(f"{sha(RAW)}.json", f"{HEX}/layer.tar")], "KeyError"),
+        ([(f"{sha(RAW)}.json", RAW), manifest(f"{sha(RAW)}.json")], "its layers are not those"),
+        (
+            [
+                (f"{HEX}/layer.tar", TWO),
+                (f"{sha(RAW)}.json", RAW),
+                manifest(f"{sha(RAW)}.json", f"{HEX}/layer.tar"),
+            ],
+            "its layers are not those",
+        ),
+        (
+            [
+                (f"{HEX}/layer.tar", "../../../../etc/passwd"),
+                (f"{sha(RAW)}.json", RAW),
+                manifest(f"{sha(RAW)}.json", f"{HEX}/layer.tar"),
+            ],
+            "KeyError",
+        ),
+        ([(f"blobs/sha256/{HEX}", b"\x28\xb5\x2f\xfd" + b"x" * 600)], "is damaged"),
+        ([(f"blobs/sha256/{HEX}", b"\x1f\x8b\x08" + b"x" * 600)], "is damaged"),
+        ([(f"{HEX}.json", b"{}" + b" " * (9 << 20))], "larger than a document"),
+    ],
+)
+def test_an_archive_that_does_not_hold_together_is_refused(
+    tmp_path: Path, members: list[tuple[str, bytes | str]], cause: str
+) -> None:
+    with pytest.raises(BuildError) as caught:
+        store(members, tmp_path)
+    assert str(caught.value).startswith("the image that the docker daemon exported does not hold together: ")
+    assert cause in str(caught.value)
+    assert not list(tmp_path.rglob(".partial-*"))
+
+
+def test_names_that_lead_elsewhere_are_passed_over(tmp_path: Path) -> None:
+    members = [("../../outside", b"x"), ("/etc/outside", b"x"), ("outside", "/etc/passwd"), *old_form(ONE)]
+    assert len(store(members, tmp_path / "in/store").layers) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+
+
+@pytest.mark.parametrize("size", [0, 100, 512, 2000, 5000])
+def test_a_stream_that_ends_early_is_refused(tmp_path: Path, size: int) -> None:
+    raw = pack(old_form(ONE, TWO))
+    with pytest.raises(BuildError, match="does not hold together"):
+        store_archive(io.BytesIO(raw[:size]), Layout(str(tmp_path)))
+
+
+def test_the_check_runs_while_reading(tmp_path: Path) -> None:
+    def check() -> None:
+        raise Terminated("terminated")
+
+    with pytest.raises(Terminated):
+        store_archive(io.BytesIO(pack(old_form(ONE))), Layout(str(tmp_path)), check=check)

@@ -1,0 +1,241 @@
+"""No state that a power cut may leave loses, doubles or damages anything; without any one safeguard, some do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from release.log import Entry, Head, HeadMoved
+from release.log import chain as chain_module
+from release.log import writer as writer_module
+from release.log.chain import head_of, seal
+from release.log.stores.file import FileStore
+from release.log.writer import Writer
+from tests.support.disks.powercut import Directory, Disk, File, ModelFiles
+from tests.support.logs.powercut_scenarios import (
+    FOLDER,
+    PATH,
+    Bad,
+    Make,
+    interleavings,
+    queues,
+    repairs,
+    states,
+)
+
+
+def test_no_power_cut_loses_anything() -> None:
+    assert states(Make(), limit=1500) == 1500
+
+
+def test_no_power_cut_during_a_repair_loses_anything() -> None:
+    assert repairs(Make()) > 100
+
+
+def test_no_interleaving_of_two_processes_loses_anything() -> None:
+    assert interleavings(Make()) > 15
+
+
+def test_no_queue_of_three_processes_loses_anything() -> None:
+    assert queues(Make()) > 100
+
+
+# Mutants: each lacks one safeguard.
+
+
+class NoFileSync(ModelFiles):
+    def sync(self, fd: int) -> None:
+        if isinstance(self._open[fd][0], Directory):
+            super().sync(fd)
+
+
+class NoDirectorySync(ModelFiles):
+    def sync(self, fd: int) -> None:
+        if isinstance(self._open[fd][0], File):
+            super().sync(fd)
+
+
+class OnlyOwnFolderSynced(ModelFiles):
+    def sync(self, fd: int) -> None:
+        if isinstance(self._open[fd][0], File) or self.path(fd).endswith(".shipmark"):
+            super().sync(fd)
+
+
+class OnlyParentFoldersSynced(ModelFiles):
+    def sync(self, fd: int) -> None:
+        if isinstance(self._open[fd][0], File) or not self.path(fd).endswith(".shipmark"):
+            super().sync(fd)
+
+
+class NoCopySync(ModelFiles):
+    def sync(self, fd: int) -> None:
+        if ".torn-" not in self.path(fd):
+            super().sync(fd)
+
+
+class NoTruncate(ModelFiles):
+    def truncate(self, fd: int, size: int) -> None:
+        if self.path(fd) != PATH:
+            super().truncate(fd, size)
+
+
+class NoLock(ModelFiles):
+    def lock(self, fd: int) -> bool:
+        return True
+
+
+class LockFileRemoved(ModelFiles):
+    """Who waits for the old file and who makes a new one hold two locks."""
+
+    def close(self, fd: int) -> None:
+        path = self.path(fd)
+        super().close(fd)
+        if path.endswith(".lock"):
+            self.disk.parent(path).entries.pop(path.rpartition("/")[2], None)
+
+
+class NoSyncAfterWrite(FileStore):
+    def _write(self, fd: int, data: bytes, head: Head) -> None:
+        files = self._files
+        self._files = _Deaf(files)  # type: ignore[assignment]  # everything else is passed on
+        try:
+            super()._write(fd, data, head)
+        finally:
+            self._files = files
+
+
+class _Deaf:
+    def __init__(self, files: Any) -> None:
+        self._inner = files
+
+    def __getattr__(self, name: str) -> Any:
+        return (lambda fd: None) if name == "sync" else getattr(self._inner, name)
+
+
+class NoSettle(FileStore):
+    def _settle(self, fd: int) -> None:
+        self._folder.sync_to_root()
+
+
+class NoSettleOfFolders(FileStore):
+    def _settle(self, fd: int) -> None:
+        self._named = True
+        super()._settle(fd)
+
+
+class NoRepair(FileStore):
+    def _repair(self, fd: int) -> None:
+        pass
+
+
+class NoCopyOfTornBytes(FileStore):
+    def _repair(self, fd: int) -> None:
+        self._files.truncate(fd, self._position.offset)
+        self._durable = -1
+
+
+class FolderOfCopyNotSynced(FileStore):
+    def _repair(self, fd: int) -> None:
+        sync = self._folder.sync
+        self._folder.sync = lambda: None  # type: ignore[method-assign]
+        super()._repair(fd)
+        self._folder.sync = sync  # type: ignore[method-assign]
+
+
+class NoCompare(FileStore):
+    def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
+        try:
+            super()._append_locked(fd, lines, expected)
+        except HeadMoved:
+            super()._append_locked(fd, lines, self._position.head)
+
+
+class NoReadingOnUnderTheLock(FileStore):
+    def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
+        self._scan_open = lambda *_: iter(())  # type: ignore[assignment, method-assign]
+        self._repair = lambda *_: None  # type: ignore[assignment, method-assign]
+        try:
+            super()._append_locked(fd, lines, expected)
+        finally:
+            del self._scan_open, self._repair
+
+
+class NoDeduplication(Writer):
+    _mine = range(0)
+
+    def _take(self, entry: Entry) -> None:
+        super()._take(entry)
+        if entry.seq not in self._mine:
+            self._by_id.pop(str(entry.fields["id"]), None)
+
+    def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
+        self._mine = range(len(self.entries()), 1 << 30)
+        return super().append(facts)
+
+
+class FoundIsDurable(Writer):
+    def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
+        there = [self.find(chain_module.fact_id(fact)) for fact in facts]
+        if all(there):
+            return tuple(entry for entry in there if entry)
+        return super().append(facts)
+
+
+MUTANTS: dict[str, tuple[Make, Callable[[Make], int]]] = {
+    "no file is synced": (Make(files=NoFileSync), states),
+    "no directory is synced": (Make(files=NoDirectorySync), states),
+    "parents of a new folder are not synced": (Make(files=OnlyOwnFolderSynced), states),
+    "the log's own folder is not synced": (Make(files=OnlyParentFoldersSynced), states),
+    "no sync after the write": (Make(store=NoSyncAfterWrite), states),
+    "what others wrote is not settled": (Make(store=NoSettle), states),
+    "folders that others made are not settled": (Make(store=NoSettleOfFolders), states),
+    "an entry that is found is taken for durable": (Make(writer=FoundIsDurable), states),
+    "entries are not deduplicated": (Make(writer=NoDeduplication), states),
+    "a torn tail stays": (Make(store=NoRepair), states),
+    "a torn tail is not truncated": (Make(files=NoTruncate), states),
+    "torn bytes are not kept": (Make(store=NoCopyOfTornBytes), repairs),
+    "the copy of torn bytes is not synced": (Make(files=NoCopySync), repairs),
+    "the folder of the copy is not synced": (Make(store=FolderOfCopyNotSynced), repairs),
+    "no lock": (Make(files=NoLock), interleavings),
+    "the lock file is removed": (Make(files=LockFileRemoved), queues),
+    "the head is not compared": (Make(store=NoCompare), interleavings),
+    "the end is not read again under the lock": (Make(store=NoReadingOnUnderTheLock), interleavings),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_missing_safeguard_is_found(name: str) -> None:
+    make, suite = MUTANTS[name]
+    with pytest.raises(Bad):
+        suite(make)
+
+
+def test_unmarked_batches_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seal_apart(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[Entry]:
+        entries = []
+        for fact in facts.values():
+            entries.append(chain_module.read_line(seal(fact, head, at)))
+            head = head_of(entries[-1])
+        return entries
+
+    monkeypatch.setattr(writer_module, "seal_all", seal_apart)
+    with pytest.raises(Bad, match="half of a batch"):
+        states(Make())
+
+
+def test_the_model_keeps_what_was_synced_and_nothing_else() -> None:
+    disk = Disk(FOLDER)
+    files = ModelFiles(disk)
+    path = f"{FOLDER}/file"
+    fd = files.open(path, create=True)
+    files.write(fd, b"x" * 100)
+    contents = {state.content(path) for state in disk.after_power_cut(64)}
+    assert {None, b"", b"x" * 100, b"x" * 64, b"\0" * 64 + b"x" * 36, b"x" * 64 + b"\0" * 36} <= contents
+    files.sync(fd)
+    assert {state.content(path) for state in disk.after_power_cut(64)} == {None, b"x" * 100}
+    files.sync(files.open_read(FOLDER))
+    assert {state.content(path) for state in disk.after_power_cut(64)} == {b"x" * 100}
+    files.truncate(fd, 50)
+    assert {state.content(path) for state in disk.after_power_cut(64)} == {b"x" * 50, b"x" * 100}

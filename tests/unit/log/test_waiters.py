@@ -1,0 +1,89 @@
+"""Whom a run that would rather wait waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from release.log import Entry
+from release.log.fold import fold
+from release.log.waiters import ahead, lease_end
+
+IMAGE = "ghcr.io/acme/app"
+BEGUN = 1_760_000_000_000  # 2025-10-09T08:53:20.000Z
+HOUR = 3_600_000
+
+
+def planned(**more: Any) -> dict[str, Any]:
+    return {
+        "kind": "planned",
+        "release": "c" * 64,
+        "attempt": "a1",
+        "project": "acme",
+        "commit": "a" * 40,
+        "at": "2025-10-09T08:53:20.000Z",
+        "lease_ms": HOUR,
+        "targets": [{"target": IMAGE}],
+        "ci": {"system": "github", "run_id": "7", "job": "release"},
+        **more,
+    }
+
+
+def waits_for(*facts: dict[str, Any], now: int = BEGUN + 1, **asks: Any) -> list[str]:
+    entries = [
+        Entry(raw=b"", fields={"seq": number, "hash": "", **fact}) for number, fact in enumerate(facts)
+    ]
+    given: dict[str, Any] = {"projects": frozenset({"acme"}), "targets": frozenset(), "run": {}, **asks}
+    return [one.id for one in ahead(fold(entries), entries, now=now, **given)]
+
+
+@pytest.mark.parametrize(
+    ("asks", "found"),
+    [
+        ({}, ["a1"]),
+        ({"projects": frozenset({"other"})}, []),
+        ({"projects": frozenset({"other"}), "targets": frozenset({IMAGE})}, ["a1"]),
+        ({"run": {"system": "github", "run_id": "7", "job": "release"}}, []),
+        ({"run": {"system": "github", "run_id": "8", "job": "release"}}, ["a1"]),
+        ({"run": {"system": "github", "run_id": "7", "job": "other"}}, ["a1"]),
+        ({"now": BEGUN + HOUR}, []),
+        ({"now": BEGUN + HOUR - 1}, ["a1"]),
+    ],
+)
+def test_open_attempts_at_the_same_images_are_waited_for(asks: dict[str, Any], found: list[str]) -> None:
+    assert waits_for(planned(), **asks) == found
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled", "abandoned", "released"])
+def test_what_has_ended_is_not_waited_for(end: str) -> None:
+    assert waits_for(planned(), planned(kind=end)) == []
+
+
+def test_a_release_that_has_tags_to_move_yet_is_waited_for() -> None:
+    digest = "sha256:" + "1" * 64
+    moves = [{"target": IMAGE, "tags": [{"name": "latest", "kind": "moving"}]}]
+    begun = [planned(targets=moves), planned(kind="released", image={"digest": digest})]
+    assert waits_for(*begun) == ["a1"]
+    assert waits_for(*begun, planned(kind="failed")) == []
+    assert waits_for(*begun, planned(kind="moved", target=IMAGE, image={"digest": digest})) == []
+
+
+def test_an_attempt_that_states_no_time_is_not_waited_for() -> None:
+    assert waits_for(planned(lease_ms=0)) == []
+
+
+def test_without_a_ci_run_nobody_is_taken_for_oneself() -> None:
+    on_a_laptop = planned(ci={"system": "none"})
+    assert waits_for(on_a_laptop, run={"system": "none", "run_id": None, "job": None}) == ["a1"]
+
+
+def test_the_oldest_comes_first() -> None:
+    facts = [planned(attempt="a2"), planned(release="d" * 64, attempt="a3"), planned(attempt="a1")]
+    assert waits_for(*facts) == ["a2", "a3", "a1"]
+
+
+def test_the_end_of_a_lease_is_a_moment() -> None:
+    state = fold([Entry(raw=b"", fields={"seq": 0, **planned()})])
+    (attempt,) = state.open_attempts()
+    assert lease_end(attempt) == BEGUN + HOUR

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.build.result import built_image
+from release.errors import BuildError
+from release.oci import OCI_LAYER, Descriptor
+from release.oci.image_json import (
+    History,
+    ImageConfig,
+    config_document,
+    digest,
+    encode,
+    image_index,
+    image_manifest,
+    parse_platform,
+    timestamp,
+)
+
+AMD64 = parse_platform("linux/amd64")
+LAYER = Descriptor(media_type=f"{OCI_LAYER}+gzip", digest="sha256:" + "1" * 64, size=9)
+
+
+def plain(raw: bytes) -> bytes:
+    """The same document as Python's own encoder writes it canonically."""
+    return json.dumps(json.loads(raw), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("linux/amd64", "linux/amd64"), ("linux/arm/v7", "linux/arm/v7"), ("linux/arm64/v8", "linux/arm64")],
+)
+def test_platforms_have_one_way_to_be_written(text: str, shown: str) -> None:
+    assert str(parse_platform(text)) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["", "amd64", "linux/", "linux/amd64/", "a/b/c/d", "Linux/AMD64", "linux/amd64\n"]
+)
+def test_what_is_no_platform_is_refused(text: str) -> None:
+    with pytest.raises(BuildError, match="is not a platform"):
+        parse_platform(text)
+
+
+@pytest.mark.parametrize(
+    ("asked", "given_", "accepted"),
+    [
+        ("linux/amd64", "linux/amd64", True),
+        ("linux/arm64", "linux/arm64/v8", True),
+        ("linux/arm64/v8", "linux/arm64", True),
+        ("linux/arm", "linux/arm/v7", True),
+        ("linux/arm/v7", "linux/arm/v6", False),
+        ("linux/arm/v7", "linux/arm", False),
+        ("linux/amd64", "linux/arm64", False),
+        ("linux/amd64", "windows/amd64", False),
+    ],
+)
+def test_a_platform_without_a_variant_takes_any(asked: str, given_: str, accepted: bool) -> None:
+    assert parse_platform(asked).accepts(parse_platform(given_)) is accepted
+
+
+def test_times_are_utc_to_the_second() -> None:
+    assert timestamp(0) == "1970-01-01T00:00:00Z"
+    assert timestamp(1_700_000_000) == "2023-11-14T22:13:20Z"
+
+
+def test_documents_are_canonical_whatever_the_order_of_what_goes_in() -> None:
+    one = ImageConfig(labels={"b": "2", "a": "ü"}, volumes=("/z", "/ä"), ports=("9/tcp", "10/tcp"))
+    two = ImageConfig(labels={"a": "ü", "b": "2"}, volumes=("/ä", "/z"), ports=("10/tcp", "9/tcp"))
+    raws = [
+        config_document(
+            each, AMD64, diff_ids=["sha256:0"], history=[History(created_by="x", empty=False)], created=5
+        )
+        for each in (one, two)
+    ]
+    assert raws[0] == raws[1] == plain(raws[0])
+    config, manifest = image_manifest(raws[0], [LAYER], {"b": "1", "a": "2"})
+    assert config.digest == digest(raws[0])
+    assert manifest.raw == plain(manifest.raw)
+    index = image_index([(AMD64, manifest)], {"y": "1", "x": "2"})
+    assert index.raw == plain(index.raw)
+
+
+def test_what_was_not_said_is_not_there() -> None:
+    raw = config_document(ImageConfig(), AMD64, diff_ids=[], history=[], created=0)
+    assert json.loads(raw) == {
+        "architecture": "amd64",
+        "os": "linux",
+        "created": "1970-01-01T00:00:00Z",
+        "config": {},
+        "history": [],
+        "rootfs": {"type": "layers", "diff_ids": []},
+    }
+    _, manifest = image_manifest(raw, [LAYER], {})
+    assert set(json.loads(manifest.raw)) == {"schemaVersion", "mediaType", "config", "layers"}
+
+
+def test_an_empty_command_is_said_and_the_environment_keeps_its_order() -> None:
+    config = ImageConfig(command=(), entrypoint=("/a",), env={"Z": "1", "A": "2"})
+    container = json.loads(config_document(config, AMD64, diff_ids=[], history=[], created=0))["config"]
+    assert container == {"Cmd": [], "Entrypoint": ["/a"], "Env": ["Z=1", "A=2"]}
+
+
+def test_a_built_image_names_its_platforms() -> None:
+    _, manifest = image_manifest(b"{}", [LAYER], {})
+    index = image_index([(AMD64, manifest), (parse_platform("linux/arm/v7"), manifest)], {})
+    built = built_image(index, [(AMD64, manifest), (parse_platform("linux/arm/v7"), manifest)], {"x": "1"})
+    assert (built.digest, built.size) == (digest(index.raw), len(index.raw))
+    assert [each.platform for each in built.platforms] == ["linux/amd64", "linux/arm/v7"]
+
+
+JSON = st.recursive(
+    st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_equal_values_have_equal_bytes(value: object) -> None:
+    raw = encode(value)
+    assert json.loads(raw) == value
+    assert encode(json.loads(raw)) == raw

@@ -1,0 +1,115 @@
+"""Amazon ECR's token, against moto's implementation of the API."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from release.errors import Denied
+from release.ports import Completed
+from release.registry.auth import ecr
+from release.registry.auth.keychain import ANONYMOUS, Credentials
+
+REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+
+
+class NoPrograms:
+    def run(self, *_: object, **__: object) -> Completed:
+        raise FileNotFoundError
+
+
+def _credentials() -> Credentials:
+    return Credentials(env={}, read=lambda path: None, process=NoPrograms())  # type: ignore[arg-type]  # runs nothing
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield
+
+
+@pytest.mark.parametrize(
+    ("registry", "known"),
+    [
+        (REGISTRY, True),
+        ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", True),
+        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", True),
+        ("public.ecr.aws", False),
+        ("evil.example/123456789012.dkr.ecr.eu-central-1.amazonaws.com", False),
+        ("123456789012.dkr.ecr.eu-central-1.amazonaws.com.evil.example", False),
+        ("12345.dkr.ecr.eu-central-1.amazonaws.com", False),
+    ],
+)
+def test_which_hosts_are_ecrs(registry: str, known: bool) -> None:
+    assert ecr.is_ecr(registry) is known
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_token_is_asked_for_once() -> None:
+    credentials = _credentials()
+    found = credentials.find(REGISTRY, "app")
+    assert (found.kind, found.username) == ("basic", "AWS")
+    assert found.secret
+    assert "ecr:GetAuthorizationToken" in found.source
+    assert credentials.find(REGISTRY, "other") is found
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_variable_goes_before_it() -> None:
+    name = "SHIPMARK_REGISTRY_123456789012_DKR_ECR_EU_CENTRAL_1_AMAZONAWS_COM_TOKEN"
+    credentials = Credentials(env={name: "mine"}, read=lambda path: None, process=NoPrograms())  # type: ignore[arg-type]
+    assert credentials.find(REGISTRY, "app").secret == "mine"
+
+
+def test_without_aws_credentials_it_is_anonymous(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    empty = tmp_path_factory.mktemp("aws")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(empty / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(empty / "config"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert _credentials().find(REGISTRY, "app") == ANONYMOUS
+
+
+def test_without_boto3_it_is_anonymous(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    assert _credentials().find(REGISTRY, "app") == ANONYMOUS
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_refusal_of_aws_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.exceptions import ClientError
+
+    class Refusing:
+        def get_authorization_token(self, **_: object) -> object:
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetAuthorizationToken")
+
+    monkeypatch.setattr(boto3.session.Session, "client", lambda self, name: Refusing())
+    with pytest.raises(Denied, match="AccessDeniedException") as caught:
+        _credentials().find(REGISTRY, "app")
+    assert "ecr:GetAuthorizationToken" in str(caught.value.hint)
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("token", ["", "bm8gY29sb24=", "%%%"])
+def test_an_odd_token_is_denied_and_not_shown(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Odd:
+        def get_authorization_token(self, **_: object) -> object:
+            return {"authorizationData": [{"authorizationToken": token}]}
+
+    monkeypatch.setattr(boto3.session.Session, "client", lambda self, name: Odd())
+    with pytest.raises(Denied) as caught:
+        _credentials().find(REGISTRY, "app")
+    assert not token or token not in str(caught.value)

@@ -1,0 +1,220 @@
+"""Which credential is used, from where, in which order; and that no secret shows."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from release.errors import ConfigError, Denied
+from release.ports import Completed
+from release.registry.auth.docker_config import config_paths, parse_auth_file
+from release.registry.auth.keychain import ANONYMOUS, Credentials
+
+HOME = {"HOME": "/home/u"}
+FILE = "/home/u/.docker/config.json"
+SECRET = "s3cr3t-value"
+
+
+class Helpers:
+    """Stands in for credential helper programs: name to (code, stdout, stderr)."""
+
+    def __init__(self, programs: Mapping[str, tuple[int, str, str]]) -> None:
+        self.programs = programs
+        self.calls: list[tuple[tuple[str, ...], bytes]] = []
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+    ) -> Completed:
+        self.calls.append((tuple(argv), stdin))
+        if argv[0] not in self.programs:
+            raise FileNotFoundError(argv[0])
+        code, stdout, stderr = self.programs[argv[0]]
+        return Completed(code=code, stdout=stdout.encode(), stderr=stderr.encode())
+
+
+def _credentials(
+    files: Mapping[str, object],
+    env: Mapping[str, str] = HOME,
+    helpers: Helpers | None = None,
+) -> Credentials:
+    raw = {
+        path: content if isinstance(content, bytes) else json.dumps(content).encode()
+        for path, content in files.items()
+    }
+    return Credentials(env=env, read=raw.get, process=helpers or Helpers({}))
+
+
+def _auth(user: str, password: str) -> dict[str, str]:
+    return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def test_files_are_searched_in_order() -> None:
+    assert config_paths({"HOME": "/h"}) == ("/h/.docker/config.json", "/h/.config/containers/auth.json")
+    assert config_paths(
+        {
+            "HOME": "/h",
+            "DOCKER_CONFIG": "/d",
+            "REGISTRY_AUTH_FILE": "/a",
+            "XDG_RUNTIME_DIR": "/r",
+            "XDG_CONFIG_HOME": "/c",
+        }
+    ) == ("/d/config.json", "/a", "/r/containers/auth.json", "/c/containers/auth.json")
+    assert config_paths({}) == ()
+
+
+def test_without_anything_it_is_anonymous() -> None:
+    assert _credentials({}).find("ghcr.io", "acme/app") == ANONYMOUS
+    assert _credentials({FILE: {}}).find("ghcr.io", "acme/app") == ANONYMOUS
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "ghcr.io",
+        "https://ghcr.io",
+        "https://ghcr.io/",
+        "https://ghcr.io/v1/",
+        "ghcr.io/acme",
+        "ghcr.io/acme/app",
+    ],
+)
+def test_an_entry_is_found_under_its_spellings(key: str) -> None:
+    found = _credentials({FILE: {"auths": {key: _auth("u", SECRET)}}}).find("ghcr.io", "acme/app")
+    assert (found.kind, found.username, found.secret) == ("basic", "u", SECRET)
+    assert FILE in found.source
+
+
+def test_other_hosts_never_get_it() -> None:
+    credentials = _credentials(
+        {FILE: {"auths": {"ghcr.io": _auth("u", SECRET), "ghcr.io/other": _auth("o", SECRET)}}}
+    )
+    for registry in ("ghcr.io.evil.example", "evil.ghcr.io", "ghcr.io:444", "docker.io", "cr.io"):
+        assert credentials.find(registry, "acme/app") == ANONYMOUS
+
+
+def test_the_narrowest_path_wins() -> None:
+    entries = {
+        "ghcr.io": _auth("host", "1"),
+        "ghcr.io/acme": _auth("path", "2"),
+        "ghcr.io/acme/apple": _auth("no", "3"),
+    }
+    credentials = _credentials({FILE: {"auths": entries}})
+    assert credentials.find("ghcr.io", "acme/app").username == "path"
+    assert credentials.find("ghcr.io", "other/app").username == "host"
+
+
+def test_docker_hub_has_its_old_key() -> None:
+    credentials = _credentials({FILE: {"auths": {"https://index.docker.io/v1/": _auth("u", SECRET)}}})
+    assert credentials.find("docker.io", "acme/app").username == "u"
+
+
+def test_tokens_of_both_kinds() -> None:
+    entries = {"a.io": {**_auth("u", "p"), "identitytoken": SECRET}, "b.io": {"registrytoken": SECRET}}
+    credentials = _credentials({FILE: {"auths": entries}})
+    assert (credentials.find("a.io", "x").kind, credentials.find("b.io", "x").kind) == ("identity", "bearer")
+
+
+def test_the_first_file_that_knows_the_host_wins() -> None:
+    podman = "/home/u/.config/containers/auth.json"
+    credentials = _credentials(
+        {
+            FILE: {"auths": {"a.io": _auth("docker", "1")}},
+            podman: {"auths": {"a.io": _auth("podman", "2"), "b.io": _auth("podman", "2")}},
+        }
+    )
+    assert credentials.find("a.io", "x").username == "docker"
+    assert credentials.find("b.io", "x").username == "podman"
+
+
+def test_variables_beat_files() -> None:
+    env = {
+        **HOME,
+        "SHIPMARK_REGISTRY_GHCR_IO_TOKEN": SECRET,
+        "SHIPMARK_REGISTRY_LOCALHOST___5000_PASSWORD": "p",
+    }
+    env["SHIPMARK_REGISTRY_LOCALHOST___5000_USERNAME"] = "me"
+    credentials = _credentials({FILE: {"auths": {"ghcr.io": _auth("u", "file")}}}, env)
+    found = credentials.find("ghcr.io", "acme/app")
+    assert (found.username, found.secret) == ("token", SECRET)
+    assert found.source == "variable `SHIPMARK_REGISTRY_GHCR_IO_TOKEN`"
+    assert credentials.find("localhost:5000", "x").username == "me"
+    assert credentials.variable("europe-docker.pkg.dev") == "SHIPMARK_REGISTRY_EUROPE__DOCKER_PKG_DEV_TOKEN"
+
+
+def test_a_helper_is_asked_once_by_stdin() -> None:
+    helpers = Helpers({"docker-credential-x": (0, json.dumps({"Username": "u", "Secret": SECRET}), "")})
+    credentials = _credentials(
+        {FILE: {"credHelpers": {"a.io": "x"}, "auths": {"a.io": _auth("no", "no")}}}, helpers=helpers
+    )
+    assert credentials.find("a.io", "one").secret == SECRET
+    assert credentials.find("a.io", "two").secret == SECRET
+    assert helpers.calls == [(("docker-credential-x", "get"), b"a.io")]
+
+
+def test_a_helper_may_give_an_identity_token() -> None:
+    helpers = Helpers({"docker-credential-x": (0, json.dumps({"Username": "<token>", "Secret": SECRET}), "")})
+    assert _credentials({FILE: {"credsStore": "x"}}, helpers=helpers).find("a.io", "b").kind == "identity"
+
+
+def test_a_store_that_knows_nothing_leaves_the_entry() -> None:
+    helpers = Helpers({"docker-credential-x": (1, "credentials not found in native keychain\n", "")})
+    credentials = _credentials(
+        {FILE: {"credsStore": "x", "auths": {"a.io": _auth("u", SECRET)}}}, helpers=helpers
+    )
+    assert credentials.find("a.io", "b").username == "u"
+    assert credentials.find("docker.io", "b") == ANONYMOUS
+    assert helpers.calls[-1][1] == b"https://index.docker.io/v1/"
+
+
+def test_a_failing_helper_is_an_error_with_its_words() -> None:
+    helpers = Helpers({"docker-credential-x": (1, "", "the keyring\x1b is locked\n")})
+    with pytest.raises(Denied, match="the keyring  is locked"):
+        _credentials({FILE: {"credsStore": "x"}}, helpers=helpers).find("a.io", "b")
+
+
+def test_a_missing_helper_names_the_file_and_a_way_out() -> None:
+    with pytest.raises(Denied, match="docker-credential-gone") as caught:
+        _credentials({FILE: {"credHelpers": {"a.io": "gone"}}}).find("a.io", "b")
+    assert "SHIPMARK_REGISTRY_A_IO_TOKEN" in str(caught.value.hint)
+
+
+def test_a_helper_is_a_program_name_and_nothing_else() -> None:
+    with pytest.raises(ConfigError):
+        _credentials({FILE: {"credHelpers": {"a.io": "../../bin/sh"}}}).find("a.io", "b")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"auths": []}',
+        b'{"auths": {"a.io": "' + SECRET.encode() + b'"}}',
+        b'{"auths": {"a.io": {"auth": "' + SECRET.encode() + b'"}}}',
+        b'{"auths": {"a.io": {"auth": "' + base64.b64encode(SECRET.encode()) + b'"}}}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_broken_file_is_named_and_its_content_is_not(raw: bytes) -> None:
+    with pytest.raises(ConfigError, match=r"config\.json") as caught:
+        parse_auth_file(raw, FILE)
+    assert SECRET not in repr(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_no_text_form_holds_the_secret() -> None:
+    credentials = _credentials({FILE: {"auths": {"a.io": _auth("u", SECRET)}}})
+    found = credentials.find("a.io", "b")
+    file = parse_auth_file(json.dumps({"auths": {"a.io": _auth("u", SECRET)}}).encode(), FILE)
+    for text in (repr(found), str(found), f"{found}", repr(file), str(file)):
+        assert SECRET not in text

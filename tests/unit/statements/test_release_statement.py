@@ -1,0 +1,79 @@
+"""What the log attests: the same statement from the same entries, whatever came after them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from release.log import Entry
+from release.log.attested import attested
+from release.statements.release_statement import EXTENSION, Attested
+
+KEY = "c" * 64
+ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+IMAGE = "ghcr.io/acme/App"
+
+
+def entries(*facts: dict[str, Any]) -> list[Entry]:
+    base = {"release": KEY, "project": "acme", "commit": "a" * 40}
+    return [
+        Entry(raw=b"", fields={**base, "seq": number, "hash": f"{number:064}", **fact})
+        for number, fact in enumerate(facts)
+    ]
+
+
+def pushed(*tags: str, digest: str = ONE, target: str = IMAGE, withheld: str = "") -> dict[str, Any]:
+    lines = [{"name": tag, "result": "withheld" if tag == withheld else "created"} for tag in tags]
+    return {"kind": "pushed", "target": target, "image": {"digest": digest}, "tags": lines}
+
+
+def released(digest: str = ONE) -> dict[str, Any]:
+    return {"kind": "released", "version": "1.4.2", "image": {"digest": digest}}
+
+
+def test_a_statement_says_what_was_released_where_and_where_the_log_says_so() -> None:
+    (one,) = attested(entries({"kind": "planned"}, pushed("1.4.2", "sha-a", withheld="sha-a"), released()))
+    assert one.statement == {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": IMAGE, "digest": {"sha256": "1" * 64}}],
+        "predicateType": "https://in-toto.io/attestation/release/v0.1",
+        "predicate": {
+            "purl": f"pkg:oci/app@sha256%3A{'1' * 64}?repository_url=ghcr.io/acme/App&tag=1.4.2",
+            "packageId": "acme",
+            EXTENSION: {
+                "release": KEY,
+                "version": "1.4.2",
+                "commit": "a" * 40,
+                "tags": ["1.4.2"],
+                "log": f"2:{2:064}",
+            },
+        },
+    }
+
+
+def test_nothing_that_comes_later_changes_a_statement() -> None:
+    first = entries(pushed("1.4.2"), released())
+    later = [*first, *entries({}, {}, pushed("1.4.2", "more"), released(), {"kind": "moved"})[2:]]
+    assert list(attested(first)) == list(attested(later))
+
+
+def test_each_target_has_its_own_and_an_unreleased_one_has_none() -> None:
+    log = entries(
+        pushed("1.4.2"), pushed("1.4.2", target="oci:dist/image"), pushed("1", digest=TWO), released()
+    )
+    assert [(one.target, one.digest) for one in attested(log)] == [(IMAGE, ONE), ("oci:dist/image", ONE)]
+    assert list(attested(entries(pushed("1.4.2")))) == []
+    assert list(attested(log, key="d" * 64)) == []
+    assert len(list(attested(log, key=KEY))) == 2
+
+
+def test_what_was_lost_is_not_attested() -> None:
+    lost = {"kind": "abandoned", "lost": ONE}
+    assert list(attested(entries(pushed("1.4.2"), released(), lost))) == []
+    again = entries(pushed("1.4.2"), released(), lost, pushed("1.4.2", digest=TWO), released(TWO))
+    assert [one.digest for one in attested(again)] == [TWO]
+
+
+def test_a_purl_of_a_layout_names_its_folder() -> None:
+    (one,) = attested(entries(pushed(target="oci:dist/image"), released()))
+    assert isinstance(one, Attested)
+    assert one.purl == f"pkg:oci/image@sha256%3A{'1' * 64}?repository_url=oci:dist/image"

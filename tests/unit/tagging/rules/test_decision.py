@@ -1,0 +1,347 @@
+"""Decisions by rules: which tags are fixed, which move, and that the guard judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci.context import CiContext, PullRequest
+from release.app.releases.known import from_git, from_registry_tags, unite
+from release.errors import ConfigError, TagConflict
+from release.facts import Facts, reconcile
+from release.git.model import Describe, Snapshot
+from release.tagging.decide import decide
+from release.tagging.model import (
+    Decision,
+    FixedTag,
+    KnownFrom,
+    KnownReleases,
+    KnownVersion,
+    Line,
+    MovingTag,
+    TagPolicy,
+)
+from release.tagging.names import is_image_tag
+from release.tagging.rules.decision import rules_decision, with_labels
+from release.tagging.rules.parse import rules_from_config
+from release.versions.semver import parse, precedence_key
+
+HEAD = "3f2a9c1b7d40e5f6a7b8c9d0e1f2a3b4c5d6e7f8"
+OLD = "b" * 40
+
+SEMVER = """\
+type=semver,pattern={{version}}
+type=semver,pattern={{major}}.{{minor}}
+type=semver,pattern={{major}}
+type=ref,event=branch
+type=ref,event=pr
+type=sha
+"""
+
+
+def facts(
+    tags: Mapping[str, str] | None = None,
+    *,
+    branch: str | None = "main",
+    ci: CiContext | None = None,
+    describe: tuple[str, int] | None = None,
+) -> Facts:
+    """`tags`: name to commit. `describe`: base tag and distance."""
+    lines = "".join(f"{commit} refs/tags/{name}\n" for name, commit in (tags or {}).items())
+    snapshot = Snapshot(
+        root="/src",
+        common_dir="/src/.git",
+        head=HEAD,
+        branch=branch,
+        committed_at=1_700_000_000,
+        tag_listing=lines.encode(),
+        describe=Describe(git_tag=describe[0], commit=OLD, distance=describe[1]) if describe else None,
+    )
+    return reconcile(snapshot, ci or CiContext(), 1_700_000_000_000)
+
+
+def decided(of: Facts, tags: str, *, policy: TagPolicy | None = None, **options: Any) -> Decision:
+    policy = policy or TagPolicy()
+    known = options.pop("known", None) or from_git(of.snapshot, policy.prefix)
+    return rules_decision(of, policy, known, rules=rules_from_config(tags, source="tags"), **options)
+
+
+def names(decision: Decision) -> tuple[list[str], list[str], list[str]]:
+    """Fixed, moving and withheld names in order."""
+    fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
+    moving = [tag.name for tag in decision.tags if isinstance(tag, MovingTag)]
+    return fixed, moving, [tag.name for tag in decision.withheld]
+
+
+def lines(decision: Decision) -> dict[str, Line]:
+    return {tag.name: tag.line for tag in decision.tags if isinstance(tag, MovingTag)}
+
+
+class TestRelease:
+    def test_version_and_commit_are_fixed_and_the_rest_moves(self) -> None:
+        decision = decided(facts({"v1.4.2": HEAD}), SEMVER)
+        assert names(decision) == (["1.4.2", "sha-3f2a9c1"], ["1.4", "1", "latest"], [])
+        assert decision.version == "1.4.2"
+        assert decision.channel == "release"
+        assert lines(decision)["1.4"] == Line(kind="release", major=1, minor=4)
+        assert lines(decision)["latest"] == Line(kind="release")
+
+    def test_version_conflicts_and_commit_yields(self) -> None:
+        decision = decided(facts({"v1.4.2": HEAD}), SEMVER)
+        policies = {tag.name: tag.policy for tag in decision.tags if isinstance(tag, FixedTag)}
+        assert policies == {"1.4.2": "version", "sha-3f2a9c1": "first-wins"}
+
+    def test_a_backport_withholds_what_a_higher_release_holds(self) -> None:
+        decision = decided(facts({"v1.3.9": HEAD, "v2.0.0": OLD, "v1.4.0": OLD}), SEMVER)
+        assert names(decision) == (["1.3.9", "sha-3f2a9c1"], ["1.3"], ["1", "latest"])
+        assert decision.withheld[1].reason == "2.0.0 is higher"
+        assert decision.withheld[1].rightly
+
+    def test_the_registry_counts_as_well(self) -> None:
+        of = facts({"v1.3.9": HEAD})
+        known = unite(from_git(of.snapshot), from_registry_tags(["2.0.0"]))
+        assert names(decided(of, SEMVER, known=known))[2] == ["latest"]
+
+    def test_a_source_that_is_not_known_withholds_and_says_so(self) -> None:
+        of = facts({"v1.3.9": HEAD})
+        known = KnownReleases(known_from=KnownFrom(git="complete", registry="unknown"))
+        decision = decided(of, SEMVER, known=known)
+        assert names(decision)[1] == []
+        assert not any(withheld.rightly for withheld in decision.withheld)
+
+    def test_a_prerelease_moves_nothing(self) -> None:
+        decision = decided(facts({"v1.5.0-rc.1": HEAD}), SEMVER)
+        assert names(decision) == (["1.5.0-rc.1", "sha-3f2a9c1"], [], [])
+        assert decision.channel == "prerelease"
+
+    def test_narrow_tags_stand_before_wide_ones_whatever_the_order_of_rules(self) -> None:
+        patterns = ("{{major}}", "{{major}}.{{minor}}", "{{version}}")
+        rules = "\n".join(f"type=semver,pattern={pattern}" for pattern in patterns)
+        assert names(decided(facts({"v1.4.2": HEAD}), rules))[1] == ["1.4", "1", "latest"]
+
+    def test_a_branch_build_of_a_released_commit_is_both(self) -> None:
+        ci = CiContext(system="github", event="push", commit=HEAD, branch="main", default_branch="main")
+        assert names(decided(facts({"v1.4.2": HEAD}, ci=ci), SEMVER)) == (
+            ["1.4.2", "sha-3f2a9c1"],
+            ["1.4", "main", "1", "latest"],
+            [],
+        )
+
+    def test_the_prefix_of_a_component_is_not_part_of_its_version(self) -> None:
+        decision = decided(
+            facts({"api/v1.4.2": HEAD, "v9.0.0": OLD}), SEMVER, policy=TagPolicy(prefix="api/")
+        )
+        assert names(decision) == (["1.4.2", "sha-3f2a9c1"], ["1.4", "1", "latest"], [])
+
+    def test_a_version_of_the_command_line_is_what_the_rules_read(self) -> None:
+        decision = decided(facts(), SEMVER, version=parse("3.0.0"))
+        assert names(decision)[0] == ["3.0.0", "sha-3f2a9c1"]
+
+    def test_a_rebuild_gets_names_of_its_own(self) -> None:
+        decision = decided(facts({"v1.4.2": HEAD}), SEMVER, rebuild=2)
+        assert names(decision) == (["1.4.2_r2"], ["1.4", "1", "latest"], [])
+
+    def test_a_version_that_another_commit_has_is_refused(self) -> None:
+        with pytest.raises(TagConflict, match=r"1\.4\.2 was released from commit"):
+            decided(facts({"app-1.4.2": HEAD, "v1.4.2": OLD}, ci=_tagged("app-1.4.2")), _MATCH)
+
+    def test_two_versions_from_one_commit_are_an_error(self) -> None:
+        with pytest.raises(ConfigError, match=r"tags:2:1: the rules read two versions"):
+            decided(
+                facts({"v1.4.2": HEAD}),
+                "type=semver,pattern={{version}}\ntype=semver,pattern={{major}},value=v9.9.9",
+            )
+
+
+_MATCH = "type=semver,pattern={{version}},match=app-(.*)\ntype=semver,pattern={{major}},match=app-(.*)"
+
+
+def _tagged(git_tag: str) -> CiContext:
+    return CiContext(system="github", event="tag", commit=HEAD, git_tag=git_tag)
+
+
+class TestVersionsThatTheRulesRead:
+    def test_a_version_that_only_the_rules_can_read_is_the_release(self) -> None:
+        decision = decided(facts({"app-1.4.2": HEAD}, ci=_tagged("app-1.4.2")), _MATCH)
+        assert names(decision) == (["1.4.2"], ["1", "latest"], [])
+        assert decision.version == "1.4.2"
+        assert decision.channel == "release"
+        assert decision.candidate is not None
+        assert str(decision.candidate.version) == "1.4.2"
+
+    def test_the_registry_guards_it(self) -> None:
+        of = facts({"app-1.4.2": HEAD}, ci=_tagged("app-1.4.2"))
+        decision = decided(of, _MATCH, known=unite(from_git(of.snapshot), from_registry_tags(["1.5.0"])))
+        assert names(decision) == (["1.4.2"], [], ["1", "latest"])
+
+    def test_a_version_that_no_other_can_be_compared_with_moves_nothing(self) -> None:
+        of = facts({"1.2.3.4": HEAD}, ci=_tagged("1.2.3.4"))
+        decision = decided(of, "type=pep440,pattern={{version}}\ntype=pep440,pattern={{major}}")
+        assert names(decision)[0] == ["1.2.3.4"]
+        assert "1" in names(decision)[2]
+
+    def test_a_calendar_version_moves_its_year_and_month(self) -> None:
+        of = facts({"2026.11.20": HEAD, "2026.12.1": OLD}, ci=_tagged("2026.11.20"))
+        decision = decided(
+            of, "type=calver\ntype=calver,pattern={{year}}.{{month}}\ntype=calver,pattern={{year}}"
+        )
+        assert names(decision) == (["2026.11.20"], ["2026.11"], ["2026", "latest"])
+
+
+class TestBranchAndRequest:
+    def test_a_branch_moves_its_tag(self) -> None:
+        decision = decided(facts(branch="feature/x"), SEMVER)
+        assert names(decision) == (["sha-3f2a9c1"], ["feature-x"], [])
+        assert lines(decision)["feature-x"] == Line(kind="branch", name="feature/x")
+
+    def test_a_branch_that_is_called_like_a_release_does_not_capture_its_tag(self) -> None:
+        decision = decided(facts(branch="1.4"), "type=ref,event=branch\ntype=sha")
+        assert names(decision)[1] == ["branch-1.4"]
+
+    def test_without_a_fixed_tag_the_commit_gets_one(self) -> None:
+        decision = decided(facts(), "type=edge,branch=main")
+        assert names(decision) == (["sha-3f2a9c1b7d40"], ["edge"], [])
+
+    def test_describe_names_the_commit_for_ever(self) -> None:
+        decision = decided(facts({"v1.4.2": OLD}, describe=("v1.4.2", 5)), "type=describe")
+        assert names(decision)[0] == ["1.4.3-dev.5.g3f2a9c1b7d40"]
+        assert decision.tags[0].reason == "5 commits after `v1.4.2` (rule `type=describe` at tags:1:1)"
+
+    @pytest.mark.parametrize(
+        ("of", "value", "policy"),
+        [
+            (facts({"v1.4.2": HEAD}), "x-{{version}}", "version"),
+            (facts({"v1.4.2": HEAD}), "{{tag}}-x", "version"),
+            (facts({"v1.4.2": HEAD}), "x-{{sha}}", "first-wins"),
+            (facts({"v1.4.2": OLD}, describe=("v1.4.2", 5)), "x-{{version}}", "first-wins"),
+            (facts(), "x-{{sha}}", "first-wins"),
+        ],
+    )
+    def test_a_text_that_names_a_version_or_a_commit_is_fixed(
+        self, of: Facts, value: str, policy: str
+    ) -> None:
+        (tag,) = decided(of, f"type=raw,value={value}").tags
+        assert isinstance(tag, FixedTag)
+        assert tag.policy == policy
+
+    @pytest.mark.parametrize(
+        ("of", "value", "line"),
+        [
+            (facts({"v1.4.2": HEAD}), "stable", Line(kind="release")),
+            (facts({"v1.4.2": HEAD}), "v1", Line(kind="release", major=1)),
+            (facts({"v1.4.2": HEAD}), "1.4", Line(kind="release", major=1, minor=4)),
+            (facts({"v1.4.2": HEAD}), "2.0", Line(kind="release")),
+            (facts({"v1.4.2-rc.1": HEAD}), "next", Line(kind="release", channel="rc")),
+            (facts(), "stable", Line(kind="branch", name="main")),
+            (facts(), "{{date 'YYYY'}}", Line(kind="branch", name="main")),
+        ],
+    )
+    def test_every_other_text_moves_with_what_is_built(self, of: Facts, value: str, line: Line) -> None:
+        assert list(lines(decided(of, f"type=raw,value={value}")).values()) == [line]
+
+    def test_a_run_without_any_tag_says_so(self) -> None:
+        decision = decided(facts(), "type=ref,event=tag")
+        assert decision.tags == ()
+        assert decision.warnings[-1] == "no rule gives this run a tag"
+
+    def test_a_request_that_may_be_pushed(self) -> None:
+        request = PullRequest(number=7, head_sha="c" * 40, fork=False)
+        ci = CiContext(system="github", event="pull-request", commit=HEAD, pull_request=request)
+        decision = decided(
+            facts(ci=ci), "type=ref,event=pr\ntype=sha,commit=head", policy=TagPolicy(pull_requests=True)
+        )
+        assert names(decision) == (["sha-ccccccc"], ["pr-7"], [])
+        assert lines(decision)["pr-7"] == Line(kind="pull-request", number=7)
+
+    def test_a_request_that_must_not_be_pushed_has_no_tags(self) -> None:
+        request = PullRequest(number=7, fork=True)
+        ci = CiContext(system="github", event="pull-request", commit=HEAD, pull_request=request)
+        decision = decided(facts(ci=ci), SEMVER, policy=TagPolicy(pull_requests=True))
+        assert decision.tags == ()
+        assert names(decision)[2] == ["pr-7", "sha-3f2a9c1"]
+
+    def test_labels_are_expanded_and_win(self) -> None:
+        decision = decided(
+            facts(), "type=sha", labels={"branch": "{{branch}}", "org.opencontainers.image.revision": "mine"}
+        )
+        assert decision.labels["branch"] == "main"
+        assert decision.labels["org.opencontainers.image.revision"] == "mine"
+
+    def test_an_expression_in_a_label_names_it(self) -> None:
+        with pytest.raises(ConfigError, match=r"labels\.a:1:1: "):
+            decided(facts(), "type=sha", labels={"a": "{{#if x}}"})
+
+
+def _key(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+VERSIONS = st.builds("{}.{}.{}".format, *[st.integers(0, 3)] * 3)
+
+
+class TestProperties:
+    @given(own=VERSIONS, others=st.lists(VERSIONS, max_size=6))
+    def test_a_moving_tag_never_goes_back(self, own: str, others: list[str]) -> None:
+        tags = {f"v{version}": OLD for version in others} | {f"v{own}": HEAD}
+        decision = decided(facts(tags), SEMVER)
+        held = [parse(version) for version in {*others, own}]
+        for name, line in lines(decision).items():
+            inside = [v for v in held if line.major in (None, v.major) and line.minor in (None, v.minor)]
+            assert max(inside, key=precedence_key) == parse(own), name
+
+    @given(st.lists(VERSIONS, unique=True, max_size=8), st.sets(st.integers(0, 7)))
+    def test_releases_in_any_order_leave_every_tag_on_the_highest_of_its_line(
+        self, order: list[str], yanked: set[int]
+    ) -> None:
+        """One release after the other, each from a commit of its own; some are taken back as soon as they are out."""
+        held: dict[str, str] = {}
+        done: list[KnownVersion] = []
+        gone: list[str] = []
+        for number, version in enumerate(order):
+            known = KnownReleases(
+                versions=tuple(done), yanked=tuple(gone), known_from=KnownFrom(log="complete")
+            )
+            for name in lines(decided(facts({f"v{version}": HEAD}), SEMVER, known=known)):
+                before = held.get(name)
+                assert before is None or before in gone or _key(before) < _key(version), name
+                held[name] = version
+            done.append(KnownVersion(version=parse(version), source="log", commit=f"{number:040}"))
+            if number in yanked:
+                gone.append(version)
+        if not gone:
+            assert held.get("latest") == max(order, key=_key, default=None)
+
+    @given(own=VERSIONS, others=st.lists(VERSIONS, max_size=4))
+    def test_a_decision_is_a_function_and_its_tags_are_valid(self, own: str, others: list[str]) -> None:
+        tags = {f"v{version}": OLD for version in others} | {f"v{own}": HEAD}
+        first, second = decided(facts(tags), SEMVER), decided(facts(tags), SEMVER)
+        assert first == second
+        assert all(is_image_tag(tag.name) for tag in first.tags)
+        assert len({tag.name for tag in first.tags}) == len(first.tags)
+
+
+def test_the_default_scheme_s_labels_may_hold_expressions_too() -> None:
+    of = facts({"v1.4.2": HEAD})
+    base = decide(of, TagPolicy(), from_git(of.snapshot), annotations={"kept": "as it is"})
+    found = with_labels(
+        base, of, TagPolicy(), labels={"tag": "{{tag}}/{{version}}"}, annotations={"day": "{{date 'YYYY'}}"}
+    )
+    assert found.labels == {**base.labels, "tag": "v1.4.2/1.4.2"}
+    assert found.annotations == {"kept": "as it is", "day": "2023"}
+
+
+class TestCalendarVersions:
+    def test_a_project_of_calendar_versions_compares_them_as_such(self) -> None:
+        policy = TagPolicy(versions="calver")
+        of = facts({"26.04.1": HEAD, "26.10": OLD}, ci=_tagged("26.04.1"))
+        decision = decided(
+            of,
+            "type=calver\ntype=calver,pattern={{year}}.{{month}}\ntype=calver,pattern={{year}}",
+            policy=policy,
+            known=from_git(of.snapshot, "", "calver"),
+        )
+        assert names(decision) == (["26.04.1"], ["26.04"], ["26", "latest"])

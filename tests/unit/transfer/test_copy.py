@@ -1,0 +1,141 @@
+"""Copying a graph: order, sharing, nesting, and what is left out."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from release.control import Cancel
+from release.errors import Interrupted, Invalid, NotFound
+from release.events import NullSink
+from release.layout.layout import Layout
+from release.oci import Manifest
+from release.oci.graph import blobs_of, read_manifests
+from release.task_group import run_all
+from release.transfer.copy import Copied, copy_image
+from tests.support.registries.images import Image, make_image, make_index, make_tar, store
+
+SHARED = make_tar({"shared": b"x" * 5000})
+
+
+class Watched(Layout):
+    """A layout that remembers the order in which manifests arrive."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.order: list[str] = []
+
+    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
+        super().put_manifest(manifest, tag=tag)
+        self.order.append(manifest.digest)
+
+
+def _source(tmp_path: Path, image: Image) -> Layout:
+    layout = Layout(str(tmp_path / "source"))
+    store(image, layout, "1.0")
+    return layout
+
+
+def _copy(source: Layout, destination: Layout, image: Image) -> Copied:
+    return copy_image(source, destination, image.digest, sink=NullSink(), cancel=Cancel())
+
+
+def test_children_come_before_their_index(tmp_path: Path) -> None:
+    one, two = make_image({"a": b"1"}), make_image({"a": b"2"})
+    inner = make_index(one, two)
+    outer = make_index(inner, one)
+    destination = Watched(str(tmp_path / "d"))
+    copied = _copy(_source(tmp_path, outer), destination, outer)
+    assert copied.manifests == 4
+    assert set(destination.order[:2]) == {one.digest, two.digest}
+    assert destination.order[2:] == [inner.digest, outer.digest]
+    assert destination.manifest(outer.digest) == outer.manifest
+
+
+def test_what_platforms_share_is_sent_once(tmp_path: Path) -> None:
+    index = make_index(make_image({"a": b"1"}, layers=(SHARED,)), make_image({"a": b"2"}, layers=(SHARED,)))
+    source, destination = _source(tmp_path, index), Layout(str(tmp_path / "d"))
+    blobs = blobs_of(read_manifests(source, index.digest))
+    assert [blob.size for blob in blobs] == sorted((blob.size for blob in blobs), reverse=True)
+    assert len({blob.digest for blob in blobs}) == len(blobs) == 5
+    assert _copy(source, destination, index) == Copied(manifests=3, sent=5, present=0)
+    assert _copy(source, destination, index) == Copied()
+
+
+def test_a_lost_child_of_a_present_index_is_replaced(tmp_path: Path) -> None:
+    child = make_image({"a": b"1"})
+    index = make_index(child)
+    source, destination = _source(tmp_path, index), Layout(str(tmp_path / "d"))
+    _copy(source, destination, index)
+    Path(destination.blob_path(child.digest)).unlink()
+    assert not destination.has_blob(child.descriptor())
+    destination.delete_manifest(index.digest)
+    assert _copy(source, destination, index).manifests >= 1
+    assert destination.manifest(child.digest) == child.manifest
+
+
+def test_a_missing_blob_stops_before_any_manifest(tmp_path: Path) -> None:
+    image = make_image()
+    source, destination = _source(tmp_path, image), Layout(str(tmp_path / "d"))
+    Path(source.blob_path(next(iter(image.blobs)))).unlink()
+    with pytest.raises(NotFound):
+        _copy(source, destination, image)
+    assert destination.resolve(image.digest) is None
+
+
+def test_nesting_has_an_end(tmp_path: Path) -> None:
+    image = make_image()
+    for _ in range(12):
+        image = make_index(image)
+    with pytest.raises(Invalid, match="nested too deep"):
+        read_manifests(_source(tmp_path, image), image.digest)
+
+
+class TestWorkers:
+    def test_results_keep_their_order(self) -> None:
+        assert run_all([lambda n=n: n * n for n in range(20)], jobs=4, cancel=Cancel()) == [  # type: ignore[misc]
+            n * n for n in range(20)
+        ]
+        assert run_all([], jobs=4, cancel=Cancel()) == []
+
+    def test_the_first_failure_is_raised_and_nothing_more_is_started(self) -> None:
+        started: list[int] = []
+
+        def task(number: int) -> None:
+            started.append(number)
+            raise NotFound(f"{number}")
+
+        with pytest.raises(NotFound):
+            run_all([lambda n=n: task(n) for n in range(50)], jobs=2, cancel=Cancel())  # type: ignore[misc]
+        assert len(started) <= 4
+
+    def test_no_more_than_the_jobs_run_at_once(self) -> None:
+        running, most, lock = [0], [0], threading.Lock()
+        barrier = threading.Barrier(3, timeout=5)
+
+        def task() -> None:
+            with lock:
+                running[0] += 1
+                most[0] = max(most[0], running[0])
+            barrier.wait()
+            with lock:
+                running[0] -= 1
+
+        run_all([task] * 9, jobs=3, cancel=Cancel())
+        assert most[0] == 3
+
+    def test_a_cancel_does_not_wait_for_a_task_that_hangs(self) -> None:
+        cancel, reached, never = Cancel(), threading.Event(), threading.Event()
+
+        def hang() -> None:
+            reached.set()
+            never.wait(20)
+
+        trip = threading.Thread(target=lambda: (reached.wait(5), cancel.trip(Interrupted("stop"))))
+        trip.start()
+        with pytest.raises(Interrupted):
+            run_all([hang, hang], jobs=2, cancel=cancel)
+        trip.join()
+        never.set()

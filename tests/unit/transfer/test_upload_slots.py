@@ -1,0 +1,109 @@
+"""Blobs are sent in their order, a few at a time, whatever order they are ready in."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+
+import pytest
+
+from release.control import Cancel
+from release.errors import Interrupted, Unreachable
+from release.events import NullSink
+from release.layout.layout import Layout
+from release.oci import Descriptor
+from release.oci.graph import blobs_of, read_manifests
+from release.transfer.prefetch import Prefetch
+from release.transfer.upload_slots import UploadSlots, in_upload_slot
+from tests.support.registries.images import Image, make_image, store
+
+
+def test_a_blob_that_is_ready_early_waits_for_the_larger_ones_before_it() -> None:
+    order: list[int] = []
+    lanes, entered = UploadSlots(1, Cancel()), threading.Event()
+
+    def second() -> None:
+        lanes.enter(1)
+        order.append(1)
+        lanes.leave(1)
+        entered.set()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    lanes.enter(0)
+    order.append(0)
+    assert not entered.is_set()
+    lanes.leave(0)
+    thread.join(5)
+    assert order == [0, 1]
+
+
+def test_a_blob_that_needs_no_lane_holds_nobody_up() -> None:
+    lanes = UploadSlots(1, Cancel())
+    lanes.leave(0)  # it was there already
+    lanes.enter(1)
+    lanes.enter(1)  # opened again for another attempt
+    lanes.leave(1)
+    lanes.enter(2)
+
+
+def test_no_more_are_open_than_there_are_lanes() -> None:
+    opened: list[int] = []
+    lanes, barrier = UploadSlots(2, Cancel()), threading.Event()
+
+    def send(position: int) -> None:
+        with in_upload_slot(lanes, position, io.BytesIO)():
+            opened.append(position)
+            barrier.wait(5)
+        lanes.leave(position)
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(5)]
+    for thread in reversed(threads):
+        thread.start()
+    while len(opened) < 2:
+        threads[0].join(0.01)
+    assert sorted(opened) == [0, 1]
+    barrier.set()
+    for thread in threads:
+        thread.join(5)
+    assert sorted(opened) == [0, 1, 2, 3, 4]
+
+
+def test_a_cancel_ends_the_wait_for_a_lane() -> None:
+    cancel = Cancel()
+    lanes = UploadSlots(1, cancel)
+    lanes.enter(0)
+    trip = threading.Timer(0.05, lambda: cancel.trip(Interrupted("stop")))
+    trip.start()
+    with pytest.raises(Interrupted):
+        lanes.enter(1)
+    trip.join()
+
+
+def _blobs(source: Layout, image: Image) -> tuple[Descriptor, ...]:
+    return blobs_of(read_manifests(source, image.digest))
+
+
+class _Refusing(Layout):
+    def put_blob(self, descriptor: Descriptor, *_: object, **__: object) -> bool:
+        raise Unreachable(f"no {descriptor.digest}")
+
+
+class TestAhead:
+    def test_what_was_announced_is_there_at_the_end(self, tmp_path: Path) -> None:
+        image, source, there = make_image(), Layout(str(tmp_path / "s")), Layout(str(tmp_path / "d"))
+        store(image, source)
+        blobs = _blobs(source, image)
+        with Prefetch(source, there, jobs=2, sink=NullSink(), cancel=Cancel()) as ahead:
+            for blob in blobs:
+                ahead.take(blob)
+        assert all(there.has_blob(blob) for blob in blobs)
+
+    def test_a_failure_is_left_to_the_copy_that_follows(self, tmp_path: Path) -> None:
+        image, source, there = make_image(), Layout(str(tmp_path / "s")), _Refusing(str(tmp_path / "d"))
+        store(image, source)
+        with Prefetch(source, there, jobs=1, sink=NullSink(), cancel=Cancel()) as ahead:
+            for blob in _blobs(source, image):
+                ahead.take(blob)
+        assert not any(there.has_blob(blob) for blob in _blobs(source, image))

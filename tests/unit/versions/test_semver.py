@@ -1,0 +1,243 @@
+"""Reading, comparing and writing versions."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import semver
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.versions.git_tags import versions_in
+from release.versions.model import Version
+from release.versions.semver import (
+    image_tag_of,
+    off_tag_version,
+    parse,
+    parse_tag_name,
+    precedence_key,
+    version_of_image_tag,
+)
+
+COMMIT = "3f2a9c1b7d40" + "0" * 28
+OTHER = "a" * 40
+
+identifiers = st.from_regex(r"(0|[1-9][0-9]{0,3}|[0-9]{0,2}[a-zA-Z-][0-9a-zA-Z-]{0,4})", fullmatch=True)
+numbers = st.integers(0, 10**12)
+versions = st.builds(
+    Version,
+    major=numbers,
+    minor=numbers,
+    patch=numbers,
+    prerelease=st.lists(identifiers, max_size=4).map(".".join),
+    build_metadata=st.lists(st.from_regex(r"[0-9a-zA-Z-]{1,5}", fullmatch=True), max_size=3).map(".".join),
+)
+
+
+class TestParse:
+    @given(versions)
+    def test_what_is_written_is_read_back(self, version: Version) -> None:
+        assert parse(str(version)) == version
+
+    @given(versions)
+    def test_semver_accepts_what_is_written(self, version: Version) -> None:
+        assert str(semver.Version.parse(str(version))) == str(version)
+
+    @given(st.text(alphabet="0123.-+abZé٣\n ", max_size=14))
+    def test_agrees_with_semver_on_any_text(self, text: str) -> None:
+        try:
+            parse(text)
+        except ValueError:
+            assert not semver.Version.is_valid(text)
+        else:
+            assert semver.Version.is_valid(text)
+
+    @pytest.mark.parametrize(
+        "text", ["", "1", "1.2", "v1.2.3", "1.2.3\n", "01.2.3", "1.2.3-01", "1.2.3+", "٣.1.1"]
+    )
+    def test_refuses_what_is_no_version_as_a_whole(self, text: str) -> None:
+        with pytest.raises(ValueError, match="no SemVer version"):
+            parse(text)
+
+    def test_endless_digits_are_no_version(self) -> None:
+        with pytest.raises(ValueError, match="no SemVer version"):
+            parse(f"1.2.{'9' * 5000}")
+
+
+class TestPrecedence:
+    @given(versions, versions)
+    def test_agrees_with_semver(self, one: Version, other: Version) -> None:
+        ours = (precedence_key(one) > precedence_key(other)) - (precedence_key(one) < precedence_key(other))
+        assert ours == semver.Version.parse(str(one)).compare(str(other))
+
+    @pytest.mark.parametrize(
+        "ascending",
+        [
+            ["1.4.2", "1.4.3-dev.1.gf", "1.4.3-dev.5.g0", "1.4.3-dev.10.g0", "1.4.3"],
+            ["1.5.0-rc.1", "1.5.0-rc.1.dev.2.g0", "1.5.0-rc.1.dev.11.g0", "1.5.0-rc.2", "1.5.0"],
+            ["0.0.0-dev.3.gf", "0.0.0-dev.20.g0", "0.0.1", "0.9.0", "0.10.0"],
+        ],
+    )
+    def test_off_tag_versions_sort_between_their_neighbours(self, ascending: list[str]) -> None:
+        keys = [precedence_key(parse(text)) for text in ascending]
+        assert all(lower < higher for lower, higher in pairwise(keys))
+
+
+class TestOffTag:
+    @pytest.mark.parametrize(
+        ("base", "distance", "expected"),
+        [
+            ("1.4.2", 5, "1.4.3-dev.5.g3f2a9c1b7d40"),
+            ("1.5.0-rc.1", 5, "1.5.0-rc.1.dev.5.g3f2a9c1b7d40"),
+            ("1.4.2+build.7", 1, "1.4.3-dev.1.g3f2a9c1b7d40"),
+            (None, 12, "0.0.0-dev.12.g3f2a9c1b7d40"),
+        ],
+    )
+    def test_counts_from_the_base(self, base: str | None, distance: int, expected: str) -> None:
+        assert str(off_tag_version(parse(base) if base else None, distance, COMMIT)) == expected
+
+    @given(versions, st.integers(1, 10**6), st.from_regex("[0-9a-f]{40}", fullmatch=True))
+    def test_is_higher_than_its_base_and_valid(self, base: Version, distance: int, commit: str) -> None:
+        version = off_tag_version(base, distance, commit)
+        assert precedence_key(version) > precedence_key(base)
+        assert semver.Version.is_valid(str(version))
+
+
+class TestTagNames:
+    @pytest.mark.parametrize(
+        ("name", "prefix", "expected"),
+        [
+            ("v1.2.3", "", "1.2.3"),
+            ("1.2.3", "", "1.2.3"),
+            ("api/v1.2.3", "api/", "1.2.3"),
+            ("api-1.2.3-rc.1", "api-", "1.2.3-rc.1"),
+            ("v1.2.3+build.5", "", "1.2.3+build.5"),
+            ("v1", "", None),
+            ("v1.2", "", None),
+            ("V1.2.3", "", None),
+            ("vv1.2.3", "", None),
+            ("api/v1.2.3", "", None),
+            ("v1.2.3", "api/", None),
+            ("release-v1.2.3", "", None),
+            ("v1.2.3-", "", None),
+        ],
+    )
+    def test_the_whole_name_must_be_prefix_and_version(
+        self, name: str, prefix: str, expected: str | None
+    ) -> None:
+        version = parse_tag_name(name, prefix)
+        assert (None if version is None else str(version)) == expected
+
+
+def listing(*lines: tuple[str, str]) -> bytes:
+    return "".join(f"{commit} refs/tags/{name}\n" for commit, name in lines).encode()
+
+
+class TestListing:
+    def test_a_peeled_line_gives_the_commit(self) -> None:
+        found = versions_in(listing((OTHER, "v1.0.0"), (COMMIT, "v1.0.0^{}")))
+        assert [(tag.git_tag, tag.commit) for tag in found.tags] == [("v1.0.0", COMMIT)]
+
+    def test_annotated_and_lightweight_tags_count_alike(self) -> None:
+        found = versions_in(listing((OTHER, "v1.1.0-rc.1"), (COMMIT, "v1.1.0-rc.1^{}"), (COMMIT, "v1.1.0")))
+        assert [tag.git_tag for tag in found.at(COMMIT)] == ["v1.1.0", "v1.1.0-rc.1"]
+
+    def test_odd_tags_are_counted_once_and_moving_tags_of_others_are_not_odd(self) -> None:
+        found = versions_in(
+            listing(
+                (OTHER, "v1.0.0"),
+                (OTHER, "vNOT-A-VERSION"),
+                (COMMIT, "vNOT-A-VERSION^{}"),
+                (OTHER, "v1"),
+                (OTHER, "v1.2"),
+                (OTHER, "web/v3.0.0"),
+                (OTHER, "nightly"),
+            )
+        )
+        assert (found.odd_count, found.odd_examples) == (2, ("vNOT-A-VERSION", "nightly"))
+
+    def test_only_tags_of_the_prefix_are_read(self) -> None:
+        found = versions_in(listing((OTHER, "v9.0.0"), (OTHER, "api/v1.0.0"), (OTHER, "api/x")), "api/")
+        assert ([tag.git_tag for tag in found.tags], found.odd_examples) == (["api/v1.0.0"], ("api/x",))
+
+    def test_branches_in_the_listing_are_no_tags(self) -> None:
+        assert versions_in(f"{OTHER} refs/heads/v1.0.0\n".encode()).tags == ()
+
+    def test_the_highest_is_found_by_precedence(self) -> None:
+        found = versions_in(listing((OTHER, "v1.9.0"), (OTHER, "v1.10.0"), (OTHER, "v1.10.0-rc.1")))
+        assert found.highest is not None
+        assert found.highest.git_tag == "v1.10.0"
+
+    @pytest.mark.parametrize(
+        ("names", "highest"),
+        [
+            (["v2.0.0-rc.2", "v2.0.0-rc.10", "v2.0.0-rc.9"], "v2.0.0-rc.10"),
+            (["v2.0.0-rc.1", "v1.9.0"], "v2.0.0-rc.1"),
+            (["v2.0.0", "v2.0.0-rc.1"], "v2.0.0"),
+            (["nightly"], None),
+        ],
+    )
+    def test_prereleases_count_for_the_highest(self, names: list[str], highest: str | None) -> None:
+        found = versions_in(listing(*((OTHER, name) for name in names))).highest
+        assert (found and found.git_tag) == highest
+
+    def test_odd_tags_are_neither_at_a_commit_nor_named(self) -> None:
+        found = versions_in(listing((COMMIT, "nightly"), (COMMIT, "v1.0.0"), (COMMIT, "web/v2.0.0")))
+        assert [tag.git_tag for tag in found.at(COMMIT)] == ["v1.0.0"]
+        assert (found.named("nightly"), found.named("v9.9.9")) == (None, None)
+        assert [tag.git_tag for tag in found.tags] == ["v1.0.0"]
+
+    def test_a_commit_id_inside_a_name_names_nothing(self) -> None:
+        found = versions_in(listing((OTHER, f"x{COMMIT}"), (OTHER, "v1.0.0")))
+        assert found.at(COMMIT) == ()
+
+    def test_one_version_under_two_names(self) -> None:
+        found = versions_in(listing((OTHER, "1.0.0"), (COMMIT, "v1.0.0")))
+        assert [(tag.git_tag, tag.commit) for tag in found.of(parse("1.0.0"))] == [
+            ("v1.0.0", COMMIT),
+            ("1.0.0", OTHER),
+        ]
+        assert found.of(parse("2.0.0")) == ()
+
+    def test_only_some_versions_can_be_kept(self) -> None:
+        found = versions_in(listing((OTHER, "v1.0.0"), (OTHER, "v2.0.0-rc.1"), (COMMIT, "v1.5.0")))
+        stable = found.where(lambda version: version.is_stable)
+        assert [tag.git_tag for tag in stable.tags] == ["v1.0.0", "v1.5.0"]
+        assert stable.highest is not None
+        assert stable.highest.git_tag == "v1.5.0"
+
+    def test_text_that_is_no_utf8_and_endless_digits_do_not_stop_the_rest(self) -> None:
+        raw = (
+            listing((OTHER, "v1.0.0"), (OTHER, f"v1.2.{'9' * 5000}")) + OTHER.encode() + b" refs/tags/v\xff\n"
+        )
+        found = versions_in(raw)
+        assert ([tag.git_tag for tag in found.tags], found.odd_count) == (["v1.0.0"], 2)
+
+    @given(st.lists(versions, unique=True))
+    def test_finds_every_version(self, written: list[Version]) -> None:
+        found = versions_in(listing(*((OTHER, f"v{version}") for version in written)))
+        assert {tag.version for tag in found.tags} == set(written)
+
+
+class TestImageTags:
+    @pytest.mark.parametrize(
+        ("version", "rebuild", "expected"),
+        [("1.4.2", 0, "1.4.2"), ("1.4.2", 1, "1.4.2_r1"), ("1.4.2+build.5", 0, "1.4.2_build.5")],
+    )
+    def test_plus_becomes_underscore(self, version: str, rebuild: int, expected: str) -> None:
+        assert image_tag_of(parse(version), rebuild) == expected
+
+    @given(versions.filter(lambda version: "_" not in str(version)), st.integers(0, 99))
+    def test_is_read_back_as_it_was_written(self, version: Version, rebuild: int) -> None:
+        read = version_of_image_tag(image_tag_of(version, rebuild))
+        # `1.4.2+r1` and the first rebuild of `1.4.2` make the same tag; it is read as the rebuild.
+        if rebuild == 0 and version.build_metadata.startswith("r") and version.build_metadata[1:].isdecimal():
+            return
+        assert read == (version, rebuild)
+
+    @pytest.mark.parametrize(
+        "tag", ["latest", "1.4", "sha-3f2a9c1b7d40", "v1.4.2", "1.4.2_", "main", "1.4.2_r1_x_y"]
+    )
+    def test_other_tags_are_no_versions(self, tag: str) -> None:
+        assert version_of_image_tag(tag) is None

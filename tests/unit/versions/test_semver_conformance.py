@@ -1,0 +1,59 @@
+"""The field's lists of SemVer texts and orders, `semver.json`, where SHIPMARK_CONFORMANCE names its folder."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from typing import Any
+
+import pytest
+import semver
+
+from release.versions.semver import parse, parse_tag_name, precedence_key
+from tests.support.programs.command import conformance_folder
+
+
+def rows(*names: str) -> list[Any]:
+    folder = conformance_folder()
+    if folder is None:
+        reason = "SHIPMARK_CONFORMANCE names no folder of conformance tables"
+        return [pytest.param(None, marks=pytest.mark.skip(reason=reason), id="none")]
+    table = json.loads((folder / "semver.json").read_text())
+    return [row for name in names for row in table[name]]
+
+
+@pytest.mark.parametrize("row", rows("valid", "extra_valid"))
+def test_valid_texts_are_read_part_by_part(row: dict[str, Any] | str) -> None:
+    text = row if isinstance(row, str) else row["text"]
+    version = parse(text)
+    assert str(version) == text
+    assert parse_tag_name(f"v{text}") == version
+    if not isinstance(row, str):
+        read = (version.major, version.minor, version.patch, version.prerelease, version.build_metadata)
+        assert read == (row["major"], row["minor"], row["patch"], row["prerelease"] or "", row["build"] or "")
+
+
+@pytest.mark.parametrize("text", rows("invalid", "extra_invalid"))
+def test_invalid_texts_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no SemVer version"):
+        parse(text)
+
+
+@pytest.mark.parametrize("chain", rows("ascending_chains"))
+def test_every_pair_of_a_chain_is_in_order(chain: dict[str, Any]) -> None:
+    for lower, higher in combinations(chain["order"], 2):
+        assert precedence_key(parse(lower)) < precedence_key(parse(higher)), (lower, higher)
+        assert semver.Version.parse(lower) < semver.Version.parse(higher)
+
+
+@pytest.mark.parametrize("pair", rows("greater_than"))
+def test_the_first_is_greater(pair: list[str]) -> None:
+    higher, lower = map(parse, pair)
+    assert precedence_key(higher) > precedence_key(lower)
+
+
+@pytest.mark.parametrize("pair", rows("equal_precedence"))
+def test_build_metadata_has_no_precedence(pair: list[str]) -> None:
+    one, other = map(parse, pair)
+    assert precedence_key(one) == precedence_key(other)
+    assert one != other
