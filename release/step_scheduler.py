@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from release.control import Cancel
 from release.plan.model import Step
+from release.task_group import TaskGroup
 
 _LIMIT = 8  # more only queue at the same few registries
 _GRACE = 0.6  # seconds that cancelled steps get to say how they ended
@@ -24,6 +26,8 @@ class StepScheduler:
         self._turn = threading.Condition()
         self._ended: set[str] = set()
         self._busy = 0
+        # Without our `Cancel`: a step that was chosen runs, and says itself that it was cancelled.
+        self._group = TaskGroup(jobs=_LIMIT, name="step")
 
     def run(self, steps: Sequence[Step]) -> None:
         """Run `steps`, in their order where nothing else decides; returns early, within seconds, if cancelled."""
@@ -34,7 +38,7 @@ class StepScheduler:
                 step = self._next(waiting, here)
                 if step is not None:
                     waiting.remove(step)
-                    threading.Thread(target=self._one, args=(step,), name=step.id, daemon=True).start()
+                    self._group.start(partial(self._one, step))
             self._drain()
 
     def _next(self, waiting: Sequence[Step], here: set[str]) -> Step | None:

@@ -1,15 +1,121 @@
-"""Runs a few tasks side by side in daemon threads: nothing waits for a thread that does not come back."""
+"""Calls side by side in daemon threads, started in order. Nothing waits for a thread that does not come back."""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from release.control import Cancel
 
 T = TypeVar("T")
-_GRACE = 2.0  # seconds that running tasks get to end after one has failed
+
+#: Seconds that running calls get to end after one has failed. A socket that hangs must not hold up the error.
+_GRACE = 2.0
+
+
+class Task(Generic[T]):
+    """One call of a group."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._made: list[T] = []
+        self._ended = threading.Event()
+        self.error: BaseException | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has returned or raised."""
+        return self._ended.is_set()
+
+    def run(self) -> None:
+        """Make the call, in this thread."""
+        try:
+            self._made.append(self._work())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that takes the result
+            self.error = error
+        finally:
+            self._ended.set()
+
+    def result(self) -> T:
+        """Wait for the call, and return or raise what it did."""
+        self._ended.wait()
+        if self.error is not None:
+            raise self.error
+        return self._made[0]
+
+
+class TaskGroup:
+    """Runs calls in threads named `name`, at most `jobs` at a time.
+
+    Cancelling starts no further call, and neither does a failed one with `stop_at_error`. A thread ends when nothing
+    is left to start, so a group needs no closing.
+    """
+
+    def __init__(
+        self, *, jobs: int, name: str, cancel: Cancel | None = None, stop_at_error: bool = False
+    ) -> None:
+        self._jobs = jobs
+        self._name = name
+        self._cancel = cancel or Cancel()
+        self._stop_at_error = stop_at_error
+        self._turn = threading.Condition()
+        self._waiting: deque[Task[Any]] = deque()
+        self._running = 0
+        self._error: BaseException | None = None
+
+    def start(self, work: Callable[[], T]) -> Task[T]:
+        """Run `work` as soon as there is room; never, where an error has stopped the group."""
+        task = Task(work)
+        with self._turn:
+            if self._error is not None:
+                return task
+            self._waiting.append(task)
+            if self._running < self._jobs:
+                self._running += 1
+                threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        return task
+
+    def drop(self) -> None:
+        """Forget the calls that have not started."""
+        with self._turn:
+            self._waiting.clear()
+
+    def wait(self) -> None:
+        """Wait for all calls, or until cancelled. With `stop_at_error`, raise the first error."""
+        with self._cancel.on_cancel(self._wake), self._turn:
+            self._turn.wait_for(lambda: not self._running or self._error or self._cancel.tripped)
+            if self._error is not None:
+                self._turn.wait_for(lambda: not self._running or self._cancel.tripped, timeout=_GRACE)
+        self._cancel.check()
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while (task := self._next()) is not None:
+            task.run()
+            if self._stop_at_error and task.error is not None:
+                self._stop(task.error)
+
+    def _next(self) -> Task[Any] | None:
+        # Counted down under the same lock that `start` looks under: no call is left without a thread.
+        with self._turn:
+            if self._waiting and not self._cancel.tripped:
+                return self._waiting.popleft()
+            self._running -= 1
+            self._turn.notify_all()
+            return None
+
+    def _stop(self, error: BaseException) -> None:
+        with self._turn:
+            self._error = self._error or error
+            self._waiting.clear()
+            self._turn.notify_all()
+
+    def _wake(self) -> None:
+        with self._turn:
+            self._turn.notify_all()
 
 
 def run_all(tasks: Sequence[Callable[[], T]], *, jobs: int, cancel: Cancel) -> list[T]:
@@ -19,55 +125,7 @@ def run_all(tasks: Sequence[Callable[[], T]], *, jobs: int, cancel: Cancel) -> l
     """
     if len(tasks) < 2:
         return [task() for task in tasks]
-    return _Batch(tasks, cancel).run(jobs)
-
-
-class _Batch(Generic[T]):
-    def __init__(self, tasks: Sequence[Callable[[], T]], cancel: Cancel) -> None:
-        self._tasks = tasks
-        self._cancel = cancel
-        self._turn = threading.Condition()
-        self._next = 0
-        self._running = 0
-        self._results: dict[int, T] = {}
-        self._error: BaseException | None = None
-
-    def run(self, jobs: int) -> list[T]:
-        workers = min(jobs, len(self._tasks))
-        self._running = workers
-        with self._cancel.on_cancel(self._wake):
-            for _ in range(workers):
-                threading.Thread(target=self._work, name="registry-worker", daemon=True).start()
-            with self._turn:
-                self._turn.wait_for(lambda: self._running == 0 or self._error or self._cancel.tripped)
-                if self._running:
-                    self._turn.wait_for(lambda: self._running == 0 or self._cancel.tripped, timeout=_GRACE)
-        self._cancel.check()
-        if self._error is not None:
-            raise self._error
-        return [self._results[position] for position in range(len(self._tasks))]
-
-    def _work(self) -> None:
-        try:
-            while (position := self._take()) is not None:
-                result = self._tasks[position]()
-                with self._turn:
-                    self._results[position] = result
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-            with self._turn:
-                self._error = self._error or error
-        finally:
-            with self._turn:
-                self._running -= 1
-                self._turn.notify_all()
-
-    def _take(self) -> int | None:
-        with self._turn:
-            if self._error is not None or self._cancel.tripped or self._next >= len(self._tasks):
-                return None
-            self._next += 1
-            return self._next - 1
-
-    def _wake(self) -> None:
-        with self._turn:
-            self._turn.notify_all()
+    group = TaskGroup(jobs=jobs, name="worker", cancel=cancel, stop_at_error=True)
+    started = [group.start(task) for task in tasks]
+    group.wait()
+    return [task.result() for task in started]

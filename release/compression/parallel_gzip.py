@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import functools
 import os
-import queue
 import struct
-import threading
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 from typing import Any
+
+from release.task_group import Task, TaskGroup
 
 #: Bytes that one piece of input should have: long enough to lose nothing by starting anew each time.
 PIECE = 512 * 1024
@@ -35,7 +34,7 @@ class Blocks:
         self._crc = 0
         self._size = 0
         self._ready = [HEADER]
-        self._waiting: deque[_Job] = deque()
+        self._waiting: deque[Task[bytes]] = deque()
 
     def compress(self, data: bytes) -> bytes:
         """Take a piece; give what is ready. At most a few pieces are under way."""
@@ -44,9 +43,7 @@ class Blocks:
         if len(data) < PIECE and not self._waiting:
             self._ready.append(self._block(data))  # small, or the end: not worth waking a thread
         else:
-            job = _Job(partial(self._block, data))
-            _jobs().put(job)
-            self._waiting.append(job)
+            self._waiting.append(_pool().start(partial(self._block, data)))
             self._collect(_workers() + 1)
         return self._take()
 
@@ -64,36 +61,12 @@ class Blocks:
 
     def _collect(self, most: int) -> None:
         """Move finished blocks over in their order, waiting while more than `most` are under way."""
-        while self._waiting and (len(self._waiting) > most or self._waiting[0].ended.is_set()):
+        while self._waiting and (len(self._waiting) > most or self._waiting[0].ended):
             self._ready.append(self._waiting.popleft().result())
 
     def _take(self) -> bytes:
         ready, self._ready = b"".join(self._ready), []
         return ready
-
-
-class _Job:
-    """A call that another thread makes."""
-
-    def __init__(self, work: Callable[[], bytes]) -> None:
-        self._work = work
-        self._made = b""
-        self._error: BaseException | None = None
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        try:
-            self._made = self._work()
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-            self._error = error
-        finally:
-            self.ended.set()
-
-    def result(self) -> bytes:
-        self.ended.wait()
-        if self._error is not None:
-            raise self._error
-        return self._made
 
 
 @functools.cache
@@ -102,14 +75,6 @@ def _workers() -> int:
 
 
 @functools.cache
-def _jobs() -> queue.SimpleQueue[_Job]:
-    """Where the workers take from; they live as long as the process, which does not wait for them."""
-    jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-    for _ in range(_workers()):
-        threading.Thread(target=_work, args=(jobs,), name="compress", daemon=True).start()
-    return jobs
-
-
-def _work(jobs: queue.SimpleQueue[_Job]) -> None:
-    while True:
-        jobs.get().run()
+def _pool() -> TaskGroup:
+    """One for the process: several layers that are compressed at once share the cores."""
+    return TaskGroup(jobs=_workers(), name="compress")

@@ -7,15 +7,15 @@ others. A shortcut and nothing else: what fails here, the copy that follows send
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, Self, runtime_checkable
 
 from release.control import Cancel
 from release.errors import ReleaseError
 from release.events import Sink
 from release.oci import Descriptor, Repository
+from release.task_group import TaskGroup
 from release.transfer.copy import opener
 
 
@@ -35,48 +35,22 @@ class Prefetch:
     ) -> None:
         self._source = source
         self._destination = destination
-        self._jobs = jobs
         self._sink = sink
-        self._cancel = cancel
-        self._turn = threading.Condition()
-        self._waiting: deque[Descriptor] = deque()
-        self._running = 0
+        self._group = TaskGroup(jobs=jobs, name="prefetch", cancel=cancel)
 
     def take(self, blob: Descriptor) -> None:
         """Send the blob as soon as there is room."""
-        with self._turn:
-            self._waiting.append(blob)
-            if self._running < self._jobs:
-                self._running += 1
-                threading.Thread(target=self._work, name="ahead", daemon=True).start()
+        self._group.start(partial(self._send, blob))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            with self._turn:
-                self._waiting.clear()
-            return
-        with self._cancel.on_cancel(self._wake), self._turn:
-            self._turn.wait_for(lambda: not self._running or self._cancel.tripped)
+            self._group.drop()
+        else:
+            self._group.wait()
 
-    def _work(self) -> None:
-        try:
-            while (blob := self._next()) is not None:
-                with contextlib.suppress(ReleaseError):
-                    self._destination.put_blob(
-                        blob, opener(self._source, self._destination, blob, self._sink)
-                    )
-        finally:
-            with self._turn:
-                self._running -= 1
-                self._turn.notify_all()
-
-    def _next(self) -> Descriptor | None:
-        with self._turn:
-            return self._waiting.popleft() if self._waiting and not self._cancel.tripped else None
-
-    def _wake(self) -> None:
-        with self._turn:
-            self._turn.notify_all()
+    def _send(self, blob: Descriptor) -> None:
+        with contextlib.suppress(ReleaseError):
+            self._destination.put_blob(blob, opener(self._source, self._destination, blob, self._sink))

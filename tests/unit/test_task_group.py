@@ -1,0 +1,109 @@
+"""Calls side by side: their order, the first error, cancelling, and calls that never return."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import pytest
+
+from release.control import Cancel
+from release.errors import Interrupted
+from release.task_group import TaskGroup, run_all
+
+
+def test_results_come_in_the_order_of_the_calls() -> None:
+    assert run_all([partial(str, n) for n in range(50)], jobs=4, cancel=Cancel()) == [
+        str(n) for n in range(50)
+    ]
+
+
+def test_no_more_than_jobs_calls_run_at_once() -> None:
+    lock, running, most = threading.Lock(), [0], [0]
+    both = threading.Barrier(2)
+
+    def work() -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        both.wait(10)
+        with lock:
+            running[0] -= 1
+
+    run_all([work] * 20, jobs=2, cancel=Cancel())
+    assert most == [2]
+
+
+def test_first_error_is_raised_and_starts_nothing_more() -> None:
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 1:
+            raise ValueError("second")
+
+    with pytest.raises(ValueError, match="second"):
+        run_all([partial(work, number) for number in range(10)], jobs=1, cancel=Cancel())
+    assert begun == [0, 1]
+
+
+def test_call_that_comes_after_an_error_is_never_run() -> None:
+    group = TaskGroup(jobs=1, name="test", stop_at_error=True)
+    with pytest.raises(ValueError, match="invalid literal"):
+        group.start(partial(int, "x")).result()
+    with pytest.raises(ValueError, match="invalid literal"):
+        group.wait()
+    ran: list[str] = []
+    group.start(partial(ran.append, "late"))
+    with pytest.raises(ValueError, match="invalid literal"):
+        group.wait()
+    assert ran == []
+
+
+def test_cancelling_ends_the_wait_for_calls_that_hang() -> None:
+    cancel, forever, begun = Cancel(), threading.Event(), threading.Barrier(3)
+
+    def hang() -> None:
+        begun.wait(10)
+        forever.wait()
+
+    def trip() -> None:
+        begun.wait(10)
+        cancel.trip(Interrupted("stop"))
+
+    threading.Thread(target=trip, daemon=True).start()
+    with pytest.raises(Interrupted, match="stop"):
+        run_all([hang, hang, hang], jobs=2, cancel=cancel)
+    forever.set()
+
+
+def test_call_that_comes_when_the_threads_are_about_to_end_is_run() -> None:
+    group = TaskGroup(jobs=2, name="test")
+    for number in range(2000):
+        assert group.start(partial(int, number)).result() == number
+
+
+def test_dropped_calls_never_start() -> None:
+    group, go, begun = TaskGroup(jobs=1, name="test"), threading.Event(), threading.Event()
+    ran: list[str] = []
+
+    def first() -> None:
+        begun.set()
+        go.wait(10)
+
+    group.start(first)
+    begun.wait(10)
+    group.start(partial(ran.append, "second"))
+    group.drop()
+    go.set()
+    group.wait()
+    assert ran == []
+
+
+def test_error_without_stopping_stays_with_its_call() -> None:
+    group = TaskGroup(jobs=1, name="test")
+    failed, fine = group.start(partial(int, "x")), group.start(partial(int, "7"))
+    group.wait()
+    assert fine.result() == 7
+    with pytest.raises(ValueError, match="invalid literal"):
+        failed.result()
