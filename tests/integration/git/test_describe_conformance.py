@@ -1,4 +1,4 @@
-"""The field's table of repository states, `describe-states.json`, where SHIPMARK_CONFORMANCE names its folder.
+"""The table of repository states of `tests/conformance/`, `describe-states.json.gz`.
 
 Every case is built as a real repository and asked. Its expectations were written for a tool with other rules and
 more switches; where ours differ the case is in `DIFFERENT` with the reason, and must really come out differently.
@@ -26,7 +26,7 @@ from release.tagging.model import TagPolicy
 from release.versions.git_tags import versions_in
 from release.versions.model import Version
 from release.versions.semver import off_tag_version, parse, parse_tag_name, precedence_key
-from tests.support.programs.command import conformance_folder
+from tests.support.conformance import table
 from tests.support.programs.environment import scrubbed
 
 UNBORN = "a branch without a commit is refused: there is nothing to name"
@@ -76,14 +76,10 @@ DIFFERENT = {
 }
 
 
-def table(name: str) -> list[Any]:
-    """The rows of one table, or one row that says why there are none."""
-    folder = conformance_folder()
-    if folder is None:
-        reason = "SHIPMARK_CONFORMANCE names no folder of conformance tables"
-        return [pytest.param(None, marks=pytest.mark.skip(reason=reason), id="none")]
-    rows = json.loads((folder / "describe-states.json").read_text())[name]
-    return [pytest.param(row, id=row.get("id") or row.get("tag") or str(n)) for n, row in enumerate(rows)]
+def rows(name: str) -> list[Any]:
+    """The rows of one part of the table."""
+    found = table("describe-states")[name]
+    return [pytest.param(row, id=row.get("id") or row.get("tag") or str(n)) for n, row in enumerate(found)]
 
 
 def agrees(case: str, ours: object, theirs: object) -> None:
@@ -93,7 +89,7 @@ def agrees(case: str, ours: object, theirs: object) -> None:
         assert ours == theirs
 
 
-@pytest.mark.parametrize("case", table("cases"))
+@pytest.mark.parametrize("case", rows("cases"))
 def test_repository_states(case: dict[str, Any], tmp_path: Path) -> None:
     repository, env = build(case["commands"], tmp_path)
     options = case["options"]
@@ -169,7 +165,7 @@ def expected(case: dict[str, Any]) -> object:
     )
 
 
-@pytest.mark.parametrize("case", table("archival"))
+@pytest.mark.parametrize("case", rows("archival"))
 def test_archives_without_git(case: dict[str, Any], tmp_path: Path) -> None:
     repository, env = build([], tmp_path)
     (repository / ".git_archival.json").write_text(json.dumps(case["git_archival_json"]))
@@ -178,7 +174,7 @@ def test_archives_without_git(case: dict[str, Any], tmp_path: Path) -> None:
     agrees(case["id"], ours, case["expected"])
 
 
-@pytest.mark.parametrize("case", table("tag_pattern"))
+@pytest.mark.parametrize("case", rows("tag_pattern"))
 def test_tag_names(case: dict[str, Any]) -> None:
     version = parse_tag_name(case["tag"])
     ours = version and (
@@ -193,7 +189,7 @@ def test_tag_names(case: dict[str, Any]) -> None:
     agrees(case["tag"], ours, theirs)
 
 
-@pytest.mark.parametrize("case", table("serialize"))
+@pytest.mark.parametrize("case", rows("serialize"))
 def test_versions_are_written_alike_at_a_release_and_between_their_neighbours_elsewhere(
     case: dict[str, Any],
 ) -> None:

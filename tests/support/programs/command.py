@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -97,9 +96,3 @@ def shipmark(tmp_path: Path) -> Iterator[Shipmark]:
     command = Shipmark(tmp_path, home)
     yield command
     command.close()
-
-
-def conformance_folder() -> Path | None:
-    """Return the folder of shared conformance cases that `SHIPMARK_CONFORMANCE` names, if it exists."""
-    folder = os.environ.get("SHIPMARK_CONFORMANCE", "")
-    return Path(folder) if folder and os.path.isdir(folder) else None

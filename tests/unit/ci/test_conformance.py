@@ -1,29 +1,23 @@
-"""The field's table of CI environments, `ci-environments.json`, where SHIPMARK_CONFORMANCE names its folder."""
+"""The table of CI environments of `tests/conformance/`, `ci-environments.json`."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from ci.context import CiContext
 from ci.systems import detect
-from tests.support.programs.command import conformance_folder
+from tests.support.conformance import table
 
 #: (provider, case) -> why we decide it differently. Nothing so far.
 DIFFERENT: dict[tuple[str, str], str] = {}
 
 
 def cases() -> list[Any]:
-    folder = conformance_folder()
-    if folder is None:
-        reason = "SHIPMARK_CONFORMANCE names no folder of conformance tables"
-        return [pytest.param("", {}, marks=pytest.mark.skip(reason=reason), id="no-table")]
-    table = json.loads((folder / "ci-environments.json").read_text(encoding="utf-8"))
     return [
         pytest.param(provider["provider"], case, id=f"{provider['provider']}: {case['name']}")
-        for provider in table["providers"]
+        for provider in table("ci-environments")["providers"]
         for case in provider["cases"]
     ]
 

@@ -1,4 +1,4 @@
-"""Every case of docker/metadata-action's own test table, as data (`metadata-action.json` in SHIPMARK_CONFORMANCE).
+"""Every case of docker/metadata-action's own test table, as data (`tests/conformance/metadata-action.json.gz`).
 
 The `meta` cases are run twice: their items as they are, and joined to text through the list reader, where the table
 says what the whole action answered.
@@ -6,11 +6,8 @@ says what the whole action answered.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -33,23 +30,20 @@ from release.tagging.rules.images import parse_flavor, parse_images
 from release.tagging.rules.listing import parse_items
 from release.tagging.rules.parse import parse_rule, parse_rules
 from release.tagging.rules.run import Checkout
+from tests.support.conformance import table
 
 #: What we decide otherwise, and why. Nothing else may differ.
 DIFFERENT: dict[str, str] = {}
 
 Case = dict[str, Any]
 _LISTS = ("images", "tags", "flavor", "labels", "annotations")
-_TABLE = Path(os.environ.get("SHIPMARK_CONFORMANCE", "")) / "metadata-action.json"
+_TABLE: list[Case] = table("metadata-action")["cases"]
 
 
 def _cases(*kinds: str) -> list[Any]:
-    if not os.environ.get("SHIPMARK_CONFORMANCE"):
-        reason = "SHIPMARK_CONFORMANCE names no folder with the tables of the field"
-        return [pytest.param({}, marks=pytest.mark.skip(reason=reason), id="no-table")]
-    cases = json.loads(_TABLE.read_text(encoding="utf-8"))["cases"]
     return [
         pytest.param(case, id=case["id"])
-        for case in cases
+        for case in _TABLE
         if case["kind"] in kinds and case["id"] not in DIFFERENT
     ]
 
@@ -217,8 +211,5 @@ def test_the_context_is_the_workflow_or_what_git_has(case: Case) -> None:
 
 
 def test_every_case_of_the_table_has_its_test() -> None:
-    if not os.environ.get("SHIPMARK_CONFORMANCE"):
-        pytest.skip("SHIPMARK_CONFORMANCE names no folder with the tables of the field")
-    cases = json.loads(_TABLE.read_text(encoding="utf-8"))["cases"]
-    assert {case["kind"] for case in cases} == {"meta", "unit-get-context", *_READERS}
-    assert {*DIFFERENT} <= {case["id"] for case in cases}
+    assert {case["kind"] for case in _TABLE} == {"meta", "unit-get-context", *_READERS}
+    assert {*DIFFERENT} <= {case["id"] for case in _TABLE}

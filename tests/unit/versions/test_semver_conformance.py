@@ -1,8 +1,7 @@
-"""The field's lists of SemVer texts and orders, `semver.json`, where SHIPMARK_CONFORMANCE names its folder."""
+"""The lists of SemVer texts and orders of `tests/conformance/`, `semver.json`."""
 
 from __future__ import annotations
 
-import json
 from itertools import combinations
 from typing import Any
 
@@ -10,16 +9,12 @@ import pytest
 import semver
 
 from release.versions.semver import parse, parse_tag_name, precedence_key
-from tests.support.programs.command import conformance_folder
+from tests.support.conformance import table
 
 
 def rows(*names: str) -> list[Any]:
-    folder = conformance_folder()
-    if folder is None:
-        reason = "SHIPMARK_CONFORMANCE names no folder of conformance tables"
-        return [pytest.param(None, marks=pytest.mark.skip(reason=reason), id="none")]
-    table = json.loads((folder / "semver.json").read_text())
-    return [row for name in names for row in table[name]]
+    lists = table("semver")
+    return [row for name in names for row in lists[name]]
 
 
 @pytest.mark.parametrize("row", rows("valid", "extra_valid"))

@@ -1,0 +1,16 @@
+"""The page of `tests/conformance/` names every table, and every table names its source."""
+
+from __future__ import annotations
+
+from tests.support.conformance import FOLDER, table
+
+
+def test_page_and_folder_hold_the_same_tables() -> None:
+    rows = [line for line in (FOLDER / "README.md").read_text().splitlines() if line.startswith("| `")]
+    listed = {row.split("`")[1] for row in rows}
+    assert listed == {path.name for path in FOLDER.iterdir()} - {"README.md"}
+
+
+def test_every_table_says_where_it_comes_from() -> None:
+    names = {path.name.partition(".")[0] for path in FOLDER.glob("*.json*")}
+    assert all(table(name)["about"] for name in names)
