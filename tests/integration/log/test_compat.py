@@ -17,6 +17,7 @@ import pytest
 from release.control import Cancel
 from release.log import LogStore
 from release.log.replicate import copy
+from release.plan.release import release_key
 from tests.compat.summary import file_store, summary_of
 from tests.support.logs.descriptions import STORES, describe
 from tests.support.logs.facts import independently_verified, planned, writer
@@ -76,6 +77,17 @@ def test_a_fact_that_it_holds_is_not_written_again(log: str, tmp_path: Path) -> 
     entries = tuple(log_writer.entries())
     facts = [{name: value for name, value in entry.fields.items() if name not in OWN} for entry in entries]
     assert log_writer.append(facts) == entries
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_its_releases_have_the_keys_that_this_version_computes(log: str, tmp_path: Path) -> None:
+    """Otherwise a release that began under an older version would begin a second time."""
+    entries = list(file_store(copied(log, tmp_path)).read())
+    begun = [entry.fields for entry in entries if entry.kind == "planned"]
+    assert begun
+    for one in begun:
+        primary = next(tag["name"] for tag in one["targets"][0]["tags"] if tag["kind"] == "fixed")
+        assert one["release"] == release_key(one["project"], one["commit"], primary)
 
 
 @pytest.mark.parametrize("log", [log for log in LOGS if log.endswith("/torn.jsonl")])
