@@ -1,0 +1,39 @@
+"""What runs before a commit is what `make check` runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def hooks() -> list[dict[str, Any]]:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    return [hook for repo in config["repos"] for hook in repo["hooks"]]
+
+
+def recipe(target: str) -> list[str]:
+    """The commands of a Makefile target, with the variables that occur in them replaced."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    lines = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", text, re.MULTILINE)
+    assert lines is not None
+    filled = re.sub(r"\$\(wildcard ([^)]*)\)", r"\1", lines[1].replace("$(BIN)", ".venv/bin"))
+    return [line.strip() for line in filled.splitlines()]
+
+
+def test_hooks_are_the_commands_of_make_check() -> None:
+    commands = recipe("check")
+    assert len(commands) >= 6
+    assert not [command for command in commands if "$" in command]
+    assert [hook["entry"] for hook in hooks()] == commands
+
+
+def test_hooks_use_the_tools_of_the_environment_and_look_at_everything() -> None:
+    for hook in hooks():
+        assert hook["language"] == "system"
+        assert hook["always_run"]
+        assert not hook["pass_filenames"]
