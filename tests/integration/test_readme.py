@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -12,11 +11,11 @@ import yaml
 from release.cli.main import COMMANDS
 from release.config.load import load
 from release.errors import ReleaseError
+from tests.support.pages import blocks, text_of
 from tests.support.programs.command import Shipmark
 from tests.support.releases.git import GitRepo
 
-README = Path(__file__).parents[2] / "README.md"
-_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+README = "README.md"
 _HISTORY = ("v1.3.8", "v1.4.0", "v1.4.1", "v1.4.2")
 _DOCKERFILE = "FROM scratch\nARG VERSION\nLABEL hello=$VERSION\nCOPY hello.txt /hello.txt\n"
 _CONFIG = 'image: oci:dist/hello\nproject: hello\nbuild: {builder: layers, args: {VERSION: "{{version}}"}}\n'
@@ -29,13 +28,9 @@ class Shown(NamedTuple):
     output: str
 
 
-def blocks(language: str) -> list[str]:
-    return [match[2] for match in _FENCE.finditer(README.read_text(encoding="utf-8")) if match[1] == language]
-
-
 def commands() -> list[Shown]:
     shown = []
-    for block in blocks("console"):
+    for block in blocks(README, "console"):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             shown.append(Shown(command, output))
@@ -69,7 +64,7 @@ def test_every_command_runs_and_prints_what_the_readme_shows(scene: GitRepo, shi
             assert normal(result.stdout) == normal(output)
 
 
-@pytest.mark.parametrize("block", blocks("yaml"))
+@pytest.mark.parametrize("block", blocks(README, "yaml"))
 def test_every_configuration_is_read(block: str) -> None:
     value = yaml.safe_load(block)
     if "jobs" in value:
@@ -80,12 +75,12 @@ def test_every_configuration_is_read(block: str) -> None:
 
 
 def test_the_readme_lists_every_command_and_no_other() -> None:
-    listed = set(re.findall(r"^\| `shipmark (\w+)", README.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    listed = set(re.findall(r"^\| `shipmark (\w+)", text_of(README), flags=re.MULTILINE))
     assert listed == set(COMMANDS)
 
 
 def test_the_readme_lists_every_exit_code() -> None:
-    text = README.read_text(encoding="utf-8")
+    text = text_of(README)
     codes = {cls.exit_code for cls in descendants(ReleaseError)}
     listed = {
         int(code)
