@@ -133,7 +133,10 @@ class Session:
     @cached_property
     def components(self) -> tuple[Component, ...]:
         """The components that are meant: all, or the one that `--component` names."""
-        wanted = self.settings.component
+        return self.components_named(self.settings.component)
+
+    def components_named(self, wanted: str | None) -> tuple[Component, ...]:
+        """The component called `wanted`; all of them for None. Raises `ConfigError` for a name that no one has."""
         if wanted is None:
             return self.config.components
         chosen = tuple(one for one in self.config.components if one.name == wanted)

@@ -1,17 +1,21 @@
-"""`shipmark version --next`: the version after the releases in HEAD's history, and its git tag."""
+"""The version after the releases in HEAD's history, and its git tag."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from ci.remedies import remedy
+from release.app.releases.version import VersionReport, version_report
 from release.app.session import Session, policy_of
 from release.errors import ConfigError, DirtyTree, RefusedError, ShallowClone, TagConflict
 from release.events import Note
 from release.git.history import History, history
 from release.tagging.version_text import VersionFacts
 from release.versions.git_tags import versions_in
-from release.versions.next_version import Part, automatic_version, next_version
+from release.versions.next_version import automatic_version
+from release.versions.next_version import next_version as raised_version
 from release.versions.semver import precedence_key
 
 if TYPE_CHECKING:
@@ -20,13 +24,32 @@ if TYPE_CHECKING:
     from release.versions.model import Version
 
 
-def next_facts(session: Session, part: str, *, create: bool, push: bool) -> VersionFacts | None:
-    """The next version, tagged and pushed if asked; None when nothing asks for a release, which is said."""
-    if len(session.components) != 1:
+class NextVersionRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for the next version of one component. `component`: None for the workspace's only one.
+
+    `part`: the part of the version that is raised; `auto` concludes it from the commits (Conventional Commits).
+    `git_tag`: `local` creates the annotated git tag; `pushed` pushes it to `origin` too, or removes it again.
+    """
+
+    part: Literal["major", "minor", "patch", "auto"] = "auto"
+    component: str | None = None
+    git_tag: Literal["none", "local", "pushed"] = "none"
+
+
+def next_version(workspace: Session, request: NextVersionRequest) -> VersionReport | None:
+    """The next version. None where no commit since the last release asks for one; a note says so."""
+    facts = next_facts(workspace, request)
+    return None if facts is None else version_report(facts)
+
+
+def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | None:
+    """The facts from which `version_text` writes every form."""
+    components = session.components_named(request.component)
+    if len(components) != 1:
         raise ConfigError("there are several components", hint="choose one with `--component NAME`")
-    if create:
+    if request.git_tag != "none":
         session.require_trusted("version --create")
-    component = session.components[0]
+    component = components[0]
     policy = policy_of(component)
     if policy.versions != "semver":
         raise ConfigError(
@@ -40,7 +63,7 @@ def next_facts(session: Session, part: str, *, create: bool, push: bool) -> Vers
             hint=f"{remedy(session.ci.system, 'shallow')}, or add `--deepen`",
         )
     found = history(session.process, snapshot, policy.prefix, session.settings.env)
-    version = _next(found, part)
+    version = _next(found, request.part)
     if version is None:
         since = f" since `{found.stable.git_tag}`" if found.stable else ""
         session.sink.emit(
@@ -52,8 +75,8 @@ def next_facts(session: Session, part: str, *, create: bool, push: bool) -> Vers
         return None
     _require_new(version, snapshot, policy)
     git_tag = f"{policy.prefix}{_style(found, policy.prefix)}{version}"
-    if create:
-        _create(session, snapshot, policy, git_tag, version, push=push)
+    if request.git_tag != "none":
+        _create(session, snapshot, policy, git_tag, version, push=request.git_tag == "pushed")
     return VersionFacts(
         version=version,
         commit=snapshot.head,
@@ -68,10 +91,10 @@ def next_facts(session: Session, part: str, *, create: bool, push: bool) -> Vers
     )
 
 
-def _next(found: History, part: str) -> Version | None:
+def _next(found: History, part: Literal["major", "minor", "patch", "auto"]) -> Version | None:
     highest = found.highest.version if found.highest else None
     if part != "auto":
-        return next_version(highest, cast("Part", part))
+        return raised_version(highest, part)
     return automatic_version(found.stable.version if found.stable else None, highest, found.messages)
 
 

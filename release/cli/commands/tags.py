@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
-from release.app.releases.decide import decide_component
-from release.app.releases.known import known_locally
-from release.app.releases.request import RunRequest
-from release.app.session import Session, policy_of
+from release.app.releases.tags import TagsRequest, tags
+from release.app.report import DecisionReport
+from release.app.session import Session
 from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
-from release.errors import ConfigError
-from release.tagging.model import Decision
-
-
-def decisions(session: Session) -> tuple[Decision, ...]:
-    """One decision a component, offline."""
-    made = []
-    for component in session.components:
-        policy = policy_of(component)
-        facts = session.facts(policy)
-        known = known_locally(session, component, policy)
-        made.append(
-            decide_component(session, component, facts, policy, known, None, RunRequest(offline=True))
-        )
-    return tuple(made)
-
-
-def one_decision(session: Session) -> Decision:
-    """The only decision; several components need `--component`."""
-    made = decisions(session)
-    if len(made) > 1:
-        names = ", ".join(decision.component for decision in made)
-        raise ConfigError(f"there are several components: {names}", hint="choose one with `--component NAME`")
-    return made[0]
 
 
 @click.command(cls=Command)
@@ -57,12 +33,10 @@ def command(ctx: click.Context, form: str, as_json: bool, result_file: str | Non
     asks the registries too.
     """
     session = open_session(ctx)
-    decision = one_decision(session)
-    tell_ci(session, decision, result_file)
+    decision = tags(session, TagsRequest(component=session.settings.component))
+    publish_decision(session, decision, result_file)
     if form == "json" or as_json:
-        from release.cli.output.documents import decision_document
-
-        document(decision_document(decision))
+        document(msgspec.to_builtins(decision))
     elif form == "env":
         data(*_env(decision))
     elif form == "names" or not decision.references:
@@ -74,17 +48,22 @@ def command(ctx: click.Context, form: str, as_json: bool, result_file: str | Non
             talk(f"warning: {warning}")
 
 
-def tell_ci(session: Session, decision: Decision, result_file: str | None) -> None:
-    """Give later CI steps the decision, where they can be told."""
-    if result_file is None and not session.settings.env.get("GITHUB_OUTPUT"):
-        return
+def takes_outputs(session: Session, result_file: str | None) -> bool:
+    """Whether anything is to be written for later CI steps."""
+    return result_file is not None or bool(session.settings.env.get("GITHUB_OUTPUT"))
+
+
+def publish_decision(session: Session, decision: DecisionReport, result_file: str | None) -> None:
+    """Write the decision for later CI steps."""
+    if not takes_outputs(session, result_file):
+        return  # and the modules that write outputs are not loaded
     from release.cli.output.ci_outputs import outputs_of_decision, publish, require_publishable
 
     require_publishable(session, result_file)
     publish(session, outputs_of_decision(decision), result_file)
 
 
-def _env(decision: Decision) -> list[str]:
+def _env(decision: DecisionReport) -> list[str]:
     from ci.outputs import dotenv
     from release.cli.output.ci_outputs import outputs_of_decision
 

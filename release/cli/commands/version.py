@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
-from release.app.session import Session, policy_of
-from release.cli.commands.tags import one_decision, tell_ci
+from release.app.releases.tags import TagsRequest, tags
+from release.app.releases.version import VersionRequest, version_facts, version_report
+from release.cli.commands.tags import publish_decision, takes_outputs
 from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 from release.errors import ConfigError
-from release.tagging.decide import require_version
-from release.tagging.model import Decision
-from release.tagging.version_text import FORMS, VersionFacts, fields_of, fill, write
-from release.versions.model import Scheme, Version
-from release.versions.semver import parse_as
+from release.tagging.version_text import FORMS, fill, write
 
 
 @click.command(cls=Command)
@@ -63,18 +61,23 @@ def command(
     """
     session = open_session(ctx)
     _require_sense(part, create=create, push=push)
+    component = session.settings.component
     if part is not None:
-        from release.app.releases.next_version import next_facts
+        # Loaded late: reading the commits since the last release needs more than the version of one commit.
+        from release.app.releases.next_version import NextVersionRequest, next_facts
 
-        facts = next_facts(session, part, create=create, push=push)
+        git_tag = "pushed" if push else "local" if create else "none"
+        request = {"part": part, "component": component, "git_tag": git_tag}
+        facts = next_facts(session, msgspec.convert(request, NextVersionRequest))
         if facts is None:
             return
     else:
-        decision = one_decision(session)
-        tell_ci(session, decision, result_file)
-        facts = _facts(session, decision)
+        if takes_outputs(session, result_file):
+            # Before the version is read: a shallow clone has tags, and its version is an error.
+            publish_decision(session, tags(session, TagsRequest(component=component)), result_file)
+        facts = version_facts(session, VersionRequest(component=component))
     if form == "json" or as_json:
-        document({"schema": "shipmark.version/1", **fields_of(facts)})
+        document(msgspec.to_builtins(version_report(facts)))
     elif template is not None:
         data(*fill(template, facts).split("\n"))
     else:
@@ -86,38 +89,3 @@ def _require_sense(part: str | None, *, create: bool, push: bool) -> None:
         raise ConfigError("`--create` needs to know which version", hint="add `--next auto`")
     if push and not create:
         raise ConfigError("`--push` pushes the git tag that `--create` makes", hint="add `--create`")
-
-
-def _facts(session: Session, decision: Decision) -> VersionFacts:
-    """The decision's version with where it comes from. Raises `ShallowClone` where there is none."""
-    policy = policy_of(session.components[0])
-    facts = session.facts(policy)
-    text = require_version(decision, facts)
-    released = decision.candidate.version if decision.candidate is not None else None
-    describe = None if released is not None else facts.snapshot.describe
-    return VersionFacts(
-        version=released or _read(text, policy.versions),
-        commit=decision.commit,
-        channel=decision.channel,
-        component=decision.component,
-        committed_at=facts.snapshot.committed_at,
-        git_tag=decision.git_tag,
-        base=describe.git_tag if describe is not None else decision.git_tag,
-        distance=describe.distance if describe is not None else 0,
-        branch=facts.branch,
-        dirty=facts.snapshot.dirty_count > 0,
-        labels=decision.labels,
-    )
-
-
-def _read(text: str, scheme: Scheme) -> Version:
-    """The decision's text as a version; before the first calendar release it is SemVer's `0.0.0-dev.…`."""
-    schemes: tuple[Scheme, ...] = (scheme, "semver")
-    for one in schemes:
-        try:
-            return parse_as(text, one)
-        except ValueError:
-            continue
-    raise ConfigError(
-        f"`{text}` is no version that can be written in another form", hint="take `shipmark tags`"
-    )

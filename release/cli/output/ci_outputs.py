@@ -14,8 +14,9 @@ import msgspec
 
 from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
 from ci.summary import summary_markdown
+from release.app.report import DecisionReport
 from release.app.session import Session
-from release.cli.output.documents import decision_document, report_document
+from release.cli.output.documents import report_document
 from release.cli.output.files import append_output, require_outputs, write_output
 from release.cli.output.foreign import clean, cleaned, json_text
 from release.errors import ConfigError, ReleaseError
@@ -96,9 +97,9 @@ def _warned(session: Session, write: Callable[[Session, str, str], None], path: 
         session.sink.emit(Note(level="warning", text=error.message, hint=error.hint))
 
 
-def outputs_of_decision(decision: Decision) -> Outputs:
+def outputs_of_decision(decision: DecisionReport) -> Outputs:
     """What is known without a release: names, and that nothing was pushed."""
-    return outputs_of(None, decision, decision_document(decision))
+    return outputs_of(None, decision, msgspec.to_builtins(decision))
 
 
 def outputs_of_report(report: Report, schema: str, *, pushed: bool) -> Outputs:
@@ -109,7 +110,9 @@ def outputs_of_report(report: Report, schema: str, *, pushed: bool) -> Outputs:
     return outputs_of(report if pushed else None, report.plan.releases[0].decision, document)
 
 
-def outputs_of(report: Report | None, decision: Decision, document: Mapping[str, Any]) -> Outputs:
+def outputs_of(
+    report: Report | None, decision: Decision | DecisionReport, document: Mapping[str, Any]
+) -> Outputs:
     """Outputs from a decision, with digest and log entry where a run gave them."""
     fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
     bindings = report.bindings if report is not None else {}

@@ -6,29 +6,9 @@ from typing import Any
 
 import msgspec
 
+from release.app.report import decision_report
 from release.plan.model import Plan, plain
 from release.runner import Outcome, Report
-from release.tagging.model import Decision
-
-
-def decision_document(decision: Decision) -> dict[str, Any]:
-    """`shipmark.decision/1`."""
-    known = decision.known_from
-    return {
-        "schema": "shipmark.decision/1",
-        "component": decision.component,
-        "version": decision.version,
-        "commit": decision.commit,
-        "channel": decision.channel,
-        "git_tag": decision.git_tag,
-        "known_from": {"git": known.git, "log": known.log, "registry": known.registry},
-        "tags": msgspec.to_builtins(decision.tags),
-        "withheld": [{"name": one.name, "reason": one.reason} for one in decision.withheld],
-        "references": list(decision.references),
-        "labels": dict(decision.labels),
-        "annotations": dict(decision.annotations),
-        "warnings": list(decision.warnings),
-    }
 
 
 def report_document(schema: str, report: Report) -> dict[str, Any]:
@@ -39,7 +19,7 @@ def report_document(schema: str, report: Report) -> dict[str, Any]:
         {
             "component": release.component,
             "key": release.key,
-            "decision": decision_document(release.decision),
+            "decision": msgspec.to_builtins(decision_report(release.decision)),
             "steps": shared
             + [
                 step_document(outcome)

@@ -1,0 +1,91 @@
+"""The version of the checked-out commit, and where it comes from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from release.app.releases.tags import decide_locally
+from release.app.session import Session, policy_of
+from release.errors import ConfigError
+from release.tagging.decide import require_version
+from release.tagging.version_text import VersionFacts, fields_of
+from release.versions.model import Scheme, Version
+from release.versions.semver import parse_as
+
+
+class VersionRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for the version of one component. `component`: None for the workspace's only one."""
+
+    component: str | None = None
+
+
+class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A version by its parts. `base` and `distance`: the git tag that it counts from, and the commits since.
+
+    `date`: of the commit, RFC 3339 in UTC. `dirty`: whether tracked files differ from the commit.
+    """
+
+    schema: Literal["shipmark.version/1"] = "shipmark.version/1"
+    component: str
+    version: str
+    major: int
+    minor: int
+    patch: int
+    prerelease: str
+    build: str
+    commit: str
+    channel: str
+    git_tag: str | None
+    base: str | None
+    distance: int
+    branch: str | None
+    dirty: bool
+    date: str
+
+
+def version(workspace: Session, request: VersionRequest) -> VersionReport:
+    """The version of HEAD. Raises `ShallowClone` where its history is needed and was not fetched."""
+    return version_report(version_facts(workspace, request))
+
+
+def version_report(facts: VersionFacts) -> VersionReport:
+    """The facts as `--json` prints them."""
+    return VersionReport(**fields_of(facts))
+
+
+def version_facts(workspace: Session, request: VersionRequest) -> VersionFacts:
+    """The facts from which `version_text` writes every form."""
+    decision = decide_locally(workspace, request.component)
+    policy = policy_of(workspace.components_named(request.component)[0])
+    facts = workspace.facts(policy)
+    text = require_version(decision, facts)
+    released = decision.candidate.version if decision.candidate is not None else None
+    describe = None if released is not None else facts.snapshot.describe
+    return VersionFacts(
+        version=released or _read(text, policy.versions),
+        commit=decision.commit,
+        channel=decision.channel,
+        component=decision.component,
+        committed_at=facts.snapshot.committed_at,
+        git_tag=decision.git_tag,
+        base=describe.git_tag if describe is not None else decision.git_tag,
+        distance=describe.distance if describe is not None else 0,
+        branch=facts.branch,
+        dirty=facts.snapshot.dirty_count > 0,
+        labels=decision.labels,
+    )
+
+
+def _read(text: str, scheme: Scheme) -> Version:
+    """The decision's text as a version. Before the first calendar release it is SemVer's `0.0.0-dev.N.gCOMMIT`."""
+    schemes: tuple[Scheme, ...] = (scheme, "semver")
+    for one in schemes:
+        try:
+            return parse_as(text, one)
+        except ValueError:
+            continue
+    raise ConfigError(
+        f"`{text}` is no version that can be written in another form", hint="take `shipmark tags`"
+    )

@@ -1,0 +1,29 @@
+"""Opens a workspace: the value that every use case takes first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from release.app.session import Session
+from release.app.settings import Settings
+from release.events import Sink
+
+
+def open_workspace(
+    directory: str = ".",
+    *,
+    env: Mapping[str, str],
+    config: str | None = None,
+    ci: str | None = None,
+    images: Sequence[str] = (),
+    sink: Sink | None = None,
+) -> Session:
+    """The workspace in `directory`; nothing is read, and no connection is made, before a use case needs it.
+
+    `env`: environment variables, usually `os.environ`: the CI system, credentials and git are found through them.
+    `config`: a config file in place of `shipmark.yml`. `ci`: a CI system in place of the detected one, or `none`.
+    `images`: targets in place of those in the config. `sink`: receives notes, progress and step events; without one
+    they are dropped.
+    """
+    settings = Settings(directory=directory, config=config, ci=ci, images=tuple(images), env=dict(env))
+    return Session(settings, sink=sink)
