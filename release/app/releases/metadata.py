@@ -1,184 +1,100 @@
-"""What `shipmark metadata` knows of the run: CI variables, the event file, and git where there is a repository."""
+"""docker/metadata-action's inputs evaluated for this run: tags, labels, annotations and bake files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
-from ci.remedies import remedy
-from release.app.releases.known import from_git
+from release.app.releases.metadata_context import gather_context
 from release.app.session import Session
-from release.errors import ConfigError, GitError
-from release.filesystem.files import read_file
-from release.git.command import Git
-from release.git.model import Snapshot
-from release.json_text import parse_json
-from release.limits import EVENT_BYTES
-from release.tagging.labels import source_url
-from release.tagging.metadata import MetadataContext, RepositoryFacts
-from release.tagging.model import KnownReleases, TagPolicy
-from release.tagging.rules.context import RuleContext
-from release.tagging.rules.github import github_run
-from release.tagging.rules.run import Checkout, ci_run, with_history
-from release.versions.git_tags import versions_in
-from release.versions.semver import precedence_key
-
-_GITHUB = frozenset({"github", "gitea", "forgejo"})
+from release.config.model import ComponentSection
+from release.tagging.metadata import DEFAULT_TARGET, Metadata, MetadataInputs, evaluate, read_inputs
+from release.tagging.model import TagPolicy
+from release.versions.model import Scheme
 
 
-def gather_context(session: Session, *, source: str, policy: TagPolicy, count: bool) -> MetadataContext:
-    """The context of this run. `source`: `workflow` or `git`; `count`: whether the commits of HEAD are counted.
+class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The action's inputs, several lines each. What is empty comes from the component's section of the config.
 
-    Git is needed for `git`, and where no CI system tells the commit; else it only adds what it knows of that commit.
-    Raises `GitError` where git is needed and does not answer, `ConfigError` for a bad `SOURCE_DATE_EPOCH`.
+    `context`: where ref and commit come from, the CI system (`workflow`) or the checkout (`git`). `prefix`: of git
+    tags, before the version. `annotation_levels`: `manifest`, `index`, `manifest-descriptor`, `index-descriptor`.
     """
-    env = session.settings.env
-    event = _event(env)
-    on_github = _is_github(session)
-    needed = source == "git" or not (on_github or session.ci.commit)
-    snapshot = _snapshot(session, policy, needed=needed)
-    checkout = None if snapshot is None else _checkout(snapshot, policy)
-    now = _now(session)
-    if on_github:
-        asked = checkout if source == "git" else None
-        run = github_run(env, event, now=now, checkout=_completed(asked, env), policy=policy)
-    else:
-        run = ci_run(env, session.ci, now=now, checkout=checkout, policy=policy)
-    known, unguarded = _known(session, run, snapshot, policy)
-    if snapshot is not None:
-        run = _with_git(session, run, snapshot, policy, count=count)
-    return MetadataContext(
-        run=run, repository=_repository(session, event, snapshot), known=known, unguarded=unguarded
+
+    images: str = ""
+    tags: str = ""
+    flavor: str = ""
+    labels: str = ""
+    annotations: str = ""
+    bake_target: str = DEFAULT_TARGET
+    annotation_levels: tuple[str, ...] = ("manifest",)
+    context: Literal["workflow", "git"] = "workflow"
+    prefix: str = ""
+    component: str | None = None
+
+
+def metadata(workspace: Session, request: MetadataRequest) -> Metadata:
+    """What docker/metadata-action would put out; `document()` of it is the action's `json`. Opens no connection.
+
+    Raises `ConfigError` with line and column for an input that cannot be read.
+    """
+    components = workspace.components_named(request.component)
+    # Several components and none named: nothing in the config says which section is meant.
+    section = components[0].section if len(components) == 1 else ComponentSection()
+    inputs = _inputs(request, section)
+    policy = TagPolicy(prefix=request.prefix or section.prefix, versions=_scheme(inputs, section))
+    context = gather_context(workspace, source=request.context, policy=policy, count=_counts(inputs))
+    return evaluate(inputs, context)
+
+
+def _inputs(request: MetadataRequest, section: ComponentSection) -> MetadataInputs:
+    return read_inputs(
+        images=request.images or _config_images(section),
+        tags=request.tags or ("" if section.tags == "default" else _config_lines(section.tags)),
+        flavor=request.flavor or _config_lines(section.flavor),
+        labels=request.labels or _config_lines(section.labels),
+        annotations=request.annotations or _config_lines(section.annotations),
+        bake_target=request.bake_target,
+        annotation_levels=request.annotation_levels,
     )
 
 
-def _is_github(session: Session) -> bool:
-    """Whether GitHub's variables tell the run: its own runner, or somebody who set them and asked for no system."""
-    asked = session.settings.ci is not None
-    return session.ci.system in _GITHUB or (
-        session.ci.system == "none" and not asked and bool(session.settings.env.get("GITHUB_REF"))
-    )
+def _config_images(section: ComponentSection) -> str:
+    given = [*([section.image] if section.image else []), *section.images]
+    names = [one if isinstance(one, str) else one.image for one in given]
+    return "\n".join(f"name={name}" for name in names if not name.startswith("oci:"))
 
 
-def _event(env: Mapping[str, str]) -> dict[str, Any]:
-    """The event file's content, empty where there is none."""
-    path = env.get("GITHUB_EVENT_PATH")
-    if not path:
-        return {}
-    try:
-        raw = read_file(path, limit=EVENT_BYTES)
-    except OSError:
-        return {}
-    hint = "GITHUB_EVENT_PATH names the event file; unset it to do without"
-    value = None if raw is None else parse_json(raw, path, hint=hint)
-    return value if isinstance(value, dict) else {}
-
-
-def _now(session: Session) -> int:
-    """Milliseconds since the epoch; `SOURCE_DATE_EPOCH` (seconds) makes labels reproducible."""
-    text = session.settings.env.get("SOURCE_DATE_EPOCH")
-    if not text:
-        return session.clock.now()
-    if not (text.isascii() and text.isdecimal() and len(text) < 12):
-        raise ConfigError(
-            f"`SOURCE_DATE_EPOCH` is `{text}`", hint="seconds since 1970: `git log -1 --format=%ct`"
+def _config_lines(value: str | Mapping[str, str] | Sequence[str | Mapping[str, str]]) -> str:
+    """A part of the config as lines. A mapping among rules is one line, each field quoted for both passes."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return "\n".join(_quoted(f"{name}={text}") for name, text in value.items())
+    lines = []
+    for one in value:
+        fields = (
+            [one]
+            if isinstance(one, str)
+            else [_quoted(_quoted(f"{key}={text}")) for key, text in one.items()]
         )
-    return int(text) * 1000
+        lines.append(",".join(fields))
+    return "\n".join(lines)
 
 
-def _snapshot(session: Session, policy: TagPolicy, *, needed: bool) -> Snapshot | None:
-    try:
-        return session.snapshot(policy)
-    except GitError:
-        if needed:
-            raise
-        return None
+def _quoted(field: str) -> str:
+    doubled = field.replace('"', '""')
+    return f'"{doubled}"'
 
 
-def _checkout(snapshot: Snapshot, policy: TagPolicy) -> Checkout:
-    """The branch, or in a detached HEAD the highest version tag, else any tag, else a branch that is at HEAD."""
-    if snapshot.branch is not None:
-        ref = f"refs/heads/{snapshot.branch}"
-    else:
-        versions = versions_in(snapshot.tag_listing, policy.prefix, policy.versions).at(snapshot.head)
-        best = max(versions, key=lambda tag: precedence_key(tag.version), default=None)
-        named = _refs_at(snapshot)
-        ref = f"refs/tags/{best.git_tag}" if best else next(iter(named), "")
-    return Checkout(ref=ref, sha=snapshot.head, committed_at=snapshot.committed_at)
+def _scheme(inputs: MetadataInputs, section: ComponentSection) -> Scheme:
+    """What git tags are compared as: calendar versions where only such rules read them, else the config's word."""
+    read = {name for name in ("semver", "calver") for item in inputs.tags if f"type={name}" in item.text}
+    return "calver" if read == {"calver"} else section.versions
 
 
-def _refs_at(snapshot: Snapshot) -> list[str]:
-    """The refs that name HEAD, tags before branches; the listing shows what an annotated tag peels to as `^{}`."""
-    refs = []
-    for line in snapshot.tag_listing.decode("utf-8", "backslashreplace").splitlines():
-        name, _, ref = line.partition(" ")
-        if name == snapshot.head:
-            refs.append(ref.removesuffix("^{}"))
-    return sorted(refs, key=lambda ref: not ref.startswith("refs/tags/"))
-
-
-def _completed(checkout: Checkout | None, env: Mapping[str, str]) -> Checkout | None:
-    """A detached HEAD that no ref names has the workflow's ref, if the workflow is at that commit."""
-    if checkout is None or checkout.ref or env.get("GITHUB_SHA") != checkout.sha:
-        return checkout
-    return msgspec.structs.replace(checkout, ref=env.get("GITHUB_REF", ""))
-
-
-def _known(
-    session: Session, run: RuleContext, snapshot: Snapshot | None, policy: TagPolicy
-) -> tuple[KnownReleases | None, str]:
-    """The releases that git knows, if the repository here is the run's; else why nothing is guarded."""
-    if snapshot is None or snapshot.head != run.sha:
-        return None, ""
-    if snapshot.shallow:
-        return (
-            None,
-            f"this clone is shallow, other releases are not known ({remedy(session.ci.system, 'shallow')})",
-        )
-    return from_git(snapshot, policy.prefix, policy.versions), ""
-
-
-def _with_git(
-    session: Session, run: RuleContext, snapshot: Snapshot, policy: TagPolicy, *, count: bool
-) -> RuleContext:
-    here = snapshot.head == run.sha
-    client = Git(session.process, snapshot.root, session.settings.env)
-    commits = None
-    if count and here and not snapshot.shallow:
-        commits = int(client.read("rev-list", "--count", "HEAD"))
-    run = with_history(run, snapshot, policy=policy, commit_count=commits)
-    if not here:
-        return run
-    committed = snapshot.committed_at * 1000 if run.commit_date is None else run.commit_date
-    default = run.default_branch or _default_branch(client)
-    is_default = run.is_default_branch or (bool(default) and run.ref == f"refs/heads/{default}")
-    return msgspec.structs.replace(
-        run, commit_date=committed, default_branch=default, is_default_branch=is_default
-    )
-
-
-def _default_branch(client: Git) -> str:
-    """What the remote called its default branch when it was cloned; empty where nobody knows."""
-    done = client.run("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
-    return done.stdout.decode("utf-8", "replace").strip().removeprefix("origin/") if done.code == 0 else ""
-
-
-def _repository(session: Session, event: Mapping[str, Any], snapshot: Snapshot | None) -> RepositoryFacts:
-    """From the event file; what it does not say from the CI system, then from git's remote."""
-    found = event.get("repository")
-    said: Mapping[str, Any] = found if isinstance(found, dict) else {}
-    remote = None if snapshot is None else source_url(snapshot.remote_url)
-    url = session.ci.repository_url or remote or ""
-    license_ = said.get("license")
-    return RepositoryFacts(
-        name=_text(said.get("name")) or (session.ci.repository or url).rstrip("/").rpartition("/")[2],
-        description=_text(said.get("description")),
-        url=_text(said.get("html_url")) or url,
-        license=_text(license_.get("spdx_id")) if isinstance(license_, dict) else "",
-    )
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def _counts(inputs: MetadataInputs) -> bool:
+    """Whether `{{commit_count}}` is asked for: counting walks the whole history."""
+    items = (*inputs.tags, *inputs.flavor, *inputs.labels, *inputs.annotations)
+    return any("commit_count" in item.text for item in items)

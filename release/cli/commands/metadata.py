@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
-from release.app.releases.metadata import gather_context
-from release.app.session import Session
+from release.app.releases.metadata import MetadataRequest, metadata
 from release.cli.options import Command, global_options
 from release.cli.output.ci_outputs import BAKE_FILES, OUTPUTS, output_texts, write_bake_files, write_outputs
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
-from release.config.model import ComponentSection
 from release.errors import ConfigError
-from release.tagging.metadata import DEFAULT_TARGET, Metadata, MetadataInputs, evaluate, read_inputs
-from release.tagging.model import TagPolicy
-from release.versions.model import Scheme
+from release.tagging.metadata import DEFAULT_TARGET, Metadata
 
 _LISTS = ("images", "tags", "flavor", "labels", "annotations")
 _SEPARATORS = ("tags", "labels", "annotations")
@@ -72,27 +68,18 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """
     session = open_session(ctx)
     env = session.settings.env
-    source = options["source"] or _input(env, "context") or "workflow"
-    if source not in ("workflow", "git"):
-        raise ConfigError(
-            f"unknown context `{source}`", hint="`workflow` or `git`; `-C DIR` for another folder"
-        )
-    section = _section(session)
-    inputs = _inputs(options, env, section)
-    policy = TagPolicy(prefix=options["prefix"] or section.prefix, versions=_scheme(inputs, section))
-    context = gather_context(session, source=source, policy=policy, count=_counts(inputs))
-    metadata = evaluate(inputs, context)
-    _tell(metadata, quiet=session.settings.verbosity < 0)
+    found = metadata(session, _request(options, env, session.settings.component))
+    _tell(found, quiet=session.settings.verbosity < 0)
     separators = {name: options[f"sep_{name}"] or _input(env, f"sep-{name}") or "\n" for name in _SEPARATORS}
-    outputs = output_texts(metadata, separators)
-    files = write_bake_files(session, metadata, options["bake_dir"], wanted=options["github_output"])
+    outputs = output_texts(found, separators)
+    files = write_bake_files(session, found, options["bake_dir"], wanted=options["github_output"])
     if options["github_output"]:
         write_outputs(session, outputs | files)
     wanted = options["wanted"]
     if wanted in BAKE_FILES:
-        document(metadata.bake_files()[wanted])
+        document(found.bake_files()[wanted])
     elif wanted == "json":
-        document(metadata.document(), indent=None)
+        document(found.document(), indent=None)
     else:
         data(*outputs[wanted].split("\n"))
 
@@ -103,76 +90,31 @@ def _input(env: Mapping[str, str], name: str) -> str:
     return env.get(variable) or env.get(variable.replace("-", "_")) or ""
 
 
-def _section(session: Session) -> ComponentSection:
-    """The section of the config that fills what is not given: the only component's, or the one that is named."""
-    components = session.components
-    return components[0].section if len(components) == 1 else ComponentSection()
-
-
-def _inputs(options: Mapping[str, Any], env: Mapping[str, str], section: ComponentSection) -> MetadataInputs:
-    """Options beat variables beat the config, list by list."""
-    configured = {
-        "images": _config_images(section),
-        "tags": "" if section.tags == "default" else _config_lines(section.tags),
-        **{name: _config_lines(getattr(section, name)) for name in ("flavor", "labels", "annotations")},
-    }
-    texts = {
-        name: "\n".join(options[f"{name}_lines"]) or _input(env, name) or configured[name] for name in _LISTS
-    }
+def _request(options: Mapping[str, Any], env: Mapping[str, str], component: str | None) -> MetadataRequest:
+    """Options beat variables, input by input."""
+    source = options["source"] or _input(env, "context") or "workflow"
+    if source not in ("workflow", "git"):
+        raise ConfigError(
+            f"unknown context `{source}`", hint="`workflow` or `git`; `-C DIR` for another folder"
+        )
+    texts = {name: "\n".join(options[f"{name}_lines"]) or _input(env, name) for name in _LISTS}
     levels = (level.strip() for level in env.get("DOCKER_METADATA_ANNOTATIONS_LEVELS", "").split(","))
-    return read_inputs(
+    return MetadataRequest(
         **texts,
         bake_target=options["bake_target"] or _input(env, "bake-target") or DEFAULT_TARGET,
         annotation_levels=tuple(level for level in levels if level) or ("manifest",),
+        context="git" if source == "git" else "workflow",
+        prefix=options["prefix"] or "",
+        component=component,
     )
 
 
-def _config_images(section: ComponentSection) -> str:
-    given = [*([section.image] if section.image else []), *section.images]
-    names = [one if isinstance(one, str) else one.image for one in given]
-    return "\n".join(f"name={name}" for name in names if not name.startswith("oci:"))
-
-
-def _config_lines(value: str | Mapping[str, str] | Sequence[str | Mapping[str, str]]) -> str:
-    """A part of the config as lines. A mapping among rules is one line, each field quoted for both passes."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping):
-        return "\n".join(_quoted(f"{name}={text}") for name, text in value.items())
-    lines = []
-    for one in value:
-        fields = (
-            [one]
-            if isinstance(one, str)
-            else [_quoted(_quoted(f"{key}={text}")) for key, text in one.items()]
-        )
-        lines.append(",".join(fields))
-    return "\n".join(lines)
-
-
-def _quoted(field: str) -> str:
-    doubled = field.replace('"', '""')
-    return f'"{doubled}"'
-
-
-def _scheme(inputs: MetadataInputs, section: ComponentSection) -> Scheme:
-    """What git tags are compared as: calendar versions where only such rules read them, else the config's word."""
-    read = {name for name in ("semver", "calver") for item in inputs.tags if f"type={name}" in item.text}
-    return "calver" if read == {"calver"} else section.versions
-
-
-def _counts(inputs: MetadataInputs) -> bool:
-    """Whether `{{commit_count}}` is asked for: counting walks the whole history."""
-    items = (*inputs.tags, *inputs.flavor, *inputs.labels, *inputs.annotations)
-    return any("commit_count" in item.text for item in items)
-
-
-def _tell(metadata: Metadata, *, quiet: bool) -> None:
-    for warning in metadata.warnings:
+def _tell(found: Metadata, *, quiet: bool) -> None:
+    for warning in found.warnings:
         talk(f"warning: {warning}")
-    for one in metadata.withheld:
+    for one in found.withheld:
         talk(f"withheld: `{one.name}`: {one.reason}")
-    if not metadata.tag_names:
+    if not found.tag_names:
         talk("warning: no rule gives this run a tag")
-    elif not metadata.images and not quiet:
+    elif not found.images and not quiet:
         talk("note: no image is given, so the tags stand without a repository")

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from release.app.releases.metadata import MetadataRequest, metadata
 from release.app.releases.next_version import NextVersionRequest, next_version
 from release.app.releases.tags import TagsRequest, tags
 from release.app.releases.version import VersionRequest, version
@@ -86,6 +87,22 @@ class TestNames:
         notes = Notes()
         assert next_version(opened(repo, sink=notes), NextVersionRequest()) is None
         assert "no commit since `v1.5.0` asks for a release" in notes.texts[0]
+
+    def test_metadata_fills_what_is_not_given_from_the_config(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
+        repo.write(
+            {"shipmark.yml": "image: r.example/app\ntags: [{type: sha, prefix: x-}]\nflavor: suffix=-y\n"}
+        )
+        now = {"SOURCE_DATE_EPOCH": "1704164645"}
+        workspace = open_workspace(str(repo.path), env={**repo.env, **now})
+        found = metadata(workspace, MetadataRequest())
+        assert found.document() == shipmark("metadata", cwd=repo.path, env=now).json
+        assert found.tags == (f"r.example/app:x-{repo.head[:7]}-y",)
+        given = metadata(
+            workspace, MetadataRequest(images="r.example/b", tags="type=raw,value=c", flavor=" ")
+        )
+        assert given.tags == ("r.example/b:c",)
 
 
 PERSON = {
