@@ -1,0 +1,106 @@
+"""Records that an image runs in an environment."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from release.app.open import record_context
+from release.app.releases.promote import Origin, origin_of
+from release.app.session import Session
+from release.errors import ConfigError
+from release.events import Note
+from release.log import Entry
+from release.versions.semver import version_of_image_tag
+
+_LONGEST_NAME = 128
+
+
+class DeployedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`image`: a reference, or a version of the component's first target. `evidence`: a URL, a change number.
+
+    `component`: None for the workspace's first one.
+    """
+
+    environment: str
+    image: str
+    evidence: str | None = None
+    component: str | None = None
+
+
+class DeployedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`entry`: the log's entry that says so. `recorded`: whether it is new; else it was the last one there already."""
+
+    schema: Literal["shipmark.deployed/1"] = "shipmark.deployed/1"
+    environment: str
+    digest: str
+    target: str
+    entry: int
+    recorded: bool
+
+
+def _require_environment(name: str) -> None:
+    """Raise `ConfigError` for a name that a line of a log or a table cannot show."""
+    if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+        raise ConfigError(f"the environment must be a name of up to {_LONGEST_NAME} printable characters")
+
+
+def deployed(workspace: Session, request: DeployedRequest) -> DeployedReport:
+    """Record the digest that the registry has for the image now, unless it is the last one recorded there."""
+    _require_environment(request.environment)
+    workspace.require_trusted("deployed")
+    origin = origin_of(workspace, _reference(workspace, request))
+    last = _last(workspace, request.environment)
+    if last is not None and last.fields.get("image", {}).get("digest") == origin.digest:
+        workspace.sink.emit(Note(level="info", text=f"entry {last.seq} says that already"))
+        return _report(request, origin, last, recorded=False)
+    return _report(request, origin, _append(workspace, request, origin, last), recorded=True)
+
+
+def _report(request: DeployedRequest, origin: Origin, entry: Entry, *, recorded: bool) -> DeployedReport:
+    return DeployedReport(
+        environment=request.environment,
+        digest=origin.digest,
+        target=origin.name,
+        entry=entry.seq,
+        recorded=recorded,
+    )
+
+
+def _append(workspace: Session, request: DeployedRequest, origin: Origin, last: Entry | None) -> Entry:
+    held = origin.repository.resolve(origin.digest)
+    fact: dict[str, Any] = {
+        **record_context(workspace, workspace.entropy.token()),
+        "kind": "deployed",
+        "project": origin.project,
+        "release": origin.release,
+        "commit": origin.commit,
+        "version": origin.version,
+        "environment": request.environment,
+        "image": {"digest": origin.digest, "media_type": held.media_type, "size": held.size},
+        "target": origin.name,
+        "evidence": request.evidence,
+        # Deploying A, B and A again are three facts: without this the third would have the id of the first.
+        "follows": last.seq if last is not None else None,
+    }
+    return workspace.log.append([fact])[0]
+
+
+def _last(workspace: Session, environment: str) -> Entry | None:
+    entries = workspace.log.entries()
+    of_kind = (entry for entry in reversed(entries) if entry.kind == "deployed")
+    return next((entry for entry in of_kind if entry.fields.get("environment") == environment), None)
+
+
+def _reference(workspace: Session, request: DeployedRequest) -> str:
+    """A bare version as a reference to the first target; everything else as it is."""
+    if version_of_image_tag(request.image) is None:
+        return request.image
+    targets = workspace.components_named(request.component)[0].targets
+    if not targets:
+        raise ConfigError(
+            f"`{request.image}` is a version, and there is no image that it could be of",
+            hint=f"write the whole reference: `ghcr.io/acme/app:{request.image}`",
+        )
+    return f"{targets[0].image}:{request.image}"
