@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from release.build_spec import BuildSpec
 from release.config.document import Document, Position, parse
-from release.config.model import BuildSection, ComponentSection, ConfigFile, LogSection, TargetSection
+from release.config.model import ComponentSection, ConfigFile, LogSection, TargetSection
 from release.config.untrusted import readable
 from release.config.variables import expand_name, expand_url
 from release.errors import ConfigError
@@ -29,7 +30,7 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     section: ComponentSection
     targets: tuple[TargetSection, ...]
-    build: BuildSection
+    build: BuildSpec
     tag_places: tuple[Position, ...] = ()  # where each entry of `tags` stands, or the block of lines
     flavor_place: Position | None = None
 
@@ -141,7 +142,7 @@ def _fields_at(path: str) -> tuple[str, ...]:
     last = re.sub(r"\[[^\]]*\]", "", path).rsplit(".", 1)[-1]
     sections: dict[str, type[msgspec.Struct]] = {
         "$": ConfigFile,
-        "build": BuildSection,
+        "build": BuildSpec,
         "log": LogSection,
         "images": TargetSection,
     }
@@ -201,7 +202,7 @@ def _component(
         name=name,
         section=section,
         targets=targets,
-        build=section.build or BuildSection(),
+        build=section.build or BuildSpec(),
         tag_places=_places(document, own, "tags", section.tags),
         flavor_place=next(iter(_places(document, own, "flavor", "")), None),
     )

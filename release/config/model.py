@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from release.build_spec import BuildSpec
+
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Unknown keys are errors everywhere."""
@@ -22,27 +24,6 @@ class TargetSection(_Section, frozen=True, kw_only=True):
         False
     )
     create: Annotated[bool, Meta(description="make the repository where the registry needs that")] = False
-
-
-class BuildSection(_Section, frozen=True, kw_only=True):
-    """How the image is built. Paths are relative to the repository's root."""
-
-    builder: Annotated[
-        Literal["auto", "docker", "layers"],
-        Meta(description="auto: docker when a daemon answers, else layers when the Dockerfile needs no RUN"),
-    ] = "auto"
-    context: Annotated[str, Meta(description="the folder that COPY copies from")] = "."
-    dockerfile: Annotated[str, Meta(description="the Dockerfile, anywhere in the context")] = "Dockerfile"
-    target: Annotated[str | None, Meta(description="the stage to build")] = None
-    args: Annotated[
-        dict[str, str],
-        Meta(description="build arguments; `{{version}}` and the like, and `${NAME}`, are replaced"),
-    ] = {}
-    platforms: Annotated[tuple[str, ...], Meta(description="`linux/amd64`, `linux/arm64`, ...")] = ()
-    compression: Annotated[
-        Literal["gzip", "gzip-reproducible", "zstd"],
-        Meta(description="of layers: gzip by the fastest library, gzip by zlib everywhere, or zstd"),
-    ] = "gzip"
 
 
 class LogSection(_Section, frozen=True, kw_only=True):
@@ -82,7 +63,7 @@ class ComponentSection(_Section, frozen=True, kw_only=True):
     annotations: Annotated[
         str | dict[str, str] | tuple[str, ...], Meta(description="further annotations of the manifest")
     ] = ()
-    build: BuildSection | None = None
+    build: BuildSpec | None = None
     prefix: Annotated[str, Meta(description="what git tags begin with before the version: `api/`")] = ""
     paths: Annotated[tuple[str, ...], Meta(description="globs of the files that belong to it")] = ()
     versions: Annotated[
@@ -121,9 +102,26 @@ class ConfigFile(ComponentSection, frozen=True, kw_only=True):
     ] = None
 
 
+#: Names in the schema of what has another name in the code.
+_SECTIONS = {"BuildSpec": "BuildSection", "#/$defs/BuildSpec": "#/$defs/BuildSection"}
+
+
 def config_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of `shipmark.yml`."""
     from release.schema import cleaned  # late: only who prints the schema needs it
 
     schema = cleaned(msgspec.json.schema(ConfigFile))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "shipmark.yml", **schema}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "shipmark.yml",
+        **_published(schema),
+    }
+
+
+def _published(schema: Any) -> Any:
+    """`schema` with each section under the name that editors and generated code know it by."""
+    if isinstance(schema, dict):
+        return {_SECTIONS.get(name, name): _published(value) for name, value in schema.items()}
+    if isinstance(schema, list):
+        return [_published(value) for value in schema]
+    return _SECTIONS.get(schema, schema) if isinstance(schema, str) else schema

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from release.config.model import BuildSection, ComponentSection, ConfigFile, LogSection, TargetSection
+from release.build_spec import BuildSpec, options
+from release.config.model import ComponentSection, ConfigFile, LogSection, TargetSection
 from release.config.variables import names_in
 
 _COMPONENT = frozenset(
@@ -26,7 +27,7 @@ ALLOWED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     ConfigFile: _COMPONENT | {"components"},
     ComponentSection: _COMPONENT,
     TargetSection: frozenset({"image", "required", "moving"}),
-    BuildSection: frozenset({"context", "dockerfile", "target", "args", "platforms"}),
+    BuildSpec: frozenset(name for name, option in options().items() if option.untrusted),
     LogSection: frozenset(),
 }
 
@@ -35,7 +36,7 @@ DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     ConfigFile: frozenset({"reuse", "attest", "pull_requests", "project", "log"}),
     ComponentSection: frozenset({"reuse", "attest", "pull_requests"}),
     TargetSection: frozenset({"insecure", "create"}),
-    BuildSection: frozenset({"builder", "compression"}),
+    BuildSpec: frozenset(name for name, option in options().items() if not option.untrusted),
     LogSection: frozenset({"store", "path", "ref", "remote", "url", "allow_network_fs"}),
 }
 
@@ -76,7 +77,7 @@ class _Reader:
 
     def _member(self, key: str, value: Any, path: str) -> Any:
         if key == "build" and isinstance(value, dict):
-            return self.section(value, BuildSection, f"{path}.")
+            return self.section(value, BuildSpec, f"{path}.")
         if key == "components" and isinstance(value, dict):
             return {
                 name: self.section(one, ComponentSection, f"{path}.{name}.") if isinstance(one, dict) else one

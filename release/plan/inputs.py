@@ -1,15 +1,19 @@
 """What an image is made from: as the version log records it, and as a digest in the image's own label. Pure.
 
-0.1.0 recorded every member of `RECORDED`, so these are always written. A member that is added later is written only
-where it is not at its default. Both forms compare alike: an absent member equals its default.
+The options of the build say themselves whether they are inputs (`release.build_spec`). What 0.1.0 recorded is always
+written; an option that was added later is written only where it is not at its default. Both forms compare alike: an
+absent member equals its default.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from release.build_spec import BuildSpec, input_defaults, input_paths
 from release.canonical_json import digest_of
 from release.errors import ConfigError
 from release.tagging.labels import INPUTS, REVISION, VERSION
@@ -20,40 +24,20 @@ _OCI = "org.opencontainers.image."
 # Where the clone came from is no property of the release: another mirror must find the same inputs.
 _OF_CLONE = frozenset({f"{_OCI}source", f"{_OCI}url"})
 _OF_COMMIT = frozenset({REVISION, VERSION, f"{_OCI}created"})
-_DEFAULTS: Mapping[str, Any] = {
-    "context": ".",
-    "dockerfile": "Dockerfile",
-    "stage": "",
-    "platforms": [],
-    "labels": {},
-    "args": [],
-}
-_PATHS = ("context", "dockerfile")
 
 
-def recorded_inputs(
-    *,
-    context: str,
-    dockerfile: str,
-    stage: str | None,
-    platforms: Iterable[str],
-    labels: Mapping[str, str],
-    args: Iterable[str],
-) -> dict[str, Any]:
-    """The inputs as a `planned` record holds them. `args`: names of build arguments; their values are nowhere."""
-    inputs: dict[str, Any] = {
-        "context": context,
-        "dockerfile": dockerfile,
-        "platforms": sorted(platforms),
-        "labels": {name: text for name, text in labels.items() if name not in {*_OF_CLONE, INPUTS}},
-        "args": sorted(args),
-    }
-    return inputs if stage is None else {**inputs, "stage": stage}
+# 0.1.0 compares these even where they are absent, so they are always written, in its order.
+_ALWAYS = ("context", "dockerfile", "platforms", "labels", "args")
 
 
-def inputs_label(
-    *, context: str, dockerfile: str, stage: str | None, labels: Mapping[str, str], args: Iterable[str]
-) -> str:
+def inputs_of(spec: BuildSpec, labels: Mapping[str, str]) -> dict[str, Any]:
+    """The inputs as a `planned` record holds them. `labels`: those of the image."""
+    kept = {name: text for name, text in labels.items() if name not in {*_OF_CLONE, INPUTS}}
+    found = {**input_defaults(), **spec.inputs(), "labels": kept}
+    return {name: found[name] for name in _ALWAYS} | spec.inputs()
+
+
+def inputs_label(spec: BuildSpec, labels: Mapping[str, str]) -> str:
     """The text of the label `dev.shipmark.inputs`: `schema:sha256`.
 
     `labels`: those of the config, as they are written there. What depends on commit, version or clone is left out, and
@@ -64,9 +48,7 @@ def inputs_label(
         for name, text in labels.items()
         if "{{" not in text and name not in _OF_COMMIT  # `{{…}}` is filled in from the commit or the run
     }
-    inputs = recorded_inputs(
-        context=context, dockerfile=dockerfile, stage=stage, platforms=(), labels=steady, args=args
-    )
+    inputs = inputs_of(msgspec.structs.replace(spec, platforms=()), steady)
     try:
         return f"{SCHEMA}:{digest_of(SCHEMA, _sparse(inputs))}"
     except ValueError as error:
@@ -91,8 +73,9 @@ def schema_of(label: str) -> str:
 
 def _sparse(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs without members at their default; paths in one spelling."""
+    defaults = {"labels": {}, **input_defaults()}
     same = {name: _normal(name, value) for name, value in inputs.items()}
-    return {name: value for name, value in same.items() if value != _DEFAULTS.get(name)}
+    return {name: value for name, value in same.items() if value != defaults.get(name)}
 
 
 def _normal(name: str, value: Any) -> Any:
@@ -101,4 +84,4 @@ def _normal(name: str, value: Any) -> Any:
         return {label: text for label, text in value.items() if label not in _OF_COMMIT}
     if isinstance(value, tuple):
         return list(value)
-    return posixpath.normpath(value) if name in _PATHS and isinstance(value, str) else value
+    return posixpath.normpath(value) if name in input_paths() and isinstance(value, str) else value

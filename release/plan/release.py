@@ -15,7 +15,7 @@ from release.canonical_json import digest_of
 from release.errors import ConfigError
 from release.plan import steps
 from release.plan.evidence import STORE
-from release.plan.inputs import recorded_inputs
+from release.plan.inputs import inputs_of
 from release.plan.model import Phase, Plan, Release, Slot, Step
 from release.plan.obtain import Obtain, choose, primary_tag
 from release.plan.operands import PutTag
@@ -83,19 +83,6 @@ def require_name(subject: ReleaseInput) -> None:
         )
 
 
-def inputs_of(subject: ReleaseInput) -> dict[str, Any]:
-    """What the image is made from, as recorded: names of build arguments, never their values."""
-    spec = subject.build
-    return recorded_inputs(
-        context=spec.context,
-        dockerfile=spec.dockerfile,
-        stage=spec.stage,
-        platforms=spec.platforms,
-        labels=subject.decision.labels,
-        args=spec.args,
-    )
-
-
 def expectation_of(subject: ReleaseInput) -> Expectation:
     """What an image of this release says of itself: as its labels will be, which the config may override."""
     decision = subject.decision
@@ -109,7 +96,7 @@ def expectation_of(subject: ReleaseInput) -> Expectation:
 
 
 def _plan_one(subject: ReleaseInput, prefix: str) -> tuple[Release, list[Step]]:
-    inputs = inputs_of(subject)
+    inputs = inputs_of(subject.build, subject.decision.labels)
     expected = expectation_of(subject)
     obtain = choose(
         subject.decision,

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from release.build_spec import BuildSpec
 from release.plan.evidence import ContentSource, Recorded
-from release.plan.operands import BuildSpec
 from release.tagging.model import Decision, HeldTags
 
 

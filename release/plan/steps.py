@@ -90,7 +90,9 @@ class Maker:
     def _building(self, subject: ReleaseInput, image: op.Image) -> op.BuildImage:
         return op.BuildImage(
             component=self._scope,
-            spec=subject.build,
+            spec=msgspec.convert(
+                {**subject.build.recorded(), "annotations": subject.decision.annotations}, op.BuildSpec
+            ),
             labels=self._release.decision.labels,
             created=subject.committed_at,
             image=image,

@@ -34,6 +34,7 @@ PURE = (
     "release.build.dockerfile.scope",
     "release.build.embedded.stages",
     "release.build.embedded.tree",
+    "release.build_spec",
     "release.canonical_json",
     "release.compression.entries",
     "release.config",

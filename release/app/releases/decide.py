@@ -36,14 +36,7 @@ def decide_component(
     """
     decides = _by_default if component.section.tags == "default" else _by_rules
     decision = decides(session, component, facts, policy, known, held, wishes)
-    build = component.build
-    label = inputs_label(
-        context=build.context,
-        dockerfile=build.dockerfile,
-        stage=build.target,
-        labels=pairs(component.section.labels),
-        args=build.args,
-    )
+    label = inputs_label(component.build, pairs(component.section.labels))
     return msgspec.structs.replace(decision, labels={**decision.labels, INPUTS: label})
 
 

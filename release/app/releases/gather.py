@@ -23,7 +23,6 @@ from release.log.chain import timestamp
 from release.oci import Repository
 from release.oci.reference import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded
-from release.plan.operands import BuildSpec
 from release.plan.release import release_key
 from release.plan.release_input import ReleaseInput, Target
 from release.tagging.model import Decision, FixedTag, Held, HeldTags
@@ -86,7 +85,6 @@ def _subject(
 ) -> ReleaseInput:
     project = project_of(session, component)
     recorded = _recorded(session, project, decision)
-    build = component.build
     return ReleaseInput(
         component=component.name,
         project=project,
@@ -95,16 +93,7 @@ def _subject(
             for one in component.targets
         ),
         decision=decision,
-        build=BuildSpec(
-            builder=build.builder,
-            compression=build.compression,
-            context=build.context,
-            dockerfile=build.dockerfile,
-            stage=build.target,
-            platforms=build.platforms,
-            args=tuple(sorted(build.args)),
-            annotations=decision.annotations,
-        ),
+        build=component.build,
         committed_at=facts.snapshot.committed_at,
         held=held,
         recorded=recorded,

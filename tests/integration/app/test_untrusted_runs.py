@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from release.config.model import BuildSection, ComponentSection, ConfigFile, LogSection, TargetSection
+from release.build_spec import BuildSpec
+from release.config.model import ComponentSection, ConfigFile, LogSection, TargetSection
 from tests.support.programs.command import Result, Shipmark
 from tests.support.registries.hostile import HostileServer, Reply, Request
 from tests.support.registries.registry import RegistryFactory, RegistryServer
@@ -241,7 +242,7 @@ class TestEveryKey:
         assert not scene.trap.exists()
 
     def test_every_section_is_reached(self) -> None:
-        sections = (ConfigFile, ComponentSection, TargetSection, BuildSection, LogSection)
+        sections = (ConfigFile, ComponentSection, TargetSection, BuildSpec, LogSection)
         known = {name for section in sections for name in section.__struct_fields__}
         assert {"image", "url", "args", "insecure"} <= known
 

@@ -16,6 +16,7 @@ from typing import IO, Any
 from release.app.releases import known
 from release.app.releases.attempt_end import ending_facts
 from release.build import BuildRequest, BuiltImage, PlatformImage
+from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
@@ -33,7 +34,6 @@ from release.oci import Descriptor, Manifest
 from release.plan.evidence import STORE, ContentSource, Recorded
 from release.plan.inputs import inputs_label
 from release.plan.model import Done, Judgement, Step
-from release.plan.operands import BuildSpec
 from release.plan.release import plan_release, release_key
 from release.plan.release_input import ReleaseInput, Target
 from release.runner import Report, Runner
@@ -57,7 +57,7 @@ from tests.support.releases.worlds import world
 IMAGE = "registry.example/acme/app"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
-_INPUTS = inputs_label(context=".", dockerfile="Dockerfile", stage=None, labels={}, args=())
+_INPUTS = inputs_label(BuildSpec(), {})
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 

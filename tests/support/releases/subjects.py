@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from release.build_spec import BuildSpec
 from release.plan.evidence import STORE, ContentSource
-from release.plan.operands import BuildSpec
 from release.plan.release_input import ReleaseInput, Target
 from release.tagging.model import Candidate, Decision, FixedTag, Held, HeldTags, Line, MovingTag
 from release.versions.model import Version

@@ -11,8 +11,9 @@ import pytest
 
 from ci.public_names import PUBLIC, public_variables
 from ci.systems import NAMES
+from release.build_spec import BuildSpec
 from release.config.load import load
-from release.config.model import BuildSection, ConfigFile, TargetSection
+from release.config.model import ConfigFile, TargetSection
 from release.config.untrusted import ALLOWED, DENIED, readable
 from release.errors import ConfigError
 from release.secret_names import looks_secret
@@ -199,7 +200,7 @@ class TestSecretsInNames:
 
     def test_build_argument_may_hold_one(self) -> None:
         config = load("build: {args: {A: '${NPM_TOKEN}'}}", "shipmark.yml", ENV)
-        assert config.components[0].build == BuildSection(args={"A": "${NPM_TOKEN}"})
+        assert config.components[0].build == BuildSpec(args={"A": "${NPM_TOKEN}"})
 
     def test_names_that_do_not_look_secret_go_anywhere(self) -> None:
         config = load("image: ${MY_HOST}/app", "shipmark.yml", ENV)

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
+from release.build_spec import BuildSpec
 from release.plan.freshness import moved_since
 from release.plan.model import plain
-from release.plan.operands import BuildSpec
 from release.plan.release import plan_release
 from tests.support.releases.subjects import DECISION, DIGEST, OTHER, holds, subject
 

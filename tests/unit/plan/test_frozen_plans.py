@@ -14,10 +14,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from release.build_spec import BuildSpec
 from release.cli.output.documents import plan_document
 from release.plan.evidence import Recorded
 from release.plan.model import Plan
-from release.plan.operands import BuildSpec
 from release.plan.promote import Destination, Promotion, plan_promotion
 from release.plan.release import plan_release
 from release.plan.release_input import ReleaseInput, Target
@@ -46,10 +46,9 @@ SPEC = BuildSpec(
     builder="layers",
     context="app",
     dockerfile="app/Dockerfile",
-    stage="final",
+    target="final",
     platforms=("linux/amd64", "linux/arm64"),
-    args=("VERSION",),
-    annotations={"a": "b"},
+    args={"VERSION": "{{version}}"},
     compression="zstd",
 )
 LATEST = Line(kind="release")
@@ -59,7 +58,7 @@ ONE = Line(kind="release", major=1)
 def build() -> Plan:
     targets = (Target(name=IMAGE), Target(name=MIRROR, required=False, moving=False))
     withheld = (Withheld(name="edge", reason="something newer", line=LATEST),)
-    decision = msgspec.structs.replace(DECISION, withheld=withheld)
+    decision = msgspec.structs.replace(DECISION, withheld=withheld, annotations={"a": "b"})
     facts = {"source": {"branch": "main"}, "lease_ms": 1000, "allow_backward": True, "reason": "why"}
     planned = subject(targets=targets, build=SPEC, decision=decision, attest=True, facts=facts)
     return plan_release([planned], {"allow_backward": True, "reason": "why"})

@@ -6,20 +6,19 @@ from typing import Any
 
 import pytest
 
+from release.build_spec import BuildSpec
 from release.errors import ConfigError
-from release.plan.inputs import SCHEMA, changed_inputs, inputs_label, recorded_inputs, schema_of
-
-PLAIN: dict[str, Any] = {"context": ".", "dockerfile": "Dockerfile", "stage": None, "labels": {}, "args": ()}
+from release.plan.inputs import SCHEMA, changed_inputs, inputs_label, inputs_of, schema_of
 
 
-def label(**changes: Any) -> str:
-    return inputs_label(**{**PLAIN, **changes})
+def label(*, labels: dict[str, str] | None = None, args: tuple[str, ...] = (), **options: Any) -> str:
+    return inputs_label(BuildSpec(args=dict.fromkeys(args, "x"), **options), labels or {})
 
 
 def test_the_label_is_a_schema_and_a_digest_that_never_change() -> None:
     """Images in registries hold this text: the digest of nothing but defaults, and one of everything."""
     assert label() == "shipmark.inputs/1:1d2b5ad220afe7890f00ad781f6e1db9efd4989cee29cf4f2b0fc53f48f77264"
-    whole = label(context="src", dockerfile="src/D", stage="final", labels={"a": "b"}, args=("B", "A"))
+    whole = label(context="src", dockerfile="src/D", target="final", labels={"a": "b"}, args=("B", "A"))
     assert whole == "shipmark.inputs/1:b7abd92fedf3fdd568e504e656e42fef54903ecde86291de9fe8fda739705783"
     assert schema_of(whole) == SCHEMA
 
@@ -29,7 +28,7 @@ def test_the_label_is_a_schema_and_a_digest_that_never_change() -> None:
     [
         {"context": "src"},
         {"dockerfile": "Dockerfile.fat"},
-        {"stage": "final"},
+        {"target": "final"},
         {"labels": {"team": "a"}},
         {"labels": {"team": "b"}},
         {"args": ("A",)},
@@ -45,7 +44,7 @@ def test_every_input_changes_the_label(changes: dict[str, Any]) -> None:
     [
         {"context": "./"},
         {"dockerfile": "./Dockerfile"},
-        {"stage": ""},
+        {"target": ""},
         {"labels": {"built": "{{sha}}", "of": "v{{version}}"}},
         {"labels": {"org.opencontainers.image.version": "mine", "org.opencontainers.image.revision": "mine"}},
         {"labels": {"org.opencontainers.image.source": "https://git.example/x", "dev.shipmark.inputs": "x"}},
@@ -68,7 +67,7 @@ def test_labels_without_a_canonical_form_are_a_fault_of_the_config(labels: dict[
 
 def test_the_record_is_that_of_the_first_version() -> None:
     """0.1.0 compares every member: one that is left out would be a change to it."""
-    assert recorded_inputs(**PLAIN, platforms=("linux/b", "linux/a")) == {
+    assert inputs_of(BuildSpec(platforms=("linux/b", "linux/a")), {}) == {
         "context": ".",
         "dockerfile": "Dockerfile",
         "platforms": ["linux/a", "linux/b"],
@@ -77,7 +76,7 @@ def test_the_record_is_that_of_the_first_version() -> None:
     }
 
 
-OLD = recorded_inputs(**PLAIN, platforms=())
+OLD = inputs_of(BuildSpec(), {})
 
 
 @pytest.mark.parametrize(

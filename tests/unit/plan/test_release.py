@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from release.build_spec import BuildSpec
 from release.errors import ConfigError, InputsChanged, RefusedError, TagConflict
 from release.plan.evidence import STORE, Recorded
+from release.plan.inputs import inputs_of
 from release.plan.model import Plan
-from release.plan.operands import BuildSpec, FindImage, MoveTag, PushContent
-from release.plan.release import inputs_of, plan_release, release_key
+from release.plan.operands import FindImage, MoveTag, PushContent
+from release.plan.release import plan_release, release_key
 from release.plan.release_input import Target
 from release.tagging.model import Held, HeldTags, Line, Withheld
 from tests.support.releases.subjects import (
@@ -26,6 +28,8 @@ from tests.support.releases.subjects import (
     holds,
     subject,
 )
+
+INPUTS = inputs_of(BuildSpec(), DECISION.labels)
 
 
 def ids(plan: Plan) -> list[str]:
@@ -95,7 +99,7 @@ def test_the_key_is_project_commit_and_tag_and_nothing_else() -> None:
     key = release_key(IMAGE, COMMIT, "1.4.2")
     elsewhere = subject(
         targets=(Target(name="registry.example.com/copy"),),
-        build=BuildSpec(builder="docker", context="src", args=("A",)),
+        build=BuildSpec(builder="docker", context="src", args={"A": "hunter2"}),
         held=HeldTags(),
         committed_at=0,
         recorded=Recorded(),
@@ -231,24 +235,21 @@ def test_two_targets_with_different_images_of_one_release_are_a_conflict() -> No
 
 
 def test_going_on_with_other_inputs_after_something_became_visible_names_the_field() -> None:
-    recorded = Recorded(
-        digest=DIGEST, inputs={**inputs_of(subject()), "context": "elsewhere"}, pushed=(IMAGE,)
-    )
+    recorded = Recorded(digest=DIGEST, inputs={**INPUTS, "context": "elsewhere"}, pushed=(IMAGE,))
     with pytest.raises(InputsChanged, match='`context`: `"elsewhere"` then, '):
         plan_release([subject(recorded=recorded, places=(has(IMAGE),))])
 
 
 def test_other_inputs_before_anything_was_visible_mean_a_new_build() -> None:
-    recorded = Recorded(digest=DIGEST, inputs={**inputs_of(subject()), "context": "elsewhere"})
+    recorded = Recorded(digest=DIGEST, inputs={**INPUTS, "context": "elsewhere"})
     plan = plan_release([subject(recorded=recorded, places=(has(STORE),))])
     assert next(step for step in plan.steps if step.id == "obtain:app").kind == "build-image"
 
 
 def test_inputs_hold_names_of_arguments_and_no_place_of_the_clone() -> None:
     labels = {"org.opencontainers.image.source": "https://git.example.com/x", "team": "a"}
-    spec = BuildSpec(args=("TOKEN", "VERSION"))
-    decision = msgspec.structs.replace(DECISION, labels=labels)
-    inputs = inputs_of(subject(decision=decision, build=spec))
+    spec = BuildSpec(args={"VERSION": "{{version}}", "TOKEN": "hunter2"})
+    inputs = inputs_of(spec, labels)
     assert inputs["args"] == ["TOKEN", "VERSION"]
     assert inputs["labels"] == {"team": "a"}
 

@@ -1,0 +1,134 @@
+"""The `build:` section of `shipmark.yml` as data, shared by config, plan, app and the builders. Pure.
+
+A build option is one field of `BuildSpec`. Its `Option` says how the rest of shipmark treats it, so that a new field
+needs no change in the configuration's reader, in plans, in records or in the image's label.
+"""
+
+# No `from __future__ import annotations`: reading the options of text annotations takes 1 ms of every start.
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """How an option of the build is treated.
+
+    `input`: another value makes another image, so it is recorded and compared. `untrusted`: it counts in the
+    configuration of a run that is not trusted. `name`: its name in plans and records, where that differs. `path`:
+    `src` and `./src/` are the same value.
+    """
+
+    input: bool
+    untrusted: bool
+    name: str = ""
+    path: bool = False
+
+
+def _says(description: str, option: Option) -> Meta:
+    return Meta(description=description, extra={"option": option})
+
+
+class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the image is built. Paths are relative to the repository's root."""
+
+    builder: Annotated[
+        Literal["auto", "docker", "layers"],
+        _says(
+            "auto: docker when a daemon answers, else layers when the Dockerfile needs no RUN",
+            Option(input=False, untrusted=False),
+        ),
+    ] = "auto"
+    context: Annotated[
+        str,
+        _says("the folder that COPY copies from", Option(input=True, untrusted=True, path=True)),
+    ] = "."
+    dockerfile: Annotated[
+        str,
+        _says(
+            "the Dockerfile, anywhere in the context",
+            Option(input=True, untrusted=True, path=True),
+        ),
+    ] = "Dockerfile"
+    target: Annotated[
+        str | None, _says("the stage to build", Option(input=True, untrusted=True, name="stage"))
+    ] = None
+    args: Annotated[
+        dict[str, str],
+        _says(
+            "build arguments; `{{version}}` and the like, and `${NAME}`, are replaced",
+            Option(input=True, untrusted=True),
+        ),
+    ] = {}
+    platforms: Annotated[
+        tuple[str, ...],
+        _says("`linux/amd64`, `linux/arm64`, ...", Option(input=True, untrusted=True)),
+    ] = ()
+    compression: Annotated[
+        Literal["gzip", "gzip-reproducible", "zstd"],
+        _says(
+            "of layers: gzip by the fastest library, gzip by zlib everywhere, or zstd",
+            Option(input=False, untrusted=False),
+        ),
+    ] = "gzip"
+
+    def recorded(self) -> dict[str, Any]:
+        """JSON values for plans: options at their default are left out, and of a mapping only the names stay.
+
+        The text of a build argument may be a secret, or name the variable that holds one.
+        """
+        return self._changed(options())
+
+    def inputs(self) -> dict[str, Any]:
+        """As `recorded`, of the options that are inputs of the release. Lists are sets of names, and sorted."""
+        found = self._changed({field: option for field, option in options().items() if option.input})
+        return {name: sorted(value) if isinstance(value, list) else value for name, value in found.items()}
+
+    def _changed(self, wanted: Mapping[str, Option]) -> dict[str, Any]:
+        return {
+            option.name or field: _plain(getattr(self, field))
+            for field, option in wanted.items()
+            if getattr(self, field) != getattr(_DEFAULT, field)
+        }
+
+
+_DEFAULT = BuildSpec()
+
+
+@cache
+def options() -> Mapping[str, Option]:
+    """Field of `BuildSpec` -> how it is treated."""
+    return {field.name: _option_of(field) for field in msgspec.structs.fields(BuildSpec)}
+
+
+@cache
+def input_defaults() -> Mapping[str, Any]:
+    """Name in a record -> the value that an absent member stands for."""
+    found = {
+        option.name or field: _plain(getattr(_DEFAULT, field))
+        for field, option in options().items()
+        if option.input
+    }
+    return {name: "" if value is None else value for name, value in found.items()}
+
+
+@cache
+def input_paths() -> frozenset[str]:
+    """Names in a record whose values are paths."""
+    return frozenset(
+        option.name or field for field, option in options().items() if option.input and option.path
+    )
+
+
+def _option_of(field: msgspec.structs.FieldInfo) -> Option:
+    notes = [one.extra["option"] for one in field.type.__metadata__ if isinstance(one, Meta) and one.extra]
+    option: Option = notes[0]
+    return option
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return sorted(value)
+    return list(value) if isinstance(value, tuple) else value

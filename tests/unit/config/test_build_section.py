@@ -1,0 +1,68 @@
+"""`build:` as users write it: its errors, its place in the JSON Schema, and what a new option has to say of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from release.build_spec import BuildSpec, options
+from release.config.load import load
+from release.config.model import config_schema
+from release.errors import ConfigError
+
+GOLDEN = Path(__file__).parent / "golden" / "shipmark.schema.json"
+
+
+def test_the_schema_for_editors_is_the_one_that_was_published() -> None:
+    """A change of the configuration changes this file: `shipmark config schema > tests/unit/config/golden/…`."""
+    assert json.dumps(config_schema()) == json.dumps(json.loads(GOLDEN.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("{builder: kaniko}", "shipmark.yml:2:18: `build.builder`: invalid enum value 'kaniko'", None),
+        ("{context: [a]}", "shipmark.yml:2:18: `build.context`: expected `str`, got `array`", None),
+        ("{contexts: a}", "shipmark.yml:2:9: unknown key `contexts`", "did you mean `context`?"),
+        ("{args: [a]}", "shipmark.yml:2:15: `build.args`: expected `object`, got `array`", None),
+        ("{args: {A: [b]}}", "shipmark.yml:2:19: `build.args.A`: expected `str`, got `array`", None),
+        (
+            "{platforms: linux/amd64}",
+            "shipmark.yml:2:20: `build.platforms`: expected `array`, got `str`",
+            None,
+        ),
+        ("{platforms: [[a]]}", "shipmark.yml:2:21: `build.platforms[0]`: expected `str`, got `array`", None),
+        ("{compression: lz4}", "shipmark.yml:2:22: `build.compression`: invalid enum value 'lz4'", None),
+        (
+            "{target: {a: b}}",
+            "shipmark.yml:2:17: `build.target`: expected `str | null`, got `object`",
+            None,
+        ),
+        ("[a]", "shipmark.yml:2:8: `build`: expected `object | null`, got `array`", None),
+        ("{stage: a}", "shipmark.yml:2:9: unknown key `stage`", "did you mean `target`?"),
+    ],
+)
+def test_an_error_names_the_key_as_users_write_it(text: str, message: str, hint: str | None) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(f"image: a/b\nbuild: {text}\n", "shipmark.yml", {})
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_every_option_says_how_it_is_treated() -> None:
+    assert set(options()) == set(BuildSpec.__struct_fields__)
+
+
+def test_what_counts_in_a_run_that_is_not_trusted() -> None:
+    """Each of these is read from a configuration that an outsider may have written."""
+    counts = {name for name, option in options().items() if option.untrusted}
+    assert counts == {"context", "dockerfile", "target", "args", "platforms"}
+
+
+def test_only_names_of_a_mapping_leave_the_configuration() -> None:
+    spec = BuildSpec(args={"B": "hunter2", "A": "hunter2"}, target="t")
+    assert spec.recorded() == {"args": ["A", "B"], "stage": "t"}
+    assert spec.inputs()["args"] == ["A", "B"]
+    assert "hunter2" not in msgspec.json.encode([spec.recorded(), spec.inputs()]).decode()
