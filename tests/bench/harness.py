@@ -57,7 +57,12 @@ def measure(command: Command, *, limit: float) -> Sample:
         start_new_session=True,
     )
     late = threading.Event()
-    timer = threading.Timer(limit, lambda: (late.set(), os.killpg(process.pid, 9)))
+
+    def end() -> None:
+        late.set()
+        os.killpg(process.pid, 9)
+
+    timer = threading.Timer(limit, end)
     timer.start()
     assert process.stderr is not None
     with process.stderr:

@@ -81,13 +81,14 @@ class _Tools:
 
     def __init__(self, folder: Path) -> None:
         self.missing: list[str] = []
-        self.own = [sys.executable, "-I", Path(sys.executable).parent / "shipmark"]
+        self.own: list[str | Path] = [sys.executable, "-I", Path(sys.executable).parent / "shipmark"]
         self.crane = _crane(folder) or self._none("crane (needs go)")
         self.skopeo = shutil.which("skopeo", path=SEARCH_PATH) or self._none("skopeo")
         self.oras = _oras(folder) or self._none("oras-py")
 
-    def _none(self, name: str) -> None:
+    def _none(self, name: str) -> str | None:
         self.missing.append(name)
+        return None
 
 
 Commands = dict[str, Sequence[str | Path]]
@@ -100,7 +101,7 @@ class _Moves:
         self._tools = tools
         self._layout = layout
         self._archive = archive
-        self._copy = [*tools.own, "image", "copy", "-q"]
+        self._copy: list[str | Path] = [*tools.own, "image", "copy", "-q"]
 
     def push(self, host: str, ca: Path | None) -> Commands:
         """A layout to a registry."""
@@ -411,7 +412,7 @@ def _oras(folder: Path) -> str | None:
     place = folder / "oras"
     if not (place / "installed").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
-        install = [
+        install: list[str | Path] = [
             place / "bin" / "python",
             "-m",
             "pip",

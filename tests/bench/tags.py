@@ -48,7 +48,7 @@ def _peers(folder: Path) -> Path:
     stamp = folder / "installed.txt"
     if not stamp.exists() or stamp.read_text() != _PEERS.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        install = [
+        install: list[str | Path] = [
             folder / "bin" / "python",
             "-m",
             "pip",

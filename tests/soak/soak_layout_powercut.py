@@ -14,7 +14,7 @@ import pytest
 from release.control import Cancel
 from release.image_names.dir import Folder
 from release.layout.layout import Layout
-from release.transfer.copy import blobs_of, read_manifests
+from release.oci.graph import blobs_of, read_manifests
 from tests.support.disks.ext4 import Ext4, ext4, frozen
 from tests.support.programs.command import Shipmark
 from tests.support.registries.registry import RegistryServer

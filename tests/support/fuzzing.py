@@ -10,7 +10,6 @@ import faulthandler
 import json
 import os
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -67,7 +66,7 @@ def fuzz(parser: Parser, count: int = COUNT, *, printable: bool = False) -> None
         for number, raw in enumerate(damaged(parser.seeds, count, parser.words, parser.pumped)):
             if number % _BATCH == 0:
                 # Nothing in Python ends a loop in C; this shows where it is and leaves.
-                faulthandler.dump_traceback_later(_HANG, exit=True, file=sys.__stderr__)
+                faulthandler.dump_traceback_later(_HANG, exit=True, file=2)
             started = time.process_time()
             refusal = _refusal(parser, raw)
             assert time.process_time() - started < SLOWEST, f"{parser.name} is slow: {raw!r}"

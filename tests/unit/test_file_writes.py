@@ -81,7 +81,7 @@ _WRITING_FLAGS = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND")
 
 def _names(tree: ast.Module) -> dict[str, str]:
     """What a name in the module stands for: `from os import replace as r` makes `r` `os.replace`."""
-    names = {}
+    names: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}

@@ -170,8 +170,8 @@ def _references(text: str) -> None:
 
 def _versions(text: str) -> None:
     for scheme in ("semver", "calver", "none"):
-        parse_tag_name(text, "", scheme)  # type: ignore[arg-type]  # one of the three
-        version_of_image_tag(text, scheme)  # type: ignore[arg-type]  # likewise
+        parse_tag_name(text, "", scheme)
+        version_of_image_tag(text, scheme)
     for read in (read_semver, read_pep440, read_calver):
         read(text)
     assert not text or is_image_tag(branch_tag(text))

@@ -35,7 +35,7 @@ class File(Operands, frozen=True, kw_only=True):
 class Files:
     """`file`: writes a file; Done when it is there. `stop`: called in the middle of acting."""
 
-    def __init__(self, stop: Callable[[Step], None] = lambda step: None) -> None:
+    def __init__(self, stop: Callable[[Step], object] = lambda step: None) -> None:
         self.stop = stop
         self.acted: list[str] = []
 
@@ -214,7 +214,8 @@ def test_a_defect_in_a_handler_is_reported_and_loses_nothing(tmp_path: Path) -> 
 @pytest.mark.parametrize("order", [("after",), ("needs",)])
 def test_steps_of_one_phase_keep_their_order(tmp_path: Path, order: tuple[str]) -> None:
     files = Files()
-    chained = [file_step(tmp_path, str(number), **{order[0]: (str(number - 1),)}) for number in range(1, 6)]
+    before: list[dict[str, Any]] = [{order[0]: (str(number - 1),)} for number in range(1, 6)]
+    chained = [file_step(tmp_path, str(number), **more) for number, more in enumerate(before, 1)]
     steps = [file_step(tmp_path, "0"), *chained]
     Runner({"file": files}, world()).execute(plan(*reversed(steps)))
     assert files.acted == ["0", "1", "2", "3", "4", "5"]
@@ -222,7 +223,7 @@ def test_steps_of_one_phase_keep_their_order(tmp_path: Path, order: tuple[str]) 
 
 def test_independent_steps_run_side_by_side(tmp_path: Path) -> None:
     meeting = threading.Barrier(4, timeout=20)
-    report = Runner({"file": Files(lambda step: meeting.wait() and None)}, world()).execute(
+    report = Runner({"file": Files(lambda step: meeting.wait())}, world()).execute(
         plan(*(file_step(tmp_path, str(number)) for number in range(4)))
     )
     assert set(states(report).values()) == {"made"}
@@ -236,9 +237,11 @@ def test_cancelling_ends_a_step_that_hangs_and_starts_no_other(tmp_path: Path) -
         hanging.set()
         threading.Event().wait(60)
 
-    threading.Thread(
-        target=lambda: hanging.wait(20) and cancel.trip(Terminated("stopped")), daemon=True
-    ).start()
+    def stop() -> None:
+        if hanging.wait(20):
+            cancel.trip(Terminated("stopped"))
+
+    threading.Thread(target=stop, daemon=True).start()
     report = Runner({"file": Files(hang)}, world(cancel=cancel)).execute(
         plan(file_step(tmp_path, "a"), file_step(tmp_path, "b", "shown"))
     )

@@ -31,8 +31,8 @@ def authorization(registry: str) -> tuple[str, str] | None:
     if found is None:
         return None
     try:
-        import boto3  # type: ignore[import-untyped]  # it has no types
-        from botocore.exceptions import (  # type: ignore[import-untyped]  # same
+        import boto3
+        from botocore.exceptions import (
             BotoCoreError,
             ClientError,
             NoCredentialsError,

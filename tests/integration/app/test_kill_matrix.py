@@ -13,7 +13,7 @@ from tests.support.releases.kill_matrix import PROJECT, Matrix, Point, spread, t
 from tests.support.releases.project import Project
 from tests.support.services.docker import DockerDaemon
 
-_POINTS = {
+_POINTS: dict[str, Callable[[Point], bool]] = {
     "requests": lambda point: point.place == "http",
     "files": lambda point: point.place == "local" and "log.jsonl" not in point.effect,
     "log": lambda point: point.place == "local" and "log.jsonl" in point.effect,

@@ -61,7 +61,7 @@ class Tekton:
 
     def run(self, params: Mapping[str, str | list[str]]) -> subprocess.CompletedProcess[str]:
         """Run the steps until one fails; return the last one's end."""
-        given = {param["name"]: param.get("default", "") for param in self.spec["params"]} | params
+        given = {param["name"]: param.get("default", "") for param in self.spec["params"]} | dict(params)
         names = {
             "workspaces.source.path": str(self.source),
             "workspaces.dockerconfig.path": "",
@@ -196,7 +196,9 @@ class Gitlab:
         text = (ROOT / "ci" / "gitlab" / "shipmark.yml").read_text(encoding="utf-8")
         head, body = text.split("\n---\n")
         self.inputs = yaml.safe_load(head)["spec"]["inputs"]
-        given = {name: str((spec or {}).get("default", "")) for name, spec in self.inputs.items()} | inputs
+        given = {name: str((spec or {}).get("default", "")) for name, spec in self.inputs.items()} | dict(
+            inputs
+        )
         body = re.sub(r"\$\[\[ inputs\.([\w-]+) \]\]", lambda match: given[match[1]], body)
         ((self.name, self.job),) = yaml.safe_load(body).items()
 

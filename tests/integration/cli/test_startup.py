@@ -90,5 +90,6 @@ def test_installed_code_is_compiled() -> None:
     """Without compiled bytecode the same command takes three times as long."""
     import release.cli.main as main
 
-    assert main.__cached__ is not None
-    assert Path(main.__cached__).exists()
+    assert main.__spec__ is not None
+    assert main.__spec__.cached is not None
+    assert Path(main.__spec__.cached).exists()

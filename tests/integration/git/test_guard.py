@@ -295,7 +295,9 @@ class TestDiscovery:
         assert self.agrees(folder, git_repo.env)
         (folder / ".git").mkdir()
         assert self.agrees(folder, git_repo.env)
-        assert discover(str(folder), {}).root == str(git_repo.path)
+        found = discover(str(folder), {})
+        assert found is not None
+        assert found.root == str(git_repo.path)
         (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
         for name in ("objects", "refs"):
             assert self.agrees(folder, git_repo.env)

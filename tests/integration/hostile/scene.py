@@ -80,7 +80,7 @@ class Case(NamedTuple):
     name: str
     files: Mapping[str, str | bytes | Link] = {}
     config: str | bytes | Link | None = CONFIG
-    make: Callable[[Scene], None] | None = None
+    make: Callable[[Scene], object] | None = None
     after: Callable[[Scene], None] | None = None
     env: Mapping[str, str] = {}
     fork: bool = False

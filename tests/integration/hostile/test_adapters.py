@@ -11,7 +11,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ _SAID = {
 }
 
 
-def venv(scene: Scene, *, github: bool = False, **more: str) -> Path:
+def venv(scene: Scene, *, github: bool = False, more: Mapping[str, str] = {}) -> Path:
     """Make an environment whose `python` is ours, with the runner's variables: secrets, home, folders."""
     folder = scene.folder / "venv"
     (folder / "bin").mkdir(parents=True)
@@ -59,7 +59,7 @@ def venv(scene: Scene, *, github: bool = False, **more: str) -> Path:
     }
     for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "PATH"):
         env.pop(name, None)
-    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in (env | more).items())
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in {**env, **more}.items())
     python = folder / "bin" / "python"
     python.write_text(f'#!/bin/sh\n{exports}exec {sys.executable} "$@"\n')
     python.chmod(0o755)
@@ -171,14 +171,15 @@ def test_jenkins_step_in_hostile_workspaces(tmp_path: Path, listener: Listener) 
     java = Path(program("java")).resolve()
     home = tmp_path / "jenkins"
     home.mkdir()
-    argv = [
+    argv: list[str | Path] = [
         program("groovy"),
-        ROOT / "tests/support/jenkins.groovy",
+        ROOT / "tests/support/programs/jenkins.groovy",
         ROOT / "ci/jenkins/vars/shipmark.groovy",
     ]
     for scene in scenes:
         said = _SAID["jenkins"][0 if scene.case.fork else 1]
-        environment = venv(scene, JENKINS_URL="https://ci.test/", CI="", GIT_COMMIT=scene.repo.head, **said)
+        said = {"JENKINS_URL": "https://ci.test/", "CI": "", "GIT_COMMIT": scene.repo.head, **said}
+        environment = venv(scene, more=said)
         options = {
             "command": "run",
             "directory": scene.case.inside,

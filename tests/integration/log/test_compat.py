@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_every_main_flow_is_there_and_no_file_was_changed() -> None:
 
 
 @pytest.fixture(params=STORES)
-def empty(request: pytest.FixtureRequest, tmp_path: Path):
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LogStore]:
     """A store without entries."""
     store: LogStore = open_store(describe(request.param, request, tmp_path), Cancel())
     yield store

@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from release.log import Head, HeadMoved
 from release.log.chain import seal
 from release.log.stores.git import GitStore
 from release.log.stores.git_remote import Credentials, GitRemote, credentials_of, credentials_of_token
+from release.ports import Completed
 from release.process import Processes
 from tests.support.logs.facts import independently_verified, planned, whole_release, writer
 from tests.support.programs.environment import scrubbed
@@ -335,7 +337,7 @@ def test_no_secret_is_in_an_argument_list_or_an_error(store: Make, tmp_path: Pat
     seen: list[str] = []
 
     class Watching(Processes):
-        def run(self, argv, **options):
+        def run(self, argv: Sequence[str], **options: Any) -> Completed:
             seen.extend(argv)
             return super().run(argv, **options)
 

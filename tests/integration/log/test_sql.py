@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -28,7 +29,8 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database without tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/log.db"
-    return request.getfixturevalue("postgres").database()
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.database()
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def url(empty_url: str) -> str:
 
 
 @pytest.fixture
-def store(url: str):
+def store(url: str) -> Iterator[SqlStore]:
     opened = SqlStore(url, cancel=Cancel())
     yield opened
     opened.close()
@@ -259,7 +261,7 @@ def test_a_commit_whose_reply_was_lost_is_found(postgres: Postgres) -> None:
     class ReplyLost(SqlStore):
         lost = 0
 
-        def append(self, lines, expected):
+        def append(self, lines: Sequence[bytes], expected: Head) -> None:
             super().append(lines, expected)
             if self.lost == 0:
                 self.lost += 1

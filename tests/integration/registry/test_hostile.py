@@ -564,9 +564,13 @@ class TestNothingTakesForEver:
         cancel = Cancel()
         targets = make_targets(cancel=cancel)
         started = time.monotonic()
-        killer = threading.Thread(
-            target=lambda: (reached.wait(5), time.sleep(0.2), cancel.trip(Interrupted("x")))
-        )
+
+        def interrupt() -> None:
+            reached.wait(5)
+            time.sleep(0.2)
+            cancel.trip(Interrupted("x"))
+
+        killer = threading.Thread(target=interrupt)
         killer.start()
         with pytest.raises(Interrupted):
             _block(targets, server, where)

@@ -54,7 +54,7 @@ def read_outputs(text: str) -> dict[str, str]:
 
 
 def _heredoc(rest: Any, delimiter: str) -> str:
-    body = []
+    body: list[str] = []
     for line in rest:
         if line == delimiter:
             return "\n".join(body)

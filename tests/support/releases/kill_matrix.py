@@ -103,11 +103,11 @@ class Matrix:
         """A run that nobody kills: the state that every other one must end in, and the points."""
         place = self._place("dry")
         seen: list[Passage] = []
-        self._watch(lambda passage: seen.append(passage) is None, lambda passage: True)
+        self._watch(seen.append, lambda passage: True)
         listing = self._folder / "effects"
         done = self._run(place, {"COUNTED_LOG": str(listing)}, counted=True)
         assert done.returncode == 0, done.stderr
-        points = []
+        points: list[Point] = []
         for passage in (one for one in seen if one.number):
             effect = f"{passage.method} {_short_path(passage.path)}"
             number = len({point.number for point in points}) + 1

@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def action() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    return document
 
 
 class TestArguments:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def test_a_file_above_eight_gibibytes_keeps_its_size(tmp_path: Path) -> None:
     with open(huge, "wb") as sparse:
         sparse.truncate(size)
     chunks = tar_chunks([("huge", Node(kind="file", content=HostFile(path=str(huge), size=size)))], mtime=1)
+    assert isinstance(chunks, Generator)
     header = next(chunks)
     assert f"size={size}".encode() in header
     chunks.close()

@@ -43,8 +43,11 @@ class TestKeys:
         reached = sections(ConfigFile, set())
         assert reached == set(ALLOWED) == set(DENIED)
         for section in reached:
-            names = set(section.__struct_fields__)
-            assert (ALLOWED[section] | DENIED[section], ALLOWED[section] & DENIED[section]) == (names, set())
+            names = frozenset(section.__struct_fields__)
+            assert (ALLOWED[section] | DENIED[section], ALLOWED[section] & DENIED[section]) == (
+                names,
+                frozenset(),
+            )
 
     @pytest.mark.parametrize(
         ("text", "ignored"),

@@ -188,7 +188,12 @@ def test_an_archive_that_does_not_hold_together_is_refused(
 
 
 def test_names_that_lead_elsewhere_are_passed_over(tmp_path: Path) -> None:
-    members = [("../../outside", b"x"), ("/etc/outside", b"x"), ("outside", "/etc/passwd"), *old_form(ONE)]
+    elsewhere: list[tuple[str, bytes | str]] = [
+        ("../../outside", b"x"),
+        ("/etc/outside", b"x"),
+        ("outside", "/etc/passwd"),
+    ]
+    members = [*elsewhere, *old_form(ONE)]
     assert len(store(members, tmp_path / "in/store").layers) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
 

@@ -74,7 +74,7 @@ def adopt() -> Plan:
 
 
 def resume() -> Plan:
-    recorded = Recorded(digest=DIGEST, attempt="a1", inputs=None)
+    recorded = Recorded(digest=DIGEST, attempt="a1", inputs={})
     return plan_release([subject(recorded=recorded, places=(has(),), held=holds({"1.4.2": DIGEST}))])
 
 

@@ -21,7 +21,7 @@ from release.plan.rollback import (
     without,
 )
 from release.tagging import guard
-from release.tagging.model import KnownReleases, KnownVersion, Line, MovingTag
+from release.tagging.model import Candidate, KnownReleases, KnownVersion, Line, MovingTag
 from release.versions.model import Version
 from release.versions.semver import parse, precedence_key
 from tests.support.releases.subjects import COMMIT, DIGEST, IMAGE
@@ -102,7 +102,7 @@ class TestAims:
         assert left == ()
         for aim in found:
             assert precedence_key(aim.version) <= precedence_key(to)
-            candidate = guard.Candidate(commit=COMMIT, version=aim.version)
+            candidate = Candidate(commit=COMMIT, version=aim.version)
             assert isinstance(guard.judge(aim.line, candidate, after), guard.Move)
 
 

@@ -361,7 +361,7 @@ class TestErrorsOfBoth:
             ({"annotations": "a={{/x}}"}, "annotations:1:3: the end of a block is not supported"),
         ],
     )  # fmt: skip
-    def test_they_name_line_and_column(self, inputs: dict[str, str], message: str) -> None:
+    def test_they_name_line_and_column(self, inputs: dict[str, Any], message: str) -> None:
         with pytest.raises(ConfigError) as caught:
             metadata(MAIN, **inputs)
         assert caught.value.message.startswith(message)
@@ -462,7 +462,8 @@ class TestProperties:
         text=st.text(max_size=40), name=st.sampled_from(["images", "tags", "flavor", "labels", "annotations"])
     )
     def test_nothing_but_a_configuration_error_is_raised(self, text: str, name: str) -> None:
+        inputs: dict[str, Any] = {name: text}
         try:
-            metadata(RELEASE, **{name: text})
+            metadata(RELEASE, **inputs)
         except ConfigError as error:
             assert error.message.startswith(f"{name}:") or name == "tags"  # noqa: PT017

@@ -133,7 +133,11 @@ class TestWorkers:
             reached.set()
             never.wait(20)
 
-        trip = threading.Thread(target=lambda: (reached.wait(5), cancel.trip(Interrupted("stop"))))
+        def interrupt() -> None:
+            reached.wait(5)
+            cancel.trip(Interrupted("stop"))
+
+        trip = threading.Thread(target=interrupt)
         trip.start()
         with pytest.raises(Interrupted):
             run_all([hang, hang], jobs=2, cancel=cancel)

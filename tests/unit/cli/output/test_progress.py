@@ -66,7 +66,8 @@ def test_sizes(count: float, text: str) -> None:
 def test_transfers_add_up() -> None:
     clock = Clock()
     transfers = Transfers(clock)
-    assert not transfers.busy
+    idle = not transfers.busy  # a name: mypy would take the property's value for constant
+    assert idle
     assert not transfers.take(Progress(label="a", done=1 * MB, total=4 * MB))
     clock.time = 2.0
     assert transfers.take(Progress(label="b", done=5 * MB, total=5 * MB))

@@ -42,7 +42,7 @@ PRINTERS: dict[str, Callable[[str], None]] = {
 
 def _events(text: str) -> Iterator[Event]:
     for level in ("debug", "info", "warning", "error"):
-        yield Note(level=level, text=text, hint=text)  # type: ignore[arg-type]
+        yield Note(level=level, text=text, hint=text)
     for state in ("made", "withheld", "failed", "unknown", "conflict", "done"):
         yield StepEvent(step=text, state=state, text=text)
     yield Output(source=text, line=text)

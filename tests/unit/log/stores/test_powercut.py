@@ -11,6 +11,7 @@ from release.log import Entry, Head, HeadMoved
 from release.log import chain as chain_module
 from release.log import writer as writer_module
 from release.log.chain import head_of, seal
+from release.log.identity import fact_id
 from release.log.stores.file import FileStore
 from release.log.writer import Writer
 from tests.support.disks.powercut import Directory, Disk, File, ModelFiles
@@ -99,7 +100,7 @@ class LockFileRemoved(ModelFiles):
 class NoSyncAfterWrite(FileStore):
     def _write(self, fd: int, data: bytes, head: Head) -> None:
         files = self._files
-        self._files = _Deaf(files)  # type: ignore[assignment]  # everything else is passed on
+        self._files = _Deaf(files)  # everything else is passed on
         try:
             super()._write(fd, data, head)
         finally:
@@ -154,8 +155,8 @@ class NoCompare(FileStore):
 
 class NoReadingOnUnderTheLock(FileStore):
     def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
-        self._scan_open = lambda *_: iter(())  # type: ignore[assignment, method-assign]
-        self._repair = lambda *_: None  # type: ignore[assignment, method-assign]
+        self._scan_open = lambda *_: iter(())  # type: ignore[method-assign]
+        self._repair = lambda *_: None  # type: ignore[method-assign]
         try:
             super()._append_locked(fd, lines, expected)
         finally:
@@ -177,7 +178,7 @@ class NoDeduplication(Writer):
 
 class FoundIsDurable(Writer):
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
-        there = [self.find(chain_module.fact_id(fact)) for fact in facts]
+        there = [self.find(fact_id(fact)) for fact in facts]
         if all(there):
             return tuple(entry for entry in there if entry)
         return super().append(facts)

@@ -23,7 +23,7 @@ class NoPrograms:
 
 
 def _credentials() -> Credentials:
-    return Credentials(env={}, read=lambda path: None, process=NoPrograms())  # type: ignore[arg-type]  # runs nothing
+    return Credentials(env={}, read=lambda path: None, process=NoPrograms())
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_the_token_is_asked_for_once() -> None:
 @pytest.mark.usefixtures("aws")
 def test_a_variable_goes_before_it() -> None:
     name = "SHIPMARK_REGISTRY_123456789012_DKR_ECR_EU_CENTRAL_1_AMAZONAWS_COM_TOKEN"
-    credentials = Credentials(env={name: "mine"}, read=lambda path: None, process=NoPrograms())  # type: ignore[arg-type]
+    credentials = Credentials(env={name: "mine"}, read=lambda path: None, process=NoPrograms())
     assert credentials.find(REGISTRY, "app").secret == "mine"
 
 
