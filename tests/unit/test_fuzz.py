@@ -16,13 +16,13 @@ import pytest
 
 from ci.systems import detect
 from release import git
+from release.app.log.import_entries import fact_in
 from release.build.docker_messages import BuildMessages
 from release.build.dockerfile.parser import parse as parse_dockerfile
 from release.build.embedded.archives import BuildFiles
 from release.build.embedded.stages import build_stages
 from release.build.embedded.tree import Tree
 from release.build.ignore import match_component, parse_ignore
-from release.cli.commands.log.import_entries import _fact
 from release.compression.entries import Content, HostFile, Inline, Node
 from release.config.load import load
 from release.control import Cancel
@@ -499,7 +499,7 @@ PARSERS = (
         (b'"hash":', PLAN_SCHEMA.encode()),
         understood=0,  # a damaged plan has another hash
     ),
-    Parser("parked fact", lambda raw: _fact(raw, "x:1"), (PARKED,)),
+    Parser("parked fact", lambda raw: fact_in(raw, "x:1"), (PARKED,)),
     Parser("messages of the daemon", _messages, (MESSAGES,), (b'{"stream": ', b'{"error": ', b'"aux"')),
     Parser("platform", as_text(parse_platform), (b"linux/amd64", b"linux/arm/v7"), understood=0.001),
 )

@@ -1,1 +1,1 @@
-"""Opening version logs."""
+"""Use cases of the version log: questions, checks and maintenance; and how logs are opened."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 import click
+import msgspec
 
+from release.app.log import export as use_case
+from release.app.log.questions import ListRequest, list_releases
 from release.app.session import Session
-from release.cli.commands.log.list_releases import fields_of
+from release.cli.commands.log.list_releases import as_csv
 from release.cli.options import Command, global_options
 from release.cli.output.files import require_outputs, write_output
 from release.cli.output.foreign import json_text
 from release.cli.output.stdout import data
 from release.cli.session import open_session
-from release.log.attested import attested
-from release.log.chain import timestamp
-from release.log.questions import Filter, select
-from release.log.yanked import yank_of, yanks_of
 
 
 @click.command(cls=Command)
@@ -37,33 +34,16 @@ def export(ctx: click.Context, form: str, output: str | None) -> None:
 
 
 def _json(session: Session) -> list[str]:
-    whole = {"schema": "shipmark.log-export/1", "entries": [entry.fields for entry in session.log.entries()]}
-    return json_text(whole, indent=2).split("\n")
+    return json_text(msgspec.to_builtins(use_case.export(session)), indent=2).split("\n")
 
 
 def _csv(session: Session) -> list[str]:
-    from release.cli.commands.log.list_releases import as_csv
-
-    yanks = yanks_of(session.log.entries())
-    return as_csv([fields_of(one, yank_of(yanks, one)) for one in select(session.log_state, Filter())])
+    return as_csv(list_releases(session, ListRequest()).releases)
 
 
 def _in_toto(session: Session) -> list[str]:
-    return [json_text(one.statement, ascii_only=True) for one in attested(session.log.entries())]
+    return [json_text(one, ascii_only=True) for one in use_case.statements(session)]
 
 
 def _html(session: Session) -> list[str]:
-    from release.log.page import html
-
-    with open(os.path.join(os.path.dirname(html.__file__), "page.html"), encoding="utf-8") as file:
-        template = file.read()
-    head = session.log.store.head()
-    whole = html.page(
-        template,
-        session.log_state,
-        yanks_of(session.log.entries()),
-        title=f"Releases in {session.log.store.name}",
-        head=f"{head.seq + 1} entries, head {head.seq}:{head.hash}",
-        now=timestamp(session.clock.now()),
-    )
-    return whole.split("\n")
+    return use_case.page(session).split("\n")

@@ -5,17 +5,14 @@ from __future__ import annotations
 import click
 import msgspec
 
-from release.app.session import Session
-from release.cli.commands.log.list_releases import releases_named
+from release.app.log import questions
+from release.app.log.questions import AtRequest, DiffRequest, FindRequest, HistoryRequest, releases_named
 from release.cli.options import Command, global_options
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns
 from release.cli.session import open_session
-from release.errors import ConfigError, RefusedError
-from release.git.command import Git
-from release.log import query, questions
+from release.errors import ConfigError
 from release.log.state import TagHold
-from release.ref_names import is_commit
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
@@ -27,16 +24,15 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.
 @click.pass_context
 def find(ctx: click.Context, digest: str, as_json: bool) -> None:
     """Find DIGEST: of an index, a platform's image, or under a tag; it may be shortened."""
-    session = open_session(ctx)
-    mentions = query.find(session.log.store, digest, session.indexes)
+    report = questions.find(open_session(ctx), FindRequest(digest=digest))
     if as_json:
-        document({"schema": "shipmark.log-find/1", "mentions": msgspec.to_builtins(mentions)})
+        document(msgspec.to_builtins(report))
         return
-    if not mentions:
+    if not report.mentions:
         raise ConfigError(
             f"the log does not know `{digest}`", hint="`shipmark log verify` tells whether it is whole"
         )
-    rows = [(str(one.seq), one.at, one.kind, one.role) for one in mentions]
+    rows = [(str(one.seq), one.at, one.kind, one.role) for one in report.mentions]
     data(*columns(rows))
 
 
@@ -48,12 +44,11 @@ def find(ctx: click.Context, digest: str, as_json: bool) -> None:
 @click.pass_context
 def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
     """Say what TAG held at TIME: a day, or a moment such as 2026-11-20T17:55Z."""
-    session = open_session(ctx)
-    found = query.at(session.log.store, tag, questions.moment(time), session.indexes)
+    report = questions.at(open_session(ctx), AtRequest(tag=tag, time=time))
     if as_json:
-        document({"schema": "shipmark.log-at/1", "tags": msgspec.to_builtins(found)})
+        document(msgspec.to_builtins(report))
         return
-    if not found:
+    if not report.tags:
         raise ConfigError(
             f"`{tag}` held nothing then", hint=f"`shipmark log history {tag}` shows what it held"
         )
@@ -64,7 +59,7 @@ def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
             one.hold.digest,
             f"{one.hold.at} to {one.until or 'now'}",
         )
-        for one in found
+        for one in report.tags
     ]
     data(*columns(rows))
 
@@ -76,14 +71,13 @@ def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
 @click.pass_context
 def history(ctx: click.Context, tag: str, as_json: bool) -> None:
     """Show what TAG held over time, on each target."""
-    session = open_session(ctx)
-    found = query.history(session.log.store, tag, session.indexes)
+    report = questions.history(open_session(ctx), HistoryRequest(tag=tag))
     if as_json:
-        document({"schema": "shipmark.log-history/1", "tags": msgspec.to_builtins(found)})
+        document(msgspec.to_builtins(report))
         return
-    if not found:
+    if not report.tags:
         raise ConfigError(f"the log has no tag `{tag}`", hint="`shipmark log list` shows what it has")
-    rows = [(f"{place.target}:{place.tag}", *_held(hold)) for place in found for hold in place.holds]
+    rows = [(f"{one.target}:{one.tag}", *_held(hold)) for one in report.tags for hold in one.holds]
     data(*columns(rows))
 
 
@@ -96,38 +90,19 @@ def history(ctx: click.Context, tag: str, as_json: bool) -> None:
 def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
     """Show what lies between two releases: commits, inputs, platforms."""
     session = open_session(ctx)
-    old, new = (releases_named(session, name)[-1] for name in (before, after))
-    difference = questions.difference(old, new)
-    commits = _commits(session, old.commit, new.commit)
+    report = questions.diff(session, DiffRequest(before=before, after=after))
     if as_json:
-        document({"schema": "shipmark.log-diff/1", **msgspec.to_builtins(difference), "commits": commits})
+        document(msgspec.to_builtins(report))
         return
-    lines = [f"{old.version or before}..{new.version or after}: {len(commits)} commits"]
-    lines += [f"  {one['commit'][:12]} {one['subject']}" for one in commits]
-    lines += [f"input {one.name}: {_shown(one.before)} -> {_shown(one.after)}" for one in difference.inputs]
-    lines += [f"platform added: {name}" for name in difference.platforms_added]
-    lines += [f"platform removed: {name}" for name in difference.platforms_removed]
-    if difference.same_image:
+    old, new = (releases_named(session, name)[-1].version or name for name in (before, after))
+    lines = [f"{old}..{new}: {len(report.commits)} commits"]
+    lines += [f"  {one.commit[:12]} {one.subject}" for one in report.commits]
+    lines += [f"input {one.name}: {_shown(one.before)} -> {_shown(one.after)}" for one in report.inputs]
+    lines += [f"platform added: {name}" for name in report.platforms_added]
+    lines += [f"platform removed: {name}" for name in report.platforms_removed]
+    if report.same_image:
         lines.append("the image is the same")
     data(*lines)
-
-
-def _commits(session: Session, before: str, after: str) -> list[dict[str, str]]:
-    for commit in (before, after):
-        if not is_commit(commit):  # the log is not ours alone: git would take `--output=…` for an option
-            raise RefusedError(
-                f"the log says `{commit[:80]}` where a commit id belongs",
-                hint="`shipmark log verify` shows the entry; whoever can write the log can write that",
-            )
-    git = Git(session.process, session.root, session.settings.env)
-    done = git.run("log", "-z", "--format=%H%x09%s", f"{before}..{after}", "--")
-    if done.code != 0:
-        raise ConfigError(
-            f"git does not know both commits: {before[:12]} and {after[:12]}",
-            hint="fetch the history: `git fetch --unshallow --tags`",
-        )
-    rows = [row.partition("\t") for row in done.stdout.decode("utf-8", "replace").split("\0") if row]
-    return [{"commit": commit, "subject": subject} for commit, _, subject in rows]
 
 
 def _held(hold: TagHold) -> tuple[str, str, str]:

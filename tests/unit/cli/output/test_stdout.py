@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.speech import VOICES, LogCommand, voice
+from release.app.log.questions import ListedRelease
 from release.cli.commands.log.list_releases import as_csv
 from release.cli.output import stdout
 from release.cli.output.ci_sink import CiSink
@@ -143,8 +145,9 @@ def test_csv_cells(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize("text", [*ALL, '"', 'a","b', "=1\n=2"])
 def test_a_release_is_one_record_of_csv(text: str) -> None:
-    names = ("release", "state", "channel", "planned_at", "commit", "digest", "yanked_at", "yank_reason")
-    lines = as_csv([{**dict.fromkeys(names, text), "tags": [text, text]}] * 2)
+    texts = dict.fromkeys(ListedRelease.__struct_fields__, text)
+    row = msgspec.convert({**texts, "targets": [], "tags": [text, text]}, ListedRelease)
+    lines = as_csv([row, row])
     assert len(lines) == 3
     rows = list(csv.reader(io.StringIO("\n".join(lines))))
     assert {len(row) for row in rows} == {9}

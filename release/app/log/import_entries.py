@@ -1,0 +1,81 @@
+"""Appends the facts that a run left in a file because the log could not be written then."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+import msgspec
+
+from release.app.releases.unrecorded import UNRECORDED_SCHEMA
+from release.app.session import Session
+from release.errors import ConfigError
+from release.filesystem.files import read_file
+from release.json_text import parse_json
+from release.limits import PLAN_BYTES
+from release.log import Entry
+
+
+class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`file`: of schema `shipmark.unrecorded/1`; a relative path starts in the workspace's folder."""
+
+    file: str
+
+
+class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`entries`: the positions that hold the facts now. `added`: how many of them are new."""
+
+    schema: Literal["shipmark.log-import/1"] = "shipmark.log-import/1"
+    entries: tuple[int, ...]
+    added: int
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """The entries themselves. `facts`: how many the file has."""
+
+    entries: tuple[Entry, ...]
+    added: int
+    facts: int
+
+
+def import_entries(workspace: Session, request: ImportRequest) -> ImportReport:
+    """Append what the log lacks; a fact that it has already is not written twice."""
+    return import_report(append_from(workspace, request))
+
+
+def import_report(found: Imported) -> ImportReport:
+    """The import as `--json` prints it."""
+    return ImportReport(entries=tuple(entry.seq for entry in found.entries), added=found.added)
+
+
+def append_from(workspace: Session, request: ImportRequest) -> Imported:
+    """Append the file's facts. Raises `ConfigError` with the line that is not a fact."""
+    workspace.require_trusted("log import")
+    facts = read_unrecorded(os.path.join(workspace.directory, request.file), request.file)
+    before = len(workspace.log.entries())
+    entries = workspace.log.append(facts)
+    added = len(workspace.log.entries()) - before
+    return Imported(entries=entries, added=added, facts=len(facts))
+
+
+def read_unrecorded(path: str, shown: str) -> list[dict[str, Any]]:
+    """The facts in a file of schema `shipmark.unrecorded/1`. Raises `ConfigError` with the line that is not one."""
+    try:
+        raw = read_file(path, limit=PLAN_BYTES)
+    except OSError as error:
+        raise ConfigError(f"`{shown}` cannot be read: {error.strerror}", hint="check its rights") from error
+    if raw is None:
+        raise ConfigError(f"there is no file `{shown}`", hint="check the path")
+    return [fact_in(line, f"{shown}:{number}") for number, line in enumerate(raw.splitlines(), 1) if line]
+
+
+def fact_in(line: bytes, where: str) -> dict[str, Any]:
+    """The fact in one line. `where`: `FILE:LINE`, for messages."""
+    value = parse_json(line, where, hint="the file is what `run` wrote, unchanged")
+    fact = value.get("fact") if isinstance(value, dict) else None
+    if not isinstance(fact, dict) or value.get("schema") != UNRECORDED_SCHEMA:
+        raise ConfigError(
+            f"{where}: nothing of schema `{UNRECORDED_SCHEMA}`",
+            hint="the file is what `run` wrote, unchanged",
+        )
+    return fact

@@ -1,0 +1,57 @@
+"""Copies a log from one store to another, and makes the tables of a SQL log."""
+
+from __future__ import annotations
+
+import msgspec
+
+from release.app.log.open_log import open_store, section_of, sql_url
+from release.app.session import Session
+from release.errors import ConfigError
+
+
+class CopyLogRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Two stores: `file:PATH`, `git:REMOTE` or `sql:URL`, with `${NAME}` in place of a password."""
+
+    source: str
+    target: str
+
+
+class CopyLogReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The stores by name, and how many entries the target lacked."""
+
+    source: str
+    target: str
+    copied: int
+
+
+class MigrateReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The revision of the tables before (None: there were none) and after."""
+
+    before: str | None
+    after: str | None
+
+
+def copy_log(workspace: Session, request: CopyLogRequest) -> CopyLogReport:
+    """Append to the target what it lacks, bytes unchanged. Copying again continues."""
+    from release.log.replicate import copy as replicate
+
+    workspace.require_trusted("log copy")
+    env, context = workspace.settings.env, workspace.ground
+    source, target = (open_store(section_of(text, env), context) for text in (request.source, request.target))
+    return CopyLogReport(source=source.name, target=target.name, copied=replicate(source, target))
+
+
+def migrate(workspace: Session) -> MigrateReport:
+    """Make or change the tables of the configured SQL log. Nothing else ever changes them."""
+    workspace.require_trusted("log migrate")
+    sections = [section for section in workspace.config.log if section.store == "sql"]
+    if not sections:
+        raise ConfigError(
+            "the config names no SQL log", hint="write `log: {store: sql, url: ${SHIPMARK_LOG_URL}}`"
+        )
+    open_store(sections[0], workspace.ground)  # raises with the name of a package that is missing
+    from release.log.stores.sql_migrate import migrate as migrate_tables
+
+    url = sql_url(sections[0], workspace.settings.env)
+    before, after = migrate_tables(url, workspace=workspace.root)
+    return MigrateReport(before=before, after=after)

@@ -1,0 +1,88 @@
+"""Settles attempts whose run is over: appends `abandoned` with the evidence for it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from release.app.session import Session
+from release.errors import ConfigError
+from release.log.state import Attempt
+
+
+class RecoverRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`attempt`: only this one, with `evidence` that its run is over. Without both: those whose time has passed."""
+
+    attempt: str | None = None
+    evidence: str | None = None
+
+
+class RecoverReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts by their ids: settled now, and left open."""
+
+    schema: Literal["shipmark.log-recover/1"] = "shipmark.log-recover/1"
+    settled: tuple[str, ...]
+    open: tuple[str, ...]
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempts themselves. `settled`: each with its evidence."""
+
+    settled: tuple[tuple[Attempt, str], ...]
+    open: tuple[Attempt, ...]
+
+
+def recover(workspace: Session, request: RecoverRequest) -> RecoverReport:
+    """Settle attempts. No attempt is a lock: a release is finished by running it again, settled or not."""
+    found = settle(workspace, request)
+    return recover_report(found)
+
+
+def recover_report(found: Settlement) -> RecoverReport:
+    """The settlement as `--json` prints it."""
+    return RecoverReport(
+        settled=tuple(one.id for one, _ in found.settled), open=tuple(one.id for one in found.open)
+    )
+
+
+def settle(workspace: Session, request: RecoverRequest) -> Settlement:
+    """Append what the request and the clock settle. Raises `ConfigError` for an attempt that is not open."""
+    attempt, evidence = request.attempt, request.evidence
+    if (attempt is None) != (evidence is None):
+        raise ConfigError(
+            "`--attempt` and `--evidence` go together", hint="say which attempt, and how you know"
+        )
+    workspace.require_trusted("log recover")
+    now = workspace.clock.now()
+    judged = [(one, _evidence(one, now, request)) for one in workspace.log_state.open_attempts()]
+    settled = tuple((one, why) for one, why in judged if why is not None)
+    if attempt is not None and not settled:
+        raise ConfigError(
+            f"the log has no open attempt `{attempt}`", hint="`shipmark log recover` lists them"
+        )
+    projects = {key: release.project for key, release in workspace.log_state.releases.items()}
+    workspace.log.append([_fact(one, projects[one.release], why) for one, why in settled])
+    return Settlement(settled=settled, open=tuple(one for one, why in judged if why is None))
+
+
+def _evidence(one: Attempt, now: int, request: RecoverRequest) -> str | None:
+    """Why the attempt is over; None while it may still run. `now`: milliseconds since the epoch."""
+    if request.attempt is not None:
+        return request.evidence if one.id == request.attempt else None
+    begun = datetime.fromisoformat(one.at).astimezone(UTC).timestamp() * 1000
+    if one.lease_ms and now > begun + one.lease_ms:
+        return f"its stated time of {one.lease_ms // 60_000} minutes has passed"
+    return None
+
+
+def _fact(one: Attempt, project: str, why: str) -> dict[str, Any]:
+    return {
+        "kind": "abandoned",
+        "project": project,
+        "release": one.release,
+        "attempt": one.id,
+        "reason": "its run is over",
+        "evidence": why,
+    }

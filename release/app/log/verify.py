@@ -1,0 +1,128 @@
+"""Checks the log's chain, and its recorded tags against what the registries serve now."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from release.app.session import Session
+from release.errors import RefusedError, RegistryError, ReleaseError
+from release.log.served import contradiction, has_own_version
+from release.log.state import TagHold
+from release.oci.image_config import image_facts
+
+Finding = Literal["same", "moved", "deleted", "differs", "unknown"]
+
+
+class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`registry`: compare every recorded tag, and its image's labels, with what the registry serves."""
+
+    registry: bool = False
+
+
+class TagFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """One recorded tag. `differs`: the digest is right, and the image's labels contradict the log."""
+
+    target: str
+    tag: str
+    finding: Finding
+    detail: str
+
+
+class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`log`: the store's name. `head`: `seq:hash` of the last entry, or empty. `tags`: only with `registry`."""
+
+    schema: Literal["shipmark.log-verify/1"] = "shipmark.log-verify/1"
+    log: str
+    entries: int
+    head: str
+    tags: tuple[TagFinding, ...]
+
+
+def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
+    """The log as it is. Raises `LogCorrupt` with the position where the chain is broken.
+
+    What the registry has differently stands in the report; `fault` turns it into an error.
+    """
+    store = workspace.log.store
+    if not workspace.trust.trusted:
+        store.check_writable()  # raises: the log is not read in such a run, and an empty one would be called whole
+    count = sum(1 for _ in store.read())
+    head = store.head()
+    return VerifyReport(
+        log=store.name,
+        entries=count,
+        head=f"{head.seq}:{head.hash}" if count else "",
+        tags=_compare(workspace) if request.registry else (),
+    )
+
+
+def fault(report: VerifyReport) -> ReleaseError | None:
+    """`RefusedError` where a tag is not as recorded, `RegistryError` where one could not be read, else None."""
+    wrong = [one for one in report.tags if one.finding in {"moved", "deleted"}]
+    if wrong:
+        names = ", ".join(f"`{one.target}:{one.tag}`" for one in wrong)
+        return RefusedError(
+            f"not what was recorded: {names}",
+            hint="somebody moved or deleted them behind the log's back: `shipmark log history TAG` tells the rest",
+        )
+    first = next((one for one in report.tags if one.finding == "differs"), None)
+    if first is not None:
+        return RefusedError(
+            f"`{first.target}:{first.tag}` is not the image that the log says: {first.detail}",
+            hint="somebody wrote into the log, or another image was released under this version: "
+            f"`shipmark image inspect {first.target}:{first.tag}` shows what it is",
+        )
+    silent = [one for one in report.tags if one.finding == "unknown"]
+    if silent:
+        return RegistryError(
+            f"{len(silent)} tags could not be read: {silent[0].detail}",
+            hint="try again when the registry answers",
+        )
+    return None
+
+
+def _compare(workspace: Session) -> tuple[TagFinding, ...]:
+    findings = []
+    # Several tags name one image; its labels are read once.
+    read: dict[tuple[str, str, str], tuple[Finding, str]] = {}
+    for (target, tag), holds in workspace.log_state.holds.items():
+        last = holds[-1]
+        if not last.digest:
+            continue
+        finding, detail = _look(workspace, target, tag, last)
+        if finding == "same":
+            key = (target, last.digest, last.release)
+            if key not in read:
+                read[key] = _look_inside(workspace, target, last)
+            finding, detail = read[key]
+        findings.append(TagFinding(target=target, tag=tag, finding=finding, detail=detail))
+    return tuple(findings)
+
+
+def _look(workspace: Session, target: str, tag: str, hold: TagHold) -> tuple[Finding, str]:
+    try:
+        found = workspace.registries.open(target).resolve(tag)
+    except ReleaseError as error:
+        return "unknown", error.message
+    if found is None:
+        return "deleted", f"recorded {hold.digest}, now there is no such tag"
+    if found.digest != hold.digest:
+        return "moved", f"recorded {hold.digest}, now {found.digest}"
+    return "same", hold.digest
+
+
+def _look_inside(workspace: Session, target: str, hold: TagHold) -> tuple[Finding, str]:
+    """Compare the image's labels with what the log says of the release that set the tag."""
+    release = workspace.log_state.release(hold.release)
+    if release is None:
+        return "same", hold.digest
+    try:
+        facts = image_facts(workspace.registries.open(target), hold.digest, every=True)
+    except ReleaseError as error:
+        return "unknown", error.message
+    if facts is None:
+        return "unknown", f"`{target}` does not serve {hold.digest} by its digest"
+    wrong = contradiction(release, facts, any_version=not has_own_version(release))
+    return ("same", hold.digest) if wrong is None else ("differs", f"{hold.digest}: {wrong}")
