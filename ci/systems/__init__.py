@@ -24,7 +24,7 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
     """How a system gives itself away: each alternative is a set of variables that all have to hold.
 
     A value `*` means set to anything; other values are compared without case. `module`: the file of this folder
-    that reads the system. `inherits`: systems whose markers this one sets as well, which is no contradiction.
+    that reads the system. `inherits`: systems whose markers this one sets as well, which is not a contradiction.
     """
 
     system: str

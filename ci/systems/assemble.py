@@ -81,7 +81,7 @@ def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ..
 
 
 def _no_request(number: Said | None) -> bool:
-    """Whether `number` says that this is no request: some systems write `false` or `0` for that."""
+    """Whether `number` says that this is not a request: some systems write `false` or `0` for that."""
     return number is None or number.value.strip().lower() in ("false", "0")
 
 

@@ -1,6 +1,6 @@
 """Jenkins: multibranch pipelines, classic jobs, and the request builders of the GitLab and GitHub plugins.
 
-Source: the help texts of branch-api, git, gitlab-plugin and ghprb. BUILD_TAG is no git tag.
+Source: the help texts of branch-api, git, gitlab-plugin and ghprb. BUILD_TAG is not a git tag.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def short(said: Said | None, *prefixes: str) -> Said | None:
 
 
 def public_url(text: str) -> str | None:
-    """Return `text` without user, password, query and fragment; None if it is no URL and no scp-like address.
+    """Return `text` without user, password, query and fragment; None if it is neither a URL nor an scp-like address.
 
     Of a user name only ssh's `git` stays, because `ssh://host/path` would be another account; of a query only
     Azure's `buildId`, which names the run.

@@ -139,7 +139,7 @@ def _expression(pattern: str, where: str) -> str:
         return expression_of(pattern)
     except ValueError as error:
         raise BuildError(
-            f"{where}: `{pattern[:100]}` is no pattern: {error}",
+            f"{where}: `{pattern[:100]}` is not a pattern: {error}",
             hint="close the bracket, or put a backslash before a literal one"
             if "[" in pattern
             else "write it shorter",

@@ -139,7 +139,7 @@ def _diff_ids(layout: Repository, config: Descriptor, count: int) -> tuple[str, 
     try:
         diff_ids = msgspec.json.decode(raw, type=_Config).rootfs.diff_ids
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Invalid(f"`{config.digest}` is no image config: {error}") from error
+        raise Invalid(f"`{config.digest}` is not an image config: {error}") from error
     if len(diff_ids) != count:
         raise Invalid(f"the config `{config.digest}` does not fit its layers")
     return diff_ids

@@ -134,7 +134,7 @@ def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> Bu
 
     kind = BuilderUnavailable if unavailable else BuildError
     if isinstance(error, APIError):
-        explanation: object = error.explanation or "it gave no reason"  # bytes where the answer is no JSON
+        explanation: object = error.explanation or "it gave no reason"  # bytes where the answer is not JSON
         text = explanation.decode("utf-8", "replace") if isinstance(explanation, bytes) else str(explanation)
         return kind(
             f"the docker daemon at `{endpoint.shown}` refused: {_short(text)}",

@@ -57,7 +57,7 @@ def find_endpoint(env: Mapping[str, str]) -> Endpoint:
         )
     if not endpoint.url.startswith(("unix://", "tcp://", "http://", "https://")):
         raise BuilderUnavailable(
-            f"{endpoint.source} names `{endpoint.shown}`, which is no address of a daemon",
+            f"{endpoint.source} names `{endpoint.shown}`, which is not an address of a daemon",
             hint="write it like `unix:///var/run/docker.sock` or `tcp://host:2376`",
         )
     return endpoint

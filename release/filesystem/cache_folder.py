@@ -1,6 +1,6 @@
 """Finds the folder where shipmark keeps state between runs, and makes sure that nobody else can write there.
 
-The workspace is no such place: a pull request may have written all of it. The state lies in the user's cache folder,
+The workspace is not such a place: a pull request may have written all of it. The state lies in the user's cache folder,
 below one folder for each repository, whose name is a hash of the user id and of where git's common folder really is.
 A process that uses a repository's folder holds a shared lock on its `lease`; whoever deletes takes that lock alone.
 """

@@ -154,7 +154,7 @@ class OpenFolder:
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
         """The descriptor of the regular file `name`. `flags`: of open(2), to which what makes it safe is added.
 
-        Raises `RefusedError` for a symlink, a pipe and all else that is no regular file, and `OSError`.
+        Raises `RefusedError` for a symlink, a pipe and all else that is not a regular file, and `OSError`.
         """
         try:
             descriptor = os.open(name, flags | _SAFE, mode, dir_fd=self._descriptor)

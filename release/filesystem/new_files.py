@@ -53,7 +53,7 @@ class NewFile:
         """Give the file its name, in `into` or where it is: whole, at once, in place of what has that name.
 
         mode: permission bits, whatever the umask; a file that is replaced hands on its own. durable: only once the
-        content is on the disk. replace: False keeps what is there. Raises `RefusedError` for what is no regular
+        content is on the disk. replace: False keeps what is there. Raises `RefusedError` for what is not a regular
         file, and `OSError`.
         """
         target = into or self._folder

@@ -66,7 +66,7 @@ def _seconds(text: str) -> int:
     """A commit's time. Raises `GitError` for one that is not a date: whoever writes a commit object chooses it."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 12 and int(text) <= _LAST_SECOND):
         raise GitError(
-            f"the commit at HEAD has `{text[:40]}` as its date, which is no number of seconds up to the year 9999",
+            f"the commit at HEAD has `{text[:40]}` as its date, which is not a number of seconds up to the year 9999",
             hint="`git commit --amend --date=now` writes a new date",
         )
     return int(text)

@@ -40,7 +40,7 @@ def write_combined_archive(
     """Write the image with all its platforms to `path`, which is replaced when the archive is complete.
 
     `workspace`: no symlink below it is followed. The rest, and what is returned: as for `combined_archive`. Raises
-    `RefusedError` for a symlink or what else is no regular file, `RegistryError`.
+    `RefusedError` for a symlink or what else is not a regular file, `RegistryError`.
     """
     try:
         with open_parent(path, workspace) as (folder, name), NewFile(folder) as new:

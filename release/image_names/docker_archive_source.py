@@ -155,7 +155,7 @@ class DockerArchive(ReadOnly):
         try:
             diff_ids = msgspec.json.decode(config, type=_Config).rootfs.diff_ids
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Invalid(f"the config in `{self.name}` is no image config: {error}") from error
+            raise Invalid(f"the config in `{self.name}` is not an image config: {error}") from error
         if len(diff_ids) != len(self._entry.layers) or not all(map(is_digest, diff_ids)):
             raise Invalid(f"the config in `{self.name}` does not fit its layers")
         layers = self._layers(diff_ids)

@@ -118,7 +118,7 @@ def locate_target(context: LocationContext, text: str) -> ImageLocation:
     """Read a reference to a registry or to an OCI layout. Raises `ConfigError`."""
     if text.startswith((_DAEMON, *_TRANSPORTS)):
         raise ConfigError(
-            f"`{text}` is no place that has tags of its own",
+            f"`{text}` is not a place that has tags of its own",
             hint="`shipmark image copy` reads and writes archives, folders and daemons",
         )
     if text.startswith(_LAYOUT):

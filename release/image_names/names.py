@@ -122,5 +122,5 @@ def _split(text: str) -> tuple[str, str, str]:
 
 def _tag(text: str, detail: str) -> str | None:
     if detail and not is_tag(detail):
-        raise ConfigError(f"`{detail}` in `{text}` is no tag")
+        raise ConfigError(f"`{detail}` in `{text}` is not a tag")
     return detail or None

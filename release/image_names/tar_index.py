@@ -112,7 +112,7 @@ class _Walk:
         self._at += _BLOCK
         stated = _octal(block[148:156])
         if stated is None or stated != sum(block[:148]) + sum(block[156:]) + 8 * 32:
-            raise self._bad(f"it is no tar file, or damaged at byte {self._at - _BLOCK}")
+            raise self._bad(f"it is not a tar file, or damaged at byte {self._at - _BLOCK}")
         size = _number(block[124:136])
         if "size" in self._next:
             size = (

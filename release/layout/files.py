@@ -113,7 +113,7 @@ class LayoutFiles:
 
 
 def split_digest(digest: str) -> tuple[str, str]:
-    """Algorithm and value, which are folder and name of a blob. Raises `ConfigError` for what is no digest."""
+    """Algorithm and value, which are folder and name of a blob. Raises `ConfigError` for what is not a digest."""
     algorithm, _, value = require_digest(digest).partition(":")
     return algorithm, value
 

@@ -262,7 +262,7 @@ class _Filler:
 
 
 def _number(digits: str) -> int:
-    """The first hexadecimal digits as a number; what is no digest becomes -1."""
+    """The first hexadecimal digits as a number; what is not a digest becomes -1."""
     try:
         return int(digits[:_DIGITS].ljust(_DIGITS, "0"), 16) if digits else -1
     except ValueError:

@@ -44,7 +44,7 @@ def _require_torn(rest: Iterator[tuple[bytes, bool]], head: Head, batch: list[En
         entry = _entry(raw) if ended else None
         if entry is not None and batch_of(entry)[0] != first:
             raise LogCorrupt(
-                f"entry {damaged} is damaged, and entries follow it: this is no interrupted write",
+                f"entry {damaged} is damaged, and entries follow it: this is not an interrupted write",
                 hint="restore the log from a copy; what is there was left untouched",
             )
 

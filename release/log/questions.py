@@ -94,7 +94,7 @@ def moment(text: str) -> str:
         return timestamp((time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1))
     except (ValueError, OverflowError) as error:
         raise ConfigError(
-            f"`{text}` is no time",
+            f"`{text}` is not a time",
             hint="write `2026-11-20`, `2026-11-20T14:30` or `2026-11-20T14:30:00+01:00`",
         ) from error
 
@@ -126,7 +126,7 @@ def at(state: LogState, tag: str, time: str) -> tuple[TagThen, ...]:
 def find(entries: Iterable[Entry], digest: str) -> tuple[Mention, ...]:
     """Every place where `digest` stands, of an index, a platform's manifest or a tag. It may be shortened to 7 digits.
 
-    Raises `ConfigError` for what is no digest.
+    Raises `ConfigError` for what is not a digest.
     """
     start = require_digest(digest)
     found = []
@@ -142,7 +142,7 @@ def require_digest(text: str) -> str:
     match = _DIGEST.fullmatch(text)
     if match is None:
         raise ConfigError(
-            f"`{text}` is no digest", hint="write `sha256:` and at least 7 of its hexadecimal digits"
+            f"`{text}` is not a digest", hint="write `sha256:` and at least 7 of its hexadecimal digits"
         )
     return f"sha256:{match[1]}"
 

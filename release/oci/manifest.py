@@ -106,7 +106,9 @@ def _require_known(media_type: str, source: str) -> str:
     if declared.startswith(_SCHEMA_1):
         raise _schema_1(source)
     if declared not in INDEX_TYPES | MANIFEST_TYPES:
-        raise Invalid(f"{source} is of media type `{_short(declared)}`, which is no image manifest or index")
+        raise Invalid(
+            f"{source} is of media type `{_short(declared)}`, which is not an image manifest or index"
+        )
     return declared
 
 

@@ -283,7 +283,7 @@ class Host:
     def _leave(self, current: str, text: str, what: str) -> SplitResult:
         target = absolute(current, text)
         if target is None:
-            raise Invalid(f"`{self.registry}` names a location for {what} that is no plain URL")
+            raise Invalid(f"`{self.registry}` names a location for {what} that is not a plain URL")
         return target
 
     def _require_no_downgrade(self, target: SplitResult, what: str) -> None:

@@ -1,6 +1,6 @@
 """A repository in a registry over HTTP, as a `Repository`. Source: OCI distribution-spec v1.1.
 
-404 is known absence. Everything that is no clear answer (401, 403, time-outs, odd media types) raises: unknown is
+404 is known absence. Everything that is not a clear answer (401, 403, time-outs, odd media types) raises: unknown is
 never taken for free.
 """
 
@@ -237,7 +237,7 @@ class RemoteRepository:
         if media_type not in ACCEPTED_TYPES:
             raise Invalid(
                 f"`{self._name}:{reference}` is of media type `{_safe(media_type)}`, "
-                "which is no image manifest or index"
+                "which is not an image manifest or index"
             )
         digest = answer.headers.get("Docker-Content-Digest") or ""
         size = answer.headers.get("Content-Length") or ""
@@ -299,7 +299,7 @@ class RemoteRepository:
         try:
             page = msgspec.json.decode(raw, type=_TagPage)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Invalid(f"`{self._host.registry}` answered something that is no list of tags") from error
+            raise Invalid(f"`{self._host.registry}` answered something that is not a list of tags") from error
         return tuple(tag for tag in page.tags or [] if isinstance(tag, str) and is_tag(tag))
 
     def _blob_call(self, descriptor: Descriptor) -> Call:

@@ -136,7 +136,7 @@ class BlobUpload:
             answer, authorization = self._attempt(session)
             if answer.status != 401 or not self._host.renew(answer, authorization):
                 break
-            # A token that ended on the way is no failure; the session may have gone with it.
+            # A token that ended on the way is not a failure; the session may have gone with it.
             answer.close()
             session = ""
         if not self._accepted(answer):

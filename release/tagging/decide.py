@@ -158,7 +158,7 @@ def _require_valid(tags: tuple[FixedTag | MovingTag, ...]) -> None:
     for tag in tags:
         if not is_image_tag(tag.name):
             raise GitError(
-                f"`{tag.name}` is no image tag that a registry accepts ({len(tag.name)} characters, 128 at most)",
+                f"`{tag.name}` is not an image tag that a registry accepts ({len(tag.name)} characters, 128 at most)",
                 hint="release from a git tag with a shorter name",
             )
 

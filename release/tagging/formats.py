@@ -101,7 +101,7 @@ def cargo(version: Version) -> str:
 
 
 def maven(version: Version) -> str:
-    """Maven: `1.5.0-rc-1`; a commit that is no release is the `-SNAPSHOT` of what comes next."""
+    """Maven: `1.5.0-rc-1`; a commit that is not a release is the `-SNAPSHOT` of what comes next."""
     parts = _parts(version, "Maven")
     if version.build_metadata:
         raise _unsayable(version, "Maven", "it has no build metadata")
@@ -180,5 +180,5 @@ def _plain(piece: str) -> str:
 
 def _unsayable(version: Version, grammar: str, why: str) -> ConfigError:
     return ConfigError(
-        f"`{version}` is no {grammar} version: {why}", hint="take another `--format`, or another git tag"
+        f"`{version}` is not a {grammar} version: {why}", hint="take another `--format`, or another git tag"
     )

@@ -84,7 +84,7 @@ def other_commit(candidate: Candidate, known: KnownReleases) -> KnownVersion | N
 def _judge_release(line: Line, candidate: Candidate, known: KnownReleases, held: Held | None) -> Verdict:
     version = candidate.version
     if version is None or not _covers(line, version):
-        return Withhold(reason=f"{version or 'this commit'} is no {_describe(line)}")
+        return Withhold(reason=f"{version or 'this commit'} is not a {_describe(line)}")
     if _is_yanked(version, candidate.rebuild, known):
         return Withhold(reason=f"{version} was taken back")
     if clash := other_commit(candidate, known):

@@ -72,7 +72,7 @@ class MovingTag(msgspec.Struct, frozen=True, kw_only=True, tag="moving", tag_fie
 
 
 class Withheld(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag that is not set, and why. `rightly`: for a newer one, which is no fault; else something was unknown.
+    """A tag that is not set, and why. `rightly`: for a newer one, which is not a fault; else something was unknown.
 
     `line`: of a moving tag that the guard withheld.
     """

@@ -64,7 +64,7 @@ def names_of(facts: VersionFacts) -> dict[str, Value]:
 def fill(template: str, facts: VersionFacts) -> str:
     """The text of a template such as `{{major}}.{{minor}}`.
 
-    Raises `ConfigError` with line and column for what is no template, and for a name that does not exist: a version
+    Raises `ConfigError` with line and column for what is not a template, and for a name that does not exist: a version
     with a hole in it is worse than none.
     """
     return fill_names(template, names_of(facts), source="template")
@@ -169,7 +169,7 @@ def _ldflags(facts: VersionFacts, go_variables: Sequence[str]) -> str:
         path, separator, template = variable.partition("=")
         if _GO_VARIABLE.fullmatch(path) is None:
             raise ConfigError(
-                f"`{path}` is no Go variable",
+                f"`{path}` is not a Go variable",
                 hint="`--go-var main.version`, or `--go-var 'main.commit={{commit}}'`",
             )
         value = fill(template, facts) if separator else str(facts.version)

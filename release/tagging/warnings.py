@@ -72,5 +72,5 @@ def _odd(found: VersionTags) -> list[str]:
         return []
     names = ", ".join(f"`{name}`" for name in found.odd_examples)
     more = ", …" if found.odd_count > len(found.odd_examples) else ""
-    tags = "git tag is" if found.odd_count == 1 else "git tags are"
-    return [f"{found.odd_count} {tags} no version and ignored: {names}{more}"]
+    tags = "git tag is not a version and is" if found.odd_count == 1 else "git tags are not versions and are"
+    return [f"{found.odd_count} {tags} ignored: {names}{more}"]

@@ -103,7 +103,7 @@ def _resolve(repository: Repository, tag: str) -> Descriptor | None:
     try:
         return repository.resolve(tag)
     except Invalid:
-        return None  # something that is no image: not ours to judge
+        return None  # something that is not an image: not ours to judge
 
 
 def _lists(repository: Repository, found: Descriptor | None, digest: str) -> bool:

@@ -230,7 +230,9 @@ def _index(repository: Repository, digest: str) -> Manifest | None:
     except NotFound:
         return None
     if not index.is_index:
-        raise Invalid(f"`{repository.name}:{referrers_tag(digest)}` should list referrers and is no index")
+        raise Invalid(
+            f"`{repository.name}:{referrers_tag(digest)}` should list referrers and is not an index"
+        )
     return index
 
 

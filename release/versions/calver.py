@@ -28,7 +28,7 @@ def parse_calver(text: str) -> Version:
     """
     match = _CALVER.fullmatch(text)
     if match is None:
-        raise ValueError(f"`{text[:255]}` is no calendar version")
+        raise ValueError(f"`{text[:255]}` is not a calendar version")
     return Version(
         major=int(match["year"]),
         minor=int(match["second"]),
@@ -54,7 +54,7 @@ def after(base: Version, suffix: str) -> Version:
     """
     match = _CALVER.fullmatch(base.text)
     if match is None:
-        raise ValueError(f"`{base.text}` is no calendar version")
+        raise ValueError(f"`{base.text}` is not a calendar version")
     numbers = [match[name] for name in ("year", "second", "third", "fourth") if match[name]]
     if base.prerelease:
         return parse_calver(f"{match['dot'].join(numbers)}-{base.prerelease}.{suffix}")

@@ -32,5 +32,5 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, order=False, gc=False):
 
     @property
     def is_stable(self) -> bool:
-        """Whether this is no prerelease."""
+        """Whether this is not a prerelease."""
         return not self.prerelease

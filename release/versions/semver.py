@@ -17,7 +17,7 @@ _SEMVER = (
 )
 _VERSION = re.compile(_SEMVER, re.ASCII)
 _REBUILT = re.compile(r"_r([1-9][0-9]{0,17})", re.ASCII)
-LONGEST = 255  # characters; longer text is no version (and Python refuses to convert endless digits)
+LONGEST = 255  # characters; longer text is not a version (and Python refuses to convert endless digits)
 
 Key = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 
@@ -26,7 +26,7 @@ def parse(text: str) -> Version:
     """The version that `text` is as a whole (no `v`, no blanks). Raises `ValueError`. Source: SemVer 2.0.0, 2 to 10."""
     match = _VERSION.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
-        raise ValueError(f"`{text[:LONGEST]}` is no SemVer version")
+        raise ValueError(f"`{text[:LONGEST]}` is not a SemVer version")
     return _version(match.groups(default=""))
 
 
@@ -46,7 +46,7 @@ def parse_either(text: str) -> Version:
 
 
 def parse_tag_name(name: str, prefix: str = "", scheme: Scheme = "semver") -> Version | None:
-    """The version in a git tag's name, `prefix` and an optional `v` before it; None when the name is no version."""
+    """The version in a git tag's name, `prefix` and an optional `v` before it; None when the name is not a version."""
     if not name.startswith(prefix):
         return None
     try:
@@ -79,7 +79,7 @@ def _version(parts: tuple[str, ...]) -> Version:
 
 
 def off_tag_version(base: Version | None, distance: int, commit: str) -> Version:
-    """The version of a commit that is no release, `distance` commits after `base`.
+    """The version of a commit that is not a release, `distance` commits after `base`.
 
     `1.4.2` gives `1.4.3-dev.5.g3f2a9c1b7d40`, `1.5.0-rc.1` gives `1.5.0-rc.1.dev.5.g…`, and without a base it is
     `0.0.0-dev.N.g…` with the number of all commits. The `g` keeps an all-digit hash from being a number.

@@ -51,7 +51,7 @@ def read_healthcheck(instruction: Healthcheck, shell: tuple[str, ...], where: st
 def _duration(text: str, where: str) -> int:
     parts = list(_PART.finditer(text))
     if not parts or "".join(part[0] for part in parts) != text:
-        raise BuildError(f"{where}: `{text}` is no duration", hint="write it like `30s` or `1m30s`")
+        raise BuildError(f"{where}: `{text}` is not a duration", hint="write it like `30s` or `1m30s`")
     return sum(
         int(part[1]) * _NANOSECONDS[part[3]]
         + int((part[2] or "0").ljust(9, "0")) * _NANOSECONDS[part[3]] // 10**9

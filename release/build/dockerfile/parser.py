@@ -129,7 +129,7 @@ class _Reader:
         return words if words is not None else tuple(self._rest.split())
 
     def _json(self) -> tuple[str, ...] | None:
-        """The strings of `["a", "b"]`; None when the operand is no JSON array, which makes it shell form."""
+        """The strings of `["a", "b"]`; None when the operand is not a JSON array, which makes it shell form."""
         if not self._rest.startswith("["):
             return None
         try:

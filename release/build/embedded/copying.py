@@ -99,7 +99,7 @@ def missing_folders(path: str, image: Tree, owner: Owner, *, where: str) -> dict
             missing[place] = Node(kind="dir", mode=0o755, uid=owner.uid, gid=owner.gid)
         elif node.kind != "dir":
             raise BuildError(
-                f"{where}: `/{place}` in the image is no folder, but something is put into it",
+                f"{where}: `/{place}` in the image is not a folder, but something is put into it",
                 hint="use another name",
             )
     return missing
@@ -119,7 +119,7 @@ def _find(transfer: Transfer, pattern: str, source: Tree) -> list[_Found]:
     try:
         paths = _glob(cleaned, source) if has_wildcard(cleaned) else [cleaned]
     except ValueError as error:
-        raise BuildError(f"{transfer.where}: `{pattern}` is no pattern: {error}") from error
+        raise BuildError(f"{transfer.where}: `{pattern}` is not a pattern: {error}") from error
     return [_follow(transfer, path, source) for path in paths]
 
 
@@ -211,7 +211,7 @@ class _Changes:
             self._put(place, self._stamped(node or Node(kind="dir")))
         elif existing.kind != "dir":
             raise self._error(
-                f"`/{place}` in the image is no folder, but a folder is copied there", "use another name"
+                f"`/{place}` in the image is not a folder, but a folder is copied there", "use another name"
             )
         return place
 

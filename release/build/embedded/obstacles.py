@@ -160,7 +160,7 @@ def _refuse_parts_of_add(where: str, instruction: Instruction) -> None:
 
 
 def refuse_address(where: str, source: str) -> None:
-    """Raise `BuildError` for a source of `ADD` that is no local file."""
+    """Raise `BuildError` for a source of `ADD` that is not a local file."""
     if _REMOTE.match(source):
         raise BuildError(
             f"{where}: the builder `layers` opens no connection and cannot `ADD` the address `{source}`",

@@ -206,7 +206,8 @@ class _Worker:
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if match is None or not 0 < first <= last <= 65535:
             raise BuildError(
-                f"{self._at(instruction)}: `{word}` is no port", hint="write `8080`, `53/udp` or `8000-8010`"
+                f"{self._at(instruction)}: `{word}` is not a port",
+                hint="write `8080`, `53/udp` or `8000-8010`",
             )
         return tuple(f"{port}/{(match[3] or 'tcp').lower()}" for port in range(first, last + 1))
 
@@ -222,7 +223,7 @@ class _Worker:
         signal = self._scope.expand(instruction, instruction.signal)
         if not _SIGNAL.fullmatch(signal):
             raise BuildError(
-                f"{self._at(instruction)}: `{signal}` is no signal", hint="write `SIGTERM` or a number"
+                f"{self._at(instruction)}: `{signal}` is not a signal", hint="write `SIGTERM` or a number"
             )
         self._config(stop_signal=signal)
 
@@ -306,7 +307,7 @@ class _Worker:
         mode = self._scope.expand(instruction, text)
         if not re.fullmatch(r"[0-7]{1,5}", mode) or int(mode, 8) > 0o7777:
             raise BuildError(
-                f"{self._at(instruction)}: `{mode}` is no octal mode", hint="write it like `--chmod=0755`"
+                f"{self._at(instruction)}: `{mode}` is not an octal mode", hint="write it like `--chmod=0755`"
             )
         return int(mode, 8)
 

@@ -101,7 +101,7 @@ class GitStore:
             self._remote.push(f"{commit}:{_INBOX}/{_parked_name(facts)}")
 
     def parked(self) -> dict[str, tuple[dict[str, Any], ...]]:
-        """Facts that wait, by name, as of the last `read`. What is no list of facts counts as none."""
+        """Facts that wait, by name, as of the last `read`. What is not a list of facts counts as none."""
         found = {}
         with self._remote.exclusive():
             for name, commit in self._parked.items():
@@ -121,7 +121,7 @@ class GitStore:
     # The rest happens while the private repository is ours.
 
     def _fetch(self) -> str | None:
-        # With a star a ref that the remote lacks is no error.
+        # With a star a ref that the remote lacks is not an error.
         refs = self._remote.fetch(f"+{self._ref}*:{_FETCHED}*", f"+{_INBOX}/*:{_FETCHED_INBOX}/*")
         start = f"{_FETCHED_INBOX}/"
         self._parked = {
@@ -151,7 +151,9 @@ class GitStore:
         parent = [base] if base else []
         for commit, *parents in commits:
             if parents != parent:
-                raise LogCorrupt(f"version log `{self._name}` is no single line of commits at {commit[:12]}")
+                raise LogCorrupt(
+                    f"version log `{self._name}` is not a single line of commits at {commit[:12]}"
+                )
             parent = [commit]
         wanted = "".join(f"{commit}:entry.json\n" for commit, *_ in commits).encode()
         contents = _blobs(self._remote.read("cat-file", "--batch", stdin=wanted))

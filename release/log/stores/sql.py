@@ -144,7 +144,12 @@ class SqlStore:
                 "NOT pg_is_in_recovery(), current_setting('transaction_read_only') = 'off'"
             )
         ).one()
-        lacks = ("INSERT on log_entry", "UPDATE on log_head", "a server that is no replica", "write access")
+        lacks = (
+            "INSERT on log_entry",
+            "UPDATE on log_head",
+            "a server that is not a replica",
+            "write access",
+        )
         for has, name in zip(rights, lacks, strict=True):
             if not has:
                 raise LogError(

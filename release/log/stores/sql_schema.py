@@ -58,9 +58,9 @@ def parse_url(text: str) -> URL:
     """The database that `text` names, with the driver that shipmark uses. Raises `ConfigError` without showing it."""
     try:
         url = make_url(_with_quoted_password(text))
-    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is not a number
         raise ConfigError(
-            "`log.url` is no database URL", hint="`postgresql://user@host/database` or `sqlite:///path`"
+            "`log.url` is not a database URL", hint="`postgresql://user@host/database` or `sqlite:///path`"
         ) from error
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")

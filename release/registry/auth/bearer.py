@@ -149,7 +149,7 @@ class Tokens:
         try:
             grant = msgspec.json.decode(answer.read(_LARGEST, "token"), type=_Grant, strict=False)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Invalid(f"`{realm}` answered something that is no token") from error
+            raise Invalid(f"`{realm}` answered something that is not a token") from error
         text = grant.token or grant.access_token or ""
         if not _SAFE.fullmatch(text):
             raise Invalid(f"`{realm}` answered a token that is empty or cannot be a header")
@@ -184,7 +184,7 @@ class Tokens:
         except ValueError:
             host = None
         if host is None or any(not character.isprintable() or character == " " for character in realm):
-            raise Invalid(f"`{self._host}` names a token realm that is no URL")
+            raise Invalid(f"`{self._host}` names a token realm that is not a URL")
         if parts.scheme != "https" and not (parts.scheme == "http" and not self._secure()):
             raise Invalid(
                 f"`{self._host}` names a token realm that is not https: credentials will not go there"

@@ -60,7 +60,7 @@ def _decode(answer: Any, registry: str) -> tuple[str, str]:
         user = separator = password = ""
     if not separator:
         # `from None`: the cause could carry the token in its text.
-        raise Denied(f"AWS answered something that is no token for `{registry}`") from None
+        raise Denied(f"AWS answered something that is not a token for `{registry}`") from None
     return user, password
 
 

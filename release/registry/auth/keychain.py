@@ -179,7 +179,7 @@ class Credentials:
 
     def _call(self, helper: str, registry: str, server: str, path: str) -> Credential | None:
         if not _HELPER_NAME.fullmatch(helper):
-            raise ConfigError(f"`{path}` names a credential helper that is no program name")
+            raise ConfigError(f"`{path}` names a credential helper that is not a program name")
         program = f"docker-credential-{helper}"
         try:
             # The server goes in by stdin; nothing secret ever is an argument.
@@ -205,7 +205,7 @@ def _from_helper(output: bytes, program: str) -> Credential | None:
     try:
         answer = msgspec.json.decode(output, type=_HelperAnswer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Denied(f"`{program}` answered something that is no credential") from error
+        raise Denied(f"`{program}` answered something that is not a credential") from error
     if not answer.Secret:
         return None
     if answer.Username == _IDENTITY_USER:

@@ -249,7 +249,7 @@ def _send_stream(
 ) -> Generator[memoryview, None, int]:
     sent = 0
     while sent < body.size:
-        # Over TLS something readable may be a session ticket, which is no answer.
+        # Over TLS something readable may be a session ticket, which is not an answer.
         if watch and sent and _answered(connection.sock):
             return sent
         data = _read(body, min(CHUNK, body.size - sent))

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 def absolute(current: str, text: str) -> SplitResult | None:
     """`text`, found in the answer from `current`, as a URL without its fragment.
 
-    None where it is no plain http or https URL: without a host, with a user name, with characters that no URL has.
+    None where it is not a plain http or https URL: without a host, with a user name, with characters that no URL has.
     """
     if not all("!" <= character <= "~" for character in text):
         return None

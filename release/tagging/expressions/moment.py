@@ -1,6 +1,6 @@
 """Dates as moment.js formats them: `YYYYMMDD-HHmmss` and the rest of its tokens, English, in UTC or an IANA zone.
 
-Source: the tokens of moment.js 2.30's `format`. What is no token is copied; `[text]` and a backslash protect text.
+Source: the tokens of moment.js 2.30's `format`. What is not a token is copied; `[text]` and a backslash protect text.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _MAX_LENGTH = 16_384  # characters; an expression is a line that a person wrote
 
 
 def parse_template(text: str | Located, *, source: str = "expression") -> Template:
-    """The tree of `text`. Raises `ConfigError` with line and column for what is no expression, blocks included."""
+    """The tree of `text`. Raises `ConfigError` with line and column for what is not an expression, blocks included."""
     located = locate(text, source=source) if isinstance(text, str) else text
     if len(located.text) > _MAX_LENGTH:
         raise located.error(
@@ -52,7 +52,7 @@ class _Renderer:
         self._names = names
 
     def call(self, call: Call) -> Value:
-        """The value of one call. A plain value is no helper and takes no arguments."""
+        """The value of one call. A plain value is not a helper and takes no arguments."""
         found = self._find(call.path)
         if callable(found):
             arguments = tuple(self._value(operand) for operand in call.arguments)
@@ -69,7 +69,7 @@ class _Renderer:
         helpers = sorted(name for name, value in self._names.items() if callable(value))
         return self._source.error(
             path.offset,
-            f"`{'.'.join(path.parts) or 'this'}` is no helper and takes no arguments",
+            f"`{'.'.join(path.parts) or 'this'}` is not a helper and takes no arguments",
             hint=f"helpers here: {', '.join(f'`{name}`' for name in helpers)}" if helpers else None,
         )
 

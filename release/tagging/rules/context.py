@@ -129,4 +129,4 @@ def _format(milliseconds: int, pattern: str, zone: str) -> str:
         # A zone that nobody knows is UTC, as on every runner of docker/metadata-action.
         return format_moment(moment.astimezone(find_zone(zone) or find_zone("UTC")), pattern)
     except OverflowError as error:
-        raise ConfigError(f"{milliseconds} ms since 1970 is no date") from error
+        raise ConfigError(f"{milliseconds} ms since 1970 is not a date") from error

@@ -122,6 +122,6 @@ def _require_image_tag(tag: RuleTag) -> None:
     if not is_image_tag(tag.name):
         raise tag.rule.item.error(
             0,
-            f"`{tag.name}` is no image tag that a registry accepts",
+            f"`{tag.name}` is not an image tag that a registry accepts",
             hint="a tag begins with a letter, digit or `_`, and has at most 128 of `A-Za-z0-9._-`",
         )

@@ -27,7 +27,7 @@ def github_run(
     """The run that variables and event file describe. `policy`: which git tags are versions.
 
     `checkout`: where given, ref, commit and its date are git's (the action's `context: git`).
-    Raises `ConfigError` for a `DOCKER_METADATA_SHORT_SHA_LENGTH` that is no number.
+    Raises `ConfigError` for a `DOCKER_METADATA_SHORT_SHA_LENGTH` that is not a number.
     """
     event_name = env.get("GITHUB_EVENT_NAME", "")
     head = _text(event, "pull_request", "head", "sha")

@@ -71,7 +71,7 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
 def parse_pattern(text: str, *, literal: bool = True) -> Pattern:
     """Compile `text`: a plain expression, or with `literal` also `/expression/flags`.
 
-    Raises `ConfigError` for what is no regular expression, or none that can be translated.
+    Raises `ConfigError` for what is not a regular expression, or cannot be translated.
     """
     if len(text) > _MAX_PATTERN:
         raise ConfigError(f"a pattern of {len(text)} characters, at most {_MAX_PATTERN} are read")
@@ -80,7 +80,7 @@ def parse_pattern(text: str, *, literal: bool = True) -> Pattern:
     unknown = [flag for flag in flags if flag not in _FLAGS]
     if unknown or len(set(flags)) != len(flags) or {"u", "v"} <= set(flags):
         raise ConfigError(
-            f"`{flags}` are no flags of a regular expression", hint="flags are `dgimsuvy`, each once"
+            f"`{flags}` are not flags of a regular expression", hint="flags are `dgimsuvy`, each once"
         )
     translated = Translator(source, flags).translate()
     # Late: few configs have such a rule, and it takes 10 ms.

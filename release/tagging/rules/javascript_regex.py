@@ -60,7 +60,7 @@ class Translator:
 
     def _error(self, what: str) -> ConfigError:
         return ConfigError(
-            f"`{self._source}` is no regular expression: {what} (character {self._position + 1})"
+            f"`{self._source}` is not a regular expression: {what} (character {self._position + 1})"
         )
 
     def _term(self) -> None:

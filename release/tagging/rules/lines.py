@@ -73,7 +73,7 @@ def role_of_expression(used: frozenset[str], text: str, context: RuleContext) ->
     if used & _COMMITS:
         return "commit"
     if "version" in used and context.version is not None:
-        # The version of a commit that is no release names the commit.
+        # The version of a commit that is not a release names the commit.
         return "commit" if context.release is None else "version"
     if "tag" in used and context.git_tag:
         return "version"

@@ -16,8 +16,8 @@ from release.tagging.rules.javascript import Pattern
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One line of `tags`. `values`: attributes by name, defaults included, each with its place.
 
-    `priority`: higher comes first; NaN (what was given is no number) is equal to all. `pattern`: the compiled regular
-    expression of `match`, and of the attribute `pattern` where that is one.
+    `priority`: higher comes first; NaN, for a value that is not a number, compares equal to every other. `pattern`: the
+    compiled regular expression of `match`, and of the attribute `pattern` where that is one.
     """
 
     type: str

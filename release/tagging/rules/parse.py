@@ -55,7 +55,7 @@ def rules_from_config(
 
 
 def sort_rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Highest priority first; equal ones, and those whose priority is no number, keep their order."""
+    """Highest priority first; equal ones, and those whose priority is not a number, keep their order."""
     return tuple(sorted(rules, key=cmp_to_key(_compare)))
 
 
@@ -162,7 +162,7 @@ def _require_valid(name: str, kind: Kind, item: Located, values: Mapping[str, Lo
     if "group" in values and math.isnan(javascript_number(values["group"].text)):
         raise values["group"].error(
             0,
-            f"`group={values['group'].text}` is no number",
+            f"`group={values['group'].text}` is not a number",
             hint="groups are counted from 1; 0 is the whole match",
         )
 
@@ -201,7 +201,9 @@ def _warnings(
     ]
     if math.isnan(priority):
         value = own["priority"]
-        found.append(f"{value.place(0)}: `priority={value.text}` is no number; the rule keeps its position")
+        found.append(
+            f"{value.place(0)}: `priority={value.text}` is not a number; the rule keeps its position"
+        )
     if pattern is not None and "match" in own and not pattern.groups:
         value = own["match"]
         found.append(

@@ -152,7 +152,7 @@ def short_length(env: Mapping[str, str]) -> int:
     number = javascript_number(text)
     if math.isnan(number):
         raise ConfigError(
-            f"`DOCKER_METADATA_SHORT_SHA_LENGTH` is `{text}`, which is no number",
+            f"`DOCKER_METADATA_SHORT_SHA_LENGTH` is `{text}`, which is not a number",
             hint="set it to `7` or `12`",
         )
     return int(min(max(number, 0.0), 64.0))

@@ -70,7 +70,7 @@ def _version(rule: Rule, evaluation: Evaluation) -> Emitted | None:
     text, about = found
     reading = READERS[rule.type](text)
     if reading is None:
-        evaluation.warn(rule, "value", f"`{text}` is no {rule.type} version; the rule gives nothing")
+        evaluation.warn(rule, "value", f"`{text}` is not a {rule.type} version; the rule gives nothing")
         return None
     template = parse_template(rule.value("pattern"))
     own = None if rule.text("value") or rule.pattern is not None else evaluation.context.release

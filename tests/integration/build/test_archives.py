@@ -146,7 +146,7 @@ def broken(tmp_path: Path, content: bytes) -> BuildError:
         ),
         ([(entry("l", tarfile.LNKTYPE, linkname="../../etc/passwd"), b"")], "leads out of it"),
         ([(entry("a/.wh.b"), b"")], "begins with `.wh.`"),
-        ([(entry("a"), b""), (entry("a/b"), b"")], "`/x/a` in the image is no folder"),
+        ([(entry("a"), b""), (entry("a/b"), b"")], "`/x/a` in the image is not a folder"),
         (
             [(entry("ping", pax_headers={"SCHILY.xattr.security.capability": "x"}), b"")],
             "has file capabilities, which would be lost",

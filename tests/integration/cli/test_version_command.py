@@ -58,7 +58,7 @@ def test_what_a_form_cannot_say_exits_2(repo: GitRepo, shipmark: Shipmark) -> No
     repo.tag("v1.5.0-4")
     done = shipmark("version", "--format", "pep440", cwd=repo.path)
     assert (done.code, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: `1.5.0-4` is no PEP 440 version")
+    assert done.stderr.startswith("error: `1.5.0-4` is not a PEP 440 version")
 
 
 def test_a_shallow_clone_without_a_tag_exits_3_with_the_line_that_helps(

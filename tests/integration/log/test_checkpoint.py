@@ -186,7 +186,7 @@ def test_short_logs_are_read_and_long_ones_looked_up(path: Path, folder: Callabl
         assert kept(path).exists() == (worth == 1)
         assert query.history(store(path), "1", folder, worth=worth) == history(fold(entries), "1")
     assert wanted[0] == wanted[1]
-    with pytest.raises(ConfigError, match="is no digest"):
+    with pytest.raises(ConfigError, match="is not a digest"):
         query.find(store(path), "latest", folder, worth=1)
 
 

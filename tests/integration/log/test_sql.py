@@ -159,7 +159,7 @@ def test_check_writable_changes_nothing(store: SqlStore) -> None:
     ("url", "message"),
     [
         ("mysql://u:secret@h/d", "names a `mysql` database"),
-        ("u:secret@h", "is no database URL"),
+        ("u:secret@h", "is not a database URL"),
         ("sqlite://", "names a `sqlite` database"),
     ],
 )

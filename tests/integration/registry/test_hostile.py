@@ -160,11 +160,11 @@ class TestCredentialsStayHome:
         ("realm", "why"),
         [
             ("ftp://127.0.0.1/token", "not https"),
-            ("file:///etc/passwd", "no URL"),
+            ("file:///etc/passwd", "not a URL"),
             ("http://user:pass@127.0.0.1:1/token", "user name"),
-            ("http://127.0.0.1:1/to ken", "no URL"),
-            ("http://[::1/token", "no URL"),
-            ("/token", "no URL"),
+            ("http://127.0.0.1:1/to ken", "not a URL"),
+            ("http://[::1/token", "not a URL"),
+            ("/token", "not a URL"),
             ("http://169.254.169.254/latest/meta-data", "link address"),
             ("http://[::ffff:169.254.169.254]/x", "link address"),
             ("http://0.0.0.0/x", "link address"),
@@ -286,8 +286,8 @@ class TestContentIsWhatItSays:
             (OCI_INDEX, json.dumps({"schemaVersion": 2, "manifests": [], "layers": []}), "two different things"),
             (OCI_INDEX, json.dumps({"schemaVersion": 2, "manifests": [], "config": {}}), "two different things"),
             (OCI_INDEX, json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "manifests": []}), "calls itself"),
-            ("text/html", "<html>", "no image manifest"),
-            ("", "{}", "no image manifest"),
+            ("text/html", "<html>", "not an image manifest"),
+            ("", "{}", "not an image manifest"),
             ("application/vnd.docker.distribution.manifest.v1+prettyjws", "{}", "schema 1"),
             (OCI_MANIFEST, json.dumps({"schemaVersion": 1, "fsLayers": []}), "schema 1"),
             (OCI_MANIFEST, "[]", "not a JSON object"),
@@ -473,7 +473,7 @@ class TestNothingIsUnbounded:
     def test_pages_without_end_end(
         self, hostile: Hostile, make_targets: TargetsFactory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("release.oci.lists._MOST_PAGES", 20)
+        monkeypatch.setattr("release.registry.pagination._MOST_PAGES", 20)
 
         def answer(request: Request) -> Reply:
             number = len(server.requests)

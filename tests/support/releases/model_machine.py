@@ -156,7 +156,7 @@ def explore(monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> No
     """Try `examples` histories of at most `steps` rules."""
     monkeypatch.setattr(release.effects.obtain, "open_source", place)
     monkeypatch.setattr(release.effects.content, "open_source", place)
-    # The modelled store is no folder, so its blobs have no times.
+    # The modelled store is not a folder, so its blobs have no times.
     monkeypatch.setattr(release.effects.obtain, "mark_used", lambda path, digest: None)
     monkeypatch.setattr(release.step_scheduler, "_LIMIT", 1)  # the same order on every try
     chosen: Any = settings(

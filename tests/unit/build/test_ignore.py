@@ -84,9 +84,9 @@ def test_patterns_mean_what_docker_says(text: str, path: str, excluded: bool) ->
     ("text", "message"),
     [
         ("a\n!", ".dockerignore:2: `!` stands alone"),
-        ("[a", ".dockerignore:1: `[a` is no pattern: a bracket is not closed within its path component"),
-        ("[z-a]", ".dockerignore:1: `[z-a]` is no pattern: the range `z-a` is empty"),
-        ("[]a]", ".dockerignore:1: `[]a]` is no pattern: `]` stands where a character is expected"),
+        ("[a", ".dockerignore:1: `[a` is not a pattern: a bracket is not closed within its path component"),
+        ("[z-a]", ".dockerignore:1: `[z-a]` is not a pattern: the range `z-a` is empty"),
+        ("[]a]", ".dockerignore:1: `[]a]` is not a pattern: `]` stands where a character is expected"),
     ],
 )
 def test_what_is_no_pattern_is_refused_with_its_line(text: str, message: str) -> None:

@@ -136,4 +136,4 @@ def test_several_logs_are_a_truth_and_its_mirrors() -> None:
     assert [(one.store, one.path) for one in config.log][1] == ("file", "copy.jsonl")
     assert config.log[0].store == "git"
     error = fails("log: [gti]\n")
-    assert error.message == "shipmark.yml:1:7: `gti` is no log store"
+    assert error.message == "shipmark.yml:1:7: `gti` is not a log store"

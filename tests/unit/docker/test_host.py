@@ -95,7 +95,7 @@ def test_the_api_version_may_be_set(tmp_path: Path) -> None:
         ({"DOCKER_CONTEXT": "../../x"}, "there is no docker context `../../x`"),
         ({"DOCKER_CONTEXT": "empty"}, "the docker context `empty` names no daemon"),
         ({"DOCKER_CONTEXT": "odd"}, "the docker context `odd` names no daemon"),
-        ({"DOCKER_HOST": "here"}, "`DOCKER_HOST` names `here`, which is no address of a daemon"),
+        ({"DOCKER_HOST": "here"}, "`DOCKER_HOST` names `here`, which is not an address of a daemon"),
         (
             {"DOCKER_HOST": "ssh://me@host"},
             "`DOCKER_HOST` names `ssh://host`, and shipmark does not speak",

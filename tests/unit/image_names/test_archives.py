@@ -342,7 +342,7 @@ class TestDockerArchive:
             ([("manifest.json", b"[")], "not what `docker save` writes"),
             ([("manifest.json", b"[]")], "holds 0 images"),
             ([("manifest.json", b'[{"Config": "c", "Layers": []}]')], "holds no `c`"),
-            ([("manifest.json", b'[{"Config": "c", "Layers": []}]'), ("c", b"[]")], "no image config"),
+            ([("manifest.json", b'[{"Config": "c", "Layers": []}]'), ("c", b"[]")], "not an image config"),
             ([("manifest.json", b'[{"Config": "c", "Layers": ["x"]}]'), ("c", b"{}")], "does not fit"),
             ([("manifest.json", b'[{"Config": "../c", "Layers": []}]')], "holds no `../c`"),
         ],

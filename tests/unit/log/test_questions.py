@@ -77,7 +77,7 @@ def test_times_are_understood(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "2025-02-30", "10:00"])
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no time") as caught:
+    with pytest.raises(ConfigError, match="is not a time") as caught:
         moment(text)
     assert caught.value.hint
 
@@ -156,7 +156,7 @@ def test_a_digest_may_be_shortened() -> None:
 
 @pytest.mark.parametrize("wrong", ["", "sha256:", "sha256:abc", "latest", "sha512:" + "a" * 64])
 def test_what_is_no_digest(wrong: str) -> None:
-    with pytest.raises(ConfigError, match="is no digest"):
+    with pytest.raises(ConfigError, match="is not a digest"):
         find((), wrong)
 
 

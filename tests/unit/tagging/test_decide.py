@@ -310,7 +310,7 @@ class TestWarnings:
     def test_odd_tags_are_reported_in_one_line(self) -> None:
         of = facts({"v1.4.2": HEAD, "vNOT-A-VERSION": OLD, "x": OLD, "y": OLD, "z": OLD})
         assert decided(of).warnings == (
-            "4 git tags are no version and ignored: `vNOT-A-VERSION`, `x`, `y`, …",
+            "4 git tags are not versions and are ignored: `vNOT-A-VERSION`, `x`, `y`, …",
         )
 
     @pytest.mark.parametrize(

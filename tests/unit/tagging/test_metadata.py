@@ -286,7 +286,7 @@ class TestDifferentOnPurpose:
         ],
     )
     def test_a_tag_that_no_registry_accepts_is_an_error(self, ref: str, tags: str) -> None:
-        with pytest.raises(ConfigError, match=r"^tags:1:1: `.*` is no image tag that a registry accepts"):
+        with pytest.raises(ConfigError, match=r"^tags:1:1: `.*` is not an image tag that a registry accepts"):
             names(ref, tags)
 
     @pytest.mark.parametrize("image", ["a/b:1", "ghcr.io/acme/", "a b", "-a/b", "a//b"])
@@ -316,8 +316,8 @@ class TestDifferentOnPurpose:
             ("type=raw,x\ntype=raw,prefx=a,x", "tags:2:10: unknown attribute `prefx`"),
             ("type=raw,{{#if x}}a{{/if}}", "tags:1:10: a block is not supported in expressions"),
             ("type=raw,x\n  type=raw,suffix=-{{sha,x", "tags:2:20: the expression that begins here is never closed"),
-            ("type=raw,{{upper branch}}", "tags:1:12: `upper` is no helper and takes no arguments"),
-            ("type=semver,pattern={{date 'Y'}},value=1.2.3", "tags:1:23: `date` is no helper and takes no"),
+            ("type=raw,{{upper branch}}", "tags:1:12: `upper` is not a helper and takes no arguments"),
+            ("type=semver,pattern={{date 'Y'}},value=1.2.3", "tags:1:23: `date` is not a helper and takes no"),
             ("type=raw,{{date}}", "tags:1:12: `date` needs a format in quotes"),
             ("type=raw,{{date 5}}", "tags:1:12: `date` needs a format in quotes"),
             ("type=raw,value={{date 'Y' zone='UTC'}}", "tags:1:18: unknown `zone` of `date`"),
@@ -347,8 +347,8 @@ class TestErrorsOfBoth:
             ({"tags": "type=raw,x,enable=True"}, "tags:1:19: `enable` is `True`, it must be `true` or `false`"),
             ({"tags": "type=raw,x,enable="}, "tags:1:19: `enable` is ``, it must be `true` or `false`"),
             ({"tags": "type=raw,x,enable=1"}, "tags:1:19: `enable` is `1`, it must be `true` or `false`"),
-            ({"tags": "type=match,pattern=a,group=x"}, "tags:1:28: `group=x` is no number"),
-            ({"tags": "type=match,pattern=(a"}, "tags:1:20: `(a` is no regular expression"),
+            ({"tags": "type=match,pattern=a,group=x"}, "tags:1:28: `group=x` is not a number"),
+            ({"tags": "type=match,pattern=(a"}, "tags:1:20: `(a` is not a regular expression"),
             ({"tags": "type=sha,format=tiny"}, "tags:1:17: `format=tiny` of `type=sha` must be one of"),
             ({"tags": "type=ref"}, "tags:1:1: `type=ref` needs `event`"),
             ({"tags": 'type=raw,a"b'}, "tags:1:11: a quote inside a field"),

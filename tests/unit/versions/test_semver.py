@@ -57,11 +57,11 @@ class TestParse:
         "text", ["", "1", "1.2", "v1.2.3", "1.2.3\n", "01.2.3", "1.2.3-01", "1.2.3+", "٣.1.1"]
     )
     def test_refuses_what_is_no_version_as_a_whole(self, text: str) -> None:
-        with pytest.raises(ValueError, match="no SemVer version"):
+        with pytest.raises(ValueError, match="not a SemVer version"):
             parse(text)
 
     def test_endless_digits_are_no_version(self) -> None:
-        with pytest.raises(ValueError, match="no SemVer version"):
+        with pytest.raises(ValueError, match="not a SemVer version"):
             parse(f"1.2.{'9' * 5000}")
 
 

@@ -317,10 +317,10 @@ class TestCopy:
             ("abroad/x /", "`abroad` is a symlink that leaves the context"),
             ("loop /", "the symlink `loop` leads in a circle"),
             ("pipe /", "`pipe` is a device, pipe or socket, which an image cannot hold"),
-            ("[a /", "`[a` is no pattern: a bracket is not closed within its path component"),
+            ("[a /", "`[a` is not a pattern: a bracket is not closed within its path component"),
             ("$NOTHING /", "`$NOTHING` is empty"),
             ("app $NOTHING", "`$NOTHING` is empty"),
-            ("--chmod=abc app /", "`abc` is no octal mode"),
+            ("--chmod=abc app /", "`abc` is not an octal mode"),
             (
                 "--chown=nobody app /",
                 "`--chown` names `nobody`, which the image's `/etc/passwd` does not know",
@@ -369,7 +369,7 @@ class TestCopy:
         assert "`/x` is a folder in the image" in str(
             refusal("FROM scratch\nCOPY a /\nCOPY b /", context=context)
         )
-        assert "`/x` in the image is no folder" in str(
+        assert "`/x` in the image is not a folder" in str(
             refusal("FROM scratch\nCOPY b /\nCOPY a /", context=context)
         )
 
@@ -378,7 +378,7 @@ class TestCopy:
     )
     def test_nothing_is_put_below_a_file(self, line: str) -> None:
         error = refusal(f"FROM scratch\nCOPY app /x\n{line}")
-        assert str(error).startswith("Dockerfile:3: `/x` in the image is no folder")
+        assert str(error).startswith("Dockerfile:3: `/x` in the image is not a folder")
 
     @pytest.mark.parametrize(
         "line", ["COPY app /loop/", "COPY app /loop/x", "WORKDIR /loop", "COPY --chown=me app /"]
@@ -465,9 +465,9 @@ class TestStages:
                 "Dockerfile:2: the builder `layers` does not know `COPY --parents`",
                 "`--chmod`",
             ),
-            ("FROM scratch\nEXPOSE 99999", "Dockerfile:2: `99999` is no port", "8080"),
-            ("FROM scratch\nSTOPSIGNAL 1x", "Dockerfile:2: `1x` is no signal", "SIGTERM"),
-            ("FROM scratch\nHEALTHCHECK --interval=x CMD a", "Dockerfile:2: `x` is no duration", "30s"),
+            ("FROM scratch\nEXPOSE 99999", "Dockerfile:2: `99999` is not a port", "8080"),
+            ("FROM scratch\nSTOPSIGNAL 1x", "Dockerfile:2: `1x` is not a signal", "SIGTERM"),
+            ("FROM scratch\nHEALTHCHECK --interval=x CMD a", "Dockerfile:2: `x` is not a duration", "30s"),
         ],
     )
     def test_what_this_builder_cannot_do_is_said_with_what_to_do_instead(

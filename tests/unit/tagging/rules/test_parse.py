@@ -106,7 +106,9 @@ class TestOrder:
         lines = ["type=raw,a", "type=raw,b,priority=x", "type=raw,c"]
         rules = rules_from_config(lines)
         assert [rule.text("value") for rule in rules] == ["a", "b", "c"]
-        assert rules[1].warnings == ("tags[1]:1:21: `priority=x` is no number; the rule keeps its position",)
+        assert rules[1].warnings == (
+            "tags[1]:1:21: `priority=x` is not a number; the rule keeps its position",
+        )
 
     def test_nothing_given_is_the_action_s_default(self) -> None:
         given = [(rule.type, rule.text("event")) for rule in rules_from_config("  # nothing\n")]
