@@ -15,9 +15,21 @@ import msgspec
 
 from release.control import Cancel
 from release.errors import Interrupted, PartialError, RefusedError, RegistryError, ReleaseError, TagConflict
-from release.events import Event, Note, StepEvent
-from release.handler import Handler, Handlers, World
-from release.plan.model import Conflict, Done, Free, Judgement, Plan, Step, Unknown, bind
+from release.events import Event, Note, Sink, StepEvent
+from release.handler import Handler, Handlers, Look
+from release.plan.model import (
+    Bindings,
+    Conflict,
+    Done,
+    Free,
+    Judgement,
+    Plan,
+    Step,
+    Unknown,
+    binding,
+    duration_of,
+)
+from release.ports import Clock
 from release.step_scheduler import StepScheduler
 
 State = Literal["free", "done", "made", "withheld", "conflict", "unknown", "failed", "skipped"]
@@ -39,7 +51,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Plan
     outcomes: tuple[Outcome, ...]
-    bindings: Mapping[str, Any]
+    bindings: Bindings
     error: Any = None  # ReleaseError | None
 
     def outcome(self, step_id: str) -> Outcome | None:
@@ -55,16 +67,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class _Walk:
     """One pass over a plan: outcomes and bindings as they come in, from several threads."""
 
-    def __init__(self, handlers: Handlers, world: World) -> None:
+    def __init__(self, handlers: Handlers, clock: Clock, sink: Sink) -> None:
         self._handlers = handlers
-        self._world = world
+        self._clock = clock
+        self._sink = sink
         self._lock = threading.Lock()
+        self._bindings = Bindings()
         self.outcomes: dict[str, Outcome] = {}
-        self.bindings: dict[str, Any] = {}
 
     def settle(self, step: Step, how: Callable[[Step, Handler], Outcome]) -> None:
         """Let `how` deal with the step and keep what came of it, whatever it raised."""
-        started = self._world.clock.monotonic()
+        started = self._clock.monotonic()
         self._tell(StepEvent(step=step.id, state="started"))
         try:
             outcome = how(step, self._handlers[step.kind])
@@ -75,41 +88,37 @@ class _Walk:
             wrapped = ReleaseError(f"unexpected failure in step `{step.id}`: {type(error).__name__}: {error}")
             wrapped.__cause__ = error
             outcome = Outcome(step=step, state="failed", reason=wrapped.message, error=wrapped)
-        spent = round((self._world.clock.monotonic() - started) * 1000)
+        spent = round((self._clock.monotonic() - started) * 1000)
         outcome = msgspec.structs.replace(outcome, ms=spent)
         with self._lock:
             self.outcomes[step.id] = outcome
-            self.bindings[f"ms:{step.id}"] = spent
+            self._bindings |= binding(duration_of(step.id), spent)
         self._tell(StepEvent(step=step.id, state=outcome.state, text=outcome.reason))
 
     def _tell(self, event: Event) -> None:
         # Whoever watched may be gone; a release goes on without being watched.
         with contextlib.suppress(Exception):
-            self._world.sink.emit(event)
+            self._sink.emit(event)
 
-    def look(self, step: Step, handler: Handler) -> tuple[Step, Judgement]:
-        """Bind what is known, observe and judge."""
+    def look(self, step: Step, handler: Handler) -> Look:
+        """Fill the slots that are bound, observe and judge. What is done binds its values."""
         with self._lock:
-            bindings = dict(self.bindings)
-        bound: Step = msgspec.structs.replace(step, operands=bind(step.operands, bindings))
-        try:
-            observation = handler.observe(bound, self._world)
-        except Interrupted:
-            raise
-        except ReleaseError as error:
-            return bound, Unknown(reason=error.message, hint=error.hint, error=error)
-        return bound, handler.judge(bound, bindings, observation)
+            bindings = self._bindings
+        seen = handler.look(step, bindings)
+        if isinstance(seen.judgement, Done):
+            self.keep(seen.judgement.bindings)
+        return seen
 
-    def keep(self, bindings: Mapping[str, Any]) -> None:
-        """Take the values that a step bound."""
+    def keep(self, bindings: Bindings) -> None:
+        """Add the values that a step bound."""
         with self._lock:
-            self.bindings.update(bindings)
+            self._bindings |= bindings
 
     def report(self, plan: Plan, error: ReleaseError | None) -> Report:
         """What is known now, in the plan's order."""
         with self._lock:
             ended = dict(self.outcomes)
-            bindings = dict(self.bindings)
+            bindings = self._bindings
         outcomes = tuple(
             ended.get(step.id) or Outcome(step=step, state="skipped", reason="not reached")
             for step in plan.steps
@@ -120,37 +129,40 @@ class _Walk:
 class Runner:
     """Surveys and executes plans with one handler per step kind."""
 
-    def __init__(self, handlers: Handlers, world: World) -> None:
+    def __init__(self, handlers: Handlers, *, clock: Clock, sink: Sink, cancel: Cancel) -> None:
         self._handlers = handlers
-        self._world = world
+        self._clock = clock
+        self._sink = sink
+        self._cancel = cancel
 
     def survey(self, plan: Plan) -> Report:
         """Observe and judge every step, and change nothing: how `execute` would find the world."""
-        walk = _Walk(self._handlers, self._world)
+        walk = self._walk()
 
         def look(step: Step, handler: Handler) -> Outcome:
-            bound, judgement = walk.look(step, handler)
-            if isinstance(judgement, Done):
-                walk.keep(judgement.bindings)
-            return _outcome(bound, judgement)
+            seen = walk.look(step, handler)
+            return _outcome(seen.step, seen.judgement)
 
         for phase in plan.phases:
             steps = [step for step in plan.steps if step.phase == phase.name]
-            StepScheduler(lambda step: walk.settle(step, look), self._world.cancel).run(steps)
-            self._world.cancel.check()
+            StepScheduler(lambda step: walk.settle(step, look), self._cancel).run(steps)
+            self._cancel.check()
         return walk.report(plan, _verdict(plan, walk.outcomes))
 
     def execute(self, plan: Plan) -> Report:
         """Carry the plan out, phase by phase; stops after a phase in which a required step was not done."""
-        walk = _Walk(self._handlers, self._world)
+        walk = self._walk()
         carry_out = self._carry_out(walk, frozenset(step.id for step in plan.steps))
         for phase in plan.phases:
             steps = [step for step in plan.steps if step.phase == phase.name]
-            StepScheduler(lambda step: walk.settle(step, carry_out), self._world.cancel).run(steps)
-            error = _cancelled(self._world.cancel) or _verdict(plan, walk.outcomes)
+            StepScheduler(lambda step: walk.settle(step, carry_out), self._cancel).run(steps)
+            error = _cancelled(self._cancel) or _verdict(plan, walk.outcomes)
             if error is not None:
                 return walk.report(plan, error)
         return walk.report(plan, None)
+
+    def _walk(self) -> _Walk:
+        return _Walk(self._handlers, self._clock, self._sink)
 
     def _carry_out(self, walk: _Walk, planned: frozenset[str]) -> Callable[[Step, Handler], Outcome]:
         # `planned`: a step that another one needs and that is not in the plan was left out, being done already.
@@ -158,35 +170,35 @@ class Runner:
             missing = [need for need in step.needs if need in planned and not _good(walk.outcomes.get(need))]
             if missing:
                 return Outcome(step=step, state="skipped", reason=f"`{missing[0]}` was not done")
-            bound, before = walk.look(step, handler)
-            if isinstance(before, Free):
-                return self._act(walk, step, bound, handler)
-            if isinstance(before, Done):
-                walk.keep(before.bindings)
-            return _outcome(bound, before)
+            before = walk.look(step, handler)
+            if isinstance(before.judgement, Free):
+                return self._act(walk, step, before, handler)
+            return _outcome(before.step, before.judgement)
 
         return carry_out
 
-    def _act(self, walk: _Walk, step: Step, bound: Step, handler: Handler) -> Outcome:
-        self._world.cancel.check()
+    def _act(self, walk: _Walk, step: Step, before: Look, handler: Handler) -> Outcome:
+        if before.act is None:
+            raise AssertionError(f"the check `{step.id}` came out free")
+        self._cancel.check()
         failure: ReleaseError | None = None
         try:
-            walk.keep(handler.act(bound, dict(walk.bindings), self._world))
+            walk.keep(before.act())
         except Interrupted:
             raise
         except ReleaseError as error:
             failure = error
         # Done or not is what the world says now, not what the call returned.
-        bound, after = walk.look(step, handler)
-        if isinstance(after, Done):
-            walk.keep(after.bindings)
-            return Outcome(step=bound, state="withheld" if after.withheld else "made", reason=after.reason)
-        if failure is not None:
-            return Outcome(step=bound, state="failed", reason=failure.message, error=failure)
-        if isinstance(after, Free):
-            lost = PartialError(f"step `{step.id}` left no trace: {after.reason}")
-            return Outcome(step=bound, state="failed", reason=lost.message, error=lost)
-        return _outcome(bound, after)
+        after = walk.look(step, handler)
+        match after.judgement:
+            case Done(withheld=withheld, reason=reason):
+                return Outcome(step=after.step, state="withheld" if withheld else "made", reason=reason)
+            case _ if failure is not None:
+                return Outcome(step=after.step, state="failed", reason=failure.message, error=failure)
+            case Free(reason=reason):
+                lost = PartialError(f"step `{step.id}` left no trace: {reason}")
+                return Outcome(step=after.step, state="failed", reason=lost.message, error=lost)
+        return _outcome(after.step, after.judgement)
 
 
 def _good(outcome: Outcome | None) -> bool:

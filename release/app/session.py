@@ -26,6 +26,8 @@ from release.trust import Trust, judge
 
 if TYPE_CHECKING:
     from release.app.log.open_log import LogContext
+    from release.effects.local_store import ContentStore
+    from release.effects.tag_reader import TagReader
     from release.filesystem.cache_folder import Cache
     from release.log.state import LogState
     from release.log.writer import Writer
@@ -290,6 +292,21 @@ class Session:
         from release.app.image_store import image_store
 
         return image_store(self)
+
+    @cached_property
+    def store(self) -> ContentStore:
+        """The content store in the cache folder, which builders write to."""
+        from release.app.cache import store_path
+        from release.effects.local_store import LocalStore
+
+        return LocalStore(store_path(self))
+
+    @cached_property
+    def tags(self) -> TagReader:
+        """Reads what targets hold; labels are read once per digest."""
+        from release.effects.tag_reader import TagReader
+
+        return TagReader()
 
     @cached_property
     def registries(self) -> RegistryPool:

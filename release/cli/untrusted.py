@@ -23,7 +23,7 @@ from release.cli.output.stdout import data, document
 from release.cli.output.text import decision_lines
 from release.config.load import Component
 from release.events import Note
-from release.plan.model import Plan, Release
+from release.plan.model import Bindings, Plan, Release
 from release.plan.release import PHASES, release_key
 from release.runner import Report
 from release.tagging.model import Decision, FixedTag, Withheld
@@ -68,7 +68,7 @@ def _report(session: Session, *, offline: bool) -> Report:
     """A plan without steps."""
     releases = tuple(_release(session, component, offline=offline) for component in session.components)
     plan = Plan(purpose="release", releases=releases, phases=PHASES, steps=())
-    return Report(plan=plan, outcomes=(), bindings={})
+    return Report(plan=plan, outcomes=(), bindings=Bindings())
 
 
 def _release(session: Session, component: Component, *, offline: bool) -> Release:

@@ -7,18 +7,17 @@ was lost and begun anew has other positions and hashes, and a run on a wiped mac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
-
 import msgspec
 
 from release.canonical_json import canonical
+from release.control import Cancel
 from release.errors import NotFound
-from release.handler import World
+from release.handler import Work
+from release.log import LogWriter
 from release.log.attested import attested
-from release.oci import Descriptor, Repository
+from release.oci import Descriptor, Registries, Repository
 from release.oci.manifest import annotations_of
-from release.plan.model import Done, Free, Judgement, Slot, Step
+from release.plan.model import Bindings, Done, Free, Judgement, Slot
 from release.plan.operands import Attest
 from release.plan.ownership import short
 from release.statements.release_statement import PREDICATE, Attested
@@ -39,54 +38,53 @@ class StatementObservation(msgspec.Struct, frozen=True, kw_only=True):
 class Attestations:
     """`attest`."""
 
-    def describe(self, step: Step) -> str:
-        """One line for the preview."""
-        return f"attach the release statement to the image on {cast(Attest, step.operands).target}"
+    kind = Attest
 
-    def observe(self, step: Step, world: World) -> StatementObservation | None:
+    def __init__(self, registries: Registries, log: LogWriter, *, cancel: Cancel) -> None:
+        self._registries = registries
+        self._log = log
+        self._cancel = cancel
+
+    def describe(self, operands: Attest) -> str:
+        """One line for the preview."""
+        return f"attach the release statement to the image on {operands.target}"
+
+    def observe(self, work: Work[Attest]) -> StatementObservation | None:
         """What hangs on the image; None while the log has no release to speak of."""
-        operands = cast(Attest, step.operands)
-        release = _release(operands, world)
+        release = self._release(work.operands)
         if release is None:
             return None
-        repository = world.registries.open(operands.target)
+        repository = self._registries.open(work.operands.target)
         artifact = _artifact(release, repository)
         return StatementObservation(artifact=artifact, found=_find(repository, release, artifact))
 
-    def judge(
-        self, step: Step, bindings: Mapping[str, Any], observation: StatementObservation | None
-    ) -> Judgement:
+    def judge(self, work: Work[Attest], seen: StatementObservation | None) -> Judgement:
         """Done when a statement of this release is there."""
-        del bindings
-        if observation is None or observation.found is None:
-            return Free(reason=self.describe(step))
-        if observation.found == observation.artifact.manifest.digest:
-            return Done(reason=f"attached as {short(observation.found)}")
-        return Done(reason=f"attached as {short(observation.found)}, with an anchor in another log")
+        if seen is None or seen.found is None:
+            return Free(reason=self.describe(work.operands))
+        if seen.found == seen.artifact.manifest.digest:
+            return Done(reason=f"attached as {short(seen.found)}")
+        return Done(reason=f"attached as {short(seen.found)}, with an anchor in another log")
 
-    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
+    def act(self, work: Work[Attest], seen: StatementObservation | None) -> Bindings:
         """Attach it."""
-        del bindings
-        operands = cast(Attest, step.operands)
-        release = _release(operands, world)
-        if release is None:
-            raise NotFound(f"the version log has no `pushed` and `released` of {operands.image} to attest")
-        repository = world.registries.open(operands.target)
-        push_artifact(repository, _artifact(release, repository), cancel=world.cancel)
-        return {}
+        if seen is None:
+            image = work.operands.image
+            raise NotFound(f"the version log has no `pushed` and `released` of {image} to attest")
+        push_artifact(self._registries.open(work.operands.target), seen.artifact, cancel=self._cancel)
+        return Bindings()
 
-
-def _release(operands: Attest, world: World) -> Attested | None:
-    if isinstance(operands.image, Slot):
-        return None
-    return next(
-        (
-            one
-            for one in attested(world.log.entries(), key=operands.key)
-            if one.target == operands.target and one.digest == operands.image
-        ),
-        None,
-    )
+    def _release(self, operands: Attest) -> Attested | None:
+        if isinstance(operands.image, Slot):
+            return None
+        return next(
+            (
+                one
+                for one in attested(self._log.entries(), key=operands.key)
+                if one.target == operands.target and one.digest == operands.image
+            ),
+            None,
+        )
 
 
 def _artifact(release: Attested, repository: Repository) -> Artifact:

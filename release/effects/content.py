@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
-
-from release.effects.obtain import open_source
+from release.control import Cancel
+from release.effects.local_store import Sources
 from release.errors import NotFound, RegistryError
-from release.handler import World
+from release.events import Sink
+from release.handler import Work
 from release.oci import Descriptor
 from release.oci.reference import parse_repository
-from release.plan.model import Done, Free, Judgement, Slot, Step
-from release.plan.operands import PushContent
+from release.plan.model import Bindings, Done, Free, Judgement, Slot
+from release.plan.operands import PushContent, digest_in
 from release.plan.ownership import short
 from release.transfer.copy import copy_image
 
@@ -19,34 +18,37 @@ from release.transfer.copy import copy_image
 class Content:
     """`push-content`."""
 
-    def describe(self, step: Step) -> str:
+    kind = PushContent
+
+    def __init__(self, sources: Sources, *, sink: Sink, cancel: Cancel) -> None:
+        self._sources = sources
+        self._sink = sink
+        self._cancel = cancel
+
+    def describe(self, operands: PushContent) -> str:
         """One line for the preview."""
-        return f"push the content to {cast(PushContent, step.operands).target}, by digest"
+        return f"push the content to {operands.target}, by digest"
 
-    def observe(self, step: Step, world: World) -> Descriptor | None:
+    def observe(self, work: Work[PushContent]) -> Descriptor | None:
         """The top manifest on the target."""
-        operands = cast(PushContent, step.operands)
-        if isinstance(operands.image, Slot):
-            return None
-        return world.registries.open(operands.target).resolve(operands.image)
+        image = work.operands.image
+        return None if isinstance(image, Slot) else self._sources.open(work.operands.target).resolve(image)
 
-    def judge(self, step: Step, bindings: Mapping[str, Any], observation: Descriptor | None) -> Judgement:
+    def judge(self, work: Work[PushContent], seen: Descriptor | None) -> Judgement:
         """Done when the target serves the digest: a registry takes a manifest only after all it names."""
-        del bindings
-        operands = cast(PushContent, step.operands)
-        if observation is None:
-            return Free(reason=f"not on {operands.target} yet")
-        return Done(reason=f"holds {short(observation.digest)}")
+        if seen is None:
+            return Free(reason=f"not on {work.operands.target} yet")
+        return Done(reason=f"holds {short(seen.digest)}")
 
-    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
+    def act(self, work: Work[PushContent], seen: Descriptor | None) -> Bindings:
         """Copy from the first place that still has it."""
-        del bindings
-        operands = cast(PushContent, step.operands)
-        digest = cast(str, operands.image)
-        destination = world.registries.open(operands.target)
+        del seen
+        operands = work.operands
+        digest = digest_in(operands.image)
+        destination = self._sources.open(operands.target)
         missing: RegistryError = NotFound(f"no place is known that has {digest}")
         for name in operands.sources:
-            source = open_source(world, name)
+            source = self._sources.open(name)
             if source.name == destination.name:
                 continue
             try:
@@ -54,14 +56,14 @@ class Content:
                     source,
                     destination,
                     digest,
-                    sink=world.sink,
-                    cancel=world.cancel,
+                    sink=self._sink,
+                    cancel=self._cancel,
                     mount_from=mounts(source.name, destination.name),
                 )
             except NotFound as error:
                 missing = error
                 continue
-            return {}
+            return Bindings()
         raise missing
 
 

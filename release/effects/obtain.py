@@ -4,73 +4,95 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any, cast
 
 import msgspec
 
-from release.build import BuildRequest, BuiltImage, PlatformImage
+from release.build import Builder, BuildRequest, BuiltImage, PlatformImage
 from release.build.context import open_context
 from release.compression.codecs import codec_named
-from release.effects.tag_reader import read_tag
+from release.effects.local_store import ContentStore, Sources
+from release.effects.tag_reader import TagReader
 from release.errors import BuildError, BuilderUnavailable, NotFound, RegistryError
-from release.handler import World
-from release.layout.layout import Layout
+from release.handler import Work
 from release.oci import ImageFacts, Manifest, Repository
-from release.oci.graph import blobs_of, read_manifests
 from release.oci.image_config import manifest_facts, platform_of
 from release.oci.manifest import children
 from release.plan.evidence import STORE
-from release.plan.model import Conflict, Done, Free, Judgement, Slot, Step, plain
-from release.plan.operands import BuildImage, FindImage
+from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Slot, binding, plain
+from release.plan.operands import BuildImage, FindImage, builder_of, built_of, image_of, tools_of
 from release.tagging.labels import INPUTS, REVISION, VERSION, held_image
 from release.tagging.model import Held
 
 
-def open_source(world: World, name: str) -> Repository:
-    """The repository behind a place of a plan: a target, or the local store."""
-    return Layout(world.store) if name == STORE else world.registries.open(name)
+class BuildInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a builder needs besides the operands. `root`: the repository's top folder.
+
+    `arguments`: build-argument values by component, which no plan or record holds.
+    """
+
+    builders: Mapping[str, Builder]
+    root: str
+    arguments: Mapping[str, Mapping[str, str]]
+
+    def builder(self, operands: BuildImage) -> Builder:
+        """The builder that the plan names."""
+        return self.builders[operands.spec.builder]
+
+    def request(self, operands: BuildImage) -> BuildRequest:
+        """The operands with absolute paths, and the argument values that only the builder may see."""
+        spec = operands.spec
+        return BuildRequest(
+            context=os.path.normpath(os.path.join(self.root, spec.context)),
+            dockerfile=os.path.normpath(os.path.join(self.root, spec.dockerfile)),
+            root=self.root,
+            stage=spec.stage,
+            platforms=spec.platforms,
+            args=self.arguments.get(operands.component, {}),
+            labels=operands.labels,
+            annotations=spec.annotations,
+            created=operands.created,
+            compression=spec.compression,
+        )
 
 
 class Build:
-    """`build-image`. `arguments`: build-argument values per component, which no plan or record holds."""
+    """`build-image`."""
 
-    def __init__(self, arguments: Mapping[str, Mapping[str, str]]) -> None:
-        self._arguments = arguments
+    kind = BuildImage
 
-    def describe(self, step: Step) -> str:
+    def __init__(self, inputs: BuildInputs, store: ContentStore, tags: TagReader) -> None:
+        self._inputs = inputs
+        self._store = store
+        self._tags = tags
+
+    def describe(self, operands: BuildImage) -> str:
         """One line for the preview."""
-        operands = cast(BuildImage, step.operands)
         platforms = f" for {', '.join(operands.spec.platforms)}" if operands.spec.platforms else ""
         return f"build `{operands.spec.dockerfile}` in `{operands.spec.context}`{platforms} ({operands.spec.builder})"
 
-    def observe(self, step: Step, world: World) -> str | None:
+    def observe(self, work: Work[BuildImage]) -> str | None:
         """The digest in the local store, once one is bound and complete."""
-        image = cast(BuildImage, step.operands).image
+        image = work.operands.image
         if isinstance(image, Slot):
             return None
-        found = open_source(world, STORE).resolve(image)
+        found = self._store.open().resolve(image)
         return found.digest if found is not None else None
 
-    def judge(self, step: Step, bindings: Mapping[str, Any], observation: str | None) -> Judgement:
+    def judge(self, work: Work[BuildImage], seen: str | None) -> Judgement:
         """Free until the store has the image that this run built."""
-        del bindings
-        if observation is None:
-            return Free(reason=self.describe(step))
-        return Done(reason=f"built {observation}")
+        if seen is None:
+            return Free(reason=self.describe(work.operands))
+        return Done(reason=f"built {seen}")
 
-    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
+    def act(self, work: Work[BuildImage], seen: str | None) -> Bindings:
         """Build into the local store; binds the digest and what the image is."""
-        del bindings
-        operands = cast(BuildImage, step.operands)
-        request = build_request(operands, self._arguments.get(operands.component, {}), world)
-        built = world.builders[operands.spec.builder].build(request, world.store)
-        mark_used(world.store, built.digest)
-        _require_labelled(read_tag(open_source(world, STORE), STORE, built.digest, every=True), operands)
-        return {
-            **image_bindings(operands.component, built),
-            f"builder:{operands.component}": built.builder or operands.spec.builder,
-        }
+        del seen
+        operands = work.operands
+        built = self._inputs.builder(operands).build(self._inputs.request(operands), self._store.path)
+        self._store.mark_used(built.digest)
+        _require_labelled(self._tags.read(self._store.open(), STORE, built.digest, every=True), operands)
+        builder = built.builder or operands.spec.builder
+        return image_bindings(operands.component, built).with_value(builder_of(operands.component), builder)
 
 
 def _require_labelled(image: Held, operands: BuildImage) -> None:
@@ -86,69 +108,43 @@ def _require_labelled(image: Held, operands: BuildImage) -> None:
         )
 
 
-def build_request(operands: BuildImage, arguments: Mapping[str, str], world: World) -> BuildRequest:
-    """The operands with absolute paths, and the argument values that only the builder may see."""
-    spec = operands.spec
-    return BuildRequest(
-        context=os.path.normpath(os.path.join(world.root, spec.context)),
-        dockerfile=os.path.normpath(os.path.join(world.root, spec.dockerfile)),
-        root=world.root,
-        stage=spec.stage,
-        platforms=spec.platforms,
-        args=arguments,
-        labels=operands.labels,
-        annotations=spec.annotations,
-        created=operands.created,
-        compression=spec.compression,
-    )
-
-
-def mark_used(path: str, digest: str) -> None:
-    """Set the times of an image's blobs to now: the cache's size limit deletes the ones that were not used longest."""
-    store = Layout(path)
-    with suppress(OSError, RegistryError):
-        manifests = read_manifests(store, digest)
-        blobs = [blob.digest for blob in blobs_of(manifests)]
-        for name in (*blobs, *(manifest.digest for manifest in manifests)):
-            os.utime(store.blob_path(name), follow_symlinks=False)
-
-
 class BuilderCheck:
     """`check-builder`: the builder answers and can make this image; asked before anything is recorded."""
 
-    def __init__(self, arguments: Mapping[str, Mapping[str, str]]) -> None:
-        self._arguments = arguments
+    kind = BuildImage
 
-    def describe(self, step: Step) -> str:
+    def __init__(self, inputs: BuildInputs) -> None:
+        self._inputs = inputs
+
+    def describe(self, operands: BuildImage) -> str:
         """One line for the preview."""
-        return f"check that `{cast(BuildImage, step.operands).spec.builder}` can build this"
+        return f"check that `{operands.spec.builder}` can build this"
 
-    def observe(self, step: Step, world: World) -> None:
+    def observe(self, work: Work[BuildImage]) -> None:
         """Raise `BuilderUnavailable` with the reason, or what is wrong with the input."""
-        operands = cast(BuildImage, step.operands)
-        request = build_request(operands, self._arguments.get(operands.component, {}), world)
+        request = self._inputs.request(work.operands)
         open_context(request)
         codec_named(request.compression)
-        reason = world.builders[operands.spec.builder].unavailable(request)
+        reason = self._inputs.builder(work.operands).unavailable(request)
         if reason is not None:
             raise BuilderUnavailable(reason, hint="`builder: auto` takes whichever builder can do it")
 
-    def judge(self, step: Step, bindings: Mapping[str, Any], observation: None) -> Judgement:
+    def judge(self, work: Work[BuildImage], seen: None) -> Judgement:
         """Done, since nothing was raised."""
-        del step, bindings, observation
+        del work, seen
         return Done(reason="it can")
 
-    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
-        """Nothing to do: a check never comes out free."""
-        raise NotImplementedError(step.id)
 
-
-def image_bindings(component: str, built: BuiltImage) -> dict[str, Any]:
+def image_bindings(component: str, built: BuiltImage) -> Bindings:
     """What later steps and records need of an image."""
     described = plain(built)
     tools = described.pop("tools", {})
     described.pop("builder", None)
-    return {f"image:{component}": built.digest, f"built:{component}": described, f"tools:{component}": tools}
+    return (
+        binding(image_of(component), built.digest)
+        .with_value(built_of(component), described)
+        .with_value(tools_of(component), tools)
+    )
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,45 +155,42 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Find:
-    """`find-image`: resume, adopt or reuse."""
+    """`find-image`: resume, adopt or reuse. An image is found or it is not, so this is a check."""
 
-    def describe(self, step: Step) -> str:
+    kind = FindImage
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def describe(self, operands: FindImage) -> str:
         """One line for the preview."""
-        operands = cast(FindImage, step.operands)
         return f"{operands.mode} {operands.digest}: {operands.reason}"
 
-    def observe(self, step: Step, world: World) -> Found:
+    def observe(self, work: Work[FindImage]) -> Found:
         """The image as the first of its places that answers describes it."""
-        operands = cast(FindImage, step.operands)
-        trouble: RegistryError = NotFound(f"no place is known that has {operands.digest}")
-        for name in operands.sources:
+        digest = work.operands.digest
+        trouble: RegistryError = NotFound(f"no place is known that has {digest}")
+        for name in work.operands.sources:
             try:
-                found = find_image(open_source(world, name), name, operands.digest)
+                found = find_image(self._sources.open(name), name, digest)
             except RegistryError as error:
                 trouble = error
                 continue
             if name == STORE:
-                mark_used(world.store, operands.digest)
+                self._sources.store.mark_used(digest)
             return found
         raise trouble
 
-    def judge(self, step: Step, bindings: Mapping[str, Any], observation: Found) -> Judgement:
+    def judge(self, work: Work[FindImage], seen: Found) -> Judgement:
         """Done, since a place has the image that was judged while planning."""
-        del bindings
-        operands = cast(FindImage, step.operands)
-        if operands.said is not None and not _says_the_same(operands.said, observation.said):
+        operands = work.operands
+        if operands.said is not None and not _says_the_same(operands.said, seen.said):
             return Conflict(
-                reason=f"{operands.digest} on `{observation.said.target}` is not the image that was planned with",
+                reason=f"{operands.digest} on `{seen.said.target}` is not the image that was planned with",
                 hint="run it again: what is there is judged anew",
             )
-        return Done(
-            reason=f"{operands.mode}: {operands.reason}",
-            bindings=image_bindings(operands.component, observation.image),
-        )
-
-    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
-        """Nothing to do: an image is found or it is not."""
-        raise NotImplementedError(step.id)
+        bindings = image_bindings(operands.component, seen.image)
+        return Done(reason=f"{operands.mode}: {operands.reason}", bindings=bindings)
 
 
 def find_image(repository: Repository, name: str, digest: str) -> Found:

@@ -3,51 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-from release.handler import World
-from release.log import Entry
+from release.handler import Work
+from release.log import Entry, LogWriter
 from release.log.identity import fact_id
-from release.plan.model import Done, Free, Judgement, Slot, Step, unbound
-from release.plan.operands import Record
+from release.plan.model import Bindings, Done, Free, Judgement, Slot, binding, unbound
+from release.plan.operands import LOG_ENTRY, Record
 
 
 class Records:
     """`record`. `context`: what every fact of this run says besides: attempt, ci, actor, source, tools."""
 
-    def __init__(self, context: Mapping[str, Any]) -> None:
+    kind = Record
+
+    def __init__(self, log: LogWriter, context: Mapping[str, Any]) -> None:
+        self._log = log
         self._context = context
 
-    def describe(self, step: Step) -> str:
+    def describe(self, operands: Record) -> str:
         """One line for the preview."""
-        return f"record `{cast(Record, step.operands).fact['kind']}`"
+        return f"record `{operands.fact['kind']}`"
 
-    def observe(self, step: Step, world: World) -> Entry | None:
+    def observe(self, work: Work[Record]) -> Entry | None:
         """The entry that holds this very fact, if the log has it."""
-        if unbound(step.operands):
+        if unbound(work.operands):
             return None
-        return world.log.find(fact_id(whole_fact(step, self._context)))
+        return self._log.find(fact_id(whole_fact(work.operands, self._context)))
 
-    def judge(self, step: Step, bindings: Mapping[str, Any], observation: Entry | None) -> Judgement:
+    def judge(self, work: Work[Record], seen: Entry | None) -> Judgement:
         """Done when the log has it."""
-        del bindings
-        if observation is None:
-            return Free(reason=self.describe(step))
-        return Done(
-            reason=f"log entry {observation.seq}",
-            bindings={"log-entry": f"{observation.seq}:{observation.fields.get('hash', '')}"},
-        )
+        if seen is None:
+            return Free(reason=self.describe(work.operands))
+        entry = f"{seen.seq}:{seen.fields.get('hash', '')}"
+        return Done(reason=f"log entry {seen.seq}", bindings=binding(LOG_ENTRY, entry))
 
-    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
+    def act(self, work: Work[Record], seen: Entry | None) -> Bindings:
         """Append it durably."""
-        del bindings
-        world.log.append([whole_fact(step, self._context)])
-        return {}
+        del seen
+        self._log.append([whole_fact(work.operands, self._context)])
+        return Bindings()
 
 
-def whole_fact(step: Step, context: Mapping[str, Any]) -> dict[str, Any]:
+def whole_fact(operands: Record, context: Mapping[str, Any]) -> dict[str, Any]:
     """What the step records: its own fact, and what every fact of the run says."""
-    fact = cast(Record, step.operands).fact
-    said = {name: value for name, value in fact.items() if not isinstance(value, Slot)}
+    said = {name: value for name, value in operands.fact.items() if not isinstance(value, Slot)}
     tools = {**context.get("tools", {}), **said.get("tools", {})}
     return {**context, **said, **({"tools": tools} if tools else {})}

@@ -1,61 +1,74 @@
-"""Bring what refers to an image to where the image goes: signatures, attestations, bills of materials."""
+"""Copy what refers to an image to where the image goes: signatures, attestations, bills of materials."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+import msgspec
 
+from release.control import Cancel
 from release.effects.content import mounts
-from release.handler import World
-from release.oci import Repository
+from release.events import Sink
+from release.handler import Work
+from release.oci import Registries, Repository
 from release.oci.graph import read_manifests
-from release.plan.model import Done, Free, Judgement, Step
+from release.plan.model import Bindings, Done, Free, Judgement
 from release.plan.promote import CopyReferrers
 from release.transfer.referrers import copy_attached, find_attached
+
+
+class ReferrersObservation(msgspec.Struct, frozen=True, kw_only=True):
+    """How many referrers the source has, and how many of them the target lacks. `manifests`: what they refer to."""
+
+    found: int
+    missing: int
+    manifests: tuple[str, ...]
 
 
 class Referrers:
     """`copy-referrers`: of the image, and of each of its platforms."""
 
-    def describe(self, step: Step) -> str:
+    kind = CopyReferrers
+
+    def __init__(self, registries: Registries, *, sink: Sink, cancel: Cancel) -> None:
+        self._registries = registries
+        self._sink = sink
+        self._cancel = cancel
+
+    def describe(self, operands: CopyReferrers) -> str:
         """One line for the preview."""
-        return f"copy what refers to it to {cast(CopyReferrers, step.operands).target}"
+        return f"copy what refers to it to {operands.target}"
 
-    def observe(self, step: Step, world: World) -> tuple[int, int]:
-        """How many the source has, and how many of them the target lacks."""
-        operands = cast(CopyReferrers, step.operands)
-        source = world.registries.open(operands.source)
-        target = world.registries.open(operands.target)
+    def observe(self, work: Work[CopyReferrers]) -> ReferrersObservation:
+        """The referrers on both sides."""
+        source = self._registries.open(work.operands.source)
+        target = self._registries.open(work.operands.target)
         found, missing = 0, 0
-        for manifest in read_manifests(source, operands.image):
-            theirs = _names(source, manifest.digest)
+        manifests = tuple(one.digest for one in read_manifests(source, work.operands.image))
+        for digest in manifests:
+            theirs = _names(source, digest)
             found += len(theirs)
-            missing += len(theirs - _names(target, manifest.digest)) if theirs else 0
-        return found, missing
+            missing += len(theirs - _names(target, digest)) if theirs else 0
+        return ReferrersObservation(found=found, missing=missing, manifests=manifests)
 
-    def judge(self, step: Step, bindings: Mapping[str, Any], observation: tuple[int, int]) -> Judgement:
+    def judge(self, work: Work[CopyReferrers], seen: ReferrersObservation) -> Judgement:
         """Done when the target has every one of them."""
-        del step, bindings
-        found, missing = observation
-        if missing:
-            return Free(reason=f"{missing} of {found} are not there yet")
-        return Done(reason=f"all {found} are there" if found else "nothing refers to it")
+        del work
+        if seen.missing:
+            return Free(reason=f"{seen.missing} of {seen.found} are not there yet")
+        return Done(reason=f"all {seen.found} are there" if seen.found else "nothing refers to it")
 
-    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
+    def act(self, work: Work[CopyReferrers], seen: ReferrersObservation) -> Bindings:
         """Copy them, and have the target find them."""
-        del bindings
-        operands = cast(CopyReferrers, step.operands)
-        source = world.registries.open(operands.source)
-        target = world.registries.open(operands.target)
+        source = self._registries.open(work.operands.source)
+        target = self._registries.open(work.operands.target)
         copy_attached(
             source,
             target,
-            [manifest.digest for manifest in read_manifests(source, operands.image)],
-            sink=world.sink,
-            cancel=world.cancel,
+            list(seen.manifests),
+            sink=self._sink,
+            cancel=self._cancel,
             mount_from=mounts(source.name, target.name),
         )
-        return {}
+        return Bindings()
 
 
 def _names(repository: Repository, digest: str) -> set[str]:

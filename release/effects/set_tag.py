@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
-
-from release.effects.tag_reader import read_tag
-from release.effects.tags import put_tag, tagged
-from release.handler import World
-from release.plan.model import Conflict, Done, Free, Judgement, Step
+from release.effects.tag_reader import TagReader
+from release.effects.tags import Put, put_of, put_tag, tagged
+from release.handler import Work
+from release.oci import Registries
+from release.plan.model import Bindings, Conflict, Done, Free, Judgement, binding
 from release.plan.ownership import short
 from release.plan.promote import SetTag, goes_back
 from release.tagging.model import Held
@@ -17,38 +15,43 @@ from release.tagging.model import Held
 class Names:
     """`set-tag`: moves when asked, but not back to a lower version."""
 
-    def describe(self, step: Step) -> str:
+    kind = SetTag
+
+    def __init__(self, registries: Registries, tags: TagReader) -> None:
+        self._registries = registries
+        self._tags = tags
+
+    def describe(self, operands: SetTag) -> str:
         """One line for the preview."""
-        operands = cast(SetTag, step.operands)
         return f"point {operands.target}:{operands.tag} at {short(operands.image)}"
 
-    def observe(self, step: Step, world: World) -> Held:
+    def observe(self, work: Work[SetTag]) -> Held:
         """What the tag holds now."""
-        operands = cast(SetTag, step.operands)
-        return read_tag(world.registries.open(operands.target), operands.target, operands.tag)
+        target = work.operands.target
+        return self._tags.read(self._registries.open(target), target, work.operands.tag)
 
-    def judge(self, step: Step, bindings: Mapping[str, Any], observation: Held) -> Judgement:
+    def judge(self, work: Work[SetTag], seen: Held) -> Judgement:
         """Done when it holds the image; a conflict when it holds a higher version, or was moved in between."""
-        operands = cast(SetTag, step.operands)
-        if observation.digest == operands.image:
-            line = tagged(step, bindings, operands.tag, operands.image, "moved")
-            return Done(reason=f"holds {short(observation.digest)}", bindings=line)
-        if bindings.get(f"put:{step.id}"):
+        operands = work.operands
+        if seen.digest == operands.image:
+            line = tagged(work, operands.tag, operands.image, "moved")
+            return Done(reason=f"holds {short(seen.digest)}", bindings=line)
+        if work.bound.get(put_of(work.id)):
             return Conflict(
-                reason=f"`{operands.target}:{operands.tag}` reads back {observation.digest or observation.state}"
+                reason=f"`{operands.target}:{operands.tag}` reads back {seen.digest or seen.state}"
                 f" after {operands.image} was put: somebody moved it in between",
                 hint="look who else moves it, and run it again",
             )
-        if goes_back(operands.version, observation) and not operands.allow_backward:
+        if goes_back(operands.version, seen) and not operands.allow_backward:
             return Conflict(
-                reason=f"`{operands.target}:{operands.tag}` holds {observation.version}, which is higher than "
+                reason=f"`{operands.target}:{operands.tag}` holds {seen.version}, which is higher than "
                 f"{operands.version}",
                 hint='`--allow-backward --reason "..."` moves it back',
             )
-        return Free(reason=f"{f'holds {short(observation.digest)}' if observation.digest else 'free'} now")
+        return Free(reason=f"{f'holds {short(seen.digest)}' if seen.digest else 'free'} now")
 
-    def act(self, step: Step, bindings: Mapping[str, Any], world: World) -> Mapping[str, Any]:
+    def act(self, work: Work[SetTag], seen: Held) -> Bindings:
         """Put the tag on the digest."""
-        del bindings
-        operands = cast(SetTag, step.operands)
-        return put_tag(step, world, operands.target, operands.tag, operands.image)
+        operands = work.operands
+        put_tag(self._registries.open(operands.target), operands.tag, operands.image)
+        return binding(put_of(work.id), Put(before=seen.digest))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -12,12 +12,68 @@ from release.tagging.model import Decision
 
 PLAN_SCHEMA = "shipmark.plan/1"
 
+T = TypeVar("T")
 
-class Slot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A value that an earlier step will bind: `image:app`. `optional`: dropped from lists when nothing bound it."""
+
+class Slot(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defaults=True):
+    """A value of type T that an earlier step will bind, by its name: `image:app`.
+
+    Plans hold the name only. `optional`: dropped from lists when nothing bound it.
+    """
 
     slot: str
     optional: bool = False
+
+
+def duration_of(step_id: str, *, optional: bool = False) -> Slot[int]:
+    """How many milliseconds a step took; the runner binds it for every step."""
+    return Slot(slot=f"ms:{step_id}", optional=optional)
+
+
+class Bindings:
+    """The values that steps have bound to slots. Immutable; the only way to a value is its typed slot."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+
+    def get(self, slot: Slot[T]) -> T | None:
+        """The value of the slot, or None when nothing bound it."""
+        return self._values.get(slot.slot)
+
+    def with_value(self, slot: Slot[T], value: T) -> Bindings:
+        """These and one more."""
+        more = Bindings()
+        more._values = {**self._values, slot.slot: value}
+        return more
+
+    def __or__(self, other: Bindings) -> Bindings:
+        """Both; where both bind a slot, the value of `other`."""
+        both = Bindings()
+        both._values = self._values | other._values
+        return both
+
+    def fill(self, value: Any) -> Any:
+        """`value` with every slot that is bound replaced; the others stay, optional ones leave their list."""
+        match value:
+            case Slot():
+                return self._values.get(value.slot, value)
+            case msgspec.Struct():
+                changed = {name: self.fill(getattr(value, name)) for name in value.__struct_fields__}
+                return msgspec.structs.replace(value, **changed)
+            case dict():
+                return {key: self.fill(item) for key, item in value.items()}
+            case list() | tuple():
+                filled = (self.fill(item) for item in value)
+                return tuple(item for item in filled if not _left_out(item))
+            case _:
+                return value
+
+
+def binding(slot: Slot[T], value: T) -> Bindings:
+    """A single binding."""
+    return Bindings().with_value(slot, value)
 
 
 class Operands(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +143,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     """The world is as the step wants it. `withheld`: by leaving it alone, rightly, for something newer."""
 
     reason: str = ""
-    bindings: Mapping[str, Any] = {}
+    bindings: Bindings = Bindings()
     withheld: bool = False
 
 
@@ -120,22 +176,6 @@ def _without_null(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_null(item) for item in value]
     return value
-
-
-def bind(value: Any, bindings: Mapping[str, Any]) -> Any:
-    """`value` with every slot that has a binding replaced; the others stay, optional ones leave their list."""
-    match value:
-        case Slot():
-            return bindings.get(value.slot, value)
-        case msgspec.Struct():
-            changed = {name: bind(getattr(value, name), bindings) for name in value.__struct_fields__}
-            return msgspec.structs.replace(value, **changed)
-        case dict():
-            return {key: bind(item, bindings) for key, item in value.items()}
-        case list() | tuple():
-            return tuple(item for item in (bind(entry, bindings) for entry in value) if not _left_out(item))
-        case _:
-            return value
 
 
 def _left_out(value: Any) -> bool:

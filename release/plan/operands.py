@@ -11,7 +11,45 @@ from release.plan.model import Operands, Slot
 from release.plan.ownership import Expectation
 from release.tagging.model import Candidate, FixedTag, Held, Line
 
-Image = str | Slot  # a digest, or the slot that obtaining the image fills
+Image = str | Slot[str]  # a digest, or the slot that obtaining the image fills
+
+
+def digest_in(image: Image) -> str:
+    """The digest of an image that was obtained: no step acts before its image is bound."""
+    if isinstance(image, Slot):
+        raise AssertionError(f"`{image.slot}` is not bound")
+    return image
+
+
+# The slots of a release. Their names stand in plan files, so they stay.
+
+
+def image_of(component: str) -> Slot[str]:
+    """The digest of the component's image."""
+    return Slot(slot=f"image:{component}")
+
+
+def built_of(component: str) -> Slot[Mapping[str, Any]]:
+    """The component's image as `built` records it."""
+    return Slot(slot=f"built:{component}")
+
+
+def tools_of(component: str) -> Slot[Mapping[str, str]]:
+    """Versions of the tools that built the component's image, where the builder names them."""
+    return Slot(slot=f"tools:{component}", optional=True)
+
+
+def builder_of(component: str) -> Slot[str]:
+    """The name of the builder that built the component's image."""
+    return Slot(slot=f"builder:{component}")
+
+
+def tagged_of(step_id: str, *, optional: bool = False) -> Slot[Mapping[str, str]]:
+    """What a step did to its tag, as `pushed`, `moved` and `promoted` record it."""
+    return Slot(slot=f"tagged:{step_id}", optional=optional)
+
+
+LOG_ENTRY: Slot[str] = Slot(slot="log-entry")  # `seq:hash` of the last entry that this run recorded or found
 
 
 class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

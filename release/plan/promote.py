@@ -13,7 +13,7 @@ import msgspec
 
 from release.errors import RefusedError
 from release.plan import operands as op
-from release.plan.model import Operands, Phase, Plan, Slot, Step
+from release.plan.model import Operands, Phase, Plan, Step
 from release.plan.ownership import Expectation
 from release.plan.steps import check_log
 from release.tagging.model import Candidate, FixedTag, Held, HeldTags, MovingTag, Withheld
@@ -230,7 +230,7 @@ class _Steps:
             "digest": promotion.digest,
             "from": promotion.source,
             "to": self._target,
-            "tags": (*(Slot(slot=f"tagged:{step.id}", optional=True) for step in tags), *self._withheld()),
+            "tags": (*(op.tagged_of(step.id, optional=True) for step in tags), *self._withheld()),
             "reason": promotion.reason,
             # Tells apart moving a tag forth, back and forth again, which would otherwise be one fact.
             "follows": self._destination.follows,

@@ -16,9 +16,9 @@ from release.errors import ConfigError
 from release.plan import steps
 from release.plan.evidence import STORE
 from release.plan.inputs import inputs_of
-from release.plan.model import Phase, Plan, Release, Slot, Step
+from release.plan.model import Phase, Plan, Release, Step
 from release.plan.obtain import Obtain, choose, primary_tag
-from release.plan.operands import PutTag
+from release.plan.operands import PutTag, image_of
 from release.plan.ownership import Expectation
 from release.plan.release_input import ReleaseInput, Target
 from release.tagging.labels import INPUTS, REVISION, VERSION
@@ -186,7 +186,7 @@ class _Steps:
         self._obtain = obtain
         self._expected = expected
         self._make = steps.Maker(scope=subject.component, prefix=prefix, release=release)
-        self._image = obtain.digest or Slot(slot=f"image:{subject.component}")
+        self._image = obtain.digest or image_of(subject.component)
 
     @property
     def begins(self) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 
 from release.errors import RefusedError
 from release.plan import operands as op
-from release.plan.model import Operands, Phase, Plan, Slot, Step
+from release.plan.model import Operands, Phase, Plan, Step
 from release.plan.ownership import Expectation
 from release.plan.steps import check_log
 from release.tagging import guard
@@ -184,7 +184,7 @@ def _moves(rollback: Rollback, landing: RestoreTarget) -> list[Step]:
         "release": landing.release,
         "commit": landing.commit or None,
         "target": landing.target,
-        "tags": tuple(Slot(slot=f"tagged:{move.id}", optional=True) for move in moves),
+        "tags": tuple(op.tagged_of(move.id, optional=True) for move in moves),
         "reason": f"rollback to {rollback.to}: {rollback.reason}",
         "follows": landing.follows,
     }

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from release.plan import operands as op
-from release.plan.model import Operands, Release, Slot, Step
+from release.plan.model import Operands, Release, Step, duration_of
 from release.plan.obtain import Obtain
 from release.plan.ownership import Expectation
 from release.plan.release_input import ReleaseInput, Target
@@ -114,13 +114,13 @@ class Maker:
     def built(self, obtain: Obtain) -> Step:
         """The image exists, under this digest."""
         fact: dict[str, Any] = {
-            "image": Slot(slot=f"built:{self._scope}"),
+            "image": op.built_of(self._scope),
             "via": obtain.mode,
-            "duration_ms": Slot(slot=f"ms:obtain:{self._scope}"),
-            "tools": Slot(slot=f"tools:{self._scope}", optional=True),
+            "duration_ms": duration_of(f"obtain:{self._scope}"),
+            "tools": op.tools_of(self._scope),
         }
         if obtain.mode == "build":
-            fact["builder"] = Slot(slot=f"builder:{self._scope}")
+            fact["builder"] = op.builder_of(self._scope)
         return self._record("built", "obtain", fact, needs=(f"obtain:{self._scope}",))
 
     def content(self, target: Target, image: op.Image, sources: tuple[str, ...]) -> Step:
@@ -139,8 +139,8 @@ class Maker:
         fact = {
             "target": target.name,
             "image": {"digest": image},
-            "tags": [Slot(slot=f"tagged:{put.id}") for put in puts],
-            "duration_ms": Slot(slot=f"ms:{self._id(f'content:{target.name}')}", optional=True),
+            "tags": [op.tagged_of(put.id) for put in puts],
+            "duration_ms": duration_of(self._id(f"content:{target.name}"), optional=True),
         }
         needs = tuple(put.id for put in puts)
         return self._record("pushed", "fixed", fact, target=target, needs=needs)
@@ -181,7 +181,7 @@ class Maker:
 
         Only once all of them are dealt with: the record says that the release is finished there.
         """
-        tags: list[Any] = [Slot(slot=f"tagged:{move.id}", optional=True) for move in moves]
+        tags: list[Any] = [op.tagged_of(move.id, optional=True) for move in moves]
         tags += [{"name": one.name, "result": "withheld", "reason": one.reason} for one in withheld]
         needs = (self._id(f"content:{target.name}"), *(move.id for move in moves))
         return self._record(

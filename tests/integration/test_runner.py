@@ -21,11 +21,11 @@ from __future__ import annotations
 import json, os, sys, time
 
 import release.runner
-from release.control import Cancel, Deadline
-from release.plan.model import Conflict, Done, Free, Operands, Phase, Plan, Slot, Step
+from release.control import Cancel
+from release.plan.model import Bindings, Conflict, Done, Free, Operands, Phase, Plan, Slot, Step, binding
 from release.runner import Runner
 from release.events import NullSink
-from release.handler import World
+from release.handler import acting
 
 
 class Page(Operands, frozen=True, kw_only=True):
@@ -34,33 +34,38 @@ class Page(Operands, frozen=True, kw_only=True):
 
 
 class Pages:
-    def describe(self, step):
-        return f"write {step.operands.path}"
+    kind = Page
 
-    def observe(self, step, world):
+    def __init__(self, root):
+        self.root = root
+
+    def describe(self, operands):
+        return f"write {operands.path}"
+
+    def observe(self, work):
         try:
-            with open(os.path.join(world.root, step.operands.path)) as file:
+            with open(os.path.join(self.root, work.operands.path)) as file:
                 return file.read()
         except FileNotFoundError:
             return None
 
-    def judge(self, step, bindings, observation):
-        if observation is None:
-            return Free(reason=self.describe(step))
-        if not isinstance(step.operands.text, Slot) and observation != step.operands.text:
-            return Conflict(reason=f"{step.operands.path} holds {observation!r}")
-        return Done(reason="written", bindings={f"page:{step.id}": observation.upper()})
+    def judge(self, work, seen):
+        if seen is None:
+            return Free(reason=self.describe(work.operands))
+        if not isinstance(work.operands.text, Slot) and seen != work.operands.text:
+            return Conflict(reason=f"{work.operands.path} holds {seen!r}")
+        return Done(reason="written", bindings=binding(Slot(slot=f"page:{work.id}"), seen.upper()))
 
-    def act(self, step, bindings, world):
-        path = os.path.join(world.root, step.operands.path)
+    def act(self, work, seen):
+        path = os.path.join(self.root, work.operands.path)
         with open(path + ".part", "w") as file:
-            file.write(step.operands.text[:3])
+            file.write(work.operands.text[:3])
             file.flush()
-            print(f"acting {step.id}", flush=True)
+            print(f"acting {work.id}", flush=True)
             sys.stdin.read()  # the test decides here whether this process lives on
-            file.write(step.operands.text[3:])
+            file.write(work.operands.text[3:])
         os.replace(path + ".part", path)
-        return {}
+        return Bindings()
 
 
 class Clock:
@@ -69,13 +74,6 @@ class Clock:
 
     def monotonic(self):
         return time.monotonic()
-
-
-def world(root):
-    cancel = Cancel()
-    return World(process=None, registries=None, builders={}, log=None, clock=Clock(), entropy=None,
-                 sink=NullSink(), cancel=cancel, deadline=Deadline(None, now=time.monotonic), root=root,
-                 store="", env={})
 
 
 PLAN = Plan(
@@ -91,7 +89,7 @@ PLAN = Plan(
 )
 
 mode, root = sys.argv[1:]
-runner = Runner({"page": Pages()}, world(root))
+runner = Runner({"page": acting(Pages(root))}, clock=Clock(), sink=NullSink(), cancel=Cancel())
 report = runner.survey(PLAN) if mode == "survey" else runner.execute(PLAN)
 print(json.dumps({
     "states": {outcome.step.id: outcome.state for outcome in report.outcomes},

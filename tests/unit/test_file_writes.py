@@ -28,7 +28,7 @@ MAY_WRITE: dict[str, dict[str, str]] = {
         "os.utime": "a descriptor that is held",
     },
     "release.app.session": {"os.makedirs": "in our cache folder"},
-    "release.effects.obtain": {"os.utime": "a blob in our cache folder; symlinks are not followed"},
+    "release.effects.local_store": {"os.utime": "a blob in our cache folder; symlinks are not followed"},
     "release.log.stores.git_remote": {
         "os.makedirs": "in our cache folder",
         "shutil.rmtree": "a half-made repository in our cache folder",

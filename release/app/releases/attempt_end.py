@@ -9,6 +9,7 @@ from release.effects.record import whole_fact
 from release.errors import Interrupted, LogError, ReleaseError, Terminated
 from release.log.identity import safe_message
 from release.plan.model import Plan, unbound
+from release.plan.operands import Record
 from release.runner import Outcome
 
 
@@ -31,11 +32,11 @@ def ending_facts(
 def unrecorded_facts(outcomes: tuple[Outcome, ...], context: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What is true and the log did not take: facts of records that failed although what they record was done."""
     return [
-        whole_fact(outcome.step, context)
+        whole_fact(operands, context)
         for outcome in outcomes
-        if outcome.step.kind == "record"
+        if isinstance(operands := outcome.step.operands, Record)
         and isinstance(outcome.error, LogError)
-        and not unbound(outcome.step.operands)
+        and not unbound(operands)
     ]
 
 

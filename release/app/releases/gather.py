@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import msgspec
 
-from release.app.cache import store_path
 from release.app.releases.decide import decide_component
 from release.app.releases.held_tags import gather_held
 from release.app.releases.known import known_everywhere, project_of
@@ -15,10 +14,8 @@ from release.app.releases.rebuild import rebuild_number, require_checked_out
 from release.app.releases.request import RunRequest
 from release.app.session import Session, policy_of
 from release.config.load import Component
-from release.effects.tag_reader import read_tag
 from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
 from release.facts import Facts, require_current_tag
-from release.layout.layout import Layout
 from release.log.chain import timestamp
 from release.oci import Repository
 from release.oci.reference import is_digest
@@ -59,20 +56,22 @@ def gather(session: Session, component: Component, wishes: RunRequest) -> Releas
     if wishes.offline:
         return _subject(session, component, facts, first, HeldTags(), wishes)
     heads = session.remote_heads if facts.branch is not None else None
-    held = gather_held(session.process, repositories, first, facts, session.settings.env, heads=heads)
+    held = gather_held(
+        session.tags, session.process, repositories, first, facts, session.settings.env, heads=heads
+    )
     decision = decide_component(session, component, facts, policy, releases, held, wishes)
-    held = HeldTags(held=(*held.held, *_withheld(moving, decision)), branch_tip=held.branch_tip)
+    held = HeldTags(held=(*held.held, *_withheld(session, moving, decision)), branch_tip=held.branch_tip)
     return _subject(session, component, facts, decision, held, wishes)
 
 
-def _withheld(repositories: Sequence[Repository], decision: Decision) -> Iterator[Held]:
+def _withheld(session: Session, repositories: Sequence[Repository], decision: Decision) -> Iterator[Held]:
     """What is held under moving tags that a higher release keeps from this one: perhaps this one, after all."""
     for one in decision.withheld:
         if not one.rightly or one.line is None or one.line.kind != "release":
             continue
         for repository in repositories:
             with suppress(RegistryError):  # preflight says so
-                yield read_tag(repository, repository.name, one.name)
+                yield session.tags.read(repository, repository.name, one.name)
 
 
 def _subject(
@@ -153,21 +152,21 @@ def _places(session: Session, component: Component, recorded: Recorded) -> tuple
     """
     if recorded.digest is None:
         return ()
-    store = Layout(store_path(session))
+    store = session.store.open()
     places = []
     if _is_whole(store, recorded.digest):
-        places.append(_place(store, STORE, recorded.digest))
+        places.append(_place(session, store, STORE, recorded.digest))
     for repository in [session.registries.open(one.image) for one in component.targets]:
         with suppress(RegistryError):
             if repository.resolve(recorded.digest) is not None:
-                places.append(_place(repository, repository.name, recorded.digest))
+                places.append(_place(session, repository, repository.name, recorded.digest))
     return tuple(place for place in places if place is not None)
 
 
-def _place(repository: Repository, name: str, digest: str) -> ContentSource | None:
+def _place(session: Session, repository: Repository, name: str, digest: str) -> ContentSource | None:
     """The place with its image as it is read there; None where parts of it are missing or damaged."""
     try:
-        image = read_tag(repository, name, digest, every=True)
+        image = session.tags.read(repository, name, digest, every=True)
     except (NotFound, DigestMismatch):
         return None
     except Invalid as error:
@@ -177,7 +176,7 @@ def _place(repository: Repository, name: str, digest: str) -> ContentSource | No
     return None if image.state == "free" else ContentSource(name=name, digest=digest, image=image)
 
 
-def _is_whole(store: Layout, digest: str) -> bool:
+def _is_whole(store: Repository, digest: str) -> bool:
     """Whether the local store has all of an image: its index survives a power cut that its blobs may not."""
     from release.oci.graph import blobs_of, read_manifests
 

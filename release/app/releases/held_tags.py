@@ -11,14 +11,15 @@ from release.errors import RegistryError
 from release.facts import Facts
 from release.git import Relation, relation
 from release.ports import Process
-from release.tagging.labels import held_image
 from release.tagging.model import Decision, FixedTag, Held, HeldTags, MovingTag
 
 if TYPE_CHECKING:
+    from release.effects.tag_reader import TagReader
     from release.oci import Repository
 
 
 def gather_held(
+    tags: TagReader,
     process: Process,
     repositories: Sequence[Repository],
     decision: Decision,
@@ -32,7 +33,11 @@ def gather_held(
     A repository that does not tell gives `unknown` with the cause. `heads`: the remote's branches, as
     `git.remote_heads` gives them: the tip of the branch whose tag is among the decision's.
     """
-    held = [one for repository in repositories for one in _held_by(process, repository, decision, facts, env)]
+    held = [
+        one
+        for repository in repositories
+        for one in _held_by(tags, process, repository, decision, facts, env)
+    ]
     branch = next(
         (tag.line.name for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "branch"),
         None,
@@ -41,7 +46,12 @@ def gather_held(
 
 
 def _held_by(
-    process: Process, repository: Repository, decision: Decision, facts: Facts, env: Mapping[str, str]
+    tags: TagReader,
+    process: Process,
+    repository: Repository,
+    decision: Decision,
+    facts: Facts,
+    env: Mapping[str, str],
 ) -> list[Held]:
     held: list[Held] = []
     for tag in decision.tags:
@@ -49,24 +59,23 @@ def _held_by(
             # It was asked patiently once: asking the same silence for every tag would take minutes.
             held.append(Held(target=repository.name, tag=tag.name, state="unknown", cause=held[-1].cause))
             continue
-        held.append(_held(process, repository, tag, facts, env))
+        held.append(_held(tags, process, repository, tag, facts, env))
     return held
 
 
 def _held(
-    process: Process, repository: Repository, tag: FixedTag | MovingTag, facts: Facts, env: Mapping[str, str]
+    tags: TagReader,
+    process: Process,
+    repository: Repository,
+    tag: FixedTag | MovingTag,
+    facts: Facts,
+    env: Mapping[str, str],
 ) -> Held:
-    from release.oci.image_config import image_facts
-
     try:
-        descriptor = repository.resolve(tag.name)
-        if descriptor is None:
-            return Held(target=repository.name, tag=tag.name, state="free")
         # Only what a fixed tag holds can be adopted, so only there every platform is read.
-        image = image_facts(repository, descriptor.digest, every=isinstance(tag, FixedTag))
+        held = tags.read(repository, repository.name, tag.name, every=isinstance(tag, FixedTag))
     except RegistryError as error:
         return Held(target=repository.name, tag=tag.name, state="unknown", cause=error.message)
-    held = held_image(repository.name, tag.name, descriptor.digest, image)
     if isinstance(tag, FixedTag) or tag.line.kind == "release":
         return held
     between: Relation = "unknown"

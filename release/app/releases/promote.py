@@ -13,7 +13,6 @@ from release.app.releases.known import project_of
 from release.app.releases.rollback import moving_tags
 from release.app.session import Session, policy_of
 from release.config.load import Component
-from release.effects.tag_reader import read_tag
 from release.errors import ConfigError
 from release.events import Note
 from release.image_names.image_location import ImageLocation, locate_target, read
@@ -124,7 +123,7 @@ def _may_move(session: Session, component: Component, target: str) -> bool:
 
 def _destination(session: Session, origin: Origin, target: str, tags: Tags) -> Destination:
     repository = session.registries.open(target)
-    held = HeldTags(held=tuple(read_tag(repository, target, name) for name in tags.every))
+    held = HeldTags(held=tuple(session.tags.read(repository, target, name) for name in tags.every))
     recorded, follows = history(session.log_state, target, tags.every, origin.digest)
     return Destination(
         target=target,

@@ -11,7 +11,6 @@ from release.app.releases.request import RunRequest
 from release.app.session import Session, policy_of
 from release.errors import ConfigError, DirtyTree, PartialError, ReleaseError
 from release.events import Note
-from release.handler import Handlers
 from release.plan.model import Plan
 from release.plan.operands import Record
 from release.plan.release import plan_release
@@ -100,14 +99,20 @@ def runner_of(
     session: Session, subjects: Sequence[ReleaseInput], *, attempt: str, offline: bool = False
 ) -> Runner:
     """The runner with every handler; `offline` leaves out what asks a registry."""
-    from release.app.open import handlers_of, record_context, world_of
+    from release.app.handlers import handlers
+    from release.app.handlers import offline as offline_
+    from release.app.open import arguments_of, record_context
+    from release.app.releases.release_sources import at_own_targets
 
-    handlers: Handlers = handlers_of(session, subjects, record_context(session, attempt))
-    if offline:
-        from release.app.releases.offline import unasked
-
-        handlers = unasked(handlers)
-    return Runner(handlers, world_of(session))
+    table = handlers(
+        session,
+        at_own_targets(session),
+        context=record_context(session, attempt),
+        arguments={subject.component: arguments_of(session, subject) for subject in subjects},
+    )
+    return Runner(
+        offline_(table) if offline else table, clock=session.clock, sink=session.sink, cancel=session.cancel
+    )
 
 
 def with_withheld(report: Report, error: ReleaseError | None) -> Report:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -11,7 +10,6 @@ from release.app.releases.decide import decide_component
 from release.app.releases.request import RunRequest
 from release.app.session import Session, policy_of
 from release.config.load import Component
-from release.effects.tag_reader import read_tag
 from release.errors import NotFound, RegistryError, TagConflict
 from release.events import Note
 from release.facts import Facts
@@ -28,7 +26,7 @@ from release.versions.model import Version
 class RollbackInput(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the component that is rolled back. `known`: with the new yanks."""
 
-    session: Any  # Session
+    session: Session
     component: Component
     project: str
     known: KnownReleases
@@ -91,7 +89,8 @@ def _land(
 ) -> tuple[RestoreTarget, list[Held]]:
     repository = ground.session.registries.open(target)
     name, fixed = repository.name, aims[0].fixed
-    image = read_tag(repository, name, fixed)
+    tags = ground.session.tags
+    image = tags.read(repository, name, fixed)
     if image.digest is None:
         raise NotFound(
             f"`{name}` has no `{fixed}`, where {_listed(aims)} would come back to",
@@ -100,7 +99,7 @@ def _land(
     state: LogState = ground.session.log_state
     recorded = _release_of(state, ground.project, aims[0])
     _require_recorded(name, image, recorded)
-    held = [read_tag(repository, name, aim.tag) for aim in aims]
+    held = [tags.read(repository, name, aim.tag) for aim in aims]
     said = {aim.tag: state.holds.get((name, aim.tag), ()) for aim in aims}
     commit = commit_of(aims[0].version, ground.known) or image.revision or ""
     key = recorded.key if recorded is not None else release_key(ground.project, commit, fixed)

@@ -5,31 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from release.app.open import record_context, world_of
+from release.app.handlers import handlers
+from release.app.open import record_context
 from release.app.session import Session
 from release.cli.output.ci_outputs import held_reference
 from release.cli.output.documents import step_document
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns, summary_line
-from release.effects.check import LogCheck, PushCheck, TargetCheck
-from release.effects.content import Content
-from release.effects.record import Records
-from release.effects.referrers import Referrers
-from release.effects.set_tag import Names
-from release.effects.tags import FixedTags, MovingTags
-from release.effects.tags import Watch as Sees
+from release.effects.watch import ReleaseSource
 from release.events import Note
-from release.handler import Handler
 from release.plan.model import Plan
 from release.runner import Outcome, Report, Runner
 
 _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
 
 
-def settle(session: Session, plan: Plan, sees: Sees, *, preview: bool) -> Report:
-    """Survey the plan, or carry it out; what became of it is said on the way. `sees`: reads for the guard."""
+def settle(session: Session, plan: Plan, releases: ReleaseSource, *, preview: bool) -> Report:
+    """Survey the plan, or carry it out. `releases`: what counts for moving tags."""
     attempt = "preview" if preview else session.entropy.token()
-    runner = Runner(_handlers(sees, record_context(session, attempt)), world_of(session))
+    table = handlers(session, releases, context=record_context(session, attempt), arguments={})
+    runner = Runner(table, clock=session.clock, sink=session.sink, cancel=session.cancel)
     if preview:
         return runner.survey(plan)
     report = runner.execute(plan)
@@ -49,20 +44,6 @@ def show(report: Report, whole: Mapping[str, Any], *, preview: bool, as_json: bo
         data(*lines)
     if report.error is not None:
         raise report.error
-
-
-def _handlers(sees: Sees, context: Mapping[str, Any]) -> dict[str, Handler]:
-    return {
-        "check-log": LogCheck(),
-        "check-target": TargetCheck(),
-        "check-push": PushCheck(),
-        "push-content": Content(),
-        "copy-referrers": Referrers(),
-        "put-tag": FixedTags(),
-        "move-tag": MovingTags(sees),
-        "set-tag": Names(),
-        "record": Records(context),
-    }
 
 
 def change_document(report: Report, head: Mapping[str, Any]) -> dict[str, Any]:

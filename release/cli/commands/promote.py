@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import click
 import msgspec
 
-from release.app.releases import known
-from release.app.releases.known import known_everywhere
 from release.app.releases.promote import Origin, destinations, history, origin_of
-from release.app.session import Session, policy_of
+from release.app.releases.release_sources import at_destinations, known_at
+from release.app.session import Session
 from release.cli.commands.change_report import change_document, settle, show
 from release.cli.options import Command, global_options, result_option
 from release.cli.output.ci_outputs import Changed, publish_change, require_publishable
 from release.cli.session import open_session
-from release.effects.tag_reader import read_tag
-from release.effects.tags import TagObservation
-from release.errors import ConfigError, RegistryError, TagConflict
+from release.errors import ConfigError, TagConflict
 from release.events import Note
-from release.handler import World
-from release.oci import Repository
-from release.plan.model import Step
-from release.plan.operands import MoveTag
 from release.plan.promote import Destination, Promotion, plan_promotion
 from release.tagging import guard
-from release.tagging.model import Candidate, HeldTags, KnownFrom, KnownReleases, Withheld
+from release.tagging.model import Candidate, HeldTags, KnownReleases, Withheld
 
 _SCHEMA = "shipmark.promote/1"
 
@@ -93,7 +86,7 @@ def command(
     for target, tag in withheld:
         text = f"- {target}:{tag.name} withheld: {tag.reason}"
         session.sink.emit(Note(level="info", text=text))
-    report = settle(session, plan, _watcher(session, origin), preview=preview)
+    report = settle(session, plan, at_destinations(session, origin.project), preview=preview)
     head: dict[str, Any] = {
         "schema": _SCHEMA,
         "from": origin.name,
@@ -125,7 +118,7 @@ def _changed(
 def _guarded(session: Session, origin: Origin, place: Destination, *, allow_backward: bool) -> Destination:
     """The place without the moving tags that would go back. Raises `TagConflict` as the guard refuses."""
     repository = session.registries.open(place.target)
-    releases = _known(session, origin, repository) if place.moving else KnownReleases()
+    releases = known_at(session, origin.project, repository) if place.moving else KnownReleases()
     candidate = origin.candidate or Candidate(commit=origin.commit or "")
     kept, withheld = [], []
     for tag in place.moving:
@@ -148,35 +141,3 @@ def _guarded(session: Session, origin: Origin, place: Destination, *, allow_back
     )
     recorded, follows = history(session.log_state, rest.target, rest.tags, origin.digest)
     return msgspec.structs.replace(rest, recorded=recorded, follows=follows)
-
-
-def _watcher(session: Session, origin: Origin) -> Any:
-    """Reads a tag and what may outrank the image at the moment it is asked."""
-
-    def watch(step: Step, world: World) -> TagObservation:
-        operands = cast(MoveTag, step.operands)
-        repository = world.registries.open(operands.target)
-        held = read_tag(repository, operands.target, operands.tag)
-        releases = _known(session.again(), origin, repository)
-        return TagObservation(held=held, known=releases, branch_tip=None)
-
-    return watch
-
-
-def _known(session: Session, origin: Origin, repository: Repository) -> KnownReleases:
-    """The releases that count at a destination.
-
-    At one of the project's own targets every release does. Elsewhere (`production`) only those that are there: what
-    was never promoted is not newer. What was taken back counts nowhere.
-    """
-    for component in session.config.components:
-        if repository.name in {session.registries.open(one.image).name for one in component.targets}:
-            return known_everywhere(session, component, policy_of(component), [repository])
-    try:
-        there = known.from_registry_tags(repository.tags())
-    except RegistryError:
-        there = known.from_registry_tags(None)
-    taken_back = KnownReleases(
-        yanked=session.log_state.yanked(origin.project), known_from=KnownFrom(log="complete")
-    )
-    return known.unite(there, taken_back)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import click
 
 from release.app.releases.known import known_everywhere, project_of
+from release.app.releases.release_sources import without_yanked
 from release.app.releases.rollback import RollbackInput, landings, moving_tags, still_standing
 from release.app.session import Session, policy_of
 from release.cli.commands.change_report import change_document, settle, show
@@ -14,12 +13,10 @@ from release.cli.options import Command, global_options, image_options, result_o
 from release.cli.output.ci_outputs import Changed, publish_change, require_publishable
 from release.cli.session import open_session
 from release.config.load import Component
-from release.effects.tag_reader import read_tag
-from release.effects.tags import TagObservation
+from release.effects.watch import ReleaseSource
 from release.errors import ConfigError, ShallowClone, Unreachable
 from release.events import Note
-from release.handler import World
-from release.plan.model import Step
+from release.plan.model import Plan
 from release.plan.operands import MoveTag
 from release.plan.rollback import Rollback, above, aims, plan_rollback, taken_back, without
 from release.plan.tag_kind import release_line
@@ -61,9 +58,9 @@ def command(
     component = _component(session)
     policy = policy_of(component)
     version = _version(to, policy)
-    plan, yanks, sees = _plan(session, component, version, _line(line), reason)
+    plan, yanks, releases = _plan(session, component, version, _line(line), reason)
     session.sink.emit(Note(level="info", text=f"taken back: {', '.join(yanks) or 'nothing more'}"))
-    report = settle(session, plan, sees, preview=preview)
+    report = settle(session, plan, releases, preview=preview)
     _warn_elsewhere(session, component, yanks)
     head = {"schema": _SCHEMA, "component": component.name, "to": str(version), "reason": reason}
     whole = change_document(report, {**head, "yanked": list(yanks)})
@@ -89,7 +86,7 @@ def _changed(report: Report, to: Version, yanks: tuple[str, ...], reason: str) -
 
 def _plan(
     session: Session, component: Component, version: Version, line: Line | None, reason: str
-) -> tuple[Any, tuple[str, ...], Any]:
+) -> tuple[Plan, tuple[str, ...], ReleaseSource]:
     policy = policy_of(component)
     repositories = [session.registries.open(one.image) for one in component.targets]
     known = known_everywhere(session, component, policy, repositories)
@@ -116,7 +113,7 @@ def _plan(
         yanks=yanks,
         landings=landed,
     )
-    return plan_rollback(rollback, basis), yanks, _watcher(session, component, policy, yanks)
+    return plan_rollback(rollback, basis), yanks, without_yanked(session, component, yanks)
 
 
 def _warn_elsewhere(session: Session, component: Component, yanks: tuple[str, ...]) -> None:
@@ -140,19 +137,6 @@ def _require_all_known(known: KnownReleases) -> None:
             if name == "git":
                 raise ShallowClone("this clone lacks version tags", hint="`git fetch --tags --unshallow`")
             raise Unreachable(f"{name} does not tell all releases, so no tag can be moved back", hint=hint)
-
-
-def _watcher(session: Session, component: Component, policy: TagPolicy, yanks: tuple[str, ...]) -> Any:
-    """Reads a tag, and what may outrank its candidate, when asked; what this run yanks counts as yanked."""
-
-    def watch(step: Step, world: World) -> TagObservation:
-        operands = cast(MoveTag, step.operands)
-        repository = world.registries.open(operands.target)
-        held = read_tag(repository, operands.target, operands.tag)
-        known = known_everywhere(session.again(), component, policy, [repository])
-        return TagObservation(held=held, known=without(known, yanks), branch_tip=None)
-
-    return watch
 
 
 def _component(session: Session) -> Component:

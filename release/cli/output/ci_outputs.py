@@ -21,7 +21,8 @@ from release.cli.output.files import append_output, require_outputs, write_outpu
 from release.cli.output.foreign import clean, cleaned, json_text
 from release.errors import ConfigError, ReleaseError
 from release.events import Note
-from release.plan.operands import MoveTag, PutTag
+from release.plan.model import Bindings
+from release.plan.operands import LOG_ENTRY, MoveTag, PutTag, image_of
 from release.plan.promote import SetTag
 from release.runner import Outcome, Report
 from release.tagging.metadata import Metadata
@@ -115,16 +116,16 @@ def outputs_of(
 ) -> Outputs:
     """Outputs from a decision, with digest and log entry where a run gave them."""
     fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
-    bindings = report.bindings if report is not None else {}
+    bindings = report.bindings if report is not None else Bindings()
     return Outputs(
         version=decision.version or "",
         channel=decision.channel,
         tags=decision.references,
         tag_names=tuple(tag.name for tag in decision.tags),
         primary_tag=fixed[0] if fixed else "",
-        digest=str(bindings.get(f"image:{decision.component}", "")),
+        digest=bindings.get(image_of(decision.component)) or "",
         pushed=report is not None and report.error is None,
-        log_entry=str(bindings.get("log-entry", "")),
+        log_entry=bindings.get(LOG_ENTRY) or "",
         json=json.dumps(document, separators=(",", ":")),
     )
 

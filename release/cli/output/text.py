@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from release.cli.output.foreign import one_line
-from release.plan.operands import Attest, MoveTag, PutTag
+from release.plan.operands import Attest, MoveTag, PutTag, image_of
 from release.plan.release_input import ReleaseInput
 from release.runner import Outcome, Report
 from release.tagging.model import Decision
@@ -107,7 +107,7 @@ def run_lines(report: Report) -> list[str]:
     """The release on each target, by its primary tag and digest: `ghcr.io/acme/app:1.4.2@sha256:…`."""
     lines: list[str] = []
     for release in report.plan.releases:
-        digest = report.bindings.get(f"image:{release.component}", "")
+        digest = report.bindings.get(image_of(release.component)) or ""
         primary = release.decision.tags[0].name
         lines += [
             f"{operands.target}:{primary}@{digest}"

@@ -11,6 +11,7 @@ from ci.context import CiContext
 from release.app.releases.held_tags import gather_held
 from release.app.releases.known import from_git
 from release.control import Cancel
+from release.effects.tag_reader import TagReader
 from release.facts import Facts, reconcile
 from release.git import remote_heads, snapshot
 from release.layout.layout import Layout
@@ -42,7 +43,7 @@ def decided(repo: GitRepo, process: Processes, held: HeldTags | None = None) -> 
 def gathered(repo: GitRepo, process: Processes, layout: Layout) -> HeldTags:
     facts, decision = decided(repo, process)
     heads = remote_heads(process, str(repo.path), repo.env)
-    return gather_held(process, [layout], decision, facts, repo.env, heads=heads)
+    return gather_held(TagReader(), process, [layout], decision, facts, repo.env, heads=heads)
 
 
 def test_an_empty_target_is_free(git_repo: GitRepo, process: Processes, layout: Layout) -> None:

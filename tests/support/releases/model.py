@@ -20,12 +20,15 @@ from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
-from release.effects.obtain import Build, Find
+from release.effects.local_store import Sources
+from release.effects.obtain import Build, BuildInputs, Find
 from release.effects.record import Records
-from release.effects.tag_reader import read_tag
-from release.effects.tags import FixedTags, MovingTags, TagObservation
+from release.effects.tag_reader import TagReader
+from release.effects.tags import FixedTags, MovingTags
+from release.effects.watch import GitBranches, Watcher
 from release.errors import Interrupted, NotFound, ReleaseError
-from release.handler import World
+from release.events import NullSink
+from release.handler import Handlers, Work, acting, checking
 from release.log import Entry, Head
 from release.log.fold import fold
 from release.log.state import LogState
@@ -33,7 +36,8 @@ from release.log.writer import Writer
 from release.oci import Descriptor, Manifest
 from release.plan.evidence import STORE, ContentSource, Recorded
 from release.plan.inputs import inputs_label
-from release.plan.model import Done, Judgement, Step
+from release.plan.model import Bindings, Done, Judgement
+from release.plan.operands import BuildImage
 from release.plan.release import plan_release, release_key
 from release.plan.release_input import ReleaseInput, Target
 from release.runner import Report, Runner
@@ -52,7 +56,6 @@ from release.tagging.model import (
 )
 from release.versions.semver import parse
 from tests.support.logs.facts import MemoryStore, TickingClock
-from tests.support.releases.worlds import world
 
 IMAGE = "registry.example/acme/app"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -186,6 +189,8 @@ class _Log:
 class Run:
     """One `shipmark run` for `version` on `machine`, in a thread that moves only when it is told to."""
 
+    name = "layers"  # the builder that it is
+
     def __init__(self, number: int, version: str, machine: Machine, registry: Stored) -> None:
         self.version = version
         self.machine = machine
@@ -291,18 +296,16 @@ class Run:
         except Dead:
             raise
         except ReleaseError as error:
-            self.report = Report(plan=plan_release([]), outcomes=(), bindings={}, error=error)
+            self.report = Report(plan=plan_release([]), outcomes=(), bindings=Bindings(), error=error)
             return
-        report = Runner(self._handlers(context, log), self._world(log)).execute(plan)
+        runner = Runner(self._handlers(context, log), clock=self._clock, sink=NullSink(), cancel=Cancel())
+        report = runner.execute(plan)
         if report.error is not None:
             facts = ending_facts(report.plan, report.outcomes, report.error, context)
             if facts:
                 log.append(facts)
         self._turn("ask")
         self.report = report
-
-    def _world(self, log: Writer) -> World:
-        return world(registries=self, builders={"layers": self}, log=log, store=self, clock=self._clock)
 
     # The ports that this run is itself: the registries, the builder.
 
@@ -312,7 +315,16 @@ class Run:
 
     def place(self, name: str) -> Repository:
         """A place of a plan: the machine's store, or the registry."""
-        return Repository(name, self.machine.store, self._turn) if name == STORE else self.open(name)
+        return self.store.open() if name == STORE else self.open(name)
+
+    @property
+    def store(self) -> MemoryContent:
+        """The machine's store as this run reaches it."""
+        return MemoryContent(lambda: Repository(STORE, self.machine.store, self._turn))
+
+    def unavailable(self, request: BuildRequest) -> str | None:
+        """Nothing keeps this builder from building."""
+        return None
 
     def build(self, request: BuildRequest, store: Any) -> BuiltImage:
         """One image for each commit and version, always the same."""
@@ -346,13 +358,14 @@ class Run:
         decision = self._decide(candidate, log, self._known(log))
         names = [tag.name for tag in (*decision.tags, *decision.withheld)]
         repository = self.open(IMAGE)
-        held = HeldTags(held=tuple(read_tag(repository, IMAGE, name) for name in names))
+        held = HeldTags(held=tuple(TagReader().read(repository, IMAGE, name) for name in names))
         recorded = self._recorded(log)
         places = tuple(
             ContentSource(name=name, digest=recorded.digest, image=image)
             for name in (STORE, IMAGE)
             if recorded.digest is not None
-            and (image := read_tag(self.place(name), name, recorded.digest, every=True)).state == "held"
+            and (image := TagReader().read(self.place(name), name, recorded.digest, every=True)).state
+            == "held"
         )
         return ReleaseInput(
             component="app",
@@ -416,47 +429,53 @@ class Run:
             released=state.state == "released",
         )
 
-    def _watch(self, log: Writer) -> Callable[[Step, World], TagObservation]:
-        def watch(step: Step, world: World) -> TagObservation:
-            held = read_tag(self.open(IMAGE), IMAGE, step.operands.tag)  # type: ignore[attr-defined]  # a MoveTag
-            return TagObservation(held=held, known=self._known(log), branch_tip=None)
-
-        return watch
-
-    def _handlers(self, context: dict[str, Any], log: Writer) -> dict[str, Any]:
+    def _handlers(self, context: dict[str, Any], log: Writer) -> Handlers:
+        tags = TagReader()
+        watcher = Watcher(self, tags, lambda *where: self._known(log), GitBranches(_NO_PROCESS, "", {}))
+        inputs = BuildInputs(builders={"layers": self}, root="", arguments={})
+        sources = Sources(self, self.store)
         return {
-            "check-log": LogCheck(),
-            "check-builder": Fine(),
-            "check-target": TargetCheck(),
-            "check-push": PushCheck(),
-            "build-image": Build({}),
-            "find-image": Find(),
-            "push-content": Content(),
-            "put-tag": FixedTags(),
-            "move-tag": MovingTags(self._watch(log)),
-            "record": Records(context),
+            "check-log": checking(LogCheck(log)),
+            "check-builder": checking(Fine()),
+            "check-target": checking(TargetCheck(self, tags)),
+            "check-push": acting(PushCheck(self)),
+            "build-image": acting(Build(inputs, self.store, tags)),
+            "find-image": checking(Find(sources)),
+            "push-content": acting(Content(sources, sink=NullSink(), cancel=Cancel())),
+            "put-tag": acting(FixedTags(self, tags)),
+            "move-tag": acting(MovingTags(self, watcher)),
+            "record": acting(Records(log, context)),
         }
+
+
+_NO_PROCESS: Any = None  # the model has lines of releases only, and asks git nothing
+
+
+class MemoryContent:
+    """A content store in memory. Its blobs have no times."""
+
+    path = ""
+
+    def __init__(self, opened: Callable[[], Repository]) -> None:
+        self.open = opened
+
+    def mark_used(self, digest: str) -> None:
+        pass
 
 
 class Fine:
     """The handler of a check that has nothing to check here."""
 
-    def describe(self, step: Step) -> str:
-        return step.id
+    kind = BuildImage
 
-    def observe(self, step: Step, world: World) -> None:
+    def describe(self, operands: BuildImage) -> str:
+        return "fine"
+
+    def observe(self, work: Work[BuildImage]) -> None:
         return None
 
-    def judge(self, step: Step, bindings: Any, observation: None) -> Judgement:
+    def judge(self, work: Work[BuildImage], seen: None) -> Judgement:
         return Done()
-
-    def act(self, step: Step, bindings: Any, world: World) -> dict[str, Any]:
-        raise NotImplementedError
-
-
-def place(world: World, name: str) -> Any:
-    """Stands in for `release.effects.obtain.open_source`: `store` is the run, which knows its machine."""
-    return world.store.place(name)  # type: ignore[attr-defined]  # see `Run._world`
 
 
 def _digest(raw: bytes) -> str:

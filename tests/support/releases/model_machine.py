@@ -14,10 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-import release.effects.content
-import release.effects.obtain
 import release.step_scheduler
-from tests.support.releases.model import Machine, Run, Stored, highest, place
+from tests.support.releases.model import Machine, Run, Stored, highest
 
 VERSIONS = ("1.4.2", "1.4.3", "1.5.0", "2.0.0")
 ALIVE = 3  # runs at a time
@@ -154,10 +152,6 @@ class Releases(RuleBasedStateMachine):
 
 def explore(monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> None:
     """Try `examples` histories of at most `steps` rules."""
-    monkeypatch.setattr(release.effects.obtain, "open_source", place)
-    monkeypatch.setattr(release.effects.content, "open_source", place)
-    # The modelled store is not a folder, so its blobs have no times.
-    monkeypatch.setattr(release.effects.obtain, "mark_used", lambda path, digest: None)
     monkeypatch.setattr(release.step_scheduler, "_LIMIT", 1)  # the same order on every try
     chosen: Any = settings(
         max_examples=examples,

@@ -1,13 +1,13 @@
-"""A world for tests of the runner: real clock and cancellation, no port that a test does not set."""
+"""A runner for tests: real clock and cancellation, nobody who watches."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, cast
 
-from release.control import Cancel, Deadline
-from release.events import NullSink
-from release.handler import World
+from release.control import Cancel
+from release.events import NullSink, Sink
+from release.handler import Handlers
+from release.runner import Runner
 
 
 class MachineClock:
@@ -20,17 +20,6 @@ class MachineClock:
         return time.monotonic()
 
 
-def world(**ports: Any) -> World:
-    """A world whose other ports are not there: a step that touches one fails loudly."""
-    clock = MachineClock()
-    given: dict[str, Any] = {
-        "clock": clock,
-        "cancel": Cancel(),
-        "deadline": Deadline(None, now=clock.monotonic),
-        "sink": NullSink(),
-        "root": "",
-        "store": "",
-        "env": {},
-    }
-    missing = ("process", "registries", "builders", "log", "entropy")
-    return World(**{**dict.fromkeys(missing, cast(Any, None)), **given, **ports})
+def runner(table: Handlers, *, sink: Sink | None = None, cancel: Cancel | None = None) -> Runner:
+    """A runner of the kinds in `table`."""
+    return Runner(table, clock=MachineClock(), sink=sink or NullSink(), cancel=cancel or Cancel())

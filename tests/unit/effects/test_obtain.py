@@ -9,17 +9,19 @@ import msgspec
 import pytest
 
 from release.build import BuildRequest, BuiltImage
-from release.effects.obtain import Build, Find
+from release.effects.local_store import LocalStore, Sources
+from release.effects.obtain import Build, BuildInputs, Find
+from release.effects.tag_reader import TagReader
 from release.errors import BuildError, DigestMismatch, NotFound
+from release.handler import Work
 from release.layout.layout import Layout
-from release.oci import OCI_MANIFEST
+from release.oci import OCI_MANIFEST, Repository
 from release.plan.evidence import STORE
-from release.plan.model import Conflict, Done, Slot, Step
-from release.plan.operands import BuildImage, BuildSpec, FindImage
+from release.plan.model import Bindings, Conflict, Done, Judgement
+from release.plan.operands import BuildImage, BuildSpec, FindImage, built_of, image_of
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import Held
 from tests.support.registries.images import Image, make_image, make_index, store
-from tests.support.releases.worlds import world
 
 LABELS = {REVISION: "a" * 40, VERSION: "1.4.2", INPUTS: "shipmark.inputs/1:" + "1" * 64}
 RIGHT = make_image({"a": b"1"}, labels=LABELS)
@@ -42,21 +44,22 @@ class Leaves:
         return BuiltImage(digest=self._image.digest, media_type=OCI_MANIFEST, size=1)
 
 
-def build(image: Image, folder: Path) -> Any:
+def build(image: Image, folder: Path) -> Bindings:
     operands = BuildImage(
         component="app",
         spec=BuildSpec(builder="layers"),
         labels={**LABELS, "team": "a"},
         created=0,
-        image=Slot(slot="image:app"),
+        image=image_of("app"),
     )
-    here = world(builders={"layers": Leaves(image)}, store=str(folder / "store"), root=str(folder))
-    return Build({}).act(Step(id="obtain", kind="build-image", phase="obtain", operands=operands), {}, here)
+    inputs = BuildInputs(builders={"layers": Leaves(image)}, root=str(folder), arguments={})
+    work = Work(id="obtain", scope="app", operands=operands, bound=Bindings())
+    return Build(inputs, LocalStore(str(folder / "store")), TagReader()).act(work, None)
 
 
 @pytest.mark.parametrize("image", [RIGHT, INDEX])
 def test_an_image_with_the_labels_is_taken_from_a_builder(image: Image, tmp_path: Path) -> None:
-    assert build(image, tmp_path)["image:app"] == image.digest
+    assert build(image, tmp_path).get(image_of("app")) == image.digest
 
 
 @pytest.mark.parametrize("name", sorted(LABELS))
@@ -72,12 +75,20 @@ def test_an_image_without_one_of_our_labels_is_not(name: str, text: str, tmp_pat
         build(make_index(RIGHT, make_image({}, labels=labels, platform="linux/arm64")), tmp_path / "second")
 
 
-def find(said: Held, folder: Path) -> Any:
+class NoRegistries:
+    """Stands in where nothing but the local store may be opened."""
+
+    def open(self, target: str) -> Repository:
+        raise AssertionError(target)
+
+
+def find(said: Held, folder: Path) -> Judgement:
     operands = FindImage(
         component="app", mode="resume", digest=said.digest or "", sources=(STORE,), reason="", said=said
     )
-    step = Step(id="obtain", kind="find-image", phase="obtain", operands=operands)
-    return Find().judge(step, {}, Find().observe(step, world(store=str(folder))))
+    work = Work(id="obtain", scope="app", operands=operands, bound=Bindings())
+    finding = Find(Sources(NoRegistries(), LocalStore(str(folder))))
+    return finding.judge(work, finding.observe(work))
 
 
 SAID = Held(
@@ -96,8 +107,10 @@ def test_the_image_that_was_judged_is_found(tmp_path: Path) -> None:
     store(INDEX, Layout(str(tmp_path)))
     judged = find(SAID, tmp_path)
     assert isinstance(judged, Done)
-    assert judged.bindings["image:app"] == INDEX.digest
-    assert len(judged.bindings["built:app"]["platforms"]) == 2
+    assert judged.bindings.get(image_of("app")) == INDEX.digest
+    built = judged.bindings.get(built_of("app"))
+    assert built is not None
+    assert len(built["platforms"]) == 2
 
 
 @pytest.mark.parametrize(

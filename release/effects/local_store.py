@@ -1,0 +1,57 @@
+"""Where the bytes of an image come from: the targets of a plan, and the content store in the user's cache folder."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Protocol
+
+from release.errors import RegistryError
+from release.layout.layout import Layout
+from release.oci import Registries, Repository
+from release.oci.graph import blobs_of, read_manifests
+from release.plan.evidence import STORE
+
+
+class ContentStore(Protocol):
+    """The content store that builders write to."""
+
+    path: str
+
+    def open(self) -> Repository:
+        """The store as a repository."""
+
+    def mark_used(self, digest: str) -> None:
+        """Note that the image was used now: the cache's size limit deletes what was not used longest."""
+
+
+class LocalStore:
+    """A content store in a folder: an OCI layout."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def open(self) -> Layout:
+        """The layout."""
+        return Layout(self.path)
+
+    def mark_used(self, digest: str) -> None:
+        """Set the times of the image's blobs to now. Errors are ignored: then the image may be built once more."""
+        store = self.open()
+        with suppress(OSError, RegistryError):
+            manifests = read_manifests(store, digest)
+            blobs = [blob.digest for blob in blobs_of(manifests)]
+            for name in (*blobs, *(manifest.digest for manifest in manifests)):
+                os.utime(store.blob_path(name), follow_symlinks=False)
+
+
+class Sources:
+    """Opens what plans name as a place of an image: a target, or `store`."""
+
+    def __init__(self, registries: Registries, store: ContentStore) -> None:
+        self._registries = registries
+        self.store = store
+
+    def open(self, name: str) -> Repository:
+        """The repository behind the name."""
+        return self.store.open() if name == STORE else self._registries.open(name)
