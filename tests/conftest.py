@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.support.registries.targets",
     "tests.support.services.docker",
     "tests.support.programs.wheel",
+    "tests.support.programs.old_program",
     "tests.support.releases.project",
     "tests.support.registries.gate",
     "tests.support.services.browser",

@@ -14,8 +14,8 @@ from tests.support.programs.environment import scrubbed
 ROOT = Path(__file__).parents[3]
 
 
-def build_wheel(folder: Path) -> Path:
-    """Build the project's wheel into `folder`, as `pip install` from source does, and return its path."""
+def build_wheel(folder: Path, source: Path = ROOT) -> Path:
+    """Build the wheel of `source` into `folder`, as `pip install` from source does, and return its path."""
     _pip(
         "wheel",
         "--no-index",
@@ -23,7 +23,7 @@ def build_wheel(folder: Path) -> Path:
         "--no-build-isolation",
         "--wheel-dir",
         str(folder),
-        str(ROOT),
+        str(source),
         home=folder,
     )
     (wheel,) = folder.glob("*.whl")
@@ -34,15 +34,25 @@ class Installed:
     """A virtual environment with the wheel in it; the dependencies come from the tests' own environment."""
 
     def __init__(self, folder: Path, wheel: Path) -> None:
-        self.folder = folder
-        self.python = folder / "bin" / "python"
-        self.script = folder / "bin" / "shipmark"
+        self._name(folder)
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
         _pip(
             "--python", str(self.python), "install", "--no-index", "--no-deps", str(wheel), home=folder.parent
         )
         # A plain path line: .pth files of that folder, such as the one of an editable install, are not followed.
         (self.site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    def _name(self, folder: Path) -> None:
+        self.folder = folder
+        self.python = folder / "bin" / "python"
+        self.script = folder / "bin" / "shipmark"
+
+    @classmethod
+    def at(cls, folder: Path) -> Installed:
+        """Return the environment that was made in `folder` before."""
+        made = cls.__new__(cls)
+        made._name(folder)
+        return made
 
     @property
     def site(self) -> Path:

@@ -1,0 +1,89 @@
+"""shipmark 0.1.0 as a program: built from its commit, installed in an environment of the tests' own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs.command import Shipmark
+from tests.support.programs.wheel import ROOT, Installed, build_wheel
+from tests.support.services.required import MARK, program, require, required
+
+#: The commit that is called 0.1.0 in DESIGN and in `tests/compat/0.1.0`.
+COMMIT = "3b2feffc9e12ccabec44a3670a85d4efbb043f11"
+
+
+@pytest.fixture(scope="session")
+def old_installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Give the environment; one for all workers of a run. Skips where the clone does not reach back to the commit."""
+    require("git")
+    source = _source()
+    if source is None:
+        text = f"{MARK}git history (the clone lacks {COMMIT[:7]}: git fetch --unshallow)"
+        if required():
+            pytest.fail(f"{text}; SHIPMARK_REQUIRE_SERVICES=1 allows no skip", pytrace=False)
+        pytest.skip(text)
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shipmark-0.1.0"
+    folder.mkdir(exist_ok=True)
+    # The workers of pytest-xdist are processes: the first one installs while the others wait for its lock.
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / "installed"
+        if not done.exists():
+            with tarfile.open(fileobj=BytesIO(source)) as archive:
+                archive.extractall(folder / "source", filter="data")
+            installed = Installed(folder / "venv", build_wheel(folder, folder / "source"))
+            done.touch()
+            return installed
+    return Installed.at(folder / "venv")
+
+
+def _source() -> bytes | None:
+    """The commit's files as a tar, or None when this is not a clone or the clone is shallow."""
+    argv = [
+        program("git"),
+        "-C",
+        str(ROOT),
+        "archive",
+        COMMIT,
+        "release",
+        "ci",
+        "pyproject.toml",
+        "README.md",
+    ]
+    done = subprocess.run([*argv, "LICENSE"], capture_output=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+@pytest.fixture
+def old_shipmark(old_installed: Installed, shipmark: Shipmark) -> Shipmark:
+    """Give shipmark 0.1.0, with the home and the cache folder of the new one."""
+    return OldShipmark(shipmark, [str(old_installed.python), "-I", str(old_installed.script)])
+
+
+@pytest.fixture
+def old_shipmark_with(old_installed: Installed, shipmark: Shipmark) -> Callable[[str], Shipmark]:
+    """Give a function that gives shipmark 0.1.0 with some code run in its process before the command."""
+    run = "from release.cli.main import main\nmain()\n"
+    return lambda code: OldShipmark(shipmark, [str(old_installed.python), "-I", "-c", f"{code}\n{run}"])
+
+
+class OldShipmark(Shipmark):
+    """Another program in the place of the new one."""
+
+    def __init__(self, new: Shipmark, argv: list[str]) -> None:
+        super().__init__(new.folder, Path(new.env["HOME"]))
+        self._argv = argv
+
+    @property
+    def argv(self) -> list[str]:
+        """The command without arguments."""
+        return self._argv
