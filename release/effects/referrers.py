@@ -11,7 +11,7 @@ from release.handler import Work
 from release.oci import Registries, Repository
 from release.oci.graph import read_manifests
 from release.plan.model import Bindings, Done, Free, Judgement
-from release.plan.promote import CopyReferrers
+from release.plan.operands import CopyReferrers
 from release.transfer.referrers import copy_attached, find_attached
 
 

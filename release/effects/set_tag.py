@@ -7,8 +7,9 @@ from release.effects.tags import Put, put_of, put_tag, tagged
 from release.handler import Work
 from release.oci import Registries
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, binding
+from release.plan.operands import SetTag
 from release.plan.ownership import short
-from release.plan.promote import SetTag, goes_back
+from release.plan.promote import goes_back
 from release.tagging.model import Held
 
 

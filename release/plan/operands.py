@@ -147,3 +147,21 @@ class Record(Operands, frozen=True, kw_only=True):
     """Append one fact to the version log; slots in it are filled by the steps before."""
 
     fact: Mapping[str, Any]
+
+
+class SetTag(Operands, frozen=True, kw_only=True):
+    """Point a name that follows no line of releases (`production`) at the image. `version`: of the image."""
+
+    target: str
+    tag: str
+    image: str
+    version: str | None
+    allow_backward: bool = False
+
+
+class CopyReferrers(Operands, frozen=True, kw_only=True):
+    """Copy what refers to the image from `source`."""
+
+    target: str
+    image: str
+    source: str

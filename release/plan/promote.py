@@ -7,15 +7,15 @@ recorded last.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from release.errors import RefusedError
-from release.plan import operands as op
-from release.plan.model import Operands, Phase, Plan, Step
+from release.plan import release_records as records
+from release.plan.model import Phase, Plan, Step
 from release.plan.ownership import Expectation
-from release.plan.steps import check_log
+from release.plan.release_input import Target
+from release.plan.steps import StepMaker, check_log, ids
 from release.tagging.model import Candidate, FixedTag, Held, HeldTags, MovingTag, Withheld
 from release.versions.semver import parse, precedence_key
 
@@ -26,24 +26,6 @@ PHASES = (
     Phase(name="fixed", visible=True),
     Phase(name="moving", visible=True),
 )
-
-
-class SetTag(Operands, frozen=True, kw_only=True):
-    """Point a name that follows no line of releases (`production`) at the image. `version`: of the image."""
-
-    target: str
-    tag: str
-    image: str
-    version: str | None
-    allow_backward: bool = False
-
-
-class CopyReferrers(Operands, frozen=True, kw_only=True):
-    """Copy what refers to the image from `source`."""
-
-    target: str
-    image: str
-    source: str
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,24 +105,32 @@ class _Steps:
     def __init__(self, promotion: Promotion, destination: Destination) -> None:
         self._promotion = promotion
         self._destination = destination
-        self._target = destination.target
+        self._target = Target(name=destination.target)
         self._expected = Expectation(
             commit=promotion.commit or "", version=promotion.version, digests=(promotion.digest,)
+        )
+        self._make = StepMaker(
+            common={
+                "project": promotion.project,
+                "release": promotion.release,
+                "commit": promotion.commit,
+                "version": promotion.version,
+                "digest": promotion.digest,
+                "from": promotion.source,
+            }
         )
 
     def all(self) -> list[Step]:
         """Every step, in the order of the phases."""
         self._require_forward()
+        make, target, promotion = self._make, self._target, self._promotion
         lacks = self._lacks()
-        written = [self._check()]
+        written = [make.check_target(target, self._destination.fixed, self._expected)]
         if lacks or not self._destination.tags:
-            written.append(self._step("check-push", "permission", op.CheckPush(target=self._target)))
-        content = op.PushContent(
-            target=self._target, image=self._promotion.digest, sources=(self._promotion.source,)
-        )
-        written.append(self._step("push-content", "content", content, name="content"))
-        if self._promotion.referrers:
-            written.append(self._referrers(after=written[-1]))
+            written.append(make.check_push(target))
+        written.append(make.content(target, promotion.digest, (promotion.source,)))
+        if promotion.referrers:
+            written.append(make.copy_referrers(target, promotion.digest, promotion.source))
         tags = [*self._puts(), *self._moves(), *self._names()]
         written += tags
         if lacks or not self._destination.recorded:
@@ -161,92 +151,48 @@ class _Steps:
         held = {one.tag: one.digest for one in self._destination.held.held}
         return any(held.get(tag) != self._promotion.digest for tag in self._destination.tags)
 
-    def _check(self) -> Step:
-        operands = op.CheckTarget(target=self._target, fixed=self._destination.fixed, expected=self._expected)
-        return self._step("check-target", "preflight", operands, name="check")
-
-    def _referrers(self, after: Step) -> Step:
-        operands = CopyReferrers(
-            target=self._target, image=self._promotion.digest, source=self._promotion.source
-        )
-        step = self._step("copy-referrers", "content", operands, name="referrers")
-        return msgspec.structs.replace(step, needs=(after.id,), after=(after.id,))
-
     def _puts(self) -> list[Step]:
         return [
-            self._step(
-                "put-tag",
-                "fixed",
-                op.PutTag(
-                    target=self._target, tag=tag, image=self._promotion.digest, expected=self._expected
-                ),
-                name="tag",
-                tag=tag.name,
-            )
+            self._make.put_tag(self._target, tag, self._promotion.digest, self._expected)
             for tag in self._destination.fixed
         ]
 
     def _moves(self) -> list[Step]:
+        promotion = self._promotion
         moves: list[Step] = []
         for tag in self._destination.moving:
-            operands = op.MoveTag(
-                target=self._target,
-                tag=tag.name,
-                line=tag.line,
-                candidate=self._promotion.candidate or Candidate(commit=self._promotion.commit or ""),
-                image=self._promotion.digest,
-                allow_backward=self._promotion.allow_backward,
+            step = self._make.move_tag(
+                self._target,
+                tag.name,
+                tag.line,
+                promotion.candidate or Candidate(commit=promotion.commit or ""),
+                promotion.digest,
+                allow_backward=promotion.allow_backward,
+                after=ids(moves[-1:]),
             )
-            step = self._step("move-tag", "moving", operands, name="move", tag=tag.name)
-            moves.append(msgspec.structs.replace(step, after=tuple(one.id for one in moves[-1:])))
+            moves.append(step)
         return moves
 
     def _names(self) -> list[Step]:
+        promotion = self._promotion
         return [
-            self._step(
-                "set-tag",
-                "moving",
-                SetTag(
-                    target=self._target,
-                    tag=name,
-                    image=self._promotion.digest,
-                    version=self._promotion.version,
-                    allow_backward=self._promotion.allow_backward,
-                ),
-                name="move",
-                tag=name,
+            self._make.set_tag(
+                self._target,
+                name,
+                promotion.digest,
+                promotion.version,
+                allow_backward=promotion.allow_backward,
             )
             for name in self._destination.names
         ]
 
     def _record(self, tags: Sequence[Step]) -> Step:
-        promotion = self._promotion
-        fact: dict[str, Any] = {
-            "kind": "promoted",
-            "project": promotion.project,
-            "release": promotion.release,
-            "commit": promotion.commit,
-            "version": promotion.version,
-            "digest": promotion.digest,
-            "from": promotion.source,
-            "to": self._target,
-            "tags": (*(op.tagged_of(step.id, optional=True) for step in tags), *self._withheld()),
-            "reason": promotion.reason,
+        fact = {
+            "to": self._destination.target,
+            "tags": (*records.taken(tags), *records.left(self._destination.withheld)),
+            "reason": self._promotion.reason,
             # Tells apart moving a tag forth, back and forth again, which would otherwise be one fact.
             "follows": self._destination.follows,
         }
-        whole = op.Record(fact={name: value for name, value in fact.items() if value is not None})
-        step = self._step("record", "moving", whole, name="record:promoted")
-        return msgspec.structs.replace(step, after=tuple(one.id for one in tags if one.phase == "moving"))
-
-    def _withheld(self) -> list[dict[str, str]]:
-        return [
-            {"name": one.name, "result": "withheld", "reason": one.reason}
-            for one in self._destination.withheld
-        ]
-
-    def _step(
-        self, kind: str, phase: str, operands: Operands, *, name: str | None = None, tag: str | None = None
-    ) -> Step:
-        id_ = f"{name or kind}:{self._target}" + (f":{tag}" if tag is not None else "")
-        return Step(id=id_, kind=kind, phase=phase, operands=operands)
+        after = ids([one for one in tags if one.phase == "moving"])
+        return self._make.record("promoted", "moving", fact, target=self._target, after=after)

@@ -13,14 +13,13 @@ import msgspec
 
 from release.canonical_json import digest_of
 from release.errors import ConfigError
-from release.plan import steps
-from release.plan.evidence import STORE
 from release.plan.inputs import inputs_of
 from release.plan.model import Phase, Plan, Release, Step
 from release.plan.obtain import Obtain, choose, primary_tag
-from release.plan.operands import PutTag, image_of
 from release.plan.ownership import Expectation
-from release.plan.release_input import ReleaseInput, Target
+from release.plan.release_input import ReleaseInput
+from release.plan.release_steps import ReleaseSteps
+from release.plan.steps import check_log
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import Decision, FixedTag, MovingTag, Withheld
 
@@ -62,7 +61,7 @@ def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | 
         all_steps.extend(of_subject)
         basis.update(_basis(subject))
     if all_steps:
-        all_steps.insert(0, steps.check_log())
+        all_steps.insert(0, check_log())
     return Plan(
         purpose="release",
         releases=tuple(releases),
@@ -117,7 +116,7 @@ def _plan_one(subject: ReleaseInput, prefix: str) -> tuple[Release, list[Step]]:
         inputs=inputs,
         decision=decision,
     )
-    made = _Steps(subject, release, obtain, expected, prefix)
+    made = ReleaseSteps(subject, release, obtain, expected, prefix)
     if made.begins:
         warned = (*decision.warnings, *_cautions(obtain))
         release = msgspec.structs.replace(
@@ -173,134 +172,3 @@ def _basis(subject: ReleaseInput) -> dict[str, str]:
     if subject.decision.git_tag is not None:
         observed[f"git tag of {subject.component}"] = subject.decision.git_tag
     return observed
-
-
-class _Steps:
-    """Writes down the steps of one release, leaving out records that the log has already."""
-
-    def __init__(
-        self, subject: ReleaseInput, release: Release, obtain: Obtain, expected: Expectation, prefix: str
-    ) -> None:
-        self._subject = subject
-        self._release = release
-        self._obtain = obtain
-        self._expected = expected
-        self._make = steps.Maker(scope=subject.component, prefix=prefix, release=release)
-        self._image = obtain.digest or image_of(subject.component)
-
-    @property
-    def begins(self) -> bool:
-        """Whether something is left to do or to record."""
-        return self._is_unrecorded or any(self._is_pending(target) for target in self._subject.targets)
-
-    def all(self) -> list[Step]:
-        """Every step, in the order of the phases."""
-        targets = self._subject.targets
-        written: list[Step] = [
-            self._make.check_target(target, self._fixed, self._expected) for target in targets
-        ]
-        written += [self._make.check_push(target) for target in targets if self._lacks_something(target)]
-        if self.begins:
-            written += self._make.planned(self._subject, self._obtain)
-        written += self._obtain_steps()
-        for target in targets:
-            written.append(self._make.content(target, self._image, self._places))
-            written += self._tag_steps(target)
-        if self._is_unrecorded:
-            written.append(self._make.released(self._image, self._obtain))
-        for target in targets:
-            written += self._move_steps(target)
-        if self._subject.attest:
-            written += [self._attest(target, written) for target in targets]
-        return written
-
-    @property
-    def _is_unrecorded(self) -> bool:
-        return self._obtain.mode == "build" or not self._subject.recorded.released
-
-    @property
-    def _fixed(self) -> tuple[FixedTag, ...]:
-        return tuple(tag for tag in self._release.decision.tags if isinstance(tag, FixedTag))
-
-    @property
-    def _moving(self) -> tuple[MovingTag, ...]:
-        return tuple(tag for tag in self._release.decision.tags if isinstance(tag, MovingTag))
-
-    @property
-    def _places(self) -> tuple[str, ...]:
-        return self._obtain.sources or (STORE,)
-
-    def _obtain_steps(self) -> list[Step]:
-        if self._obtain.mode == "build":
-            return [
-                self._make.check_builder(self._subject, self._image),
-                self._make.build(self._subject, self._image),
-                self._make.built(self._obtain),
-            ]
-        find = self._make.find(self._obtain)
-        if self._subject.recorded.digest == self._obtain.digest:
-            return [find]
-        return [find, self._make.built(self._obtain)]
-
-    def _tag_steps(self, target: Target) -> list[Step]:
-        puts = [self._make.put_tag(target, tag, self._image, self._expected) for tag in self._fixed]
-        if target.name in self._subject.recorded.pushed and not self._lacks_something(target):
-            return puts
-        return [*puts, self._make.pushed(target, self._image, puts)]
-
-    def _move_steps(self, target: Target) -> list[Step]:
-        if not target.moving:
-            return []
-        moves: list[Step] = []
-        overtaken = self._overtaken(target)
-        for tag in (*self._moving, *overtaken):
-            before = moves[-1:]
-            moves.append(self._make.move_tag(target, tag, self._image, self._subject, after=before))
-        moved = {tag.name for tag in overtaken}
-        withheld = tuple(one for one in self._release.decision.withheld if one.name not in moved)
-        recorded = target.name in self._subject.recorded.moved and not self._lacks_moves(target)
-        if recorded or not (moves or withheld):
-            return moves
-        return [*moves, self._make.moved(target, moves, withheld)]
-
-    def _attest(self, target: Target, written: Sequence[Step]) -> Step:
-        puts = [
-            step
-            for step in written
-            if isinstance(step.operands, PutTag) and step.operands.target == target.name
-        ]
-        return self._make.attest(target, self._image, puts)
-
-    def _is_pending(self, target: Target) -> bool:
-        recorded = self._subject.recorded
-        return (
-            self._lacks_something(target)
-            or target.name not in recorded.pushed
-            or (target.moving and bool(self._moving) and target.name not in recorded.moved)
-        )
-
-    def _lacks_something(self, target: Target) -> bool:
-        lacks_fixed = any(not self._holds(target, tag.name) for tag in self._fixed)
-        return lacks_fixed or (target.moving and self._lacks_moves(target))
-
-    def _lacks_moves(self, target: Target) -> bool:
-        return any(not self._holds(target, tag.name) for tag in self._moving) or bool(self._overtaken(target))
-
-    def _overtaken(self, target: Target) -> tuple[MovingTag, ...]:
-        """Tags that hold this release although something higher has them: a race that a kill left undecided."""
-        decision = self._release.decision
-        return tuple(
-            MovingTag(name=one.name, reason=one.reason, line=one.line)
-            for one in decision.withheld
-            if one.rightly and one.line is not None
-            for held in self._subject.held.at(one.name)
-            if held.target == target.name
-            and held.revision == decision.commit
-            and held.version == decision.version
-        )
-
-    def _holds(self, target: Target, tag: str) -> bool:
-        digest = self._obtain.digest
-        return digest is not None and any(
-            held.target == target.name and held.digest == digest for held in self._subject.held.at(tag)
-        )

@@ -6,15 +6,15 @@ The yank is recorded before a tag moves: the guard believes the log, so no other
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
 from release.errors import RefusedError
-from release.plan import operands as op
-from release.plan.model import Operands, Phase, Plan, Step
+from release.plan import release_records as records
+from release.plan.model import Phase, Plan, Step
 from release.plan.ownership import Expectation
-from release.plan.steps import check_log
+from release.plan.release_input import Target
+from release.plan.steps import StepMaker, check_log, ids
 from release.tagging import guard
 from release.tagging.model import Candidate, FixedTag, KnownReleases, KnownVersion, Line, MovingTag
 from release.versions.model import Version
@@ -56,6 +56,11 @@ class RestoreTarget(msgspec.Struct, frozen=True, kw_only=True):
     release: str
     settled: bool = False
     follows: int | None = None
+
+    @property
+    def place(self) -> Target:
+        """The target as steps name it."""
+        return Target(name=self.target, required=self.required)
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,20 +131,15 @@ def commit_of(version: Version, known: KnownReleases) -> str | None:
 
 def plan_rollback(rollback: Rollback, basis: Mapping[str, str]) -> Plan:
     """The plan that records the yank and then moves every tag. `basis`: what the tags held."""
+    make = StepMaker(common={"project": rollback.project, "component": rollback.component})
     steps = [check_log()]
     for landing in rollback.landings:
-        steps += _checks(landing)
+        steps += _checks(make, landing)
     if rollback.yanks:
-        fact = {
-            "kind": "yanked",
-            "project": rollback.project,
-            "component": rollback.component,
-            "versions": rollback.yanks,
-            "reason": rollback.reason,
-        }
-        steps.append(_record("record:yanked", "yanked", fact))
+        fact = {"versions": rollback.yanks, "reason": rollback.reason}
+        steps.append(make.record("yanked", "yanked", fact))
     for landing in rollback.landings:
-        steps += _moves(rollback, landing)
+        steps += _moves(make, rollback, landing)
     return Plan(
         purpose="rollback",
         releases=(),
@@ -150,56 +150,35 @@ def plan_rollback(rollback: Rollback, basis: Mapping[str, str]) -> Plan:
     )
 
 
-def _checks(landing: RestoreTarget) -> list[Step]:
+def _checks(make: StepMaker, landing: RestoreTarget) -> list[Step]:
     aim = landing.aims[0]
     expected = Expectation(commit=landing.commit, version=str(aim.version), digests=(landing.digest,))
     fixed = (FixedTag(name=aim.fixed, reason="where the tags come back to", policy="version"),)
-    check = op.CheckTarget(target=landing.target, fixed=fixed, expected=expected)
-    checks = [_step(f"check:{landing.target}:{aim.fixed}", "check-target", "preflight", check, landing)]
+    checks = [make.check_target(landing.place, fixed, expected, of=aim.fixed)]
     if not landing.settled:
-        push = op.CheckPush(target=landing.target)
-        id_ = f"check-push:{landing.target}:{aim.fixed}"
-        checks.append(_step(id_, "check-push", "permission", push, landing))
+        checks.append(make.check_push(landing.place, of=aim.fixed))
     return checks
 
 
-def _moves(rollback: Rollback, landing: RestoreTarget) -> list[Step]:
+def _moves(make: StepMaker, rollback: Rollback, landing: RestoreTarget) -> list[Step]:
     moves: list[Step] = []
     for aim in landing.aims:
-        operands = op.MoveTag(
-            target=landing.target,
-            tag=aim.tag,
-            line=aim.line,
-            candidate=Candidate(commit=landing.commit, version=aim.version, rebuild=aim.rebuild),
-            image=landing.digest,
-        )
-        step = _step(f"move:{landing.target}:{aim.tag}", "move-tag", "moving", operands, landing)
-        moves.append(msgspec.structs.replace(step, after=tuple(one.id for one in moves[-1:])))
+        candidate = Candidate(commit=landing.commit, version=aim.version, rebuild=aim.rebuild)
+        after = ids(moves[-1:])
+        moves.append(make.move_tag(landing.place, aim.tag, aim.line, candidate, landing.digest, after=after))
     if landing.settled:
         return moves
-    fact: dict[str, Any] = {
-        "kind": "moved",
-        "project": rollback.project,
-        "component": rollback.component,
+    fact = {
         "release": landing.release,
         "commit": landing.commit or None,
         "target": landing.target,
-        "tags": tuple(op.tagged_of(move.id, optional=True) for move in moves),
+        "tags": tuple(records.taken(moves)),
         "reason": f"rollback to {rollback.to}: {rollback.reason}",
         "follows": landing.follows,
     }
-    whole = {name: value for name, value in fact.items() if value is not None}
-    record = _record(f"record:moved:{landing.target}:{landing.aims[0].fixed}", "moving", whole)
-    after = tuple(move.id for move in moves)
-    return [*moves, msgspec.structs.replace(record, after=after, required=landing.required)]
-
-
-def _record(id_: str, phase: str, fact: Mapping[str, Any]) -> Step:
-    return Step(id=id_, kind="record", phase=phase, operands=op.Record(fact=fact))
-
-
-def _step(id_: str, kind: str, phase: str, operands: Operands, landing: RestoreTarget) -> Step:
-    return Step(id=id_, kind=kind, phase=phase, operands=operands, required=landing.required)
+    of = landing.aims[0].fixed
+    record = make.record("moved", "moving", fact, target=landing.place, of=of, after=ids(moves))
+    return [*moves, record]
 
 
 def _width(tag: MovingTag) -> tuple[bool, bool, str]:

@@ -22,8 +22,7 @@ from release.cli.output.foreign import clean, cleaned, json_text
 from release.errors import ConfigError, ReleaseError
 from release.events import Note
 from release.plan.model import Bindings
-from release.plan.operands import LOG_ENTRY, MoveTag, PutTag, image_of
-from release.plan.promote import SetTag
+from release.plan.operands import LOG_ENTRY, MoveTag, PutTag, SetTag, image_of
 from release.runner import Outcome, Report
 from release.tagging.metadata import Metadata
 from release.tagging.model import Decision, FixedTag

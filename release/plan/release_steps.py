@@ -1,0 +1,203 @@
+"""The steps of one release, in the order of the phases, without those that the log has already. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from release.plan import release_records as records
+from release.plan.evidence import STORE
+from release.plan.model import Release, Step
+from release.plan.obtain import Obtain
+from release.plan.operands import BuildImage, BuildSpec, FindImage, PutTag, image_of
+from release.plan.ownership import Expectation
+from release.plan.release_input import ReleaseInput, Target
+from release.plan.steps import StepMaker, ids
+from release.tagging.model import Candidate, FixedTag, MovingTag
+
+
+class ReleaseSteps:
+    """Writes down the steps of one release, leaving out records that the log has already."""
+
+    def __init__(
+        self, subject: ReleaseInput, release: Release, obtain: Obtain, expected: Expectation, prefix: str
+    ) -> None:
+        self._subject = subject
+        self._release = release
+        self._obtain = obtain
+        self._expected = expected
+        self._make = StepMaker(scope=subject.component, prefix=prefix, common=records.common(release))
+        self._image = obtain.digest or image_of(subject.component)
+
+    @property
+    def begins(self) -> bool:
+        """Whether something is left to do or to record."""
+        return self._is_unrecorded or any(self._is_pending(target) for target in self._subject.targets)
+
+    def all(self) -> list[Step]:
+        """Every step, in the order of the phases."""
+        targets = self._subject.targets
+        written: list[Step] = [
+            self._make.check_target(target, self._fixed, self._expected) for target in targets
+        ]
+        written += [self._make.check_push(target) for target in targets if self._lacks_something(target)]
+        if self.begins:
+            written += self._planned()
+        written += self._obtain_steps()
+        for target in targets:
+            written.append(self._make.content(target, self._image, self._places))
+            written += self._tag_steps(target)
+        if self._is_unrecorded:
+            released = records.released(self._release, self._image, self._obtain)
+            written.append(self._make.record("released", "released", released))
+        for target in targets:
+            written += self._move_steps(target)
+        if self._subject.attest:
+            written += [self._attest(target, written) for target in targets]
+        return written
+
+    @property
+    def _is_unrecorded(self) -> bool:
+        return self._obtain.mode == "build" or not self._subject.recorded.released
+
+    @property
+    def _fixed(self) -> tuple[FixedTag, ...]:
+        return tuple(tag for tag in self._release.decision.tags if isinstance(tag, FixedTag))
+
+    @property
+    def _moving(self) -> tuple[MovingTag, ...]:
+        return tuple(tag for tag in self._release.decision.tags if isinstance(tag, MovingTag))
+
+    @property
+    def _places(self) -> tuple[str, ...]:
+        return self._obtain.sources or (STORE,)
+
+    def _planned(self) -> list[Step]:
+        """Before anything is built or visible: what is about to happen, and what it gives up."""
+        planned = records.planned(self._subject, self._release, self._obtain)
+        if self._obtain.abandons is None:
+            return [self._make.record("planned", "planned", planned)]
+        gone = records.abandoned(self._subject, self._obtain)
+        abandoned = self._make.record("abandoned", "planned", gone)
+        return [abandoned, self._make.record("planned", "planned", planned, after=(abandoned.id,))]
+
+    def _obtain_steps(self) -> list[Step]:
+        if self._obtain.mode == "build":
+            operands = self._building()
+            return [self._make.check_builder(operands), self._make.build(operands), self._built()]
+        find = self._make.find(self._finding())
+        if self._subject.recorded.digest == self._obtain.digest:
+            return [find]
+        return [find, self._built()]
+
+    def _built(self) -> Step:
+        component = self._subject.component
+        fact = records.built(component, self._obtain)
+        return self._make.record("built", "obtain", fact, needs=(f"obtain:{component}",))
+
+    def _building(self) -> BuildImage:
+        decision = self._release.decision
+        spec = {**self._subject.build.recorded(), "annotations": self._subject.decision.annotations}
+        return BuildImage(
+            component=self._subject.component,
+            spec=msgspec.convert(spec, BuildSpec),
+            labels=decision.labels,
+            created=self._subject.committed_at,
+            image=self._image,
+        )
+
+    def _finding(self) -> FindImage:
+        obtain = self._obtain
+        return FindImage(
+            component=self._subject.component,
+            mode="resume" if obtain.mode == "build" else obtain.mode,
+            digest=obtain.digest or "",
+            sources=obtain.sources,
+            reason=obtain.reason,
+            said=obtain.said,
+        )
+
+    def _tag_steps(self, target: Target) -> list[Step]:
+        content = self._make.content_id(target)
+        puts = [
+            self._make.put_tag(target, tag, self._image, self._expected, needs=(content,))
+            for tag in self._fixed
+        ]
+        if target.name in self._subject.recorded.pushed and not self._lacks_something(target):
+            return puts
+        fact = records.pushed(target.name, self._image, puts, content)
+        return [*puts, self._make.record("pushed", "fixed", fact, target=target, needs=ids(puts))]
+
+    def _move_steps(self, target: Target) -> list[Step]:
+        if not target.moving:
+            return []
+        moves: list[Step] = []
+        overtaken = self._overtaken(target)
+        for tag in (*self._moving, *overtaken):
+            moves.append(self._move(target, tag, after=ids(moves[-1:])))
+        moved = {tag.name for tag in overtaken}
+        withheld = [one for one in self._release.decision.withheld if one.name not in moved]
+        recorded = target.name in self._subject.recorded.moved and not self._lacks_moves(target)
+        if recorded or not (moves or withheld):
+            return moves
+        # Only once all of them are dealt with: the record says that the release is finished there.
+        needs = (self._make.content_id(target), *ids(moves))
+        fact = records.moved(target.name, moves, withheld)
+        return [*moves, self._make.record("moved", "moving", fact, target=target, needs=needs)]
+
+    def _move(self, target: Target, tag: MovingTag, *, after: tuple[str, ...]) -> Step:
+        decision = self._release.decision
+        return self._make.move_tag(
+            target,
+            tag.name,
+            tag.line,
+            decision.candidate or Candidate(commit=decision.commit),
+            self._image,
+            allow_backward=bool(self._subject.facts.get("allow_backward")),
+            needs=(self._make.content_id(target),),  # an optional target may have failed before
+            after=after,
+        )
+
+    def _attest(self, target: Target, written: Sequence[Step]) -> Step:
+        puts = [
+            step
+            for step in written
+            if isinstance(step.operands, PutTag) and step.operands.target == target.name
+        ]
+        needs = (self._make.content_id(target), *ids(puts))
+        return self._make.attest(target, self._release.key, self._image, needs=needs)
+
+    def _is_pending(self, target: Target) -> bool:
+        recorded = self._subject.recorded
+        return (
+            self._lacks_something(target)
+            or target.name not in recorded.pushed
+            or (target.moving and bool(self._moving) and target.name not in recorded.moved)
+        )
+
+    def _lacks_something(self, target: Target) -> bool:
+        lacks_fixed = any(not self._holds(target, tag.name) for tag in self._fixed)
+        return lacks_fixed or (target.moving and self._lacks_moves(target))
+
+    def _lacks_moves(self, target: Target) -> bool:
+        return any(not self._holds(target, tag.name) for tag in self._moving) or bool(self._overtaken(target))
+
+    def _overtaken(self, target: Target) -> tuple[MovingTag, ...]:
+        """Tags that hold this release although something higher has them: a race that a kill left undecided."""
+        decision = self._release.decision
+        return tuple(
+            MovingTag(name=one.name, reason=one.reason, line=one.line)
+            for one in decision.withheld
+            if one.rightly and one.line is not None
+            for held in self._subject.held.at(one.name)
+            if held.target == target.name
+            and held.revision == decision.commit
+            and held.version == decision.version
+        )
+
+    def _holds(self, target: Target, tag: str) -> bool:
+        digest = self._obtain.digest
+        return digest is not None and any(
+            held.target == target.name and held.digest == digest for held in self._subject.held.at(tag)
+        )
