@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
+from release.app.images.inspect import InspectRequest
+from release.app.images.inspect import digest as read_digest
 from release.cli.options import Command, global_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
-from release.image_names.image_location import locate, read
 
 
 @click.command("digest", cls=Command)
@@ -18,18 +20,8 @@ from release.image_names.image_location import locate, read
 @click.pass_context
 def command(ctx: click.Context, image: str, platform: str | None, as_json: bool) -> None:
     """Print the digest of IMAGE, computed from the bytes that the registry serves."""
-    session = open_session(ctx)
-    location = locate(session, image)
-    manifest = read(location, platform=platform)
+    report = read_digest(open_session(ctx), InspectRequest(image=image, platform=platform))
     if as_json:
-        document(
-            {
-                "schema": "shipmark.image-digest/1",
-                "repository": location.name,
-                "digest": manifest.digest,
-                "media_type": manifest.media_type,
-                "size": len(manifest.raw),
-            }
-        )
-        return
-    data(manifest.digest)
+        document(msgspec.to_builtins(report))
+    else:
+        data(report.digest)

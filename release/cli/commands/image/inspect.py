@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
+import msgspec
 
-from release.app.releases.image_details import details
+from release.app.images.inspect import ImageReport, InspectRequest, PlatformImage, inspect
 from release.cli.options import Command, global_options
 from release.cli.output.sizes import size_text
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns
 from release.cli.session import open_session
-from release.image_names.image_location import locate, read
 
 
 @click.command("inspect", cls=Command)
@@ -23,45 +21,40 @@ from release.image_names.image_location import locate, read
 @click.pass_context
 def command(ctx: click.Context, image: str, platform: str | None, as_json: bool) -> None:
     """Show platforms, sizes, labels, layers, base and referrers of IMAGE."""
-    session = open_session(ctx)
-    location = locate(session, image)
-    found = details(session, location, read(location, platform=platform))
+    report = inspect(open_session(ctx), InspectRequest(image=image, platform=platform))
     if as_json:
-        document({"schema": "shipmark.image/1", **found})
+        document(msgspec.to_builtins(report))
     else:
-        data(*lines(found))
+        data(*lines(report))
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """The details for people."""
+def lines(report: ImageReport) -> list[str]:
+    """The report for people."""
     head = [
-        ("repository", found["repository"]),
-        ("digest", found["digest"]),
-        ("media type", found["media_type"]),
-        ("size", size_text(found["size"])),
+        ("repository", report.repository),
+        ("digest", report.digest),
+        ("media type", report.media_type),
+        ("size", size_text(report.size)),
     ]
-    if found["base"]:
-        head.append(("base", " ".join(found["base"].values())))
+    if report.base:
+        head.append(("base", " ".join(report.base.values())))
     written = columns(head)
-    for image in found["platforms"]:
+    for image in report.platforms:
         written += ["", *_platform(image)]
-    if found["referrers"]:
-        rows = [
-            (one["tag"] or one["artifact_type"] or "unknown type", one["digest"])
-            for one in found["referrers"]
-        ]
+    if report.referrers:
+        rows = [(one.tag or one.artifact_type or "unknown type", one.digest) for one in report.referrers]
         written += ["", "referrers", *(f"  {row}" for row in columns(rows))]
     return written
 
 
-def _platform(image: dict[str, Any]) -> list[str]:
-    title = image["platform"] or "artifact"
-    rows = [("digest", image["digest"]), ("config", image["config"])]
-    if image["created"]:
-        rows.append(("created", image["created"]))
+def _platform(image: PlatformImage) -> list[str]:
+    title = image.platform or "artifact"
+    rows = [("digest", image.digest), ("config", image.config)]
+    if image.created:
+        rows.append(("created", image.created))
     rows += [
-        (f"layer {number}", f"{layer['digest']}  {size_text(layer['size'])}  {layer['media_type']}")
-        for number, layer in enumerate(image["layers"], 1)
+        (f"layer {number}", f"{layer.digest}  {size_text(layer.size)}  {layer.media_type}")
+        for number, layer in enumerate(image.layers, 1)
     ]
-    rows += [("label", f"{name}={text}") for name, text in sorted(image["labels"].items())]
-    return [f"{title}  {size_text(image['size'])}", *(f"  {row}" for row in columns(rows))]
+    rows += [("label", f"{name}={text}") for name, text in sorted(image.labels.items())]
+    return [f"{title}  {size_text(image.size)}", *(f"  {row}" for row in columns(rows))]

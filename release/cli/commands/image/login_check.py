@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
+import msgspec
 
-from release.app.session import Session
+from release.app.images.login_check import LoginCheckReport, LoginCheckRequest, check_login
 from release.cli.options import Command, global_options
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns
 from release.cli.session import open_session
-from release.errors import Denied, ReleaseError
-from release.image_names.image_location import ImageLocation, locate_target
 
-_SCHEMA = "shipmark.login-check/1"
 _KINDS = {
     "anonymous": "none",
     "basic": "user name and password",
@@ -27,7 +22,7 @@ _KINDS = {
 @click.command("login-check", cls=Command)
 @global_options
 @click.argument("image")
-@click.option("--json", "as_json", is_flag=True, help=f"One JSON document, schema `{_SCHEMA}`.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.login-check/1`.")
 @click.pass_context
 def command(ctx: click.Context, image: str, as_json: bool) -> None:
     """Say which credential is used for the repository of IMAGE, from where, and whether it may push.
@@ -35,44 +30,23 @@ def command(ctx: click.Context, image: str, as_json: bool) -> None:
     Asks the registry by listing the tags, and by beginning an upload and taking it back. The credential itself is
     never shown. Exits with 5 where pushing is not allowed.
     """
-    session = open_session(ctx)
-    location = locate_target(session, image)
-    said = _credential(session, location)
-    read, _ = _allowed(location.repository.tags)
-    push, refusal = _allowed(location.repository.check_push)
+    found = check_login(open_session(ctx), LoginCheckRequest(image=image))
     if as_json:
-        document({"schema": _SCHEMA, "repository": location.name, **said, "read": read, "push": push})
+        document(msgspec.to_builtins(found.report))
     else:
-        data(*_lines(location, said, read=read, push=push))
-    if refusal is not None:
-        raise refusal
+        data(*_lines(found.report))
+    if found.refusal is not None:
+        raise found.refusal
 
 
-def _credential(session: Session, location: ImageLocation) -> dict[str, Any]:
-    if location.registry is None or location.mount is None:
-        return {"kind": "none", "username": None, "source": "a folder needs none"}
-    found = session.registries.credentials().find(location.registry, location.mount)
-    return {"kind": found.kind, "username": found.username or None, "source": found.source}
-
-
-def _allowed(ask: Callable[[], Any]) -> tuple[bool, ReleaseError | None]:
-    """Whether it worked; what is no answer about rights is raised."""
-    try:
-        ask()
-    except Denied as error:
-        return False, error
-    return True, None
-
-
-def _lines(location: ImageLocation, said: dict[str, Any], *, read: bool, push: bool) -> list[str]:
-    user = f" of `{said['username']}`" if said["username"] else ""
-    kind = _KINDS.get(said["kind"], said["kind"])
+def _lines(report: LoginCheckReport) -> list[str]:
+    user = f" of `{report.username}`" if report.username else ""
     return columns(
         [
-            ("repository", location.name),
-            ("credential", f"{kind}{user}"),
-            ("from", said["source"].removeprefix("none: ")),
-            ("read", "yes" if read else "no"),
-            ("push", "yes" if push else "no"),
+            ("repository", report.repository),
+            ("credential", f"{_KINDS.get(report.kind, report.kind)}{user}"),
+            ("from", report.source.removeprefix("none: ")),
+            ("read", "yes" if report.read else "no"),
+            ("push", "yes" if report.push else "no"),
         ]
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
-from release.app.releases.put_tags import Placed, place_tags
+from release.app.images.copy import CopyReport
+from release.app.images.tag import TagReport, TagRequest, tag
 from release.cli.options import Command, global_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
-from release.image_names.image_location import locate_target, read
-from release.oci.reference import require_tag
 
 
 @click.command("tag", cls=Command)
@@ -25,21 +25,14 @@ def command(ctx: click.Context, source: str, tags: tuple[str, ...], move: bool, 
     Sends the same bytes again, so the digest stays. A tag that holds this image already is left alone; one that
     holds another image needs `--move`, and a version tag or a commit's tag is never taken.
     """
-    session = open_session(ctx)
-    location = locate_target(session, source)
-    if location.registry is not None:
-        session.require_trusted("image tag")
-    for tag in tags:
-        require_tag(tag)
-    manifest = read(location)
-    placed = place_tags(location.repository, manifest, tuple(dict.fromkeys(tags)), move=move)
-    show(location.name, manifest.digest, placed, as_json=as_json, schema="shipmark.image-tag/1")
+    report = tag(open_session(ctx), TagRequest(image=source, tags=tags, move=move))
+    show_placed(report, as_json=as_json)
 
 
-def show(name: str, digest: str, placed: tuple[Placed, ...], *, as_json: bool, schema: str) -> None:
-    """What was put where: a document, or `name:tag@digest` a line."""
+def show_placed(report: TagReport | CopyReport, *, as_json: bool) -> None:
+    """Print the report, or `name:tag@digest` a line; `name@digest` where no tag was put."""
     if as_json:
-        tags = [{"name": one.tag, "result": one.result} for one in placed]
-        document({"schema": schema, "repository": name, "digest": digest, "tags": tags})
+        document(msgspec.to_builtins(report))
         return
-    data(*(f"{name}:{one.tag}@{digest}" for one in placed))
+    names = [f"{report.repository}:{one.name}" for one in report.tags] or [report.repository]
+    data(*(f"{name}@{report.digest}" for name in names))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from release.cli.commands.image.list_tags import by_version
+from release.app.images.list_tags import by_version
 from release.cli.output.progress import SMALL, Heartbeat, Transfers, shows_bars
 from release.cli.output.sizes import size_text
 from release.events import Event, Note, Output, Progress, StepEvent

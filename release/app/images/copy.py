@@ -1,0 +1,144 @@
+"""Copies an image from one place to another, by digest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from release.app.images.put_tags import Placed, judge_tags, put_tags
+from release.app.images.tag import PlacedTag, placed_tags
+from release.app.session import Session
+from release.errors import ConfigError
+from release.events import Note
+from release.image_names.image_location import ImageLocation, locate, locate_destination, mounts, read
+from release.oci import Manifest
+from release.oci.graph import read_manifests
+from release.task_group import run_all
+from release.transfer.copy import Survey, carry, read_back, survey
+from release.transfer.prefetch import Converts, Prefetch
+from release.transfer.referrers import copy_attached
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+
+
+class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Without a tag, `destination` gets the tag of `source`; a `source` given by digest is copied without one.
+
+    `platform`: only this image of an index. `referrers`: also signatures, attestations and SBOMs. `move`: take the
+    tag from another image; never a fixed one. `jobs`: blobs at a time. `compression`: of layers without one.
+    """
+
+    source: str
+    destination: str
+    platform: str | None = None
+    referrers: bool = False
+    move: bool = False
+    jobs: int = 4
+    compression: Literal["gzip", "gzip-reproducible", "zstd"] = "gzip"
+
+
+class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the image is now. `tags`: at most one."""
+
+    schema: Literal["shipmark.image-copy/1"] = "shipmark.image-copy/1"
+    repository: str
+    digest: str
+    tags: tuple[PlacedTag, ...]
+
+
+def copy(workspace: Session, request: CopyRequest) -> CopyReport:
+    """Copy content first and by digest, the tag last: an interrupted copy leaves no half image under a name."""
+    origin = locate(workspace, request.source, compression=request.compression)
+    target = locate_destination(workspace, request.destination)
+    if target.registry is not None or request.destination.startswith("docker-daemon:"):
+        workspace.require_trusted("image copy")
+    if target.digest is not None:
+        raise ConfigError(
+            f"`{request.destination}` names a digest, and that is what SOURCE says",
+            hint=f"write `{target.name}:TAG`",
+        )
+    tag = target.tag or (origin.tag if origin.digest is None else None)
+    with _ahead(workspace, origin, target, tag, request.jobs):
+        manifest = read(origin, platform=request.platform)
+    placed = _copy(workspace, origin, target, manifest, tag, request)
+    return CopyReport(repository=target.name, digest=manifest.digest, tags=placed_tags(placed))
+
+
+def _ahead(
+    workspace: Session, origin: ImageLocation, target: ImageLocation, tag: str | None, jobs: int
+) -> AbstractContextManager[object]:
+    """Uploads blobs before the manifest is known: to a registry, where no tag that is held could refuse it."""
+    destination = target.repository
+    if target.registry is None or not isinstance(origin.repository, Converts):
+        return nullcontext()
+    if tag is not None and destination.resolve(tag) is not None:
+        return nullcontext()
+    ahead = Prefetch(origin.repository, destination, jobs=jobs, sink=workspace.sink, cancel=workspace.cancel)
+    origin.repository.announce(ahead.take)
+    return ahead
+
+
+def _copy(
+    workspace: Session,
+    origin: ImageLocation,
+    target: ImageLocation,
+    manifest: Manifest,
+    tag: str | None,
+    request: CopyRequest,
+) -> tuple[Placed, ...]:
+    repository, tags = target.repository, () if tag is None else (tag,)
+
+    def judge() -> tuple[Placed, ...]:
+        if not target.guarded:
+            return tuple(Placed(tag=tag, result="put") for tag in tags)
+        return judge_tags(repository, manifest.digest, tags, move=request.move)
+
+    def ask() -> Survey:
+        if origin.name == target.name:
+            return Survey(digest=manifest.digest)
+        return survey(origin.repository, repository, manifest.digest, top=manifest, cancel=workspace.cancel)
+
+    # All questions at once. A refusal comes before the first byte, not after the last.
+    judged, surveyed = _both(workspace, judge, ask)
+    if origin.name != target.name:
+        _send(workspace, origin, target, surveyed, request)
+    if surveyed.missing:
+        # Others may have put the tag while the blobs were sent, which takes minutes.
+        back = partial(read_back, repository, manifest.digest, workspace.cancel)
+        judged, _ = _both(workspace, judge, back)
+    return put_tags(repository, manifest, judged)
+
+
+def _both(workspace: Session, one: Callable[[], _A], other: Callable[[], _B]) -> tuple[_A, _B]:
+    tasks: list[Callable[[], Any]] = [one, other]
+    first, second = run_all(tasks, jobs=2, cancel=workspace.cancel)
+    return first, second
+
+
+def _send(
+    workspace: Session,
+    origin: ImageLocation,
+    target: ImageLocation,
+    surveyed: Survey,
+    request: CopyRequest,
+) -> None:
+    """Send the content, and its referrers if asked, by digest."""
+    how: dict[str, Any] = {
+        "jobs": request.jobs,
+        "sink": workspace.sink,
+        "cancel": workspace.cancel,
+        "mount_from": mounts(origin, target),
+    }
+    source, destination = origin.repository, target.repository
+    copied = carry(source, destination, surveyed, **how)
+    text = f"{copied.sent} blobs sent, {copied.present} there already or mounted"
+    if request.referrers:
+        digests = [one.digest for one in read_manifests(source, surveyed.digest)]
+        attached = copy_attached(source, destination, digests, **how)
+        text += f"; {len(attached)} referrers"
+    workspace.sink.emit(Note(level="info", text=text))

@@ -1,0 +1,120 @@
+"""Deletes one tag and only that tag, or a manifest with every tag on it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from release.app.images.list_tags import by_version, held_by
+from release.app.session import Session
+from release.errors import ConfigError, Invalid, NotFound, RefusedError
+from release.events import Note
+from release.image_names.image_location import ImageLocation, locate_target
+from release.oci import Descriptor
+from release.transfer.delete import delete_tag, require_unused
+
+
+class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`by_digest`: delete the manifest, and with it every tag on it. `preview`: delete nothing."""
+
+    image: str
+    by_digest: bool = False
+    preview: bool = False
+
+
+class DeleteReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What is gone, or would be. `digest`: None where only a tag goes. `deleted`: false for a preview."""
+
+    schema: Literal["shipmark.image-delete/1"] = "shipmark.image-delete/1"
+    repository: str
+    digest: str | None
+    tags: tuple[str, ...]
+    deleted: bool
+
+
+def delete(workspace: Session, request: DeleteRequest) -> DeleteReport:
+    """Delete what is asked for. A manifest that an index lists, or that has referrers, is never deleted."""
+    location = locate_target(workspace, request.image)
+    if location.registry is not None:
+        workspace.require_trusted("image delete")
+    remove = _delete_digest if request.by_digest else _delete_tag
+    digest, tags = remove(workspace, location, preview=request.preview)
+    return DeleteReport(
+        repository=location.name,
+        digest=digest if request.by_digest else None,
+        tags=tags,
+        deleted=not request.preview,
+    )
+
+
+def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -> tuple[str, tuple[str, ...]]:
+    if location.tag is None:
+        raise ConfigError(
+            f"`{location.text}` names no tag",
+            hint="write `REPOSITORY:TAG`; a digest is deleted with `--digest`, and every tag on it with it",
+        )
+    held = location.repository.resolve(location.tag)
+    if held is None:
+        raise NotFound(f"`{location.name}` has no tag `{location.tag}`")
+    if location.digest is not None and held.digest != location.digest:
+        raise RefusedError(
+            f"`{location.name}:{location.tag}` holds {held.digest}, not {location.digest}",
+            hint="somebody moved it: look again",
+        )
+    if not preview:
+        try:
+            delete_tag(location.repository, location.tag, sink=workspace.sink, cancel=workspace.cancel)
+        except Invalid as error:
+            raise _cannot(workspace, location, held, error) from error
+    return held.digest, (location.tag,)
+
+
+def _cannot(workspace: Session, location: ImageLocation, held: Descriptor, error: Invalid) -> Invalid:
+    """The registry's refusal, with what a deletion of the digest would take along."""
+    others = [tag for tag in _tags_on(workspace, location, held.digest) if tag != location.tag]
+    shared = f"; {_names(others)} share its digest" if others else "; no other tag is on its digest"
+    return Invalid(
+        f"{error.message}{shared}",
+        hint=f"`shipmark image delete --digest {location.name}@{held.digest}` deletes "
+        f"{'all of them' if others else 'the digest and this tag'}",
+        status=error.status,
+        code=error.code,
+    )
+
+
+def _delete_digest(
+    workspace: Session, location: ImageLocation, *, preview: bool
+) -> tuple[str, tuple[str, ...]]:
+    if location.reference is None:
+        raise ConfigError(
+            f"`{location.text}` names neither tag nor digest", hint="write `REPOSITORY@sha256:…`"
+        )
+    held = location.repository.resolve(location.reference)
+    if held is None:
+        raise NotFound(f"`{location.name}` has no `{location.reference}`")
+    listed = held_by(workspace, location.repository, by_version(location.repository.tags()))
+    tags = tuple(
+        tag for tag, one in listed.items() if isinstance(one, Descriptor) and one.digest == held.digest
+    )
+    others = [tag for tag in tags if tag != location.tag]
+    if location.digest is None and others:
+        raise RefusedError(
+            f"{_names(others)} of `{location.name}` share the digest of `{location.tag}` and would go with it",
+            hint=f"name the digest to delete all of them: `{location.name}@{held.digest}`",
+        )
+    require_unused(workspace.cancel, location.repository, held.digest, listed)
+    workspace.sink.emit(Note(level="info", text=f"{held.digest} is {_names(tags) or 'under no tag'}"))
+    if not preview:
+        location.repository.delete_manifest(held.digest)
+    return held.digest, tags
+
+
+def _tags_on(workspace: Session, location: ImageLocation, digest: str) -> list[str]:
+    listed = held_by(workspace, location.repository, by_version(location.repository.tags()))
+    return [tag for tag, one in listed.items() if isinstance(one, Descriptor) and one.digest == digest]
+
+
+def _names(tags: list[str] | tuple[str, ...]) -> str:
+    shown = ", ".join(f"`{tag}`" for tag in tags[:20])
+    return f"{shown} and {len(tags) - 20} more" if len(tags) > 20 else shown

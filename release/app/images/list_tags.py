@@ -1,0 +1,92 @@
+"""The tags of a repository, and what each holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Literal
+
+import msgspec
+
+from release.app.session import Session
+from release.errors import Invalid
+from release.image_names.image_location import locate_repository
+from release.oci import Descriptor, Repository
+from release.task_group import run_all
+from release.versions.semver import precedence_key, version_of_image_tag
+
+#: HEAD requests at a time.
+QUESTIONS = 16
+
+
+class ListTagsRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`digests`: resolve each tag, 16 at a time."""
+
+    repository: str
+    digests: bool = False
+
+
+class ListedTag(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tag, and with `digests` what it holds. `error`: it holds something that is not an image."""
+
+    name: str
+    digest: str | None = None
+    media_type: str | None = None
+    size: int | None = None
+    error: str | None = None
+
+
+class ListTagsReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Versions first, the highest on top; then the other names."""
+
+    schema: Literal["shipmark.image-list/1"] = "shipmark.image-list/1"
+    repository: str
+    tags: tuple[ListedTag, ...]
+
+
+def list_tags(workspace: Session, request: ListTagsRequest) -> ListTagsReport:
+    """The tags of a repository; none where it does not exist."""
+    location = locate_repository(workspace, request.repository)
+    names = by_version(location.repository.tags())
+    held = held_by(workspace, location.repository, names) if request.digests else {}
+    return ListTagsReport(
+        repository=location.name, tags=tuple(_listed(name, held.get(name)) for name in names)
+    )
+
+
+def by_version(tags: Iterable[str]) -> list[str]:
+    """Versions by precedence, the highest first, newer rebuilds before older ones; then the others by name."""
+    versions, others = [], []
+    for tag in tags:
+        read = version_of_image_tag(tag)
+        if read is None:
+            others.append(tag)
+        else:
+            versions.append((precedence_key(read[0]), read[1], tag))
+    return [tag for _, _, tag in sorted(versions, reverse=True)] + sorted(others)
+
+
+def held_by(
+    workspace: Session, repository: Repository, tags: Iterable[str]
+) -> dict[str, Descriptor | Invalid | None]:
+    """What each tag holds: None where it was deleted meanwhile, the error where it is not an image."""
+    names = list(tags)
+    tasks = [partial(_resolve, repository, tag) for tag in names]
+    return dict(zip(names, run_all(tasks, jobs=QUESTIONS, cancel=workspace.cancel), strict=True))
+
+
+def _resolve(repository: Repository, tag: str) -> Descriptor | Invalid | None:
+    try:
+        return repository.resolve(tag)
+    except Invalid as error:
+        return error  # one odd tag must not hide a thousand others
+
+
+def _listed(name: str, held: Descriptor | Invalid | None) -> ListedTag:
+    match held:
+        case Descriptor():
+            return ListedTag(name=name, digest=held.digest, media_type=held.media_type, size=held.size)
+        case Invalid():
+            return ListedTag(name=name, error=held.message)
+        case None:
+            return ListedTag(name=name)

@@ -1,0 +1,70 @@
+"""Says which credential is used for a repository, and what it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from release.app.session import Session
+from release.errors import Denied, ReleaseError
+from release.image_names.image_location import ImageLocation, locate_target
+
+
+class LoginCheckRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`image`: a reference to a registry, or to a layout, which needs no credential."""
+
+    image: str
+
+
+class LoginCheckReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`kind`: `anonymous`, `basic`, `identity` or `bearer`; `none` for a layout. `source`: where it was found."""
+
+    schema: Literal["shipmark.login-check/1"] = "shipmark.login-check/1"
+    repository: str
+    kind: str
+    username: str | None
+    source: str
+    read: bool
+    push: bool
+
+
+class LoginCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """The report, and why the registry refuses pushes, where it does."""
+
+    report: LoginCheckReport
+    refusal: ReleaseError | None
+
+
+def login_check(workspace: Session, request: LoginCheckRequest) -> LoginCheckReport:
+    """List the tags, and begin an upload and cancel it. The credential itself is never shown."""
+    return check_login(workspace, request).report
+
+
+def check_login(workspace: Session, request: LoginCheckRequest) -> LoginCheck:
+    """As `login_check`, with the refusal."""
+    location = locate_target(workspace, request.image)
+    kind, username, source = _credential(workspace, location)
+    read, _ = _allowed(location.repository.tags)
+    push, refusal = _allowed(location.repository.check_push)
+    report = LoginCheckReport(
+        repository=location.name, kind=kind, username=username, source=source, read=read, push=push
+    )
+    return LoginCheck(report=report, refusal=refusal)
+
+
+def _credential(workspace: Session, location: ImageLocation) -> tuple[str, str | None, str]:
+    if location.registry is None or location.mount is None:
+        return "none", None, "a folder needs none"
+    found = workspace.registries.credentials().find(location.registry, location.mount)
+    return found.kind, found.username or None, found.source
+
+
+def _allowed(ask: Callable[[], object]) -> tuple[bool, ReleaseError | None]:
+    """Whether it worked. An error that says nothing about rights is raised."""
+    try:
+        ask()
+    except Denied as error:
+        return False, error
+    return True, None
