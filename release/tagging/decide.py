@@ -54,28 +54,61 @@ def decide(
     Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD), `TagConflict` (the version was
     released from another commit), `GitError` (the version makes no valid image tag).
     """
-    found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
-    release = _release(facts, policy, found, version)
-    candidate = Candidate(commit=facts.commit, version=release.version if release else None, rebuild=rebuild)
-    proposal = propose(facts, policy, release, rebuild)
-    _require_valid(proposal.tags)
-    require_own_version(candidate, known, found)
-    tags, withheld = guarded(proposal, candidate, known, held, allow_backward)
-    shown = release.version if release else _off_tag(facts, policy, found)
-    return Decision(
-        component=component,
-        version=None if shown is None else str(shown),
-        commit=facts.commit,
-        channel=proposal.channel,
-        git_tag=release.git_tag if release else None,
-        known_from=known.known_from,
+    basis = basis_of(facts, policy, known, component=component, version=version, rebuild=rebuild)
+    base = basis.decision
+    require_valid(basis.proposal.tags)
+    candidate = base.candidate or Candidate(commit=facts.commit)
+    tags, withheld = guarded(basis.proposal, candidate, known, held, allow_backward)
+    return msgspec.structs.replace(
+        base,
         tags=tags,
         withheld=withheld,
         references=tuple(f"{repository}:{tag.name}" for repository in repositories for tag in tags),
-        labels=_labels(facts, shown) | dict(labels),
+        labels={**base.labels, **labels},
         annotations=dict(annotations),
-        warnings=cautions(facts, found, shown, policy, known),
-        candidate=candidate,
+    )
+
+
+class Basis(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known before a tag is chosen. `decision`: without tags. `proposal`: the default scheme's, unjudged."""
+
+    decision: Decision
+    proposal: Proposal
+
+
+def basis_of(
+    facts: Facts,
+    policy: TagPolicy,
+    known: KnownReleases,
+    *,
+    component: str = "app",
+    version: Version | None = None,
+    rebuild: int = 0,
+) -> Basis:
+    """Version, channel, labels and warnings of the commit. Arguments and errors about the version as in `decide`.
+
+    The proposed tags are neither checked nor guarded: what the default scheme could not name must not stop rules
+    that never make such a name.
+    """
+    found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
+    release = _release(facts, policy, found, version)
+    candidate = Candidate(commit=facts.commit, version=release.version if release else None, rebuild=rebuild)
+    require_own_version(candidate, known, found)
+    proposal = propose(facts, policy, release, rebuild)
+    shown = release.version if release else _off_tag(facts, policy, found)
+    return Basis(
+        proposal=proposal,
+        decision=Decision(
+            component=component,
+            version=None if shown is None else str(shown),
+            commit=facts.commit,
+            channel=proposal.channel,
+            git_tag=release.git_tag if release else None,
+            known_from=known.known_from,
+            labels=_labels(facts, shown),
+            warnings=cautions(facts, found, shown, policy, known),
+            candidate=candidate,
+        ),
     )
 
 
@@ -154,7 +187,8 @@ def _off_tag(facts: Facts, policy: TagPolicy, found: VersionTags) -> Version | N
     return None
 
 
-def _require_valid(tags: tuple[FixedTag | MovingTag, ...]) -> None:
+def require_valid(tags: tuple[FixedTag | MovingTag, ...]) -> None:
+    """Raise `GitError` for a name that no registry accepts."""
     for tag in tags:
         if not is_image_tag(tag.name):
             raise GitError(

@@ -1,8 +1,8 @@
 """The decision by a list of rules, in place of the default scheme. Pure.
 
-The default scheme still says what is released: version, channel, labels, warnings. The rules say the names. A name
-that states the version or the commit becomes a fixed tag; every other one is moving, and the guard judges it like the
-tags of the default scheme.
+`basis_of` says what is released: version, channel, labels, warnings. The rules say the names. A name that states the
+version or the commit becomes a fixed tag; every other one is moving, and the guard judges it like the tags of the
+default scheme. Of the default scheme's own names only the first fixed one is used, and only where no rule makes one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from release.errors import ConfigError
 from release.facts import Facts
-from release.tagging.decide import decide, guarded, require_own_version
+from release.tagging.decide import basis_of, guarded, require_own_version, require_valid
 from release.tagging.default_scheme import Proposal
 from release.tagging.expressions.render import Names, expand
 from release.tagging.model import (
@@ -65,7 +65,8 @@ def rules_decision(
     `commit_count`: for `{{commit_count}}`, where somebody counted. Expressions in labels and annotations are expanded.
     The rest is as in `decide`, errors included; `ConfigError` with line and column for what a rule cannot say.
     """
-    base = decide(facts, policy, known, component=component, held=held, version=version, rebuild=rebuild)
+    basis = basis_of(facts, policy, known, component=component, version=version, rebuild=rebuild)
+    base = basis.decision
     runs = _runs(facts, policy, base, commit_count)
     outcomes = [evaluate_rules(rules, flavor or Flavor(), run) for run in runs]
     tags: dict[str, RuleTag] = {}
@@ -73,7 +74,7 @@ def rules_decision(
         tags.setdefault(tag.name, tag)
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
     released = _released(base, tuple(tags.values()), rebuild, known, found)
-    decision = _tagged(released, tuple(tags.values()), known, held, allow_backward)
+    decision = _tagged(released, basis.proposal, tuple(tags.values()), known, held, allow_backward)
     warnings = itertools.chain(decision.warnings, *(outcome.warnings for outcome in outcomes))
     named = msgspec.structs.replace(
         decision,
@@ -152,20 +153,23 @@ def _released(
 
 
 def _tagged(
-    base: Decision, tags: Sequence[RuleTag], known: KnownReleases, held: HeldTags | None, allow_backward: bool
+    base: Decision,
+    default: Proposal,
+    tags: Sequence[RuleTag],
+    known: KnownReleases,
+    held: HeldTags | None,
+    allow_backward: bool,
 ) -> Decision:
-    """`base` with the rules' tags instead of its own."""
+    """`base` with the rules' tags. `default`: what the default scheme would propose."""
     if not tags:
-        return msgspec.structs.replace(
-            base, tags=(), warnings=(*base.warnings, "no rule gives this run a tag")
-        )
-    candidate = base.candidate or Candidate(commit=base.commit)
-    fixed = _fixed(tags, candidate) or tuple(tag for tag in base.tags if isinstance(tag, FixedTag))[:1]
-    if not base.tags and base.withheld:
-        # The default scheme refuses all of this run: a pull request that must not be pushed.
-        reason = base.withheld[0].reason
+        return msgspec.structs.replace(base, warnings=(*base.warnings, "no rule gives this run a tag"))
+    if default.refused and not default.tags:
+        # A pull request that must not be pushed, whatever its tags are called.
+        reason = default.refused[0].reason
         refused = tuple(Withheld(name=tag.name, reason=reason) for tag in tags)
         return msgspec.structs.replace(base, withheld=refused)
+    candidate = base.candidate or Candidate(commit=base.commit)
+    fixed = _fixed(tags, candidate) or _first_fixed(default)
     moving = sorted(_moving(tags), key=lambda tag: _width(tag.line))
     unclear = tuple(
         Withheld(name=tag.name, reason=_UNCOMPARED, rightly=False) for tag in tags if tag.role is None
@@ -173,6 +177,13 @@ def _tagged(
     proposal = Proposal(channel=base.channel, tags=(*fixed, *moving), refused=unclear)
     kept, withheld = guarded(proposal, candidate, known, held, allow_backward)
     return msgspec.structs.replace(base, tags=kept, withheld=withheld)
+
+
+def _first_fixed(default: Proposal) -> tuple[FixedTag, ...]:
+    """A fixed tag where no rule makes one: a release is known by it, and content is found again under it."""
+    fixed = tuple(tag for tag in default.tags if isinstance(tag, FixedTag))[:1]
+    require_valid(fixed)
+    return fixed
 
 
 def _fixed(tags: Sequence[RuleTag], candidate: Candidate) -> tuple[FixedTag, ...]:
@@ -201,9 +212,13 @@ def _moving(tags: Sequence[RuleTag]) -> Iterable[MovingTag]:
 
 
 def _own_name(tag: RuleTag) -> str:
-    """The tag's name; a branch that is called like a release tag must not capture that one."""
+    """The tag's name; a branch that is called like a release tag must not capture that one.
+
+    `flavor: latest=true` asks for `latest` by name, whatever the rule that it comes with.
+    """
     if (
-        tag.rule.type == "ref"
+        not tag.of_flavor
+        and tag.rule.type == "ref"
         and tag.rule.text("event") == "branch"
         and branch_tag(tag.name).startswith(_BRANCH)
     ):

@@ -22,13 +22,14 @@ _EXPANDED = frozenset({"enable", "prefix", "suffix", "value"})
 
 
 class RuleTag(msgspec.Struct, frozen=True, kw_only=True):
-    """One image tag and the rule that made it. `role` and `release` as in `Emitted`."""
+    """One image tag and the rule that made it. `role` and `release` as in `Emitted`. `of_flavor`: it is `latest`."""
 
     name: str
     role: Role | None
     release: Version | None
     reason: str
     rule: Rule
+    of_flavor: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +112,7 @@ def _latest(tag: RuleTag, flavor: Flavor, context: RuleContext) -> RuleTag:
         release=tag.release or context.release,
         reason=f"`{_LATEST}`: {why}",
         rule=tag.rule,
+        of_flavor=True,
     )
 
 

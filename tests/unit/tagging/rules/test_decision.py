@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ci.context import CiContext, PullRequest
 from release.app.releases.known import from_git, from_registry_tags, unite
-from release.errors import ConfigError, TagConflict
+from release.errors import ConfigError, GitError, TagConflict
 from release.facts import Facts, reconcile
 from release.git.model import Describe, Snapshot
 from release.tagging.decide import decide
@@ -27,6 +27,7 @@ from release.tagging.model import (
 )
 from release.tagging.names import is_image_tag
 from release.tagging.rules.decision import rules_decision, with_labels
+from release.tagging.rules.images import flavor_from_config
 from release.tagging.rules.parse import rules_from_config
 from release.versions.semver import parse, precedence_key
 
@@ -345,3 +346,38 @@ class TestCalendarVersions:
             known=from_git(of.snapshot, "", "calver"),
         )
         assert names(decision) == (["26.04.1"], ["26.04"], ["26", "latest"])
+
+
+class TestDefaultSchemeStaysOut:
+    """T11: names that no rule makes are neither checked nor guarded."""
+
+    LONG = "v1.5.0-rc." + "x" * 140
+
+    def test_a_version_too_long_for_an_image_tag_does_not_stop_rules_that_do_not_name_it(self) -> None:
+        with pytest.raises(GitError, match="characters, 128 at most"):
+            decide(facts({self.LONG: HEAD}), TagPolicy(), KnownReleases())
+        assert names(decided(facts({self.LONG: HEAD}), "type=sha")) == (["sha-3f2a9c1"], [], [])
+
+    def test_it_stops_rules_that_make_no_fixed_tag(self) -> None:
+        with pytest.raises(GitError, match="characters, 128 at most"):
+            decided(facts({self.LONG: HEAD}), "type=raw,value=next")
+
+    def test_two_default_tags_of_one_name_do_not_stop_rules(self) -> None:
+        of, policy = facts({"v1.4.2": HEAD}), TagPolicy(channels=("latest",))
+        with pytest.raises(TagConflict, match="two rules make the image tag `latest`"):
+            decide(of, policy, KnownReleases())
+        rules = "type=semver,pattern={{version}}"
+        assert names(decided(of, rules, policy=policy)) == (["1.4.2"], ["latest"], [])
+
+    def test_a_request_that_no_rule_names_withholds_nothing(self) -> None:
+        request = PullRequest(number=7, fork=True)
+        ci = CiContext(system="github", event="pull-request", commit=HEAD, pull_request=request)
+        decision = decided(facts(ci=ci), "type=ref,event=tag", policy=TagPolicy(pull_requests=True))
+        assert (decision.tags, decision.withheld) == ((), ())
+        assert decision.warnings[-1] == "no rule gives this run a tag"
+
+    def test_latest_of_the_flavor_keeps_its_name_beside_a_branch(self) -> None:
+        flavor, _ = flavor_from_config("latest=true")
+        decision = decided(facts(), "type=ref,event=branch", flavor=flavor)
+        assert names(decision)[1] == ["main", "latest"]
+        assert lines(decision)["latest"] == Line(kind="branch", name="main")
