@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from release import __version__
 from release.app.session import Session
-from release.build.auto import builders
+from release.build.auto import Choice
 from release.effects.attest import Attestations
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
 from release.effects.local_store import Sources
-from release.effects.obtain import Build, BuilderCheck, BuildInputs, Find
+from release.effects.obtain import Build, BuilderCheck, Find
 from release.effects.record import Records
 from release.effects.referrers import Referrers
 from release.effects.set_tag import Names
 from release.effects.tags import FixedTags, MovingTags
 from release.effects.watch import GitBranches, ReleaseSource, Watcher
+from release.errors import ReleaseError
 from release.handler import Handler, Handlers, Look, acting, checking
 from release.plan.model import Bindings, Free, Step
 
@@ -33,27 +33,22 @@ def handlers(
     releases: ReleaseSource,
     *,
     context: Mapping[str, Any],
-    arguments: Mapping[str, Mapping[str, str]],
+    builds: Mapping[str, Choice | ReleaseError],
 ) -> Handlers:
     """Step kind -> handler. `releases`: what counts for moving tags.
 
-    `context`: what every record of this run says besides. `arguments`: build-argument values by component.
+    `context`: what every record of this run says besides. `builds`: what was prepared to be built, by component.
     """
     registries, tags, log = session.registries, session.tags, session.log
     sink, cancel = session.sink, session.cancel
     sources = Sources(registries, session.store)
-    inputs = BuildInputs(
-        builders=builders(session.settings.env, sink=sink, cancel=cancel, version=__version__),
-        root=session.root,
-        arguments=arguments,
-    )
     branches = GitBranches(session.process, session.root, session.settings.env)
     return {
         "check-log": checking(LogCheck(log)),
-        "check-builder": checking(BuilderCheck(inputs)),
+        "check-builder": checking(BuilderCheck(builds)),
         "check-target": checking(TargetCheck(registries, tags)),
         "check-push": acting(PushCheck(registries)),
-        "build-image": acting(Build(inputs, session.store, tags)),
+        "build-image": acting(Build(builds, session.store, tags, sink)),
         "find-image": checking(Find(sources)),
         "push-content": acting(Content(sources, sink=sink, cancel=cancel)),
         "copy-referrers": acting(Referrers(registries, sink=sink, cancel=cancel)),

@@ -1,4 +1,4 @@
-"""What a run needs from the session besides the handlers: build arguments, the context of records, the last words."""
+"""What a run needs from the session besides the handlers: the context of records, the last words."""
 
 from __future__ import annotations
 
@@ -10,32 +10,12 @@ import msgspec
 
 from release import __version__
 from release.app.session import Session
-from release.config.variables import expand
 from release.control import Cancel
 from release.errors import Interrupted
-from release.plan.release_input import ReleaseInput
-from release.tagging.version_text import fill_names
 
 # Seconds that the last record may take: a run that was told to stop has five for everything.
 _AFTER_A_SIGNAL = 1.5
 _AFTER_A_FAILURE = 10.0
-
-
-def arguments_of(session: Session, subject: ReleaseInput) -> dict[str, str]:
-    """Build arguments with their values: `{{version}}` and `${NAME}` replaced. They go to the builder only."""
-    component = next(one for one in session.config.components if one.name == subject.component)
-    decision = subject.decision
-    names = {
-        "version": decision.version or "",
-        "commit": decision.commit,
-        "sha": decision.commit[:12],
-        "channel": decision.channel,
-        "git_tag": decision.git_tag or "",
-    }
-    return {
-        name: fill_names(expand(text, session.settings.env), names, source=f"build.args.{name}")
-        for name, text in component.build.args.items()
-    }
 
 
 def record_context(session: Session, attempt: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from release.build import BuildRequest
+from release.build import BuildTask
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.dockerfile.parser import parse
 from release.build.embedded.tree import Tree
@@ -45,21 +45,22 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     skipped: str | None  # our own folder, where it is inside the context
 
 
-def open_context(request: BuildRequest) -> Context:
+def open_context(task: BuildTask) -> Context:
     """Check the paths and read the small files. Raises `BuildError` with the exact path."""
-    root = os.path.realpath(request.root)
-    folder = os.path.realpath(request.context)
+    root = os.path.realpath(task.root)
+    named = os.path.normpath(os.path.join(task.root, task.spec.context))
+    folder = os.path.realpath(named)
     if not os.path.isdir(folder):
         raise BuildError(
-            f"the build context `{request.context}` is not a folder",
+            f"the build context `{named}` is not a folder",
             hint="set `build: {context: …}` to a folder",
         )
     if not _is_inside(folder, root):
         raise BuildError(
-            f"the build context `{request.context}` is outside of the repository `{request.root}`",
+            f"the build context `{named}` is outside of the repository `{task.root}`",
             hint="choose a `context` inside the repository",
         )
-    raw, real = _read_dockerfile(request, root)
+    raw, real = _read_dockerfile(task, root)
     shown = os.path.relpath(real, root)
     ignore, ignore_file = _read_ignore(real, folder, root)
     own = os.path.relpath(os.path.join(root, _OWN_FOLDER), folder)
@@ -139,17 +140,18 @@ def _add_with_parents(nodes: dict[str, Node], path: str, node: Node) -> None:
     nodes[path] = node
 
 
-def _read_dockerfile(request: BuildRequest, root: str) -> tuple[bytes, str]:
-    real = os.path.realpath(request.dockerfile)
+def _read_dockerfile(task: BuildTask, root: str) -> tuple[bytes, str]:
+    named = os.path.normpath(os.path.join(task.root, task.spec.dockerfile))
+    real = os.path.realpath(named)
     if not _is_inside(real, root):
         raise BuildError(
-            f"the Dockerfile `{request.dockerfile}` is outside of the repository `{request.root}`",
+            f"the Dockerfile `{named}` is outside of the repository `{task.root}`",
             hint="choose a `dockerfile` inside the repository",
         )
-    raw = _read(real, request.dockerfile, DOCKERFILE_BYTES, root)
+    raw = _read(real, named, DOCKERFILE_BYTES, root)
     if raw is None:
         raise BuildError(
-            f"there is no Dockerfile at `{request.dockerfile}`",
+            f"there is no Dockerfile at `{named}`",
             hint="write one there, or set `build: {dockerfile: …}` to where it is",
         )
     return raw, real

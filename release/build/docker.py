@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from release.build import BuildRequest, BuiltImage
-from release.build.context import Context, open_context, walk
+from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build.context import Context, walk
 from release.build.docker_messages import BuildMessages
 from release.build.dockerfile.instructions import Copy, Dockerfile
-from release.build.embedded.obstacles import expanded_bases, target_stage
+from release.build.embedded.obstacles import expanded_bases
 from release.build.embedded.tree import Tree
 from release.build.result import built_image
-from release.compression.codecs import codec_named
+from release.build.task_input import TaskInput, read_input
 from release.compression.entries import Inline, Node
 from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel
@@ -36,49 +36,87 @@ _HUB = "docker.io"
 
 
 class DockerBuilder:
-    """Builds through the Engine API. `env`: the environment, for `DOCKER_HOST` and its like."""
+    """Builds through the Engine API. `env`: the environment, for `DOCKER_HOST` and its like.
+
+    `anonymous`: only look whether a daemon listens, and say nothing to it: for a run that may read no credential.
+    """
 
     name = "docker"
 
-    def __init__(self, env: Mapping[str, str], *, sink: Sink, cancel: Cancel) -> None:
+    def __init__(
+        self, env: Mapping[str, str], *, sink: Sink, cancel: Cancel, anonymous: bool = False
+    ) -> None:
+        self._env = env
+        self._sink = sink
+        self._cancel = cancel
+        self._anonymous = anonymous
+
+    def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
+        """Read the input, and ask whether a daemon answers that knows what the Dockerfile needs."""
+        try:
+            read = read_input(task, values)
+        except BuildError as error:
+            return Problem.of("input", error)
+        try:
+            self._require_daemon()
+        except BuildError as error:
+            return Problem.of("unavailable", error)
+        try:
+            _require_known(read.context.dockerfile)
+        except BuildError as error:
+            return Problem.of("lacks", error)
+        return _Prepared(read, env=self._env, sink=self._sink, cancel=self._cancel)
+
+    def _require_daemon(self) -> None:
+        if self._anonymous:
+            require_listener(self._env, self._cancel)
+            return
+        with connect(self._env, self._cancel):
+            pass
+
+
+class _Prepared:
+    """A build that a daemon can do. The connection is made anew: hours may lie between `prepare` and `build`."""
+
+    builder = DockerBuilder.name
+
+    def __init__(
+        self,
+        read: TaskInput,
+        *,
+        env: Mapping[str, str],
+        sink: Sink,
+        cancel: Cancel,
+    ) -> None:
+        self._read = read
         self._env = env
         self._sink = sink
         self._cancel = cancel
 
-    def unavailable(self, request: BuildRequest) -> str | None:
-        """Why no daemon can be spoken to, or what in the Dockerfile its builder does not know."""
-        try:
-            with connect(self._env, self._cancel):
-                _require_possible(open_context(request).dockerfile, request.stage)
-        except BuildError as error:
-            return error.message
-        return None
-
-    def out_of_reach(self, request: BuildRequest) -> str | None:
-        """As `unavailable`, by a connection that says nothing: in a run that may read no credential."""
-        try:
-            require_listener(self._env, self._cancel)
-            _require_possible(open_context(request).dockerfile, request.stage)
-        except BuildError as error:
-            return error.message
-        return None
-
-    def build(self, request: BuildRequest, store: str) -> BuiltImage:
+    def build(self, store: str) -> BuiltImage:
         """Build for every platform in turn; more than one gives an index. Raises `BuildError`."""
-        context = open_context(request)
-        _require_possible(context.dockerfile, request.stage)
-        files = walk(context, check=self._cancel.check)
+        files = walk(self._read.context, check=self._cancel.check)
         layout = Layout(store)
-        wanted = tuple(parse_platform(text) for text in request.platforms)
-        with connect(self._env, self._cancel, _registries(context.dockerfile, request.args)) as engine:
-            run = _Run(engine, request, context, files, layout=layout, sink=self._sink, cancel=self._cancel)
-            images = [run.image(platform) for platform in wanted or (None,)]
+        registries = _registries(self._read.context.dockerfile, self._read.values.args)
+        with connect(self._env, self._cancel, registries) as engine:
+            run = _Run(
+                engine,
+                self._read,
+                files,
+                layout=layout,
+                sink=self._sink,
+                cancel=self._cancel,
+            )
+            images = [run.image(platform) for platform in self._read.platforms or (None,)]
         top = images[0][1]
         if len(images) > 1:
-            top = image_index(images, request.annotations)
+            top = image_index(images, self._read.task.annotations)
             with translated():
                 layout.put_manifest(top)
         return built_image(top, images, {"docker": engine.version})
+
+    def close(self) -> None:
+        """Nothing is held between `prepare` and `build`."""
 
 
 class _Run:
@@ -87,8 +125,7 @@ class _Run:
     def __init__(
         self,
         engine: Engine,
-        request: BuildRequest,
-        context: Context,
+        read: TaskInput,
         files: Tree,
         *,
         layout: Layout,
@@ -96,8 +133,7 @@ class _Run:
         cancel: Cancel,
     ) -> None:
         self._engine = engine
-        self._request = request
-        self._context = context
+        self._read = read
         self._files = files
         self._layout = layout
         self._sink = sink
@@ -105,7 +141,7 @@ class _Run:
 
     def image(self, platform: Platform | None) -> tuple[Platform, Manifest]:
         """The image for `platform` (None: what the daemon builds by itself), in the layout."""
-        expected = platform or _own_platform(self._engine, self._context.dockerfile)
+        expected = platform or _own_platform(self._engine, self._read.context.dockerfile)
         # The classic builder's cache does not look at the platform: what another one left there would be taken.
         saved = self._attempt(platform, cache=expected in (None, self._engine.platform))
         if expected is not None and not expected.accepts(saved.platform):
@@ -116,7 +152,7 @@ class _Run:
                 hint="pin a base image that exists for the platform, or use `builder: layers`",
             )
         layers = [layer.descriptor for layer in saved.layers]
-        described, manifest = image_manifest(saved.config, layers, self._request.annotations)
+        described, manifest = image_manifest(saved.config, layers, self._read.task.annotations)
         with translated():
             put_bytes(self._layout, described, saved.config)
             self._layout.put_manifest(manifest)
@@ -127,21 +163,20 @@ class _Run:
         image = self._identifier(platform, cache=cache)
         exported = counted(self._engine.export(image), "image from the daemon", self._sink)
         with stream(exported) as archive:
-            codec = codec_named(self._request.compression)
-            return store_archive(archive, self._layout, codec=codec, check=self._cancel.check)
+            return store_archive(archive, self._layout, codec=self._read.codec, check=self._cancel.check)
 
     def _identifier(self, platform: Platform | None, *, cache: bool) -> str:
-        dockerfile = self._context.dockerfile
+        dockerfile = self._read.context.dockerfile
         following = BuildMessages(dockerfile, self._sink)
         sent = tar_chunks(
-            _sent(self._context, self._files), mtime=self._request.created, check=self._cancel.check
+            _sent(self._read.context, self._files), mtime=self._read.task.created, check=self._cancel.check
         )
         messages = self._engine.build(
             counted(sent, "build context", self._sink),
-            dockerfile=self._context.dockerfile_path or _FOREIGN_DOCKERFILE,
-            buildargs=_arguments(dockerfile, self._request),
-            labels=dict(self._request.labels),
-            target=self._request.stage,
+            dockerfile=self._read.context.dockerfile_path or _FOREIGN_DOCKERFILE,
+            buildargs=_arguments(dockerfile, self._read),
+            labels=dict(self._read.task.labels),
+            target=self._read.task.spec.target,
             platform=str(platform) if platform else None,
             nocache=not cache,
         )
@@ -176,15 +211,14 @@ def _sent(context: Context, files: Tree) -> Iterator[tuple[str, Node]]:
             yield name, sent[name]
 
 
-def _arguments(dockerfile: Dockerfile, request: BuildRequest) -> dict[str, str]:
+def _arguments(dockerfile: Dockerfile, read: TaskInput) -> dict[str, str]:
     """The build arguments; the commit's time where the Dockerfile asks for it."""
     declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}
-    epoch = {"SOURCE_DATE_EPOCH": str(request.created)} if "SOURCE_DATE_EPOCH" in declared else {}
-    return {**epoch, **request.args}
+    epoch = {"SOURCE_DATE_EPOCH": str(read.task.created)} if "SOURCE_DATE_EPOCH" in declared else {}
+    return {**epoch, **read.values.args}
 
 
-def _require_possible(dockerfile: Dockerfile, stage: str | None) -> None:
-    target_stage(dockerfile, stage)
+def _require_known(dockerfile: Dockerfile) -> None:
     for instruction in dockerfile.instructions:
         if getattr(instruction, "heredocs", ()):
             raise BuildError(

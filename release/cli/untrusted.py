@@ -6,15 +6,12 @@ version log, the remote and the builder of the config are not asked.
 
 from __future__ import annotations
 
-import os
-
 from release import __version__
 from release.app.releases.decide import decide_component
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.request import RunRequest
 from release.app.session import Session, policy_of
-from release.build import BuildRequest
-from release.build.context import open_context
+from release.build import Builder, BuildTask, BuildValues, Problem
 from release.build.docker import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.cli.output.ci_outputs import outputs_of_report, publish, summary_of
@@ -99,25 +96,23 @@ def _primary(decision: Decision) -> str:
 
 def _build_line(session: Session, component: Component) -> str:
     """Whether the image could be built here. Raises `BuildError` for a Dockerfile or context that is wrong."""
-    build = component.build
-    request = BuildRequest(
-        context=os.path.normpath(os.path.join(session.root, build.context)),
-        dockerfile=os.path.normpath(os.path.join(session.root, build.dockerfile)),
-        root=session.root,
-        stage=build.target,
-        platforms=build.platforms,
-        args=dict.fromkeys(build.args, ""),
-    )
-    open_context(request)
-    shown = f"`{build.dockerfile}` in `{build.context}`"
-    no_layers = LayersBuilder(sink=session.sink, cancel=session.cancel, version=__version__).unavailable(
-        request
-    )
-    if no_layers is None:
-        return f"= build {component.name}: {shown} can be built here with `layers`"
+    # No variable is read: whatever an argument takes from it, the builder gets nothing.
+    values = BuildValues(args=dict.fromkeys(component.build.args, ""))
     # A named context, so that Docker's config file, which holds credentials too, is not read for the current one.
     env = {**session.settings.env, "DOCKER_CONTEXT": session.settings.env.get("DOCKER_CONTEXT") or "default"}
-    no_docker = DockerBuilder(env, sink=session.sink, cancel=session.cancel).out_of_reach(request)
-    if no_docker is None:
-        return f"= build {component.name}: {shown} can be built here with `docker`"
-    return f"? build {component.name}: {shown} cannot be built here: `docker`: {no_docker}; `layers`: {no_layers}"
+    layers = LayersBuilder(sink=session.sink, cancel=session.cancel, version=__version__)
+    docker = DockerBuilder(env, sink=session.sink, cancel=session.cancel, anonymous=True)
+    shown = f"`{component.build.dockerfile}` in `{component.build.context}`"
+    task = BuildTask(spec=component.build, root=session.root)
+    reasons = {}
+    order: tuple[Builder, ...] = (layers, docker)
+    for builder in order:
+        answer = builder.prepare(task, values)
+        if not isinstance(answer, Problem):
+            answer.close()
+            return f"= build {component.name}: {shown} can be built here with `{builder.name}`"
+        if answer.kind == "input":
+            raise answer.error()
+        reasons[builder.name] = answer.reason
+    said = "; ".join(f"`{name}`: {reason}" for name, reason in sorted(reasons.items()))
+    return f"? build {component.name}: {shown} cannot be built here: {said}"

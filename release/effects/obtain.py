@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 import msgspec
 
-from release.build import Builder, BuildRequest, BuiltImage, PlatformImage
-from release.build.context import open_context
-from release.compression.codecs import codec_named
+from release.build import BuiltImage, PlatformImage
+from release.build.auto import Choice
+from release.build_spec import BuildSpec
 from release.effects.local_store import ContentStore, Sources
 from release.effects.tag_reader import TagReader
-from release.errors import BuildError, BuilderUnavailable, NotFound, RegistryError
+from release.errors import BuildError, NotFound, RegistryError, ReleaseError
+from release.events import Note, Sink
 from release.handler import Work
 from release.oci import ImageFacts, Manifest, Repository
 from release.oci.image_config import manifest_facts, platform_of
@@ -23,52 +23,32 @@ from release.plan.operands import BuildImage, FindImage, builder_of, built_of, i
 from release.tagging.labels import INPUTS, REVISION, VERSION, held_image
 from release.tagging.model import Held
 
+_DEFAULTS = msgspec.structs.asdict(BuildSpec())
 
-class BuildInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What a builder needs besides the operands. `root`: the repository's top folder.
-
-    `arguments`: build-argument values by component, which no plan or record holds.
-    """
-
-    builders: Mapping[str, Builder]
-    root: str
-    arguments: Mapping[str, Mapping[str, str]]
-
-    def builder(self, operands: BuildImage) -> Builder:
-        """The builder that the plan names."""
-        return self.builders[operands.spec.builder]
-
-    def request(self, operands: BuildImage) -> BuildRequest:
-        """The operands with absolute paths, and the argument values that only the builder may see."""
-        spec = operands.spec
-        return BuildRequest(
-            context=os.path.normpath(os.path.join(self.root, spec.context)),
-            dockerfile=os.path.normpath(os.path.join(self.root, spec.dockerfile)),
-            root=self.root,
-            stage=spec.stage,
-            platforms=spec.platforms,
-            args=self.arguments.get(operands.component, {}),
-            labels=operands.labels,
-            annotations=spec.annotations,
-            created=operands.created,
-            compression=spec.compression,
-        )
+#: By component, the builder that was taken with its prepared build, or the error that says why there is none.
+Builds = Mapping[str, Choice | ReleaseError]
 
 
 class Build:
-    """`build-image`."""
+    """`build-image`: builds what was prepared before the plan was made."""
 
     kind = BuildImage
 
-    def __init__(self, inputs: BuildInputs, store: ContentStore, tags: TagReader) -> None:
-        self._inputs = inputs
+    def __init__(self, builds: Builds, store: ContentStore, tags: TagReader, sink: Sink) -> None:
+        self._builds = builds
         self._store = store
         self._tags = tags
+        self._sink = sink
 
     def describe(self, operands: BuildImage) -> str:
-        """One line for the preview."""
-        platforms = f" for {', '.join(operands.spec.platforms)}" if operands.spec.platforms else ""
-        return f"build `{operands.spec.dockerfile}` in `{operands.spec.context}`{platforms} ({operands.spec.builder})"
+        """One line for the preview: what is built, with which builder, and why `auto` took no other."""
+        spec = {**_DEFAULTS, **operands.spec}
+        platforms = f" for {', '.join(spec['platforms'])}" if spec["platforms"] else ""
+        builder = spec["builder"] if operands.builder is None else f"{spec['builder']}: {operands.builder}"
+        answer = self._builds.get(operands.component)
+        passed_over = answer.passed_over if isinstance(answer, Choice) else ()
+        reasons = "".join(f"; `{name}`: {problem.reason}" for name, problem in passed_over)
+        return f"build `{spec['dockerfile']}` in `{spec['context']}`{platforms} ({builder}{reasons})"
 
     def observe(self, work: Work[BuildImage]) -> str | None:
         """The digest in the local store, once one is bound and complete."""
@@ -88,11 +68,23 @@ class Build:
         """Build into the local store; binds the digest and what the image is."""
         del seen
         operands = work.operands
-        built = self._inputs.builder(operands).build(self._inputs.request(operands), self._store.path)
+        prepared = _choice(self._builds, operands).prepared
+        if operands.builder is not None:
+            self._sink.emit(Note(level="info", text=f"building with `{prepared.builder}`"))
+        built = prepared.build(self._store.path)
         self._store.mark_used(built.digest)
         _require_labelled(self._tags.read(self._store.open(), STORE, built.digest, every=True), operands)
-        builder = built.builder or operands.spec.builder
-        return image_bindings(operands.component, built).with_value(builder_of(operands.component), builder)
+        return image_bindings(operands.component, built).with_value(
+            builder_of(operands.component), prepared.builder
+        )
+
+
+def _choice(builds: Builds, operands: BuildImage) -> Choice:
+    """The builder that was taken. Raises the error that says why there is none."""
+    answer = builds[operands.component]
+    if isinstance(answer, Choice):
+        return answer
+    raise answer
 
 
 def _require_labelled(image: Held, operands: BuildImage) -> None:
@@ -113,21 +105,16 @@ class BuilderCheck:
 
     kind = BuildImage
 
-    def __init__(self, inputs: BuildInputs) -> None:
-        self._inputs = inputs
+    def __init__(self, builds: Builds) -> None:
+        self._builds = builds
 
     def describe(self, operands: BuildImage) -> str:
         """One line for the preview."""
-        return f"check that `{operands.spec.builder}` can build this"
+        return f"check that `{operands.builds_with or 'auto'}` can build this"
 
     def observe(self, work: Work[BuildImage]) -> None:
-        """Raise `BuilderUnavailable` with the reason, or what is wrong with the input."""
-        request = self._inputs.request(work.operands)
-        open_context(request)
-        codec_named(request.compression)
-        reason = self._inputs.builder(work.operands).unavailable(request)
-        if reason is not None:
-            raise BuilderUnavailable(reason, hint="`builder: auto` takes whichever builder can do it")
+        """Raise what the builder answered before the plan was made, where it cannot build this."""
+        _choice(self._builds, work.operands)
 
     def judge(self, work: Work[BuildImage], seen: None) -> Judgement:
         """Done, since nothing was raised."""
@@ -139,7 +126,6 @@ def image_bindings(component: str, built: BuiltImage) -> Bindings:
     """What later steps and records need of an image."""
     described = plain(built)
     tools = described.pop("tools", {})
-    described.pop("builder", None)
     return (
         binding(image_of(component), built.digest)
         .with_value(built_of(component), described)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import msgspec
-
 from release.plan.model import Operands, Slot
 from release.plan.ownership import Expectation
 from release.tagging.model import Candidate, FixedTag, Held, Line
@@ -52,19 +50,6 @@ def tagged_of(step_id: str, *, optional: bool = False) -> Slot[Mapping[str, str]
 LOG_ENTRY: Slot[str] = Slot(slot="log-entry")  # `seq:hash` of the last entry that this run recorded or found
 
 
-class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is built. Paths relative to the repository's root; `args`: names only, values are nowhere."""
-
-    builder: str = "auto"
-    context: str = "."
-    dockerfile: str = "Dockerfile"
-    stage: str | None = None
-    platforms: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-    annotations: Mapping[str, str] = {}
-    compression: str = "gzip"
-
-
 class CheckTarget(Operands, frozen=True, kw_only=True):
     """Preflight of one target: every fixed tag is free or ours."""
 
@@ -84,13 +69,23 @@ class CheckLog(Operands, frozen=True, kw_only=True):
 
 
 class BuildImage(Operands, frozen=True, kw_only=True):
-    """Build, and leave the image in the local store."""
+    """Build, and leave the image in the local store.
+
+    `spec`: the options as `BuildSpec.recorded` gives them, and the annotations. `builder`: the one that `auto` took.
+    """
 
     component: str
-    spec: BuildSpec
+    spec: Mapping[str, Any]
     labels: Mapping[str, str]
     created: int
     image: Image
+    builder: str | None = None
+
+    @property
+    def builds_with(self) -> str | None:
+        """The builder that makes the image; None where `auto` has not chosen."""
+        named: str = self.spec.get("builder", "auto")
+        return self.builder if named == "auto" else named
 
 
 class FindImage(Operands, frozen=True, kw_only=True):

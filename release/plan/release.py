@@ -82,6 +82,27 @@ def require_name(subject: ReleaseInput) -> None:
         )
 
 
+def needs_build(subject: ReleaseInput) -> bool:
+    """Whether the plan will build the image. Raises as `plan_release` does."""
+    if not subject.decision.tags:
+        return False
+    require_name(subject)
+    return obtain_of(subject).mode == "build"
+
+
+def obtain_of(subject: ReleaseInput) -> Obtain:
+    """How the image of the release is come by. Raises as `plan_release` does."""
+    return choose(
+        subject.decision,
+        expectation_of(subject),
+        subject.held,
+        subject.recorded,
+        subject.places,
+        inputs_of(subject.build, subject.decision.labels),
+        reuse=subject.reuse,
+    )
+
+
 def expectation_of(subject: ReleaseInput) -> Expectation:
     """What an image of this release says of itself: as its labels will be, which the config may override."""
     decision = subject.decision
@@ -96,18 +117,9 @@ def expectation_of(subject: ReleaseInput) -> Expectation:
 
 def _plan_one(subject: ReleaseInput, prefix: str) -> tuple[Release, list[Step]]:
     inputs = inputs_of(subject.build, subject.decision.labels)
-    expected = expectation_of(subject)
-    obtain = choose(
-        subject.decision,
-        expected,
-        subject.held,
-        subject.recorded,
-        subject.places,
-        inputs,
-        reuse=subject.reuse,
-    )
+    obtain = obtain_of(subject)
     known_digest = () if obtain.digest is None else (obtain.digest,)
-    expected = msgspec.structs.replace(expected, digests=known_digest)
+    expected = msgspec.structs.replace(expectation_of(subject), digests=known_digest)
     decision = settle(subject, obtain)
     release = Release(
         component=subject.component,

@@ -21,7 +21,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
-    """One component with everything that is known of its release. `attest`: with a statement on the image."""
+    """One component with everything that is known of its release. `attest`: with a statement on the image.
+
+    `builder`: the one that `builder: auto` took; None where it was not asked, or the configuration names one.
+    """
 
     component: str
     project: str
@@ -29,6 +32,7 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
     build: BuildSpec
     committed_at: int  # seconds since the epoch
+    builder: str | None = None
     held: HeldTags = HeldTags()
     recorded: Recorded = Recorded()
     places: tuple[ContentSource, ...] = ()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import msgspec
+from typing import Any
 
 from release.plan import release_records as records
 from release.plan.evidence import STORE
 from release.plan.model import Release, Step
 from release.plan.obtain import Obtain
-from release.plan.operands import BuildImage, BuildSpec, FindImage, PutTag, image_of
+from release.plan.operands import BuildImage, FindImage, PutTag, image_of
 from release.plan.ownership import Expectation
 from release.plan.release_input import ReleaseInput, Target
 from release.plan.steps import StepMaker, ids
 from release.tagging.model import Candidate, FixedTag, MovingTag
+
+#: Members of the build in plan files, in the order that they have had since 0.1.0.
+_FIRST = ("builder", "context", "dockerfile", "stage", "platforms", "args", "annotations")
 
 
 class ReleaseSteps:
@@ -98,10 +100,10 @@ class ReleaseSteps:
 
     def _building(self) -> BuildImage:
         decision = self._release.decision
-        spec = {**self._subject.build.recorded(), "annotations": self._subject.decision.annotations}
         return BuildImage(
             component=self._subject.component,
-            spec=msgspec.convert(spec, BuildSpec),
+            spec=_recorded(self._subject),
+            builder=self._subject.builder,
             labels=decision.labels,
             created=self._subject.committed_at,
             image=self._image,
@@ -201,3 +203,11 @@ class ReleaseSteps:
         return digest is not None and any(
             held.target == target.name and held.digest == digest for held in self._subject.held.at(tag)
         )
+
+
+def _recorded(subject: ReleaseInput) -> dict[str, Any]:
+    """What plans say of the build."""
+    found = subject.build.recorded()
+    if subject.decision.annotations:
+        found["annotations"] = dict(subject.decision.annotations)
+    return {name: found[name] for name in _FIRST if name in found} | found

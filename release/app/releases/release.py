@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from release.app.releases.builds import Builds
 from release.app.releases.gather import gather
 from release.app.releases.request import RunRequest
 from release.app.session import Session, policy_of
@@ -43,10 +44,11 @@ def wishes_from(
     )
 
 
-def make_plan(session: Session, wishes: RunRequest) -> tuple[tuple[ReleaseInput, ...], Plan]:
-    """Gather and plan; the order of the components is the config's."""
+def make_plan(session: Session, wishes: RunRequest, builds: Builds) -> tuple[tuple[ReleaseInput, ...], Plan]:
+    """Gather, prepare what has to be built, and plan; the order of the components is the config's."""
     subjects = tuple(gather(session, component, wishes) for component in session.components)
     warn(session, subjects)
+    subjects = builds.prepare(session, subjects, offline=wishes.offline)
     plan = plan_release(subjects, wishes.request)
     said = {text for subject in subjects for text in subject.decision.warnings}
     for text in [text for release in plan.releases for text in release.decision.warnings if text not in said]:
@@ -95,20 +97,18 @@ def refusal(session: Session) -> ReleaseError | None:
     return None
 
 
-def runner_of(
-    session: Session, subjects: Sequence[ReleaseInput], *, attempt: str, offline: bool = False
-) -> Runner:
+def runner_of(session: Session, builds: Builds, *, attempt: str, offline: bool = False) -> Runner:
     """The runner with every handler; `offline` leaves out what asks a registry."""
     from release.app.handlers import handlers
     from release.app.handlers import offline as offline_
-    from release.app.open import arguments_of, record_context
+    from release.app.open import record_context
     from release.app.releases.release_sources import at_own_targets
 
     table = handlers(
         session,
         at_own_targets(session),
         context=record_context(session, attempt),
-        arguments={subject.component: arguments_of(session, subject) for subject in subjects},
+        builds=builds.prepared,
     )
     return Runner(
         offline_(table) if offline else table, clock=session.clock, sink=session.sink, cancel=session.cancel

@@ -7,18 +7,16 @@ everywhere, the digest where the compression library is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
-from release.build import BuildRequest, BuiltImage
-from release.build.context import open_context, walk
+from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build.context import walk
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.archives import BuildFiles
 from release.build.embedded.obstacles import needed_stages
 from release.build.embedded.stages import Layer, StageImage, build_stages
 from release.build.result import built_image
-from release.compression.codecs import codec_named
+from release.build.task_input import TaskInput, read_input
 from release.compression.compress import CompressedLayer, compress_layer
 from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel
@@ -42,49 +40,72 @@ class LayersBuilder:
         self._cancel = cancel
         self._version = version
 
-    def unavailable(self, request: BuildRequest) -> str | None:
-        """The first thing in the Dockerfile that this builder cannot do, with its line."""
+    def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
+        """Read the input, and look for the first thing in the Dockerfile that this builder cannot do."""
         try:
-            context = open_context(request)
-            for platform in _platforms(request):
-                needed_stages(context.dockerfile, request.stage, request.args, platform)
+            read = read_input(task, values)
         except BuildError as error:
-            return error.message
-        return None
+            return Problem.of("input", error)
+        platforms = tuple(dict.fromkeys(read.platforms)) or (parse_platform(DEFAULT_PLATFORM),)
+        try:
+            for platform in platforms:
+                needed_stages(read.context.dockerfile, task.spec.target, values.args, platform)
+        except BuildError as error:
+            return Problem.of("lacks", error)
+        read = msgspec.structs.replace(read, platforms=platforms)
+        return _Prepared(read, sink=self._sink, cancel=self._cancel, version=self._version)
 
-    def build(self, request: BuildRequest, store: str) -> BuiltImage:
+
+class _Prepared:
+    """A build from files alone."""
+
+    builder = LayersBuilder.name
+
+    def __init__(
+        self,
+        read: TaskInput,
+        *,
+        sink: Sink,
+        cancel: Cancel,
+        version: str,
+    ) -> None:
+        self._read = read
+        self._sink = sink
+        self._cancel = cancel
+        self._version = version
+
+    def build(self, store: str) -> BuiltImage:
         """Build for every platform; more than one gives an index. Raises `BuildError`."""
-        context = open_context(request)
-        platforms = _platforms(request)
-        for platform in platforms:
-            needed_stages(context.dockerfile, request.stage, request.args, platform)
-        self._warn_of_unused(context.dockerfile, request.args)
-        files = walk(context, check=self._cancel.check)
+        dockerfile = self._read.context.dockerfile
+        self._warn_of_unused(dockerfile)
+        files = walk(self._read.context, check=self._cancel.check)
         layout = Layout(store)
         compressed: dict[Layer, CompressedLayer] = {}
         images = []
         with BuildFiles(store, check=self._cancel.check) as looked_into:
-            for platform in platforms:
+            for platform in self._read.platforms:
                 image = build_stages(
-                    context.dockerfile,
+                    dockerfile,
                     files,
-                    target=request.stage,
+                    target=self._read.task.spec.target,
                     platform=platform,
-                    given=request.args,
+                    given=self._read.values.args,
                     files=looked_into,
                 )
-                _require_files(context.dockerfile, image)
-                images.append((platform, self._write(request, platform, image, layout, compressed)))
+                _require_files(dockerfile, image)
+                images.append((platform, self._write(platform, image, layout, compressed)))
         top = images[0][1]
         if len(images) > 1:
-            top = image_index(images, request.annotations)
+            top = image_index(images, self._read.task.annotations)
             with translated():
                 layout.put_manifest(top)
         return built_image(top, images, {"shipmark": self._version})
 
+    def close(self) -> None:
+        """Nothing is held between `prepare` and `build`."""
+
     def _write(
         self,
-        request: BuildRequest,
         platform: Platform,
         image: StageImage,
         layout: Layout,
@@ -93,33 +114,34 @@ class LayersBuilder:
         """One platform's layers, config and manifest, in this order. `compressed`: layers that platforms share."""
         for layer in image.layers:
             if layer not in compressed:
-                compressed[layer] = self._compress(layer, layout, request)
+                compressed[layer] = self._compress(layer, layout)
         layers = [compressed[layer] for layer in image.layers]
-        labelled = msgspec.structs.replace(image.config, labels={**image.config.labels, **request.labels})
+        labelled = msgspec.structs.replace(
+            image.config, labels={**image.config.labels, **self._read.task.labels}
+        )
         config = config_document(
             labelled,
             platform,
             diff_ids=[layer.diff_id for layer in layers],
             history=image.history,
-            created=request.created,
+            created=self._read.task.created,
         )
         described, manifest = image_manifest(
-            config, [layer.descriptor for layer in layers], request.annotations
+            config, [layer.descriptor for layer in layers], self._read.task.annotations
         )
         with translated():
             put_bytes(layout, described, config)
             layout.put_manifest(manifest)
         return manifest
 
-    def _compress(self, layer: Layer, layout: Layout, request: BuildRequest) -> CompressedLayer:
-        codec = codec_named(request.compression)
-        chunks = tar_chunks(layer, mtime=request.created, check=self._cancel.check)
+    def _compress(self, layer: Layer, layout: Layout) -> CompressedLayer:
+        chunks = tar_chunks(layer, mtime=self._read.task.created, check=self._cancel.check)
         with translated(), stream(counted(chunks, "layer", self._sink)) as source:
-            return compress_layer(source, layout, codec=codec, check=self._cancel.check)
+            return compress_layer(source, layout, codec=self._read.codec, check=self._cancel.check)
 
-    def _warn_of_unused(self, dockerfile: Dockerfile, given: Mapping[str, str]) -> None:
+    def _warn_of_unused(self, dockerfile: Dockerfile) -> None:
         declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}
-        for name in sorted(set(given) - declared):
+        for name in sorted(set(self._read.values.args) - declared):
             self._sink.emit(
                 Note(
                     level="warning",
@@ -127,10 +149,6 @@ class LayersBuilder:
                     hint=f"write `ARG {name}` in the stage that uses it, or remove it from `build: {{args: …}}`",
                 )
             )
-
-
-def _platforms(request: BuildRequest) -> tuple[Platform, ...]:
-    return tuple(dict.fromkeys(parse_platform(text) for text in request.platforms or (DEFAULT_PLATFORM,)))
 
 
 def _require_files(dockerfile: Dockerfile, image: StageImage) -> None:

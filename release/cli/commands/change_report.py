@@ -23,7 +23,7 @@ _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
 def settle(session: Session, plan: Plan, releases: ReleaseSource, *, preview: bool) -> Report:
     """Survey the plan, or carry it out. `releases`: what counts for moving tags."""
     attempt = "preview" if preview else session.entropy.token()
-    table = handlers(session, releases, context=record_context(session, attempt), arguments={})
+    table = handlers(session, releases, context=record_context(session, attempt), builds={})
     runner = Runner(table, clock=session.clock, sink=session.sink, cancel=session.cancel)
     if preview:
         return runner.survey(plan)

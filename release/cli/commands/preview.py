@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from release.app.releases.builds import Builds
 from release.app.releases.release import make_plan, refusal, runner_of, wishes_from, with_withheld
 from release.cli.options import (
     Command,
@@ -60,8 +61,9 @@ def command(
             )
             session.sink.emit(Note(level="warning", text=text))
         return preview(session, offline=offline, as_json=as_json, result_file=result_file)
-    subjects, plan = make_plan(session, wishes)
-    report = runner_of(session, subjects, attempt="preview", offline=offline).survey(plan)
+    with Builds() as builds:
+        subjects, plan = make_plan(session, wishes, builds)
+        report = runner_of(session, builds, attempt="preview", offline=offline).survey(plan)
     report = with_withheld(report, refusal(session) or report.error)
     if output is not None:
         write_output(session, output, json.dumps(plan_document(plan), indent=2, ensure_ascii=False) + "\n")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from release.app.cache import trim_at_exit
+from release.app.releases.builds import Builds
 from release.app.releases.release import make_plan, refusal, runner_of, wishes_from, with_withheld
 from release.app.releases.unrecorded import settle_end
 from release.app.releases.wait import presence_of, wait_for_others
@@ -89,15 +90,16 @@ def _run(session: Session, plan_file: str | None, wished: dict[str, Any]) -> Rep
     refused = refusal(session)
     if refused is not None:
         raise refused
-    subjects, plan = make_plan(session, wishes_from(**wished))
-    if earlier is not None:
-        _require_fresh(earlier, subjects, plan)
-    attempt = session.entropy.token()
-    trim_at_exit(session)
-    with presence_of(session).announced(attempt):
-        report = runner_of(session, subjects, attempt=attempt).execute(plan)
-        if report.error is not None:
-            report = settle_end(session, report, attempt)
+    with Builds() as builds:
+        subjects, plan = make_plan(session, wishes_from(**wished), builds)
+        if earlier is not None:
+            _require_fresh(earlier, subjects, plan)
+        attempt = session.entropy.token()
+        trim_at_exit(session)
+        with presence_of(session).announced(attempt):
+            report = runner_of(session, builds, attempt=attempt).execute(plan)
+            if report.error is not None:
+                report = settle_end(session, report, attempt)
     return with_withheld(report, report.error)
 
 

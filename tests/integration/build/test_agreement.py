@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from release.build import Builder, BuildRequest
+from release.build import Builder
 from release.build.context import open_context, walk
 from release.build.docker import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.control import Cancel
 from release.events import NullSink
 from tests.support.registries.oci_schemas import document
+from tests.support.releases.builds import build, build_of
 from tests.support.services.docker import DockerDaemon
 
 FILES = {
@@ -94,10 +95,7 @@ def make(folder: Path) -> Path:
 
 def built(builder: Builder, root: Path, store: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The files and the config that a builder makes."""
-    request = BuildRequest(
-        context=str(root), dockerfile=str(root / "Dockerfile"), root=str(root), created=1_700_000_000
-    )
-    image = builder.build(request, str(store))
+    image = build(builder, build_of(root, created=1_700_000_000), store)
     manifest = document(store, image.digest)
     files: dict[str, Any] = {}
     for layer in manifest["layers"]:
@@ -178,7 +176,6 @@ def test_dockerignore_means_what_the_docker_command_makes_of_it(
         (entry,) = json.loads(archive.extractfile("manifest.json").read())  # type: ignore[union-attr]  # it is there
         with tarfile.open(fileobj=archive.extractfile(entry["Layers"][0])) as layer:
             theirs = {member.name.removeprefix("x/") for member in layer if not member.isdir()}
-    request = BuildRequest(context=str(root), dockerfile=str(root / "Dockerfile"), root=str(root))
-    tree = walk(open_context(request))
+    tree = walk(open_context(build_of(root).task))
     ours = {path for path in tree.paths() if (node := tree.get(path)) and node.kind != "dir"}
     assert ours == theirs

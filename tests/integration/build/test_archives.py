@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from release.build import Builder, BuildRequest
+from release.build import Builder
 from release.build.docker import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.control import Cancel
 from release.errors import BuildError
 from release.events import NullSink
 from tests.support.registries.oci_schemas import check_layout, document
+from tests.support.releases.builds import Build, build, build_of
 from tests.support.services.docker import DockerDaemon
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -61,23 +62,21 @@ ROOT = pack(
 )
 
 
-def project(folder: Path, dockerfile: str, **files: bytes) -> BuildRequest:
+def project(folder: Path, dockerfile: str, **files: bytes) -> Build:
     folder.mkdir(exist_ok=True)
     (folder / "Dockerfile").write_text(dockerfile)
     for name, content in files.items():
         (folder / name.replace("_", ".")).write_bytes(content)
-    return BuildRequest(
-        context=str(folder), dockerfile=str(folder / "Dockerfile"), root=str(folder), created=1_700_000_000
-    )
+    return build_of(folder, created=1_700_000_000)
 
 
 def layers() -> LayersBuilder:
     return LayersBuilder(sink=NullSink(), cancel=Cancel(), version="1")
 
 
-def files(builder: Builder, request: BuildRequest, store: Path) -> dict[str, Any]:
+def files(builder: Builder, request: Build, store: Path) -> dict[str, Any]:
     """Every entry of the image, hard links as the files that they are."""
-    image = builder.build(request, str(store))
+    image = build(builder, request, store)
     found: dict[str, Any] = {}
     for layer in document(store, image.digest)["layers"]:
         with tarfile.open(store / "blobs" / layer["digest"].replace(":", "/")) as tar:
@@ -107,7 +106,7 @@ def test_the_compression_of_an_archive_makes_no_difference(tmp_path: Path) -> No
     digests = set()
     for ending, packer in PACKERS.items():
         request = project(tmp_path / ending, "FROM scratch\nADD root.bin /\n", root_bin=packer(ROOT))
-        digests.add(layers().build(request, str(tmp_path / "store")).digest)
+        digests.add(build(layers(), request, tmp_path / "store").digest)
     assert len(digests) == 1
     assert not list((tmp_path / "store").rglob(".partial-*"))
 
@@ -126,7 +125,7 @@ def test_what_is_no_archive_is_added_as_it_is(tmp_path: Path, content: bytes) ->
 def broken(tmp_path: Path, content: bytes) -> BuildError:
     request = project(tmp_path / "p", "FROM scratch\n\nADD some.tar /x/\n", some_tar=content)
     with pytest.raises(BuildError) as caught:
-        layers().build(request, str(tmp_path / "store"))
+        build(layers(), request, tmp_path / "store")
     assert str(caught.value).startswith("Dockerfile:3: ")
     assert caught.value.hint
     assert not list((tmp_path / "store").rglob(".partial-*"))

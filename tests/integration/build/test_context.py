@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from release.build import BuildRequest
 from release.build.context import Context, open_context, walk
 from release.build.embedded.builder import LayersBuilder
 from release.compression.entries import HostFile, Node
@@ -15,6 +14,7 @@ from release.compression.tar_stream import read_content
 from release.control import Cancel
 from release.errors import BuildError, ConfigError
 from release.events import NullSink
+from tests.support.releases.builds import build, build_of
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -27,11 +27,8 @@ def write(folder: Path, **files: str) -> Path:
 
 def opened(root: Path, context: Path | None = None, dockerfile: Path | None = None) -> Context:
     context = context or root
-    return open_context(
-        BuildRequest(
-            context=str(context), dockerfile=str(dockerfile or context / "Dockerfile"), root=str(root)
-        )
-    )
+    wanted = build_of(root, context=str(context), dockerfile=str(dockerfile or context / "Dockerfile"))
+    return open_context(wanted.task)
 
 
 def listed(path: Path, size: int) -> HostFile:
@@ -152,17 +149,13 @@ class TestBadInput:
         write(tmp_path / "repo", a="")
         os.symlink("../../secret", tmp_path / "repo/out")
         builder = LayersBuilder(sink=NullSink(), cancel=Cancel(), version="1")
-        request = BuildRequest(
-            context=str(tmp_path / "repo"),
-            dockerfile=str(tmp_path / "repo/Dockerfile"),
-            root=str(tmp_path / "repo"),
-        )
+        request = build_of(tmp_path / "repo")
         with pytest.raises(BuildError) as caught:
-            builder.build(request, str(tmp_path / "store"))
+            build(builder, request, tmp_path / "store")
         assert str(caught.value) == "Dockerfile:2: the symlink `out` -> `../../secret` leaves the context"
         assert "`.dockerignore`" in str(caught.value.hint)
         (tmp_path / "repo/.dockerignore").write_text("out\n")
-        assert builder.build(request, str(tmp_path / "store")).digest
+        assert build(builder, request, tmp_path / "store").digest
 
     def test_pipes_and_sockets_are_listed_but_never_opened(self, tmp_path: Path) -> None:
         write(tmp_path)

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from release.build import BuildRequest, BuiltImage, context, docker
-from release.build.auto import builders
+from release.build import BuiltImage, Problem, context, docker
+from release.build.auto import Choice, builders, choose
 from release.build.docker import DockerBuilder
 from release.control import Cancel
 from release.docker import engine
@@ -25,6 +25,7 @@ from release.image_names.archive_writer import write_combined_archive
 from release.layout.layout import Layout
 from release.oci import OCI_INDEX
 from tests.support.registries.oci_schemas import check_layout, document
+from tests.support.releases.builds import Build, build, build_of, problem
 from tests.support.services.docker import DockerDaemon
 
 CREATED = 1_700_000_000
@@ -65,7 +66,7 @@ class Project:
         path.write_text(text)
 
     def build(self, **more: Any) -> BuiltImage:
-        return self.builder.build(self.request(**more), str(self.store))
+        return build(self.builder, self.request(**more), self.store)
 
     def refusal(self, **more: Any) -> BuildError:
         with pytest.raises(BuildError) as caught:
@@ -76,14 +77,13 @@ class Project:
     def builder(self) -> DockerBuilder:
         return DockerBuilder(self.env, sink=self.sink, cancel=self.cancel)
 
-    def request(self, **more: Any) -> BuildRequest:
-        fields: dict[str, Any] = {
-            "context": str(self.root),
-            "dockerfile": str(self.root / "Dockerfile"),
-            "root": str(self.root),
-            "created": CREATED,
-        }
-        return BuildRequest(**{**fields, **more})
+    def request(self, **more: Any) -> Build:
+        return build_of(self.root, **{"created": CREATED, **more})
+
+    def choose(self) -> Choice | Problem:
+        """What `builder: auto` takes."""
+        table = builders(self.env, sink=self.sink, cancel=self.cancel, version="1")
+        return choose(tuple(table.values()), *self.request())
 
     def config(self, image: BuiltImage) -> Any:
         manifest = document(self.store, image.platforms[0].digest)
@@ -109,7 +109,7 @@ def test_a_build_comes_home_as_an_oci_image(project: Project, docker_daemon: Doc
     )
     project.write("a", "content")
     image = project.build(
-        stage="two",
+        target="two",
         args={"BASE": "busybox:test", "VERSION": "1.4.2"},
         labels={"org.opencontainers.image.version": "1.4.2"},
         annotations={"x": "y"},
@@ -278,7 +278,7 @@ class TestFailures:
 
     def test_an_unknown_stage_is_refused(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test AS one\n")
-        assert str(project.refusal(stage="two")) == "`Dockerfile` has no stage `two`"
+        assert str(project.refusal(target="two")) == "`Dockerfile` has no stage `two`"
 
     def test_a_file_that_changes_while_it_is_sent_is_named(
         self, project: Project, monkeypatch: pytest.MonkeyPatch
@@ -331,30 +331,49 @@ def test_a_docker_context_is_honoured(project: Project, docker_daemon: DockerDae
     (meta / "meta.json").write_text(json.dumps({"Name": "build-host", "Endpoints": endpoints}))
     project.env = {"DOCKER_CONFIG": str(project.folder / "config"), "DOCKER_CONTEXT": "build-host"}
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
-    assert project.builder.unavailable(project.request()) is None
+    assert problem(project.builder, project.request()) is None
     assert project.build().digest
 
 
 def test_auto_takes_docker_where_a_daemon_answers(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
-    table = builders(project.env, sink=project.sink, cancel=project.cancel, version="1")
-    assert "docker" in table["auto"].build(project.request(), str(project.store)).tools
+    choice = project.choose()
+    assert isinstance(choice, Choice)
+    assert (choice.prepared.builder, choice.passed_over) == ("docker", ())
+    assert "docker" in choice.prepared.build(str(project.store)).tools
 
 
 def test_auto_takes_layers_for_what_the_daemons_builder_does_not_know(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY <<EOF /x\nhi\nEOF\n")
-    table = builders(project.env, sink=project.sink, cancel=project.cancel, version="1")
-    assert "does not know here-documents" in str(table["docker"].unavailable(project.request()))
-    assert "shipmark" in table["auto"].build(project.request(), str(project.store)).tools
+    choice = project.choose()
+    assert isinstance(choice, Choice)
+    ((name, lacking),) = choice.passed_over
+    assert (name, lacking.kind) == ("docker", "lacks")
+    assert "does not know here-documents" in lacking.reason
+    assert choice.prepared.builder == "layers"
+    assert "shipmark" in choice.prepared.build(str(project.store)).tools
 
 
 def test_auto_takes_layers_where_none_answers(tmp_path: Path) -> None:
     project = Project(tmp_path, f"unix://{tmp_path}/none.sock")
-    table = builders(project.env, sink=project.sink, cancel=project.cancel, version="1")
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
-    assert "shipmark" in table["auto"].build(project.request(), str(project.store)).tools
+    choice = project.choose()
+    assert isinstance(choice, Choice)
+    assert [(name, passed.kind) for name, passed in choice.passed_over] == [("docker", "unavailable")]
+    assert "shipmark" in choice.prepared.build(str(project.store)).tools
     project.write("Dockerfile", "FROM scratch\nRUN x\n")
-    with pytest.raises(BuildError) as caught:
-        table["auto"].build(project.request(), str(project.store))
-    assert "does not answer: no such file or directory" in str(caught.value)
-    assert "`layers`: Dockerfile:2: " in str(caught.value)
+    refused = project.choose()
+    assert isinstance(refused, Problem)
+    assert isinstance(refused.error(), BuildError)
+    assert "does not answer: no such file or directory" in refused.reason
+    assert "`layers`: Dockerfile:2: " in refused.reason
+
+
+def test_what_was_prepared_is_built(project: Project) -> None:
+    """The Dockerfile is read once: what a step of the CI job writes into it meanwhile does not count."""
+    project.write("Dockerfile", "FROM scratch\nCOPY a /prepared\n")
+    project.write("a", "")
+    choice = project.choose()
+    assert isinstance(choice, Choice)
+    project.write("Dockerfile", "FROM scratch\nCOPY a /later\n")
+    assert project.names(choice.prepared.build(str(project.store))) == ["prepared"]

@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from release.build import BuildRequest
+from release.build import Problem
 from release.build.docker import DockerBuilder
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable, Terminated
 from release.events import NullSink
 from tests.support.registries.images import digest, make_tar
 from tests.support.registries.tls import Authority
+from tests.support.releases.builds import Build, build, build_of, problem
 
 SECRET = "s3cr3t-value"
 VERSION = {"Version": "99.1", "ApiVersion": "1.41", "Os": "linux", "Arch": "amd64"}
@@ -128,13 +129,11 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     running.close()
 
 
-def request(folder: Path, text: str = "FROM scratch\nARG TOKEN\nCOPY Dockerfile /\n") -> BuildRequest:
+def request(folder: Path, text: str = "FROM scratch\nARG TOKEN\nCOPY Dockerfile /\n") -> Build:
     root = folder / "project"
     root.mkdir(exist_ok=True)
     (root / "Dockerfile").write_text(text)
-    return BuildRequest(
-        context=str(root), dockerfile=str(root / "Dockerfile"), root=str(root), args={"TOKEN": SECRET}
-    )
+    return build_of(root, args={"TOKEN": SECRET})
 
 
 def builder(url: str, cancel: Cancel | None = None, **env: str) -> DockerBuilder:
@@ -143,9 +142,17 @@ def builder(url: str, cancel: Cancel | None = None, **env: str) -> DockerBuilder
     )
 
 
+def reason(asked: DockerBuilder, folder: Path) -> str:
+    """Why the builder says that it is unavailable."""
+    found = problem(asked, request(folder))
+    assert found is not None
+    assert found.kind == "unavailable"
+    return found.reason
+
+
 def refusal(daemon: Daemon, folder: Path) -> BuildError:
     with pytest.raises(BuildError) as caught:
-        builder(daemon.url).build(request(folder), str(folder / "store"))
+        build(builder(daemon.url), request(folder), folder / "store")
     assert caught.value.hint
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     return caught.value
@@ -154,19 +161,19 @@ def refusal(daemon: Daemon, folder: Path) -> BuildError:
 def test_a_daemon_that_is_down_is_said_with_its_address(tmp_path: Path) -> None:
     url = f"unix://{tmp_path}/none.sock"
     with pytest.raises(BuilderUnavailable) as caught:
-        builder(url).build(request(tmp_path), str(tmp_path / "store"))
+        build(builder(url), request(tmp_path), tmp_path / "store")
     assert str(caught.value) == (
         f"the docker daemon at `{url}` (from `DOCKER_HOST`) does not answer: no such file or directory"
     )
     assert caught.value.hint == "start it, or set `DOCKER_HOST` to one that runs"
-    assert builder(url).unavailable(request(tmp_path)) == str(caught.value)
+    assert problem(builder(url), request(tmp_path)) == Problem(
+        kind="unavailable", reason=str(caught.value), hint=caught.value.hint
+    )
     assert not (tmp_path / "store").exists()
 
 
 def test_a_port_where_nobody_listens_is_said(tmp_path: Path) -> None:
-    assert "does not answer: connection refused" in str(
-        builder("tcp://127.0.0.1:1").unavailable(request(tmp_path))
-    )
+    assert "does not answer: connection refused" in reason(builder("tcp://127.0.0.1:1"), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -184,18 +191,16 @@ def test_a_port_where_nobody_listens_is_said(tmp_path: Path) -> None:
 )
 def test_what_is_no_engine_is_unavailable(tmp_path: Path, daemon: Daemon, answer: Answer) -> None:
     daemon.answers["version"] = answer
-    reason = builder(daemon.url).unavailable(request(tmp_path))
-    assert reason is not None
-    assert daemon.url in reason
+    assert daemon.url in reason(builder(daemon.url), tmp_path)
     with pytest.raises(BuilderUnavailable) as caught:
-        builder(daemon.url).build(request(tmp_path), str(tmp_path / "store"))
+        build(builder(daemon.url), request(tmp_path), tmp_path / "store")
     assert caught.value.hint
 
 
 def test_a_silent_daemon_is_given_up(tmp_path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("release.docker.engine._ANSWER_WITHIN", 0.3)
     daemon.answers["version"] = lambda handler: (daemon.release.wait(30), None)[1]
-    assert "no answer in time" in str(builder(daemon.url).unavailable(request(tmp_path)))
+    assert "no answer in time" in reason(builder(daemon.url), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +273,7 @@ def test_a_daemon_of_another_architecture_builds_its_own(
     daemon.answers.update(
         version=json_answer({**VERSION, "Arch": machine}), build=BUILT, get=stream_answer(archive)
     )
-    image = builder(daemon.url).build(request(tmp_path), str(tmp_path / "store"))
+    image = build(builder(daemon.url), request(tmp_path), tmp_path / "store")
     assert [each.platform for each in image.platforms] == [platform]
 
 
@@ -297,7 +302,7 @@ def test_cancelling_wakes_whatever_waits_for_the_daemon(tmp_path: Path, daemon: 
     thread.start()
     began = time.monotonic()
     with pytest.raises(Terminated):
-        builder(daemon.url, cancel).build(asked, str(tmp_path / "store"))
+        build(builder(daemon.url, cancel), asked, tmp_path / "store")
     thread.join()
     # The server would have been silent for thirty seconds, and the client would have waited five for an answer.
     assert time.monotonic() - began < 4
@@ -334,10 +339,9 @@ def test_only_the_registries_of_the_dockerfile_get_their_credentials(tmp_path: P
         ("FROM busybox\n", {"https://index.docker.io/v1/"}),
         ("FROM scratch\n", set()),
     ):
+        asked = builder(daemon.url, DOCKER_CONFIG=str(config))
         with pytest.raises(BuildError):
-            builder(daemon.url, DOCKER_CONFIG=str(config)).build(
-                request(tmp_path, dockerfile), str(tmp_path / "s")
-            )
+            build(asked, request(tmp_path, dockerfile), tmp_path / "s")
         header = daemon.seen["build"].get("X-Registry-Config")
         sent = json.loads(base64.urlsafe_b64decode(header)) if header else {}
         assert set(sent) == expected
@@ -349,7 +353,7 @@ def test_a_credential_store_that_cannot_be_read_is_named(
     (tmp_path / "config.json").write_text('{"auths": {"ghcr.io": 3}}')
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))  # the SDK looks there by itself
     asked = builder(daemon.url, DOCKER_CONFIG=str(tmp_path))
-    assert asked.unavailable(request(tmp_path)) == "docker's own `config.json` cannot be read"
+    assert reason(asked, tmp_path) == "docker's own `config.json` cannot be read"
 
 
 class TestTls:
@@ -368,18 +372,14 @@ class TestTls:
     def test_a_daemon_is_trusted_by_its_authority(self, tmp_path: Path, secured: tuple[Daemon, Path]) -> None:
         daemon, certificates = secured
         asked = builder(daemon.url, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(certificates))
-        assert asked.unavailable(request(tmp_path)) is None
+        assert problem(asked, request(tmp_path)) is None
 
     def test_a_daemon_of_another_authority_is_not(self, tmp_path: Path, secured: tuple[Daemon, Path]) -> None:
         daemon, _ = secured
         other = Authority(tmp_path / "other").path.parent
-        reason = builder(daemon.url, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(other)).unavailable(
-            request(tmp_path)
-        )
-        assert "certificate verify failed" in str(reason)
+        asked = builder(daemon.url, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(other))
+        assert "certificate verify failed" in reason(asked, tmp_path)
 
     def test_speaking_plainly_to_it_is_no_answer(self, tmp_path: Path, secured: tuple[Daemon, Path]) -> None:
         daemon, certificates = secured
-        assert (
-            builder(daemon.url, DOCKER_CERT_PATH=str(certificates)).unavailable(request(tmp_path)) is not None
-        )
+        assert reason(builder(daemon.url, DOCKER_CERT_PATH=str(certificates)), tmp_path)

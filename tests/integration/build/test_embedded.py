@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from release.build import BuildRequest, BuiltImage
+from release.build import BuiltImage, Problem
 from release.build.embedded.builder import LayersBuilder
 from release.compression.codecs import CODECS
 from release.control import Cancel
@@ -25,6 +25,7 @@ from release.image_names.archive_writer import write_combined_archive
 from release.layout.layout import Layout
 from release.oci import OCI_INDEX, OCI_MANIFEST
 from tests.support.registries.oci_schemas import check_layout, document
+from tests.support.releases.builds import Build, build, build_of, problem
 from tests.support.services.docker import DockerDaemon
 from tests.support.services.required import program, require
 
@@ -84,16 +85,13 @@ def make_project(folder: Path, *, mode: int = 0o644, when: int | None = None) ->
     return folder
 
 
-def request(folder: Path, **more: Any) -> BuildRequest:
+def request(folder: Path, **more: Any) -> Build:
     fields: dict[str, Any] = {
-        "context": str(folder),
-        "dockerfile": str(folder / "Dockerfile"),
-        "root": str(folder),
         "created": CREATED,
         "args": {"VERSION": "1.4.2"},
         "labels": {"org.opencontainers.image.version": "1.4.2"},
     }
-    return BuildRequest(**{**fields, **more})
+    return build_of(folder, **{**fields, **more})
 
 
 def builder(sink: Collect | None = None, cancel: Cancel | None = None) -> LayersBuilder:
@@ -104,7 +102,7 @@ def builder(sink: Collect | None = None, cancel: Cancel | None = None) -> Layers
 def built(tmp_path: Path) -> tuple[BuiltImage, Path]:
     project = make_project(tmp_path / "project")
     store = tmp_path / "store"
-    return builder().build(request(project, annotations={"a": "b"}), str(store)), store
+    return build(builder(), request(project, annotations={"a": "b"}), store), store
 
 
 def test_the_compression_that_is_asked_for_is_used(tmp_path: Path) -> None:
@@ -112,7 +110,7 @@ def test_the_compression_that_is_asked_for_is_used(tmp_path: Path) -> None:
     found = {}
     for name in ("gzip", "gzip-reproducible"):
         store = tmp_path / name
-        image = builder().build(request(project, compression=name), str(store))
+        image = build(builder(), request(project, compression=name), store)
         manifest = document(store, image.digest)
         found[name] = document(store, manifest["config"]["digest"])["rootfs"]["diff_ids"]
         assert next(iter((store / "cache").iterdir())).name.startswith(CODECS[name]().name)
@@ -146,7 +144,7 @@ def test_the_layout_passes_the_image_schemas(built: tuple[BuiltImage, Path]) -> 
 def test_several_platforms_are_one_index_that_shares_layers(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     wanted = ("linux/amd64", "linux/arm64", "linux/arm/v7")
-    image = builder().build(request(project, platforms=wanted), str(tmp_path / "store"))
+    image = build(builder(), request(project, platforms=wanted), tmp_path / "store")
     assert image.media_type == OCI_INDEX
     assert tuple(each.platform for each in image.platforms) == wanted
     assert len(check_layout(tmp_path / "store")) == 7
@@ -164,8 +162,8 @@ def test_several_platforms_are_one_index_that_shares_layers(tmp_path: Path) -> N
 _BUILD = """
 import os, sys
 os.umask(int(sys.argv[3], 8))
-from tests.integration.build.test_embedded import builder, request, Path
-print(builder().build(request(Path(sys.argv[1])), sys.argv[2]).digest)
+from tests.integration.build.test_embedded import build, builder, request, Path
+print(build(builder(), request(Path(sys.argv[1])), sys.argv[2]).digest)
 """
 
 
@@ -189,9 +187,9 @@ def test_one_digest_in_every_folder_time_zone_and_umask(
         check=False,
     )
     assert done.stderr.decode() == ""
-    config = builder().build(request(project), str(tmp_path / "again"))
+    config = build(builder(), request(project), tmp_path / "again")
     assert done.stdout.decode().strip() == config.digest
-    expected = builder().build(request(tmp_path / "project"), str(tmp_path / "third"))
+    expected = build(builder(), request(tmp_path / "project"), tmp_path / "third")
     assert config.digest == expected.digest
 
 
@@ -201,7 +199,7 @@ def test_our_own_folder_is_never_part_of_an_image(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git/HEAD").write_text("x")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /all/\n")
-    image = builder().build(request(tmp_path, args={}), str(tmp_path / ".shipmark/store"))
+    image = build(builder(), request(tmp_path, args={}), tmp_path / ".shipmark/store")
     (layer,) = document(tmp_path / ".shipmark/store", image.digest)["layers"]
     with tarfile.open(tmp_path / ".shipmark/store/blobs" / layer["digest"].replace(":", "/")) as tar:
         assert tar.getnames() == ["all", "all/.git", "all/.git/HEAD", "all/Dockerfile"]
@@ -251,9 +249,8 @@ def test_a_daemon_loads_and_runs_the_combined_archive(
 def test_the_combined_archive_of_an_index_is_read_as_either_kind(tmp_path: Path) -> None:
     require("skopeo")
     project = make_project(tmp_path / "project")
-    image = builder().build(
-        request(project, platforms=("linux/arm64", "linux/amd64")), str(tmp_path / "store")
-    )
+    wanted = request(project, platforms=("linux/arm64", "linux/amd64"))
+    image = build(builder(), wanted, tmp_path / "store")
     layout = Layout(str(tmp_path / "store"))
     first, second = tmp_path / "1.tar", tmp_path / "2.tar"
     for path in (first, second):
@@ -272,10 +269,10 @@ def test_a_file_larger_than_the_memory_allowed_is_streamed(tmp_path: Path) -> No
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY big /\n")
     script = (
         "import resource, sys\n"
-        "from tests.integration.build.test_embedded import builder, request, Path\n"
+        "from tests.integration.build.test_embedded import build, builder, request, Path\n"
         "import release.compression.compress\n"
         "resource.setrlimit(resource.RLIMIT_DATA, (160 << 20, 160 << 20))\n"
-        "builder().build(request(Path(sys.argv[1])), sys.argv[2])\n"
+        "build(builder(), request(Path(sys.argv[1])), sys.argv[2])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path), str(tmp_path / "store")],
@@ -294,7 +291,7 @@ def test_cancelling_stops_between_chunks_and_leaves_no_partial_blob(tmp_path: Pa
     timer = threading.Timer(0.2, lambda: cancel.trip(Terminated("terminated")))
     timer.start()
     with pytest.raises(Terminated):
-        builder(cancel=cancel).build(request(tmp_path), str(tmp_path / "store"))
+        build(builder(cancel=cancel), request(tmp_path), tmp_path / "store")
     timer.join()
     assert not list((tmp_path / "store").rglob(".partial-*"))
 
@@ -303,7 +300,7 @@ def test_an_argument_that_nothing_declares_is_said(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
     sink = Collect()
-    builder(sink).build(request(tmp_path), str(tmp_path / "store"))
+    build(builder(sink), request(tmp_path), tmp_path / "store")
     (note,) = [event for event in sink.events if isinstance(event, Note)]
     assert note.text == "the build argument `VERSION` is declared nowhere in `Dockerfile`"
 
@@ -312,17 +309,19 @@ def test_run_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
     (tmp_path / "Dockerfile").write_text('FROM scratch\nCOPY a /\nRUN ["/a"]\n')
     with pytest.raises(BuildError) as caught:
-        builder().build(request(tmp_path), str(tmp_path / "store"))
+        build(builder(), request(tmp_path), tmp_path / "store")
     assert str(caught.value) == "Dockerfile:3: the builder `layers` starts no program and cannot do `RUN`"
     assert "use `builder: docker`" in str(caught.value.hint)
-    assert builder().unavailable(request(tmp_path)) == str(caught.value)
+    assert problem(builder(), request(tmp_path)) == Problem(
+        kind="lacks", reason=str(caught.value), hint=caught.value.hint
+    )
     assert not (tmp_path / "store").exists()
 
 
 def test_an_image_without_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nUSER 1\n")
     with pytest.raises(BuildError, match="would hold no file"):
-        builder().build(request(tmp_path, args={}), str(tmp_path / "store"))
+        build(builder(), request(tmp_path, args={}), tmp_path / "store")
 
 
 def test_a_store_that_cannot_be_written_is_a_failed_build(tmp_path: Path) -> None:
@@ -330,13 +329,13 @@ def test_a_store_that_cannot_be_written_is_a_failed_build(tmp_path: Path) -> Non
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
     (tmp_path / "store").write_text("in the way")
     with pytest.raises(BuildError, match="the image cannot be stored"):
-        builder().build(request(tmp_path, args={}), str(tmp_path / "store"))
+        build(builder(), request(tmp_path, args={}), tmp_path / "store")
 
 
 def test_a_platform_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     with pytest.raises(BuildError, match="`amd64` is not a platform"):
-        builder().build(request(tmp_path, platforms=("amd64",)), str(tmp_path / "store"))
+        build(builder(), request(tmp_path, platforms=("amd64",)), tmp_path / "store")
 
 
 def run(*argv: str) -> str:

@@ -15,20 +15,21 @@ from typing import IO, Any
 
 from release.app.releases import known
 from release.app.releases.attempt_end import ending_facts
-from release.build import BuildRequest, BuiltImage, PlatformImage
+from release.build import BuiltImage, PlatformImage
+from release.build.auto import Choice
 from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
 from release.effects.local_store import Sources
-from release.effects.obtain import Build, BuildInputs, Find
+from release.effects.obtain import Build, BuilderCheck, Find
 from release.effects.record import Records
 from release.effects.tag_reader import TagReader
 from release.effects.tags import FixedTags, MovingTags
 from release.effects.watch import GitBranches, Watcher
 from release.errors import Interrupted, NotFound, ReleaseError
 from release.events import NullSink
-from release.handler import Handlers, Work, acting, checking
+from release.handler import Handlers, acting, checking
 from release.log import Entry, Head
 from release.log.fold import fold
 from release.log.state import LogState
@@ -36,8 +37,7 @@ from release.log.writer import Writer
 from release.oci import Descriptor, Manifest
 from release.plan.evidence import STORE, ContentSource, Recorded
 from release.plan.inputs import inputs_label
-from release.plan.model import Bindings, Done, Judgement
-from release.plan.operands import BuildImage
+from release.plan.model import Bindings
 from release.plan.release import plan_release, release_key
 from release.plan.release_input import ReleaseInput, Target
 from release.runner import Report, Runner
@@ -322,16 +322,17 @@ class Run:
         """The machine's store as this run reaches it."""
         return MemoryContent(lambda: Repository(STORE, self.machine.store, self._turn))
 
-    def unavailable(self, request: BuildRequest) -> str | None:
-        """Nothing keeps this builder from building."""
-        return None
+    builder = "layers"
 
-    def build(self, request: BuildRequest, store: Any) -> BuiltImage:
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def build(self, store: str) -> BuiltImage:
         """One image for each commit and version, always the same."""
         self._turn("ask")
         content = self.machine.store
         config = json.dumps(
-            {"os": "linux", "architecture": "amd64", "config": {"Labels": dict(request.labels)}}
+            {"os": "linux", "architecture": "amd64", "config": {"Labels": self._labels}}
         ).encode()
         parts = [(_CONFIG, config), (_LAYER, self.commit.encode())]
         described = [{"mediaType": kind, "digest": _digest(raw), "size": len(raw)} for kind, raw in parts]
@@ -404,9 +405,13 @@ class Run:
             channel="release",
             tags=tuple(kept),
             withheld=tuple(withheld),
-            labels={REVISION: self.commit, VERSION: self.version, INPUTS: _INPUTS},
+            labels=self._labels,
             candidate=candidate,
         )
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return {REVISION: self.commit, VERSION: self.version, INPUTS: _INPUTS}
 
     def _known(self, log: Writer) -> KnownReleases:
         released = [(version, commit) for version, commit, _ in fold(log.entries()).released_versions()]
@@ -432,14 +437,14 @@ class Run:
     def _handlers(self, context: dict[str, Any], log: Writer) -> Handlers:
         tags = TagReader()
         watcher = Watcher(self, tags, lambda *where: self._known(log), GitBranches(_NO_PROCESS, "", {}))
-        inputs = BuildInputs(builders={"layers": self}, root="", arguments={})
+        builds = {"app": Choice(prepared=self)}
         sources = Sources(self, self.store)
         return {
             "check-log": checking(LogCheck(log)),
-            "check-builder": checking(Fine()),
+            "check-builder": checking(BuilderCheck(builds)),
             "check-target": checking(TargetCheck(self, tags)),
             "check-push": acting(PushCheck(self)),
-            "build-image": acting(Build(inputs, self.store, tags)),
+            "build-image": acting(Build(builds, self.store, tags, NullSink())),
             "find-image": checking(Find(sources)),
             "push-content": acting(Content(sources, sink=NullSink(), cancel=Cancel())),
             "put-tag": acting(FixedTags(self, tags)),
@@ -461,21 +466,6 @@ class MemoryContent:
 
     def mark_used(self, digest: str) -> None:
         pass
-
-
-class Fine:
-    """The handler of a check that has nothing to check here."""
-
-    kind = BuildImage
-
-    def describe(self, operands: BuildImage) -> str:
-        return "fine"
-
-    def observe(self, work: Work[BuildImage]) -> None:
-        return None
-
-    def judge(self, work: Work[BuildImage], seen: None) -> Judgement:
-        return Done()
 
 
 def _digest(raw: bytes) -> str:

@@ -1,78 +1,140 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from release.build import BuildRequest, BuiltImage
-from release.build.auto import AutoBuilder, builders
+from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build.auto import Choice, builders, choose, order_of
+from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable
-from release.events import Event, Note, NullSink
+from release.events import NullSink
+from tests.support.releases.builds import build_of, problem
+
+DOWN = Problem(kind="unavailable", reason="it is down", hint="start it")
+RUN = Problem(kind="lacks", reason="a `RUN`")
+WRONG = Problem(kind="input", reason="there is no Dockerfile", hint="write one")
 
 
 class Fixed:
-    """A builder with a given answer."""
+    """A builder with a given answer. `asked`: how often."""
 
-    def __init__(self, name: str, reason: str | None) -> None:
+    def __init__(self, name: str, answer: Problem | None) -> None:
         self.name = name
-        self._reason = reason
+        self.builder = name
+        self.asked = 0
+        self._answer = answer
 
-    def unavailable(self, request: BuildRequest) -> str | None:
-        return self._reason
+    def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
+        self.asked += 1
+        return self._answer or self
 
-    def build(self, request: BuildRequest, store: str) -> BuiltImage:
+    def build(self, store: str) -> BuiltImage:
         return BuiltImage(digest=self.name, media_type="", size=0)
 
-
-class Collect:
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def emit(self, event: Event) -> None:
-        self.events.append(event)
+    def close(self) -> None:
+        raise AssertionError("what was chosen is still needed")
 
 
-def request(folder: Path) -> BuildRequest:
-    (folder / "Dockerfile").write_text("FROM scratch\n")
-    return BuildRequest(context=str(folder), dockerfile=str(folder / "Dockerfile"), root=str(folder))
+def chosen(*builders: Fixed) -> Choice | Problem:
+    return choose(builders, *build_of(Path("/nowhere")))
 
 
 @pytest.mark.parametrize(
-    ("docker", "layers", "chosen"),
-    [(None, None, "docker"), (None, "RUN", "docker"), ("down", None, "layers")],
+    ("docker", "layers", "taken", "passed_over"),
+    [
+        (None, None, "docker", ()),
+        (None, RUN, "docker", ()),
+        (DOWN, None, "layers", (("docker", DOWN),)),
+        (RUN, None, "layers", (("docker", RUN),)),
+    ],
 )
 def test_docker_comes_first_and_layers_where_it_can(
-    tmp_path: Path, docker: str | None, layers: str | None, chosen: str
+    docker: Problem | None, layers: Problem | None, taken: str, passed_over: tuple[tuple[str, Problem], ...]
 ) -> None:
-    sink = Collect()
-    auto = AutoBuilder(Fixed("docker", docker), Fixed("layers", layers), sink=sink)
-    assert auto.unavailable(request(tmp_path)) is None
-    assert auto.build(request(tmp_path), "store").digest == chosen
-    assert sink.events == [Note(level="info", text=f"building with `{chosen}`")]
+    choice = chosen(Fixed("docker", docker), Fixed("layers", layers))
+    assert isinstance(choice, Choice)
+    assert (choice.prepared.builder, choice.passed_over) == (taken, passed_over)
+    assert choice.prepared.build("store").digest == taken
 
 
-def test_both_reasons_are_told_when_neither_can(tmp_path: Path) -> None:
-    auto = AutoBuilder(Fixed("docker", "it is down"), Fixed("layers", "a `RUN`"), sink=NullSink())
-    message = "no builder can make this image: `docker`: it is down; `layers`: a `RUN`"
-    assert auto.unavailable(request(tmp_path)) == message
-    with pytest.raises(BuilderUnavailable) as caught:
-        auto.build(request(tmp_path), "store")
-    assert str(caught.value) == message
-    assert str(caught.value.hint).startswith("start a docker daemon")
+def test_both_reasons_are_told_when_neither_can() -> None:
+    refused = chosen(Fixed("docker", DOWN), Fixed("layers", RUN))
+    assert isinstance(refused, Problem)
+    assert refused.kind == "lacks"
+    error = refused.error()
+    assert isinstance(error, BuilderUnavailable)
+    assert str(error) == "no builder can make this image: `docker`: it is down; `layers`: a `RUN`"
+    assert str(error.hint).startswith("start a docker daemon")
 
 
-def test_what_is_wrong_with_the_input_is_said_first(tmp_path: Path) -> None:
-    asked = BuildRequest(context=str(tmp_path), dockerfile=str(tmp_path / "Dockerfile"), root=str(tmp_path))
-    auto = AutoBuilder(Fixed("docker", "down"), Fixed("layers", "no"), sink=NullSink())
-    with pytest.raises(BuildError, match="there is no Dockerfile at"):
-        auto.build(asked, "store")
+def test_a_builder_that_was_named_speaks_for_itself() -> None:
+    assert chosen(Fixed("docker", DOWN)) == DOWN
+    assert str(DOWN.error("take another").hint) == "take another"
 
 
-def test_the_table_has_every_builder_by_its_name() -> None:
+def test_what_is_wrong_with_the_input_ends_the_search() -> None:
+    second = Fixed("layers", None)
+    refused = chosen(Fixed("docker", WRONG), second)
+    assert refused == WRONG
+    assert second.asked == 0
+    error = WRONG.error("take another")
+    assert (type(error), str(error), error.hint) == (BuildError, "there is no Dockerfile", "write one")
+
+
+def test_each_builder_is_asked_once() -> None:
+    asked = [Fixed("docker", DOWN), Fixed("layers", None)]
+    chosen(*asked)
+    assert [builder.asked for builder in asked] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "reason"),
+    [
+        ({}, {}, "there is no Dockerfile at `{root}/Dockerfile`"),
+        (
+            {"Dockerfile": "FROM scratch\n"},
+            {"context": "none"},
+            "the build context `{root}/none` is not a folder",
+        ),
+        ({"Dockerfile": "FROM scratch\nNONSENSE\n"}, {}, "Dockerfile:2: "),
+        ({"Dockerfile": "FROM scratch AS a\n"}, {"target": "b"}, "`Dockerfile` has no stage `b`"),
+        ({"Dockerfile": "FROM scratch\n"}, {"platforms": ("amd64",)}, "`amd64` is not a platform"),
+    ],
+)
+def test_wrong_input_is_said_by_every_builder_before_it_looks_further(
+    tmp_path: Path, files: dict[str, str], options: dict[str, Any], reason: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    env = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    for builder in builders(env, sink=NullSink(), cancel=Cancel(), version="1").values():
+        found = problem(builder, build_of(tmp_path, **options))
+        assert found is not None
+        assert found.kind == "input"
+        assert found.reason.startswith(reason.format(root=tmp_path))
+
+
+def test_preparing_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    (builder,) = order_of("layers", builders({}, sink=NullSink(), cancel=Cancel(), version="1"))
+    assert problem(builder, build_of(tmp_path)) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["Dockerfile"]
+
+
+def test_auto_asks_every_builder_of_the_table_and_a_name_means_one() -> None:
     table = builders({}, sink=NullSink(), cancel=Cancel(), version="1")
-    assert {name: each.name for name, each in table.items()} == {
-        "auto": "auto",
-        "docker": "docker",
-        "layers": "layers",
-    }
+    assert [builder.name for builder in order_of("auto", table)] == ["docker", "layers"]
+    assert [builder.name for builder in order_of("layers", table)] == ["layers"]
+
+
+def test_every_builder_of_the_configuration_is_in_the_table() -> None:
+    names = BuildSpec.__annotations__["builder"].__args__[0].__args__
+    assert set(names) == {"auto", *builders({}, sink=NullSink(), cancel=Cancel(), version="1")}
+
+
+def test_no_value_is_shown() -> None:
+    assert "hunter2" not in repr(BuildValues(args={"TOKEN": "hunter2"}))
+    assert "TOKEN" in repr(BuildValues(args={"TOKEN": "hunter2"}))

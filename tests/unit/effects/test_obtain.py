@@ -8,17 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from release.build import BuildRequest, BuiltImage
+from release.build import BuiltImage
+from release.build.auto import Choice
 from release.effects.local_store import LocalStore, Sources
-from release.effects.obtain import Build, BuildInputs, Find
+from release.effects.obtain import Build, Find
 from release.effects.tag_reader import TagReader
 from release.errors import BuildError, DigestMismatch, NotFound
+from release.events import NullSink
 from release.handler import Work
 from release.layout.layout import Layout
 from release.oci import OCI_MANIFEST, Repository
 from release.plan.evidence import STORE
 from release.plan.model import Bindings, Conflict, Done, Judgement
-from release.plan.operands import BuildImage, BuildSpec, FindImage, built_of, image_of
+from release.plan.operands import BuildImage, FindImage, built_of, image_of
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import Held
 from tests.support.registries.images import Image, make_image, make_index, store
@@ -29,32 +31,32 @@ INDEX = make_index(RIGHT, make_image({"a": b"2"}, labels=LABELS, platform="linux
 
 
 class Leaves:
-    """A builder that leaves this image, whatever it is asked for."""
+    """A prepared build that leaves this image, whatever was asked for."""
 
-    name = "layers"
+    builder = "layers"
 
     def __init__(self, image: Image) -> None:
         self._image = image
 
-    def unavailable(self, request: BuildRequest) -> str | None:
-        return None
-
-    def build(self, request: BuildRequest, path: str) -> BuiltImage:
+    def build(self, path: str) -> BuiltImage:
         store(self._image, Layout(path))
         return BuiltImage(digest=self._image.digest, media_type=OCI_MANIFEST, size=1)
+
+    def close(self) -> None:
+        raise AssertionError("who prepared it closes it")
 
 
 def build(image: Image, folder: Path) -> Bindings:
     operands = BuildImage(
         component="app",
-        spec=BuildSpec(builder="layers"),
+        spec={"builder": "layers"},
         labels={**LABELS, "team": "a"},
         created=0,
         image=image_of("app"),
     )
-    inputs = BuildInputs(builders={"layers": Leaves(image)}, root=str(folder), arguments={})
+    builds = {"app": Choice(prepared=Leaves(image))}
     work = Work(id="obtain", scope="app", operands=operands, bound=Bindings())
-    return Build(inputs, LocalStore(str(folder / "store")), TagReader()).act(work, None)
+    return Build(builds, LocalStore(str(folder / "store")), TagReader(), NullSink()).act(work, None)
 
 
 @pytest.mark.parametrize("image", [RIGHT, INDEX])

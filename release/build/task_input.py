@@ -1,0 +1,33 @@
+"""What every builder checks of a task before it says that it can build it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from release.build import BuildTask, BuildValues
+from release.build.context import Context, open_context
+from release.build.embedded.obstacles import target_stage
+from release.compression.codecs import Codec, codec_named
+from release.oci.image_json import Platform, parse_platform
+
+
+class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
+    """A task with its input, read and found right. `platforms`: () where the task names none."""
+
+    task: BuildTask
+    values: BuildValues
+    context: Context
+    platforms: tuple[Platform, ...]
+    codec: Codec
+
+
+def read_input(task: BuildTask, values: BuildValues) -> TaskInput:
+    """Read the Dockerfile and the ignore rules, and check the options.
+
+    Raises `BuildError` for what is wrong with them, `ConfigError` where the compression's library is not installed.
+    """
+    context = open_context(task)
+    codec = codec_named(task.spec.compression)
+    target_stage(context.dockerfile, task.spec.target)
+    platforms = tuple(parse_platform(text) for text in task.spec.platforms)
+    return TaskInput(task=task, values=values, context=context, platforms=platforms, codec=codec)

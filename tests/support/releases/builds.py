@@ -1,0 +1,57 @@
+"""Builders as the tests use them: a build described in one call, prepared and built in another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from release.build import Builder, BuildTask, BuildValues, BuiltImage, Problem
+from release.build_spec import BuildSpec
+
+
+class Build(NamedTuple):
+    """What is to be built, and the values that only the builder sees."""
+
+    task: BuildTask
+    values: BuildValues = BuildValues()
+
+
+def build_of(
+    root: Path,
+    *,
+    args: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    created: int = 0,
+    **options: Any,
+) -> Build:
+    """A build in the repository `root`. `options`: of `BuildSpec`."""
+    task = BuildTask(
+        spec=BuildSpec(args=dict.fromkeys(args or {}, "a template"), **options),
+        root=str(root),
+        labels=labels or {},
+        annotations=annotations or {},
+        created=created,
+    )
+    return Build(task, BuildValues(args=args or {}))
+
+
+def problem(builder: Builder, wanted: Build) -> Problem | None:
+    """Why the builder cannot build this, or None."""
+    answer = builder.prepare(wanted.task, wanted.values)
+    if isinstance(answer, Problem):
+        return answer
+    answer.close()
+    return None
+
+
+def build(builder: Builder, wanted: Build, store: Path | str) -> BuiltImage:
+    """Prepare and build into `store`. Raises the error of a `Problem`."""
+    prepared = builder.prepare(wanted.task, wanted.values)
+    if isinstance(prepared, Problem):
+        raise prepared.error()
+    try:
+        return prepared.build(str(store))
+    finally:
+        prepared.close()
