@@ -7,9 +7,8 @@ version log, the remote and the builder of the config are not asked.
 from __future__ import annotations
 
 from release import __version__
-from release.app.releases.decide import decide_component
+from release.app.releases.decide import Situation, decide_component
 from release.app.releases.known import known_everywhere, project_of
-from release.app.releases.request import RunRequest
 from release.app.session import Session, policy_of
 from release.build import Builder, BuildTask, BuildValues, Problem
 from release.build.docker import DockerBuilder
@@ -73,7 +72,7 @@ def _release(session: Session, component: Component, *, offline: bool) -> Releas
     facts = session.facts(policy)
     names = [] if offline else [target.image for target in component.targets if target.moving]
     known = known_everywhere(session, component, policy, [session.registries.open(name) for name in names])
-    made = decide_component(session, component, facts, policy, known, None, RunRequest(offline=True))
+    made = decide_component(session, Situation(component=component, policy=policy, facts=facts, known=known))
     for text in made.warnings:
         session.sink.emit(Note(level="warning", text=text))
     project = project_of(session, component) if component.targets else component.name

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from release.app.releases.request import RunRequest
 from release.config.load import Component
 from release.errors import ConfigError
 from release.facts import Facts
@@ -16,40 +17,35 @@ from release.tagging.labels import INPUTS
 from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy
 
 if TYPE_CHECKING:
-    from release.app.releases.request import RunRequest
     from release.app.session import Session
     from release.tagging.rules.model import Flavor, Rule
 
 
-def decide_component(
-    session: Session,
-    component: Component,
-    facts: Facts,
-    policy: TagPolicy,
-    known: KnownReleases,
-    held: HeldTags | None,
-    wishes: RunRequest,
-) -> Decision:
-    """The decision for `component`, with the label of its inputs; git is asked only where a rule counts commits.
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a component's decision rests on. `held`: what the targets' tags hold; None where they were not read."""
 
-    Raises `ConfigError` for rules that are none.
+    component: Component
+    policy: TagPolicy
+    facts: Facts
+    known: KnownReleases
+    held: HeldTags | None = None
+    request: RunRequest = RunRequest()
+
+
+def decide_component(session: Session, situation: Situation) -> Decision:
+    """The decision, with the label of the component's inputs; git is run only where a rule counts commits.
+
+    Raises `ConfigError` for a rule that cannot be read.
     """
-    decides = _by_default if component.section.tags == "default" else _by_rules
-    decision = decides(session, component, facts, policy, known, held, wishes)
+    component = situation.component
+    by_default = component.section.tags == "default"
+    decision = _by_default(situation) if by_default else _by_rules(session, situation)
     label = inputs_label(component.build, pairs(component.section.labels))
     return msgspec.structs.replace(decision, labels={**decision.labels, INPUTS: label})
 
 
-def _by_default(
-    session: Session,
-    component: Component,
-    facts: Facts,
-    policy: TagPolicy,
-    known: KnownReleases,
-    held: HeldTags | None,
-    wishes: RunRequest,
-) -> Decision:
-    del session
+def _by_default(situation: Situation) -> Decision:
+    component, facts, policy = situation.component, situation.facts, situation.policy
     section = component.section
     if section.flavor:
         raise ConfigError(
@@ -59,15 +55,15 @@ def _by_default(
     decision = decide(
         facts,
         policy,
-        known,
+        situation.known,
         component=component.name,
-        held=held,
-        version=wishes.version,
-        rebuild=wishes.rebuild,
+        held=situation.held,
+        version=situation.request.version,
+        rebuild=situation.request.rebuild,
         repositories=tuple(target.image for target in component.targets),
         labels=labels,
         annotations=annotations,
-        allow_backward=wishes.allow_backward,
+        allow_backward=situation.request.allow_backward,
     )
     if not any("{{" in text for text in (*labels.values(), *annotations.values())):
         return decision
@@ -76,18 +72,11 @@ def _by_default(
     return with_labels(decision, facts, policy, labels=labels, annotations=annotations)
 
 
-def _by_rules(
-    session: Session,
-    component: Component,
-    facts: Facts,
-    policy: TagPolicy,
-    known: KnownReleases,
-    held: HeldTags | None,
-    wishes: RunRequest,
-) -> Decision:
+def _by_rules(session: Session, situation: Situation) -> Decision:
     from release.tagging.rules.decision import rules_decision
     from release.tagging.rules.evaluate import names_read
 
+    component, facts, policy = situation.component, situation.facts, situation.policy
     section = component.section
     rules, flavor, warnings = rules_of(component)
     count = None
@@ -97,17 +86,17 @@ def _by_rules(
     decision = rules_decision(
         facts,
         policy,
-        known,
+        situation.known,
         rules=rules,
         flavor=flavor,
         component=component.name,
-        held=held,
-        version=wishes.version,
-        rebuild=wishes.rebuild,
+        held=situation.held,
+        version=situation.request.version,
+        rebuild=situation.request.rebuild,
         repositories=tuple(target.image for target in component.targets),
         labels=pairs(section.labels),
         annotations=pairs(section.annotations),
-        allow_backward=wishes.allow_backward,
+        allow_backward=situation.request.allow_backward,
         commit_count=count,
     )
     return msgspec.structs.replace(decision, warnings=(*warnings, *decision.warnings))

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from release.app.releases.decide import decide_component
+from release.app.releases.decide import Situation, decide_component
 from release.app.releases.held_tags import gather_held
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.rebuild import rebuild_number, require_checked_out
@@ -47,19 +47,21 @@ def gather(session: Session, component: Component, wishes: RunRequest) -> Releas
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
     moving = [one for one, target in zip(repositories, component.targets, strict=False) if target.moving]
     releases = known_everywhere(session, component, policy, moving)
-    first = decide_component(session, component, facts, policy, releases, None, wishes)
+    situation = Situation(component=component, policy=policy, facts=facts, known=releases, request=wishes)
+    first = decide_component(session, situation)
     if wishes.rebuild_of is not None:
         require_checked_out(first, wishes.rebuild_of)
         number = rebuild_number(session, project_of(session, component), first, repositories)
         wishes = msgspec.structs.replace(wishes, rebuild=number)
-        first = decide_component(session, component, facts, policy, releases, None, wishes)
+        situation = msgspec.structs.replace(situation, request=wishes)
+        first = decide_component(session, situation)
     if wishes.offline:
         return _subject(session, component, facts, first, HeldTags(), wishes)
     heads = session.remote_heads if facts.branch is not None else None
     held = gather_held(
         session.tags, session.process, repositories, first, facts, session.settings.env, heads=heads
     )
-    decision = decide_component(session, component, facts, policy, releases, held, wishes)
+    decision = decide_component(session, msgspec.structs.replace(situation, held=held))
     held = HeldTags(held=(*held.held, *_withheld(session, moving, decision)), branch_tip=held.branch_tip)
     return _subject(session, component, facts, decision, held, wishes)
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from release.app.releases.decide import decide_component
-from release.app.releases.request import RunRequest
+from release.app.releases.decide import Situation, decide_component
 from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import NotFound, RegistryError, TagConflict
@@ -36,7 +35,8 @@ def moving_tags(session: Session, component: Component, version: Version) -> lis
     """The moving tags that a release of `version` asks for: by the default scheme, or by the component's rules."""
     policy = policy_of(component)
     facts = _as_if_tagged(session.facts(policy), policy, version)
-    decision = decide_component(session, component, facts, policy, KnownReleases(), None, RunRequest())
+    situation = Situation(component=component, policy=policy, facts=facts, known=KnownReleases())
+    decision = decide_component(session, situation)
     return [tag for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "release"]
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from release.app.releases.decide import decide_component
+from release.app.releases.decide import Situation, decide_component
 from release.app.releases.known import known_locally
-from release.app.releases.request import RunRequest
 from release.app.report import DecisionReport, decision_report
 from release.app.session import Session, policy_of
 from release.errors import ConfigError
@@ -34,4 +33,6 @@ def decide_locally(workspace: Session, name: str | None) -> Decision:
     policy = policy_of(component)
     facts = workspace.facts(policy)
     known = known_locally(workspace, component, policy)
-    return decide_component(workspace, component, facts, policy, known, None, RunRequest(offline=True))
+    return decide_component(
+        workspace, Situation(component=component, policy=policy, facts=facts, known=known)
+    )
