@@ -34,22 +34,22 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeadMoved(Exception):
-    """Compare-and-swap lost: the log's head is no longer `expected`. The writer reads on and tries again."""
+    """The compare-and-swap failed: the head is not `expected`. The writer reads the new entries and tries again."""
 
 
 class LogStore(Protocol):
-    """Where the lines are. Stores know bytes and the head; records, ids and chains are the writer's."""
+    """Keeps the lines of a log. A store knows bytes and the head; `LogWriter` makes records, ids and the chain."""
 
     @property
     def name(self) -> str:
-        """How messages call it: `.shipmark/log.jsonl`, `refs/shipmark/log at origin`. Holds no credential."""
+        """Its name in messages: `.shipmark/log.jsonl`, `refs/shipmark/log at origin`. Holds no credential."""
 
     @property
     def local(self) -> bool:
-        """Whether the log lives in this workspace, and goes when it is wiped."""
+        """Whether the log lies in this workspace, and is lost when that is wiped."""
 
     def head(self) -> Head:
-        """The end as it is now; verifies nothing but the last line."""
+        """The log's end now. Only the last line is verified."""
 
     def read(self, after: int = -1) -> Iterator[Entry]:
         """Entries with `seq` above `after`, in order, each checked against its hash and its predecessor.
@@ -58,11 +58,11 @@ class LogStore(Protocol):
         """
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
-        """Append the batch durably or not at all, if the head is still `expected`; else raises `HeadMoved`.
+        """Append all `lines` durably, or none; raise `HeadMoved` unless the head is `expected`.
 
-        An empty batch makes what is there durable, whoever wrote it. `lines` are without newlines, as they were
-        sealed or read from another log.
-        Raises `LogError` when it cannot be written, also when the outcome is unknown (`read` settles it).
+        `lines`: without newlines, as they were sealed or read from another log. Without lines, entries that are
+        there already are made durable, whoever wrote them.
+        Raises `LogError` when nothing can be written, and when the outcome is unknown; `read` then tells.
         """
 
     def check_writable(self) -> None:
@@ -71,42 +71,42 @@ class LogStore(Protocol):
 
 @runtime_checkable
 class Exclusive(Protocol):
-    """What a store has besides where writers can queue: whoever lost a race waits for its turn, then wins."""
+    """Optional capability of a store: writers queue. A writer that lost a race waits for its turn and then appends."""
 
     def turn(self) -> AbstractContextManager[None]:
-        """Nobody else appends while the body reads and appends; what it appended counts when it ends."""
+        """Keep other writers out while the body reads and appends; its entries are committed when it ends."""
 
 
 @runtime_checkable
 class PendingStore(Protocol):
-    """What a store has besides where losing a race is slow: parked facts, which whoever appends next takes along."""
+    """Optional capability of a store where a lost race is slow: facts are parked, and the next writer appends them."""
 
     def park(self, facts: Sequence[Mapping[str, Any]]) -> None:
-        """Put facts where the next writer finds them. Best effort."""
+        """Store facts for the next writer. Best effort: errors are ignored."""
 
     def parked(self) -> dict[str, tuple[dict[str, Any], ...]]:
-        """Facts that wait, by name, as of the last `read`."""
+        """Parked facts by the name they are parked under, as of the last `read`."""
 
     def unpark(self, names: Sequence[str]) -> None:
-        """Remove what need not wait any longer. Best effort."""
+        """Remove parked facts that were appended, or never can be. Best effort."""
 
 
 class LogWriter(Protocol):
     """Appends facts: numbers, chains and deduplicates them by `id` over any store."""
 
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
-        """The entries that now hold these facts (those that were there already included), durable."""
+        """Append the facts that the log lacks; return the durable entries that hold all of `facts`, in their order."""
 
     def entries(self) -> Sequence[Entry]:
-        """Every entry, verified; read on from where the last call stopped."""
+        """Every entry, verified. Only entries after the last call are read from the store."""
 
     def find(self, identity: str) -> Entry | None:
-        """The entry with this `id`, after reading on. It may not be durable yet; `append` of its fact makes it so."""
+        """The entry with this `id`, new entries included. It may not be durable yet; appending its fact makes it so."""
 
     @property
     def head(self) -> Head:
-        """The end that this writer knows."""
+        """The log's end as of the last read or append."""
 
     @property
     def store(self) -> LogStore:
-        """Where the lines are."""
+        """The store that holds the lines."""

@@ -10,7 +10,7 @@ from release.statements.release_statement import Attested, _tags
 
 
 def attested(entries: Iterable[Entry], *, key: str | None = None) -> Iterator[Attested]:
-    """Every released image on every target that holds it, in the order of the log; with `key` of one release."""
+    """Every released image on every target that holds it, in the log's order. `key`: only that release's."""
     released: dict[tuple[str, str], dict[str, Any]] = {}
     pushed: dict[tuple[str, str, str], dict[str, Any]] = {}
     for entry in entries:
@@ -23,10 +23,10 @@ def attested(entries: Iterable[Entry], *, key: str | None = None) -> Iterator[At
         elif entry.kind == "pushed":
             pushed.setdefault((of, _digest(fields), str(fields.get("target", ""))), fields)
         elif entry.kind == "abandoned" and isinstance(lost := fields.get("lost"), str):
-            # Its bytes are nowhere any more, so nothing is to be said of them.
+            # Nobody has its bytes any more: there is nothing to attest.
             released.pop((of, lost), None)
-            for place in [place for place in pushed if place[:2] == (of, lost)]:
-                del pushed[place]
+            for pushed_key in [one for one in pushed if one[:2] == (of, lost)]:
+                del pushed[pushed_key]
     for (of, digest, _), fields in pushed.items():
         if (of, digest) in released:
             yield _attested(fields, released[of, digest])

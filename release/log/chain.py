@@ -21,7 +21,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
 class Malformed(Exception):
-    """These bytes are no line of a log at all: torn, zero-filled, not JSON. For the scan, never shown as such."""
+    """The bytes are not a line of a log: torn, zero-filled, not JSON. `scan` catches it; users never see it."""
 
 
 def timestamp(milliseconds: int) -> str:
@@ -38,19 +38,19 @@ def _second(seconds: int) -> str:
 def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None = None) -> bytes:
     """The line (without newline) that puts `fact` after `head`.
 
-    `at`: a `timestamp`. `batch`: first and last `seq` of the append that this line is part of; such lines count
-    only together. Raises `LogError` for a fact that has no canonical form or is longer than a line may be.
+    `at`: a `timestamp`. `batch`: first and last `seq` of the append that this line is part of; a reader takes all of
+    these lines or none. Raises `LogError` for a fact that has no canonical form, or is longer than `LINE_LIMIT`.
     """
     require_writable(fact)
-    # The log's own, like those that sealing sets.
+    # `hash` and `batch` belong to the log: a fact that was an entry before may still hold them.
     rest = {name: value for name, value in fact.items() if name not in ("hash", "batch")}
     return _sealed(rest, head, at, batch, fact_id(fact)).raw
 
 
 def seal_all(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[Entry]:
-    """The entries that put `facts`, by their ids, after `head`; several are one batch.
+    """The entries that put `facts` (id -> fact) after `head`; more than one are a batch.
 
-    `facts`: as `checked` gives them. Raises `LogError` for one that is longer than a line may be.
+    `facts`: as `checked` returns them. Raises `LogError` for one that is longer than `LINE_LIMIT`.
     """
     batch = (head.seq + 1, head.seq + len(facts)) if len(facts) > 1 else None
     entries = []
@@ -79,21 +79,21 @@ def _sealed(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | 
 
 
 def verify_line(raw: bytes, previous: Head) -> Entry:
-    """The entry that `raw` (one line without newline) holds, checked against its own hash and its predecessor.
+    """The entry in `raw` (one line without newline), checked against its own hash and its predecessor.
 
-    What is hashed are the stored bytes without the `hash` member, so members that this version does not know
-    are covered. Raises `LogCorrupt` naming the position, and `LogError` for a log of a later major version.
+    The hash covers the stored bytes without the member `hash`, and so also members that this version does not know.
+    Raises `LogCorrupt` naming the position, and `LogError` for a log of another schema.
     """
     try:
         entry = read_line(raw)
     except Malformed as error:
         raise LogCorrupt(f"entry {previous.seq + 1} is not a record: {error}") from error
-    _require_place(entry.fields["seq"], entry.fields["prev"], previous)
+    _require_position(entry.fields["seq"], entry.fields["prev"], previous)
     return entry
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a line only what chains it, and its id. `batch`: as in the line, or None."""
+    """The members of a line that chain it, and its id. `batch`: as in the line, or None."""
 
     seq: int
     prev: str
@@ -106,16 +106,16 @@ _ENVELOPES = msgspec.json.Decoder(Envelope)
 
 
 def envelope_of(raw: bytes, previous: Head) -> Envelope:
-    """What chains a line that is about to be written, checked against its predecessor, and no more.
+    """The chaining members of a line that is about to be written, checked against its predecessor.
 
-    Its hash was made from these very bytes a moment ago, by `seal`, or checked, when it was read from another
-    log; whoever reads it from here on checks everything (`verify_line`). Raises `LogError`.
+    The hash is not recomputed: `seal` made it from these bytes a moment ago, or it was verified when the line was read
+    from another log. Readers check everything (`verify_line`). Raises `LogError`.
     """
     try:
         envelope = _ENVELOPES.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LogError(f"entry {previous.seq + 1} is not a record: {error}") from error
-    _require_place(envelope.seq, envelope.prev, previous)
+    _require_position(envelope.seq, envelope.prev, previous)
     return envelope
 
 
@@ -127,30 +127,31 @@ def read_line(raw: bytes) -> Entry:
 
 
 def stored(raw: bytes) -> Entry:
-    """The entry in a line that was verified before."""
+    """The entry in a line that was verified before; nothing is checked again."""
     return Entry(raw=raw, fields=_DECODER.decode(raw))
 
 
 def _require_hash(raw: bytes, seq: int, digest: str) -> None:
-    # Members inside other members may be called `hash` too, but none of them can hold the hash of the whole.
+    # Nested members may be called `hash` too. None of them can hold the hash of the whole line: it would have to
+    # contain its own digest.
     member = f'"hash":"{digest}"'.encode()
-    # Sorted members: `schema` always follows `hash`, so the comma behind it goes with it.
+    # Members are sorted and `schema` follows `hash`, so `hash` is never last and always has a comma behind it.
     before, found, after = raw.partition(member + b",")
     if not found or member in after:
         raise LogCorrupt(f"entry {seq} was changed after it was written: it does not hold its hash once")
     if hashlib.sha256(_DOMAIN + before + after).hexdigest() != digest:
         raise LogCorrupt(
-            f"entry {seq} was changed after it was written: its hash does not fit its content",
+            f"entry {seq} was changed after it was written: its hash does not match its content",
             hint="compare with a copy of the log (`shipmark log verify`); entries are never edited",
         )
 
 
 def require_next(entry: Entry, previous: Head) -> None:
     """Raise `LogCorrupt` unless `entry` directly follows `previous`."""
-    _require_place(entry.fields["seq"], entry.fields["prev"], previous)
+    _require_position(entry.fields["seq"], entry.fields["prev"], previous)
 
 
-def _require_place(seq: int, prev: str, previous: Head) -> None:
+def _require_position(seq: int, prev: str, previous: Head) -> None:
     expected = previous.seq + 1
     if seq != expected:
         raise LogCorrupt(
@@ -175,7 +176,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
         raise Malformed(f"{len(raw)} bytes in one line")
     try:
         fields = _DECODER.decode(raw)
-        canonical = _ENCODER.encode(fields)  # may recurse further than reading did
+        canonical = _ENCODER.encode(fields)  # encoding may recurse deeper than decoding did
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(str(error)) from error
     if type(fields) is not dict or not _is_envelope(fields):
@@ -185,7 +186,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
             f"entry {fields['seq']} has the schema `{fields['schema']}`, which this shipmark cannot read",
             hint="upgrade shipmark",
         )
-    # One byte form for one value: catches duplicate members, other orders, spaces, other escapes.
+    # Equal only if canonical: finds duplicate members, another order, spaces, other escapes.
     if canonical != raw:
         raise LogCorrupt(f"entry {fields['seq']} is not in canonical form: it was written or changed by hand")
     return fields

@@ -1,7 +1,7 @@
-"""A SQLite index beside a long log file: where a digest stands, and what a tag held when.
+"""A SQLite index of a long log file: which entries mention a digest, and which set a tag, in the order of time.
 
-It holds positions only; what is answered is read from the log and checked there. It follows the log by itself and
-may be deleted at any time.
+The index holds byte positions only. Every answer is read from the log at these positions, and verified. The index is
+brought up to date when it is opened, and may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from release.log.state import TagHold
 from release.log.stores.syscalls import Files, OsFiles
 
 _VERSION = 1
-_BATCH = 20_000  # entries of one transaction
+_BATCH = 20_000  # entries in one transaction: bounds the memory of a rebuild
 _TABLES = """
 CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER, seq INTEGER, hash TEXT, start INTEGER, size INTEGER);
 CREATE TABLE digest (prefix INTEGER, seq INTEGER, start INTEGER, PRIMARY KEY (prefix, seq)) WITHOUT ROWID;
@@ -32,11 +32,13 @@ CREATE TABLE plan (key INTEGER, seq INTEGER, start INTEGER, PRIMARY KEY (key, se
 CREATE TABLE place (id INTEGER PRIMARY KEY, target TEXT, tag TEXT, UNIQUE (tag, target));
 CREATE TABLE hold (place INTEGER, seq INTEGER, at TEXT, digest INTEGER, start INTEGER, PRIMARY KEY (place, seq)) WITHOUT ROWID;
 """  # noqa: E501 - a table a line
-_DIGITS = 15  # of a digest, hexadecimal, fit into SQLite's integers
+_DIGITS = (
+    15  # hexadecimal digits of a digest that are indexed: 60 bits fit into SQLite's signed 64-bit integers
+)
 
 
-class _Place(msgspec.Struct, frozen=True):
-    """Where a tag is: its number in the index, and its names."""
+class _Tag(msgspec.Struct, frozen=True):
+    """A tag of a target: its number in the index, and both names."""
 
     number: int
     target: str
@@ -44,9 +46,10 @@ class _Place(msgspec.Struct, frozen=True):
 
 
 class FileIndex:
-    """The index of the log file at `path`, kept at `index`. Raises `sqlite3.Error` where it cannot be kept.
+    """The index of the log file at `path`, stored in the file `index`. Raises `sqlite3.Error` where that fails.
 
-    index: a file in a folder that nobody else can write, because SQLite runs what a prepared database holds.
+    index: a file in a folder that only this user can write: a prepared SQLite database can hold triggers and views
+    that run when it is used.
     """
 
     def __init__(self, path: str, index: str, *, files: Files | None = None) -> None:
@@ -77,17 +80,17 @@ class FileIndex:
     def at(self, tag: str, time: str) -> tuple[TagThen, ...]:
         """See `questions.at`."""
         found = []
-        for place in self._places(tag):
+        for held in self._tags(tag):
             query = "SELECT seq, start FROM hold WHERE place = ? AND at <= ? ORDER BY seq DESC LIMIT 1"
-            row = self._base.execute(query, (place.number, time)).fetchone()
+            row = self._base.execute(query, (held.number, time)).fetchone()
             if row is None:
                 continue
-            hold = self._hold(place, row[1])
+            hold = self._hold(held, row[1])
             query = "SELECT at FROM hold WHERE place = ? AND seq > ? ORDER BY seq LIMIT 1"
-            later = self._base.execute(query, (place.number, row[0])).fetchone()
+            later = self._base.execute(query, (held.number, row[0])).fetchone()
             if hold.digest:
                 until = later[0] if later else None
-                found.append(TagThen(target=place.target, tag=place.tag, hold=hold, until=until))
+                found.append(TagThen(target=held.target, tag=held.tag, hold=hold, until=until))
         return tuple(found)
 
     def history(self, tag: str) -> tuple[TagHistory, ...]:
@@ -95,27 +98,28 @@ class FileIndex:
         query = "SELECT start FROM hold WHERE place = ? ORDER BY seq"
         return tuple(
             TagHistory(
-                target=place.target,
-                tag=place.tag,
+                target=held.target,
+                tag=held.tag,
                 holds=tuple(
-                    self._hold(place, start) for (start,) in self._base.execute(query, (place.number,))
+                    self._hold(held, start) for (start,) in self._base.execute(query, (held.number,))
                 ),
             )
-            for place in self._places(tag)
+            for held in self._tags(tag)
         )
 
-    # Answers come from the log.
+    # Reading answers: positions from the index, entries from the log.
 
-    def _places(self, tag: str) -> list[_Place]:
+    def _tags(self, tag: str) -> list[_Tag]:
+        """The tags that `tag` names: `latest` on every target, or `ghcr.io/acme/app:latest`."""
         _, _, name = tag.rpartition(":")
         query = "SELECT id, target, tag FROM place WHERE tag = ? ORDER BY id"
-        places = [_Place(*row) for row in self._base.execute(query, (name,))]
-        return [place for place in places if tag in (place.tag, f"{place.target}:{place.tag}")]
+        found = [_Tag(*row) for row in self._base.execute(query, (name,))]
+        return [one for one in found if tag in (one.tag, f"{one.target}:{one.tag}")]
 
-    def _hold(self, place: _Place, start: int) -> TagHold:
+    def _hold(self, of: _Tag, start: int) -> TagHold:
         entry = self._entry(start)
         before = self._plan_of(entry)
-        holds = fold([*before, entry]).holds.get((place.target, place.tag), ())
+        holds = fold([*before, entry]).holds.get((of.target, of.tag), ())
         if not holds:
             raise LogCorrupt(
                 f"the index of `{self._path}` does not fit it", hint="`shipmark cache clean` removes it"
@@ -123,7 +127,7 @@ class FileIndex:
         return holds[-1]
 
     def _plan_of(self, entry: Entry) -> list[Entry]:
-        """The plan that says which version the entry's release is."""
+        """The last `planned` entry of the release before `entry`, which says its version; empty without one."""
         query = "SELECT start FROM plan WHERE key = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
         key = _number(str(entry.fields.get("release", "")))
         row = self._base.execute(query, (key, entry.seq)).fetchone()
@@ -141,7 +145,7 @@ class FileIndex:
         except Malformed as error:
             raise LogCorrupt(f"the log has no entry at byte {start} any more: {error}") from error
 
-    # Following the log.
+    # Bringing the index up to date.
 
     def _opened(self) -> sqlite3.Connection:
         path = self._index
@@ -150,7 +154,7 @@ class FileIndex:
         except (sqlite3.DatabaseError, LookupError) as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
-            # Not an index, another version's, or another log's: made anew.
+            # The file is not an index, or that of another version or log: start a new one.
             for name in (path, f"{path}-wal", f"{path}-shm"):
                 with suppress(FileNotFoundError):
                     os.unlink(name)
@@ -191,7 +195,7 @@ class FileIndex:
         filler.flush(None, start, size)
 
     def _fits(self, seq: int, digest: str, start: int, size: int) -> bool:
-        """Whether the last entry that was indexed is still where it was."""
+        """Whether the log still holds the last indexed entry at its position: otherwise it is another log."""
         if seq < 0:
             return True
         if self._files.facts(self._fd).size < size:
@@ -203,7 +207,7 @@ class FileIndex:
 
 
 class _Filler:
-    """Collects rows, and writes them sorted: rows in order go to the end of a B-tree, others all over it."""
+    """Collects rows and writes them sorted: sorted rows are appended to a B-tree, unsorted ones touch all its pages."""
 
     def __init__(self, base: sqlite3.Connection) -> None:
         self.count = 0
@@ -212,7 +216,7 @@ class _Filler:
         self._digests: list[tuple[int, int, int]] = []
         self._plans: list[tuple[int, int, int]] = []
         self._holds: list[tuple[int, int, str, int, int]] = []
-        self._places: dict[tuple[str, str], int] = {}
+        self._tag_numbers: dict[tuple[str, str], int] = {}
         self._held: dict[int, int] = {}
 
     def add(self, entry: Entry, start: int) -> None:
@@ -225,11 +229,11 @@ class _Filler:
         if entry.kind == "planned":
             self._plans.append((_number(str(fields.get("release", ""))), seq, start))
         for target, tag, digest in tags_set(fields):
-            place = self._place(target, tag)
+            number = self._tag_number(target, tag)
             held = _number(digest.removeprefix("sha256:"))
-            if self._held_by(place) != held:
-                self._held[place] = held
-                self._holds.append((place, seq, str(fields.get("at", "")), held, start))
+            if self._held_by(number) != held:
+                self._held[number] = held
+                self._holds.append((number, seq, str(fields.get("at", "")), held, start))
 
     def flush(self, entry: Entry | None, start: int, size: int) -> None:
         last = entry or self._last
@@ -242,27 +246,28 @@ class _Filler:
         self.count = 0
         self._digests, self._plans, self._holds = [], [], []
 
-    def _place(self, target: str, tag: str) -> int:
-        number = self._places.get((target, tag))
+    def _tag_number(self, target: str, tag: str) -> int:
+        number = self._tag_numbers.get((target, tag))
         if number is None:
             self._base.execute("INSERT OR IGNORE INTO place (target, tag) VALUES (?, ?)", (target, tag))
             query = "SELECT id FROM place WHERE target = ? AND tag = ?"
             number = int(self._base.execute(query, (target, tag)).fetchone()[0])
-            self._places[(target, tag)] = number
+            self._tag_numbers[(target, tag)] = number
         return number
 
-    def _held_by(self, place: int) -> int | None:
-        if place not in self._held:
+    def _held_by(self, number: int) -> int | None:
+        """What the tag held last, as `_number` of the digest."""
+        if number not in self._held:
             query = "SELECT digest FROM hold WHERE place = ? ORDER BY seq DESC LIMIT 1"
-            row = self._base.execute(query, (place,)).fetchone()
+            row = self._base.execute(query, (number,)).fetchone()
             if row is None:
                 return None
-            self._held[place] = row[0]
-        return self._held[place]
+            self._held[number] = row[0]
+        return self._held[number]
 
 
 def _number(digits: str) -> int:
-    """The first hexadecimal digits as a number; what is not a digest becomes -1."""
+    """The first hexadecimal digits of a digest as a number; -1 for other text."""
     try:
         return int(digits[:_DIGITS].ljust(_DIGITS, "0"), 16) if digits else -1
     except ValueError:

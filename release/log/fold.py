@@ -1,4 +1,4 @@
-"""The state of every release as the fold over the log's events. Pure, one pass."""
+"""Computes the state of every release from the log's events, in one pass. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REBUILD = re.compile(r"_r([1-9]\d{0,8})$")
 
 
 def fold(entries: Iterable[Entry]) -> LogState:
-    """What the log says. Kinds and members that this version does not know are skipped."""
+    """The state after all `entries`. Kinds and members that this version does not know are skipped."""
     folding = _Folding()
     for entry in entries:
         folding.add(entry.fields)
@@ -26,7 +26,7 @@ def fold(entries: Iterable[Entry]) -> LogState:
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a `planned` entry says."""
+    """The members of a `planned` entry."""
 
     version: str = ""
     rebuild: int = 0
@@ -41,7 +41,7 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What any entry of a release may say."""
+    """Members that any entry of a release may have."""
 
     seq: int
     at: str
@@ -54,9 +54,9 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Release:
-    """A release while it is folded. `plan`: of the last `planned`; `first`: the first entry; `released`: the first.
+    """A release while the log is read. `plan`: of its last `planned`; `first`: its first entry; `released`: its first.
 
-    Keeps no entry's fields as a whole: of a long log that would be most of the memory.
+    Only members that are needed are kept, not whole entries: those would be most of the memory of a long log.
     """
 
     __slots__ = ("attempts", "built", "first", "key", "last_seq", "moved", "plan", "pushed", "released")
@@ -73,7 +73,7 @@ class _Release:
         self.last_seq = -1
 
     def image(self) -> RecordedImage | None:
-        """The image that the release is bound to."""
+        """The image of this release: the released one, else the first pushed one, else the one built last."""
         digest = self.released.digest if self.released else ""
         digest = digest or next((digest for digest, _ in self.pushed), "")
         digest = digest or next(reversed(self.built), "")
@@ -82,16 +82,16 @@ class _Release:
         return RecordedImage(digest=digest) if digest else None
 
     def forget(self, digest: str) -> None:
-        """`digest` exists nowhere any more."""
+        """Drop `digest`: an `abandoned` entry says that nobody has its bytes any more."""
         self.built.pop(digest, None)
-        for places in (self.pushed, self.moved):
-            for place in [place for place in places if place[0] == digest]:
-                del places[place]
+        for contents in (self.pushed, self.moved):
+            for key in [key for key in contents if key[0] == digest]:
+                del contents[key]
         if self.released and self.released.digest == digest:
             self.released = None
 
     def end_all(self, seq: int) -> None:
-        """What several attempts worked at is done, whichever of them wrote so: none of them is open any more."""
+        """End all open attempts: the release that they worked on is done, whichever of them finished it."""
         for attempt in self.attempts.values():
             if attempt.ended is None:
                 ended = msgspec.structs.replace(attempt, ended="released", ended_seq=seq)
@@ -105,7 +105,7 @@ class _Release:
         moved = tuple(content for (of, _), content in self.moved.items() if of == digest)
         unfinished = _unfinished(plan.targets, moved) if released else ()
         if released and not unfinished:
-            self.end_all(self.last_seq)  # also those that began too late to find anything left to do
+            self.end_all(self.last_seq)  # also attempts that began later and found nothing left to do
         version = (released.version if released else "") or plan.version
         return ReleaseState(
             key=self.key,
@@ -170,7 +170,7 @@ class _Folding:
         }
 
     def add(self, fields: Fields) -> None:
-        """Take up one entry."""
+        """Apply one entry."""
         kind = _text(fields, "kind")
         self._seq = _number(fields, "seq")
         if kind in self._of_release and _text(fields, "release"):
@@ -183,10 +183,10 @@ class _Folding:
             self._skipped += 1
 
     def result(self) -> LogState:
-        """The frozen form; what it is made of goes meanwhile, so that a long log is not in memory twice."""
+        """The frozen form. Each release is dropped when it is converted: a long log is not in memory twice."""
         return LogState(
             releases={key: self._releases.pop(key).result() for key in tuple(self._releases)},
-            holds={place: tuple(holds) for place, holds in self._holds.items()},
+            holds={tag: tuple(holds) for tag, holds in self._holds.items()},
             yanks=tuple(self._yanks),
             skipped=self._skipped,
             seq=self._seq,
@@ -222,10 +222,10 @@ class _Folding:
 
     def _pushed(self, release: _Release, fields: Fields) -> None:
         content = self._content(fields)
-        place = (content.digest, content.target)
-        earlier = release.pushed.get(place)
+        key = (content.digest, content.target)
+        earlier = release.pushed.get(key)
         tags = (*earlier.tags, *content.tags) if earlier else content.tags
-        release.pushed[place] = msgspec.structs.replace(content, tags=tuple(dict.fromkeys(tags)))
+        release.pushed[key] = msgspec.structs.replace(content, tags=tuple(dict.fromkeys(tags)))
         self._hold(fields, release)
 
     def _released(self, release: _Release, fields: Fields) -> None:
@@ -250,7 +250,7 @@ class _Folding:
 
     def _end(self, release: _Release, fields: Fields, how: str) -> None:
         attempt = release.attempts.get(_text(fields, "attempt"))
-        # The first end of an attempt counts; a process that was frozen meanwhile may write another.
+        # The first end counts: a process that was frozen, and declared dead, may wake up and write a second one.
         if attempt is not None and attempt.ended is None:
             release.attempts[attempt.id] = msgspec.structs.replace(attempt, ended=how, ended_seq=self._seq)
 
@@ -277,9 +277,9 @@ class _Folding:
             self._add_hold(fields, (target, tag), digest, release)
 
     def _add_hold(
-        self, fields: Fields, place: tuple[str, str], digest: str, release: _Release | None
+        self, fields: Fields, target_tag: tuple[str, str], digest: str, release: _Release | None
     ) -> None:
-        holds = self._holds.setdefault(place, [])
+        holds = self._holds.setdefault(target_tag, [])
         if holds and holds[-1].digest == digest:
             return
         holds.append(
@@ -295,7 +295,7 @@ class _Folding:
 
 
 def tags_set(fields: Fields) -> Iterator[tuple[str, str, str]]:
-    """(target, tag, digest) for each tag that an entry says it set; the digest is `""` where it was removed."""
+    """(target, tag, digest) for each tag that the entry records as set; digest `""`: the tag was removed."""
     kind = _text(fields, "kind")
     if kind not in _SETS_TAGS:
         return
@@ -309,7 +309,7 @@ def tags_set(fields: Fields) -> Iterator[tuple[str, str, str]]:
 
 
 def _nothing(_: Fields) -> None:
-    """For kinds that change no state."""
+    """Do nothing: the kind changes no state."""
 
 
 def _unfinished(targets: tuple[PlannedTarget, ...], moved: tuple[TargetContent, ...]) -> tuple[str, ...]:

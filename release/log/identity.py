@@ -1,4 +1,4 @@
-"""What a fact may hold, and when two facts are the same one, whoever writes them."""
+"""Checks facts before they are written, and computes their `id`: equal for the same fact, whoever writes it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENVELOPE = frozenset({"schema", "seq", "prev", "hash", "id", "at", "batch"})
 MESSAGE_LIMIT = 2048  # bytes of an error's message
 _PROSE = frozenset({"message", "reason", "evidence"})
 
-# Members that say who wrote a record and when, not what is true.
+# Members about the writer and the time. They are not part of the fact: two runs may record the same one.
 _WHO_AND_WHEN = frozenset({"at", "ci", "actor", "attempt", "duration_ms", "tools"}) | ENVELOPE
 _OF_ATTEMPT = frozenset({"planned", "failed", "cancelled", "abandoned"})
 _DOMAIN = b"shipmark.log/1 id\n"
@@ -28,7 +28,7 @@ _DECODER = msgspec.json.Decoder()
 
 
 def fact_id(fact: dict[str, Any]) -> str:
-    """32 hex: the first half of SHA-256 over what makes the fact this fact and no other.
+    """32 hex: the first half of SHA-256 over the members that tell this fact from others.
 
     Raises `LogError` for a fact that has no canonical form.
     """
@@ -42,7 +42,7 @@ def fact_id(fact: dict[str, Any]) -> str:
 
 
 def id_of_checked(fact: dict[str, Any]) -> str:
-    """See `fact_id`; for a fact as `checked` gives it."""
+    """`fact_id` without its checks, for a fact that `checked` returned."""
     return _id_of(_identity(fact))
 
 
@@ -65,7 +65,7 @@ def _id_of(identity: Any) -> str:
 def _identity(fact: dict[str, Any]) -> Any:
     kind, release = fact.get("kind", ""), fact.get("release", "")
     if kind in _OF_ATTEMPT:
-        # That its bytes are lost is news even of an attempt that was abandoned before.
+        # An attempt may be abandoned first, and its bytes be found lost later: that is a second fact.
         return [kind, release, fact.get("attempt", ""), *([fact["lost"]] if fact.get("lost") else [])]
     if kind in ("built", "released"):
         return [kind, release, _image_digest(fact)]
@@ -86,7 +86,7 @@ def _image_digest(fact: dict[str, Any]) -> str:
 
 
 def checked(fact: dict[str, Any]) -> dict[str, Any]:
-    """The fact as it may be sealed: a copy in plain JSON values, members that are None left out, nothing secret.
+    """A copy of the fact that may be sealed: plain JSON values, without members that are None and without secrets.
 
     Raises `LogError` naming the member that is wrong.
     """
@@ -102,7 +102,9 @@ def checked(fact: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(kind, str) or not kind:
         raise LogError("a record without a `kind` cannot be written")
     if not ENVELOPE.isdisjoint(fact):
-        raise LogError(f"record `{kind}` sets `{min(ENVELOPE & fact.keys())}`, which is the log's own")
+        raise LogError(
+            f"record `{kind}` sets `{min(ENVELOPE & fact.keys())}`, which only the log itself sets"
+        )
     if kind in KINDS:
         try:
             msgspec.convert(fact, _shape(kind))
@@ -117,7 +119,7 @@ def checked(fact: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _shape(kind: str) -> type[msgspec.Struct]:
-    """What a fact of `kind` must look like: the record without what the log adds when it is sealed."""
+    """The type of a fact of `kind`: the record without the members that sealing adds."""
     members = []
     for field in msgspec.structs.fields(KINDS[kind]):
         if field.name not in ENVELOPE:
@@ -128,7 +130,7 @@ def _shape(kind: str) -> type[msgspec.Struct]:
 
 
 def with_masked_prose(fact: dict[str, Any], mask: Callable[[str], str]) -> dict[str, Any]:
-    """A copy of `fact` with `mask` done to the members that hold sentences, which may repeat what a server said."""
+    """A copy of `fact` with `mask` applied to its prose (`message`, `reason`, `evidence`), which may quote a server."""
     return {name: _masked(name, value, mask) for name, value in fact.items()}
 
 
@@ -152,7 +154,7 @@ def require_safe(fact: dict[str, Any]) -> None:
 def safe_message(text: str) -> str:
     """`text` fit for `error.message`: credentials in URLs replaced by `***`, at most 2 KiB of UTF-8."""
     text = text.replace("\0", "").encode("utf-8", "replace").decode()
-    # Redacted before it is cut: half a URL would not be recognised.
+    # Redact before cutting: the redactor would not recognise half a URL.
     return redact(text).encode()[:MESSAGE_LIMIT].decode("utf-8", "ignore")
 
 

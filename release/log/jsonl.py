@@ -1,4 +1,4 @@
-"""Reading a JSON Lines log: telling entries, a torn tail and corruption apart. Pure: bytes in, entries out."""
+"""Reads a JSON Lines log: tells entries, a torn tail and corruption apart. Pure: bytes in, entries out."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _LINES_TRIED = 8
 
 
 def scan(chunks: Iterable[bytes], head: Head) -> Iterator[tuple[Entry, int]]:
-    """Each entry after `head`, with the bytes that it takes in the file (its newline included).
+    """Each entry after `head`, with its length in the file (bytes, newline included).
 
-    Stops before a torn tail: what the last append left when it did not become durable. Only the last append
-    can be torn, so whatever is damaged with a sound entry of a later append behind it, and whatever is well
-    formed but wrong, was changed afterwards: `LogCorrupt`, naming the position.
+    Stops before a torn tail: the remains of a last append that did not become durable. Only the last append can be
+    torn. So a damaged entry that entries of a later append follow was changed afterwards, and so was one that is well
+    formed but wrong: raises `LogCorrupt` with the position.
     """
     lines = _lines(chunks)
     batch: list[Entry] = []
@@ -37,7 +37,7 @@ def scan(chunks: Iterable[bytes], head: Head) -> Iterator[tuple[Entry, int]]:
 
 
 def _require_torn(rest: Iterator[tuple[bytes, bool]], head: Head, batch: list[Entry]) -> None:
-    """Raise `LogCorrupt` when a line behind the damaged one belongs to another append than the damaged one."""
+    """Raise `LogCorrupt` if a line after the damaged one belongs to another append."""
     damaged = head.seq + 1
     first = batch_of(batch[0])[0] if batch else damaged
     for raw, ended in rest:
@@ -59,19 +59,19 @@ def _entry(raw: bytes) -> Entry | None:
 def may_begin_a_log(start: bytes) -> bool:
     """Whether a file that begins with `start` is a log, or may be one whose first append a power cut tore.
 
-    start: the first `LINE_LIMIT` + 1 bytes. A torn append is the beginning of a record, in which zeros may stand for
-    blocks that did not arrive. Canonical JSON sorts keys and every record has `at`, so that it begins with `{"a`.
+    start: the first `LINE_LIMIT` + 1 bytes. A torn append is the beginning of a record, possibly with zeros in place of
+    disk blocks that were not written. Canonical JSON sorts keys and every record has `at`: it begins with `{"a`.
     """
     first, ended, _ = start.partition(b"\n")
     if b"\0" not in first:
         if ended:
-            # A damaged first entry with others behind it is a log: `scan` says what is wrong with it.
+            # Sound entries behind a damaged first one: it is a log, and `scan` reports the damage.
             return any(_entry(line) is not None for line in start.split(b"\n", _LINES_TRIED)[:_LINES_TRIED])
-        # Only the newline may be missing. Other whole JSON is somebody's file without one.
+        # A whole entry may lack its newline. Other JSON without a newline is a file of something else.
         return _begins_a_record(first) and (not _is_json(first) or _entry(first) is not None)
     if not _begins_a_record(first.partition(b"\0")[0]):
         return False
-    # Canonical JSON has no control characters: what has some is another kind of file.
+    # Canonical JSON has no control characters, so a file with some is not a log.
     return not any(byte < 0x20 for byte in start.replace(b"\0", b"").replace(b"\n", b""))
 
 
@@ -88,9 +88,9 @@ def _is_json(line: bytes) -> bool:
 
 
 def last_entry(tail: bytes, *, whole: bool) -> Entry | None:
-    """The entry that the log ends with, checked against itself only; None when only a full scan can tell.
+    """The last entry, checked against its own hash only; None when only a full scan can tell.
 
-    `tail`: the last bytes of the file; `whole`: they are all of it.
+    `tail`: the last bytes of the file. `whole`: whether they are the whole file.
     """
     before, ended, after = tail.rpartition(b"\n")
     if after or not ended:
@@ -110,7 +110,7 @@ def batch_of(entry: Entry) -> tuple[int, int]:
         return seq, seq
     first, last = batch.get("first"), batch.get("last")
     if type(first) is not int or type(last) is not int or not first <= seq <= last:
-        raise LogCorrupt(f"entry {seq} names a batch that it cannot be in")
+        raise LogCorrupt(f"entry {seq} names a batch that it cannot belong to")
     return first, last
 
 
@@ -126,7 +126,7 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
             for line in ended[1:]:
                 yield line, True
             rest, size = [], 0
-        if size <= LINE_LIMIT:  # no entry is longer: the rest of an endless line need not be kept
+        if size <= LINE_LIMIT:  # longer lines cannot be entries: do not collect an endless one in memory
             rest.append(tail)
             size += len(tail)
     last = b"".join(rest)

@@ -1,4 +1,4 @@
-"""Entries kept as the lines that they are, decoded when somebody looks: a fifth of the memory."""
+"""Keeps entries as undecoded lines and decodes each when it is used: a fifth of the memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from release.log.chain import stored
 
 
 class Lines(Sequence[Entry]):
-    """The first `count` entries of a list of verified lines that only ever grows."""
+    """The first `count` entries of `lines`: verified, and only ever appended to."""
 
     def __init__(self, lines: list[bytes], count: int) -> None:
         self._lines = lines
@@ -29,9 +29,9 @@ class Lines(Sequence[Entry]):
     def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
         """One entry, or some."""
         if isinstance(index, slice):
-            return tuple(stored(self._lines[place]) for place in range(self._count)[index])
+            return tuple(stored(self._lines[position]) for position in range(self._count)[index])
         return stored(self._lines[range(self._count)[index]])
 
     def __iter__(self) -> Iterator[Entry]:
         """From the first to the last."""
-        return (stored(self._lines[place]) for place in range(self._count))
+        return (stored(self._lines[position]) for position in range(self._count))

@@ -1,8 +1,8 @@
-"""Whether the process of an attempt lives, as far as this user's cache folder can tell.
+"""Tells whether the process of an attempt is alive, by lock files in this user's cache folder.
 
-Each run holds a lock on a file of its own, which the kernel lets go of however the process ends, and removes it when
-it ends well. So a file that nobody holds is that of a process which was killed. It is advice for who waits, and
-nothing else is decided by it; where there is no file, nothing is known.
+Each run locks a file of its own and removes it when it ends in an orderly way. The kernel releases the lock however
+the process ends, so an unlocked file means that the process was killed. A missing file means nothing: the process may
+run on another machine. `run --wait` stops waiting for killed processes; nothing else depends on it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from release.errors import RefusedError
 from release.filesystem.folders import OpenFolder, open_folder
 from release.log.stores.syscalls import OsFiles
 
-_KEPT = 7 * 24 * 3600.0  # seconds after which no attempt is waited for any more
-# An attempt's name comes from the log, which others write: nothing that leads to another folder is a name.
+_KEPT = 7 * 24 * 3600.0  # seconds; longer than any attempt is waited for, so older unlocked files are deleted
+# Names of attempts come from the log, which others can write: no path separators, no dots.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class Presence:
-    """`folder`: where the files of this repository's runs are, absolute; its parent exists."""
+    """The lock files of one repository's runs. `folder`: absolute; its parent exists."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -32,18 +32,18 @@ class Presence:
 
     @contextmanager
     def announced(self, attempt: str) -> Iterator[None]:
-        """Be seen to be alive while the body runs. Where no file can be made nobody is told, and nothing fails."""
+        """Hold the attempt's lock file while the body runs. Where none can be made, the body runs without it."""
         fd = self._hold(attempt)
         try:
             yield
         finally:
             if fd is not None:
-                # Gone before it is let go of: who finds it free finds a killed process's.
+                # Remove before unlocking: an unlocked file would mean a killed process.
                 self._remove([attempt])
                 self._files.close(fd)
 
     def is_alive(self, attempt: str) -> bool | None:
-        """Whether the attempt's process lives; None when this folder does not know of it."""
+        """Whether the attempt's process is alive; None without a lock file here."""
         if not _NAME.fullmatch(attempt):
             return None
         try:
@@ -69,19 +69,19 @@ class Presence:
         return fd
 
     def _old(self) -> list[str]:
-        """Names of the regular files that no attempt is waited for by any more."""
+        """Names of regular files older than `_KEPT`."""
         with self._opened() as folder:
             seen = [(name, status) for name in folder.names() if (status := folder.status(name)) is not None]
         limit = time.time() - _KEPT
         return [name for name, status in seen if stat.S_ISREG(status.st_mode) and status.st_mtime < limit]
 
     def _remove(self, names: Iterable[str]) -> None:
-        """Delete files by the folder's descriptor: whatever the folder's name leads to meanwhile stays."""
+        """Delete files through the folder's descriptor, so that a swapped folder name cannot redirect the deletion."""
         with suppress(OSError, RefusedError), self._opened() as folder:
             for name in names:
                 with suppress(OSError):
                     folder.remove(name)
 
     def _opened(self) -> OpenFolder:
-        """The folder itself: a symlink in its place is refused."""
+        """The folder, opened without following a symlink."""
         return open_folder(self._folder, os.path.dirname(self._folder))

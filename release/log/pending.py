@@ -1,4 +1,4 @@
-"""The writer's side of an inbox: which parked facts to take along, and which to clear away."""
+"""The writer's side of parked facts: which to append with its own, and which to remove."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from release.log.uniqueness import UniqueTags
 
 
 class PendingFacts:
-    """Does nothing for a store that has no inbox."""
+    """Parked facts of `store`. Does nothing for a store that is not a `PendingStore`."""
 
     def __init__(self, store: LogStore) -> None:
         inbox = store.truth if isinstance(store, Mirrored) else store
@@ -22,7 +22,7 @@ class PendingFacts:
         self._parked: set[str] = set()
 
     def park(self, facts: dict[str, dict[str, Any]]) -> None:
-        """Park `facts`, by id, unless this was done before. What fails here is done without."""
+        """Park `facts` (id -> fact) once. Errors are ignored: parking is best effort."""
         new = [fact for identity, fact in facts.items() if identity not in self._parked]
         if self._inbox is not None and new:
             self._parked |= facts.keys()
@@ -30,7 +30,7 @@ class PendingFacts:
                 self._inbox.park(new)
 
     def waiting(self, known: Container[str], claims: UniqueTags) -> dict[str, dict[str, Any]]:
-        """Facts that others parked and the log does not hold yet, by id."""
+        """Facts (id -> fact) that others parked and the log lacks."""
         if self._inbox is None:
             return {}
         return {
@@ -41,7 +41,7 @@ class PendingFacts:
         }
 
     def clear(self, known: Container[str], claims: UniqueTags) -> None:
-        """Remove what the log holds, and what it can never hold."""
+        """Remove parked facts that the log holds, and those that contradict it and can never be appended."""
         if self._inbox is not None:
             done = [
                 name
@@ -61,7 +61,7 @@ class PendingFacts:
                 sound = [checked(fact) for fact in facts]
                 yield name, [(fact_id(fact), fact) for fact in sound]
             except LogError:
-                yield name, ()  # nobody can append this
+                yield name, ()  # not a valid fact: nobody can append it, so it may be removed
 
 
 def _is_free(fact: dict[str, Any], claims: UniqueTags) -> bool:

@@ -1,4 +1,4 @@
-"""Questions to a store: over an index where a log is long enough for one, over all its entries otherwise."""
+"""Answers `find`, `at` and `history` for a store: through an index for long log files, else by reading all entries."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from release.log.questions import Mention, TagHistory, TagThen
 from release.log.replicate import Mirrored
 from release.log.stores.file import FileStore
 
-#: Entries from which on a file log is worth an index: below, reading all of it takes half a second.
+#: Entries in a log file from which an index is used: reading fewer takes at most half a second.
 WORTH_AN_INDEX = 50_000
 
-#: Gives the folder that indexes are kept in; called only for a log that is worth one.
+#: Returns the folder for indexes; called only when one is used.
 Folder = Callable[[], str]
 
 Answer = TypeVar("Answer")
@@ -63,7 +63,7 @@ def history(
 
 
 def index_path(log: str, folder: str) -> str:
-    """Where in `folder` the index of the log file at `log` is: one for each file, whatever path leads to it."""
+    """The path of the index of the log file `log`. Equal for all paths that lead to the same file."""
     name = hashlib.sha256(os.fsencode(os.path.realpath(log))).hexdigest()
     return os.path.join(folder, f"{name}.sqlite")
 
@@ -76,12 +76,12 @@ def _answer(
     *,
     worth: int,
 ) -> Answer:
-    """The index checks what it answers with, and only that; without it the whole chain is checked."""
+    """Answer with `indexed`, which verifies the entries it uses, or with `read`, which verifies the whole chain."""
     store = store.truth if isinstance(store, Mirrored) else store
     if isinstance(store, FileStore) and store.head().seq + 1 >= worth:
         try:
             with closing(FileIndex(store.path, index_path(store.path, indexes()))) as index:
                 return indexed(index)
         except (sqlite3.Error, OSError):
-            pass  # no place for an index, or none that can be written: the log alone answers as well
+            pass  # the index cannot be stored: read the whole log instead
     return read()

@@ -20,7 +20,7 @@ _SHORTEST_COMMIT = 7
 
 
 class TagHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tag of one target held over time, oldest first. Each holds until the next one."""
+    """The digests that a tag of one target held, oldest first. Each counts until the next one."""
 
     target: str
     tag: str
@@ -28,7 +28,7 @@ class TagHistory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TagThen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tag of one target held at a time, and until when. `until`: None when it still does."""
+    """The digest that a tag of one target held at a time. `until`: when that ended; None if it has not."""
 
     target: str
     tag: str
@@ -48,7 +48,7 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which releases; what is None does not matter. `since`, `until`: timestamps, inclusive and exclusive.
+    """Which releases to select; None selects all. `since`: a timestamp, inclusive; `until`: exclusive.
 
     `image`: a target, or its end after a `/`. `tag`: an image tag that the release set. `branch`: its name alone.
     """
@@ -73,7 +73,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies between two releases; the commits between `before` and `after` are git's to tell."""
+    """How two releases differ. The commits between `before` and `after` are for git to list."""
 
     before: str
     after: str
@@ -100,7 +100,7 @@ def moment(text: str) -> str:
 
 
 def history(state: LogState, tag: str) -> tuple[TagHistory, ...]:
-    """What `tag` held over time, for each target that has it. `tag`: `latest`, or `ghcr.io/acme/app:latest`."""
+    """What `tag` (`latest`, or `ghcr.io/acme/app:latest`) held over time, for each target that has it."""
     return tuple(
         TagHistory(target=target, tag=name, holds=holds)
         for (target, name), holds in state.holds.items()
@@ -109,29 +109,27 @@ def history(state: LogState, tag: str) -> tuple[TagHistory, ...]:
 
 
 def at(state: LogState, tag: str, time: str) -> tuple[TagThen, ...]:
-    """What `tag` held at `time` (a `moment`), for each target where it held anything. The order is the log's."""
+    """The digest that `tag` held at `time` (see `moment`), for each target where it held one, in the log's order."""
     found = []
-    for place in history(state, tag):
-        earlier = [number for number, hold in enumerate(place.holds) if hold.at <= time]
-        if not earlier or not place.holds[earlier[-1]].digest:
+    for one in history(state, tag):
+        earlier = [number for number, hold in enumerate(one.holds) if hold.at <= time]
+        if not earlier or not one.holds[earlier[-1]].digest:
             continue
-        later = place.holds[earlier[-1] + 1 :]
-        hold = place.holds[earlier[-1]]
-        found.append(
-            TagThen(target=place.target, tag=place.tag, hold=hold, until=later[0].at if later else None)
-        )
+        later = one.holds[earlier[-1] + 1 :]
+        hold = one.holds[earlier[-1]]
+        found.append(TagThen(target=one.target, tag=one.tag, hold=hold, until=later[0].at if later else None))
     return tuple(found)
 
 
 def find(entries: Iterable[Entry], digest: str) -> tuple[Mention, ...]:
-    """Every place where `digest` stands, of an index, a platform's manifest or a tag. It may be shortened to 7 digits.
+    """Every entry that mentions `digest`, and how: as an index, a platform's manifest or a tag.
 
-    Raises `ConfigError` for what is not a digest.
+    `digest` may be shortened to 7 digits. Raises `ConfigError` if it is not a digest.
     """
     start = require_digest(digest)
     found = []
     for entry in entries:
-        # The bytes are searched first: most entries are told apart by that alone.
+        # A search in the bytes excludes most entries without decoding them.
         if start.encode() in entry.raw:
             found += [mention for mention in _mentions(entry.fields) if mention.digest.startswith(start)]
     return tuple(found)
@@ -150,8 +148,8 @@ def require_digest(text: str) -> str:
 def resolve(state: LogState, name: str) -> tuple[ReleaseState, ...]:
     """The releases that `name` means: a release key, version, git tag, image tag, digest or commit; oldest first.
 
-    A version comes before the tags: `1.4.2` is that release and not whoever holds a tag of this name. Keys,
-    digests and commits may be shortened to 7 digits.
+    A version is tried before the tags: `1.4.2` is the release 1.4.2, not one that merely set a tag of that name.
+    Keys, digests and commits may be shortened to 7 digits.
     """
     if not name:
         return ()
@@ -162,13 +160,13 @@ def resolve(state: LogState, name: str) -> tuple[ReleaseState, ...]:
 
 
 def select(state: LogState, wanted: Filter) -> tuple[ReleaseState, ...]:
-    """The releases that `wanted` lets through, newest first."""
+    """The releases that fit `wanted`, newest first."""
     chosen = [release for release in state.releases.values() if _is_wanted(release, wanted)]
     return tuple(sorted(chosen, key=lambda release: release.planned_seq, reverse=True))
 
 
 def difference(before: ReleaseState, after: ReleaseState) -> Difference:
-    """What is different in `after`."""
+    """How `after` differs from `before`."""
     names = sorted({*before.inputs, *after.inputs})
     old, new = _platforms(before), _platforms(after)
     return Difference(
@@ -253,7 +251,7 @@ def _mentions(fields: Mapping[str, Any]) -> Iterator[Mention]:
 
 
 def digests_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every digest in an entry, and the role that it has there; `""` where a member is absent."""
+    """Every digest in an entry with its role; the digest is `""` where a member is absent."""
     image = fields.get("image")
     if isinstance(image, dict):
         yield str(image.get("digest", "")), "image"

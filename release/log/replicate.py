@@ -1,4 +1,4 @@
-"""Moving a log between stores, its bytes unchanged, and keeping copies of one that is written."""
+"""Copies a log to another store, byte for byte, and keeps mirrors of one while it is written."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from release.log import Entry, Head, HeadMoved, LogStore
 from release.log.chain import head_of
 from release.log.jsonl import batch_of
 
-_CHUNK = 200  # entries of one append
+_CHUNK = 200  # entries in one append to the target
 
 
 def copy(source: LogStore, target: LogStore, *, progress: Callable[[int], None] | None = None) -> int:
-    """Append to `target` what `source` has and it lacks; returns how many entries. Copying again goes on.
+    """Append the entries of `source` that `target` lacks; returns their number. An interrupted copy can be repeated.
 
     `progress`: called with the number of entries so far. Raises `RefusedError` when the target's entries are not
     the beginning of the source's, so that two histories are never mixed.
@@ -43,7 +43,7 @@ def _require_beginning(source: LogStore, target: LogStore, have: Head) -> None:
 
 
 def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
-    """Entries in portions; what was appended together stays together."""
+    """Entries in portions of about `_CHUNK`; the entries of one batch stay in one portion."""
     chunk: list[Entry] = []
     for entry in entries:
         chunk.append(entry)
@@ -57,8 +57,8 @@ def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
 class Mirrored:
     """A `LogStore` whose every append is copied to `mirrors`. The first store alone is the truth.
 
-    A mirror that fails, or went another way, is told to `warn` in one line and left behind; the next append
-    tries to catch up. It never fails a release.
+    A mirror that fails, or holds another history, gets one warning and stays behind; the next append tries to bring it
+    up to date. A mirror never makes a release fail.
     """
 
     def __init__(self, truth: LogStore, mirrors: Sequence[LogStore], *, warn: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""What an image that a registry serves says of itself, against what the version log says of its release. Pure."""
+"""Compares the labels of an image that a registry serves with the version log's record of its release. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 def contradiction(release: ReleaseState, facts: ImageFacts, *, any_version: bool = False) -> str | None:
     """How the image's labels differ from what the log says of the release; None where they agree.
 
-    `any_version`: for an image that was built before its version was known. The inputs are compared where both sides
-    name them under one schema: 0.1.0 did not, and neither do other tools.
+    `any_version`: do not compare the version: the image was built before it was known. Inputs are compared only where
+    both sides name them under the same schema; 0.1.0 and other tools do not name them at all.
     """
     if disputed := [name for name in facts.disputed if name in TELLING]:
         return f"its platforms disagree about {', '.join(f'`{name}`' for name in disputed)}"
@@ -32,16 +32,16 @@ def contradiction(release: ReleaseState, facts: ImageFacts, *, any_version: bool
 
 
 def has_own_version(release: ReleaseState) -> bool:
-    """Whether the log promises that the image was built as this version: not for a branch, and not by `reuse`.
+    """Whether the image must carry this version in its label: not for a branch's build, nor for one taken by `reuse`.
 
-    0.1.0 did not say of an image that it adopted how that one was built.
+    Nor for an adopted image in a log of 0.1.0, which did not record how that image was built.
     """
     adopted_by_old = release.via == "adopt" and not release.inputs_label
     return not (release.between_releases or release.via == "reuse" or adopted_by_old)
 
 
 def _versions(release: ReleaseState) -> set[str | None]:
-    # What the config overrode, and what was found when the image of the commit's own tag was adopted.
+    # The label may be overridden by the config, or be that of the branch build that was adopted.
     return {
         release.version,
         _label(release, VERSION) or release.version,
@@ -50,7 +50,7 @@ def _versions(release: ReleaseState) -> set[str | None]:
 
 
 def _is_own_revision(release: ReleaseState, revision: str | None) -> bool:
-    """Whether the config overrode the label, as the record says. Another full commit is never taken for that."""
+    """Whether the record says that the config set the label `revision`, to something else than a full commit id."""
     return revision is not None and revision == _label(release, REVISION) and not _COMMIT.fullmatch(revision)
 
 

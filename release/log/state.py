@@ -1,4 +1,4 @@
-"""The values that a fold over the log gives."""
+"""The state of a log: what `fold` returns."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from release.log.record import PlannedTarget, RecordedImage
 
 State = Literal["planned", "built", "pushed", "released"]
 
-# Values without cycles: with a million of them the collector, which need not look at them, takes longer than the fold.
+# gc=False: these values hold no cycles, and scanning a million of them would take the collector longer than the fold.
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One run at a release. `ended`: None while open, else `released`, `failed`, `cancelled` or `abandoned`.
+    """One run at one release. `ended`: None while open, else `released`, `failed`, `cancelled` or `abandoned`.
 
-    `ci`, `actor`: as recorded. `lease_ms`: how long it said that it may take. `resumes`: the attempt before it.
+    `ci`, `actor`: as recorded. `lease_ms`: the longest time that the run announced. `resumes`: the attempt before it.
     """
 
     id: str
@@ -38,7 +38,7 @@ class TargetContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     target: str
     digest: str
     tags: tuple[str, ...] = ()
-    withheld: tuple[str, ...] = ()  # moving tags that stayed where they were
+    withheld: tuple[str, ...] = ()  # moving tags that the guard did not move
     seq: int = -1
 
 
@@ -56,10 +56,9 @@ class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the log says of one release key.
 
-    `source`, `inputs`, `inputs_label`, `image_version`: as the last plan recorded them. `image`: what the release is
-    bound to: the released image,
-    else a pushed one, else the one built last. `pushed`, `moved`: per target, of that image. `unfinished`: planned
-    targets with moving tags that `moved` does not name yet; () before `released`.
+    `source`, `inputs`, `inputs_label`, `image_version`: as the last plan recorded them. `image`: the released image,
+    else a pushed one, else the one built last. `pushed`, `moved`: of that image, one for each target. `unfinished`:
+    planned targets whose moving tags are not recorded as moved yet; () before `released`.
     """
 
     key: str
@@ -94,12 +93,12 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def open_attempts(self) -> tuple[Attempt, ...]:
-        """Attempts that nobody ended."""
+        """Attempts without a recorded end."""
         return tuple(attempt for attempt in self.attempts if attempt.ended is None)
 
     @property
     def between_releases(self) -> bool:
-        """Whether it is the build of a branch or request, whose version is only calculated."""
+        """Whether it is the build of a branch or request: its version is calculated and was never released."""
         return self.channel in _BETWEEN_RELEASES
 
     def pushed_to(self, target: str) -> TargetContent | None:
@@ -124,13 +123,13 @@ class LogState(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = -1
 
     def release(self, key: str) -> ReleaseState | None:
-        """The release of `key`, or None when the log never heard of it."""
+        """The release of `key`, or None if the log has none."""
         return self.releases.get(key)
 
     def released_versions(self, project: str | None = None) -> tuple[tuple[str, str, int], ...]:
         """(version, commit, rebuild) of what was released, of one project or of all; yanked ones included.
 
-        A build of a branch has a version as well, but it is none that was released.
+        Builds of branches and requests are left out: their versions are calculated.
         """
         return tuple(
             (release.version, release.commit, release.rebuild)
@@ -140,9 +139,9 @@ class LogState(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def yanked(self, project: str | None = None) -> tuple[str, ...]:
-        """Versions that were taken back."""
+        """Versions that were taken back, of one project or of all."""
         return tuple(dict.fromkeys(version for of, version in self.yanks if project in (None, of)))
 
     def open_attempts(self) -> tuple[Attempt, ...]:
-        """Attempts that nobody ended, of all releases."""
+        """Attempts without a recorded end, of all releases."""
         return tuple(attempt for release in self.releases.values() for attempt in release.open_attempts)

@@ -1,4 +1,4 @@
-"""The version log of a run that is not trusted: empty, and closed. Its configuration is an outsider's."""
+"""The version log of a run that is not trusted: empty and read-only, because a stranger may have written `log:`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from release.log import Entry, Head
 
 
 class UnaskedStore:
-    """A `LogStore` that asks nothing. `reason`: why the run is not trusted."""
+    """A `LogStore` without entries that refuses every append. `reason`: why the run is not trusted."""
 
     name = "not asked (untrusted)"
     local = False

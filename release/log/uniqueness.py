@@ -1,4 +1,4 @@
-"""What may be true only once in a log: a version tag's digest on a target, and the release of a key."""
+"""Facts that a log may hold only once: the digest of a version tag on a target, and the released image of a key."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _CLAIMING = ("pushed", "released", "abandoned")
 
 
 class UniqueTags:
-    """Who holds what may be held once, as of the entries added so far.
+    """The claims of the entries added so far.
 
-    An `abandoned` record with `lost` gives back what its release claimed for that digest: nobody has the bytes
-    and no tag names them, so the release is built anew.
+    An `abandoned` record with `lost` withdraws its release's claims for that digest: nobody has its bytes and no tag
+    names it, so the release may be built again.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class UniqueTags:
         self._released: dict[str, str] = {}  # release: digest
 
     def add(self, fields: dict[str, Any]) -> None:
-        """Take up one entry's claims. The first claim stays: later entries that differ are `log verify`'s business."""
+        """Add one entry's claims. The first claim counts; contradicting later entries are reported by `log verify`."""
         kind = fields.get("kind")
         if kind not in _CLAIMING:
             return
@@ -38,7 +38,7 @@ class UniqueTags:
             self._give_back(release, fields["lost"])
 
     def require_free(self, facts: Iterable[dict[str, Any]]) -> None:
-        """Raise `TagConflict` when one of `facts` contradicts what is claimed."""
+        """Raise `TagConflict` if one of `facts` contradicts a claim."""
         for fact in facts:
             if fact["kind"] == "pushed":
                 self._require_tags(fact)

@@ -1,4 +1,4 @@
-"""Who is at work on the same images: open attempts of others, as advice for who would rather wait. Pure."""
+"""Finds open attempts of other runs at the same images, for `run --wait`. Pure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ def ahead(
 ) -> tuple[Attempt, ...]:
     """Attempts at releases of the same project, or to one of the same targets, that have not ended, oldest first.
 
-    `state`: the fold of `entries`. `now`: milliseconds since the epoch; an attempt whose stated time has passed, or
-    that stated none, is not waited for. `run`: the CI run that asks, as records say it: a job does not wait for what
-    it left behind itself.
+    `state`: the fold of `entries`. `now`: milliseconds since the epoch; attempts without an announced time, or after
+    its end, are left out. `run`: this CI run as records name it; earlier attempts of the same job are left out.
     """
     over = frozenset(entry.fields.get("attempt") for entry in entries if entry.kind in ENDS)
     found = [
@@ -42,17 +41,17 @@ def ahead(
 def _is_at_work(attempt: Attempt, release: ReleaseState, over: frozenset[Any]) -> bool:
     if attempt.ended is None:
         return True
-    # The fold ends attempts with `released`; whoever wrote it still has the moving tags to move.
+    # `released` ends an attempt in the fold, but its run still has to move the moving tags.
     return attempt.ended == "released" and not release.finished and attempt.id not in over
 
 
 def lease_end(attempt: Attempt) -> int:
-    """When the time that the attempt stated has passed, in milliseconds since the epoch; 0 when it stated none."""
+    """When the time that the attempt announced ends, in milliseconds since the epoch; 0 if it announced none."""
     if not attempt.lease_ms:
         return 0
     try:
         return int(datetime.fromisoformat(attempt.at).timestamp() * 1000) + attempt.lease_ms
-    except (ValueError, OverflowError):  # not a time: it states none
+    except (ValueError, OverflowError):  # not a time: as if none was announced
         return 0
 
 
@@ -61,7 +60,7 @@ def _targets(release: ReleaseState) -> frozenset[str]:
 
 
 def _is_same_job(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
-    # The job of one run runs again only once it has ended: `run_attempt` need not be compared.
+    # CI systems run a job again only after it ended, so `run_attempt` need not be compared.
     return bool(ours.get("run_id")) and all(
         theirs.get(name) == ours.get(name) for name in ("system", "run_id", "job")
     )

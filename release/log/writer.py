@@ -22,11 +22,10 @@ _LONGEST_PAUSE = 2.0
 
 
 class Writer:
-    """A `LogWriter` over `store`. `budget`: seconds that one append may spend on losing against other writers.
+    """A `LogWriter` over `store`. Thread-safe. Lines stay in memory, and each call reads only new ones.
 
-    `mask`: takes known secrets out of the prose in a fact.
-    `patience`: seconds, from the beginning of an append, in which a store that does not answer is asked again.
-    May be used from several threads. The lines that it has read stay in memory; each call reads on from there.
+    `budget`: seconds that one append may spend on lost races. `patience`: seconds from the start of an append during
+    which an unavailable store is tried again. `mask`: removes known secrets from the prose in a fact.
     """
 
     def __init__(
@@ -49,12 +48,14 @@ class Writer:
         self._mask = mask
         self._lock = threading.Lock()
         self._lines: list[bytes] = []
-        self._by_id: dict[str, int] = {}  # where in the lines
+        self._by_id: dict[str, int] = {}  # id: index in `_lines`
         self._claims = UniqueTags()
         self._parking = PendingFacts(store)
         self._queue = store if isinstance(store, Exclusive) else None
         self._has_read = False
-        self._contended = False  # whether somebody else appended lately
+        self._contended = (
+            False  # whether another writer appended lately: then take a turn, and read before appending
+        )
         self._head = Head()
 
     @property
@@ -80,11 +81,11 @@ class Writer:
             return self._stored(identity) if identity in self._by_id else None
 
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
-        """The entries that now hold `facts`, in their order, durable; facts that were there already stay as they are.
+        """Append the facts that the log lacks; return the durable entries of all `facts`, in their order.
 
-        All that are missing are appended together or not at all. Raises `TagConflict` for a fact that
-        contradicts the log (a version tag with another digest, a second release of one key), `LogError` when
-        the log cannot be written.
+        Missing facts are appended together or not at all; existing entries stay as they are. Raises `TagConflict` for a
+        fact that contradicts the log (a version tag with another digest, a second image for one key), `LogError`
+        when the log cannot be written.
         """
         if self._mask is not None:
             facts = [with_masked_prose(fact, self._mask) for fact in facts]
@@ -95,10 +96,10 @@ class Writer:
             return tuple([made.get(identity) or self._stored(identity) for identity in ids])
 
     def _append(self, wanted: dict[str, dict[str, Any]]) -> dict[str, Entry]:
-        """Append what is missing of `wanted`; returns the entries that were made."""
+        """Append the facts of `wanted` (id -> fact) that are missing; returns the new entries by id."""
         started = self._clock.monotonic()
         pause = _FIRST_PAUSE
-        # What was read before need not be read again: if it is old by now, the store says so.
+        # Append to the head that is known: if it is old, the store raises `HeadMoved` and the log is read then.
         fresh = not self._has_read or self._contended
         while True:
             try:
@@ -127,14 +128,14 @@ class Writer:
             case LogCorrupt():
                 return False
             case LogUnavailable():
-                # The outcome may be unknown: reading on tells, as soon as there is an answer.
+                # The append may have happened: the next attempt reads first, and finds the entries if so.
                 return self._clock.monotonic() - started < self._patience
             case _:
-                # As above. Once the entries are seen, appending nothing settles them.
+                # As above. Entries that arrived are made durable by an append without lines.
                 return bool(self._missing(wanted)) and self._arrived(wanted)
 
     def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> dict[str, Entry]:
-        """Append what is missing; returns it by id. Who lost a race before queues, where the store can do that."""
+        """Append missing facts; returns their entries by id. After a lost race take a turn, if the store has turns."""
         if self._contended and self._queue is not None:
             with self._queue.turn():
                 return self._attempt_now(wanted, fresh)
@@ -148,7 +149,7 @@ class Writer:
         facts = self._missing(wanted)
         self._claims.require_free(facts.values())
         if facts:
-            # Without a fact of our own there is no append that others' could go along with.
+            # Parked facts of others are appended only together with one of ours.
             facts |= self._parking.waiting(self._by_id, self._claims)
         entries = seal_all(facts, self._head, timestamp(self._clock.now()))
         self._store.append([entry.raw for entry in entries], self._head)
@@ -183,7 +184,7 @@ class Writer:
         self._has_read = True
 
     def _take(self, entry: Entry) -> None:
-        # The first of two entries with one id is the fact; a second can only come from outside the writer.
+        # The first entry with an id counts. A second one can only come from another program.
         self._by_id.setdefault(str(entry.fields.get("id", "")), len(self._lines))
         self._lines.append(entry.raw)
         self._claims.add(entry.fields)

@@ -1,4 +1,4 @@
-"""Which versions were taken back, when and why. Pure."""
+"""Collects which versions were taken back, when and why. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from release.log.state import ReleaseState
 
 
 class Yank(msgspec.Struct, frozen=True, kw_only=True):
-    """What a `yanked` record says of one version."""
+    """How one version was taken back."""
 
     seq: int
     at: str
@@ -24,7 +24,7 @@ Yanks = dict[tuple[str, str], Yank]
 
 
 def yanks_of(entries: Iterable[Entry]) -> Yanks:
-    """(project, version) -> the yank; of several the first, for a version is taken back only once."""
+    """(project, version) -> its first yank."""
     found: Yanks = {}
     for entry in entries:
         versions = entry.fields.get("versions")
@@ -43,7 +43,7 @@ def yanks_of(entries: Iterable[Entry]) -> Yanks:
 
 
 def yank_of(yanks: Yanks, release: ReleaseState) -> Yank | None:
-    """The yank of a release's version; its rebuilds went with it."""
+    """The yank of the release's version, which covers its rebuilds."""
     if not release.version or release.state != "released":
         return None
     return yanks.get((release.project, release.version))

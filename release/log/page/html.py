@@ -12,12 +12,12 @@ from release.log.yanked import Yank, Yanks, yank_of
 
 
 def page(template: str, state: LogState, yanks: Yanks, *, title: str, head: str, now: str) -> str:
-    """The page. `template`: `page.html`; `head`: the end of the chain; `now`: a timestamp, where the lanes end."""
+    """The page. `template`: `page.html`. `head`: of the chain. `now`: a timestamp, the right end of the timeline."""
     releases = select(state, Filter())
-    moving = {place: holds for place, holds in state.holds.items() if _is_moving(holds)}
+    moving = {tag: holds for tag, holds in state.holds.items() if _is_moving(holds)}
     first = min((holds[0].at for holds in moving.values()), default=now)
     start, end = _seconds(first), max(_seconds(now), _seconds(first) + 1)
-    lanes = [_lane(place, holds, start, end) for place, holds in moving.items()]
+    lanes = [_lane(tag, holds, start, end) for tag, holds in moving.items()]
     filled = {
         "title": escape(title),
         "head": escape(head),
@@ -33,7 +33,7 @@ def page(template: str, state: LogState, yanks: Yanks, *, title: str, head: str,
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
-    # From the left, once: what a value says is never looked at again.
+    # One pass from the left: placeholders inside of values are not replaced.
     parts = []
     rest = template
     while rest:
@@ -70,14 +70,14 @@ def _is_moving(holds: Sequence[TagHold]) -> bool:
     return len({hold.digest for hold in holds}) > 1 or any(hold.kind == "moved" for hold in holds)
 
 
-def _lane(place: tuple[str, str], holds: Sequence[TagHold], start: float, end: float) -> str:
-    """One tag's bar: a stretch for each thing that it held, as long as it held it. All bars share their time."""
+def _lane(tag: tuple[str, str], holds: Sequence[TagHold], start: float, end: float) -> str:
+    """The bar of a (target, tag): a stretch for each digest, as wide as the time it was held. One scale for all."""
     stretches = []
     for number, hold in enumerate(holds):
         until = _seconds(holds[number + 1].at) if number + 1 < len(holds) else end
         left, right = (100 * (moment - start) / (end - start) for moment in (_seconds(hold.at), until))
         stretches.append(_stretch(hold, number, left, right - left))
-    name = escape(":".join(place))
+    name = escape(":".join(tag))
     return f'<div class="lane"><b>{name}</b><div class="bar">{"".join(stretches)}</div></div>'
 
 
@@ -91,5 +91,5 @@ def _stretch(hold: TagHold, number: int, left: float, width: float) -> str:
 def _seconds(timestamp: str) -> float:
     try:
         return datetime.fromisoformat(timestamp).timestamp()
-    except (ValueError, OverflowError):  # whoever can write the log can write any text here
+    except (ValueError, OverflowError):  # the log may hold any text as a time
         return 0.0

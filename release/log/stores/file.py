@@ -1,7 +1,7 @@
-"""The version log as a JSON Lines file: one line an entry, durable before it is acknowledged.
+"""The version log as a JSON Lines file: one line for each entry, durable before `append` returns.
 
-Invariant: at most one append, the last, can be lost or torn by a power cut, because every append first makes
-durable what a dead writer left behind (`_settle`). That is what allows `_repair` to cut a damaged tail off.
+Invariant: a power cut can lose or tear at most the last append, because every append first makes durable what a
+killed writer may have left unsynced (`_settle`). Therefore `_repair` may cut a damaged tail off.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class _Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileStore:
-    """`path`: absolute. `name`: how messages call it. `timeout`: seconds to wait for the lock.
+    """A `LogStore` in one file. `path`: absolute. `name`: for messages. `timeout`: seconds to wait for the lock.
 
-    `allow_network`: use the file even on a network file system, whose locks often lock nothing.
+    `allow_network`: use the file even on a network file system, where advisory locks often have no effect.
     """
 
     def __init__(
@@ -52,26 +52,26 @@ class FileStore:
     ) -> None:
         self._path = path
         self._name = name or path
-        self._is_local = allow_network  # or found so
+        self._is_local = allow_network  # or found to be so by `_require_local`
         self._files = files or OsFiles()
         self._lock = FileLock(
             f"{path}.lock", files=self._files, cancel=cancel, monotonic=monotonic, timeout=timeout
         )
         self._folder = LogFolder(os.path.dirname(path), self._files)
         self._position = _Position()
-        self._durable = 0  # bytes that this process made durable itself, or found none beyond
-        self._named = False  # whether the directory entries up to the root were made durable
-        self._made = False  # whether the folder was seen or made
-        self._doubted: int | None = None  # offset of what a failed fsync may have dropped
+        self._durable = 0  # length of the file that is known to be durable; -1: unknown
+        self._named = False  # whether the directory entries from the file up to the root are durable
+        self._made = False  # whether the folder exists
+        self._doubted: int | None = None  # offset from which a failed fsync may have lost pages
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return self._name
 
     @property
     def path(self) -> str:
-        """Where the file is."""
+        """The file's absolute path."""
         return self._path
 
     @property
@@ -80,7 +80,7 @@ class FileStore:
         return True
 
     def head(self) -> Head:
-        """The end as it is now. Reads the last line only, unless that is damaged."""
+        """The log's end now. Only the last line is read, unless it is damaged."""
         with self._translated("read"):
             fd = self._open_read()
             if fd is None:
@@ -106,13 +106,13 @@ class FileStore:
                 if entry.seq > after:
                     yield entry
         except LogCorrupt:
-            # A torn tail that a writer repairs while it is read looks like anything: look twice.
+            # A writer may have repaired a torn tail in the middle of this read: read once more before reporting damage.
             yield from (entry for entry, _ in self._scan(position) if entry.seq > after)
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
-        """See `LogStore.append`. Without `lines` what is there is made durable.
+        """See `LogStore.append`.
 
-        Lines that were not sealed as one batch are appended one by one, so a failure may leave the first ones.
+        Lines that are not one batch are written one by one, so a failure may leave the first ones appended.
         """
         try:
             self._require_local()
@@ -131,10 +131,11 @@ class FileStore:
         """See `LogStore.check_writable`. Writes nothing."""
         with self._translated("written"):
             self._require_local()
-            place = self._path
-            while not self._files.exists(place):
-                place = os.path.dirname(place)
-            for path in {place, os.path.dirname(self._path) if place == self._path else place}:
+            nearest = self._path
+            while not self._files.exists(nearest):
+                nearest = os.path.dirname(nearest)
+            # The folder too: locks and put-aside tails are made in it.
+            for path in {nearest, os.path.dirname(self._path) if nearest == self._path else nearest}:
                 if not self._files.writable(path):
                     raise LogError(
                         f"version log `{self._name}` cannot be written: no right to write `{path}`",
@@ -152,7 +153,7 @@ class FileStore:
         finally:
             self._lock.release(held)
 
-    # What happens under the lock, in this order.
+    # Under the lock, in this order.
 
     def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
         facts = self._files.facts(fd)
@@ -168,7 +169,7 @@ class FileStore:
             self._write(fd, data, head)
 
     def _repair(self, fd: int) -> None:
-        """Cut a torn tail off, after putting a copy of it beside the log."""
+        """Cut a torn tail off, after a copy of it is durable beside the log."""
         offset = self._position.offset
         if self._files.facts(fd).size == offset:
             return
@@ -182,7 +183,7 @@ class FileStore:
             self._files.close(copy)
         self._folder.sync()
         self._files.truncate(fd, offset)
-        self._durable = -1  # the new length is not: `_settle` sees to it
+        self._durable = -1  # the truncation is not durable yet: `_settle` syncs it
 
     def _create_copy(self, offset: int, mode: int) -> int:
         number = 0
@@ -194,7 +195,7 @@ class FileStore:
                 number += 1
 
     def _settle(self, fd: int) -> None:
-        """Make durable what others, perhaps killed before they could, left in the file and in its folders."""
+        """Make durable what other writers, perhaps killed before their fsync, wrote to the file and its folders."""
         size = self._position.offset
         if self._doubted is not None:
             self._rewrite(fd, self._doubted)
@@ -207,9 +208,13 @@ class FileStore:
             self._named = True
 
     def _rewrite(self, fd: int, offset: int) -> None:
-        """Write the same bytes once more: after a failed fsync the kernel takes lost pages for clean ones."""
+        """Write the bytes from `offset` again.
+
+        After a failed fsync Linux marks the lost pages as clean, so another fsync would succeed and write nothing.
+        """
         data = b"".join(self._files.read(fd, offset))
-        again = self._files.open(self._path, create=False)  # pwrite would append on the other descriptor
+        # A descriptor without O_APPEND: with it, Linux's pwrite(2) appends whatever the offset.
+        again = self._files.open(self._path, create=False)
         try:
             if self._files.rewrite(again, data, offset) != len(data):
                 raise OSError(errno.EIO, "only a part of it was written")
@@ -218,13 +223,13 @@ class FileStore:
         self._durable = -1
 
     def _write(self, fd: int, data: bytes, head: Head) -> None:
-        """One write and one fsync for lines that count together, up to `head`."""
+        """Write lines of one batch with one write and one fsync. `head`: the log's head after them."""
         offset = self._position.offset
         try:
             if self._files.write(fd, data) != len(data):
                 raise OSError(errno.ENOSPC, "only a part of it fitted")
         except OSError:
-            # Best effort: what stays behind is a torn tail, which the next append repairs.
+            # Best effort: otherwise a torn tail remains, which the next append repairs.
             self._durable = -1
             with suppress(OSError):
                 self._files.truncate(fd, offset)
@@ -233,7 +238,7 @@ class FileStore:
         try:
             self._files.sync(fd)
         except OSError as error:
-            # Asking again would say yes for pages that the kernel has dropped: the outcome is unknown.
+            # A second fsync would succeed although pages were dropped, so it proves nothing: the outcome is unknown.
             self._doubted = offset
             self._durable = -1
             raise LogError(
@@ -283,8 +288,8 @@ class FileStore:
             yield entry, here
 
     def _require_log(self, fd: int) -> None:
-        """Raise `LogCorrupt` for a file of something else: it would be taken for a torn tail, and cut off."""
-        start = next(self._files.read(fd, 0), b"")  # a chunk is longer than a line may be
+        """Raise `LogCorrupt` for a file that is not a log: `_repair` would take it for a torn tail and cut it off."""
+        start = next(self._files.read(fd, 0), b"")  # one chunk is longer than `LINE_LIMIT`
         if not may_begin_a_log(start[: LINE_LIMIT + 1]):
             raise LogCorrupt(
                 f"`{self._name}` is not a version log: it begins with something else",
@@ -330,7 +335,7 @@ class FileStore:
 
 
 def _groups(lines: Sequence[bytes], head: Head) -> list[tuple[bytes, Head]]:
-    """What is written at once, with the head that it makes: a line, or the lines of one batch."""
+    """Bytes to write at once (a line, or the lines of a batch), each with the head after them."""
     groups = []
     group: list[bytes] = []
     for raw in lines:
@@ -346,7 +351,7 @@ def _groups(lines: Sequence[bytes], head: Head) -> list[tuple[bytes, Head]]:
 
 
 def _refused(error: RefusedError) -> LogCorrupt:
-    """A symlink or a device in the log's place, as an error of the log: mirrors and endings expect those."""
+    """The refusal of a symlink or device at the log's path, as an error of the log, which callers catch."""
     return LogCorrupt(f"version log: {error.message}", hint=error.hint)
 
 

@@ -1,4 +1,4 @@
-"""The folder of a log file: making it, hiding it from git, making its directory entries durable."""
+"""The folder of a log file: makes it, hides it from git, syncs its directory entries."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class LogFolder:
         self._ignore_in_git()
 
     def sync(self) -> None:
-        """Make the entries of this folder durable."""
+        """Sync this folder's directory entries."""
         self._sync(self._path)
 
     def sync_to_root(self) -> None:
-        """Make every directory entry on the way here durable: a writer may have died right after making folders."""
+        """Sync the directory entries of all folders above: a writer may have been killed right after making them."""
         folder = self._path
         self._sync(folder)
         while (parent := os.path.dirname(folder)) != folder:
@@ -42,7 +42,7 @@ class LogFolder:
             self._sync(folder)
 
     def _ignore_in_git(self) -> None:
-        """Keep git from seeing a `.shipmark` folder: the log must not make the tree dirty."""
+        """Write `.gitignore` into a `.shipmark` folder: the log must not make the tree dirty."""
         before, found, _ = f"{self._path}/".rpartition(f"/{_NAME}/")
         ignore = f"{before}/{_NAME}/.gitignore"
         if not found or self._files.exists(ignore):
@@ -58,11 +58,11 @@ class LogFolder:
         try:
             fd = self._files.open_folder(path)
         except PermissionError:
-            return  # a folder that may not be opened was not made by us
+            return  # we made no folder that we may not open
         try:
             self._files.sync(fd)
         except OSError as error:
-            # Some file systems keep directories durable by themselves and refuse to be asked.
+            # Some file systems refuse fsync on directories.
             if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
                 raise
         finally:

@@ -1,4 +1,4 @@
-"""The advisory lock beside a log file. The lock file is never removed: two processes would lock two files."""
+"""The advisory lock beside a log file. It is never removed: two processes could then lock two different files."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from release.control import Cancel
 from release.errors import LogCorrupt, LogError
 from release.log.stores.syscalls import Files
 
-_FIRST_PAUSE = 0.001  # seconds
+_FIRST_PAUSE = 0.001  # seconds; an append holds the lock for about one fsync
 _LONGEST_PAUSE = 0.05
-# `log.path: yarn` makes `yarn.lock` our lock: content that we did not write is somebody's file.
+# `log.path: yarn` would make `yarn.lock` the lock: any other content belongs to somebody else.
 _OURS = re.compile(rb"(process \d+ on [^\n]*\n?)?\Z")
 
 
 class FileLock:
     """Keeps other processes, and other threads of this one, from appending. `timeout`: seconds.
 
-    The holder writes who it is into the file, as advice for whoever waits in vain; nothing is read from it
-    to decide anything, and it stays behind.
+    The holder writes its process id and host into the file, for the error message of a process that waited in vain.
+    The text stays there after the lock is released, and nothing is decided by it.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class FileLock:
             self.release(held)
 
     def acquire(self) -> int:
-        """Hold the lock until `release` gets what this returns. Raises `LogError` naming the holder in the end."""
+        """Lock; returns a handle for `release`. Raises `LogError` naming the holder when `timeout` is over."""
         fd = self._files.open(self._path, create=True)
         try:
             if not self._files.lock(fd):
@@ -57,7 +57,7 @@ class FileLock:
         return fd
 
     def release(self, held: int) -> None:
-        """Let others in."""
+        """Unlock."""
         self._files.close(held)
 
     def _wait_for(self, fd: int) -> None:
@@ -75,7 +75,7 @@ class FileLock:
     def _sign(self, fd: int) -> None:
         found = self._files.start(fd)
         if found != self._mine:
-            # A writer that is killed between `truncate` and `rewrite` leaves an empty file, or zeros.
+            # A writer that was killed between `truncate` and `rewrite` leaves an empty file or zeros.
             if not _OURS.match(found.replace(b"\0", b"")):
                 raise LogCorrupt(
                     f"`{self._path}` is needed as the lock of the version log, and holds something else",

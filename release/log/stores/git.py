@@ -1,8 +1,7 @@
-"""The version log as a git ref: one commit an entry, appended by a plain push, which is a compare-and-swap.
+"""The version log as a git ref: one commit for each entry, appended by a push without force: a compare-and-swap.
 
-A commit's tree holds only `entry.json`, the entry's bytes and a newline; commits are chained like the entries.
-Under contention a writer parks its facts under a ref of their own, which cannot conflict; whoever appends next
-takes them along.
+A commit's tree holds only `entry.json`: the entry's bytes and a newline. The parent of a commit is the entry before.
+A writer that lost a race parks its facts under a ref of their own, which cannot conflict; the next writer appends them.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ DEFAULT_REF = "refs/shipmark/log"
 _INBOX = "refs/shipmark/inbox"
 _FETCHED = "refs/fetched/log"
 _FETCHED_INBOX = "refs/fetched-inbox"
-_SEEN = "refs/seen/log"  # the last tip that was verified, kept between runs: it must stay an ancestor
+_SEEN = "refs/seen/log"  # the tip that was verified last, kept between runs: the log must still continue it
 
 
 class GitStore:
-    """`name`: how messages call it, `refs/shipmark/log at origin`. `ref`: where the log is."""
+    """A `LogStore` in a git remote. `name`: for messages, `refs/shipmark/log at origin`. `ref`: holds the log."""
 
     def __init__(self, remote: GitRemote, *, name: str, ref: str = DEFAULT_REF) -> None:
         self._remote = remote
@@ -41,12 +40,12 @@ class GitStore:
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return self._name
 
     @property
     def local(self) -> bool:
-        """Never: the log is the remote's."""
+        """False: the log lies on the remote."""
         return False
 
     def head(self) -> Head:
@@ -68,7 +67,7 @@ class GitStore:
         yield from (entry for entry in entries if entry.seq > after)
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
-        """See `LogStore.append`. What the remote has is as durable as the remote makes it."""
+        """See `LogStore.append`. How durable an entry is depends on the remote: many do not fsync by default."""
         if not lines:
             return
         if expected != self._head:
@@ -84,24 +83,24 @@ class GitStore:
             self._remember(str(tip), head)
 
     def check_writable(self) -> None:
-        """See `LogStore.check_writable`: what a push that changes nothing would be answered."""
+        """See `LogStore.check_writable`. Asks the remote with a push that is a dry run."""
         with self._remote.exclusive():
             probe = self._remote.store_commit("probe", b"", None, "may this be pushed?\n", 0)
             (push,) = self._remote.push(f"{probe}:{_INBOX}/probe", dry_run=True)
             if push.outcome != "done":
                 raise self._remote.failure(push)
 
-    # Parking: what a writer that lost a race does, so that it need not win the next one.
+    # Parking: a writer that lost a race leaves its facts to the next writer, so that it need not win a race itself.
 
     def park(self, facts: Sequence[Mapping[str, Any]]) -> None:
-        """Put the facts where the next writer finds them, whoever it is. Best effort."""
+        """Store facts for the next writer. Best effort: errors are ignored."""
         with self._remote.exclusive():
             content = canonical([dict(fact) for fact in facts]) + b"\n"
             commit = self._remote.store_commit("facts.json", content, None, "facts on their way\n", 0)
             self._remote.push(f"{commit}:{_INBOX}/{_parked_name(facts)}")
 
     def parked(self) -> dict[str, tuple[dict[str, Any], ...]]:
-        """Facts that wait, by name, as of the last `read`. What is not a list of facts counts as none."""
+        """Parked facts by name, as of the last `read`. Anything that is not a list of facts counts as none."""
         found = {}
         with self._remote.exclusive():
             for name, commit in self._parked.items():
@@ -113,15 +112,15 @@ class GitStore:
         return found
 
     def unpark(self, names: Sequence[str]) -> None:
-        """Remove what the log holds by now. Best effort: another writer may have been faster."""
+        """Remove parked facts. Best effort: another writer may have removed them already."""
         if names:
             with self._remote.exclusive():
                 self._remote.push(*(f":{_INBOX}/{name}" for name in names))
 
-    # The rest happens while the private repository is ours.
+    # All below runs while this process holds the private repository's lock.
 
     def _fetch(self) -> str | None:
-        # With a star a ref that the remote lacks is not an error.
+        # The star: git fails for a missing ref, but not for a pattern that matches nothing.
         refs = self._remote.fetch(f"+{self._ref}*:{_FETCHED}*", f"+{_INBOX}/*:{_FETCHED_INBOX}/*")
         start = f"{_FETCHED_INBOX}/"
         self._parked = {
@@ -142,7 +141,7 @@ class GitStore:
         return tip is not None and self._remote.succeeds("merge-base", "--is-ancestor", known, tip)
 
     def _load(self, base: str | None, tip: str | None, head: Head) -> list[Entry]:
-        """The entries of the commits behind `base` up to `tip`, verified."""
+        """The verified entries of the commits after `base`, up to `tip`."""
         if tip is None or tip == base:
             return []
         span = f"{base}..{tip}" if base else tip
@@ -186,7 +185,7 @@ class GitStore:
 
 
 def _parked_name(facts: Sequence[Mapping[str, Any]]) -> str:
-    """One name for the same facts, so that parking twice is parking once."""
+    """A name that is equal for equal facts: parking them twice has no further effect."""
     return "-".join(fact_id(dict(fact))[:12] for fact in facts[:8])
 
 
@@ -198,7 +197,7 @@ def _seconds(fields: Mapping[str, Any]) -> int:
 
 
 def _blobs(output: bytes) -> Iterator[bytes | None]:
-    """The contents that `git cat-file --batch` printed, None for what is missing."""
+    """The contents in the output of `git cat-file --batch`; None for a missing object."""
     position = 0
     while position < len(output):
         end = output.index(b"\n", position)

@@ -1,4 +1,4 @@
-"""What `git push --porcelain` says happened. Pure; only status lines count, never words in the middle of a message."""
+"""Reads how a `git push --porcelain` ended. Pure. Only status lines and whole sentences at line starts count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import msgspec
 
 Outcome = Literal["done", "race", "refused", "unknown"]
 
+# Flags of updates that succeeded, in `--porcelain` output. Source: git-push(1), "OUTPUT".
 _DONE = frozenset(" +-*=")
+# Parts of rejections that mean: another push came first. Read the log again and retry.
 _RACE = (
     "fetch first",
     "non-fast-forward",
@@ -25,7 +27,7 @@ _RACE = (
     "atomic push failed",
     "atomic transaction failed",
 )
-# Whole sentences of git and of the hosts, at the start of a line: commit ids and paths may hold anything.
+# Whole sentences of git and of git hosts, at the start of a line: names of paths and refs may contain any words.
 _FATAL = re.compile(
     r"^(?:fatal: |remote: |error: |ERROR: )*(?:"
     r"Authentication failed|could not read (?:Username|Password)|Permission to \S+ denied|Permission denied|"
@@ -38,14 +40,14 @@ _FATAL = re.compile(
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True):
-    """How a push ended. `reason`: git's words for a person, one line."""
+    """How a push ended. `reason`: git's own explanation, one line."""
 
     outcome: Outcome
     reason: str = ""
 
 
 def outcome_of(code: int, stdout: str, stderr: str, ref: str) -> Push:
-    """How the push of one ref ended. What cannot be told is `unknown`: look whether the remote has it."""
+    """How the push of one ref ended. `unknown`: git's output does not tell, so ask the remote."""
     line = next((line for line in stdout.splitlines() if _is_about(line, ref)), None)
     if line is not None:
         return _of_status(line)
@@ -70,7 +72,7 @@ def _of_status(line: str) -> Push:
     kind, _, reason = summary.partition(" (")
     reason = reason.rstrip(")") or summary
     if kind in ("[rejected]", "[remote rejected]"):
-        # A remote that names no race has its own reason, a hook, a rule, a right, and will have it next time.
+        # Any other rejection (hook, rule, missing right) would be repeated next time: not a race.
         is_race = any(words in reason for words in _RACE)
         return Push(outcome="race" if is_race else "refused", reason=reason)
     return Push(outcome="unknown", reason=reason)

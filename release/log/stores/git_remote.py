@@ -1,7 +1,7 @@
-"""A private bare repository, and what it exchanges with the remote that holds the log.
+"""Fetches and pushes the log's refs through a private bare repository in the cache folder.
 
-The user's clone is never used: a fetch that is killed there would leave locks, a shallow one would change it. Its
-credentials do not come by themselves into another repository, so they are handed over.
+The user's clone is never used: a killed fetch would leave lock files there, and a shallow fetch would change it.
+Credentials that are configured in the clone do not apply to another repository, so they are passed on explicitly.
 """
 
 from __future__ import annotations
@@ -44,24 +44,24 @@ _QUIET = (
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """Git configuration that lets us in, as key and value. Never shown, never in an argument list."""
+    """Git configuration with credentials, as (key, value). Never printed, never in an argument list."""
 
     settings: tuple[tuple[str, str], ...] = ()
 
 
 def credentials_of(process: Process, clone: str, env: Mapping[str, str]) -> Credentials:
-    """What the clone at `clone` is configured with for talking to remotes, its conditional includes resolved."""
+    """The clone's own settings about remotes (`_HANDED_OVER`), with conditional includes resolved."""
     done = Git(process, clone, env).run(
         "config", "--local", "--includes", "--null", "--get-regexp", _HANDED_OVER, timeout=10.0
     )
-    # Each item is a key, a newline and the value; nothing configured is exit code 1.
+    # `--null`: each item is key, newline, value. Exit code 1: no such setting.
     items = done.stdout.decode("utf-8", "replace").split("\0") if done.code == 0 else []
     pairs = (item.partition("\n") for item in items if item)
     return Credentials(tuple((key, value) for key, _, value in pairs))
 
 
 def credentials_of_token(url: str, token: str, user: str = "x-access-token") -> Credentials:
-    """A CI system's token, sent to the host of `url` and to no other."""
+    """Settings that send a CI system's token to the host of `url` and to no other host."""
     parts = urlsplit(url)
     basic = base64.b64encode(f"{user}:{token}".encode()).decode()
     host = parts.hostname + (f":{parts.port}" if parts.port else "") if parts.hostname else ""
@@ -69,7 +69,7 @@ def credentials_of_token(url: str, token: str, user: str = "x-access-token") -> 
 
 
 def secrets_of_settings(credentials: Credentials) -> list[str]:
-    """The secrets in `credentials`: values of extra headers, also decoded, and passwords in URLs."""
+    """The secrets in `credentials`: extra headers, encoded and decoded, and passwords in URLs."""
     found = []
     for key, value in credentials.settings:
         if key.lower().endswith(".extraheader"):
@@ -83,7 +83,7 @@ def secrets_of_settings(credentials: Credentials) -> list[str]:
 
 
 class GitRemote:
-    """`cache`: the private repository's folder, made when missing. `url`: where the log is. `timeout`: seconds."""
+    """The remote at `url`. `cache`: folder of the private repository, made if missing. `timeout`: seconds a command."""
 
     def __init__(
         self,
@@ -105,10 +105,10 @@ class GitRemote:
         self._env = _with_settings(
             git_environment(env), ((f"remote.{_REMOTE}.url", url), *credentials.settings)
         )
-        # After a redirect git sends an extra header to the new host as well: with the POST that follows (git 2.39).
+        # git sends extra headers to the host of a redirect too, with the POST that follows (seen with git 2.39).
         headers = any(key.lower().endswith(".extraheader") for key, _ in credentials.settings)
         self._stays = ("-c", "http.followRedirects=false") if headers else ()
-        # A host or a passphrase that ssh would ask about is a failure here: nobody is there to answer.
+        # BatchMode: fail instead of asking for a passphrase or about an unknown host, since nobody can answer.
         self._env.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
         self._lock = FileLock(
             f"{cache}.lock", files=OsFiles(), cancel=cancel, monotonic=monotonic, timeout=2 * timeout
@@ -116,7 +116,7 @@ class GitRemote:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Nobody else uses the private repository meanwhile. Makes it when it is missing."""
+        """Hold the private repository's lock for the body; make the repository if it is missing."""
         try:
             os.makedirs(os.path.dirname(self._cache), exist_ok=True)
             with self._lock.held():
@@ -129,7 +129,7 @@ class GitRemote:
             ) from error
 
     def fetch(self, *refspecs: str) -> dict[str, str]:
-        """Bring the private repository up to date; returns its refs. A ref that the remote lacks is gone here too."""
+        """Fetch and prune; returns the private repository's refs."""
         done = self._git(
             "fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", _REMOTE, *refspecs
         )
@@ -139,7 +139,7 @@ class GitRemote:
         return {ref: commit for commit, ref in (line.split(" ", 1) for line in lines)}
 
     def push(self, *updates: str, dry_run: bool = False) -> tuple[Push, ...]:
-        """Push, without force; returns what became of each update (`<commit>:<ref>`, or `:<ref>` to delete)."""
+        """Push without force; returns the outcome of each update (`<commit>:<ref>`, or `:<ref>` to delete)."""
         options = ("--dry-run",) if dry_run else ()
         try:
             done = self._git("push", "--porcelain", "--no-verify", *options, _REMOTE, *updates)
@@ -149,7 +149,7 @@ class GitRemote:
         return tuple(outcome_of(done.code, out, err, update.rpartition(":")[2]) for update in updates)
 
     def read(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """What a local git command prints. Raises `LogError`."""
+        """The output of a local git command. Raises `LogError`."""
         done = self._git(*arguments, stdin=stdin)
         if done.code != 0:
             raise LogError(
@@ -159,11 +159,11 @@ class GitRemote:
         return done.stdout
 
     def succeeds(self, *arguments: str) -> bool:
-        """Whether a local git command says yes."""
+        """Whether a local git command exits with 0."""
         return self._git(*arguments).code == 0
 
     def store_commit(self, file: str, content: bytes, parent: str | None, message: str, seconds: int) -> str:
-        """Write a commit whose tree holds only `file`; returns its id. Equal arguments give an equal id."""
+        """Write a commit whose tree holds only `file`; returns its id, which is equal for equal arguments."""
         with Repo(self._cache) as repository:
             store = repository.odb.store
             blob = store(IStream(b"blob", len(content), BytesIO(content)))
@@ -176,21 +176,21 @@ class GitRemote:
             return str(stored.hexsha.decode())
 
     def failure(self, push: Push) -> LogError:
-        """The error for a push that did not go through."""
+        """The error for a push that failed."""
         return self._failure(push, "written")
 
     def _prepare(self) -> None:
         if not os.path.exists(os.path.join(self._cache, "HEAD")):
             shutil.rmtree(self._cache, ignore_errors=True)
             done = self._process.run(
-                # No template: it could hold hooks.
+                # An empty template: the user's own could install hooks.
                 git_argv("init", "--quiet", "--bare", "--template=", self._cache),
                 env=self._env,
                 timeout=self._timeout,
             )
             if done.code != 0:
                 raise LogError(f"version log `{self._name}`: no cache can be made: {_first_line(done)}")
-        # Whoever made these was killed: nobody else is here.
+        # Lock files of killed git processes: this process holds `exclusive`, so no other git runs here.
         for pattern in ("*.lock", "refs/**/*.lock"):
             for left in glob(os.path.join(self._cache, pattern), recursive=True):
                 os.unlink(left)
@@ -224,7 +224,7 @@ class GitRemote:
 
 
 def _with_settings(env: dict[str, str], settings: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """`env` with git configuration added behind what it configures already."""
+    """`env` with more git configuration, after the settings that it holds already."""
     count = env.get("GIT_CONFIG_COUNT", "0")
     start = number_in(count, most=10_000) or 0
     for number, (key, value) in enumerate(settings, start):

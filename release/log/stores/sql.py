@@ -1,4 +1,4 @@
-"""The version log in a database: SQLite or PostgreSQL, one transaction an append."""
+"""The version log in a database, SQLite or PostgreSQL: one transaction for each append."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from release.log.stores.syscalls import OsFiles
 
 
 class SqlStore:
-    """`url`: `postgresql://user:password@host/database` or `sqlite:///path`; the tables are made by `sql_migrate`.
+    """A `LogStore` in the tables that `sql_migrate` makes.
 
-    `workspace`: below it no symlink leads to a SQLite file.
+    `url`: `postgresql://user:password@host/database` or `sqlite:///path`. `workspace`: a SQLite file below it is not
+    reached through a symlink.
     """
 
     def __init__(self, url: str, *, cancel: Cancel, workspace: str | None = None) -> None:
@@ -35,17 +36,17 @@ class SqlStore:
         self._session = SqlSession(engine_of(parsed, workspace=workspace), cancel)
         self._cancel = cancel
         self._checked = False
-        self._last = (b"", Head())  # the last line that was read or appended, and the head that it makes
+        self._last = (b"", Head())  # the last line that was read or appended, and the head after it
         self._turn: Locked | None = None
 
     @property
     def name(self) -> str:
-        """How messages call it; no user, no password."""
+        """Its name in messages, without user and password."""
         return self._name
 
     @property
     def local(self) -> bool:
-        """Whether it is a file of this machine."""
+        """Whether it is a SQLite file on this machine."""
         return not self._is_postgres
 
     def close(self) -> None:
@@ -60,7 +61,7 @@ class SqlStore:
     def read(self, after: int = -1) -> Iterator[Entry]:
         """See `LogStore.read`."""
         head = Head()
-        position = after - 1  # the entry before what is asked for tells how the next one must begin
+        position = after - 1  # one entry earlier: its hash is needed to check the first entry that is wanted
         while True:
             with self._reading() as connection:
                 lines = self._ahead(position) or lines_behind(connection, position)
@@ -81,7 +82,7 @@ class SqlStore:
                 return
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
-        """See `LogStore.append`. What is there is durable, as every commit is."""
+        """See `LogStore.append`. Entries that are there are durable already: every commit is."""
         if not lines:
             return
         head, rows = expected, []
@@ -99,7 +100,7 @@ class SqlStore:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """See `Turns.turn`: one transaction for what is read and appended, with the head locked from its beginning."""
+        """See `Exclusive.turn`: one transaction for reading and appending, which locks the head row first."""
         with self._locked(self._last[1].seq - 1) as turn:
             self._turn = turn
             try:
@@ -116,7 +117,7 @@ class SqlStore:
                 raise LogError(f"version log `{self._name}` may not be written by this user")
 
     def _base(self, lines: Sequence[bytes], after: int) -> Head:
-        """The head that the entry `after` makes. It was there before, so it must be there now."""
+        """The head after entry `after`, which was read before and so must still be there. Raises `LogCorrupt`."""
         if after < 0:
             return Head()
         if not lines:
@@ -125,7 +126,7 @@ class SqlStore:
                 hint="is this another server, or a copy that lags behind? entries are never removed",
             )
         if lines[0] == self._last[0]:
-            return self._last[1]  # as it was when it was verified
+            return self._last[1]  # unchanged since it was verified
         try:
             entry = read_line(lines[0])
         except Malformed as error:
@@ -158,7 +159,7 @@ class SqlStore:
                 )
 
     def _ahead(self, position: int) -> list[bytes]:
-        """The lines behind `position` that came with the lock."""
+        """Lines after `position` that were read together with the lock."""
         if self._turn is None or self._turn.behind != position:
             return []
         lines, self._turn.lines = self._turn.lines, []
@@ -181,7 +182,7 @@ class SqlStore:
 
     @contextmanager
     def _locked(self, behind: int | None = None) -> Iterator[Locked]:
-        """The turn that we have, or one that ends with the body."""
+        """The transaction of the current turn, else a new one that ends with the body."""
         if self._turn is not None:
             yield self._turn
             return
@@ -189,7 +190,7 @@ class SqlStore:
             yield turn
 
     def _first_time(self, connection: Connection) -> None:
-        """Check once that the tables are there and that a commit means what it says."""
+        """Check once that the tables exist and that a commit is durable (`synchronous_commit`)."""
         self._require_local()
         self._require_tables(connection)
         if self._is_postgres and connection.scalar(text("SHOW synchronous_commit")) == "off":
@@ -224,7 +225,7 @@ class SqlStore:
         try:
             yield
         except IntegrityError as error:
-            # Somebody appended without the lock; the chain cannot fork, so this is a lost race.
+            # `UNIQUE (prev)` failed: somebody appended without the lock. A lost race like any other.
             raise HeadMoved from error
         except DBAPIError as error:
             self._session.close()

@@ -1,4 +1,4 @@
-"""Makes and changes the tables of the SQL log: `shipmark log migrate`, and nothing else, calls this."""
+"""Makes and changes the tables of the SQL log. Only `shipmark log migrate` calls this."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from release.errors import LogError
 from release.log.stores.sql_schema import engine_of, name_of, parse_url
 from release.log.stores.sql_transaction import transaction
 
-# Any number that other programs are unlikely to lock; two migrations at once queue behind it.
+# An arbitrary number that other programs are unlikely to use. Two migrations at once run one after the other.
 _ADVISORY_LOCK = 7_305_511_894
 
 
 def migrate(url: str, *, workspace: str | None = None) -> tuple[str | None, str | None]:
     """Bring the tables to this version's revision, in one transaction; returns the revision before and after.
 
-    `workspace`: below it no symlink leads to a SQLite file.
+    `workspace`: a SQLite file below it is not reached through a symlink.
 
     Raises `LogError` when the database refuses, `ConfigError` for a URL that names no database for a log.
     """

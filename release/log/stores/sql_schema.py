@@ -1,15 +1,15 @@
-"""The tables of the SQL log, and engines for the two databases that it knows.
+"""The tables of the SQL log, and engines for SQLite and PostgreSQL.
 
-`log_entry.line` holds the very bytes that were hashed, as text: a JSON column would reorder and drop members.
-`UNIQUE (prev)` keeps the chain from forking even where a client forgot the lock. Triggers refuse UPDATE and DELETE.
+`log_entry.line` holds the hashed bytes as text: a JSON column would reorder and drop members.
+`UNIQUE (prev)` keeps the chain from forking even if a client does not lock the head. Triggers refuse UPDATE and DELETE.
 
-Rights of the role that releases (the owner runs `shipmark log migrate` and nothing else):
+Rights of the role that writes releases (the tables' owner only runs `shipmark log migrate`):
 
     GRANT SELECT, INSERT ON log_entry TO shipmark_ci;
     GRANT SELECT, UPDATE ON log_head TO shipmark_ci;
     GRANT SELECT ON alembic_version TO shipmark_ci;
 
-A role that only asks questions needs SELECT on the three.
+A role that only reads needs SELECT on the three.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from release.errors import ConfigError
 from release.filesystem.files import require_file
 from release.filesystem.workspace_paths import is_below
 
-#: The revision that this code needs; later ones only add.
+#: The revision that this code needs. Later revisions only add, so newer tables are fine.
 REVISION = "0001"
 
 METADATA = MetaData()
@@ -55,7 +55,7 @@ _BUSY_TIMEOUT = 10.0
 
 
 def parse_url(text: str) -> URL:
-    """The database that `text` names, with the driver that shipmark uses. Raises `ConfigError` without showing it."""
+    """The URL with the driver that shipmark uses. Raises `ConfigError`, whose message does not repeat the URL."""
     try:
         url = make_url(_with_quoted_password(text))
     except (ArgumentError, ValueError) as error:  # ValueError: a port that is not a number
@@ -91,7 +91,7 @@ def _with_quoted_password(text: str) -> str:
 
 
 def name_of(url: URL) -> str:
-    """How messages call the database: no user, no password, no options."""
+    """The database's name in messages: without user, password and options."""
     kind = url.get_backend_name()
     if kind == "sqlite":
         return f"sqlite:{url.database}"
@@ -100,9 +100,9 @@ def name_of(url: URL) -> str:
 
 
 def engine_of(url: URL, *, create: bool = False, workspace: str | None = None) -> Engine:
-    """An engine with one connection that is kept, for the transactions of `sql_transaction`.
+    """An engine that keeps one connection. It does not begin transactions: `sql_transaction` does.
 
-    `create`: make the SQLite file when it is missing. `workspace`: below it no symlink leads to the file.
+    `create`: make a missing SQLite file. `workspace`: a SQLite file below it is not reached through a symlink.
     """
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, create=create, workspace=workspace)
@@ -114,7 +114,8 @@ def engine_of(url: URL, *, create: bool = False, workspace: str | None = None) -
         max_overflow=1,
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT,
-            "prepare_threshold": None,  # poolers between us and the server hand out other sessions
+            # Never prepare: a pooler may run each transaction in another session, which lacks the statement.
+            "prepare_threshold": None,
             "application_name": "shipmark",
         },
     )
@@ -124,7 +125,7 @@ def _sqlite_engine(url: URL, *, create: bool, workspace: str | None) -> Engine:
     mode = "rwc" if create else "rw"
 
     def connect() -> sqlite3.Connection:
-        # SQLite follows symlinks, and Python gives no way to its SQLITE_OPEN_NOFOLLOW.
+        # SQLite follows symlinks, and Python's module does not offer SQLITE_OPEN_NOFOLLOW.
         if is_below(url.database or "", workspace):
             for suffix in ("", "-wal", "-shm", "-journal"):
                 require_file(f"{url.database}{suffix}", workspace=workspace, append=True)

@@ -1,4 +1,4 @@
-"""The connection of a SQL store: kept between calls, and let go of at once when the run is cancelled."""
+"""The connection of a SQL store: kept between calls, and shut down at once when the run is cancelled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from release.control import Cancel
 
 
 class SqlSession:
-    """Lends one connection of `engine` to one caller at a time; whoever comes meanwhile gets another."""
+    """Gives one caller at a time the kept connection of `engine`; others get new ones meanwhile."""
 
     def __init__(self, engine: Engine, cancel: Cancel) -> None:
         self._engine = engine
@@ -24,7 +24,7 @@ class SqlSession:
 
     @contextmanager
     def use(self) -> Iterator[Connection]:
-        """A connection for the body. What fails in the body may leave it in any state, so it is given back."""
+        """A connection for the body. After an error it is closed, since its state is unknown."""
         wired = self._kept.pop() if self._kept else _Wired(self._engine.connect())
         try:
             with self._cancel.on_cancel(wired.wake):
@@ -45,14 +45,14 @@ class SqlSession:
 
 
 class _Wired:
-    """A connection, and how to end its wait for the server from another thread."""
+    """A connection that another thread can interrupt while it waits for the server."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._wire: socket.socket | None = None
         if connection.dialect.name == "postgresql":
             driver: Any = connection.connection.driver_connection
-            # A descriptor of our own: the driver's may be closed, and its number another file's, by then.
+            # A duplicate: by then the driver may have closed its descriptor and the number be that of another file.
             self._wire = socket.socket(fileno=os.dup(driver.fileno()))
 
     @property
@@ -66,4 +66,4 @@ class _Wired:
 
 
 def _nothing() -> None:
-    """SQLite waits for nobody for long."""
+    """Do nothing: SQLite waits at most its busy timeout."""

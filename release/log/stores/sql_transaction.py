@@ -1,4 +1,4 @@
-"""Transactions on the SQL log, in few trips: with many writers it is the trips under the lock that count."""
+"""Transactions on the SQL log in few round trips: writers wait for one another during each trip under the lock."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from release.log.stores.sql_schema import ENTRY, HEAD
 #: Lines of one query.
 PAGE = 2000
 
-# What a transaction begins with, in one trip. The limits are the transaction's own: with a pooler in between, what
-# is set for a session reaches strangers. A client that froze must not keep the head for long. SQLite's driver
-# would begin at the first write, too late for a lock on what was read.
+# The begin of a transaction, one round trip. SET LOCAL, because behind a pooler a session's settings would reach other
+# clients. The limits free the head row of a client that froze. BEGIN IMMEDIATE, because Python's driver would lock
+# only at the first write, after the head was read.
 _BEGIN = {
     "postgresql": "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; "
     "SET LOCAL idle_in_transaction_session_timeout = '30s'",
@@ -44,7 +44,7 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 
 class Locked:
-    """A transaction that holds the head. `lines`: those behind `behind`, read with the lock."""
+    """A transaction that holds the lock on the head row. `lines`: after entry `behind`, read with the lock."""
 
     def __init__(self, connection: Connection, behind: int | None, head: Head, lines: list[bytes]) -> None:
         self.connection = connection
@@ -54,12 +54,12 @@ class Locked:
         self._rows: list[dict[str, Any]] = []
 
     def add(self, rows: list[dict[str, Any]], head: Head) -> None:
-        """Add the rows and move the head, when the transaction ends."""
+        """Note rows and a new head; `commit` writes them."""
         self._rows += rows
         self.head = head
 
     def commit(self) -> None:
-        """End the transaction; PostgreSQL is told everything at once."""
+        """Write and commit: for PostgreSQL in one round trip."""
         if self._rows and self.connection.dialect.name == "postgresql":
             _commit_postgres(self.connection, self._rows, self.head)
             return
@@ -71,7 +71,7 @@ class Locked:
 
 @contextmanager
 def locked(connection: Connection, behind: int | None = None) -> Iterator[Locked]:
-    """A transaction in which nobody else appends, with the head and, when asked for, the first lines behind a `seq`."""
+    """A transaction that excludes other writers. `behind`: also read the first lines after this `seq`."""
     try:
         begun = Locked(connection, behind, *_lock(connection, behind))
         yield begun
@@ -88,7 +88,7 @@ def head_in(connection: Connection) -> Head:
 
 
 def lines_behind(connection: Connection, seq: int) -> list[bytes]:
-    """The first `PAGE` lines above `seq`."""
+    """The first `PAGE` lines after `seq`."""
     query = select(ENTRY.c.line).where(ENTRY.c.seq > seq).order_by(ENTRY.c.seq).limit(PAGE)
     return [line.encode() for line in connection.scalars(query)]
 
@@ -106,10 +106,10 @@ def _lock(connection: Connection, behind: int | None) -> tuple[Head, list[bytes]
 
 
 def _lock_postgres(connection: Connection, behind: int | None) -> tuple[Head, list[bytes]]:
-    """Begin, lock, read: statements of one trip, each of which sees what was committed before it began."""
+    """Begin, lock and read in one round trip. Each statement sees what was committed before it began."""
     statements = [_BEGIN["postgresql"], _LOCKED_HEAD]
     if behind is not None:
-        # Numbers of ours: a trip of several statements takes no parameters.
+        # Formatted in, since several statements in one trip take no parameters; both are our own integers.
         statements.append(f"SELECT line FROM log_entry WHERE seq > {behind:d} ORDER BY seq LIMIT {PAGE:d}")  # noqa: S608
     driver: Any = connection.connection
     results = []
@@ -125,7 +125,7 @@ def _lock_postgres(connection: Connection, behind: int | None) -> tuple[Head, li
 
 
 def _commit_postgres(connection: Connection, rows: list[dict[str, Any]], head: Head) -> None:
-    """Insert, move the head, commit: statements of one trip, whose values the driver quotes on our side."""
+    """Insert, update the head and commit in one round trip; the driver quotes the values on the client's side."""
     from psycopg import ClientCursor  # late: SQLite needs none of it
 
     driver: Any = connection.connection.driver_connection
@@ -137,7 +137,7 @@ def _commit_postgres(connection: Connection, rows: list[dict[str, Any]], head: H
 
 @contextmanager
 def _translated(connection: Connection) -> Iterator[None]:
-    """What SQLAlchemy would make of the driver's errors."""
+    """Raise the driver's errors as SQLAlchemy would."""
     dbapi = connection.dialect.loaded_dbapi
     try:
         yield

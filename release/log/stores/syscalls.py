@@ -18,7 +18,7 @@ _FULL_SYNC = getattr(fcntl, "F_FULLFSYNC", None)
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs", "lustre", "afs", "beegfs", "gpfs", "ocfs2"}
 )
-# FUSE is a network more often than not; these are not.
+# Most FUSE file systems are networked; these are local.
 _LOCAL_FUSE = frozenset({"fuseblk", "fuse.fuse-overlayfs", "fusectl"})
 
 
@@ -32,9 +32,9 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Files(Protocol):
-    """What the file store needs of the operating system. Everything raises `OSError`.
+    """What the file store needs of the operating system. Every method may raise `OSError`.
 
-    What opens or makes something raises `RefusedError` where a symlink, a device or a pipe is in the way.
+    Methods that open or make something raise `RefusedError` for a symlink, a device or a pipe.
     """
 
     def open(
@@ -52,7 +52,7 @@ class Files(Protocol):
         """Close the descriptor, and with it its lock."""
 
     def facts(self, fd: int) -> FileFacts:
-        """Identity and size of the open file."""
+        """Identity, size and mode of the open file."""
 
     def read(self, fd: int, offset: int) -> Iterator[bytes]:
         """The bytes from `offset` on, in chunks."""
@@ -73,7 +73,7 @@ class Files(Protocol):
         """Make file or directory durable."""
 
     def lock(self, fd: int) -> bool:
-        """Take the exclusive advisory lock if it is free; never waits."""
+        """Take the exclusive advisory lock; False if another descriptor holds it. Never waits."""
 
     def make_directory(self, path: str) -> None:
         """Make one directory; one that exists is fine."""
@@ -89,9 +89,9 @@ class Files(Protocol):
 
 
 class OsFiles:
-    """The operating system's own calls. `workspace`: absolute; no symlink below it is followed."""
+    """`Files` over the operating system. `workspace`: absolute; no symlink below it is followed."""
 
-    _workspace: str | None = None  # also of a subclass with an `__init__` of its own
+    _workspace: str | None = None  # a class attribute, so that subclasses need not call `__init__`
 
     def __init__(self, workspace: str | None = None) -> None:
         self._workspace = workspace
@@ -149,14 +149,14 @@ class OsFiles:
         os.ftruncate(fd, size)
 
     def sync(self, fd: int) -> None:
-        """See `Files.sync`. macOS' fsync leaves the data in the drive's cache, its F_FULLFSYNC does not."""
+        """See `Files.sync`. On macOS F_FULLFSYNC: fsync(2) leaves the data in the drive's cache there."""
         if _FULL_SYNC is None:
             os.fsync(fd)
         else:
             fcntl.fcntl(fd, _FULL_SYNC)
 
     def lock(self, fd: int) -> bool:
-        """See `Files.lock`. flock, not fcntl: those locks go when any descriptor of the file is closed."""
+        """See `Files.lock`. flock(2): a process loses fcntl(2) locks when it closes any descriptor of the file."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -82,7 +82,10 @@ def test_members_that_are_none_are_left_out() -> None:
     ("wrong", "message"),
     [
         ({"release": "r"}, "a record without a `kind` cannot be written"),
-        ({"kind": "note", "project": "p", "text": "t", "seq": 7}, "sets `seq`, which is the log's own"),
+        (
+            {"kind": "note", "project": "p", "text": "t", "seq": 7},
+            "sets `seq`, which only the log itself sets",
+        ),
         (pushed(target=None), "record `pushed` is malformed: Object missing required field `target`"),
         (planned(lease_ms=1.5), "record `planned` is malformed"),
         (planned(release="r") | {"release": "short"}, r"record `planned` is malformed"),
