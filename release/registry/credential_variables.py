@@ -1,8 +1,8 @@
 """Credentials in environment variables: each name belongs to one host. Pure.
 
 `SHIPMARK_REGISTRY_<HOST>_TOKEN`, `..._PASSWORD` and `..._USERNAME`, with `_` for `.`, `__` for `-` and `___` for `:`.
-Up to 0.1.0 all three were one `_`, so that `registry.example.com` and `registry-example.com`, which anybody can
-register, shared a variable.
+Up to 0.1.0 each of the three was one `_`: `registry.example.com` shared its variable with `registry-example.com`, a
+name that anybody can register.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from release.errors import ConfigError
 
 _PREFIX = "SHIPMARK_REGISTRY_"
 _ENDINGS = ("TOKEN", "PASSWORD")
-# No two hosts get one name: labels begin and end with a letter or digit, so that one `_` is a dot, three are the colon
-# before a port, and an even number are dashes. What else a host may hold (`_`, the brackets of an IPv6 address) becomes
-# a small letter; the host itself is written in capitals.
+# Different hosts get different names: a label begins and ends with a letter or digit, so one `_` is a dot, three are
+# the colon before a port, and an even number are dashes. Other characters (`_`, the brackets of an IPv6 address)
+# become small letters, while the host is written in capitals.
 _SPELLINGS = {".": "_", "-": "__", ":": "___", "_": "u", "[": "v", "]": "w"}
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What the variables of one host hold. `name`: the variable of the secret."""
+    """The credential in the variables of one host. `name`: the variable that holds the secret."""
 
     name: str
     secret: str
@@ -37,17 +37,17 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prefix_of(registry: str) -> str:
-    """How this host's variables begin: `SHIPMARK_REGISTRY_GHCR_IO`."""
+    """The common prefix of the host's variables: `SHIPMARK_REGISTRY_GHCR_IO`."""
     return _PREFIX + "".join(_SPELLINGS.get(character, character) for character in registry.upper())
 
 
 def old_prefix_of(registry: str) -> str:
-    """How they began up to 0.1.0; several hosts share it."""
+    """The prefix that 0.1.0 used; several hosts share it."""
     return _PREFIX + re.sub(r"[^A-Z0-9]+", "_", registry.upper()).strip("_")
 
 
 class Variables:
-    """The variables of the environment. `hosts`: every registry of this run. `notice`: says one line. Thread-safe."""
+    """Credentials in `env`. `hosts`: every registry of this run. `notice`: prints a warning. Thread-safe."""
 
     def __init__(
         self, env: Mapping[str, str], *, hosts: Callable[[], Iterable[str]], notice: Callable[[str], object]

@@ -1,4 +1,4 @@
-"""A blob as a stream that goes on where a broken connection left off. The reader above it checks the digest."""
+"""Streams a blob and resumes after a broken connection. The reader around it checks the digest."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def open_blob(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
 
 
 def open_unchecked(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
-    """The blob for a receiver that compares the digest itself. Raises as `open_blob`."""
+    """The blob without a check, for a receiver that compares the digest. Raises as `open_blob`."""
     raw = _Resuming(host, call, descriptor)
     raw.start()
     return cast(IO[bytes], raw)
 
 
 def read_range(header: str) -> int | None:
-    """The first byte of a `Content-Range`, or None where it says nothing usable."""
+    """The position of the first byte in a `Content-Range`; None for an unusable header."""
     found = _RANGE.fullmatch(header)
     return int(found[1]) if found is not None else None
 
 
 class _Resuming(io.RawIOBase):
-    """Asks again, from the byte that is missing, when the connection breaks."""
+    """Requests the rest with a range when the connection breaks."""
 
     def __init__(self, host: Host, call: Call, descriptor: Descriptor) -> None:
         super().__init__()
@@ -48,19 +48,19 @@ class _Resuming(io.RawIOBase):
         self._attempt = 1
 
     def start(self) -> None:
-        """Ask for the whole, as often as makes sense."""
+        """Request the whole blob, with retries."""
         while self._answer is None:
             try:
                 self.begin()
             except Unreachable as error:
-                # Ours: `call` has tried what it could about the registry itself.
+                # The storage behind a redirect refused: a new request to the registry gives a new signed address.
                 if error.status not in (400, 401, 403, 410):
                     raise
                 self._host.retrier.pause(error, self._attempt)
                 self._attempt += 1
 
     def begin(self) -> Answer:
-        """Ask from where we are."""
+        """Send one request for the bytes from the current position on."""
         headers = {"Range": f"bytes={self._at}-"} if self._at else {}
         answer = self._host.call(msgspec.structs.replace(self._call, headers=headers))
         if answer.status == 404:
@@ -99,7 +99,7 @@ class _Resuming(io.RawIOBase):
         answer = self._answer or self.begin()
         count = answer.readinto(view)
         if not count and self._at < self._size:
-            # The end of an answer without a length looks like the end of the blob.
+            # Without a Content-Length, a broken connection looks like the end of the blob.
             raise Unreachable(f"`{self._host.registry}` ended {self._call.what} after {self._at} bytes")
         return count
 
@@ -107,7 +107,7 @@ class _Resuming(io.RawIOBase):
         elsewhere = not self._host.is_own(answer.url)
         error = self._host.fault(answer, self._call)
         if elsewhere and error.status in (400, 401, 403, 410):
-            # The storage that we were sent to: its signed address may have ended. The registry gives a new one.
+            # From the storage behind a redirect: its signed address may have expired. Ask the registry for a new one.
             return Unreachable(error.message, status=error.status, code=error.code)
         return error
 
@@ -117,7 +117,7 @@ class _Resuming(io.RawIOBase):
             answer.close()
 
     def _skip(self, answer: Answer) -> None:
-        """The server began again at 0."""
+        """Discard the bytes that are here already: the server ignored the range and started at 0."""
         left = self._at
         while left:
             data = answer.piece(min(left, CHUNK))

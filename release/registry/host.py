@@ -1,7 +1,7 @@
-"""One registry host: its address, its authentication, its throttle, and requests to it with all of that applied.
+"""Sends requests to one registry host: with its address, authentication, throttle, retries and redirects.
 
-A credential goes to this host's own origin and to its token realm, to nobody else: redirects, upload locations
-and links to another scheme, host or port are followed without it, or not at all.
+A credential is sent only to the host's own origin and to its token realm. Redirects and upload locations at another
+scheme, host or port are followed without it; links to the next page of a list are not followed there at all.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MOST_AT_ONCE = 16
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """What every host needs of the world. `jitter`: a number from 0 to 1."""
+    """What all hosts share. `jitter`: returns a number from 0 to 1."""
 
     transport: Transport
     trust: Trust
@@ -53,10 +53,9 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `path` is below the host, or a whole URL that the host gave us.
+    """One request. `path`: below the host, or a whole URL that the host returned.
 
-    `scopes`: what its token must be good for. `what`: what messages call it. `subject`: the repository that the
-    credential is looked up for.
+    `scopes`: of its token. `what`: the purpose, for messages. `subject`: the repository whose credential is used.
     """
 
     method: str
@@ -69,7 +68,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Host:
-    """A registry. `registry`: as people call it; `api_host`: where it answers. Shared by its repositories."""
+    """A registry, shared by its repositories. `registry`: its name. `api_host`: serves its API."""
 
     def __init__(self, registry: str, api_host: str, ports: Ports) -> None:
         self.registry = registry
@@ -78,13 +77,13 @@ class Host:
             ports.policy, cancel=ports.cancel, deadline=ports.deadline, jitter=ports.jitter
         )
         self.gate = Throttle(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
-        self.wants_chunks = False  # found out when it refuses a blob in one piece
+        self.wants_chunks = False  # set when it refuses a blob in one piece
         self._api_host = api_host
         self._lock = threading.Lock()
         self._base: str | None = None
         self._reach: Reach | None = None
         self._challenge: Challenge | None = None
-        self._wide: set[str] = set()  # repositories that are read with a token that is good for pushing
+        self._wide: set[str] = set()  # repositories that are read with a token for pushing
         self._tokens = Tokens(
             host=registry,
             transport=ports.transport,
@@ -97,7 +96,7 @@ class Host:
         )
 
     def base(self) -> str:
-        """Scheme and host. Plain http is found out by asking, and only where it is allowed at all."""
+        """Scheme and host. Where plain http is allowed, the host is probed once for which of the two it speaks."""
         with self._lock:
             if self._base is None:
                 allowed = self.ports.trust.allows_http(self._api_host)
@@ -105,7 +104,7 @@ class Host:
             return self._base
 
     def call(self, call: Call) -> Answer:
-        """Send until there is an answer that is not about the moment; its status is the caller's to judge."""
+        """Send, with retries of transient failures. The caller judges the answer's status."""
         attempt = 0
         while True:
             attempt += 1
@@ -115,22 +114,23 @@ class Host:
                 self.retrier.pause(error, attempt)
 
     def once(self, call: Call) -> Answer:
-        """Send once, with one new token if the first is refused. Raises `Unreachable` for transient answers."""
+        """Send; after a 401, send again with a new token. Raises `Unreachable` for transient answers."""
         answer, authorization = self.send(call)
         if answer.status == 401 and self.renew(answer, authorization):
             answer.close()
             answer, _ = self.send(call)
         if answer.status == 401 and self._may_ask_for_more(answer, call):
-            # Docker Hub lets nobody but who may push know that a repository does not exist yet.
+            # Docker Hub answers 401 for a repository that does not exist, unless the token allows pushing: then 404.
             answer.close()
             self._wide.add(call.subject)
             answer, _ = self.send(call)
         return answer
 
     def send(self, call: Call) -> tuple[Answer, str | None]:
-        """Send once; the answer, and the header that was used. Raises `Unreachable` for transient answers.
+        """Send once; returns the answer, and the `Authorization` header that was used.
 
-        A stream as a body can be sent this way only: whoever made it has to make another one for a new token.
+        For a body that is a stream: after a 401 the caller has to open it again. Raises `Unreachable` for transient
+        answers.
         """
         answer, authorization = self._exchange(call)
         self.retrier.heard()
@@ -140,9 +140,9 @@ class Host:
         return answer, authorization
 
     def renew(self, answer: Answer, authorization: str | None) -> bool:
-        """Take what a 401 says to heart; returns whether another attempt would be made with something else."""
+        """Store the challenge of a 401; returns whether another attempt would use another credential or token."""
         challenge = choose(parse_challenges(answer.headers.get("WWW-Authenticate") or ""))
-        # Another host, reached by a redirect, has no say in where our credential goes.
+        # Only the registry itself may name a token realm, not a host that it redirected to.
         if challenge is None or not self.is_own(answer.url):
             return False
         known, self._challenge = self._challenge, challenge
@@ -152,7 +152,7 @@ class Host:
         return challenge.scheme == "bearer"
 
     def fault(self, answer: Answer, call: Call) -> RegistryError:
-        """The error that an answer means; reads and closes it, and lowers the gate for a 429."""
+        """The error for an answer, which is read and closed. A 429 lowers the throttle."""
         wait = retry_after(answer.headers.get("Retry-After"), self.ports.clock.now())
         if answer.status == 429:
             self.gate.was_throttled(min(wait or 0.0, self.ports.policy.longest_wait))
@@ -167,14 +167,14 @@ class Host:
         )
 
     def expect(self, call: Call, *statuses: int) -> Answer:
-        """`call`, with every other status raised as its error."""
+        """`call`; raises the error for every status that is not in `statuses`."""
         answer = self.call(call)
         if answer.status not in statuses:
             raise self.fault(answer, call)
         return answer
 
     def fetch(self, call: Call, *statuses: int, most: int, name: str) -> tuple[Answer, bytes]:
-        """`expect`, and the whole body, at most `most` bytes; a body that breaks off is asked for again."""
+        """`expect`, and the body of at most `most` bytes. A body that breaks off is requested again."""
         attempt = 0
         while True:
             attempt += 1
@@ -187,33 +187,33 @@ class Host:
                 self.retrier.pause(error, attempt)
 
     def location(self, answer: Answer, what: str) -> str:
-        """Where an upload goes on. A foreign place is allowed here; it is spoken to without a credential."""
+        """The URL of an upload's next request. It may be at another host, which then gets no credential."""
         text = answer.headers.get("Location")
         if not text:
             raise Invalid(f"`{self.registry}` gave no location for {what}")
         target = self._leave(answer.url, text, what)
         own = urlsplit(self.base())
         if target.hostname == own.hostname and target.scheme == "http" and own.scheme == "https":
-            # A proxy in front of the registry that does not tell it of TLS. Our own origin is where it meant.
+            # The registry is behind a proxy that ends TLS, and does not know it: keep our own origin.
             return target._replace(scheme=own.scheme, netloc=own.netloc).geturl()
         self._require_no_downgrade(target, what)
         return target.geturl()
 
     def next_page(self, answer: Answer, link: str) -> str:
-        """The next page of a list, which must be at the same origin."""
+        """The URL of a list's next page. Raises `Invalid` at another origin."""
         target = self._leave(answer.url, link, "the next page")
         if origin_of(target) != origin_of(urlsplit(self.base())):
             raise Invalid(f"`{self.registry}` continues a list at another host, which is not followed")
         return target.geturl()
 
     def credential(self, subject: str) -> Credential:
-        """What is used for a repository; its secret is kept out of everything that is printed from now on."""
+        """The credential for a repository; its secret is masked in all output from now on."""
         found = self.ports.credentials.find(self.registry, subject)
         self.ports.secrets.add(found.secret)
         return found
 
     def authorization(self, call: Call) -> str | None:
-        """The header for a call at our own origin, None before the registry has asked for one."""
+        """The `Authorization` header for a call at our own origin; None before the registry sent a challenge."""
         challenge = self._challenge
         if challenge is None:
             return None

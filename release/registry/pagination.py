@@ -17,7 +17,7 @@ _LONGEST = 16 * 1024
 
 
 def next_link(header: str | None) -> str | None:
-    """The target of the link with `rel="next"`, as it stands, or None."""
+    """The unresolved target of the link with `rel="next"`, or None."""
     for target, parameters in _LINK.findall((header or "")[:_LONGEST]):
         if _NEXT.search(parameters):
             return str(target)
@@ -28,10 +28,10 @@ _MOST_PAGES = 10_000
 
 
 def read_pages(host: Host, call: Call, *, most: int, name: str) -> Iterator[tuple[Answer, bytes]]:
-    """Each page with its answer. `most`: bytes of a page; `name`: what messages call one.
+    """Each page: its answer and body. `most`: bytes of a page. `name`: of a page, in messages.
 
-    Raises what the first page's status means (`NotFound` for a list that does not exist), and `Invalid` for a list that
-    breaks off, leads to another host, or does not end.
+    Raises the error for the first page's status (`NotFound` for a list that does not exist), and `Invalid` for a list
+    that breaks off, continues at another host, or does not end.
     """
     path, seen = call.path, set[str]()
     while path not in seen and len(seen) < _MOST_PAGES:

@@ -1,4 +1,4 @@
-"""Finds out whether a host that may be spoken to over http wants http or https. Nobody else is asked."""
+"""Finds out whether a host speaks http or https. Only for hosts where plain http is allowed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from release.registry.http.client import Answer, Transport
 from release.registry.http.error_body import LARGEST_ERROR
 from release.registry.http.retry import TLS_FAULT
 
-# What servers of TLS say to plain http: Go's, and nginx.
+# Bodies with which TLS servers answer plain http: Go's net/http, and nginx.
 _PLAIN_TO_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """`base`: scheme and host. `challenge`: what it asks for in `WWW-Authenticate`; `reach`: of its address."""
+    """`base`: scheme and host. `challenge`: its `WWW-Authenticate` header. `reach`: of its address."""
 
     base: str
     challenge: str | None = None
@@ -23,7 +23,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def probe(transport: Transport, host: str, *, prefer_tls: bool) -> Found:
-    """Ask both ways, the likelier first. Raises `Unreachable` with what the more telling attempt said."""
+    """Try both schemes, the likelier first. Raises `Unreachable` with the more helpful of the two errors."""
     plain, secure = f"http://{host}", f"https://{host}"
     first, second = (secure, plain) if prefer_tls else (plain, secure)
     try:
@@ -32,12 +32,12 @@ def probe(transport: Transport, host: str, *, prefer_tls: bool) -> Found:
         try:
             return _ask(transport, second) or Found(base=first)
         except Unreachable as other:
-            # A broken handshake says more than what plain http got from a TLS server.
+            # A TLS error says more than the failure of plain http at a TLS server.
             raise (other if other.code == TLS_FAULT else error) from None
 
 
 def _ask(transport: Transport, base: str) -> Found | None:
-    """What answers there, None when it is TLS that was spoken to in plain http."""
+    """The host's answer at `base`; None if a TLS server was sent plain http."""
     answer = transport.send("GET", f"{base}/v2/")
     if answer.status == 400:
         body = _read(answer)

@@ -1,4 +1,4 @@
-"""Opens targets: repositories in registries and OCI layout folders, each once, over one set of connections."""
+"""Opens targets (repositories in registries, OCI layout folders), each once, with shared connections."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ _LAYOUT = "oci:"
 class RegistryPool:
     """`Registries` over HTTP and folders. Thread-safe; close it, or use it as a context manager.
 
-    `read`: a file's bytes, or None where there is no such file. `insecure`: hosts whose certificate is not checked
-    and that may be spoken to over http. `ca`: a PEM file of authorities to believe besides the system's. `root`: the
-    workspace: what relative layout folders are relative to, and below which no symlink is followed to write one.
-    `anonymous`: look for no credential, whoever asks for one. `registries`: hosts of the configuration; those that are
-    opened are added. No two of them share a credential variable.
+    `read`: returns a file's bytes, or None for a missing file. `insecure`: hosts whose certificate is not verified and
+    that may speak plain http. `ca`: a PEM file with authorities besides the system's. `root`: the workspace: relative
+    layout folders lie below it, and are written without following symlinks. `anonymous`: use no credentials.
+    `registries`: hosts of the configuration. Opened hosts are added; no two of them may share a credential variable.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class RegistryPool:
             return self._open[target]
 
     def credentials(self) -> Finder:
-        """Where credentials come from, for who wants to say which one is used."""
+        """The finder of credentials, to report which one is used."""
         with self._lock:
             return self._world().credentials
 
@@ -105,7 +104,7 @@ class RegistryPool:
             return self._layout(target.removeprefix(_LAYOUT))
         reference = parse_repository(target)
         self._registries |= {reference.registry}
-        # Late: urllib3 and ssl cost more than everything else that starts.
+        # Imported late: urllib3 and ssl take longer than the rest of a small command.
         from release.registry.repository import RemoteRepository
 
         return RemoteRepository(reference, self._host(reference))

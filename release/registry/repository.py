@@ -1,7 +1,7 @@
 """A repository in a registry over HTTP, as a `Repository`. Source: OCI distribution-spec v1.1.
 
-404 is known absence. Everything that is not a clear answer (401, 403, time-outs, odd media types) raises: unknown is
-never taken for free.
+Only 404 means that something does not exist. Every other answer (401, 403, time-outs, unexpected media types) raises,
+so that an unknown tag is never taken for a free one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from release.registry.pagination import read_pages
 from release.registry.uploads import BlobUpload, Sessions
 
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
-# How registries answer a question that they do not know.
+# Statuses with which registries answer requests that they do not implement.
 _NO_SUCH_QUESTION = frozenset({400, 404, 405, 406, 501})
 _LARGEST_PAGE = 16 * 1024 * 1024
 _PAGE = 1000
@@ -36,17 +36,17 @@ class _TagPage(msgspec.Struct):
 
 
 class RemoteRepository:
-    """`reference`: its repository; a tag or digest in it is not looked at."""
+    """The repository of `reference`, whose tag or digest is ignored."""
 
-    tells_progress = True  # of uploads, which know what really left
+    tells_progress = True  # uploads report the bytes that were sent, so readers need not report them again
 
     def __init__(self, reference: Reference, host: Host) -> None:
         self._repository = reference.repository
         self._name = reference.name
         self._host = host
-        # What a tag held when it was last asked for here: settles a PUT whose reply was lost.
+        # What each tag held at the last request: tells whether a PUT with a lost reply was applied.
         self._held: dict[str, str | None] = {}
-        self._lacks: set[str] = set()  # blobs that were just asked about: whoever puts one need not ask again
+        self._lacks: set[str] = set()  # blobs found missing by `ask_blob`: `put_blob` does not ask again
 
     @property
     def name(self) -> str:
@@ -54,7 +54,7 @@ class RemoteRepository:
         return self._name
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """What a tag or digest names, by HEAD; None for 404."""
+        """The descriptor of a tag or digest, by HEAD; None for 404."""
         return self._resolve(reference, self._host.call)
 
     def _resolve(self, reference: str, send: Callable[[Call], Answer]) -> Descriptor | None:
@@ -86,7 +86,7 @@ class RemoteRepository:
         return manifest
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob as a stream; broken connections are resumed, size and digest are checked at its end."""
+        """The blob as a stream that resumes broken connections, and checks size and digest at its end."""
         return open_blob(self._host, self._blob_call(descriptor), descriptor)
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
@@ -94,13 +94,13 @@ class RemoteRepository:
         return open_unchecked(self._host, self._blob_call(descriptor), descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the registry has the blob here."""
+        """Whether this repository has the blob."""
         return self._has_blob(descriptor, ("pull",), self._host.call)
 
     def ask_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the registry has the blob, remembered for `put_blob`; False where that cannot be told yet."""
+        """Whether this repository has the blob, remembered for `put_blob`; False also where that is unknown."""
         try:
-            # With the scopes of the upload that may follow: one token does for both.
+            # Ask with the scopes of the upload that may follow: one token serves both.
             there = self._has_blob(descriptor, ("pull", "push"), self._host.once)
         except RegistryError:
             return False
@@ -111,14 +111,14 @@ class RemoteRepository:
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
     ) -> bool:
-        """Ask, mount, or send."""
+        """Find the blob here, mount it from elsewhere, or send it."""
         what = f"storing blob `{descriptor.digest[:19]}…` in `{self._name}`"
         upload = BlobUpload(Sessions(self._host, self._repository, what), descriptor, reopen)
         sources = tuple(source for source in mount_from if source != self._repository)
         return upload.send(partial(self._present, descriptor), sources)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Send the raw bytes. A reply that was lost is settled by reading back."""
+        """Send the raw bytes. After a lost reply, read back whether they were stored."""
         if len(manifest.raw) > LARGEST_PUSHED:
             raise Invalid(
                 f"manifest `{manifest.digest}` is larger than the {LARGEST_PUSHED} bytes registries take"
@@ -145,7 +145,7 @@ class RemoteRepository:
             return self._require_stored(answer, manifest, reference, call)
 
     def tags(self) -> tuple[str, ...]:
-        """All valid tags, each once, as the registry orders them; () for a repository that it does not know."""
+        """All valid tags once, in the registry's order; () for a repository that does not exist."""
         call = self._call("GET", f"tags/list?n={_PAGE}", f"listing the tags of `{self._name}`")
         found: dict[str, None] = {}
         try:
@@ -156,7 +156,7 @@ class RemoteRepository:
         return tuple(found)
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...] | None:
-        """Manifests that have `digest` as their subject; None where the registry does not answer that."""
+        """Manifests with `digest` as their subject; None where the registry lacks that API."""
         what = f"listing what refers to `{digest}`"
         call = self._call("GET", f"referrers/{require_digest(digest)}", what, headers={"Accept": OCI_INDEX})
         found: list[Descriptor] = []
@@ -164,7 +164,7 @@ class RemoteRepository:
             for answer, raw in read_pages(self._host, call, most=LARGEST_PULLED, name="list of referrers"):
                 media_type = answer.headers.get("Content-Type") or ""
                 if not media_type.lower().startswith(OCI_INDEX):
-                    return None  # a page for people, from what stands in front of the registry
+                    return None  # an HTML page of a proxy in front of the registry
                 found += children(read_manifest(raw, media_type, expected=None, source=what))
         except RegistryError as error:
             if not found and error.status in _NO_SUCH_QUESTION:
@@ -173,13 +173,13 @@ class RemoteRepository:
         return tuple(found)
 
     def check_push(self) -> None:
-        """Open an upload and cancel it; raises `Denied` where pushing is not allowed."""
+        """Open an upload session and cancel it. Raises `Denied` where pushing is not allowed."""
         what = f"the question whether `{self._name}` may be pushed to"
         sessions = Sessions(self._host, self._repository, what)
         sessions.cancel(sessions.open(self._host.call))
 
     def delete_tag(self, tag: str) -> None:
-        """Remove one tag. Never by deleting its digest: that would take every other tag on it along."""
+        """Delete one tag. Never by deleting its digest, which would delete all its other tags."""
         call = self._call(
             "DELETE",
             f"manifests/{require_tag(tag)}",
@@ -201,7 +201,7 @@ class RemoteRepository:
         answer.close()
 
     def delete_manifest(self, digest: str) -> None:
-        """Remove a manifest, and with it every tag on it."""
+        """Delete a manifest, and with it every tag on it."""
         call = self._call(
             "DELETE",
             f"manifests/{require_digest(digest)}",
@@ -232,7 +232,7 @@ class RemoteRepository:
         return answer.status == 200
 
     def _head(self, answer: Answer, reference: str) -> Descriptor | None:
-        """What a HEAD says, None when it does not say enough to be believed."""
+        """The descriptor in a HEAD's headers; None when they are incomplete, so that a GET is needed."""
         media_type = (answer.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if media_type not in ACCEPTED_TYPES:
             raise Invalid(
@@ -257,7 +257,7 @@ class RemoteRepository:
         return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
 
     def _settled(self, manifest: Manifest, reference: str, error: Unreachable) -> bool:
-        """After an unknown outcome: whether it was applied. Raises if somebody else moved the tag meanwhile."""
+        """Whether a PUT with an unknown outcome was applied. Raises if somebody else moved the tag meanwhile."""
         before = self._held.get(reference)
         known_before = reference in self._held
         try:
@@ -276,7 +276,7 @@ class RemoteRepository:
     def _require_stored(self, answer: Answer, manifest: Manifest, reference: str, call: Call) -> None:
         if answer.status not in (200, 201, 202, 204):
             error = self._host.fault(answer, call)
-            # An immutable tag that holds exactly this already is what was wanted.
+            # The registry refuses to change an immutable tag, but the tag holds exactly this manifest already.
             if not is_digest(reference) and isinstance(error, Invalid) and self._holds(manifest, reference):
                 return
             raise error

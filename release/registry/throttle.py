@@ -1,4 +1,4 @@
-"""How many requests may be under way at one host: halved when it says 429, one more for each full round after."""
+"""Limits concurrent requests to one host: halved after a 429, one more after each round of successes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 from release.control import Cancel
 
-_LONGEST_TURN = 1.0
+_LONGEST_TURN = 1.0  # seconds until a waiter looks at `Cancel` again
 
 
 class Throttle:
-    """Additive increase, multiplicative decrease; and a pause for everybody while the host asks for one."""
+    """Additive increase, multiplicative decrease (as TCP does); all requests pause while `Retry-After` lasts."""
 
     def __init__(self, *, most: int, cancel: Cancel, now: Callable[[], float]) -> None:
         self._most = float(most)
@@ -26,12 +26,12 @@ class Throttle:
 
     @property
     def limit(self) -> int:
-        """Requests that may run at once now."""
+        """The present number of requests that may run at once."""
         return max(1, int(self._limit))
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
-        """A place for one request, waited for."""
+        """Wait until one more request may run, and count it while the body runs."""
         with self._turn:
             while self._busy >= self.limit or self._now() < self._closed_until:
                 self._cancel.check()
@@ -46,17 +46,17 @@ class Throttle:
                 self._turn.notify()
 
     def went_well(self) -> None:
-        """A request was served."""
+        """Note a success: raises the limit slowly."""
         with self._turn:
             if self._limit < self._most:
                 self._limit = min(self._most, self._limit + 1.0 / self._limit)
                 self._turn.notify()
 
     def was_throttled(self, wait: float) -> None:
-        """The host said 429; nobody asks again for `wait` seconds."""
+        """Note a 429: halve the limit, and send nothing for `wait` seconds."""
         with self._turn:
             now = self._now()
-            # Requests that were under way together are throttled together: that is one message, not many.
+            # Requests that ran side by side get a 429 each: halve once for all of them.
             if now - self._lowered_at > 1.0:
                 self._lowered_at = now
                 self._limit = max(1.0, min(self._limit, max(1.0, float(self._busy))) / 2)

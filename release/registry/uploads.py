@@ -1,9 +1,10 @@
-"""Getting one blob into a repository: present already, mounted, or sent in one PUT to a new upload session.
+"""Puts one blob into a repository: present already, mounted, or sent in one PUT to a new upload session.
 
-Chunks only where a host refuses a blob in one piece: they are slower, and many registries get them wrong.
+Blobs are sent in chunks only to hosts that refuse them in one piece: chunks are slower, and many registries handle them
+wrongly.
 
-An attempt never goes on in the session of another one: after a broken PUT the registry may have some of the bytes,
-all of them, or have forgotten the session, and it does not say which.
+Each attempt uses a new session: after a broken PUT the registry may hold some of the bytes, all of them, or have
+dropped the session, and it does not tell which.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ _NOT_IN_ONE = frozenset(
 _CHUNK_SIZE = 16 * 1024 * 1024
 _MOST_RENEWALS = 2
 _MOST_MOUNTS = 3
-_SESSION_KEEPS = 60.0  # seconds: what waited longer for its turn may have been forgotten by the registry
+_SESSION_KEEPS = 60.0  # seconds; a session that waited longer is not used: the registry may have dropped it
 _SHOWN_EVERY = 1024 * 1024
 
 
 class Sessions:
-    """Upload sessions in `repository` at `host`. `what`: how messages call what they are for."""
+    """Upload sessions in `repository` at `host`. `what`: the purpose, for messages."""
 
     def __init__(self, host: Host, repository: str, what: str) -> None:
         self.host = host
@@ -43,7 +44,7 @@ class Sessions:
         self.what = what
 
     def open(self, send: Callable[[Call], Answer]) -> str:
-        """Open a session and return where it is. Raises `Denied` where the credential may not push."""
+        """Open a session and return its URL. Raises `Denied` where the credential may not push."""
         call = self.call("POST", f"/v2/{self.repository}/blobs/uploads/")
         answer = send(call)
         if answer.status != 202:
@@ -51,12 +52,12 @@ class Sessions:
         return self.location(answer)
 
     def mount(self, digest: str, source: str) -> str | None:
-        """Ask for a blob of the repository `source`: None when it is mounted, else a session, or "" for neither."""
+        """Mount a blob of the repository `source`: None if that worked, else the URL of a session, or ""."""
         path = f"/v2/{self.repository}/blobs/uploads/?mount={digest}&from={source}"
         try:
             answer = self.host.once(self.call("POST", path, scope(source, "pull")))
         except RegistryError:
-            # Not allowed to read the source, or no such feature: the blob is sent, as without a source.
+            # No right to read the source, or no such feature: send the blob instead.
             return ""
         if answer.status == 202:
             return self.location(answer)
@@ -64,7 +65,7 @@ class Sessions:
         return None if answer.status == 201 else ""
 
     def cancel(self, location: str) -> None:
-        """Close a session; it does not matter whether that works."""
+        """Close a session. Errors are ignored: registries expire sessions themselves."""
         with contextlib.suppress(RegistryError):
             self.host.once(self.call("DELETE", location)).close()
 
@@ -76,7 +77,7 @@ class Sessions:
         body: Upload | None = None,
         content_range: str | None = None,
     ) -> Call:
-        """A request about a session."""
+        """A request to a session."""
         headers = {"Content-Type": "application/octet-stream"} if body is not None else {}
         if content_range is not None:
             headers["Content-Range"] = content_range
@@ -93,13 +94,13 @@ class Sessions:
         )
 
     def location(self, answer: Answer) -> str:
-        """Where a session goes on; closes the answer."""
+        """The URL for the session's next request; closes the answer."""
         with contextlib.closing(answer):
             return self.host.location(answer, self.what)
 
 
 class BlobUpload:
-    """One blob on its way. `reopen` gives its content from the start, for every attempt anew."""
+    """The upload of one blob. `reopen`: opens the content from its start, once for each attempt."""
 
     def __init__(self, sessions: Sessions, descriptor: Descriptor, reopen: Callable[[], IO[bytes]]) -> None:
         self._sessions = sessions
@@ -111,14 +112,14 @@ class BlobUpload:
         self._source_is_sound = False
 
     def send(self, present: Callable[[], bool], mount_from: tuple[str, ...] = ()) -> bool:
-        """Make the blob be there; returns whether bytes were sent. `present` asks the registry, once.
+        """Bring the blob into the repository; returns whether bytes were sent. `present`: asks the registry once.
 
-        All requests for a blob share one budget of attempts. Raises what the registry says.
+        All requests for a blob share one budget of attempts. Raises the registry's error.
         """
         attempt = 1
         while True:
             try:
-                # Also before a later attempt: a reply that was lost may have been a success.
+                # Asked before later attempts too: the attempt whose reply was lost may have succeeded.
                 if present():
                     return attempt > 1
                 session = self._mount(mount_from[:_MOST_MOUNTS]) if attempt == 1 else ""
@@ -136,14 +137,14 @@ class BlobUpload:
             answer, authorization = self._attempt(session)
             if answer.status != 401 or not self._host.renew(answer, authorization):
                 break
-            # A token that ended on the way is not a failure; the session may have gone with it.
+            # The token expired during the upload. Repeat in a new session, since this one may be gone.
             answer.close()
             session = ""
         if not self._accepted(answer):
             raise self._judge(answer)
 
     def _mount(self, sources: tuple[str, ...]) -> str | None:
-        """None when one of the sources had it, else a session that was opened instead, or ""."""
+        """None if a mount worked, else the URL of a session that the registry opened instead, or ""."""
         session = ""
         for source in sources:
             if session:
@@ -159,7 +160,7 @@ class BlobUpload:
         self._rewind()
         opened = self._host.ports.clock.monotonic()
         try:
-            # Opening may wait for the blob's turn.
+            # Opening may wait for a slot: see `release.transfer.upload_slots`.
             with self._reopen() as stream:
                 if self._host.ports.clock.monotonic() - opened > _SESSION_KEEPS:
                     self._sessions.cancel(location)
@@ -184,7 +185,7 @@ class BlobUpload:
         return answer, authorization
 
     def _send_chunks(self, location: str, stream: IO[bytes]) -> str:
-        """All bytes in PATCH requests; gives the place where the session is closed."""
+        """Send all bytes in PATCH requests; returns the URL that closes the session."""
         sent = 0
         while sent < self._descriptor.size:
             count = min(_CHUNK_SIZE, self._descriptor.size - sent)
@@ -200,7 +201,7 @@ class BlobUpload:
             sent += count
             stored = answer.headers.get("Range")
             location = self._sessions.location(answer)
-            # A registry may ignore where a chunk belongs; what it counts is what it has.
+            # A registry may ignore Content-Range: compare with the range that it reports as stored.
             if stored is not None and stored.strip() != f"0-{sent - 1}":
                 raise Unreachable(
                     f"`{self._host.registry}` lost count when {self._sessions.what}", status=416
@@ -217,14 +218,14 @@ class BlobUpload:
             return False
         stored = answer.headers.get("Docker-Content-Digest") or ""
         answer.close()
-        # Another algorithm is another name for the same bytes; the digest that was asked for was in the URL.
+        # A digest of another algorithm cannot be compared; the registry was given ours in the URL and checks it.
         same_kind = stored.partition(":")[0] == self._descriptor.digest.partition(":")[0]
         if same_kind and stored != self._descriptor.digest:
             raise DigestMismatch(f"`{self._host.registry}` stored other content when {self._sessions.what}")
         return True
 
     def _judge(self, answer: Answer) -> RegistryError:
-        """The error for an answer, turned into a transient one where another attempt may do better."""
+        """The error for an answer, as a transient one where another attempt may succeed."""
         elsewhere = None if self._host.is_own(answer.url) else urlsplit(answer.url).netloc
         error = self._host.fault(answer, self._sessions.call("PUT", ""))
         if elsewhere is not None and isinstance(error, Denied):
@@ -237,7 +238,7 @@ class BlobUpload:
         return Unreachable(error.message, hint=error.hint, status=error.status, code=error.code)
 
     def _require_sound_source(self) -> None:
-        """The registry got other bytes: were they changed on the way, or are ours wrong?"""
+        """Raise `DigestMismatch` if our own bytes are wrong: the registry said that it got others."""
         if self._source_is_sound:
             return
         algorithm = self._descriptor.digest.partition(":")[0]

@@ -1,8 +1,8 @@
-"""Bearer tokens: asked for at the realm that the registry named, kept until they are nearly over.
+"""Fetches bearer tokens from the realm that a registry names, and keeps them until shortly before they expire.
 
-Source: the distribution project's token and OAuth2 specifications. A realm gets our credential, so it must be
-https unless the registry itself is not, holds no user information, is not followed elsewhere, and must not lead
-from a public registry into a private network.
+Source: the distribution project's token and OAuth2 specifications. The realm receives our credential. So it must be
+https unless the registry itself is plain http, must hold no user name, is not followed through redirects, and must not
+lead from a public registry into a private network.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from release.registry.http.error_body import fault_of, read_refusal
 from release.registry.http.retry import retry_after
 
 _LARGEST = 64 * 1024
-_DEFAULT_LIFE = 60.0  # the specification's, where the answer says nothing
+_DEFAULT_LIFE = 60.0  # seconds, by the specification, where the answer does not say
 _MARGIN = 60.0
 _CLIENT = "shipmark"
 _SAFE = re.compile(r"[!-~]+")
@@ -37,7 +37,7 @@ class _Grant(msgspec.Struct):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """`fresh_until`: on the monotonic clock; from then on another one is asked for."""
+    """A token. `fresh_until`: on the monotonic clock; a new one is fetched after that."""
 
     text: str
     fresh_until: float
@@ -52,9 +52,9 @@ Key = tuple[str, str, tuple[str, ...]]
 
 
 class Tokens:
-    """The tokens of one registry. One request at a time for each (realm, service, scopes), whoever asks.
+    """The tokens of one registry. Thread-safe: threads that need the same token share one request.
 
-    `accept`: where the realm may lead. `secure`: whether the registry is spoken to over TLS.
+    `accept`: judges the address of the realm. `secure`: whether the registry speaks TLS.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Tokens:
         self._noticed: set[str] = set()
 
     def get(self, challenge: Challenge, scopes: tuple[str, ...], credential: Credential) -> str:
-        """A token that is good for `scopes`. Raises `Denied`, `Invalid`, `Unreachable`."""
+        """A token for `scopes`. Raises `Denied`, `Invalid`, `Unreachable`."""
         key = _key(challenge, scopes)
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())

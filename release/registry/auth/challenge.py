@@ -1,4 +1,4 @@
-"""What a registry asks for in `WWW-Authenticate`, and the scopes of a token. Pure.
+"""Parses `WWW-Authenticate`, and writes the scopes of tokens. Pure.
 
 Source: RFC 9110 section 11.6.1; the distribution project's token specification.
 """
@@ -24,7 +24,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_challenges(header: str) -> tuple[Challenge, ...]:
-    """Read the header's value; what is malformed ends the reading, what came before it stays."""
+    """The challenges in the header's value, up to the first malformed one."""
     text = header[:_LONGEST]
     found: list[Challenge] = []
     position = 0
@@ -38,7 +38,7 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
 
 
 def choose(challenges: tuple[Challenge, ...]) -> Challenge | None:
-    """The one that we answer: bearer with a realm, else basic."""
+    """The challenge to answer: the first bearer with a realm, else the first basic."""
     for challenge in challenges:
         if challenge.scheme == "bearer" and challenge.parameters.get("realm"):
             return challenge
@@ -51,7 +51,7 @@ def scope(repository: str, *actions: str) -> str:
 
 
 def _skip(text: str, position: int) -> int:
-    """Past spaces and empty list elements."""
+    """The position after spaces and empty list elements."""
     while position < len(text) and text[position] in " \t,":
         position += 1
     return position
@@ -71,7 +71,7 @@ def _parameters(text: str, position: int) -> tuple[dict[str, str], int]:
             return parameters, after
         equals = _space(text, name.end())
         if text[equals : equals + 1] != "=":
-            # Not a parameter but the next scheme: give it back.
+            # A name without `=` is the next scheme: parse it again from its start.
             return parameters, after
         value, end = _value(text, _space(text, equals + 1))
         if value is None:

@@ -1,4 +1,4 @@
-"""Docker's `config.json` and Podman's `auth.json`: where they are and what they say. Pure.
+"""Finds and parses Docker's `config.json` and Podman's `auth.json`. Pure.
 
 Source: docker/cli's config file; containers-auth.json(5).
 """
@@ -43,7 +43,7 @@ class AuthFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def config_paths(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Where credentials may be, first found wins: Docker's place, then Podman's."""
+    """Paths of credential files, Docker's before Podman's. The first file with a credential counts."""
     home = env.get("HOME")
     folder = env.get("DOCKER_CONFIG") or (posixpath.join(home, ".docker") if home else None)
     config = env.get("XDG_CONFIG_HOME") or (posixpath.join(home, ".config") if home else None)
@@ -58,7 +58,7 @@ def config_paths(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def keys_for(registry: str, repository: str) -> tuple[str, ...]:
-    """The keys under which a repository's credential may stand, the narrowest first."""
+    """The keys that may hold a repository's credential, the most specific first."""
     parts = repository.split("/")
     narrow = tuple(f"{registry}/{'/'.join(parts[:length])}" for length in range(len(parts), 0, -1))
     if registry == DOCKER_HUB:
@@ -70,13 +70,13 @@ def keys_for(registry: str, repository: str) -> tuple[str, ...]:
 
 
 def parse_auth_file(raw: bytes, path: str) -> AuthFile:
-    """Read a file. Raises `ConfigError` naming it, and never what is in it."""
+    """Parse a file. Raises `ConfigError`, whose message names the file and never quotes its content."""
     try:
         document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         document = None
     if not isinstance(document, dict):
-        # The parser's own message may quote the line, which may be a secret.
+        # The parser's message may quote the file, and thus a secret.
         raise ConfigError(f"`{path}` is not JSON", hint="repair it, or log in again")
     store = document.get("credsStore")
     return AuthFile(
@@ -127,7 +127,7 @@ def _decode(encoded: str, key: str, path: str) -> tuple[str, str]:
         text = ""
     username, separator, password = text.partition(":")
     if not separator:
-        # `from None`: the cause would carry the secret in its text.
+        # `from None`: the cause's text contains the secret.
         raise ConfigError(
             f"the entry for {_quoted(key)} in `{path}` holds an `auth` that is not base64 of `user:password`",
             hint="log in again",
@@ -136,5 +136,5 @@ def _decode(encoded: str, key: str, path: str) -> tuple[str, str]:
 
 
 def _quoted(key: str) -> str:
-    """The key as a message shows it: whole only where it is short and printable."""
+    """The key for a message: whole only if it is short and printable."""
     return f"`{key}`" if len(key) <= 255 and key.isprintable() else repr(key[:255])

@@ -23,9 +23,9 @@ def is_ecr(registry: str) -> bool:
 
 
 def authorization(registry: str) -> tuple[str, str] | None:
-    """User name and password for the registry, good for hours; None without boto3 or without AWS credentials.
+    """User name and password for the registry, valid for hours; None without boto3 or without AWS credentials.
 
-    Raises `Denied` with what AWS says.
+    Raises `Denied` with the reason that AWS gives.
     """
     found = _HOST.fullmatch(registry)
     if found is None:
@@ -59,7 +59,7 @@ def _decode(answer: Any, registry: str) -> tuple[str, str]:
     except (LookupError, TypeError, ValueError, binascii.Error):
         user = separator = password = ""
     if not separator:
-        # `from None`: the cause could carry the token in its text.
+        # `from None`: the cause's text may contain the token.
         raise Denied(f"AWS answered something that is not a token for `{registry}`") from None
     return user, password
 

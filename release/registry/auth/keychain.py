@@ -1,7 +1,6 @@
-"""Credentials for a registry: from variables, from Docker's and Podman's files, from credential helpers.
+"""Finds a registry's credential: in variables, in Docker's and Podman's files, through credential helpers, at AWS.
 
-Nothing here connects. Files and helpers are asked through what the constructor is given; the environment is a
-mapping. A secret is never part of a message or of a value's text form.
+Files are read and helpers started through the constructor's arguments. Secrets are in no message and no `repr`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _NOT_THERE = "credentials not found"
 _HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HELPER_SECONDS = 60.0
 
-# The user name that goes with a token where a registry wants a certain one.
+# User names that registries require together with a token. Others accept any.
 _TOKEN_USERS = (
     ("gcr.io", "oauth2accesstoken"),
     ("pkg.dev", "oauth2accesstoken"),
@@ -36,9 +35,9 @@ _TOKEN_USERS = (
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """How to prove who we are. `secret`: password (basic), refresh token (identity) or token (bearer).
+    """A credential. `secret`: password (basic), refresh token (identity) or token (bearer).
 
-    `source`: where it comes from, for people.
+    `source`: where it was found, for messages.
     """
 
     kind: Literal["anonymous", "basic", "identity", "bearer"]
@@ -62,14 +61,14 @@ class Finder(Protocol):
     """Where a host's credential comes from."""
 
     def find(self, registry: str, repository: str) -> Credential:
-        """The credential, `ANONYMOUS` when there is none."""
+        """The credential for a repository; `ANONYMOUS` if there is none."""
 
     def advice(self, registry: str) -> str:
-        """What somebody does about a registry that wants a credential where there is none."""
+        """A hint for a registry that requires a credential when there is none."""
 
 
 class Anonymous:
-    """For a run that an outsider may have shaped: no variable, file or helper is looked at."""
+    """Finds no credential, for runs that are not trusted: reads no variable and no file, starts no helper."""
 
     def find(self, registry: str, repository: str) -> Credential:
         """No credential."""
@@ -77,17 +76,17 @@ class Anonymous:
         return UNTRUSTED
 
     def advice(self, registry: str) -> str:
-        """Why there is none."""
+        """Why no credential is used."""
         return (
             f"`{registry}` is asked without a credential, because this run is not trusted: see `shipmark ci`"
         )
 
 
 class Credentials:
-    """Finds the credential for a repository; every helper is called at most once for a host. Thread-safe.
+    """Finds the credential for a repository; each helper is started at most once for a host. Thread-safe.
 
-    `read` gives a file's bytes, or None where there is no such file. `hosts`: every registry of this run, which decides
-    who may take a variable in its old spelling. `notice`: says one line to people.
+    `read`: returns a file's bytes, or None for a missing file. `hosts`: every registry of this run; decides which host
+    may use a variable in its old spelling. `notice`: prints a warning.
     """
 
     def __init__(
@@ -182,7 +181,7 @@ class Credentials:
             raise ConfigError(f"`{path}` names a credential helper that is not a program name")
         program = f"docker-credential-{helper}"
         try:
-            # The server goes in by stdin; nothing secret ever is an argument.
+            # The protocol of credential helpers: the server's name on stdin, JSON on stdout.
             done = self._process.run([program, "get"], stdin=server.encode(), timeout=_HELPER_SECONDS)
         except FileNotFoundError as error:
             raise Denied(
@@ -192,7 +191,7 @@ class Credentials:
         except TimeoutError as error:
             raise Denied(f"`{program}` gave no answer in {_HELPER_SECONDS:g} seconds") from error
         if done.code != 0:
-            # A helper that fails after it printed the credential must not have it shown.
+            # A helper may fail after it printed the credential: do not quote that output.
             told = b"" if b'"Secret"' in done.stdout else done.stdout
             said = (done.stderr.strip() or told.strip()).decode(errors="replace")
             if _NOT_THERE in said.lower() or _NOT_THERE in done.stdout.decode(errors="replace").lower():

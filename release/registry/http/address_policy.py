@@ -1,8 +1,7 @@
-"""Which addresses a registry may send us to. Pure.
+"""Which IP addresses a registry may redirect us to. Pure.
 
-A registry on the internet that names a token realm or a storage host in our own network, or the cloud's
-metadata service, wants something that it cannot reach itself. Checked on the address that is connected to,
-not on the name.
+A registry on the internet must not make us send requests into our own network or to a cloud's metadata service, which
+it cannot reach itself (server-side request forgery). Checked for the address that is connected to, not for the name.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Reach(IntEnum):
-    """How far an address can be seen, the wider the smaller."""
+    """From where an address can be reached; smaller is wider."""
 
     GLOBAL = 0
     PRIVATE = 1
@@ -23,7 +22,7 @@ class Reach(IntEnum):
 
 
 def reach_of(address: str) -> Reach:
-    """The reach of an IP address as text; what cannot be read counts as the narrowest."""
+    """The reach of an IP address; text that is not an address counts as the narrowest."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -44,14 +43,14 @@ def reach_of(address: str) -> Reach:
 
 
 def may_lead_to(registry: Reach, address: Reach) -> bool:
-    """Whether a registry of this reach may send us to an address of that reach."""
+    """Whether a registry whose address has reach `registry` may send us to one of reach `address`."""
     if address is Reach.LINK:
         return registry is Reach.LINK
     return address <= registry
 
 
 def is_loopback_host(host: str) -> bool:
-    """Whether a host name, without port, is this machine by definition: `localhost`, `127.x`, `[::1]`."""
+    """Whether a host name (without port) always means this machine: `localhost`, `127.x`, `[::1]`."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -61,7 +60,7 @@ def is_loopback_host(host: str) -> bool:
 
 
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address stands for: mapped, 6to4, NAT64."""
+    """The IPv4 address inside an IPv6 address (mapped, 6to4, NAT64), or None."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:

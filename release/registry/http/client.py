@@ -1,7 +1,7 @@
-"""One HTTP request, one answer: no retries, no redirects, no authentication. Everything here is bounded.
+"""Sends one HTTP request and reads its answer: no retries, redirects or authentication. Sizes and times are limited.
 
-Foreign exceptions end in this module: what leaves it is `Unreachable` (with `code` saying whether another try
-makes sense), `Invalid`, or what `Cancel.check` raises.
+Exceptions of urllib3, ssl and sockets are translated here: callers see `Unreachable` (its `code` tells whether a retry
+makes sense), `Invalid`, and what `Cancel.check` raises.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from release.registry.http.tls import Trust
 from release.registry.http.watchdog import Exchange, Limits, Watchdog
 
 USER_AGENT = f"shipmark/{__version__}"
-_SHORT_REST = 64 * 1024
+_SHORT_REST = 64 * 1024  # bytes of an unread body that are read to keep the connection
 _DRAIN_SECONDS = 2.0
-_CONNECTIONS = 16  # kept open per host; more are opened when needed
+_CONNECTIONS = 16  # kept open for each host; more are opened when needed, and closed after use
 Accept = Callable[[Reach], str | None]
 
 
@@ -37,7 +37,7 @@ def anywhere(_: Reach) -> str | None:
 
 
 class Answer:
-    """Status, headers and an unread body. Close it, or read it to its end."""
+    """Status, headers and the body, which is not read yet. Close it, or read it to its end."""
 
     def __init__(self, response: Any, exchange: Exchange, done: Callable[[], None], url: str) -> None:
         self.status: int = response.status
@@ -69,15 +69,15 @@ class Answer:
         return data
 
     def readinto(self, view: memoryview) -> int:
-        """Read into `view`, 0 at the end; what is read before the end of a cut answer is given out."""
+        """Read into `view`; returns the number of bytes, 0 at the end. Bytes before a broken end are returned first."""
         with translated(self._exchange, self.url):
-            # urllib3's own `readinto` copies everything three times; below it is http.client's.
+            # http.client's `readinto`: that of urllib3 copies the bytes three times.
             count: int = self._response._fp.readinto(view)
         self._exchange.moved(count)
         return count
 
     def close(self) -> None:
-        """Let go of the connection; a body that was not read to its end costs the connection."""
+        """Return the connection to its pool, or close it where a long rest of the body is unread."""
         if self._closed:
             return
         self._closed = True
@@ -87,7 +87,7 @@ class Answer:
         self._done()
 
     def _drain(self) -> None:
-        # A short rest is cheaper to read than a new connection is to make.
+        # Reading a short rest is cheaper than a new connection.
         self._exchange.await_answer(_DRAIN_SECONDS, "no end of the answer")
         rest = 0
         while rest <= _SHORT_REST and self._exchange.fault is None:
@@ -128,7 +128,7 @@ class Transport:
         body: bytes | Upload | None = None,
         accept: Accept = anywhere,
     ) -> Answer:
-        """Send one request and give its answer, whatever its status. `accept` says no to addresses, with a reason."""
+        """Send one request; returns the answer of any status. `accept`: returns why an address is refused, or None."""
         self._cancel.check()
         exchange = Exchange(
             cancel=self._cancel, deadline=self._deadline, limits=self.limits, now=self._now, accept=accept
@@ -153,7 +153,7 @@ class Transport:
         with self._lock:
             pools, self._pools = list(self._pools.values()), {}
         for manager in pools:
-            # Clearing alone leaves the sockets to the garbage collector.
+            # `clear` alone leaves open sockets to the garbage collector, which warns.
             for key in manager.pools.keys():  # noqa: SIM118 - it cannot be iterated
                 manager.pools[key].close()
             manager.clear()
@@ -190,11 +190,11 @@ class Transport:
 
 
 def _through(proxy: str, options: dict[str, Any]) -> Any:
-    """A pool behind a proxy; a user name and password in its URL are for the proxy, and leave the URL here."""
+    """A pool behind a proxy. User name and password in its URL become a header for the proxy only."""
     parts = urlsplit(proxy)
-    user, separator, place = parts.netloc.rpartition("@")
+    user, separator, host = parts.netloc.rpartition("@")
     headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if separator else None
-    return urllib3.ProxyManager(parts._replace(netloc=place).geturl(), proxy_headers=headers, **options)
+    return urllib3.ProxyManager(parts._replace(netloc=host).geturl(), proxy_headers=headers, **options)
 
 
 def _headers(headers: Mapping[str, str] | None, body: bytes | Upload | None) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""urllib3 connections that know their exchange: checked addresses, sockets that can be shut, bodies by sendfile.
+"""urllib3 connections tied to an `Exchange`: addresses are checked, sockets can be shut down, files go by sendfile(2).
 
-urllib3 hands a request from its pool to a connection in the thread that made it, so the exchange travels in a
-thread-local. Bodies of the type `Upload` are sent by us: counted, and stopped when the answer comes early.
+urllib3 runs a request in the caller's thread, from the pool down to the connection, so the exchange is passed in a
+thread-local variable. Bodies of type `Upload` are sent by this module: counted, and stopped when an answer comes early.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from release.registry.http.watchdog import Exchange
 
 _PIECE = (
     64 * 1024
-)  # what is sent before it is counted: small enough that a slow link is not taken for a stall
+)  # bytes between two counts of progress: small enough that the watchdog does not take a slow link for a stall
 _SENDFILE_PIECE = 4 * 1024 * 1024
-_BLACK_HOLE = 3.0  # seconds for an address when there is another one to try
+_BLACK_HOLE = 3.0  # seconds to connect to an address that may not answer, when there is another one to try
 _local = threading.local()
 
 
 class Upload:
-    """A request body: `size` bytes from `stream`. `progress` takes the bytes of each piece that was sent."""
+    """A request body of `size` bytes from `stream`. `progress`: called with the bytes of each piece that was sent."""
 
     def __init__(self, stream: IO[bytes], size: int, *, progress: Callable[[int], None]) -> None:
         self.stream = stream
@@ -45,7 +45,7 @@ class Upload:
 
 @contextmanager
 def using(exchange: Exchange) -> Iterator[None]:
-    """Connections used by this thread belong to `exchange` while the body runs."""
+    """Tie connections that this thread uses in the body to `exchange`."""
     _local.exchange = exchange
     try:
         yield
@@ -54,7 +54,7 @@ def using(exchange: Exchange) -> Iterator[None]:
 
 
 class _Lines:
-    """Passes lines of a head on, and remembers the last."""
+    """A stream that remembers the last line that was read from it."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -69,7 +69,7 @@ class _Lines:
 
 
 class _WholeHead(http.client.HTTPResponse):
-    """An answer whose head must have ended: http.client takes a connection that broke in it for its end."""
+    """An answer whose headers must be complete: http.client takes a broken connection for their end."""
 
     def begin(self) -> None:
         stream: Any = self.fp
@@ -136,13 +136,13 @@ class TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = TlsConnection
 
     def _validate_conn(self, conn: Any) -> None:
-        # Without urllib3's warning: a certificate is unchecked only where the user named the host as insecure.
+        # Overrides urllib3 to leave out its warning: only hosts that the user named insecure are not verified.
         if conn.is_closed:
             conn.connect()
 
 
 def _begin(connection: Any, body: Any) -> Any:
-    """Tie the connection to the exchange; a body of ours becomes an iterable that sends and counts."""
+    """Tie the connection to the exchange; turn an `Upload` into an iterable that sends and counts."""
     exchange: Exchange = _local.exchange
     if connection.sock is not None:
         exchange.attach(connection.sock)
@@ -157,7 +157,7 @@ def _await_answer(body: Any) -> None:
 
 
 def _open(connection: Any) -> socket.socket:
-    """Connect to the first address that answers, each checked before. Stands in for urllib3's own."""
+    """Connect to the first address that answers, after checking each. Replaces urllib3's `create_connection`."""
     exchange: Exchange = _local.exchange
     exchange.await_answer(exchange.limits.connect, "no connection")
     connection.broken_off = False
@@ -175,7 +175,7 @@ def _open(connection: Any) -> socket.socket:
 
 
 def _resolve(connection: Any) -> list[Any]:
-    # The name with its trailing dot, as urllib3 itself asks for it.
+    # `_dns_host` keeps a trailing dot, as urllib3 does for the lookup.
     host = connection._dns_host.strip("[]")
     try:
         return socket.getaddrinfo(host, connection.port, 0, socket.SOCK_STREAM)
@@ -207,9 +207,9 @@ def _connect(exchange: Exchange, kind: tuple[int, int, int], address: Any, secon
 
 
 def _pieces(connection: Any, body: Upload, exchange: Exchange) -> Iterator[bytes | memoryview]:
-    """The body in pieces for urllib3 to send; by the kernel, with nothing to yield, where that is possible."""
+    """The body in pieces for urllib3 to send. A plain file over plain http is sent by the kernel instead."""
     plain = not isinstance(connection, HTTPSConnection)
-    # A stream of any other type has something between us and the file: a check, a decompression.
+    # Exactly FileIO: other types check or decompress what they read.
     if plain and type(body.stream) is io.FileIO:
         sent = yield from _send_file(connection, body, exchange)
     else:
@@ -219,12 +219,12 @@ def _pieces(connection: Any, body: Upload, exchange: Exchange) -> Iterator[bytes
 
 
 def _answered(sock: socket.socket) -> bool:
-    """Whether something came back before we finished: an early refusal, or the end of the connection."""
+    """Whether the peer sent something before the body ended: an early refusal, or the end of the connection."""
     return bool(select.select([sock], [], [], 0)[0])
 
 
 def _send_file(connection: Any, body: Upload, exchange: Exchange) -> Generator[bytes, None, int]:
-    yield b""  # only now are the headers out
+    yield b""  # returns after urllib3 has sent the headers
     sock, source, sent = connection.sock, body.stream.fileno(), 0
     start = body.stream.tell()
     while sent < body.size:
@@ -239,7 +239,7 @@ def _send_file(connection: Any, body: Upload, exchange: Exchange) -> Generator[b
         sent += count
         exchange.moved(count)
         body.progress(count)
-    # The kernel reads past Python's position; a body may be a part of a longer stream.
+    # sendfile does not move Python's file position. Set it, since more bodies may follow in the stream.
     body.stream.seek(start + sent)
     return sent
 
@@ -249,7 +249,7 @@ def _send_stream(
 ) -> Generator[memoryview, None, int]:
     sent = 0
     while sent < body.size:
-        # Over TLS something readable may be a session ticket, which is not an answer.
+        # Only without TLS: a readable TLS socket may hold a session ticket and no answer.
         if watch and sent and _answered(connection.sock):
             return sent
         data = _read(body, min(CHUNK, body.size - sent))
@@ -268,5 +268,5 @@ def _read(body: Upload, size: int) -> bytes:
     try:
         return body.stream.read(size)
     except OSError as error:
-        # Not to be taken for a network error, which would be tried again.
+        # Not an OSError: that would be taken for a network error and retried.
         raise Invalid(f"the source cannot be read: {error.strerror or error}") from error

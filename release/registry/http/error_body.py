@@ -1,4 +1,4 @@
-"""What a registry's refusal means: its status and error document become one of our errors. Pure.
+"""Turns a registry's status and error document into an error of ours. Pure.
 
 Source: OCI distribution-spec v1.1, "Error Codes".
 """
@@ -25,11 +25,11 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_refusal(body: bytes, scrub: Callable[[str], str]) -> Refusal:
-    """Read an error document; empty for anything else. `scrub` takes out what must not be shown."""
+    """Read an error document; empty for any other body. `scrub`: removes secrets from its text."""
     try:
         document = msgspec.json.decode(body)
         first = document["errors"][0]
-        # Scrubbed before it is cut: half a secret would not be recognised.
+        # Scrub before cutting: half a secret would not be recognised.
         return Refusal(code=scrub(_text(first.get("code")))[:60], message=scrub(_message(first))[:_SHOWN])
     except (msgspec.DecodeError, LookupError, TypeError, AttributeError, RecursionError, UnicodeDecodeError):
         return Refusal()
@@ -51,13 +51,13 @@ def _kind(status: int) -> type[RegistryError]:
     if status == 404:
         return NotFound
     if status == 501:
-        return Invalid  # what it does not know now it will not know in a moment
+        return Invalid  # not implemented: a retry will not help, unlike other 5xx
     return Unreachable if status in TRANSIENT or status >= 500 else Invalid
 
 
 def _message(error: dict[str, Any]) -> str:
     detail = error.get("detail")
-    # Some registries say the cause only in the detail.
+    # Some registries give the cause only in `detail`.
     more = f" ({detail})" if isinstance(detail, str) and detail else ""
     return _text(error.get("message")) + more
 

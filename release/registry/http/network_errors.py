@@ -1,4 +1,4 @@
-"""What the network, TLS and urllib3 raise, told in our own terms; foreign exceptions end here."""
+"""Translates exceptions of sockets, ssl and urllib3 to `Unreachable`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from release.registry.http.watchdog import Exchange
 
 @contextlib.contextmanager
 def translated(exchange: Exchange, url: str) -> Iterator[None]:
-    """Tell what the network, TLS and urllib3 raise in our own terms; the URL's path and query stay out of it."""
+    """Translate exceptions of the body. Messages name the host only: path and query may hold secrets."""
     try:
         yield
     except (HTTPError, OSError, http.client.HTTPException) as error:
@@ -52,7 +52,7 @@ def _tls_fault(error: BaseException, host: str) -> Unreachable:
     if isinstance(error, ssl.SSLCertVerificationError):
         hint = "if a private authority signed it, name its file in SHIPMARK_CA_FILE (or all in SSL_CERT_FILE)"
         return Unreachable(f"the certificate of `{host}` is not valid: {reason}", code=TLS_FAULT, hint=hint)
-    # A connection that broke during the handshake may do better next time.
+    # A handshake that broke off may succeed in a retry; one that was refused will not.
     code = None if isinstance(error, ssl.SSLEOFError) else TLS_FAULT
     return Unreachable(f"no TLS with `{host}`: {reason}", code=code)
 
@@ -68,7 +68,7 @@ def _cause(error: BaseException, kinds: tuple[type[BaseException], ...]) -> Base
 
 
 def _plain(error: BaseException) -> str:
-    """What went wrong, without urllib3's object names and without URLs."""
+    """The reason in an exception, without urllib3's object names and without URLs."""
     inner = _cause(error, (OSError, http.client.HTTPException)) or error
     if isinstance(inner, http.client.IncompleteRead):
         return "the answer ended early"
@@ -81,5 +81,5 @@ def _plain(error: BaseException) -> str:
 
 
 def host_of(url: str) -> str:
-    """Host and port of a URL, without what else stands in it."""
+    """Host and port of a URL, without user, path and query."""
     return urlsplit(url).netloc.rpartition("@")[2]

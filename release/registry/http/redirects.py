@@ -1,4 +1,4 @@
-"""URLs that a registry gives us: made absolute, and compared with its own place. Pure."""
+"""Resolves URLs that a registry returns, and compares their origin with its own. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 
 def absolute(current: str, text: str) -> SplitResult | None:
-    """`text`, found in the answer from `current`, as a URL without its fragment.
+    """`text`, from the answer at `current`, as an absolute URL without its fragment.
 
-    None where it is not a plain http or https URL: without a host, with a user name, with characters that no URL has.
+    None unless it is a plain http or https URL: with a host, without a user name, without characters that URLs cannot
+    have.
     """
     if not all("!" <= character <= "~" for character in text):
         return None
@@ -23,11 +24,11 @@ def absolute(current: str, text: str) -> SplitResult | None:
 
 
 def origin_of(parts: SplitResult) -> tuple[str, str, int]:
-    """Scheme, host and port: what must be the same for a credential to go there."""
+    """Scheme, host and port. A credential is sent only to an equal origin."""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return parts.scheme, (parts.hostname or "").lower(), port
 
 
 def host_name(host: str) -> str:
-    """A host without its port and brackets."""
+    """A host without its port and without the brackets of IPv6."""
     return urlsplit(f"//{host}").hostname or ""

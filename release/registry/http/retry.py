@@ -1,4 +1,4 @@
-"""When another attempt makes sense, and how long to wait for it. Pure but for the wait."""
+"""Decides whether a failed request is retried, and after which pause. Pure except for the pause itself."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ import msgspec
 from release.control import Cancel, Deadline
 from release.errors import RegistryError, Unreachable
 
-#: Statuses that say "not now" rather than "no".
+#: Statuses after which a retry may succeed. 499: nginx, client closed; 522: Cloudflare, connection timed out.
 TRANSIENT = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
-#: `RegistryError.code` of faults of our own that another attempt would meet again.
+#: `RegistryError.code` of TLS faults, which a retry would meet again.
 TLS_FAULT = "tls"
 NO_SUCH_HOST = "dns"
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How stubborn to be. Times in seconds.
+    """Limits of retries. Times in seconds.
 
-    `base` doubles with every attempt up to `cap`; the wait is anything between nothing and that (full jitter), but
-    at least what the registry asked for with `Retry-After`, up to `longest_wait`. Who asks for more than `patience`
-    is not waited for at all.
+    The pause is random between 0 and `base`, which doubles with each attempt up to `cap` (full jitter), but at least
+    the registry's `Retry-After`, up to `longest_wait`. A `Retry-After` above `patience` is not waited for.
     """
 
     attempts: int = 6
@@ -34,7 +33,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retrier:
-    """Waits between attempts. `jitter`: a number from 0 to 1."""
+    """Pauses between attempts at one host. `jitter`: returns a number from 0 to 1."""
 
     def __init__(
         self, policy: RetryPolicy, *, cancel: Cancel, deadline: Deadline, jitter: Callable[[], float]
@@ -46,14 +45,14 @@ class Retrier:
         self._is_silent = False
 
     def pause(self, error: RegistryError, attempt: int) -> None:
-        """Wait before the attempt after `attempt` (1 is the first); raises `error` where that makes no sense."""
+        """Pause after the failed attempt number `attempt` (from 1); raise `error` if no retry makes sense."""
         if not is_transient(error):
             raise error
         asked = error.retry_after or 0.0
         if self._is_silent and error.status is None:
             raise _with(error, " (asked once: it kept silent before)")
         if attempt >= self.policy.attempts:
-            # A host that says nothing is asked patiently once; whoever asks next need not wait as long again.
+            # The host does not answer at all: later requests get one attempt each, until it answers again.
             self._is_silent = error.status is None
             raise _with(error, f" ({attempt} attempts)")
         wait = max(self._backoff(attempt), min(asked, self.policy.longest_wait))
@@ -62,7 +61,7 @@ class Retrier:
         self._cancel.wait(wait)
 
     def heard(self) -> None:
-        """The host answered: it is worth patience again."""
+        """Note an answer of the host: retry its requests again."""
         self._is_silent = False
 
     def _backoff(self, attempt: int) -> float:
@@ -70,14 +69,14 @@ class Retrier:
 
 
 def is_transient(error: RegistryError) -> bool:
-    """Whether the same request may do better later."""
+    """Whether the same request may succeed later."""
     if not isinstance(error, Unreachable):
         return False
     return error.code not in (TLS_FAULT, NO_SUCH_HOST)
 
 
 def retry_after(value: str | None, now: int) -> float | None:
-    """Seconds from a `Retry-After` header, which is seconds or a date; None where it says nothing usable.
+    """Seconds from a `Retry-After` header (seconds, or a date); None if it is unusable.
 
     `now`: milliseconds since the epoch.
     """

@@ -1,4 +1,4 @@
-"""Which certificates are believed, for which hosts http will do, which proxy is used. Connects to nothing."""
+"""Decides for each host: which certificates are valid, whether plain http is allowed, which proxy is used."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from release.registry.http.address_policy import is_loopback_host
 class Trust:
     """Decisions about hosts, from the environment and the configuration.
 
-    `insecure`: hosts (`registry.lan`, `registry.lan:5000`) that the user named: no valid certificate is needed, and
-    http will do. `ca`: a PEM file believed in addition to the system's authorities; `SSL_CERT_FILE` replaces those.
+    `insecure`: hosts (`registry.lan`, `registry.lan:5000`) that the user named: any certificate is accepted, and plain
+    http too. `ca`: a PEM file with authorities besides the system's, which `SSL_CERT_FILE` replaces.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Trust:
         return not self._named_insecure(host)
 
     def allows_http(self, host: str) -> bool:
-        """Whether plain http will do: loopback, or named insecure."""
+        """Whether plain http is allowed: for loopback, or if named insecure."""
         return is_loopback_host(_name(host)) or self._named_insecure(host)
 
     def context(self, host: str) -> ssl.SSLContext:
@@ -81,7 +81,7 @@ class Trust:
 
 
 def _covers(entry: str, host: str) -> bool:
-    """Whether an entry of NO_PROXY is about the host: `*`, a name with all below it, an address, a network."""
+    """Whether an entry of NO_PROXY covers the host: `*`, a domain and its subdomains, an address, a network."""
     if entry in ("*", host):
         return True
     name = _name(host)

@@ -1,7 +1,7 @@
-"""One HTTP exchange as something that can be ended from outside: by a time limit, a stall, or a cancel.
+"""Ends HTTP exchanges from outside: after a time limit, on a stall, or when the run is cancelled.
 
-Socket time-outs bound single calls, not exchanges: a peer that sends a byte a second passes them for ever. So
-each exchange says which phase it is in, and one watchdog thread shuts the socket of what takes too long.
+Socket time-outs limit single calls and not whole exchanges: a peer that sends one byte a second never exceeds them.
+So each exchange notes its phase, and one watchdog thread shuts down the socket of an exchange that takes too long.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import msgspec
 from release.control import Cancel, Deadline
 from release.registry.http.address_policy import Reach
 
-_TICK = 0.2
+_TICK = 0.2  # seconds between two examinations
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long things may take, in seconds. `pace`: bytes a second below which a transfer counts as stalled."""
+    """Longest times, in seconds. `pace`: bytes a second; a slower transfer counts as stalled."""
 
     connect: float = 10.0
     answer: float = 60.0  # from the end of a request to the end of the answer's headers
-    commit: float = 300.0  # the same after a blob: the registry hashes and stores it
+    commit: float = 300.0  # likewise after the last byte of a blob, which the registry then hashes and stores
     stall: float = 30.0
     pace: float = 1024.0
 
 
 class Exchange:
-    """A request and its answer. Used by one thread, ended from any."""
+    """A request and its answer. Used by one thread; any thread may end it."""
 
     def __init__(
         self,
@@ -59,8 +59,8 @@ class Exchange:
         self._stack.enter_context(cancel.on_cancel(lambda: self.end("cancelled")))
 
     def attach(self, live: socket.socket) -> None:
-        """Take a handle on the connection that is used from now on."""
-        # A duplicate: the original object loses its descriptor when TLS wraps it.
+        """Remember the connection that is used from now on."""
+        # A duplicate, since wrapping a socket in TLS takes the descriptor away from the original object.
         handle = socket.socket(fileno=os.dup(live.fileno()))
         with self._lock:
             previous, self._socket = self._socket, handle
@@ -71,12 +71,12 @@ class Exchange:
             self._shut()
 
     def await_answer(self, seconds: float, what: str) -> None:
-        """From now until the next phase at most `seconds`."""
+        """Limit the time until the next phase to `seconds`."""
         self._limit_text = f"{what} within {seconds:g} seconds"
         self._limit = self._now() + seconds
 
     def transfer(self) -> None:
-        """From now on bytes should move at `Limits.pace`."""
+        """Begin a phase in which bytes must move at `Limits.pace`."""
         self._limit = None
         self._mark = (self._now(), self._moved)
 
@@ -102,7 +102,7 @@ class Exchange:
         self._mark = (now, self._moved)
 
     def end(self, fault: str) -> None:
-        """Shut the connection down, now; whoever is blocked on it gets an error, and finds why in `fault`."""
+        """Shut the connection down now. The thread blocked on it gets an error and finds the reason in `fault`."""
         with self._lock:
             if self.fault is None:
                 self.fault = fault
@@ -113,7 +113,7 @@ class Exchange:
         self._cancel.check()
 
     def close(self) -> None:
-        """Let go of the connection without ending it."""
+        """Forget the connection; it stays open for its pool."""
         self._stack.close()
         with self._lock:
             handle, self._socket = self._socket, None
@@ -128,7 +128,7 @@ class Exchange:
 
 
 class Watchdog:
-    """A daemon thread that examines what is under way; it runs only while there is something."""
+    """A daemon thread that examines the running exchanges. It ends when there has been none for a second."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -145,7 +145,7 @@ class Watchdog:
                 threading.Thread(target=self._run, name="registry-watchdog", daemon=True).start()
 
     def remove(self, exchange: Exchange) -> None:
-        """Examine it no more, and let go of its connection."""
+        """Stop examining `exchange`, and forget its connection."""
         with self._lock:
             self._live.discard(exchange)
         exchange.close()
