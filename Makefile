@@ -61,4 +61,4 @@ bench: environment
 
 clean:
 	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .shipmark build dist
-	find release ci tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find release ci shipmark tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,8 @@ from tests.support.releases.git import GitRepo
 
 pytestmark = pytest.mark.xdist_group("wheel")
 
+PACKAGES = ("release", "ci", "shipmark")
+
 
 def _names(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
@@ -29,11 +31,11 @@ def _text(wheel: Path, ending: str) -> str:
 
 
 def _sources() -> set[str]:
-    files = (path for package in ("release", "ci") for path in (ROOT / package).rglob("*") if path.is_file())
+    files = (path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file())
     return {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
 
 
-def test_wheel_holds_both_packages_and_nothing_else(wheel: Path) -> None:
+def test_wheel_holds_its_packages_and_nothing_else(wheel: Path) -> None:
     names = _names(wheel)
     info = {name for name in names if name.split("/")[0].endswith(".dist-info")}
     assert names - info == _sources()
@@ -47,7 +49,7 @@ def test_wheel_holds_both_packages_and_nothing_else(wheel: Path) -> None:
 
 
 def test_wheel_is_typed_and_licensed(wheel: Path) -> None:
-    assert {"release/py.typed", "ci/py.typed"} <= _names(wheel)
+    assert {f"{package}/py.typed" for package in PACKAGES} <= _names(wheel)
     metadata = Parser().parsestr(_text(wheel, ".dist-info/METADATA"))
     assert metadata["Name"] == "shipmark"
     assert metadata["License-Expression"] == "Apache-2.0"

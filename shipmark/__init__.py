@@ -1,0 +1,73 @@
+"""shipmark as a library: the functions behind the commands, with typed requests and typed reports.
+
+`open_workspace` gives the value that every function takes first. Reports are what `--json` prints. Questions to the
+version log are in `shipmark.log`, operations on images in `shipmark.images`. What is not named in `__all__` of these
+three modules is not part of the API. Every error that is raised descends from `ReleaseError`.
+"""
+
+from __future__ import annotations
+
+from release import __version__
+from release.app.releases.deployed import DeployedReport, DeployedRequest, deployed
+from release.app.releases.metadata import MetadataRequest, metadata
+from release.app.releases.next_version import NextVersionRequest, next_version
+from release.app.releases.tags import TagsRequest, tags
+from release.app.releases.version import VersionReport, VersionRequest, version
+from release.app.report import DecisionReport, WithheldTag
+from release.app.session import Session as Workspace
+from release.app.workspace import open_workspace
+from release.errors import (
+    BuildError,
+    ConfigError,
+    GitError,
+    Interrupted,
+    LogError,
+    PartialError,
+    RefusedError,
+    RegistryError,
+    ReleaseError,
+)
+from release.events import Event, Note, Output, Progress, Sink, StepEvent
+from release.tagging.metadata import Metadata
+from release.tagging.model import FixedTag, KnownFrom, Line, MovingTag, Withheld
+
+__all__ = [
+    "BuildError",
+    "ConfigError",
+    "DecisionReport",
+    "DeployedReport",
+    "DeployedRequest",
+    "Event",
+    "FixedTag",
+    "GitError",
+    "Interrupted",
+    "KnownFrom",
+    "Line",
+    "LogError",
+    "Metadata",
+    "MetadataRequest",
+    "MovingTag",
+    "NextVersionRequest",
+    "Note",
+    "Output",
+    "PartialError",
+    "Progress",
+    "RefusedError",
+    "RegistryError",
+    "ReleaseError",
+    "Sink",
+    "StepEvent",
+    "TagsRequest",
+    "VersionReport",
+    "VersionRequest",
+    "Withheld",
+    "WithheldTag",
+    "Workspace",
+    "__version__",
+    "deployed",
+    "metadata",
+    "next_version",
+    "open_workspace",
+    "tags",
+    "version",
+]

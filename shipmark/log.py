@@ -1,0 +1,81 @@
+"""The version log: questions, checks and maintenance. Each function takes a workspace, and most take a request."""
+
+from __future__ import annotations
+
+from release.app.log.export import ExportReport, export, page, statements
+from release.app.log.import_entries import ImportReport, ImportRequest, import_entries
+from release.app.log.move import CopyLogReport, CopyLogRequest, MigrateReport, copy_log, migrate
+from release.app.log.questions import (
+    AtReport,
+    AtRequest,
+    Commit,
+    DiffReport,
+    DiffRequest,
+    FindReport,
+    FindRequest,
+    HistoryReport,
+    HistoryRequest,
+    ListedRelease,
+    ListReport,
+    ListRequest,
+    ShowReport,
+    ShowRequest,
+    at,
+    diff,
+    find,
+    history,
+    list_releases,
+    show,
+)
+from release.app.log.recover import RecoverReport, RecoverRequest, recover
+from release.app.log.verify import TagFinding, VerifyReport, VerifyRequest, fault, verify
+from release.log.questions import Change, Mention, TagHistory, TagThen
+from release.log.state import TagHold
+
+__all__ = [
+    "AtReport",
+    "AtRequest",
+    "Change",
+    "Commit",
+    "CopyLogReport",
+    "CopyLogRequest",
+    "DiffReport",
+    "DiffRequest",
+    "ExportReport",
+    "FindReport",
+    "FindRequest",
+    "HistoryReport",
+    "HistoryRequest",
+    "ImportReport",
+    "ImportRequest",
+    "ListReport",
+    "ListRequest",
+    "ListedRelease",
+    "Mention",
+    "MigrateReport",
+    "RecoverReport",
+    "RecoverRequest",
+    "ShowReport",
+    "ShowRequest",
+    "TagFinding",
+    "TagHistory",
+    "TagHold",
+    "TagThen",
+    "VerifyReport",
+    "VerifyRequest",
+    "at",
+    "copy_log",
+    "diff",
+    "export",
+    "fault",
+    "find",
+    "history",
+    "import_entries",
+    "list_releases",
+    "migrate",
+    "page",
+    "recover",
+    "show",
+    "statements",
+    "verify",
+]
