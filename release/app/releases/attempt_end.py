@@ -16,17 +16,38 @@ from release.runner import Outcome
 def ending_facts(
     plan: Plan, outcomes: tuple[Outcome, ...], error: ReleaseError, context: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """One `failed` or `cancelled` fact for each release that this attempt began to record."""
+    """One `failed` or `cancelled` fact for each release that this attempt began to work at."""
+    begun = _released(plan, outcomes) if plan.releases else _named(outcomes)
+    return [{**context, **release, **_how(error, outcomes)} for release in begun]
+
+
+def _released(plan: Plan, outcomes: tuple[Outcome, ...]) -> list[dict[str, Any]]:
+    """The plan's own releases: each begins with its first record, `planned`."""
     begun = {
         outcome.step.scope
         for outcome in outcomes
         if outcome.step.kind == "record" and outcome.state == "made"
     }
     return [
-        {**context, **_base(release.key, release.project, release.decision.commit), **_how(error, outcomes)}
-        for release in plan.releases
-        if release.component in begun
+        {"release": one.key, "project": one.project, "commit": one.decision.commit}
+        for one in plan.releases
+        if one.component in begun
     ]
+
+
+def _named(outcomes: tuple[Outcome, ...]) -> list[dict[str, Any]]:
+    """The releases that the records of a promotion or a rollback name; it begins with the first step that is made.
+
+    An image that the log knows as no release has none: nothing says that its attempt began, so nothing ends it.
+    """
+    if not any(outcome.state == "made" for outcome in outcomes):
+        return []
+    named: dict[str, dict[str, Any]] = {}
+    for outcome in outcomes:
+        if isinstance(operands := outcome.step.operands, Record) and "release" in operands.fact:
+            said = {name: operands.fact.get(name) for name in ("release", "project", "commit")}
+            named[operands.fact["release"]] = {name: text for name, text in said.items() if text}
+    return list(named.values())
 
 
 def unrecorded_facts(outcomes: tuple[Outcome, ...], context: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -38,10 +59,6 @@ def unrecorded_facts(outcomes: tuple[Outcome, ...], context: Mapping[str, Any]) 
         and isinstance(outcome.error, LogError)
         and not unbound(operands)
     ]
-
-
-def _base(key: str, project: str, commit: str) -> dict[str, Any]:
-    return {"release": key, "project": project, "commit": commit}
 
 
 def _how(error: ReleaseError, outcomes: tuple[Outcome, ...]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from release.plan.model import Plan
 from release.plan.operands import Record
 from release.plan.release import plan_release
 from release.plan.release_input import ReleaseInput
-from release.runner import Report, Runner
+from release.runner import Report
 from release.secret_names import looks_secret
 from release.versions.semver import parse_either
 
@@ -95,24 +95,6 @@ def refusal(session: Session) -> ReleaseError | None:
                 hint="commit or restore them: an image must be what its commit says",
             )
     return None
-
-
-def runner_of(session: Session, builds: Builds, *, attempt: str, offline: bool = False) -> Runner:
-    """The runner with every handler; `offline` leaves out what asks a registry."""
-    from release.app.handlers import handlers
-    from release.app.handlers import offline as offline_
-    from release.app.open import record_context
-    from release.app.releases.release_sources import at_own_targets
-
-    table = handlers(
-        session,
-        at_own_targets(session),
-        context=record_context(session, attempt),
-        builds=builds.prepared,
-    )
-    return Runner(
-        offline_(table) if offline else table, clock=session.clock, sink=session.sink, cancel=session.cancel
-    )
 
 
 def with_withheld(report: Report, error: ReleaseError | None) -> Report:

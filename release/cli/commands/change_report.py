@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from release.app.handlers import handlers
-from release.app.open import record_context
+from release.app.releases.execute import execute, survey
 from release.app.session import Session
 from release.cli.output.ci_outputs import held_reference
 from release.cli.output.documents import step_document
@@ -15,19 +14,16 @@ from release.cli.output.text import columns, summary_line
 from release.effects.watch import ReleaseSource
 from release.events import Note
 from release.plan.model import Plan
-from release.runner import Outcome, Report, Runner
+from release.runner import Outcome, Report
 
 _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
 
 
 def settle(session: Session, plan: Plan, releases: ReleaseSource, *, preview: bool) -> Report:
     """Survey the plan, or carry it out. `releases`: what counts for moving tags."""
-    attempt = "preview" if preview else session.entropy.token()
-    table = handlers(session, releases, context=record_context(session, attempt), builds={})
-    runner = Runner(table, clock=session.clock, sink=session.sink, cancel=session.cancel)
     if preview:
-        return runner.survey(plan)
-    report = runner.execute(plan)
+        return survey(session, plan, releases)
+    report = execute(session, plan, releases)
     if report.error is None and not report.acted:
         session.sink.emit(Note(level="info", text=summary_line(report.outcomes)))
     return report

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from release.app.releases.builds import Builds
-from release.app.releases.release import make_plan, refusal, runner_of, wishes_from, with_withheld
+from release.app.releases.execute import survey
+from release.app.releases.release import make_plan, refusal, wishes_from, with_withheld
+from release.app.releases.release_sources import at_own_targets
 from release.cli.options import (
     Command,
     global_options,
@@ -63,7 +65,7 @@ def command(
         return preview(session, offline=offline, as_json=as_json, result_file=result_file)
     with Builds() as builds:
         subjects, plan = make_plan(session, wishes, builds)
-        report = runner_of(session, builds, attempt="preview", offline=offline).survey(plan)
+        report = survey(session, plan, at_own_targets(session), builds=builds, connected=not offline)
     report = with_withheld(report, refusal(session) or report.error)
     if output is not None:
         write_output(session, output, json.dumps(plan_document(plan), indent=2, ensure_ascii=False) + "\n")

@@ -14,7 +14,7 @@ from release.cli.output.ci_outputs import Changed, publish_change, require_publi
 from release.cli.session import open_session
 from release.config.load import Component
 from release.effects.watch import ReleaseSource
-from release.errors import ConfigError, ShallowClone, Unreachable
+from release.errors import ConfigError, LogError, ShallowClone, Unreachable
 from release.events import Note
 from release.plan.model import Plan
 from release.plan.operands import MoveTag
@@ -117,13 +117,16 @@ def _plan(
 
 
 def _warn_elsewhere(session: Session, component: Component, yanks: tuple[str, ...]) -> None:
-    notes = still_standing(
-        session.log_state,
-        session.log.entries(),
-        project=project_of(session, component),
-        targets=[session.registries.open(one.image).name for one in component.targets],
-        yanks=yanks,
-    )
+    try:
+        notes = still_standing(
+            session.log_state,
+            session.log.entries(),
+            project=project_of(session, component),
+            targets=[session.registries.open(one.image).name for one in component.targets],
+            yanks=yanks,
+        )
+    except LogError:
+        return  # the log was lost while the tags moved: the report says so, and must not be hidden
     for note in notes:
         session.sink.emit(note)
 

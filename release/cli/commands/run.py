@@ -8,9 +8,10 @@ import click
 
 from release.app.cache import trim_at_exit
 from release.app.releases.builds import Builds
-from release.app.releases.release import make_plan, refusal, runner_of, wishes_from, with_withheld
-from release.app.releases.unrecorded import settle_end
-from release.app.releases.wait import presence_of, wait_for_others
+from release.app.releases.execute import execute
+from release.app.releases.release import make_plan, refusal, wishes_from, with_withheld
+from release.app.releases.release_sources import at_own_targets
+from release.app.releases.wait import wait_for_others
 from release.app.session import Session
 from release.cli.options import (
     Command,
@@ -94,12 +95,8 @@ def _run(session: Session, plan_file: str | None, wished: dict[str, Any]) -> Rep
         subjects, plan = make_plan(session, wishes_from(**wished), builds)
         if earlier is not None:
             _require_fresh(earlier, subjects, plan)
-        attempt = session.entropy.token()
         trim_at_exit(session)
-        with presence_of(session).announced(attempt):
-            report = runner_of(session, builds, attempt=attempt).execute(plan)
-            if report.error is not None:
-                report = settle_end(session, report, attempt)
+        report = execute(session, plan, at_own_targets(session), builds=builds)
     return with_withheld(report, report.error)
 
 
