@@ -8,6 +8,7 @@ import msgspec
 
 from release.app.report import decision_report
 from release.plan.model import Plan, plain
+from release.plan.operands import BuildImage
 from release.runner import Outcome, Report
 
 
@@ -20,6 +21,7 @@ def report_document(schema: str, report: Report) -> dict[str, Any]:
             "component": release.component,
             "key": release.key,
             "decision": msgspec.to_builtins(decision_report(release.decision)),
+            "builder": _builder(report, release.component),
             "steps": shared
             + [
                 step_document(outcome)
@@ -37,6 +39,15 @@ def report_document(schema: str, report: Report) -> dict[str, Any]:
         "exit_code": 0 if error is None else error.exit_code,
         "error": None if error is None else {"message": error.message, "hint": error.hint},
     }
+
+
+def _builder(report: Report, component: str) -> str | None:
+    """Which builder makes the image; None where nothing is built, or `preview --offline` left the choice to `run`."""
+    for outcome in report.outcomes:
+        operands = outcome.step.operands
+        if isinstance(operands, BuildImage) and operands.component == component:
+            return operands.builds_with
+    return None
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:

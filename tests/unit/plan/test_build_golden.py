@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from release.build_spec import BuildSpec
 from release.config.load import load
+from release.plan.freshness import moved_since
 from release.plan.inputs import inputs_label
 from release.plan.model import Plan, plain
 from release.plan.operands import Record
-from release.plan.release import plan_release
-from tests.support.releases.subjects import DECISION, subject
+from release.plan.release import needs_build, plan_release
+from tests.support.releases.subjects import DECISION, EVERYWHERE, holds, subject
 
 #: Text of `build:` -> the hash of the plan, and the digest in the image's label; written down before `BuildSpec`.
 GOLDEN = {
@@ -81,3 +83,24 @@ def test_the_record_of_a_plan_names_every_input() -> None:
         "platforms": ["a", "b"],
         "args": ["A", "B"],
     }
+
+
+def test_the_builder_that_auto_took_is_in_the_plan_and_makes_no_plan_stale() -> None:
+    """The hash covers the whole plan file; a builder is no input, so a runner with another one may carry it out."""
+    docker, layers = (
+        plan_release([subject(build=BuildSpec(), builder=name)]) for name in ("docker", "layers")
+    )
+    assert len({docker.hash, layers.hash, plan_release([subject(build=BuildSpec())]).hash}) == 3
+    named = [
+        step["operands"].get("builder") for step in plain(docker)["steps"] if step["kind"] == "build-image"
+    ]
+    assert named == ["docker"]
+    assert moved_since(plain(docker), layers, frozenset()) == ()
+
+
+@pytest.mark.parametrize("channel", ["release", "branch"])
+def test_only_what_will_be_built_needs_a_builder(channel: Any) -> None:
+    decision = msgspec.structs.replace(DECISION, channel=channel)
+    assert needs_build(subject(decision=decision))
+    assert not needs_build(subject(decision=decision, held=holds(EVERYWHERE)))
+    assert not needs_build(subject(decision=msgspec.structs.replace(decision, tags=())))

@@ -1,0 +1,146 @@
+"""`builder: auto` on a machine without a daemon, with one that does not answer, and with nothing that can build."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.releases.project import Project
+
+RUN = "FROM scratch\nCOPY hello.txt /\nRUN true\n"
+
+
+class Listener:
+    """A socket whose owner hangs up on everybody. `asked`: what it was asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"unix://{folder}/d.sock"
+        self.asked: list[str] = []
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(f"{folder}/d.sock")
+        self._socket.listen()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                line = connection.recv(4096).decode("latin-1").partition("\r\n")[0]
+                self.asked += [line] if line else []
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[Listener]:
+    made = Listener(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def project(make_project: Callable[..., Project]) -> Project:
+    """Give a project that is built by whatever can, at a release."""
+    made = make_project(build={"builder": "auto"})
+    made.release_commit("v1.4.2", files={"Dockerfile": "FROM scratch\nCOPY hello.txt /\n"})
+    return made
+
+
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+
+
+def row(result: Any, step: str) -> Any:
+    return next(one for one in result.json["releases"][0]["steps"] if one["id"] == step)
+
+
+def test_preview_names_the_builder_and_why_no_other_was_taken(project: Project, tmp_path: Path) -> None:
+    result = project.must("preview", "--json", env=env(tmp_path))
+    assert result.json["releases"][0]["builder"] == "layers"
+    text = row(result, "obtain:app")["reason"]
+    assert text.startswith("build `Dockerfile` in `.` (auto: layers; `docker`: the docker daemon at ")
+    assert "does not answer: no such file or directory" in text
+    assert text in project.must("preview", env=env(tmp_path)).stdout
+
+
+def test_run_builds_with_it_and_records_it(project: Project, tmp_path: Path) -> None:
+    result = project.must("run", "--json", env=env(tmp_path))
+    assert result.json["releases"][0]["builder"] == "layers"
+    assert "building with `layers`" in result.stderr
+    (built,) = [entry for entry in project.log if entry["kind"] == "built"]
+    assert built["builder"] == "layers"
+    again = project.must("run", "--json", env=env(tmp_path))
+    assert again.json["releases"][0]["builder"] is None
+
+
+def test_a_builder_is_asked_once(project: Project, listener: Listener) -> None:
+    project.must("preview", env={"DOCKER_HOST": listener.url})
+    assert listener.asked == ["GET /version HTTP/1.1"]
+    project.must("run", env={"DOCKER_HOST": listener.url})
+    assert listener.asked == ["GET /version HTTP/1.1"] * 2
+
+
+def test_nobody_is_asked_offline_or_where_nothing_is_built(
+    project: Project, listener: Listener, tmp_path: Path
+) -> None:
+    offline = project.must("preview", "--offline", "--json", env={"DOCKER_HOST": listener.url})
+    assert offline.json["releases"][0]["builder"] is None
+    assert row(offline, "obtain:app")["reason"] == "build `Dockerfile` in `.` (auto)"
+    project.must("run", env=env(tmp_path))
+    project.must("run", env={"DOCKER_HOST": listener.url})
+    assert listener.asked == []
+
+
+def test_where_none_can_build_both_say_why_and_nothing_is_recorded(project: Project, tmp_path: Path) -> None:
+    project.release_commit("v1.4.3", files={"Dockerfile": RUN})
+    for command in ("preview", "run"):
+        result = project(command, "--json", env=env(tmp_path))
+        assert (result.code, result.json["exit_code"]) == (4, 4)
+        assert "error: no builder can make this image: `docker`: the docker daemon at " in result.stderr
+        assert "`layers`: Dockerfile:3: the builder `layers` starts no program" in result.stderr
+        assert "hint: start a docker daemon, or make the files before the build" in result.stderr
+        assert row(result, "check-builder:app")["state"] == "unknown"
+    assert project.log == []
+
+
+def test_wrong_input_is_said_once_for_all_builders(project: Project, tmp_path: Path) -> None:
+    project.configure(build={"builder": "auto", "target": "none"})
+    project.release_commit("v1.4.3")
+    result = project("preview", env=env(tmp_path))
+    assert result.code == 4
+    assert "error: `Dockerfile` has no stage `none`\n" in result.stderr
+    assert "hint: name a stage with `FROM … AS name`" in result.stderr
+
+
+def test_a_builder_that_was_named_is_not_replaced(project: Project, tmp_path: Path) -> None:
+    project.configure(build={"builder": "docker"})
+    project.release_commit("v1.4.3")
+    result = project("preview", "--json", env=env(tmp_path))
+    assert result.code == 4
+    assert result.json["releases"][0]["builder"] == "docker"
+    assert "does not answer: no such file or directory" in result.stderr
+    assert "hint: `builder: auto` takes whichever builder can do it" in result.stderr
+
+
+def test_a_plan_names_the_builder_and_holds_on_a_machine_with_another(
+    project: Project, tmp_path: Path, listener: Listener
+) -> None:
+    project.must("preview", "-o", "plan.json", env=env(tmp_path))
+    plan = json.loads((project.repo.path / "plan.json").read_text())["plan"]
+    (operands,) = [step["operands"] for step in plan["steps"] if step["kind"] == "build-image"]
+    assert (operands["builder"], operands["spec"].get("builder")) == ("layers", None)
+    project.must("run", "--plan", "plan.json", env={"DOCKER_HOST": listener.url})
+    assert "released" in project.kinds()
