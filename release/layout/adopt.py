@@ -1,4 +1,4 @@
-"""What builders share when they write into the local layout."""
+"""Helpers of builders that write an image into the local layout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def put_bytes(layout: Layout, descriptor: Descriptor, raw: bytes) -> None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """A local store that fails while building is a failed build, not a registry's failure."""
+    """Raise errors of the local store in the body as `BuildError`: a full disk is not a failure of a registry."""
     try:
         yield
     except RegistryError as error:

@@ -1,4 +1,4 @@
-"""Writing a blob into a layout folder: temporary file, hash, rename."""
+"""Writes a blob into a layout folder: to a temporary file, hashed meanwhile, then renamed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from release.filesystem.folders import OpenFolder
 from release.filesystem.new_files import NewFile
 from release.oci import Descriptor
 
-#: Images are made to be read by others: servers of a layout, other users' tools.
+#: Others may read blobs: a web server that serves the layout, tools of other users.
 BLOB_MODE = 0o644
 
 
 class BlobWriter:
-    """A file that becomes a blob when its content is what was promised; else it goes. `folder`: the layout."""
+    """A temporary file that `commit` makes a blob; otherwise it is removed. `folder`: the layout."""
 
     def __init__(self, folder: OpenFolder, algorithm: str) -> None:
         self._folder = folder
@@ -41,13 +41,13 @@ class BlobWriter:
 
     @property
     def digest(self) -> str:
-        """Of what was written so far."""
+        """The digest of the bytes written so far."""
         return f"{self._algorithm}:{self._hash.hexdigest()}"
 
     def commit(self, expected: Descriptor | None = None, *, durable: bool = False) -> str:
-        """Give the blob its name and return its digest. Raises `DigestMismatch` when it is not `expected`.
+        """Give the blob its name and return its digest. Raises `DigestMismatch` if size or digest are not `expected`.
 
-        `durable`: only once its content is on the disk.
+        `durable`: fsync the content first.
         """
         if expected is not None and (self.size, self.digest) != (expected.size, expected.digest):
             raise DigestMismatch(

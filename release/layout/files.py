@@ -1,7 +1,7 @@
-"""The files of an OCI image layout: making them, finding them, and clearing what killed writers left.
+"""The files of an OCI image layout: creates and finds them, and removes temporary files of killed writers.
 
-Inside the layout no symlink is followed, and none on the way to it when something is written: the workspace's author
-may have prepared both.
+A layout may lie in a workspace that a stranger prepared. So no symlink inside the layout is followed, and for writing
+none on the way to it either.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ EMPTY_INDEX: dict[str, Any] = {
 }
 
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
-_ABANDONED = 24 * 3600.0  # seconds without a byte
+_ABANDONED = (
+    24 * 3600.0
+)  # seconds; a temporary file that was not written to for so long has no writer any more
 
 
 class LayoutFiles:
-    """`path`: the layout's folder. `workspace`: below it no symlink on the way is followed for writing."""
+    """Files below `path`, the layout's folder. `workspace`: below it no symlink is followed for writing."""
 
     def __init__(self, path: str, workspace: str | None) -> None:
         self._path = path
@@ -41,9 +43,9 @@ class LayoutFiles:
 
     @contextlib.contextmanager
     def opened(self, *names: str, writing: bool = False, make: bool = False) -> Iterator[OpenFolder]:
-        """The layout's folder, or the one that `names` lead to in it. Raises `RefusedError` and `OSError`.
+        """The layout's folder, or the folder `names` in it. Raises `RefusedError` and `OSError`.
 
-        `make`: create what is missing of `names`.
+        `make`: create missing folders of `names`.
         """
         with open_folder(self._path, self._workspace if writing or make else None) as folder:
             for name in names:
@@ -51,14 +53,14 @@ class LayoutFiles:
             yield folder
 
     def made(self) -> OpenFolder:
-        """The layout's folder, with everything in it that a layout needs. Raises `RefusedError` and `OSError`."""
+        """The layout's folder, created with its required files. Raises `RefusedError` and `OSError`."""
         folder = open_folder(self._path, self._workspace, make=True)
         try:
             with folder.folder("blobs", make=True) as blobs:
                 blobs.folder("sha256", make=True).close()
             for name, content in (("oci-layout", _MARKER), ("index.json", _encode(EMPTY_INDEX))):
                 if folder.mode_at(name) is None:
-                    # Not replaced where another process was faster: the lock file must stay the one it is.
+                    # Never replaced: `oci-layout` is the lock file, and another process may hold its lock already.
                     _write(folder, name, content, replace=False)
             self._sweep(folder)
         except BaseException:
@@ -67,16 +69,16 @@ class LayoutFiles:
         return folder
 
     def replace_index(self, folder: OpenFolder, content: bytes) -> None:
-        """Write `index.json`, durably: the names that lead to it, too."""
+        """Write `index.json` durably, with the directory entries that lead to it."""
         _write(folder, "index.json", content)
         folder.sync()
         with open_folder(os.path.dirname(self._path), self._workspace) as parent:
             parent.sync()
 
     def unwritable(self) -> str | None:
-        """The folder on the way to the blobs that cannot be written to; None when all is well.
+        """The first folder on the way to the blobs that cannot be written; None if all can.
 
-        Raises `RefusedError` for symlinks and others in the way, and `OSError`.
+        Raises `RefusedError` for symlinks and other obstacles, and `OSError`.
         """
         inside = self._boundary()
         with nearest_folder(os.path.join(self._path, "blobs", "sha256"), inside) as folder:
@@ -86,21 +88,21 @@ class LayoutFiles:
         return found
 
     def require_blob_file(self, digest: str) -> None:
-        """Raise `RefusedError` where a symlink or a folder stands for the blob, or on the way to it."""
+        """Raise `RefusedError` if the blob, or a folder on the way to it, is a symlink or of the wrong kind."""
         require_file(os.path.join(self._path, "blobs", *split_digest(digest)), workspace=self._boundary())
 
     def _boundary(self) -> str | None:
-        """The folder below which no symlink is followed; without a workspace it is the layout, once there is one."""
+        """The folder below which no symlink is followed: the workspace, else the layout itself if it exists."""
         return self._workspace or (self._path if os.path.isdir(self._path) else None)
 
     def remove_blob(self, digest: str) -> None:
-        """Delete the blob's file; a missing one is fine. Raises `RefusedError` and `OSError`."""
+        """Delete the blob's file if it exists. Raises `RefusedError` and `OSError`."""
         algorithm, name = split_digest(digest)
         with contextlib.suppress(FileNotFoundError), self.opened("blobs", algorithm, writing=True) as folder:
             folder.remove(name)
 
     def _sweep(self, folder: OpenFolder) -> None:
-        """Remove what a killed writer left behind; once, and never what may still be written to."""
+        """Remove temporary files of killed writers, once for each process: those older than `_ABANDONED`."""
         if self._swept:
             return
         self._swept = True
@@ -113,7 +115,7 @@ class LayoutFiles:
 
 
 def split_digest(digest: str) -> tuple[str, str]:
-    """Algorithm and value, which are folder and name of a blob. Raises `ConfigError` for what is not a digest."""
+    """Algorithm and hex value: a blob's folder and file name. Raises `ConfigError` for text that is not a digest."""
     algorithm, _, value = require_digest(digest).partition(":")
     return algorithm, value
 

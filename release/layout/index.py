@@ -1,6 +1,7 @@
-"""The entries of a layout's `index.json`: which names point to which digests. Pure.
+"""The entries of a layout's `index.json`: which tags name which digests. Pure.
 
-Entries are kept as they were read; only what an operation is about changes, so that foreign annotations survive.
+Entries are kept as they were read, so that annotations of other tools survive. Only the entries that an operation
+concerns change.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ REF_NAME = "org.opencontainers.image.ref.name"
 
 
 class Entries:
-    """The parsed index of a layout; changed in place, written with `encode`."""
+    """The parsed `index.json`. Methods change it; `encode` returns the new bytes."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
@@ -31,25 +32,25 @@ class Entries:
         return json.dumps(self._document, separators=(",", ":"), ensure_ascii=False).encode()
 
     def descriptors(self) -> Iterator[Descriptor]:
-        """One descriptor an entry, without the entry's own annotations."""
+        """The descriptor of each entry, without its annotations."""
         for item in self._items:
             yield _descriptor(item)
 
     def named(self, tag: str) -> Descriptor | None:
-        """What the tag names; the last entry wins, as readers of layouts do."""
+        """The descriptor of a tag, or None. Of several entries the last counts, as for other readers of layouts."""
         found = [item for item in self._items if _name(item) == tag]
         return _descriptor(found[-1]) if found else None
 
     def with_digest(self, digest: str) -> Descriptor | None:
-        """An entry for the digest."""
+        """The descriptor of an entry for the digest, or None."""
         return next((_descriptor(item) for item in self._items if item["digest"] == digest), None)
 
     def names(self) -> tuple[str, ...]:
-        """All tags, sorted; names that are no tags (references, as some tools write) are left out."""
+        """All tags, sorted. Names that are not tags (some tools write whole references) are left out."""
         return tuple(sorted({name for item in self._items if (name := _name(item)) and is_tag(name)}))
 
     def add(self, descriptor: Descriptor, tag: str | None) -> None:
-        """Make `descriptor` reachable, under `tag` if there is one."""
+        """Add an entry for `descriptor`, under `tag` if given."""
         if tag is None:
             if self.with_digest(descriptor.digest) is None:
                 self._items.append(_item(descriptor, None))
@@ -61,7 +62,7 @@ class Entries:
         self._items.append(_item(descriptor, tag))
 
     def untag(self, tag: str) -> None:
-        """Take the tag away; a digest that has no other entry keeps one without a name."""
+        """Remove the tag. If the digest has no other entry, an entry without a name keeps it reachable."""
         for item in [item for item in self._items if _name(item) == tag]:
             if sum(other["digest"] == item["digest"] for other in self._items) > 1:
                 self._items.remove(item)
@@ -71,12 +72,12 @@ class Entries:
                 del item["annotations"]
 
     def absorb(self, digests: Iterable[str]) -> None:
-        """Drop nameless entries of manifests that an index in here now lists."""
+        """Remove entries without a name for `digests`, which an index in the layout now lists."""
         listed = frozenset(digests)
         self._items[:] = [item for item in self._items if _name(item) or item["digest"] not in listed]
 
     def remove(self, digest: str) -> None:
-        """Drop every entry of the digest."""
+        """Remove every entry of the digest."""
         self._items[:] = [item for item in self._items if item["digest"] != digest]
 
 

@@ -1,10 +1,14 @@
-"""An OCI image layout folder as a `Repository`, with the same meaning as a registry.
+"""An OCI image layout folder as a `Repository` that behaves like a registry.
 
-Blobs arrive by temporary file and rename, `index.json` is replaced atomically under a lock on `oci-layout`
-(which is written once and never replaced). A manifest put by digest alone gets an index entry without a name,
-so that it stays reachable; the entry goes when an index that lists it arrives, or becomes the named one. What
-`index.json` names is on the disk before it does: a power cut leaves no image with holes.
-A layout may come with the workspace: inside it no symlink is followed, and none on the way to it when it is written.
+- Blobs are written to temporary files and renamed. `index.json` is replaced atomically under a lock on `oci-layout`,
+  which is written once and never replaced.
+- A manifest that is put by digest gets an entry without a name in `index.json`, so that it stays reachable. The entry
+is
+  removed when an index that lists the manifest is put, and becomes the named one when it is tagged.
+- Blobs are synced before the `index.json` that references them is written: a power cut leaves no incomplete image.
+- The layout may lie in a workspace that a stranger prepared: symlinks in it are not followed, nor on the way to it for
+  writing.
+
 Source: OCI image-spec v1.1, image-layout.
 """
 
@@ -32,15 +36,15 @@ from release.oci.manifest import children, describe
 from release.oci.reference import require_digest, require_tag
 from release.oci.verify import pieces
 
-#: What a damaged layout raises. A symlink in it is refused instead: nobody makes one by accident.
+#: Errors of a damaged layout. A symlink raises `RefusedError` instead: nobody makes one by accident.
 _BROKEN = (OSError, Obstructed)
 
 
 class Layout(LayoutReader):
-    """A layout folder. `path` may not exist yet: reading finds nothing, the first write makes it.
+    """A layout folder. If `path` does not exist, it reads as empty, and the first write creates it.
 
-    `root`: what a relative path is relative to; the current folder when None. `workspace`: below it no symlink on the
-    way to the layout is followed for writing; None allows symlinks on the way.
+    `root`: the base of a relative path; None: the current folder. `workspace`: below it no symlink on the way to the
+    layout is followed for writing; None: symlinks on the way are allowed.
     """
 
     def __init__(self, path: str, *, root: str | None = None, workspace: str | None = None) -> None:
@@ -50,7 +54,7 @@ class Layout(LayoutReader):
 
     @classmethod
     def create(cls, path: str) -> Layout:
-        """A layout at `path`, made if it is missing. Raises `RegistryError` when it cannot be."""
+        """The layout at `path`, created if it is missing. Raises `RegistryError` if that fails."""
         layout = cls(path)
         with layout._making():
             pass
@@ -62,7 +66,7 @@ class Layout(LayoutReader):
         return f"oci:{self._shown}"
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob's file, unchecked: for senders whose receiver compares the digest."""
+        """The blob's file, not hashed: for transfers whose receiver compares the digest."""
         algorithm, name = split_digest(descriptor.digest)
         try:
             with self._files.opened("blobs", algorithm) as folder:
@@ -80,15 +84,15 @@ class Layout(LayoutReader):
         return stream
 
     def blob_path(self, digest: str) -> str:
-        """Where a blob is or would be."""
+        """The path of a blob's file, whether it exists or not."""
         return os.path.join(self.path, "blobs", *split_digest(digest))
 
     def folder(self, *names: str, make: bool = False) -> AbstractContextManager[OpenFolder]:
-        """A folder of ours beside the blobs. `make`: create it. Raises `RefusedError` and `OSError`."""
+        """A folder in the layout for our own files. `make`: create it. Raises `RefusedError` and `OSError`."""
         return self._files.opened(*names, make=make)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the blob is here with the right size."""
+        """Whether the blob exists with the right size."""
         algorithm, name = split_digest(descriptor.digest)
         try:
             with self._files.opened("blobs", algorithm) as folder:
@@ -104,7 +108,7 @@ class Layout(LayoutReader):
         *,
         mount_from: tuple[str, ...] = (),  # noqa: ARG002 - a folder has nothing to mount from
     ) -> bool:
-        """Store the blob unless it is here; its size and digest are compared before it gets its name."""
+        """Store the blob unless it exists; size and digest are compared before it gets its name."""
         if self.has_blob(descriptor):
             return False
         with reopen() as source, self.writer(descriptor.digest.partition(":")[0]) as partial:
@@ -112,13 +116,13 @@ class Layout(LayoutReader):
                 partial.write(piece)
                 if partial.size > descriptor.size:
                     break
-            # Here, beside the blobs that still arrive, and not all at once at the end.
+            # Sync each blob here, in parallel with others that arrive, rather than all of them at the end.
             partial.commit(descriptor, durable=True)
         return True
 
     @contextlib.contextmanager
     def writer(self, algorithm: str = "sha256") -> Iterator[BlobWriter]:
-        """A blob in the making; what is not committed when the body ends is removed."""
+        """A new blob. Its temporary file is removed unless the body commits it."""
         try:
             with self._making() as folder, BlobWriter(folder, algorithm) as writer:
                 yield writer
@@ -126,7 +130,7 @@ class Layout(LayoutReader):
             raise _broken(f"`{self.name}`", error) from error
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Store the raw bytes; everything that the manifest points to must be here already."""
+        """Store the raw bytes. Everything that the manifest references must exist already."""
         if tag is not None:
             require_tag(tag)
         for child in children(manifest):
@@ -142,7 +146,7 @@ class Layout(LayoutReader):
                 entries.absorb(child.digest for child in children(manifest))
 
     def _keep(self, digests: Iterable[str]) -> None:
-        """Have blobs survive a power cut, also those that somebody wrote in a hurry: the builders, a cache."""
+        """fsync blobs before an index references them; builders and caches write theirs without."""
         by_algorithm: dict[str, list[str]] = defaultdict(list)
         for algorithm, name in map(split_digest, digests):
             by_algorithm[algorithm].append(name)
@@ -167,7 +171,7 @@ class Layout(LayoutReader):
             raise RegistryError(f"`{self.name}` cannot be written", hint=f"check the rights of `{refused}`")
 
     def delete_tag(self, tag: str) -> None:
-        """Remove this tag; the manifest stays reachable by its digest."""
+        """Remove the tag. The manifest stays reachable by its digest."""
         require_tag(tag)
         if self.resolve(tag) is None:
             raise NotFound(f"`{self.name}` has no tag `{tag}`", hint=self._tag_hint())
@@ -175,7 +179,7 @@ class Layout(LayoutReader):
             entries.untag(tag)
 
     def delete_manifest(self, digest: str) -> None:
-        """Remove the manifest with all its tags. Blobs that it used stay."""
+        """Remove the manifest and all its tags. Its blobs stay."""
         if self.resolve(require_digest(digest)) is None:
             raise NotFound(f"`{self.name}` has no `{digest}`")
         try:
@@ -187,7 +191,7 @@ class Layout(LayoutReader):
             raise _broken(f"`{digest}` of `{self.name}` cannot be removed", error) from error
 
     def entries(self) -> Entries:
-        """What `index.json` holds now; nothing where there is no folder."""
+        """The present content of `index.json`; empty without a folder."""
         try:
             with self._files.opened() as folder, folder.read("index.json") as stream:
                 raw = read_limited(stream, os.path.join(self.path, "index.json"), LAYOUT_INDEX_BYTES)
@@ -199,7 +203,7 @@ class Layout(LayoutReader):
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[Entries]:
-        """The index entries, to change; written when the body ends well. Held against other processes."""
+        """The entries for the body to change, under the lock. Written when the body ends without an error."""
         with self._making() as folder:
             try:
                 with folder.read("oci-layout") as lock:
@@ -212,7 +216,7 @@ class Layout(LayoutReader):
 
     @contextlib.contextmanager
     def _making(self) -> Iterator[OpenFolder]:
-        """The layout's folder with all that a layout needs."""
+        """The layout's folder, created if necessary."""
         try:
             folder = self._files.made()
         except _BROKEN as error:
@@ -223,7 +227,7 @@ class Layout(LayoutReader):
 
 
 def _broken(what: str, error: OSError | Obstructed, *, hint: str | None = None) -> RegistryError:
-    """The error for a damaged layout. `hint`: for what the operating system refused."""
+    """The error for a damaged layout. `hint`: used for errors of the operating system."""
     if isinstance(error, Obstructed):
         return RegistryError(f"{what}: {error.message}", hint=error.hint)
     return RegistryError(f"{what}: {error.strerror or error}", hint=hint)

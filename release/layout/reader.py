@@ -1,4 +1,4 @@
-"""Reading an image layout, wherever its files are: in a folder, in an archive.
+"""Reads an image layout in a folder or in an archive.
 
 Source: OCI image-spec v1.1, image-layout.
 """
@@ -18,7 +18,7 @@ from release.oci.verify import verified
 
 
 class LayoutReader:
-    """The reading half of a `Repository` over a layout. What differs is where the bytes come from."""
+    """The reading half of a `Repository` over a layout. Subclasses supply the bytes."""
 
     @property
     def name(self) -> str:
@@ -26,19 +26,19 @@ class LayoutReader:
         raise NotImplementedError
 
     def entries(self) -> Entries:
-        """What `index.json` holds now."""
+        """The present content of `index.json`."""
         raise NotImplementedError
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob unchecked, of the right size: for senders whose receiver compares the digest."""
+        """The blob, of the right size but not hashed: for transfers whose receiver compares the digest."""
         raise NotImplementedError
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the blob is here with the right size."""
+        """Whether the blob exists with the right size."""
         raise NotImplementedError
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """What a tag or digest names, or None."""
+        """The descriptor of a tag or digest, or None."""
         entries = self.entries()
         if not is_digest(reference):
             return entries.named(require_tag(reference))
@@ -46,7 +46,7 @@ class LayoutReader:
         return known if known is not None else self._nested(entries, reference)
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest under a tag or digest, hashed and compared. Raises `NotFound`."""
+        """The manifest of a tag or digest; its digest is checked. Raises `NotFound`."""
         descriptor = self.resolve(reference)
         if descriptor is None:
             raise NotFound(f"`{self.name}` has no `{reference}`", hint=self._tag_hint())
@@ -61,7 +61,7 @@ class LayoutReader:
         return self.entries().names()
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
-        """Manifests in here that have `digest` as their subject."""
+        """Manifests of this layout with `digest` as their subject."""
         found = []
         for descriptor in {item.digest: item for item in self.entries().descriptors()}.values():
             if not self.has_blob(descriptor):
@@ -85,7 +85,7 @@ class LayoutReader:
         )
 
     def _nested(self, entries: Entries, digest: str) -> Descriptor | None:
-        """A manifest that only an index in here lists."""
+        """The descriptor of a manifest that has no entry, but that an index in the layout lists."""
         waiting = list(entries.descriptors())
         seen: set[str] = set()
         while waiting:

@@ -1,7 +1,7 @@
-"""Copies an image between repositories: the graph below a digest, blobs side by side, manifests children first.
+"""Copies an image between repositories: all blobs and manifests below a digest, blobs first and in parallel.
 
-Everything goes by digest and nothing is converted or written anew: what arrives is, byte for byte, what left. No
-tag is touched.
+Manifests are sent children before parents, as registries require. Everything is copied by digest, byte for byte, and no
+tag changes.
 """
 
 from __future__ import annotations
@@ -22,15 +22,21 @@ from release.task_group import run_all
 from release.transfer.upload_slots import UploadSlots, in_upload_slot
 
 _MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
-_LAGS = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds between looks at a registry that is slow to see its own content
-_AHEAD = 4  # blobs that are asked for, and get their upload session, while others are sent
+_LAGS = (
+    0.2,
+    0.5,
+    1.0,
+    2.0,
+    4.0,
+)  # seconds between reads of a registry that does not serve new content at once
+_AHEAD = 4  # blobs beyond those being sent that are checked and get an upload session meanwhile
 
 
 _NOBODY = NullSink()
 
 
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
-    """What a copy did. `sent`: blobs whose bytes went over; `present`: those that were there or were mounted."""
+    """The result of a copy. `sent`: blobs whose bytes were transferred; `present`: existing and mounted ones."""
 
     manifests: int = 0
     sent: int = 0
@@ -38,7 +44,7 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """What a copy would have to bring. `missing`: manifests, children before parents."""
+    """What the destination lacks. `missing`: manifests, children before parents."""
 
     digest: str
     missing: tuple[Manifest, ...] = ()
@@ -54,10 +60,10 @@ def copy_image(
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
 ) -> Copied:
-    """Make `digest` and everything below it be in `destination`, and read it back.
+    """Copy `digest` and everything below it to `destination`, and read it back.
 
     `jobs`: blobs at a time. `mount_from`: repositories of the destination's registry that may have the blobs. Raises
-    what the repositories raise, and `DigestMismatch` when the read-back is not what was sent.
+    the repositories' errors, and `DigestMismatch` if something else is read back.
     """
     surveyed = survey(source, destination, digest, cancel=cancel)
     copied = carry(source, destination, surveyed, jobs=jobs, sink=sink, cancel=cancel, mount_from=mount_from)
@@ -69,12 +75,12 @@ def copy_image(
 def survey(
     source: Repository, destination: Repository, digest: str, *, top: Manifest | None = None, cancel: Cancel
 ) -> Survey:
-    """Find out what `destination` lacks, with questions only. `top`: the manifest of `digest`, where it is known."""
+    """Find out what `destination` lacks; changes nothing. `top`: the manifest of `digest`, if it was read before."""
     manifests = read_manifests(source, digest, top=top, cancel=cancel)
-    # A registry takes a manifest only after what it points to; but a child may have been deleted since.
+    # A registry accepts a manifest only after its children, but they may have been deleted since: check each.
     asked: list[Callable[[], object]] = [partial(destination.resolve, item.digest) for item in manifests]
     if len(manifests) == 1 and isinstance(destination, Asks):
-        # Most often it is missing, and then its blobs are asked about next: in one go that is a trip less.
+        # A single manifest is mostly missing, and then its blobs are checked next: in parallel this saves a round trip.
         asked += [partial(destination.ask_blob, blob) for blob in blobs_of(manifests)]
     held = run_all(asked, jobs=2 * QUESTIONS, cancel=cancel)
     missing = tuple(item for item, found in zip(manifests, held, strict=False) if found is None)
@@ -91,7 +97,7 @@ def carry(
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
 ) -> Copied:
-    """Bring what is missing, blobs first and the top manifest last. See `copy_image`; nothing is read back."""
+    """Copy what is missing, blobs first and the top manifest last. See `copy_image`; nothing is read back."""
     missing = surveyed.missing
     if not missing:
         return Copied()
@@ -108,7 +114,7 @@ def carry(
 
 
 def read_back(destination: Repository, digest: str, cancel: Cancel) -> None:
-    """Raise `DigestMismatch` unless what was stored is served; some registries need a moment for that."""
+    """Raise `DigestMismatch` unless `destination` serves the digest within a few seconds."""
     for pause in (*_LAGS, None):
         stored = destination.resolve(digest)
         if stored is not None and stored.digest == digest:
@@ -123,15 +129,15 @@ def read_back(destination: Repository, digest: str, cancel: Cancel) -> None:
 
 @runtime_checkable
 class Raw(Protocol):
-    """A repository that gives blobs unchecked as well."""
+    """A repository that can also read blobs without hashing them."""
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob's bytes as they come."""
+        """The blob's bytes, unchecked."""
 
 
 @runtime_checkable
 class Asks(Protocol):
-    """A repository that remembers what it was asked about a blob until that blob is put."""
+    """A repository that remembers the answer about a blob until `put_blob`."""
 
     def ask_blob(self, descriptor: Descriptor) -> bool:
         """Whether it has the blob."""
@@ -140,9 +146,10 @@ class Asks(Protocol):
 def opener(
     source: Repository, destination: Repository, blob: Descriptor, sink: Sink = _NOBODY
 ) -> Callable[[], IO[bytes]]:
-    """How to open a blob for a destination, which compares its digest before the blob gets its name.
+    """How to open a blob for a destination.
 
-    Not hashed here as well: that would double the work, and keep the kernel from sending files by itself.
+    The destination compares the digest before it accepts the blob. Hashing here too would double the work, and prevent
+    the kernel from sending files by itself.
     """
     reopen = partial(source.open_raw if isinstance(source, Raw) else source.open_blob, blob)
     if getattr(destination, "tells_progress", False):
@@ -181,7 +188,7 @@ def _put_manifest(source: Repository, destination: Repository, cancel: Cancel, m
         except RegistryError as error:
             if error.code not in _MISSING or pause is None:
                 raise
-        # A mount that was granted and is not there, or a registry that does not see yet what it was just given.
+        # A mount was granted and the blob is missing, or the registry does not see yet what it has just stored.
         cancel.wait(pause)
         if not manifest.is_index:
             for blob in blobs_of((manifest,)):

@@ -19,7 +19,7 @@ _QUESTIONS = 16
 
 
 class Holders(msgspec.Struct, frozen=True, kw_only=True):
-    """Who needs a digest. `tags`: on it; `indexes`: tags whose index lists it; `referrers`: manifests about it."""
+    """What needs a digest. `tags`: on it. `indexes`: tags whose index lists it. `referrers`: manifests about it."""
 
     tags: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Holders(msgspec.Struct, frozen=True, kw_only=True):
 def resolve_tags(
     repository: Repository, tags: Iterable[str], *, cancel: Cancel
 ) -> dict[str, Descriptor | None]:
-    """What each tag holds now, asked 16 at a time; None for one that went meanwhile or holds no image."""
+    """What each tag holds now; None for one that was deleted meanwhile or holds no image. 16 requests at a time."""
     names = list(tags)
     found = run_all([partial(_resolve, repository, tag) for tag in names], jobs=_QUESTIONS, cancel=cancel)
     return dict(zip(names, found, strict=True))
@@ -51,7 +51,7 @@ def find_holders(repository: Repository, digest: str, *, cancel: Cancel) -> Hold
 
 
 def delete_tag(repository: Repository, tag: str, *, sink: Sink, cancel: Cancel) -> None:
-    """Delete one tag, and see that no other went with it; one that did is put back.
+    """Delete one tag. If the registry deletes other tags of the digest with it, put those back.
 
     Raises `NotFound`, and `Invalid` naming the tags on the same digest where the registry cannot delete a tag alone.
     """
@@ -77,7 +77,7 @@ def delete_tag(repository: Repository, tag: str, *, sink: Sink, cancel: Cancel) 
 
 
 def delete_digest(repository: Repository, digest: str, *, cancel: Cancel) -> tuple[str, ...]:
-    """Delete a manifest and every tag on it; gives those tags. Raises `RefusedError` when something needs it."""
+    """Delete a manifest and all its tags; returns the tags. Raises `RefusedError` if something needs it."""
     holders = find_holders(repository, digest, cancel=cancel)
     if holders.indexes:
         raise RefusedError(
@@ -103,7 +103,7 @@ def _resolve(repository: Repository, tag: str) -> Descriptor | None:
     try:
         return repository.resolve(tag)
     except Invalid:
-        return None  # something that is not an image: not ours to judge
+        return None  # not an image: ignored
 
 
 def _lists(repository: Repository, found: Descriptor | None, digest: str) -> bool:
@@ -130,7 +130,7 @@ _DEEPEST = 8
 def require_unused(
     cancel: Cancel, repository: Repository, digest: str, listed: Mapping[str, Descriptor | Invalid | None]
 ) -> None:
-    """Raise `RefusedError` when something under another tag needs the digest, or something refers to it.
+    """Raise `RefusedError` if an image under another tag needs the digest, or a referrer refers to it.
 
     `listed`: what each tag of the repository holds.
     """
@@ -160,7 +160,7 @@ def _require_no_referrer(repository: Repository, digest: str) -> None:
 
 
 def _needs(repository: Repository, top: str, digest: str) -> str | None:
-    """Why the manifest `top` needs `digest`, or None; an index is followed all the way down."""
+    """Why the manifest `top` needs `digest`, or None. Nested indexes are followed."""
     try:
         manifest = repository.manifest(top)
     except NotFound:

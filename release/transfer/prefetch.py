@@ -1,7 +1,7 @@
-"""Blobs go to their destination while the image that they belong to is still being made.
+"""Sends blobs to their destination while other blobs of the image are still being converted.
 
-An image out of a daemon or of `docker save` is converted layer by layer; a layer that is ready need not wait for the
-others. A shortcut and nothing else: what fails here, the copy that follows sends again.
+An image from a daemon or from `docker save` is converted layer by layer, so finished layers can be sent early. Errors
+are ignored: the copy that follows sends what is missing.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from release.transfer.copy import opener
 
 @runtime_checkable
 class Converts(Repository, Protocol):
-    """A repository whose blobs come to be one after another, while its manifest is made."""
+    """A repository that makes its blobs one after another while it makes the manifest."""
 
     def announce(self, take: Callable[[Descriptor], None]) -> None:
-        """Call `take` with every blob, as soon as it can be opened."""
+        """Have `take` called with each blob as soon as it can be opened."""
 
 
 class Prefetch:
-    """Sends what `take` is given from `source` to `destination`, `jobs` blobs at a time, until the body's end."""
+    """Sends blobs given to `take` from `source` to `destination`, `jobs` at a time. Waits for them at its exit."""
 
     def __init__(
         self, source: Repository, destination: Repository, *, jobs: int, sink: Sink, cancel: Cancel
@@ -39,7 +39,7 @@ class Prefetch:
         self._group = TaskGroup(jobs=jobs, name="prefetch", cancel=cancel)
 
     def take(self, blob: Descriptor) -> None:
-        """Send the blob as soon as there is room."""
+        """Send the blob when fewer than `jobs` are being sent."""
         self._group.start(partial(self._send, blob))
 
     def __enter__(self) -> Self:

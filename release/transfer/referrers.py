@@ -30,7 +30,7 @@ from release.oci.manifest import (
 from release.transfer.copy import copy_image
 
 _COSIGN = (".sig", ".att", ".sbom")
-_DEEPEST = 4  # referrers of referrers of …
+_DEEPEST = 4  # levels: referrers of referrers of …
 _MOST = 1000
 _MOST_RACES = 6
 _PAUSE = 0.05  # seconds, doubled for each attempt
@@ -38,21 +38,21 @@ _PAUSE = 0.05  # seconds, doubled for each attempt
 
 @runtime_checkable
 class Answering(Protocol):
-    """A repository that may be asked for referrers itself."""
+    """A repository with the referrers API."""
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...] | None:
-        """The referrers of a manifest, or None where the registry does not answer such questions."""
+        """The referrers of a manifest; None if the registry lacks the API."""
 
 
 class Attached(msgspec.Struct, frozen=True, kw_only=True):
-    """What hangs on an image. `referrers`: manifests with it as their subject; `tags`: cosign's."""
+    """What is attached to an image. `referrers`: manifests with it as their subject. `tags`: those of cosign."""
 
     referrers: tuple[Descriptor, ...] = ()
     tags: tuple[str, ...] = ()
 
 
 def referrers_tag(digest: str) -> str:
-    """The tag under which referrers are listed where the registry does not do it."""
+    """The tag whose index lists referrers in a registry without the API."""
     algorithm, _, value = digest.partition(":")
     return f"{algorithm[:32]}-{value[:64]}"
 
@@ -84,10 +84,10 @@ def copy_attached(
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Copy what hangs on each of `digests` (an index and its children), and what hangs on that; gives its digests.
+    """Copy what is attached to each of `digests` (an index and its children), recursively; returns the copied digests.
 
-    One of cosign's tags that holds something else at the destination is replaced by what holds all of that, too, and
-    is left alone otherwise, with a warning where the destination lacks something.
+    A tag of cosign with other content at the destination is replaced only if the source's content includes all of it.
+    Otherwise it stays, with a warning if the destination lacks something.
     """
     copied: dict[str, None] = {}
     waiting = [(digest, 0) for digest in digests]
@@ -132,7 +132,7 @@ def copy_attached(
 
 
 def _may_take(destination: Repository, tag: str, manifest: Manifest, sink: Sink) -> bool:
-    """Whether a tag of cosign's may be set to what the source has there: nothing is lost, and something is gained."""
+    """Whether a tag of cosign may be set to the source's manifest: nothing is lost, and something is gained."""
     held = destination.resolve(tag)
     if held is None:
         return True
@@ -152,9 +152,9 @@ def _may_take(destination: Repository, tag: str, manifest: Manifest, sink: Sink)
 
 
 def _layers(manifest: Manifest) -> frozenset[tuple[str, frozenset[tuple[str, str]]]]:
-    """One for each signature or attestation in what cosign writes: two keys may sign the same bytes.
+    """The signatures or attestations in a manifest of cosign, by digest and annotations.
 
-    The signature itself is an annotation.
+    The digest alone does not tell them apart: two keys may sign the same payload, and the signature is an annotation.
     """
     below = children(manifest)
     return frozenset(
@@ -170,17 +170,18 @@ def attach(
     cancel: Cancel | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> None:
-    """Make a manifest that is in the repository be found by its subject.
+    """List a manifest that is in the repository as a referrer of its subject.
 
-    A tag that lists referrers has no compare-and-swap, so that two writers may lose each other's entry: the list is
-    read back, and written again until it names ours. Raises `Unreachable` when others overwrite it all the time.
+    Without the API the list is an index under a tag. Tags have no compare-and-swap, so two writers may overwrite each
+    other's entry: the list is read back, and written again until it holds ours. Raises `Unreachable` when others
+    overwrite it all the time.
     """
     about = subject(manifest)
     if about is None:
         return
     cancel = cancel or Cancel()
     for attempt in range(_MOST_RACES):
-        # Whether a registry lists referrers itself only the question tells: ECR sends OCI-Subject, and answers 404.
+        # Only a request tells whether a registry has the API: ECR sends the header OCI-Subject and answers 404.
         answered = repository.referrers(about.digest) if isinstance(repository, Answering) else None
         if _is_listed(repository, manifest, about.digest, answered):
             return
@@ -195,7 +196,7 @@ def attach(
 def _is_listed(
     repository: Repository, manifest: Manifest, about: str, answered: tuple[Descriptor, ...] | None
 ) -> bool:
-    """Whether the registry lists the manifest, or its tag does by now: written, and read back."""
+    """Whether the API or the tag lists the manifest. If the tag does not, add it; the next call reads it back."""
     if answered is not None:
         return any(item.digest == manifest.digest for item in answered)
     index = _index(repository, about)
@@ -210,7 +211,7 @@ def _names(index: Manifest | None, digest: str) -> bool:
 
 
 def _with(index: Manifest | None, manifest: Manifest) -> Manifest:
-    """The list with one more entry; what others wrote into it stays as it is."""
+    """The list with one more entry. Entries of others are kept unchanged."""
     document = msgspec.json.decode(index.raw) if index is not None else {}
     entry = msgspec.structs.replace(
         describe(manifest), artifact_type=artifact_type(manifest), annotations=annotations_of(manifest)
@@ -237,7 +238,7 @@ def _index(repository: Repository, digest: str) -> Manifest | None:
 
 
 IN_TOTO = "application/vnd.in-toto+json"
-PREDICATE_TYPE = "in-toto.io/predicate-type"  # as BuildKit annotates what it attests
+PREDICATE_TYPE = "in-toto.io/predicate-type"  # the annotation that BuildKit uses for attestations
 _EMPTY = b"{}"
 EMPTY = Descriptor(
     media_type="application/vnd.oci.empty.v1+json", digest=digest_bytes(_EMPTY), size=len(_EMPTY)
@@ -255,7 +256,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
 def make_statement(
     payload: bytes, subject: Descriptor, *, predicate_type: str, annotations: Mapping[str, str]
 ) -> Artifact:
-    """The artifact that attaches an in-toto statement to `subject`. The same values give the same bytes."""
+    """An artifact that attaches an in-toto statement to `subject`. Equal arguments give equal bytes."""
     layer = Descriptor(
         media_type=IN_TOTO,
         digest=digest_bytes(payload),
@@ -279,7 +280,7 @@ def make_statement(
 
 
 def push_artifact(repository: Repository, artifact: Artifact, *, cancel: Cancel) -> None:
-    """Put the artifact by digest, under no tag, and have it found by its subject. Doing it again changes nothing."""
+    """Push the artifact by digest and list it as a referrer of its subject. Repeating this changes nothing."""
     repository.put_blob(EMPTY, partial(io.BytesIO, _EMPTY))
     repository.put_blob(artifact.layer, partial(io.BytesIO, artifact.payload))
     repository.put_manifest(artifact.manifest)

@@ -1,4 +1,4 @@
-"""Who may send now: blobs in their order, a few at a time, while those behind them are asked for already."""
+"""Limits concurrent uploads, in manifest order; blobs that wait for a slot are checked with HEAD meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from release.control import Cancel
 
 
 class UploadSlots:
-    """`count` blobs are sent at a time. A blob that waits has been asked for, so its turn begins with its bytes."""
+    """`count` slots for uploads. A waiting blob has been checked already, so its upload starts with its bytes."""
 
     def __init__(self, count: int, cancel: Cancel) -> None:
         self._count = count
@@ -20,7 +20,7 @@ class UploadSlots:
         self._left: set[int] = set()
 
     def enter(self, position: int) -> None:
-        """Wait until all blobs before `position` have begun, or need not begin, and a lane is free."""
+        """Wait until each blob before `position` has entered or left, and a slot is free."""
         with self._cancel.on_cancel(self._wake), self._changed:
             self._changed.wait_for(lambda: self._cancel.tripped or self._may_begin(position))
             self._begun.add(position)
@@ -28,7 +28,7 @@ class UploadSlots:
         self._cancel.check()
 
     def leave(self, position: int) -> None:
-        """The blob of `position` is there, or has failed, or never needed a lane."""
+        """Free the slot of `position`; also for a blob that failed, or that needed no upload."""
         with self._changed:
             self._left.add(position)
             self._changed.notify_all()
@@ -45,12 +45,12 @@ class UploadSlots:
 
 
 def in_upload_slot(
-    lanes: UploadSlots, position: int, reopen: Callable[[], IO[bytes]]
+    slots: UploadSlots, position: int, reopen: Callable[[], IO[bytes]]
 ) -> Callable[[], IO[bytes]]:
-    """`reopen` in the blob's turn: a content is opened right before it is sent."""
+    """`reopen` that first waits for a slot: content is opened right before it is sent."""
 
     def opened() -> IO[bytes]:
-        lanes.enter(position)
+        slots.enter(position)
         return reopen()
 
     return opened
