@@ -24,7 +24,6 @@ from release.log.state import TagHold
 from release.log.stores.syscalls import Files, OsFiles
 
 _VERSION = 1
-_BATCH = 20_000  # entries in one transaction: bounds the memory of a rebuild
 _TABLES = """
 CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER, seq INTEGER, hash TEXT, start INTEGER, size INTEGER);
 CREATE TABLE digest (prefix INTEGER, seq INTEGER, start INTEGER, PRIMARY KEY (prefix, seq)) WITHOUT ROWID;
@@ -48,13 +47,15 @@ class _Tag(msgspec.Struct, frozen=True):
 class FileIndex:
     """The index of the log file at `path`, stored in the file `index`. Raises `sqlite3.Error` where that fails.
 
+    batch: entries in one transaction: bounds the memory of a rebuild.
     index: a file in a folder that only this user can write: a prepared SQLite database can hold triggers and views
     that run when it is used.
     """
 
-    def __init__(self, path: str, index: str, *, files: Files | None = None) -> None:
+    def __init__(self, path: str, index: str, *, files: Files | None = None, batch: int = 20_000) -> None:
         self._path = path
         self._index = index
+        self._batch = batch
         self._files = files or OsFiles()
         self._fd = self._files.open_read(path)
         try:
@@ -188,7 +189,7 @@ class FileIndex:
         for entry, length in scan(self._files.read(self._fd, size), Head(seq=seq, hash=digest)):
             filler.add(entry, size)
             start, size = size, size + length
-            if filler.count >= _BATCH:
+            if filler.count >= self._batch:
                 filler.flush(entry, start, size)
                 base.execute("COMMIT")
                 base.execute("BEGIN IMMEDIATE")

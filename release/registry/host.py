@@ -37,6 +37,13 @@ _MOST_REDIRECTS = 5
 _MOST_AT_ONCE = 16
 
 
+class Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    """How much one question may bring. `pages`: of one list, since a list of a hostile registry need not end."""
+
+    chunk: int = 16 * 1024 * 1024  # bytes of a PATCH, where a registry does not take a blob in one request
+    pages: int = 10_000
+
+
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """What all hosts share. `jitter`: returns a number from 0 to 1."""
 
@@ -49,6 +56,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     cancel: Cancel
     deadline: Deadline
     policy: RetryPolicy = RetryPolicy()
+    sizes: Sizes = Sizes()
     jitter: Callable[[], float] = random.random
 
 

@@ -24,9 +24,6 @@ def next_link(header: str | None) -> str | None:
     return None
 
 
-_MOST_PAGES = 10_000
-
-
 def read_pages(host: Host, call: Call, *, most: int, name: str) -> Iterator[tuple[Answer, bytes]]:
     """Each page: its answer and body. `most`: bytes of a page. `name`: of a page, in messages.
 
@@ -34,7 +31,7 @@ def read_pages(host: Host, call: Call, *, most: int, name: str) -> Iterator[tupl
     that breaks off, continues at another host, or does not end.
     """
     path, seen = call.path, set[str]()
-    while path not in seen and len(seen) < _MOST_PAGES:
+    while path not in seen and len(seen) < host.ports.sizes.pages:
         seen.add(path)
         try:
             answer, raw = host.fetch(msgspec.structs.replace(call, path=path), 200, most=most, name=name)

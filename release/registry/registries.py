@@ -18,7 +18,7 @@ from release.registry.http.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from release.registry.auth.keychain import Finder
-    from release.registry.host import Host, Ports
+    from release.registry.host import Host, Ports, Sizes
     from release.registry.http.watchdog import Limits
 
 _LAYOUT = "oci:"
@@ -47,6 +47,7 @@ class RegistryPool:
         ca: str | None = None,
         policy: RetryPolicy | None = None,
         limits: Limits | None = None,
+        sizes: Sizes | None = None,
         root: str | None = None,
         secrets: Secrets | None = None,
         anonymous: bool = False,
@@ -63,6 +64,7 @@ class RegistryPool:
         self._ca = ca
         self._policy = policy or RetryPolicy()
         self._limits = limits
+        self._sizes = sizes
         self._root = root
         self._secrets = secrets or Secrets()
         self._anonymous = anonymous
@@ -145,7 +147,7 @@ class RegistryPool:
         )
 
     def _connect(self) -> Ports:
-        from release.registry.host import Ports
+        from release.registry.host import Ports, Sizes
         from release.registry.http.client import Transport
         from release.registry.http.tls import Trust
 
@@ -167,4 +169,5 @@ class RegistryPool:
             cancel=self._cancel,
             deadline=self._deadline,
             policy=self._policy,
+            sizes=self._sizes or Sizes(),
         )

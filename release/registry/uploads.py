@@ -28,7 +28,6 @@ _LOST_SESSION = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_
 _NOT_IN_ONE = frozenset(
     {405, 413, 501}
 )  # some registries, or proxies in front of them, limit a request's size
-_CHUNK_SIZE = 16 * 1024 * 1024
 _MOST_RENEWALS = 2
 _MOST_MOUNTS = 3
 _SESSION_KEEPS = 60.0  # seconds; a session that waited longer is not used: the registry may have dropped it
@@ -188,7 +187,7 @@ class BlobUpload:
         """Send all bytes in PATCH requests; returns the URL that closes the session."""
         sent = 0
         while sent < self._descriptor.size:
-            count = min(_CHUNK_SIZE, self._descriptor.size - sent)
+            count = min(self._host.ports.sizes.chunk, self._descriptor.size - sent)
             call = self._sessions.call(
                 "PATCH",
                 location,

@@ -30,7 +30,6 @@ _PIECE = (
     64 * 1024
 )  # bytes between two counts of progress: small enough that the watchdog does not take a slow link for a stall
 _SENDFILE_PIECE = 4 * 1024 * 1024
-_BLACK_HOLE = 3.0  # seconds to connect to an address that may not answer, when there is another one to try
 _local = threading.local()
 
 
@@ -166,7 +165,8 @@ def _open(connection: Any) -> socket.socket:
     for position, (family, kind, protocol, _, address) in enumerate(found):
         if not connection.proxy:
             _require_allowed(exchange, connection.host, str(address[0]))
-        seconds = exchange.limits.connect if position == len(found) - 1 else _BLACK_HOLE
+        is_last = position == len(found) - 1
+        seconds = exchange.limits.connect if is_last else exchange.limits.other_address
         try:
             return _connect(exchange, (family, kind, protocol), address, seconds)
         except OSError as error:

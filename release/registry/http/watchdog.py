@@ -24,6 +24,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Longest times, in seconds. `pace`: bytes a second; a slower transfer counts as stalled."""
 
     connect: float = 10.0
+    other_address: float = 3.0  # to connect to an address when the host has another one to try
     answer: float = 60.0  # from the end of a request to the end of the answer's headers
     commit: float = 300.0  # likewise after the last byte of a blob, which the registry then hashes and stores
     stall: float = 30.0

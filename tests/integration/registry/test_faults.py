@@ -24,6 +24,7 @@ from release.errors import Denied, DigestMismatch, Invalid, RegistryError, Unrea
 from release.events import NullSink
 from release.layout.layout import Layout
 from release.oci import Descriptor, Repository
+from release.registry.host import Sizes
 from release.registry.http.retry import RetryPolicy
 from release.registry.http.watchdog import Limits
 from release.transfer.copy import copy_image
@@ -446,8 +447,10 @@ class TestPlaces:
                 one.connect_ex(hole.getsockname())
             swallowed = (socket.AF_INET, socket.SOCK_STREAM, 6, "", hole.getsockname())
             monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: [swallowed, *real(*a, **k)])
-            monkeypatch.setattr("release.registry.http.connections._BLACK_HOLE", 0.3)
-            assert make_targets().open(f"{registry_server.host}/app").tags() == ()
+            assert (
+                make_targets(limits=Limits(other_address=0.3)).open(f"{registry_server.host}/app").tags()
+                == ()
+            )
             for one in waiting:
                 one.close()
         record_property(ROW, ("R22 the first address swallows everything", "done", "second address used"))
@@ -529,14 +532,12 @@ def test_a_blob_that_is_refused_in_one_piece_goes_in_chunks(
     registry_server: RegistryServer,
     fault_proxy: Callable[..., FaultProxy],
     make_targets: TargetsFactory,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("release.oci.uploads._CHUNK_SIZE", 1000)
     content = bytes(range(256)) * 40
     layout = Layout.create(str(tmp_path / "l"))
     layout.put_blob(_blob(content), lambda: io.BytesIO(content))
     proxy = fault_proxy(registry_server.host, Rule(*PUT_BLOB, Status(status)))
-    remote = make_targets().open(f"{proxy.host}/app")
+    remote = make_targets(sizes=Sizes(chunk=1000)).open(f"{proxy.host}/app")
     assert remote.put_blob(_blob(content), lambda: layout.open_raw(_blob(content)))
     assert proxy.count("PATCH") == 11
     assert Storage(registry_server.root, "app").blob(digest(content)).read_bytes() == content

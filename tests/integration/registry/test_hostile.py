@@ -17,6 +17,7 @@ import release.registry.http.connections
 from release.control import Cancel
 from release.errors import Denied, DigestMismatch, Interrupted, Invalid, RegistryError, Unreachable
 from release.oci import OCI_INDEX, OCI_MANIFEST, Descriptor
+from release.registry.host import Sizes
 from release.registry.http.address_policy import Reach, reach_of
 from release.registry.http.watchdog import Limits
 from tests.support.registries.hostile import Drip, Hang, HostileServer, Reply, Request
@@ -470,11 +471,7 @@ class TestNothingIsUnbounded:
             make_targets().open(f"{server.host}/app").tags()
         assert len(server.requests) < 10
 
-    def test_pages_without_end_end(
-        self, hostile: Hostile, make_targets: TargetsFactory, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("release.registry.pagination._MOST_PAGES", 20)
-
+    def test_pages_without_end_end(self, hostile: Hostile, make_targets: TargetsFactory) -> None:
         def answer(request: Request) -> Reply:
             number = len(server.requests)
             return Reply(
@@ -483,7 +480,7 @@ class TestNothingIsUnbounded:
 
         server = hostile(answer)
         with pytest.raises(Invalid, match="does not end"):
-            make_targets().open(f"{server.host}/app").tags()
+            make_targets(sizes=Sizes(pages=20)).open(f"{server.host}/app").tags()
         assert len(server.requests) < 30
 
     def test_redirects_in_circles_end(self, hostile: Hostile, make_targets: TargetsFactory) -> None:
