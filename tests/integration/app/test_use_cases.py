@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
+from release.app.images.copy import CopyRequest, copy
+from release.app.images.delete import DeleteRequest, delete
+from release.app.images.inspect import InspectRequest, inspect
+from release.app.images.list_tags import ListTagsRequest, list_tags
+from release.app.images.tag import PlacedTag, TagRequest, tag
+from release.app.log import questions
+from release.app.log.export import export
+from release.app.log.recover import RecoverRequest, recover
+from release.app.log.verify import TagFinding, VerifyReport, VerifyRequest, fault, verify
 from release.app.releases.metadata import MetadataRequest, metadata
 from release.app.releases.next_version import NextVersionRequest, next_version
 from release.app.releases.tags import TagsRequest, tags
 from release.app.releases.version import VersionRequest, version
 from release.app.session import Session
 from release.app.workspace import open_workspace
-from release.errors import ConfigError
+from release.control import Cancel
+from release.errors import ConfigError, RefusedError, RegistryError
 from release.events import Event, Note
+from release.layout.layout import Layout
+from release.log.stores.file import FileStore
+from tests.support.logs.facts import PROJECT, built, digest, moved, planned, pushed, released, writer
 from tests.support.programs.command import Shipmark
+from tests.support.registries.images import make_image, store
 from tests.support.releases.git import GitRepo
 
 CONFIG = "components:\n  api: {image: r.example/api}\n  web: {image: r.example/web}\n"
@@ -111,3 +127,112 @@ PERSON = {
     "GIT_COMMITTER_NAME": "Ada Tester",
     "GIT_COMMITTER_EMAIL": "ada@example.org",
 }
+
+
+@pytest.fixture
+def logged(repo: GitRepo) -> GitRepo:
+    """Give the repository with a log of two releases, of which the second was taken back."""
+    folder = repo.path / ".shipmark"
+    folder.mkdir()
+    log = writer(FileStore(str(folder / "log.jsonl"), cancel=Cancel(), monotonic=time.monotonic))
+    commit = repo.git("rev-parse", "v1.4.2^{commit}")
+    for name, version_, of in (("a", "1.4.2", commit), ("b", "1.4.3", repo.head)):
+        log.append(
+            [
+                planned(name, version=version_, commit=of),
+                built(name, image=name, commit=of),
+                pushed(name, image=name, tag=version_, commit=of),
+                released(name, image=name, version=version_, commit=of),
+                moved(name, image=name, commit=of),
+            ]
+        )
+    log.append([{"kind": "yanked", "project": PROJECT, "versions": ["1.4.3"], "reason": "it eats data"}])
+    return repo
+
+
+class TestLog:
+    @pytest.mark.parametrize(
+        ("use_case", "request_", "command"),
+        [
+            (questions.list_releases, questions.ListRequest(limit=1), ["list", "-n", "1"]),
+            (questions.list_releases, questions.ListRequest(state="yanked"), ["list", "--state", "yanked"]),
+            (questions.show, questions.ShowRequest(name="1.4.3"), ["show", "1.4.3"]),
+            (questions.find, questions.FindRequest(digest=digest("a")), ["find", digest("a")]),
+            (
+                questions.at,
+                questions.AtRequest(tag="latest", time="2025-10-09"),
+                ["at", "latest", "2025-10-09"],
+            ),
+            (questions.history, questions.HistoryRequest(tag="latest"), ["history", "latest"]),
+            (
+                questions.diff,
+                questions.DiffRequest(before="1.4.2", after="1.4.3"),
+                ["diff", "1.4.2", "1.4.3"],
+            ),
+            (verify, VerifyRequest(), ["verify"]),
+        ],
+    )
+    def test_answers_are_the_documents_of_the_commands(
+        self,
+        use_case: Callable[[Session, Any], object],
+        request_: object,
+        command: list[str],
+        logged: GitRepo,
+        shipmark: Shipmark,
+    ) -> None:
+        report = plain(use_case(opened(logged), request_))
+        assert report == shipmark("log", *command, "--json", cwd=logged.path).json
+
+    def test_an_empty_answer_is_an_answer(self, logged: GitRepo) -> None:
+        workspace = opened(logged)
+        assert questions.find(workspace, questions.FindRequest(digest="sha256:0000000")).mentions == ()
+        assert questions.at(workspace, questions.AtRequest(tag="latest", time="2001-01-01")).tags == ()
+        with pytest.raises(ConfigError, match=r"the log has no release `9\.9\.9`"):
+            questions.show(workspace, questions.ShowRequest(name="9.9.9"))
+
+    def test_recover_needs_evidence_and_appends_once(self, logged: GitRepo) -> None:
+        with pytest.raises(ConfigError, match="go together"):
+            recover(opened(logged), RecoverRequest(attempt="a"))
+        log = FileStore(str(logged.path / ".shipmark/log.jsonl"), cancel=Cancel(), monotonic=time.monotonic)
+        writer(log).append([planned("c", "late", version="1.5.0", lease_ms=1)])
+        assert recover(opened(logged), RecoverRequest()).settled == ("late",)
+        assert recover(opened(logged), RecoverRequest()).settled == ()
+        kinds = [entry["kind"] for entry in export(opened(logged)).entries]
+        assert kinds[-2:] == ["planned", "abandoned"]
+
+    def test_what_the_registry_has_differently_is_a_finding_and_an_error(self) -> None:
+        found = {"target": "r.example/app", "tag": "1", "detail": "d"}
+        report = VerifyReport(log="l", entries=1, head="0:0", tags=())
+        for finding, kind in (("moved", RefusedError), ("differs", RefusedError), ("unknown", RegistryError)):
+            one = msgspec.convert({**found, "finding": finding}, TagFinding)
+            assert isinstance(fault(msgspec.structs.replace(report, tags=(one,))), kind)
+        assert fault(report) is None
+
+
+class TestImages:
+    """On OCI layouts, which need no registry."""
+
+    def test_copy_tag_list_and_delete(self, repo: GitRepo) -> None:
+        image = make_image({"a": b"one"}, labels={"version": "1"})
+        store(image, Layout(str(repo.path / "app")), "1.0.0")
+        workspace = opened(repo)
+        copied = copy(workspace, CopyRequest(source="oci:app:1.0.0", destination="oci:other"))
+        assert (copied.digest, copied.tags) == (image.digest, (PlacedTag(name="1.0.0", result="created"),))
+        put = tag(workspace, TagRequest(image="oci:other:1.0.0", tags=("b", "b", "1.0.0")))
+        assert [(one.name, one.result) for one in put.tags] == [("b", "created"), ("1.0.0", "already-there")]
+        listed = list_tags(workspace, ListTagsRequest(repository="oci:other", digests=True))
+        assert [(one.name, one.digest) for one in listed.tags] == [
+            ("1.0.0", image.digest),
+            ("b", image.digest),
+        ]
+        request = DeleteRequest(image="oci:other:b", preview=True)
+        assert delete(workspace, request).deleted is False
+        assert delete(workspace, msgspec.structs.replace(request, preview=False)).tags == ("b",)
+        names = list_tags(workspace, ListTagsRequest(repository="oci:other")).tags
+        assert plain(names) == [{"name": "1.0.0"}]
+
+    def test_inspect_is_the_document_of_the_command(self, repo: GitRepo, shipmark: Shipmark) -> None:
+        store(make_image({"a": b"one"}, labels={"version": "1"}), Layout(str(repo.path / "app")), "1.0.0")
+        report = inspect(opened(repo), InspectRequest(image="oci:app:1.0.0"))
+        assert plain(report) == shipmark("image", "inspect", "oci:app:1.0.0", "--json", cwd=repo.path).json
+        assert report.platforms[0].labels == {"version": "1"}
