@@ -18,6 +18,7 @@ from release.compression import LayerStore
 from release.compression.codecs import Codec, gzip
 from release.compression.decompress import unpacked
 from release.compression.parallel_gzip import PIECE
+from release.decoding import decode
 from release.errors import ConfigError, Invalid, RefusedError, RegistryError
 from release.filesystem.files import read_limited
 from release.filesystem.new_files import NewFile
@@ -152,7 +153,7 @@ def _recall(layout: LayerStore, codec: Codec, diff_id: str) -> CompressedLayer |
         return None
     try:
         with layout.folder("cache", codec.name) as folder, folder.read(_entry(diff_id)) as stream:
-            layer = msgspec.json.decode(read_limited(stream, diff_id, _LARGEST_ENTRY), type=CompressedLayer)
+            layer = decode(read_limited(stream, diff_id, _LARGEST_ENTRY), CompressedLayer)
     except (OSError, ConfigError, RefusedError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if layer.diff_id != diff_id or not is_digest(layer.descriptor.digest):

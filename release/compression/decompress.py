@@ -12,6 +12,7 @@ from typing import IO, Any, cast
 
 import msgspec
 
+from release.decoding import decode
 from release.errors import ConfigError, Invalid
 from release.filesystem.folders import OpenFolder
 from release.filesystem.new_files import scratch_file
@@ -137,7 +138,7 @@ def _diff_ids(layout: Repository, config: Descriptor, count: int) -> tuple[str, 
     with layout.open_blob(config) as stream:
         raw = stream.read(_LARGEST_CONFIG)
     try:
-        diff_ids = msgspec.json.decode(raw, type=_Config).rootfs.diff_ids
+        diff_ids = decode(raw, _Config).rootfs.diff_ids
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Invalid(f"`{config.digest}` is not an image config: {error}") from error
     if len(diff_ids) != count:

@@ -14,6 +14,7 @@ from release.config.document import Document, Position, parse
 from release.config.model import ComponentSection, ConfigFile, LogSection, TargetSection
 from release.config.untrusted import readable
 from release.config.variables import expand_name, expand_url
+from release.decoding import convert
 from release.errors import ConfigError
 from release.ref_names import remote_kind, require_git_tag, require_ref
 
@@ -82,7 +83,7 @@ def _convert(document: Document) -> ConfigFile:
     if not isinstance(document.value, dict):
         raise ConfigError(f"{document.at('$')}: expected keys and values")
     try:
-        return msgspec.convert(_without_empty(document.value), ConfigFile, strict=False)
+        return convert(_without_empty(document.value), ConfigFile, strict=False)
     except msgspec.ValidationError as error:
         _explain(document, error)
 
@@ -132,7 +133,7 @@ def _real_path(document: Document, path: str) -> str:
 
 def _fails(value: Any, wanted: type) -> bool:
     try:
-        msgspec.convert(_without_empty(value), wanted, strict=False)
+        convert(_without_empty(value), wanted, strict=False)
     except msgspec.ValidationError:
         return True
     return False
@@ -233,7 +234,7 @@ def _logs(
 def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, path: str) -> LogSection:
     if isinstance(entry, str):
         try:
-            return msgspec.convert({"store": entry}, LogSection)
+            return convert({"store": entry}, LogSection)
         except msgspec.ValidationError as error:
             where = document.at(path)
             raise ConfigError(f"{where}: `{entry}` is not a log store", hint="file, git or sql") from error

@@ -18,6 +18,7 @@ import msgspec
 from release.compression.codecs import Codec
 from release.compression.compress import CompressedLayer, compress_layer, find_compressed, keep_layer
 from release.compression.decompress import suffix_of
+from release.decoding import decode
 from release.errors import BuildError, Invalid
 from release.layout.adopt import translated
 from release.layout.layout import Layout
@@ -157,11 +158,11 @@ class _Reader:
 
     def image(self) -> SavedImage:
         """The one image of the archive, once it was read."""
-        entries = msgspec.json.decode(self._documents["manifest.json"], type=tuple[_Entry, ...])
+        entries = decode(self._documents["manifest.json"], tuple[_Entry, ...])
         if len(entries) != 1:
             raise _broken(f"it holds {len(entries)} images where one was asked for")
         config = self._config(entries[0].config)
-        fields = msgspec.json.decode(config, type=_Config)
+        fields = decode(config, _Config)
         layers = tuple(self._layer(name) for name in entries[0].layers)
         if tuple(layer.diff_id for layer in layers) != fields.rootfs.diff_ids:
             raise _broken("its layers are not those that the image's config names")

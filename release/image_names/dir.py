@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 
 import msgspec
 
+from release.decoding import decode
 from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RegistryError
 from release.filesystem.files import read_limited
 from release.filesystem.folders import OpenFolder, nearest_folder, open_folder
@@ -197,7 +198,7 @@ def _child_name(digest: str) -> str:
 def _media_type(raw: bytes, source: str) -> str:
     """What a document is that no descriptor speaks of: what it says, else the one thing that its shape can be."""
     try:
-        shape = msgspec.json.decode(raw, type=_Shape)
+        shape = decode(raw, _Shape)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Invalid(f"the manifest in `{source}` is not a JSON object") from error
     if shape.media_type:

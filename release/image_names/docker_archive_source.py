@@ -20,6 +20,7 @@ from release.compression.codecs import Codec
 from release.compression.compress import compress_layer, find_compressed, keep_layer
 from release.compression.decompress import TELLING, suffix_of
 from release.control import Cancel
+from release.decoding import decode
 from release.errors import ConfigError, Invalid, NotFound
 from release.events import Note, Sink
 from release.image_names.oci_archive import ReadOnly
@@ -126,7 +127,7 @@ class DockerArchive(ReadOnly):
     def _choose(self, image: str | None) -> _Entry:
         raw = self._document("manifest.json")
         try:
-            entries = msgspec.json.decode(raw, type=tuple[_Entry, ...])
+            entries = decode(raw, tuple[_Entry, ...])
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Invalid(
                 f"`manifest.json` in `{self.name}` is not what `docker save` writes: {error}"
@@ -153,7 +154,7 @@ class DockerArchive(ReadOnly):
     def _make(self) -> Manifest:
         config = self._document(self._entry.config)
         try:
-            diff_ids = msgspec.json.decode(config, type=_Config).rootfs.diff_ids
+            diff_ids = decode(config, _Config).rootfs.diff_ids
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Invalid(f"the config in `{self.name}` is not an image config: {error}") from error
         if len(diff_ids) != len(self._entry.layers) or not all(map(is_digest, diff_ids)):

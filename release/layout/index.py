@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from release.decoding import convert
 from release.errors import ConfigError, Invalid
 from release.json_text import parse_json
 from release.oci import Descriptor
@@ -97,7 +98,7 @@ def read_entries(raw: bytes, source: str) -> Entries:
 
 def _require(item: Any, where: str) -> None:
     try:
-        descriptor = msgspec.convert(item, Descriptor)
+        descriptor = convert(item, Descriptor)
     except (msgspec.ValidationError, RecursionError) as error:
         raise Invalid(f"{where}: not a descriptor: {error}") from error
     if not is_digest(descriptor.digest) or descriptor.size < 0:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from release.decoding import decoder
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head
 from release.log.identity import fact_id, require_writable
@@ -102,7 +103,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     batch: dict[str, int] | None = None
 
 
-_ENVELOPES = msgspec.json.Decoder(Envelope)
+_ENVELOPES = decoder(Envelope)
 
 
 def envelope_of(raw: bytes, previous: Head) -> Envelope:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from release.decoding import convert
 from release.log import Entry
 from release.log.record import PlannedTarget, RecordedImage
 from release.log.state import Attempt, LogState, ReleaseState, State, TagHold, TargetContent
@@ -351,14 +352,14 @@ def _said(fields: Fields) -> _Said:
 
 def _planned_targets(plan: Fields) -> tuple[PlannedTarget, ...]:
     try:
-        return msgspec.convert(plan.get("targets", ()), tuple[PlannedTarget, ...])
+        return convert(plan.get("targets", ()), tuple[PlannedTarget, ...])
     except msgspec.ValidationError:
         return ()
 
 
 def _image(fields: Fields) -> RecordedImage | None:
     try:
-        return msgspec.convert(fields.get("image"), RecordedImage)
+        return convert(fields.get("image"), RecordedImage)
     except msgspec.ValidationError:
         return None
 

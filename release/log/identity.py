@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from release.canonical_json import is_plain, require_canonical
+from release.decoding import convert
 from release.errors import LogError
 from release.log.record import KINDS
 from release.redaction import holds_credentials, redact
@@ -107,7 +108,7 @@ def checked(fact: dict[str, Any]) -> dict[str, Any]:
         )
     if kind in KINDS:
         try:
-            msgspec.convert(fact, _shape(kind))
+            convert(fact, _shape(kind))
         except msgspec.ValidationError as error:
             raise LogError(f"record `{kind}` is malformed: {error}") from error
     if not is_sound:

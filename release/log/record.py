@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from release.decoding import convert
+
 SCHEMA = "shipmark.log/1"
 LINE_LIMIT = 256 * 1024  # bytes of one stored line
 
@@ -290,7 +292,7 @@ def typed(fields: dict[str, Any]) -> Record | None:
     if known is None:
         return None
     try:
-        return msgspec.convert(fields, known)
+        return convert(fields, known)
     except msgspec.ValidationError:
         return None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from release.decoding import convert
 from release.errors import DigestMismatch, Invalid
 from release.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest
 from release.oci.reference import is_digest
@@ -159,7 +160,7 @@ def _list(document: dict[str, Any], name: str, source: str) -> list[Any]:
 
 def _descriptor(value: Any, where: str) -> Descriptor:
     try:
-        descriptor = msgspec.convert(value, Descriptor)
+        descriptor = convert(value, Descriptor)
     except (msgspec.ValidationError, RecursionError) as error:
         raise Invalid(f"{where}: not a descriptor: {error}") from error
     if not is_digest(descriptor.digest):

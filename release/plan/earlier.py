@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from release.canonical_json import digest_of
+from release.decoding import convert
 from release.errors import ConfigError, StalePlan
 from release.json_text import parse_json
 from release.plan.model import PLAN_SCHEMA
@@ -60,7 +61,7 @@ def read_plan(raw: bytes, source: str) -> dict[str, Any]:
             f"plan `{source}` was changed after it was written", hint="write it anew with `preview -o`"
         )
     try:
-        msgspec.convert(plan, _Plan)
+        convert(plan, _Plan)
     except msgspec.ValidationError as error:
         raise ConfigError(f"`{source}` is no plan of schema `{PLAN_SCHEMA}`: {error}", hint=_HINT) from error
     return plan  # type: ignore[no-any-return]  # an object: it was converted

@@ -13,6 +13,7 @@ from typing import IO
 
 import msgspec
 
+from release.decoding import decode
 from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
 from release.oci import ACCEPTED_TYPES, OCI_INDEX, Descriptor, Manifest
 from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, children, read_manifest
@@ -297,7 +298,7 @@ class RemoteRepository:
 
     def _tags_of(self, raw: bytes) -> tuple[str, ...]:
         try:
-            page = msgspec.json.decode(raw, type=_TagPage)
+            page = decode(raw, _TagPage)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Invalid(f"`{self._host.registry}` answered something that is not a list of tags") from error
         return tuple(tag for tag in page.tags or [] if isinstance(tag, str) and is_tag(tag))

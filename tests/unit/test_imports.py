@@ -85,6 +85,7 @@ NOT_PURE = ("release.config.file",)
 CONTRACTS = (
     "release.build",
     "release.control",
+    "release.decoding",  # holds a lock, and has no effect
     "release.events",
     "release.log",
     "release.oci",

@@ -11,6 +11,7 @@ from release.cli.commands.tags import publish_decision, takes_outputs
 from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
+from release.decoding import convert
 from release.errors import ConfigError
 from release.tagging.version_text import FORMS, fill, write
 
@@ -68,7 +69,7 @@ def command(
 
         git_tag = "pushed" if push else "local" if create else "none"
         request = {"part": part, "component": component, "git_tag": git_tag}
-        facts = next_facts(session, msgspec.convert(request, NextVersionRequest))
+        facts = next_facts(session, convert(request, NextVersionRequest))
         if facts is None:
             return
     else:

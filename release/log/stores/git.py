@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from release.canonical_json import canonical
+from release.decoding import decode
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import head_of, verify_line
@@ -106,7 +107,7 @@ class GitStore:
             for name, commit in self._parked.items():
                 try:
                     content = self._remote.read("cat-file", "blob", f"{commit}:facts.json")
-                    found[name] = msgspec.json.decode(content, type=tuple[dict[str, Any], ...])
+                    found[name] = decode(content, tuple[dict[str, Any], ...])
                 except (LogError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     found[name] = ()
         return found

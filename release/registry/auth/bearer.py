@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
+from release.decoding import decode
 from release.errors import Denied, Invalid, RegistryError
 from release.known_secrets import Secrets
 from release.registry.auth.challenge import Challenge
@@ -147,7 +148,7 @@ class Tokens:
         if answer.status != 200:
             raise self._refused(answer, credential, realm)
         try:
-            grant = msgspec.json.decode(answer.read(_LARGEST, "token"), type=_Grant, strict=False)
+            grant = decode(answer.read(_LARGEST, "token"), _Grant, strict=False)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Invalid(f"`{realm}` answered something that is not a token") from error
         text = grant.token or grant.access_token or ""

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from release.decoding import decode
 from release.errors import ConfigError, Denied
 from release.oci.reference import DOCKER_HUB
 from release.ports import Process
@@ -202,7 +203,7 @@ class Credentials:
 
 def _from_helper(output: bytes, program: str) -> Credential | None:
     try:
-        answer = msgspec.json.decode(output, type=_HelperAnswer)
+        answer = decode(output, _HelperAnswer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Denied(f"`{program}` answered something that is not a credential") from error
     if not answer.Secret:

@@ -1,0 +1,47 @@
+"""JSON and plain values into our own types. msgspec is called for that here, and nowhere else.
+
+msgspec works out what it has to know of a type when the type is first used, keeps that on the type, and takes no lock
+meanwhile. Two threads that decode into the same new type at the same time can then end the whole process with a
+segmentation fault (seen with msgspec 0.22.0 on Python 3.11). So the first use of each type happens under a lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_FIRST_USE = threading.Lock()
+_known: set[Any] = set()
+
+
+def decode(raw: bytes | bytearray | memoryview | str, kind: type[T], *, strict: bool = True) -> T:
+    """The JSON text `raw` as a `kind`. Raises `msgspec.DecodeError`, also for a value that does not fit.
+
+    `strict`: whether texts stand for texts only; else `"1"` is a number where one is expected.
+    """
+    _learn(kind)
+    return msgspec.json.decode(raw, type=kind, strict=strict)
+
+
+def convert(value: Any, kind: type[T], *, strict: bool = True) -> T:
+    """Lists, maps, texts and numbers as a `kind`. Raises `msgspec.ValidationError`. `strict`: as for `decode`."""
+    _learn(kind)
+    return msgspec.convert(value, kind, strict=strict)
+
+
+def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    """A decoder to keep, for lines by the thousand."""
+    with _FIRST_USE:
+        return msgspec.json.Decoder(kind)
+
+
+def _learn(kind: Any) -> None:
+    # Whoever finds the type here uses what msgspec keeps on it, which is whole by then.
+    if kind not in _known:
+        with _FIRST_USE:
+            msgspec.json.Decoder(kind)  # works out the types of its fields, too
+            _known.add(kind)
