@@ -1,5 +1,6 @@
 # make demo    a whole release in a scratch folder: no daemon, no registry
-# make test    all tests, with real services (installed first as root on Debian and Ubuntu)
+# make test    all tests, with real services (installed first as root on Debian and Ubuntu; SERVICES=0 leaves the
+#              system as it is, and the end of the run counts what was not run for it)
 # make soak    the long forms: power cuts, killed writers, kill matrix, 2 GB copies, 100,000 damaged inputs for
 #              every parser (SHIPMARK_FUZZ=N for another number), other registries that
 #              Go builds (about half an hour)
@@ -14,6 +15,7 @@ BIN := .venv/bin
 TESTS ?=
 # More than there are cores on a small machine: most tests wait for a program that they started.
 WORKERS ?= 4
+SERVICES ?= 1
 BENCH ?=
 LOCK ?=
 
@@ -23,10 +25,10 @@ help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
 
 environment:
-	@.ci/bootstrap
+	@SERVICES=$(SERVICES) .ci/bootstrap
 
 services:
-	@.ci/bootstrap services
+	@SERVICES=$(SERVICES) .ci/bootstrap services
 
 demo: environment
 	@$(BIN)/shipmark demo

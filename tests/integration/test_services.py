@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 SUITE = """
 import os, subprocess, sys
-from tests.support.services.required.required import require
+from tests.support.services.required import require
 
 def test_needs_a_ghost():
     require("ghost")
@@ -45,7 +45,7 @@ def test_is_killed(tmp_path):
 
 CONFTEST = """
 from tests.support.programs import processes
-from tests.support.services.required import required as services
+from tests.support.services import required as services
 processes.GRACE = 0.1
 services.SERVICES["ghost"] = services.Service(("no-such-program",), "")
 pytest_plugins = ["tests.support.services.required", "tests.support.programs.processes"]
@@ -70,8 +70,9 @@ def _run_suite(folder: Path, *args: str, **env: str) -> subprocess.CompletedProc
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
 def test_skips_of_a_missing_service_are_listed_at_the_end(tmp_path: Path, workers: tuple[str, ...]) -> None:
     done = _run_suite(tmp_path, *workers)
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stdout
     assert "missing services" in done.stdout
+    assert "1 test was not run, because a service is missing" in done.stdout
     assert (
         "ghost (no program `no-such-program`): 1 skipped\n  test_suite.py::test_needs_a_ghost" in done.stdout
     )

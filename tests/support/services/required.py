@@ -118,6 +118,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not skipped:
         return
     terminalreporter.section("missing services")
+    count = len({test for tests in skipped.values() for test in tests})
+    tests_were = "1 test was" if count == 1 else f"{count} tests were"
+    terminalreporter.write_line(f"{tests_were} not run, because a service is missing")
     for service, tests in sorted(skipped.items()):
         terminalreporter.write_line(f"{service}: {len(tests)} skipped")
         # One line for all the cases of a test.
