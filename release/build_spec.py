@@ -86,11 +86,16 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         found = self._changed({field: option for field, option in options().items() if option.input})
         return {name: sorted(value) if isinstance(value, list) else value for name, value in found.items()}
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The options that are not at their default, as users write them."""
+        return tuple(field for field in options() if getattr(self, field) != getattr(_DEFAULT, field))
+
     def _changed(self, wanted: Mapping[str, Option]) -> dict[str, Any]:
         return {
-            option.name or field: _plain(getattr(self, field))
-            for field, option in wanted.items()
-            if getattr(self, field) != getattr(_DEFAULT, field)
+            wanted[field].name or field: _plain(getattr(self, field))
+            for field in self.given
+            if field in wanted
         }
 
 

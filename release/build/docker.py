@@ -16,7 +16,7 @@ from release.build.dockerfile.instructions import Copy, Dockerfile
 from release.build.embedded.obstacles import expanded_bases
 from release.build.embedded.tree import Tree
 from release.build.result import built_image
-from release.build.task_input import TaskInput, read_input
+from release.build.task_input import TaskInput, read_input, require_options
 from release.compression.entries import Inline, Node
 from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel
@@ -62,6 +62,7 @@ class DockerBuilder:
         except BuildError as error:
             return Problem.of("unavailable", error)
         try:
+            require_options(task.spec, self.name)
             _require_known(read.context.dockerfile)
         except BuildError as error:
             return Problem.of("lacks", error)

@@ -7,8 +7,13 @@ import msgspec
 from release.build import BuildTask, BuildValues
 from release.build.context import Context, open_context
 from release.build.embedded.obstacles import target_stage
+from release.build_spec import BuildSpec
 from release.compression.codecs import Codec, codec_named
+from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
+
+#: Options that every builder serves. `read_input` checks them, as far as they can be checked without the builder.
+COMMON = frozenset({"builder", "context", "dockerfile", "target", "args", "platforms", "compression"})
 
 
 class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,3 +36,13 @@ def read_input(task: BuildTask, values: BuildValues) -> TaskInput:
     target_stage(context.dockerfile, task.spec.target)
     platforms = tuple(parse_platform(text) for text in task.spec.platforms)
     return TaskInput(task=task, values=values, context=context, platforms=platforms, codec=codec)
+
+
+def require_options(spec: BuildSpec, builder: str, known: frozenset[str] = COMMON) -> None:
+    """Raise `BuildError` for an option that the builder does not know: ignoring it would make another image."""
+    for name in spec.given:
+        if name not in known:
+            raise BuildError(
+                f"the builder `{builder}` does not know the option `build: {{{name}: …}}`",
+                hint="remove the option, or choose a builder that knows it",
+            )

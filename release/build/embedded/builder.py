@@ -16,7 +16,7 @@ from release.build.embedded.archives import BuildFiles
 from release.build.embedded.obstacles import needed_stages
 from release.build.embedded.stages import Layer, StageImage, build_stages
 from release.build.result import built_image
-from release.build.task_input import TaskInput, read_input
+from release.build.task_input import TaskInput, read_input, require_options
 from release.compression.compress import CompressedLayer, compress_layer
 from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel
@@ -48,6 +48,7 @@ class LayersBuilder:
             return Problem.of("input", error)
         platforms = tuple(dict.fromkeys(read.platforms)) or (parse_platform(DEFAULT_PLATFORM),)
         try:
+            require_options(task.spec, self.name)
             for platform in platforms:
                 needed_stages(read.context.dockerfile, task.spec.target, values.args, platform)
         except BuildError as error:

@@ -7,6 +7,7 @@ import pytest
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.auto import Choice, builders, choose, order_of
+from release.build.task_input import require_options
 from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable
@@ -115,6 +116,14 @@ def test_wrong_input_is_said_by_every_builder_before_it_looks_further(
         assert found is not None
         assert found.kind == "input"
         assert found.reason.startswith(reason.format(root=tmp_path))
+
+
+def test_an_option_that_a_builder_does_not_know_is_not_ignored() -> None:
+    spec = BuildSpec(target="a", compression="zstd")
+    require_options(spec, "layers")
+    with pytest.raises(BuildError) as caught:
+        require_options(spec, "layers", frozenset({"target"}))
+    assert str(caught.value) == "the builder `layers` does not know the option `build: {compression: …}`"
 
 
 def test_preparing_writes_nothing(tmp_path: Path) -> None:
