@@ -1,9 +1,9 @@
-"""How layers are compressed: gzip by isal, zlib-ng or zlib, whichever is there first; zstd on request.
+"""The codecs for layers: gzip by isal, zlib-ng or zlib (the first that is installed), and zstd on request.
 
-The frame around the deflate stream is ours, because Python's own differs between versions (the header's OS
-byte). The deflate bytes differ between libraries and their versions: a layer's stable identity is its diff id,
-and a codec's name holds library, level, version and how the input is cut (`blocks`), so that two kinds of bytes never
-share a cache entry.
+The gzip header is written here, because Python's differs between versions (its OS byte). The compressed bytes differ
+between libraries and their versions. So only the diff id identifies a layer everywhere, and a codec's name contains
+library, level, version and the way in which the input is cut (`blocks`): codecs with different bytes never share a
+cache entry.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _ZSTD_LEVEL = 3
 
 
 class Compressor(Protocol):
-    """One stream being compressed."""
+    """Compresses one stream."""
 
     def compress(self, data: bytes) -> bytes:
-        """Take `data`; give what is ready."""
+        """Take `data`; return the bytes that are ready, possibly none."""
 
     def flush(self) -> bytes:
-        """The rest."""
+        """The remaining bytes."""
 
 
 class Codec(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ def gzip_reproducible() -> Codec:
 
 
 def zstd() -> Codec:
-    """Zstandard. Raises `ConfigError` where no library for it is installed."""
+    """Zstandard. Raises `ConfigError` if its library is not installed."""
     try:
         import zstandard
     except ImportError as error:
@@ -101,7 +101,7 @@ CODECS: dict[str, Callable[[], Codec]] = {
 
 
 def codec_named(name: str) -> Codec:
-    """The codec that the config or an option names. Raises `ConfigError` where its library is not installed."""
+    """The codec of the config or an option. Raises `ConfigError` if its library is not installed."""
     return CODECS[name]()
 
 

@@ -1,8 +1,8 @@
-"""Uncompressed layers into a layout, in one pass, and a memory of what each diff id became.
+"""Compresses layers into a layout in one pass, and caches which blob each diff id became.
 
-The memory is a folder `cache/CODEC/DIFF-ID` beside the layout's blobs, one small JSON file an entry: the same
-layer met again, by another build or another run, is decompressed once instead of compressed again. That proves the
-entry: whoever can write the cache cannot put other content under a diff id.
+A cache entry is a small JSON file `cache/CODEC/DIFF-ID` beside the layout's blobs. When a later build or run has the
+same layer, the cached blob is decompressed once and its diff id compared, which is faster than compressing again. So
+whoever can write the cache cannot put other content under a diff id.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from release.oci.verify import CHUNK, copying
 
 _LARGEST_ENTRY = 4 * KIB
 
-#: Pairs of diff id and digest that this process has seen to belong together. Content never changes under a digest, so
-#: a pair stays true whatever happens to the files.
+#: Pairs (diff id, digest) that this process verified. They stay true even if files change, since reading a blob checks
+#: its digest.
 _proven: set[tuple[str, str]] = set()
 
 
@@ -49,17 +49,16 @@ def compress_layer(
     codec: Codec | None = None,
     check: Callable[[], None] | None = None,
 ) -> CompressedLayer:
-    """Compress the tar in `source`, read to its end, into a blob of `layout`, and remember the pair.
+    """Compress the tar in `source` to a blob of `layout`, and cache the pair.
 
-    `codec`: the fastest gzip when None. `check` runs between pieces and may raise, to cancel; what was written
-    is removed then.
+    `codec`: None: the fastest gzip. `check`: called between pieces; may raise to cancel, and then nothing is stored.
     """
     chosen = codec or gzip()
     diff = hashlib.sha256(usedforsecurity=False)
     size = 0
     with layout.writer() as blob:
         compressor = chosen.start()
-        # The bytes depend on how the input is cut: always into pieces of one size.
+        # Pieces of one size, whatever `read` returns: the compressed bytes depend on where the input is cut.
         while piece := _read_exactly(source, PIECE):
             if check is not None:
                 check()
@@ -84,10 +83,10 @@ def keep_layer(
     check: Callable[[], None],
     diff_id: str | None = None,
 ) -> CompressedLayer:
-    """Store a layer that is compressed already as it is: registries know it by its digest. Read once, to its end.
+    """Store a layer that is compressed already, unchanged, so that its digest stays the same.
 
-    `suffix`: of its media type; `what`: how messages call it; `check`: as for `compress_layer`. Raises `Invalid`, and
-    stores nothing, where it is damaged or holds something else than `diff_id`.
+    `suffix`: of its media type. `what`: its name in messages. `check`: as for `compress_layer`. Raises `Invalid`, and
+    stores nothing, if the layer is damaged or does not have `diff_id`.
     """
     diff = hashlib.sha256(usedforsecurity=False)
     size = 0
@@ -111,9 +110,9 @@ def keep_layer(
 def find_compressed(
     layout: LayerStore, diff_id: str, *, codec: Codec | None = None, check: Callable[[], None] = lambda: None
 ) -> CompressedLayer | None:
-    """What `compress_layer` made of this diff id with this codec, if the blob is still in the layout and proves it.
+    """The cached result of `compress_layer` for this diff id and codec, if its blob exists and has that diff id.
 
-    `check`: as for `compress_layer`. The first time in a process the blob is read and decompressed.
+    `check`: as for `compress_layer`. The first call of a process for a pair decompresses the blob.
     """
     chosen = codec or gzip()
     found = _recall(layout, chosen, diff_id)
@@ -130,7 +129,7 @@ def find_compressed(
 def _diff_id(
     layout: LayerStore, layer: Descriptor, suffix: str, check: Callable[[], None]
 ) -> tuple[str, int] | None:
-    """Diff id and uncompressed size of a blob; None where it is damaged or gone."""
+    """Diff id and uncompressed size of a blob; None if it is damaged or missing."""
     diff = hashlib.sha256(usedforsecurity=False)
     size = 0
     try:
@@ -139,7 +138,7 @@ def _diff_id(
                 check()
                 diff.update(data)
                 size += len(data)
-            # To its end: only there is the blob's own digest compared.
+            # Read to the end, where the stream checks the blob's digest.
             while blob.read(CHUNK):
                 check()
     except RegistryError:
@@ -148,7 +147,7 @@ def _diff_id(
 
 
 def _recall(layout: LayerStore, codec: Codec, diff_id: str) -> CompressedLayer | None:
-    """The entry for a diff id, as far as it can be read; nothing of it is proven."""
+    """The cache entry for a diff id, not verified; None if it cannot be read."""
     if not is_digest(diff_id):
         return None
     try:
@@ -158,7 +157,7 @@ def _recall(layout: LayerStore, codec: Codec, diff_id: str) -> CompressedLayer |
         return None
     if layer.diff_id != diff_id or not is_digest(layer.descriptor.digest):
         return None
-    # The rest of a descriptor, as where else to fetch the blob, is not for an entry to say.
+    # Take only digest and size from the entry: it could also hold `urls` to fetch the blob from.
     descriptor = Descriptor(
         media_type=OCI_LAYER + codec.suffix, digest=layer.descriptor.digest, size=layer.descriptor.size
     )
@@ -166,7 +165,7 @@ def _recall(layout: LayerStore, codec: Codec, diff_id: str) -> CompressedLayer |
 
 
 def _remember(layout: LayerStore, codec: Codec, layer: CompressedLayer) -> None:
-    # Only a shortcut: a cache that cannot be written costs the next run time, nothing else.
+    # Errors are ignored: without the entry the next run compresses again.
     with (
         contextlib.suppress(OSError, RefusedError),
         layout.folder("cache", codec.name, make=True) as folder,

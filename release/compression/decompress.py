@@ -1,4 +1,4 @@
-"""Decompresses layers: as streams, and as plain tars for daemons that cannot read zstd (docker before 23)."""
+"""Decompresses layers: as streams, and to plain tars for daemons that cannot read zstd (Docker before 23)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from release.oci.manifest import children
 from release.oci.verify import CHUNK, fill
 
 _SUFFIXES = ((b"\x1f\x8b", "+gzip"), (b"\x28\xb5\x2f\xfd", "+zstd"))
-# What a reader has to keep in memory; zstd's own levels need 8 MiB, and only `--ultra` and `--long` more.
+# Bytes of zstd's window, which a reader keeps in memory. Usual levels need 8 MiB, `--ultra` and `--long` more.
 _LARGEST_WINDOW = 32 * 1024 * 1024
 
-#: As many of a layer's first bytes tell how it is compressed.
+#: Number of first bytes that tell how a layer is compressed.
 TELLING = 4
 
 
@@ -35,9 +35,9 @@ def suffix_of(start: bytes) -> str:
 
 @contextmanager
 def unpacked(layer: IO[bytes], suffix: str, *, what: str) -> Iterator[IO[bytes]]:
-    """The tar in `layer`. Raises `Invalid` where it is damaged, `ConfigError` where the library for zstd is missing.
+    """The tar in `layer`. Raises `Invalid` if it is damaged, `ConfigError` if the library for zstd is missing.
 
-    `what`: how messages call the layer.
+    `what`: the layer's name in messages.
     """
     try:
         with cast(IO[bytes], _Plain(layer, suffix)) as plain:
@@ -47,7 +47,7 @@ def unpacked(layer: IO[bytes], suffix: str, *, what: str) -> Iterator[IO[bytes]]
 
 
 class _Damaged(Exception):
-    """Neither an `OSError` nor ours: whoever writes what is read here must not take it for a failure to write."""
+    """Damage in a layer. Not an `OSError`, so that code that writes the bytes does not take it for a failed write."""
 
 
 class _Plain(io.RawIOBase):
@@ -65,12 +65,12 @@ class _Plain(io.RawIOBase):
             raise _Damaged(str(error)) from error
 
 
-_Reader = tuple[Any, tuple[type[Exception], ...]]  # and what it raises for damage
+_Reader = tuple[Any, tuple[type[Exception], ...]]  # a decompressor, and its exceptions for damaged input
 
 
 def _gzip(layer: IO[bytes]) -> _Reader:
     try:
-        # Takes half of zlib's time, which is most of what proving a cached layer costs.
+        # isal takes half of zlib's time, which is most of the time to verify a cached layer.
         from isal import igzip, isal_zlib
     except ImportError:
         pass
@@ -105,7 +105,7 @@ class _Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlainLayer(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer's tar. `diff_id`: its digest; `size`: bytes; `content`: at its beginning, gone with the body."""
+    """A layer's tar. `diff_id`: its digest. `size`: bytes. `content`: open at its start, until the body ends."""
 
     diff_id: str
     size: int
@@ -116,10 +116,9 @@ class PlainLayer(msgspec.Struct, frozen=True, kw_only=True):
 def plain_layers(
     layout: Repository, image: Manifest, folder: OpenFolder, *, check: Callable[[], None]
 ) -> Iterator[dict[str, PlainLayer]]:
-    """The layers of `image` that are compressed with zstd, by their digest, for the time of the body.
+    """Decompress the zstd layers of `image` to temporary files in `folder`, for the body; by digest.
 
-    `folder`: where temporary files go. Raises `Invalid` for a layer that is not what the config says, `ConfigError`
-    where the library for zstd is missing.
+    Raises `Invalid` for a layer without the diff id of the config, `ConfigError` if the library for zstd is missing.
     """
     config, *layers = children(image)
     wanted = [number for number, layer in enumerate(layers) if layer.media_type.endswith(_SUFFIX)]

@@ -8,10 +8,10 @@ import msgspec
 
 
 class HostFile(msgspec.Struct, frozen=True, kw_only=True):
-    """Content that is a file of this machine, or the part of one from `offset` on.
+    """Content in a file of this machine, or in the part of one from `offset` on.
 
-    `size`: bytes when it was listed; a whole file must have as many when it is read. `root`: the folder below which
-    no symlink may lead to it; `inode`: device and number when it was listed.
+    `size`, `inode` (device and number): as listed; a whole file must still have this size when it is read. `root`: the
+    folder below which no symlink may lead to the file.
     """
 
     path: str
@@ -22,7 +22,7 @@ class HostFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inline(msgspec.Struct, frozen=True, kw_only=True):
-    """Content that is held here: a here-document."""
+    """Content in memory: a here-document."""
 
     data: bytes
 
@@ -36,7 +36,7 @@ Content = HostFile | Inline
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry. `content` for a file, `target` for a symlink; `special` is a device, pipe or socket."""
+    """One entry. `content`: of a file. `target`: of a symlink. `special`: a device, pipe or socket."""
 
     kind: Literal["file", "dir", "symlink", "special"]
     mode: int = 0o755

@@ -1,4 +1,4 @@
-"""Opens files that were listed before, and nothing that took their place: no symlink leads out of the build context."""
+"""Opens files that were listed before, and only those: a symlink swapped in meanwhile is not followed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXE
 
 
 def open_host_file(content: HostFile) -> io.FileIO:
-    """The listed file. Raises `BuildError` where another kind of file is there now, or a symlink leads to it."""
+    """The listed file. Raises `BuildError` if its path now holds something else, or leads through a symlink."""
     try:
         file = io.FileIO(os.open(content.path, _FLAGS))
         found = os.fstat(file.fileno())
@@ -23,8 +23,8 @@ def open_host_file(content: HostFile) -> io.FileIO:
         file.close()
         if content.root is None or not stat.S_ISREG(found.st_mode):
             raise changed(content.path)
-        # A new file under the old name, a file system without lasting numbers, or a folder on the way that is a
-        # symlink now: going there step by step tells the last one.
+        # Another inode: a new file of the same name, a file system without stable inode numbers, or a folder on the
+        # way that became a symlink. Opening step by step refuses only the last.
         with open_parent(content.path, content.root) as (folder, name):
             return folder.read(name)
     except RefusedError as error:
@@ -37,7 +37,7 @@ def open_host_file(content: HostFile) -> io.FileIO:
 
 
 def changed(path: str) -> BuildError:
-    """The refusal of a file that is not what was listed."""
+    """The error for a file that changed after it was listed."""
     return BuildError(
         f"`{path}` changed while it was read", hint="let nothing write to the context during a build"
     )

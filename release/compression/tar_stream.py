@@ -1,7 +1,7 @@
-"""A tar as a stream of chunks that depend on nothing but the entries.
+"""Writes a tar as a stream of chunks. Equal entries give equal bytes.
 
-PAX with integer times writes plain ustar headers, and a PAX record only where ustar cannot say it: a long or non-ASCII
-path, a file above 8 GiB, a large id. No user or group names. Nothing is held in memory but one chunk.
+The format is PAX with integer times: plain ustar headers, and PAX records only where ustar is not sufficient (a long or
+non-ASCII path, a file above 8 GiB, a large id). No user and group names. Only one chunk is in memory.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _TYPES = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "symlink": tarfile.SY
 def tar_chunks(
     entries: Iterable[tuple[str, Node]], *, mtime: int, check: Callable[[], None] = lambda: None
 ) -> Iterator[bytes]:
-    """The archive of `entries` in their order. `mtime`: seconds, for all; `check` runs between chunks and may raise.
+    """The archive of `entries`, in their order. `mtime`: seconds, for all. `check`: called between chunks; may raise.
 
-    Raises `BuildError` when a file's size is no longer what was listed.
+    Raises `BuildError` if a file changed its size after it was listed.
     """
     for path, node in entries:
         check()
@@ -49,7 +49,7 @@ def read_content(content: Content) -> Iterator[bytes]:
     try:
         with open_host_file(content) as source:
             source.seek(content.offset or 0)
-            # One byte more than is left shows that a whole file has grown.
+            # Try to read one byte more: it shows whether a whole file has grown.
             ahead = 1 if content.offset is None else 0
             while left + ahead and (chunk := source.read(min(CHUNK, left + ahead))):
                 left -= len(chunk)
@@ -66,7 +66,7 @@ def read_content(content: Content) -> Iterator[bytes]:
 
 
 def counted(chunks: Iterator[bytes], label: str, sink: Sink) -> Iterator[bytes]:
-    """`chunks`, with how many bytes have passed shown from time to time and at the end. `label`: what they are."""
+    """`chunks`, reporting the number of bytes to `sink` from time to time and at the end. `label`: of the progress."""
     done = shown = 0
     for chunk in chunks:
         yield chunk

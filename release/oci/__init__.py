@@ -1,4 +1,4 @@
-"""Registries and OCI layouts behind one Protocol, and the media types of the field."""
+"""The Protocol of repositories (in registries, OCI layouts, archives), and the media types of images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
-# All four, always: a narrow Accept makes an existing tag look free (404) or changes its digest (schema 1).
+# Sent with every request for a manifest. With fewer types, registries answer 404 for an existing tag, or convert the
+# manifest (to schema 1), which changes its digest.
 ACCEPTED_TYPES = (OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
 
 
@@ -47,10 +48,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an image says of itself.
+    """Labels and platforms of an image.
 
-    `labels`: of the config. For an index: of its first platform, or, where every platform was read, those on which
-    all of them agree; `disputed` names the others, and holds `platform` where a config contradicts the index.
+    `labels`: of the config. For an index: of its first platform; if every platform was read, those that are equal in
+    all. `disputed`: names of labels that differ, and `platform` if a config contradicts the index.
     """
 
     digest: str
@@ -61,54 +62,54 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Repository(Protocol):
-    """One place that holds images: a repository in a registry, or an OCI layout folder.
+    """A repository of images: in a registry, or an OCI layout folder. Thread-safe.
 
-    Every method raises from the `RegistryError` branch: `NotFound` is known absence; `Denied`, `Unreachable`
-    and `Invalid` mean that nothing is known. All methods may be called from several threads.
+    Every method raises from the `RegistryError` branch. `NotFound` means that something does not exist; after `Denied`,
+    `Unreachable` and `Invalid` nothing is known.
     """
 
     @property
     def name(self) -> str:
-        """How logs and plans call it: `ghcr.io/acme/app`, `oci:dist/image`. Holds no credential."""
+        """Its name in logs and plans: `ghcr.io/acme/app`, `oci:dist/image`. Holds no credential."""
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """What a tag or digest names now, or None when the answer is that it does not exist (404)."""
+        """The present descriptor of a tag or digest; None if it does not exist (404)."""
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest under a tag or digest; its bytes were hashed and compared."""
+        """The manifest of a tag or digest; its digest is checked."""
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """A readable stream of the blob; reading to the end checks size and digest (`DigestMismatch`)."""
+        """A stream of the blob. Reading it to its end checks size and digest (`DigestMismatch`)."""
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the blob is here already."""
+        """Whether the repository has the blob."""
 
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
     ) -> bool:
-        """Make the blob be here; returns whether bytes were sent (False: present or mounted).
+        """Store the blob; returns whether bytes were sent (False: it existed or was mounted).
 
-        `reopen` gives a fresh stream for every attempt. `mount_from`: repository names of the same registry.
+        `reopen`: opens the content, once for each attempt. `mount_from`: names of repositories in the same registry.
         """
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Store the raw bytes by digest (`tag=None`) or under a tag, and compare the digest that was stored."""
+        """Store the raw bytes, by digest (`tag=None`) or under a tag, and check the stored digest."""
 
     def tags(self) -> tuple[str, ...]:
-        """All tags, valid ones only, in no particular order; () for a repository that does not exist."""
+        """All valid tags, in any order; () for a repository that does not exist."""
 
     def check_push(self) -> None:
-        """Raise `Denied` unless the credential may push here. Sends a write request; leaves nothing behind."""
+        """Raise `Denied` unless the credential may push. Sends a write request and undoes it."""
 
     def delete_tag(self, tag: str) -> None:
-        """Remove this tag and only this tag; raises `Invalid` where the registry cannot do that."""
+        """Delete only this tag. Raises `Invalid` if the registry cannot do that."""
 
     def delete_manifest(self, digest: str) -> None:
-        """Remove a manifest and with it every tag on it."""
+        """Delete a manifest, and with it every tag on it."""
 
 
 class Registries(Protocol):
     """Opens targets by name."""
 
     def open(self, target: str) -> Repository:
-        """Open `ghcr.io/acme/app`, `localhost:5000/app` or `oci:dist/image`; `ConfigError` if it is none of them."""
+        """The repository `ghcr.io/acme/app`, `localhost:5000/app` or `oci:dist/image`. Raises `ConfigError`."""

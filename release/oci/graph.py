@@ -1,4 +1,4 @@
-"""An image's graph: the manifests below a digest, and the blobs that they need."""
+"""Reads the graph of an image: all manifests below a digest, and the blobs that they reference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from release.oci import Descriptor, Manifest, Repository
 from release.oci.manifest import children
 from release.task_group import run_all
 
-#: Questions that are asked at a time: they are small.
+#: Concurrent requests for manifests, which are small.
 QUESTIONS = 8
 _DEEPEST = 8
 _MOST_MANIFESTS = 2000
@@ -20,9 +20,9 @@ _MOST_MANIFESTS = 2000
 def read_manifests(
     source: Repository, digest: str, *, top: Manifest | None = None, cancel: Cancel | None = None
 ) -> tuple[Manifest, ...]:
-    """The manifest of `digest` and all below it, each once, children before parents; read side by side.
+    """The manifest of `digest` and all below it, each once, children before parents. Read in parallel.
 
-    `top`: the manifest of `digest`, where it was read already.
+    `top`: the manifest of `digest`, if it was read before.
     """
     found: dict[str, Manifest] = {}
     waiting = [digest]
@@ -40,7 +40,7 @@ def read_manifests(
 
 
 def blobs_of(manifests: Iterable[Manifest]) -> tuple[Descriptor, ...]:
-    """The blobs that manifests need, each once, largest first; layers that live elsewhere (`urls`) are left out."""
+    """The blobs of manifests, each once, largest first. Layers with `urls` are left out: they lie elsewhere."""
     blobs = {
         child.digest: child
         for manifest in manifests
@@ -56,15 +56,15 @@ def _read(source: Repository, digest: str, top: Manifest | None) -> Manifest:
 
 
 def _ordered(digest: str, found: dict[str, Manifest]) -> tuple[Manifest, ...]:
-    """Children before parents. An index cannot hold itself: its digest would have to be known before it is."""
+    """Children before parents. There are no cycles: an index would have to contain its own digest."""
     ordered: dict[str, Manifest] = {}
 
-    def place(name: str) -> None:
+    def append(name: str) -> None:
         if name not in ordered:
             if found[name].is_index:
                 for child in children(found[name]):
-                    place(child.digest)
+                    append(child.digest)
             ordered[name] = found[name]
 
-    place(digest)
+    append(digest)
     return tuple(ordered.values())

@@ -1,4 +1,4 @@
-"""What an image says of itself: labels and platforms, from verified bytes."""
+"""Reads labels and platforms of an image from its configs, whose digests are checked."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _CONFIG_TYPES = frozenset({OCI_CONFIG, "application/vnd.docker.container.image.v
 
 
 def image_facts(repository: Repository, reference: str, *, every: bool = False) -> ImageFacts | None:
-    """Labels and platforms of what a tag or digest names, or None where it does not exist.
+    """Labels and platforms of a tag or digest; None if it does not exist.
 
-    An index has the labels of its first platform; with `every`, those on which all of its platforms agree.
-    Raises `RegistryError` where nothing can be known.
+    For an index: the labels of its first platform; with `every`, the labels that are equal for all platforms.
+    Raises `RegistryError` if they cannot be read.
     """
     try:
         top = repository.manifest(reference)
@@ -29,7 +29,7 @@ def image_facts(repository: Repository, reference: str, *, every: bool = False) 
 
 
 def manifest_facts(repository: Repository, top: Manifest, *, every: bool = False) -> ImageFacts:
-    """As `image_facts`, for a manifest that was read already."""
+    """`image_facts` for a manifest that was read before."""
     if not top.is_index:
         config = read_config(repository, top)
         return _facts(top, _labels(config), (_platform(config),))
@@ -43,7 +43,7 @@ def manifest_facts(repository: Repository, top: Manifest, *, every: bool = False
 
 
 def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
-    """What all platforms of an index say alike, each read from its own config."""
+    """The facts that are equal for all platforms of an index, each read from its own config."""
     images = [child for child in children(top) if not _is_attestation(child)]
     if len(images) > INDEX_PLATFORMS:
         raise Invalid(f"the index `{top.digest}` in `{repository.name}` lists {len(images)} platforms")
@@ -54,8 +54,8 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
         config = read_config(repository, repository.manifest(child.digest))
         named, own = platform_of(child), _platform(config)
         if named is None and not own:
-            continue  # an artifact that lies beside the images
-        # A client without a match in the index reads the configs, so an entry without a platform is an image too.
+            continue  # an artifact, not an image
+        # An entry without a platform counts as an image: clients read its config when no other entry matches.
         if named is not None and not _are_one_platform(named, own):
             disputed.add("platform")
         labels.append(_labels(config))
@@ -68,13 +68,13 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
 
 
 def _is_attestation(descriptor: Descriptor) -> bool:
-    """Whether the entry says that it is for no platform: BuildKit's attestations, `unknown/unknown`."""
+    """Whether the entry is for the platform `unknown/unknown`, as BuildKit's attestations are."""
     platform = descriptor.platform or {}
     return "unknown" in (platform.get("os"), platform.get("architecture"))
 
 
 def _are_one_platform(named: str, own: str) -> bool:
-    """Whether an index entry and the config behind it mean one platform; a variant counts where both state one."""
+    """Whether an index entry and its config name the same platform. Variants are compared if both have one."""
     entry, config = named.split("/"), own.split("/")
     both = min(len(entry), len(config))
     return both > 1 and entry[:both] == config[:both]

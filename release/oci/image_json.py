@@ -1,4 +1,4 @@
-"""Image configs, manifests and indexes as bytes. Pure; keys sorted, no spaces, UTF-8: equal values, equal bytes.
+"""Writes image configs, manifests and indexes. Pure. Keys sorted, no spaces, UTF-8: equal values give equal bytes.
 
 Source: OCI image-spec v1.1, config, manifest and image-index; `Healthcheck` and `Shell` are Docker's additions.
 """
@@ -18,7 +18,7 @@ from release.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor, Manifes
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _PLATFORM = re.compile(r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_.]+)?")
-# What both of Docker's builders assume where an image states no variant.
+# Both of Docker's builders treat these as equal: an image without a variant has the default one.
 _VARIANTS = {"linux/arm64/v8": "linux/arm64"}
 
 
@@ -33,18 +33,18 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
     def accepts(self, other: Platform) -> bool:
-        """Whether an image for `other` is what was asked for; a platform without a variant takes any."""
+        """Whether an image for `other` satisfies a request for this platform. Without a variant, any will do."""
         same = (self.os, self.architecture) == (other.os, other.architecture)
         return same and self.variant in ("", other.variant)
 
     def fields(self) -> dict[str, str]:
-        """As a config or descriptor holds it."""
+        """Its members in a config or descriptor."""
         fields = {"os": self.os, "architecture": self.architecture}
         return {**fields, "variant": self.variant} if self.variant else fields
 
 
 def parse_platform(text: str) -> Platform:
-    """`linux/amd64`, `linux/arm/v7` as a value. Raises `BuildError`."""
+    """Parse `linux/amd64`, `linux/arm/v7`. Raises `BuildError`."""
     normal = _VARIANTS.get(text, text)
     if not _PLATFORM.fullmatch(normal):
         raise BuildError(
@@ -55,7 +55,7 @@ def parse_platform(text: str) -> Platform:
 
 
 class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a container of the image starts with. `entrypoint`, `command`: None where nothing was said.
+    """The settings of a container. `entrypoint`, `command`: None if not set.
 
     `healthcheck`: Docker's object, times in nanoseconds.
     """
@@ -74,14 +74,14 @@ class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of how the image came to be. `empty`: it added no layer."""
+    """One step of the image's history. `empty`: it added no layer."""
 
     created_by: str
     empty: bool
 
 
 def encode(value: Any) -> bytes:
-    """The one byte form of a JSON value."""
+    """A JSON value as bytes; equal values give equal bytes."""
     return _ENCODER.encode(value)
 
 
@@ -91,7 +91,7 @@ def digest(raw: bytes) -> str:
 
 
 def timestamp(seconds: int) -> str:
-    """RFC 3339 in UTC, as the spec's `created` wants it."""
+    """The time in RFC 3339, UTC: the format of `created`."""
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 

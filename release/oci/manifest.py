@@ -1,7 +1,8 @@
-"""Manifests and indexes as bytes: checked once, then read for what they point to. Pure.
+"""Checks manifests and indexes once, and reads what they reference. Pure.
 
-Nothing is guessed: a document's type comes from its `Content-Type` or descriptor, must agree with its
-`mediaType`, and must have the one shape that the type allows (CVE-2021-41190). Schema 1 is refused.
+The type is never guessed: it comes from `Content-Type` or the descriptor, and must agree with the document's
+`mediaType` and with its members. Otherwise a document could be read as an image by one program and as an index by
+another (CVE-2021-41190). Schema 1 is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from release.errors import DigestMismatch, Invalid
 from release.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest
 from release.oci.reference import is_digest
 
-LARGEST_PUSHED = 4 * 1024 * 1024  # what the distribution-spec asks registries to accept
+LARGEST_PUSHED = 4 * 1024 * 1024  # bytes; the distribution-spec asks registries to accept as much
 LARGEST_PULLED = 8 * 1024 * 1024
 _LARGEST_BLOB = 1 << 50
 _ENCODER = msgspec.json.Encoder(order="sorted")
@@ -29,9 +30,9 @@ def digest_bytes(raw: bytes, algorithm: str = "sha256") -> str:
 
 
 def read_manifest(raw: bytes, media_type: str, *, expected: str | None, source: str) -> Manifest:
-    """The document in `raw` after every check. `expected`: the digest that was asked for.
+    """The document in `raw`, after all checks. `expected`: the digest that was requested.
 
-    `source` names the place in messages. Raises `DigestMismatch` and `Invalid`.
+    `source`: its origin, for messages. Raises `DigestMismatch` and `Invalid`.
     """
     if len(raw) > LARGEST_PULLED:
         raise Invalid(f"the manifest at {source} is larger than {LARGEST_PULLED} bytes")
@@ -51,18 +52,18 @@ def read_manifest(raw: bytes, media_type: str, *, expected: str | None, source: 
 
 
 def encode_manifest(document: dict[str, Any], media_type: str) -> Manifest:
-    """A manifest or index that we make: keys sorted, no spaces. Descriptors may stand in `document` as they are."""
+    """Encode a new manifest or index: keys sorted, no spaces. `document` may contain descriptors."""
     raw = _ENCODER.encode(document)
     return Manifest(media_type=media_type, digest=digest_bytes(raw), raw=raw)
 
 
 def children(manifest: Manifest) -> tuple[Descriptor, ...]:
-    """What must exist before `manifest` may: an index's manifests, or a manifest's config and layers in order."""
+    """What a manifest references: an index's manifests, or a manifest's config and layers, in order."""
     return _read_links(_object(manifest.raw, manifest.digest), manifest, manifest.digest)
 
 
 def subject(manifest: Manifest) -> Descriptor | None:
-    """What a referrer refers to, or None."""
+    """The `subject` of a referrer, or None."""
     document = _object(manifest.raw, manifest.digest)
     if "subject" not in document or document["subject"] is None:
         return None
@@ -70,7 +71,7 @@ def subject(manifest: Manifest) -> Descriptor | None:
 
 
 def artifact_type(manifest: Manifest) -> str | None:
-    """What a referrer says that it is: `artifactType`, else the config's media type."""
+    """The type of a referrer: `artifactType`, else the config's media type."""
     document = _object(manifest.raw, manifest.digest)
     stated = document.get("artifactType")
     if isinstance(stated, str) and stated:
@@ -81,7 +82,7 @@ def artifact_type(manifest: Manifest) -> str | None:
 
 
 def annotations_of(manifest: Manifest) -> dict[str, str] | None:
-    """What a manifest is annotated with, or None; members that are no text are left out."""
+    """The annotations of a manifest, or None. Values that are not text are left out."""
     stated = _object(manifest.raw, manifest.digest).get("annotations")
     found = stated if isinstance(stated, dict) else {}
     return {name: text for name, text in found.items() if isinstance(text, str)} or None

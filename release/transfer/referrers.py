@@ -196,7 +196,7 @@ def attach(
 def _is_listed(
     repository: Repository, manifest: Manifest, about: str, answered: tuple[Descriptor, ...] | None
 ) -> bool:
-    """Whether the API or the tag lists the manifest. If the tag does not, add it; the next call reads it back."""
+    """Whether the API or the tag lists the manifest. Where the tag does not, add it and read the tag back."""
     if answered is not None:
         return any(item.digest == manifest.digest for item in answered)
     index = _index(repository, about)
