@@ -1,4 +1,4 @@
-"""Git: the snapshot and single questions by plain `git` processes; what writes, in `tags`, by GitPython."""
+"""Git: the snapshot and other reads run `git` processes; `write` uses GitPython."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running git: a clean environment, neutral configuration, and errors that say what git meant."""
+"""Runs git with a clean environment and neutral configuration, and translates its errors."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits
 from release.git.repository import require_entry
 from release.ports import Completed, Process
 
-#: Configuration that every git command of ours gets, before its name. It is stronger than the repository's own, and
-#: git hands it on to the git processes that it starts in submodules. `-c`, not `GIT_CONFIG_COUNT`, which git knows
-#: since 2.31 only.
+#: Configuration for every git command, given before the command's name. It overrides the repository's own and is passed
+#: on to git processes in submodules. By `-c`, because `GIT_CONFIG_COUNT` needs git 2.31.
 NEUTRAL = (
-    # Never enter a bare repository that lies in a work tree: its `config`, a tracked file, would run programs. Git
-    # knows this since 2.38; `require_entry` does the same for older ones.
+    # Never enter a bare repository inside a work tree: its `config` is a tracked file and could name programs to run.
+    # Git has this setting since 2.38; `require_entry` does the same for older versions.
     *("-c", "safe.bareRepository=explicit"),
-    # Remotes that are programs: `ext::sh -c …`.
+    # No remotes that run a program: `ext::sh -c …`.
     *("-c", "protocol.ext.allow=never", "-c", "protocol.fd.allow=never"),
-    # Programs that reading and tagging do not need. `core.hooksPath` may well name a tracked folder (`.husky`).
+    # No hooks, fsmonitor or gpg: `core.hooksPath` often names a tracked folder (`.husky`).
     *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false"),
-    # Fetches and pushes stay in this repository.
+    # No fetches and pushes in submodules.
     *("-c", "submodule.recurse=false", "-c", "fetch.recurseSubmodules=no", "-c", "push.recurseSubmodules=no"),
-    # No process that outlives the command.
+    # No background process that outlives the command.
     *("-c", "gc.auto=0", "-c", "maintenance.auto=false"),
 )
 
@@ -52,26 +51,27 @@ _KEPT_STARTS = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_AUTHOR_", "GIT_COMM
 
 
 def git_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """`env` for a git child: nothing in it can point to another repository, add output, prompt, or write the index.
+    """`env` for a git process, without variables that select another repository, add output, prompt, or write the
+    index.
 
-    A hook's `GIT_DIR` and `GIT_INDEX_FILE` go; configuration given by environment (`safe.directory`) stays.
+    `GIT_DIR` and `GIT_INDEX_FILE`, which hooks set, are removed. Configuration in variables (`safe.directory`) stays.
     """
     kept = {
         name: value
         for name, value in env.items()
         if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_STARTS)
     }
-    kept.pop("LANGUAGE", None)  # it would translate messages even under C.UTF-8
+    kept.pop("LANGUAGE", None)  # translates messages even in the locale C.UTF-8, and we parse some
     return kept | {"LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
 
 def git_argv(*arguments: str) -> list[str]:
-    """The argument list of `git <arguments>`: the one place where our git commands begin."""
+    """The argument list of `git <arguments>`. Every git command of shipmark starts here."""
     return ["git", "--no-pager", *NEUTRAL, *arguments]
 
 
 class Git:
-    """Git commands in one folder. Every call is one process; a failed one is never an empty answer."""
+    """Runs git commands in one folder, one process a call. A failed command never reads as empty output."""
 
     def __init__(self, process: Process, directory: str, env: Mapping[str, str]) -> None:
         self._process = process
@@ -80,7 +80,7 @@ class Git:
         self._entered = False
 
     def run(self, *arguments: str, timeout: float | None = None) -> Completed:
-        """Run `git <arguments>` and give its end as it is. Raises `GitError` when there is no git or no answer."""
+        """Run `git <arguments>`; returns any exit code. Raises `GitError` if git is missing or does not end in time."""
         if not self._entered:
             require_entry(self._directory, self._env)
             self._entered = True
@@ -103,7 +103,7 @@ class Git:
             raise GitError(f"`git {arguments[0]}` did not answer within {timeout:g} s") from error
 
     def read(self, *arguments: str, accept: tuple[int, ...] = (0,)) -> bytes:
-        """The standard output of `git <arguments>`. Raises from the `GitError` branch for other exit codes."""
+        """The output of `git <arguments>`. Raises from the `GitError` branch for exit codes not in `accept`."""
         done = self.run(*arguments)
         if done.code not in accept:
             raise failure(arguments[0], done, self._directory)
@@ -112,7 +112,7 @@ class Git:
 
 @contextmanager
 def understood(what: str) -> Iterator[None]:
-    """Translate what goes wrong with an answer of git that has not the form that git documents. `what`: was asked."""
+    """Raise errors of the body, which parses git's output, as `GitError`. `what`: the output's subject."""
     try:
         yield
     except (ValueError, IndexError) as error:
@@ -123,7 +123,7 @@ def understood(what: str) -> Iterator[None]:
 
 
 def failure(command: str, done: Completed, directory: str) -> GitError:
-    """The error that git's text on stderr stands for."""
+    """The error for a failed command, by git's text on stderr."""
     text = done.stderr.decode("utf-8", "backslashreplace").strip()
     lines = [line.strip() for line in text.splitlines()]
     if "dubious ownership" in text or "unsafe repository" in text:

@@ -1,11 +1,11 @@
-"""Where HEAD stands among the releases: the base that an off-tag version counts from, and the distance to it.
+"""Finds the release that HEAD's version counts from, and the number of commits since.
 
-1. The version tags come from `show-ref`, and are compared by precedence here, never by git.
-2. `rev-list highest...HEAD` tells whether the highest of all is reachable, and then its distance too. It stops where
-   the two meet, so it is cheaper than `git describe`, and it is the usual case.
-3. On a maintenance branch the same answer tells which tags cannot be in HEAD's history; the highest of the others is
-   asked next.
-4. When that is not in it either (three lines of releases), one walk over all of HEAD's history settles it.
+1. Version tags come from `show-ref` and are ordered by precedence here, never by git.
+2. `rev-list highest...HEAD` tells whether the highest of all tags is reachable from HEAD, and its distance. This is the
+   usual case, and cheaper than `git describe`: the walk stops where both histories meet.
+3. On a maintenance branch the same output tells which tags are not in HEAD's history. The highest of the others is
+   tried next.
+4. If that is not reachable either (three lines of releases), one walk over HEAD's whole history decides.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from release.versions.git_tags import VersionTag, VersionTags, highest_tag
 from release.versions.semver import precedence_key
 
 _LAST_SECOND = 253_402_300_799  # the last of the year 9999
-_QUESTIONS = 2  # then the walk, so that a snapshot stays within six processes
+_QUESTIONS = 2  # tags to try before the walk, so that a snapshot takes at most six processes
 
 Position = tuple[Describe | None, int, tuple[str, ...], int | None]
 
 
 class _Sides(msgspec.Struct, frozen=True, kw_only=True):
-    """How a tag and HEAD stand: the commits that only the tag has, how many only HEAD has, and HEAD's own line."""
+    """The two sides of `tag...HEAD`: commits only in the tag's history, the number only in HEAD's, and HEAD's line."""
 
     only_tag: frozenset[bytes]
     distance: int
@@ -39,9 +39,9 @@ class _Sides(msgspec.Struct, frozen=True, kw_only=True):
 def position_of(
     git: Git, head: str, tags: VersionTags, *, shallow: bool, nearest: bool, walk: bool
 ) -> Position:
-    """Where HEAD stands: (base and distance, commit time, parents, number of commits), in three processes at most.
+    """(Base and distance, commit time, parents, number of commits) of HEAD, in at most three processes.
 
-    `nearest`: the nearest release counts, not the highest. `walk`: go straight to the walk, one process.
+    `nearest`: count from the nearest release, not the highest. `walk`: start with the walk, which is one process.
     """
     with understood("HEAD's history"):
         if shallow or tags.at(head):
@@ -63,7 +63,7 @@ def _commit(git: Git, commit: str) -> tuple[int, tuple[str, ...]]:
 
 
 def _seconds(text: str) -> int:
-    """A commit's time. Raises `GitError` for one that is not a date: whoever writes a commit object chooses it."""
+    """A commit's time. Raises `GitError` for an impossible one: a crafted commit object may hold any text."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 12 and int(text) <= _LAST_SECOND):
         raise GitError(
             f"the commit at HEAD has `{text[:40]}` as its date, which is not a number of seconds up to the year 9999",
@@ -73,7 +73,7 @@ def _seconds(text: str) -> int:
 
 
 def _by_questions(git: Git, head: str, tags: VersionTags) -> Position | None:
-    """The position, if one of the first candidates is in HEAD's history."""
+    """The position by trying the highest tags; None if none of them is in HEAD's history."""
     candidate = tags.highest
     excluded: set[bytes] = set()
     for _ in range(_QUESTIONS):
@@ -94,13 +94,13 @@ def _highest_without(tags: VersionTags, excluded: Container[bytes]) -> VersionTa
 
 
 def _compare(git: Git, head: str, tag: VersionTag) -> _Sides | None:
-    """None when the tag does not name a commit."""
+    """Compare a tag with HEAD; None if the tag does not name a commit."""
     span = f"{tag.commit}...{head}"
     done = git.run("rev-list", "--timestamp", "--parents", "--left-right", "--boundary", span, "--")
     if done.code != 0:
         return None
-    # A line is `<seconds> <mark><commit> <parents>`, without marks on the parents; there may be many.
-    # HEAD is a boundary (`-`) when the tag is above it.
+    # Lines are `<seconds> <mark><commit> <parents>`. A search, since there may be many lines.
+    # HEAD is a boundary commit (`-`) if the tag is one of its descendants.
     own = re.search(rb"^[0-9]+ [>-]%s.*$" % head.encode(), done.stdout, re.MULTILINE)
     if own is None:
         raise ValueError(f"`rev-list {span}` does not show its end")
@@ -117,7 +117,7 @@ def _of_line(line: bytes) -> tuple[int, tuple[str, ...]]:
 
 
 def _walk(git: Git, head: str, tags: VersionTags, *, nearest: bool) -> Position:
-    """The position from all of HEAD's history, children before parents: exact, and as slow as that."""
+    """The position by walking HEAD's whole history, children before parents: always right, and slow."""
     history = git.read("rev-list", "--timestamp", "--topo-order", "--parents", head, "--")
     committed_at, parents = _of_line(history[: history.index(b"\n")])
     total = history.count(b"\n")
@@ -136,7 +136,7 @@ def _walk(git: Git, head: str, tags: VersionTags, *, nearest: bool) -> Position:
 
 
 def _lines(history: bytes) -> Iterator[bytes]:
-    """One line after the other: as a list they would take several times the room."""
+    """The lines one by one: a list would take several times the memory."""
     return (line.rstrip(b"\n") for line in io.BytesIO(history))
 
 
@@ -166,9 +166,9 @@ def _ancestors_in(history: bytes, commit: bytes) -> int:
 
 
 def _nearest(history: bytes, named: Mapping[bytes, VersionTag]) -> VersionTag | None:
-    """The tagged commit with the fewest commits between it and HEAD, as `git describe` means it.
+    """The tagged commit with the fewest commits between it and HEAD, as in `git describe`.
 
-    Only tagged commits that are not ancestors of another tagged one can be it, and those are few.
+    Only tagged commits without a tagged descendant are compared. There are few.
     """
     frontier: list[bytes] = []
     hidden: set[bytes] = set()

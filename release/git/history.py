@@ -1,4 +1,4 @@
-"""What happened since the last release: the base of the next version and the commit messages after it."""
+"""Reads the last release in HEAD's history and the commit messages since, for the next version."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def history(process: Process, snapshot: Snapshot, prefix: str, env: Mapping[str, str]) -> History:
-    """Read what the next version depends on. Raises `ShallowClone` where the clone does not hold it."""
+    """Read the history. Raises `ShallowClone` if the clone does not have it."""
     if snapshot.shallow:
         raise ShallowClone(
             "the next version depends on the commits since the last release, and this clone is shallow",

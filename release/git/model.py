@@ -14,10 +14,10 @@ class Describe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What git says of a work tree, read once in at most six processes.
+    """The state of a work tree, read once in at most six processes.
 
-    `tag_listing`: the bytes of `git show-ref --heads --tags -d`, parsed where versions are needed (twenty thousand tags
-    as objects would cost more than git does). `describe`: None at a version tag, or where there is none.
+    `tag_listing`: the output of `git show-ref --heads --tags -d`, parsed only where versions are needed: objects for
+    20,000 tags take longer than git itself. `describe`: None at a version tag, or without any.
     `dirty`: the first changed tracked paths, `dirty_count` all of them.
     """
 

@@ -1,7 +1,7 @@
 """Refuses a `.shipmark` folder in the workspace that somebody else prepared.
 
-Git checks out what a pull request tracks, and nothing tells such a folder from ours afterwards. So what is tracked, is
-a symlink, or belongs to a third user is neither read nor written.
+A pull request can track a `.shipmark` folder, which looks like ours after the checkout. So a folder that is tracked,
+is a symlink, or belongs to a third user is neither read nor written.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from release.git.repository import find_places
 from release.ports import Process
 
 NAME = ".shipmark"
-_VERSIONS = (2, 3)  # of the index file whose entries hold whole paths; version 4 shortens them
+_VERSIONS = (2, 3)  # versions of the index file that store whole paths; version 4 compresses them
 
 
 def require_own_folder(process: Process, root: str, env: Mapping[str, str]) -> None:
     """Raise `RefusedError` unless `.shipmark` in `root` is missing or ours. root: of the work tree, absolute.
 
-    One lstat where there is no such folder. Git is asked only where its index holds the name at all.
+    Costs one lstat if there is no such folder. Git runs only if its index file contains the name.
     """
     path = os.path.join(root, NAME)
     try:
@@ -61,7 +61,7 @@ def _require_ignore_file(folder: str) -> None:
 
 
 def _tracked(process: Process, root: str, env: Mapping[str, str]) -> str | None:
-    """A path at or below `.shipmark` that git tracks, the folder itself where it is a submodule; None without any."""
+    """A tracked path at or below `.shipmark` (the folder itself if it is a submodule), or None."""
     try:
         git_dir = find_places(root, env).git_dir
     except GitError:
@@ -74,7 +74,7 @@ def _tracked(process: Process, root: str, env: Mapping[str, str]) -> str | None:
 
 
 def _may_hold_name(git_dir: str) -> bool:
-    """Whether the index may hold `.shipmark`: read as bytes, because a git process costs more than all else here.
+    """Whether the index may contain `.shipmark`. Searched as bytes: a git process would take longer than all the rest.
 
     Source: gitformat-index(5). Versions 2 and 3 hold each path whole, in a split index not all of them.
     """

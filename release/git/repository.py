@@ -1,7 +1,7 @@
-"""Where a repository lies, by git's own rules, read from the file system: that saves a process.
+"""Finds the folders of a repository by git's own rules, from the file system: that saves a process.
 
-It also decides which repositories are never entered. A workspace may hold tracked files that together are a bare
-repository (`HEAD`, `objects`, `refs`, `config`); git would take the programs that its `config` names for the user's.
+It also decides which repositories are never entered. Tracked files of a workspace can form a bare repository (`HEAD`,
+`objects`, `refs`, `config`), and git would run programs that its `config` names.
 
 Source: gitrepository-layout(5), `core.worktree` and `safe.bareRepository` in git-config(1), and the discovery in
 git's setup.c.
@@ -19,12 +19,12 @@ from release.errors import BareRepository, ConfigError, GitError
 from release.filesystem.files import open_file, read_file
 from release.limits import GIT_POINTER_BYTES
 
-# What git's `validate_headref` takes for a HEAD: a symbolic ref, or a commit id.
+# What git's `validate_headref` accepts as HEAD: a symbolic ref, or a commit id.
 _HEAD = re.compile(rb"ref:\s*refs/|[0-9a-fA-F]{40}")
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """`root`: of the work tree. `git_dir`: this work tree's own; `common_dir`: what all work trees share."""
+    """Folders of a repository. `root`: of the work tree. `git_dir`: of this work tree. `common_dir`: shared by all."""
 
     root: str
     git_dir: str
@@ -40,9 +40,9 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):
-    """Where git's search upwards ends: at the top of a work tree (`root`, `git_dir`), or in a bare repository.
+    """The result of git's search upwards: the top of a work tree (`root`, `git_dir`), or a bare repository.
 
-    `git_dir` is empty where `.git` is a file that does not point to a repository: git stops there with an error.
+    `git_dir` is empty if `.git` is a file that does not point to a repository: git stops there with an error.
     """
 
     root: str = ""
@@ -51,7 +51,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def discover(directory: str, env: Mapping[str, str]) -> Discovery | None:
-    """What git finds at `directory` or above; None where there is nothing. `env` may hold git's limits for it."""
+    """The repository that git finds at `directory` or above, or None. `env`: may hold limits of git's search."""
     folder = os.path.realpath(directory)
     ceilings = [os.path.realpath(path) for path in env.get("GIT_CEILING_DIRECTORIES", "").split(":") if path]
     crosses = env.get("GIT_DISCOVERY_ACROSS_FILESYSTEM", "").lower() in {"1", "true", "yes", "on"}
@@ -63,16 +63,16 @@ def discover(directory: str, env: Mapping[str, str]) -> Discovery | None:
         if is_git_folder(folder):
             return Discovery(bare=folder)
         parent = os.path.dirname(folder)
-        # Git compares a ceiling with the parent, so that a repository at the starting folder is always found.
+        # Git compares GIT_CEILING_DIRECTORIES with the parent: the starting folder itself is always searched.
         if parent == folder or parent in ceilings or not (crosses or _device(parent) == device):
             return None
         folder = parent
 
 
 def top_folder(directory: str, env: Mapping[str, str]) -> str | None:
-    """The top of the work tree that git would enter at `directory`; None where there is none.
+    """The top of the work tree that git would enter at `directory`, or None.
 
-    Raises as `require_entry` does, except for a bare repository that stands alone: what needs no work tree runs there.
+    Raises as `require_entry`, but not for a bare repository outside of work trees: some commands need no work tree.
     """
     found = discover(directory, env)
     if found is not None and (found.git_dir or _lies_in_a_work_tree(found.bare, env)):
@@ -81,10 +81,10 @@ def top_folder(directory: str, env: Mapping[str, str]) -> str | None:
 
 
 def require_entry(directory: str, env: Mapping[str, str]) -> None:
-    """Raise `BareRepository` or `GitError` where git must not be started in `directory`: its config is a stranger's."""
+    """Raise `BareRepository` or `GitError` if a stranger may have written the config that git would read here."""
     found = discover(directory, env)
     if found is None:
-        return  # git says it better, and tells a missing folder from a missing repository
+        return  # git's own error tells a missing folder from a missing repository
     if found.bare:
         raise _bare(directory, found.bare, env)
     if found.git_dir:
@@ -92,9 +92,9 @@ def require_entry(directory: str, env: Mapping[str, str]) -> None:
 
 
 def find_places(directory: str, env: Mapping[str, str], worktree: str | None = None) -> Places:
-    """The places of the work tree that holds `directory`. `worktree`: the value of `core.worktree`, if it is set.
+    """The folders of the repository around `directory`. `worktree`: the value of `core.worktree`, if set.
 
-    Raises `GitError` where nothing is found, which git's own answer has ruled out before.
+    Raises `GitError` if there is none; callers have run git there before.
     """
     found = discover(directory, env)
     if found is None or not found.git_dir:
@@ -104,7 +104,7 @@ def find_places(directory: str, env: Mapping[str, str], worktree: str | None = N
 
 
 def is_git_folder(path: str) -> bool:
-    """Whether git takes the folder `path` for a repository: `HEAD`, `objects` and `refs`, as setup.c checks them."""
+    """Whether git accepts the folder `path` as a repository: checks `HEAD`, `objects`, `refs` like git's setup.c."""
     if not _is_head(os.path.join(path, "HEAD")):
         return False
     common = _common(path)
@@ -126,7 +126,7 @@ def _bare(directory: str, bare: str, env: Mapping[str, str]) -> BareRepository:
 
 
 def _lies_in_a_work_tree(bare: str, env: Mapping[str, str]) -> str:
-    """The work tree around a bare repository; empty where there is none, and for the `.git` of a clone itself."""
+    """The work tree around a bare repository; empty without one, and for the `.git` folder of a clone."""
     if not bare or ".git" in bare.split("/"):
         return ""
     outer = discover(os.path.dirname(bare), env)
@@ -134,27 +134,27 @@ def _lies_in_a_work_tree(bare: str, env: Mapping[str, str]) -> str:
 
 
 def _require_own(found: Discovery) -> None:
-    """Raise `GitError` where `.git` is a file or symlink that leads to files of another repository's work tree.
+    """Raise `GitError` if `.git` is a file or symlink to files in another repository's work tree.
 
-    Git itself makes such files for submodules and linked work trees; those lead into a folder called `.git`, which no
-    commit can hold, or to a bare repository beside its work trees.
+    Git makes such files for submodules and linked work trees. Those lead into a folder called `.git`, which a commit
+    cannot contain, or to a bare repository outside of work trees.
     """
     own = os.path.realpath(_common(found.git_dir))
-    for place in (os.path.realpath(found.git_dir), own):
-        folder = "/" if ".git" in place.split("/") else place
+    for target in (os.path.realpath(found.git_dir), own):
+        folder = "/" if ".git" in target.split("/") else target
         while (parent := os.path.dirname(folder)) != folder:
             folder = parent
             inner = _git_dir(folder)
             if inner is not None and os.path.realpath(_common(inner)) != own:
                 raise GitError(
-                    f"`{found.root}/.git` leads to `{place}`, which lies among the files of the repository at "
+                    f"`{found.root}/.git` leads to `{target}`, which lies among the files of the repository at "
                     f"`{folder}`; shipmark does not enter it, because its `config` could run any program",
-                    hint=f"remove `{found.root}/.git`, or clone the repository to another place",
+                    hint=f"remove `{found.root}/.git`, or clone the repository to another folder",
                 )
 
 
 def _git_dir(folder: str) -> str | None:
-    """The git folder of the work tree whose top is `folder`; None: there is none; "": git stops here with an error."""
+    """The git folder of a work tree with top `folder`; None without `.git`; "" if git would stop with an error."""
     path = os.path.join(folder, ".git")
     if os.path.isfile(path):
         pointer = _read(path)
@@ -171,7 +171,7 @@ def _is_head(path: str) -> bool:
     try:
         if os.path.islink(path):
             return os.readlink(path).startswith("refs/")
-        # A HEAD has one short line; git reads 256 bytes of it as well.
+        # One short line; git too reads at most 256 bytes.
         with open_file(path) as file:
             return _HEAD.match(file.read(256) or b"") is not None
     except (ConfigError, OSError):
@@ -179,7 +179,7 @@ def _is_head(path: str) -> bool:
 
 
 def _read(path: str) -> str:
-    """The file's text without its line end; empty where it is missing, unreadable, too large, or not a regular file."""
+    """The file's text without its line end; empty if it is missing, unreadable, too large, or not a regular file."""
     try:
         content = read_file(path, limit=GIT_POINTER_BYTES) or b""
     except (ConfigError, OSError):

@@ -1,4 +1,4 @@
-"""What git says of a work tree, read once, in at most six processes."""
+"""Reads the state of a work tree in at most six git processes."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ def snapshot(
     base: Literal["highest", "nearest"] = "highest",
     versions: Scheme = "semver",
 ) -> Snapshot:
-    """What git says of the work tree that holds `directory`, in at most six processes whatever the number of tags.
+    """The state of the work tree around `directory`, in at most six processes for any number of tags.
 
-    `prefix`: of the version tags; `versions`: what they are read as. `base`: which reachable version `describe`
-    counts from. In a shallow clone `describe` and `commit_count` stay None: whoever needs them says `ShallowClone`.
+    `prefix`: of version tags. `versions`: their scheme. `base`: the reachable version that `describe` counts from. In a
+    shallow clone `describe` and `commit_count` are None; code that needs them raises `ShallowClone`.
     Raises `NoRepository`, `NoCommits`, `BareRepository`, `DubiousOwnership` and `GitError` (git missing, repository
     damaged).
     """
     git = Git(process, directory, env)
-    head, branch, dirty = _status(git)  # first, because it says what is wrong with the repository
+    head, branch, dirty = _status(git)  # first: its errors tell what is wrong with the repository
     settings = _settings(git)
-    places = find_places(directory, env, settings.get("core.worktree"))
+    folders = find_places(directory, env, settings.get("core.worktree"))
     listing, damaged = _listing(git)
     tags = versions_in(listing, prefix, versions)
-    # Reading around a damaged ref took a process; one walk instead of two questions saves it.
+    # A damaged ref took one process more. One walk instead of two tries saves one.
     describe, committed_at, parents, count = position_of(
-        git, head, tags, shallow=places.is_shallow, nearest=base == "nearest", walk=damaged
+        git, head, tags, shallow=folders.is_shallow, nearest=base == "nearest", walk=damaged
     )
     return Snapshot(
-        root=places.root,
-        common_dir=places.common_dir,
+        root=folders.root,
+        common_dir=folders.common_dir,
         head=head,
         branch=branch,
         committed_at=committed_at,
         parents=parents,
-        shallow=places.is_shallow,
+        shallow=folders.is_shallow,
         dirty=dirty[:_SHOWN_PATHS],
         dirty_count=len(dirty),
         tag_listing=listing,
@@ -83,7 +83,7 @@ def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
         raise NoCommits(
             f"the branch `{branch}` has no commit yet", hint="commit something first: `git commit`"
         )
-    # A branch may really be called `(detached)`; nobody can tell it from a detached HEAD here, and nobody has one.
+    # A branch called `(detached)` would look the same. That is accepted.
     return (
         head,
         None if branch == "(detached)" else branch,
@@ -92,9 +92,9 @@ def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
 
 
 def _listing(git: Git) -> tuple[bytes, bool]:
-    """Branches and tags with what they peel to, as `show-ref -d` prints them, and whether a ref is damaged.
+    """Branches and peeled tags in the format of `show-ref -d`, and whether a ref is damaged.
 
-    `show-ref` gives up at a damaged ref; `for-each-ref` leaves it out, but takes several times as long.
+    `show-ref` fails at a damaged ref. `for-each-ref` skips it, but takes several times as long.
     """
     done = git.run("show-ref", "--heads", "--tags", "-d")
     if done.code in {0, 1}:
@@ -112,7 +112,7 @@ def _path_of(record: str) -> str:
 
 
 def _settings(git: Git) -> dict[str, str]:
-    """The two settings that matter here: `remote.origin.url` and `core.worktree`; of several values the last."""
+    """The settings `remote.origin.url` and `core.worktree`; the last value of each."""
     output = git.read(
         "config", "-z", "--get-regexp", r"^(remote\.origin\.url|core\.worktree)$", accept=(0, 1)
     )

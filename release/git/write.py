@@ -1,4 +1,4 @@
-"""The writing side of git: an annotated tag, its push, and fetching what a clone lacks. GitPython does the work."""
+"""Writes to a repository with GitPython: makes an annotated tag, pushes it, fetches missing history."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def create_tag(root: str, name: str, commit: str, message: str, env: Mapping[str
 
 
 def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "origin") -> None:
-    """Push the git tag `name`: there or not there, and never over another one.
+    """Push the git tag `name` without replacing one on the remote.
 
-    When the remote refuses, the tag is taken away here too, so that nothing happened. Raises `TagConflict` when the
-    remote has another tag of this name, else `GitError`.
+    If the remote refuses, the local tag is deleted too, so that nothing remains. Raises `TagConflict` if the remote has
+    another tag of this name, else `GitError`.
     """
     git = _Writer(root, env)
     ref = f"refs/tags/{name}"
@@ -58,7 +58,7 @@ def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "ori
 
 
 def deepen(root: str, env: Mapping[str, str], *, shallow: bool, remote: str = "origin") -> None:
-    """Fetch the history and the tags that a clone lacks. The remote's tags replace stale ones of the same name."""
+    """Fetch the history and tags that a clone lacks. The remote's tags replace local ones of the same name."""
     arguments = ["--tags", "--force", *(["--unshallow"] if shallow else [])]
     try:
         _Writer(root, env).run("fetch", *arguments, "--", remote, timeout=_FETCH_TIMEOUT)
@@ -70,22 +70,23 @@ def deepen(root: str, env: Mapping[str, str], *, shallow: bool, remote: str = "o
 
 
 class _Writer:
-    """GitPython's runner of commands in one work tree; the repository is named, GitPython searches for none."""
+    """Runs git through GitPython in one work tree. The repository is named, so GitPython does not search for it."""
 
     def __init__(self, root: str, env: Mapping[str, str]) -> None:
         from git.cmd import Git
 
         require_entry(root, env)
-        places = find_places(root, env)
+        folders = find_places(root, env)
         self._git = Git(root)
-        # GitPython's children inherit our whole environment: what a hook may have set there is said anew, not removed.
+        # GitPython's children inherit our environment, and variables can only be set: override those that a hook may
+        # have set.
         self._git.update_environment(
             **git_environment(env)
             | {
-                "GIT_DIR": places.git_dir,
-                "GIT_COMMON_DIR": places.common_dir,
-                "GIT_WORK_TREE": places.root,
-                "GIT_OBJECT_DIRECTORY": os.path.join(places.common_dir, "objects"),
+                "GIT_DIR": folders.git_dir,
+                "GIT_COMMON_DIR": folders.common_dir,
+                "GIT_WORK_TREE": folders.root,
+                "GIT_OBJECT_DIRECTORY": os.path.join(folders.common_dir, "objects"),
                 "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
                 "GIT_NAMESPACE": "",
             }
@@ -96,7 +97,7 @@ class _Writer:
         self._git.execute(git_argv(*arguments), kill_after_timeout=timeout)
 
     def has(self, ref: str) -> bool:
-        """Whether the ref is there."""
+        """Whether the ref exists."""
         code, _, _ = self._git.execute(
             git_argv("show-ref", "--verify", "--quiet", "--", ref),
             with_extended_output=True,
@@ -112,7 +113,7 @@ def _command_error() -> type[Exception]:
 
 
 def _told(error: Exception) -> str:
-    """What git said, in one line, without credentials."""
+    """Git's message on stderr, in one line, without credentials."""
     text = str(getattr(error, "stderr", "") or error).strip()
     lines = [line.strip().removeprefix("stderr: ").strip("'\" ") for line in text.splitlines()]
     told = next((line for line in lines if line.startswith(("fatal:", "error:", "!"))), None)
