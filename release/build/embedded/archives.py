@@ -1,7 +1,7 @@
-"""Local archives for `ADD`, which puts their content into the image: listed here, read later, unpacked nowhere.
+"""Lists local archives for `ADD`, whose content goes into the image. Nothing is unpacked to files.
 
-A compressed archive is decompressed once, to a temporary file that lives as long as the build; the layer then takes
-each file from its place in there. Nothing is ever written under a name that stands in an archive.
+A compressed archive is decompressed once, to a temporary file that exists until the build ends. Layers read each member
+from its offset in that file, so no file is ever written under a name from an archive.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _EXTENSIONS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
 )
-#: What reading a damaged archive raises; Python's reader checks few of the numbers that stand in headers.
+#: Exceptions of Python's tarfile for damaged archives: it checks few of the numbers in headers.
 _BROKEN = (
     tarfile.TarError,
     EOFError,
@@ -53,10 +53,10 @@ _BROKEN = (
 
 
 class _Member(tarfile.TarInfo):
-    """A header. Python's own reads into memory whatever size an extension header claims."""
+    """A header that limits extension headers: Python's class reads any claimed size into memory."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        # Called for each header, also for the extensions of the next one.
+        # Called for each header, including extension headers.
         if self.type in _EXTENSIONS and self.size > ARCHIVE_HEADER_BYTES:
             raise tarfile.ReadError(f"an extension header claims {self.size} bytes")
         member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # not in the type stubs
@@ -64,9 +64,9 @@ class _Member(tarfile.TarInfo):
 
 
 class BuildFiles:
-    """The files and archives that one build looks into.
+    """Reads the files and archives that one build needs to look into.
 
-    `folder`: where decompressed archives lie until `__exit__`. `check` runs while reading and may raise.
+    `folder`: holds decompressed archives until `__exit__`. `check`: called while reading; may raise to cancel.
     """
 
     def __init__(self, folder: str, *, check: Callable[[], None]) -> None:
@@ -84,7 +84,7 @@ class BuildFiles:
         self._files.close()
 
     def read(self, content: Content) -> bytes:
-        """A small file, whole. Raises `BuildError` for one that is not small."""
+        """The content of a small file. Raises `BuildError` for a large one."""
         if content.size > _LARGEST_READ:
             raise BuildError(
                 f"an account file of {content.size} bytes is too large", hint="write numbers in `--chown`"
@@ -92,9 +92,9 @@ class BuildFiles:
         return b"".join(read_content(content))
 
     def unpack(self, content: Content, shown: str) -> Tree | None:
-        """What the archive holds, None for a file that is none. `shown`: its name in messages.
+        """The content of an archive; None for a file that is not an archive. `shown`: its name in messages.
 
-        Raises `BuildError` for an archive that is broken or holds what an image cannot.
+        Raises `BuildError` for a broken archive, and for members that an image cannot contain.
         """
         if not isinstance(content, HostFile) or content.offset is not None:
             return None
@@ -117,7 +117,7 @@ class BuildFiles:
     def _plain(self, content: HostFile) -> HostFile:
         """The uncompressed archive: `content` itself, or a temporary file."""
         with _opened(content, "r:*") as tar:
-            source = cast(IO[bytes], tar.fileobj)  # plain, or through the decompressor that tarfile chose
+            source = cast(IO[bytes], tar.fileobj)  # the file itself, or the decompressor that tarfile chose
             if isinstance(source, io.BufferedReader):
                 return content
             with open_folder(self._folder, None, make=True) as folder:
@@ -157,7 +157,7 @@ def _opened(content: HostFile, mode: Literal["r:", "r:*"]) -> Iterator[tarfile.T
 
 
 def _is_archive(content: HostFile) -> bool:
-    """As Docker tells: a tar, plain or compressed, with at least one entry."""
+    """Whether Docker would take it for an archive: a tar, plain or compressed, with at least one entry."""
     try:
         with _opened(content, "r:*") as tar:
             return tar.next() is not None
@@ -166,7 +166,7 @@ def _is_archive(content: HostFile) -> bool:
 
 
 def _inside(name: str, shown: str) -> str:
-    """The entry's path below the archive's root, "" for the root itself."""
+    """The entry's path below the archive's root; "" for the root."""
     path = posixpath.normpath(name.lstrip("/") or ".")
     if path == ".." or path.startswith("../"):
         raise BuildError(

@@ -1,8 +1,8 @@
 """The builder `layers`: images from files alone, in this process, without a daemon and without `RUN`.
 
-Equal files, Dockerfile, arguments and time give equal bytes: entries are ordered by the bytes of their paths, with
-one time, numeric owners and modes from the executable bit, and JSON is canonical. The layers' diff ids are equal
-everywhere, the digest where the compression library is.
+Equal files, Dockerfile, arguments and time give equal bytes: entries are sorted by the bytes of their paths, have one
+time, numeric owners, and modes from the executable bit; JSON has one form. Diff ids are equal on every machine, digests
+where the compression library is the same.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from release.layout.layout import Layout
 from release.oci import Manifest
 from release.oci.image_json import Platform, config_document, image_index, image_manifest, parse_platform
 
-DEFAULT_PLATFORM = "linux/amd64"  # a constant: the building machine must not change what is built
+DEFAULT_PLATFORM = "linux/amd64"  # constant: the result must not depend on the machine that builds
 
 
 class LayersBuilder:
@@ -112,7 +112,7 @@ class _Prepared:
         layout: Layout,
         compressed: dict[Layer, CompressedLayer],
     ) -> Manifest:
-        """One platform's layers, config and manifest, in this order. `compressed`: layers that platforms share."""
+        """Write one platform's layers, config and manifest. `compressed`: layers that platforms share, filled here."""
         for layer in image.layers:
             if layer not in compressed:
                 compressed[layer] = self._compress(layer, layout)
@@ -153,7 +153,7 @@ class _Prepared:
 
 
 def _require_files(dockerfile: Dockerfile, image: StageImage) -> None:
-    # Allowed by the specification, refused by daemons and some registries.
+    # The image specification allows images without layers; daemons and some registries refuse them.
     if not image.layers:
         raise BuildError(
             f"the image of `{dockerfile.name}` would hold no file", hint="`COPY` something into it"

@@ -1,6 +1,6 @@
-"""What one `COPY` or local `ADD` changes in an image's tree. Pure: trees and values in, changes or `BuildError` out.
+"""Computes the changes of one `COPY` or local `ADD` to an image's tree. Pure: trees in, changes or `BuildError` out.
 
-Source: the Dockerfile reference, "COPY"; where it is silent, BuildKit.
+Source: the Dockerfile reference, "COPY"; where that says nothing, BuildKit's behaviour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from release.errors import BuildError
 
 _WHITEOUT = ".wh."
 _CHECK = "check the path, and that `.dockerignore` does not leave it out"
-# A link to one of these is filled when the container runs (`access.log -> /dev/stdout`).
+# Links to these folders may dangle in the image: they exist when the container runs (`access.log -> /dev/stdout`).
 _AT_RUN_TIME = ("dev", "proc", "run", "sys", "tmp")
 
 
@@ -32,9 +32,9 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     """One `COPY`, operands expanded.
 
-    `where`: `Dockerfile:7`. `origin`: what the sources are searched in, for messages: `the context`. `inline`:
-    here-documents by the word that opened them, in `sources` too. `owner`, `mode`: None keeps what the source has.
-    `unpack`: gives what is in an archive that `ADD` takes apart, None for any other file.
+    `where`: `Dockerfile:7`. `origin`: where the sources are searched, for messages: `the context`. `inline`:
+    here-documents by the word that opened them, which stands in `sources` too. `owner`, `mode`: None: those of the
+    source. `unpack`: returns the content of an archive for `ADD`, None for any other file.
     """
 
     where: str
@@ -49,7 +49,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One match of a source. `name`: what it is called in a destination folder."""
+    """One match of a source. `name`: its name in a destination folder."""
 
     path: str
     name: str
@@ -57,9 +57,9 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]:
-    """The nodes that the image gets, by path: parents that it lacks included. Raises `BuildError`."""
+    """The new nodes by path, missing parents included. Raises `BuildError`."""
     found = [each for pattern in transfer.sources for each in _find(transfer, pattern, source)]
-    if not found:  # one wildcard that matches nothing is fine beside others: `COPY package.json lock* /`
+    if not found:  # only if no source matches: `COPY package.json lock* /` may find no lock file
         sources = ", ".join(f"`{pattern}`" for pattern in transfer.sources)
         raise BuildError(f"{transfer.where}: nothing in {transfer.origin} matches {sources}", hint=_CHECK)
     target, is_folder = _destination(transfer, found, image)
@@ -86,20 +86,20 @@ def _archive(transfer: Transfer, found: _Found) -> Tree | None:
 
 
 def missing_folders(path: str, image: Tree, owner: Owner, *, where: str) -> dict[str, Node]:
-    """The folders on the way to `path`, and `path` itself, that the image lacks.
+    """The folders that the image lacks on the way to `path`, `path` included.
 
-    `path` has no symlink in it. Raises `BuildError` where something else than a folder is in the way.
+    `path`: without symlinks. Raises `BuildError` if something that is not a folder is in the way.
     """
     parts = path.split("/") if path else []
     missing: dict[str, Node] = {}
     for count in range(1, len(parts) + 1):
-        place = "/".join(parts[:count])
-        node = image.get(place)
+        folder = "/".join(parts[:count])
+        node = image.get(folder)
         if node is None:
-            missing[place] = Node(kind="dir", mode=0o755, uid=owner.uid, gid=owner.gid)
+            missing[folder] = Node(kind="dir", mode=0o755, uid=owner.uid, gid=owner.gid)
         elif node.kind != "dir":
             raise BuildError(
-                f"{where}: `/{place}` in the image is not a folder, but something is put into it",
+                f"{where}: `/{folder}` in the image is not a folder, but something is put into it",
                 hint="use another name",
             )
     return missing
@@ -134,7 +134,7 @@ def _glob(pattern: str, source: Tree) -> list[str]:
 
 
 def _follow(transfer: Transfer, path: str, source: Tree) -> _Found:
-    """The source at `path`; a source that is itself a symlink stands for what it points to."""
+    """The source at `path`. If it is a symlink, its target is copied, as Docker does."""
     try:
         resolved = source.resolve(path)
     except Escape as error:
@@ -153,7 +153,7 @@ def _follow(transfer: Transfer, path: str, source: Tree) -> _Found:
 
 
 def _destination(transfer: Transfer, found: list[_Found], image: Tree) -> tuple[str, bool]:
-    """Where it goes, symlinks in the image followed, and whether files go into a folder there."""
+    """The destination, with symlinks in the image followed, and whether it is a folder to copy into."""
     text = transfer.destination
     says_folder = text.endswith(("/", "/.")) or text in (".", "..")
     if len(found) > 1 and not says_folder:
@@ -168,7 +168,7 @@ def _destination(transfer: Transfer, found: list[_Found], image: Tree) -> tuple[
 
 
 class _Changes:
-    """Collects nodes, each path once, the last one wins."""
+    """Collects nodes by path; a later node replaces an earlier one."""
 
     def __init__(self, transfer: Transfer, image: Tree) -> None:
         self.nodes: dict[str, Node] = {}
@@ -178,50 +178,51 @@ class _Changes:
         self._links: dict[str, str] = {}  # path in the image -> path in the source
 
     def add(self, path: str, node: Node, *, origin: str) -> str:
-        """Put one node; where it went, symlinks in the image followed."""
+        """Add one node; returns its path, with symlinks in the image followed."""
         if node.kind == "dir":
             return self.add_folder(path, node)
         self._require_usual(node, origin)
-        place = self._result.resolve_parent(path)
-        existing = self._result.get(place)
+        resolved = self._result.resolve_parent(path)
+        existing = self._result.get(resolved)
         if existing is not None and existing.kind == "dir":
             raise self._error(
-                f"`/{place}` is a folder in the image, but `{origin}` is none", "copy to another name"
+                f"`/{resolved}` is a folder in the image, but `{origin}` is none", "copy to another name"
             )
-        self._add_parents(place)
-        self._put(place, self._stamped(node))
-        return place
+        self._add_parents(resolved)
+        self._put(resolved, self._stamped(node))
+        return resolved
 
     def add_below(self, target: str, source: Tree, folder: str) -> None:
-        """What is in `folder` of `source`, into the folder `target`."""
+        """Add the content of `folder` in `source` to the folder `target`."""
         self.add_folder(target)
         for path in sorted(source.below(folder)):
             node = source.get(path)
             if node is not None:
-                place = self.add(_join(target, path[len(folder) :].lstrip("/")), node, origin=path)
+                added = self.add(_join(target, path[len(folder) :].lstrip("/")), node, origin=path)
                 if node.kind == "symlink" and not source.rooted:
-                    self._links[place] = path
+                    self._links[added] = path
 
     def add_folder(self, path: str, node: Node | None = None) -> str:
-        """A folder that is there already keeps what it has: repeating it would change its attributes."""
-        place = self._result.resolve(path)
-        self._add_parents(place)
-        existing = self._result.get(place)
+        """Add a folder; returns its path. An existing folder is not repeated, which would change its owner and mode."""
+        resolved = self._result.resolve(path)
+        self._add_parents(resolved)
+        existing = self._result.get(resolved)
         if existing is None:
-            self._put(place, self._stamped(node or Node(kind="dir")))
+            self._put(resolved, self._stamped(node or Node(kind="dir")))
         elif existing.kind != "dir":
             raise self._error(
-                f"`/{place}` in the image is not a folder, but a folder is copied there", "use another name"
+                f"`/{resolved}` in the image is not a folder, but a folder is copied there",
+                "use another name",
             )
-        return place
+        return resolved
 
     def require_links_inside(self) -> None:
-        """Refuse links out of the context that lead nowhere in the image either: they were meant to be content."""
-        for place, origin in self._links.items():
-            target = self.nodes[place].target
+        """Refuse links that leave the context and dangle in the image: their targets were meant to be copied."""
+        for link, origin in self._links.items():
+            target = self.nodes[link].target
             if not leaves(origin, target):
                 continue
-            resolved = self._result.resolve(place)
+            resolved = self._result.resolve(link)
             if self._result.get(resolved) is None and resolved.partition("/")[0] not in _AT_RUN_TIME:
                 raise self._error(
                     f"the symlink `{origin}` -> `{target}` leaves {self._transfer.origin}",
@@ -231,8 +232,8 @@ class _Changes:
     def _put(self, path: str, node: Node) -> None:
         self.nodes[path] = self._after[path] = node
 
-    def _add_parents(self, place: str) -> None:
-        folder = posixpath.dirname(place)
+    def _add_parents(self, path: str) -> None:
+        folder = posixpath.dirname(path)
         known = self._result.get(folder)
         if known is None or known.kind != "dir":
             owner = self._transfer.owner or Owner()

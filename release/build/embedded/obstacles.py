@@ -1,4 +1,4 @@
-"""What the embedded builder cannot do: asked before anything is built, so that a refusal comes at once. Pure."""
+"""Finds instructions that the embedded builder cannot do, before anything is built. Pure."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ USE_DOCKER = "use `builder: docker`"
 def needed_stages(
     dockerfile: Dockerfile, target: str | None, given: Mapping[str, str], platform: Platform
 ) -> tuple[Stage, ...]:
-    """The stages that `target` (None: the last one) is made of, in the order of the file.
+    """The stages that `target` (None: the last one) needs, in the order of the file.
 
-    Raises `BuildError` for a target that does not exist and for what the embedded builder cannot do.
+    Raises `BuildError` for a target that does not exist, and for instructions that this builder cannot do.
     """
     scope = global_scope(dockerfile, given, platform)
     wanted: dict[int, Stage] = {}
@@ -54,7 +54,7 @@ def needed_stages(
 
 
 def target_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
-    """The stage called `target`, the last one for None. Raises `BuildError` with the names that exist."""
+    """The stage `target`; None: the last one. Raises `BuildError`, whose hint lists the stages."""
     if target is None:
         return dockerfile.stages[-1]
     stage = dockerfile.stage(target)
@@ -68,7 +68,7 @@ def target_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
 
 
 def base_stage(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | None:
-    """The earlier stage that this one starts from, None for `scratch`. Raises `BuildError` for any other image."""
+    """The earlier stage in `FROM`; None for `scratch`. Raises `BuildError` for any other image."""
     image = scope.expand(stage.base, stage.base.image)
     earlier = _earlier(dockerfile, stage, image)
     if earlier is not None:
@@ -82,13 +82,13 @@ def base_stage(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | No
 
 
 def expanded_bases(dockerfile: Dockerfile, given: Mapping[str, str], platform: Platform) -> tuple[str, ...]:
-    """What each `FROM` names, variables replaced."""
+    """The operand of each `FROM`, with variables replaced."""
     scope = global_scope(dockerfile, given, platform)
     return tuple(scope.expand(stage.base, stage.base.image) for stage in dockerfile.stages)
 
 
 def source_stage(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> Stage | None:
-    """The earlier stage that `COPY --from=` names, None for the context. Raises `BuildError` for an image."""
+    """The earlier stage in `COPY --from=`; None for the context. Raises `BuildError` for an image."""
     name = instruction.flag("from")
     if name is None or not isinstance(instruction, Copy):
         return None
@@ -110,7 +110,7 @@ def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
 
 
 def _require_platform(dockerfile: Dockerfile, stage: Stage, scope: Scope, platform: Platform) -> None:
-    """What the image is for is said by the build; a last `FROM` that says something else would be overruled."""
+    """Raise `BuildError` if a stage's `FROM --platform` differs from the platform of the build."""
     text = stage.base.flag("platform")
     if text is None:
         return

@@ -1,4 +1,4 @@
-"""`--chown`: numbers, or names looked up in the image's own account files."""
+"""Resolves `--chown`: numbers, or names in the image's `/etc/passwd` and `/etc/group`."""
 
 from __future__ import annotations
 

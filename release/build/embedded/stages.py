@@ -1,6 +1,6 @@
-"""Does a Dockerfile's stages without starting anything: instructions in, a config and layers as values out.
+"""Executes the stages of a Dockerfile without programs: instructions in, a config and layers as values out.
 
-Pure but for `Files`, which is asked for the little that depends on what is in a file.
+Pure except for `Files`, which reads account files and archives.
 """
 
 from __future__ import annotations
@@ -45,27 +45,27 @@ from release.digits import number_in
 from release.errors import BuildError
 from release.oci.image_json import History, ImageConfig, Platform
 
-# Both of Docker's builders put this in front where an image states no PATH; `ENV PATH=/app:$PATH` relies on it.
+# The PATH that both of Docker's builders assume for an image without one; `ENV PATH=/app:$PATH` relies on it.
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEFAULT_SHELL = ("/bin/sh", "-c")
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 _SIGNAL = re.compile(r"(SIG)?[A-Z][A-Z0-9]*([+-]\d+)?|\d{1,3}")
 
-Layer = tuple[tuple[str, Node], ...]  # in the order of the paths' bytes
+Layer = tuple[tuple[str, Node], ...]  # (path, node), sorted by the bytes of the path
 
 
 class Files(Protocol):
-    """What has to be looked into while the instructions are done."""
+    """Reads the files whose content matters for instructions."""
 
     def read(self, content: Content) -> bytes:
-        """A small file, whole: `/etc/passwd` and `/etc/group`, where `--chown` names somebody."""
+        """The content of a small file: `/etc/passwd` or `/etc/group`, for names in `--chown`."""
 
     def unpack(self, content: Content, shown: str) -> Tree | None:
-        """What is in an archive, for `ADD`; None for a file that is none. `shown`: its name in messages."""
+        """The content of an archive for `ADD`; None for any other file. `shown`: its name in messages."""
 
 
 class StageImage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stage came to. `layers`: base first; `tree`: their sum; `args`: what a stage on top of it inherits."""
+    """The result of a stage. `layers`: base first. `tree`: all of them applied. `args`: inherited by stages on top."""
 
     config: ImageConfig = ImageConfig(env={"PATH": _DEFAULT_PATH})
     layers: tuple[Layer, ...] = ()
@@ -100,7 +100,7 @@ def build_stages(
 
 
 class _Worker:
-    """Does one stage's instructions in order."""
+    """Executes the instructions of one stage, in order."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class _Worker:
         self._scope.declare(instruction)
 
     def do_env(self, instruction: Env) -> None:
-        # All of one instruction see what was before it.
+        # All values of one instruction are expanded before any is set: `ENV a=1 b=$a` uses the earlier `a`.
         self._scope.env.update(self._expanded(instruction))
         self._config(env=dict(self._scope.env))
 
@@ -187,7 +187,7 @@ class _Worker:
             self._layer(missing)
 
     def _numeric_user(self) -> Owner:
-        """Whom a new working directory belongs to: USER where it is a number, as BuildKit does; else root."""
+        """The owner of a new working directory: USER if it is a number, as in BuildKit, else root."""
         user, _, group = self._image.config.user.partition(":")
         uid = number_in(user, most=LARGEST_ID)
         if uid is None:
@@ -230,7 +230,9 @@ class _Worker:
     def do_entrypoint(self, instruction: Entrypoint) -> None:
         self._config(entrypoint=self._argv(instruction.command))
         if not self._command_said:
-            self._config(command=None)  # a base's CMD was meant for the base's ENTRYPOINT
+            self._config(
+                command=None
+            )  # ENTRYPOINT resets a CMD of the base, which was meant for the base's ENTRYPOINT
 
     def do_cmd(self, instruction: Cmd) -> None:
         self._command_said = True
@@ -267,7 +269,7 @@ class _Worker:
         if text in self._heredocs(instruction):
             return text
         operand = self._scope.expand(instruction, text)
-        if not operand:  # as a source it would mean the whole context
+        if not operand:  # an empty source would mean the whole context
             raise BuildError(f"{self._at(instruction)}: `{text}` is empty", hint="give its variable a value")
         if isinstance(instruction, Add):
             refuse_address(self._at(instruction), operand)

@@ -1,4 +1,4 @@
-"""A file tree as values: what an image's layers add up to, or what a context holds. Pure.
+"""A file tree as values: the result of an image's layers, or a build context. Pure.
 
 Paths are relative to the tree's root, `/` between names, without a leading one; the root itself is "".
 """
@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 
 from release.compression.entries import Node
 
-_MOST_LINKS = 40  # as many as the kernel follows
+_MOST_LINKS = 40  # Linux follows as many, then fails with ELOOP
 
 
 class LinkLoop(Exception):
-    """Symlinks that lead in a circle."""
+    """Symlinks that form a circle; `args[0]`: the path of one."""
 
 
 class Escape(Exception):
@@ -22,7 +22,7 @@ class Escape(Exception):
 
 
 class Tree:
-    """A tree over a mapping from path to node. `rooted`: a root file system, where `/x` and `..` stay inside."""
+    """A tree from a mapping path -> node. `rooted`: a root file system, in which `/x` and `..` stay inside."""
 
     def __init__(self, nodes: Mapping[str, Node] | None = None, *, rooted: bool = True) -> None:
         self._nodes: Mapping[str, Node] = nodes if nodes is not None else {}
@@ -30,7 +30,7 @@ class Tree:
         self._children: dict[str, list[str]] | None = None
 
     def get(self, path: str) -> Node | None:
-        """The node at exactly this path, symlinks not followed."""
+        """The node at this path, without following symlinks."""
         return Node(kind="dir") if path == "" else self._nodes.get(path)
 
     def paths(self) -> Iterator[str]:
@@ -42,12 +42,12 @@ class Tree:
         if self._children is None:
             self._children = _children_of(self._nodes)
         found = list(self._children.get(folder, ()))
-        for path in found:  # grows while it is walked
+        for path in found:  # the loop appends to `found`
             found += self._children.get(path, ())
         return [path for path in found if path in self._nodes]
 
     def with_changes(self, changes: Mapping[str, Node]) -> Tree:
-        """This tree with `changes` on top."""
+        """A new tree with `changes` applied."""
         return Tree({**self._nodes, **changes}, rooted=self.rooted)
 
     def nodes(self) -> dict[str, Node]:
@@ -55,7 +55,7 @@ class Tree:
         return dict(self._nodes)
 
     def resolve(self, path: str) -> str:
-        """`path` with every symlink in it followed; what does not exist is kept as it is.
+        """`path` with all symlinks followed. Parts that do not exist are kept.
 
         Raises `LinkLoop`, and `Escape` in a tree that is not rooted.
         """
@@ -83,14 +83,14 @@ class Tree:
         return "/".join(found)
 
     def resolve_parent(self, path: str) -> str:
-        """`path` with the symlinks followed that lead to its last name, but not that name itself."""
+        """`path` with symlinks in its folders followed, but not in its last name."""
         folder, name = posixpath.split(path)
         resolved = self.resolve(folder)
         return f"{resolved}/{name}" if resolved else name
 
 
 def _children_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
-    """Folder -> what is right in it; folders that are only in paths, as archives may leave them, count too."""
+    """Folder -> names in it. Folders without an entry, which archives may leave out, are included."""
     children: dict[str, list[str]] = {}
     for path in nodes:
         here = path
@@ -105,7 +105,7 @@ def _children_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
 
 
 def leaves(path: str, target: str) -> bool:
-    """Whether a symlink at `path` points out of its tree by what it says alone."""
+    """Whether the text of a symlink at `path` leads out of its tree, without looking at other links."""
     if target.startswith("/"):
         return True
     depth = len([part for part in posixpath.dirname(path).split("/") if part])
