@@ -70,6 +70,9 @@ class _Scanner:
         self._strict = strict
         self._position = 0
         self._field: list[int] = []
+        self._is_blank = (
+            True  # whether the field holds nothing but white space; asking each offset again is quadratic
+        )
         self._record = _Record(fields=[], ends=[])
         self._opened: int | None = None  # offset of the quote that is open
         self._was_quoted = False
@@ -103,8 +106,13 @@ class _Scanner:
                 self._end_field()
                 self._position += 1
                 return
-        self._field.append(self._position)
+        self._take()
         self._position += 1
+
+    def _take(self) -> None:
+        """Make the character at this position the field's next one."""
+        self._field.append(self._position)
+        self._is_blank = self._is_blank and self._text[self._position].isspace()
 
     def _quote(self) -> bool:
         """Handle a quote; whether it was syntax and is dealt with."""
@@ -122,7 +130,7 @@ class _Scanner:
             return True
         following = self._text[self._position + 1 : self._position + 2]
         if following == _QUOTE:
-            self._field.append(self._position)
+            self._take()
             self._position += 2
             return True
         return self._close(following)
@@ -144,29 +152,29 @@ class _Scanner:
             return True
         # Not a quoted field after all: both quotes are text.
         self._field.insert(0, opened if opened is not None else self._position)
+        self._is_blank = False
         return False
 
     def _at_comment(self) -> bool:
         """Whether a comment begins here: nothing but white space before the `#` on its line."""
-        if (
-            self._record.fields
-            or (self._was_quoted and self._field)
-            or any(not self._text[offset].isspace() for offset in self._field)
-        ):
+        if self._record.fields or (self._was_quoted and self._field) or not self._is_blank:
             return False
         return self._text[self._position] == _COMMENT
 
     def _skip_line(self) -> None:
-        self._field = []
-        self._was_quoted = False
+        self._start_field()
         while self._position < len(self._text) and self._text[self._position] not in _BREAKS:
             self._position += 1
+
+    def _start_field(self) -> None:
+        self._field = []
+        self._is_blank = True
+        self._was_quoted = False
 
     def _end_field(self) -> None:
         self._record.fields.append(self._field)
         self._record.ends.append(self._position)
-        self._field = []
-        self._was_quoted = False
+        self._start_field()
 
     def _end_record(self) -> None:
         blank = not self._field and not self._record.fields and not self._was_quoted

@@ -127,3 +127,10 @@ def test_an_endless_list_is_refused() -> None:
     with pytest.raises(ConfigError, match="tags: more than 5000 lines") as caught:
         parse_items("type=sha\n" * 5001, source="tags")
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["\t" * 200_000 + "# x", " " * 120_000 + "x" + "#" * 120_000])
+def test_a_long_blank_start_of_a_line_is_looked_at_once(text: str) -> None:
+    # What looks back for every character takes hours for this.
+    items = parse_items(f"a\n{text}\nb", source="tags")
+    assert [item.text for item in items] == ["a", *([text.strip()] if "x#" in text else []), "b"]
