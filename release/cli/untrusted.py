@@ -6,15 +6,17 @@ version log, the remote and the builder of the config are not asked.
 
 from __future__ import annotations
 
+import msgspec
+
 from release import __version__
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.known import known_everywhere, project_of
+from release.app.releases.results import Schema, run_report
 from release.app.session import Session, policy_of
 from release.build import Builder, BuildTask, BuildValues, Problem
 from release.build.docker import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.cli.output.ci_outputs import outputs_of_report, publish, summary_of
-from release.cli.output.documents import report_document
 from release.cli.output.stdout import data, document
 from release.cli.output.text import decision_lines
 from release.config.load import Component
@@ -51,13 +53,16 @@ def _summary(session: Session) -> str:
     return f"nothing is released: this run is not trusted, because {session.trust.reason}"
 
 
-def _finish(session: Session, report: Report, schema: str, result_file: str | None, *, as_json: bool) -> None:
-    outputs = outputs_of_report(report, schema, pushed=False)
+def _finish(
+    session: Session, report: Report, schema: Schema, result_file: str | None, *, as_json: bool
+) -> None:
+    told = run_report(schema, report)
+    outputs = outputs_of_report(told)
     # Later steps may hold credentials: what an outsider named does not become their input unasked.
-    publish(session, outputs, result_file, summary=summary_of(report, outputs), output_file=False)
+    publish(session, outputs, result_file, summary=summary_of(told, outputs), output_file=False)
     if as_json:
         trust = {"verdict": session.trust.verdict, "reason": session.trust.reason}
-        document({**report_document(schema, report), "trust": trust})
+        document({**msgspec.to_builtins(told), "trust": trust})
 
 
 def _report(session: Session, *, offline: bool) -> Report:

@@ -256,7 +256,7 @@ class _Silent:
 
 def _plan() -> bytes:
     plan = Plan(purpose="release", releases=(), phases=(Phase(name="check"),), steps=(), basis={"a": "b"})
-    from release.cli.output.documents import plan_document
+    from release.app.releases.results import plan_document
 
     return json.dumps(plan_document(plan)).encode()
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ci.context import CiRun
 from release.app.releases.known import project_of
 from release.app.session import Session
+from release.config.load import Component
 from release.events import Note, StepEvent
 from release.log import Entry
 from release.log.chain import timestamp
@@ -30,7 +31,7 @@ def presence_of(session: Session) -> Presence:
     return Presence(os.path.join(session.cache.path, "runs"))
 
 
-def wait_for_others(session: Session) -> None:
+def wait_for_others(session: Session, components: Sequence[Component]) -> None:
     """Return once no other run is at work on these images, as far as the log says. Raises `Interrupted`."""
     pause = _FIRST_PAUSE
     longest = _LONGEST_PAUSE if session.log.store.local else _LONGEST_PAUSE_REMOTE
@@ -38,7 +39,7 @@ def wait_for_others(session: Session) -> None:
     while True:
         entries = session.log.entries()
         state = fold(entries)
-        waited_for = {one.id: one for one in _ahead(session, state, entries)}
+        waited_for = {one.id: one for one in _ahead(session, components, state, entries)}
         for one in waited_for.values():
             if one.id not in told:
                 told[one.id] = one
@@ -53,15 +54,17 @@ def wait_for_others(session: Session) -> None:
         pause = min(pause * 1.5, longest)
 
 
-def _ahead(session: Session, state: LogState, entries: Sequence[Entry]) -> tuple[Attempt, ...]:
+def _ahead(
+    session: Session, components: Sequence[Component], state: LogState, entries: Sequence[Entry]
+) -> tuple[Attempt, ...]:
     presence = presence_of(session)
     run: CiRun = session.ci.run
     found = ahead(
         state,
         entries,
-        projects=frozenset(project_of(session, one) for one in session.components if one.targets),
+        projects=frozenset(project_of(session, one) for one in components if one.targets),
         targets=frozenset(
-            session.registries.open(target.image).name for one in session.components for target in one.targets
+            session.registries.open(target.image).name for one in components for target in one.targets
         ),
         now=session.clock.now(),
         run={"system": session.ci.system, "run_id": run.id, "job": run.job},

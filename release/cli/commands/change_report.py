@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from release.app.releases.execute import execute, survey
+from release.app.releases.results import step_report
 from release.app.session import Session
 from release.cli.output.ci_outputs import held_reference
-from release.cli.output.documents import step_document
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns, summary_line
 from release.effects.watch import ReleaseSource
@@ -47,7 +49,7 @@ def change_document(report: Report, head: Mapping[str, Any]) -> dict[str, Any]:
     error = report.error
     return {
         **head,
-        "steps": [step_document(outcome) for outcome in report.outcomes],
+        "steps": [msgspec.to_builtins(step_report(outcome)) for outcome in report.outcomes],
         "plan": report.plan.hash,
         "exit_code": 0 if error is None else error.exit_code,
         "error": None if error is None else {"message": error.message, "hint": error.hint},

@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 import click
+import msgspec
 
-from release.app.releases.builds import Builds
-from release.app.releases.execute import survey
-from release.app.releases.release import make_plan, refusal, wishes_from, with_withheld
-from release.app.releases.release_sources import at_own_targets
+from release.app.releases.results import plan_document
+from release.app.releases.run import preview
 from release.cli.options import (
     Command,
     global_options,
@@ -19,10 +18,10 @@ from release.cli.options import (
     wish_options,
 )
 from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable, summary_of
-from release.cli.output.documents import plan_document, report_document
 from release.cli.output.files import require_outputs, write_output
 from release.cli.output.stdout import data, document
 from release.cli.output.text import preview_lines
+from release.cli.run_request import run_request
 from release.cli.session import open_session
 from release.events import Note
 
@@ -53,28 +52,28 @@ def command(
     session = open_session(ctx)
     require_publishable(session, result_file)
     require_outputs(session, [output])
-    wishes = wishes_from(offline=offline, **wished)
+    request = run_request(session, offline=offline, **wished)
+    request.require_reason()
     if not session.trust.trusted:
-        from release.cli.untrusted import preview
+        from release.cli import untrusted
 
         if output is not None:
             text = (
                 f"`{output}` is not written: a plan that an outsider may have shaped is not for a later run"
             )
             session.sink.emit(Note(level="warning", text=text))
-        return preview(session, offline=offline, as_json=as_json, result_file=result_file)
-    with Builds() as builds:
-        subjects, plan = make_plan(session, wishes, builds)
-        report = survey(session, plan, at_own_targets(session), builds=builds, connected=not offline)
-    report = with_withheld(report, refusal(session) or report.error)
+        return untrusted.preview(session, offline=offline, as_json=as_json, result_file=result_file)
+    result = preview(session, request)
     if output is not None:
-        write_output(session, output, json.dumps(plan_document(plan), indent=2, ensure_ascii=False) + "\n")
-    outputs = outputs_of_report(report, "shipmark.preview/1", pushed=False)
-    publish(session, outputs, result_file, summary=summary_of(report, outputs))
+        text = json.dumps(plan_document(result.details.plan), indent=2, ensure_ascii=False)
+        write_output(session, output, f"{text}\n")
+    outputs = outputs_of_report(result.report)
+    publish(session, outputs, result_file, summary=summary_of(result.report, outputs))
     if as_json:
-        document(report_document("shipmark.preview/1", report))
+        document(msgspec.to_builtins(result.report))
     else:
-        data(*preview_lines(report, subjects, verbose=session.settings.verbosity > 0))
-    if report.error is not None:
-        raise report.error
+        verbose = session.settings.verbosity > 0
+        data(*preview_lines(result.details, result.inputs, verbose=verbose))
+    if result.error is not None:
+        raise result.error
     return 0

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import click
+import msgspec
 
-from release.app.cache import trim_at_exit
-from release.app.releases.builds import Builds
-from release.app.releases.execute import execute
-from release.app.releases.release import make_plan, refusal, wishes_from, with_withheld
-from release.app.releases.release_sources import at_own_targets
-from release.app.releases.wait import wait_for_others
+from release.app.releases.run import run
 from release.app.session import Session
 from release.cli.options import (
     Command,
@@ -21,18 +17,14 @@ from release.cli.options import (
     wish_options,
 )
 from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable, summary_of
-from release.cli.output.documents import report_document
 from release.cli.output.stdout import data, document
 from release.cli.output.text import lacking, run_lines, summary_line, unattested, withheld_lines
+from release.cli.run_request import run_request
 from release.cli.session import open_session
-from release.errors import ConfigError, StalePlan
+from release.errors import ConfigError
 from release.events import Note
 from release.filesystem.files import read_file
 from release.limits import PLAN_BYTES
-from release.plan.earlier import read_plan
-from release.plan.freshness import moved_since
-from release.plan.model import Plan
-from release.plan.release_input import ReleaseInput
 from release.runner import Report
 
 
@@ -66,38 +58,21 @@ def command(
     session = open_session(ctx)
     require_publishable(session, result_file)
     if not session.trust.trusted:
-        from release.cli.untrusted import run
+        from release.cli import untrusted
 
-        return run(session, as_json=as_json, result_file=result_file)
-    if wait:
-        wait_for_others(session)
-    report = _run(session, plan_file, wished)
-    _say(session, report)
-    outputs = outputs_of_report(report, "shipmark.run/1", pushed=True)
-    publish(session, outputs, result_file, summary=summary_of(report, outputs))
+        return untrusted.run(session, as_json=as_json, result_file=result_file)
+    plan = None if plan_file is None else _read(plan_file)
+    result = run(session, run_request(session, wait=wait, plan=plan, plan_name=plan_file or "", **wished))
+    _say(session, result.details)
+    outputs = outputs_of_report(result.report, result.details.bindings)
+    publish(session, outputs, result_file, summary=summary_of(result.report, outputs))
     if as_json:
-        document(report_document("shipmark.run/1", report))
-    elif lines := run_lines(report):
+        document(msgspec.to_builtins(result.report))
+    elif lines := run_lines(result.details):
         data(*lines)
-    if report.error is not None:
-        raise report.error
+    if result.error is not None:
+        raise result.error
     return 0
-
-
-def _run(session: Session, plan_file: str | None, wished: dict[str, Any]) -> Report:
-    earlier = None if plan_file is None else _read(plan_file)
-    if earlier is not None and not any(value not in {None, False} for value in wished.values()):
-        wished = _wished(earlier["request"])
-    refused = refusal(session)
-    if refused is not None:
-        raise refused
-    with Builds() as builds:
-        subjects, plan = make_plan(session, wishes_from(**wished), builds)
-        if earlier is not None:
-            _require_fresh(earlier, subjects, plan)
-        trim_at_exit(session)
-        report = execute(session, plan, at_own_targets(session), builds=builds)
-    return with_withheld(report, report.error)
 
 
 def _say(session: Session, report: Report) -> None:
@@ -117,7 +92,7 @@ def _say(session: Session, report: Report) -> None:
         )
 
 
-def _read(path: str) -> dict[str, Any]:
+def _read(path: str) -> bytes:
     try:
         raw = read_file(path, limit=PLAN_BYTES)
     except OSError as error:
@@ -126,21 +101,4 @@ def _read(path: str) -> dict[str, Any]:
         ) from error
     if raw is None:
         raise ConfigError(f"there is no plan `{path}`", hint="write it with `preview -o`")
-    return read_plan(raw, path)
-
-
-def _wished(request: dict[str, Any]) -> dict[str, Any]:
-    names = {
-        "version": "version",
-        "reason": "reason",
-        "allow_backward": "allow_backward",
-        "rebuild_of": "rebuild",
-    }
-    return {option: request[name] for name, option in names.items() if name in request}
-
-
-def _require_fresh(earlier: dict[str, Any], subjects: tuple[ReleaseInput, ...], plan: Plan) -> None:
-    own = frozenset(subject.recorded.digest for subject in subjects if subject.recorded.digest)
-    moved = moved_since(earlier, plan, own)
-    if moved:
-        raise StalePlan(f"the plan is stale: {'; '.join(moved)}", hint="look at a new `shipmark preview -o`")
+    return raw

@@ -14,9 +14,9 @@ import msgspec
 
 from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
 from ci.summary import summary_markdown
+from release.app.releases.results import RunReport
 from release.app.report import DecisionReport
 from release.app.session import Session
-from release.cli.output.documents import report_document
 from release.cli.output.files import append_output, require_outputs, write_output
 from release.cli.output.foreign import clean, cleaned, json_text
 from release.errors import ConfigError, ReleaseError
@@ -25,7 +25,7 @@ from release.plan.model import Bindings
 from release.plan.operands import LOG_ENTRY, MoveTag, PutTag, SetTag, image_of
 from release.runner import Outcome, Report
 from release.tagging.metadata import Metadata
-from release.tagging.model import Decision, FixedTag
+from release.tagging.model import FixedTag
 
 
 def require_publishable(session: Session, result_file: str | None) -> None:
@@ -99,40 +99,45 @@ def _warned(session: Session, write: Callable[[Session, str, str], None], path: 
 
 def outputs_of_decision(decision: DecisionReport) -> Outputs:
     """What is known without a release: names, and that nothing was pushed."""
-    return outputs_of(None, decision, msgspec.to_builtins(decision))
+    return _outputs(decision, _json(decision))
 
 
-def outputs_of_report(report: Report, schema: str, *, pushed: bool) -> Outputs:
-    """The outputs of the first release; `json` holds them all."""
-    document = report_document(schema, report)
-    if not report.plan.releases:
-        return Outputs(json=json.dumps(document, separators=(",", ":")))
-    return outputs_of(report if pushed else None, report.plan.releases[0].decision, document)
+def outputs_of_report(report: RunReport, bindings: Bindings | None = None) -> Outputs:
+    """The outputs of the first release; `json` holds them all. `bindings`: of a run, for digest and log entry."""
+    if not report.releases:
+        return Outputs(json=_json(report))
+    decision = report.releases[0].decision
+    outputs = _outputs(decision, _json(report))
+    if bindings is None:
+        return outputs
+    return msgspec.structs.replace(
+        outputs,
+        digest=bindings.get(image_of(decision.component)) or "",
+        pushed=report.error is None,
+        log_entry=bindings.get(LOG_ENTRY) or "",
+    )
 
 
-def outputs_of(
-    report: Report | None, decision: Decision | DecisionReport, document: Mapping[str, Any]
-) -> Outputs:
-    """Outputs from a decision, with digest and log entry where a run gave them."""
+def _outputs(decision: DecisionReport, document: str) -> Outputs:
     fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
-    bindings = report.bindings if report is not None else Bindings()
     return Outputs(
         version=decision.version or "",
         channel=decision.channel,
         tags=decision.references,
         tag_names=tuple(tag.name for tag in decision.tags),
         primary_tag=fixed[0] if fixed else "",
-        digest=bindings.get(image_of(decision.component)) or "",
-        pushed=report is not None and report.error is None,
-        log_entry=bindings.get(LOG_ENTRY) or "",
-        json=json.dumps(document, separators=(",", ":")),
+        json=document,
     )
 
 
-def summary_of(report: Report, outputs: Outputs) -> Summary:
+def _json(report: msgspec.Struct) -> str:
+    return json.dumps(msgspec.to_builtins(report), separators=(",", ":"))
+
+
+def summary_of(report: RunReport, outputs: Outputs) -> Summary:
     """The release as a table."""
     rows = []
-    for release in report.plan.releases:
+    for release in report.releases:
         rows += [
             (tag.name, "fixed" if isinstance(tag, FixedTag) else "moving", tag.reason)
             for tag in release.decision.tags
@@ -140,7 +145,7 @@ def summary_of(report: Report, outputs: Outputs) -> Summary:
         rows += [(one.name, "withheld", one.reason) for one in release.decision.withheld]
     notes = [f"digest {outputs.digest}", f"log entry {outputs.log_entry}"]
     if report.error is not None:
-        notes.insert(0, f"{report.error.message}")
+        notes.insert(0, report.error.message)
     title = f"shipmark {outputs.version or outputs.primary_tag or 'nothing to release'}"
     return Summary(title=title, columns=("tag", "kind", "reason"), rows=rows, notes=notes)
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from release.app.releases.results import plan_document
 from release.build_spec import BuildSpec
-from release.cli.output.documents import plan_document
 from release.plan.evidence import Recorded
 from release.plan.model import Plan
 from release.plan.promote import Destination, Promotion, plan_promotion

@@ -1,0 +1,154 @@
+"""`preview` and `run`: the same plan by the same code, surveyed or carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from release.app.cache import trim_at_exit
+from release.app.releases.builds import Builds
+from release.app.releases.execute import execute, survey
+from release.app.releases.gather import gather
+from release.app.releases.release_sources import at_own_targets
+from release.app.releases.request import RunRequest, version_of
+from release.app.releases.results import RunResult, run_report
+from release.app.releases.wait import wait_for_others
+from release.app.session import Session, policy_of
+from release.errors import DirtyTree, PartialError, ReleaseError, StalePlan
+from release.events import Note
+from release.plan.earlier import read_plan
+from release.plan.freshness import moved_since
+from release.plan.model import Plan
+from release.plan.operands import Record
+from release.plan.release import plan_release
+from release.plan.release_input import ReleaseInput
+from release.runner import Report
+from release.secret_names import looks_secret
+
+
+def preview(session: Session, request: RunRequest) -> RunResult:
+    """The plan that `run` would execute, and how the world stands to it; changes nothing.
+
+    Raises what keeps the plan from being made; what the plan met is the result's error.
+    """
+    session.require_trusted("preview")
+    request.require_reason()
+    with Builds() as builds:
+        inputs, plan = make_plan(session, request, builds)
+        details = survey(session, plan, at_own_targets(session), builds=builds, connected=not request.offline)
+    details = with_withheld(details, refusal(session, request) or details.error)
+    return RunResult(report=run_report("shipmark.preview/1", details), details=details, inputs=inputs)
+
+
+def run(session: Session, request: RunRequest) -> RunResult:
+    """Make the plan and carry it out: build, push, tag, record. Killed anywhere, the next run finishes.
+
+    Raises what keeps the plan from being made; what the plan met is the result's error.
+    """
+    session.require_trusted("run")
+    if request.wait:
+        wait_for_others(session, session.components_named(request.component))
+    earlier = None if request.plan is None else read_plan(request.plan, request.plan_name)
+    if earlier is not None and not request.asks_anything:
+        request = _approved(request, earlier["request"])
+    refused = refusal(session, request)
+    if refused is not None:
+        raise refused
+    request.require_reason()
+    with Builds() as builds:
+        inputs, plan = make_plan(session, request, builds)
+        if earlier is not None:
+            _require_fresh(earlier, inputs, plan)
+        trim_at_exit(session)
+        details = execute(session, plan, at_own_targets(session), builds=builds)
+    details = with_withheld(details, details.error)
+    return RunResult(report=run_report("shipmark.run/1", details), details=details, inputs=inputs)
+
+
+def _approved(request: RunRequest, asked: dict[str, Any]) -> RunRequest:
+    """The request with what was asked when the plan was made."""
+    return msgspec.structs.replace(
+        request,
+        version=version_of(asked.get("version")),
+        reason=asked.get("reason"),
+        allow_backward=asked.get("allow_backward", False),
+        rebuild_of=asked.get("rebuild_of"),
+    )
+
+
+def _require_fresh(earlier: dict[str, Any], inputs: tuple[ReleaseInput, ...], plan: Plan) -> None:
+    own = frozenset(one.recorded.digest for one in inputs if one.recorded.digest)
+    moved = moved_since(earlier, plan, own)
+    if moved:
+        raise StalePlan(f"the plan is stale: {'; '.join(moved)}", hint="look at a new `shipmark preview -o`")
+
+
+def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[tuple[ReleaseInput, ...], Plan]:
+    """Gather, prepare what has to be built, and plan; the order of the components is the config's."""
+    subjects = tuple(
+        gather(session, component, request) for component in session.components_named(request.component)
+    )
+    warn(session, subjects)
+    subjects = builds.prepare(session, subjects, offline=request.offline)
+    plan = plan_release(subjects, request.request)
+    said = {text for subject in subjects for text in subject.decision.warnings}
+    for text in [text for release in plan.releases for text in release.decision.warnings if text not in said]:
+        session.sink.emit(Note(level="warning", text=text))
+    for step in plan.steps:
+        fact = step.operands.fact if isinstance(step.operands, Record) else {}
+        if fact.get("kind") == "abandoned":
+            text = f"the image that an earlier run built is built again: {fact['reason']}"
+            session.sink.emit(Note(level="warning", text=text))
+    return subjects, plan
+
+
+def warn(session: Session, subjects: Sequence[ReleaseInput]) -> None:
+    """Say each warning of the decisions once."""
+    for subject in subjects:
+        for text in subject.decision.warnings:
+            session.sink.emit(Note(level="warning", text=text))
+    if names := sorted({name for subject in subjects for name in subject.build.args if looks_secret(name)}):
+        session.sink.emit(_secret_arguments(names))
+
+
+def _secret_arguments(names: Sequence[str]) -> Note:
+    listed = ", ".join(f"`{name}`" for name in names)
+    several = len(names) > 1
+    return Note(
+        level="warning",
+        text=f"build argument{'s' if several else ''} {listed} look{'' if several else 's'} secret: the value of an "
+        "argument that the last stage declares is published in the image's history",
+        hint="run the step that needs it in the CI job, before shipmark, and COPY its result; "
+        "or declare the ARG only in an earlier stage, which is not published",
+    )
+
+
+def refusal(session: Session, request: RunRequest) -> ReleaseError | None:
+    """What `run` refuses although a plan can be made: a dirty tree."""
+    for component in session.components_named(request.component):
+        snapshot = session.snapshot(policy_of(component))
+        if snapshot.dirty_count:
+            shown = ", ".join(f"`{path}`" for path in snapshot.dirty[:3])
+            more = snapshot.dirty_count - min(3, len(snapshot.dirty))
+            rest = f" and {more} more" if more > 0 else ""
+            return DirtyTree(
+                f"tracked files differ from commit {snapshot.head[:12]}: {shown}{rest}",
+                hint="commit or restore them: an image must be what its commit says",
+            )
+    return None
+
+
+def with_withheld(report: Report, error: ReleaseError | None) -> Report:
+    """The report ending with `error`, or with what was withheld only because something was unknown."""
+    if error is None:
+        doubtful = [
+            one for release in report.plan.releases for one in release.decision.withheld if not one.rightly
+        ]
+        if doubtful:
+            names = ", ".join(f"`{one.name}`" for one in doubtful)
+            error = PartialError(
+                f"{names} not moved: {doubtful[0].reason}", hint="run again when it can be known"
+            )
+    return msgspec.structs.replace(report, error=error)
