@@ -12,7 +12,7 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 #: Folders at the top whose files pages name; `<x>` and `*` stand for any name.
-_PATH = re.compile(r"(?<![\w/.@:-])(?:release|ci|tests|docs|\.github|\.ci)/[\w./<>*-]*(?:::\w+)?")
+_PATH = re.compile(r"(?<![\w/.@:-])(?:release|ci|shipmark|tests|docs|\.github|\.ci)/[\w./<>*-]*(?:::\w+)?")
 #: At the start of code, behind a prompt, or behind the folder that it is installed in.
 _COMMAND = re.compile(r"(?:^|\$ |/bin/)(shipmark .+)")
 
