@@ -11,6 +11,9 @@ from release import __version__
 from release.app.releases.deployed import DeployedReport, DeployedRequest, deployed
 from release.app.releases.metadata import MetadataRequest, metadata
 from release.app.releases.next_version import NextVersionRequest, next_version
+from release.app.releases.request import RunRequest, version_of
+from release.app.releases.results import ErrorReport, ReleaseReport, RunReport, RunResult, StepReport
+from release.app.releases.run import preview, run
 from release.app.releases.tags import TagsRequest, tags
 from release.app.releases.version import VersionReport, VersionRequest, version
 from release.app.report import DecisionReport, WithheldTag
@@ -37,6 +40,7 @@ __all__ = [
     "DecisionReport",
     "DeployedReport",
     "DeployedRequest",
+    "ErrorReport",
     "Event",
     "FixedTag",
     "GitError",
@@ -55,8 +59,13 @@ __all__ = [
     "RefusedError",
     "RegistryError",
     "ReleaseError",
+    "ReleaseReport",
+    "RunReport",
+    "RunRequest",
+    "RunResult",
     "Sink",
     "StepEvent",
+    "StepReport",
     "TagsRequest",
     "VersionReport",
     "VersionRequest",
@@ -68,6 +77,9 @@ __all__ = [
     "metadata",
     "next_version",
     "open_workspace",
+    "preview",
+    "run",
     "tags",
     "version",
+    "version_of",
 ]
