@@ -38,18 +38,30 @@ class Builds:
     def prepare(
         self, session: Session, subjects: Sequence[ReleaseInput], *, offline: bool
     ) -> tuple[ReleaseInput, ...]:
-        """Ask the builders of each component that has to be built. Returns the subjects, naming what `auto` took.
+        """`ask` the builders of this machine. `offline`: ask nobody; a daemon may be on another machine."""
+        env, sink, cancel = session.settings.env, session.sink, session.cancel
+        table = None if offline else builders(env, sink=sink, cancel=cancel, version=__version__)
+        return self.ask(table, subjects, root=session.root, env=env)
 
-        `offline`: ask nobody; a daemon may be on another machine. Raises what `plan_release` would raise, and
-        `ConfigError` for a build argument that takes a variable which is not set.
+    def ask(
+        self,
+        table: Mapping[str, Builder] | None,
+        subjects: Sequence[ReleaseInput],
+        *,
+        root: str,
+        env: Mapping[str, str],
+    ) -> tuple[ReleaseInput, ...]:
+        """Let a builder prepare each component that has to be built. Returns the subjects, naming what `auto` took.
+
+        Raises what `plan_release` would raise, and `ConfigError` for a build argument that takes a variable which is
+        not set, whether or not the component has to be built.
         """
         needed = [needs_build(subject) for subject in subjects]
-        values = [values_of(subject, session.settings.env) for subject in subjects]
-        if offline:
+        values = [values_of(subject, env) for subject in subjects]
+        if table is None:
             return tuple(subjects)
-        table = builders(session.settings.env, sink=session.sink, cancel=session.cancel, version=__version__)
         return tuple(
-            self._ask(table, subject, given, session.root) if is_needed else subject
+            self._ask(table, subject, given, root) if is_needed else subject
             for subject, is_needed, given in zip(subjects, needed, values, strict=True)
         )
 

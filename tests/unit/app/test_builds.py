@@ -1,0 +1,130 @@
+"""Which builders are asked before a plan is made, what with, and that what they hold is given up."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from release.app.releases.builds import Builds
+from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build.auto import Choice
+from release.build_spec import BuildSpec
+from release.errors import BuilderUnavailable, ConfigError, RefusedError, ReleaseError, Terminated
+from release.plan.release_input import ReleaseInput
+from tests.support.releases.subjects import DECISION, EVERYWHERE, holds, subject
+
+AUTO = BuildSpec(args={"VERSION": "v{{version}}", "TOKEN": "${NPM_TOKEN}"})
+LACKS = Problem(kind="lacks", reason="a `RUN`", hint="x")
+ENV = {"NPM_TOKEN": "hunter2"}
+
+
+class Recorder:
+    """A builder that can do everything, or answers with `failure`. `asked`: for what; `closed`: how often."""
+
+    def __init__(self, name: str = "layers", failure: Problem | ReleaseError | None = None) -> None:
+        self.name = name
+        self.builder = name
+        self.failure = failure
+        self.asked: list[tuple[BuildTask, BuildValues]] = []
+        self.closed = 0
+
+    def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
+        self.asked.append((task, values))
+        if isinstance(self.failure, ReleaseError):
+            raise self.failure
+        return self.failure or self
+
+    def build(self, store: str) -> BuiltImage:
+        raise AssertionError("nothing is built while a plan is made")
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def asked(
+    builds: Builds, subjects: list[ReleaseInput], *builders: Recorder, env: dict[str, str] | None = None
+) -> tuple[ReleaseInput, ...]:
+    table = {builder.name: builder for builder in builders}
+    return builds.ask(table, subjects, root="/repository", env=ENV if env is None else env)
+
+
+def test_a_builder_gets_the_task_and_the_values_that_no_plan_holds() -> None:
+    layers = Recorder()
+    decision = msgspec.structs.replace(DECISION, annotations={"team": "a"})
+    with Builds() as builds:
+        asked(builds, [subject(build=AUTO, decision=decision)], layers)
+    ((task, values),) = layers.asked
+    assert (task.spec, task.root, task.created) == (AUTO, "/repository", 1_700_000_000)
+    assert (task.labels, task.annotations) == (DECISION.labels, {"team": "a"})
+    assert values.args == {"VERSION": "v1.4.2", "TOKEN": "hunter2"}
+    assert "hunter2" not in repr(layers.asked)
+
+
+def test_the_subject_names_what_auto_took_and_nothing_that_was_named_anyway() -> None:
+    layers = Recorder()
+    with Builds() as builds:
+        taken, named = asked(
+            builds, [subject(build=AUTO), subject(component="web", build=BuildSpec(builder="layers"))], layers
+        )
+        assert (taken.builder, named.builder) == ("layers", None)
+        assert {name: type(answer) for name, answer in builds.prepared.items()} == {
+            "app": Choice,
+            "web": Choice,
+        }
+        assert layers.closed == 0
+    assert layers.closed == 2
+
+
+def test_what_exists_already_needs_no_builder() -> None:
+    layers = Recorder()
+    with Builds() as builds:
+        asked(builds, [subject(held=holds(EVERYWHERE))], layers)
+        assert builds.prepared == {}
+    assert layers.asked == []
+
+
+def test_nobody_is_asked_without_a_table() -> None:
+    whole = [subject(build=AUTO)]
+    with Builds() as builds:
+        assert builds.ask(None, whole, root="/", env=ENV) == tuple(whole)
+        assert builds.prepared == {}
+
+
+@pytest.mark.parametrize("held", [{}, EVERYWHERE])
+def test_a_variable_that_is_not_set_is_an_error_even_where_nothing_is_built(held: dict[str, str]) -> None:
+    layers = Recorder()
+    with Builds() as builds, pytest.raises(ConfigError, match="NPM_TOKEN"):
+        asked(builds, [subject(build=AUTO, held=holds(held))], layers, env={})
+    assert layers.asked == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "failure", "kind", "hint"),
+    [
+        (
+            BuildSpec(builder="layers"),
+            Problem(kind="lacks", reason="a `RUN`", hint="x"),
+            BuilderUnavailable,
+            "`builder: auto` takes",
+        ),
+        (BuildSpec(), Problem(kind="lacks", reason="a `RUN`", hint="x"), BuilderUnavailable, "x"),
+        (BuildSpec(builder="layers"), RefusedError("a symlink", hint="x"), RefusedError, "x"),
+    ],
+)
+def test_why_there_is_no_builder_is_kept_for_the_check(
+    spec: BuildSpec, failure: Problem | ReleaseError, kind: type[ReleaseError], hint: str
+) -> None:
+    with Builds() as builds:
+        (kept,) = asked(builds, [subject(build=spec)], Recorder(failure=failure))
+        answer = builds.prepared["app"]
+        assert kept.builder is None
+        assert isinstance(answer, kind)
+        assert str(answer.hint).startswith(hint)
+
+
+def test_a_signal_while_a_builder_is_asked_gives_up_what_another_one_holds() -> None:
+    layers, docker = Recorder(), Recorder("docker", Terminated("terminated"))
+    web = subject(component="web", build=BuildSpec(builder="docker"))
+    with pytest.raises(Terminated), Builds() as builds:
+        asked(builds, [subject(), web], layers, docker)
+    assert layers.closed == 1
