@@ -74,6 +74,82 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.details.error  # type: ignore[no-any-return]  # a field that msgspec must not look into
 
 
+class PlaceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a promotion goes, under which tags."""
+
+    target: str
+    tags: tuple[str, ...]
+
+
+class WithheldAt(msgspec.Struct, frozen=True, kw_only=True):
+    """A tag of a place that stays where it is, for something newer."""
+
+    target: str
+    name: str
+    reason: str
+
+
+class PromoteReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`shipmark.promote/1`. `plan`: its hash."""
+
+    schema: Literal["shipmark.promote/1"] = "shipmark.promote/1"
+    source: str = msgspec.field(name="from")
+    digest: str
+    version: str | None
+    to: tuple[PlaceReport, ...]
+    withheld: tuple[WithheldAt, ...]
+    steps: tuple[StepReport, ...]
+    plan: str
+    exit_code: int
+    error: ErrorReport | None
+
+
+class RollbackReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`shipmark.rollback/1`. `to`: the highest version that still counts; `yanked`: those that were taken back."""
+
+    schema: Literal["shipmark.rollback/1"] = "shipmark.rollback/1"
+    component: str
+    to: str
+    reason: str
+    yanked: tuple[str, ...]
+    steps: tuple[StepReport, ...]
+    plan: str
+    exit_code: int
+    error: ErrorReport | None
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """The image that a promotion or a rollback is about. `primary_tag`: the fixed tag of the version, else `""`.
+
+    `channel`: of the release, where the log knows it. `notes`: what the job's summary says besides the tags.
+    """
+
+    title: str
+    digest: str
+    version: str = ""
+    channel: str = ""
+    primary_tag: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Of `promote` and `rollback`. `details`: the runner's own report."""
+
+    report: PromoteReport | RollbackReport
+    details: Report
+    changed: Changed
+
+    @property
+    def error(self) -> ReleaseError | None:
+        """What the command ends with."""
+        return self.details.error  # type: ignore[no-any-return]  # a field that msgspec must not look into
+
+
+def step_reports(details: Report) -> tuple[StepReport, ...]:
+    """Every step, in the plan's order."""
+    return tuple(step_report(one) for one in details.outcomes)
+
+
 def run_report(schema: Schema, details: Report) -> RunReport:
     """The contract's part of the runner's report."""
     plan = details.plan

@@ -1,180 +1,171 @@
-"""Rollback: which image each tag returns to, and where the yanked versions are still in use."""
+"""`rollback`: versions are taken back, and the tags move to the highest that is left."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
 import msgspec
 
-from release.app.releases.decide import Situation, decide_component
+from release.app.releases.execute import execute, survey
+from release.app.releases.known import known_everywhere, project_of
+from release.app.releases.landings import RollbackInput, landings, moving_tags, still_standing
+from release.app.releases.release_sources import without_yanked
+from release.app.releases.results import (
+    Changed,
+    ChangeResult,
+    RollbackReport,
+    error_report,
+    exit_code,
+    step_reports,
+)
 from release.app.session import Session, policy_of
 from release.config.load import Component
-from release.errors import NotFound, RegistryError, TagConflict
+from release.effects.watch import ReleaseSource
+from release.errors import ConfigError, LogError, ShallowClone, Unreachable
 from release.events import Note
-from release.facts import Facts
-from release.log import Entry
-from release.log.state import LogState, ReleaseState
-from release.plan.release import release_key
-from release.plan.rollback import RestoreTarget, TagRestore, commit_of
-from release.plan.tag_kind import fixed_policy
-from release.tagging.model import Held, KnownReleases, MovingTag, TagPolicy
-from release.versions.git_tags import versions_in
+from release.plan.model import Plan
+from release.plan.operands import MoveTag
+from release.plan.rollback import Rollback, above, aims, plan_rollback, taken_back, without
+from release.plan.tag_kind import release_line
+from release.runner import Report
+from release.tagging.model import KnownReleases, Line, TagPolicy
 from release.versions.model import Version
+from release.versions.semver import image_tag_of, parse_as
 
 
-class RollbackInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the component that is rolled back. `known`: with the new yanks."""
+class RollbackRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks to take back every released version above `to`. `line`: only versions of this line: `1.4`, `1`.
 
-    session: Session
-    component: Component
-    project: str
-    known: KnownReleases
-
-
-def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
-    """The moving tags that a release of `version` asks for: by the default scheme, or by the component's rules."""
-    policy = policy_of(component)
-    facts = _as_if_tagged(session.facts(policy), policy, version)
-    situation = Situation(component=component, policy=policy, facts=facts, known=KnownReleases())
-    decision = decide_component(session, situation)
-    return [tag for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "release"]
-
-
-def _as_if_tagged(facts: Facts, policy: TagPolicy, version: Version) -> Facts:
-    """The facts as they would be at the git tag of `version`, if there were no other."""
-    named = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions).of(version)
-    git_tag = next((tag.git_tag for tag in named), f"{policy.prefix}v{version}")
-    listing = f"{facts.commit} refs/tags/{git_tag}\n".encode("utf-8", "backslashreplace")
-    return msgspec.structs.replace(
-        facts,
-        snapshot=msgspec.structs.replace(facts.snapshot, tag_listing=listing, describe=None),
-        ci=msgspec.structs.replace(
-            facts.ci, event="tag", git_tag=git_tag, branch=None, pull_request=None, merge_queue=False
-        ),
-        branch=None,
-        git_tag=git_tag,
-        is_default_branch=False,
-    )
-
-
-def landings(
-    ground: RollbackInput, aims: Sequence[TagRestore]
-) -> tuple[tuple[RestoreTarget, ...], dict[str, str]]:
-    """One landing for each version and target, and what the tags hold now.
-
-    Raises `NotFound` where a required target has no image of a version, `TagConflict` where it is another one than
-    the log recorded; a target that is not required is left out with a warning.
+    `reason`: recorded with every version. `component`: None for the workspace's only one. `preview`: show what would
+    happen, and change nothing.
     """
-    landed: list[RestoreTarget] = []
-    basis: dict[str, str] = {}
-    for target in ground.component.targets:
-        if not target.moving:
-            continue
-        for fixed in dict.fromkeys(aim.fixed for aim in aims):
-            of_version = tuple(aim for aim in aims if aim.fixed == fixed)
-            try:
-                landing, held = _land(ground, target.image, of_version, required=target.required)
-            except RegistryError as error:
-                if target.required:
-                    raise
-                ground.session.sink.emit(Note(level="warning", text=error.message, hint=error.hint))
-                continue
-            landed.append(landing)
-            basis |= {f"{one.target}:{one.tag}": one.digest or one.state for one in held}
-    return tuple(landed), basis
+
+    to: str
+    reason: str
+    line: str | None = None
+    component: str | None = None
+    preview: bool = False
 
 
-def _land(
-    ground: RollbackInput, target: str, aims: tuple[TagRestore, ...], *, required: bool
-) -> tuple[RestoreTarget, list[Held]]:
-    repository = ground.session.registries.open(target)
-    name, fixed = repository.name, aims[0].fixed
-    tags = ground.session.tags
-    image = tags.read(repository, name, fixed)
-    if image.digest is None:
-        raise NotFound(
-            f"`{name}` has no `{fixed}`, where {_listed(aims)} would come back to",
-            hint=f"choose another version, or bring it back with `shipmark promote … --to {name}:{fixed}`",
-        )
-    state: LogState = ground.session.log_state
-    recorded = _release_of(state, ground.project, aims[0])
-    _require_recorded(name, image, recorded)
-    held = [tags.read(repository, name, aim.tag) for aim in aims]
-    said = {aim.tag: state.holds.get((name, aim.tag), ()) for aim in aims}
-    commit = commit_of(aims[0].version, ground.known) or image.revision or ""
-    key = recorded.key if recorded is not None else release_key(ground.project, commit, fixed)
-    landing = RestoreTarget(
-        target=name,
-        required=required,
-        aims=aims,
-        digest=image.digest,
-        commit=commit,
-        release=key,
-        settled=all(one.digest == image.digest for one in held)
-        and all(holds and holds[-1].digest == image.digest for holds in said.values()),
-        follows=max((holds[-1].seq for holds in said.values() if holds), default=None),
+def rollback(session: Session, request: RollbackRequest) -> ChangeResult:
+    """Take the versions back. Raises what keeps the plan from being made; the rest is the result's error."""
+    session.require_trusted("rollback")
+    component = _component(session, request.component)
+    version = _version(request.to, policy_of(component))
+    plan, yanks, releases = _plan(session, component, version, _line(request.line), request.reason)
+    session.sink.emit(Note(level="info", text=f"taken back: {', '.join(yanks) or 'nothing more'}"))
+    details = (survey if request.preview else execute)(session, plan, releases)
+    _warn_elsewhere(session, component, yanks)
+    report = RollbackReport(
+        component=component.name,
+        to=str(version),
+        reason=request.reason,
+        yanked=yanks,
+        steps=step_reports(details),
+        plan=details.plan.hash,
+        exit_code=exit_code(details),
+        error=error_report(details),
     )
-    return landing, held
+    changed = _changed(details, version, yanks, request.reason)
+    return ChangeResult(report=report, details=details, changed=changed)
 
 
-def _release_of(state: LogState, project: str, aim: TagRestore) -> ReleaseState | None:
-    return next(
-        (
-            one
-            for one in state.releases.values()
-            if one.project == project
-            and one.state == "released"
-            and one.version == str(aim.version)
-            and one.rebuild == aim.rebuild
-        ),
-        None,
-    )
-
-
-def _require_recorded(target: str, image: Held, recorded: ReleaseState | None) -> None:
-    if recorded is None or recorded.image is None or recorded.image.digest == image.digest:
-        return
-    raise TagConflict(
-        f"`{target}:{image.tag}` holds {image.digest}, but it was released as {recorded.image.digest}",
-        hint="somebody overwrote it: bring the released image back first, "
-        f"with `shipmark promote` of {recorded.image.digest}",
-    )
-
-
-def _listed(aims: Sequence[TagRestore]) -> str:
-    return ", ".join(f"`{aim.tag}`" for aim in aims)
-
-
-def still_standing(
-    state: LogState, entries: Iterable[Entry], *, project: str, targets: Iterable[str], yanks: Iterable[str]
-) -> list[Note]:
-    """One warning for each place and environment that the log knows. `targets`: those that are rolled back."""
-    gone, own = frozenset(yanks), frozenset(targets)
-    return [*_promoted(state, own, gone), *_deployed(entries, project, gone)]
-
-
-def _promoted(state: LogState, own: frozenset[str], gone: frozenset[str]) -> list[Note]:
-    found: dict[tuple[str, str], list[str]] = {}
-    for (target, tag), holds in state.holds.items():
-        if target not in own and holds and holds[-1].version in gone and fixed_policy(tag) is None:
-            found.setdefault((target, holds[-1].version), []).append(tag)
-    return [
-        Note(
-            level="warning",
-            text=f"`{target}` still has {version} under {', '.join(f'`{tag}`' for tag in sorted(tags))}",
-            hint=f"`shipmark promote` the version that is left `--to {target}`",
-        )
-        for (target, version), tags in found.items()
+def _changed(report: Report, to: Version, yanks: tuple[str, ...], reason: str) -> Changed:
+    """`digest`: what the moving tags of the version that was asked for hold; `""` where none goes there."""
+    images = [
+        operands.image
+        for outcome in report.outcomes
+        if isinstance(operands := outcome.step.operands, MoveTag) and operands.candidate.version == to
     ]
+    return Changed(
+        title=f"shipmark rollback to {to}",
+        digest=str(images[0]) if images else "",
+        version=str(to),
+        primary_tag=image_tag_of(to),
+        notes=(f"taken back: {', '.join(yanks) or 'nothing more'}", f"reason: {reason}"),
+    )
 
 
-def _deployed(entries: Iterable[Entry], project: str, gone: frozenset[str]) -> list[Note]:
-    last: dict[str, Mapping[str, object]] = {}
-    for entry in entries:
-        if entry.kind == "deployed" and entry.fields.get("project") == project:
-            last[str(entry.fields.get("environment", ""))] = entry.fields
-    return [
-        Note(level="warning", text=f"environment `{name}` runs {fields['version']}, as far as the log knows")
-        for name, fields in last.items()
-        if fields.get("version") in gone
-    ]
+def _plan(
+    session: Session, component: Component, version: Version, line: Line | None, reason: str
+) -> tuple[Plan, tuple[str, ...], ReleaseSource]:
+    policy = policy_of(component)
+    repositories = [session.registries.open(one.image) for one in component.targets]
+    known = known_everywhere(session, component, policy, repositories)
+    _require_all_known(known)
+    gone = above(version, known, line)
+    yanks = tuple(str(one) for one in gone)
+    after = without(known, yanks)
+    # With what was taken back before: a rollback that was killed after its yank is finished by the next one.
+    concerned = (version, *gone, *taken_back(version, known))
+    aimed, left = aims([tag for one in concerned for tag in moving_tags(session, component, one)], after)
+    if yanks:
+        for name in left:
+            text = f"`{name}` stays where it is: no version of its line is left"
+            session.sink.emit(Note(level="warning", text=text))
+    ground = RollbackInput(
+        session=session, component=component, project=project_of(session, component), known=after
+    )
+    landed, basis = landings(ground, aimed)
+    rollback = Rollback(
+        project=ground.project,
+        component=component.name,
+        reason=reason,
+        to=str(version),
+        yanks=yanks,
+        landings=landed,
+    )
+    return plan_rollback(rollback, basis), yanks, without_yanked(session, component, yanks)
+
+
+def _warn_elsewhere(session: Session, component: Component, yanks: tuple[str, ...]) -> None:
+    try:
+        notes = still_standing(
+            session.log_state,
+            session.log.entries(),
+            project=project_of(session, component),
+            targets=[session.registries.open(one.image).name for one in component.targets],
+            yanks=yanks,
+        )
+    except LogError:
+        return  # the log was lost while the tags moved: the report says so, and must not be hidden
+    for note in notes:
+        session.sink.emit(note)
+
+
+def _require_all_known(known: KnownReleases) -> None:
+    """Refuse while it is not known what there is: the highest that is left may be among what did not answer."""
+    said = known.known_from
+    hint = "run it again when everything answers"
+    for name, knowledge in (("a registry", said.registry), ("the version log", said.log), ("git", said.git)):
+        if knowledge in {"partial", "unknown"}:
+            if name == "git":
+                raise ShallowClone("this clone lacks version tags", hint="`git fetch --tags --unshallow`")
+            raise Unreachable(f"{name} does not tell all releases, so no tag can be moved back", hint=hint)
+
+
+def _component(session: Session, name: str | None) -> Component:
+    components = session.components_named(name)
+    if len(components) > 1:
+        names = ", ".join(one.name for one in components)
+        raise ConfigError(f"there are several components: {names}", hint="choose one with `--component NAME`")
+    if not components[0].targets:
+        raise ConfigError(
+            "there is no image to roll back",
+            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml",
+        )
+    return components[0]
+
+
+def _version(text: str, policy: TagPolicy) -> Version:
+    try:
+        return parse_as(text.removeprefix(policy.prefix).removeprefix("v"), policy.versions)
+    except ValueError as error:
+        raise ConfigError(f"`--to {text}` is no version: {error}", hint="write it as 1.4.1") from error
+
+
+def _line(text: str | None) -> Line | None:
+    if text is None:
+        return None
+    found = release_line(text)
+    if found is None:
+        raise ConfigError(f"`--line {text}` is no line of versions", hint="write it as 1.4 or 1")
+    return found

@@ -1,59 +1,43 @@
-"""Previews or carries out a plan that gives existing images other places: promotions and rollbacks."""
+"""Prints and publishes what became of a promotion or a rollback."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
 
 import msgspec
 
-from release.app.releases.execute import execute, survey
-from release.app.releases.results import step_report
+from release.app.releases.results import ChangeResult
 from release.app.session import Session
-from release.cli.output.ci_outputs import held_reference
+from release.cli.output.ci_outputs import change_outputs, change_summary, held_reference, publish
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns, summary_line
-from release.effects.watch import ReleaseSource
 from release.events import Note
-from release.plan.model import Plan
 from release.runner import Outcome, Report
 
 _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
 
 
-def settle(session: Session, plan: Plan, releases: ReleaseSource, *, preview: bool) -> Report:
-    """Survey the plan, or carry it out. `releases`: what counts for moving tags."""
-    if preview:
-        return survey(session, plan, releases)
-    report = execute(session, plan, releases)
-    if report.error is None and not report.acted:
-        session.sink.emit(Note(level="info", text=summary_line(report.outcomes)))
-    return report
+def publish_change(session: Session, result: ChangeResult, result_file: str | None) -> None:
+    """Write outputs, result file and summary. It may warn; it never fails what was done."""
+    text = json.dumps(msgspec.to_builtins(result.report), separators=(",", ":"))
+    outputs = change_outputs(session, result, text)
+    publish(session, outputs, result_file, summary=change_summary(result, outputs))
 
 
-def show(report: Report, whole: Mapping[str, Any], *, preview: bool, as_json: bool) -> None:
-    """The report on stdout, and its error to whoever called. `whole`: the document."""
+def show(session: Session, result: ChangeResult, *, preview: bool, as_json: bool) -> None:
+    """The report on stdout, and its error to whoever called."""
+    details = result.details
+    if not preview and details.error is None and not details.acted:
+        session.sink.emit(Note(level="info", text=summary_line(details.outcomes)))
     if as_json:
-        document(whole)
+        document(msgspec.to_builtins(result.report))
     elif preview:
-        rows = columns([_row(one) for one in report.outcomes])
-        data(*rows, "", summary_line(report.outcomes))
-    elif lines := _places(report):
+        rows = columns([_row(one) for one in details.outcomes])
+        data(*rows, "", summary_line(details.outcomes))
+    elif lines := _places(details):
         data(*lines)
-    if report.error is not None:
-        raise report.error
-
-
-def change_document(report: Report, head: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON document of a change. `head`: its first members."""
-    error = report.error
-    return {
-        **head,
-        "steps": [msgspec.to_builtins(step_report(outcome)) for outcome in report.outcomes],
-        "plan": report.plan.hash,
-        "exit_code": 0 if error is None else error.exit_code,
-        "error": None if error is None else {"message": error.message, "hint": error.hint},
-    }
+    if result.error is not None:
+        raise result.error
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:

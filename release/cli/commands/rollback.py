@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import click
 
-from release.app.releases.known import known_everywhere, project_of
-from release.app.releases.release_sources import without_yanked
-from release.app.releases.rollback import RollbackInput, landings, moving_tags, still_standing
-from release.app.session import Session, policy_of
-from release.cli.commands.change_report import change_document, settle, show
+from release.app.releases.rollback import RollbackRequest, rollback
+from release.cli.commands.change_report import publish_change, show
 from release.cli.options import Command, global_options, image_options, result_option
-from release.cli.output.ci_outputs import Changed, publish_change, require_publishable
+from release.cli.output.ci_outputs import require_publishable
 from release.cli.session import open_session
-from release.config.load import Component
-from release.effects.watch import ReleaseSource
-from release.errors import ConfigError, LogError, ShallowClone, Unreachable
-from release.events import Note
-from release.plan.model import Plan
-from release.plan.operands import MoveTag
-from release.plan.rollback import Rollback, above, aims, plan_rollback, taken_back, without
-from release.plan.tag_kind import release_line
-from release.runner import Report
-from release.tagging.model import KnownReleases, Line, TagPolicy
-from release.versions.model import Version
-from release.versions.semver import image_tag_of, parse_as
-
-_SCHEMA = "shipmark.rollback/1"
 
 
 @click.command(cls=Command)
@@ -35,7 +18,7 @@ _SCHEMA = "shipmark.rollback/1"
 @click.option("--reason", required=True, metavar="TEXT", help="Why; recorded with every version taken back.")
 @click.option("--line", metavar="LINE", help="Only versions of this line: `1.4`, `1`.")
 @click.option("--preview", is_flag=True, help="Show what would happen, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help=f"One JSON document, schema `{_SCHEMA}`.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.rollback/1`.")
 @result_option
 @click.pass_context
 def command(
@@ -55,117 +38,9 @@ def command(
     session = open_session(ctx)
     session.require_trusted("rollback")
     require_publishable(session, result_file)
-    component = _component(session)
-    policy = policy_of(component)
-    version = _version(to, policy)
-    plan, yanks, releases = _plan(session, component, version, _line(line), reason)
-    session.sink.emit(Note(level="info", text=f"taken back: {', '.join(yanks) or 'nothing more'}"))
-    report = settle(session, plan, releases, preview=preview)
-    _warn_elsewhere(session, component, yanks)
-    head = {"schema": _SCHEMA, "component": component.name, "to": str(version), "reason": reason}
-    whole = change_document(report, {**head, "yanked": list(yanks)})
-    publish_change(session, report, _changed(report, version, yanks, reason), whole, result_file)
-    show(report, whole, preview=preview, as_json=as_json)
-
-
-def _changed(report: Report, to: Version, yanks: tuple[str, ...], reason: str) -> Changed:
-    """`digest`: what the moving tags of the version that was asked for hold; `""` where none goes there."""
-    images = [
-        operands.image
-        for outcome in report.outcomes
-        if isinstance(operands := outcome.step.operands, MoveTag) and operands.candidate.version == to
-    ]
-    return Changed(
-        title=f"shipmark rollback to {to}",
-        digest=str(images[0]) if images else "",
-        version=str(to),
-        primary_tag=image_tag_of(to),
-        notes=(f"taken back: {', '.join(yanks) or 'nothing more'}", f"reason: {reason}"),
+    request = RollbackRequest(
+        to=to, reason=reason, line=line, component=session.settings.component, preview=preview
     )
-
-
-def _plan(
-    session: Session, component: Component, version: Version, line: Line | None, reason: str
-) -> tuple[Plan, tuple[str, ...], ReleaseSource]:
-    policy = policy_of(component)
-    repositories = [session.registries.open(one.image) for one in component.targets]
-    known = known_everywhere(session, component, policy, repositories)
-    _require_all_known(known)
-    gone = above(version, known, line)
-    yanks = tuple(str(one) for one in gone)
-    after = without(known, yanks)
-    # With what was taken back before: a rollback that was killed after its yank is finished by the next one.
-    concerned = (version, *gone, *taken_back(version, known))
-    aimed, left = aims([tag for one in concerned for tag in moving_tags(session, component, one)], after)
-    if yanks:
-        for name in left:
-            text = f"`{name}` stays where it is: no version of its line is left"
-            session.sink.emit(Note(level="warning", text=text))
-    ground = RollbackInput(
-        session=session, component=component, project=project_of(session, component), known=after
-    )
-    landed, basis = landings(ground, aimed)
-    rollback = Rollback(
-        project=ground.project,
-        component=component.name,
-        reason=reason,
-        to=str(version),
-        yanks=yanks,
-        landings=landed,
-    )
-    return plan_rollback(rollback, basis), yanks, without_yanked(session, component, yanks)
-
-
-def _warn_elsewhere(session: Session, component: Component, yanks: tuple[str, ...]) -> None:
-    try:
-        notes = still_standing(
-            session.log_state,
-            session.log.entries(),
-            project=project_of(session, component),
-            targets=[session.registries.open(one.image).name for one in component.targets],
-            yanks=yanks,
-        )
-    except LogError:
-        return  # the log was lost while the tags moved: the report says so, and must not be hidden
-    for note in notes:
-        session.sink.emit(note)
-
-
-def _require_all_known(known: KnownReleases) -> None:
-    """Refuse while it is not known what there is: the highest that is left may be among what did not answer."""
-    said = known.known_from
-    hint = "run it again when everything answers"
-    for name, knowledge in (("a registry", said.registry), ("the version log", said.log), ("git", said.git)):
-        if knowledge in {"partial", "unknown"}:
-            if name == "git":
-                raise ShallowClone("this clone lacks version tags", hint="`git fetch --tags --unshallow`")
-            raise Unreachable(f"{name} does not tell all releases, so no tag can be moved back", hint=hint)
-
-
-def _component(session: Session) -> Component:
-    components = session.components
-    if len(components) > 1:
-        names = ", ".join(one.name for one in components)
-        raise ConfigError(f"there are several components: {names}", hint="choose one with `--component NAME`")
-    if not components[0].targets:
-        raise ConfigError(
-            "there is no image to roll back",
-            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml",
-        )
-    return components[0]
-
-
-def _version(text: str, policy: TagPolicy) -> Version:
-    try:
-        return parse_as(text.removeprefix(policy.prefix).removeprefix("v"), policy.versions)
-    except ValueError as error:
-        raise ConfigError(f"`--to {text}` is no version: {error}", hint="write it as 1.4.1") from error
-
-
-def _line(text: str | None) -> Line | None:
-    if text is None:
-        return None
-    found = release_line(text)
-    if found is None:
-        raise ConfigError(f"`--line {text}` is no line of versions", hint="write it as 1.4 or 1")
-    return found
+    result = rollback(session, request)
+    publish_change(session, result, result_file)
+    show(session, result, preview=preview, as_json=as_json)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
 from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
 from ci.summary import summary_markdown
-from release.app.releases.results import RunReport
+from release.app.releases.results import ChangeResult, RunReport
 from release.app.report import DecisionReport
 from release.app.session import Session
 from release.cli.output.files import append_output, require_outputs, write_output
@@ -23,7 +22,7 @@ from release.errors import ConfigError, ReleaseError
 from release.events import Note
 from release.plan.model import Bindings
 from release.plan.operands import LOG_ENTRY, MoveTag, PutTag, SetTag, image_of
-from release.runner import Outcome, Report
+from release.runner import Outcome
 from release.tagging.metadata import Metadata
 from release.tagging.model import FixedTag
 
@@ -153,35 +152,12 @@ def summary_of(report: RunReport, outputs: Outputs) -> Summary:
 _HOLDS = frozenset({"made", "done"})
 
 
-class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for. `primary_tag`: the fixed tag of the version, `""` where it has none.
-
-    `channel`: of the release, where the log knows it. `notes`: what the summary says besides the tags.
-    """
-
-    title: str
-    digest: str
-    version: str = ""
-    channel: str = ""
-    primary_tag: str = ""
-    notes: tuple[str, ...] = ()
-
-
-def publish_change(
-    session: Session, report: Report, changed: Changed, document: Mapping[str, Any], result_file: str | None
-) -> None:
-    """Write outputs, result file and summary. It may warn; it never fails what was done."""
-    outputs = change_outputs(session, report, changed, document)
-    publish(session, outputs, result_file, summary=_summary(report, changed, outputs))
-
-
-def change_outputs(
-    session: Session, report: Report, changed: Changed, document: Mapping[str, Any]
-) -> Outputs:
+def change_outputs(session: Session, result: ChangeResult, document: str) -> Outputs:
     """The outputs. `tags`: every reference that holds its image now, each once; none after a preview."""
-    recorded = any(one.step.kind == "record" and one.state in _HOLDS for one in report.outcomes)
+    outcomes, changed = result.details.outcomes, result.changed
+    recorded = any(one.step.kind == "record" and one.state in _HOLDS for one in outcomes)
     head = session.log.head
-    references = tuple(reference for one in report.outcomes if (reference := held_reference(one)) is not None)
+    references = tuple(reference for one in outcomes if (reference := held_reference(one)) is not None)
     return Outputs(
         version=changed.version,
         channel=changed.channel,
@@ -189,9 +165,9 @@ def change_outputs(
         tag_names=tuple(dict.fromkeys(one.rpartition(":")[2] for one in references)),
         primary_tag=changed.primary_tag,
         digest=changed.digest,
-        pushed=report.error is None and not any(one.state == "free" for one in report.outcomes),
+        pushed=result.error is None and not any(one.state == "free" for one in outcomes),
         log_entry=f"{head.seq}:{head.hash}" if recorded and head.seq >= 0 else "",
-        json=json.dumps(document, separators=(",", ":")),
+        json=document,
     )
 
 
@@ -208,15 +184,17 @@ def tag_of(operands: PutTag | MoveTag | SetTag) -> str:
     return operands.tag.name if isinstance(operands, PutTag) else operands.tag
 
 
-def _summary(report: Report, changed: Changed, outputs: Outputs) -> Summary:
+def change_summary(result: ChangeResult, outputs: Outputs) -> Summary:
+    """The tags as a table."""
     rows = [
         (f"{operands.target}:{tag_of(operands)}", outcome.state, outcome.reason)
-        for outcome in report.outcomes
+        for outcome in result.details.outcomes
         if isinstance(operands := outcome.step.operands, PutTag | MoveTag | SetTag)
     ]
+    changed = result.changed
     notes = [*changed.notes, f"digest {outputs.digest}", f"log entry {outputs.log_entry or 'none'}"]
-    if report.error is not None:
-        notes.insert(0, report.error.message)
+    if result.error is not None:
+        notes.insert(0, result.error.message)
     return Summary(title=changed.title, columns=("tag", "state", "reason"), rows=rows, notes=notes)
 
 

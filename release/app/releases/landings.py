@@ -1,0 +1,180 @@
+"""Rollback: which image each tag returns to, and where the yanked versions are still in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from release.app.releases.decide import Situation, decide_component
+from release.app.session import Session, policy_of
+from release.config.load import Component
+from release.errors import NotFound, RegistryError, TagConflict
+from release.events import Note
+from release.facts import Facts
+from release.log import Entry
+from release.log.state import LogState, ReleaseState
+from release.plan.release import release_key
+from release.plan.rollback import RestoreTarget, TagRestore, commit_of
+from release.plan.tag_kind import fixed_policy
+from release.tagging.model import Held, KnownReleases, MovingTag, TagPolicy
+from release.versions.git_tags import versions_in
+from release.versions.model import Version
+
+
+class RollbackInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the component that is rolled back. `known`: with the new yanks."""
+
+    session: Session
+    component: Component
+    project: str
+    known: KnownReleases
+
+
+def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
+    """The moving tags that a release of `version` asks for: by the default scheme, or by the component's rules."""
+    policy = policy_of(component)
+    facts = _as_if_tagged(session.facts(policy), policy, version)
+    situation = Situation(component=component, policy=policy, facts=facts, known=KnownReleases())
+    decision = decide_component(session, situation)
+    return [tag for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "release"]
+
+
+def _as_if_tagged(facts: Facts, policy: TagPolicy, version: Version) -> Facts:
+    """The facts as they would be at the git tag of `version`, if there were no other."""
+    named = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions).of(version)
+    git_tag = next((tag.git_tag for tag in named), f"{policy.prefix}v{version}")
+    listing = f"{facts.commit} refs/tags/{git_tag}\n".encode("utf-8", "backslashreplace")
+    return msgspec.structs.replace(
+        facts,
+        snapshot=msgspec.structs.replace(facts.snapshot, tag_listing=listing, describe=None),
+        ci=msgspec.structs.replace(
+            facts.ci, event="tag", git_tag=git_tag, branch=None, pull_request=None, merge_queue=False
+        ),
+        branch=None,
+        git_tag=git_tag,
+        is_default_branch=False,
+    )
+
+
+def landings(
+    ground: RollbackInput, aims: Sequence[TagRestore]
+) -> tuple[tuple[RestoreTarget, ...], dict[str, str]]:
+    """One landing for each version and target, and what the tags hold now.
+
+    Raises `NotFound` where a required target has no image of a version, `TagConflict` where it is another one than
+    the log recorded; a target that is not required is left out with a warning.
+    """
+    landed: list[RestoreTarget] = []
+    basis: dict[str, str] = {}
+    for target in ground.component.targets:
+        if not target.moving:
+            continue
+        for fixed in dict.fromkeys(aim.fixed for aim in aims):
+            of_version = tuple(aim for aim in aims if aim.fixed == fixed)
+            try:
+                landing, held = _land(ground, target.image, of_version, required=target.required)
+            except RegistryError as error:
+                if target.required:
+                    raise
+                ground.session.sink.emit(Note(level="warning", text=error.message, hint=error.hint))
+                continue
+            landed.append(landing)
+            basis |= {f"{one.target}:{one.tag}": one.digest or one.state for one in held}
+    return tuple(landed), basis
+
+
+def _land(
+    ground: RollbackInput, target: str, aims: tuple[TagRestore, ...], *, required: bool
+) -> tuple[RestoreTarget, list[Held]]:
+    repository = ground.session.registries.open(target)
+    name, fixed = repository.name, aims[0].fixed
+    tags = ground.session.tags
+    image = tags.read(repository, name, fixed)
+    if image.digest is None:
+        raise NotFound(
+            f"`{name}` has no `{fixed}`, where {_listed(aims)} would come back to",
+            hint=f"choose another version, or bring it back with `shipmark promote … --to {name}:{fixed}`",
+        )
+    state: LogState = ground.session.log_state
+    recorded = _release_of(state, ground.project, aims[0])
+    _require_recorded(name, image, recorded)
+    held = [tags.read(repository, name, aim.tag) for aim in aims]
+    said = {aim.tag: state.holds.get((name, aim.tag), ()) for aim in aims}
+    commit = commit_of(aims[0].version, ground.known) or image.revision or ""
+    key = recorded.key if recorded is not None else release_key(ground.project, commit, fixed)
+    landing = RestoreTarget(
+        target=name,
+        required=required,
+        aims=aims,
+        digest=image.digest,
+        commit=commit,
+        release=key,
+        settled=all(one.digest == image.digest for one in held)
+        and all(holds and holds[-1].digest == image.digest for holds in said.values()),
+        follows=max((holds[-1].seq for holds in said.values() if holds), default=None),
+    )
+    return landing, held
+
+
+def _release_of(state: LogState, project: str, aim: TagRestore) -> ReleaseState | None:
+    return next(
+        (
+            one
+            for one in state.releases.values()
+            if one.project == project
+            and one.state == "released"
+            and one.version == str(aim.version)
+            and one.rebuild == aim.rebuild
+        ),
+        None,
+    )
+
+
+def _require_recorded(target: str, image: Held, recorded: ReleaseState | None) -> None:
+    if recorded is None or recorded.image is None or recorded.image.digest == image.digest:
+        return
+    raise TagConflict(
+        f"`{target}:{image.tag}` holds {image.digest}, but it was released as {recorded.image.digest}",
+        hint="somebody overwrote it: bring the released image back first, "
+        f"with `shipmark promote` of {recorded.image.digest}",
+    )
+
+
+def _listed(aims: Sequence[TagRestore]) -> str:
+    return ", ".join(f"`{aim.tag}`" for aim in aims)
+
+
+def still_standing(
+    state: LogState, entries: Iterable[Entry], *, project: str, targets: Iterable[str], yanks: Iterable[str]
+) -> list[Note]:
+    """One warning for each place and environment that the log knows. `targets`: those that are rolled back."""
+    gone, own = frozenset(yanks), frozenset(targets)
+    return [*_promoted(state, own, gone), *_deployed(entries, project, gone)]
+
+
+def _promoted(state: LogState, own: frozenset[str], gone: frozenset[str]) -> list[Note]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for (target, tag), holds in state.holds.items():
+        if target not in own and holds and holds[-1].version in gone and fixed_policy(tag) is None:
+            found.setdefault((target, holds[-1].version), []).append(tag)
+    return [
+        Note(
+            level="warning",
+            text=f"`{target}` still has {version} under {', '.join(f'`{tag}`' for tag in sorted(tags))}",
+            hint=f"`shipmark promote` the version that is left `--to {target}`",
+        )
+        for (target, version), tags in found.items()
+    ]
+
+
+def _deployed(entries: Iterable[Entry], project: str, gone: frozenset[str]) -> list[Note]:
+    last: dict[str, Mapping[str, object]] = {}
+    for entry in entries:
+        if entry.kind == "deployed" and entry.fields.get("project") == project:
+            last[str(entry.fields.get("environment", ""))] = entry.fields
+    return [
+        Note(level="warning", text=f"environment `{name}` runs {fields['version']}, as far as the log knows")
+        for name, fields in last.items()
+        if fields.get("version") in gone
+    ]

@@ -1,0 +1,293 @@
+"""Promotion: the source image, its release, and its tags on each target."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from release.app.releases.known import project_of
+from release.app.releases.landings import moving_tags
+from release.app.session import Session, policy_of
+from release.config.load import Component
+from release.errors import ConfigError
+from release.events import Note
+from release.image_names.image_location import ImageLocation, locate_target, read
+from release.log.served import contradiction
+from release.log.state import LogState, ReleaseState
+from release.oci import ImageFacts, Repository
+from release.oci.image_config import manifest_facts
+from release.oci.reference import Reference, require_tag
+from release.plan.promote import Destination
+from release.plan.tag_kind import fixed_policy, release_line
+from release.tagging.default_scheme import release_lines
+from release.tagging.labels import REVISION, VERSION
+from release.tagging.model import Candidate, FixedTag, HeldTags, MovingTag, TagPolicy
+from release.versions.semver import image_tag_of, version_of_image_tag
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """The image that is promoted. `tag`: as it was given; `released`: the fixed tag of its version, where it has one.
+
+    `commit`, `version`: as log and image say, else the image's labels. `release`: its key, where the log knows it.
+    """
+
+    name: str
+    digest: str
+    project: str
+    component: Any  # Component | None
+    repository: Any  # Repository
+    tag: str | None = None
+    commit: str | None = None
+    version: str | None = None
+    released: str | None = None
+    release: str | None = None
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """As the guard compares it."""
+        found = version_of_image_tag(self.released) if self.released is not None else None
+        if found is None:
+            return None
+        return Candidate(commit=self.commit or "", version=found[0], rebuild=found[1])
+
+
+def origin_of(session: Session, text: str) -> Origin:
+    """Find the image and what is known of it. Raises `NotFound`."""
+    location = locate_target(session, text)
+    repository: Repository = location.repository
+    manifest = read(location)
+    told = _recorded(session.log_state, manifest.digest)
+    facts = manifest_facts(repository, manifest, every=bool(told))
+    labels: Mapping[str, str] = facts.labels
+    doubts = [_doubt(repository, one, facts) for one in told]
+    known = next((one for one, doubt in zip(told, doubts, strict=True) if doubt is None), None)
+    for one, doubt in zip(told, doubts, strict=True):
+        if doubt is not None:
+            text = f"the version log calls {manifest.digest} {one.version or one.commit}, and is not believed: {doubt}"
+            session.sink.emit(Note(level="warning", text=text))
+    component = _component(session, location)
+    project = location.name
+    if component is not None:
+        project = project_of(session, component)
+    version = known.version if known is not None and known.version else _version(labels)
+    return Origin(
+        name=_target_name(session, location),
+        digest=manifest.digest,
+        project=known.project if known is not None else project,
+        component=component,
+        repository=repository,
+        tag=location.tag,
+        commit=known.commit if known is not None else _commit(labels),
+        version=version,
+        released=_released(repository, manifest.digest, location.tag, version, known),
+        release=known.key if known is not None else None,
+    )
+
+
+def destinations(session: Session, origin: Origin, texts: Sequence[str]) -> tuple[Destination, ...]:
+    """The places that `REPO[:TAG,...]` mean, each once, with what their tags hold now. Raises `ConfigError`."""
+    wanted: dict[str, Tags] = {}
+    for text in texts:
+        head, names = split_place(text)
+        location = locate_target(session, head)
+        target = _target_name(session, location)
+        component = _component(session, location)
+        tags = named_tags(names) if names else _usual(session, origin, target, component)
+        if component is not None and not _may_move(session, component, target):
+            tags = msgspec.structs.replace(tags, moving=())
+        wanted[target] = tags.joined(wanted.get(target, Tags()))
+    return tuple(_destination(session, origin, target, tags) for target, tags in wanted.items())
+
+
+def _usual(session: Session, origin: Origin, target: str, component: Component | None) -> Tags:
+    tags = usual_tags(session, component, origin.candidate, origin.released, origin.tag)
+    if tags is None:
+        raise ConfigError(
+            f"`{origin.name}@{origin.digest}` is no released version, so its tags in `{target}` must be said",
+            hint=f"write `--to {target}:TAG`",
+        )
+    return tags
+
+
+def _may_move(session: Session, component: Component, target: str) -> bool:
+    own = [one for one in component.targets if session.registries.open(one.image).name == target]
+    return all(one.moving for one in own)
+
+
+def _destination(session: Session, origin: Origin, target: str, tags: Tags) -> Destination:
+    repository = session.registries.open(target)
+    held = HeldTags(held=tuple(session.tags.read(repository, target, name) for name in tags.every))
+    recorded, follows = history(session.log_state, target, tags.every, origin.digest)
+    return Destination(
+        target=target,
+        fixed=tags.fixed,
+        moving=tags.moving,
+        names=tags.names,
+        held=held,
+        recorded=recorded,
+        follows=follows,
+    )
+
+
+def _released(
+    repository: Repository, digest: str, tag: str | None, version: str | None, known: ReleaseState | None
+) -> str | None:
+    """The fixed tag of the version that the image was released as: the tag given, the log's, or one that holds it."""
+    if tag is not None and version_of_image_tag(tag) is not None:
+        return tag
+    read = version_of_image_tag((version or "").replace("+", "_"))
+    if read is None:
+        return None
+    if known is not None and known.state == "released":
+        return image_tag_of(read[0], known.rebuild)
+    name = image_tag_of(*read)
+    held = repository.resolve(name)
+    return name if held is not None and held.digest == digest else None
+
+
+def _commit(labels: Mapping[str, str]) -> str | None:
+    """The image's revision if it is a commit: a label may hold anything, and a record may not."""
+    said = labels.get(REVISION, "")
+    return said if _COMMIT.fullmatch(said) else None
+
+
+def _version(labels: Mapping[str, str]) -> str | None:
+    said = labels.get(VERSION, "")
+    return said if _VERSION.fullmatch(said) else None
+
+
+def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> str | None:
+    """Why the image is not what the log says: a log entry alone is never believed.
+
+    A branch build that was released by `reuse` says another version. Then the release's own tag must hold it.
+    """
+    doubt = contradiction(known, facts, any_version=True)
+    said = facts.labels.get(VERSION)
+    if doubt is not None or not known.version or said == known.version:
+        return doubt
+    read = version_of_image_tag(known.version.replace("+", "_"))
+    held = repository.resolve(image_tag_of(read[0], known.rebuild)) if read is not None else None
+    if held is not None and held.digest == facts.digest:
+        return None
+    return f"the image says version {said or 'nothing'}"
+
+
+def _recorded(state: LogState, digest: str) -> list[ReleaseState]:
+    """What the log says that the digest is, the likeliest first."""
+    found = [one for one in state.releases.values() if one.image is not None and one.image.digest == digest]
+    # A branch build that was released by promotion is both: the release counts.
+    return sorted(
+        found, key=lambda one: (one.state == "released", bool(one.version), one.last_seq), reverse=True
+    )
+
+
+def history(state: LogState, target: str, tags: Sequence[str], digest: str) -> tuple[bool, int | None]:
+    """Whether the log says that every tag holds the digest, and the entry that set one of them last."""
+    last = [holds[-1] for tag in tags if (holds := state.holds.get((target, tag)))]
+    recorded = bool(tags) and len(last) == len(tags) and all(one.digest == digest for one in last)
+    return recorded, max((one.seq for one in last), default=None)
+
+
+def _component(session: Session, location: ImageLocation) -> Component | None:
+    """The component whose target this is; else the only one, or the one that `--component` names."""
+    for component in session.config.components:
+        if any(session.registries.open(one.image).name == location.name for one in component.targets):
+            return component
+    chosen = [one for one in session.components if one.targets]
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def _target_name(session: Session, location: ImageLocation) -> str:
+    """What plans and the log call the place: layouts relative to the repository's root, as in the config."""
+    if location.registry is not None:
+        return location.name
+    path = os.path.relpath(location.repository.path, session.root)
+    return f"oci:{location.repository.path if path.startswith('..') else path}"
+
+
+_ASKED = "asked for"
+
+
+class Tags(msgspec.Struct, frozen=True, kw_only=True):
+    """The tags that a place gets: fixed ones, those of lines of releases, and names that people move."""
+
+    fixed: tuple[FixedTag, ...] = ()
+    moving: tuple[MovingTag, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All names."""
+        return (*(tag.name for tag in self.fixed), *(tag.name for tag in self.moving), *self.names)
+
+    def joined(self, before: Tags) -> Tags:
+        """These after those of `before`, each name once."""
+        fixed = {tag.name: tag for tag in (*before.fixed, *self.fixed)}
+        moving = {tag.name: tag for tag in (*before.moving, *self.moving)}
+        return Tags(
+            fixed=tuple(fixed.values()),
+            moving=tuple(moving.values()),
+            names=tuple(dict.fromkeys((*before.names, *self.names))),
+        )
+
+
+def split_place(text: str) -> tuple[str, tuple[str, ...]]:
+    """Repository and tags of `REPO[:TAG,...]`."""
+    first, *more = text.split(",")
+    if "@" in first:
+        raise ConfigError(f"`{text}` names a digest, and that is what SOURCE says", hint="write `REPO:TAG`")
+    if first.startswith("oci:"):
+        head, colon, tag = first.removeprefix("oci:").rpartition(":")
+        repository, name = (f"oci:{head}", tag) if colon else (first, "")
+    else:
+        reference = Reference.parse(first.removeprefix("docker://"))
+        repository, name = reference.name, reference.tag or ""
+    if more and not name:
+        raise ConfigError(f"`{text}` has a comma and no tag before it", hint="write `REPO:TAG,TAG`")
+    return repository, tuple(dict.fromkeys(require_tag(tag) for tag in ([name] if name else []) + more))
+
+
+def named_tags(names: Sequence[str]) -> Tags:
+    """What tags that were asked for by name are."""
+    return Tags(
+        fixed=tuple(
+            FixedTag(name=name, reason=_ASKED, policy=policy)
+            for name in names
+            if (policy := fixed_policy(name)) is not None
+        ),
+        moving=tuple(
+            MovingTag(name=name, reason=_ASKED, line=line)
+            for name in names
+            if (line := release_line(name)) is not None
+        ),
+        names=tuple(name for name in names if fixed_policy(name) is None and release_line(name) is None),
+    )
+
+
+def usual_tags(
+    session: Session,
+    component: Component | None,
+    candidate: Candidate | None,
+    released: str | None,
+    given: str | None,
+) -> Tags | None:
+    """The tags of a released version, as its component chooses them; else the tag that the image was named by.
+
+    `released`: the fixed tag of the version. `given`: the tag by which the image was named. None where neither says.
+    """
+    if released is not None and candidate is not None and candidate.version is not None:
+        fixed = FixedTag(name=released, reason="its version", policy="version")
+        if component is not None and component.section.tags != "default":
+            return Tags(fixed=(fixed,), moving=tuple(moving_tags(session, component, candidate.version)))
+        policy = TagPolicy() if component is None else policy_of(component)
+        return Tags(fixed=(fixed,), moving=tuple(release_lines(candidate.version, policy)))
+    if given is not None and release_line(given) is None:
+        return named_tags((given,))
+    return None
