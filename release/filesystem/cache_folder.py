@@ -1,8 +1,8 @@
 """Finds the folder where shipmark keeps state between runs, and makes sure that nobody else can write there.
 
-The workspace is not such a place: a pull request may have written all of it. The state lies in the user's cache folder,
-below one folder for each repository, whose name is a hash of the user id and of where git's common folder really is.
-A process that uses a repository's folder holds a shared lock on its `lease`; whoever deletes takes that lock alone.
+The workspace is not safe: a pull request may have written all of it. The state lies in the user's cache folder, in one
+folder for each repository, named by a hash of the user id and the real path of git's common folder. A process that uses
+a repository's folder holds a shared lock on its file `lease`; a process that deletes the folder locks it exclusively.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ LEASE = "lease"
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # Temporary folders of CI systems: GitHub and Gitea, Azure Pipelines, Jenkins.
 _RUNNERS = ("RUNNER_TEMP", "AGENT_TEMPDIRECTORY", "WORKSPACE_TMP")
-_PAUSE = 0.05  # seconds between two tries at a lock; who deletes holds it for less than a second
-_PATIENCE = 30.0
+_PAUSE = 0.05  # seconds between two tries at the lock, which a deletion holds for less than a second
+_PATIENCE = 30.0  # seconds to wait for the lock, then a temporary folder is used
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the command runs. workspace: of a repository, absolute; None outside, where nothing was checked out.
+    """The environment of a command. workspace: absolute; None outside of repositories.
 
-    repository: what the state belongs to: git's common folder, else the folder that the command works in.
-    private: of an untrusted run, which gets a fresh folder. warn: says one line to people. guard: raises unless
-    `.shipmark` in the workspace is ours; called where the cache lies below it. wait: sleeps, raises when cancelled.
+    repository: the folder that the state belongs to: git's common folder, else the working directory. private: the run
+    is not trusted, and gets a fresh folder. warn: prints a warning. guard: raises unless `.shipmark` in the workspace
+    is ours; called if the cache lies below it. wait: sleeps; raises when cancelled.
     """
 
     env: Mapping[str, str]
@@ -52,7 +52,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cache:
-    """One repository's folder, at `path`. `root`: the folder of all; None for one that goes with this process."""
+    """A repository's folder at `path`. `root`: the cache folder; None for a temporary folder of this process."""
 
     def __init__(self, path: str, *, root: str | None = None, held: int | None = None) -> None:
         self.path = path
@@ -60,20 +60,20 @@ class Cache:
         self._held = held
 
     def release(self) -> None:
-        """Give the lease back: from now on the folder may be deleted."""
+        """Release the lease: other processes may delete the folder from now on."""
         if self._held is not None:
             os.close(self._held)
             self._held = None
 
 
 class Unsafe(Exception):
-    """Somebody else could have written the folder. Never leaves this module."""
+    """Somebody else could have written to the folder. Caught in this module."""
 
 
 def open_cache(around: Surroundings) -> Cache:
-    """This repository's folder: made, 0700, ours, and leased until this process ends or releases it.
+    """This repository's folder: created with mode 0700, owned by this user, and leased until it is released.
 
-    A fresh temporary folder, removed when this process ends, where the run is private or no cache folder is usable.
+    A temporary folder, removed when this process ends, if the run is private or no cache folder is usable.
     """
     found = None if around.private else open_root(around)
     if found is None:
@@ -90,7 +90,7 @@ def open_cache(around: Surroundings) -> Cache:
 
 
 def open_root(around: Surroundings) -> str | None:
-    """The cache folder with all repositories, made if it is missing; None where no place for it is usable."""
+    """The cache folder, created if it is missing; None if no candidate is usable."""
     for candidate, chosen in _candidates(around.env):
         path = os.path.abspath(candidate)
         try:
@@ -108,7 +108,7 @@ def open_root(around: Surroundings) -> str | None:
 
 
 def fresh_folder() -> str:
-    """A folder of this process alone, removed when it ends. Raises `ConfigError` where none can be made."""
+    """A temporary folder that is removed when this process ends. Raises `ConfigError` if none can be created."""
     import atexit
     import shutil
     import tempfile
@@ -125,13 +125,13 @@ def fresh_folder() -> str:
 
 
 def repository_key(folder: str) -> str:
-    """The name of a repository's folder in the cache. folder: git's common one; its worktrees have it in common."""
+    """The name of a repository's folder in the cache. folder: git's common folder, which its worktrees share."""
     text = f"shipmark.cache/1\0{os.geteuid()}\0".encode() + os.fsencode(os.path.realpath(folder))
     return hashlib.sha256(text).hexdigest()
 
 
 def _candidates(env: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-    """Where the cache folder may be, best first, and whether somebody chose it for shipmark."""
+    """Candidates for the cache folder, best first, and whether the user chose it for shipmark."""
     if named := env.get("SHIPMARK_CACHE_DIR"):
         yield named, True
         return
@@ -147,12 +147,12 @@ def _candidates(env: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
 
 
 def _opened_root(path: str, around: Surroundings, *, chosen: bool) -> str:
-    """Make the folder where it is missing, and check it. Raises `Unsafe`, and `OSError` where it cannot be made."""
+    """Create the folder if it is missing, and check it. Raises `Unsafe`, and `OSError` if it cannot be created."""
     workspace = around.workspace
     if workspace is not None and (
         is_within(path, workspace) or is_within(os.path.realpath(path), os.path.realpath(workspace))
     ):
-        # HOME=$WORKSPACE is common: elsewhere in the workspace the cache would get into build contexts and commits.
+        # HOME=$WORKSPACE is common. Outside of `.shipmark/` the cache would get into build contexts and commits.
         if not chosen:
             raise PermissionError(errno.EACCES, "it lies in the workspace", path)
         if not is_within(path, workspace):
@@ -170,7 +170,7 @@ def _opened_root(path: str, around: Surroundings, *, chosen: bool) -> str:
 
 
 def _hide_from_git(workspace: str) -> None:
-    """Make `.shipmark/.gitignore`, as the version log does, so that nobody commits the cache."""
+    """Write `.shipmark/.gitignore`, as the version log does, so that the cache is not committed."""
     with open_folder(os.path.join(workspace, ".shipmark"), workspace, make=True) as folder:
         if folder.status(".gitignore") is None:
             with suppress(FileExistsError), open(folder.create(".gitignore", 0o666), "wb") as file:
@@ -178,7 +178,7 @@ def _hide_from_git(workspace: str) -> None:
 
 
 def _opened(parent: OpenFolder, name: str) -> OpenFolder:
-    """A folder that is ours alone, made where it is missing. Raises `Unsafe`, `OSError`."""
+    """A folder that only this user can write, created if it is missing. Raises `Unsafe`, `OSError`."""
     try:
         folder = parent.folder(name, make=True, mode=0o700)
     except RefusedError as error:
@@ -196,9 +196,9 @@ def _opened(parent: OpenFolder, name: str) -> OpenFolder:
 
 
 def lease(root: str, key: str, wait: Callable[[float], None] = time.sleep) -> int:
-    """Make the repository's folder in `root` and hold its lease; it goes with the descriptor, so with the process.
+    """Create the repository's folder in `root` and return its lease: a descriptor, which ends with the process.
 
-    Raises `Unsafe`, `OSError`; `TimeoutError` where somebody held the lock alone for half a minute.
+    Raises `Unsafe`, `OSError`; `TimeoutError` if a deletion holds the lock longer than `_PATIENCE`.
     """
     end = time.monotonic() + _PATIENCE
     with open_folder(root, None) as above:
@@ -212,18 +212,18 @@ def lease(root: str, key: str, wait: Callable[[float], None] = time.sleep) -> in
                     os.utime(held)  # when the folder was last used
                     return held
                 else:
-                    os.close(held)  # deleted between opening and locking: made anew
+                    os.close(held)  # deleted between opening and locking: create it again
     raise TimeoutError(errno.ETIMEDOUT, "somebody is deleting it", root)
 
 
 @contextmanager
 def alone(above: OpenFolder, key: str) -> Iterator[OpenFolder | None]:
-    """A repository's folder while no process uses it; None where one does, or it is not one of ours."""
+    """A repository's folder, locked exclusively for the body; None if a process uses it, or it has no lease."""
     held = folder = None
     try:
         with suppress(OSError, RefusedError):
             folder = above.folder(key)
-            # Without a lease it is none of ours, whatever it is called.
+            # A folder without a lease was not made by shipmark.
             if folder.status(LEASE) is not None:
                 held = _locked(folder, fcntl.LOCK_EX)
         yield folder if held is not None else None
@@ -235,7 +235,7 @@ def alone(above: OpenFolder, key: str) -> Iterator[OpenFolder | None]:
 
 
 def _locked(folder: OpenFolder, kind: int) -> int | None:
-    """The descriptor of the lease with a lock of this kind; None where others hold it."""
+    """The descriptor of the lease, locked in this way; None if others hold the lock."""
     held = folder.open(LEASE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(held, kind | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
-"""Keeps the cache folder small: its size, emptying it, and the limit that the least recently used blobs make room for.
+"""Measures the cache folder, empties it, and deletes least recently used blobs above its limit.
 
-Only what no process uses is deleted, by descriptors below the cache folder, so that no symlink is followed.
+Only folders that no process uses are touched. Files are deleted through descriptors, without following symlinks.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from release.filesystem.cache_folder import LEASE, alone
 from release.filesystem.folders import OpenFolder, open_folder
 from release.filesystem.new_files import NewFile
 
-#: Bytes of image content that are kept where SHIPMARK_CACHE_SIZE does not say otherwise.
+#: Bytes of image content that are kept without SHIPMARK_CACHE_SIZE.
 DEFAULT_LIMIT = 10 << 30
-#: Seconds without use after which a repository's folder goes: runners check out into ever new folders.
+#: Seconds without use after which a repository's folder is deleted: runners check out into ever new folders.
 FORGOTTEN = 90 * 24 * 3600.0
 #: The name of the content store in a repository's folder.
 IMAGES = "images"
@@ -34,7 +34,7 @@ _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
-    """What `clean` did. `freed`: bytes; `busy`: repositories that a process uses, left alone."""
+    """The result of `clean`. `freed`: bytes. `busy`: repositories in use, which were skipped."""
 
     repositories: int = 0
     freed: int = 0
@@ -42,7 +42,7 @@ class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Blob(msgspec.Struct, frozen=True):
-    """A file of a content store, and when it was last used."""
+    """A blob in a content store, and the time of its last use."""
 
     used: float
     size: int
@@ -64,13 +64,13 @@ def limit_of(text: str | None) -> int:
 
 
 def sizes(root: str) -> dict[str, int]:
-    """Bytes in each repository's folder, by its name."""
+    """The size of each repository's folder in bytes, by its name."""
     with open_folder(root, None) as above:
         return {key: _size_below(os.path.join(root, key)) for key in _keys(above)}
 
 
 def clean(root: str) -> Cleaned:
-    """Delete what is kept of every repository that no process uses."""
+    """Delete the folders of all repositories that no process uses."""
     done = Cleaned()
     with open_folder(root, None) as above:
         _sweep(above)
@@ -88,7 +88,7 @@ def clean(root: str) -> Cleaned:
 def trim(root: str, limit: int) -> int:
     """Delete least recently used blobs until at most `limit` bytes of blobs are left; returns the bytes freed.
 
-    Blobs of repositories in use count, and stay. Repositories that nobody used for 90 days go as a whole.
+    Blobs of repositories in use count and are kept. Repositories unused for 90 days are deleted as a whole.
     """
     blobs: list[_Blob] = []
     total = 0
@@ -108,7 +108,7 @@ def trim(root: str, limit: int) -> int:
 
 
 def _oldest(blobs: list[_Blob], excess: int) -> dict[str, list[_Blob]]:
-    """By repository, the least recently used blobs that together have at least `excess` bytes."""
+    """The least recently used blobs that together have at least `excess` bytes, by repository."""
     victims: dict[str, list[_Blob]] = {}
     for blob in sorted(blobs, key=lambda one: (one.used, one.name)):
         if excess <= 0:
@@ -119,7 +119,7 @@ def _oldest(blobs: list[_Blob], excess: int) -> dict[str, list[_Blob]]:
 
 
 def _evict(above: OpenFolder, key: str, blobs: list[_Blob]) -> int:
-    """Delete blobs of one repository, unless a process came to use it meanwhile."""
+    """Delete blobs of one repository, unless a process uses it now."""
     freed = 0
     with alone(above, key) as repository:
         if repository is None:
@@ -135,7 +135,7 @@ def _evict(above: OpenFolder, key: str, blobs: list[_Blob]) -> int:
 
 
 def _drop_missing(store: OpenFolder) -> None:
-    """Take manifests whose blobs are gone out of the layout's index, which would grow for ever."""
+    """Remove manifests with deleted blobs from the layout's index, which would otherwise grow for ever."""
     with store.read("index.json") as file:
         index = json.loads(file.readall())
     kept = [one for one in index["manifests"] if _exists(store, str(one["digest"]))]
@@ -155,9 +155,9 @@ def _exists(store: OpenFolder, digest: str) -> bool:
 
 
 def _forget(above: OpenFolder, key: str) -> None:
-    """Delete a repository's folder, whose lease the caller holds alone.
+    """Delete a repository's folder, whose lease the caller holds exclusively.
 
-    Renamed first: a process that is killed meanwhile leaves no half of a folder under the repository's name.
+    It is renamed first, so that a killed process leaves no half-deleted folder under the repository's name.
     """
     aside = f".deleted-{os.urandom(8).hex()}"
     with suppress(OSError):
@@ -166,7 +166,7 @@ def _forget(above: OpenFolder, key: str) -> None:
 
 
 def _sweep(above: OpenFolder) -> None:
-    """Finish deletions that a killed process began."""
+    """Finish deletions of killed processes."""
     for name in above.names():
         if _DELETED.fullmatch(name):
             above.remove_tree(name)
@@ -183,13 +183,13 @@ def _blobs(above: OpenFolder, key: str) -> Iterator[_Blob]:
 
 
 def _used(status: os.stat_result | None) -> float:
-    """When a file was last used; now where it is gone."""
-    # Many systems mount with noatime, and `relatime` is a day late: users of a blob set its times as well.
+    """The time of the last use; the present for a missing file, so that it is not deleted."""
+    # With `noatime` there is no access time, and `relatime` is a day late: code that uses a blob sets its times too.
     return time.time() if status is None else max(status.st_atime, status.st_mtime)
 
 
 def _keys(above: OpenFolder) -> list[str]:
-    """Names of repositories' folders; what else lies in the cache folder is none of ours."""
+    """Names of repositories' folders. Anything else in the cache folder is ignored."""
     return sorted(name for name in above.names() if _KEY.fullmatch(name) and _has_lease(above, name))
 
 
@@ -211,7 +211,7 @@ def _size_below(path: str) -> int:
 
 
 def _inner(folder: OpenFolder, *names: str) -> OpenFolder:
-    """The folder below `folder`, reached without following a symlink."""
+    """The folder `names` below `folder`, opened without following symlinks."""
     inner = folder.twin()
     try:
         for name in names:

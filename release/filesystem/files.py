@@ -1,8 +1,8 @@
-"""Reads and writes whole files whose surroundings somebody else may have prepared.
+"""Reads and writes whole files in folders that a stranger may have prepared.
 
-Reading takes regular files below a size only: no device, no pipe, nothing endless. Writing follows no symlink below the
-workspace (`folders`), and new content gets its name when it is whole (`new_files`). A symlink in the way is
-refused: it is neither replaced nor followed.
+Only regular files below a size limit are read: no devices, pipes or endless files. Writing follows no symlink below the
+workspace (`folders`), and a new file gets its name when it is complete (`new_files`). A symlink in the way is refused:
+it is neither replaced nor followed.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from release.filesystem.folders import nearest_folder, open_parent
 from release.filesystem.new_files import PRIVATE, NewFile
 from release.filesystem.workspace_paths import is_within
 
-#: Bytes of one read.
+#: Bytes of one read(2).
 _PIECE = 1 << 20
-#: What opening a socket, a device without a driver, and a symlink to itself gives.
+#: Errors of open(2) for a socket, a device without a driver, and a symlink to itself.
 _NO_FILE = frozenset({errno.ENXIO, errno.ENODEV, errno.ELOOP})
-#: What a process has open already, by the kernel's names; a shell's `>(command)` is one of them.
+#: Names of streams that the process has open already; a shell's `>(command)` is `/dev/fd/N`.
 _STREAM = re.compile(r"/dev/(stdout|stderr|null|tty|fd/[0-9]+)|/proc/self/fd/[0-9]+")
 
 
 def read_file(path: str, *, limit: int, within: str | None = None) -> bytes | None:
-    """The bytes of the regular file at `path`; None where there is none.
+    """The bytes of the regular file at `path`; None if it does not exist.
 
-    limit: bytes. within: the folder that the file must lie in after symlinks are resolved; None allows any place.
+    limit: bytes. within: the folder that the file must lie in after symlinks are resolved; None: anywhere.
     Raises `ConfigError` for a device, pipe, folder, a file that is too large, or a symlink that leads out of `within`;
-    `OSError` for what the operating system refuses.
+    `OSError` for other errors of the operating system.
     """
     if within is not None and not is_within(os.path.realpath(path), os.path.realpath(within)):
         raise ConfigError(
@@ -48,8 +48,8 @@ def read_file(path: str, *, limit: int, within: str | None = None) -> bytes | No
 
 
 def read_limited(file: io.FileIO, path: str, limit: int) -> bytes:
-    """What is in an open file, at most `limit` bytes; `path` is for the message of the `ConfigError`."""
-    # One byte more than allowed tells a file that grows, or whose size /proc does not give, from one that fits.
+    """The content of an open file, at most `limit` bytes. Raises `ConfigError`. `path`: for its message."""
+    # Read one byte more than allowed: the size from stat is wrong for files that grow, and 0 for those in /proc.
     content = _read_all(file, limit + 1)
     if len(content) > limit:
         raise ConfigError(
@@ -60,7 +60,7 @@ def read_limited(file: io.FileIO, path: str, limit: int) -> bytes:
 
 
 def open_file(path: str) -> io.FileIO:
-    """The regular file at `path`, open for reading; for content that is read piece by piece.
+    """The regular file at `path`, open for reading in pieces.
 
     Raises `ConfigError` for a device, pipe or folder, and `OSError`.
     """
@@ -84,7 +84,7 @@ def _not_regular(path: str) -> ConfigError:
 
 
 def _read_all(file: io.FileIO, most: int) -> bytes:
-    """At most `most` bytes, in pieces: one large read would hold up a signal until it ends."""
+    """At most `most` bytes, read in pieces: one large read would delay the handling of signals."""
     pieces = []
     while most and (piece := file.read(min(most, _PIECE))):
         pieces.append(piece)
@@ -95,9 +95,9 @@ def _read_all(file: io.FileIO, most: int) -> bytes:
 def write_file(
     path: str, content: bytes, *, workspace: str | None, mode: int | None = None, durable: bool = False
 ) -> None:
-    """Put `content` at `path`, whole or not at all.
+    """Write `content` to `path`, completely or not at all.
 
-    path: absolute. workspace: absolute; no symlink below it is followed. Missing folders are made.
+    path: absolute. workspace: absolute; no symlink below it is followed. Missing folders are created.
     mode: of a new file, before the umask; a file that is replaced keeps its own. durable: fsync before the rename.
     Raises `RefusedError` for a symlink or a folder in the way, and `OSError`.
     """
@@ -105,7 +105,7 @@ def write_file(
         _write_stream(path, content)
         return
     with open_parent(path, workspace, make=True) as (folder, name):
-        # Private until it is placed, where the file that is replaced may be private.
+        # A replaced file may be private: then the new one is private until it has the same mode.
         fresh = folder.mode_at(name) is None
         with NewFile(folder, mode=(mode or 0o666) if fresh else PRIVATE) as new:
             new.stream.write(content)
@@ -113,9 +113,9 @@ def write_file(
 
 
 def append_file(path: str, content: bytes, *, workspace: str | None, mode: int = 0o666) -> None:
-    """Add `content` at the end of the regular file at `path`; it is made where it is missing.
+    """Append `content` to the regular file at `path`, which is created if it is missing.
 
-    Arguments and errors as for `write_file`; a hard link is refused as well.
+    Arguments and errors as for `write_file`. A file with several hard links is refused too.
     """
     if _STREAM.fullmatch(path):
         _write_stream(path, content)
@@ -125,7 +125,7 @@ def append_file(path: str, content: bytes, *, workspace: str | None, mode: int =
 
 
 def require_file(path: str, *, workspace: str | None, append: bool = False) -> None:
-    """Raise where `write_file`, or `append_file`, would refuse; a missing file or folder is fine."""
+    """Raise what `write_file` or `append_file` would raise. A missing file or folder is accepted."""
     if _STREAM.fullmatch(path):
         return
     try:
@@ -138,13 +138,13 @@ def require_file(path: str, *, workspace: str | None, append: bool = False) -> N
 
 
 def remove_file(path: str, *, workspace: str | None) -> None:
-    """Delete the file at `path`; a missing one is fine. No symlink is followed: the last name is deleted itself."""
+    """Delete the file at `path` if it exists. Symlinks are not followed: a symlink at `path` itself is deleted."""
     with suppress(FileNotFoundError), open_parent(path, workspace) as (folder, name):
         folder.remove(name)
 
 
 def _write_stream(path: str, content: bytes) -> None:
-    """Write to what is open already: nothing is made or replaced, whoever wrote the workspace."""
+    """Write to a stream that is open already: no file is created or replaced."""
     with open(path, "ab", buffering=0) as stream:
         view = memoryview(content)
         while view:

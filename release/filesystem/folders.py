@@ -1,8 +1,8 @@
-"""Folders that are held by descriptor, so that no symlink decides where a file is made, replaced or deleted.
+"""Folders held by descriptor, so that no symlink can redirect where a file is created, replaced or deleted.
 
-A name is looked up in the folder that was opened, never again by its whole path: what somebody renames or links
-meanwhile changes nothing. Below the workspace, whose author may be anybody, no symlink is followed at all; above it,
-paths are the user's own and are followed as usual (`/tmp` is a symlink on macOS).
+Names are looked up relative to an open folder and never by a whole path a second time, so renaming a folder or swapping
+in a symlink has no effect. Below the workspace, which a stranger may have written, no symlink is followed. Paths
+above it belong to the user and are followed as usual (`/tmp` is a symlink on macOS).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from release.errors import Obstructed, RefusedError
 from release.filesystem.workspace_paths import normal, start_of
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# Passes through a folder that may not be listed, as other users' homes often are; macOS has no such flag.
+# O_PATH: passes through folders without the right to list them, such as other users' homes. macOS lacks it.
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
-# O_NONBLOCK: opening a pipe would otherwise wait for its other end, which never comes.
+# O_NONBLOCK: opening a pipe would otherwise block until somebody opens its other end.
 _SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -29,7 +29,7 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def open_folder(path: str, workspace: str | None, *, make: bool = False) -> OpenFolder:
     """The folder at `path`, reached without following a symlink below `workspace`.
 
-    path: absolute, or relative to the current folder. workspace: absolute; None allows symlinks on the whole way.
+    path: absolute, or relative to the current folder. workspace: absolute; None: symlinks are followed everywhere.
     make: create missing folders. Raises `RefusedError` for a symlink or a file on the way, and `OSError`.
     """
     path = normal(path)
@@ -44,7 +44,7 @@ def open_folder(path: str, workspace: str | None, *, make: bool = False) -> Open
 
 @contextmanager
 def open_parent(path: str, workspace: str | None, *, make: bool = False) -> Iterator[tuple[OpenFolder, str]]:
-    """The folder that `path` lies in, as by `open_folder`, and the last name of `path`."""
+    """The parent folder of `path`, opened as by `open_folder`, and the last name of `path`."""
     parent, name = os.path.split(normal(path))
     if not name:
         raise RefusedError(f"`{path}` is a folder, and shipmark takes only files here", hint="name a file")
@@ -65,7 +65,7 @@ def nearest_folder(path: str, workspace: str | None) -> OpenFolder:
 
 
 class OpenFolder:
-    """A folder by its descriptor. `path`: how messages call it. Close it, or use it as a context manager."""
+    """A folder by its descriptor. `path`: its name in messages. Close it, or use it as a context manager."""
 
     def __init__(self, descriptor: int, path: str) -> None:
         self._descriptor = descriptor
@@ -84,11 +84,11 @@ class OpenFolder:
         os.close(self._descriptor)
 
     def twin(self) -> OpenFolder:
-        """The same folder under a descriptor of its own."""
+        """The same folder with a second descriptor."""
         return OpenFolder(os.dup(self._descriptor), self.path)
 
     def enter(self, name: str, *, make: bool = False) -> None:
-        """Become the folder `name` in this one; its parent is closed."""
+        """Replace this folder by its subfolder `name`, and close the descriptor of the parent."""
         below = self.folder(name, make=make)
         os.close(self._descriptor)
         self._descriptor, self.path = below._descriptor, below.path
@@ -115,18 +115,18 @@ class OpenFolder:
         os.fchmod(self._descriptor, mode)
 
     def own_status(self) -> os.stat_result:
-        """Of this folder itself."""
+        """The status of this folder itself."""
         return os.fstat(self._descriptor)
 
     def status(self, name: str) -> os.stat_result | None:
-        """What stands under `name`, a symlink itself and not its target; None where there is nothing."""
+        """The status of `name`, without following a symlink; None if it does not exist."""
         try:
             return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def mode_at(self, name: str) -> int | None:
-        """The permission bits of the file `name`; None where there is none. Raises `RefusedError` for all else."""
+        """The permission bits of the regular file `name`; None if missing. Raises `RefusedError` for anything else."""
         found = self.status(name)
         if found is None:
             return None
@@ -135,8 +135,8 @@ class OpenFolder:
         return stat.S_IMODE(found.st_mode)
 
     def names(self) -> list[str]:
-        """What is in the folder. Raises `OSError`."""
-        # Opened anew: a descriptor has one position in the list, and one that only passes cannot list.
+        """The names in the folder. Raises `OSError`."""
+        # A new descriptor: one of O_PATH cannot list, and others share one position in the list.
         listed = os.open(".", _FOLDER, dir_fd=self._descriptor)
         try:
             return os.listdir(listed)
@@ -144,17 +144,17 @@ class OpenFolder:
             os.close(listed)
 
     def target(self, name: str) -> str:
-        """Where the symlink `name` points to. Raises `OSError`."""
+        """The target of the symlink `name`. Raises `OSError`."""
         return os.readlink(name, dir_fd=self._descriptor)
 
     def can_write(self) -> bool:
-        """Whether files can be made here."""
+        """Whether this user may create files here."""
         return os.access(".", os.W_OK | os.X_OK, dir_fd=self._descriptor)
 
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
-        """The descriptor of the regular file `name`. `flags`: of open(2), to which what makes it safe is added.
+        """Open the regular file `name`; returns its descriptor. `flags`: of open(2); safe flags (`_SAFE`) are added.
 
-        Raises `RefusedError` for a symlink, a pipe and all else that is not a regular file, and `OSError`.
+        Raises `RefusedError` for anything that is not a regular file, such as a symlink or pipe, and `OSError`.
         """
         try:
             descriptor = os.open(name, flags | _SAFE, mode, dir_fd=self._descriptor)
@@ -174,7 +174,7 @@ class OpenFolder:
         return io.FileIO(self.open(name, os.O_RDONLY))
 
     def append(self, name: str, mode: int) -> IO[bytes]:
-        """The regular file `name`, to add to its end; made with `mode` where it is missing. Raises as `open`."""
+        """Open the regular file `name` to append to it; created with `mode` if missing. Raises as `open`."""
         descriptor = self.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
         try:
             self._require_one_name(os.fstat(descriptor), name)
@@ -184,7 +184,7 @@ class OpenFolder:
         return cast(IO[bytes], os.fdopen(descriptor, "ab"))
 
     def require_one_name(self, name: str) -> None:
-        """Raise `RefusedError` where the file `name` has other names, too: what is added to it stands there as well."""
+        """Raise `RefusedError` if the file `name` has other hard links: appending would change those files too."""
         found = self.status(name)
         if found is not None:
             self._require_one_name(found, name)
@@ -197,29 +197,29 @@ class OpenFolder:
             )
 
     def create(self, name: str, mode: int) -> int:
-        """The descriptor of a new file, to write and to read. `mode`: before the umask. Raises `OSError`."""
+        """Create a file; returns its descriptor for writing and reading. `mode`: before the umask. Raises `OSError`."""
         return os.open(name, _NEW, mode, dir_fd=self._descriptor)
 
     def rename(self, name: str, into: OpenFolder, new: str) -> None:
-        """Give the entry `name` the name `new` in `into`, in place of what is there. Raises `OSError`."""
+        """Rename the entry `name` to `new` in `into`, and replace what is there. Raises `OSError`."""
         os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=into._descriptor)
 
     def link(self, name: str, into: OpenFolder, new: str) -> None:
-        """Give the file `name` a second name. Raises `FileExistsError`, and `OSError` where there are no links."""
+        """Make a hard link `new` in `into`. Raises `FileExistsError`, and `OSError` on file systems without links."""
         os.link(name, new, src_dir_fd=self._descriptor, dst_dir_fd=into._descriptor, follow_symlinks=False)
 
     def remove(self, name: str) -> None:
-        """Delete the entry `name`; a symlink is deleted itself. Raises `OSError`."""
+        """Delete the entry `name`, without following a symlink. Raises `OSError`."""
         os.unlink(name, dir_fd=self._descriptor)
 
     def remove_tree(self, name: str) -> None:
-        """Delete the folder `name` with all that is in it; no symlink in it is followed. Errors are ignored."""
-        import shutil  # late: it brings the compression libraries
+        """Delete the folder `name` and its content, without following symlinks. Errors are ignored."""
+        import shutil  # imported late: it imports the compression libraries
 
         shutil.rmtree(name, ignore_errors=True, dir_fd=self._descriptor)
 
     def sync(self) -> None:
-        """Wait until the names in the folder are on the disk, where the file system can do that."""
+        """fsync the folder's entries, on file systems that support it."""
         with suppress(OSError):
             os.fsync(self._descriptor)
 
@@ -241,6 +241,6 @@ def _names_between(start: str | None, path: str) -> list[str]:
 def _refused(path: str, mode: int, rule: str) -> RefusedError:
     kinds = ((stat.S_ISLNK, "a symlink"), (stat.S_ISDIR, "a folder"), (stat.S_ISREG, "a file"))
     kind = next((text for fits, text in kinds if fits(mode)), "not a regular file")
-    # A layout or a file that is broken by accident looks like this; a symlink or a pipe was prepared.
+    # A file or folder in the way may be an accident (`Obstructed`); a symlink or pipe was put there on purpose.
     error = Obstructed if stat.S_ISDIR(mode) or stat.S_ISREG(mode) else RefusedError
     return error(f"`{path}` is {kind}, and shipmark {rule}", hint="remove it, or name another path")

@@ -1,4 +1,4 @@
-"""Files that are written under a temporary name and get their own when they are whole."""
+"""Writes files under a temporary name and renames them when they are complete."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import IO, Self, cast
 
 from release.filesystem.folders import OpenFolder
 
-#: For content that only its owner may read: plans, parked facts, logs' put-aside tails.
+#: Mode of files that only their owner may read: plans, facts that could not be recorded, put-aside tails of logs.
 PRIVATE = 0o600
-#: How temporary names start; a layout removes old ones that a killed process left.
+#: Prefix of temporary names. Layouts remove old ones, which killed processes left.
 PARTIAL = ".partial-"
 
 
 class NewFile:
-    """A new file in `folder`, for whoever writes `stream`, until `place` gives it its name or `discard` removes it.
+    """A new file in `folder`, written through `stream`. `place` gives it its name; `discard` removes it.
 
-    mode: before the umask. readable: `stream` can be read as well.
+    mode: before the umask. readable: `stream` can be read too.
     """
 
     def __init__(self, folder: OpenFolder, *, mode: int = PRIVATE, readable: bool = False) -> None:
         self._folder = folder.twin()
-        self._gone = False  # from under its temporary name
+        self._gone = False  # whether the temporary name was renamed or removed
         #: The temporary name.
         self.name = f"{PARTIAL}{os.urandom(8).hex()}"
         try:
@@ -50,11 +50,11 @@ class NewFile:
         durable: bool = False,
         replace: bool = True,
     ) -> None:
-        """Give the file its name, in `into` or where it is: whole, at once, in place of what has that name.
+        """Rename the file to `name` (in `into`, else in its own folder), atomically replacing a file there.
 
-        mode: permission bits, whatever the umask; a file that is replaced hands on its own. durable: only once the
-        content is on the disk. replace: False keeps what is there. Raises `RefusedError` for what is not a regular
-        file, and `OSError`.
+        mode: permission bits, regardless of the umask; the mode of a replaced file is kept. durable: fsync the content
+        first. replace: False keeps an existing file. Raises `RefusedError` if `name` is not a regular file, and
+        `OSError`.
         """
         target = into or self._folder
         kept = target.mode_at(name)
@@ -72,22 +72,22 @@ class NewFile:
             self.discard()
 
     def _linked(self, target: OpenFolder, name: str) -> bool:
-        """Whether `name` is there now. A link fails where a rename would replace."""
+        """Link the file to `name` unless that exists; a rename would replace it. Returns whether `name` exists now."""
         try:
             self._folder.link(self.name, target, name)
         except FileExistsError:
             return True
         except OSError:
-            # Some file systems have no links.
+            # A file system without hard links.
             return target.status(name) is not None
         return True
 
     def discard(self, *, close: bool = True) -> None:
-        """Remove the file unless it is placed. close: its stream, too."""
+        """Remove the file unless it was placed. close: also close its stream."""
         if self._gone:
             return
         if close:
-            # On a full disk closing fails as well: what was buffered cannot be written.
+            # On a full disk closing fails too, because the buffer cannot be written.
             with suppress(OSError):
                 self.stream.close()
         with suppress(OSError):
@@ -97,7 +97,7 @@ class NewFile:
 
 
 def scratch_file(folder: OpenFolder) -> IO[bytes]:
-    """A file without a name in `folder`, to write and to read again; its space is free when it is closed."""
+    """A file without a name in `folder`, for writing and reading. Closing it frees its space."""
     new = NewFile(folder, readable=True)
     new.discard(close=False)
     return new.stream

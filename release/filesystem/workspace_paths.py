@@ -1,4 +1,4 @@
-"""Whether a path leads into the workspace, and from where on its names are the workspace's author's."""
+"""Tells whether a path leads into the workspace, and which part of it the workspace's author controls."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from release.errors import ConfigError
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or lies below it. Both absolute and normalised; nothing is resolved."""
+    """Whether `path` is `folder` or below it. Both: absolute and normalised. Symlinks are not resolved."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def is_below(path: str, workspace: str | None) -> bool:
-    """Whether `path` leads into the workspace, by whatever name, as far as the names before its own go."""
+    """Whether `path` starts with the workspace, by its own path or by another one to the same folder."""
     return start_of(normal(path), workspace) is not None
 
 
 def normal(path: str) -> str:
-    """The path, absolute and without `..`. Raises `ConfigError` for a NUL character, which no path can hold."""
+    """The path, absolute and without `..`. Raises `ConfigError` for a NUL character."""
     if "\0" in path:
         raise ConfigError(f"`{path!r}` holds a NUL character", hint="name a path without it")
     return os.path.abspath(path)
 
 
 def start_of(path: str, workspace: str | None) -> str | None:
-    """The part of `path` that is the workspace, by whatever name it is reached; None where there is none."""
+    """The start of `path` that is the workspace, by its own path or another one to the same folder; else None."""
     if workspace is None:
         return None
     workspace = os.path.abspath(workspace)
