@@ -13,7 +13,7 @@ _IMAGE = "image: '@LISTENER@/acme/app'\nbuild: {builder: layers}\n"
 _LOG = "image: oci:dist/image\nbuild: {builder: layers}\n"
 
 #: Name -> a value that holds the secret. None of these credentials is for the listener's host.
-_VARIABLES = {
+VARIABLES = {
     "SHIPMARK_REGISTRY_GHCR_IO_TOKEN": _SECRET,
     "SHIPMARK_REGISTRY_127_0_0_2_TOKEN": _SECRET,
     "SHIPMARK_REGISTRY_127_0_0_1_TOKEN": _SECRET,
@@ -31,6 +31,13 @@ _VARIABLES = {
     "HTTPS_PROXY": f"http://u:{_SECRET}@127.0.0.1:1",
     "GIT_CONFIG_PARAMETERS": f"'http.extraheader=Authorization: {_SECRET}'",
 }
+
+
+#: Each variable meets every command at least once. `run` makes the plan that `preview` prints, and opens the log, so
+#: both a push and a fork run it, and read the log. `tags` and `version` make one decision offline; `image inspect`
+#: reads a folder, whoever triggered it.
+_OF_A_PUSH = ("tags", "preview", "log list", "run")
+_OF_A_FORK = ("version", "log list", "image inspect", "run")
 
 
 def _registry_files(scene: Scene) -> None:
@@ -55,8 +62,9 @@ CASES = (
             config=_IMAGE,
             env={name: value},
             fork=fork,
+            commands=_OF_A_FORK if fork else _OF_A_PUSH,
         )
-        for name, value in _VARIABLES.items()
+        for name, value in VARIABLES.items()
         for fork in (False, True)
     ),
     Case(

@@ -73,7 +73,8 @@ class Case(NamedTuple):
     `host:port`, and a command that springs the trap. make: more to do in the author's repository before the commit.
     after: what happens in the clone (artifacts, settings of the CI system). env: on top of the scene's; likewise
     filled in. fork: run as a fork's pull request, not as a push of the tag. inside: for `-C`. options: more arguments
-    by command. codes: the exit code that a command must have, or several; any orderly one where it is not named.
+    by command. commands: those that are run. codes: the exit code that a command must have, or several; any orderly
+    one where it is not named.
     says: what stderr must hold, by command. check: a last look at the scene.
     """
 
@@ -86,6 +87,7 @@ class Case(NamedTuple):
     fork: bool = False
     inside: str = "."
     options: Mapping[str, tuple[str, ...]] = {}
+    commands: tuple[str, ...] = tuple(COMMANDS)
     codes: Mapping[str, int | tuple[int, ...]] = {}
     says: Mapping[str, str] = {}
     check: Callable[[Scene], None] | None = None

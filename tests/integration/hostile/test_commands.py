@@ -30,11 +30,18 @@ def test_hostile_workspace_harms_nobody(case: Case, tmp_path: Path, listener: Li
     listener.take()
     scene = Scene(case, tmp_path / "scene", listener)
     before = scene.workspace_state()
-    for command in COMMANDS:
+    for command in case.commands:
         scene.judge(forks.run(scene, command))
     assert changed(before, scene.workspace_state()) == []
     if case.check is not None:
         case.check(scene)
+
+
+def test_every_variable_meets_every_command() -> None:
+    for name in rows_environment.VARIABLES:
+        rows = [case for case in rows_environment.CASES if name in case.env and len(case.env) == 1]
+        assert {command for case in rows for command in case.commands} == set(COMMANDS)
+        assert all("run" in case.commands for case in rows)
 
 
 def test_names_are_different() -> None:
