@@ -318,12 +318,28 @@ class TestBuild:
         assert result.code == 4
         assert "Missing" in result.stderr
 
+    @pytest.mark.parametrize(
+        ("build", "message"),
+        [
+            ("target: none", "`Dockerfile` has no stage `none`"),
+            ("platforms: [amd64]", "`amd64` is not a platform"),
+        ],
+    )
+    def test_what_is_wrong_for_every_builder_is_too(
+        self, scene: Scene, listener: HostileServer, build: str, message: str
+    ) -> None:
+        scene.configure(f"image: {listener.host}/acme/app\nbuild: {{{build}}}\n")
+        result = scene("preview", env={**scene.arm(listener.host), **scene.event()})
+        assert (result.code, f"error: {message}\n" in result.stderr) == (4, True), result.stderr
+
     def test_image_that_needs_a_daemon_is_no_error(self, scene: Scene, listener: HostileServer) -> None:
         scene.configure(f"image: {listener.host}/acme/app\n")
         scene.repo.commit("run", files={"Dockerfile": "FROM scratch\nRUN true\n"})
         env = {**scene.arm(listener.host), **scene.event(), "DOCKER_HOST": "unix:///nowhere.sock"}
         result = scene("preview", env=env)
         assert (result.code, "cannot be built here" in result.stdout) == (0, True), result.stderr
+        assert "cannot be built here: `docker`: the docker daemon at `unix:///nowhere.sock`" in result.stdout
+        assert "; `layers`: Dockerfile:2: the builder `layers` starts no program" in result.stdout
 
     def test_request_without_an_image_is_previewed(self, scene: Scene) -> None:
         scene.configure("image: ${REGISTRY_HOST}/acme/app\n")
