@@ -132,13 +132,14 @@ class Session:
             text = f"not asked (untrusted): {keys} of `{config.source}`, because {self.trust.reason}"
             self.sink.emit(Note(level="info", text=text))
 
-    @cached_property
+    @property
     def components(self) -> tuple[Component, ...]:
-        """The components that are meant: all, or the one that `--component` names."""
-        return self.components_named(self.settings.component)
+        """The components that are meant: all, or the one that the workspace was opened for (`--component`)."""
+        return self.components_named(None)
 
-    def components_named(self, wanted: str | None) -> tuple[Component, ...]:
-        """The component called `wanted`; all of them for None. Raises `ConfigError` for a name that no one has."""
+    def components_named(self, name: str | None) -> tuple[Component, ...]:
+        """The component of that name; for None those of `components`. Raises `ConfigError` for an unknown name."""
+        wanted = name or self.settings.component
         if wanted is None:
             return self.config.components
         chosen = tuple(one for one in self.config.components if one.name == wanted)

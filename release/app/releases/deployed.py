@@ -18,15 +18,11 @@ _LONGEST_NAME = 128
 
 
 class DeployedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`image`: a reference, or a version of the component's first target. `evidence`: a URL, a change number.
-
-    `component`: None for the workspace's first one.
-    """
+    """`image`: a reference, or a version of the first component's first target. `evidence`: a URL, a change number."""
 
     environment: str
     image: str
     evidence: str | None = None
-    component: str | None = None
 
 
 class DeployedReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +93,7 @@ def _reference(workspace: Session, request: DeployedRequest) -> str:
     """A bare version as a reference to the first target; everything else as it is."""
     if version_of_image_tag(request.image) is None:
         return request.image
-    targets = workspace.components_named(request.component)[0].targets
+    targets = workspace.components[0].targets
     if not targets:
         raise ConfigError(
             f"`{request.image}` is a version, and there is no image that it could be of",

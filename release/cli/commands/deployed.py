@@ -25,12 +25,8 @@ def command(ctx: click.Context, environment: str, image: str, evidence: str | No
     Its digest is asked of the registry, so that the record names content and no tag. Nothing is recorded when the
     log says already that this digest is the last one there.
     """
-    session = open_session(ctx)
-    component = session.settings.component
-    report = deployed(
-        session,
-        DeployedRequest(environment=environment, image=image, evidence=evidence, component=component),
-    )
+    request = DeployedRequest(environment=environment, image=image, evidence=evidence)
+    report = deployed(open_session(ctx), request)
     if as_json:
         document(msgspec.to_builtins(report))
     else:

@@ -85,6 +85,9 @@ class TestNames:
         assert [one.references[-1] for one in found] == ["r.example/api:main", "r.example/web:main"]
         with pytest.raises(ConfigError, match="several components: api, web"):
             tags(workspace, TagsRequest())
+        only = opened(repo, component="web")
+        assert tags(only, TagsRequest()).references[-1] == "r.example/web:main"
+        assert tags(only, TagsRequest(component="api")).references[-1] == "r.example/api:main"
 
     def test_next_version_changes_nothing_unless_it_is_asked_to(self, repo: GitRepo) -> None:
         report = next_version(opened(repo), NextVersionRequest())
