@@ -11,8 +11,21 @@ from release import __version__
 from release.app.releases.deployed import DeployedReport, DeployedRequest, deployed
 from release.app.releases.metadata import MetadataRequest, metadata
 from release.app.releases.next_version import NextVersionRequest, next_version
+from release.app.releases.promote import PromoteRequest, promote
 from release.app.releases.request import RunRequest, version_of
-from release.app.releases.results import ErrorReport, ReleaseReport, RunReport, RunResult, StepReport
+from release.app.releases.results import (
+    ChangeResult,
+    ErrorReport,
+    PlaceReport,
+    PromoteReport,
+    ReleaseReport,
+    RollbackReport,
+    RunReport,
+    RunResult,
+    StepReport,
+    WithheldAt,
+)
+from release.app.releases.rollback import RollbackRequest, rollback
 from release.app.releases.run import preview, run
 from release.app.releases.tags import TagsRequest, tags
 from release.app.releases.version import VersionReport, VersionRequest, version
@@ -36,6 +49,7 @@ from release.tagging.model import FixedTag, KnownFrom, Line, MovingTag, Withheld
 
 __all__ = [
     "BuildError",
+    "ChangeResult",
     "ConfigError",
     "DecisionReport",
     "DeployedReport",
@@ -55,11 +69,16 @@ __all__ = [
     "Note",
     "Output",
     "PartialError",
+    "PlaceReport",
     "Progress",
+    "PromoteReport",
+    "PromoteRequest",
     "RefusedError",
     "RegistryError",
     "ReleaseError",
     "ReleaseReport",
+    "RollbackReport",
+    "RollbackRequest",
     "RunReport",
     "RunRequest",
     "RunResult",
@@ -70,6 +89,7 @@ __all__ = [
     "VersionReport",
     "VersionRequest",
     "Withheld",
+    "WithheldAt",
     "WithheldTag",
     "Workspace",
     "__version__",
@@ -78,6 +98,8 @@ __all__ = [
     "next_version",
     "open_workspace",
     "preview",
+    "promote",
+    "rollback",
     "run",
     "tags",
     "version",
