@@ -8,28 +8,60 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from release.app.session import Session
 from release.build.auto import Choice
+from release.control import Cancel
 from release.effects.attest import Attestations
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
-from release.effects.local_store import Sources
+from release.effects.local_store import ContentStore, Sources
 from release.effects.obtain import Build, BuilderCheck, Find
 from release.effects.record import Records
 from release.effects.referrers import Referrers
 from release.effects.set_tag import Names
+from release.effects.tag_reader import TagReader
 from release.effects.tags import FixedTags, MovingTags
 from release.effects.watch import GitBranches, ReleaseSource, Watcher
 from release.errors import ReleaseError
+from release.events import Sink
 from release.handler import Handler, Handlers, Look, acting, checking
+from release.log import LogWriter
+from release.oci import Registries
 from release.plan.model import Bindings, Free, Step
 
 #: What `preview --offline` can observe without a connection. (`build-image` looks into the local store.)
 _LOCAL = frozenset({"check-log", "build-image", "record"})
 
 
+class StepPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """The ports that steps use. `branches`: git, for moving tags of branches."""
+
+    registries: Registries
+    log: LogWriter
+    store: ContentStore
+    tags: TagReader
+    branches: GitBranches
+    sink: Sink
+    cancel: Cancel
+
+
+def ports_of(session: Session) -> StepPorts:
+    """The ports as this machine has them."""
+    return StepPorts(
+        registries=session.registries,
+        log=session.log,
+        store=session.store,
+        tags=session.tags,
+        branches=GitBranches(session.process, session.root, session.settings.env),
+        sink=session.sink,
+        cancel=session.cancel,
+    )
+
+
 def handlers(
-    session: Session,
+    ports: StepPorts,
     releases: ReleaseSource,
     *,
     context: Mapping[str, Any],
@@ -39,21 +71,21 @@ def handlers(
 
     `context`: what every record of this run says besides. `builds`: what was prepared to be built, by component.
     """
-    registries, tags, log = session.registries, session.tags, session.log
-    sink, cancel = session.sink, session.cancel
-    sources = Sources(registries, session.store)
-    branches = GitBranches(session.process, session.root, session.settings.env)
+    registries, tags, log = ports.registries, ports.tags, ports.log
+    sink, cancel = ports.sink, ports.cancel
+    sources = Sources(registries, ports.store)
+    watcher = Watcher(registries, tags, releases, ports.branches)
     return {
         "check-log": checking(LogCheck(log)),
         "check-builder": checking(BuilderCheck(builds)),
         "check-target": checking(TargetCheck(registries, tags)),
         "check-push": acting(PushCheck(registries)),
-        "build-image": acting(Build(builds, session.store, tags, sink)),
+        "build-image": acting(Build(builds, ports.store, tags, sink)),
         "find-image": checking(Find(sources)),
         "push-content": acting(Content(sources, sink=sink, cancel=cancel)),
         "copy-referrers": acting(Referrers(registries, sink=sink, cancel=cancel)),
         "put-tag": acting(FixedTags(registries, tags)),
-        "move-tag": acting(MovingTags(registries, Watcher(registries, tags, releases, branches))),
+        "move-tag": acting(MovingTags(registries, watcher)),
         "set-tag": acting(Names(registries, tags)),
         "record": acting(Records(log, context)),
         "attest": acting(Attestations(registries, log, cancel=cancel)),

@@ -6,7 +6,7 @@ the log did not take in a file.
 
 from __future__ import annotations
 
-from release.app.handlers import handlers, offline
+from release.app.handlers import handlers, offline, ports_of
 from release.app.open import record_context
 from release.app.releases.builds import Builds
 from release.app.releases.unrecorded import settle_end
@@ -45,7 +45,7 @@ def execute(session: Session, plan: Plan, releases: ReleaseSource, *, builds: Bu
 
 def _table(session: Session, releases: ReleaseSource, attempt: str, builds: Builds | None) -> Handlers:
     prepared = builds.prepared if builds is not None else {}
-    return handlers(session, releases, context=record_context(session, attempt), builds=prepared)
+    return handlers(ports_of(session), releases, context=record_context(session, attempt), builds=prepared)
 
 
 def _runner(session: Session, table: Handlers) -> Runner:

@@ -13,23 +13,18 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
+from release.app.handlers import StepPorts, handlers
 from release.app.releases import known
 from release.app.releases.attempt_end import ending_facts
 from release.build import BuiltImage, PlatformImage
 from release.build.auto import Choice
 from release.build_spec import BuildSpec
 from release.control import Cancel
-from release.effects.check import LogCheck, PushCheck, TargetCheck
-from release.effects.content import Content
-from release.effects.local_store import Sources
-from release.effects.obtain import Build, BuilderCheck, Find
-from release.effects.record import Records
 from release.effects.tag_reader import TagReader
-from release.effects.tags import FixedTags, MovingTags
-from release.effects.watch import GitBranches, Watcher
+from release.effects.watch import GitBranches
 from release.errors import Interrupted, NotFound, ReleaseError
 from release.events import NullSink
-from release.handler import Handlers, acting, checking
+from release.handler import Handlers
 from release.log import Entry, Head
 from release.log.fold import fold
 from release.log.state import LogState
@@ -435,22 +430,17 @@ class Run:
         )
 
     def _handlers(self, context: dict[str, Any], log: Writer) -> Handlers:
-        tags = TagReader()
-        watcher = Watcher(self, tags, lambda *where: self._known(log), GitBranches(_NO_PROCESS, "", {}))
+        ports = StepPorts(
+            registries=self,
+            log=log,
+            store=self.store,
+            tags=TagReader(),
+            branches=GitBranches(_NO_PROCESS, "", {}),
+            sink=NullSink(),
+            cancel=Cancel(),
+        )
         builds = {"app": Choice(prepared=self)}
-        sources = Sources(self, self.store)
-        return {
-            "check-log": checking(LogCheck(log)),
-            "check-builder": checking(BuilderCheck(builds)),
-            "check-target": checking(TargetCheck(self, tags)),
-            "check-push": acting(PushCheck(self)),
-            "build-image": acting(Build(builds, self.store, tags, NullSink())),
-            "find-image": checking(Find(sources)),
-            "push-content": acting(Content(sources, sink=NullSink(), cancel=Cancel())),
-            "put-tag": acting(FixedTags(self, tags)),
-            "move-tag": acting(MovingTags(self, watcher)),
-            "record": acting(Records(log, context)),
-        }
+        return handlers(ports, lambda *where: self._known(log), context=context, builds=builds)
 
 
 _NO_PROCESS: Any = None  # the model has lines of releases only, and asks git nothing
