@@ -1,4 +1,4 @@
-"""Deadlines and cancellation: one `Deadline` and one `Cancel` go everywhere that waits."""
+"""Deadlines and cancellation. All code that waits gets the run's one `Deadline` and one `Cancel`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from release.errors import Interrupted
 
 
 class Cancel:
-    """Tells every waiting place at once that the run is over.
+    """Cancels the run: wakes every thread that blocks. Thread-safe.
 
-    Whoever blocks registers how to be woken (`close this socket`, `kill this child`) with `on_cancel` for
-    the time that it blocks. `trip` runs those callbacks and makes `check` raise from then on.
-    `noticed` is set when the main thread has seen it, by `tripped` or by an error of `check`.
+    Code that blocks registers with `on_cancel` how it is woken (shut a socket, kill a child). `trip` runs these
+    callbacks and makes `check` raise from then on. `noticed` is set when the main thread sees that: in `tripped` or
+    `check`.
     """
 
     def __init__(self) -> None:
@@ -27,25 +27,26 @@ class Cancel:
 
     @property
     def tripped(self) -> bool:
-        """Whether `trip` was called."""
+        """Whether the run is cancelled."""
         if not self._event.is_set():
             return False
         self._notice()
         return True
 
     def trip(self, error: Interrupted) -> None:
-        """Cancel with `error`, the first call wins; callbacks run once, their failures are ignored."""
+        """Cancel with `error`; the first call counts. Callbacks run once, here, and their errors are ignored."""
         with self._lock:
             if self._error is None:
                 self._error = error
             self._event.set()
             callbacks = list(self._callbacks.values())
             self._callbacks.clear()
+        # Without the lock: a callback may take other locks, and `on_cancel` is entered under some of them.
         for callback in callbacks:
             _quietly(callback)
 
     def check(self) -> None:
-        """Raise what `trip` was given, if it was called."""
+        """Raise the error of `trip`, if the run is cancelled."""
         if self._error is not None:
             self._notice()
             raise self._error
@@ -55,13 +56,13 @@ class Cancel:
             self.noticed.set()
 
     def wait(self, seconds: float) -> None:
-        """Sleep `seconds`, or until cancelled, then raise as `check` does."""
+        """Sleep for `seconds`; when the run is cancelled, stop and raise as `check` does."""
         self._event.wait(seconds)
         self.check()
 
     @contextlib.contextmanager
     def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Run `callback` (from another thread, at most once) if cancelled while the body runs."""
+        """Have `callback` called, at most once and by another thread, if the run is cancelled while the body runs."""
         with self._lock:
             self.check()
             token = self._next
@@ -75,7 +76,7 @@ class Cancel:
 
 
 def _quietly(callback: Callable[[], None]) -> None:
-    # A socket that is closed already must not keep the others open.
+    # One failing callback (a socket that is closed already) must not keep the others from running.
     with contextlib.suppress(Exception):
         callback()
 

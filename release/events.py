@@ -8,7 +8,7 @@ import msgspec
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """Something a person should read. `hint`: the action that helps."""
+    """A message for people. `hint`: the action that helps."""
 
     level: Literal["debug", "info", "warning", "error"]
     text: str
@@ -24,7 +24,7 @@ class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes on their way. `label`: what moves (a short digest); `total`: None when it is not known."""
+    """The progress of a transfer. `label`: its object (a short digest). `total`: bytes; None if not known."""
 
     label: str
     done: int
@@ -32,7 +32,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """One line that another program wrote; foreign text, escaped by the renderer."""
+    """One line of another program's output: foreign text, which the renderer escapes."""
 
     source: str
     line: str

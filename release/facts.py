@@ -1,4 +1,4 @@
-"""Facts: what git, the CI system and the clock say of this run, reconciled. Pure."""
+"""Reconciles git, the CI system and the clock to the facts of a run. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from release.errors import AmbiguousVersion
 from release.git.model import Snapshot
 from release.versions.git_tags import commit_named
 
-# Without a CI system that names it; asking git for `origin/HEAD` would be one process more for a guess as good.
+# Used if the CI system names no default branch. `origin/HEAD` is no better guess, and takes one more process.
 _USUAL_DEFAULT_BRANCHES = frozenset({"main", "master"})
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What git, the CI system and the clock say, reconciled: git wins for the commit, a tag beats a branch.
+    """The facts of a run. Git decides about the commit; a tag takes precedence over a branch.
 
     `git_tag`: the tag that triggered the run and names HEAD. `branch`: None on a tag, in a detached HEAD without
     CI context, and where the CI's commit is not HEAD. `now`: milliseconds since the epoch.
@@ -29,14 +29,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     git_tag: str | None
     is_default_branch: bool
     now: int
-    branches: tuple[str, ...] = ()  # the branches that are known, to tell apart those that would get one tag
+    branches: tuple[str, ...] = ()  # known branches, to find those that would get the same image tag
     warnings: tuple[str, ...] = ()
 
 
 def reconcile(snapshot: Snapshot, ci: CiContext, now: int, *, remote_branches: Iterable[str] = ()) -> Facts:
-    """Facts from what git, the CI system and the clock say; pure. `now`: milliseconds since the epoch.
+    """Reconcile. `now`: milliseconds since the epoch.
 
-    `remote_branches`: of the remote, where it was asked (a CI clone holds one branch only).
+    `remote_branches`: those of the remote, if it was asked: a CI system's clone has only one branch.
     The default branch is the one that the CI system names, else `main` or `master`. Raises `AmbiguousVersion`
     when the tag that triggered the run does not name HEAD.
     """
@@ -65,18 +65,18 @@ def reconcile(snapshot: Snapshot, ci: CiContext, now: int, *, remote_branches: I
 
 
 def may_lack_tags(snapshot: Snapshot, git_tag: str | None = None) -> bool:
-    """Whether the remote may have git tags that this clone was not given.
+    """Whether the remote may have git tags that this clone lacks.
 
-    So it is when the clone is shallow, has a remote and no tag at all, or lacks `git_tag`, which started the run.
+    True if the clone is shallow, has a remote and no tag, or lacks `git_tag`, which triggered the run.
     """
     none = b" refs/tags/" not in snapshot.tag_listing and snapshot.remote_url is not None
     return snapshot.shallow or none or (git_tag is not None and commit_of_tag(snapshot, git_tag) is None)
 
 
 def with_remote_tags(snapshot: Snapshot, remote_tags: Mapping[str, str] | None) -> Snapshot:
-    """`snapshot` with the tags of the remote that it lacks: they settle what is tagged at HEAD.
+    """`snapshot` with the remote's tags added that it lacks, so that tags at HEAD are known.
 
-    How far HEAD is from them is not known, so nothing is counted any more when there are any.
+    The distance from HEAD to added tags is unknown, so `describe` is dropped if there are any.
     """
     missing = [name for name in remote_tags or {} if commit_of_tag(snapshot, name) is None]
     if not missing or remote_tags is None:
@@ -87,10 +87,10 @@ def with_remote_tags(snapshot: Snapshot, remote_tags: Mapping[str, str] | None) 
 
 
 def require_current_tag(facts: Facts, remote_tags: Mapping[str, str] | None) -> None:
-    """Raise `AmbiguousVersion` when the remote's tag that started the run names another commit by now.
+    """Raise `AmbiguousVersion` if the tag that triggered the run names another commit on the remote now.
 
-    A workspace that is kept may hold a tag that was moved since. `remote_tags`: as `git.remote_tags` gives them; a
-    remote that does not answer, or has no such tag, proves nothing.
+    A workspace that is reused may hold a tag that was moved since. `remote_tags`: from `git.remote_tags`; no error if
+    it is None or lacks the tag.
     """
     there = None if facts.git_tag is None else (remote_tags or {}).get(facts.git_tag)
     if there is not None and there != facts.commit:
@@ -107,10 +107,9 @@ def _local_branches(snapshot: Snapshot) -> list[str]:
 
 
 def _is_head(snapshot: Snapshot, ci: CiContext) -> bool:
-    """Whether the CI system speaks of what is checked out.
+    """Whether the commit that the CI system names is checked out.
 
-    For a pull request that may be the request's head, or a merge commit that was made on the spot from the
-    commit that the CI names.
+    For a pull request also if HEAD is the request's head, or a merge commit with one of the two as its parent.
     """
     if ci.commit is None or _same(ci.commit, snapshot.head):
         return True

@@ -1,4 +1,4 @@
-"""The secrets that one run knows, and their removal from any text, whoever wrote it."""
+"""Collects the secrets of a run, and replaces them in any text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from urllib.parse import quote, quote_plus, unquote
 from release.redaction import HIDDEN, secrets_of
 
 _SHORTEST = 4  # replacing shorter ones would garble ordinary words
-_LONG = 8  # from here on a secret is replaced inside words, too, unless it is made of letters only
+_LONG = 8  # characters; a secret this long is replaced inside of words too, unless it has letters only
 _LARGEST = 64 * 1024  # characters of one value; a larger one is a file, not a credential
 _OURS = re.compile(r"SHIPMARK_(?:REGISTRY_\w+_(?:TOKEN|PASSWORD)|LOG_TOKEN)")
-# Words at the end of a variable's name that leave no doubt. `looks_secret` guesses more, `PWD` and `SSH_AUTH_SOCK`
-# among them: right for a warning, but what is replaced in all output must not be a guess.
+# Endings of names of variables that certainly hold a secret. `looks_secret` has more, for warnings; it also fits `PWD`
+# and `SSH_AUTH_SOCK`, whose values must not be replaced in all output.
 _CREDENTIAL = re.compile(
     r"(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|API_?KEY|ACCESS_KEY|PRIVATE_KEY|SECRET_KEY|_PSW)\Z",
     re.IGNORECASE,
@@ -23,7 +23,7 @@ _CREDENTIAL = re.compile(
 
 
 class Secrets:
-    """Every secret of a run, in the spellings in which it travels. Thread-safe."""
+    """The secrets of a run, each in the encodings that it is sent in. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,29 +31,29 @@ class Secrets:
         self._public = ""
 
     def add(self, *texts: str) -> None:
-        """Know these secrets, plain, as base64 and as part of a URL."""
+        """Add secrets: each as it is, in base64, and percent-encoded."""
         spellings = {spelling for text in texts for spelling in _spell(text)}
         if not spellings.issubset(self._spellings):
             with self._lock:
-                # Longest first: one secret may be part of another.
+                # Longest first, since one secret may be part of another.
                 self._spellings = tuple(sorted({*self._spellings, *spellings}, key=len, reverse=True))
 
     def add_public(self, *texts: str) -> None:
-        """Know texts that are printed on purpose, such as image names: a word in them is not a secret to `mask`."""
+        """Add texts that are printed on purpose, such as image names; `mask` leaves words in them alone."""
         with self._lock:
             self._public = "\n".join([self._public, *texts])
 
     def scrub(self, text: str) -> str:
-        """Text of a server, with every known secret replaced by `***`, and without control characters."""
+        """A server's text with each known secret replaced by `***`, and without control characters."""
         for spelling in self._spellings:
             text = text.replace(spelling, HIDDEN)
         return "".join(character if character.isprintable() else " " for character in text)
 
     def mask(self, text: str) -> str:
-        """Text that is about to be printed or kept, with every known secret replaced by `***`.
+        """Text to be printed or recorded, with each known secret replaced by `***`.
 
-        A secret below 8 characters, or of letters only, is replaced where it stands as a word of its own: it may be
-        `postgres`, and the text `postgresql`. One that is part of an image's own name is public already, and stays.
+        A secret below 8 characters, or of letters only, is replaced only as a whole word: the password may be
+        `postgres` and the text `postgresql`. A secret that is part of a public text (`add_public`) is kept.
         """
         for spelling in self._spellings:
             if spelling in text and spelling not in self._public:
@@ -65,7 +65,7 @@ class Secrets:
 
 
 def secrets_in(env: Mapping[str, str]) -> Iterable[str]:
-    """The values of `env` that are credentials: by their variable's name, or as the password of a URL."""
+    """Credentials in `env`: values of variables with such names, and passwords in URLs."""
     for name, value in env.items():
         if len(value) > _LARGEST:
             continue
@@ -78,7 +78,7 @@ def secrets_in(env: Mapping[str, str]) -> Iterable[str]:
 
 
 def passwords_of(url: str) -> Iterable[str]:
-    """The password or token in `url` and the values of its secret parameters, as they stand and decoded."""
+    """The password or token in `url` and the values of its secret parameters, both raw and decoded."""
     for secret in secrets_of(url):
         yield secret
         yield unquote(secret)

@@ -1,4 +1,4 @@
-"""Starts programs: the only module that does. Argument lists, never a shell."""
+"""Starts programs, as the only module that does: with argument lists, never through a shell."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from release.filesystem.files import read_file
 from release.limits import MIB
 from release.ports import Completed
 
-GRACE = 2.0  # seconds between asking a process group to end and ending it
-_GRACE_OF_CANCELLED = 0.4  # likewise, when a signal ends everything
+GRACE = 2.0  # seconds between SIGTERM and SIGKILL for a process group
+_GRACE_OF_CANCELLED = 0.4  # likewise when the run is cancelled: the whole process has 4 s to end
 
 
 class Processes:
-    """`world.Process` over the operating system.
+    """`ports.Process` over the operating system.
 
-    Every child leads a session of its own: it cannot prompt on our terminal, and it can be ended together with
-    everything that it started.
+    Every child leads a session of its own: it cannot prompt on our terminal, and is killed together with the processes
+    that it started.
     """
 
     def __init__(self, cancel: Cancel) -> None:
@@ -38,11 +38,11 @@ class Processes:
         stdin: bytes = b"",
         timeout: float | None = None,
     ) -> Completed:
-        """Run `argv` to its end, with exactly `env` as its environment (None: ours), and read both streams apart.
+        """Run `argv` to its end. `env`: its whole environment; None: ours. `timeout`: seconds.
 
-        `timeout`: seconds. Raises `FileNotFoundError` for a missing program (its `filename` is the program) or
-        folder, `TimeoutError` when the time is up, and what `Cancel.check` raises when the run is cancelled;
-        the child's process group is ended and reaped first.
+        Raises `FileNotFoundError` for a missing program or folder (`filename` tells which), `TimeoutError` after
+        `timeout`, and the error of `Cancel.check` when the run is cancelled. In these cases the child's process group
+        is killed and reaped first.
         """
         self._cancel.check()
         _require_folder(cwd)
@@ -60,7 +60,7 @@ class Processes:
                 with self._cancel.on_cancel(lambda: _end_beside(child)):
                     stdout, stderr = self._communicate(child, stdin or None, timeout)
             except BaseException:
-                # A cancelled group was told to end when the run was, and had its time.
+                # When the run was cancelled, `_end_beside` has sent SIGTERM already: no second grace.
                 _end(child, 0.0 if self._cancel.tripped else GRACE)
                 raise
         self._cancel.check()
@@ -73,32 +73,32 @@ class Processes:
         while True:
             left = GRACE if end is None else min(GRACE, end - time.monotonic())
             try:
-                # An unfinished `communicate` may be called again: it keeps what it has read so far.
+                # After a time-out `communicate` may be called again; it keeps what it has read.
                 return child.communicate(stdin, timeout=max(0.0, left))
             except subprocess.TimeoutExpired as error:
-                self._cancel.check()  # asked to end a while ago, and it has not
+                self._cancel.check()  # for a child that survived the SIGTERM of `_end_beside`
                 if end is not None and time.monotonic() >= end:
                     raise TimeoutError(f"no end within {timeout:g} s") from error
 
 
 def _require_folder(cwd: str | None) -> None:
-    # Popen reports a missing folder and a missing program alike; here the exception names the right one.
+    # Popen raises FileNotFoundError for a missing folder and a missing program alike; tell them apart.
     if cwd is not None and not os.path.isdir(cwd):
         raise FileNotFoundError(2, "no such folder", cwd)
 
 
 def _end_beside(child: subprocess.Popen[bytes]) -> None:
-    """End the group without waiting for it: whoever cancels has others to wake, and the main thread may be busy."""
+    """End the group without waiting for it: `Cancel.trip` has other callbacks to run."""
     _signal_group(child, signal.SIGTERM)
     threading.Thread(target=_end, args=(child, _GRACE_OF_CANCELLED), name="child's end", daemon=True).start()
 
 
 def _end(child: subprocess.Popen[bytes], grace: float) -> None:
-    """End the whole group: politely, and after `grace` seconds or when its leader is gone by force."""
+    """End the whole group: SIGTERM, then SIGKILL after `grace` seconds or when its leader has ended."""
     _signal_group(child, signal.SIGTERM)
     end = time.monotonic() + grace
     while child.returncode is None and time.monotonic() < end:
-        # Not reaped yet, so that the group's number cannot have been given to anybody else.
+        # WNOWAIT: while the leader is not reaped, the group's number cannot be reused for another process.
         try:
             if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 break
@@ -109,9 +109,9 @@ def _end(child: subprocess.Popen[bytes], grace: float) -> None:
 
 
 def kill_descendants() -> None:
-    """End every process below this one by force, for a process that is about to leave without cleaning up.
+    """SIGKILL every descendant, before this process ends without cleaning up; libraries start programs too.
 
-    Libraries start programs too. Works where `/proc` tells children (Linux); elsewhere nothing happens.
+    Needs `/proc/PID/task/TID/children` (Linux); does nothing elsewhere.
     """
     for pid in _descendants(os.getpid()):
         with suppress(OSError):
@@ -129,6 +129,6 @@ def _descendants(pid: int) -> list[int]:
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
     if child.returncode is not None:
-        return  # reaped: its number may belong to another process by now
+        return  # reaped: another process may have its number now
     with suppress(ProcessLookupError):
         os.killpg(child.pid, number)

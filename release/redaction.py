@@ -1,4 +1,4 @@
-"""Passwords and tokens in URLs, found and replaced in any text. Pure, and linear in the length of the text."""
+"""Finds and replaces passwords and tokens in URLs within any text. Pure; linear in the length of the text."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from release.secret_names import looks_secret
 
-# What may stand before `://`; longer ones are not looked at whole, so that a long word costs nothing.
+# A scheme before `://`, of at most 32 characters, so that long words take no time.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}\Z")
 _LONGEST_SCHEME = 32
-# Where a URL in a text ends: quotes may be part of a password, and blanks follow the closing quote anyway.
+# A URL ends at white space, and not at quotes, which may be part of a password.
 _END = re.compile(r"\s")
 _AUTHORITY_END = re.compile(r"[/?#\s]")
 _HOST_AND_PORT = re.compile(
@@ -24,9 +24,9 @@ HIDDEN = "***"
 def redact(text: str) -> str:
     """`text` with the user part of each URL replaced by `***` where it may hold a secret.
 
-    The user part ends at the last `@` of the URL, so a password may hold `@`, `/`, `#`, `?` and `%` as they are. A bare
-    account name (`ssh://git@host`) stays, except over http, where it is a token. In doubt more is replaced. In queries
-    the values of parameters that look secret go as well (`?password=…`, `X-Amz-Signature=…`).
+    The user part ends at the URL's last `@`, so a password may contain raw `@`, `/`, `#`, `?` and `%`. A user name
+    without a password (`ssh://git@host`) is kept, except over http, where it is a token. In doubt more is replaced. In
+    queries the values of parameters that look secret are replaced too (`?password=…`, `X-Amz-Signature=…`).
     """
     if "://" not in text:
         return text
@@ -39,7 +39,7 @@ def redact(text: str) -> str:
 
 
 def secrets_of(url: str) -> Iterator[str]:
-    """What `redact` would replace in `url`: its password, or the token before its host, and secret parameters."""
+    """The texts that `redact` would replace in `url`: its password or token, and secret parameters."""
     for start, end in _user_parts(url, generous=True):
         user, separator, password = url[start:end].partition(":")
         yield password if separator else user
@@ -55,14 +55,14 @@ def _names_secret(parameter: str) -> bool:
 
 
 def holds_credentials(text: str) -> bool:
-    """Whether a URL in `text` has a password or a token before its host, by the letter of RFC 3986, section 3.2."""
+    """Whether a URL in `text` has a password or token in its user part, as RFC 3986, section 3.2 defines it."""
     return "://" in text and any(_user_parts(text, generous=False))
 
 
 def _user_parts(text: str, *, generous: bool) -> Iterator[tuple[int, int]]:
-    """Where the user parts are that may hold a secret, each without its `@`.
+    """Positions (start, end) of user parts that may hold a secret, without the `@`.
 
-    `generous`: a user part may hold characters that RFC 3986 ends it at.
+    `generous`: also accept characters that end a user part by RFC 3986.
     """
     at = 0
     end = last = -1  # of the URL that holds the position: its end, and its last `@`
@@ -86,7 +86,7 @@ def _user_parts(text: str, *, generous: bool) -> Iterator[tuple[int, int]]:
 
 
 def _is_cut(text: str, start: int, border: int, last: int) -> bool:
-    """Whether what looks like the authority is the beginning of a user part with a raw `/`, `#` or `?` in it."""
+    """Whether the apparent authority is the start of a user part that contains a raw `/`, `#` or `?`."""
     return not (_HOST_AND_PORT.fullmatch(text, start, border) or text.startswith(_DIGESTS, last + 1))
 
 

@@ -1,4 +1,4 @@
-"""Calls side by side in daemon threads, started in order. Nothing waits for a thread that does not come back."""
+"""Runs calls in daemon threads, started in order. A thread that hangs delays neither an error nor the exit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from release.control import Cancel
 
 T = TypeVar("T")
 
-#: Seconds that running calls get to end after one has failed. A socket that hangs must not hold up the error.
+#: Seconds that running calls get to end after one has failed: a hanging socket must not delay the error.
 _GRACE = 2.0
 
 
@@ -39,7 +39,7 @@ class Task(Generic[T]):
             self._ended.set()
 
     def result(self) -> T:
-        """Wait for the call, and return or raise what it did."""
+        """Wait for the call; return its result, or raise its error."""
         self._ended.wait()
         if self.error is not None:
             raise self.error
@@ -49,8 +49,8 @@ class Task(Generic[T]):
 class TaskGroup:
     """Runs calls in threads named `name`, at most `jobs` at a time.
 
-    Cancelling starts no further call, and neither does a failed one with `stop_at_error`. A thread ends when nothing
-    is left to start, so a group needs no closing.
+    No further call starts after the run is cancelled, nor, with `stop_at_error`, after one has failed. Threads end
+    when no call is left to start, so a group needs no closing.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class TaskGroup:
         self._error: BaseException | None = None
 
     def start(self, work: Callable[[], T]) -> Task[T]:
-        """Run `work` as soon as there is room; never, where an error has stopped the group."""
+        """Run `work` when fewer than `jobs` calls run; never, if an error has stopped the group."""
         task = Task(work)
         with self._turn:
             if self._error is not None:
@@ -78,7 +78,7 @@ class TaskGroup:
         return task
 
     def drop(self) -> None:
-        """Forget the calls that have not started."""
+        """Remove the calls that have not started."""
         with self._turn:
             self._waiting.clear()
 
@@ -99,7 +99,7 @@ class TaskGroup:
                 self._stop(task.error)
 
     def _next(self) -> Task[Any] | None:
-        # Counted down under the same lock that `start` looks under: no call is left without a thread.
+        # Under the lock that `start` holds when it reads `_running`: a new call sees either this thread or a free job.
         with self._turn:
             if self._waiting and not self._cancel.tripped:
                 return self._waiting.popleft()
@@ -119,9 +119,9 @@ class TaskGroup:
 
 
 def run_all(tasks: Sequence[Callable[[], T]], *, jobs: int, cancel: Cancel) -> list[T]:
-    """The results of `tasks`, started in their order, `jobs` at a time.
+    """The results of `tasks`, in their order; `jobs` run at a time.
 
-    The first failure is raised, and no further task is started. Cancelling ends the wait at once.
+    After a failure no further task starts, and the first error is raised. Cancelling the run ends the wait at once.
     """
     if len(tasks) < 2:
         return [task() for task in tasks]
