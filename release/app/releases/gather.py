@@ -17,6 +17,7 @@ from release.config.load import Component
 from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
 from release.facts import Facts, require_current_tag
 from release.log.chain import timestamp
+from release.log.state import LogState
 from release.oci import Repository
 from release.oci.reference import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded
@@ -128,7 +129,12 @@ def _recorded(session: Session, project: str, decision: Decision) -> Recorded:
     primary = next((tag.name for tag in decision.tags if isinstance(tag, FixedTag)), None)
     if primary is None:
         return Recorded()
-    state = session.log_state.release(release_key(project, decision.commit, primary))
+    return recorded_in(session.log_state, release_key(project, decision.commit, primary), primary)
+
+
+def recorded_in(log: LogState, key: str, primary: str) -> Recorded:
+    """What the log says of the release `key`. `primary`: its fixed tag, for hints. Raises `LogCorrupt`."""
+    state = log.release(key)
     if state is None:
         return Recorded()
     digest = state.image.digest if state.image is not None else None

@@ -16,6 +16,7 @@ from typing import IO, Any
 from release.app.handlers import StepPorts, handlers
 from release.app.releases import known
 from release.app.releases.attempt_end import ending_facts
+from release.app.releases.gather import recorded_in
 from release.build import BuiltImage, PlatformImage
 from release.build.auto import Choice
 from release.build_spec import BuildSpec
@@ -30,7 +31,7 @@ from release.log.fold import fold
 from release.log.state import LogState
 from release.log.writer import Writer
 from release.oci import Descriptor, Manifest
-from release.plan.evidence import STORE, ContentSource, Recorded
+from release.plan.evidence import STORE, ContentSource
 from release.plan.inputs import inputs_label
 from release.plan.model import Bindings
 from release.plan.release import plan_release, release_key
@@ -355,7 +356,7 @@ class Run:
         names = [tag.name for tag in (*decision.tags, *decision.withheld)]
         repository = self.open(IMAGE)
         held = HeldTags(held=tuple(TagReader().read(repository, IMAGE, name) for name in names))
-        recorded = self._recorded(log)
+        recorded = recorded_in(fold(log.entries()), self.key, self.version)
         places = tuple(
             ContentSource(name=name, digest=recorded.digest, image=image)
             for name in (STORE, IMAGE)
@@ -414,19 +415,6 @@ class Run:
             KnownReleases(known_from=KnownFrom(git="complete")),
             known.from_registry_tags(self.open(IMAGE).tags()),
             known.from_log_versions(released),
-        )
-
-    def _recorded(self, log: Writer) -> Recorded:
-        state = fold(log.entries()).release(self.key)
-        if state is None:
-            return Recorded()
-        return Recorded(
-            digest=state.image.digest if state.image is not None else None,
-            inputs=state.inputs,
-            attempt=state.attempts[-1].id if state.attempts else None,
-            pushed=tuple(one.target for one in state.pushed),
-            moved=tuple(one.target for one in state.moved),
-            released=state.state == "released",
         )
 
     def _handlers(self, context: dict[str, Any], log: Writer) -> Handlers:
