@@ -1,4 +1,4 @@
-"""The decision: what a commit's image is called, and why. A pure function of facts, policy and known releases."""
+"""Decides the version and the image tags of a commit, each with its reason. Pure."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def decide(
 ) -> Decision:
     """The decision for one component, by the default scheme.
 
-    `held`: what the targets hold, where they were asked. `version`: releases a commit without a git tag
-    (`run --version`). `rebuild`: n of `_rn` when a released commit is built again. `labels` win over ours.
-    Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD), `TagConflict` (the version was
-    released from another commit), `GitError` (the version makes no valid image tag).
+    `held`: what the tags hold on the targets; None if no target was read. `version`: releases a commit without a git
+    tag (`run --version`). `rebuild`: n of `_rn` if a released commit is built again. `labels`: override our own.
+    Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD), `TagConflict` (the version was released
+    from another commit), `GitError` (the version makes no valid image tag).
     """
     basis = basis_of(facts, policy, known, component=component, version=version, rebuild=rebuild)
     base = basis.decision
@@ -70,7 +70,7 @@ def decide(
 
 
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known before a tag is chosen. `decision`: without tags. `proposal`: the default scheme's, unjudged."""
+    """The state before tags are chosen. `decision`: without tags. `proposal`: of the default scheme, not guarded."""
 
     decision: Decision
     proposal: Proposal
@@ -87,8 +87,8 @@ def basis_of(
 ) -> Basis:
     """Version, channel, labels and warnings of the commit. Arguments and errors about the version as in `decide`.
 
-    The proposed tags are neither checked nor guarded: what the default scheme could not name must not stop rules
-    that never make such a name.
+    The proposed tags are neither checked nor guarded: a name that the default scheme cannot make must not be an error
+    for rules that do not use it.
     """
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
     release = _release(facts, policy, found, version)
@@ -113,7 +113,7 @@ def basis_of(
 
 
 def require_version(decision: Decision, facts: Facts) -> str:
-    """The decision's version. Raises `ShallowClone` when it needs history that was not fetched."""
+    """The decision's version. Raises `ShallowClone` if it needs history that was not fetched."""
     if decision.version is not None:
         return decision.version
     if facts.snapshot.shallow:
@@ -150,7 +150,7 @@ def _release(facts: Facts, policy: TagPolicy, found: VersionTags, version: Versi
 
 
 def _as(version: Version, scheme: Scheme) -> Version:
-    """A version that was given without knowing the project's scheme, read in that scheme."""
+    """A version from the command line, parsed again in the project's scheme. Raises `ConfigError`."""
     try:
         return version if scheme == "none" else parse_as(str(version), scheme)
     except ValueError as error:
@@ -163,7 +163,7 @@ def _as(version: Version, scheme: Scheme) -> Version:
 def _require_unambiguous(at_head: tuple[VersionTag, ...]) -> None:
     first = at_head[0]
     for other in at_head[1:]:
-        # `v1.4.2` and `1.4.2` say the same thing; `1.4.2+a` and `1.4.2+b` do not.
+        # `v1.4.2` and `1.4.2` are the same version; `1.4.2+a` and `1.4.2+b` differ at equal precedence.
         if precedence_key(other.version) == precedence_key(first.version) and other.version != first.version:
             raise AmbiguousVersion(
                 f"git tags `{first.git_tag}` and `{other.git_tag}` are both at HEAD and have equal precedence",
@@ -222,7 +222,7 @@ def guarded(
     held: HeldTags | None,
     allow_backward: bool,
 ) -> tuple[tuple[FixedTag | MovingTag, ...], tuple[Withheld, ...]]:
-    """The proposed tags that may be set, and the withheld ones. Raises `TagConflict` for a tag that is there twice."""
+    """The proposed tags that may be set, and the withheld ones. Raises `TagConflict` for a tag that occurs twice."""
     kept: list[FixedTag | MovingTag] = []
     withheld = list(proposal.refused)
     taken: set[str] = set()
@@ -251,9 +251,9 @@ def guarded(
 def _verdict(
     tag: MovingTag, candidate: Candidate, known: KnownReleases, held: HeldTags | None, allow_backward: bool
 ) -> Verdict:
-    """The verdict over all targets: the tag stays in the decision as long as one of them may move it.
+    """The verdict for all targets together: the tag is kept in the decision if it may move on one of them.
 
-    Every target is judged again right before its own move.
+    Each target is judged again right before its own move.
     """
     asked: tuple[Held | None, ...] = (held.at(tag.name) if held is not None else ()) or (None,)
     tip = held.branch_tip if held is not None else None

@@ -1,6 +1,6 @@
-"""The default tag scheme: which image tags a situation asks for, in the order of the design's table.
+"""The default tag scheme: proposes the image tags of a release, a request, a branch or a single commit. Pure.
 
-Pure, and before the guard: a moving tag that is proposed here may still be withheld.
+The guard judges the proposed moving tags afterwards, and may withhold them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """The tags of a situation before the guard was asked."""
+    """The proposed tags, before the guard judges them. `refused`: tags that are never set here, with the reason."""
 
     channel: Channel
     tags: tuple[FixedTag | MovingTag, ...]
@@ -49,7 +49,7 @@ def _propose_release(facts: Facts, policy: TagPolicy, release: Release, rebuild:
         FixedTag(name=image_tag_of(version, rebuild), reason=why, policy="version")
     ]
     if not rebuild:
-        # A rebuild leaves the commit's tag, like the version's, on the image that was released.
+        # No `sha-` tag for a rebuild: it stays on the image that was released, as the version's own tag does.
         tags.append(_commit_fixed(facts, 0))
     tags += release_lines(version, policy)
     if facts.ci.branch is not None and facts.branch is not None:
@@ -58,7 +58,7 @@ def _propose_release(facts: Facts, policy: TagPolicy, release: Release, rebuild:
 
 
 def release_lines(version: Version, policy: TagPolicy) -> list[MovingTag]:
-    """Narrow to wide: `1.4`, `1`, `latest`, then the channels, which also follow stable releases."""
+    """Moving tags, narrow to wide: `1.4`, `1`, `latest`, then channels, which move to stable releases too."""
     lines: list[tuple[str, Line]] = []
     if version.is_stable:
         minor, major = line_names(version)

@@ -1,6 +1,6 @@
-"""The guard on moving tags: may this candidate become what the tag points at?
+"""The guard: decides whether a moving tag may move to a candidate. Pure.
 
-Pure. The plan asks it with what was known then, and the step asks it again right before the move.
+Called while planning, and again with fresh observations right before the move.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
-    """The tag's image says that it is the candidate; whoever knows the digests compares those."""
+    """The labels of the tag's image are those of the candidate. The caller compares digests, if it has them."""
 
     reason: str
 
 
 class Withhold(msgspec.Struct, frozen=True, kw_only=True):
-    """The tag stays where it is. `rightly`: for something newer; otherwise something needed was not known."""
+    """The tag does not move. `rightly`: because of something newer; False: because a source could not be read."""
 
     reason: str
     rightly: bool = True
 
 
 class Refuse(msgspec.Struct, frozen=True, kw_only=True):
-    """The candidate's version is already released from another commit: nothing of it may be published."""
+    """The candidate's version was released from another commit: the whole release is refused."""
 
     reason: str
 
 
-# Stable versions compare as their numbers do, at the speed of C.
+# For stable versions, comparing the numbers is enough. attrgetter does it in C: there may be 20,000.
 _STABLE_RANK = attrgetter("version.major", "version.minor", "version.patch", "rebuild")
 
 Verdict = Move | Keep | Withhold | Refuse
@@ -56,8 +56,8 @@ def judge(
 ) -> Verdict:
     """Whether the tag of `line` may move to `candidate`.
 
-    `held`: what the target holds under the tag, None where no target was asked. `branch_tip`: the branch's commit
-    on the remote, None where it is not known. `allow_backward` lifts what would be withheld for something newer.
+    `held`: what the tag holds on the target; None if no target was read. `branch_tip`: the branch's commit on the
+    remote; None if unknown. `allow_backward`: move the tag even if something newer exists.
     """
     if held is not None and held.state == "unknown":
         return Withhold(reason=f"what `{held.target}` holds is unknown: {held.cause}", rightly=False)
@@ -71,12 +71,12 @@ def judge(
 
 
 def highest(line: Line, known: KnownReleases) -> KnownVersion | None:
-    """The released version that a tag of `line` should point at; what was taken back does not count."""
+    """The highest released version of `line`, without versions that were taken back; None without any."""
     return _top(_in_line(line, known), line)
 
 
 def other_commit(candidate: Candidate, known: KnownReleases) -> KnownVersion | None:
-    """A known release of exactly the candidate's version from another commit."""
+    """A known release of the candidate's version from another commit, or None."""
     told = [one for one in known.versions if one.commit is not None and one.commit != candidate.commit]
     return next((one for one in told if one.version == candidate.version), None)
 
@@ -135,7 +135,8 @@ def _judge_commits(line: Line, candidate: Candidate, held: Held | None, branch_t
         case "ancestor" | "same" | "diverged":
             return Move(reason=f"build of {what}")
     if is_tip or line.kind == "pull-request":
-        # A merge commit that was made for an earlier build of the request is in nobody's clone any more.
+        # An earlier build of the request may have been a temporary merge commit, which no clone has: nothing to
+        # compare.
         return Move(reason=f"build of {what}")
     return Withhold(
         reason=f"how the commit that it holds stands to `{candidate.commit[:12]}` is unknown", rightly=False
@@ -153,7 +154,7 @@ def _covers(line: Line, version: Version) -> bool:
 
 
 def _in_line(line: Line, known: KnownReleases) -> list[KnownVersion]:
-    # Twenty thousand releases are usual: the cheap comparisons come first.
+    # Cheap comparisons first: there may be 20,000 releases.
     major, minor, channel = line.major, line.minor, line.channel
     found = [
         one
@@ -180,7 +181,7 @@ def _rank(known: KnownVersion) -> tuple[Key, int]:
 
 
 def _missing_knowledge(known: KnownReleases) -> str | None:
-    """The first source that was asked and did not tell everything."""
+    """The first source that was read and may be incomplete, or None."""
     sources = (
         ("git", known.known_from.git),
         ("the version log", known.known_from.log),
@@ -195,7 +196,7 @@ def _version_of(held: Held | None, scheme: Scheme) -> Version | None:
     try:
         return parse_as(held.version.removeprefix("v"), scheme)
     except ValueError:
-        return None  # a foreign image may carry any text there
+        return None  # images of other tools may have any text in this label
 
 
 def _name(known: KnownVersion) -> str:
@@ -203,7 +204,7 @@ def _name(known: KnownVersion) -> str:
 
 
 def _count(released: list[KnownVersion], version: Version) -> int:
-    """How many versions there are with this one: a version that git and the registry know is one version."""
+    """The number of different versions, this one included: git and a registry may both know the same one."""
     return len({version, *(one.version for one in released)})
 
 

@@ -14,12 +14,12 @@ INPUTS = "dev.shipmark.inputs"
 #: How `ImageFacts.disputed` and `Held.disputed` name a platform whose config contradicts the index.
 PLATFORM = "platform"
 
-#: What tells one release's image from another's.
+#: Labels that differ between images of different releases.
 TELLING = frozenset({REVISION, VERSION, INPUTS, PLATFORM})
 
 
 def held_image(target: str, tag: str, digest: str, facts: ImageFacts | None) -> Held:
-    """What `target` holds under `tag` (or by digest). `facts`: None for a manifest that is gone again."""
+    """The state of `tag` (or a digest) on `target`. `facts`: None if the manifest was deleted meanwhile."""
     if facts is None:
         return Held(target=target, tag=tag, state="held", digest=digest)
     return Held(
@@ -44,8 +44,7 @@ _WITH_SCHEME = re.compile(
 def source_url(remote: str | None) -> str | None:
     """The https address of a remote (`git@host:acme/app.git`, `ssh://…`, `https://…`), without credentials.
 
-    None for a folder or a `file:` remote: where somebody's clone lies says nothing of the source, and the
-    image's bytes must not depend on it.
+    None for a folder or a `file:` remote: the image's bytes must not depend on the path of somebody's clone.
     """
     if remote is None:
         return None

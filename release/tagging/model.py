@@ -16,8 +16,8 @@ Channel = Literal["release", "prerelease", "branch", "pull-request", "snapshot"]
 class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one component's tags are chosen.
 
-    `prefix`: what stands before the version in git tags (`api/`); an optional `v` follows it anyway.
-    `versions`: what a git tag is read as. `latest`: `auto` follows the highest stable release;
+    `prefix`: of git tags, before the version (`api/`); an optional `v` may follow it.
+    `versions`: the scheme of git tags. `latest`: `auto` follows the highest stable release;
     `default-branch` puts it on every build of the default branch; `never`.
     """
 
@@ -30,7 +30,7 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a moving tag points at the newest of.
+    """The set of releases or commits whose newest member a moving tag points at.
 
     `kind` `release`: stable versions, all of them, those of `major`, or of `major.minor`; with `channel` the
     prereleases of that channel too. `branch`: commits of branch `name`. `pull-request`: heads of request `number`.
@@ -45,7 +45,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What wants to be the newest of a line: a commit, and the version it is released as, if any.
+    """A commit that a moving tag may move to, and the version that it is released as, if any.
 
     `rebuild`: n of `_rn` for a released version built again, 0 otherwise.
     """
@@ -56,7 +56,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FixedTag(msgspec.Struct, frozen=True, kw_only=True, tag="fixed", tag_field="kind"):
-    """A tag that names one content for ever. `policy`: `version` conflicts with other content, `first-wins` yields."""
+    """A tag that names one content for ever. `policy`: `version` with other content is a conflict, `first-wins` not."""
 
     name: str
     reason: str
@@ -72,7 +72,7 @@ class MovingTag(msgspec.Struct, frozen=True, kw_only=True, tag="moving", tag_fie
 
 
 class Withheld(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag that is not set, and why. `rightly`: for a newer one, which is not a fault; else something was unknown.
+    """A tag that is not set, with the reason. `rightly`: something newer exists; False: a source could not be read.
 
     `line`: of a moving tag that the guard withheld.
     """
@@ -84,7 +84,7 @@ class Withheld(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownFrom(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of each source of releases was read."""
+    """For each source of releases, whether it was read completely."""
 
     git: Knowledge = "not asked"
     log: Knowledge = "not asked"
@@ -92,7 +92,7 @@ class KnownFrom(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One released version and who says so. `commit`: full id where the source tells; our own git tags do not."""
+    """One released version and its source. `commit`: full id, if the source has it."""
 
     version: Version
     source: Literal["git tag", "log", "registry"]
@@ -109,7 +109,7 @@ class KnownReleases(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one target says of one image tag now.
+    """The state of one image tag on one target.
 
     `relation`: of the held `revision` to the candidate's commit: `same`, `ancestor` (older), `descendant`
     (newer), `diverged`, `unknown`; asked of git for moving tags only. `disputed`: which of these labels the
@@ -130,13 +130,13 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HeldTags(msgspec.Struct, frozen=True, kw_only=True):
-    """What the targets hold, for the tags that were asked about. `branch_tip`: the branch's commit on the remote."""
+    """The state of tags on the targets that were read. `branch_tip`: the branch's commit on the remote."""
 
     held: tuple[Held, ...] = ()
     branch_tip: str | None = None
 
     def at(self, tag: str) -> tuple[Held, ...]:
-        """What each target that was asked says of `tag`."""
+        """The state of `tag` on each target that was read."""
         return tuple(held for held in self.held if held.tag == tag)
 
 

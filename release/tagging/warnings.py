@@ -1,4 +1,4 @@
-"""What a person should know beside a decision: one line each, once."""
+"""Warnings about a decision, one line each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _dirty(facts: Facts) -> list[str]:
 def _detached(facts: Facts) -> list[str]:
     ci = facts.ci
     known = facts.branch or facts.git_tag or ci.pull_request or ci.merge_queue
-    # Where the CI system speaks of another commit, that was said already.
+    # If the CI system names another commit, `reconcile` has warned already.
     if known or facts.snapshot.branch is not None or ci.branch is not None:
         return []
     return ["HEAD is detached and nothing says which branch this is: there is no branch's tag"]
@@ -61,7 +61,7 @@ def _incomplete_clone(facts: Facts, version: Version | None, known: KnownRelease
         return []
     if snapshot.shallow:
         return ["this clone is shallow, so it may lack other releases: " + remedy(system, "shallow")]
-    # On a laptop a repository without a tag is young; in a CI system its tags were most often not fetched.
+    # Only in CI, where a missing tag mostly was not fetched. On a laptop the project has no release yet.
     if system == "none":
         return []
     return ["this clone lacks git tags; if there are any, " + remedy(system, "no-tags")]
