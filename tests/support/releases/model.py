@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
+from ci.context import CiContext
 from release.app.handlers import StepPorts, handlers
 from release.app.releases import known
 from release.app.releases.attempt_end import ending_facts
@@ -25,6 +26,8 @@ from release.effects.tag_reader import TagReader
 from release.effects.watch import GitBranches
 from release.errors import Interrupted, NotFound, ReleaseError
 from release.events import NullSink
+from release.facts import reconcile
+from release.git.model import Snapshot
 from release.handler import Handlers
 from release.log import Entry, Head
 from release.log.fold import fold
@@ -37,20 +40,15 @@ from release.plan.model import Bindings
 from release.plan.release import plan_release, release_key
 from release.plan.release_input import ReleaseInput, Target
 from release.runner import Report, Runner
-from release.tagging import guard
+from release.tagging.decide import decide
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import (
-    Candidate,
     Decision,
-    FixedTag,
     HeldTags,
     KnownFrom,
     KnownReleases,
-    Line,
-    MovingTag,
-    Withheld,
+    TagPolicy,
 )
-from release.versions.semver import parse
 from tests.support.logs.facts import MemoryStore, TickingClock
 
 IMAGE = "registry.example/acme/app"
@@ -351,8 +349,7 @@ class Run:
     # What gathering does.
 
     def _subject(self, log: Writer) -> ReleaseInput:
-        candidate = Candidate(commit=self.commit, version=parse(self.version))
-        decision = self._decide(candidate, log, self._known(log))
+        decision = self._decide(self._known(log))
         names = [tag.name for tag in (*decision.tags, *decision.withheld)]
         repository = self.open(IMAGE)
         held = HeldTags(held=tuple(TagReader().read(repository, IMAGE, name) for name in names))
@@ -376,34 +373,14 @@ class Run:
             places=places,
         )
 
-    def _decide(self, candidate: Candidate, log: Writer, released: KnownReleases) -> Decision:
-        major, minor, _ = self.version.split(".")
-        lines = {
-            f"{major}.{minor}": Line(kind="release", major=int(major), minor=int(minor)),
-            major: Line(kind="release", major=int(major)),
-            "latest": Line(kind="release"),
-        }
-        kept: list[FixedTag | MovingTag] = [
-            FixedTag(name=self.version, reason="version", policy="version"),
-            FixedTag(name=f"sha-{self.commit[:12]}", reason="commit", policy="first-wins"),
-        ]
-        withheld = []
-        for name, line in lines.items():
-            verdict = guard.judge(line, candidate, released)
-            if isinstance(verdict, guard.Withhold):
-                withheld.append(Withheld(name=name, reason=verdict.reason, line=line))
-            else:
-                kept.append(MovingTag(name=name, reason=verdict.reason, line=line))
-        return Decision(
-            component="app",
-            version=self.version,
-            commit=self.commit,
-            channel="release",
-            tags=tuple(kept),
-            withheld=tuple(withheld),
-            labels=self._labels,
-            candidate=candidate,
+    def _decide(self, released: KnownReleases) -> Decision:
+        """The decision at the version's git tag, in a clone that has no other."""
+        listing = f"{self.commit} refs/tags/v{self.version}\n".encode()
+        snapshot = Snapshot(
+            root="", common_dir="", head=self.commit, branch=None, committed_at=0, tag_listing=listing
         )
+        facts = reconcile(snapshot, CiContext(), 0)
+        return decide(facts, TagPolicy(), released, repositories=(IMAGE,), labels=self._labels)
 
     @property
     def _labels(self) -> dict[str, str]:
