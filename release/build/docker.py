@@ -20,7 +20,7 @@ from release.build.task_input import TaskInput, read_input, require_options
 from release.compression.entries import Inline, Node
 from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel
-from release.docker.engine import Engine, connect, require_listener
+from release.docker.engine import ANSWER_WITHIN, Engine, connect, require_listener
 from release.docker.saved_images import SavedImage, store_archive
 from release.errors import BuildError
 from release.events import Sink
@@ -39,17 +39,25 @@ class DockerBuilder:
     """Builds through the Engine API. `env`: the environment, for `DOCKER_HOST` and its like.
 
     `anonymous`: only look whether a daemon listens, and say nothing to it: for a run that may read no credential.
+    `answer_within`: seconds for a daemon's first answers.
     """
 
     name = "docker"
 
     def __init__(
-        self, env: Mapping[str, str], *, sink: Sink, cancel: Cancel, anonymous: bool = False
+        self,
+        env: Mapping[str, str],
+        *,
+        sink: Sink,
+        cancel: Cancel,
+        anonymous: bool = False,
+        answer_within: float = ANSWER_WITHIN,
     ) -> None:
         self._env = env
         self._sink = sink
         self._cancel = cancel
         self._anonymous = anonymous
+        self._answer_within = answer_within
 
     def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
         """Read the input, and ask whether a daemon answers that knows what the Dockerfile needs."""
@@ -66,13 +74,15 @@ class DockerBuilder:
             _require_known(read.context.dockerfile)
         except BuildError as error:
             return Problem.of("lacks", error)
-        return _Prepared(read, env=self._env, sink=self._sink, cancel=self._cancel)
+        return _Prepared(
+            read, env=self._env, sink=self._sink, cancel=self._cancel, answer_within=self._answer_within
+        )
 
     def _require_daemon(self) -> None:
         if self._anonymous:
             require_listener(self._env, self._cancel)
             return
-        with connect(self._env, self._cancel):
+        with connect(self._env, self._cancel, answer_within=self._answer_within):
             pass
 
 
@@ -88,8 +98,10 @@ class _Prepared:
         env: Mapping[str, str],
         sink: Sink,
         cancel: Cancel,
+        answer_within: float,
     ) -> None:
         self._read = read
+        self._answer_within = answer_within
         self._env = env
         self._sink = sink
         self._cancel = cancel
@@ -99,7 +111,7 @@ class _Prepared:
         files = walk(self._read.context, check=self._cancel.check)
         layout = Layout(store)
         registries = _registries(self._read.context.dockerfile, self._read.values.args)
-        with connect(self._env, self._cancel, registries) as engine:
+        with connect(self._env, self._cancel, registries, answer_within=self._answer_within) as engine:
             run = _Run(
                 engine,
                 self._read,

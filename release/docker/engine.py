@@ -21,7 +21,7 @@ from release.oci.image_json import parse_platform
 if TYPE_CHECKING:
     from docker import APIClient
 
-_ANSWER_WITHIN = 5  # seconds, for a daemon that is there
+ANSWER_WITHIN = 5.0  # seconds, for a daemon that is there
 _ANY_VERSION = "1.24"  # the oldest that the SDK takes; the question for the version is put without one
 _TELL_AT_MOST = 500
 
@@ -80,8 +80,16 @@ class Engine:
 
 
 @contextlib.contextmanager
-def connect(env: Mapping[str, str], cancel: Cancel, registries: tuple[str, ...] = ()) -> Iterator[Engine]:
+def connect(
+    env: Mapping[str, str],
+    cancel: Cancel,
+    registries: tuple[str, ...] = (),
+    *,
+    answer_within: float = ANSWER_WITHIN,
+) -> Iterator[Engine]:
     """A daemon that has answered. `registries`: whose credentials a build needs; others are not sent.
+
+    `answer_within`: seconds for its first answers.
 
     Raises `BuilderUnavailable`.
     """
@@ -90,11 +98,11 @@ def connect(env: Mapping[str, str], cancel: Cancel, registries: tuple[str, ...] 
     with cancel.on_cancel(open_now.shut):
         try:
             with translated(endpoint, cancel, unavailable=True):
-                _knock(endpoint)
-                asking = open_now.watch(_client(endpoint, env, _ANY_VERSION, ()))
+                _knock(endpoint, answer_within)
+                asking = open_now.watch(_client(endpoint, env, _ANY_VERSION, (), answer_within))
                 about = asking.version(api_version=False)
                 version = endpoint.api_version or about["ApiVersion"]
-                client = open_now.watch(_client(endpoint, env, version, registries))
+                client = open_now.watch(_client(endpoint, env, version, registries, answer_within))
                 engine = Engine(client, endpoint, cancel, about)
             # A step may be silent for an hour, and an export is prepared before its first byte.
             client.timeout = cast(Any, None)
@@ -107,11 +115,11 @@ def require_listener(env: Mapping[str, str], cancel: Cancel) -> None:
     """Raise `BuilderUnavailable` where no daemon listens. Says nothing: the SDK would read Docker's credentials."""
     endpoint = find_endpoint(env)
     with translated(endpoint, cancel, unavailable=True):
-        _knock(endpoint)
+        _knock(endpoint, ANSWER_WITHIN)
         if not endpoint.url.startswith("unix://"):
             parts = urlsplit(endpoint.url)
             socket.create_connection(
-                (parts.hostname or "", parts.port or 2375), timeout=_ANSWER_WITHIN
+                (parts.hostname or "", parts.port or 2375), timeout=ANSWER_WITHIN
             ).close()
 
 
@@ -179,11 +187,11 @@ def _system_error(error: BaseException) -> str | None:
     return None
 
 
-def _knock(endpoint: Endpoint) -> None:
+def _knock(endpoint: Endpoint, answer_within: float) -> None:
     """Raise `OSError` where nobody listens on a local socket: the SDK would leave its own socket open."""
     if endpoint.url.startswith("unix://"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(_ANSWER_WITHIN)
+            probe.settimeout(answer_within)
             probe.connect(endpoint.url.removeprefix("unix://"))
 
 
@@ -193,7 +201,11 @@ def _short(text: str) -> str:
 
 
 def _client(
-    endpoint: Endpoint, env: Mapping[str, str], version: str, registries: tuple[str, ...]
+    endpoint: Endpoint,
+    env: Mapping[str, str],
+    version: str,
+    registries: tuple[str, ...],
+    answer_within: float,
 ) -> APIClient:
     """A client that has not spoken yet."""
     from docker import APIClient, auth
@@ -219,7 +231,7 @@ def _client(
     if certificates is not None:
         pair = (certificates.cert, certificates.key) if certificates.cert and certificates.key else None
         tls = TLSConfig(client_cert=pair, ca_cert=certificates.ca, verify=certificates.verify)
-    client = _Client(base_url=endpoint.url, version=version, timeout=_ANSWER_WITHIN, tls=tls)
+    client = _Client(base_url=endpoint.url, version=version, timeout=cast(Any, answer_within), tls=tls)
     # Else a CA bundle, a proxy or a .netrc that somebody set for the internet would decide about the daemon.
     client.trust_env = False
     return client

@@ -18,7 +18,7 @@ from release.build import BuiltImage, Problem, context, docker
 from release.build.auto import Choice, builders, choose
 from release.build.docker import DockerBuilder
 from release.control import Cancel
-from release.docker import engine
+from release.docker.engine import ANSWER_WITHIN
 from release.errors import BuildError, Terminated
 from release.events import Event, Output
 from release.image_names.archive_writer import write_combined_archive
@@ -56,6 +56,7 @@ class Project:
         self.env = {"DOCKER_HOST": host, "HOME": str(folder)}
         self.sink = Collect()
         self.cancel = Cancel()
+        self.answer_within = ANSWER_WITHIN
         self.store = folder / "store"
         self.root = folder / "project"
         self.root.mkdir(parents=True)
@@ -75,7 +76,7 @@ class Project:
 
     @property
     def builder(self) -> DockerBuilder:
-        return DockerBuilder(self.env, sink=self.sink, cancel=self.cancel)
+        return DockerBuilder(self.env, sink=self.sink, cancel=self.cancel, answer_within=self.answer_within)
 
     def request(self, **more: Any) -> Build:
         return build_of(self.root, **{"created": CREATED, **more})
@@ -317,8 +318,8 @@ def test_cancelling_stops_the_daemon_at_once(project: Project, docker_daemon: Do
     raise AssertionError("the container still runs")
 
 
-def test_a_silent_step_is_waited_for(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_ANSWER_WITHIN", 0.5)
+def test_a_silent_step_is_waited_for(project: Project) -> None:
+    project.answer_within = 0.5
     project.write("Dockerfile", "FROM busybox:test\nRUN sleep 1.2\n")
     assert project.build().digest
 

@@ -19,6 +19,7 @@ import pytest
 from release.build import Problem
 from release.build.docker import DockerBuilder
 from release.control import Cancel
+from release.docker.engine import ANSWER_WITHIN
 from release.errors import BuildError, BuilderUnavailable, Terminated
 from release.events import NullSink
 from tests.support.registries.images import digest, make_tar
@@ -136,9 +137,14 @@ def request(folder: Path, text: str = "FROM scratch\nARG TOKEN\nCOPY Dockerfile 
     return build_of(root, args={"TOKEN": SECRET})
 
 
-def builder(url: str, cancel: Cancel | None = None, **env: str) -> DockerBuilder:
+def builder(
+    url: str, cancel: Cancel | None = None, *, answer_within: float = ANSWER_WITHIN, **env: str
+) -> DockerBuilder:
     return DockerBuilder(
-        {"DOCKER_HOST": url, "HOME": "/nonexistent", **env}, sink=NullSink(), cancel=cancel or Cancel()
+        {"DOCKER_HOST": url, "HOME": "/nonexistent", **env},
+        sink=NullSink(),
+        cancel=cancel or Cancel(),
+        answer_within=answer_within,
     )
 
 
@@ -150,9 +156,9 @@ def reason(asked: DockerBuilder, folder: Path) -> str:
     return found.reason
 
 
-def refusal(daemon: Daemon, folder: Path) -> BuildError:
+def refusal(daemon: Daemon, folder: Path, *, answer_within: float = ANSWER_WITHIN) -> BuildError:
     with pytest.raises(BuildError) as caught:
-        build(builder(daemon.url), request(folder), folder / "store")
+        build(builder(daemon.url, answer_within=answer_within), request(folder), folder / "store")
     assert caught.value.hint
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     return caught.value
@@ -197,10 +203,9 @@ def test_what_is_no_engine_is_unavailable(tmp_path: Path, daemon: Daemon, answer
     assert caught.value.hint
 
 
-def test_a_silent_daemon_is_given_up(tmp_path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("release.docker.engine._ANSWER_WITHIN", 0.3)
+def test_a_silent_daemon_is_given_up(tmp_path: Path, daemon: Daemon) -> None:
     daemon.answers["version"] = lambda handler: (daemon.release.wait(30), None)[1]
-    assert "no answer in time" in reason(builder(daemon.url), tmp_path)
+    assert "no answer in time" in reason(builder(daemon.url, answer_within=0.3), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -308,13 +313,10 @@ def test_cancelling_wakes_whatever_waits_for_the_daemon(tmp_path: Path, daemon: 
     assert time.monotonic() - began < 4
 
 
-def test_an_export_may_be_prepared_for_longer_than_an_answer_takes(
-    tmp_path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("release.docker.engine._ANSWER_WITHIN", 0.2)
+def test_an_export_may_be_prepared_for_longer_than_an_answer_takes(tmp_path: Path, daemon: Daemon) -> None:
     late = stream_answer(b"no tar" * 200)
     daemon.answers.update(build=BUILT, get=lambda handler: (daemon.release.wait(0.5), late(handler))[1])
-    assert "does not hold together" in str(refusal(daemon, tmp_path))
+    assert "does not hold together" in str(refusal(daemon, tmp_path, answer_within=0.2))
 
 
 def test_only_the_registries_of_the_dockerfile_get_their_credentials(tmp_path: Path, daemon: Daemon) -> None:
