@@ -26,4 +26,4 @@ def import_(ctx: click.Context, file: str, as_json: bool) -> None:
         document(msgspec.to_builtins(import_report(found)))
         return
     lines = [f"{entry.seq:>6}  {entry.kind}" for entry in found.entries]
-    data("\n".join([*lines, f"{found.added} of {found.facts} added, the others were there already"]))
+    data(*lines, f"{found.added} of {found.facts} added, the others were there already")
