@@ -1,4 +1,4 @@
-"""The order of floors: a package imports only packages on the lines above its own. DESIGN, "Layout"."""
+"""The order of floors: a package imports only packages on the lines above its own. `docs/architecture.md` draws it."""
 
 from __future__ import annotations
 

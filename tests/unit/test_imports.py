@@ -1,4 +1,4 @@
-"""What may import what, who may touch the world, and what may be raised: DESIGN's rules, read from the source."""
+"""What may import what, who may touch the world, and what may be raised: rules that are read from the source."""
 
 from __future__ import annotations
 
@@ -68,7 +68,6 @@ PURE = (
     "release.oci.manifest",
     "release.layout.index",
     "release.oci.reference",
-    "release.retention.policy",
     "release.statements",
     "release.statements.*",
     "release.tagging",
@@ -77,9 +76,6 @@ PURE = (
     "release.versions.*",
     "release.trust",
 )
-
-#: Fits a pattern of `PURE` and is not: reads the file.
-NOT_PURE = ("release.config.file",)
 
 #: Protocols and their value types; no effect in them, whatever they describe.
 CONTRACTS = (
@@ -245,7 +241,7 @@ def _top(name: str) -> str:
 
 
 def _is_pure(name: str) -> bool:
-    return _fits(name, PURE) and not _fits(name, NOT_PURE)
+    return _fits(name, PURE)
 
 
 def _is_outside(name: str) -> bool:
@@ -296,6 +292,10 @@ def test_pure_modules_and_contracts_import_only_pure_modules_and_contracts() -> 
     modules = [*_pure_modules(), *(_modules()[name] for name in CONTRACTS)]
     pairs = [(module.name, name) for module in modules for name in _imported(module) if not _is_outside(name)]
     assert [(name, other) for name, other in pairs if not (_is_pure(other) or other in CONTRACTS)] == []
+
+
+def test_every_pattern_of_the_pure_modules_fits_one() -> None:
+    assert [pattern for pattern in PURE if not any(fnmatchcase(name, pattern) for name in _modules())] == []
 
 
 def test_pure_modules_use_only_libraries_without_effects() -> None:

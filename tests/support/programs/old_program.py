@@ -16,7 +16,7 @@ from tests.support.programs.command import Shipmark
 from tests.support.programs.wheel import ROOT, Installed, build_wheel
 from tests.support.services.required import MARK, program, require, required
 
-#: The commit that is called 0.1.0 in DESIGN and in `tests/compat/0.1.0`.
+#: The commit that is called 0.1.0 in `tests/compat/0.1.0`.
 COMMIT = "3b2feffc9e12ccabec44a3670a85d4efbb043f11"
 
 

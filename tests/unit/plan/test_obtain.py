@@ -52,7 +52,7 @@ EXPECTED_BOTH = msgspec.structs.replace(EXPECTED, platforms=BOTH)
 
 
 class TestResume:
-    """DESIGN: "A log entry alone is never believed"."""
+    """What the log says of an image counts only where the image says the same."""
 
     @pytest.mark.parametrize("where", [STORE, IMAGE])
     @pytest.mark.parametrize(("said", "why"), ANOTHER)

@@ -41,7 +41,7 @@ def operands(plan: Plan, step_id: str) -> Any:
 
 
 def test_the_order_of_a_release() -> None:
-    """DESIGN, "Order of a release": nothing visible before all content is everywhere, moving tags last."""
+    """Nothing is visible before all content is everywhere; moving tags come last."""
     plan = plan_release([subject()])
     order = {phase.name: number for number, phase in enumerate(plan.phases)}
     listed = sorted(plan.steps, key=lambda step: order[step.phase])
