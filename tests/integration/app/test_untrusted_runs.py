@@ -143,7 +143,7 @@ class TestEverySystem:
         assert not scene.trap.exists()
 
     @pytest.mark.parametrize("event", ["missing", "malformed", "deep", "number"])
-    def test_request_without_a_usable_event_file_is_untold(
+    def test_pull_request_without_a_usable_event_file_has_the_verdict_untold(
         self, scene: Scene, listener: HostileServer, event: str
     ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\n")
@@ -241,14 +241,16 @@ class TestEveryKey:
             assert not any(secret in heard(listener) for secret in SECRETS)
         assert not scene.trap.exists()
 
-    def test_every_section_is_reached(self) -> None:
+    def test_fields_of_every_config_section_are_covered(self) -> None:
         sections = (ConfigFile, ComponentSection, TargetSection, BuildSpec, LogSection)
         known = {name for section in sections for name in section.__struct_fields__}
         assert {"image", "url", "args", "insecure"} <= known
 
 
 class TestNothingIsWritten:
-    def test_only_the_summary_and_the_result_file(self, scene: Scene, listener: HostileServer) -> None:
+    def test_only_the_summary_and_the_result_file_are_written(
+        self, scene: Scene, listener: HostileServer
+    ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\nlog: {{path: log.jsonl}}\n")
         outputs, summary = scene.folder / "outputs", scene.folder / "summary"
         env = {
@@ -266,7 +268,7 @@ class TestNothingIsWritten:
         assert scene("run", "--result-file", "result.env", env=env).code == 0
         assert "SHIPMARK_PUSHED=false" in (scene.repo.path / "result.env").read_text()
 
-    def test_run_says_one_line(self, scene: Scene, listener: HostileServer) -> None:
+    def test_run_prints_one_warning_and_nothing_else(self, scene: Scene, listener: HostileServer) -> None:
         scene.configure(f"image: {listener.host}/acme/app\n")
         result = scene("run", env={**scene.arm(listener.host), **scene.event()})
         assert (result.code, result.stdout) == (0, "")
@@ -312,7 +314,7 @@ class TestBuild:
             result = scene("preview", env=env)
         assert (result.code, "can be built here with `docker`" in result.stdout) == (0, True), result.stderr
 
-    def test_missing_dockerfile_is_the_authors_to_mend(self, scene: Scene, listener: HostileServer) -> None:
+    def test_missing_dockerfile_is_a_build_error(self, scene: Scene, listener: HostileServer) -> None:
         scene.configure(f"image: {listener.host}/acme/app\nbuild: {{dockerfile: Missing}}\n")
         result = scene("preview", env={**scene.arm(listener.host), **scene.event()})
         assert result.code == 4
@@ -325,7 +327,7 @@ class TestBuild:
             ("platforms: [amd64]", "`amd64` is not a platform"),
         ],
     )
-    def test_what_is_wrong_for_every_builder_is_too(
+    def test_unknown_stage_or_platform_is_a_build_error(
         self, scene: Scene, listener: HostileServer, build: str, message: str
     ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\nbuild: {{{build}}}\n")
@@ -399,7 +401,9 @@ class TestOtherCommands:
 
 class TestRemote:
     @pytest.mark.parametrize("trusted", [False, True])
-    def test_git_credential_stays_here(self, scene: Scene, listener: HostileServer, trusted: bool) -> None:
+    def test_git_credential_is_not_sent_by_an_untrusted_run(
+        self, scene: Scene, listener: HostileServer, trusted: bool
+    ) -> None:
         """The clone holds a token for its origin, as actions/checkout leaves it."""
         scene.configure("image: oci:dist/image\nlog: {store: git}\n")
         scene.repo.git("remote", "add", "origin", f"{listener.url}/acme/app.git")

@@ -104,7 +104,7 @@ def _compressed_archive(repo: GitRepo) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("busy", [_many_patterns, _many_rules, _large_blob, _compressed_archive])
-def test_a_signal_ends_a_command_that_works(
+def test_sigterm_ends_a_busy_command(
     git_repo: GitRepo, shipmark: Shipmark, busy: Callable[[GitRepo], tuple[str, ...]]
 ) -> None:
     process = shipmark.start(*busy(git_repo), cwd=git_repo.path)
@@ -113,7 +113,7 @@ def test_a_signal_ends_a_command_that_works(
 
 
 @pytest.mark.parametrize("argv", [("tags",), ("preview",), ("version",), ("metadata",), ("log", "list")])
-def test_a_signal_ends_a_program_that_does_not_end(
+def test_sigterm_ends_a_child_process_that_ignores_it(
     git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path, argv: tuple[str, ...]
 ) -> None:
     """The git of PATH ignores SIGTERM, and its child keeps the pipes open."""

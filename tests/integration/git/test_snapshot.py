@@ -402,7 +402,7 @@ class TestDirty:
 
 
 class TestEnvironment:
-    def test_a_hook_of_another_repository_does_not_lead_astray(
+    def test_git_variables_set_by_a_hook_are_ignored(
         self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo]
     ) -> None:
         other = make_repo("other")
@@ -427,7 +427,9 @@ class TestEnvironment:
             {"LANGUAGE": "de", "LC_ALL": "de_DE.UTF-8"},
         ],
     )
-    def test_what_changes_output_is_left_out(self, git_repo: GitRepo, env: dict[str, str]) -> None:
+    def test_variables_that_change_the_output_of_git_are_ignored(
+        self, git_repo: GitRepo, env: dict[str, str]
+    ) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         assert at_head(read(git_repo, env=env)) == ["v1.0.0"]
@@ -446,7 +448,9 @@ class TestEnvironment:
             ("core.abbrev", "4"),
         ],
     )
-    def test_configuration_does_not_change_the_answer(self, git_repo: GitRepo, name: str, value: str) -> None:
+    def test_git_configuration_does_not_change_the_snapshot(
+        self, git_repo: GitRepo, name: str, value: str
+    ) -> None:
         git_repo.commit(files={"ü": "1"})
         git_repo.tag("v1.0.0")
         git_repo.commit()
@@ -455,7 +459,7 @@ class TestEnvironment:
         git_repo.git("config", name, value)
         assert read(git_repo) == plain
 
-    def test_configuration_by_environment_is_kept(self, git_repo: GitRepo) -> None:
+    def test_git_configuration_from_the_environment_is_kept(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         env = {
             "GIT_CONFIG_COUNT": "1",
@@ -576,13 +580,13 @@ class TestQuestions:
             ("none", "second", "unknown"),
         ],
     )
-    def test_how_two_commits_stand_to_each_other(
+    def test_relation_of_two_commits(
         self, git_repo: GitRepo, history: dict[str, str], held: str, head: str, expected: str
     ) -> None:
         process = Processes(Cancel())
         assert relation(process, str(git_repo.path), history[held], history[head], git_repo.env) == expected
 
-    def test_a_cut_history_does_not_tell(
+    def test_relation_is_unknown_in_a_shallow_clone(
         self, git_repo: GitRepo, history: dict[str, str], tmp_path: Path
     ) -> None:
         git_repo.checkout("main")
@@ -595,7 +599,7 @@ class TestQuestions:
         assert is_ancestor(counting, str(git_repo.path), "--help", head, git_repo.env) is None
         assert counting.started == []
 
-    def test_the_remote_tells_its_branches_and_tags(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_branches_and_tags_of_the_remote_are_read(self, git_repo: GitRepo, tmp_path: Path) -> None:
         first = git_repo.commit()
         git_repo.tag("v1.0.0")
         git_repo.tag("light", annotated=False)
@@ -607,7 +611,7 @@ class TestQuestions:
         assert remote_heads(process, str(clone.path), clone.env) == {"main": second}
         assert remote_tags(process, str(clone.path), clone.env) == {"v1.0.0": first, "light": first}
 
-    def test_a_remote_that_does_not_answer_is_unknown(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_unreachable_remote_gives_none(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         process = Processes(Cancel())
         assert remote_tags(process, str(git_repo.path), git_repo.env) is None

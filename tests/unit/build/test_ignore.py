@@ -89,13 +89,13 @@ def test_patterns_mean_what_docker_says(text: str, path: str, excluded: bool) ->
         ("[]a]", ".dockerignore:1: `[]a]` is not a pattern: `]` stands where a character is expected"),
     ],
 )
-def test_what_is_no_pattern_is_refused_with_its_line(text: str, message: str) -> None:
+def test_invalid_pattern_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(BuildError) as caught:
         parse_ignore(text)
     assert str(caught.value) == message
 
 
-def test_a_walk_may_skip_what_no_exception_reaches() -> None:
+def test_an_excluded_folder_is_walked_only_if_an_exception_may_match_below_it() -> None:
     ignore = parse_ignore("*\n!src/**/keep\n!docs/a")
     assert ignore.may_include_below("src/x/y")
     assert ignore.may_include_below("docs")
@@ -188,7 +188,7 @@ def plain(pattern: str) -> str:
     ).map("".join),
     PATHS,
 )
-def test_an_expression_matches_what_plain_translation_does(pattern: str, path: str) -> None:
+def test_linear_time_expression_matches_what_the_backtracking_one_does(pattern: str, path: str) -> None:
     if pattern.endswith(("**", "/")):
         return  # `**` at the end is all that follows; no slash is at the end of a cleaned pattern
     if pattern.startswith("**") and not has_wildcard(pattern[2:]):
@@ -227,7 +227,7 @@ def test_no_pattern_and_no_path_take_long() -> None:
         ("a**a**a**a**b", "it holds `**` inside of names more than 3 times"),
     ],
 )
-def test_what_no_ignore_file_holds_is_refused(text: str, message: str) -> None:
+def test_ignore_file_above_the_limits_is_refused(text: str, message: str) -> None:
     with pytest.raises(BuildError) as caught:
         parse_ignore(text)
     assert message in str(caught.value)

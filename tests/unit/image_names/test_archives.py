@@ -83,12 +83,12 @@ class TestMembers:
         with pytest.raises(Invalid, match="twice"):
             _members(_tar(("a", b"1"), ("./a", b"2")))
 
-    def test_a_cut_archive_says_where(self) -> None:
+    def test_error_for_a_truncated_archive_names_the_member(self) -> None:
         with pytest.raises(Invalid, match="ends inside `b`"):
             _members(_tar(("a", b"1"), ("b", b"x" * 2000))[:2000])
 
     @pytest.mark.parametrize("raw", [b"", b"x", b"\0" * 1024, b"no tar" * 200, gzip.compress(b"x", mtime=0)])
-    def test_what_is_no_archive_is_said(self, raw: bytes) -> None:
+    def test_bytes_that_are_not_a_tar_are_refused(self, raw: bytes) -> None:
         with pytest.raises(Invalid):
             _members(raw)
 
@@ -128,13 +128,13 @@ class TestFiles:
         assert archive.read("x", most=100) == b"content"
         archive.close()
 
-    def test_a_bomb_is_not_unpacked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_decompression_bomb_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("release.image_names.tar_index.UNPACKED_BYTES", 1_000_000)
         (tmp_path / "a.tar").write_bytes(gzip.compress(b"\0" * 30_000_000))
         with pytest.raises(Invalid, match="when it is unpacked"):
             ArchiveFile(str(tmp_path / "a.tar"))
 
-    def test_a_damaged_gzip_is_said(self, tmp_path: Path) -> None:
+    def test_truncated_gzip_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "a.tar").write_bytes(gzip.compress(os.urandom(5000))[:-900])
         with pytest.raises(Invalid, match="damaged"):
             ArchiveFile(str(tmp_path / "a.tar"))
@@ -241,7 +241,7 @@ class TestOciArchive:
             OciArchive(str(tmp_path / "a.tar"), shown="a.tar")
         assert caught.value.hint == "it looks like what `docker save` writes: `docker-archive:a.tar`"
 
-    def test_it_cannot_be_written_to(self, tmp_path: Path) -> None:
+    def test_an_oci_archive_is_read_only(self, tmp_path: Path) -> None:
         image = make_image()
         layout = Layout(str(tmp_path / "l"))
         store(image, layout)
@@ -347,7 +347,9 @@ class TestDockerArchive:
             ([("manifest.json", b'[{"Config": "../c", "Layers": []}]')], "holds no `../c`"),
         ],
     )
-    def test_nonsense_is_said(self, entries: list[tuple[str, bytes]], why: str, tmp_path: Path) -> None:
+    def test_error_names_what_is_wrong_in_a_docker_archive(
+        self, entries: list[tuple[str, bytes]], why: str, tmp_path: Path
+    ) -> None:
         (tmp_path / "a.tar").write_bytes(_tar(*entries))
         with pytest.raises(ReleaseError, match=why):
             _read_and_close(tmp_path)
@@ -412,7 +414,7 @@ class TestWriting:
     @pytest.mark.parametrize(
         "text", ["oci-archive:", "ftp:x", "docker-archive:", "oci-archive:a.tar:b c", "dir:"]
     )
-    def test_what_is_no_place_is_refused(self, text: str, tmp_path: Path) -> None:
+    def test_invalid_name_of_an_archive_is_refused(self, text: str, tmp_path: Path) -> None:
         for opened in (open_source, open_destination):
             with pytest.raises((ConfigError, NotFound)):
                 opened(text, _workshop(tmp_path))

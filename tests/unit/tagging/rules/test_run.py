@@ -47,7 +47,9 @@ class TestGitHub:
             ({"commits": "none", "head_commit": None}, None),
         ],
     )
-    def test_the_commit_s_date_is_the_event_s(self, event: dict[str, Any], expected: int | None) -> None:
+    def test_commit_date_is_read_from_the_event_file(
+        self, event: dict[str, Any], expected: int | None
+    ) -> None:
         assert github_run(env(), event, now=0).commit_date == expected
 
     @pytest.mark.parametrize(
@@ -59,10 +61,12 @@ class TestGitHub:
             ("refs/heads/main", {"base_ref": "refs/heads/x"}, ""),
         ],
     )
-    def test_the_base_is_the_event_s(self, ref: str, event: dict[str, Any], expected: str) -> None:
+    def test_base_branch_is_read_from_the_event_file(
+        self, ref: str, event: dict[str, Any], expected: str
+    ) -> None:
         assert github_run(env(ref), event, now=0).base_ref == expected
 
-    def test_git_has_the_last_word_where_it_is_asked(self) -> None:
+    def test_checkout_overrides_ci_variables(self) -> None:
         checkout = Checkout(ref="refs/heads/other", sha="b" * 40, committed_at=5)
         run = github_run(env(), {"repository": {"default_branch": "main"}}, now=0, checkout=checkout)
         assert (run.ref, run.sha, run.commit_date, run.is_default_branch) == (
@@ -72,7 +76,7 @@ class TestGitHub:
             False,
         )
 
-    def test_the_request_s_number_and_head_are_known_apart(self) -> None:
+    def test_pull_request_has_its_number_and_head_beside_the_merge_commit(self) -> None:
         event = {"pull_request": {"number": 7, "head": {"sha": "f" * 40}}}
         run = github_run(env("refs/pull/7/merge", "pull_request"), event, now=0)
         assert (run.request, run.head, run.sha, run.channel) == (7, "f" * 40, SHA, "pull-request")
@@ -83,33 +87,33 @@ class TestOtherSystems:
         run = ci_run({}, CiContext(event="tag", commit=SHA, git_tag="v1.2.3", branch="main"), now=0)
         assert (run.ref, run.event_name, str(run.release)) == ("refs/tags/v1.2.3", "push", "1.2.3")
 
-    def test_a_request(self) -> None:
+    def test_pull_request_is_a_run_of_its_merge_ref(self) -> None:
         request = PullRequest(number=7, head_sha="f" * 40, target_branch="main")
         run = ci_run({}, CiContext(event="pull-request", commit=SHA, pull_request=request), now=0)
         assert (run.ref, run.event_name, run.base_ref) == ("refs/pull/7/merge", "pull_request", "main")
 
-    def test_the_request_s_head_is_taken_when_asked(self) -> None:
+    def test_variable_selects_the_head_of_a_pull_request(self) -> None:
         request = PullRequest(number=7, head_sha="f" * 40)
         ci = CiContext(event="pull-request", commit=SHA, pull_request=request)
         assert ci_run({"DOCKER_METADATA_PR_HEAD_SHA": "true"}, ci, now=0).sha == "f" * 40
 
-    def test_the_default_branch_is_the_system_s(self) -> None:
+    def test_default_branch_is_that_of_the_ci_system(self) -> None:
         ci = CiContext(event="push", commit=SHA, branch="trunk", default_branch="trunk")
         run = ci_run({}, ci, now=0)
         assert (run.is_default_branch, run.default_branch) == (True, "trunk")
 
-    def test_git_says_what_the_system_does_not(self) -> None:
+    def test_checkout_fills_in_what_ci_lacks(self) -> None:
         checkout = Checkout(ref="refs/heads/main", sha=SHA, committed_at=5)
         run = ci_run({}, CiContext(), now=0, checkout=checkout)
         assert (run.ref, run.sha, run.commit_date) == ("refs/heads/main", SHA, 5000)
 
-    def test_git_s_date_is_of_git_s_commit(self) -> None:
+    def test_commit_date_of_another_commit_is_not_used(self) -> None:
         checkout = Checkout(ref="refs/heads/main", sha="b" * 40, committed_at=5)
         assert ci_run({}, CiContext(commit=SHA, branch="x"), now=0, checkout=checkout).commit_date is None
 
 
 class TestHistory:
-    def test_a_release_is_its_own_version(self) -> None:
+    def test_version_of_a_tagged_commit_is_that_of_the_tag(self) -> None:
         run = github_run(env("refs/tags/v1.2.3"), {}, now=0)
         described = with_history(run, snapshot(), policy=TagPolicy()).described
         assert described is not None
@@ -130,11 +134,11 @@ class TestHistory:
         run = with_history(github_run(env(), {}, now=0), snapshot(commit_count=3), policy=TagPolicy())
         assert (str(run.version), run.commit_count) == (f"0.0.0-dev.3.g{SHA[:12]}", 3)
 
-    def test_a_shallow_clone_says_nothing(self) -> None:
+    def test_shallow_clone_gives_no_described_version(self) -> None:
         run = with_history(github_run(env(), {}, now=0), snapshot(shallow=True), policy=TagPolicy())
         assert (run.described, run.commit_count) == (None, None)
 
-    def test_another_commit_s_history_says_nothing(self) -> None:
+    def test_history_of_another_commit_is_ignored(self) -> None:
         run = github_run(env(), {}, now=0)
         assert with_history(run, snapshot(head="b" * 40, commit_count=3), policy=TagPolicy()) == run
 
