@@ -1,7 +1,8 @@
 """What `docker save` writes, read as a stream into the layout: each layer compressed once, or kept as it was.
 
 Both forms are read: the old one (`ID/layer.tar`, links for equal layers) and the one of newer engines
-(`blobs/sha256/…`). Members are known by their names; a name decides nothing but what the content is compared with.
+(`blobs/sha256/…`). Members are found by name. A name that contains a digest is not trusted: the content is
+compared with it.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from release.oci.image_json import Platform, parse_platform
 _LAYER = re.compile(r"[0-9a-f]{64}/layer\.tar")
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
 _CONFIG = re.compile(r"([0-9a-f]{64})\.json")
+# JSON documents are kept in memory until the archive's end, since `manifest.json` may come last. For one image a daemon
+# writes a handful (manifests and configs). The limits bound memory to 512 MiB; more is an error.
 _LARGEST_DOCUMENT = 8 * 1024 * 1024
 _MOST_DOCUMENTS = 64
-_PEEK = 512
+_PEEK = 512  # bytes: a tar's first block, to tell a layer (`ustar` at 257) from a JSON document
 _BUFFER = 1 << 20  # bytes; tarfile's own ten thousand mean thirty reads for each piece of a layer
 
 
@@ -70,9 +73,9 @@ def store_archive(
     check: Callable[[], None] = lambda: None,
     take: Callable[[Descriptor], None] = lambda _: None,
 ) -> SavedImage:
-    """Read the archive to its end, layers into `layout`; `take` is told of each as soon as it is there.
+    """Read the archive to its end, layers into `layout`; `take` is called with each as soon as it is stored.
 
-    `codec`: of the layers, the fastest gzip when None. Raises `BuildError` when it does not hold together.
+    `codec`: of the layers, the fastest gzip when None. Raises `BuildError` when the archive is damaged or inconsistent.
     """
     reader = _Reader(layout, codec, check, take)
     try:
@@ -102,7 +105,7 @@ class _Reader:
         self._links: dict[str, str] = {}
 
     def take(self, members: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        """One member; what is none of the known names is passed over."""
+        """Read one member; members with other names are skipped."""
         name = posixpath.normpath(member.name)
         if member.issym() and _LAYER.fullmatch(name):
             self._links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname))
@@ -139,7 +142,7 @@ class _Reader:
 
     def _take_document(self, name: str, content: IO[bytes], size: int) -> None:
         if size > _LARGEST_DOCUMENT or len(self._documents) >= _MOST_DOCUMENTS:
-            raise _broken(f"`{name}` is larger than a document of an image can be")
+            raise _broken(f"`{name}` is above the limit of {_MOST_DOCUMENTS} documents of 8 MiB")
         self._documents[name] = content.read()
 
     def _compress(self, content: IO[bytes]) -> CompressedLayer:

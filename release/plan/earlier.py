@@ -54,16 +54,18 @@ def read_plan(raw: bytes, source: str) -> dict[str, Any]:
     """
     value = parse_json(raw, source, hint=_HINT)
     if not isinstance(value, dict) or value.get("schema") != PLAN_SCHEMA:
-        raise ConfigError(f"`{source}` is no plan of schema `{PLAN_SCHEMA}`", hint=_HINT)
+        raise ConfigError(f"`{source}` is not a plan of schema `{PLAN_SCHEMA}`", hint=_HINT)
     plan: Any = value.get("plan")
     if value.get("hash") != _digest(plan):
         raise StalePlan(
-            f"plan `{source}` was changed after it was written", hint="write it anew with `preview -o`"
+            f"plan `{source}` was changed after it was written", hint="write a new one with `preview -o`"
         )
     try:
         convert(plan, _Plan)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"`{source}` is no plan of schema `{PLAN_SCHEMA}`: {error}", hint=_HINT) from error
+        raise ConfigError(
+            f"`{source}` is not a plan of schema `{PLAN_SCHEMA}`: {error}", hint=_HINT
+        ) from error
     return plan  # type: ignore[no-any-return]  # an object: it was converted
 
 

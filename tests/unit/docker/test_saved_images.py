@@ -174,7 +174,7 @@ RAW = config(ONE)
         ),
         ([(f"blobs/sha256/{HEX}", b"\x28\xb5\x2f\xfd" + b"x" * 600)], "is damaged"),
         ([(f"blobs/sha256/{HEX}", b"\x1f\x8b\x08" + b"x" * 600)], "is damaged"),
-        ([(f"{HEX}.json", b"{}" + b" " * (9 << 20))], "larger than a document"),
+        ([(f"{HEX}.json", b"{}" + b" " * (9 << 20))], "above the limit of 64 documents of 8 MiB"),
     ],
 )
 def test_an_archive_that_does_not_hold_together_is_refused(
