@@ -13,7 +13,7 @@ from release.app.session import Session
 from release.control import Cancel
 from release.errors import Interrupted
 
-# Seconds that the last record may take: a run that was told to stop has five for everything.
+# Seconds in which the end of an attempt is recorded. After a signal the process is killed 4 s later (`cli/signals.py`).
 _AFTER_A_SIGNAL = 1.5
 _AFTER_A_FAILURE = 10.0
 

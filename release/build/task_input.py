@@ -1,4 +1,4 @@
-"""What every builder checks of a task before it says that it can build it."""
+"""Reads and checks the input of a build task, in the same way for every builder."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from release.compression.codecs import Codec, codec_named
 from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 
-#: Options that every builder serves. `read_input` checks them, as far as they can be checked without the builder.
+#: Options that every builder supports. `read_input` checks what can be checked without the builder.
 COMMON = frozenset({"builder", "context", "dockerfile", "target", "args", "platforms", "compression"})
 
 
 class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
-    """A task with its input, read and found right. `platforms`: () where the task names none."""
+    """A build task with its Dockerfile, ignore rules and options, parsed and checked.
+
+    `platforms`: () where the task names none.
+    """
 
     task: BuildTask
     values: BuildValues

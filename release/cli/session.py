@@ -17,7 +17,7 @@ from release.events import Sink
 def open_session(ctx: click.Context) -> Session:
     """The session for the options that `ctx` holds."""
     session = Session(settings_of(ctx))
-    hide(session.secrets)  # before anything is printed
+    hide(session.secrets)  # before anything is printed, so that no output holds a secret
     session.sink = _sink(session)
     ctx.with_resource(Watch(session.cancel, session.sink))
     return session

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: said at once, everything that blocks is woken, a second one leaves at once."""
+"""Handles SIGINT and SIGTERM: prints a warning, wakes blocked threads; a second signal ends the process at once."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from release.events import Note, Sink
 from release.process import kill_descendants
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
-#: Seconds that the main thread has to notice: it may be busy with something long that asks nobody.
+#: Seconds until the main thread has to notice (`Cancel.noticed`); then the process ends, since the main thread is busy
+#: with something long that does not check.
 _UNNOTICED = 0.8
-#: Seconds from the signal to the end, whatever the last words still wait for. Killed there, the next run goes on.
+#: Seconds from the signal until the process is ended, whatever it still waits for; the next run goes on from there. Has
+#: room for the steps (0.6 s) and the record of the attempt's end (1.5 s), and ends before GitHub Actions sends SIGTERM,
+#: 7.5 s after its SIGINT.
 _LONGEST = 4.0
 
 
@@ -67,10 +70,10 @@ class Watch:
                 continue
             if self._cancel.tripped:
                 _leave(number)
-            # First, because nobody may read what is said, and then saying it takes for ever.
+            # Before the warning is printed: a full pipe that nobody reads would block this thread for ever.
             threading.Thread(target=self._force, args=(number,), name="end", daemon=True).start()
             name = signal.Signals(number).name
-            with suppress(Exception):  # whoever sent it may have closed the terminal first
+            with suppress(Exception):  # the sender may have closed the terminal first
                 self._sink.emit(
                     Note(level="warning", text=f"{name}: stopping; the next run goes on from here")
                 )
@@ -91,5 +94,5 @@ def _leave(number: int) -> NoReturn:
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
-    """Keep the default action away; the thread hears of the signal through the wakeup descriptor."""
+    """Replace the default action, which ends the process; the thread reads the signal from the wakeup descriptor."""
     del number, frame

@@ -223,7 +223,7 @@ def alone(above: OpenFolder, key: str) -> Iterator[OpenFolder | None]:
     try:
         with suppress(OSError, RefusedError):
             folder = above.folder(key)
-            # A folder without a lease was not made by shipmark.
+            # Without a lease the folder may belong to somebody else: leave it alone.
             if folder.status(LEASE) is not None:
                 held = _locked(folder, fcntl.LOCK_EX)
         yield folder if held is not None else None

@@ -55,8 +55,9 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Release:
-    """A release while the log is read. `plan`: of its last `planned`; `first`: its first entry; `released`: its first.
+    """A release while the log is read.
 
+    `plan`: of its last `planned`; `first`: its first entry of any kind; `released`: its first `released`.
     Only members that are needed are kept, not whole entries: those would be most of the memory of a long log.
     """
 
@@ -67,7 +68,8 @@ class _Release:
         self.plan = _Plan()
         self.first = first
         self.attempts: dict[str, Attempt] = {}
-        self.built: dict[str, tuple[RecordedImage, str]] = {}  # digest: (image, via), last built last
+        # In the order of the builds, since `image` falls back to the last one.
+        self.built: dict[str, tuple[RecordedImage, str]] = {}  # digest: (image, via)
         self.pushed: dict[tuple[str, str], TargetContent] = {}  # (digest, target)
         self.moved: dict[tuple[str, str], TargetContent] = {}
         self.released: _Said | None = None

@@ -1,4 +1,4 @@
-"""Talk as a CI system's log shows it best: foreign output in a folding group, warnings and errors as annotations."""
+"""Formats messages for a CI system's log: output of programs in folding groups, warnings and errors as annotations."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class CiSink:
     def __init__(self, inner: Sink, speaks: Voice) -> None:
         self._inner = inner
         self._voice = speaks
+        # Steps emit from several threads: a group is closed before the next one is opened.
         self._lock = threading.Lock()
         self._open: str | None = None
         self._warned: set[str] = set()
@@ -51,12 +52,12 @@ class CiSink:
 
 
 def voice_of(system: str) -> Voice | None:
-    """How to speak to the system's log; None where it has no commands."""
+    """The commands of a CI system's log; None where it has none."""
     return voice(system) if system in VOICES else None
 
 
 def annotate_failure(error: ReleaseError, settings: Settings) -> None:
-    """Say an error where the CI system shows it beside the log; nothing without such a system."""
+    """Write an error as an annotation; nothing outside of CI, or where the CI system has none."""
     speaks = voice_of(detect(settings.env, None, system=settings.ci).system)
     if speaks is not None:
         text = f"{error.message}\nhint: {error.hint}" if error.hint else error.message

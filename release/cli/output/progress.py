@@ -1,4 +1,4 @@
-"""What is under way, for people who wait: bars on a terminal, a sign of life in a log."""
+"""Progress of long steps: whether a terminal shows bars, and a regular line for logs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import IO, cast
 from release.cli.output.sizes import size_text
 from release.events import Event, Note, Progress, Sink, StepEvent
 
-BEAT = 30.0  # seconds of silence after which something is said; CI systems end jobs that say nothing
-SMALL = 1_000_000  # bytes below which nobody waits
+BEAT = 30.0  # seconds without output after which a line is printed: CI systems end jobs that print nothing
+SMALL = 1_000_000  # bytes; smaller blobs arrive before anybody would read the line
 
 
 class Transfers:
-    """Blobs on their way: how many, how much, how fast. `now`: seconds, monotonic."""
+    """Counts the blobs in transfer, their bytes and their speed. `now`: seconds, monotonic."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -25,7 +25,7 @@ class Transfers:
         self._began = 0.0
 
     def take(self, event: Progress) -> bool:
-        """Take up an event; whether its blob has arrived with it."""
+        """Count an event; return whether it completes its blob."""
         if not self._done:
             self._began = self._now()
         known = self._done.get(event.label)
@@ -71,7 +71,7 @@ class Heartbeat:
         self._beating = False
 
     def emit(self, event: Event) -> None:
-        """Note what the event tells, and pass it on."""
+        """Update the state from the event, and pass it on."""
         with self._turn:
             said = self._take(event)
             self._keep_beating()

@@ -1,6 +1,6 @@
-"""All that shipmark prints: data on stdout, talk on stderr. Nothing else in it writes to either stream.
+"""Prints data on stdout and messages on stderr. No other module of shipmark writes to either stream.
 
-Text is taken for somebody else's and escaped, whoever wrote it; commands for the CI system are a type of their own.
+All text is escaped, since parts of it come from others; only commands for the CI system, a type of their own, are not.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _TROUBLE = frozenset({"conflict", "unknown", "failed"})
 def data(*lines: str) -> None:
     """Write each of `lines` to stdout as one line: a line break inside one is shown as `\\n`.
 
-    A reader that went away takes nothing from what was done. Raises `ReleaseError` where stdout cannot be written for
-    another reason.
+    A closed pipe is ignored: the command's work is done. Raises `ReleaseError` if stdout cannot be written for another
+    reason.
     """
     _write([one_line(line) for line in lines])
 
@@ -51,7 +51,7 @@ def _write(lines: Sequence[str]) -> None:
     try:
         print("\n".join(lines), flush=True)
     except OSError as error:
-        # Nor must what is still buffered fail once more at the end.
+        # Python flushes stdout again at exit, which would fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if not isinstance(error, BrokenPipeError):
             cause = (error.strerror or str(error)).lower()
@@ -68,7 +68,7 @@ def talk(text: str) -> None:
 def speak(lines: LogCommand) -> None:
     """Write lines for the CI system to stderr as they are; nothing where there are none.
 
-    Only a `LogCommand` may pass: any other text would start commands of somebody else.
+    Only a `LogCommand` is written unescaped: other text could contain commands that somebody else put there.
     """
     if type(lines) is not LogCommand:
         talk(lines)
@@ -101,9 +101,10 @@ class PlainSink:
     def __init__(self, verbosity: int, stream: IO[str] | None = None) -> None:
         self._verbosity = verbosity
         self._stream = stream or sys.stderr
+        # Steps emit from several threads: keeps the lines of one event together, and guards the two members below.
         self._lock = threading.Lock()
         self._said: set[str] = set()
-        self._troubles: dict[str, str] = {}  # what was said, and of which step
+        self._troubles: dict[str, str] = {}  # text of a failure: the first step that had it
 
     def emit(self, event: Event) -> None:
         """Show the event, or drop it."""
@@ -125,14 +126,14 @@ class PlainSink:
                 return []
 
     def _text(self, event: StepEvent) -> str:
-        """What stands in the way of several steps is said with the first of them."""
+        """The event's text. A failure shared by several steps is printed with the first; the others refer to it."""
         if event.state not in _TROUBLE or not event.text:
             return event.text
         first = self._troubles.setdefault(event.text, event.step)
         return event.text if first == event.step else f"as `{first}`"
 
     def _is_news(self, event: StepEvent) -> bool:
-        """What changed or went wrong; checks, records and what was done already only with `-v`."""
+        """Whether the event is shown: changes and failures always; checks, records and no-ops only with `-v`."""
         if event.state == "started" or self._verbosity < 0:
             return False
         if self._verbosity > 0 or event.state in _TROUBLE:
@@ -153,6 +154,7 @@ class JsonSink:
     """Events as one JSON object a line on stderr."""
 
     def __init__(self) -> None:
+        # Steps emit from several threads, and `print` writes a line and its end separately.
         self._lock = threading.Lock()
 
     def emit(self, event: Event) -> None:

@@ -23,8 +23,10 @@ _ANY = "[\\s\\S]"
 _QUANTIFIER = re.compile(r"[*+?]|\{([0-9]+)(?:(,)([0-9]*))?\}")
 _GROUP_NAME = re.compile(r"([^<>=!]+)>")
 _LOOK_BEHIND = -1
-LONGEST_SUBJECT = 512  # characters; longer names are no releases
-#: Characters that a pattern may have once its counted repetitions are written out, as compiling it does.
+#: Characters of a name that patterns are matched with; a longer one is an error. Names of releases are shorter.
+LONGEST_SUBJECT = 512
+#: Characters that a pattern may have once its counted repetitions are written out. `regex` writes them out when it
+#: compiles a pattern, so `(?:(?:a{1000}){1000}){1000}` would take all memory; above the limit it is an error.
 _LONGEST_EXPANDED = 20_000
 _LAST_CODE_POINT = 0x10FFFF
 _SYNTAX = frozenset("^$\\.*+?()[]{}|/-")  # what may be escaped with the flag `u`
@@ -43,11 +45,13 @@ class Translator:
         self._unicode = "u" in flags or "v" in flags
         self._position = 0
         self._names = _group_names(source)
-        self._opened = 0  # capture groups so far
-        self._open: list[int] = []  # those whose end has not come, 0 for others
+        self._opened = 0  # number of capture groups so far
+        self._open: list[int] = []  # unclosed groups: number of a capture group, `_LOOK_BEHIND`, or 0
         self._output: list[str] = []
-        self._sizes = [0]  # written out, of each open group so far
-        self._last = 0  # of what a quantifier would repeat
+        # Sizes for `_LONGEST_EXPANDED`, with counted repetitions written out: of the whole expression, then of each
+        # unclosed group inside it, outermost first.
+        self._sizes = [0]
+        self._last = 0  # likewise, of the element that a quantifier would repeat
         self._quantifiable = False
 
     def translate(self) -> str:
