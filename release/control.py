@@ -23,6 +23,7 @@ class Cancel:
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._next = 0
         self._error: Interrupted | None = None
+        #: Lets the watch for signals (`cli/signals.py`) end the process when the main thread is too busy to check.
         self.noticed = threading.Event()
 
     @property

@@ -53,9 +53,8 @@ class Writer:
         self._parking = PendingFacts(store)
         self._queue = store if isinstance(store, Exclusive) else None
         self._has_read = False
-        self._contended = (
-            False  # whether another writer appended lately: then take a turn, and read before appending
-        )
+        # Whether another writer appended lately: then take a turn, and read before appending.
+        self._contended = False
         self._head = Head()
 
     @property

@@ -20,6 +20,8 @@ _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _HEX_LENGTH = {"sha256": 64, "sha512": 128}
+# Characters of `REGISTRY/REPOSITORY`. Many clients accept no more (distribution-spec v1.1, "Pulling manifests"), so an
+# image with a longer name could not be pulled by them.
 _LONGEST_NAME = 255
 
 

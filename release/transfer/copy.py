@@ -22,15 +22,11 @@ from release.task_group import run_all
 from release.transfer.upload_slots import UploadSlots, in_upload_slot
 
 _MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
-_LAGS = (
-    0.2,
-    0.5,
-    1.0,
-    2.0,
-    4.0,
-)  # seconds between reads of a registry that does not serve new content at once
-_AHEAD = 4  # blobs beyond those being sent that are checked and get an upload session meanwhile
-
+# Seconds between attempts, for registries that do not serve new content at once. The last attempt's error is raised.
+_LAGS = (0.2, 0.5, 1.0, 2.0, 4.0)
+# Threads beyond those that send. While blobs are sent, they check the next blobs with HEAD and open upload sessions, so
+# that a free slot is used without waiting for round trips. Bounds the number of sessions that are open and idle.
+_AHEAD = 4
 
 _NOBODY = NullSink()
 

@@ -15,6 +15,7 @@ from release.oci.manifest import children, subject
 from release.task_group import run_all
 from release.transfer.referrers import find_attached, find_referrers, referrers_tag
 
+# Concurrent requests for manifests and tags, which are small.
 _QUESTIONS = 16
 
 
@@ -123,7 +124,10 @@ def _lists(repository: Repository, found: Descriptor | None, digest: str) -> boo
     return False
 
 
+# Tags whose manifests are read at a time.
 _AT_ONCE = 16
+# Levels of indexes in indexes that are read below a tag. Bounds the recursion on content that others pushed. What
+# is listed deeper is not found, and does not prevent the deletion.
 _DEEPEST = 8
 
 

@@ -29,11 +29,17 @@ from release.oci.manifest import (
 )
 from release.transfer.copy import copy_image
 
+# Endings of the tags under which cosign keeps signatures, attestations and SBOMs: `sha256-HEX.sig`.
 _COSIGN = (".sig", ".att", ".sbom")
-_DEEPEST = 4  # levels: referrers of referrers of …
+# Levels of referrers of referrers that are copied, below those of the image. Bounds the requests; deeper ones are left
+# out.
+_DEEPEST = 4
+# Manifests that one call copies. Whoever can push to the source can attach any number; one more raises `Invalid`.
 _MOST = 1000
+# Times that the list under a tag is written and read back, or the API is read until it shows a new referrer. If other
+# writers have overwritten the list each time, `Unreachable` is raised. The pauses come to 3.15 s at most.
 _MOST_RACES = 6
-_PAUSE = 0.05  # seconds, doubled for each attempt
+_PAUSE = 0.05  # seconds before the second attempt, doubled for each further one, times a jitter of 0 to 1
 
 
 @runtime_checkable

@@ -17,7 +17,8 @@ _CALVER = re.compile(
     r"(?:\+(?P<build>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?",
     re.ASCII,
 )
-# The third and fourth number are compared as one, so that `2024.10.3` < `2024.10.3.1` < `2024.10.4`.
+# The third and fourth number are compared as one, so that `2024.10.3` < `2024.10.3.1` < `2024.10.4`. The pattern gives
+# the fourth at most six digits, so it never reaches this factor.
 _FOURTH = 1_000_000
 
 

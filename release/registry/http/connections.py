@@ -26,9 +26,10 @@ from release.oci.verify import CHUNK
 from release.registry.http.address_policy import Reach, reach_of
 from release.registry.http.watchdog import Exchange
 
-_PIECE = (
-    64 * 1024
-)  # bytes between two counts of progress: small enough that the watchdog does not take a slow link for a stall
+# Bytes between two counts of progress: small enough that the watchdog does not take a slow link for a stall.
+_PIECE = 64 * 1024
+# Bytes that one sendfile(2) call may send. After each call the bytes are counted for the watchdog, and an answer that
+# comes before the end of the body is noticed.
 _SENDFILE_PIECE = 4 * 1024 * 1024
 _local = threading.local()
 

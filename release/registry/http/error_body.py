@@ -13,7 +13,11 @@ import msgspec
 from release.errors import Denied, Invalid, NotFound, RegistryError, Unreachable
 from release.registry.http.retry import TRANSIENT
 
+#: Bytes of an error answer that are read into memory. Of a larger one, only the status is reported.
 LARGEST_ERROR = 64 * 1024
+# Characters of the registry's code and message in our one-line error; the rest is cut. A proxy's or a registry's text
+# may be as long as the whole answer.
+_SHOWN_CODE = 60
 _SHOWN = 300
 
 
@@ -30,7 +34,9 @@ def read_refusal(body: bytes, scrub: Callable[[str], str]) -> Refusal:
         document = msgspec.json.decode(body)
         first = document["errors"][0]
         # Scrub before cutting: half a secret would not be recognised.
-        return Refusal(code=scrub(_text(first.get("code")))[:60], message=scrub(_message(first))[:_SHOWN])
+        return Refusal(
+            code=scrub(_text(first.get("code")))[:_SHOWN_CODE], message=scrub(_message(first))[:_SHOWN]
+        )
     except (msgspec.DecodeError, LookupError, TypeError, AttributeError, RecursionError, UnicodeDecodeError):
         return Refusal()
 

@@ -49,6 +49,7 @@ class Exchange:
         self.fault: str | None = None
         self._now = now
         self._deadline = deadline
+        # The watchdog and `Cancel` call `end` from their threads while this one attaches a socket.
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._moved = 0

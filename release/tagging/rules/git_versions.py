@@ -1,4 +1,4 @@
-"""What a git tag is read as: SemVer, PEP 440 or CalVer, and the names that a rule's pattern may use of it."""
+"""Parses git tags as SemVer, PEP 440 or CalVer, into the names that the pattern of a tag rule may use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from release.versions.calver import parse_calver
 from release.versions.model import Version
 from release.versions.semver import parse
 
-_SAFE_INTEGER = 2**53 - 1  # semver's limit for a number
+# `MAX_SAFE_INTEGER` and `MAX_LENGTH` of the npm package `semver`, with which docker/metadata-action reads versions. A
+# text above them is not a version there, so it is not one here. The length also limits PEP 440 versions.
+_SAFE_INTEGER = 2**53 - 1
 _LONGEST = 256  # characters
 
 
@@ -74,7 +76,7 @@ _PRE = MappingProxyType({"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "pre
 
 
 def read_pep440(text: str) -> Reading | None:
-    """A version as PEP 440 has it (appendix B), normalised; None for anything else."""
+    """A version by PEP 440 (the expression in its appendix B), normalised; None for anything else."""
     found = _PEP440.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
         return None

@@ -18,6 +18,8 @@ from release.versions.model import Version
 from release.versions.semver import off_tag_version, parse_tag_name
 
 _DEFAULT = TagPolicy()
+# Hex digits of a short commit, as docker/metadata-action has them. Another default would rename its users' tags
+# (docker/metadata-action#479: 12 digits were reverted).
 _SHORT = 7
 _EVENT_NAMES = {
     "push": "push",
