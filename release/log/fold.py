@@ -55,9 +55,8 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Release:
-    """A release while the log is read.
+    """A release while the log is read. `plan`: of the last `planned`, `first`: entry, `released`: the first such entry.
 
-    `plan`: of its last `planned`; `first`: its first entry of any kind; `released`: its first `released`.
     Only members that are needed are kept, not whole entries: those would be most of the memory of a long log.
     """
 

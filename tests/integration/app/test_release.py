@@ -213,6 +213,7 @@ def test_a_plan_that_was_edited_is_refused(project: Project) -> None:
     result = project("run", "--plan", "plan.json")
     assert result.code == 6
     assert "was changed after it was written" in result.stderr
+    assert "hint: write a new one with `preview -o`" in result.stderr
 
 
 def test_two_targets_get_the_same_image(project: Project, tmp_path: Path) -> None:
