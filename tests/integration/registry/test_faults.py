@@ -195,6 +195,20 @@ CASES = [
         Status(404, {}, error("MANIFEST_UNKNOWN")),
         first=3,
     ),
+    Case(
+        "R26 another writer stores a blob again",
+        PUT_MANIFEST,
+        Status(400, {}, error("DIGEST_INVALID")),
+        times=3,
+    ),
+    Case(
+        "R26 the registry goes on refusing the digest",
+        PUT_MANIFEST,
+        Status(400, {}, error("DIGEST_INVALID")),
+        times=FOREVER,
+        fails=Invalid,
+        says="DIGEST_INVALID",
+    ),
 ]
 
 
