@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 from contextlib import suppress
 
@@ -58,4 +57,4 @@ def trim_at_exit(session: Session) -> None:
             with suppress(OSError, RefusedError):  # room is made by the next run, then
                 trim(cache.root, limit)
 
-    atexit.register(make_room)
+    session.ports.at_exit(make_room)

@@ -36,9 +36,6 @@ def record_context(session: Session, attempt: str) -> dict[str, Any]:
 
 def last_words(session: Session, facts: Sequence[dict[str, Any]]) -> None:
     """Append how the attempt ended, even after it was cancelled: with a `Cancel` of its own, which waits a while."""
-    from release.app.log.open_log import open_log
-    from release.process import Processes
-
     if not facts:
         return
     cancel = Cancel()
@@ -48,8 +45,8 @@ def last_words(session: Session, facts: Sequence[dict[str, Any]]) -> None:
     timer.daemon = True
     timer.start()
     try:
-        ground = msgspec.structs.replace(session.ground, cancel=cancel, process=Processes(cancel))
-        log = open_log(session.config.log, ground, budget=seconds)
+        ground = msgspec.structs.replace(session.ground, cancel=cancel, process=session.ports.process(cancel))
+        log = session.ports.open_log(session.config.log, ground, budget=seconds)
         log.append(facts)
     finally:
         timer.cancel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,8 @@ from ci.context import CiContext
 from ci.public_names import public_variables
 from ci.remedies import remedy
 from ci.systems import detect, event_path
-from release.app.input_files import read_config, read_credentials, read_event
+from release.app.input_files import read_config, read_event
+from release.app.machine import Machine
 from release.app.settings import Settings
 from release.config.load import Component, Config, load
 from release.control import Cancel, Deadline
@@ -20,51 +20,31 @@ from release.events import Note, NullSink, Sink
 from release.facts import Facts, may_lack_tags, reconcile, with_remote_tags
 from release.git.model import Snapshot
 from release.known_secrets import Secrets, passwords_of, secrets_in
-from release.process import Processes
 from release.tagging.model import TagPolicy
 from release.trust import Trust, judge
 
 if TYPE_CHECKING:
     from release.app.log.open_log import LogContext
+    from release.app.ports import OpenRegistries, Ports
     from release.effects.local_store import ContentStore
     from release.effects.tag_reader import TagReader
     from release.filesystem.cache_folder import Cache
     from release.log.state import LogState
     from release.log.writer import Writer
-    from release.registry.registries import RegistryPool
 
 CONFIG_NAME = "shipmark.yml"
 
 
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> int:
-        """Milliseconds since the epoch."""
-        return time.time_ns() // 1_000_000
-
-    def monotonic(self) -> float:
-        """Seconds from an arbitrary start."""
-        return time.monotonic()
-
-
-class SystemEntropy:
-    """The machine's randomness."""
-
-    def token(self, size: int = 16) -> str:
-        """Hex text of `size` random bytes."""
-        return os.urandom(size).hex()
-
-
 class Session:
-    """Wires the reading side: config, CI, git, log, registries."""
+    """Wires the reading side: config, CI, git, log, registries. `ports`: in place of those of this machine."""
 
-    def __init__(self, settings: Settings, *, sink: Sink | None = None) -> None:
+    def __init__(self, settings: Settings, *, sink: Sink | None = None, ports: Ports | None = None) -> None:
         self.settings = settings
+        self.ports: Ports = ports or Machine()
         self.cancel = Cancel()
-        self.clock = SystemClock()
-        self.entropy = SystemEntropy()
-        self.process = Processes(self.cancel)
+        self.clock = self.ports.clock
+        self.entropy = self.ports.entropy
+        self.process = self.ports.process(self.cancel)
         self.secrets = Secrets()
         self.secrets.add(*secrets_in(settings.env))
         self.secrets.add_public(*settings.images)
@@ -163,26 +143,14 @@ class Session:
         """What git says, with versions read by this policy."""
         key = (policy.prefix, policy.base, policy.versions)
         if key not in self._snapshots:
-            taken = self._snapshot(policy)
+            taken = self.ports.snapshot(self, policy)
             if self.settings.deepen and not self._snapshots and self._may_ask_remote("--deepen"):
                 from release.git.write import deepen
 
                 deepen(taken.root, self.settings.env, shallow=taken.shallow)
-                taken = self._snapshot(policy)
+                taken = self.ports.snapshot(self, policy)
             self._snapshots[key] = taken
         return self._snapshots[key]
-
-    def _snapshot(self, policy: TagPolicy) -> Snapshot:
-        from release import git
-
-        return git.snapshot(
-            self.process,
-            self.directory,
-            prefix=policy.prefix,
-            env=self.settings.env,
-            base=policy.base,
-            versions=policy.versions,
-        )
 
     def facts(self, policy: TagPolicy, *, online: bool = False) -> Facts:
         """Git, CI and clock, reconciled.
@@ -200,22 +168,12 @@ class Session:
     @cached_property
     def remote_heads(self) -> dict[str, str] | None:
         """The remote's branches and their commits, asked for once; None when it does not answer, or is not asked."""
-        from release import git
-
-        if not self._may_ask_remote():
-            return None
-
-        return git.remote_heads(self.process, self.root, self.settings.env)
+        return self.ports.remote_heads(self) if self._may_ask_remote() else None
 
     @cached_property
     def remote_tags(self) -> dict[str, str] | None:
         """The remote's git tags, asked for once; None when it does not answer, or is not asked."""
-        from release import git
-
-        if not self._may_ask_remote():
-            return None
-
-        return git.remote_tags(self.process, self.root, self.settings.env)
+        return self.ports.remote_tags(self) if self._may_ask_remote() else None
 
     def require_own_folder(self) -> None:
         """Raise `RefusedError` for a `.shipmark` that others prepared; looked at once, before we make one ourselves."""
@@ -272,13 +230,13 @@ class Session:
     @cached_property
     def log(self) -> Writer:
         """The version log's writer."""
-        from release.app.log.open_log import open_log, unasked_log
-
         if not self.trust.trusted:
+            from release.app.log.open_log import unasked_log
+
             text = f"the version log is not asked (untrusted), because {self.trust.reason}"
             self.sink.emit(Note(level="info", text=text))
             return unasked_log(self.trust.reason, self.ground)
-        return open_log(self.config.log, self.ground)
+        return self.ports.open_log(self.config.log, self.ground)
 
     @cached_property
     def log_state(self) -> LogState:
@@ -296,11 +254,8 @@ class Session:
 
     @cached_property
     def store(self) -> ContentStore:
-        """The content store in the cache folder, which builders write to."""
-        from release.app.cache import store_path
-        from release.effects.local_store import LocalStore
-
-        return LocalStore(store_path(self))
+        """The content store, which builders write to."""
+        return self.ports.content_store(self)
 
     @cached_property
     def tags(self) -> TagReader:
@@ -310,29 +265,9 @@ class Session:
         return TagReader()
 
     @cached_property
-    def registries(self) -> RegistryPool:
+    def registries(self) -> OpenRegistries:
         """Targets by name."""
-        from release.oci.reference import parse_repository
-        from release.registry.registries import RegistryPool
-
-        targets = [target for one in self.config.components for target in one.targets]
-        insecure = [target.image for target in targets if target.insecure]
-        remote = [target.image for target in targets if not target.image.startswith("oci:")]
-        return RegistryPool(
-            env=self.settings.env,
-            read=read_credentials,
-            process=self.process,
-            clock=self.clock,
-            sink=self.sink,
-            cancel=self.cancel,
-            deadline=self.deadline(),
-            insecure=frozenset(parse_repository(image).registry for image in insecure),
-            ca=self.settings.env.get("SHIPMARK_CA_FILE") or None,
-            root=self.root,
-            secrets=self.secrets,
-            anonymous=not self.trust.trusted,
-            registries=frozenset(parse_repository(image).registry for image in remote),
-        )
+        return self.ports.registries(self)
 
     def deadline(self, seconds: float | None = None) -> Deadline:
         """A deadline from now."""

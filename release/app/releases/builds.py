@@ -8,10 +8,9 @@ from typing import Self
 
 import msgspec
 
-from release import __version__
 from release.app.session import Session
 from release.build import Builder, BuildTask, BuildValues, Problem
-from release.build.auto import Choice, builders, choose, order_of
+from release.build.auto import Choice, choose, order_of
 from release.config.variables import expand
 from release.errors import Interrupted, ReleaseError
 from release.plan.release import needs_build
@@ -39,9 +38,8 @@ class Builds:
         self, session: Session, subjects: Sequence[ReleaseInput], *, offline: bool
     ) -> tuple[ReleaseInput, ...]:
         """`ask` the builders of this machine. `offline`: ask nobody; a daemon may be on another machine."""
-        env, sink, cancel = session.settings.env, session.sink, session.cancel
-        table = None if offline else builders(env, sink=sink, cancel=cancel, version=__version__)
-        return self.ask(table, subjects, root=session.root, env=env)
+        table = None if offline else session.ports.builders(session)
+        return self.ask(table, subjects, root=session.root, env=session.settings.env)
 
     def ask(
         self,

@@ -10,7 +10,6 @@ from release.app.handlers import handlers, offline, ports_of
 from release.app.open import record_context
 from release.app.releases.builds import Builds
 from release.app.releases.unrecorded import settle_end
-from release.app.releases.wait import presence_of
 from release.app.session import Session
 from release.effects.watch import ReleaseSource
 from release.handler import Handlers
@@ -38,7 +37,7 @@ def execute(session: Session, plan: Plan, releases: ReleaseSource, *, builds: Bu
     """Carry the plan out as one attempt. `releases`: what counts for moving tags."""
     attempt = session.entropy.token()
     table = _table(session, releases, attempt, builds)
-    with presence_of(session).announced(attempt):
+    with session.ports.presence(session).announced(attempt):
         report = _runner(session, table).execute(plan)
         return report if report.error is None else settle_end(session, report, attempt)
 

@@ -151,7 +151,7 @@ def known_from_log(session: Session, component: Component, policy: TagPolicy) ->
     section = session.config.log[0]
     if section.store == "file":
         session.require_own_folder()
-    if section.store == "file" and not os.path.lexists(os.path.join(session.root, section.path)):
+    if section.store == "file" and not session.ports.has_log(os.path.join(session.root, section.path)):
         return KnownReleases(known_from=KnownFrom(log="complete"))  # and the log's code need not be loaded
     state = session.log_state
     project = project_of(session, component) if component.targets or session.config.project else None

@@ -6,7 +6,6 @@ together go on together, and do no harm: nothing rests on having waited.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from ci.context import CiRun
@@ -17,18 +16,12 @@ from release.events import Note, StepEvent
 from release.log import Entry
 from release.log.chain import timestamp
 from release.log.fold import fold
-from release.log.liveness import Presence
 from release.log.state import Attempt, LogState
 from release.log.waiters import ahead, lease_end
 
 _FIRST_PAUSE = 0.2  # seconds
 _LONGEST_PAUSE = 2.0
 _LONGEST_PAUSE_REMOTE = 15.0
-
-
-def presence_of(session: Session) -> Presence:
-    """Of this user's runs of this repository."""
-    return Presence(os.path.join(session.cache.path, "runs"))
 
 
 def wait_for_others(session: Session, components: Sequence[Component]) -> None:
@@ -57,7 +50,7 @@ def wait_for_others(session: Session, components: Sequence[Component]) -> None:
 def _ahead(
     session: Session, components: Sequence[Component], state: LogState, entries: Sequence[Entry]
 ) -> tuple[Attempt, ...]:
-    presence = presence_of(session)
+    presence = session.ports.presence(session)
     run: CiRun = session.ci.run
     found = ahead(
         state,

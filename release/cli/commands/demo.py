@@ -15,7 +15,7 @@ from release.cli.output.stdout import data
 from release.cli.session import open_session
 from release.errors import ReleaseError
 from release.git.command import git_argv
-from release.process import Processes
+from release.ports import Process
 
 _DOCKERFILE = "FROM scratch\nARG VERSION\nLABEL hello=$VERSION\nCOPY hello.txt /hello.txt\n"
 _CONFIG = 'image: oci:dist/hello\nproject: hello\nbuild: {builder: layers, args: {VERSION: "{{version}}"}}\n'
@@ -30,7 +30,7 @@ _HISTORY = (
 class _Stage:
     """A scratch repository, and a way to run commands in it with nothing of this machine's configuration."""
 
-    def __init__(self, folder: str, process: Processes, env: Mapping[str, str]) -> None:
+    def __init__(self, folder: str, process: Process, env: Mapping[str, str]) -> None:
         self._folder = folder
         self._process = process
         kept = {name: env[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in env}

@@ -1,0 +1,141 @@
+"""The ports of this machine. What they stand on is imported when it is first needed: small commands start fast."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from release.app.input_files import read_credentials
+from release.process import Processes
+
+if TYPE_CHECKING:
+    from release.app.log.open_log import LogContext
+    from release.app.ports import OpenRegistries, Presence
+    from release.app.session import Session
+    from release.build import Builder
+    from release.config.model import LogSection
+    from release.control import Cancel
+    from release.effects.local_store import ContentStore
+    from release.git.model import Snapshot
+    from release.log.writer import Writer
+    from release.ports import Process
+    from release.tagging.model import TagPolicy
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+        return time.monotonic()
+
+
+class SystemEntropy:
+    """The machine's randomness."""
+
+    def token(self, size: int = 16) -> str:
+        """Hex text of `size` random bytes."""
+        return os.urandom(size).hex()
+
+
+class Machine:
+    """`Ports` of this machine."""
+
+    clock = SystemClock()
+    entropy = SystemEntropy()
+
+    def process(self, cancel: Cancel) -> Process:
+        """The operating system's processes."""
+        return Processes(cancel)
+
+    def snapshot(self, session: Session, policy: TagPolicy) -> Snapshot:
+        """What the `git` program says of the folder in which we work."""
+        from release import git
+
+        return git.snapshot(
+            session.process,
+            session.directory,
+            prefix=policy.prefix,
+            env=session.settings.env,
+            base=policy.base,
+            versions=policy.versions,
+        )
+
+    def remote_heads(self, session: Session) -> dict[str, str] | None:
+        """What `git ls-remote` says."""
+        from release import git
+
+        return git.remote_heads(session.process, session.root, session.settings.env)
+
+    def remote_tags(self, session: Session) -> dict[str, str] | None:
+        """What `git ls-remote` says."""
+        from release import git
+
+        return git.remote_tags(session.process, session.root, session.settings.env)
+
+    def registries(self, session: Session) -> OpenRegistries:
+        """Registries over HTTP, and OCI layout folders."""
+        from release.oci.reference import parse_repository
+        from release.registry.registries import RegistryPool
+
+        targets = [target for one in session.config.components for target in one.targets]
+        insecure = [target.image for target in targets if target.insecure]
+        remote = [target.image for target in targets if not target.image.startswith("oci:")]
+        return RegistryPool(
+            env=session.settings.env,
+            read=read_credentials,
+            process=session.process,
+            clock=session.clock,
+            sink=session.sink,
+            cancel=session.cancel,
+            deadline=session.deadline(),
+            insecure=frozenset(parse_repository(image).registry for image in insecure),
+            ca=session.settings.env.get("SHIPMARK_CA_FILE") or None,
+            root=session.root,
+            secrets=session.secrets,
+            anonymous=not session.trust.trusted,
+            registries=frozenset(parse_repository(image).registry for image in remote),
+        )
+
+    def open_log(
+        self, sections: Sequence[LogSection], ground: LogContext, *, budget: float = 120.0
+    ) -> Writer:
+        """The stores that the configuration names."""
+        from release.app.log.open_log import open_log
+
+        return open_log(sections, ground, budget=budget)
+
+    def has_log(self, path: str) -> bool:
+        """Whether the file system has something there."""
+        return os.path.lexists(path)
+
+    def content_store(self, session: Session) -> ContentStore:
+        """An OCI layout in the cache folder."""
+        from release.app.cache import store_path
+        from release.effects.local_store import LocalStore
+
+        return LocalStore(store_path(session))
+
+    def builders(self, session: Session) -> Mapping[str, Builder]:
+        """Every builder that shipmark has."""
+        from release import __version__
+        from release.build.auto import builders
+
+        return builders(session.settings.env, sink=session.sink, cancel=session.cancel, version=__version__)
+
+    def presence(self, session: Session) -> Presence:
+        """Lock files in the cache folder."""
+        from release.log.liveness import Presence
+
+        return Presence(os.path.join(session.cache.path, "runs"))
+
+    def at_exit(self, last: Callable[[], None]) -> None:
+        """Python's own list of what to do at the end."""
+        atexit.register(last)
