@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.releases.model_machine import explore
 
 
-def test_thousands_of_histories_of_releases_and_crashes_end_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    explore(monkeypatch, examples=2000, steps=40)
+def test_thousands_of_histories_of_releases_and_crashes_end_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    explore(monkeypatch, tmp_path, examples=2000, steps=40)

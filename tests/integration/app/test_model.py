@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.support.releases.model_machine import explore
+from tests.support.releases.model import Run, highest
+from tests.support.releases.model_machine import explore, one_step_at_a_time
+from tests.support.releases.model_world import Machine, Stored
 
 
-def test_any_history_of_releases_and_crashes_ends_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    explore(monkeypatch, examples=60, steps=30)
+def test_any_history_of_releases_and_crashes_ends_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    explore(monkeypatch, tmp_path, examples=60, steps=30)
+
+
+@pytest.mark.parametrize("tag", ["1", "latest"])
+@pytest.mark.parametrize("logs", [1, 2])
+def test_a_release_that_is_overtaken_right_before_it_moves_a_tag_puts_it_right(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tag: str, logs: int
+) -> None:
+    one_step_at_a_time(monkeypatch)
+    registry, machines = Stored(), [Machine() for _ in range(logs)]
+    slow = Run(0, "1.4.2", machines[0], registry, str(tmp_path))
+    slow.advance_to(f"put {tag}")
+    fast = Run(1, "1.5.0", machines[-1], registry, str(tmp_path))
+    for run in (fast, slow):
+        run.finish()
+        assert run.code == 0, run.error
+    wanted = highest({"1.4.2", "1.5.0"})
+    assert {name: registry.tags[name] for name in wanted} == {
+        name: registry.tags[version] for name, version in wanted.items()
+    }
+    assert registry.tags["1.4.2"] in registry.history[tag], "it was not overtaken"

@@ -7,6 +7,7 @@ and once everybody has come to an end, every moving tag on the highest version a
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 import release.step_scheduler
-from tests.support.releases.model import Machine, Run, Stored, highest
+from tests.support.releases.model import Run, highest
+from tests.support.releases.model_world import Machine, Stored
 
 VERSIONS = ("1.4.2", "1.4.3", "1.5.0", "2.0.0")
 ALIVE = 3  # runs at a time
@@ -23,7 +25,9 @@ MOMENTS = ("append", "put", *(f"put {tag}" for tag in (*VERSIONS, "1.4", "1", "l
 
 
 class Releases(RuleBasedStateMachine):
-    """Two machines, one registry, some versions."""
+    """Two machines, one registry, some versions. `folder`: where every run works; empty, and it stays so."""
+
+    folder = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +47,7 @@ class Releases(RuleBasedStateMachine):
             self._start(version, self.machines[where])
 
     def _start(self, version: str, machine: Machine) -> Run:
-        run = Run(len(self.runs), version, machine, self.registry)
+        run = Run(len(self.runs), version, machine, self.registry, self.folder)
         self.runs.append(run)
         self.started[version] = machine
         self.unfinished.add(version)
@@ -63,6 +67,22 @@ class Releases(RuleBasedStateMachine):
             run = self.living[which]
             run.advance_to(what)
             self._settle(run)
+
+    @rule(
+        which=st.integers(0, ALIVE - 1),
+        tag=st.sampled_from(("1.4", "1", "latest")),
+        version=st.sampled_from(VERSIONS),
+        where=st.integers(0, 1),
+    )
+    def overtake(self, which: int, tag: str, version: str, where: int) -> None:
+        """A whole release, between the last look of another and its move of a tag."""
+        if which < len(self.living):
+            slow = self.living[which]
+            slow.advance_to(f"put {tag}")
+            fast = self._start(version, self.machines[where])
+            for run in (fast, slow):
+                run.finish()
+                self._settle(run)
 
     @rule(which=st.integers(0, ALIVE - 1))
     def finish(self, which: int) -> None:
@@ -87,7 +107,7 @@ class Releases(RuleBasedStateMachine):
         if run.code != 0:
             return
         self.unfinished.discard(run.version)
-        assert run.report is not None
+        assert run.result is not None
         state = run.machine.state.release(run.key)
         assert state is not None
         assert state.state == "released"
@@ -133,7 +153,7 @@ class Releases(RuleBasedStateMachine):
                 run = self._start(version, self.started[version])
                 run.finish()
                 self._settle(run)
-        assert not self.unfinished, [run.report.error for run in self.runs if run.report and run.report.error]
+        assert not self.unfinished, [run.error for run in self.runs if run.error]
 
     def _everything_is_as_it_should_be(self) -> None:
         if not self.started:
@@ -150,9 +170,15 @@ class Releases(RuleBasedStateMachine):
                     assert {one.id for one in state.open_attempts} <= set(), state.attempts
 
 
-def explore(monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> None:
-    """Try `examples` histories of at most `steps` rules."""
-    monkeypatch.setattr(release.step_scheduler, "_LIMIT", 1)  # the same order on every try
+def one_step_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every run take its steps in the same order on every try."""
+    monkeypatch.setattr(release.step_scheduler, "_LIMIT", 1)
+
+
+def explore(monkeypatch: pytest.MonkeyPatch, folder: Path, *, examples: int, steps: int) -> None:
+    """Try `examples` histories of at most `steps` rules. `folder`: an empty one."""
+    monkeypatch.setattr(Releases, "folder", str(folder))
+    one_step_at_a_time(monkeypatch)
     chosen: Any = settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -161,3 +187,4 @@ def explore(monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> No
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Releases, settings=chosen)
+    assert list(folder.iterdir()) == [], "a run wrote past its ports"

@@ -1,0 +1,343 @@
+"""The world that the model's runs reach through their ports: a registry, machines with their logs and stores, git.
+
+In memory, so that thousands of interleavings and crashes can be tried.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import IO, Any, NoReturn
+
+from release.app.log.open_log import LogContext
+from release.app.session import Session
+from release.build import BuildTask, BuildValues, BuiltImage, PlatformImage
+from release.config.model import LogSection
+from release.control import Cancel
+from release.errors import NotFound
+from release.git.model import Snapshot
+from release.log import Entry, Head
+from release.log.fold import fold
+from release.log.state import LogState
+from release.log.writer import Writer
+from release.oci import Descriptor, Manifest
+from release.plan.evidence import STORE
+from release.tagging.model import TagPolicy
+from tests.support.logs.facts import MemoryStore, TickingClock
+
+IMAGE = "registry.example/acme/app"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+class Stored:
+    """What a registry or a local store holds. `history`: every digest that a tag ever had, in order."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.manifests: dict[str, Manifest] = {}
+        self.tags: dict[str, str] = {}
+        self.history: dict[str, list[str]] = {}
+
+
+class Repository:
+    """A view of `content` by one run: `turn` is called before each question and each change."""
+
+    def __init__(
+        self,
+        name: str,
+        content: Stored,
+        turn: Callable[[str], None],
+        on_tag: Callable[[str, str], None] = lambda tag, digest: None,
+    ) -> None:
+        self.name = name
+        self._content = content
+        self._turn = turn
+        self._on_tag = on_tag
+
+    def resolve(self, reference: str) -> Descriptor | None:
+        self._turn("ask")
+        digest = reference if reference.startswith("sha256:") else self._content.tags.get(reference)
+        manifest = self._content.manifests.get(digest or "")
+        if manifest is None:
+            return None
+        return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
+
+    def manifest(self, reference: str) -> Manifest:
+        found = self.resolve(reference)
+        if found is None:
+            raise NotFound(f"`{self.name}` has no `{reference}`")
+        return self._content.manifests[found.digest]
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        return io.BytesIO(self._content.blobs[descriptor.digest])
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        return descriptor.digest in self._content.blobs
+
+    def put_blob(
+        self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
+    ) -> bool:
+        if self.has_blob(descriptor):
+            return False
+        with reopen() as stream:
+            self._content.blobs[descriptor.digest] = stream.read()
+        return True
+
+    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
+        self._turn(f"put {tag}" if tag else "put")
+        self._content.manifests[manifest.digest] = manifest
+        if tag is not None:
+            self._on_tag(tag, manifest.digest)
+            self._content.tags[tag] = manifest.digest
+            self._content.history.setdefault(tag, []).append(manifest.digest)
+
+    def tags(self) -> tuple[str, ...]:
+        self._turn("ask")
+        return tuple(self._content.tags)
+
+    def check_push(self) -> None:
+        self._turn("ask")
+
+    def delete_tag(self, tag: str) -> None:
+        raise NotImplementedError
+
+    def delete_manifest(self, digest: str) -> None:
+        raise NotImplementedError
+
+
+class Machine:
+    """A disk: its version log, and its local store."""
+
+    def __init__(self) -> None:
+        self.log = MemoryStore()
+        self.store = Stored()
+
+    def wipe(self) -> None:
+        """The disk is gone."""
+        self.log.lines.clear()
+        self.__dict__["store"] = Stored()
+
+    @property
+    def state(self) -> LogState:
+        """The log, verified and folded."""
+        return fold(self.log.read())
+
+
+class _Log:
+    """The machine's log as one run reaches it: each append is a turn."""
+
+    local = True
+    name = "the machine's log"
+
+    def __init__(self, store: MemoryStore, turn: Callable[[str], None]) -> None:
+        self._store = store
+        self._turn = turn
+
+    def head(self) -> Head:
+        return self._store.head()
+
+    def read(self, after: int = -1) -> Iterator[Entry]:
+        return self._store.read(after)
+
+    def append(self, lines: Sequence[bytes], expected: Head) -> None:
+        self._turn("append")
+        self._store.append(lines, expected)
+
+    def check_writable(self) -> None:
+        self._turn("ask")
+
+
+class World:
+    """`Ports` of one run at the git tag of `version`. `turn` is called before each question and each change.
+
+    `attempt`: its name in the log. `before_tag`: called with tag and digest before a tag is put on the registry.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        attempt: str,
+        machine: Machine,
+        registry: Stored,
+        turn: Callable[[str], None],
+        before_tag: Callable[[str, str], None],
+    ) -> None:
+        self.clock = TickingClock()
+        self.entropy = _Named(attempt)
+        self.commit = commit_of(version)
+        self._git_tag = f"v{version}"
+        self._machine = machine
+        self._registry = registry
+        self._turn = turn
+        self._before_tag = before_tag
+
+    def process(self, cancel: Cancel) -> Any:
+        """No program is started."""
+        del cancel
+        return _NoPrograms()
+
+    def snapshot(self, session: Session, policy: TagPolicy) -> Snapshot:
+        """A clone at the version's git tag, which has no other."""
+        del session, policy
+        listing = f"{self.commit} refs/tags/{self._git_tag}\n".encode()
+        return Snapshot(
+            root="", common_dir="", head=self.commit, branch=None, committed_at=0, tag_listing=listing
+        )
+
+    def remote_heads(self, session: Session) -> None:
+        """No run here is a branch's."""
+        del session
+
+    def remote_tags(self, session: Session) -> dict[str, str]:
+        """The git tag is where it was."""
+        del session
+        return {self._git_tag: self.commit}
+
+    def registries(self, session: Session) -> World:
+        """The one registry; see `open`."""
+        del session
+        return self
+
+    def open(self, target: str) -> Repository:
+        """The only repository there is."""
+        assert target == IMAGE
+        return Repository(target, self._registry, self._turn, self._before_tag)
+
+    def credentials(self) -> NoReturn:
+        """There are none."""
+        raise NotImplementedError
+
+    def open_log(
+        self, sections: Sequence[LogSection], ground: LogContext, *, budget: float = 120.0
+    ) -> Writer:
+        """The machine's log."""
+        del sections
+        store = _Log(self._machine.log, self._turn)
+        return Writer(
+            store, clock=ground.clock, cancel=ground.cancel, budget=budget, mask=ground.secrets.mask
+        )
+
+    def has_log(self, path: str) -> bool:
+        """It does, if only an empty one."""
+        del path
+        return True
+
+    def content_store(self, session: Session) -> MemoryContent:
+        """The machine's store as this run reaches it."""
+        del session
+        return MemoryContent(lambda: Repository(STORE, self._machine.store, self._turn))
+
+    def builders(self, session: Session) -> Mapping[str, Builder]:
+        """One that always answers."""
+        del session
+        return {Builder.name: Builder(self.commit, self._machine, self._turn)}
+
+    def presence(self, session: Session) -> World:
+        """Nobody asks who is alive; see `announced`."""
+        del session
+        return self
+
+    def announced(self, attempt: str) -> AbstractContextManager[None]:
+        """Nothing is done."""
+        del attempt
+        return nullcontext()
+
+    def is_alive(self, attempt: str) -> None:
+        """Unknown."""
+        del attempt
+
+    def at_exit(self, last: Callable[[], None]) -> None:
+        """A run of the model is no process: nothing comes after it."""
+
+
+class Builder:
+    """Builds one image for each set of labels, always the same, into the machine's store."""
+
+    name = "layers"
+
+    def __init__(self, commit: str, machine: Machine, turn: Callable[[str], None]) -> None:
+        self._commit = commit
+        self._machine = machine
+        self._turn = turn
+
+    def prepare(self, task: BuildTask, values: BuildValues) -> _Build:
+        del values
+        self._turn("ask")
+        return _Build(task.labels, self._commit, self._machine, self._turn)
+
+
+class _Build:
+    builder = Builder.name
+
+    def __init__(
+        self, labels: Mapping[str, str], commit: str, machine: Machine, turn: Callable[[str], None]
+    ) -> None:
+        self._labels = dict(labels)
+        self._commit = commit
+        self._machine = machine
+        self._turn = turn
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def build(self, store: str) -> BuiltImage:
+        del store
+        self._turn("ask")
+        content = self._machine.store
+        config = json.dumps(
+            {"os": "linux", "architecture": "amd64", "config": {"Labels": self._labels}}
+        ).encode()
+        parts = [(_CONFIG, config), (_LAYER, self._commit.encode())]
+        described = [{"mediaType": kind, "digest": _digest(raw), "size": len(raw)} for kind, raw in parts]
+        raw = json.dumps(
+            {"schemaVersion": 2, "mediaType": _MANIFEST, "config": described[0], "layers": described[1:]}
+        ).encode()
+        content.blobs.update({_digest(part): part for _, part in parts})
+        manifest = Manifest(media_type=_MANIFEST, digest=_digest(raw), raw=raw)
+        content.manifests[manifest.digest] = manifest
+        self._turn("ask")
+        platform = PlatformImage(platform="linux/amd64", digest=manifest.digest, size=len(raw))
+        return BuiltImage(digest=manifest.digest, media_type=_MANIFEST, size=len(raw), platforms=(platform,))
+
+
+class MemoryContent:
+    """A content store in memory. Its blobs have no times."""
+
+    path = ""
+
+    def __init__(self, opened: Callable[[], Repository]) -> None:
+        self.open = opened
+
+    def mark_used(self, digest: str) -> None:
+        pass
+
+
+class _Named:
+    """Entropy that gives the attempt its name."""
+
+    def __init__(self, attempt: str) -> None:
+        self._attempt = attempt
+
+    def token(self, size: int = 16) -> str:
+        del size
+        return self._attempt
+
+
+class _NoPrograms:
+    def run(self, argv: Sequence[str], **options: Any) -> NoReturn:
+        del options
+        raise AssertionError(f"a program is started: {argv}")
+
+
+def commit_of(version: str) -> str:
+    """The commit that the version's git tag is on."""
+    return hashlib.sha1(version.encode(), usedforsecurity=False).hexdigest()
+
+
+def _digest(raw: bytes) -> str:
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
