@@ -8,8 +8,7 @@ from release.handler import Work
 from release.oci import Registries
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, binding
 from release.plan.operands import SetTag
-from release.plan.ownership import short
-from release.plan.promote import goes_back
+from release.plan.ownership import goes_back, short
 from release.tagging.model import Held
 
 

@@ -9,6 +9,7 @@ import msgspec
 from release.plan.inputs import schema_of
 from release.tagging.labels import INPUTS, PLATFORM
 from release.tagging.model import Held
+from release.versions.semver import parse, precedence_key
 
 # Docker's builders and containerd take an arm64 image without a variant for v8.
 _SAME_PLATFORM = {"linux/arm64/v8": "linux/arm64"}
@@ -128,3 +129,12 @@ def explain(held: Held, expected: Expectation) -> str:
     if expected.digests:
         ours = f"this release is {', '.join(expected.digests)} of commit {expected.commit}"
     return f"{theirs}; {ours}"
+
+
+def goes_back(version: str | None, held: Held) -> bool:
+    """Whether what is held says that it is a higher version than `version`."""
+    try:
+        ours, theirs = parse(version or ""), parse(held.version or "")
+    except ValueError:
+        return False
+    return precedence_key(theirs) > precedence_key(ours)

@@ -13,11 +13,10 @@ import msgspec
 from release.errors import RefusedError
 from release.plan import release_records as records
 from release.plan.model import Phase, Plan, Step
-from release.plan.ownership import Expectation
+from release.plan.ownership import Expectation, goes_back
 from release.plan.release_input import Target
 from release.plan.steps import StepMaker, check_log, ids
-from release.tagging.model import Candidate, FixedTag, Held, HeldTags, MovingTag, Withheld
-from release.versions.semver import parse, precedence_key
+from release.tagging.model import Candidate, FixedTag, HeldTags, MovingTag, Withheld
 
 PHASES = (
     Phase(name="preflight"),
@@ -88,15 +87,6 @@ def plan_promotion(promotion: Promotion) -> Plan:
         basis=basis,
         request={"from": promotion.source, "digest": promotion.digest},
     )
-
-
-def goes_back(version: str | None, held: Held) -> bool:
-    """Whether what is held says that it is a higher version than `version`."""
-    try:
-        ours, theirs = parse(version or ""), parse(held.version or "")
-    except ValueError:
-        return False
-    return precedence_key(theirs) > precedence_key(ours)
 
 
 class _Steps:

@@ -10,7 +10,8 @@ import pytest
 from release.errors import RefusedError
 from release.plan.model import Plan, Slot
 from release.plan.operands import CheckTarget, MoveTag, PushContent
-from release.plan.promote import Destination, Promotion, goes_back, plan_promotion
+from release.plan.ownership import goes_back
+from release.plan.promote import Destination, Promotion, plan_promotion
 from release.tagging.model import Candidate, FixedTag, Held, HeldTags, Line, MovingTag, Withheld
 from release.versions.model import Version
 from tests.support.releases.subjects import COMMIT, DIGEST, IMAGE, OTHER
