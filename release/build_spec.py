@@ -16,12 +16,12 @@ from msgspec import Meta
 class Option(msgspec.Struct, frozen=True, kw_only=True):
     """How an option of the build is treated.
 
-    `input`: another value makes another image, so it is recorded and compared. `untrusted`: it counts in the
+    `is_input`: another value makes another image, so it is recorded and compared. `untrusted`: it counts in the
     configuration of a run that is not trusted. `name`: its name in plans and records, where that differs. `path`:
     `src` and `./src/` are the same value.
     """
 
-    input: bool
+    is_input: bool
     untrusted: bool
     name: str = ""
     path: bool = False
@@ -38,39 +38,39 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Literal["auto", "docker", "layers"],
         _says(
             "auto: docker when a daemon answers, else layers when the Dockerfile needs no RUN",
-            Option(input=False, untrusted=False),
+            Option(is_input=False, untrusted=False),
         ),
     ] = "auto"
     context: Annotated[
         str,
-        _says("the folder that COPY copies from", Option(input=True, untrusted=True, path=True)),
+        _says("the folder that COPY copies from", Option(is_input=True, untrusted=True, path=True)),
     ] = "."
     dockerfile: Annotated[
         str,
         _says(
             "the Dockerfile, anywhere in the context",
-            Option(input=True, untrusted=True, path=True),
+            Option(is_input=True, untrusted=True, path=True),
         ),
     ] = "Dockerfile"
     target: Annotated[
-        str | None, _says("the stage to build", Option(input=True, untrusted=True, name="stage"))
+        str | None, _says("the stage to build", Option(is_input=True, untrusted=True, name="stage"))
     ] = None
     args: Annotated[
         dict[str, str],
         _says(
             "build arguments; `{{version}}` and the like, and `${NAME}`, are replaced",
-            Option(input=True, untrusted=True),
+            Option(is_input=True, untrusted=True),
         ),
     ] = {}
     platforms: Annotated[
         tuple[str, ...],
-        _says("`linux/amd64`, `linux/arm64`, ...", Option(input=True, untrusted=True)),
+        _says("`linux/amd64`, `linux/arm64`, ...", Option(is_input=True, untrusted=True)),
     ] = ()
     compression: Annotated[
         Literal["gzip", "gzip-reproducible", "zstd"],
         _says(
             "of layers: gzip by the fastest library, gzip by zlib everywhere, or zstd",
-            Option(input=False, untrusted=False),
+            Option(is_input=False, untrusted=False),
         ),
     ] = "gzip"
 
@@ -83,7 +83,7 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def inputs(self) -> dict[str, Any]:
         """As `recorded`, of the options that are inputs of the release. Lists are sets of names, and sorted."""
-        found = self._changed({field: option for field, option in options().items() if option.input})
+        found = self._changed({field: option for field, option in options().items() if option.is_input})
         return {name: sorted(value) if isinstance(value, list) else value for name, value in found.items()}
 
     @property
@@ -114,7 +114,7 @@ def input_defaults() -> Mapping[str, Any]:
     found = {
         option.name or field: _plain(getattr(_DEFAULT, field))
         for field, option in options().items()
-        if option.input
+        if option.is_input
     }
     return {name: "" if value is None else value for name, value in found.items()}
 
@@ -123,7 +123,7 @@ def input_defaults() -> Mapping[str, Any]:
 def input_paths() -> frozenset[str]:
     """Names in a record whose values are paths."""
     return frozenset(
-        option.name or field for field, option in options().items() if option.input and option.path
+        option.name or field for field, option in options().items() if option.is_input and option.path
     )
 
 

@@ -392,12 +392,12 @@ class TestTls:
 _COPY_AND_MEASURE = """
 import re, sys, time
 from release.control import Cancel, Deadline
-from release.oci.registries import Targets
+from release.registry.registries import RegistryPool
 from release.transfer.copy import copy_image
 from release.events import NullSink
 from tests.support.registries.targets import SystemClock
 cancel, clock = Cancel(), SystemClock()
-with Targets(env={}, read=lambda path: None, process=None, clock=clock, sink=NullSink(), cancel=cancel,
+with RegistryPool(env={}, read=lambda path: None, process=None, clock=clock, sink=NullSink(), cancel=cancel,
              deadline=Deadline(None, now=time.monotonic)) as targets:
     source, destination, digest = sys.argv[1:]
     copy_image(targets.open(source), targets.open(destination), digest, sink=NullSink(), cancel=cancel)
