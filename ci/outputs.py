@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-#: Every output, in the order it is written. `action.yml` declares the same names.
+#: Every output, in the order it is written; `json` stays last. `action.yml` declares the same names.
 NAMES: tuple[str, ...] = (
     "version",
     "channel",

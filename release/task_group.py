@@ -60,6 +60,7 @@ class TaskGroup:
         self._name = name
         self._cancel = cancel or Cancel()
         self._stop_at_error = stop_at_error
+        # Guards `_waiting`, `_running` and `_error`; notified when a thread ends, after an error and by `Cancel`.
         self._turn = threading.Condition()
         self._waiting: deque[Task[Any]] = deque()
         self._running = 0
@@ -121,7 +122,8 @@ class TaskGroup:
 def run_all(tasks: Sequence[Callable[[], T]], *, jobs: int, cancel: Cancel) -> list[T]:
     """The results of `tasks`, in their order; `jobs` run at a time.
 
-    After a failure no further task starts, and the first error is raised. Cancelling the run ends the wait at once.
+    After a failure no further task starts, and the first error is raised. A single task runs in the calling
+    thread; the wait for more of them ends at once when the run is cancelled.
     """
     if len(tasks) < 2:
         return [task() for task in tasks]

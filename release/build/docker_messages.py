@@ -12,7 +12,7 @@ from release.events import Output, Sink
 _STEP = re.compile(r"Step ([0-9]{1,9})/[0-9]+ : (\S+)")
 _OWN_WORDS = ("Step ", " ---> ", "Removing intermediate container ")
 _COLOUR = re.compile("\x1b\\[(?:91|0)m")  # the daemon's own: it paints what came over stderr red
-_TELL_AT_MOST = 400
+_TELL_AT_MOST = 400  # characters of the daemon's error in our message; the rest is cut off
 
 
 class BuildMessages:

@@ -112,7 +112,8 @@ def find_compressed(
 ) -> CompressedLayer | None:
     """The cached result of `compress_layer` for this diff id and codec, if its blob exists and has that diff id.
 
-    `check`: as for `compress_layer`. The first call of a process for a pair decompresses the blob.
+    `check`: as for `compress_layer`. The blob is decompressed and its diff id compared, unless this process compressed
+    it, or found this diff id in this blob before.
     """
     chosen = codec or gzip()
     found = _recall(layout, chosen, diff_id)

@@ -22,7 +22,7 @@ from release.filesystem.files import open_file
 from release.limits import ARCHIVE_HEADER_BYTES, ARCHIVE_MEMBERS, UNPACKED_BYTES, UNPACKED_RATIO
 from release.oci.verify import CHUNK
 
-_BLOCK = 512
+_BLOCK = 512  # bytes; a tar's headers have this size, and contents are padded to it (POSIX, pax)
 _REGULAR = frozenset({b"0", b"\0", b"7"})
 _LINKS = frozenset({b"1", b"2"})
 _WITHOUT_DATA = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})

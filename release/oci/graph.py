@@ -11,7 +11,7 @@ from release.oci import Descriptor, Manifest, Repository
 from release.oci.manifest import children
 from release.task_group import run_all
 
-#: Concurrent requests for manifests, which are small.
+#: Concurrent requests for manifests. They are small, so round trips count and not bandwidth; the others wait.
 QUESTIONS = 8
 _DEEPEST = 8
 _MOST_MANIFESTS = 2000

@@ -17,8 +17,8 @@ class Obtain(msgspec.Struct, frozen=True, kw_only=True):
     """How the image is come by. `sources`: places that have `digest`; empty for a build.
 
     `said`: what the image was read to say of itself; None for a build. `unlabelled`: that names no inputs that could
-    be compared. `abandons`: why the digest that the log names is given up: nobody has its bytes any more, or they are
-    another image; then `false` is set.
+    be compared. `abandons`: why the digest that the log names is given up: nobody has its bytes any more, it was built
+    from other inputs, or it is another image. `false`: it is another image, so what the log says is not true.
     """
 
     mode: Literal["build", "resume", "adopt", "reuse"]

@@ -29,7 +29,7 @@ _NOT_IN_ONE = frozenset(
     {405, 413, 501}
 )  # some registries, or proxies in front of them, limit a request's size
 _MOST_RENEWALS = 2
-_MOST_MOUNTS = 3
+_MOST_MOUNTS = 3  # repositories that are asked to lend a blob, a request each; then its bytes are sent
 _SESSION_KEEPS = 60.0  # seconds; a session that waited longer is not used: the registry may have dropped it
 _SHOWN_EVERY = 1024 * 1024
 

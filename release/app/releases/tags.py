@@ -24,7 +24,10 @@ def tags(workspace: Session, request: TagsRequest) -> DecisionReport:
 
 
 def decide_locally(workspace: Session, name: str | None) -> Decision:
-    """The decision with everything that the planner would get; `name`: of the component."""
+    """The decision without a connection, from git and a log file. `name`: of the component.
+
+    The planner asks the registries, the remote and other logs besides, so its decision may withhold more.
+    """
     chosen = workspace.components_named(name)
     if len(chosen) > 1:
         names = ", ".join(component.name for component in chosen)

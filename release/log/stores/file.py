@@ -153,7 +153,8 @@ class FileStore:
         finally:
             self._lock.release(held)
 
-    # Under the lock, in this order.
+    # All below runs under the lock. What others appended is read first; a torn tail is cut off, because our line would
+    # continue it; then the head is compared, and only then is written.
 
     def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
         facts = self._files.facts(fd)

@@ -23,7 +23,9 @@ _STRING = re.compile(r"\"(?:\\\"|[^\"])*\"|'(?:\\'|[^'])*'")
 _WORD = re.compile(rf"(true|false|undefined|null){_LITERAL_END}")
 _NUMBER = re.compile(rf"-?[0-9]+(?:\.[0-9]+)?{_LITERAL_END}")
 _LITERAL = re.compile(rf"{_WORD.pattern}|{_NUMBER.pattern}")
-_MOST_DIGITS = 300  # of a whole number; a longer one is infinite, as in JavaScript
+_MOST_DIGITS = (
+    300  # characters; a longer whole number becomes a float, as in JavaScript, and may come out infinite
+)
 _OPTION = re.compile(rf"({_ID}|{_SEGMENT.pattern})\s*=")
 _COMMENT_END = {"!--": re.compile(r"--~?\}\}"), "!": re.compile(r"\}\}")}
 _REFUSED = {

@@ -161,7 +161,7 @@ def test_whatever_git_tracks_there_is_refused(
     [("elsewhere", True), ("nowhere", False), (".git", True)],
     ids=["folder", "dangling", "git"],
 )
-def test_a_symlink_in_its_place_is_refused(
+def test_a_symlink_in_place_of_dot_shipmark_is_refused(
     author: GitRepo, shipmark: Shipmark, tmp_path: Path, target: str, made: bool
 ) -> None:
     clone = publish_with(author, tmp_path, lambda: None)

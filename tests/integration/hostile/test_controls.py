@@ -97,7 +97,7 @@ def test_secret_that_is_sent_is_heard(
 
 
 @pytest.mark.parametrize("form", ["plain", "basic", "url", "urlsafe", "postgresql"])
-def test_every_form_of_a_secret_is_read(listener: Listener, form: str) -> None:
+def test_the_listener_finds_a_secret_in_every_encoding(listener: Listener, form: str) -> None:
     listener.take()
     secret = secret_of("SUPERSECRET")
     if form == "postgresql":

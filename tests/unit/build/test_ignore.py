@@ -238,7 +238,9 @@ class TestAgainstASlowReference:
     """Docker: the last line of the file that matches a path determines whether it is included or excluded."""
 
     @given(LINES, PATHS)
-    def test_the_verdict_is_the_same(self, lines: list[tuple[bool, str]], path: str) -> None:
+    def test_the_verdict_is_that_of_the_slow_reference(
+        self, lines: list[tuple[bool, str]], path: str
+    ) -> None:
         text = "\n".join(f"{'!' if exception else ''}{pattern}" for exception, pattern in lines)
         assert parse_ignore(text).excludes(path) is slow_excludes(lines, path)
 
