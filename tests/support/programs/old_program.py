@@ -1,35 +1,25 @@
-"""shipmark 0.1.0 as a program: built from its commit, installed in an environment of the tests' own."""
+"""shipmark 0.1.0 as a program: built from its source, installed in an environment of the tests' own."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
 import tarfile
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from tests.support.programs.command import Shipmark
 from tests.support.programs.wheel import ROOT, Installed, build_wheel
-from tests.support.services.required import MARK, program, require, required
 
-#: The commit that is called 0.1.0 in `tests/compat/0.1.0`.
-COMMIT = "3b2feffc9e12ccabec44a3670a85d4efbb043f11"
+#: What `git archive` gives of commit 3b2feff, which is called 0.1.0 there. Kept as data: a clone may be shallow.
+SOURCE = ROOT / "tests/compat/0.1.0/shipmark-0.1.0.tar.xz"
 
 
 @pytest.fixture(scope="session")
 def old_installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Give the environment; one for all workers of a run. Skips where the clone does not reach back to the commit."""
-    require("git")
-    source = _source()
-    if source is None:
-        text = f"{MARK}git history (the clone lacks {COMMIT[:7]}: git fetch --unshallow)"
-        if required():
-            pytest.fail(f"{text}; SHIPMARK_REQUIRE_SERVICES=1 allows no skip", pytrace=False)
-        pytest.skip(text)
+    """Give the environment; one for all workers of a run."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shipmark-0.1.0"
     folder.mkdir(exist_ok=True)
@@ -38,29 +28,12 @@ def old_installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = folder / "installed"
         if not done.exists():
-            with tarfile.open(fileobj=BytesIO(source)) as archive:
+            with tarfile.open(SOURCE) as archive:
                 archive.extractall(folder / "source", filter="data")
             installed = Installed(folder / "venv", build_wheel(folder, folder / "source"))
             done.touch()
             return installed
     return Installed.at(folder / "venv")
-
-
-def _source() -> bytes | None:
-    """The commit's files as a tar, or None when this is not a clone or the clone is shallow."""
-    argv = [
-        program("git"),
-        "-C",
-        str(ROOT),
-        "archive",
-        COMMIT,
-        "release",
-        "ci",
-        "pyproject.toml",
-        "README.md",
-    ]
-    done = subprocess.run([*argv, "LICENSE"], capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else None
 
 
 @pytest.fixture
