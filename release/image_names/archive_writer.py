@@ -18,12 +18,12 @@ from release.filesystem.files import require_file
 from release.filesystem.folders import OpenFolder, open_parent
 from release.filesystem.new_files import NewFile
 from release.layout.blob_writer import BLOB_MODE
+from release.layout.files import MARKER
 from release.layout.layout import Layout
 from release.oci import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Manifest
 from release.oci.manifest import children, describe
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
-_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 
 
 def write_combined_archive(
@@ -134,7 +134,7 @@ def _documents(
                 }
             ]
         ),
-        "oci-layout": _MARKER,
+        "oci-layout": MARKER,
     }
 
 

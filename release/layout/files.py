@@ -27,7 +27,8 @@ EMPTY_INDEX: dict[str, Any] = {
     "manifests": [],
 }
 
-_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+#: Content of `oci-layout` (OCI image-spec, image layout).
+MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _ABANDONED = (
     24 * 3600.0
 )  # seconds; a temporary file that was not written to for so long has no writer any more
@@ -58,7 +59,7 @@ class LayoutFiles:
         try:
             with folder.folder("blobs", make=True) as blobs:
                 blobs.folder("sha256", make=True).close()
-            for name, content in (("oci-layout", _MARKER), ("index.json", _encode(EMPTY_INDEX))):
+            for name, content in (("oci-layout", MARKER), ("index.json", _encode(EMPTY_INDEX))):
                 if folder.mode_at(name) is None:
                     # Never replaced: `oci-layout` is the lock file, and another process may hold its lock already.
                     _write(folder, name, content, replace=False)
