@@ -19,6 +19,7 @@ import secrets
 import shutil
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -33,6 +34,7 @@ from tests.support.services.required import program, require
 
 USERNAME = "robot"
 PASSWORD = "not-a-secret"
+_AGREE = 5.0  # seconds that a list of tags and their manifests may disagree, while somebody writes
 # bcrypt (cost 4, the cheapest) of PASSWORD. A constant, so that no test needs a bcrypt implementation.
 _HTPASSWD = f"{USERNAME}:$2b$04$n1.ix27NRwydZ.Z7.BY28.gHRpu7lECi7B0DEFUvD52fOEqQJemfe\n"
 
@@ -162,10 +164,20 @@ class RegistryServer:
         return headers["docker-content-digest"], body
 
     def tags(self, repository: str) -> dict[str, str]:
-        """Return tag -> digest of a repository; empty when the registry does not know it."""
-        status, _, body = self.request("GET", f"/v2/{repository}/tags/list?harness=1")
-        names = (json.loads(body)["tags"] or []) if status == 200 else []
-        return {name: self.manifest(repository, name)[0] for name in sorted(names)}
+        """Return tag -> digest of a repository; empty when the registry does not know it.
+
+        The registry lists a name a moment before it can serve it. So a repository that another process
+        writes to is read again until list and manifests agree; `LookupError` when they do not.
+        """
+        end = time.monotonic() + _AGREE
+        while True:
+            status, _, body = self.request("GET", f"/v2/{repository}/tags/list?harness=1")
+            names = (json.loads(body)["tags"] or []) if status == 200 else []
+            try:
+                return {name: self.manifest(repository, name)[0] for name in sorted(names)}
+            except LookupError:
+                if time.monotonic() > end:
+                    raise
 
     def add_tags(self, repository: str, digest: str, names: Iterable[str]) -> None:
         """Write tags on a stored manifest straight into the storage: a thousand of them take no requests."""
