@@ -58,7 +58,7 @@ def escape_foreign(line: str) -> str:
     Twice gives the same as once.
     """
     text = _UNPRINTABLE.sub(_shown, _COLOUR.sub("", line))
-    # Colours go first: what they held apart must not join to a command afterwards.
+    # Remove colours before commands are searched: `##ESC[0m[group]` becomes `##[group]`, which is a command.
     text = _ANYWHERE.sub(_with_blank, text)
     return _LEADING.sub(_with_blank, text)
 

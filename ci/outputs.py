@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-#: Every output, in the order it is written; `json` stays last. `action.yml` declares the same names.
+#: Names of all outputs, in the order in which they are written. `json` stays last, because `RESULT_NAMES` are all names
+#: before it. `action.yml` declares the same names.
 NAMES: tuple[str, ...] = (
     "version",
     "channel",
@@ -20,10 +21,10 @@ NAMES: tuple[str, ...] = (
     "json",
 )
 
-#: Only these stand in the result file: JSON needs quotes, which neither Jenkins nor GitLab would take off again.
+#: The outputs in the KEY=VALUE result file. `json` is missing: it needs quotes, which Jenkins and GitLab do not remove.
 RESULT_NAMES: tuple[str, ...] = NAMES[:-1]
 
-#: GitLab refuses a dotenv report that is larger.
+#: Bytes of the result file. GitLab refuses a larger dotenv report (docs.gitlab.com, "artifacts:reports:dotenv": 5 KB).
 RESULT_LIMIT = 5 * 1024
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from ci.escape import escape_foreign
 
-#: Bytes. GitHub throws a summary over 1 MiB away altogether, and other steps' text counts for itself.
+#: Bytes of one step's summary. GitHub discards a step's whole summary above 1 MiB; the difference of 150 kB is left for
+#: text that the step writes itself.
 BUDGET = 900_000
 
-# Everything of ASCII that Markdown or HTML could read as markup; and, so that GitHub makes no link and no mention of
-# plain text, `@`, the colon of `://` and the first letter of `www.`.
+# ASCII characters that are markup in Markdown or HTML. Also `@`, the colon of `://` and the first letter of `www.`:
+# GitHub turns `@name` into a mention and addresses into links.
 _MARKUP = re.compile(r"[!\"#$%&'*<>?@\[\\\]^_`{|}~]|:(?=//)|w(?=ww\.)", re.IGNORECASE)
-# What begins a list, a rule or an underlined heading where it begins a line.
+# The start of a line that Markdown reads as a list, a horizontal rule or the underline of a heading.
 _BLOCK = re.compile(r"\A(?:[-+=]|[0-9]{1,9}(?=[.)]))")
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from ci.escape import escape_foreign
 from ci.speech import Level, LogCommand
 
-#: The runner keeps this many annotations of a level per step, and so many characters of each message.
+#: Annotations of one level that GitHub's runner keeps per step; it drops further ones (`ExecutionContext.cs`).
 PER_LEVEL = 10
+#: Characters of an annotation's message that GitHub's runner keeps. A longer message is cut here, with `…` at its end.
 MESSAGE = 4096
 
 

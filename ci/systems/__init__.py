@@ -33,8 +33,9 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
     inherits: tuple[str, ...] = ()
 
 
-#: In the order they are asked; the first match wins. Forgejo sets Gitea's and GitHub's variables too, early Woodpecker
-#: set Drone's. Jenkins is last because its marker can be a global variable of the machine.
+#: The CI systems in the order in which `detect` tries them; the first match wins. Forgejo comes before Gitea and
+#: GitHub, because it sets their variables too; early Woodpecker set Drone's. Jenkins is last because its marker can be
+#: a global variable of the machine.
 SYSTEMS: tuple[Marker, ...] = (
     Marker(
         system="tekton",

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ci.systems.evidence import Evidence, Said
 
-#: No event file nests its repositories deeper; a hostile one is not followed below.
+#: Levels of an event file that are searched for repositories. GitHub's events nest them less deeply; the limit keeps a
+#: crafted event file from exhausting Python's recursion.
 _DEEPEST = 12
 
-#: Events that run what is in this repository. What their files hold besides is not about a head.
+#: Events whose commit is always in this repository. A `head` elsewhere in their event files is about something else.
 _OWN = frozenset({"push", "create", "delete", "release", "schedule", "workflow_dispatch", "merge_group"})
 
 

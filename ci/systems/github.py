@@ -53,7 +53,8 @@ def read(evidence: Evidence) -> Findings:
         attempt=evidence.variable("GITHUB_RUN_ATTEMPT"),
         job=evidence.variable("GITHUB_JOB"),
         run_url=_run_url(evidence),
-        # On a re-run this is who pressed the button; GITHUB_ACTOR stays the first run's.
+        # GITHUB_TRIGGERING_ACTOR is the user who started a re-run; GITHUB_ACTOR stays the user who started the first
+        # run.
         actor=evidence.variable("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"),
         warnings=_warnings(word, ref) if request else (),
     )

@@ -29,9 +29,12 @@ from release.layout.layout import Layout
 from release.oci import Manifest
 from release.oci.image_json import Platform, image_index, image_manifest, parse_platform
 
+# Name in the sent context of a Dockerfile that lies outside of the context folder.
 _FOREIGN_DOCKERFILE = ".shipmark.Dockerfile"
 _IGNORE = ".dockerignore"
+# Characters with a meaning in patterns of `.dockerignore`, and their replacement: a backslash in front.
 _SPECIAL, _ESCAPED = re.compile(r"([*?\[\]\\])"), r"\\\1"
+# The registry of an image name without one.
 _HUB = "docker.io"
 
 
@@ -215,7 +218,8 @@ def _sent(context: Context, files: Tree) -> Iterator[tuple[str, Node]]:
     sent = {path: node for path in files.paths() if (node := files.get(path)) is not None}
     path = context.dockerfile_path or _FOREIGN_DOCKERFILE
     if context.dockerfile_path is None or context.ignore.excludes(path):
-        # The daemon removes what this file names after it has read the Dockerfile.
+        # Send a `.dockerignore` that excludes the Dockerfile and itself. The daemon reads the Dockerfile before it
+        # removes excluded files, so the build can use it, but no instruction can copy it.
         hidden = f"./{_SPECIAL.sub(_ESCAPED, path)}\n{_IGNORE}\n"
         sent[_IGNORE] = Node(kind="file", mode=0o644, content=Inline(data=hidden.encode()))
     sent[path] = Node(kind="file", mode=0o644, content=Inline(data=context.text))

@@ -11,8 +11,10 @@ from release.events import Output, Sink
 
 _STEP = re.compile(r"Step ([0-9]{1,9})/[0-9]+ : (\S+)")
 _OWN_WORDS = ("Step ", " ---> ", "Removing intermediate container ")
-_COLOUR = re.compile("\x1b\\[(?:91|0)m")  # the daemon's own: it paints what came over stderr red
-_TELL_AT_MOST = 400  # characters of the daemon's error in our message; the rest is cut off
+_COLOUR = re.compile("\x1b\\[(?:91|0)m")  # the daemon colours a command's stderr red
+# Characters of the daemon's error in our message: enough for its cause. A failed RUN repeats the whole command, which
+# would fill the terminal.
+_TELL_AT_MOST = 400
 
 
 class BuildMessages:
@@ -52,7 +54,7 @@ class BuildMessages:
         if step is not None:
             self._step, self._keyword = int(step[1]), step[2]
         if text.startswith(_OWN_WORDS):
-            self.end()  # a command's last line may have had no newline
+            self.end()  # show the command's last line: it may have had no newline
         *lines, self._partial = (self._partial + _COLOUR.sub("", text)).split("\n")
         for line in lines:
             self._emit(line)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import itertools
 import re
 
-#: Characters of one pattern; no path is longer (PATH_MAX).
+#: Characters of one pattern. Linux opens no longer path (PATH_MAX), and the time to compile a pattern grows with it.
 LONGEST_PATTERN = 4096
-#: How often `**` may stand behind other characters of a name. Each one doubles the expression.
+#: How often `**` may follow other characters of a name (`a**b`). Each one doubles the regular expression: three give
+#: eight alternatives.
 _MOST_INNER = 3
 
 _STAR = "*"

@@ -18,9 +18,14 @@ import msgspec
 from release.compression.parallel_gzip import HEADER, Blocks
 from release.errors import ConfigError
 
+# A level is part of the codec's name: changing it changes digests, and makes cached layers useless.
+# isal: its default. On 4.6 MB of Python files level 3 took three times as long for 3 % less.
 _ISAL_LEVEL = 2
+# zlib-ng: fast like isal, where isal does not exist. Level 1 is faster, but uses only fixed Huffman codes.
 _ZLIB_NG_LEVEL = 2
+# zlib: its default, and that of gzip(1). On the same files level 9 took four times as long for 2 % less.
 _ZLIB_LEVEL = 6
+# zstd: its default. On the same files level 6 took three times as long for 9 % less.
 _ZSTD_LEVEL = 3
 
 

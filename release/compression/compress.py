@@ -27,6 +27,8 @@ from release.oci import OCI_LAYER, Descriptor
 from release.oci.reference import is_digest
 from release.oci.verify import CHUNK, copying
 
+# Bytes of a cache entry: two digests and two sizes, some hundred bytes of JSON. Whoever can write the cache could
+# otherwise fill the memory.
 _LARGEST_ENTRY = 4 * KIB
 
 #: Pairs (diff id, digest) that this process verified. They stay true even if files change, since reading a blob checks

@@ -21,10 +21,11 @@ from release.oci.manifest import children
 from release.oci.verify import CHUNK, fill
 
 _SUFFIXES = ((b"\x1f\x8b", "+gzip"), (b"\x28\xb5\x2f\xfd", "+zstd"))
-# Bytes of zstd's window, which a reader keeps in memory. Usual levels need 8 MiB, `--ultra` and `--long` more.
+# Largest window of a zstd stream, in bytes: the decompressor keeps as much in memory. RFC 8878, section 3.1.1.1.2,
+# recommends support for 8 MB; `--ultra` and `--long` make larger ones, which could fill the memory.
 _LARGEST_WINDOW = 32 * 1024 * 1024
 
-#: Number of first bytes that tell how a layer is compressed.
+#: Number of first bytes that show a layer's compression: zstd's magic number has 4 (RFC 8878), gzip's 2 (RFC 1952).
 TELLING = 4
 
 
@@ -93,6 +94,7 @@ def _zstd(layer: IO[bytes]) -> _Reader:
 
 
 _SUFFIX = "+zstd"
+# Bytes of an image config that are read. Real ones have some kilobytes; a longer one is cut, and then is not JSON.
 _LARGEST_CONFIG = 8 * 1024 * 1024
 
 

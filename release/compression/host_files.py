@@ -10,6 +10,8 @@ from release.compression.entries import HostFile
 from release.errors import BuildError, RefusedError
 from release.filesystem.folders import open_parent
 
+# O_NOFOLLOW: a symlink may have replaced the listed file. O_NONBLOCK: opening a pipe would wait for a writer. O_NOCTTY:
+# a terminal would become the controlling terminal. O_CLOEXEC: child processes do not inherit the descriptor.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -23,8 +25,8 @@ def open_host_file(content: HostFile) -> io.FileIO:
         file.close()
         if content.root is None or not stat.S_ISREG(found.st_mode):
             raise changed(content.path)
-        # Another inode: a new file of the same name, a file system without stable inode numbers, or a folder on the
-        # way that became a symlink. Opening step by step refuses only the last.
+        # The inode differs for three reasons: a new file has the same name, the file system has no stable inode
+        # numbers, or a folder on the way became a symlink. Opening folder by folder refuses only the symlink.
         with open_parent(content.path, content.root) as (folder, name):
             return folder.read(name)
     except RefusedError as error:

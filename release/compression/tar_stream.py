@@ -16,10 +16,10 @@ from release.compression.host_files import changed, open_host_file
 from release.errors import BuildError
 from release.events import Progress, Sink
 
-#: Bytes per read. Bounds the memory of a stream, and the bytes between two calls of `check`, which may cancel it. The
-#: bytes of the tar do not depend on it.
+#: Bytes of one read. Bounds the memory of a stream, and the work between two calls of `check`, which may cancel it.
+#: Smaller reads cost more calls. The bytes of the tar do not depend on this size.
 CHUNK = 256 * 1024
-# Bytes between two progress events: one for each chunk would be sixteen times as many.
+# Bytes between two progress events. One event for each chunk would be sixteen times as many, faster than anybody reads.
 _SHOWN_EVERY = 4 * 1024 * 1024
 _BLOCK = tarfile.BLOCKSIZE
 _TYPES = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE}

@@ -26,12 +26,18 @@ from release.filesystem.workspace_paths import is_within
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: Name of the lock file in a repository's folder.
 LEASE = "lease"
+# Permission bits with which group or others could create files in the folder, such as forged cache entries.
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # Temporary folders of CI systems: GitHub and Gitea, Azure Pipelines, Jenkins.
 _RUNNERS = ("RUNNER_TEMP", "AGENT_TEMPDIRECTORY", "WORKSPACE_TMP")
-_PAUSE = 0.05  # seconds between two tries at the lock, which a deletion holds for less than a second
-_PATIENCE = 30.0  # seconds to wait for the lock, then a temporary folder is used
+# Seconds between two attempts to lock the lease. A deletion usually holds the lock for less than a second; a longer
+# pause would delay the start of a command, a shorter one would burn CPU time.
+_PAUSE = 0.05
+# Seconds to wait for the lease, for deletions of many files on a slow disk. Then a temporary folder is used, which
+# costs only a cold cache.
+_PATIENCE = 30.0
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,7 +215,7 @@ def lease(root: str, key: str, wait: Callable[[float], None] = time.sleep) -> in
                 if held is None:
                     wait(_PAUSE)
                 elif _is_still(above, key, folder.own_status()) and _is_still(folder, LEASE, os.fstat(held)):
-                    os.utime(held)  # when the folder was last used
+                    os.utime(held)  # the time of the folder's last use, which `cache_limit` compares
                     return held
                 else:
                     os.close(held)  # deleted between opening and locking: create it again

@@ -20,9 +20,11 @@ from release.filesystem.cache_folder import LEASE, alone
 from release.filesystem.folders import OpenFolder, open_folder
 from release.filesystem.new_files import NewFile
 
-#: Bytes of image content that are kept without SHIPMARK_CACHE_SIZE.
+#: Bytes of blobs that the cache keeps if SHIPMARK_CACHE_SIZE is not set: layers of several images, on disks of CI
+#: runners that often have 14 GB free (GitHub). More would save compressing and pulling again.
 DEFAULT_LIMIT = 10 << 30
-#: Seconds without use after which a repository's folder is deleted: runners check out into ever new folders.
+#: Seconds without use after which a repository's folder is deleted: 90 days. Runners check out into ever new folders,
+#: whose state nobody uses again; a project that rests for a quarter of a year loses only its cache.
 FORGOTTEN = 90 * 24 * 3600.0
 #: The name of the content store in a repository's folder.
 IMAGES = "images"

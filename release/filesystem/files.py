@@ -19,7 +19,7 @@ from release.filesystem.folders import nearest_folder, open_parent
 from release.filesystem.new_files import PRIVATE, NewFile
 from release.filesystem.workspace_paths import is_within
 
-#: Bytes of one read(2).
+#: Bytes of one read(2). Python handles signals between two reads, so one large read would delay Ctrl-C.
 _PIECE = 1 << 20
 #: Errors of open(2) for a socket, a device without a driver, and a symlink to itself.
 _NO_FILE = frozenset({errno.ENXIO, errno.ENODEV, errno.ELOOP})

@@ -18,11 +18,14 @@ from typing import IO, Self, cast
 from release.errors import Obstructed, RefusedError
 from release.filesystem.workspace_paths import normal, start_of
 
+# O_DIRECTORY: anything that is not a folder is refused. O_CLOEXEC: child processes do not inherit the descriptor.
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# O_PATH: passes through folders without the right to list them, such as other users' homes. macOS lacks it.
+# O_PATH: passes through folders without the right to list them, such as other users' homes. macOS has no O_PATH.
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
-# O_NONBLOCK: opening a pipe would otherwise block until somebody opens its other end.
+# O_NOFOLLOW: a symlink is refused. O_NONBLOCK: opening a pipe would otherwise block until somebody opens its other end.
+# O_NOCTTY: a terminal does not become the controlling terminal.
 _SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+# O_EXCL: an existing file or symlink of this name makes the call fail, so nobody can prepare the new file.
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

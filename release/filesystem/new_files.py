@@ -9,9 +9,10 @@ from typing import IO, Self, cast
 
 from release.filesystem.folders import OpenFolder
 
-#: Mode of files that only their owner may read: plans, facts that could not be recorded, put-aside tails of logs.
+#: Mode of files that only their owner may read and write: they can hold private names, such as those of registries
+#: (plans, facts that could not be recorded, tails of logs that were put aside).
 PRIVATE = 0o600
-#: Prefix of temporary names. Layouts remove old ones, which killed processes left.
+#: Prefix of temporary file names. By this prefix a layout finds temporary files that killed processes left.
 PARTIAL = ".partial-"
 
 

@@ -11,7 +11,7 @@ from release.filesystem.folders import OpenFolder
 from release.filesystem.new_files import NewFile
 from release.oci import Descriptor
 
-#: Others may read blobs: a web server that serves the layout, tools of other users.
+#: Mode of blobs: everybody may read them, for a web server that serves the layout and for tools of other users.
 BLOB_MODE = 0o644
 
 

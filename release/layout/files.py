@@ -29,9 +29,9 @@ EMPTY_INDEX: dict[str, Any] = {
 
 #: Content of `oci-layout` (OCI image-spec, image layout).
 MARKER = b'{"imageLayoutVersion":"1.0.0"}'
-_ABANDONED = (
-    24 * 3600.0
-)  # seconds; a temporary file that was not written to for so long has no writer any more
+# Seconds since the last write after which a temporary file is deleted: one day. A running writer, even on a slow
+# connection, writes more often; deleting its file would fail its build.
+_ABANDONED = 24 * 3600.0
 
 
 class LayoutFiles:

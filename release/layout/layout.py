@@ -207,6 +207,7 @@ class Layout(LayoutReader):
         with self._making() as folder:
             try:
                 with folder.read("oci-layout") as lock:
+                    # Two processes that read, change and replace `index.json` at once would lose one of the changes.
                     fcntl.flock(lock, fcntl.LOCK_EX)
                     entries = self.entries()
                     yield entries

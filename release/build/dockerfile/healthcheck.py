@@ -18,7 +18,8 @@ _NANOSECONDS = {
     "µs": 10**3,
     "ns": 1,
 }
-_MOST = 1_000_000  # retries
+# Largest `--retries`: far more than anybody uses, and small enough for every integer type of a reader of the config.
+_MOST = 1_000_000
 _PART = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?(h|ms|us|µs|ns|m|s)")
 _TIMES = {
     "interval": "Interval",

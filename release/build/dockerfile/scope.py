@@ -48,7 +48,7 @@ class Scope:
         self.args = dict(args or {})
         self.env = dict(env or {})
         self._whole: Scope = within._whole if within is not None else self
-        self._grown = 0  # characters, of the whole file in its first scope
+        self._grown = 0  # characters that expansion added; counted for the whole file in its outermost scope
 
     @property
     def variables(self) -> Mapping[str, str]:

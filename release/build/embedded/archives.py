@@ -28,9 +28,15 @@ from release.filesystem.folders import open_folder
 from release.filesystem.new_files import NewFile
 from release.limits import ARCHIVE_HEADER_BYTES, UNPACKED_BYTES, UNPACKED_RATIO
 
+# Bytes of one read while an archive is decompressed: bounds the memory, and the time between two checks for a
+# cancelled run. Smaller reads cost more calls of the decompressor.
 _CHUNK = 256 * 1024
+# Bytes of an image's `/etc/passwd` or `/etc/group`, which are read whole for `--chown`. Real ones have some kilobytes;
+# an image could hold one that fills the memory.
 _LARGEST_READ = 1024 * 1024
+# The PAX record in which GNU tar and bsdtar keep a file's Linux capabilities.
 _CAPABILITY = "SCHILY.xattr.security.capability"
+# Types of members that tarfile reads into memory as a whole, before it returns the member that they belong to.
 _EXTENSIONS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -56,7 +62,7 @@ class _Member(tarfile.TarInfo):
     """A header that limits extension headers: Python's class reads any claimed size into memory."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        # Called for each header, including extension headers.
+        # tarfile calls this method for each header, including extension headers, before it reads their data.
         if self.type in _EXTENSIONS and self.size > ARCHIVE_HEADER_BYTES:
             raise tarfile.ReadError(f"an extension header claims {self.size} bytes")
         member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # not in the type stubs

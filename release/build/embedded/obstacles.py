@@ -22,7 +22,8 @@ from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 
 _REMOTE = re.compile(r"(https?|ftp|git|ssh)://|git@", re.IGNORECASE)
-# Flags that this builder carries out; another one is refused. `ADD` has no `--from`.
+# Flags that the builder `layers` carries out. Others (`--parents`, `--exclude`) are refused, since ignoring them would
+# copy other files. `ADD` has no `--from`.
 _COPY_FLAGS = frozenset({"from", "chown", "chmod", "link"})
 _ADD_FLAGS = _COPY_FLAGS - {"from"}
 USE_DOCKER = "use `builder: docker`"

@@ -10,7 +10,8 @@ from release.compression.entries import Content
 from release.digits import number_in
 from release.errors import BuildError
 
-# Ids have 32 bits, and chown(2) takes the highest for "leave it as it is". A larger number is looked up as a name.
+# Largest user or group id: ids have 32 bits, and chown(2) reads the highest (-1) as "do not change". A larger number in
+# `--chown` is looked up as a name.
 LARGEST_ID = (1 << 32) - 2
 
 

@@ -156,7 +156,8 @@ class _Worker:
         self._scope.declare(instruction)
 
     def do_env(self, instruction: Env) -> None:
-        # All values of one instruction are expanded before any is set: `ENV a=1 b=$a` uses the earlier `a`.
+        # Expand all values of one `ENV` before any is set: in `ENV a=1 b=$a` the value of `b` is `a` from before the
+        # line.
         self._scope.env.update(self._expanded(instruction))
         self._config(env=dict(self._scope.env))
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from release.compression.entries import Node
 
-_MOST_LINKS = 40  # Linux follows as many, then fails with ELOOP
+# Symlinks that are followed in one path. Linux fails with ELOOP after as many (path_resolution(7)), so a path that
+# needs more could not be opened in the container either.
+_MOST_LINKS = 40
 
 
 class LinkLoop(Exception):
