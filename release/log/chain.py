@@ -16,6 +16,7 @@ from release.log import Entry, Head
 from release.log.identity import fact_id, require_writable
 from release.log.record import LINE_LIMIT, SCHEMA
 
+# Hashed before every line: the hash of a line never equals a hash of the same bytes for another purpose or schema.
 _DOMAIN = SCHEMA.encode() + b"\n"
 _DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder(order="sorted")
@@ -43,7 +44,7 @@ def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | Non
     these lines or none. Raises `LogError` for a fact that has no canonical form, or is longer than `LINE_LIMIT`.
     """
     require_writable(fact)
-    # `hash` and `batch` belong to the log: a fact that was an entry before may still hold them.
+    # Only the log sets `hash` and `batch`. Drop those of a fact that was copied from a stored entry.
     rest = {name: value for name, value in fact.items() if name not in ("hash", "batch")}
     return _sealed(rest, head, at, batch, fact_id(fact)).raw
 
@@ -187,7 +188,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
             f"entry {fields['seq']} has the schema `{fields['schema']}`, which this shipmark cannot read",
             hint="upgrade shipmark",
         )
-    # Equal only if canonical: finds duplicate members, another order, spaces, other escapes.
+    # Bytes that differ from their canonical encoding have duplicate or unsorted members, spaces, or other escapes.
     if canonical != raw:
         raise LogCorrupt(f"entry {fields['seq']} is not in canonical form: it was written or changed by hand")
     return fields

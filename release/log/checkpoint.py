@@ -23,6 +23,7 @@ from release.log.record import LINE_LIMIT
 from release.log.state import TagHold
 from release.log.stores.syscalls import Files, OsFiles
 
+# Number of the layout of `_TABLES`. An index with another number is deleted and built again, never migrated.
 _VERSION = 1
 _TABLES = """
 CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER, seq INTEGER, hash TEXT, start INTEGER, size INTEGER);
@@ -31,9 +32,8 @@ CREATE TABLE plan (key INTEGER, seq INTEGER, start INTEGER, PRIMARY KEY (key, se
 CREATE TABLE place (id INTEGER PRIMARY KEY, target TEXT, tag TEXT, UNIQUE (tag, target));
 CREATE TABLE hold (place INTEGER, seq INTEGER, at TEXT, digest INTEGER, start INTEGER, PRIMARY KEY (place, seq)) WITHOUT ROWID;
 """  # noqa: E501 - a table a line
-_DIGITS = (
-    15  # hexadecimal digits of a digest that are indexed: 60 bits fit into SQLite's signed 64-bit integers
-)
+# Hexadecimal digits of a digest that are indexed: the most that fit into SQLite's signed 64-bit integers (60 bits).
+_DIGITS = 15
 
 
 class _Tag(msgspec.Struct, frozen=True):

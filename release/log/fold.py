@@ -67,7 +67,7 @@ class _Release:
         self.plan = _Plan()
         self.first = first
         self.attempts: dict[str, Attempt] = {}
-        # In the order of the builds, since `image` falls back to the last one.
+        # Ordered by build, the newest last: `image` falls back to the newest.
         self.built: dict[str, tuple[RecordedImage, str]] = {}  # digest: (image, via)
         self.pushed: dict[tuple[str, str], TargetContent] = {}  # (digest, target)
         self.moved: dict[tuple[str, str], TargetContent] = {}
@@ -252,7 +252,7 @@ class _Folding:
 
     def _end(self, release: _Release, fields: Fields, how: str) -> None:
         attempt = release.attempts.get(_text(fields, "attempt"))
-        # The first end counts: a process that was frozen, and declared dead, may wake up and write a second one.
+        # Only the first recorded end counts: a frozen process that others declared dead may wake up and record another.
         if attempt is not None and attempt.ended is None:
             release.attempts[attempt.id] = msgspec.structs.replace(attempt, ended=how, ended_seq=self._seq)
 

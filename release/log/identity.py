@@ -16,12 +16,15 @@ from release.log.record import KINDS
 from release.redaction import holds_credentials, redact
 
 ENVELOPE = frozenset({"schema", "seq", "prev", "hash", "id", "at", "batch"})
-MESSAGE_LIMIT = 2048  # bytes of an error's message
+# Bytes of an error's message in a record. Enough for a sentence that quotes a server's reply; the log is never
+# shortened, so whole pages of a proxy must not get into it.
+MESSAGE_LIMIT = 2048
 _PROSE = frozenset({"message", "reason", "evidence"})
 
-# Members about the writer and the time. They are not part of the fact: two runs may record the same one.
+# Members about the writer and the time. They do not enter the id: two runs that record the same fact get the same id.
 _WHO_AND_WHEN = frozenset({"at", "ci", "actor", "attempt", "duration_ms", "tools"}) | ENVELOPE
 _OF_ATTEMPT = frozenset({"planned", "failed", "cancelled", "abandoned"})
+# Hashed before the identifying members: an id never equals a hash of the same bytes for another purpose or schema.
 _DOMAIN = b"shipmark.log/1 id\n"
 _ENCODER = msgspec.json.Encoder()
 _SORTED = msgspec.json.Encoder(order="sorted")
@@ -66,7 +69,8 @@ def _id_of(identity: Any) -> str:
 def _identity(fact: dict[str, Any]) -> Any:
     kind, release = fact.get("kind", ""), fact.get("release", "")
     if kind in _OF_ATTEMPT:
-        # An attempt may be abandoned first, and its bytes be found lost later: that is a second fact.
+        # `lost` enters the id: an attempt that is recorded as abandoned may get a second record when its image's bytes
+        # turn out to be lost.
         return [kind, release, fact.get("attempt", ""), *([fact["lost"]] if fact.get("lost") else [])]
     if kind in ("built", "released"):
         return [kind, release, _image_digest(fact)]
@@ -155,7 +159,7 @@ def require_safe(fact: dict[str, Any]) -> None:
 def safe_message(text: str) -> str:
     """`text` fit for `error.message`: credentials in URLs replaced by `***`, at most 2 KiB of UTF-8."""
     text = text.replace("\0", "").encode("utf-8", "replace").decode()
-    # Redact before cutting: the redactor would not recognise half a URL.
+    # Redact before cutting: `redact` would not recognise a URL that was cut inside its password.
     return redact(text).encode()[:MESSAGE_LIMIT].decode("utf-8", "ignore")
 
 

@@ -10,6 +10,8 @@ from release.log import Entry, Head
 from release.log.chain import Malformed, head_of, read_line, require_next
 from release.log.record import LINE_LIMIT
 
+# Lines that are parsed to find a sound entry in a file whose first line is damaged. A damaged append is rarely longer;
+# more lines would only be parsed in vain in files that are not logs.
 _LINES_TRIED = 8
 
 
@@ -65,7 +67,7 @@ def may_begin_a_log(start: bytes) -> bool:
     first, ended, _ = start.partition(b"\n")
     if b"\0" not in first:
         if ended:
-            # Sound entries behind a damaged first one: it is a log, and `scan` reports the damage.
+            # One sound entry makes the file a log, even if its first line is damaged: `scan` then reports the damage.
             return any(_entry(line) is not None for line in start.split(b"\n", _LINES_TRIED)[:_LINES_TRIED])
         # A whole entry may lack its newline. Other JSON without a newline is a file of something else.
         return _begins_a_record(first) and (not _is_json(first) or _entry(first) is not None)

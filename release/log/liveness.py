@@ -18,7 +18,9 @@ from release.errors import RefusedError
 from release.filesystem.folders import OpenFolder, open_folder
 from release.log.stores.syscalls import OsFiles
 
-_KEPT = 7 * 24 * 3600.0  # seconds; longer than any attempt is waited for, so older unlocked files are deleted
+# Seconds after which the unlocked file of a killed run is deleted. A waiter reads a file only during the time that the
+# attempt announced, which is hours; a week is far above it. Without a limit the files would pile up.
+_KEPT = 7 * 24 * 3600.0
 # Names of attempts come from the log, which others can write: no path separators, no dots.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -38,7 +40,7 @@ class Presence:
             yield
         finally:
             if fd is not None:
-                # Remove before unlocking: an unlocked file would mean a killed process.
+                # Remove the file before closing its descriptor, which unlocks it: an unlocked file means a killed run.
                 self._remove([attempt])
                 self._files.close(fd)
 

@@ -16,6 +16,8 @@ from release.log.state import LogState, ReleaseState, TagHold
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{7,64})")
+# Hexadecimal digits of the shortest commit, release key or digest that `resolve` accepts: git's shortest automatic
+# abbreviation. Fewer digits would often match several releases by chance.
 _SHORTEST_COMMIT = 7
 
 

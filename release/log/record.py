@@ -15,7 +15,9 @@ from msgspec import Meta
 from release.decoding import convert
 
 SCHEMA = "shipmark.log/1"
-LINE_LIMIT = 256 * 1024  # bytes of one stored line
+# Bytes of one stored line. Enough for an image of a thousand platforms (about 120 bytes each). A reader holds a whole
+# line in memory, and `FileStore.head` reads this much from the file's end: both grow with the limit.
+LINE_LIMIT = 256 * 1024
 
 Hex64 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]

@@ -9,7 +9,9 @@ from release.log import Entry, Head, HeadMoved, LogStore
 from release.log.chain import head_of
 from release.log.jsonl import batch_of
 
-_CHUNK = 200  # entries in one append to the target
+# Entries in one append to the target. Each append is a push (git) or a transaction (SQL): fewer entries would cost more
+# round trips; more would repeat more work after an interruption.
+_CHUNK = 200
 
 
 def copy(source: LogStore, target: LogStore, *, progress: Callable[[int], None] | None = None) -> int:

@@ -17,7 +17,10 @@ from release.log.pending import PendingFacts
 from release.log.uniqueness import UniqueTags
 from release.ports import Clock
 
-_FIRST_PAUSE = 0.01  # seconds
+# Seconds between attempts, doubled from the first to the longest, times a jitter that spreads writers that lost the
+# same race. The first suits a file or database, where an append takes milliseconds; the longest suits git, where each
+# attempt is a fetch and a push.
+_FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 2.0
 
 
@@ -46,6 +49,8 @@ class Writer:
         self._patience = patience
         self._jitter = jitter
         self._mask = mask
+        # Serialises `append`, `find` and `entries` of several threads: the members below must fit one another, and each
+        # entry is sealed with the hash of the one before.
         self._lock = threading.Lock()
         self._lines: list[bytes] = []
         self._by_id: dict[str, int] = {}  # id: index in `_lines`
@@ -53,7 +58,8 @@ class Writer:
         self._parking = PendingFacts(store)
         self._queue = store if isinstance(store, Exclusive) else None
         self._has_read = False
-        # Whether another writer appended lately: then take a turn, and read before appending.
+        # Whether an append lately failed because another writer was faster. Then the next append waits for its turn
+        # (`Exclusive`) and reads the log before it writes, since the known head is probably old.
         self._contended = False
         self._head = Head()
 
@@ -127,7 +133,7 @@ class Writer:
             case LogCorrupt():
                 return False
             case LogUnavailable():
-                # The append may have happened: the next attempt reads first, and finds the entries if so.
+                # The append may have succeeded: the next attempt reads the log first and then finds the entries.
                 return self._clock.monotonic() - started < self._patience
             case _:
                 # As above. Entries that arrived are made durable by an append without lines.
@@ -183,7 +189,7 @@ class Writer:
         self._has_read = True
 
     def _take(self, entry: Entry) -> None:
-        # The first entry with an id counts. A second one can only come from another program.
+        # Of entries with equal ids the first counts: this writer never appends a second, but another program may.
         self._by_id.setdefault(str(entry.fields.get("id", "")), len(self._lines))
         self._lines.append(entry.raw)
         self._claims.add(entry.fields)

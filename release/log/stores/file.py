@@ -54,6 +54,8 @@ class FileStore:
         self._name = name or path
         self._is_local = allow_network  # or found to be so by `_require_local`
         self._files = files or OsFiles()
+        # Keeps other processes and threads from appending between our look at the head and our write: two entries after
+        # one head would fork the chain.
         self._lock = FileLock(
             f"{path}.lock", files=self._files, cancel=cancel, monotonic=monotonic, timeout=timeout
         )
@@ -106,7 +108,7 @@ class FileStore:
                 if entry.seq > after:
                     yield entry
         except LogCorrupt:
-            # A writer may have repaired a torn tail in the middle of this read: read once more before reporting damage.
+            # A writer may have repaired a torn tail during this read: read once more before reporting damage.
             yield from (entry for entry, _ in self._scan(position) if entry.seq > after)
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
@@ -153,8 +155,8 @@ class FileStore:
         finally:
             self._lock.release(held)
 
-    # All below runs under the lock. What others appended is read first; a torn tail is cut off, because our line would
-    # continue it; then the head is compared, and only then is written.
+    # The methods below run under the lock, in this order: read what others appended; cut a torn tail off, since our
+    # line would continue it; compare the head; write.
 
     def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
         facts = self._files.facts(fd)

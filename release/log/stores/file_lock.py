@@ -12,7 +12,9 @@ from release.control import Cancel
 from release.errors import LogCorrupt, LogError
 from release.log.stores.syscalls import Files
 
-_FIRST_PAUSE = 0.001  # seconds; an append holds the lock for about one fsync
+# Seconds between attempts to lock, doubled from the first to the longest. An append holds the lock for about one
+# fsync(2), mostly milliseconds. Longer pauses would leave a free lock unused, shorter ones would use a CPU for waiting.
+_FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
 # `log.path: yarn` would make `yarn.lock` the lock: any other content belongs to somebody else.
 _OURS = re.compile(rb"(process \d+ on [^\n]*\n?)?\Z")

@@ -25,7 +25,8 @@ DEFAULT_REF = "refs/shipmark/log"
 _INBOX = "refs/shipmark/inbox"
 _FETCHED = "refs/fetched/log"
 _FETCHED_INBOX = "refs/fetched-inbox"
-_SEEN = "refs/seen/log"  # the tip that was verified last, kept between runs: the log must still continue it
+# The newest tip that was verified, kept between runs: a fetched log that does not continue it was rewritten.
+_SEEN = "refs/seen/log"
 
 
 class GitStore:
@@ -37,7 +38,8 @@ class GitStore:
         self._ref = ref
         self._tip: str | None = None
         self._head = Head()
-        self._parked: dict[str, str] = {}  # name: commit, as of the last fetch
+        # Name of parked facts: commit that holds them. Each fetch replaces all.
+        self._parked: dict[str, str] = {}
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ Outcome = Literal["done", "race", "refused", "unknown"]
 
 # Flags of updates that succeeded, in `--porcelain` output. Source: git-push(1), "OUTPUT".
 _DONE = frozenset(" +-*=")
-# Parts of rejections that mean: another push came first. Read the log again and retry.
+# Parts of a rejection's reason when another push moved the ref meanwhile: the writer reads the log again and retries.
 _RACE = (
     "fetch first",
     "non-fast-forward",

@@ -110,6 +110,8 @@ class GitRemote:
         self._stays = ("-c", "http.followRedirects=false") if headers else ()
         # BatchMode: fail instead of asking for a passphrase or about an unknown host, since nobody can answer.
         self._env.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
+        # Keeps other processes out of the private repository: `_prepare` deletes the lock files of killed git
+        # processes, which must not belong to a live one. Each holder runs one remote command; the wait covers two.
         self._lock = FileLock(
             f"{cache}.lock", files=OsFiles(), cancel=cancel, monotonic=monotonic, timeout=2 * timeout
         )

@@ -36,7 +36,8 @@ class SqlStore:
         self._session = SqlSession(engine_of(parsed, workspace=workspace), cancel)
         self._cancel = cancel
         self._checked = False
-        self._last = (b"", Head())  # the last line that was read or appended, and the head after it
+        # The newest line that was read or appended, and the resulting head: `_base` need not verify that line again.
+        self._last = (b"", Head())
         self._turn: Locked | None = None
 
     @property
@@ -61,7 +62,7 @@ class SqlStore:
     def read(self, after: int = -1) -> Iterator[Entry]:
         """See `LogStore.read`."""
         head = Head()
-        position = after - 1  # one entry earlier: its hash is needed to check the first entry that is wanted
+        position = after - 1  # also read entry `after`: the next entry is checked against its hash
         while True:
             with self._reading() as connection:
                 lines = self._ahead(position) or lines_behind(connection, position)

@@ -50,7 +50,11 @@ ENTRY = Table(
 
 # `host:port,host:port/database?name=value&name=value`
 _BEHIND_USER = re.compile(r"[^@/?#]*(?:/[^@?#]*)?(?:\?(?:[A-Za-z0-9_]+=[^&]*(?:&|$))*)?")
-_CONNECT_TIMEOUT = 10  # seconds
+# Seconds to connect to PostgreSQL. Without a limit libpq waits for the kernel, which tries for minutes where a firewall
+# drops packets.
+_CONNECT_TIMEOUT = 10
+# Seconds that SQLite waits for another connection's write lock, equal to PostgreSQL's `lock_timeout` in
+# `sql_transaction`. An append holds the lock for milliseconds: after 10 s its holder hangs.
 _BUSY_TIMEOUT = 10.0
 
 

@@ -13,12 +13,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from release.log import Head
 from release.log.stores.sql_schema import ENTRY, HEAD
 
-#: Lines of one query.
+#: Lines of one query. Bounds the memory for one answer; smaller pages would need more round trips for a long log.
 PAGE = 2000
 
-# The begin of a transaction, one round trip. SET LOCAL, because behind a pooler a session's settings would reach other
-# clients. The limits free the head row of a client that froze. BEGIN IMMEDIATE, because Python's driver would lock
-# only at the first write, after the head was read.
+# Statements that begin a transaction, in one round trip. PostgreSQL: SET LOCAL, because behind a pooler the settings of
+# a session would reach other clients; the time limits unlock the head row when a client freezes. SQLite: BEGIN
+# IMMEDIATE locks before the head is read; a plain BEGIN would lock at the first write, when the head may be stale.
 _BEGIN = {
     "postgresql": "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; "
     "SET LOCAL idle_in_transaction_session_timeout = '30s'",
