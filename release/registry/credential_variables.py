@@ -17,9 +17,9 @@ from release.errors import ConfigError
 
 _PREFIX = "SHIPMARK_REGISTRY_"
 _ENDINGS = ("TOKEN", "PASSWORD")
-# Different hosts get different names: a label begins and ends with a letter or digit, so one `_` is a dot, three are
-# the colon before a port, and an even number are dashes. Other characters (`_`, the brackets of an IPv6 address)
-# become small letters, while the host is written in capitals.
+# Different hosts get different names. A label of a host name begins and ends with a letter or digit, so in a run of `_`
+# one is a dot, three are the colon of a port, and an even number are dashes. Other characters (`_`, the brackets of an
+# IPv6 address) become small letters, which the capitals of the host name cannot contain.
 _SPELLINGS = {".": "_", "-": "__", ":": "___", "_": "u", "[": "v", "]": "w"}
 
 
@@ -55,6 +55,7 @@ class Variables:
         self._env = env
         self._hosts = hosts
         self._notice = notice
+        # Guards `_said`: threads that look up a host at once print each warning only once.
         self._lock = threading.Lock()
         self._said: set[str] = set()
 

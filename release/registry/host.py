@@ -33,7 +33,10 @@ from release.registry.ping import probe
 from release.registry.throttle import Throttle
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Redirects in a row that are taken for a loop. Registries redirect a blob once, to its storage.
 _MOST_REDIRECTS = 5
+# Concurrent requests to one host, halved by `Throttle` after a 429. Fewer would leave a fast link unused while answers
+# are awaited; more would be refused by registries that limit connections of one client.
 _MOST_AT_ONCE = 16
 
 
@@ -87,6 +90,7 @@ class Host:
         self.gate = Throttle(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
         self.wants_chunks = False  # set when it refuses a blob in one piece
         self._api_host = api_host
+        # Guards `_base`: threads that send their first requests at once probe the host for its scheme only once.
         self._lock = threading.Lock()
         self._base: str | None = None
         self._reach: Reach | None = None

@@ -28,11 +28,15 @@ from release.registry.uploads import BlobUpload, Sessions
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 # Statuses with which registries answer requests that they do not implement.
 _NO_SUCH_QUESTION = frozenset({400, 404, 405, 406, 501})
+# Bytes of one page of tags. A registry may ignore `n` and return all tags at once: room for about 120,000 tags of the
+# greatest length, 128 characters. Bounds the memory that a hostile registry can fill.
 _LARGEST_PAGE = 16 * 1024 * 1024
+# Tags on one page, as the parameter `n` (distribution-spec v1.1, "Listing Tags"). A registry may return fewer. Smaller
+# pages would need more requests.
 _PAGE = 1000
-# Refusals of a manifest whose digest was computed from the bytes that are sent, before one is believed. distribution
-# rewrites small files in place: while another writer stores a blob or a child of the manifest again, it answers
-# 400 DIGEST_INVALID (2.8.2: 30 of 1,200 writes by four writers of the same images).
+# Retries of a manifest that the registry refuses with 400 DIGEST_INVALID although its digest was computed from the
+# bytes that are sent. distribution rewrites small files in place, so it refuses a manifest while another writer stores
+# one of its blobs or children again (2.8.2: 30 of 1,200 writes by four writers of the same images).
 _REFUSALS = 3
 
 
@@ -49,7 +53,8 @@ class RemoteRepository:
         self._repository = reference.repository
         self._name = reference.name
         self._host = host
-        # What each tag held at the last request: tells whether a PUT with a lost reply was applied.
+        # The digest under each tag or digest that was requested, None for 404. If the reply to a PUT is lost and
+        # another digest than this is found, another writer has set the tag.
         self._held: dict[str, str | None] = {}
         self._lacks: set[str] = set()  # blobs found missing by `ask_blob`: `put_blob` does not ask again
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 
 from release.control import Cancel
 
-_LONGEST_TURN = 1.0  # seconds until a waiter looks at `Cancel` again
+# Seconds until a waiting thread checks `Cancel`, which cannot notify the condition: the longest time that a cancelled
+# run waits for a slot. Waking more often would only use the CPU.
+_LONGEST_TURN = 1.0
 
 
 class Throttle:
@@ -19,6 +21,7 @@ class Throttle:
         self._limit = float(most)
         self._cancel = cancel
         self._now = now
+        # Guards the numbers below for the threads that send; notified when a request ends or the limit rises.
         self._turn = threading.Condition()
         self._busy = 0
         self._closed_until = 0.0

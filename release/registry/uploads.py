@@ -25,12 +25,18 @@ from release.registry.http.client import Answer
 from release.registry.http.connections import Upload
 
 _LOST_SESSION = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
-_NOT_IN_ONE = frozenset(
-    {405, 413, 501}
-)  # some registries, or proxies in front of them, limit a request's size
+# Statuses of registries, or of proxies in front of them, that limit the size of one request: then chunks are sent.
+_NOT_IN_ONE = frozenset({405, 413, 501})
+# Times that a blob is sent again within one attempt because the registry answered 401 at its end. A new token helps
+# once if the first one expired during the upload; a registry that refuses three times refuses for another reason.
 _MOST_RENEWALS = 2
-_MOST_MOUNTS = 3  # repositories that are asked to lend a blob, a request each; then its bytes are sent
-_SESSION_KEEPS = 60.0  # seconds; a session that waited longer is not used: the registry may have dropped it
+# Repositories from which mounting a blob is tried, with one request each. After three failures, sending the bytes is
+# mostly faster than further requests.
+_MOST_MOUNTS = 3
+# Seconds that an upload session may wait for its blob. After that a new session is opened, since registries drop idle
+# sessions.
+_SESSION_KEEPS = 60.0
+# Bytes between two progress events. An event for each piece of 64 KiB would cost time and show no more.
 _SHOWN_EVERY = 1024 * 1024
 
 
@@ -118,7 +124,7 @@ class BlobUpload:
         attempt = 1
         while True:
             try:
-                # Asked before later attempts too: the attempt whose reply was lost may have succeeded.
+                # `present` runs before each attempt: an earlier one whose reply was lost may have stored the blob.
                 if present():
                     return attempt > 1
                 session = self._mount(mount_from[:_MOST_MOUNTS]) if attempt == 1 else ""

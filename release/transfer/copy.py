@@ -22,7 +22,8 @@ from release.task_group import run_all
 from release.transfer.upload_slots import UploadSlots, in_upload_slot
 
 _MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
-# Seconds between attempts, for registries that do not serve new content at once. The last attempt's error is raised.
+# Seconds between attempts, for registries that store content on several servers and do not serve it everywhere at once.
+# After 7.7 s in all, the error of the last attempt is raised: then something else is wrong.
 _LAGS = (0.2, 0.5, 1.0, 2.0, 4.0)
 # Threads beyond those that send. While blobs are sent, they check the next blobs with HEAD and open upload sessions, so
 # that a free slot is used without waiting for round trips. Bounds the number of sessions that are open and idle.
@@ -73,7 +74,7 @@ def survey(
 ) -> Survey:
     """Find out what `destination` lacks; changes nothing. `top`: the manifest of `digest`, if it was read before."""
     manifests = read_manifests(source, digest, top=top, cancel=cancel)
-    # A registry accepts a manifest only after its children, but they may have been deleted since: check each.
+    # Check each manifest: a registry accepts an index only when it has its children, but may have deleted them since.
     asked: list[Callable[[], object]] = [partial(destination.resolve, item.digest) for item in manifests]
     if len(manifests) == 1 and isinstance(destination, Asks):
         # A single manifest is mostly missing, and then its blobs are checked next: in parallel this saves a round trip.

@@ -15,7 +15,8 @@ from release.oci.manifest import children, subject
 from release.task_group import run_all
 from release.transfer.referrers import find_attached, find_referrers, referrers_tag
 
-# Concurrent requests for manifests and tags, which are small.
+# Concurrent requests for manifests and tags. They are small, so round trips take most of the time; a registry host is
+# sent at most 16 requests at a time anyway (`release.registry.host`).
 _QUESTIONS = 16
 
 
@@ -124,7 +125,7 @@ def _lists(repository: Repository, found: Descriptor | None, digest: str) -> boo
     return False
 
 
-# Tags whose manifests are read at a time.
+# Tags whose manifests are read at a time, for the reason of `_QUESTIONS`.
 _AT_ONCE = 16
 # Levels of indexes in indexes that are read below a tag. Bounds the recursion on content that others pushed. What
 # is listed deeper is not found, and does not prevent the deletion.

@@ -31,15 +31,16 @@ from release.transfer.copy import copy_image
 
 # Endings of the tags under which cosign keeps signatures, attestations and SBOMs: `sha256-HEX.sig`.
 _COSIGN = (".sig", ".att", ".sbom")
-# Levels of referrers of referrers that are copied, below those of the image. Bounds the requests; deeper ones are left
-# out.
+# Levels of referrers of referrers that are copied, below the referrers of the image. Deeper ones are left out: whoever
+# can push to the source could nest them without end.
 _DEEPEST = 4
 # Manifests that one call copies. Whoever can push to the source can attach any number; one more raises `Invalid`.
 _MOST = 1000
 # Times that the list under a tag is written and read back, or the API is read until it shows a new referrer. If other
 # writers have overwritten the list each time, `Unreachable` is raised. The pauses come to 3.15 s at most.
 _MOST_RACES = 6
-_PAUSE = 0.05  # seconds before the second attempt, doubled for each further one, times a jitter of 0 to 1
+# Seconds before the second attempt, doubled for each further one, times a jitter of 0 to 1 that spreads the writers.
+_PAUSE = 0.05
 
 
 @runtime_checkable
@@ -245,6 +246,7 @@ def _index(repository: Repository, digest: str) -> Manifest | None:
 
 IN_TOTO = "application/vnd.in-toto+json"
 PREDICATE_TYPE = "in-toto.io/predicate-type"  # the annotation that BuildKit uses for attestations
+# The config of an artifact without one. Source: OCI image-spec v1.1, "Guidance for an Empty Descriptor".
 _EMPTY = b"{}"
 EMPTY = Descriptor(
     media_type="application/vnd.oci.empty.v1+json", digest=digest_bytes(_EMPTY), size=len(_EMPTY)

@@ -15,6 +15,7 @@ class UploadSlots:
     def __init__(self, count: int, cancel: Cancel) -> None:
         self._count = count
         self._cancel = cancel
+        # Guards both sets for the upload threads; notified when a blob enters or leaves, and when the run is cancelled.
         self._changed = threading.Condition()
         self._begun: set[int] = set()
         self._left: set[int] = set()

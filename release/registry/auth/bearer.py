@@ -24,8 +24,13 @@ from release.registry.http.client import Accept, Answer, Transport
 from release.registry.http.error_body import fault_of, read_refusal
 from release.registry.http.retry import retry_after
 
+# Bytes of a token answer that are read. A token is sent in a header, and servers take headers of 8 to 64 KiB; bounds
+# the memory that a hostile realm can fill.
 _LARGEST = 64 * 1024
-_DEFAULT_LIFE = 60.0  # seconds, by the specification, where the answer does not say
+# Seconds that a token is valid where the answer has no `expires_in`. Source: distribution's token specification.
+_DEFAULT_LIFE = 60.0
+# Seconds before its expiry at which a token is replaced (at half its life if that is later), so that it stays valid
+# while a request that carries it is sent. A larger margin would fetch short-lived tokens more often.
 _MARGIN = 60.0
 _CLIENT = "shipmark"
 _SAFE = re.compile(r"[!-~]+")
@@ -78,6 +83,8 @@ class Tokens:
         self._clock = clock
         self._wall = wall
         self._notice = notice
+        # `_lock` guards the dictionaries below. A lock of `_locks` is held during the request for one token: threads
+        # that need that token wait for its answer, while requests for other tokens run in parallel.
         self._lock = threading.Lock()
         self._locks: dict[Key, threading.Lock] = {}
         self._known: dict[Key, Token] = {}
@@ -86,6 +93,7 @@ class Tokens:
     def get(self, challenge: Challenge, scopes: tuple[str, ...], credential: Credential) -> str:
         """A token for `scopes`. Raises `Denied`, `Invalid`, `Unreachable`."""
         key = _key(challenge, scopes)
+        # One lock for each token, so that a slow realm holds up only the threads that need its answer.
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:

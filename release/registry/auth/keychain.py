@@ -24,6 +24,8 @@ _HUB_KEY = "https://index.docker.io/v1/"
 _IDENTITY_USER = "<token>"
 _NOT_THERE = "credentials not found"
 _HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
+# Seconds that a credential helper may take. Some ask a cloud's API or wait for a person to unlock a keyring; without a
+# limit, a helper that hangs would block the run.
 _HELPER_SECONDS = 60.0
 
 # User names that registries require together with a token. Others accept any.
@@ -103,6 +105,7 @@ class Credentials:
         self._env = env
         self._read = read
         self._process = process
+        # Held while files are read and helpers run: threads that need a credential at once start a helper only once.
         self._lock = threading.Lock()
         self._files: tuple[AuthFile, ...] | None = None
         self._clouds: dict[str, Credential | None] = {}
@@ -192,7 +195,7 @@ class Credentials:
         except TimeoutError as error:
             raise Denied(f"`{program}` gave no answer in {_HELPER_SECONDS:g} seconds") from error
         if done.code != 0:
-            # A helper may fail after it printed the credential: do not quote that output.
+            # A failed helper may have printed the credential: do not quote output that holds one.
             told = b"" if b'"Secret"' in done.stdout else done.stdout
             said = (done.stderr.strip() or told.strip()).decode(errors="replace")
             if _NOT_THERE in said.lower() or _NOT_THERE in done.stdout.decode(errors="replace").lower():

@@ -15,6 +15,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 class Reach(IntEnum):
     """From where an address can be reached; smaller is wider."""
 
+    # The numbers are an ordering: `may_lead_to` forbids an address with a larger number than the registry's.
     GLOBAL = 0
     PRIVATE = 1
     LOOPBACK = 2

@@ -25,9 +25,13 @@ from release.registry.http.tls import Trust
 from release.registry.http.watchdog import Exchange, Limits, Watchdog
 
 USER_AGENT = f"shipmark/{__version__}"
-_SHORT_REST = 64 * 1024  # bytes of an unread body that are read to keep the connection
+# Bytes of an unread body that are read and dropped to keep the connection: on most links faster than a new TLS
+# handshake. A longer rest is cut off by closing the connection.
+_SHORT_REST = 64 * 1024
+# Seconds for reading that rest. A peer that needs longer costs more time than a new connection.
 _DRAIN_SECONDS = 2.0
-_CONNECTIONS = 16  # kept open for each host; more are opened when needed, and closed after use
+# Idle connections kept for each host: `Throttle` allows as many concurrent requests. Further ones are closed after use.
+_CONNECTIONS = 16
 Accept = Callable[[Reach], str | None]
 
 
@@ -117,6 +121,7 @@ class Transport:
         self.limits = limits or Limits()
         self._watchdog = Watchdog()
         self._pools: dict[tuple[str | None, bool], Any] = {}
+        # Guards `_pools`: two threads must not make two pools for one host, of which one would never be closed.
         self._lock = threading.Lock()
 
     def send(

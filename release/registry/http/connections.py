@@ -26,10 +26,11 @@ from release.oci.verify import CHUNK
 from release.registry.http.address_policy import Reach, reach_of
 from release.registry.http.watchdog import Exchange
 
-# Bytes between two counts of progress: small enough that the watchdog does not take a slow link for a stall.
+# Bytes between two counts of progress. The watchdog ends a transfer without a count in `Limits.stall` seconds, so
+# larger pieces would end uploads over slow links.
 _PIECE = 64 * 1024
-# Bytes that one sendfile(2) call may send. After each call the bytes are counted for the watchdog, and an answer that
-# comes before the end of the body is noticed.
+# Bytes that one sendfile(2) call may send. Between two calls the sent bytes are counted for the watchdog, and an early
+# answer of the registry is noticed: larger pieces would delay this, smaller ones would need more system calls.
 _SENDFILE_PIECE = 4 * 1024 * 1024
 _local = threading.local()
 
@@ -225,7 +226,8 @@ def _answered(sock: socket.socket) -> bool:
 
 
 def _send_file(connection: Any, body: Upload, exchange: Exchange) -> Generator[bytes, None, int]:
-    yield b""  # returns after urllib3 has sent the headers
+    # urllib3 sends the headers, then this empty piece, then asks for the next one: now the kernel may send the file.
+    yield b""
     sock, source, sent = connection.sock, body.stream.fileno(), 0
     start = body.stream.tell()
     while sent < body.size:

@@ -13,7 +13,8 @@ import msgspec
 from release.errors import Denied, Invalid, NotFound, RegistryError, Unreachable
 from release.registry.http.retry import TRANSIENT
 
-#: Bytes of an error answer that are read into memory. Of a larger one, only the status is reported.
+#: Bytes of an error answer that are read. Error documents have a few hundred; bounds the memory that a hostile registry
+#: can fill. Of a larger answer only the status is reported.
 LARGEST_ERROR = 64 * 1024
 # Characters of the registry's code and message in our one-line error; the rest is cut. A proxy's or a registry's text
 # may be as long as the whole answer.
@@ -33,7 +34,7 @@ def read_refusal(body: bytes, scrub: Callable[[str], str]) -> Refusal:
     try:
         document = msgspec.json.decode(body)
         first = document["errors"][0]
-        # Scrub before cutting: half a secret would not be recognised.
+        # Scrub before cutting: `scrub` would not recognise half a secret.
         return Refusal(
             code=scrub(_text(first.get("code")))[:_SHOWN_CODE], message=scrub(_message(first))[:_SHOWN]
         )

@@ -11,7 +11,8 @@ import msgspec
 from release.control import Cancel, Deadline
 from release.errors import RegistryError, Unreachable
 
-#: Statuses after which a retry may succeed. 499: nginx, client closed; 522: Cloudflare, connection timed out.
+#: Statuses of overload and of passing failures, after which a retry may succeed. Two are not in RFC 9110: 499 (nginx:
+#: client closed the connection) and 522 (Cloudflare: connection to the server timed out).
 TRANSIENT = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
 #: `RegistryError.code` of TLS faults, which a retry would meet again.
 TLS_FAULT = "tls"
@@ -22,7 +23,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of retries. Times in seconds.
 
     The pause is random between 0 and `base`, which doubles with each attempt up to `cap` (full jitter), but at least
-    the registry's `Retry-After`, up to `longest_wait`. A `Retry-After` above `patience` is not waited for.
+    the registry's `Retry-After`, up to `longest_wait`. A request with a `Retry-After` above `patience` is not retried.
+    With the default values, the five pauses without `Retry-After` come to 15.5 seconds at most.
     """
 
     attempts: int = 6

@@ -28,6 +28,7 @@ class Trust:
         self._insecure = insecure
         self._ca = ca
         self._contexts: dict[bool, ssl.SSLContext] = {}
+        # Guards `_contexts`: threads that connect at once share one context, since loading the authorities is slow.
         self._lock = threading.Lock()
 
     def verifies(self, host: str) -> bool:

@@ -17,7 +17,9 @@ import msgspec
 from release.control import Cancel, Deadline
 from release.registry.http.address_policy import Reach
 
-_TICK = 0.2  # seconds between two examinations
+# Seconds between two examinations, and so the longest time that an exchange outlives its limit. The limits are seconds
+# long, so a shorter tick would only use the CPU. Cancelling does not wait for a tick.
+_TICK = 0.2
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +28,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connect: float = 10.0
     other_address: float = 3.0  # to connect to an address when the host has another one to try
     answer: float = 60.0  # from the end of a request to the end of the answer's headers
-    commit: float = 300.0  # likewise after the last byte of a blob, which the registry then hashes and stores
+    # In place of `answer` after a blob was sent: the registry hashes and stores the blob before it answers.
+    commit: float = 300.0
     stall: float = 30.0
     pace: float = 1024.0
 
@@ -49,7 +52,8 @@ class Exchange:
         self.fault: str | None = None
         self._now = now
         self._deadline = deadline
-        # The watchdog and `Cancel` call `end` from their threads while this one attaches a socket.
+        # Guards `_socket` and `fault`: the watchdog and `Cancel` call `end` from other threads while the exchange's own
+        # thread attaches a socket, which must then be shut down too.
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._moved = 0
@@ -133,9 +137,11 @@ class Watchdog:
     """A daemon thread that examines the running exchanges. It ends when there has been none for a second."""
 
     def __init__(self) -> None:
+        # Guards `_live` and `_running`: an exchange that is added while the idle thread ends must start a new thread.
         self._lock = threading.Lock()
         self._live: set[Exchange] = set()
         self._running = False
+        # Set by `stop`; an event, so that the thread ends at once and not after its tick.
         self._stopped = threading.Event()
 
     def add(self, exchange: Exchange) -> None:
