@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
+# RFC 7493 (I-JSON), section 2.2: other JSON readers hold numbers as IEEE 754 doubles and round integers from 2^53 on,
+# so that they would compute another hash.
 _LIMIT = 1 << 53
 
 
@@ -48,7 +50,7 @@ def is_plain(value: Any) -> bool:
 
 def _are_plain(values: Iterable[Any]) -> bool:
     for value in values:
-        if type(value) is str:  # most are: here without a call
+        if type(value) is str:  # most values are strings; checking them in this loop saves a call for each
             if not value.isascii() or "\0" in value:
                 return False
         elif not is_plain(value):

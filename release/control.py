@@ -18,12 +18,16 @@ class Cancel:
     """
 
     def __init__(self) -> None:
+        # Set once, by `trip`, and never cleared: every thread in `wait` wakes, and later ones do not sleep at all.
         self._event = threading.Event()
+        # Guards the three members below. `on_cancel` checks and registers under the lock, so that no callback is
+        # registered after `trip` has taken the list of callbacks.
         self._lock = threading.Lock()
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._next = 0
         self._error: Interrupted | None = None
-        #: Lets the watch for signals (`cli/signals.py`) end the process when the main thread is too busy to check.
+        #: Set when the main thread sees the cancellation. While it is not set, `cli/signals.py` assumes that the main
+        #: thread computes without checking, and ends the process.
         self.noticed = threading.Event()
 
     @property
@@ -42,7 +46,8 @@ class Cancel:
             self._event.set()
             callbacks = list(self._callbacks.values())
             self._callbacks.clear()
-        # Without the lock: a callback may take other locks, and `on_cancel` is entered under some of them.
+        # Called after the lock is released: a callback may take other locks, and other threads enter `on_cancel`,
+        # which takes this lock, while they hold those locks. With the lock held that would be a deadlock.
         for callback in callbacks:
             _quietly(callback)
 

@@ -14,8 +14,9 @@ import msgspec
 
 T = TypeVar("T")
 
+# Serialises the first use of each type: two threads that use a new type first at the same time can crash the process.
 _FIRST_USE = threading.Lock()
-_known: set[Any] = set()
+_known: set[Any] = set()  # types that msgspec has analysed; they are decoded without the lock
 
 
 def decode(raw: bytes | bytearray | memoryview | str, kind: type[T], *, strict: bool = True) -> T:
@@ -40,7 +41,7 @@ def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
 
 
 def _learn(kind: Any) -> None:
-    # Whoever finds the type here uses what msgspec keeps on it, which is whole by then.
+    # A type enters `_known` only after msgspec has analysed it completely, so it may be read without the lock.
     if kind not in _known:
         with _FIRST_USE:
             msgspec.json.Decoder(kind)  # works out the types of its fields, too

@@ -10,9 +10,12 @@ from urllib.parse import quote, quote_plus, unquote
 
 from release.redaction import HIDDEN, secrets_of
 
-_SHORTEST = 4  # replacing shorter ones would garble ordinary words
-_LONG = 8  # characters; a secret this long is replaced inside of words too, unless it has letters only
-_LARGEST = 64 * 1024  # characters of one value; a larger one is a file, not a credential
+_SHORTEST = 4  # characters; shorter secrets occur by chance in ordinary text, which replacing would garble
+# Characters. A secret this long with a digit or a sign hardly occurs by chance, so it is replaced inside words too.
+_LONG = 8
+# Characters of one variable's value. A larger value is a file and not a credential, and every printed text would be
+# searched for it.
+_LARGEST = 64 * 1024
 _OURS = re.compile(r"SHIPMARK_(?:REGISTRY_\w+_(?:TOKEN|PASSWORD)|LOG_TOKEN)")
 # Endings of names of variables that certainly hold a secret. `looks_secret` has more, for warnings; it also fits `PWD`
 # and `SSH_AUTH_SOCK`, whose values must not be replaced in all output.
@@ -26,6 +29,8 @@ class Secrets:
     """The secrets of a run, each in the encodings that it is sent in. Thread-safe."""
 
     def __init__(self) -> None:
+        # Serialises writers, each of which replaces a whole tuple or text. Readers take the present one without a
+        # lock.
         self._lock = threading.Lock()
         self._spellings: tuple[str, ...] = ()
         self._public = ""
@@ -35,7 +40,7 @@ class Secrets:
         spellings = {spelling for text in texts for spelling in _spell(text)}
         if not spellings.issubset(self._spellings):
             with self._lock:
-                # Longest first, since one secret may be part of another.
+                # Longest first: one secret may be part of another, and replacing the part first would show the rest.
                 self._spellings = tuple(sorted({*self._spellings, *spellings}, key=len, reverse=True))
 
     def add_public(self, *texts: str) -> None:

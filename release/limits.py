@@ -7,52 +7,66 @@ security section and SECURITY.md name the ones that users can meet.
 
 from __future__ import annotations
 
-#: Factors for bytes; texts are counted in characters.
+#: Binary multiples of a byte. Limits of texts count characters.
 KIB = 1 << 10
 MIB = 1 << 20
 
-#: `shipmark.yml` and every other file named by `--config`. Chosen far above what people write by hand.
+#: Bytes of `shipmark.yml` or of the file named by `--config`. Far above what people write by hand; the whole file is
+#: parsed in memory.
 CONFIG_BYTES = 1 * MIB
-#: Nested lists and maps in YAML and JSON that a workspace or a CI system brings. PyYAML and json recurse per level.
+#: Levels of nested lists and mappings in YAML and JSON. Hand-written files have fewer than ten; the readers call
+#: themselves once for each level, and Python's stack ends at about 1,000 calls.
 DOCUMENT_DEPTH = 64
-#: Values in one YAML document. An alias counts as often as it is used: ten levels of them took 1.4 GB.
+#: Values in one YAML document. An alias counts as often as it is used: ten levels of nested aliases took 1.4 GB.
 DOCUMENT_NODES = 100_000
-#: Characters of all paths (`$.build.args.NAME`) to the values of one YAML document. A path repeats the keys above it.
+#: Characters of the paths (`$.build.args.NAME`) to all values of one YAML document. Each path repeats every key above
+#: its value, so a small file with long keys could fill the memory.
 DOCUMENT_PATHS = 32 * MIB
-#: Characters and lines of one input of `metadata`, or of a block of rules in the config. Each rule is evaluated and may
-#: match patterns, so its number bounds the time of a command.
+#: Characters and lines of one input of `metadata`, or of one list of tag rules in the config. Each line may be a rule
+#: with a pattern, so the number of lines limits the time that a command takes.
 ITEM_CHARACTERS = 256 * KIB
 ITEM_LINES = 5_000
-#: The event file of a CI system. GitHub caps webhook payloads at 25 MB.
+#: Bytes of the event file of a CI system. GitHub limits webhook payloads to 25 MB.
 EVENT_BYTES = 25 * MIB
-#: A Dockerfile. Generated ones exist that are larger (moby/buildkit#5217 has 1.26 MB); these are refused.
+#: Bytes of a Dockerfile. Far above hand-written ones; larger generated ones exist (moby/buildkit#5217 has 1.26 MB) and
+#: are refused.
 DOCKERFILE_BYTES = 1 * MIB
-#: Instructions of a Dockerfile. Each one adds a step to the image's history.
+#: Instructions of a Dockerfile. Each adds a step to the image's history, and real files have a few hundred at most;
+#: 130,000 lines of ENV took 90 s.
 DOCKERFILE_INSTRUCTIONS = 10_000
-#: Characters that variables add to one operand of a Dockerfile, and to all of them. `ENV A=$A$A` doubles.
+#: Characters that variables add to one operand of a Dockerfile, and to all operands together. Each line `ENV A=$A$A`
+#: doubles the value of `A`, so that thirty such lines would take 1 GB.
 EXPANDED_CHARACTERS = 1 * MIB
 EXPANDED_IN_ALL = 16 * MIB
-#: `.dockerignore` and `<Dockerfile>.dockerignore`.
+#: Bytes of `.dockerignore` or `<Dockerfile>.dockerignore`. Far above hand-written ones; the whole file is read.
 IGNORE_BYTES = 1 * MIB
-#: Lines of an ignore file that are patterns; each path is compared with all of them.
+#: Patterns in an ignore file. Each path of the build context is compared with every pattern, so their number limits
+#: the time of a build.
 IGNORE_PATTERNS = 10_000
-#: Docker's `config.json` and Podman's `auth.json`.
+#: Bytes of Docker's `config.json`, Podman's `auth.json` or a file of CA certificates. A bundle of all public CAs has
+#: about 0.2 MB.
 CREDENTIAL_BYTES = 4 * MIB
-#: A plan file of `preview -o`, and a file of parked facts.
+#: Bytes of a plan file of `preview -o`, or of a file for `log import`. Far above what shipmark writes for hundreds of
+#: components; the whole file is parsed in memory.
 PLAN_BYTES = 64 * MIB
-#: `index.json` of an image layout: four times the largest manifest, for layouts with many tags.
+#: Bytes of `index.json` of an image layout. Four times the largest manifest (8 MiB), since it lists every tag of a
+#: layout.
 LAYOUT_INDEX_BYTES = 32 * MIB
-#: Bytes that any compressed archive may become, and how many times its size it may become above that. Deflate can
-#: pack zeros to about a thousandth.
+#: A compressed archive may unpack to UNPACKED_BYTES or to UNPACKED_RATIO times its own size, whichever is more.
+#: Deflate packs zeros to about a thousandth of their size, so an archive of 100 MB could otherwise fill 100 GB.
 UNPACKED_BYTES = 1024 * MIB
 UNPACKED_RATIO = 200
-#: Names and attributes of one member of an archive, which readers keep in memory.
+#: Bytes of the extended header (name and attributes) of one member of an archive, which readers keep in memory.
 ARCHIVE_HEADER_BYTES = 1 * MIB
-#: Members of an archive that holds an image.
+#: Members of an archive that holds an image. An image has a few hundred; the reader keeps every member's name in
+#: memory.
 ARCHIVE_MEMBERS = 100_000
-#: Small files of git: `.git` files with `gitdir:`, `HEAD`, `commondir`.
+#: Bytes of a small file of git (`HEAD`, `commondir`, a `.git` file with `gitdir:`). Each holds one path or ref, and
+#: Linux limits a path to 4 KiB.
 GIT_POINTER_BYTES = 64 * KIB
-#: Seconds that one regular expression of a user or a file may take on one text: `(a+)+b` backtracks for ever.
+#: Seconds that one regular expression may take on one text. Ordinary ones take a fraction of that on the name of a tag
+#: or branch; `(a+)+b` backtracks for ever.
 PATTERN_SECONDS = 0.5
-#: Platforms in one index whose configs are all read; each costs two requests. An index with more is an error then.
+#: Platforms of an index when the configs of all are needed; an index with more is refused. Each platform costs two
+#: requests, so an index that somebody else made could otherwise keep a run busy for hours.
 INDEX_PLATFORMS = 128

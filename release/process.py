@@ -15,8 +15,12 @@ from release.filesystem.files import read_file
 from release.limits import MIB
 from release.ports import Completed
 
-GRACE = 2.0  # seconds between SIGTERM and SIGKILL for a process group
-_GRACE_OF_CANCELLED = 0.4  # likewise when the run is cancelled: the whole process has 4 s to end
+# Seconds between SIGTERM and SIGKILL for a process group: enough for git to remove its lock files; more would delay
+# the error of a time-out. Also how often a run looks whether it was cancelled while a child works.
+GRACE = 2.0
+# Seconds between SIGTERM and SIGKILL when the run is cancelled. Shorter than the 0.6 s that the step scheduler waits
+# for steps, so that the step that started the child can still report how it ended.
+_GRACE_OF_CANCELLED = 0.4
 
 
 class Processes:
@@ -104,7 +108,7 @@ def _end(child: subprocess.Popen[bytes], grace: float) -> None:
                 break
         except ChildProcessError:
             return  # another thread has reaped it meanwhile
-        time.sleep(0.02)
+        time.sleep(0.02)  # seconds; a blocking `waitid` has no time limit, so the state is polled
     _signal_group(child, signal.SIGKILL)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from release.secret_names import looks_secret
 
-# A scheme before `://`, of at most 32 characters, so that long words take no time.
+# A scheme ends at `://`. At most 32 characters before that are searched: without a limit the time would grow with the
+# square of the length of a text without blanks.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}\Z")
 _LONGEST_SCHEME = 32
 # A URL ends at white space, and not at quotes, which may be part of a password.

@@ -71,6 +71,7 @@ class _Walk:
         self._handlers = handlers
         self._clock = clock
         self._sink = sink
+        # Guards `outcomes` and `_bindings`, which steps change from several threads.
         self._lock = threading.Lock()
         self._bindings = Bindings()
         self.outcomes: dict[str, Outcome] = {}

@@ -19,7 +19,8 @@ _ENDINGS = ("secret", "token", "password", "passwd", "apikey", "credential", "cr
 #: Words that make a name harmless although it ends in `KEY`: they name a public or a lookup value.
 _PUBLIC = frozenset({"public", "pub", "cache", "sort", "primary", "partition"})
 
-# `npmToken` and `NPM_TOKEN` are the same words; a run of capitals ends before the last one that starts a new word.
+# Splits `npmToken` and `NPM_TOKEN` into the same two words. In `AWSSecret` the last capital of `AWSS` starts the next
+# word, so a run of capitals ends before a capital that a small letter follows.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 

@@ -10,8 +10,12 @@ from release.control import Cancel
 from release.plan.model import Step
 from release.task_group import TaskGroup
 
-_LIMIT = 8  # more only queue at the same few registries
-_GRACE = 0.6  # seconds that cancelled steps get to say how they ended
+# Steps that run at the same time. Steps mostly wait for a few registries, each of which gets at most 16 requests at
+# once (`registry/host.py`), so more steps would only wait for one another.
+_LIMIT = 8
+# Seconds that cancelled steps get to report how they ended. More than the 0.4 s after which their child processes are
+# killed, and little of the 4 s after which the process ends (`cli/signals.py`).
+_GRACE = 0.6
 
 
 class StepScheduler:
@@ -23,10 +27,11 @@ class StepScheduler:
     def __init__(self, work: Callable[[Step], None], cancel: Cancel) -> None:
         self._work = work
         self._cancel = cancel
+        # Guards `_busy` and `_ended`; notified when a step ends and when the run is cancelled.
         self._turn = threading.Condition()
         self._ended: set[str] = set()
         self._busy = 0
-        # Without our `Cancel`: a step that was chosen runs, and says itself that it was cancelled.
+        # Without `cancel`: the group would drop a step that was counted in `_busy`, and `_drain` would wait for it.
         self._group = TaskGroup(jobs=_LIMIT, name="step")
 
     def run(self, steps: Sequence[Step]) -> None:

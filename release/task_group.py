@@ -21,6 +21,7 @@ class Task(Generic[T]):
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
         self._made: list[T] = []
+        # Set after the result or the error is stored, so that `result` in another thread finds one of them.
         self._ended = threading.Event()
         self.error: BaseException | None = None
 

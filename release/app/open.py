@@ -13,8 +13,11 @@ from release.app.session import Session
 from release.control import Cancel
 from release.errors import Interrupted
 
-# Seconds in which the end of an attempt is recorded. After a signal the process is killed 4 s later (`cli/signals.py`).
+# Seconds that recording the end of an attempt may take after a signal. The process ends 4 s after the signal
+# (`cli/signals.py`), and cancelled steps may take 0.6 s of that.
 _AFTER_A_SIGNAL = 1.5
+# Seconds that recording the end of an attempt may take after a failure, when nothing ends the process: enough for a
+# slow database or git server; more would delay the error message while the log's store does not answer.
 _AFTER_A_FAILURE = 10.0
 
 

@@ -15,12 +15,11 @@ from release.events import Note, Sink
 from release.process import kill_descendants
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
-#: Seconds until the main thread has to notice (`Cancel.noticed`); then the process ends, since the main thread is busy
-#: with something long that does not check.
+#: Seconds after a signal in which the main thread must notice it (`Cancel.noticed`). A main thread that waits is woken
+#: at once; one that has not noticed by then computes something long without checking, so the process ends.
 _UNNOTICED = 0.8
-#: Seconds from the signal until the process is ended, whatever it still waits for; the next run goes on from there. Has
-#: room for the steps (0.6 s) and the record of the attempt's end (1.5 s), and ends before GitHub Actions sends SIGTERM,
-#: 7.5 s after its SIGINT.
+#: Seconds after a signal at which the process ends, whatever it still waits for. Enough for the steps to end (0.6 s)
+#: and for recording the end of the attempt (1.5 s); less than the 7.5 s between SIGINT and SIGTERM of GitHub Actions.
 _LONGEST = 4.0
 
 
@@ -36,6 +35,7 @@ class Watch:
         self._cancel = cancel
         self._sink = sink
         self._before: dict[signal.Signals, object] = {}
+        # Set when the command leaves the `with` block: tells the thread `end` that the process need not be killed.
         self._left = threading.Event()
 
     def __enter__(self) -> Self:

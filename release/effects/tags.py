@@ -16,9 +16,9 @@ from release.tagging import guard
 from release.tagging.model import Held
 from release.versions.semver import image_tag_of
 
-_MOST_RACES = (
-    5  # more writers than this at one tag in one second are a quarrel: said, and left to the next run
-)
+# Times that one step writes a moving tag again after another run overwrote it. A race of two runs needs one or two.
+# After more the runs may overwrite each other for ever, so the step ends with an error, and the next run decides.
+_MOST_RACES = 5
 
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,8 @@ from release.plan.release_input import ReleaseInput, Target
 from release.plan.steps import StepMaker, ids
 from release.tagging.model import Candidate, FixedTag, MovingTag
 
-#: Members of the build in plan files, in the order that they have had since 0.1.0.
+#: The first members of a build in plan files. They keep the order of version 0.1.0, so that plan files of two versions
+#: can be compared as text; members that are not listed follow.
 _FIRST = ("builder", "context", "dockerfile", "stage", "platforms", "args", "annotations")
 
 
@@ -157,7 +158,8 @@ class ReleaseSteps:
             decision.candidate or Candidate(commit=decision.commit),
             self._image,
             allow_backward=bool(self._subject.facts.get("allow_backward")),
-            needs=(self._make.content_id(target),),  # an optional target may have failed before
+            # The phases alone do not ensure this: an optional target whose content failed stops no phase.
+            needs=(self._make.content_id(target),),
             after=after,
         )
 

@@ -103,12 +103,13 @@ def _copy(
             return Survey(digest=manifest.digest)
         return survey(origin.repository, repository, manifest.digest, top=manifest, cancel=workspace.cancel)
 
-    # All questions at once. A refusal comes before the first byte, not after the last.
+    # The tag is judged while the blobs are looked up, and both before anything is sent: otherwise a tag that must not
+    # be taken would be refused only after an upload of minutes.
     judged, surveyed = _both(workspace, judge, ask)
     if origin.name != target.name:
         _send(workspace, origin, target, surveyed, request)
     if surveyed.missing:
-        # Others may have put the tag while the blobs were sent, which takes minutes.
+        # Judged again: sending blobs takes minutes, in which another program may have put the tag.
         back = partial(read_back, repository, manifest.digest, workspace.cancel)
         judged, _ = _both(workspace, judge, back)
     return put_tags(repository, manifest, judged)

@@ -14,6 +14,8 @@ from release.events import Note
 from release.log import Entry
 from release.versions.semver import version_of_image_tag
 
+# Characters of an environment's name. Longer than any real one (image tags have this limit, too); more would break the
+# tables of `log show`.
 _LONGEST_NAME = 128
 
 
@@ -77,7 +79,8 @@ def _append(workspace: Session, request: DeployedRequest, origin: Origin, last: 
         "image": {"digest": origin.digest, "media_type": held.media_type, "size": held.size},
         "target": origin.name,
         "evidence": request.evidence,
-        # Deploying A, B and A again are three facts: without this the third would have the id of the first.
+        # Two equal facts have one id and are recorded once. `follows` tells the third of the deployments A, B and A
+        # from the first.
         "follows": last.seq if last is not None else None,
     }
     return workspace.log.append([fact])[0]

@@ -25,7 +25,9 @@ from release.plan.release import release_key
 from release.plan.release_input import ReleaseInput, Target
 from release.tagging.model import Decision, FixedTag, Held, HeldTags
 
-#: How long an attempt says that it may take; after that `log recover` calls it abandoned. GitHub's limit of a job.
+#: Milliseconds after which `log recover` may settle an attempt as abandoned: 6 hours, the limit of a job on GitHub's
+#: runners. After less an attempt that still works could be settled; after more `run --wait` waits longer for a dead
+#: one.
 LEASE_MS = 6 * 60 * 60 * 1000
 
 

@@ -94,7 +94,8 @@ def _plan(
     gone = above(version, known, line)
     yanks = tuple(str(one) for one in gone)
     after = without(known, yanks)
-    # With what was taken back before: a rollback that was killed after its yank is finished by the next one.
+    # Includes versions that earlier rollbacks took back: one that was killed after it recorded the yank and before it
+    # moved the tags is finished by running the rollback again.
     concerned = (version, *gone, *taken_back(version, known))
     aimed, left = aims([tag for one in concerned for tag in moving_tags(session, component, one)], after)
     if yanks:

@@ -66,7 +66,7 @@ def keep(session: Session, facts: Sequence[dict[str, Any]], attempt: str) -> str
             continue
         inside = os.path.relpath(path, session.directory)
         return path if inside.startswith("..") else inside
-    # Nowhere to write: the job's own output is the last place where they can be found.
+    # No folder can be written to, so the facts are printed: a person can copy them from the job's log.
     session.sink.emit(Note(level="warning", text=f"not recorded, and no file for it: {content.decode()}"))
     return "the lines above"
 

@@ -19,9 +19,10 @@ from release.log.fold import fold
 from release.log.state import Attempt, LogState
 from release.log.waiters import ahead, lease_end
 
-_FIRST_PAUSE = 0.2  # seconds
-_LONGEST_PAUSE = 2.0
-_LONGEST_PAUSE_REMOTE = 15.0
+# Seconds between two reads of the log. Each pause is half as long again as the one before, up to a limit.
+_FIRST_PAUSE = 0.2  # short: the other run may be about to end
+_LONGEST_PAUSE = 2.0  # of a log file: reading it is cheap, so this run goes on at most 2 s late
+_LONGEST_PAUSE_REMOTE = 15.0  # of a git server or database, which many waiting runs may ask for hours
 
 
 def wait_for_others(session: Session, components: Sequence[Component]) -> None:

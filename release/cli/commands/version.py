@@ -64,7 +64,8 @@ def command(
     _require_sense(part, create=create, push=push)
     component = session.settings.component
     if part is not None:
-        # Loaded late: reading the commits since the last release needs more than the version of one commit.
+        # Imported only for `--next`: only that reads the commits since the last release, and its modules take time to
+        # load.
         from release.app.releases.next_version import NextVersionRequest, next_facts
 
         git_tag = "pushed" if push else "local" if create else "none"
@@ -74,7 +75,7 @@ def command(
             return
     else:
         if takes_outputs(session, result_file):
-            # Before the version is read: a shallow clone has tags, and its version is an error.
+            # Published before the version is read: in a shallow clone the tags are known, and the version is an error.
             publish_decision(session, tags(session, TagsRequest(component=component)), result_file)
         facts = version_facts(session, VersionRequest(component=component))
     if form == "json" or as_json:

@@ -21,7 +21,8 @@ class CiSink:
     def __init__(self, inner: Sink, speaks: Voice) -> None:
         self._inner = inner
         self._voice = speaks
-        # Steps emit from several threads: a group is closed before the next one is opened.
+        # Guards `_open` and `_warned`. Steps emit from several threads, and each group must be closed before the next
+        # one is opened, since groups of GitHub Actions do not nest.
         self._lock = threading.Lock()
         self._open: str | None = None
         self._warned: set[str] = set()

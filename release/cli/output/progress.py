@@ -11,8 +11,10 @@ from typing import IO, cast
 from release.cli.output.sizes import size_text
 from release.events import Event, Note, Progress, Sink, StepEvent
 
-BEAT = 30.0  # seconds without output after which a line is printed: CI systems end jobs that print nothing
-SMALL = 1_000_000  # bytes; smaller blobs arrive before anybody would read the line
+# Seconds without output after which a line is printed: CI systems end jobs that print nothing for some minutes. A
+# shorter interval would fill logs with such lines.
+BEAT = 30.0
+SMALL = 1_000_000  # bytes; the transfer of a smaller blob is over before anybody could read a line or a bar about it
 
 
 class Transfers:
@@ -64,6 +66,7 @@ class Heartbeat:
         self._inner = inner
         self._now = now
         self._interval = interval
+        # Guards the members below; notified when nothing is under way any more, so that the thread ends at once.
         self._turn = threading.Condition()
         self._steps: dict[str, float] = {}  # when each began
         self._transfers = Transfers(now)

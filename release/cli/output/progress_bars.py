@@ -26,6 +26,7 @@ class Bars:
     def __init__(self, inner: Sink, *, color: bool) -> None:
         self._inner = inner
         self._color = color
+        # Guards the members below: blobs report from several threads, and `close` may run at exit meanwhile.
         self._lock = threading.Lock()
         self._display: Display | None = None
         self._tasks: dict[str, TaskID] = {}

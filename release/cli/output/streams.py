@@ -26,6 +26,7 @@ class Escaping:
     def __init__(self, stream: TextIO, *, forgiving: bool) -> None:
         self._stream = stream
         self._forgiving = forgiving
+        # Guards `_rest`, and keeps lines of several threads apart.
         self._lock = threading.Lock()
         self._rest = ""  # of a line that has not ended: what it begins with decides how it is escaped
 
