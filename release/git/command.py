@@ -1,4 +1,4 @@
-"""Runs git with a clean environment and neutral configuration, and translates its errors."""
+"""Runs git with a clean environment and neutral configuration, and turns its failures into `GitError`."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits
 from release.git.repository import require_entry
 from release.ports import Completed, Process
 
-#: Configuration for every git command, given before the command's name. It overrides the repository's own and is passed
-#: on to git processes in submodules. By `-c`, because `GIT_CONFIG_COUNT` needs git 2.31.
+#: Configuration for every git command, given before the command's name. Options `-c` override the repository's own
+#: configuration, and git passes them on to the git processes that it starts in submodules. The environment variable
+#: `GIT_CONFIG_COUNT` would do the same, but only since git 2.31.
 NEUTRAL = (
     # Never enter a bare repository inside a work tree: its `config` is a tracked file and could name programs to run.
-    # Git has this setting since 2.38; `require_entry` does the same for older versions.
+    # `safe.bareRepository` exists since git 2.38; `require_entry` refuses such a repository with older versions too.
     *("-c", "safe.bareRepository=explicit"),
-    # No remotes that run a program: `ext::sh -c …`.
+    # Refuse remotes that name a program (`ext::sh -c …`) or a file descriptor (`fd::3`).
     *("-c", "protocol.ext.allow=never", "-c", "protocol.fd.allow=never"),
-    # No hooks, fsmonitor or gpg: `core.hooksPath` often names a tracked folder (`.husky`).
+    # Run no hooks, no file system monitor and no gpg: `core.hooksPath` often names a tracked folder (`.husky`).
     *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false"),
-    # No fetches and pushes in submodules.
+    # Fetch and push this repository only, not its submodules.
     *("-c", "submodule.recurse=false", "-c", "fetch.recurseSubmodules=no", "-c", "push.recurseSubmodules=no"),
-    # No background process that outlives the command.
+    # Start no maintenance in the background: the process would outlive the command.
     *("-c", "gc.auto=0", "-c", "maintenance.auto=false"),
 )
 
+# The `GIT_…` variables that git processes inherit: credentials, connections, TLS, configuration, limits of the search
+# for a repository. All others are removed: a hook's `GIT_DIR` would select another repository, for example.
 _KEPT = frozenset(
     {
         "GIT_ALLOW_PROTOCOL",
@@ -47,6 +50,7 @@ _KEPT = frozenset(
         "GIT_SSL_NO_VERIFY",
     }
 )
+# Prefixes of inherited variables: settings numbered by `GIT_CONFIG_COUNT`, and the identity for tags.
 _KEPT_STARTS = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_AUTHOR_", "GIT_COMMITTER_")
 
 
@@ -54,24 +58,24 @@ def git_environment(env: Mapping[str, str]) -> dict[str, str]:
     """`env` for a git process, without variables that select another repository, add output, prompt, or write the
     index.
 
-    `GIT_DIR` and `GIT_INDEX_FILE`, which hooks set, are removed. Configuration in variables (`safe.directory`) stays.
+    `GIT_DIR` and `GIT_INDEX_FILE`, which hooks set, are removed. Configuration in `GIT_CONFIG_…` variables is kept.
     """
     kept = {
         name: value
         for name, value in env.items()
         if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_STARTS)
     }
-    kept.pop("LANGUAGE", None)  # translates messages even in the locale C.UTF-8, and we parse some
+    kept.pop("LANGUAGE", None)  # has effect even with LC_ALL=C.UTF-8; `failure` searches English messages
     return kept | {"LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
 
 def git_argv(*arguments: str) -> list[str]:
-    """The argument list of `git <arguments>`. Every git command of shipmark starts here."""
+    """The argument list of `git <arguments>`. Every git command of shipmark is made with this function."""
     return ["git", "--no-pager", *NEUTRAL, *arguments]
 
 
 class Git:
-    """Runs git commands in one folder, one process a call. A failed command never reads as empty output."""
+    """Runs git commands in one folder, one process for each call. `read` raises if the command fails."""
 
     def __init__(self, process: Process, directory: str, env: Mapping[str, str]) -> None:
         self._process = process
@@ -112,7 +116,7 @@ class Git:
 
 @contextmanager
 def understood(what: str) -> Iterator[None]:
-    """Raise errors of the body, which parses git's output, as `GitError`. `what`: the output's subject."""
+    """Turn a parse error of the body into `GitError`. `what`: the subject of the git output that the body parses."""
     try:
         yield
     except (ValueError, IndexError) as error:
@@ -123,7 +127,7 @@ def understood(what: str) -> Iterator[None]:
 
 
 def failure(command: str, done: Completed, directory: str) -> GitError:
-    """The error for a failed command, by git's text on stderr."""
+    """The error for a failed git command, chosen by git's message on stderr."""
     text = done.stderr.decode("utf-8", "backslashreplace").strip()
     lines = [line.strip() for line in text.splitlines()]
     if "dubious ownership" in text or "unsafe repository" in text:

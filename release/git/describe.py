@@ -1,11 +1,11 @@
 """Finds the release that HEAD's version counts from, and the number of commits since.
 
-1. Version tags come from `show-ref` and are ordered by precedence here, never by git.
-2. `rev-list highest...HEAD` tells whether the highest of all tags is reachable from HEAD, and its distance. This is the
-   usual case, and cheaper than `git describe`: the walk stops where both histories meet.
-3. On a maintenance branch the same output tells which tags are not in HEAD's history. The highest of the others is
-   tried next.
-4. If that is not reachable either (three lines of releases), one walk over HEAD's whole history decides.
+1. Version tags come from `show-ref`. This module sorts them by precedence; git's own sort order is never used.
+2. `rev-list highest...HEAD` shows whether the highest of all tags is reachable from HEAD, and how many commits lie
+   between. Usually it is reachable. This is cheaper than `git describe`: git stops where the two histories meet.
+3. If it is not (on a maintenance branch), the output shows which tags are outside HEAD's history. The highest of the
+   other tags is compared next.
+4. If the second tag is not reachable (with three lines of releases), one walk over HEAD's whole history finds the tag.
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ from release.git.model import Describe
 from release.versions.git_tags import VersionTag, VersionTags, highest_tag
 from release.versions.semver import precedence_key
 
-_LAST_SECOND = 253_402_300_799  # the last of the year 9999
-_QUESTIONS = 2  # tags to try before the walk, so that a snapshot takes at most six processes
+# Seconds since the epoch: the last second of the year 9999, which is the last that `datetime` can represent. Times of
+# commits become dates of labels and tags.
+_LAST_SECOND = 253_402_300_799
+# Tags that are compared with HEAD before the walk. Two cover a repository with one maintenance branch; each more would
+# cost a process, and a snapshot would exceed six.
+_QUESTIONS = 2
 
 Position = tuple[Describe | None, int, tuple[str, ...], int | None]
 
 
 class _Sides(msgspec.Struct, frozen=True, kw_only=True):
-    """The two sides of `tag...HEAD`: commits only in the tag's history, the number only in HEAD's, and HEAD's line."""
+    """The two sides of `tag...HEAD`: the commits only in the tag's history, the number of those only in HEAD's."""
 
     only_tag: frozenset[bytes]
     distance: int
-    head_line: bytes
+    head_line: bytes  # `rev-list`'s line for HEAD
 
 
 def position_of(
@@ -41,7 +45,8 @@ def position_of(
 ) -> Position:
     """(Base and distance, commit time, parents, number of commits) of HEAD, in at most three processes.
 
-    `nearest`: count from the nearest release, not the highest. `walk`: start with the walk, which is one process.
+    `nearest`: count from the nearest release, not the highest. `walk`: walk HEAD's history at once, in one process,
+    without comparing single tags first.
     """
     with understood("HEAD's history"):
         if shallow or tags.at(head):
@@ -63,7 +68,7 @@ def _commit(git: Git, commit: str) -> tuple[int, tuple[str, ...]]:
 
 
 def _seconds(text: str) -> int:
-    """A commit's time. Raises `GitError` for an impossible one: a crafted commit object may hold any text."""
+    """A commit's time. Raises `GitError` for an impossible time: a crafted commit object may contain any text."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 12 and int(text) <= _LAST_SECOND):
         raise GitError(
             f"the commit at HEAD has `{text[:40]}` as its date, which is not a number of seconds up to the year 9999",
@@ -73,7 +78,7 @@ def _seconds(text: str) -> int:
 
 
 def _by_questions(git: Git, head: str, tags: VersionTags) -> Position | None:
-    """The position by trying the highest tags; None if none of them is in HEAD's history."""
+    """HEAD's position from the highest of `_QUESTIONS` tags that is in its history; None if none of these tags is."""
     candidate = tags.highest
     excluded: set[bytes] = set()
     for _ in range(_QUESTIONS):
@@ -94,16 +99,16 @@ def _highest_without(tags: VersionTags, excluded: Container[bytes]) -> VersionTa
 
 
 def _compare(git: Git, head: str, tag: VersionTag) -> _Sides | None:
-    """Compare a tag with HEAD; None if the tag does not name a commit."""
+    """Compare the histories of a tag and HEAD; None if git fails, as for a tag that does not name a commit."""
     span = f"{tag.commit}...{head}"
     done = git.run("rev-list", "--timestamp", "--parents", "--left-right", "--boundary", span, "--")
     if done.code != 0:
         return None
-    # Lines are `<seconds> <mark><commit> <parents>`. A search, since there may be many lines.
-    # HEAD is a boundary commit (`-`) if the tag is one of its descendants.
+    # Lines are `<seconds> <mark><commit> <parents>`. A regular expression finds HEAD's line without splitting the
+    # output, which may be long. HEAD has the mark `-` (boundary commit) if the tag is a descendant of HEAD, else `>`.
     own = re.search(rb"^[0-9]+ [>-]%s.*$" % head.encode(), done.stdout, re.MULTILINE)
     if own is None:
-        raise ValueError(f"`rev-list {span}` does not show its end")
+        raise ValueError(f"`rev-list {span}` does not list HEAD")
     return _Sides(
         only_tag=frozenset(re.findall(rb" <([0-9a-f]+)", done.stdout)),
         distance=done.stdout.count(b" >"),
@@ -117,7 +122,7 @@ def _of_line(line: bytes) -> tuple[int, tuple[str, ...]]:
 
 
 def _walk(git: Git, head: str, tags: VersionTags, *, nearest: bool) -> Position:
-    """The position by walking HEAD's whole history, children before parents: always right, and slow."""
+    """HEAD's position from a walk over its whole history: works for every history, but is slow in long ones."""
     history = git.read("rev-list", "--timestamp", "--topo-order", "--parents", head, "--")
     committed_at, parents = _of_line(history[: history.index(b"\n")])
     total = history.count(b"\n")
@@ -136,12 +141,12 @@ def _walk(git: Git, head: str, tags: VersionTags, *, nearest: bool) -> Position:
 
 
 def _lines(history: bytes) -> Iterator[bytes]:
-    """The lines one by one: a list would take several times the memory."""
+    """Yield the lines of `history` one at a time: a list of them would take several times the memory."""
     return (line.rstrip(b"\n") for line in io.BytesIO(history))
 
 
 def _best_by_commit(tags: VersionTags) -> dict[bytes, VersionTag]:
-    """The highest version of each tagged commit."""
+    """Tagged commit -> its tag with the highest version."""
     best: dict[bytes, VersionTag] = {}
     for tag in sorted(tags.tags, key=lambda tag: precedence_key(tag.version)):
         best[tag.commit.encode()] = tag
@@ -153,7 +158,7 @@ def _commit_of(line: bytes) -> bytes:
 
 
 def _ancestors_in(history: bytes, commit: bytes) -> int:
-    """How many commits of a walk (children before parents) are reachable from `commit`, itself included."""
+    """How many commits of `history` (children before parents) are reachable from `commit`, `commit` included."""
     reached = {commit}
     count = 0
     for line in _lines(history):
@@ -166,9 +171,9 @@ def _ancestors_in(history: bytes, commit: bytes) -> int:
 
 
 def _nearest(history: bytes, named: Mapping[bytes, VersionTag]) -> VersionTag | None:
-    """The tagged commit with the fewest commits between it and HEAD, as in `git describe`.
+    """The tag with the fewest commits between it and HEAD, as in `git describe`.
 
-    Only tagged commits without a tagged descendant are compared. There are few.
+    Only tagged commits without a tagged descendant in HEAD's history are counted, which are few.
     """
     frontier: list[bytes] = []
     hidden: set[bytes] = set()

@@ -15,9 +15,9 @@ from release.versions.git_tags import VersionTag, VersionTags, highest_tag, vers
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """The releases that HEAD builds on. `stable`: the highest stable one in its history; `highest`: of any kind.
+    """The last releases in HEAD's history. `stable`: the highest stable one; `highest`: prereleases included.
 
-    `messages`: of the commits after `stable` (all of them without one), newest first.
+    `messages`: of the commits after `stable` (without a stable release, of all commits), newest first.
     """
 
     stable: VersionTag | None
@@ -26,11 +26,11 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def history(process: Process, snapshot: Snapshot, prefix: str, env: Mapping[str, str]) -> History:
-    """Read the history. Raises `ShallowClone` if the clone does not have it."""
+    """Read the releases and commit messages in HEAD's history. Raises `ShallowClone` in a shallow clone."""
     if snapshot.shallow:
         raise ShallowClone(
             "the next version depends on the commits since the last release, and this clone is shallow",
-            hint="run `git fetch --unshallow --tags`, or ask with `--deepen`",
+            hint="run `git fetch --unshallow --tags`, or add `--deepen`",
         )
     git = Git(process, snapshot.root, env)
     found = versions_in(snapshot.tag_listing, prefix)
@@ -45,7 +45,7 @@ def history(process: Process, snapshot: Snapshot, prefix: str, env: Mapping[str,
 
 
 def _reachable(git: Git, head: str, found: VersionTags) -> VersionTag | None:
-    """The highest of `found` in HEAD's history, at HEAD included."""
+    """The highest tag of `found` at HEAD or in HEAD's history; None if there is none."""
     if at_head := found.at(head):
         below = _reachable_below(git, head, found)
         return highest_tag((at_head[0], below)) if below is not None else at_head[0]

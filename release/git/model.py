@@ -6,7 +6,7 @@ import msgspec
 
 
 class Describe(msgspec.Struct, frozen=True, kw_only=True):
-    """The base that an off-tag version counts from. `distance`: commits between it and HEAD."""
+    """The release that the version of an untagged HEAD counts from. `distance`: number of commits since."""
 
     git_tag: str
     commit: str
@@ -16,9 +16,9 @@ class Describe(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a work tree, read once in at most six processes.
 
-    `tag_listing`: the output of `git show-ref --heads --tags -d`, parsed only where versions are needed: objects for
-    20,000 tags take longer than git itself. `describe`: None at a version tag, or without any.
-    `dirty`: the first changed tracked paths, `dirty_count` all of them.
+    `tag_listing`: the output of `git show-ref --heads --tags -d`, parsed only where versions are needed: making objects
+    for 20,000 tags takes longer than the git process. `describe`: None if HEAD has a version tag, if no version tag is
+    reachable, and in a shallow clone. `dirty`: the first ten changed tracked paths; `dirty_count`: the number of all.
     """
 
     root: str
@@ -32,5 +32,5 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     dirty_count: int = 0
     tag_listing: bytes = b""
     describe: Describe | None = None
-    commit_count: int | None = None  # only when no version is reachable
+    commit_count: int | None = None  # None if a version tag is reachable or the clone is shallow
     remote_url: str | None = None  # credentials stripped

@@ -1,7 +1,7 @@
 """Refuses a `.shipmark` folder in the workspace that somebody else prepared.
 
-A pull request can track a `.shipmark` folder, which looks like ours after the checkout. So a folder that is tracked,
-is a symlink, or belongs to a third user is neither read nor written.
+A pull request can contain a `.shipmark` folder, which after the checkout looks like the one that shipmark makes. So a
+folder that git tracks, that is a symlink, or that belongs to a third user is neither read nor written.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from release.git.repository import find_places
 from release.ports import Process
 
 NAME = ".shipmark"
-_VERSIONS = (2, 3)  # versions of the index file that store whole paths; version 4 compresses them
+# Versions of git's index file that store whole paths (gitformat-index(5)). Version 4 shortens paths.
+_VERSIONS = (2, 3)
 
 
 def require_own_folder(process: Process, root: str, env: Mapping[str, str]) -> None:
-    """Raise `RefusedError` unless `.shipmark` in `root` is missing or ours. root: of the work tree, absolute.
+    """Raise `RefusedError` if somebody else may have made `.shipmark` in `root`, the work tree's absolute path.
 
-    Costs one lstat if there is no such folder. Git runs only if its index file contains the name.
+    Costs one lstat if there is no such folder. A git process runs only if git's index file may contain the folder's
+    name.
     """
     path = os.path.join(root, NAME)
     try:
@@ -41,7 +43,9 @@ def require_own_folder(process: Process, root: str, env: Mapping[str, str]) -> N
             f"give it back: `chown -R {os.geteuid()} {NAME}`",
         )
     if NAME not in os.listdir(root):
-        raise _refused("is spelled otherwise on this file system", "rename the folder that has that name")
+        raise _refused(
+            "exists here under another spelling (the file system ignores case)", "rename that folder"
+        )
     tracked = _tracked(process, root, env)
     if tracked is not None:
         raise _refused(
@@ -74,9 +78,10 @@ def _tracked(process: Process, root: str, env: Mapping[str, str]) -> str | None:
 
 
 def _may_hold_name(git_dir: str) -> bool:
-    """Whether the index may contain `.shipmark`. Searched as bytes: a git process would take longer than all the rest.
+    """Whether git's index may contain the path `.shipmark`. True if the index cannot be searched.
 
-    Source: gitformat-index(5). Versions 2 and 3 hold each path whole, in a split index not all of them.
+    The file is searched as bytes, because a git process would take longer than all other checks. Source:
+    gitformat-index(5). Versions 2 and 3 contain whole paths; a split index keeps some of them in `sharedindex.*`.
     """
     try:
         if any(name.startswith("sharedindex.") for name in os.listdir(git_dir)):

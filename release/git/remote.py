@@ -1,4 +1,4 @@
-"""Single reads: how two commits are related, and which branches and tags the remote has."""
+"""Single git queries: how two commits are related, and which branches and tags the remote has."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Relation = Literal["same", "ancestor", "descendant", "diverged", "unknown"]
 
 
 def is_ancestor(process: Process, root: str, a: str, b: str, env: Mapping[str, str]) -> bool | None:
-    """Whether commit `a` is `b` or an ancestor of it; None if one is missing here, or is not a commit id."""
+    """Whether commit `a` is `b` or an ancestor of it; None if a commit is missing or an id is invalid."""
     if not (is_commit(a) and is_commit(b)):
-        return None  # the text of an image's label, which could be an option for git
+        return None  # it may be the text of an image's label, which git could read as an option
     done = Git(process, root, env).run("merge-base", "--is-ancestor", a, b)
     return {0: True, 1: False}.get(done.code)
 
 
 def relation(process: Process, root: str, held_revision: str, head: str, env: Mapping[str, str]) -> Relation:
-    """The relation of `held_revision` to `head`, see `Held.relation`; `unknown` where a shallow history ends."""
+    """The relation of `held_revision` to `head`, see `Held.relation`; `unknown` if the clone lacks commits."""
     if held_revision == head:
         return "same"
     older = is_ancestor(process, root, held_revision, head, env)
@@ -43,14 +43,14 @@ def _is_shallow(process: Process, root: str, env: Mapping[str, str]) -> bool:
 def remote_heads(
     process: Process, root: str, env: Mapping[str, str], *, remote: str = "origin", timeout: float = 30
 ) -> dict[str, str] | None:
-    """Branch -> commit on the remote, in one round trip; None if the remote does not answer."""
+    """Branch -> commit on the remote, with one `git ls-remote`; None if that fails. `timeout`: seconds."""
     return _remote_refs(process, root, env, remote, timeout, "--heads", "refs/heads/")
 
 
 def remote_tip(
     process: Process, root: str, branch: str, env: Mapping[str, str], *, remote: str = "origin"
 ) -> str | None:
-    """The commit of `branch` on the remote; None without such a branch or an answer."""
+    """The commit of `branch` on the remote; None if the remote has no such branch or does not answer."""
     heads = remote_heads(process, root, env, remote=remote)
     return None if heads is None else heads.get(branch)
 
@@ -58,7 +58,7 @@ def remote_tip(
 def remote_tags(
     process: Process, root: str, env: Mapping[str, str], *, remote: str = "origin", timeout: float = 30
 ) -> dict[str, str] | None:
-    """Tag -> peeled commit on the remote, in one round trip; None if the remote does not answer."""
+    """Tag -> peeled commit on the remote, with one `git ls-remote`; None if that fails. `timeout`: seconds."""
     return _remote_refs(process, root, env, remote, timeout, "--tags", "refs/tags/")
 
 
@@ -75,6 +75,6 @@ def _remote_refs(
     for line in done.stdout.decode("utf-8", "backslashreplace").splitlines():
         commit, _, ref = line.partition("\t")
         refs[ref.removeprefix(start).removesuffix("^{}")] = (
-            commit  # the line of the peeled commit follows that of the tag, and replaces it
+            commit  # an annotated tag's second line (`^{}`) has its commit, and replaces the first
         )
     return refs

@@ -1,7 +1,7 @@
-"""Finds the folders of a repository by git's own rules, from the file system: that saves a process.
+"""Finds the folders of a repository by git's own rules, without the cost of a git process.
 
-It also decides which repositories are never entered. Tracked files of a workspace can form a bare repository (`HEAD`,
-`objects`, `refs`, `config`), and git would run programs that its `config` names.
+The module also decides in which repositories git never runs. Tracked files of a workspace can form a bare repository
+(`HEAD`, `objects`, `refs`, `config`), and git would run programs that its `config` names.
 
 Source: gitrepository-layout(5), `core.worktree` and `safe.bareRepository` in git-config(1), and the discovery in
 git's setup.c.
@@ -32,7 +32,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_shallow(self) -> bool:
-        """Whether the history was cut."""
+        """Whether the clone lacks a part of the history (`git clone --depth`)."""
         try:
             return os.path.getsize(os.path.join(self.common_dir, "shallow")) > 0
         except FileNotFoundError:
@@ -51,7 +51,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def discover(directory: str, env: Mapping[str, str]) -> Discovery | None:
-    """The repository that git finds at `directory` or above, or None. `env`: may hold limits of git's search."""
+    """The repository that git finds at `directory` or above, or None. `env`: its variables may limit git's search."""
     folder = os.path.realpath(directory)
     ceilings = [os.path.realpath(path) for path in env.get("GIT_CEILING_DIRECTORIES", "").split(":") if path]
     crosses = env.get("GIT_DISCOVERY_ACROSS_FILESYSTEM", "").lower() in {"1", "true", "yes", "on"}
@@ -81,10 +81,10 @@ def top_folder(directory: str, env: Mapping[str, str]) -> str | None:
 
 
 def require_entry(directory: str, env: Mapping[str, str]) -> None:
-    """Raise `BareRepository` or `GitError` if a stranger may have written the config that git would read here."""
+    """Raise `BareRepository` in a bare repository, `GitError` if a stranger may have written the `config` of git."""
     found = discover(directory, env)
     if found is None:
-        return  # git's own error tells a missing folder from a missing repository
+        return  # the git command fails then, and says whether the folder or the repository is missing
     if found.bare:
         raise _bare(directory, found.bare, env)
     if found.git_dir:
@@ -94,7 +94,7 @@ def require_entry(directory: str, env: Mapping[str, str]) -> None:
 def find_places(directory: str, env: Mapping[str, str], worktree: str | None = None) -> Places:
     """The folders of the repository around `directory`. `worktree`: the value of `core.worktree`, if set.
 
-    Raises `GitError` if there is none; callers have run git there before.
+    Raises `GitError` if there is no repository with a work tree.
     """
     found = discover(directory, env)
     if found is None or not found.git_dir:
@@ -126,7 +126,7 @@ def _bare(directory: str, bare: str, env: Mapping[str, str]) -> BareRepository:
 
 
 def _lies_in_a_work_tree(bare: str, env: Mapping[str, str]) -> str:
-    """The work tree around a bare repository; empty without one, and for the `.git` folder of a clone."""
+    """The work tree around a bare repository; empty if there is none, and inside a folder called `.git`."""
     if not bare or ".git" in bare.split("/"):
         return ""
     outer = discover(os.path.dirname(bare), env)
@@ -134,7 +134,7 @@ def _lies_in_a_work_tree(bare: str, env: Mapping[str, str]) -> str:
 
 
 def _require_own(found: Discovery) -> None:
-    """Raise `GitError` if `.git` is a file or symlink to files in another repository's work tree.
+    """Raise `GitError` if `.git` is a file or symlink that leads into another repository's work tree.
 
     Git makes such files for submodules and linked work trees. Those lead into a folder called `.git`, which a commit
     cannot contain, or to a bare repository outside of work trees.
@@ -171,7 +171,7 @@ def _is_head(path: str) -> bool:
     try:
         if os.path.islink(path):
             return os.readlink(path).startswith("refs/")
-        # One short line; git too reads at most 256 bytes.
+        # HEAD is one short line; git's `validate_headref` has a buffer of 256 bytes too.
         with open_file(path) as file:
             return _HEAD.match(file.read(256) or b"") is not None
     except (ConfigError, OSError):

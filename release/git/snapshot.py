@@ -14,6 +14,7 @@ from release.ports import Process
 from release.versions.git_tags import versions_in
 from release.versions.model import Scheme
 
+# Changed paths that a snapshot keeps; messages show a few and the number of all. A work tree may have thousands.
 _SHOWN_PATHS = 10
 
 
@@ -34,12 +35,12 @@ def snapshot(
     damaged).
     """
     git = Git(process, directory, env)
-    head, branch, dirty = _status(git)  # first: its errors tell what is wrong with the repository
+    head, branch, dirty = _status(git)  # first: its errors say what is wrong with the repository
     settings = _settings(git)
     folders = find_places(directory, env, settings.get("core.worktree"))
     listing, damaged = _listing(git)
     tags = versions_in(listing, prefix, versions)
-    # A damaged ref took one process more. One walk instead of two tries saves one.
+    # A damaged ref costs one process more (`for-each-ref`). To start with the walk saves two, so six are not exceeded.
     describe, committed_at, parents, count = position_of(
         git, head, tags, shallow=folders.is_shallow, nearest=base == "nearest", walk=damaged
     )
@@ -83,7 +84,7 @@ def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
         raise NoCommits(
             f"the branch `{branch}` has no commit yet", hint="commit something first: `git commit`"
         )
-    # A branch called `(detached)` would look the same. That is accepted.
+    # A branch called `(detached)` looks like a detached HEAD in this output, and is taken for one.
     return (
         head,
         None if branch == "(detached)" else branch,
@@ -92,7 +93,7 @@ def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
 
 
 def _listing(git: Git) -> tuple[bytes, bool]:
-    """Branches and peeled tags in the format of `show-ref -d`, and whether a ref is damaged.
+    """All branches and peeled tags in the format of `show-ref -d`, and whether a ref is damaged.
 
     `show-ref` fails at a damaged ref. `for-each-ref` skips it, but takes several times as long.
     """

@@ -11,7 +11,10 @@ from release.git.command import git_argv, git_environment
 from release.git.repository import find_places, require_entry
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-_FETCH_TIMEOUT = 600.0  # seconds
+# Seconds. The whole history of a large repository takes minutes to fetch; a remote that stops answering must not block
+# a CI job for ever.
+_FETCH_TIMEOUT = 600.0
+# Seconds. A push sends one tag, so it is short, but hooks of the remote run meanwhile.
 _PUSH_TIMEOUT = 120.0
 
 
@@ -36,8 +39,8 @@ def create_tag(root: str, name: str, commit: str, message: str, env: Mapping[str
 def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "origin") -> None:
     """Push the git tag `name` without replacing one on the remote.
 
-    If the remote refuses, the local tag is deleted too, so that nothing remains. Raises `TagConflict` if the remote has
-    another tag of this name, else `GitError`.
+    If the push fails, the local tag is deleted, so that the command can be repeated. Raises `TagConflict` if the remote
+    has another tag called `name`, `GitError` for any other failure.
     """
     git = _Writer(root, env)
     ref = f"refs/tags/{name}"
@@ -53,12 +56,12 @@ def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "ori
             ) from error
         raise GitError(
             f"git tag `{name}` could not be pushed to `{remote}`: {told}",
-            hint="the tag was taken away again; check the remote and the credentials",
+            hint="the local tag was deleted again; check the remote and the credentials",
         ) from error
 
 
 def deepen(root: str, env: Mapping[str, str], *, shallow: bool, remote: str = "origin") -> None:
-    """Fetch the history and tags that a clone lacks. The remote's tags replace local ones of the same name."""
+    """Fetch the history and tags that a clone lacks. A tag of the remote replaces a local tag of the same name."""
     arguments = ["--tags", "--force", *(["--unshallow"] if shallow else [])]
     try:
         _Writer(root, env).run("fetch", *arguments, "--", remote, timeout=_FETCH_TIMEOUT)
@@ -70,7 +73,7 @@ def deepen(root: str, env: Mapping[str, str], *, shallow: bool, remote: str = "o
 
 
 class _Writer:
-    """Runs git through GitPython in one work tree. The repository is named, so GitPython does not search for it."""
+    """Runs git through GitPython in one work tree. `GIT_DIR` names the repository, so git does not search for it."""
 
     def __init__(self, root: str, env: Mapping[str, str]) -> None:
         from git.cmd import Git
@@ -78,8 +81,8 @@ class _Writer:
         require_entry(root, env)
         folders = find_places(root, env)
         self._git = Git(root)
-        # GitPython's children inherit our environment, and variables can only be set: override those that a hook may
-        # have set.
+        # GitPython adds variables to the environment of this process and cannot remove any. So those that select a
+        # repository, which a hook may have set, get the values of this repository.
         self._git.update_environment(
             **git_environment(env)
             | {

@@ -1,7 +1,7 @@
 """Calendar versions: `2024.10.3`, `24.04`, `2024-10-03`, `2024.10.03.1-rc1`. Zeros in front are kept as written.
 
-Source: calver.org. Which of its tokens a project uses cannot be told from one version, so the numbers after the year
-are just compared in order.
+Source: calver.org. One version does not show which tokens of calver.org the project uses, so the numbers after the
+year are compared one after another.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def parse_calver(text: str) -> Version:
 
 
 def line_names(version: Version) -> tuple[str, str]:
-    """How the moving tags of the version's second and first number are called: `24.04.1` gives `24.04` and `24`."""
+    """The moving tags of a version: year with second number, and year alone. `24.04.1` gives `24.04` and `24`."""
     match = _CALVER.fullmatch(version.text)
     if match is None:
         return f"{version.major}.{version.minor}", f"{version.major}"
@@ -49,9 +49,10 @@ def line_names(version: Version) -> tuple[str, str]:
 
 
 def after(base: Version, suffix: str) -> Version:
-    """The version of a commit after `base`: its last number plus one (a third where there are two) and `suffix`.
+    """The version of a commit after `base`: the last number of `base` plus one, and `suffix` as a prerelease.
 
-    `2024.10.03` gives `2024.10.04-<suffix>`, `24.04` gives `24.04.1-<suffix>`: above the base, below what can follow.
+    `2024.10.03` gives `2024.10.04-<suffix>`. Two numbers get a third: `24.04` gives `24.04.1-<suffix>`. A prerelease
+    keeps its numbers: `24.04-rc1` gives `24.04-rc1.<suffix>`. All sort above `base`.
     """
     match = _CALVER.fullmatch(base.text)
     if match is None:

@@ -1,7 +1,8 @@
-"""The version tags in what `git show-ref -d` prints: `<object> refs/tags/<name>`, and `…^{}` for what it peels to.
+"""Reads version tags from the output of `git show-ref -d`.
 
-Twenty thousand tags are usual, and nearly all of them are asked for nothing but their version. So one pass of one
-pattern reads the versions; what a tag is called and what it names is looked up in the listing when somebody asks.
+Its lines are `<object> refs/tags/<name>`, and for annotated tags also `<commit> refs/tags/<name>^{}`. A repository may
+have 20,000 tags, and commands need little more than their versions. So one regular expression reads all versions in one
+pass; the name and commit of a single tag are searched in the output when they are needed.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from release.versions.model import Scheme, Version
 from release.versions.semver import NUMBER, Key, parse_tag_name, precedence_key
 
 _FLOATING = re.compile(r"v?[0-9]+(?:\.[0-9]+)?", re.ASCII)
+# Odd tags that the warning names: enough to recognise their form, and the warning stays on one line.
 _ODD_EXAMPLES = 3
-_ODD_LENGTH = 100  # characters of an example
+_ODD_LENGTH = 100  # characters of one example, since a ref name may have hundreds
+# Compares stable versions in C: `precedence_key` would run Python code for each of 20,000 tags.
 _NUMBERS = attrgetter("major", "minor", "patch")
 
 
 class VersionTag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A git tag that is a version. `git_tag`: without `refs/tags/`; `commit`: what it peels to."""
+    """A git tag that names a version. `git_tag`: its name without `refs/tags/`; `commit`: its peeled object."""
 
     git_tag: str
     version: Version
@@ -31,10 +34,10 @@ class VersionTag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class VersionTags:
-    """The version tags of one prefix. A value: it never changes.
+    """The version tags with one prefix; immutable.
 
-    `versions`: of each tag, in no order that matters. `odd_count`: how many tags of the prefix are no version;
-    `odd_examples`: the first three.
+    `versions`: the version of each tag, unsorted. `odd_count`: how many tags with the prefix do not name a version;
+    `odd_examples`: the first three of these.
     """
 
     def __init__(
@@ -54,9 +57,9 @@ class VersionTags:
 
     @cached_property
     def tags(self) -> tuple[VersionTag, ...]:
-        """Every tag with its commit, in git's order. Reads all names once more."""
+        """Every version tag with its commit, in git's order. Parses the names of all tags, which takes time."""
         rows = re.findall(rb"^([0-9a-f]+) refs/tags/([^^\n]+)", self._listing, re.MULTILINE)
-        commits = {name: commit for commit, name in rows}  # the peeled line follows, and replaces
+        commits = {name: commit for commit, name in rows}  # an annotated tag's second line has its commit
         found = []
         own = set(self.versions)
         for raw, commit in commits.items():
@@ -72,7 +75,7 @@ class VersionTags:
 
     @cached_property
     def highest(self) -> VersionTag | None:
-        """The one of highest precedence, prereleases included."""
+        """The version tag of highest precedence, prereleases included; None without version tags."""
         stable = [version for version in self.versions if not version.prerelease]
         others = [version for version in self.versions if version.prerelease]
         tops = [max(stable, key=_NUMBERS)] if stable else []
@@ -80,13 +83,13 @@ class VersionTags:
         return self.of(max(tops, key=precedence_key))[0] if tops else None
 
     def at(self, commit: str) -> tuple[VersionTag, ...]:
-        """Those that name `commit`, highest precedence first."""
+        """The version tags at `commit`, highest precedence first."""
         names = sorted({name.removesuffix("^{}") for name in _names_of(self._listing, commit)})
         found = [tag for name in names if (tag := self.named(name)) is not None]
         return tuple(sorted(found, key=_tag_key, reverse=True))
 
     def named(self, git_tag: str) -> VersionTag | None:
-        """The version tag of this name."""
+        """The version tag called `git_tag`; None if there is none."""
         version = parse_tag_name(git_tag, self._prefix, self._scheme)
         if version is None or version not in self.versions:
             return None
@@ -94,26 +97,27 @@ class VersionTags:
         return None if commit is None else VersionTag(git_tag=git_tag, version=version, commit=commit)
 
     def of(self, version: Version) -> tuple[VersionTag, ...]:
-        """Those that are exactly `version`: `v1.4.2` and `1.4.2`."""
+        """The tags of exactly `version`, with and without `v`: `v1.4.2`, `1.4.2`."""
         names = (f"{self._prefix}v{version}", f"{self._prefix}{version}")
         return tuple(tag for name in names if (tag := self.named(name)) is not None)
 
     def where(self, keep: Callable[[Version], bool]) -> VersionTags:
-        """Only the tags whose version `keep` keeps."""
+        """The version tags for whose version `keep` is true."""
         return VersionTags(self._listing, self._prefix, self._scheme, [v for v in self.versions if keep(v)])
 
 
+# A command reads the same listing for several checks. Each result keeps thousands of versions in memory: keep few.
 @lru_cache(maxsize=8)
 def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> VersionTags:
-    """The version tags of `prefix`, read in `scheme`; with `none` nothing is a version, and nothing odd.
+    """The version tags in `listing` that start with `prefix`. The scheme `none` has neither versions nor odd tags.
 
-    A tag whose name goes on with a slash after the prefix belongs to something else, and a bare `v1` or `v1.4` is
-    somebody's moving tag: neither is odd.
+    Tags with a slash after the prefix (of another component) are not odd; nor are, in SemVer, moving tags such as `v1`
+    and `v1.4`.
     """
     if scheme == "none":
         return VersionTags(listing, prefix, scheme, ())
     text = listing.decode("utf-8", "backslashreplace")
-    # Most tags are three numbers and nothing else: they need no second look.
+    # Most tags are three numbers, which the regular expression has parsed; only other names are parsed below.
     rows = _pattern(prefix, numbers=scheme == "semver").findall(text)
     versions = [
         Version(major=int(major), minor=int(minor), patch=int(patch))
@@ -122,7 +126,7 @@ def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> 
     ]
     odd = []
     for name in [name for _, _, _, name in rows if name]:
-        # There may be thousands of nightly tags: two dots at least, or a calendar, are worth a second look.
+        # There may be thousands of nightly tags. A SemVer version has two dots or more, so other names are not parsed.
         hopeful = scheme == "calver" or name.count(".") > 1
         version = parse_tag_name(name, scheme=scheme) if hopeful else None
         if version is not None:
@@ -132,17 +136,18 @@ def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> 
     return VersionTags(listing, prefix, scheme, versions, odd)
 
 
+# One pattern for each prefix (component) and scheme; more components than this compile again.
 @lru_cache(maxsize=32)
 def _pattern(prefix: str, *, numbers: bool) -> re.Pattern[str]:
-    """Per tag three numbers, or the name of one that is anything else. Peeled lines are left out."""
-    # A hundred digits make no image tag any more; and Python refuses to convert endless ones.
+    """Matches one tag per line: its three numbers, or else its name. Peeled lines (`^{}`) do not match."""
+    # At most 100 digits: `int` refuses more than 4300. Longer numbers match as names, which `parse_tag_name` limits.
     number = NUMBER.replace("*", "{0,99}")
     plain = rf"v?({number})\.({number})\.({number})" if numbers else r"()()()(?!)"
     return re.compile(rf" refs/tags/{re.escape(prefix)}(?:{plain}|([^/\n^]+))\n")
 
 
 def _names_of(listing: bytes, commit: str) -> list[str]:
-    """What follows `<commit> refs/tags/`, wherever a line begins with that."""
+    """The names after `refs/tags/` in the lines of `listing` that begin with `commit`."""
     start = commit.encode() + b" refs/tags/"
     names, place = [], listing.find(start)
     while place >= 0:
@@ -164,7 +169,7 @@ def commit_named(listing: bytes, git_tag: str) -> str | None:
 
 
 def highest_tag(tags: Iterable[VersionTag]) -> VersionTag | None:
-    """The tag of highest precedence, the first of equals."""
+    """The tag of highest precedence; the first of several with equal precedence."""
     return max(tags, key=_tag_key, default=None)
 
 

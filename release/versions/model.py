@@ -1,4 +1,4 @@
-"""A version, and the schemes that git tags are read by."""
+"""The type of a version, and the schemes by which tags are parsed as versions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Scheme = Literal["semver", "calver", "none"]
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True, order=False, gc=False):
-    """A SemVer 2.0.0 version. `prerelease`: dot-separated identifiers; `build_metadata` has no precedence.
+    """A SemVer 2.0.0 or calendar version. `prerelease`: dot-separated; `build_metadata` has no precedence.
 
-    `text`: as it was written, for the calendar versions that SemVer cannot write (`24.04`); else empty.
+    `text`: a calendar version as it was written (`24.04`), since the numbers lose its zeros; empty for SemVer.
     """
 
     major: int
@@ -32,5 +32,5 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, order=False, gc=False):
 
     @property
     def is_stable(self) -> bool:
-        """Whether this is not a prerelease."""
+        """Whether the version is not a prerelease."""
         return not self.prerelease

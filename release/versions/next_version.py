@@ -1,4 +1,4 @@
-"""The next version: one step up from the releases in HEAD's history, named or read from the commits since.
+"""Computes the next version by raising one part of the last: a part given, or found in commit messages.
 
 Source: SemVer 2.0.0, 4 to 8; Conventional Commits 1.0.0.
 """
@@ -16,9 +16,12 @@ from release.versions.model import Version
 from release.versions.semver import parse, precedence_key
 
 Part = Literal["major", "minor", "patch"]
+# The smallest change first: the index of a part is its rank.
 _ORDER: tuple[Part, ...] = ("patch", "minor", "major")
 _HEADER = re.compile(r"(?P<type>[A-Za-z]+)(?:\([^()\r\n]*\))?(?P<breaking>!)?: \S", re.ASCII)
 _BREAKING = re.compile(r"^BREAKING[ -]CHANGE: \S", re.MULTILINE)
+# `feat` and `fix`: Conventional Commits 1.0.0. `perf` and `revert` change behaviour too, so they are released as
+# patches. Other types (`docs`, `chore`) are not released.
 _PARTS: dict[str, Part] = {
     "feat": "minor",
     "feature": "minor",
@@ -29,14 +32,14 @@ _PARTS: dict[str, Part] = {
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What one commit message asks for. `part`: None where it asks for no release."""
+    """The part of the version that a commit message raises. `part`: None if the message needs no release."""
 
     part: Part | None
     breaking: bool = False
 
 
 def change_of(message: str) -> Change:
-    """What a commit message asks for by Conventional Commits; anything else asks for nothing."""
+    """Parse a Conventional Commits message; any other message raises no part."""
     match = _HEADER.match(message)
     if match is None:
         return Change(part=None)
@@ -46,13 +49,13 @@ def change_of(message: str) -> Change:
 
 
 def part_of(messages: Iterable[str]) -> Part | None:
-    """The largest step that the messages ask for, or None when none of them asks for a release."""
+    """The most significant part that the messages raise; None if no message needs a release."""
     asked = [change.part for change in map(change_of, messages) if change.part is not None]
     return max(asked, key=_ORDER.index, default=None)
 
 
 def next_version(base: Version | None, part: Part) -> Version:
-    """One step up from `base`. A prerelease becomes the release that it leads to, if that is large enough.
+    """`base` with `part` raised. A prerelease that raised it already gives its release: `1.5.0-rc.1` gives `1.5.0`.
 
     Without a base the first version is `0.1.0`, or `1.0.0` for `major`.
     """
@@ -66,8 +69,8 @@ def automatic_version(
 ) -> Version | None:
     """The next version from the commits since `stable`, the highest stable release in HEAD's history.
 
-    While the major version is 0 a breaking change takes the minor one. `highest`: the highest release of any kind
-    there: after `1.5.0-rc.1` the next is at least `1.5.0`. None when nothing asks for a release.
+    While the major version is 0, a breaking change raises the minor part. `highest`: as `stable`, but prereleases
+    included: after `1.5.0-rc.1` the next version is at least `1.5.0`. None if no message needs a release.
     """
     part = part_of(messages)
     if part is None:

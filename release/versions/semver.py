@@ -1,4 +1,4 @@
-"""Versions: reading them from text, comparing them, and writing them as image tags."""
+"""Parses versions, compares them by precedence, and writes them as image tags."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ _SEMVER = (
 )
 _VERSION = re.compile(_SEMVER, re.ASCII)
 _REBUILT = re.compile(r"_r([1-9][0-9]{0,17})", re.ASCII)
-LONGEST = 255  # characters; longer text is not a version (and Python refuses to convert endless digits)
+# Characters of a version. An image tag has at most 128, so no longer version is released; and `int` refuses more than
+# 4300 digits.
+LONGEST = 255
 
 Key = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 
 
 def parse(text: str) -> Version:
-    """The version that `text` is as a whole (no `v`, no blanks). Raises `ValueError`. Source: SemVer 2.0.0, 2 to 10."""
+    """Parse a SemVer version without `v` and blanks. Raises `ValueError`. Source: SemVer 2.0.0, 2 to 10."""
     match = _VERSION.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
         raise ValueError(f"`{text[:LONGEST]}` is not a SemVer version")
@@ -31,14 +33,14 @@ def parse(text: str) -> Version:
 
 
 def parse_as(text: str, scheme: Scheme) -> Version:
-    """The version that `text` is in `scheme`. Raises `ValueError`, always for `none`."""
+    """Parse a version of `scheme`. Raises `ValueError`; for the scheme `none` always."""
     if scheme == "none":
-        raise ValueError("there are no versions here")
+        raise ValueError("the scheme `none` has no versions")
     return parse(text) if scheme == "semver" else parse_calver(text)
 
 
 def parse_either(text: str) -> Version:
-    """The SemVer or else calendar version that `text` is, for where no scheme is known yet. Raises `ValueError`."""
+    """Parse a SemVer version, else a calendar version, if the scheme is unknown. Raises `ValueError`."""
     try:
         return parse(text)
     except ValueError:
@@ -46,7 +48,7 @@ def parse_either(text: str) -> Version:
 
 
 def parse_tag_name(name: str, prefix: str = "", scheme: Scheme = "semver") -> Version | None:
-    """The version in a git tag's name, `prefix` and an optional `v` before it; None when the name is not a version."""
+    """The version in a git tag's name, after `prefix` and an optional `v`; None if there is none."""
     if not name.startswith(prefix):
         return None
     try:
@@ -62,6 +64,7 @@ def precedence_key(version: Version) -> Key:
     return (version.major, version.minor, version.patch, 0, _identifiers(version.prerelease))
 
 
+# Sorting asks for the key of the same prerelease several times; more than these are parsed again.
 @lru_cache(maxsize=1024)
 def _identifiers(prerelease: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in prerelease.split("."))
@@ -82,7 +85,7 @@ def off_tag_version(base: Version | None, distance: int, commit: str) -> Version
     """The version of a commit that is not a release, `distance` commits after `base`.
 
     `1.4.2` gives `1.4.3-dev.5.g3f2a9c1b7d40`, `1.5.0-rc.1` gives `1.5.0-rc.1.dev.5.g…`, and without a base it is
-    `0.0.0-dev.N.g…` with the number of all commits. The `g` keeps an all-digit hash from being a number.
+    `0.0.0-dev.N.g…` with the number of all commits. Without the `g`, SemVer would read an all-digit hash as a number.
     """
     suffix = f"dev.{distance}.g{commit[:12]}"
     if base is not None and base.text:
@@ -97,7 +100,7 @@ def off_tag_version(base: Version | None, distance: int, commit: str) -> Version
 
 
 def image_tag_of(version: Version, rebuild: int = 0) -> str:
-    """The image tag of a version: `+` is not allowed in one and becomes `_`; the n-th rebuild ends in `_rn`."""
+    """The image tag of a version. A tag cannot contain `+`, which becomes `_`; rebuild N adds `_rN`."""
     tag = str(version).replace("+", "_")
     return f"{tag}_r{rebuild}" if rebuild else tag
 
@@ -108,7 +111,7 @@ def version_of_image_tag(image_tag: str, scheme: Scheme = "semver") -> tuple[Ver
     rebuild = 0
     metadata = rest
     if separator:
-        # The last `_rN` is the rebuild; what stands before it came from `+`.
+        # A last `_rN` is the rebuild number. Text between the first `_` and it is build metadata (`+` in the version).
         head, _, last = rest.rpartition("_")
         if match := _REBUILT.fullmatch(f"_{last}"):
             rebuild, metadata = int(match[1]), head
