@@ -1,7 +1,7 @@
 """Builders behind one Protocol. A build leaves its image in a local OCI layout, by digest, before a push.
 
-A builder is asked once, before the plan is made: `prepare` reads the Dockerfile and the context, and answers with what
-it will build, or with the reason why it cannot. Nobody else looks at that input.
+`prepare` of a builder is called once, before the plan is made. It reads the Dockerfile and the build context, and
+returns a `Prepared` build, or a `Problem` with the reason why the builder cannot build them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from release.errors import BuildError, BuilderUnavailable
 
 
 class BuildTask(msgspec.Struct, frozen=True, kw_only=True):
-    """What to build: everything of it that plans and records may show.
+    """What to build, without secrets: plans and records may show every field.
 
     `root`: absolute path of the repository, in which context and Dockerfile must lie. `created`: seconds since the
     epoch, the commit's time (SOURCE_DATE_EPOCH).
@@ -30,20 +30,20 @@ class BuildTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuildValues(msgspec.Struct, frozen=True, kw_only=True):
-    """What only the builder gets to see. `args`: build arguments with variables replaced; any may be a secret."""
+    """Values that no plan or record contains. `args`: build arguments with variables replaced; any may be a secret."""
 
     args: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
-        """The names, so that no traceback or log line shows a value."""
+        """The names of the build arguments only, so that no traceback or log line shows a value."""
         return f"BuildValues(args={sorted(self.args)})"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a builder cannot build this.
+    """The reason why a builder cannot build a task.
 
-    `kind`: `unavailable`: it does not answer; `lacks`: it does not know something that the build needs; `input`: the
-    Dockerfile, the context or an option is wrong for every builder.
+    `kind`: `unavailable`: the builder does not answer; `lacks`: the builder does not support an instruction or option
+    of the task; `input`: the Dockerfile, the context or an option is wrong, whichever builder is used.
     """
 
     kind: Literal["unavailable", "lacks", "input"]
@@ -56,7 +56,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         return cls(kind=kind, reason=error.message, hint=error.hint)
 
     def error(self, hint: str | None = None) -> BuildError:
-        """The error to end with. `hint`: in place of the problem's own, unless it is the input that is wrong."""
+        """The exception for this problem. `hint`: replaces the problem's own hint, except for the kind `input`."""
         if self.kind == "input":
             return BuildError(self.reason, hint=self.hint)
         return BuilderUnavailable(self.reason, hint=hint or self.hint)
@@ -71,7 +71,7 @@ class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
-    """The image that a build left in the layout: its top manifest or index, and what it holds per platform."""
+    """The image that a build wrote to the layout: its index or only manifest, and the manifest of each platform."""
 
     digest: str
     media_type: str
@@ -81,7 +81,7 @@ class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prepared(Protocol):
-    """One image, ready to be built: the Dockerfile and the rules of `.dockerignore` are those that `prepare` read."""
+    """A build whose input is checked: `build` uses the Dockerfile and the ignore rules as `prepare` read them."""
 
     @property
     def builder(self) -> str:
@@ -91,7 +91,7 @@ class Prepared(Protocol):
         """Build into the OCI layout folder `store` (made if missing). Raises from the `BuildError` branch."""
 
     def close(self) -> None:
-        """Give up what `prepare` took: connections, temporary files. Called once, whether or not `build` was."""
+        """Release what `prepare` opened: connections, temporary files. Called once, whether or not `build` ran."""
 
 
 class Builder(Protocol):
@@ -102,8 +102,9 @@ class Builder(Protocol):
         """`docker`, `layers`, ..."""
 
     def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
-        """Look at the input and at the builder's own means, within seconds. Only reads.
+        """Check within seconds whether this builder can build the task. Writes nothing.
 
-        Raises `ConfigError` for an option that this installation cannot serve, `RefusedError` for a file of the input
-        that is a symlink out of the repository, and what cancelled the run.
+        Raises `ConfigError` for an option that this installation does not support, and for a Dockerfile or ignore file
+        that is too large, not a regular file, or (ignore file) a symlink out of the repository; and the exception that
+        cancelled the run.
         """

@@ -1,4 +1,4 @@
-"""Which builder: the table of them, and the choice of `builder: auto`."""
+"""The table of builders, and the choice between them for `builder: auto`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from release.events import Sink
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """The builder that was taken, with its prepared build. `passed_over`: those before it, and why."""
+    """The prepared build of the chosen builder. `passed_over`: builders tried before it, each with its problem."""
 
     prepared: Prepared
     passed_over: tuple[tuple[str, Problem], ...] = ()
 
 
 def choose(order: Sequence[Builder], task: BuildTask, values: BuildValues) -> Choice | Problem:
-    """Ask the builders in `order`, each once, and take the first that can build this.
+    """Call `prepare` of the builders in `order`, and choose the first that can build `task`.
 
-    A builder that does not answer or lacks something is passed over. What is wrong with the input is wrong for all
-    of them, so it ends the search.
+    A builder with a problem of kind `unavailable` or `lacks` is skipped. A problem of kind `input` ends the search,
+    because it is the same for every builder.
     """
     passed_over: list[tuple[str, Problem]] = []
     for builder in order:
@@ -42,14 +42,14 @@ def choose(order: Sequence[Builder], task: BuildTask, values: BuildValues) -> Ch
 
 
 def order_of(name: str, table: Mapping[str, Builder]) -> tuple[Builder, ...]:
-    """The builders to ask for `builder: NAME`."""
+    """The builders to try for `builder: NAME`: all for `auto`, else only the named one."""
     return tuple(table.values()) if name == "auto" else (table[name],)
 
 
 def builders(env: Mapping[str, str], *, sink: Sink, cancel: Cancel, version: str) -> Mapping[str, Builder]:
-    """Every builder by its name, in the order in which `auto` asks them.
+    """Every builder by its name, in the order in which `builder: auto` tries them.
 
-    `env`: for `DOCKER_HOST` and its like; `version`: shipmark's own.
+    `env`: the environment, for `DOCKER_HOST` and similar variables. `version`: shipmark's version.
     """
     from release.build.docker import DockerBuilder
     from release.build.embedded.builder import LayersBuilder

@@ -1,7 +1,7 @@
-"""Reads a build context: where it is, what belongs to it, and the Dockerfile. Follows no link out of it.
+"""Reads a build context: its files, its ignore rules and the Dockerfile. No symlink out of the repository is followed.
 
-Modes are normalised by the executable bit and owners are 0, because that is all that git keeps: the same commit gives
-the same context whatever the umask, the user or the folder.
+Git keeps no owners, and of modes only the executable bit. So files get mode 0755 or 0644 by their executable bit, and
+the owner 0: one commit gives one context, whatever umask and user checked it out.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ _OWN_FOLDER = ".shipmark"
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """A build context. `folder`: absolute, no symlink in it. `ignore_file`: the one in force, by its shown name.
+    """A build context. `folder`: its absolute path, symlinks resolved. `root`: the repository that contains `folder`.
 
-    `root`: the repository that it lies in; below it no symlink is followed.
-
-    `dockerfile_path`: within the context, or None where it lies outside of it; `text`: what it says.
+    `ignore_file`: path of the ignore file that applies, relative to `folder`; None if there is none.
+    `dockerfile_path`: the Dockerfile's path relative to `folder`, None if it lies outside. `text`: its bytes.
     """
 
     root: str
@@ -42,11 +41,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     text: bytes
     ignore: Ignore
     ignore_file: str | None
-    skipped: str | None  # our own folder, where it is inside the context
+    skipped: str | None  # path of the repository's `.shipmark`, relative to `folder`; None if it lies outside
 
 
 def open_context(task: BuildTask) -> Context:
-    """Check the paths and read the small files. Raises `BuildError` with the exact path."""
+    """Check the paths of a task, and read its Dockerfile and ignore file. Raises `BuildError` with the wrong path."""
     root = os.path.realpath(task.root)
     named = os.path.normpath(os.path.join(task.root, task.spec.context))
     folder = os.path.realpath(named)
@@ -77,10 +76,10 @@ def open_context(task: BuildTask) -> Context:
 
 
 def walk(context: Context, *, check: Callable[[], None] = lambda: None) -> Tree:
-    """What belongs to the context, in the order of the paths' bytes; folders come before what is in them.
+    """The files of the context that are not ignored, sorted by the bytes of their paths: folders before their content.
 
-    A folder that `.dockerignore` leaves out is there only if something in it is taken back in. `check` runs for
-    each folder and may raise. Raises `BuildError` for what cannot be listed.
+    An excluded folder is part of the result only if an exception (`!`) includes something in it. `check`: called for
+    each folder; may raise to cancel. Raises `BuildError` for a folder that cannot be listed.
     """
     nodes: dict[str, Node] = {}
     waiting = [("", context.ignore.root)]
@@ -158,7 +157,7 @@ def _read_dockerfile(task: BuildTask, root: str) -> tuple[bytes, str]:
 
 
 def _read_ignore(dockerfile: str, folder: str, root: str) -> tuple[Ignore, str | None]:
-    """The Dockerfile's own ignore file if there is one, else the context's."""
+    """Rules and name of `<Dockerfile>.dockerignore` if that exists, else of the context's `.dockerignore`."""
     for path in (f"{dockerfile}.dockerignore", os.path.join(folder, ".dockerignore")):
         raw = _read(path, path, IGNORE_BYTES, root)
         if raw is not None:
@@ -168,11 +167,13 @@ def _read_ignore(dockerfile: str, folder: str, root: str) -> tuple[Ignore, str |
 
 
 def _read(path: str, shown: str, limit: int, root: str) -> bytes | None:
-    """The content of a regular file in the repository, None where there is nothing."""
+    """The content of a regular file in the repository; None if it does not exist."""
     try:
         return read_file(path, limit=limit, within=root)
     except OSError as error:
-        raise BuildError(f"`{shown}` cannot be read: {error.strerror}", hint="check its rights") from error
+        raise BuildError(
+            f"`{shown}` cannot be read: {error.strerror}", hint="check the file's permissions"
+        ) from error
 
 
 def _decode(raw: bytes, name: str) -> str:

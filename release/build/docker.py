@@ -1,7 +1,7 @@
-"""The builder `docker`: a build by a daemon, brought home as a stream and stored by digest.
+"""The builder `docker`: lets a Docker daemon build, and stores the exported image in a local OCI layout.
 
-The daemon's push and tags are never used: the image leaves it by its id, so the digest is known before anything else
-happens to it, and equal content has equal digests.
+The daemon neither pushes nor tags the image. shipmark exports the image by its id as a stream, so the digest is known
+before the push, and equal content has equal digests.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _HUB = "docker.io"
 
 
 class DockerBuilder:
-    """Builds through the Engine API. `env`: the environment, for `DOCKER_HOST` and its like.
+    """Builds through the Engine API. `env`: the environment, for `DOCKER_HOST` and similar variables.
 
-    `anonymous`: only look whether a daemon listens, and say nothing to it: for a run that may read no credential.
-    `answer_within`: seconds for a daemon's first answers.
+    `anonymous`: only connect to the daemon's socket and send nothing, for a run that must not read credentials.
+    `answer_within`: seconds to wait for the daemon's first answers.
     """
 
     name = "docker"
@@ -63,7 +63,7 @@ class DockerBuilder:
         self._answer_within = answer_within
 
     def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
-        """Read the input, and ask whether a daemon answers that knows what the Dockerfile needs."""
+        """Read the input; check that a daemon answers, and that the Engine API supports the Dockerfile and options."""
         try:
             read = read_input(task, values)
         except BuildError as error:
@@ -90,7 +90,7 @@ class DockerBuilder:
 
 
 class _Prepared:
-    """A build that a daemon can do. The connection is made anew: hours may lie between `prepare` and `build`."""
+    """A prepared build by a daemon. `build` opens a new connection: it may start hours after `prepare`."""
 
     builder = DockerBuilder.name
 
@@ -132,11 +132,11 @@ class _Prepared:
         return built_image(top, images, {"docker": engine.version})
 
     def close(self) -> None:
-        """Nothing is held between `prepare` and `build`."""
+        """Do nothing: `prepare` keeps no connection and no temporary file."""
 
 
 class _Run:
-    """One build by one daemon, once per platform."""
+    """Builds one image with one daemon, a platform at a time."""
 
     def __init__(
         self,
@@ -156,11 +156,13 @@ class _Run:
         self._cancel = cancel
 
     def image(self, platform: Platform | None) -> tuple[Platform, Manifest]:
-        """The image for `platform` (None: what the daemon builds by itself), in the layout."""
+        """Build the image for `platform` (None: the daemon's choice), and store it in the layout."""
         expected = platform or _own_platform(self._engine, self._read.context.dockerfile)
-        # The classic builder's cache does not look at the platform: what another one left there would be taken.
+        # The classic builder's cache ignores platforms: for a platform that is not the daemon's, it could reuse steps
+        # of a build for another one.
         saved = self._attempt(platform, cache=expected in (None, self._engine.platform))
         if expected is not None and not expected.accepts(saved.platform):
+            # Steps of a build for another platform may have been in the cache: build again without the cache.
             saved = self._attempt(platform, cache=False)
         if expected is not None and not expected.accepts(saved.platform):
             raise BuildError(
@@ -175,7 +177,7 @@ class _Run:
         return saved.platform, manifest
 
     def _attempt(self, platform: Platform | None, *, cache: bool) -> SavedImage:
-        """Let the daemon build, and bring the image home."""
+        """Build with the daemon, and store the exported layers in the layout."""
         image = self._identifier(platform, cache=cache)
         exported = counted(self._engine.export(image), "image from the daemon", self._sink)
         with stream(exported) as archive:
@@ -208,13 +210,13 @@ class _Run:
 
 
 def _own_platform(engine: Engine, dockerfile: Dockerfile) -> Platform | None:
-    """What a build without a platform gives: the daemon's own, unless the Dockerfile names one itself."""
+    """The platform of a build without an option `platforms`: the daemon's; None if a `FROM --platform` decides."""
     named = any(stage.base.flag("platform") is not None for stage in dockerfile.stages)
     return None if named else engine.platform
 
 
 def _sent(context: Context, files: Tree) -> Iterator[tuple[str, Node]]:
-    """The context's entries and the Dockerfile, which the daemon needs even where nothing may copy it."""
+    """The files to send: the context, and the Dockerfile, which the daemon needs even if it is excluded."""
     sent = {path: node for path in files.paths() if (node := files.get(path)) is not None}
     path = context.dockerfile_path or _FOREIGN_DOCKERFILE
     if context.dockerfile_path is None or context.ignore.excludes(path):
@@ -224,12 +226,12 @@ def _sent(context: Context, files: Tree) -> Iterator[tuple[str, Node]]:
         sent[_IGNORE] = Node(kind="file", mode=0o644, content=Inline(data=hidden.encode()))
     sent[path] = Node(kind="file", mode=0o644, content=Inline(data=context.text))
     for name in sorted(sent, key=lambda each: each.encode("utf-8", "surrogateescape")):
-        if sent[name].kind != "special":  # as the docker command does: sockets lie around in work trees
+        if sent[name].kind != "special":  # the docker command skips sockets and pipes in the context too
             yield name, sent[name]
 
 
 def _arguments(dockerfile: Dockerfile, read: TaskInput) -> dict[str, str]:
-    """The build arguments; the commit's time where the Dockerfile asks for it."""
+    """The build arguments, with the commit's time as SOURCE_DATE_EPOCH if an `ARG` declares that name."""
     declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}
     epoch = {"SOURCE_DATE_EPOCH": str(read.task.created)} if "SOURCE_DATE_EPOCH" in declared else {}
     return {**epoch, **read.values.args}
@@ -239,13 +241,13 @@ def _require_known(dockerfile: Dockerfile) -> None:
     for instruction in dockerfile.instructions:
         if getattr(instruction, "heredocs", ()):
             raise BuildError(
-                f"{dockerfile.name}:{instruction.line}: the Engine API's builder does not know here-documents",
+                f"{dockerfile.name}:{instruction.line}: the Engine API's builder does not support here-documents",
                 hint="put the text into a file and `COPY` it, or join the commands with `&&`",
             )
 
 
 def _registries(dockerfile: Dockerfile, given: Mapping[str, str]) -> tuple[str, ...]:
-    """The registries that the Dockerfile's images come from."""
+    """The registries of the images that `FROM` and `COPY --from` name."""
     stages = {stage.name for stage in dockerfile.stages}
     images = list(expanded_bases(dockerfile, given, parse_platform("linux/amd64")))
     images += [

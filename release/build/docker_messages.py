@@ -1,4 +1,4 @@
-"""What a classic build says, message by message: lines for people, the image's id, and what failed where."""
+"""Reads the messages of a classic Docker build: lines of output, the image's id, and the instruction that failed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TELL_AT_MOST = 400
 
 
 class BuildMessages:
-    """Follows one build. `image`: the id of the image, None until the daemon has named it."""
+    """Reads the messages of one build. `image`: the built image's id; None until a message contains it."""
 
     def __init__(self, dockerfile: Dockerfile, sink: Sink) -> None:
         self.image: str | None = None
@@ -29,7 +29,7 @@ class BuildMessages:
         self._partial = ""
 
     def take(self, message: dict[str, Any]) -> None:
-        """One message. Raises `BuildError` for one that says that the build failed."""
+        """Process one message. Raises `BuildError` if the message reports a failed build."""
         if message.get("error"):
             self.end()
             raise self._failure(str(message["error"]))
@@ -44,7 +44,7 @@ class BuildMessages:
             self.image = aux["ID"]
 
     def end(self) -> None:
-        """Show a last line without its newline."""
+        """Show the last line of output if it came without a newline."""
         if self._partial:
             self._emit(self._partial)
             self._partial = ""
@@ -67,24 +67,22 @@ class BuildMessages:
         text = " ".join(said.split())[:_TELL_AT_MOST]
         hint = None
         if "requires BuildKit" in text:
-            hint = (
-                "the Engine API's builder has no BuildKit: do without that option, or build with another tool"
-            )
+            hint = "the Engine API's builder is not BuildKit: remove that option, or build with another tool"
         elif "does not match the specified platform" in text:
-            hint = "the Engine API's builder cannot mix platforms here: use `builder: layers`, or a base image of it"
+            hint = "use `builder: layers`, or a base image that exists for the platform of the build"
         elif self._keyword == "FROM":
             hint = "check the image's name, and that the daemon can reach and may read its registry"
         elif self._keyword in ("COPY", "ADD"):
             hint = "check the path, and that `.dockerignore` does not leave it out"
         elif self._keyword == "RUN":
-            hint = "the lines above are what the command wrote"
+            hint = "see the command's output in the lines above"
         return BuildError(f"{self._where()}{text}", hint=hint)
 
     def _where(self) -> str:
-        """`Dockerfile:9: `, found by the step's number and checked by its keyword.
+        """The position of the failed instruction (`Dockerfile:9: `), by the step's number.
 
-        Steps count the file's instructions in order, as `Dockerfile.instructions` does; labels that we asked for
-        are one more at the end.
+        The daemon numbers steps in the order of `Dockerfile.instructions`; labels of the build request are one more
+        step at the end. A step with another keyword than the instruction gives no line number.
         """
         instructions = self._dockerfile.instructions
         if not 0 < self._step <= len(instructions):

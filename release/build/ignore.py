@@ -1,8 +1,8 @@
-"""`.dockerignore`: which paths are left out of a build context. Pure.
+"""Reads `.dockerignore`, and decides which paths of a build context are excluded. Pure.
 
-Patterns are Go's `filepath.Match` plus `**`, in order, the last match decides; `!` takes paths back in. What a pattern
-did to a folder it also does to what is in it. Source: the Dockerfile reference, ".dockerignore file", and in the corner
-cases what the docker command does.
+Patterns are Go's `filepath.Match` plus `**`. The last pattern that matches a path decides; a pattern with `!` includes
+the path again. A pattern that matches a folder also applies to everything in the folder. Source: the Dockerfile
+reference, ".dockerignore file"; in corner cases the behaviour of the docker command.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from release.limits import IGNORE_PATTERNS
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. `text`: cleaned, without `!` and leading `/`; `exception`: whether it takes back in."""
+    """A pattern of an ignore file. `text`: normalised, without `!` and leading `/`; `exception`: whether it had `!`."""
 
     text: str
     exception: bool
 
 
 class _Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Neighbouring lines of one kind: names without wildcards as a set, the others as one expression."""
+    """Consecutive patterns with `!`, or without: literal paths as a set, the others as one regular expression."""
 
     exception: bool
     literals: frozenset[str]
@@ -34,29 +34,29 @@ class _Group(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a path. `hits`: which groups of lines took effect on it; what is below inherits them."""
+    """Whether a path is excluded. `hits`: for each group of patterns, whether it applied; paths below inherit them."""
 
     excluded: bool = False
     hits: tuple[bool, ...] = ()
 
 
 class Ignore(msgspec.Struct, frozen=True, kw_only=True):
-    """The lines of an ignore file in order."""
+    """The patterns of an ignore file, in the file's order."""
 
     patterns: tuple[Pattern, ...] = ()
     groups: tuple[_Group, ...] = ()
 
     @property
     def root(self) -> Verdict:
-        """Of the context's own folder, which no line leaves out."""
+        """The verdict for the context's folder itself, which no pattern excludes."""
         return Verdict(hits=(False,) * len(self.groups))
 
     def judge(self, path: str, folder: Verdict) -> Verdict:
-        """Whether `path` (relative to the context, `/` between names) is left out; `folder`: of where it lies."""
+        """The verdict for `path` (relative to the context, `/` between names). `folder`: its folder's verdict."""
         excluded = False
         hits = []
         for group, inherited in zip(self.groups, folder.hits, strict=True):
-            # A line that could not change the verdict takes no effect, not even on what is below.
+            # A pattern that would not change the verdict is not applied, so that paths below do not inherit it either.
             hit = inherited or (
                 group.exception == excluded
                 and (path in group.literals or group.expression.fullmatch(path) is not None)
@@ -66,7 +66,7 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
         return Verdict(excluded=excluded, hits=tuple(hits))
 
     def excludes(self, path: str) -> bool:
-        """As `judge`, from the context's folder down."""
+        """Whether `path` is excluded, by the verdicts of all folders from the context's down to it."""
         verdict = self.root
         parts = path.split("/")
         for count in range(1, len(parts) + 1):
@@ -74,12 +74,12 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
         return verdict.excluded
 
     def may_include_below(self, folder: str) -> bool:
-        """Whether something in the excluded `folder` could be taken back in; False lets a walk skip it."""
+        """Whether an exception could include something in the excluded `folder`; if not, a walk skips the folder."""
         return any(pattern.exception and _reaches(pattern.text, folder) for pattern in self.patterns)
 
 
 def parse_ignore(text: str, name: str = ".dockerignore") -> Ignore:
-    """The patterns of an ignore file. Raises `BuildError` with the line for a pattern that means nothing."""
+    """The patterns of an ignore file. Raises `BuildError` with the line of an invalid pattern."""
     patterns: list[Pattern] = []
     expressions: list[str | None] = []
     for number, line in enumerate(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").split("\n"), 1):
@@ -97,7 +97,7 @@ def parse_ignore(text: str, name: str = ".dockerignore") -> Ignore:
             continue
         cleaned = _clean(pattern)
         if cleaned in (".", "/"):
-            continue  # docker takes neither for the whole context
+            continue  # docker ignores these two patterns: they do not exclude the whole context
         if len(patterns) == IGNORE_PATTERNS:
             raise BuildError(f"{name}:{number}: more than {IGNORE_PATTERNS} patterns", hint="use wildcards")
         patterns.append(Pattern(text=cleaned, exception=exception))
@@ -130,7 +130,7 @@ def match_component(pattern: str, name: str) -> bool:
 
 def _clean(pattern: str) -> str:
     cleaned = posixpath.normpath(pattern)
-    # normpath keeps exactly two leading slashes, which POSIX leaves to the system; here they mean nothing.
+    # normpath keeps two leading slashes, since POSIX lets a system treat them specially. Patterns have no such meaning.
     return cleaned.lstrip("/") or "/"
 
 

@@ -1,9 +1,10 @@
 """Patterns of `.dockerignore` and COPY: Go's `filepath.Match` plus `**`, matched in linear time. Pure.
 
-A star never has to be tried twice: where `*` or `**` is followed by more, the first place where that fits is as good
-as any later one. It is matched lazily inside an atomic group, `(?>…)`, which `re` does not enter again; only what
-reaches the end of a name or of the path has a fixed place. Plain translation (`[^/]*` for each star) backtracks for
-years on `*a*a*a*a*b`. The argument needs a `**` that begins a name: `a**b` is written as `ab` and `a*/**/b`.
+No star is tried twice: if text follows `*` or `**`, the first position where that text matches is as good as a later
+one. So a star and the text after it are matched lazily inside an atomic group, `(?>…)`, into which `re` does not
+backtrack. Only the last text of a name or path has a fixed position. A plain translation (`[^/]*` for each star) would
+backtrack for years on `*a*a*a*a*b`. All this holds only for a `**` at the start of a name, so `a**b` is replaced by the
+alternatives `ab` and `a*/**/b`.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ _MOST_INNER = 3
 _STAR = "*"
 _DOUBLE = "**"
 _SLASH = "/"
-#: A token is one of the three above, or an expression that matches one character of a name.
+#: A token is `_STAR`, `_DOUBLE`, `_SLASH`, or a regular expression that matches one character of a name.
 Tokens = list[str]
 
 
 def expression_of(pattern: str) -> str:
-    """An expression for `fullmatch` on a whole path. Raises `ValueError` for a broken pattern."""
+    """A regular expression for `fullmatch` on a whole path. Raises `ValueError` for an invalid pattern."""
     if len(pattern) > LONGEST_PATTERN:
         raise ValueError(f"it has more than {LONGEST_PATTERN} characters")
     if pattern.startswith("**") and not has_wildcard(pattern[2:]) and not pattern.startswith("**/"):
-        return ".*" + re.escape(pattern[2:])  # `**.pyc`: whatever ends so, at any depth
+        return ".*" + re.escape(pattern[2:])  # `**.pyc` matches paths that end with `.pyc`, at any depth
     return "|".join(_path(tokens) for tokens in _outer_only(_tokens(pattern)))
 
 
@@ -39,7 +40,7 @@ def has_wildcard(pattern: str) -> bool:
 
 
 def _tokens(pattern: str) -> Tokens:
-    """The pattern in pieces; `**/` is one piece, and several in a row are one."""
+    """The pattern as tokens. `**/` is one token; repeated `*` or `**/` become one."""
     found: Tokens = []
     at = 0
     while at < len(pattern):
@@ -65,7 +66,7 @@ def _tokens(pattern: str) -> Tokens:
 
 
 def _outer_only(tokens: Tokens) -> list[Tokens]:
-    """Patterns whose `**` all begin a name or end the pattern, and that together match what `tokens` does."""
+    """Alternatives for `tokens` that together match the same paths, with each `**` at a name's start or the end."""
     inner = [
         at
         for at in range(1, len(tokens) - 1)

@@ -12,7 +12,7 @@ from release.oci.image_json import Platform
 def built_image(
     top: Manifest, children: Sequence[tuple[Platform, Manifest]], tools: Mapping[str, str]
 ) -> BuiltImage:
-    """What a builder reports of what it left in the layout."""
+    """The `BuiltImage` of a builder that stored `top` and the `children` (one for each platform) in the layout."""
     return BuiltImage(
         digest=top.digest,
         media_type=top.media_type,

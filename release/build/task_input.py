@@ -12,14 +12,14 @@ from release.compression.codecs import Codec, codec_named
 from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 
-#: Options that every builder supports. `read_input` checks what can be checked without the builder.
+#: Options of `build:` that every builder supports.
 COMMON = frozenset({"builder", "context", "dockerfile", "target", "args", "platforms", "compression"})
 
 
 class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
     """A build task with its Dockerfile, ignore rules and options, parsed and checked.
 
-    `platforms`: () where the task names none.
+    `platforms`: empty if the task names none.
     """
 
     task: BuildTask
@@ -32,7 +32,8 @@ class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
 def read_input(task: BuildTask, values: BuildValues) -> TaskInput:
     """Read the Dockerfile and the ignore rules, and check the options.
 
-    Raises `BuildError` for what is wrong with them, `ConfigError` where the compression's library is not installed.
+    Raises `BuildError` for an error in the Dockerfile, in a path or in an option, and `ConfigError` if the library for
+    `compression` is not installed.
     """
     context = open_context(task)
     codec = codec_named(task.spec.compression)
@@ -42,7 +43,7 @@ def read_input(task: BuildTask, values: BuildValues) -> TaskInput:
 
 
 def require_options(spec: BuildSpec, builder: str, known: frozenset[str] = COMMON) -> None:
-    """Raise `BuildError` for an option that the builder does not know: ignoring it would make another image."""
+    """Raise `BuildError` for an option that the builder does not support: ignoring it would give another image."""
     for name in spec.given:
         if name not in known:
             raise BuildError(

@@ -1,8 +1,8 @@
-"""Variables and quotes in a Dockerfile's operands. Pure.
+"""Replaces variables and removes quotes in a Dockerfile's operands. Pure.
 
 `$name`, `${name}`, `${name:-word}`, `${name-word}`, `${name:+word}`, `${name+word}`, `${name:?text}`, `${name?text}`;
-single quotes keep everything, double quotes expand, the escape character takes the next character as it is. A name
-that has no value becomes nothing. Source: the Dockerfile reference, "Environment replacement".
+variables are replaced in double quotes, but not in single quotes; the escape character makes the next one literal. A
+variable without a value becomes the empty string. Source: the Dockerfile reference, "Environment replacement".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _OPERATORS = frozenset({":-", "-", ":+", "+", ":?", "?"})
 
 
 class ExpansionError(ValueError):
-    """The text cannot be expanded; the message says why, without its place."""
+    """The text cannot be expanded. The message gives the reason, but not the file and line."""
 
 
 def expand(text: str, variables: Mapping[str, str], escape: str = "\\") -> str:
@@ -46,7 +46,7 @@ def expand_body(text: str, variables: Mapping[str, str], escape: str = "\\") -> 
 
 
 class _Scanner:
-    """Walks over the text once. Pieces come with whether quotes protect them from being split."""
+    """Scans the text once. Each piece has a flag: True if quotes protect its white space from splitting words."""
 
     def __init__(self, text: str, variables: Mapping[str, str], escape: str, *, quotes: bool = True) -> None:
         self._text = text
@@ -58,7 +58,7 @@ class _Scanner:
         self._depth = 0
 
     def pieces(self, until: str = "") -> list[tuple[str, bool]]:
-        """Everything up to the character `until`, which is consumed, or to the end."""
+        """The pieces up to the character `until`, which is consumed; up to the end of the text if `until` is empty."""
         found: list[tuple[str, bool]] = []
         while self._at < len(self._text):
             character = self._take()
@@ -125,12 +125,12 @@ class _Scanner:
         return self._value(name) or "" if name else "$"
 
     def _value(self, name: str) -> str | None:
-        # `ARG B=$A$A`, `ARG C=$B$B` and so on doubles with each line.
+        # Limit the length of the result: with `ARG B=$A$A`, `ARG C=$B$B` and so on, it doubles with each line.
         value = self._variables.get(name)
         self._left -= len(value or "")
         if self._left < 0:
             raise ExpansionError(
-                f"variables make more than {EXPANDED_CHARACTERS:,} characters of one operand"
+                f"variables expand one operand to more than {EXPANDED_CHARACTERS:,} characters"
             )
         return value
 

@@ -1,4 +1,4 @@
-"""`HEALTHCHECK` as Docker's config object. Pure. OCI ignores it, and so does Kubernetes."""
+"""Converts `HEALTHCHECK` to the object in Docker's image config. Pure. The OCI specification lacks this object."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TIMES = {
 
 
 def read_healthcheck(instruction: Healthcheck, shell: tuple[str, ...], where: str) -> dict[str, Any]:
-    """The object with times in nanoseconds. Raises `BuildError`. `where`: `Dockerfile:7`."""
+    """The health check of the image config, with times in nanoseconds. Raises `BuildError`. `where`: `Dockerfile:7`."""
     command = instruction.command
     if command is None:
         return {"Test": ["NONE"]}

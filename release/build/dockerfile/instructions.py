@@ -1,6 +1,6 @@
-"""The values that a Dockerfile is parsed into. Operands are as written: variables are expanded by who builds.
+"""The values that a Dockerfile is parsed into. Operands are kept as written; a builder expands their variables.
 
-Source: the Dockerfile reference; where it is silent, what the Engine's classic builder and BuildKit both do.
+Source: the Dockerfile reference; where it leaves cases open, what is common to the classic builder and BuildKit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from release.digits import number_in
 class Heredoc(msgspec.Struct, frozen=True, kw_only=True):
     """A here-document. `body`: its lines with their newlines, leading tabs removed for `<<-`.
 
-    `expand`: whether variables in the body are replaced, which quoting the name turns off.
+    `expand`: whether variables in the body are replaced; False if the name is quoted (`<<'EOF'`).
     """
 
     name: str
@@ -31,9 +31,9 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Instruction(msgspec.Struct, frozen=True, kw_only=True):
-    """What all instructions have. `line`, `end_line`: first and last physical line, counted from 1.
+    """The common fields of instructions. `line`, `end_line`: first and last physical line, counted from 1.
 
-    `text`: the instruction on one line, as written, without comments; what a history shows.
+    `text`: the instruction on one line, as written, without comments; the image's history contains it.
     """
 
     line: int
@@ -74,7 +74,7 @@ class From(Instruction, frozen=True, kw_only=True):
 
 
 class Arg(Instruction, frozen=True, kw_only=True):
-    """`ARG name[=default] ...`; `defaults` holds the pairs that have one."""
+    """`ARG name[=default] ...`; `defaults`: only the names with a default."""
 
     names: tuple[str, ...]
     defaults: tuple[Pair, ...] = ()
@@ -170,7 +170,7 @@ class StopSignal(Instruction, frozen=True, kw_only=True):
 
 
 class OnBuild(Instruction, frozen=True, kw_only=True):
-    """`ONBUILD instruction`: done when another build starts from this image."""
+    """`ONBUILD instruction`: executed when another image is built `FROM` the image of this Dockerfile."""
 
     trigger: Instruction
 
@@ -195,7 +195,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
-    """A parsed Dockerfile. `name`: how messages call it. `arguments`: the `ARG`s before the first `FROM`.
+    """A parsed Dockerfile. `name`: its name in messages. `arguments`: the `ARG`s before the first `FROM`.
 
     `syntax`: the image of a `# syntax=` line. `escape`: the continuation character.
     """
@@ -208,13 +208,13 @@ class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def instructions(self) -> tuple[Instruction, ...]:
-        """Every instruction in the order of the file: what the classic builder counts as its steps."""
+        """Every instruction in the order of the file, which is also the order of the classic builder's steps."""
         return self.arguments + tuple(
             each for stage in self.stages for each in (stage.base, *stage.instructions)
         )
 
     def stage(self, name: str) -> Stage | None:
-        """The stage called `name` (in any case) or with that number; the last one wins a name."""
+        """The stage with this name, in any case, or with this index. The last stage with the name counts."""
         wanted = name.lower()
         for stage in reversed(self.stages):
             if stage.name == wanted:

@@ -10,7 +10,7 @@ import msgspec
 from release.build.dockerfile.instructions import Heredoc
 from release.errors import BuildError
 
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(\S.*)")  # of a line without blanks around
+_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(\S.*)")  # matches a line after strip()
 _KNOWN_DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _HEREDOC = re.compile(r"^\d*<<(-?)([^<]+)$")
 _WITH_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
@@ -18,7 +18,7 @@ _KEYWORD = re.compile(r"^\s*([^\s]+)\s*(.*)$", re.DOTALL)
 
 
 class Directives(msgspec.Struct, frozen=True, kw_only=True):
-    """The parser directives at the top. `count`: the physical lines that they take."""
+    """The parser directives at the start of a Dockerfile. `count`: the number of their physical lines."""
 
     syntax: str | None = None
     escape: str = "\\"
@@ -36,7 +36,7 @@ class LogicalLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_directives(text: str, name: str) -> Directives:
-    """The `# syntax=`, `# escape=` and `# check=` lines before anything else. Raises `BuildError`."""
+    """The `# syntax=`, `# escape=` and `# check=` lines at the start of the file. Raises `BuildError`."""
     found: dict[str, str] = {}
     count = 0
     for number, line in enumerate(_physical(text), 1):
@@ -125,9 +125,9 @@ def _is_empty(line: str) -> bool:
 
 
 def _join(lines: list[str], at: int, continues: re.Pattern[str]) -> tuple[str, int]:
-    """The logical line that starts at `at`, and where the next one may start.
+    """The logical line that starts at the index `at`, and the index of the physical line after it.
 
-    Comments and empty lines between continued lines vanish, as they do in both of Docker's builders.
+    Comments and empty lines between continued lines are dropped, as in the classic builder and BuildKit.
     """
     joined = ""
     while at < len(lines):

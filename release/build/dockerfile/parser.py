@@ -1,4 +1,4 @@
-"""Reads a Dockerfile into values with positions. Pure: text in, `Dockerfile` out; nothing is expanded.
+"""Parses a Dockerfile into values with line numbers. Pure: text in, `Dockerfile` out; variables are not expanded.
 
 Source: the Dockerfile reference (docs.docker.com/reference/dockerfile).
 """
@@ -53,7 +53,7 @@ _FLAG = re.compile(r"--([A-Za-z][A-Za-z0-9-]*)(?:=(.*))?", re.DOTALL)
 
 
 def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
-    """The parsed file. `name`: how messages call it. Raises `BuildError` with the line."""
+    """Parse the text of a Dockerfile. `name`: the file's name in messages. Raises `BuildError` with the line."""
     directives = read_directives(text, name)
     arguments: list[Arg] = []
     stages: list[tuple[From, list[Instruction]]] = []

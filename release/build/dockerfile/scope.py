@@ -16,9 +16,10 @@ _T = TypeVar("_T")
 
 
 def platform_arguments(platform: Platform) -> dict[str, str]:
-    """`TARGETPLATFORM` and its like.
+    """The build arguments `TARGETPLATFORM`, `TARGETOS`, `BUILDPLATFORM` and so on.
 
-    Where no program runs, the building machine has no part in the result: `BUILDPLATFORM` says the target too.
+    `BUILDPLATFORM` is the target platform too: the builder `layers` runs no program, so its image must not depend on
+    the machine that builds.
     """
     parts = {
         "PLATFORM": str(platform),
@@ -30,7 +31,11 @@ def platform_arguments(platform: Platform) -> dict[str, str]:
 
 
 class Scope:
-    """The variables at one place of a Dockerfile. `env` beats `args` of the same name. `within`: the file's scope."""
+    """The variables of the `FROM` lines, or of one stage. `env` overrides `args` with equal names.
+
+    `given`: build arguments of the task. `outer`: values for an `ARG` with neither a given value nor a default.
+    `within`: the scope of the `FROM` lines, which counts the expanded characters of the whole file.
+    """
 
     def __init__(
         self,
@@ -52,11 +57,11 @@ class Scope:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What `$name` means here."""
+        """Name -> value of each variable that is set."""
         return ChainMap(self.env, self.args)
 
     def declare(self, arg: Arg) -> None:
-        """Do an `ARG`: the given value, else its default, else what the place outside of the stage says."""
+        """Set the variables of an `ARG`: to the given value, else the default, else the value outside of the stage."""
         defaults = {pair.key: pair.value for pair in arg.defaults}
         for name in arg.names:
             if name in self._given:
@@ -78,7 +83,7 @@ class Scope:
     def apply(
         self, instruction: Instruction, text: str, how: Callable[[str, Mapping[str, str], str], _T]
     ) -> _T:
-        """As `expand`, by another of the functions of `release.build.dockerfile.expand`."""
+        """The result of `how`, a function of `release.build.dockerfile.expand`. Raises `BuildError` with the line."""
         try:
             result = how(text, self.variables, self._dockerfile.escape)
             self._whole._grow(_size(result) - len(text))
@@ -97,7 +102,7 @@ def _size(result: object) -> int:
 
 
 def global_scope(dockerfile: Dockerfile, given: Mapping[str, str], platform: Platform) -> Scope:
-    """What `FROM` lines see: the `ARG`s before the first of them, and the platform arguments."""
+    """The scope of `FROM` lines: the `ARG`s before the first `FROM`, and the platform arguments."""
     platform_values = platform_arguments(platform)
     scope = Scope(dockerfile, given=given, outer=platform_values, args=platform_values)
     for arg in dockerfile.arguments:

@@ -70,7 +70,7 @@ class _Member(tarfile.TarInfo):
 
 
 class BuildFiles:
-    """Reads the files and archives that one build needs to look into.
+    """Reads account files and archives whose content one build needs.
 
     `folder`: holds decompressed archives until `__exit__`. `check`: called while reading; may raise to cancel.
     """
@@ -98,7 +98,7 @@ class BuildFiles:
         return b"".join(read_content(content))
 
     def unpack(self, content: Content, shown: str) -> Tree | None:
-        """The content of an archive; None for a file that is not an archive. `shown`: its name in messages.
+        """The members of an archive as a tree; None for a file that is not an archive. `shown`: its name in messages.
 
         Raises `BuildError` for a broken archive, and for members that an image cannot contain.
         """
@@ -117,7 +117,8 @@ class BuildFiles:
                 return Tree(self._nodes(tar, plain, shown))
         except _BROKEN as error:
             raise BuildError(
-                f"the archive `{shown}` cannot be read: {error}", hint="make it again, or `COPY` it as it is"
+                f"the archive `{shown}` cannot be read: {error}",
+                hint="create the archive again, or `COPY` it packed",
             ) from error
 
     def _plain(self, content: HostFile) -> HostFile:
@@ -163,7 +164,7 @@ def _opened(content: HostFile, mode: Literal["r:", "r:*"]) -> Iterator[tarfile.T
 
 
 def _is_archive(content: HostFile) -> bool:
-    """Whether Docker would take it for an archive: a tar, plain or compressed, with at least one entry."""
+    """Whether Docker's `ADD` would unpack the file: it is a tar, plain or compressed, with at least one member."""
     try:
         with _opened(content, "r:*") as tar:
             return tar.next() is not None
@@ -176,7 +177,8 @@ def _inside(name: str, shown: str) -> str:
     path = posixpath.normpath(name.lstrip("/") or ".")
     if path == ".." or path.startswith("../"):
         raise BuildError(
-            f"the entry `{name}` of the archive `{shown}` leads out of it", hint="make the archive again"
+            f"the entry `{name}` of the archive `{shown}` leads out of the archive",
+            hint="create the archive again, without this entry",
         )
     return "" if path == "." else path
 
@@ -196,8 +198,9 @@ def _node(member: tarfile.TarInfo, plain: HostFile, shown: str, nodes: dict[str,
         target = nodes.get(_inside(member.linkname, shown))
         if target is None or target.kind != "file":
             raise BuildError(
-                f"`{member.name}` in the archive `{shown}` is a link to `{member.linkname}`, which is not before it",
-                hint="make the archive again",
+                f"`{member.name}` in the archive `{shown}` is a hard link to `{member.linkname}`, "
+                "but no file of that name precedes it",
+                hint="create the archive again",
             )
         return target
     if member.isreg() and not member.issparse():

@@ -41,7 +41,7 @@ class LayersBuilder:
         self._version = version
 
     def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
-        """Read the input, and look for the first thing in the Dockerfile that this builder cannot do."""
+        """Read the input; refuse a Dockerfile with an instruction or base image that this builder does not support."""
         try:
             read = read_input(task, values)
         except BuildError as error:
@@ -58,7 +58,7 @@ class LayersBuilder:
 
 
 class _Prepared:
-    """A build from files alone."""
+    """A prepared build without a daemon."""
 
     builder = LayersBuilder.name
 
@@ -103,7 +103,7 @@ class _Prepared:
         return built_image(top, images, {"shipmark": self._version})
 
     def close(self) -> None:
-        """Nothing is held between `prepare` and `build`."""
+        """Do nothing: `prepare` keeps no file open."""
 
     def _write(
         self,
@@ -156,5 +156,6 @@ def _require_files(dockerfile: Dockerfile, image: StageImage) -> None:
     # The image specification allows images without layers; daemons and some registries refuse them.
     if not image.layers:
         raise BuildError(
-            f"the image of `{dockerfile.name}` would hold no file", hint="`COPY` something into it"
+            f"the image of `{dockerfile.name}` would contain no file",
+            hint="add a `COPY` of at least one file",
         )

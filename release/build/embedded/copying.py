@@ -59,7 +59,8 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
 def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]:
     """The new nodes by path, missing parents included. Raises `BuildError`."""
     found = [each for pattern in transfer.sources for each in _find(transfer, pattern, source)]
-    if not found:  # only if no source matches: `COPY package.json lock* /` may find no lock file
+    # A wildcard without a match is allowed if another source matches: `COPY package.json lock* /` without a lock file.
+    if not found:
         sources = ", ".join(f"`{pattern}`" for pattern in transfer.sources)
         raise BuildError(f"{transfer.where}: nothing in {transfer.origin} matches {sources}", hint=_CHECK)
     target, is_folder = _destination(transfer, found, image)
@@ -186,7 +187,8 @@ class _Changes:
         existing = self._result.get(resolved)
         if existing is not None and existing.kind == "dir":
             raise self._error(
-                f"`/{resolved}` is a folder in the image, but `{origin}` is none", "copy to another name"
+                f"`/{resolved}` is a folder in the image, but `{origin}` is not a folder",
+                "copy to another name",
             )
         self._add_parents(resolved)
         self._put(resolved, self._stamped(node))
@@ -217,7 +219,7 @@ class _Changes:
         return resolved
 
     def require_links_inside(self) -> None:
-        """Refuse links that leave the context and dangle in the image: their targets were meant to be copied."""
+        """Refuse symlinks that point out of the context, and to nothing in the image: their targets are not copied."""
         for link, origin in self._links.items():
             target = self.nodes[link].target
             if not leaves(origin, target):

@@ -1,4 +1,4 @@
-"""Finds instructions that the embedded builder cannot do, before anything is built. Pure."""
+"""Finds instructions that the builder `layers` does not support, before anything is built. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def needed_stages(
 ) -> tuple[Stage, ...]:
     """The stages that `target` (None: the last one) needs, in the order of the file.
 
-    Raises `BuildError` for a target that does not exist, and for instructions that this builder cannot do.
+    Raises `BuildError` for a target that does not exist, and for instructions that the builder does not support.
     """
     scope = global_scope(dockerfile, given, platform)
     wanted: dict[int, Stage] = {}

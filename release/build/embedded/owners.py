@@ -16,7 +16,7 @@ LARGEST_ID = (1 << 32) - 2
 
 
 def find_owner(text: str, image: Tree, read: Callable[[Content], bytes], *, where: str) -> Owner:
-    """`user[:group]` as numbers; a missing group is the user's number. Raises `BuildError`.
+    """`user[:group]` as numbers; without `:group` the group id is the user id. Raises `BuildError`.
 
     Source: the Dockerfile reference, "COPY --chown".
     """
@@ -40,6 +40,6 @@ def _identifier(name: str, accounts: str, image: Tree, read: Callable[[Content],
             if number is not None:
                 return number
     raise BuildError(
-        f"{where}: `--chown` names `{name}`, which the image's `/{accounts}` does not know",
+        f"{where}: `--chown` names `{name}`, which the image's `/{accounts}` does not contain",
         hint="write numbers, like `--chown=65532:65532`",
     )

@@ -1,4 +1,4 @@
-"""Executes the stages of a Dockerfile without programs: instructions in, a config and layers as values out.
+"""Executes a Dockerfile's stages without running programs: instructions in, a config and layers as values out.
 
 Pure except for `Files`, which reads account files and archives.
 """
@@ -55,7 +55,7 @@ Layer = tuple[tuple[str, Node], ...]  # (path, node), sorted by the bytes of the
 
 
 class Files(Protocol):
-    """Reads the files whose content matters for instructions."""
+    """Reads files whose content an instruction depends on."""
 
     def read(self, content: Content) -> bytes:
         """The content of a small file: `/etc/passwd` or `/etc/group`, for names in `--chown`."""
@@ -65,7 +65,10 @@ class Files(Protocol):
 
 
 class StageImage(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a stage. `layers`: base first. `tree`: all of them applied. `args`: inherited by stages on top."""
+    """The result of a stage. `layers`: base first. `tree`: the files after all layers.
+
+    `args`: build arguments that stages `FROM` this one inherit.
+    """
 
     config: ImageConfig = ImageConfig(env={"PATH": _DEFAULT_PATH})
     layers: tuple[Layer, ...] = ()

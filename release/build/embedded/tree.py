@@ -53,7 +53,7 @@ class Tree:
         return Tree({**self._nodes, **changes}, rooted=self.rooted)
 
     def nodes(self) -> dict[str, Node]:
-        """A copy of the mapping."""
+        """A copy of the mapping path -> node."""
         return dict(self._nodes)
 
     def resolve(self, path: str) -> str:
@@ -92,7 +92,7 @@ class Tree:
 
 
 def _children_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
-    """Folder -> names in it. Folders without an entry, which archives may leave out, are included."""
+    """Folder -> paths of its children. Folders that archives contain only by their content count too."""
     children: dict[str, list[str]] = {}
     for path in nodes:
         here = path
@@ -107,7 +107,7 @@ def _children_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
 
 
 def leaves(path: str, target: str) -> bool:
-    """Whether the text of a symlink at `path` leads out of its tree, without looking at other links."""
+    """Whether the target of a symlink at `path` leads out of the tree, if no other symlink is followed."""
     if target.startswith("/"):
         return True
     depth = len([part for part in posixpath.dirname(path).split("/") if part])

@@ -135,15 +135,18 @@ def broken(tmp_path: Path, content: bytes) -> BuildError:
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ([(entry("../x"), b"")], "the entry `../x` of the archive `some.tar` leads out of it"),
-        ([(entry("a/../../x"), b"")], "the entry `a/../../x` of the archive `some.tar` leads out of it"),
+        ([(entry("../x"), b"")], "the entry `../x` of the archive `some.tar` leads out of the archive"),
+        (
+            [(entry("a/../../x"), b"")],
+            "the entry `a/../../x` of the archive `some.tar` leads out of the archive",
+        ),
         ([(entry("null", tarfile.CHRTYPE), b"")], "`null` in the archive `some.tar` is a device"),
         ([(entry("p", tarfile.FIFOTYPE), b"")], "`p` in the archive `some.tar` is a device"),
         (
             [(entry("l", tarfile.LNKTYPE, linkname="later"), b"")],
-            "is a link to `later`, which is not before it",
+            "is a hard link to `later`, but no file of that name precedes it",
         ),
-        ([(entry("l", tarfile.LNKTYPE, linkname="../../etc/passwd"), b"")], "leads out of it"),
+        ([(entry("l", tarfile.LNKTYPE, linkname="../../etc/passwd"), b"")], "leads out of the archive"),
         ([(entry("a/.wh.b"), b"")], "begins with `.wh.`"),
         ([(entry("a"), b""), (entry("a/b"), b"")], "`/x/a` in the image is not a folder"),
         (

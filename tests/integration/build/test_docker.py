@@ -252,7 +252,7 @@ class TestFailures:
         error = project.refusal(labels={"a": "b"})
         assert str(error).startswith("Dockerfile:4: The command '/bin/sh -c echo one &&")
         assert str(error).endswith("returned a non-zero code: 7")
-        assert error.hint == "the lines above are what the command wrote"
+        assert error.hint == "see the command's output in the lines above"
         assert {"one", "two"} <= set(project.sink.lines)
 
     def test_a_missing_source_names_its_line(self, project: Project) -> None:
@@ -275,7 +275,9 @@ class TestFailures:
 
     def test_a_heredoc_is_refused_before_the_daemon_misreads_it(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test\nRUN <<EOF\ntrue\nEOF\n")
-        assert str(project.refusal()) == "Dockerfile:2: the Engine API's builder does not know here-documents"
+        assert (
+            str(project.refusal()) == "Dockerfile:2: the Engine API's builder does not support here-documents"
+        )
 
     def test_an_unknown_stage_is_refused(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test AS one\n")
@@ -350,7 +352,7 @@ def test_auto_takes_layers_for_what_the_daemons_builder_does_not_know(project: P
     assert isinstance(choice, Choice)
     ((name, lacking),) = choice.passed_over
     assert (name, lacking.kind) == ("docker", "lacks")
-    assert "does not know here-documents" in lacking.reason
+    assert "does not support here-documents" in lacking.reason
     assert choice.prepared.builder == "layers"
     assert "shipmark" in choice.prepared.build(str(project.store)).tools
 

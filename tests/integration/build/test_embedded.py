@@ -320,7 +320,7 @@ def test_run_is_refused_before_anything_is_written(tmp_path: Path) -> None:
 
 def test_an_image_without_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nUSER 1\n")
-    with pytest.raises(BuildError, match="would hold no file"):
+    with pytest.raises(BuildError, match="would contain no file"):
         build(builder(), request(tmp_path, args={}), tmp_path / "store")
 
 

@@ -323,7 +323,7 @@ class TestCopy:
             ("--chmod=abc app /", "`abc` is not an octal mode"),
             (
                 "--chown=nobody app /",
-                "`--chown` names `nobody`, which the image's `/etc/passwd` does not know",
+                "`--chown` names `nobody`, which the image's `/etc/passwd` does not contain",
             ),
         ],
     )
@@ -502,7 +502,7 @@ class TestLimits:
         [
             (
                 "FROM scratch\nENV A=aaaaaaaa\n" + "ENV A=$A$A\n" * 60,
-                "Dockerfile:20: variables make more than",
+                "Dockerfile:20: variables expand one operand",
             ),
             (
                 f"FROM scratch\nENV A={'a' * 500_000}\n" + "".join(f"ENV B{n}=$A\n" for n in range(100)),
