@@ -1,7 +1,7 @@
 """The `build:` section of `shipmark.yml` as data, shared by config, plan, app and the builders. Pure.
 
-A build option is one field of `BuildSpec`. Its `Option` says how the rest of shipmark treats it, so that a new field
-needs no change in the configuration's reader, in plans, in records or in the image's label.
+A build option is one field of `BuildSpec`. The field's `Option` says how the rest of shipmark treats the option, so
+that a new field needs no change in the configuration's reader, in plans, in records or in the image's label.
 """
 
 # No `from __future__ import annotations`: reading the options of text annotations takes 1 ms of every start.
@@ -14,11 +14,11 @@ from msgspec import Meta
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
-    """How an option of the build is treated.
+    """How shipmark treats one build option.
 
-    `is_input`: another value makes another image, so it is recorded and compared. `untrusted`: it counts in the
-    configuration of a run that is not trusted. `name`: its name in plans and records, where that differs. `path`:
-    `src` and `./src/` are the same value.
+    `is_input`: the image depends on the option's value, which is recorded and compared. `untrusted`: a run that is not
+    trusted reads the option from the configuration. `name`: the option's name in plans and records, `""` for the name
+    of the field. `path`: the value is a path, so `src` and `./src/` are equal.
     """
 
     is_input: bool
@@ -75,20 +75,20 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = "gzip"
 
     def recorded(self) -> dict[str, Any]:
-        """JSON values for plans: options at their default are left out, and of a mapping only the names stay.
+        """JSON values for plans, without options at their default; of a mapping only the names are kept.
 
-        The text of a build argument may be a secret, or name the variable that holds one.
+        The value of a build argument is left out because it may be a secret, or name the variable that holds a secret.
         """
         return self._changed(options())
 
     def inputs(self) -> dict[str, Any]:
-        """As `recorded`, of the options that are inputs of the release. Lists are sets of names, and sorted."""
+        """The part of `recorded` that holds inputs of the release; lists are sorted: their order has no meaning."""
         found = self._changed({field: option for field, option in options().items() if option.is_input})
         return {name: sorted(value) if isinstance(value, list) else value for name, value in found.items()}
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The options that are not at their default, as users write them."""
+        """The names, as users write them, of the options that are not at their default."""
         return tuple(field for field in options() if getattr(self, field) != getattr(_DEFAULT, field))
 
     def _changed(self, wanted: Mapping[str, Option]) -> dict[str, Any]:
@@ -104,13 +104,13 @@ _DEFAULT = BuildSpec()
 
 @cache
 def options() -> Mapping[str, Option]:
-    """Field of `BuildSpec` -> how it is treated."""
+    """Maps each field name of `BuildSpec` to the field's `Option`."""
     return {field.name: _option_of(field) for field in msgspec.structs.fields(BuildSpec)}
 
 
 @cache
 def input_defaults() -> Mapping[str, Any]:
-    """Name in a record -> the value that an absent member stands for."""
+    """Maps the recorded name of each build input to the value that a record without that name stands for."""
     found = {
         option.name or field: _plain(getattr(_DEFAULT, field))
         for field, option in options().items()
@@ -121,7 +121,7 @@ def input_defaults() -> Mapping[str, Any]:
 
 @cache
 def input_paths() -> frozenset[str]:
-    """Names in a record whose values are paths."""
+    """The recorded names of the build inputs whose values are paths."""
     return frozenset(
         option.name or field for field, option in options().items() if option.is_input and option.path
     )

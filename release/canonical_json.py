@@ -22,7 +22,7 @@ def canonical(value: Any) -> bytes:
 
 
 def require_canonical(value: Any) -> None:
-    """Raise `ValueError`, naming the place, for a value that has no canonical form."""
+    """Raise `ValueError`, which names the member, for a value that has no canonical form."""
     if not is_plain(value):
         _require_subset(value, "$")
 
@@ -33,7 +33,10 @@ def digest_of(schema: str, value: Any) -> str:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether everything in `value` is ASCII and plainly in the subset; False leaves it to `require_canonical`."""
+    """Whether a quick check finds `value` canonical: ASCII text and the subset's types only.
+
+    False is no verdict: `require_canonical` checks such a value in full.
+    """
     kind = type(value)
     if kind is dict:
         try:
@@ -72,7 +75,7 @@ def _require_subset(value: Any, where: str) -> None:
                 _require_subset(item, f"{where}[{position}]")
         case dict():
             for key, item in value.items():
-                # RFC 8785 sorts by UTF-16 units, msgspec by code point: equal while keys stay ASCII.
+                # RFC 8785 sorts keys by UTF-16 units, msgspec by code points; for ASCII keys the order is the same.
                 if not isinstance(key, str) or not key.isascii():
                     raise ValueError(f"key `{key!r}` at `{where}` is not ASCII text")
                 _require_text(key, where)

@@ -1,4 +1,4 @@
-"""Deadlines and cancellation. All code that waits gets the run's one `Deadline` and one `Cancel`."""
+"""Deadlines and cancellation: classes `Deadline` and `Cancel`, which all code that waits gets as arguments."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from release.errors import Interrupted
 class Cancel:
     """Cancels the run: wakes every thread that blocks. Thread-safe.
 
-    Code that blocks registers with `on_cancel` how it is woken (shut a socket, kill a child). `trip` runs these
-    callbacks and makes `check` raise from then on. `noticed` is set when the main thread sees that: in `tripped` or
-    `check`.
+    Code that blocks registers a callback with `on_cancel` that wakes it (shuts a socket, kills a child). `trip` runs
+    these callbacks and makes `check` raise from then on. `noticed` is set when the main thread finds the run cancelled,
+    in `tripped` or `check`.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,10 @@ class Cancel:
         return True
 
     def trip(self, error: Interrupted) -> None:
-        """Cancel with `error`; the first call counts. Callbacks run once, here, and their errors are ignored."""
+        """Cancel the run; `check` raises the `error` of the first call.
+
+        Runs each registered callback once, in the calling thread, and ignores errors of callbacks.
+        """
         with self._lock:
             if self._error is None:
                 self._error = error
@@ -52,7 +55,7 @@ class Cancel:
             _quietly(callback)
 
     def check(self) -> None:
-        """Raise the error of `trip`, if the run is cancelled."""
+        """Raise the error that `trip` was called with, if the run is cancelled."""
         if self._error is not None:
             self._notice()
             raise self._error
@@ -82,25 +85,25 @@ class Cancel:
 
 
 def _quietly(callback: Callable[[], None]) -> None:
-    # One failing callback (a socket that is closed already) must not keep the others from running.
+    # A callback that fails, for example because its socket is closed already, must not prevent the others.
     with contextlib.suppress(Exception):
         callback()
 
 
 class Deadline:
-    """A point in time on a monotonic clock. `seconds`: None never ends."""
+    """A point in time on a monotonic clock, `seconds` from now; with None it never comes."""
 
     def __init__(self, seconds: float | None, *, now: Callable[[], float]) -> None:
         self._now = now
         self._end = None if seconds is None else now() + seconds
 
     def remaining(self, at_most: float) -> float:
-        """Seconds left, never above `at_most`, never below 0."""
+        """Seconds until the deadline: between 0 and `at_most`."""
         if self._end is None:
             return at_most
         return max(0.0, min(at_most, self._end - self._now()))
 
     @property
     def passed(self) -> bool:
-        """Whether no time is left."""
+        """Whether the deadline has passed."""
         return self._end is not None and self._now() >= self._end

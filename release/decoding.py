@@ -1,8 +1,8 @@
-"""JSON and plain values into our own types. msgspec is called for that here, and nowhere else.
+"""Decodes JSON and converts plain values into typed values; no other module calls msgspec for typed decoding.
 
-msgspec works out what it has to know of a type when the type is first used, keeps that on the type, and takes no lock
-meanwhile. Two threads that decode into the same new type at the same time can then end the whole process with a
-segmentation fault (seen with msgspec 0.22.0 on Python 3.11). So the first use of each type happens under a lock.
+msgspec analyses a type when the type is first used and stores the result on the type, without a lock. Two threads that
+decode into the same new type at the same time can crash the process with a segmentation fault (seen with msgspec 0.22.0
+on Python 3.11). So the first use of each type happens under a lock.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ _known: set[Any] = set()  # types that msgspec has analysed; they are decoded wi
 def decode(raw: bytes | bytearray | memoryview | str, kind: type[T], *, strict: bool = True) -> T:
     """The JSON text `raw` as a `kind`. Raises `msgspec.DecodeError`, also for a value that does not fit.
 
-    `strict`: whether texts stand for texts only; else `"1"` is a number where one is expected.
+    `strict`: if false, the text `"1"` is accepted where a number is expected.
     """
     _learn(kind)
     return msgspec.json.decode(raw, type=kind, strict=strict)
 
 
 def convert(value: Any, kind: type[T], *, strict: bool = True) -> T:
-    """Lists, maps, texts and numbers as a `kind`. Raises `msgspec.ValidationError`. `strict`: as for `decode`."""
+    """Convert lists, mappings, texts and numbers to a `kind`. Raises `msgspec.ValidationError`.
+
+    `strict`: if false, the text `"1"` is accepted where a number is expected.
+    """
     _learn(kind)
     return msgspec.convert(value, kind, strict=strict)
 
 
 def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
-    """A decoder to keep, for lines by the thousand."""
+    """A reusable decoder, for callers that decode thousands of lines."""
     with _FIRST_USE:
         return msgspec.json.Decoder(kind)
 

@@ -1,12 +1,12 @@
-"""Numbers in text that others wrote. Pure."""
+"""Reads decimal numbers from untrusted text. Pure."""
 
 from __future__ import annotations
 
 
 def number_in(text: str, *, most: int) -> int | None:
-    """The number that `text` writes in ASCII digits; None for other text, and above `most`.
+    """The number that `text` writes in ASCII digits; None for other text and for numbers above `most`.
 
-    `int` refuses more than 4,300 digits with a `ValueError`, and takes the digits of other scripts.
+    Used instead of `int`, which raises `ValueError` for more than 4,300 digits and accepts digits of other scripts.
     """
     if not (text.isascii() and text.isdecimal()):
         return None

@@ -1,4 +1,4 @@
-"""The whole error tree on one page. Each branch owns one exit code; everything shipmark raises is in it.
+"""All exception classes of shipmark, as a tree; each branch has its own exit code.
 
 ReleaseError          1  unexpected failure
 ├─ ConfigError        2  usage or configuration
@@ -11,8 +11,8 @@ ReleaseError          1  unexpected failure
 ├─ LogError           1  LogUnavailable, LogCorrupt (6)
 └─ Interrupted      130  Terminated 143
 
-A message says what happened, where and why, in lower case with literals in backticks; `hint` says the exact
-action. The command line prints `error: <message>` and `hint: <hint>`.
+A message says what happened, where and why, in lower case with literals in backticks; `hint` names the action that
+helps. The command line prints `error: <message>` and `hint: <hint>`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from release.redaction import redact
 
 
 class ReleaseError(Exception):
-    """The root. `hint`: the action that helps, one sentence or a line of YAML, or None.
+    """The base class of all errors of shipmark. `hint`: the action that helps, one sentence or a line of YAML, or None.
 
-    What a library, git or a server said becomes part of messages, so the passwords in their URLs are removed here.
+    Messages quote libraries, git and servers, so passwords in URLs are removed from every message and hint.
     """
 
     exit_code: ClassVar[int] = 1
@@ -43,13 +43,13 @@ class ConfigError(ReleaseError):
 
 
 class GitError(ReleaseError):
-    """The state of the git repository does not allow what was asked."""
+    """The state of the git repository does not allow the command."""
 
     exit_code = 3
 
 
 class NoRepository(GitError):
-    """There is no git repository here."""
+    """The working folder is not in a git repository."""
 
 
 class NoCommits(GitError):
@@ -69,11 +69,11 @@ class DirtyTree(GitError):
 
 
 class ShallowClone(GitError):
-    """History or tags that the question needs were not fetched."""
+    """The clone lacks history or git tags that the command needs."""
 
 
 class AmbiguousVersion(GitError):
-    """Two version tags of equal precedence name one commit, or the triggering tag is elsewhere."""
+    """Two version tags of equal precedence name one commit, or the git tag that triggered the run is not at HEAD."""
 
 
 class BuildError(ReleaseError):
@@ -83,7 +83,7 @@ class BuildError(ReleaseError):
 
 
 class BuilderUnavailable(BuildError):
-    """The builder that is needed does not answer."""
+    """The builder that the build needs does not answer."""
 
 
 class RegistryError(ReleaseError):
@@ -111,74 +111,77 @@ class RegistryError(ReleaseError):
 
 
 class Unreachable(RegistryError):
-    """No usable answer: refused, reset, timed out, or 5xx to the end of the budget. The outcome may be unknown."""
+    """The registry gave no usable answer: refused, reset, timed out, or 5xx after all retries.
+
+    Whether a request took effect may be unknown.
+    """
 
 
 class Denied(RegistryError):
-    """401 or 403: the credential is missing, wrong, or has no right here."""
+    """The registry answered 401 or 403: the credential is missing, wrong, or lacks the permission."""
 
 
 class NotFound(RegistryError):
-    """The registry knows that this does not exist."""
+    """The registry answered that the repository, manifest or blob does not exist."""
 
 
 class Invalid(RegistryError):
-    """The answer, archive or layout breaks the specification, or the registry refused our content as invalid."""
+    """An answer, archive or layout breaks the specification, or the registry refused an upload as invalid."""
 
 
 class DigestMismatch(RegistryError):
-    """Bytes are not what their digest says."""
+    """The bytes of a blob or manifest do not have the expected digest."""
 
 
 class RefusedError(ReleaseError):
-    """Refused by policy; nothing was changed."""
+    """A rule of shipmark or its configuration forbids the change."""
 
     exit_code = 6
 
 
 class TagConflict(RefusedError):
-    """A fixed tag holds other content, or a git tag names another commit than its released image."""
+    """A fixed tag holds another image, or a git tag names another commit than its released image."""
 
 
 class StalePlan(RefusedError):
-    """What the plan was made on has moved."""
+    """Something changed since the plan file was written, or the file itself was changed."""
 
 
 class InputsChanged(RefusedError):
-    """The release became visible with other inputs than these."""
+    """An image of this release was pushed before, built from other inputs."""
 
 
 class Obstructed(RefusedError):
-    """A folder stands where a file belongs, or the other way round. Not a symlink: those are refused as such."""
+    """A folder exists where a file must be written, or a file where a folder is needed; not raised for symlinks."""
 
 
 class PartialError(ReleaseError):
-    """Visible somewhere but not everywhere, or not recorded. Running again finishes it."""
+    """The release is visible on some targets but not all, or not recorded; running again finishes it."""
 
     exit_code = 7
 
 
 class LogError(ReleaseError):
-    """The version log cannot be read or written. Before anything is visible this stops the release."""
+    """The version log cannot be read or written."""
 
 
 class LogUnavailable(LogError):
-    """The log's store does not answer now; asking again may help."""
+    """The version log's store does not answer now; a later try may succeed."""
 
 
 class LogCorrupt(LogError):
-    """The log's chain is broken: an entry was changed, removed or inserted."""
+    """The version log's hash chain is broken: an entry was changed, removed or inserted."""
 
     exit_code = 6
 
 
 class Interrupted(ReleaseError):
-    """SIGINT."""
+    """SIGINT stopped the command."""
 
     exit_code = 130
 
 
 class Terminated(Interrupted):
-    """SIGTERM."""
+    """SIGTERM stopped the command."""
 
     exit_code = 143

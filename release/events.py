@@ -1,4 +1,4 @@
-"""Events: progress and messages that the code reports while it works. One `Sink` takes them all."""
+"""Events: the progress and the messages that commands report while they work, and the `Sink` that receives them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """A message for people. `hint`: the action that helps."""
+    """A message for people. `hint`: the action that helps, or None."""
 
     level: Literal["debug", "info", "warning", "error"]
     text: str
@@ -24,7 +24,7 @@ class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """The progress of a transfer. `label`: its object (a short digest). `total`: bytes; None if not known."""
+    """The progress of a transfer. `label`: the blob, as a short digest. `done`, `total`: bytes; `total` may be None."""
 
     label: str
     done: int
@@ -32,7 +32,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of another program's output: foreign text, which the renderer escapes."""
+    """One line that another program printed. The text is not trusted: whoever prints the event escapes it."""
 
     source: str
     line: str
@@ -42,14 +42,14 @@ Event = Note | StepEvent | Progress | Output
 
 
 class Sink(Protocol):
-    """Takes events from any thread."""
+    """Receives events from any thread, to print or drop them."""
 
     def emit(self, event: Event) -> None:
-        """Show or drop the event; never raises."""
+        """Print or drop the event; never raises."""
 
 
 class NullSink:
-    """Drops everything."""
+    """A `Sink` that drops every event."""
 
     def emit(self, event: Event) -> None:
         """Drop `event`."""

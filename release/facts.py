@@ -1,4 +1,4 @@
-"""Reconciles git, the CI system and the clock to the facts of a run. Pure."""
+"""Combines what git, the CI system and the clock say into the facts of a run, and resolves contradictions. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from release.errors import AmbiguousVersion
 from release.git.model import Snapshot
 from release.versions.git_tags import commit_named
 
-# Used if the CI system names no default branch. `origin/HEAD` is no better guess, and takes one more process.
+# Used if the CI system names no default branch. Reading `origin/HEAD` instead would start one more git process, and
+# that ref may be missing or out of date.
 _USUAL_DEFAULT_BRANCHES = frozenset({"main", "master"})
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts of a run. Git decides about the commit; a tag takes precedence over a branch.
+    """The facts of a run: commit, branch or git tag, time. The commit is HEAD, whatever the CI system says.
 
     `git_tag`: the tag that triggered the run and names HEAD. `branch`: None on a tag, in a detached HEAD without
     CI context, and where the CI's commit is not HEAD. `now`: milliseconds since the epoch.
@@ -34,9 +35,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reconcile(snapshot: Snapshot, ci: CiContext, now: int, *, remote_branches: Iterable[str] = ()) -> Facts:
-    """Reconcile. `now`: milliseconds since the epoch.
+    """The facts of the run. `now`: milliseconds since the epoch.
 
-    `remote_branches`: those of the remote, if it was asked: a CI system's clone has only one branch.
+    `remote_branches`: the branches of the remote, if they were listed: a CI system's clone has only one branch.
     The default branch is the one that the CI system names, else `main` or `master`. Raises `AmbiguousVersion`
     when the tag that triggered the run does not name HEAD.
     """
@@ -67,16 +68,17 @@ def reconcile(snapshot: Snapshot, ci: CiContext, now: int, *, remote_branches: I
 def may_lack_tags(snapshot: Snapshot, git_tag: str | None = None) -> bool:
     """Whether the remote may have git tags that this clone lacks.
 
-    True if the clone is shallow, has a remote and no tag, or lacks `git_tag`, which triggered the run.
+    True if the clone is shallow, if it has a remote and no tags, or if it lacks `git_tag`, the tag that triggered the
+    run.
     """
     none = b" refs/tags/" not in snapshot.tag_listing and snapshot.remote_url is not None
     return snapshot.shallow or none or (git_tag is not None and commit_of_tag(snapshot, git_tag) is None)
 
 
 def with_remote_tags(snapshot: Snapshot, remote_tags: Mapping[str, str] | None) -> Snapshot:
-    """`snapshot` with the remote's tags added that it lacks, so that tags at HEAD are known.
+    """`snapshot` with the git tags of the remote that it lacks, so that all tags at HEAD are known.
 
-    The distance from HEAD to added tags is unknown, so `describe` is dropped if there are any.
+    The distance from HEAD to an added tag is unknown, so adding tags removes `describe` and `commit_count`.
     """
     missing = [name for name in remote_tags or {} if commit_of_tag(snapshot, name) is None]
     if not missing or remote_tags is None:
@@ -89,8 +91,8 @@ def with_remote_tags(snapshot: Snapshot, remote_tags: Mapping[str, str] | None) 
 def require_current_tag(facts: Facts, remote_tags: Mapping[str, str] | None) -> None:
     """Raise `AmbiguousVersion` if the tag that triggered the run names another commit on the remote now.
 
-    A workspace that is reused may hold a tag that was moved since. `remote_tags`: from `git.remote_tags`; no error if
-    it is None or lacks the tag.
+    A reused workspace may still have a tag that was moved on the remote. `remote_tags`: from `git.remote_tags`; None,
+    or a mapping without the tag, raises nothing.
     """
     there = None if facts.git_tag is None else (remote_tags or {}).get(facts.git_tag)
     if there is not None and there != facts.commit:
@@ -110,7 +112,8 @@ def _local_branches(snapshot: Snapshot) -> list[str]:
 def _is_head(snapshot: Snapshot, ci: CiContext) -> bool:
     """Whether the commit that the CI system names is checked out.
 
-    For a pull request also if HEAD is the request's head, or a merge commit with one of the two as its parent.
+    For a pull request also true if HEAD is the request's head commit, or a merge commit that has the CI system's commit
+    or the request's head as a parent.
     """
     if ci.commit is None or _same(ci.commit, snapshot.head):
         return True

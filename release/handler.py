@@ -1,7 +1,8 @@
-"""The handler of a step kind: what a kind implements (`Observer`, `Actor`), and what the runner calls (`Handler`).
+"""The interfaces of a step kind: its class implements `Observer` or `Actor`, and the runner calls a `Handler`.
 
-A kind's class is generic over its operands and over what it observes, so that it needs no casts; the ports that it
-uses are arguments of its constructor. `acting` and `checking` turn it into the untyped `Handler` of the runner's table.
+The class of a step kind is generic over its operands and its observation, so that it needs no casts; the ports that it
+uses are arguments of its constructor. `acting` and `checking` make an untyped `Handler` of such a class, for the
+runner's table.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ S = TypeVar("S")
 
 
 class Work(msgspec.Struct, Generic[O], frozen=True, kw_only=True):
-    """A step as its handler gets it. `operands`: every slot that is bound is filled; `bound`: all bindings so far."""
+    """A step as its handler gets it. `operands`: bound slots are replaced by values. `bound`: all bindings so far."""
 
     id: str
     scope: str
@@ -28,7 +29,7 @@ class Work(msgspec.Struct, Generic[O], frozen=True, kw_only=True):
 
 
 class Observer(Protocol[O, S]):
-    """A step kind that only looks: a check, or the first half of an `Actor`."""
+    """A step kind that only reads and judges; an `Actor` can act, too."""
 
     kind: type[O]
 
@@ -38,22 +39,28 @@ class Observer(Protocol[O, S]):
     def observe(self, work: Work[O]) -> S:
         """Read the state that the step is about, and change nothing.
 
-        Raising a `ReleaseError` means that it could not be found out: the step is judged unknown.
+        If it raises a `ReleaseError`, the step is judged `Unknown`; `Interrupted` ends the step.
         """
 
     def judge(self, work: Work[O], seen: S) -> Judgement:
-        """Whether the step is to be done, is done, or must not be done. Pure."""
+        """Judge from `seen` whether the step is to be done, is done, must not be done, or cannot be judged. Pure."""
 
 
 class Actor(Observer[O, S], Protocol[O, S]):
     """A step kind that changes something."""
 
     def act(self, work: Work[O], seen: S) -> Bindings:
-        """Do it, and return what later steps need. `seen`: the observation that was judged free, made right before."""
+        """Carry the step out, and return the values that later steps need.
+
+        `seen`: the observation made right before, which was judged `Free`.
+        """
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at a step. `step`: with its slots filled. `act`: None where the step is a check, or was not observed."""
+    """One observation of a step and its judgement. `step`: with bound slots filled.
+
+    `act`: carries the step out; None for a check, and when the observation failed.
+    """
 
     step: Step
     judgement: Judgement
@@ -61,7 +68,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Handler(msgspec.Struct, frozen=True, kw_only=True):
-    """What the runner knows of a step kind."""
+    """The functions that the runner calls for steps of one kind."""
 
     describe: Callable[[Step], str]
     look: Callable[[Step, Bindings], Look]
@@ -71,12 +78,12 @@ Handlers = Mapping[str, Handler]
 
 
 def acting(actor: Actor[O, S]) -> Handler:
-    """The handler of a kind that changes something. The runner calls look, `act`, and then look again."""
+    """The handler of a kind that changes something. The runner calls `look`, then `act`, then `look` again."""
     return _handler(actor, actor.act)
 
 
 def checking(observer: Observer[O, S]) -> Handler:
-    """The handler of a check: it is never acted on, so it never comes out free."""
+    """The handler of a check, which has nothing to carry out, so its judgement must never be `Free`."""
     return _handler(observer, None)
 
 

@@ -1,4 +1,7 @@
-"""JSON that a workspace or a CI system brings: one reading, with limits and one kind of error. Pure."""
+"""Parses untrusted JSON, from a workspace or a CI system: with a limit for its depth, and `ConfigError` for all faults.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ def parse_json(raw: bytes, source: str, *, hint: str | None = None) -> Any:
     try:
         value = msgspec.json.decode(raw)
     except ValueError as error:
-        # `UnicodeDecodeError` would quote the bytes around, which may be secret.
+        # The text of a `UnicodeDecodeError` is not used: it quotes bytes of the file, which may be secret.
         reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise ConfigError(f"`{source}` is not JSON: {reason}", hint=hint) from None
     except RecursionError:

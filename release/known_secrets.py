@@ -17,8 +17,8 @@ _LONG = 8
 # searched for it.
 _LARGEST = 64 * 1024
 _OURS = re.compile(r"SHIPMARK_(?:REGISTRY_\w+_(?:TOKEN|PASSWORD)|LOG_TOKEN)")
-# Endings of names of variables that certainly hold a secret. `looks_secret` has more, for warnings; it also fits `PWD`
-# and `SSH_AUTH_SOCK`, whose values must not be replaced in all output.
+# Endings of variable names whose values are secrets and are replaced in all output. `looks_secret`, which is for
+# warnings, accepts more names, among them `PWD` and `SSH_AUTH_SOCK`, whose values must stay readable.
 _CREDENTIAL = re.compile(
     r"(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|API_?KEY|ACCESS_KEY|PRIVATE_KEY|SECRET_KEY|_PSW)\Z",
     re.IGNORECASE,
@@ -26,7 +26,7 @@ _CREDENTIAL = re.compile(
 
 
 class Secrets:
-    """The secrets of a run, each in the encodings that it is sent in. Thread-safe."""
+    """The secrets of a run, each also in base64 and percent-encoding, as requests contain them. Thread-safe."""
 
     def __init__(self) -> None:
         # Serialises writers, each of which replaces a whole tuple or text. Readers take the present one without a
@@ -36,7 +36,7 @@ class Secrets:
         self._public = ""
 
     def add(self, *texts: str) -> None:
-        """Add secrets: each as it is, in base64, and percent-encoded."""
+        """Add secrets of at least 4 characters: each as it is, in base64, and percent-encoded."""
         spellings = {spelling for text in texts for spelling in _spell(text)}
         if not spellings.issubset(self._spellings):
             with self._lock:
@@ -57,8 +57,8 @@ class Secrets:
     def mask(self, text: str) -> str:
         """Text to be printed or recorded, with each known secret replaced by `***`.
 
-        A secret below 8 characters, or of letters only, is replaced only as a whole word: the password may be
-        `postgres` and the text `postgresql`. A secret that is part of a public text (`add_public`) is kept.
+        A secret below 8 characters, or of letters only, is replaced only as a whole word: the password `postgres` stays
+        in the text `postgresql`. A secret that is part of a public text (`add_public`) is not replaced.
         """
         for spelling in self._spellings:
             if spelling in text and spelling not in self._public:
@@ -70,7 +70,7 @@ class Secrets:
 
 
 def secrets_in(env: Mapping[str, str]) -> Iterable[str]:
-    """Credentials in `env`: values of variables with such names, and passwords in URLs."""
+    """Credentials in `env`: values of variables that are named like secrets, and passwords in URLs."""
     for name, value in env.items():
         if len(value) > _LARGEST:
             continue

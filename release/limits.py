@@ -1,8 +1,8 @@
-"""The sizes above which shipmark refuses to read something that it did not write itself.
+"""Limits for untrusted input; larger input is refused with an error.
 
-Every file, document and answer that comes from a workspace, a CI system or a registry has a limit, so that nothing
-untrusted can fill the memory or keep a run busy for ever. What is above a limit is refused with an error. The README's
-security section and SECURITY.md name the ones that users can meet.
+Every file, document and answer that comes from a workspace, a CI system or a registry has a limit, so that no untrusted
+input can fill the memory or keep a run busy for ever. The README's security section and SECURITY.md list the limits
+that users can meet.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import msgspec
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
-    """How a program ended. Streams are apart; `code` is negative for a signal."""
+    """How a program ended. `code`: the exit status, or minus the number of the signal that ended it."""
 
     code: int
     stdout: bytes
@@ -17,7 +17,7 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Process(Protocol):
-    """Starts programs: argument lists only, never a shell."""
+    """Runs programs, given as argument lists; never through a shell."""
 
     def run(
         self,
@@ -28,11 +28,14 @@ class Process(Protocol):
         stdin: bytes = b"",
         timeout: float | None = None,
     ) -> Completed:
-        """Run to the end. `timeout`: seconds. A missing program is `FileNotFoundError`; a time-out `TimeoutError`."""
+        """Run a program to its end. `timeout`: seconds.
+
+        Raises `FileNotFoundError` for a missing program, `TimeoutError` for one that runs longer than `timeout`.
+        """
 
 
 class Clock(Protocol):
-    """Time: `now` in milliseconds since the epoch for what is written down, `monotonic` in seconds for durations."""
+    """A clock: `now` for timestamps (milliseconds since the epoch), `monotonic` for durations (seconds)."""
 
     def now(self) -> int:
         """Milliseconds since the epoch, UTC."""

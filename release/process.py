@@ -1,4 +1,4 @@
-"""Starts programs, as the only module that does: with argument lists, never through a shell."""
+"""Starts other programs, with argument lists and never through a shell; no other module starts programs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Processes:
         stdin: bytes = b"",
         timeout: float | None = None,
     ) -> Completed:
-        """Run `argv` to its end. `env`: its whole environment; None: ours. `timeout`: seconds.
+        """Run `argv` to its end. `env`: the program's whole environment; None for shipmark's own. `timeout`: seconds.
 
         Raises `FileNotFoundError` for a missing program or folder (`filename` tells which), `TimeoutError` after
         `timeout`, and the error of `Cancel.check` when the run is cancelled. In these cases the child's process group
@@ -64,7 +64,7 @@ class Processes:
                 with self._cancel.on_cancel(lambda: _end_beside(child)):
                     stdout, stderr = self._communicate(child, stdin or None, timeout)
             except BaseException:
-                # When the run was cancelled, `_end_beside` has sent SIGTERM already: no second grace.
+                # After a cancellation `_end_beside` has sent SIGTERM already, so SIGKILL follows at once.
                 _end(child, 0.0 if self._cancel.tripped else GRACE)
                 raise
         self._cancel.check()
@@ -77,7 +77,7 @@ class Processes:
         while True:
             left = GRACE if end is None else min(GRACE, end - time.monotonic())
             try:
-                # After a time-out `communicate` may be called again; it keeps what it has read.
+                # `communicate` may be called again after a time-out; it keeps the output that it has read.
                 return child.communicate(stdin, timeout=max(0.0, left))
             except subprocess.TimeoutExpired as error:
                 self._cancel.check()  # for a child that survived the SIGTERM of `_end_beside`
@@ -92,30 +92,30 @@ def _require_folder(cwd: str | None) -> None:
 
 
 def _end_beside(child: subprocess.Popen[bytes]) -> None:
-    """End the group without waiting for it: `Cancel.trip` has other callbacks to run."""
+    """End the child's process group in a thread of its own, since `Cancel.trip` has other callbacks to run."""
     _signal_group(child, signal.SIGTERM)
     threading.Thread(target=_end, args=(child, _GRACE_OF_CANCELLED), name="child's end", daemon=True).start()
 
 
 def _end(child: subprocess.Popen[bytes], grace: float) -> None:
-    """End the whole group: SIGTERM, then SIGKILL after `grace` seconds or when its leader has ended."""
+    """End the child's process group: SIGTERM, then SIGKILL after `grace` seconds or when the child has ended."""
     _signal_group(child, signal.SIGTERM)
     end = time.monotonic() + grace
     while child.returncode is None and time.monotonic() < end:
-        # WNOWAIT: while the leader is not reaped, the group's number cannot be reused for another process.
+        # WNOWAIT leaves the child unreaped: until it is reaped, the kernel gives its number to no other process.
         try:
             if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 break
         except ChildProcessError:
-            return  # another thread has reaped it meanwhile
+            return  # another thread has reaped the child meanwhile
         time.sleep(0.02)  # seconds; a blocking `waitid` has no time limit, so the state is polled
     _signal_group(child, signal.SIGKILL)
 
 
 def kill_descendants() -> None:
-    """SIGKILL every descendant, before this process ends without cleaning up; libraries start programs too.
+    """Send SIGKILL to every descendant process, for a caller that ends this process without cleaning up.
 
-    Needs `/proc/PID/task/TID/children` (Linux); does nothing elsewhere.
+    Also reaches programs that libraries started. Needs `/proc/PID/task/TID/children` (Linux); does nothing elsewhere.
     """
     for pid in _descendants(os.getpid()):
         with suppress(OSError):
@@ -133,6 +133,6 @@ def _descendants(pid: int) -> list[int]:
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
     if child.returncode is not None:
-        return  # reaped: another process may have its number now
+        return  # the child is reaped: another process may have its number now
     with suppress(ProcessLookupError):
         os.killpg(child.pid, number)

@@ -11,7 +11,7 @@ from release.secret_names import looks_secret
 # square of the length of a text without blanks.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}\Z")
 _LONGEST_SCHEME = 32
-# A URL ends at white space, and not at quotes, which may be part of a password.
+# A URL is taken to end at white space only: quotes may be part of a password.
 _END = re.compile(r"\s")
 _AUTHORITY_END = re.compile(r"[/?#\s]")
 _HOST_AND_PORT = re.compile(
@@ -26,8 +26,9 @@ def redact(text: str) -> str:
     """`text` with the user part of each URL replaced by `***` where it may hold a secret.
 
     The user part ends at the URL's last `@`, so a password may contain raw `@`, `/`, `#`, `?` and `%`. A user name
-    without a password (`ssh://git@host`) is kept, except over http, where it is a token. In doubt more is replaced. In
-    queries the values of parameters that look secret are replaced too (`?password=…`, `X-Amz-Signature=…`).
+    without a password (`ssh://git@host`) is kept, except over http and https, where it may be a token. In doubt more is
+    replaced. In queries the values of parameters that look secret are replaced too (`?password=…`,
+    `X-Amz-Signature=…`).
     """
     if "://" not in text:
         return text
@@ -66,7 +67,7 @@ def _user_parts(text: str, *, generous: bool) -> Iterator[tuple[int, int]]:
     `generous`: also accept characters that end a user part by RFC 3986.
     """
     at = 0
-    end = last = -1  # of the URL that holds the position: its end, and its last `@`
+    end = last = -1  # the end of the URL at the present position, and the position of its last `@`
     while (mark := text.find("://", at)) >= 0:
         at = start = mark + 3
         scheme = _SCHEME.search(text, max(0, mark - _LONGEST_SCHEME), mark)

@@ -1,7 +1,7 @@
 """Which names may become a git ref, and which texts may name a git remote. Pure.
 
-Names come from `shipmark.yml`, options, CI systems and logs. They are checked here before they reach git's argument
-list: git would read one with a leading `-` as an option, and `ext::…` as a command to run.
+Names come from `shipmark.yml`, options, CI systems and logs. This module checks them before they reach git's argument
+list: git would read a name with a leading `-` as an option, and `ext::…` as a command to run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RemoteKind = Literal["name", "url", "path"]
 
 
 def is_ref(name: str) -> bool:
-    """Whether `name` is a full ref name, such as `refs/tags/v1.4.2`, by git's rules. No leading `-` either."""
+    """Whether `name` is a full ref name, such as `refs/tags/v1.4.2`, by git's rules, and has no leading `-`."""
     if not name or len(name) > _LONGEST or "/" not in name or name[0] in "/-" or name[-1] in "/.":
         return False
     parts = name.split("/")
@@ -37,7 +37,7 @@ def is_ref(name: str) -> bool:
 
 
 def is_git_tag(name: str) -> bool:
-    """Whether `name` can be a git tag. `git tag` refuses a leading `-`, which `is_ref` sees only at the start."""
+    """Whether `name` can be a git tag: a ref below `refs/tags/` without a leading `-`, which `git tag` refuses."""
     return not name.startswith("-") and is_ref(f"refs/tags/{name}")
 
 
@@ -91,7 +91,7 @@ def _require_url(key: str, text: str, scheme: str, authority: str) -> None:
     name = re.sub(r":[0-9]*$", "", host)
     if scheme not in _SCHEMES and not (scheme == "http" and name in _LOOPBACK):
         raise ConfigError(
-            f"`{key}`: git may not use the scheme `{scheme}` here", hint="use https, ssh, git or file"
+            f"`{key}`: the URL scheme `{scheme}` is not allowed", hint="use https, ssh, git or file"
         )
     if user and (scheme not in {"ssh", "git+ssh", "ssh+git"} or ":" in user):
         raise ConfigError(

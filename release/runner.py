@@ -1,7 +1,7 @@
-"""The interpreter of plans. It knows phases, cancellation and the report, and no step kind.
+"""Executes plans, phase by phase, with the handler of each step's kind, and reports how every step ended.
 
-For each step: observe, judge; if it is free, act, then observe and judge again. It never retries: after an act
-whose outcome is unknown it looks again, and what it sees decides.
+For each step the runner observes and judges; if the step is free, it acts, then observes and judges again. It never
+retries an act: the second observation decides whether the step is done, whatever the act returned or raised.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _GOOD = frozenset({"done", "made", "withheld"})
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a step ended, or for a survey how it stands. `ms`: milliseconds that it took."""
+    """How a step ended, or, in the report of a survey, how it was judged. `ms`: milliseconds that the step took."""
 
     step: Step
     state: State
@@ -47,7 +47,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a plan. `error`: what the command should end with, or None."""
+    """The result of a survey or an execution of a plan. `error`: the error that the command should raise, or None."""
 
     plan: Plan
     outcomes: tuple[Outcome, ...]
@@ -65,7 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Walk:
-    """One pass over a plan: outcomes and bindings as they come in, from several threads."""
+    """One pass over a plan: collects outcomes and bindings of steps, which end in several threads."""
 
     def __init__(self, handlers: Handlers, clock: Clock, sink: Sink) -> None:
         self._handlers = handlers
@@ -77,14 +77,14 @@ class _Walk:
         self.outcomes: dict[str, Outcome] = {}
 
     def settle(self, step: Step, how: Callable[[Step, Handler], Outcome]) -> None:
-        """Let `how` deal with the step and keep what came of it, whatever it raised."""
+        """Call `how` for the step, and keep its outcome; an error that it raises makes the step `failed`."""
         started = self._clock.monotonic()
         self._tell(StepEvent(step=step.id, state="started"))
         try:
             outcome = how(step, self._handlers[step.kind])
         except ReleaseError as error:
             outcome = Outcome(step=step, state="failed", reason=error.message, error=error)
-        except Exception as error:  # noqa: BLE001 - a defect in one step must not lose what the others did
+        except Exception as error:  # noqa: BLE001 - a defect in one step must not lose the outcomes of others
             self._tell(Note(level="debug", text=f"{type(error).__name__}: {error}"))
             wrapped = ReleaseError(f"unexpected failure in step `{step.id}`: {type(error).__name__}: {error}")
             wrapped.__cause__ = error
@@ -97,12 +97,12 @@ class _Walk:
         self._tell(StepEvent(step=step.id, state=outcome.state, text=outcome.reason))
 
     def _tell(self, event: Event) -> None:
-        # Whoever watched may be gone; a release goes on without being watched.
+        # Printing may fail, for example because the terminal was closed; the release must go on.
         with contextlib.suppress(Exception):
             self._sink.emit(event)
 
     def look(self, step: Step, handler: Handler) -> Look:
-        """Fill the slots that are bound, observe and judge. What is done binds its values."""
+        """Fill the bound slots of the step, observe and judge it; if it is done, keep the values that it binds."""
         with self._lock:
             bindings = self._bindings
         seen = handler.look(step, bindings)
@@ -116,7 +116,7 @@ class _Walk:
             self._bindings |= bindings
 
     def report(self, plan: Plan, error: ReleaseError | None) -> Report:
-        """What is known now, in the plan's order."""
+        """The report of the present outcomes, in the plan's order; a step without an outcome is `skipped`."""
         with self._lock:
             ended = dict(self.outcomes)
             bindings = self._bindings
@@ -128,7 +128,7 @@ class _Walk:
 
 
 class Runner:
-    """Surveys and executes plans with one handler per step kind."""
+    """Surveys and executes plans, with one handler for each step kind."""
 
     def __init__(self, handlers: Handlers, *, clock: Clock, sink: Sink, cancel: Cancel) -> None:
         self._handlers = handlers
@@ -137,7 +137,7 @@ class Runner:
         self._cancel = cancel
 
     def survey(self, plan: Plan) -> Report:
-        """Observe and judge every step, and change nothing: how `execute` would find the world."""
+        """Observe and judge every step, without acting: reports the state that `execute` would start from."""
         walk = self._walk()
 
         def look(step: Step, handler: Handler) -> Outcome:
@@ -151,7 +151,7 @@ class Runner:
         return walk.report(plan, _verdict(plan, walk.outcomes))
 
     def execute(self, plan: Plan) -> Report:
-        """Carry the plan out, phase by phase; stops after a phase in which a required step was not done."""
+        """Carry the plan out, phase by phase; stop after a phase in which a required step has an error."""
         walk = self._walk()
         carry_out = self._carry_out(walk, frozenset(step.id for step in plan.steps))
         for phase in plan.phases:
@@ -166,7 +166,8 @@ class Runner:
         return _Walk(self._handlers, self._clock, self._sink)
 
     def _carry_out(self, walk: _Walk, planned: frozenset[str]) -> Callable[[Step, Handler], Outcome]:
-        # `planned`: a step that another one needs and that is not in the plan was left out, being done already.
+        # A needed step that is not in `planned` was done already when the plan was made, so it does not count as
+        # missing.
         def carry_out(step: Step, handler: Handler) -> Outcome:
             missing = [need for need in step.needs if need in planned and not _good(walk.outcomes.get(need))]
             if missing:
@@ -180,7 +181,7 @@ class Runner:
 
     def _act(self, walk: _Walk, step: Step, before: Look, handler: Handler) -> Outcome:
         if before.act is None:
-            raise AssertionError(f"the check `{step.id}` came out free")
+            raise AssertionError(f"check `{step.id}` was judged free, but a check has no act")
         self._cancel.check()
         failure: ReleaseError | None = None
         try:
@@ -189,7 +190,8 @@ class Runner:
             raise
         except ReleaseError as error:
             failure = error
-        # Done or not is what the world says now, not what the call returned.
+        # Observe again: an act that raised may have taken effect, and one that returned may have been undone by
+        # others.
         after = walk.look(step, handler)
         match after.judgement:
             case Done(withheld=withheld, reason=reason):
@@ -197,7 +199,7 @@ class Runner:
             case _ if failure is not None:
                 return Outcome(step=after.step, state="failed", reason=failure.message, error=failure)
             case Free(reason=reason):
-                lost = PartialError(f"step `{step.id}` left no trace: {reason}")
+                lost = PartialError(f"step `{step.id}` acted, but its effect is not there: {reason}")
                 return Outcome(step=after.step, state="failed", reason=lost.message, error=lost)
         return _outcome(after.step, after.judgement)
 
@@ -230,7 +232,7 @@ def _cancelled(cancel: Cancel) -> ReleaseError | None:
 
 
 def _verdict(plan: Plan, outcomes: Mapping[str, Outcome]) -> ReleaseError | None:
-    """What the first phase with a required step that was not done means for the whole."""
+    """The error of the plan: from the first phase in which a required step has an error; None without one."""
     visible = False
     for phase in plan.phases:
         of_phase = [
@@ -246,7 +248,7 @@ def _verdict(plan: Plan, outcomes: Mapping[str, Outcome]) -> ReleaseError | None
 
 
 def _error_of(failed: list[Outcome], *, visible: bool) -> ReleaseError:
-    # A conflict weighs more than a time-out beside it: running again will not help.
+    # A refusal is reported rather than a time-out in the same phase: running again would not help against it.
     first = next((outcome for outcome in failed if isinstance(outcome.error, RefusedError)), failed[0])
     error: ReleaseError = first.error
     if not visible or isinstance(error, PartialError | Interrupted):

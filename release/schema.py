@@ -1,4 +1,4 @@
-"""JSON Schema of our own types, the same text on every Python."""
+"""Makes generated JSON Schemas equal on every Python version."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def cleaned(schema: Any) -> Any:
-    """`schema` with its descriptions dedented: from Python 3.13 on the compiler does that to docstrings, before not."""
+    """`schema` with every description dedented: the compiler dedents docstrings since Python 3.13, and not before."""
     if isinstance(schema, dict):
         return {
             name: inspect.cleandoc(value)

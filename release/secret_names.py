@@ -1,6 +1,6 @@
-"""Which names of variables and build arguments look as if their values were secret. Pure.
+"""Guesses by its name whether a variable or build argument has a secret value. Pure.
 
-A guess by name, used for warnings and for refusals in places where a secret would leave the machine. It reads no value.
+The guess is used for warnings, and for refusals where a secret would leave the machine. Values are not read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _WORDS = frozenset(
 )
 #: Endings that name a secret without a separator before them: `SUPERSECRET`, `mytoken`, `DBPASSWORD`.
 _ENDINGS = ("secret", "token", "password", "passwd", "apikey", "credential", "credentials", "passphrase")
-#: Words that make a name harmless although it ends in `KEY`: they name a public or a lookup value.
+#: Words that make a name with the word `KEY` harmless, such as `PUBLIC_KEY` and `CACHE_KEY`.
 _PUBLIC = frozenset({"public", "pub", "cache", "sort", "primary", "partition"})
 
 # Splits `npmToken` and `NPM_TOKEN` into the same two words. In `AWSSecret` the last capital of `AWSS` starts the next

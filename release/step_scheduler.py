@@ -1,4 +1,4 @@
-"""Runs steps side by side in daemon threads: nothing waits for a thread that does not come back."""
+"""Runs steps concurrently in daemon threads; after a cancellation, threads that hang are not waited for."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _GRACE = 0.6
 
 
 class StepScheduler:
-    """Works through steps that wait for one another.
+    """Runs steps in an order that respects their `needs` and `after`.
 
-    `work` is called once for each step after all that it needs or comes after has ended; it must not raise.
+    `work` is called once for each step, after every step in its `needs` and `after` has ended; it must not raise.
     """
 
     def __init__(self, work: Callable[[Step], None], cancel: Cancel) -> None:
@@ -35,7 +35,7 @@ class StepScheduler:
         self._group = TaskGroup(jobs=_LIMIT, name="step")
 
     def run(self, steps: Sequence[Step]) -> None:
-        """Run `steps`, in their order where nothing else decides; returns early, within seconds, if cancelled."""
+        """Run `steps`, in the given order where `needs` and `after` leave a choice; return early if cancelled."""
         waiting = list(steps)
         here = {step.id for step in steps}
         with self._cancel.on_cancel(self._wake):
@@ -47,7 +47,7 @@ class StepScheduler:
             self._drain()
 
     def _next(self, waiting: Sequence[Step], here: set[str]) -> Step | None:
-        """The first step that may start now; None after waiting for a change."""
+        """The first step that may start now. If none may, wait until a step ends, and return None."""
         with self._turn:
             if self._busy < _LIMIT:
                 for step in waiting:

@@ -1,4 +1,4 @@
-"""Runs calls in daemon threads, started in order. A thread that hangs delays neither an error nor the exit."""
+"""Runs calls in daemon threads, started in order; a thread that hangs delays neither an error nor the exit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Task(Generic[T]):
         return self._ended.is_set()
 
     def run(self) -> None:
-        """Make the call, in this thread."""
+        """Make the call, in the calling thread, and store its result or error."""
         try:
             self._made.append(self._work())
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that takes the result
@@ -85,7 +85,10 @@ class TaskGroup:
             self._waiting.clear()
 
     def wait(self) -> None:
-        """Wait for all calls, or until cancelled. With `stop_at_error`, raise the first error."""
+        """Wait until all calls have ended, and raise `Interrupted` at once when the run is cancelled.
+
+        With `stop_at_error`, wait at most 2 s more after the first error, and raise it.
+        """
         with self._cancel.on_cancel(self._wake), self._turn:
             self._turn.wait_for(lambda: not self._running or self._error or self._cancel.tripped)
             if self._error is not None:
@@ -101,7 +104,8 @@ class TaskGroup:
                 self._stop(task.error)
 
     def _next(self) -> Task[Any] | None:
-        # Under the lock that `start` holds when it reads `_running`: a new call sees either this thread or a free job.
+        # `start` holds this lock when it reads `_running`. So a new call is either taken by this thread, or `start`
+        # sees that fewer threads run and starts one for it.
         with self._turn:
             if self._waiting and not self._cancel.tripped:
                 return self._waiting.popleft()

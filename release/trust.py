@@ -1,4 +1,4 @@
-"""Whether a run builds what people with write access wrote, or what an outsider may have written. Pure."""
+"""Decides whether a run is trusted: whether only people with write access can have written its workspace. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ci.context import CiContext
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one run, with its reason in words.
 
-    `trusted`: pushes, tags, schedules, manual runs, laptops, requests from branches of the repository itself.
-    `foreign`: the head comes from another repository. `untold`: the CI system does not say where a request's head, or
-    the commit that an event is about, comes from. Foreign and untold runs are treated alike.
+    `trusted`: pushes, tags, schedules, manual runs, laptops, pull requests from branches of the repository itself.
+    `foreign`: the commit comes from another repository. `untold`: the CI system does not say from which repository the
+    commit of a pull request, or of an event, comes. Foreign and untold runs are treated alike.
     """
 
     verdict: Literal["trusted", "foreign", "untold"]
@@ -22,12 +22,12 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def trusted(self) -> bool:
-        """Whether configuration, credentials and releases are as configured."""
+        """Whether the run may use the whole configuration and credentials, and may release."""
         return self.verdict == "trusted"
 
 
 def judge(ci: CiContext) -> Trust:
-    """Judge a run by what its CI system says. An outsider's request cannot change that: the system sets it."""
+    """Judge a run by variables that its CI system sets, which an outsider's pull request cannot change."""
     if ci.head_origin is None:
         what = "no CI system was detected" if ci.system == "none" else f"the event is `{ci.event}`"
         return Trust(verdict="trusted", reason=f"{what}, and no other repository is named")

@@ -1,8 +1,8 @@
 """shipmark as a library: the functions behind the commands, with typed requests and typed reports.
 
-`open_workspace` gives the value that every function takes first. Reports are what `--json` prints. Questions to the
-version log are in `shipmark.log`, operations on images in `shipmark.images`. What is not named in `__all__` of these
-three modules is not part of the API. Every error that is raised descends from `ReleaseError`.
+`open_workspace` gives the `Workspace` that each command's function takes first. `--json` prints the reports that these
+functions return. `shipmark.log` has the questions to the version log, `shipmark.images` the operations on images. The
+names in `__all__` of these three modules are the API. Every error that they raise descends from `ReleaseError`.
 """
 
 from __future__ import annotations

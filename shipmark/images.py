@@ -1,4 +1,7 @@
-"""Images in registries, layouts, archives, folders and daemons. Each function takes a workspace and a request."""
+"""Operations on images in registries, layouts, archives, folders and daemons.
+
+Each function takes a workspace and a request.
+"""
 
 from __future__ import annotations
 

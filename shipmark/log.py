@@ -1,4 +1,7 @@
-"""The version log: questions, checks and maintenance. Each function takes a workspace, and most take a request."""
+"""Questions to the version log, checks of it, and its maintenance.
+
+Each function takes a workspace, and most take a request.
+"""
 
 from __future__ import annotations
 
