@@ -1,1 +1,1 @@
-"""The use cases: typed requests in, typed reports out. No arguments are parsed here, and nothing is printed."""
+"""The use cases of shipmark: each takes a typed request and returns a typed report, and prints nothing."""

@@ -1,4 +1,4 @@
-"""The command line's side of the cache folder: whose it is, the content store in it, and its size limit."""
+"""Opens the cache folder for a session, names the content store in it, and trims it to its size limit at exit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from release.filesystem.cache_limit import IMAGES, limit_of, trim
 
 
 def open_cache_of(session: Session) -> Cache:
-    """The folder of the session's repository, ready for use. Raises `RefusedError`, `ConfigError`."""
+    """Open the cache folder of the session's repository. Raises `RefusedError` and `ConfigError`."""
     return open_cache(surroundings_of(session))
 
 
 def surroundings_of(session: Session) -> Surroundings:
-    """Where the session's command runs."""
+    """What the choice of the cache folder depends on: environment, workspace, repository, and whether it is trusted."""
     shared = common_dir(session)
     return Surroundings(
         env=session.settings.env,
@@ -31,7 +31,7 @@ def surroundings_of(session: Session) -> Surroundings:
 
 
 def common_dir(session: Session) -> str | None:
-    """Git's common folder, which all worktrees of a repository share; None outside of a repository."""
+    """The path of git's common folder, which all worktrees of a repository share; None outside of a repository."""
     from release.git.repository import find_places
 
     try:
@@ -41,20 +41,24 @@ def common_dir(session: Session) -> str | None:
 
 
 def store_path(session: Session) -> str:
-    """The content store: an OCI layout in the cache folder."""
+    """The path of the content store, an OCI layout in the cache folder."""
     return os.path.join(session.cache.path, IMAGES)
 
 
 def trim_at_exit(session: Session) -> None:
-    """When this process ends well, make room in the cache folder. Raises `ConfigError` for a limit that is no size."""
+    """Have the cache folder trimmed to its size limit when this process ends well.
+
+    Raises `ConfigError` if `SHIPMARK_CACHE_SIZE` is not a size.
+    """
     limit = limit_of(session.settings.env.get("SHIPMARK_CACHE_SIZE"))
 
     def make_room() -> None:
-        cache: Cache | None = session.__dict__.get("cache")  # only where it was asked for
-        # After a signal the process ends at once; the next run makes room.
+        # None if the session has not opened its cache folder.
+        cache: Cache | None = session.__dict__.get("cache")
+        # After a signal the process has 4 s to end, so trimming is left to the next run.
         if cache is not None and cache.root is not None and not session.cancel.tripped:
             cache.release()
-            with suppress(OSError, RefusedError):  # room is made by the next run, then
+            with suppress(OSError, RefusedError):  # the next run tries again
                 trim(cache.root, limit)
 
     session.ports.at_exit(make_room)

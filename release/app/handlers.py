@@ -1,6 +1,7 @@
-"""One table of all step kinds: what `run`, `preview`, `promote` and `rollback` carry plans out with.
+"""The table of handlers, one for each step kind, with which `run`, `preview`, `promote` and `rollback` execute plans.
 
-A new kind is a row here; its operands are in `plan.operands`, its step in `plan.steps`, its handler in `effects`.
+A new step kind is a row of the table; its operands are in `plan.operands`, its step in `plan.steps`, its handler in
+`effects`.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from release.log import LogWriter
 from release.oci import Registries
 from release.plan.model import Bindings, Free, Step
 
-#: What `preview --offline` can observe without a connection. (`build-image` looks into the local store.)
+#: Step kinds that `preview --offline` observes, since they need no connection. (`build-image` reads the local store.)
 _LOCAL = frozenset({"check-log", "build-image", "record"})
 
 
 class StepPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """The ports that steps use. `branches`: git, for moving tags of branches."""
+    """The ports that handlers use. `branches`: reads git, for tags that follow a branch."""
 
     registries: Registries
     log: LogWriter
@@ -48,7 +49,7 @@ class StepPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ports_of(session: Session) -> StepPorts:
-    """The ports as this machine has them."""
+    """The session's ports for handlers."""
     return StepPorts(
         registries=session.registries,
         log=session.log,
@@ -67,9 +68,10 @@ def handlers(
     context: Mapping[str, Any],
     builds: Mapping[str, Choice | ReleaseError],
 ) -> Handlers:
-    """Step kind -> handler. `releases`: what counts for moving tags.
+    """Maps each step kind to its handler. `releases`: gives the releases that count when a moving tag moves.
 
-    `context`: what every record of this run says besides. `builds`: what was prepared to be built, by component.
+    `context`: members that every record of this run gets. `builds`: by component, its prepared build, or the error that
+    says why there is none.
     """
     registries, tags, log = ports.registries, ports.tags, ports.log
     sink, cancel = ports.sink, ports.cancel
@@ -93,7 +95,7 @@ def handlers(
 
 
 def offline(table: Handlers) -> Handlers:
-    """The table for a survey without connections: what would ask a registry is shown as still to be asked."""
+    """The handlers for a survey without connections: steps that would read a registry are shown as free, unobserved."""
     return {kind: handler if kind in _LOCAL else _unasked(handler) for kind, handler in table.items()}
 
 

@@ -1,4 +1,4 @@
-"""The content store for images that need a conversion."""
+"""The folder in which `image` commands store converted images, such as those of a Docker daemon."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def image_store(session: Session) -> str:
-    """The folder of a content store: the workspace's, else a temporary one that goes at exit."""
+    """The folder for converted images: the repository's content store, or without a repository a temporary folder."""
     from release.app.cache import common_dir, store_path, trim_at_exit
     from release.filesystem.cache_folder import fresh_folder
 

@@ -1,4 +1,4 @@
-"""Files that a session reads: the config, the CI system's event, credentials. All of them with a limit."""
+"""Reads the files of a session (config, CI event, credentials), each up to a size limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_config(path: str) -> str | None:
     """The text of a config file, or None where there is none. Raises `ConfigError`."""
     try:
         raw = read_file(path, limit=CONFIG_BYTES)
-        # Line breaks as in text mode: positions and block scalars count on `\n`.
+        # `\r\n` and `\r` become `\n`, as Python's text mode does: line numbers and YAML's block scalars depend on it.
         return None if raw is None else raw.decode().replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise ConfigError(f"`{path}` cannot be read: {error.strerror}", hint="check its rights") from error
@@ -32,9 +32,10 @@ def read_config(path: str) -> str | None:
 
 
 def read_event(path: str | None) -> dict[str, Any] | None:
-    """The event file's content; None when there is none that can be understood: detection does without.
+    """The JSON object in the event file of a CI system; None if it cannot be read or is not a JSON object.
 
-    Raises `ConfigError` for a path that is not a regular file, or too large.
+    Detection of the CI system works without an event. Raises `ConfigError` for a path that is not a regular file, or
+    for a file that is too large.
     """
     try:
         raw = None if path is None else read_file(path, limit=EVENT_BYTES)

@@ -1,4 +1,4 @@
-"""The ports of this machine. What they stand on is imported when it is first needed: small commands start fast."""
+"""`Machine`: the real ports of a session. Each imports its modules at first use, so that small commands start fast."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SystemClock:
-    """The machine's clock."""
+    """A `Clock` that reads the operating system's clocks."""
 
     def now(self) -> int:
         """Milliseconds since the epoch."""
@@ -38,7 +38,7 @@ class SystemClock:
 
 
 class SystemEntropy:
-    """The machine's randomness."""
+    """An `Entropy` that reads the operating system's random numbers."""
 
     def token(self, size: int = 16) -> str:
         """Hex text of `size` random bytes."""
@@ -46,17 +46,17 @@ class SystemEntropy:
 
 
 class Machine:
-    """`Ports` of this machine."""
+    """The `Ports` that reach the operating system, git, registries and the version log for real."""
 
     clock = SystemClock()
     entropy = SystemEntropy()
 
     def process(self, cancel: Cancel) -> Process:
-        """The operating system's processes."""
+        """A starter of real processes."""
         return Processes(cancel)
 
     def snapshot(self, session: Session, policy: TagPolicy) -> Snapshot:
-        """What the `git` program says of the folder in which we work."""
+        """What the `git` program says of the working folder."""
         from release import git
 
         return git.snapshot(
@@ -69,19 +69,19 @@ class Machine:
         )
 
     def remote_heads(self, session: Session) -> dict[str, str] | None:
-        """What `git ls-remote` says."""
+        """The remote's branches and their commits, from `git ls-remote`."""
         from release import git
 
         return git.remote_heads(session.process, session.root, session.settings.env)
 
     def remote_tags(self, session: Session) -> dict[str, str] | None:
-        """What `git ls-remote` says."""
+        """The remote's git tags and their commits, from `git ls-remote`."""
         from release import git
 
         return git.remote_tags(session.process, session.root, session.settings.env)
 
     def registries(self, session: Session) -> OpenRegistries:
-        """Registries over HTTP, and OCI layout folders."""
+        """A pool that opens registries over HTTP, and OCI layout folders."""
         from release.oci.reference import parse_repository
         from release.registry.registries import RegistryPool
 
@@ -107,35 +107,35 @@ class Machine:
     def open_log(
         self, sections: Sequence[LogSection], ground: LogContext, *, budget: float = 120.0
     ) -> Writer:
-        """The stores that the configuration names."""
+        """A writer for the log stores that the configuration names."""
         from release.app.log.open_log import open_log
 
         return open_log(sections, ground, budget=budget)
 
     def has_log(self, path: str) -> bool:
-        """Whether the file system has something there."""
+        """Whether `path` exists, be it a file, a folder or a symlink."""
         return os.path.lexists(path)
 
     def content_store(self, session: Session) -> ContentStore:
-        """An OCI layout in the cache folder."""
+        """The content store: an OCI layout in the cache folder."""
         from release.app.cache import store_path
         from release.effects.local_store import LocalStore
 
         return LocalStore(store_path(session))
 
     def builders(self, session: Session) -> Mapping[str, Builder]:
-        """Every builder that shipmark has."""
+        """Every builder of shipmark, by name."""
         from release import __version__
         from release.build.auto import builders
 
         return builders(session.settings.env, sink=session.sink, cancel=session.cancel, version=__version__)
 
     def presence(self, session: Session) -> Presence:
-        """Lock files in the cache folder."""
+        """A `Presence` that locks files in the cache folder."""
         from release.log.liveness import Presence
 
         return Presence(os.path.join(session.cache.path, "runs"))
 
     def at_exit(self, last: Callable[[], None]) -> None:
-        """Python's own list of what to do at the end."""
+        """Register `last` with Python's `atexit`."""
         atexit.register(last)

@@ -1,4 +1,4 @@
-"""What a run needs from the session besides the handlers: the context of records, the last words."""
+"""The members that every record of a run has, and the recording of an attempt's end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _AFTER_A_FAILURE = 10.0
 
 
 def record_context(session: Session, attempt: str) -> dict[str, Any]:
-    """What every record of this run says: who runs, where, with what."""
+    """The members of every record of this run: attempt, CI run, version of shipmark, actor."""
     ci = session.ci
     run = {"system": ci.system, "run_id": ci.run.id, "run_attempt": ci.run.attempt, "run_url": ci.run.url}
     run |= {"job": ci.run.job, "event": ci.event_name}
@@ -38,7 +38,10 @@ def record_context(session: Session, attempt: str) -> dict[str, Any]:
 
 
 def last_words(session: Session, facts: Sequence[dict[str, Any]]) -> None:
-    """Append how the attempt ended, even after it was cancelled: with a `Cancel` of its own, which waits a while."""
+    """Append `facts` about the end of the attempt to the log, even when the run is cancelled.
+
+    Uses a `Cancel` of its own, which trips after 1.5 s once the run is cancelled, and after 10 s otherwise.
+    """
     if not facts:
         return
     cancel = Cancel()

@@ -1,4 +1,4 @@
-"""What a session needs of the world, as ports: tests can hand in others in place of those of this machine."""
+"""The ports through which a session reaches git, registries, the log, builders and the clock; tests replace them."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ if TYPE_CHECKING:
 
 
 class OpenRegistries(Registries, Protocol):
-    """Registries that also say which credentials they use."""
+    """Registries with the credentials that they use."""
 
     def credentials(self) -> Finder:
         """The finder of credentials."""
 
 
 class Presence(Protocol):
-    """Tells whether the process of an attempt is alive."""
+    """Announces attempts of this machine, and tells whether an attempt's process is alive."""
 
     def announced(self, attempt: str) -> AbstractContextManager[None]:
-        """While the body runs, others can see that the attempt is at work."""
+        """A context manager during which other processes can see that the attempt is alive."""
 
     def is_alive(self, attempt: str) -> bool | None:
         """Whether the attempt's process is alive; None where that cannot be known."""
 
 
 class Ports(Protocol):
-    """How a session reaches the world. A session asks a port once and keeps the answer, unless the port says otherwise.
+    """The ports of a session, which calls each of them once and keeps the result, unless the port's docstring differs.
 
-    Not behind a port are the workspace's own files: the config file, and where the repository's top folder is.
+    A session reads the config file, and finds the repository's top folder, without a port.
     """
 
     @property
     def clock(self) -> Clock:
-        """Time."""
+        """The clock, for timestamps and durations."""
 
     @property
     def entropy(self) -> Entropy:
-        """Randomness, for the names of attempts."""
+        """Random numbers, for the ids of attempts."""
 
     def process(self, cancel: Cancel) -> Process:
-        """Starts programs until `cancel` is tripped."""
+        """A starter of programs, which ends them when `cancel` is tripped."""
 
     def snapshot(self, session: Session, policy: TagPolicy) -> Snapshot:
-        """What git says; asked once for each way to read versions."""
+        """What git says of the working folder; called once for each way to read versions from git tags."""
 
     def remote_heads(self, session: Session) -> dict[str, str] | None:
         """The remote's branches and their commits; None when it does not answer."""
@@ -66,24 +66,24 @@ class Ports(Protocol):
         """The remote's git tags and their commits; None when it does not answer."""
 
     def registries(self, session: Session) -> OpenRegistries:
-        """Targets by name."""
+        """The registries and layouts that targets name."""
 
     def open_log(
         self, sections: Sequence[LogSection], ground: LogContext, *, budget: float = 120.0
     ) -> Writer:
-        """The version log's writer. `budget`: seconds that one append may spend on losing to other writers."""
+        """The version log's writer. `budget`: seconds in which one append may lose against other writers and retry."""
 
     def has_log(self, path: str) -> bool:
-        """Whether the file of a version log exists; asked each time. `path`: absolute."""
+        """Whether the file of a version log exists; called each time that is needed. `path`: absolute."""
 
     def content_store(self, session: Session) -> ContentStore:
         """The content store, which builders write to."""
 
     def builders(self, session: Session) -> Mapping[str, Builder]:
-        """Every builder by its name, in the order in which `auto` asks them; asked for each plan."""
+        """Every builder by its name, in the order in which `auto` tries them; called for each plan."""
 
     def presence(self, session: Session) -> Presence:
-        """Of this user's runs of this repository; asked each time."""
+        """The `Presence` of this user's runs of this repository; called each time that it is needed."""
 
     def at_exit(self, last: Callable[[], None]) -> None:
         """Call `last` when the process ends well."""

@@ -1,4 +1,4 @@
-"""Report types that several use cases share. `--json` prints them as they are: their members are the contract."""
+"""Report types that several use cases share. `--json` prints these types, so their members must stay compatible."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DecisionReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decision_report(decision: Decision) -> DecisionReport:
-    """The part of a decision that is a contract; what only the planner needs is left out."""
+    """The report of a decision, without the members that only the planner uses."""
     return DecisionReport(
         component=decision.component,
         version=decision.version,

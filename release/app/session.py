@@ -1,4 +1,4 @@
-"""One command's view of the world: everything is read when it is first asked for, and once."""
+"""The session of one command: config, CI context, git, log and registries, each read once, at its first use."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CONFIG_NAME = "shipmark.yml"
 
 
 class Session:
-    """Wires the reading side: config, CI, git, log, registries. `ports`: in place of those of this machine."""
+    """Config, CI context, git, log and registries of one command. `ports`: replaces `Machine`, for tests."""
 
     def __init__(self, settings: Settings, *, sink: Sink | None = None, ports: Ports | None = None) -> None:
         self.settings = settings
@@ -53,7 +53,7 @@ class Session:
         self._own_folder_seen = False
 
     def again(self) -> Session:
-        """The same session with nothing read of the log and the remote yet: what others did meanwhile counts too."""
+        """A copy of the session that reads the log and the remote anew, and so sees what other runs did meanwhile."""
         twin = Session.__new__(Session)
         fresh = {"log_state", "remote_heads", "remote_tags"}
         twin.__dict__.update({name: value for name, value in self.__dict__.items() if name not in fresh})
@@ -61,22 +61,27 @@ class Session:
 
     @cached_property
     def directory(self) -> str:
-        """Where we work: absolute."""
+        """The absolute path of the working folder."""
         path = os.path.abspath(self.settings.directory)
         if not os.path.isdir(path):
-            raise ConfigError(f"`{self.settings.directory}` is no folder", hint="check the path behind `-C`")
+            raise ConfigError(
+                f"`{self.settings.directory}` is not a folder", hint="check the path behind `-C`"
+            )
         return path
 
     @cached_property
     def root(self) -> str:
-        """The top folder of the repository that git would enter here; where there is none, where we are."""
+        """The top folder of the git repository around the working folder; without one, the working folder."""
         from release.git.repository import top_folder
 
         return top_folder(self.directory, self.settings.env) or self.directory
 
     @cached_property
     def config(self) -> Config:
-        """The configuration in force."""
+        """The configuration: of the file that `--config` names, else of `shipmark.yml`, with the options applied.
+
+        Raises `ConfigError`.
+        """
         given = self.settings.config
         path = os.path.join(self.directory, given) if given else os.path.join(self.root, CONFIG_NAME)
         text = read_config(path)
@@ -95,11 +100,11 @@ class Session:
 
     @property
     def public(self) -> dict[str, str] | None:
-        """The variables that the config may name: None, any of them, in a trusted run."""
+        """The variables that the config may use. None in a trusted run, which may use any variable."""
         return None if self.trust.trusted else public_variables(self.ci.system, self.settings.env)
 
     def require_trusted(self, what: str) -> None:
-        """Raise `RefusedError` where an outsider may have written the workspace. `what`: the command."""
+        """Raise `RefusedError` if an outsider may have written the workspace. `what`: the command."""
         if not self.trust.trusted:
             raise RefusedError(
                 f"`{what}` changes what others see, and this run is not trusted: {self.trust.reason}",
@@ -114,11 +119,11 @@ class Session:
 
     @property
     def components(self) -> tuple[Component, ...]:
-        """The components that are meant: all, or the one that the workspace was opened for (`--component`)."""
+        """The components that the command is about: the one that `--component` names, or all."""
         return self.components_named(None)
 
     def components_named(self, name: str | None) -> tuple[Component, ...]:
-        """The component of that name; for None those of `components`. Raises `ConfigError` for an unknown name."""
+        """The component called `name`; for None the same as `components`. Raises `ConfigError` for an unknown name."""
         wanted = name or self.settings.component
         if wanted is None:
             return self.config.components
@@ -140,7 +145,7 @@ class Session:
         return judge(self.ci)
 
     def snapshot(self, policy: TagPolicy) -> Snapshot:
-        """What git says, with versions read by this policy."""
+        """What git says of the working folder, with versions read by the policy; with `--deepen` after a fetch."""
         key = (policy.prefix, policy.base, policy.versions)
         if key not in self._snapshots:
             taken = self.ports.snapshot(self, policy)
@@ -153,9 +158,10 @@ class Session:
         return self._snapshots[key]
 
     def facts(self, policy: TagPolicy, *, online: bool = False) -> Facts:
-        """Git, CI and clock, reconciled.
+        """The facts of the run, from git, the CI system and the clock.
 
-        `online`: with the remote's branches, where the run is a branch's, and its tags, where the clone lacks some.
+        `online`: also with the remote's branches, if the run is for a branch, and the remote's tags, if the clone may
+        lack some.
         """
         snapshot, now = self.snapshot(policy), self.clock.now()
         if online and may_lack_tags(snapshot, self.ci.git_tag):
@@ -167,16 +173,19 @@ class Session:
 
     @cached_property
     def remote_heads(self) -> dict[str, str] | None:
-        """The remote's branches and their commits, asked for once; None when it does not answer, or is not asked."""
+        """The remote's branches and their commits; None when the remote does not answer, or the run is not trusted."""
         return self.ports.remote_heads(self) if self._may_ask_remote() else None
 
     @cached_property
     def remote_tags(self) -> dict[str, str] | None:
-        """The remote's git tags, asked for once; None when it does not answer, or is not asked."""
+        """The remote's git tags and their commits; None when the remote does not answer, or the run is not trusted."""
         return self.ports.remote_tags(self) if self._may_ask_remote() else None
 
     def require_own_folder(self) -> None:
-        """Raise `RefusedError` for a `.shipmark` that others prepared; looked at once, before we make one ourselves."""
+        """Raise `RefusedError` if somebody else may have made the folder `.shipmark`, for example a pull request.
+
+        Checked once, before shipmark creates the folder itself.
+        """
         if self._own_folder_seen:
             return
         if os.path.lexists(os.path.join(self.root, ".shipmark")):
@@ -187,19 +196,22 @@ class Session:
 
     @cached_property
     def cache(self) -> Cache:
-        """This repository's folder for state between runs: made and leased when it is first asked for."""
+        """The cache folder of this repository, for state between runs; made and leased at its first use."""
         from release.app.cache import open_cache_of
 
         return open_cache_of(self)
 
     def indexes(self) -> str:
-        """The folder for indexes of log files, made if it is missing."""
+        """The path of the folder for indexes of log files; the folder is made if it is missing."""
         folder = os.path.join(self.cache.path, "indexes")
         os.makedirs(folder, mode=0o700, exist_ok=True)
         return folder
 
     def _may_ask_remote(self, option: str = "") -> bool:
-        """Whether git may talk to the remote: with the clone's credential, so only in a trusted run."""
+        """Whether git may contact the remote: only in a trusted run, since git uses the clone's credential.
+
+        `option`: warns that this option has no effect in a run that is not trusted.
+        """
         if not self.trust.trusted and option:
             text = f"`{option}` is left out: no git credential is used in a run that is not trusted"
             hint = remedy(self.ci.system, "shallow")
@@ -208,7 +220,7 @@ class Session:
 
     @property
     def ground(self) -> LogContext:
-        """What log stores stand on."""
+        """The arguments with which log stores are opened."""
         from release.app.log.open_log import LogContext
 
         return LogContext(
@@ -224,12 +236,12 @@ class Session:
         )
 
     def warn(self, text: str) -> None:
-        """Say one line to people."""
+        """Emit a warning of one line."""
         self.sink.emit(Note(level="warning", text=text))
 
     @cached_property
     def log(self) -> Writer:
-        """The version log's writer."""
+        """The version log's writer; in a run that is not trusted an empty log that takes no entries."""
         if not self.trust.trusted:
             from release.app.log.open_log import unasked_log
 
@@ -240,14 +252,14 @@ class Session:
 
     @cached_property
     def log_state(self) -> LogState:
-        """The log, folded."""
+        """The state of all releases, computed from the entries of the version log."""
         from release.log.fold import fold
 
         return fold(self.log.entries())
 
     @cached_property
     def image_store(self) -> str:
-        """Folder of a content store, for images that need a conversion."""
+        """The folder for images that need a conversion, such as those of a Docker daemon."""
         from release.app.image_store import image_store
 
         return image_store(self)
@@ -259,23 +271,23 @@ class Session:
 
     @cached_property
     def tags(self) -> TagReader:
-        """Reads what targets hold; labels are read once per digest."""
+        """A reader of tags, which reads the labels of each digest once."""
         from release.effects.tag_reader import TagReader
 
         return TagReader()
 
     @cached_property
     def registries(self) -> OpenRegistries:
-        """Targets by name."""
+        """The registries and layouts that targets name."""
         return self.ports.registries(self)
 
     def deadline(self, seconds: float | None = None) -> Deadline:
-        """A deadline from now."""
+        """A deadline in `seconds` from now; for None one that never comes."""
         return Deadline(seconds, now=self.clock.monotonic)
 
 
 def require_targets(component: Component) -> None:
-    """Raise `ConfigError` for a target that is no reference, or stands there twice."""
+    """Raise `ConfigError` for a target that is not a repository, or that the component lists twice."""
     from release.oci.reference import parse_repository
 
     seen: set[str] = set()
@@ -285,15 +297,16 @@ def require_targets(component: Component) -> None:
             parse_repository(name)
         elif name in {"oci:", "oci:."}:
             raise ConfigError(
-                f"`{name}` names no folder of its own", hint="write `oci:PATH`, for example `oci:dist/image`"
+                f"`{name}`: an OCI layout needs a folder of its own",
+                hint="write `oci:PATH`, for example `oci:dist/image`",
             )
         if name in seen:
-            raise ConfigError(f"target `{name}` stands there twice", hint="name each target once")
+            raise ConfigError(f"target `{name}` is listed twice", hint="list each target once")
         seen.add(name)
 
 
 def policy_of(component: Component) -> TagPolicy:
-    """How the component's tags are chosen."""
+    """The tag policy of the component: version scheme, prefix, and the rules for `latest`, channels and requests."""
     section = component.section
     return TagPolicy(
         prefix=section.prefix,

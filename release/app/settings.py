@@ -8,7 +8,7 @@ import msgspec
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Global options; they work before and after the command. `env`: the environment, read once."""
+    """The values of the global options, which may stand before or after the command. `env`: environment variables."""
 
     directory: str = "."
     config: str | None = None

@@ -19,12 +19,12 @@ def open_workspace(
     component: str | None = None,
     sink: Sink | None = None,
 ) -> Session:
-    """The workspace in `directory`; nothing is read, and no connection is made, before a use case needs it.
+    """The workspace in `directory`. Files are read, and connections made, only when a use case needs them.
 
     `env`: environment variables, usually `os.environ`: the CI system, credentials and git are found through them.
     `config`: a config file in place of `shipmark.yml`. `ci`: a CI system in place of the detected one, or `none`.
-    `images`: targets in place of those in the config. `component`: the one that requests mean where they name none.
-    `sink`: receives notes, progress and step events; without one they are dropped.
+    `images`: targets in place of those in the config. `component`: the component of requests that name none.
+    `sink`: receives notes, progress and step events; without a sink they are dropped.
     """
     settings = Settings(
         directory=directory, config=config, ci=ci, images=tuple(images), component=component, env=dict(env)
