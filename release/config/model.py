@@ -102,7 +102,8 @@ class ConfigFile(ComponentSection, frozen=True, kw_only=True):
     ] = None
 
 
-#: Names in the schema of what has another name in the code.
+#: Class name -> its name in the published JSON Schema. Editors and generated code use the published names, so they stay
+#: when a class is renamed.
 _SECTIONS = {"BuildSpec": "BuildSection", "#/$defs/BuildSpec": "#/$defs/BuildSection"}
 
 

@@ -11,7 +11,8 @@ from release.errors import ConfigError
 from release.limits import DOCUMENT_DEPTH
 
 _CORE = "tag:yaml.org,2002:"
-#: Tags that change nothing here: a type converts the text later. "!" says "not a plain scalar".
+#: Accepted YAML tags, which have no effect: the types of the config convert the text. `!` is YAML's non-specific
+#: tag.
 _TAGS = {
     "scalar": frozenset({None, "!", *(_CORE + name for name in ("str", "int", "float", "bool", "null", "timestamp"))}),
     "sequence": frozenset({None, "!", _CORE + "seq"}),

@@ -1,7 +1,7 @@
-"""The Engine API through the docker SDK, with two things that the SDK lacks.
+"""Calls the Docker Engine API through the docker SDK, and adds two things.
 
-Cancelling closes the connections, so that the daemon stops at once. And no error shows the request's address, which
-holds the values of build arguments.
+A cancelled run closes its connections, so that the daemon stops at once. Error messages leave out the URL of the
+request, because it contains the values of build arguments.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ from release.oci.image_json import parse_platform
 if TYPE_CHECKING:
     from docker import APIClient
 
-ANSWER_WITHIN = 5.0  # seconds, for a daemon that is there
-_ANY_VERSION = "1.24"  # the oldest that the SDK takes; the question for the version is put without one
+# Seconds for the first answers of a daemon. A local daemon answers in milliseconds; without a limit, an address whose
+# packets are dropped would block the command.
+ANSWER_WITHIN = 5.0
+_ANY_VERSION = "1.24"  # the oldest that the SDK accepts; the request for the daemon's version names none
+# Characters of the daemon's text in an error message: a few lines. The text may contain the output of a whole build
+# step.
 _TELL_AT_MOST = 500
 
 
 class Engine:
-    """A daemon that answers. `version`: of the engine; `platform`: of its machine."""
+    """A connection to a docker daemon. `version`: of the engine; `platform`: of the daemon's machine."""
 
     def __init__(
         self, client: APIClient, endpoint: Endpoint, cancel: Cancel, about: Mapping[str, Any]
@@ -39,9 +43,9 @@ class Engine:
         self.platform = parse_platform(f"{about['Os']}/{about['Arch']}")
 
     def build(self, context: Iterator[bytes], **options: Any) -> Iterator[dict[str, Any]]:
-        """Send the context's tar and give the messages of the build. `options`: of the SDK's `build`.
+        """Send the build context, a tar, and yield the daemon's messages. `options`: arguments of the SDK's `build`.
 
-        Raises `BuildError`, and what the cancellation says.
+        Raises `BuildError`, or the cancellation's error.
         """
         with self._speaking():
             answer = self._client.build(
@@ -59,19 +63,19 @@ class Engine:
                     yield message
 
     def export(self, image: str) -> Iterator[bytes]:
-        """The image as `docker save` writes it, in chunks. `image`: its id. Raises `BuildError`."""
+        """Yield the image as `docker save` writes it, in chunks. `image`: its name or id. Raises `BuildError`."""
         with self._speaking():
             for chunk in self._client.get_image(image):
                 self._cancel.check()
                 yield chunk
 
     def load(self, archive: IO[bytes]) -> None:
-        """Give the daemon an archive as `docker load` does. Raises `BuildError` with what the daemon says."""
+        """Load an archive into the daemon, as `docker load` does. Raises `BuildError` with the daemon's message."""
         with self._speaking():
             for message in self._client.load_image(archive):  # type: ignore[no-untyped-call]  # the stubs leave it out
                 self._cancel.check()
                 if isinstance(message, dict) and message.get("error"):
-                    raise BuildError(f"the docker daemon did not take the image: {message['error']}")
+                    raise BuildError(f"the docker daemon refused the image: {message['error']}")
 
     @contextlib.contextmanager
     def _speaking(self) -> Iterator[None]:
@@ -87,9 +91,9 @@ def connect(
     *,
     answer_within: float = ANSWER_WITHIN,
 ) -> Iterator[Engine]:
-    """A daemon that has answered. `registries`: whose credentials a build needs; others are not sent.
+    """Connect to the docker daemon. `registries`: only their credentials are sent with a build, for its pulls.
 
-    `answer_within`: seconds for its first answers.
+    `answer_within`: seconds for the daemon's first answers.
 
     Raises `BuilderUnavailable`.
     """
@@ -104,7 +108,8 @@ def connect(
                 version = endpoint.api_version or about["ApiVersion"]
                 client = open_now.watch(_client(endpoint, env, version, registries, answer_within))
                 engine = Engine(client, endpoint, cancel, about)
-            # A step may be silent for an hour, and an export is prepared before its first byte.
+            # No timeout from here on: a build step may print nothing for an hour, and an export is prepared before its
+            # first byte.
             client.timeout = cast(Any, None)
             yield engine
         finally:
@@ -112,7 +117,7 @@ def connect(
 
 
 def require_listener(env: Mapping[str, str], cancel: Cancel) -> None:
-    """Raise `BuilderUnavailable` where no daemon listens. Says nothing: the SDK would read Docker's credentials."""
+    """Raise `BuilderUnavailable` if no daemon listens. Connects without the SDK, which would read credentials."""
     endpoint = find_endpoint(env)
     with translated(endpoint, cancel, unavailable=True):
         _knock(endpoint, ANSWER_WITHIN)
@@ -125,16 +130,16 @@ def require_listener(env: Mapping[str, str], cancel: Cancel) -> None:
 
 @contextlib.contextmanager
 def translated(endpoint: Endpoint, cancel: Cancel, *, unavailable: bool = False) -> Iterator[None]:
-    """Turn what the SDK and what is below it raise into ours. A cancelled run raises what cancelled it."""
+    """Turn errors of the SDK and its libraries into `BuildError`. A cancelled run raises the cancellation's error."""
     try:
         yield
     except (ReleaseError, GeneratorExit):
         raise
-    except Exception as error:  # noqa: BLE001 - the SDK lets through whatever is below it, down to KeyError
+    except Exception as error:  # noqa: BLE001 - the SDK passes on any error of its libraries, even KeyError
         cancel.check()
         raise _translate(
             error, endpoint, unavailable=unavailable
-        ) from None  # its text may hold argument values
+        ) from None  # the error's text may contain values of build arguments
 
 
 def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> BuildError:
@@ -165,7 +170,7 @@ def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> Bu
 
 
 def _system_error(error: BaseException) -> str | None:
-    """The operating system's reason somewhere below `error`, without any address."""
+    """The operating system's reason in the causes of `error`, without the URL; None if there is none."""
     from http.client import IncompleteRead
 
     from requests.exceptions import Timeout
@@ -188,7 +193,7 @@ def _system_error(error: BaseException) -> str | None:
 
 
 def _knock(endpoint: Endpoint, answer_within: float) -> None:
-    """Raise `OSError` where nobody listens on a local socket: the SDK would leave its own socket open."""
+    """Raise `OSError` if nothing listens on a Unix socket. In that case the SDK would leave a socket open."""
     if endpoint.url.startswith("unix://"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(answer_within)
@@ -207,18 +212,18 @@ def _client(
     registries: tuple[str, ...],
     answer_within: float,
 ) -> APIClient:
-    """A client that has not spoken yet."""
+    """An SDK client that has sent no request yet."""
     from docker import APIClient, auth
     from docker.errors import DockerException
     from docker.tls import TLSConfig
 
     class _Client(APIClient):
         def _set_auth_headers(self, headers: dict[str, str]) -> None:
-            """Send the credentials of the registries that the build pulls from, where the SDK would send all."""
+            """Send only credentials of `registries`, which the build pulls from; the SDK would send all."""
             known = auth.load_config(config_path=os.path.join(config_folder(env), "config.json"))
             found = {}
             for registry in registries:
-                # A helper that fails is as good as none: the daemon then pulls without a credential.
+                # If a credential helper fails, the daemon pulls without a credential.
                 with contextlib.suppress(DockerException):
                     credential = known.resolve_authconfig(registry)
                     if credential:
@@ -232,13 +237,13 @@ def _client(
         pair = (certificates.cert, certificates.key) if certificates.cert and certificates.key else None
         tls = TLSConfig(client_cert=pair, ca_cert=certificates.ca, verify=certificates.verify)
     client = _Client(base_url=endpoint.url, version=version, timeout=cast(Any, answer_within), tls=tls)
-    # Else a CA bundle, a proxy or a .netrc that somebody set for the internet would decide about the daemon.
+    # Ignore a CA bundle, proxy or .netrc of the environment: they are meant for the internet, not for the daemon.
     client.trust_env = False
     return client
 
 
 class _Open:
-    """The connections of some clients: to shut when the run is cancelled, to close in any case."""
+    """Connections of SDK clients: shut down when the run is cancelled, closed at the end."""
 
     def __init__(self) -> None:
         self._clients: list[APIClient] = []
@@ -246,9 +251,9 @@ class _Open:
         self._sockets: list[Any] = []
 
     def watch(self, client: APIClient) -> APIClient:
-        """Keep every socket and answer of the client's requests.
+        """Record every socket and response of the client's requests.
 
-        urllib3 offers no way to the socket of a request under way; `_get_conn` is where all of them pass.
+        urllib3 has no public way to the socket of a running request; each request calls `_get_conn`.
         """
         self._clients.append(client)
         client.hooks["response"].append(lambda answer, *_, **__: self._answers.append(answer))
@@ -257,13 +262,13 @@ class _Open:
         return client
 
     def shut(self) -> None:
-        """End every connection, so that whoever waits for it wakes."""
+        """Shut down every connection, so that threads stop waiting for its bytes."""
         for each in list(self._sockets):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close answers that were not read to their end, which hold their connections, and the clients."""
+        """Close responses and clients: a response that was not read to its end keeps its connection open."""
         for each in (*self._answers, *self._clients):
             each.close()
 

@@ -1,7 +1,7 @@
-"""Which daemon to speak to, decided as the docker command decides: the SDK alone knows neither contexts nor `env`.
+"""Finds the address of the docker daemon as the docker command does; the SDK's own search ignores docker contexts.
 
-`DOCKER_HOST`, else the context that `DOCKER_CONTEXT` or the config file's `currentContext` names, else the usual
-socket.
+The order: `DOCKER_HOST`; the context named by `DOCKER_CONTEXT`, or else by `currentContext` in docker's config file;
+the default socket.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 
 class Certificates(msgspec.Struct, frozen=True, kw_only=True):
-    """TLS towards the daemon: paths of PEM files. `verify`: whether the daemon must prove itself."""
+    """TLS settings for the daemon: paths of PEM files. `verify`: whether the daemon's certificate is checked."""
 
     ca: str | None = None
     cert: str | None = None
@@ -31,7 +31,7 @@ class Certificates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A daemon's address. `source`: what named it, for messages: `DOCKER_HOST`, `docker context build-host`."""
+    """A daemon's address. `source`: the setting it comes from, for messages (`DOCKER_HOST`, a context)."""
 
     url: str
     source: str
@@ -40,7 +40,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shown(self) -> str:
-        """The address for messages: without whatever stands before an `@`."""
+        """The address for messages, without user name and password."""
         scheme, separator, rest = self.url.partition("://")
         host, slash, path = rest.partition("/")
         return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
@@ -51,7 +51,7 @@ def find_endpoint(env: Mapping[str, str]) -> Endpoint:
     endpoint = _find(env)
     if endpoint.url.startswith("ssh://"):
         raise BuilderUnavailable(
-            f"{endpoint.source} names `{endpoint.shown}`, and shipmark does not speak to a daemon over ssh",
+            f"{endpoint.source} names `{endpoint.shown}`, and shipmark cannot connect to a daemon over ssh",
             hint="forward its socket with `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST`"
             " and set `DOCKER_HOST=unix:///tmp/docker.sock`",
         )
@@ -64,7 +64,7 @@ def find_endpoint(env: Mapping[str, str]) -> Endpoint:
 
 
 def config_folder(env: Mapping[str, str]) -> str:
-    """Where docker's own configuration is."""
+    """The folder of docker's configuration: `DOCKER_CONFIG`, else `~/.docker`."""
     return env.get("DOCKER_CONFIG") or os.path.join(env.get("HOME") or os.path.expanduser("~"), ".docker")
 
 
@@ -104,7 +104,7 @@ def _current_context(folder: str) -> str:
 
 
 def _from_context(folder: str, name: str) -> Endpoint:
-    # The name is hashed, so whatever stands in it cannot lead to another folder.
+    # The folder's name is a hash of the context's name, so a name such as `../x` cannot lead to another folder.
     identifier = hashlib.sha256(name.encode()).hexdigest()
     document = _load(os.path.join(folder, "contexts", "meta", identifier, "meta.json"))
     if document is None:

@@ -1,8 +1,7 @@
-"""What `docker save` writes, read as a stream into the layout: each layer compressed once, or kept as it was.
+"""Reads an archive of `docker save` as a stream into an OCI layout, and compresses its uncompressed layers.
 
-Both forms are read: the old one (`ID/layer.tar`, links for equal layers) and the one of newer engines
-(`blobs/sha256/…`). Members are found by name. A name that contains a digest is not trusted: the content is
-compared with it.
+Two formats are read: the old one (`ID/layer.tar`, with links for equal layers) and that of newer engines
+(`blobs/sha256/…`). Members are found by name. A digest in a member's name is not trusted: the bytes are hashed.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ _LAYER = re.compile(r"[0-9a-f]{64}/layer\.tar")
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
 _CONFIG = re.compile(r"([0-9a-f]{64})\.json")
 # JSON documents are kept in memory until the archive's end, since `manifest.json` may come last. For one image a daemon
-# writes a handful (manifests and configs). The limits bound memory to 512 MiB; more is an error.
+# writes fewer than ten (manifests and configs). Size and number bound the memory to 512 MiB; more is an error.
 _LARGEST_DOCUMENT = 8 * 1024 * 1024
-_MOST_DOCUMENTS = 64
-_PEEK = 512  # bytes: a tar's first block, to tell a layer (`ustar` at 257) from a JSON document
-_BUFFER = 1 << 20  # bytes; tarfile's own ten thousand mean thirty reads for each piece of a layer
+_MOST_DOCUMENTS = 64  # see above
+_PEEK = 512  # bytes: the first block of a tar, which has `ustar` at byte 257; JSON documents have not
+_BUFFER = 1 << 20  # bytes per read of the archive; tarfile's default of 10 KiB would need many more reads
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """An image in `manifest.json`."""
+    """One image in the archive's `manifest.json`."""
 
     config: str
     layers: tuple[str, ...] = ()
@@ -49,7 +48,7 @@ class _RootFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Config(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a config that is needed here."""
+    """The members of an image config that are checked: platform and layers."""
 
     os: str
     architecture: str
@@ -58,7 +57,7 @@ class _Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SavedImage(msgspec.Struct, frozen=True, kw_only=True):
-    """An image out of the archive. `config`: as the daemon wrote it; `layers`: base first, in the layout."""
+    """An image read from the archive. `config`: bytes from the daemon; `layers`: in the layout, base first."""
 
     config: bytes
     platform: Platform
@@ -73,9 +72,10 @@ def store_archive(
     check: Callable[[], None] = lambda: None,
     take: Callable[[Descriptor], None] = lambda _: None,
 ) -> SavedImage:
-    """Read the archive to its end, layers into `layout`; `take` is called with each as soon as it is stored.
+    """Read the whole archive and store its layers in `layout`; `take` is called with each stored layer.
 
-    `codec`: of the layers, the fastest gzip when None. Raises `BuildError` when the archive is damaged or inconsistent.
+    `codec`: compresses the layers; None: the fastest gzip. Raises `BuildError` when the archive is damaged or
+    inconsistent.
     """
     reader = _Reader(layout, codec, check, take)
     try:
@@ -105,7 +105,7 @@ class _Reader:
         self._links: dict[str, str] = {}
 
     def take(self, members: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        """Read one member; members with other names are skipped."""
+        """Read one member of the archive; members with unknown names are skipped."""
         name = posixpath.normpath(member.name)
         if member.issym() and _LAYER.fullmatch(name):
             self._links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname))
@@ -128,7 +128,7 @@ class _Reader:
         if known is not None:
             self._keep(name, known)
             return
-        start: bytes = content.peek(_PEEK)  # type: ignore[attr-defined]  # what extractfile gives is buffered
+        start: bytes = content.peek(_PEEK)  # type: ignore[attr-defined]  # `extractfile` returns a buffered reader
         if start.startswith(b"{") and start[257:262] != b"ustar":
             self._take_document(name, content, size)
         elif suffix := suffix_of(start):
@@ -160,7 +160,7 @@ class _Reader:
         return layer
 
     def image(self) -> SavedImage:
-        """The one image of the archive, once it was read."""
+        """The archive's only image; called after the last member."""
         entries = decode(self._documents["manifest.json"], tuple[_Entry, ...])
         if len(entries) != 1:
             raise _broken(f"it holds {len(entries)} images where one was asked for")
@@ -170,7 +170,7 @@ class _Reader:
         if tuple(layer.diff_id for layer in layers) != fields.rootfs.diff_ids:
             raise _broken("its layers are not those that the image's config names")
         named = "/".join(part for part in (fields.os, fields.architecture, fields.variant) if part)
-        platform = parse_platform(named)  # base images say `arm64` or `arm64/v8` for the same
+        platform = parse_platform(named)  # base images write `arm64` or `arm64/v8` for one platform
         return SavedImage(config=config, platform=platform, layers=layers)
 
     def _config(self, name: str) -> bytes:

@@ -28,6 +28,7 @@ from release.oci.manifest import LARGEST_PULLED, describe, read_manifest
 from release.oci.reference import is_digest, require_digest, require_tag
 from release.oci.verify import CHUNK, verified
 
+# Content of the file `version`, which containers/image requires.
 _VERSION = b"Directory Transport Version: 1.1\n"
 _TAG = "latest"
 _MANIFEST = "manifest.json"

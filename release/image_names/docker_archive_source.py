@@ -31,6 +31,7 @@ from release.oci.manifest import digest_bytes, encode_manifest
 from release.oci.reference import Reference, is_digest
 from release.task_group import run_all
 
+# Bytes of `manifest.json` and of the image config, which are read into memory. Usual ones have some KiB.
 _LARGEST_DOCUMENT = 8 * 1024 * 1024
 _UNNAMED = "latest"
 
@@ -73,7 +74,7 @@ class DockerArchive(ReadOnly):
         self._cancel = cancel
         self._codec = codec
         self._jobs = jobs
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # threads of a copy share this object; the image is converted only once
         self._converted: Manifest | None = None
         self._take: Callable[[Descriptor], None] = lambda _: None
         self._archive = ArchiveFile(path)

@@ -35,6 +35,8 @@ from release.oci.image_json import image_manifest
 from release.oci.manifest import describe
 from release.oci.reference import Reference, is_digest
 
+# Parts of the daemon's error messages, in lower case, for an image that does not exist. The SDK's error has no code for
+# it.
 _ABSENT = ("no such image", "reference does not exist")
 
 
@@ -60,7 +62,7 @@ class DaemonImage:
         self._codec = codec
         self._sink = sink
         self._cancel = cancel
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # threads of a copy share this object; the image is exported only once
         self._held: Manifest | None = None
         self._take: Callable[[Descriptor], None] = lambda _: None
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _REGISTRY = "docker://"
 _LAYOUT = "oci:"
 _DAEMON = "docker-daemon:"
-# Of these, `open_source` and `open_destination` refuse what there is not, and say what there is.
+# Names with these transports are opened by `release.image_names.names`. The last three are not supported; the error
+# names those that are.
 _TRANSPORTS = ("oci-archive:", "docker-archive:", "dir:", "containers-storage:", "sif:", "tarball:")
 
 

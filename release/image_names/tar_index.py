@@ -23,6 +23,7 @@ from release.limits import ARCHIVE_HEADER_BYTES, ARCHIVE_MEMBERS, UNPACKED_BYTES
 from release.oci.verify import CHUNK
 
 _BLOCK = 512  # bytes; a tar's headers have this size, and contents are padded to it (POSIX, pax)
+# Type flags of POSIX pax, "ustar Interchange Format": files; hard and symbolic links; types without data blocks.
 _REGULAR = frozenset({b"0", b"\0", b"7"})
 _LINKS = frozenset({b"1", b"2"})
 _WITHOUT_DATA = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
@@ -120,6 +121,7 @@ class _Walk:
                 if self._next["size"].isascii() and self._next["size"].isdigit()
                 else None
             )
+        # 2^53 is above any real file. Larger sizes could overflow the 64-bit offsets of `seek` and `pread`.
         if size is None or size < 0 or size > 1 << 53:
             raise self._bad(f"a size at byte {self._at - _BLOCK} is impossible")
         return _Header(
@@ -199,7 +201,9 @@ def _shown(name: str) -> str:
     )
 
 
+# Links that are followed from one name. Archives of `docker save` need one; a cycle of links ends after this many.
 _MOST_LINKS = 8
+# First bytes of compressed files, and the function that opens such a file.
 _MAGIC: tuple[tuple[bytes, Any], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),

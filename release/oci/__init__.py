@@ -15,6 +15,7 @@ DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 
+# OCI's media types and the older ones of Docker, which many registries still serve.
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 # Sent with every request for a manifest. With fewer types, registries answer 404 for an existing tag, or convert the
@@ -23,7 +24,7 @@ ACCEPTED_TYPES = (OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
 
 
 class Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A pointer to content. `size`: bytes. Source: OCI image-spec v1.1, descriptor."""
+    """The type, digest and size (in bytes) of a blob or manifest. Source: OCI image-spec v1.1, descriptor."""
 
     media_type: str
     digest: str
@@ -35,7 +36,7 @@ class Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A manifest or index as it was stored: `raw` bytes, never re-encoded, with the digest of those bytes."""
+    """A manifest or index. `raw`: the bytes as stored, never encoded again; `digest`: of these bytes."""
 
     media_type: str
     digest: str
@@ -43,15 +44,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_index(self) -> bool:
-        """Whether this lists manifests rather than layers."""
+        """Whether the document is an index, which lists manifests, not layers."""
         return self.media_type in INDEX_TYPES
 
 
 class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Labels and platforms of an image.
 
-    `labels`: of the config. For an index: of its first platform; if every platform was read, those that are equal in
-    all. `disputed`: names of labels that differ, and `platform` if a config contradicts the index.
+    `labels`: of the image config. For an index: of its first platform, or, if every platform was read, the labels that
+    are equal in all configs. `disputed`: names of labels that differ, and `platform` if a config contradicts the index.
     """
 
     digest: str
@@ -62,24 +63,25 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Repository(Protocol):
-    """A repository of images: in a registry, or an OCI layout folder. Thread-safe.
+    """A repository of images: in a registry, an OCI layout, an archive, a folder or a docker daemon. Thread-safe.
 
-    Every method raises from the `RegistryError` branch. `NotFound` means that something does not exist; after `Denied`,
-    `Unreachable` and `Invalid` nothing is known.
+    Methods raise from the `RegistryError` branch: `NotFound` if something does not exist, `Denied`, `Unreachable` and
+    `Invalid` if that could not be found out. They raise `ConfigError` for an invalid tag or digest, and for what a kind
+    of repository cannot do.
     """
 
     @property
     def name(self) -> str:
-        """Its name in logs and plans: `ghcr.io/acme/app`, `oci:dist/image`. Holds no credential."""
+        """The repository's name in logs and plans: `ghcr.io/acme/app`, `oci:dist/image`. Has no credential."""
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """The present descriptor of a tag or digest; None if it does not exist (404)."""
+        """The current descriptor of a tag or digest; None if the tag or digest does not exist (404)."""
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest of a tag or digest; its digest is checked."""
+        """The manifest of a tag or digest. A requested digest is compared with the bytes."""
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """A stream of the blob. Reading it to its end checks size and digest (`DigestMismatch`)."""
+        """A stream of the blob. Reading the stream to its end checks size and digest (`DigestMismatch`)."""
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the repository has the blob."""
@@ -87,13 +89,14 @@ class Repository(Protocol):
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
     ) -> bool:
-        """Store the blob; returns whether bytes were sent (False: it existed or was mounted).
+        """Store the blob; returns whether bytes were sent (False: the blob existed or was mounted).
 
-        `reopen`: opens the content, once for each attempt. `mount_from`: names of repositories in the same registry.
+        `reopen`: opens the blob's bytes, once for each attempt. `mount_from`: names of repositories in the same
+        registry.
         """
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Store the raw bytes, by digest (`tag=None`) or under a tag, and check the stored digest."""
+        """Store the manifest's bytes, by digest (`tag=None`) or under a tag, and check the stored digest."""
 
     def tags(self) -> tuple[str, ...]:
         """All valid tags, in any order; () for a repository that does not exist."""
@@ -102,14 +105,14 @@ class Repository(Protocol):
         """Raise `Denied` unless the credential may push. Sends a write request and undoes it."""
 
     def delete_tag(self, tag: str) -> None:
-        """Delete only this tag. Raises `Invalid` if the registry cannot do that."""
+        """Delete only the tag, not its manifest. Raises `Invalid` if the registry cannot do that."""
 
     def delete_manifest(self, digest: str) -> None:
-        """Delete a manifest, and with it every tag on it."""
+        """Delete a manifest, and with it every tag that names the manifest."""
 
 
 class Registries(Protocol):
-    """Opens targets by name."""
+    """Opens repositories by name."""
 
     def open(self, target: str) -> Repository:
         """The repository `ghcr.io/acme/app`, `localhost:5000/app` or `oci:dist/image`. Raises `ConfigError`."""

@@ -11,18 +11,21 @@ from release.oci import Descriptor, Manifest, Repository
 from release.oci.manifest import children
 from release.task_group import run_all
 
-#: Concurrent requests for manifests. They are small, so round trips count and not bandwidth; the others wait.
+#: Concurrent requests for manifests. Manifests are small, so the time is spent on round trips, not on bandwidth. Eight
+#: are enough for most indexes in one or two rounds; more would load the registry.
 QUESTIONS = 8
+# Levels of nested indexes; images have two. Each level costs a round trip, and a crafted index could nest thousands.
 _DEEPEST = 8
+# Manifests of one image. Each costs a request and memory: a crafted index of a few MiB could list tens of thousands.
 _MOST_MANIFESTS = 2000
 
 
 def read_manifests(
     source: Repository, digest: str, *, top: Manifest | None = None, cancel: Cancel | None = None
 ) -> tuple[Manifest, ...]:
-    """The manifest of `digest` and all below it, each once, children before parents. Read in parallel.
+    """The manifest of `digest` and all manifests below, each once, children before parents. Read in parallel.
 
-    `top`: the manifest of `digest`, if it was read before.
+    `top`: the manifest of `digest`, if the caller has read it.
     """
     found: dict[str, Manifest] = {}
     waiting = [digest]
@@ -40,7 +43,7 @@ def read_manifests(
 
 
 def blobs_of(manifests: Iterable[Manifest]) -> tuple[Descriptor, ...]:
-    """The blobs of manifests, each once, largest first. Layers with `urls` are left out: they lie elsewhere."""
+    """The blobs of manifests, each once, largest first. Layers with `urls` are left out: no registry stores them."""
     blobs = {
         child.digest: child
         for manifest in manifests
@@ -56,7 +59,7 @@ def _read(source: Repository, digest: str, top: Manifest | None) -> Manifest:
 
 
 def _ordered(digest: str, found: dict[str, Manifest]) -> tuple[Manifest, ...]:
-    """Children before parents. There are no cycles: an index would have to contain its own digest."""
+    """Sort `found`, children before parents. Cycles are impossible: an index would contain its own digest."""
     ordered: dict[str, Manifest] = {}
 
     def append(name: str) -> None:

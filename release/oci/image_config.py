@@ -11,15 +11,17 @@ from release.limits import INDEX_PLATFORMS
 from release.oci import OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
 from release.oci.manifest import children
 
+# Bytes of an image config, which is parsed in memory; usual configs have some KiB. The limit is that of manifests.
 _LARGEST_CONFIG = 8 * 1024 * 1024
+# Other media types are artifacts, whose config is not an image config.
 _CONFIG_TYPES = frozenset({OCI_CONFIG, "application/vnd.docker.container.image.v1+json"})
 
 
 def image_facts(repository: Repository, reference: str, *, every: bool = False) -> ImageFacts | None:
-    """Labels and platforms of a tag or digest; None if it does not exist.
+    """Labels and platforms of the image at a tag or digest; None if the tag or digest does not exist.
 
     For an index: the labels of its first platform; with `every`, the labels that are equal for all platforms.
-    Raises `RegistryError` if they cannot be read.
+    Raises `RegistryError` if manifest or config cannot be read.
     """
     try:
         top = repository.manifest(reference)
@@ -29,7 +31,7 @@ def image_facts(repository: Repository, reference: str, *, every: bool = False) 
 
 
 def manifest_facts(repository: Repository, top: Manifest, *, every: bool = False) -> ImageFacts:
-    """`image_facts` for a manifest that was read before."""
+    """As `image_facts`, for a manifest that the caller has read."""
     if not top.is_index:
         config = read_config(repository, top)
         return _facts(top, _labels(config), (_platform(config),))
@@ -46,7 +48,10 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
     """The facts that are equal for all platforms of an index, each read from its own config."""
     images = [child for child in children(top) if not _is_attestation(child)]
     if len(images) > INDEX_PLATFORMS:
-        raise Invalid(f"the index `{top.digest}` in `{repository.name}` lists {len(images)} platforms")
+        raise Invalid(
+            f"the index `{top.digest}` in `{repository.name}` lists {len(images)} platforms,"
+            f" more than {INDEX_PLATFORMS}"
+        )
     labels: list[dict[str, str]] = []
     platforms: list[str | None] = []
     disputed: set[str] = set()
@@ -55,7 +60,7 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
         named, own = platform_of(child), _platform(config)
         if named is None and not own:
             continue  # an artifact, not an image
-        # An entry without a platform counts as an image: clients read its config when no other entry matches.
+        # An index entry without a platform counts as an image: clients read its config if no other entry matches.
         if named is not None and not _are_one_platform(named, own):
             disputed.add("platform")
         labels.append(_labels(config))
@@ -68,13 +73,13 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
 
 
 def _is_attestation(descriptor: Descriptor) -> bool:
-    """Whether the entry is for the platform `unknown/unknown`, as BuildKit's attestations are."""
+    """Whether an index entry has the platform `unknown/unknown`, like the attestations of BuildKit."""
     platform = descriptor.platform or {}
     return "unknown" in (platform.get("os"), platform.get("architecture"))
 
 
 def _are_one_platform(named: str, own: str) -> bool:
-    """Whether an index entry and its config name the same platform. Variants are compared if both have one."""
+    """Whether an index entry and its config name the same platform. The variant is compared if both name one."""
     entry, config = named.split("/"), own.split("/")
     both = min(len(entry), len(config))
     return both > 1 and entry[:both] == config[:both]
@@ -88,7 +93,9 @@ def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
     if config.media_type not in _CONFIG_TYPES:
         return {}
     if config.size > _LARGEST_CONFIG:
-        raise Invalid(f"the config of `{manifest.digest}` claims {config.size} bytes")
+        raise Invalid(
+            f"the config of `{manifest.digest}` has {config.size} bytes, more than {_LARGEST_CONFIG}"
+        )
     with repository.open_blob(config) as stream:
         raw = stream.read(_LARGEST_CONFIG + 1)
     try:
@@ -101,7 +108,7 @@ def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
 
 
 def platform_of(descriptor: Descriptor) -> str | None:
-    """`linux/arm/v7` of an index entry; None for attestations (`unknown/unknown`) and entries without a platform."""
+    """The platform of an index entry (`linux/arm/v7`); None for `unknown/unknown` (attestations) and if it has none."""
     return _platform(descriptor.platform or {}) or None
 
 

@@ -1,4 +1,4 @@
-"""Writes image configs, manifests and indexes. Pure. Keys sorted, no spaces, UTF-8: equal values give equal bytes.
+"""Writes image configs, manifests and indexes as JSON with sorted keys, so that equal values give equal bytes.
 
 Source: OCI image-spec v1.1, config, manifest and image-index; `Healthcheck` and `Shell` are Docker's additions.
 """
@@ -18,12 +18,12 @@ from release.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor, Manifes
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _PLATFORM = re.compile(r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_.]+)?")
-# Both of Docker's builders treat these as equal: an image without a variant has the default one.
+# Docker's classic builder and BuildKit treat these platforms as equal: `v8` is the default variant of arm64.
 _VARIANTS = {"linux/arm64/v8": "linux/arm64"}
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """An operating system and a processor."""
+    """An operating system and a processor architecture, with its variant."""
 
     os: str
     architecture: str
@@ -33,12 +33,12 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
     def accepts(self, other: Platform) -> bool:
-        """Whether an image for `other` satisfies a request for this platform. Without a variant, any will do."""
+        """Whether an image for `other` fits this platform. A platform without a variant accepts all variants."""
         same = (self.os, self.architecture) == (other.os, other.architecture)
         return same and self.variant in ("", other.variant)
 
     def fields(self) -> dict[str, str]:
-        """Its members in a config or descriptor."""
+        """The platform's members in an image config or descriptor."""
         fields = {"os": self.os, "architecture": self.architecture}
         return {**fields, "variant": self.variant} if self.variant else fields
 
@@ -55,9 +55,9 @@ def parse_platform(text: str) -> Platform:
 
 
 class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a container. `entrypoint`, `command`: None if not set.
+    """The settings of an image for its containers. `entrypoint`, `command`: None if not set.
 
-    `healthcheck`: Docker's object, times in nanoseconds.
+    `healthcheck`: the object in Docker's format, times in nanoseconds.
     """
 
     user: str = ""
@@ -74,7 +74,7 @@ class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the image's history. `empty`: it added no layer."""
+    """One step of the image's history. `empty`: the step added no layer."""
 
     created_by: str
     empty: bool
@@ -86,12 +86,12 @@ def encode(value: Any) -> bytes:
 
 
 def digest(raw: bytes) -> str:
-    """`sha256:` and the hex of `raw`."""
+    """The SHA-256 digest of `raw`: `sha256:HEX`."""
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
 def timestamp(seconds: int) -> str:
-    """The time in RFC 3339, UTC: the format of `created`."""
+    """A time in RFC 3339 format, in UTC, as `created` of a config needs it."""
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -104,7 +104,7 @@ def config_document(
     history: Sequence[History],
     created: int,
 ) -> bytes:
-    """The config blob. `diff_ids`: base first; `history` must have as many non-empty steps. `created`: seconds."""
+    """Encode an image config. `diff_ids`: base first; `history`: as many non-empty steps. `created`: epoch seconds."""
     when = timestamp(created)
     steps = [
         {"created": when, "created_by": step.created_by, **({"empty_layer": True} if step.empty else {})}
@@ -140,7 +140,7 @@ def _container(config: ImageConfig) -> dict[str, Any]:
 def image_manifest(
     config: bytes, layers: Sequence[Descriptor], annotations: Mapping[str, str]
 ) -> tuple[Descriptor, Manifest]:
-    """The config's descriptor, and the manifest over it and `layers` (base first)."""
+    """The descriptor of `config`, and the manifest with this config and `layers` (base first)."""
     described = Descriptor(media_type=OCI_CONFIG, digest=digest(config), size=len(config))
     document = {
         "schemaVersion": 2,
@@ -153,7 +153,7 @@ def image_manifest(
 
 
 def image_index(children: Sequence[tuple[Platform, Manifest]], annotations: Mapping[str, str]) -> Manifest:
-    """The index over one manifest for each platform, in the order given."""
+    """The index of one manifest for each platform, in the order of `children`."""
     document = {
         "schemaVersion": 2,
         "mediaType": OCI_INDEX,

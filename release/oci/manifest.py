@@ -1,7 +1,7 @@
-"""Checks manifests and indexes once, and reads what they reference. Pure.
+"""Checks manifests and indexes, and reads the descriptors in them.
 
-The type is never guessed: it comes from `Content-Type` or the descriptor, and must agree with the document's
-`mediaType` and with its members. Otherwise a document could be read as an image by one program and as an index by
+Callers pass the media type, from `Content-Type` or a descriptor; it must agree with the document's `mediaType` and with
+its members. Otherwise a document could be read as an image by one program and as an index by
 another (CVE-2021-41190). Schema 1 is refused.
 """
 
@@ -17,22 +17,27 @@ from release.errors import DigestMismatch, Invalid
 from release.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest
 from release.oci.reference import is_digest
 
-LARGEST_PUSHED = 4 * 1024 * 1024  # bytes; the distribution-spec asks registries to accept as much
+#: Bytes of a manifest that is pushed. Registries should accept 4 MiB (distribution-spec v1.1, "Pushing Manifests");
+#: many refuse more.
+LARGEST_PUSHED = 4 * 1024 * 1024
+#: Bytes of a manifest that is read into memory: twice the size that every registry should accept.
 LARGEST_PULLED = 8 * 1024 * 1024
+# Bytes (1 PiB), above any real blob. JSON readers keep numbers up to 2^53 exactly, so such a size and sums of several
+# are the same in every program.
 _LARGEST_BLOB = 1 << 50
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
 
 
 def digest_bytes(raw: bytes, algorithm: str = "sha256") -> str:
-    """`algorithm:hex` of `raw`."""
+    """The digest of `raw`, as `ALGORITHM:HEX`."""
     return f"{algorithm}:{hashlib.new(algorithm, raw, usedforsecurity=False).hexdigest()}"
 
 
 def read_manifest(raw: bytes, media_type: str, *, expected: str | None, source: str) -> Manifest:
-    """The document in `raw`, after all checks. `expected`: the digest that was requested.
+    """The manifest or index in `raw`, checked. `expected`: the digest that was requested.
 
-    `source`: its origin, for messages. Raises `DigestMismatch` and `Invalid`.
+    `source`: the origin of `raw`, for messages. Raises `DigestMismatch` and `Invalid`.
     """
     if len(raw) > LARGEST_PULLED:
         raise Invalid(f"the manifest at {source} is larger than {LARGEST_PULLED} bytes")
@@ -58,12 +63,12 @@ def encode_manifest(document: dict[str, Any], media_type: str) -> Manifest:
 
 
 def children(manifest: Manifest) -> tuple[Descriptor, ...]:
-    """What a manifest references: an index's manifests, or a manifest's config and layers, in order."""
+    """The descriptors in a document: manifests of an index, or config and layers of a manifest, in order."""
     return _read_links(_object(manifest.raw, manifest.digest), manifest, manifest.digest)
 
 
 def subject(manifest: Manifest) -> Descriptor | None:
-    """The `subject` of a referrer, or None."""
+    """The `subject` of a manifest: the manifest that it refers to, or None."""
     document = _object(manifest.raw, manifest.digest)
     if "subject" not in document or document["subject"] is None:
         return None
@@ -71,7 +76,7 @@ def subject(manifest: Manifest) -> Descriptor | None:
 
 
 def artifact_type(manifest: Manifest) -> str | None:
-    """The type of a referrer: `artifactType`, else the config's media type."""
+    """The artifact type of a manifest: `artifactType`, else the config's media type."""
     document = _object(manifest.raw, manifest.digest)
     stated = document.get("artifactType")
     if isinstance(stated, str) and stated:
@@ -89,7 +94,7 @@ def annotations_of(manifest: Manifest) -> dict[str, str] | None:
 
 
 def describe(manifest: Manifest) -> Descriptor:
-    """The descriptor of the document itself."""
+    """The descriptor of the manifest or index itself."""
     return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
 
 

@@ -1,4 +1,4 @@
-"""References: text such as `ghcr.io/acme/app:1.4.2@sha256:…` parsed once into a value. Pure.
+"""References: text such as `ghcr.io/acme/app:1.4.2@sha256:…` parsed into a value.
 
 Source: OCI distribution-spec v1.1 (names, tags), image-spec v1.1 (digests), and the short forms of Docker Hub.
 """
@@ -12,6 +12,7 @@ import msgspec
 from release.errors import ConfigError
 
 DOCKER_HUB = "docker.io"
+# Host names of Docker Hub in references. All become `docker.io`, so that a repository has one name in plans and logs.
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 _HUB_API = "registry-1.docker.io"
 
@@ -19,6 +20,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
+# Hex digits of the algorithms that image-spec v1.1 registers (descriptor, "Registered Algorithms").
 _HEX_LENGTH = {"sha256": 64, "sha512": 128}
 # Characters of `REGISTRY/REPOSITORY`. Many clients accept no more (distribution-spec v1.1, "Pulling manifests"), so an
 # image with a longer name could not be pulled by them.
@@ -28,7 +30,7 @@ _LONGEST_NAME = 255
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """A repository in a registry, with a tag, a digest, both or neither.
 
-    `registry`: host with port as a person calls it (`docker.io`, `localhost:5000`, `[::1]:5000`).
+    `registry`: host with port as users write it (`docker.io`, `localhost:5000`, `[::1]:5000`).
     """
 
     registry: str
@@ -38,7 +40,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Read a reference. Raises `ConfigError` saying which part is wrong and why."""
+        """Parse a reference. Raises `ConfigError` with the part that is wrong, and why."""
         _require_plain(text)
         name, digest = _split_digest(text)
         name, tag = _split_tag(name, text)
@@ -55,12 +57,12 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def api_host(self) -> str:
-        """Where the registry's API answers; differs from `registry` for Docker Hub only."""
+        """The host of the registry's API; it differs from `registry` for Docker Hub only."""
         return _HUB_API if self.registry == DOCKER_HUB else self.registry
 
     @property
     def target(self) -> str | None:
-        """What to ask the registry for: the digest, else the tag, else None."""
+        """The digest, or else the tag; None if the reference has neither."""
         return self.digest or self.tag
 
     def __str__(self) -> str:
@@ -70,7 +72,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_repository(text: str) -> Reference:
-    """A reference that may hold neither tag nor digest. Raises `ConfigError`."""
+    """Parse a reference without tag and digest. Raises `ConfigError` if it has one of them."""
     reference = Reference.parse(text)
     if reference.target is not None:
         raise ConfigError(
@@ -86,19 +88,19 @@ def is_tag(text: str) -> bool:
 
 
 def is_digest(text: str) -> bool:
-    """Whether `text` is a SHA-256 or SHA-512 digest in the one spelling allowed, safe in URLs and paths."""
+    """Whether `text` is a SHA-256 or SHA-512 digest in lower-case hex, which is safe in URLs and paths."""
     return _digest_fault(text) is None
 
 
 def require_tag(text: str) -> str:
-    """`text` if it is a valid tag, else `ConfigError`."""
+    """Return `text` if it is a valid tag. Raises `ConfigError`."""
     if not is_tag(text):
         raise ConfigError(f"tag `{_shown(text)}` is invalid: {_tag_fault(text)}")
     return text
 
 
 def require_digest(text: str) -> str:
-    """`text` if it is a valid digest, else `ConfigError`."""
+    """Return `text` if it is a valid digest. Raises `ConfigError`."""
     fault = _digest_fault(text)
     if fault is not None:
         raise ConfigError(f"digest `{_shown(text)}` is invalid: {fault}")
@@ -107,7 +109,7 @@ def require_digest(text: str) -> str:
 
 def _bad(text: str, why: str, *, hint: str | None = None) -> ConfigError:
     usual = "write it as `ghcr.io/acme/app`, or `oci:dist/image` for a folder"
-    # `why` and `hint` may quote a part of the text.
+    # `why` and `hint` may quote a part of `text`, which may contain control characters.
     message = f"`{_shown(text)}` is not an image reference: {_shown(why)}"
     return ConfigError(message, hint=_shown(hint) if hint else usual)
 
@@ -186,7 +188,7 @@ def _require_registry(registry: str, text: str) -> None:
 
 
 def _is_ipv6(address: str) -> bool:
-    import ipaddress  # late: hardly any reference needs it, and every command parses one
+    import ipaddress  # imported late: few references have an IPv6 address, and every command parses references
 
     try:
         return "%" not in address and ipaddress.IPv6Address(address) is not None

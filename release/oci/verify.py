@@ -1,4 +1,4 @@
-"""Streams that check what they carry: size and digest, compared at the end of the content."""
+"""Streams of blobs that check size and digest, copy the bytes, or report progress while they are read."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from release.errors import DigestMismatch
 from release.events import Progress, Sink
 from release.oci import Descriptor
 
-#: Bytes per read, and the memory of a stream. Pushes over plain http were slower with 16 KiB.
+#: Bytes per read, and the buffer of each stream. With 16 KiB, pushes over plain http were slower; more would cost
+#: memory in every stream that is open at the same time.
 CHUNK = 256 * 1024
-# Bytes per read where only the kernel and the hash handle them: larger, so that threads switch less often.
+# Bytes per read in `pieces`, whose callers only write and hash the bytes. Larger than `CHUNK`, so that threads switch
+# less often.
 _LARGE = 512 * 1024
-#: Bytes between two progress events of one blob. Readers may ask for a few bytes at a time: without a distance each
-#: read would be an event, a line of JSON with `--progress json`.
+#: Bytes between two progress events of one blob. Some readers read a few bytes at a time; without this distance each
+#: read would emit an event, which is a line of JSON with `--progress json`.
 SHOWN_EVERY = 1024 * 1024
 
 
 class _Verified(io.RawIOBase):
-    """Reads `raw`; raises `DigestMismatch` before the last byte of wrong content is handed out."""
+    """Reads `raw`; raises `DigestMismatch` before it returns the last byte of a wrong blob."""
 
     def __init__(self, raw: IO[bytes], descriptor: Descriptor, source: str) -> None:
         super().__init__()
@@ -67,14 +69,14 @@ class _Verified(io.RawIOBase):
 def verified(raw: IO[bytes], descriptor: Descriptor, *, source: str) -> IO[bytes]:
     """`raw` as a stream that raises `DigestMismatch` unless it ends with the size and digest of `descriptor`.
 
-    `source` names the place in messages. Closing the stream closes `raw`.
+    `source`: the blob's origin, for messages. Closing the stream closes `raw`.
     """
     stream = io.BufferedReader(_Verified(raw, descriptor, source), CHUNK)
     return cast(IO[bytes], stream)
 
 
 def fill(stream: IO[bytes], view: memoryview) -> int:
-    """Read into `view` what is there, without a copy where the stream can do that; 0 at the end."""
+    """Read from `stream` into `view`; returns the number of bytes, 0 at the end. Uses `readinto` if there is one."""
     readinto = getattr(stream, "readinto", None)
     if readinto is not None:
         return readinto(view) or 0
@@ -84,7 +86,7 @@ def fill(stream: IO[bytes], view: memoryview) -> int:
 
 
 def pieces(stream: IO[bytes]) -> Iterator[memoryview]:
-    """The content in pieces; each is overwritten by the next."""
+    """Yield the bytes of `stream` in pieces; the next piece overwrites the last."""
     view = memoryview(bytearray(_LARGE))
     while count := fill(stream, view):
         yield view[:count]
@@ -120,7 +122,7 @@ class _Told(io.RawIOBase):
 
 
 class _Copying(io.RawIOBase):
-    """Reads `raw`, and gives all bytes read to `write` too."""
+    """Reads `raw`, and passes all bytes to `write` too."""
 
     def __init__(self, raw: IO[bytes], write: Callable[[memoryview], object]) -> None:
         super().__init__()
@@ -138,10 +140,10 @@ class _Copying(io.RawIOBase):
 
 
 def copying(raw: IO[bytes], write: Callable[[memoryview], object]) -> IO[bytes]:
-    """`raw`, with all that is read of it also given to `write`. Closing it leaves `raw` open."""
+    """A stream that reads `raw` and passes all bytes to `write` too. Closing the stream leaves `raw` open."""
     return cast(IO[bytes], io.BufferedReader(_Copying(raw, write), CHUNK))
 
 
 def told(open_: Callable[[], IO[bytes]], descriptor: Descriptor, sink: Sink) -> IO[bytes]:
-    """A fresh stream of the blob that emits to `sink` how much of it was read."""
+    """Open the blob as a stream that emits `Progress` events to `sink` while it is read."""
     return cast(IO[bytes], _Told(open_(), descriptor, sink))

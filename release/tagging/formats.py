@@ -22,9 +22,11 @@ _PEP440_STAGES = MappingProxyType(
 )
 # Source: Maven's ComparableVersion: any other qualifier sorts after the release.
 _MAVEN_STAGES = frozenset({"alpha", "beta", "milestone", "rc", "cr"})
+# `MAX_SAFE_INTEGER` and `MAX_LENGTH` (characters) of the npm package `semver`, which npm checks versions with.
 _NPM_LARGEST = 2**53 - 1
+_NPM_LONGEST = 256
+# Rust's crate `semver`, which Cargo uses, stores numbers as `u64`.
 _CARGO_LARGEST = 2**64 - 1
-_NPM_LONGEST = 256  # characters
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-# For stable versions, comparing the numbers is enough. attrgetter does it in C: there may be 20,000.
+# Compares stable versions by their numbers, in C. `precedence_key` would run Python code for each of 20,000 versions.
 _STABLE_RANK = attrgetter("version.major", "version.minor", "version.patch", "rebuild")
 
 Verdict = Move | Keep | Withhold | Refuse
@@ -154,7 +154,8 @@ def _covers(line: Line, version: Version) -> bool:
 
 
 def _in_line(line: Line, known: KnownReleases) -> list[KnownVersion]:
-    # Cheap comparisons first: there may be 20,000 releases.
+    # Numbers are compared first, which is cheap; `_covers` is called for prereleases only. There may be 20,000
+    # releases.
     major, minor, channel = line.major, line.minor, line.channel
     found = [
         one

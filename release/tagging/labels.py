@@ -14,7 +14,8 @@ INPUTS = "dev.shipmark.inputs"
 #: How `ImageFacts.disputed` and `Held.disputed` name a platform whose config contradicts the index.
 PLATFORM = "platform"
 
-#: Labels that differ between images of different releases.
+#: Labels that differ between images of different releases. `Held.disputed` names these only: other labels are not
+#: compared.
 TELLING = frozenset({REVISION, VERSION, INPUTS, PLATFORM})
 
 

@@ -9,7 +9,11 @@ from collections.abc import Iterable
 _IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _OTHER = re.compile(r"[^a-z0-9._-]+", re.ASCII)
 _RELEASE_LIKE = re.compile(r"latest|v?[0-9]+(?:\.[0-9]+){0,2}(?:[-_].*)?|(?:sha|pr|branch)-.*", re.ASCII)
-LONGEST_BRANCH = 63  # characters: also the longest Kubernetes label value and DNS label
+#: Characters of a branch's tag. Longer names are cut, so that the tag is also a valid Kubernetes label value and DNS
+#: label, which have 63 at most.
+LONGEST_BRANCH = 63
+# Hex digits of the hash that tells branches with equal tags apart. 16 million values are enough for the branches of one
+# repository; more would leave less of the branch's name.
 _HEX = 6
 
 

@@ -32,11 +32,15 @@ _LOCAL: Mapping[str, str] = MappingProxyType(
         "llll": "ddd, MMM D, YYYY h:mm A",
     }
 )
-_LOCAL_DEPTH = 5  # a local token that expands to another one is expanded this often
+# Rounds in which local tokens are expanded. No English format contains another local token, so one round does the work;
+# like moment.js, the number is bounded.
+_LOCAL_DEPTH = 5
 _DEFAULT = "YYYY-MM-DDTHH:mm:ss"
 
 
-_LONGEST_ZONE = 100  # characters; the longest name has 32
+# Characters of a time zone's name. IANA's longest has 32; `zoneinfo` would look for a package for each slash of a
+# longer text.
+_LONGEST_ZONE = 100
 
 
 def format_moment(moment: datetime, pattern: str = "") -> str:
@@ -58,7 +62,7 @@ def find_zone(name: str) -> tzinfo | None:
     if name.upper() == "UTC":
         return timezone(timedelta(0), "UTC")
     if len(name) > _LONGEST_ZONE:
-        return None  # zoneinfo would import a package for each of its slashes
+        return None
     import zoneinfo
 
     try:

@@ -11,7 +11,8 @@ from release.errors import ConfigError
 from release.tagging.expressions.source_text import Located
 from release.tagging.expressions.tree import Call, Literal, Operand, Path
 
-_MAX_DEPTH = 16  # subexpressions in subexpressions; far above use, far below the recursion limit
+# Nested subexpressions. Real expressions nest two or three; each level is a recursive call, and Python's limit is 1000.
+_MAX_DEPTH = 16
 _NAME_END = r"(?=[=~}\s/.)|\]])"
 _LITERAL_END = r"(?=[~}\s)\]])"
 _ID = r"[^\s!\"#%-,./;->@\[-\^`{-~]+"
@@ -23,9 +24,9 @@ _STRING = re.compile(r"\"(?:\\\"|[^\"])*\"|'(?:\\'|[^'])*'")
 _WORD = re.compile(rf"(true|false|undefined|null){_LITERAL_END}")
 _NUMBER = re.compile(rf"-?[0-9]+(?:\.[0-9]+)?{_LITERAL_END}")
 _LITERAL = re.compile(rf"{_WORD.pattern}|{_NUMBER.pattern}")
-_MOST_DIGITS = (
-    300  # characters; a longer whole number becomes a float, as in JavaScript, and may come out infinite
-)
+# Characters of a whole number that becomes an `int`. A longer one becomes a float, infinite from 1.8e308 on as in
+# JavaScript; and `int` refuses more than 4300 digits.
+_MOST_DIGITS = 300
 _OPTION = re.compile(rf"({_ID}|{_SEGMENT.pattern})\s*=")
 _COMMENT_END = {"!--": re.compile(r"--~?\}\}"), "!": re.compile(r"\}\}")}
 _REFUSED = {

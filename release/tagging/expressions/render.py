@@ -19,7 +19,9 @@ Value = str | int | float | bool | None | tuple["Value", ...] | Mapping[str, "Va
 Helper = Callable[[tuple[Value, ...], Mapping[str, Value]], str]
 Names = Mapping[str, Value | Helper]
 
-_MAX_LENGTH = 16_384  # characters; an expression is a line that a person wrote
+# Characters of a text with expressions, such as a line of a config file. Parsing makes a tree in memory, and a pull
+# request can contain any text.
+_MAX_LENGTH = 16_384
 
 
 def parse_template(text: str | Located, *, source: str = "expression") -> Template:

@@ -18,6 +18,7 @@ from release.versions.model import Version
 
 _OTHER = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _LATEST = "latest"
+# Attributes of rules whose expressions may use all global names. `pattern` has names of its own.
 _EXPANDED = frozenset({"enable", "prefix", "suffix", "value"})
 
 

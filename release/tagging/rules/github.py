@@ -11,7 +11,8 @@ from release.tagging.rules.context import RuleContext
 from release.tagging.rules.run import Checkout, short_length, wants_head, with_release
 
 _DEFAULT = TagPolicy()
-_ALWAYS_DEFAULT = ("create", "discussion", "issues", "schedule")  # their ref is the default branch's
+# Parts of event names for which docker/metadata-action always answers that the run is on the default branch.
+_ALWAYS_DEFAULT = ("create", "discussion", "issues", "schedule")
 
 Event = Mapping[str, Any]
 

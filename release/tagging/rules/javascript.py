@@ -17,7 +17,9 @@ from release.errors import ConfigError
 from release.limits import PATTERN_SECONDS
 from release.tagging.rules.javascript_regex import LONGEST_SUBJECT, Translator
 
-_MAX_PATTERN = 1000  # characters
+# Characters of a regular expression; real ones have fewer than 100. Compiling takes time that grows with the length and
+# has no time limit.
+_MAX_PATTERN = 1000
 _FLAGS = "dgimsuvy"
 _LITERAL = re.compile(r"/(.+)/([^/]*)\Z", re.DOTALL)
 

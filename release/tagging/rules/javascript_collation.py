@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 
+# ASCII in the order of CLDR's root collation: punctuation, symbols, digits, letters.
 _ORDER = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz"
 _RANK = {character: rank for rank, character in enumerate(_ORDER)}
 

@@ -22,13 +22,14 @@ _NEVER = "(?!)"
 _ANY = "[\\s\\S]"
 _QUANTIFIER = re.compile(r"[*+?]|\{([0-9]+)(?:(,)([0-9]*))?\}")
 _GROUP_NAME = re.compile(r"([^<>=!]+)>")
-_LOOK_BEHIND = -1
-#: Characters of a name that patterns are matched with; a longer one is an error. Names of releases are shorter.
+_LOOK_BEHIND = -1  # marks an open look-behind; numbers of capture groups are positive
+#: Characters of a text that patterns are matched with, such as a ref name; a longer text is an error. An image tag has
+#: at most 128, and the time of a match may grow exponentially with the length.
 LONGEST_SUBJECT = 512
 #: Characters that a pattern may have once its counted repetitions are written out. `regex` writes them out when it
 #: compiles a pattern, so `(?:(?:a{1000}){1000}){1000}` would take all memory; above the limit it is an error.
 _LONGEST_EXPANDED = 20_000
-_LAST_CODE_POINT = 0x10FFFF
+_LAST_CODE_POINT = 0x10FFFF  # the last of Unicode
 _SYNTAX = frozenset("^$\\.*+?()[]{}|/-")  # what may be escaped with the flag `u`
 _HEX = re.compile(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})")
 _LONG_HEX = re.compile(_HEX.pattern + r"|\\u\{0*([0-9A-Fa-f]{1,6})\}")

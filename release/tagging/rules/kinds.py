@@ -34,7 +34,8 @@ _VERSION = Kind(
     expressions=("pattern", "value"),
 )
 
-#: Types and numbers as docker/metadata-action v6.2.0 has them, and `calver` and `describe`.
+#: The types of tag rules with the priorities and defaults of docker/metadata-action v6.2.0, so that its rules give the
+#: same tags in the same order. `calver` and `describe` are additions.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "schedule": Kind(priority=1000, attributes={"pattern": "nightly"}, expressions=("pattern",)),

@@ -15,8 +15,10 @@ from release.versions.semver import LONGEST
 Role = Literal["version", "commit"] | Line
 
 _PARTS = re.compile(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
+# Names of CalVer patterns that count as a version's first number (`_YEAR`) or second number (`_MONTH`).
 _YEAR = frozenset({"year", "YYYY", "YY"})
 _MONTH = frozenset({"month", "MM", "0M"})
+# Names whose text is a commit id, so that a tag with it names one commit for ever.
 _COMMITS = frozenset({"sha", "pr_head_sha"})
 
 

@@ -16,7 +16,7 @@ from release.tagging.rules.kinds import ATTRIBUTES, COMMON, KINDS, Kind
 from release.tagging.rules.listing import parse_fields, parse_items
 from release.tagging.rules.model import Rule
 
-#: What applies when no rule is given.
+#: The rules without any in the input, as docker/metadata-action has them.
 DEFAULT_RULES = ("type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr")
 
 

@@ -18,8 +18,8 @@ from release.versions.model import Version
 from release.versions.semver import off_tag_version, parse_tag_name
 
 _DEFAULT = TagPolicy()
-# Hex digits of a short commit, as docker/metadata-action has them. Another default would rename its users' tags
-# (docker/metadata-action#479: 12 digits were reverted).
+# Hex digits of a short commit id, the default of docker/metadata-action. Another number would rename the tags of its
+# users: the action reverted a change to 12 (docker/metadata-action#479).
 _SHORT = 7
 _EVENT_NAMES = {
     "push": "push",
@@ -157,7 +157,7 @@ def short_length(env: Mapping[str, str]) -> int:
             f"`DOCKER_METADATA_SHORT_SHA_LENGTH` is `{text}`, which is not a number",
             hint="set it to `7` or `12`",
         )
-    return int(min(max(number, 0.0), 64.0))
+    return int(min(max(number, 0.0), 64.0))  # a SHA-256 commit id has 64 digits
 
 
 def _ref(git_tag: str | None, request: PullRequest | None, branch: str | None) -> str:

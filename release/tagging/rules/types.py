@@ -26,6 +26,7 @@ from release.tagging.rules.lines import (
 from release.tagging.rules.model import Rule
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
+# Names that need git's history. In a shallow clone they are empty, which is warned about.
 _FROM_HISTORY = frozenset({"version", "distance", "commit_count"})
 
 

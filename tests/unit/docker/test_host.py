@@ -98,7 +98,7 @@ def test_the_api_version_may_be_set(tmp_path: Path) -> None:
         ({"DOCKER_HOST": "here"}, "`DOCKER_HOST` names `here`, which is not an address of a daemon"),
         (
             {"DOCKER_HOST": "ssh://me@host"},
-            "`DOCKER_HOST` names `ssh://host`, and shipmark does not speak",
+            "`DOCKER_HOST` names `ssh://host`, and shipmark cannot connect",
         ),
     ],
 )
