@@ -10,7 +10,7 @@ import msgspec
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a log. `seq`: -1 and `hash`: 64 zeros when it is empty."""
+    """The end of a log: `seq` and `hash` of its last entry; -1 and 64 zeros for an empty log."""
 
     seq: int = -1
     hash: str = "0" * 64
@@ -24,45 +24,45 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def seq(self) -> int:
-        """Position, 0 first."""
+        """The entry's position in the log, counted from 0."""
         return int(self.fields["seq"])
 
     @property
     def kind(self) -> str:
-        """`planned`, `built`, `pushed`, `released`, `moved`, `failed`, `cancelled`, `abandoned`, `yanked`, ..."""
+        """The entry's kind: `planned`, `built`, `pushed`, `released` and others; `""` if the member is missing."""
         return str(self.fields.get("kind", ""))
 
 
 class HeadMoved(Exception):
-    """The compare-and-swap failed: the head is not `expected`. The writer reads the new entries and tries again."""
+    """Raised by `append` when the log's head is not `expected`. The writer then reads the new entries and retries."""
 
 
 class LogStore(Protocol):
-    """Keeps the lines of a log. A store knows bytes and the head; `LogWriter` makes records, ids and the chain."""
+    """Stores the lines of a log. A store handles bytes and the head; `LogWriter` makes records, ids and the chain."""
 
     @property
     def name(self) -> str:
-        """Its name in messages: `.shipmark/log.jsonl`, `refs/shipmark/log at origin`. Holds no credential."""
+        """The store's name in messages, without credentials: `.shipmark/log.jsonl`, `refs/shipmark/log at origin`."""
 
     @property
     def local(self) -> bool:
-        """Whether the log lies in this workspace, and is lost when that is wiped."""
+        """Whether the log is stored only on this machine, so that wiping a CI workspace may delete it."""
 
     def head(self) -> Head:
-        """The log's end now. Only the last line is verified."""
+        """Return the present end of the log. Only `read` verifies the whole chain."""
 
     def read(self, after: int = -1) -> Iterator[Entry]:
-        """Entries with `seq` above `after`, in order, each checked against its hash and its predecessor.
+        """Yield entries with `seq` above `after`, in order, each checked against its hash and its predecessor.
 
-        Raises `LogCorrupt` naming the position. A torn last line is not an entry.
+        Raises `LogCorrupt` naming the position. A last append that a crash tore is skipped.
         """
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
-        """Append all `lines` durably, or none; raise `HeadMoved` unless the head is `expected`.
+        """Append `lines` durably; raise `HeadMoved` unless the log's head is `expected`.
 
-        `lines`: without newlines, as they were sealed or read from another log. Without lines, entries that are
-        there already are made durable, whoever wrote them.
-        Raises `LogError` when nothing can be written, and when the outcome is unknown; `read` then tells.
+        `lines`: without newlines, sealed or read from another log. The lines of one batch are all appended or none.
+        An empty `lines` makes existing entries durable, which a killed writer may have left without fsync.
+        Raises `LogError` when nothing can be written, and when the outcome is unknown: then `read` shows it.
         """
 
     def check_writable(self) -> None:
@@ -74,21 +74,21 @@ class Exclusive(Protocol):
     """Optional capability of a store: writers queue. A writer that lost a race waits for its turn and then appends."""
 
     def turn(self) -> AbstractContextManager[None]:
-        """Keep other writers out while the body reads and appends; its entries are committed when it ends."""
+        """Keep other writers out while the body reads and appends; entries are committed when the body ends."""
 
 
 @runtime_checkable
 class PendingStore(Protocol):
-    """Optional capability of a store where a lost race is slow: facts are parked, and the next writer appends them."""
+    """Optional capability of a store with slow retries: facts are parked there, and the next writer appends them."""
 
     def park(self, facts: Sequence[Mapping[str, Any]]) -> None:
-        """Store facts for the next writer. Best effort: errors are ignored."""
+        """Store facts for the next writer. Best effort: callers ignore errors."""
 
     def parked(self) -> dict[str, tuple[dict[str, Any], ...]]:
-        """Parked facts by the name they are parked under, as of the last `read`."""
+        """Return parked facts by their names in the store, as the latest `read` found them."""
 
     def unpark(self, names: Sequence[str]) -> None:
-        """Remove parked facts that were appended, or never can be. Best effort."""
+        """Remove parked facts that are in the log or contradict it. Best effort: callers ignore errors."""
 
 
 class LogWriter(Protocol):
@@ -98,10 +98,13 @@ class LogWriter(Protocol):
         """Append the facts that the log lacks; return the durable entries that hold all of `facts`, in their order."""
 
     def entries(self) -> Sequence[Entry]:
-        """Every entry, verified. Only entries after the last call are read from the store."""
+        """Return every entry, verified. Only entries that this writer has not read yet are read from the store."""
 
     def find(self, identity: str) -> Entry | None:
-        """The entry with this `id`, new entries included. It may not be durable yet; appending its fact makes it so."""
+        """Read new entries; return the entry with this `id`, or None.
+
+        The entry may not be durable yet: appending its fact again makes it durable.
+        """
 
     @property
     def head(self) -> Head:

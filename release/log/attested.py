@@ -10,7 +10,7 @@ from release.statements.release_statement import Attested, _tags
 
 
 def attested(entries: Iterable[Entry], *, key: str | None = None) -> Iterator[Attested]:
-    """Every released image on every target that holds it, in the log's order. `key`: only that release's."""
+    """Yield each released image for each target it was pushed to, in the log's order. `key`: only of this release."""
     released: dict[tuple[str, str], dict[str, Any]] = {}
     pushed: dict[tuple[str, str, str], dict[str, Any]] = {}
     for entry in entries:
@@ -23,7 +23,7 @@ def attested(entries: Iterable[Entry], *, key: str | None = None) -> Iterator[At
         elif entry.kind == "pushed":
             pushed.setdefault((of, _digest(fields), str(fields.get("target", ""))), fields)
         elif entry.kind == "abandoned" and isinstance(lost := fields.get("lost"), str):
-            # Nobody has its bytes any more: there is nothing to attest.
+            # The image's bytes are lost, so its digest is no longer attested.
             released.pop((of, lost), None)
             for pushed_key in [one for one in pushed if one[:2] == (of, lost)]:
                 del pushed[pushed_key]

@@ -23,7 +23,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
 class Malformed(Exception):
-    """The bytes are not a line of a log: torn, zero-filled, not JSON. `scan` catches it; users never see it."""
+    """Raised for bytes that are not a line of a log: torn, zero-filled or not JSON. Callers handle or translate it."""
 
 
 def timestamp(milliseconds: int) -> str:
@@ -38,10 +38,10 @@ def _second(seconds: int) -> str:
 
 
 def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None = None) -> bytes:
-    """The line (without newline) that puts `fact` after `head`.
+    """Return the line, without newline, that stores `fact` as the entry after `head`.
 
     `at`: a `timestamp`. `batch`: first and last `seq` of the append that this line is part of; a reader takes all of
-    these lines or none. Raises `LogError` for a fact that has no canonical form, or is longer than `LINE_LIMIT`.
+    these lines or none. Raises `LogError` for a fact without a canonical form, or whose line exceeds `LINE_LIMIT`.
     """
     require_writable(fact)
     # Only the log sets `hash` and `batch`. Drop those of a fact that was copied from a stored entry.
@@ -50,9 +50,9 @@ def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | Non
 
 
 def seal_all(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[Entry]:
-    """The entries that put `facts` (id -> fact) after `head`; more than one are a batch.
+    """Return the entries that store `facts` (id -> fact) after `head`; two or more are marked as one batch.
 
-    `facts`: as `checked` returns them. Raises `LogError` for one that is longer than `LINE_LIMIT`.
+    `facts`: as `checked` returns them. Raises `LogError` for a fact whose line exceeds `LINE_LIMIT`.
     """
     batch = (head.seq + 1, head.seq + len(facts)) if len(facts) > 1 else None
     entries = []
@@ -83,7 +83,7 @@ def _sealed(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | 
 def verify_line(raw: bytes, previous: Head) -> Entry:
     """The entry in `raw` (one line without newline), checked against its own hash and its predecessor.
 
-    The hash covers the stored bytes without the member `hash`, and so also members that this version does not know.
+    The hash covers all stored bytes except the member `hash`, including members that only later versions read.
     Raises `LogCorrupt` naming the position, and `LogError` for a log of another schema.
     """
     try:
@@ -95,7 +95,7 @@ def verify_line(raw: bytes, previous: Head) -> Entry:
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """The members of a line that chain it, and its id. `batch`: as in the line, or None."""
+    """The members that chain a line to its predecessor, and its id. `batch`: None for a line appended alone."""
 
     seq: int
     prev: str
@@ -110,8 +110,8 @@ _ENVELOPES = decoder(Envelope)
 def envelope_of(raw: bytes, previous: Head) -> Envelope:
     """The chaining members of a line that is about to be written, checked against its predecessor.
 
-    The hash is not recomputed: `seal` made it from these bytes a moment ago, or it was verified when the line was read
-    from another log. Readers check everything (`verify_line`). Raises `LogError`.
+    The hash is not computed again: `seal` made it from these bytes a moment ago, or the line was read from another log,
+    where it was verified. When the line is read, `verify_line` checks everything. Raises `LogError`.
     """
     try:
         envelope = _ENVELOPES.decode(raw)
@@ -140,7 +140,9 @@ def _require_hash(raw: bytes, seq: int, digest: str) -> None:
     # Members are sorted and `schema` follows `hash`, so `hash` is never last and always has a comma behind it.
     before, found, after = raw.partition(member + b",")
     if not found or member in after:
-        raise LogCorrupt(f"entry {seq} was changed after it was written: it does not hold its hash once")
+        raise LogCorrupt(
+            f"entry {seq} was changed after it was written: it does not contain its hash exactly once"
+        )
     if hashlib.sha256(_DOMAIN + before + after).hexdigest() != digest:
         raise LogCorrupt(
             f"entry {seq} was changed after it was written: its hash does not match its content",

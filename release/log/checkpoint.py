@@ -1,7 +1,7 @@
-"""A SQLite index of a long log file: which entries mention a digest, and which set a tag, in the order of time.
+"""A SQLite index of a long log file: which entries mention a digest, and which set a tag, oldest first.
 
-The index holds byte positions only. Every answer is read from the log at these positions, and verified. The index is
-brought up to date when it is opened, and may be deleted at any time.
+Answers are read from the log, at byte positions from the index, and each entry is checked against its own hash. The
+index is brought up to date when it is opened, and may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class _Tag(msgspec.Struct, frozen=True):
 
 
 class FileIndex:
-    """The index of the log file at `path`, stored in the file `index`. Raises `sqlite3.Error` where that fails.
+    """The index of the log file at `path`, stored in the file `index`. Raises `sqlite3.Error` if storing it fails.
 
-    batch: entries in one transaction: bounds the memory of a rebuild.
-    index: a file in a folder that only this user can write: a prepared SQLite database can hold triggers and views
-    that run when it is used.
+    batch: entries in one transaction; bounds the memory of a rebuild.
+    index: must lie in a folder that only this user can write. A database that somebody else prepared can hold triggers
+    and views, which run when SQLite uses it.
     """
 
     def __init__(self, path: str, index: str, *, files: Files | None = None, batch: int = 20_000) -> None:
@@ -123,12 +123,13 @@ class FileIndex:
         holds = fold([*before, entry]).holds.get((of.target, of.tag), ())
         if not holds:
             raise LogCorrupt(
-                f"the index of `{self._path}` does not fit it", hint="`shipmark cache clean` removes it"
+                f"the index of `{self._path}` does not match the log",
+                hint="`shipmark cache clean` removes the index",
             )
         return holds[-1]
 
     def _plan_of(self, entry: Entry) -> list[Entry]:
-        """The last `planned` entry of the release before `entry`, which says its version; empty without one."""
+        """The newest `planned` entry of the release before `entry`, which holds its version; [] if there is none."""
         query = "SELECT start FROM plan WHERE key = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
         key = _number(str(entry.fields.get("release", "")))
         row = self._base.execute(query, (key, entry.seq)).fetchone()
@@ -155,7 +156,7 @@ class FileIndex:
         except (sqlite3.DatabaseError, LookupError) as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
-            # The file is not an index, or that of another version or log: start a new one.
+            # The file is not an index, or the index of another version or log: delete it and build a new index.
             for name in (path, f"{path}-wal", f"{path}-shm"):
                 with suppress(FileNotFoundError):
                     os.unlink(name)
@@ -184,7 +185,7 @@ class FileIndex:
             "SELECT version, seq, hash, start, size FROM state"
         ).fetchone()
         if version != _VERSION or not self._fits(seq, digest, start, size):
-            raise LookupError("the index is of another log")
+            raise LookupError("the index belongs to another version or log")
         filler = _Filler(base)
         for entry, length in scan(self._files.read(self._fd, size), Head(seq=seq, hash=digest)):
             filler.add(entry, size)
@@ -196,7 +197,7 @@ class FileIndex:
         filler.flush(None, start, size)
 
     def _fits(self, seq: int, digest: str, start: int, size: int) -> bool:
-        """Whether the log still holds the last indexed entry at its position: otherwise it is another log."""
+        """Whether the log still has the last indexed entry at its position: otherwise the index is of another log."""
         if seq < 0:
             return True
         if self._files.facts(self._fd).size < size:
@@ -208,7 +209,7 @@ class FileIndex:
 
 
 class _Filler:
-    """Collects rows and writes them sorted: sorted rows are appended to a B-tree, unsorted ones touch all its pages."""
+    """Collects rows and writes them sorted: each page of a B-tree is then written once, not once for each row."""
 
     def __init__(self, base: sqlite3.Connection) -> None:
         self.count = 0
@@ -257,7 +258,7 @@ class _Filler:
         return number
 
     def _held_by(self, number: int) -> int | None:
-        """What the tag held last, as `_number` of the digest."""
+        """The digest that the tag holds after the entries so far, as a `_number`; None for a new tag."""
         if number not in self._held:
             query = "SELECT digest FROM hold WHERE place = ? ORDER BY seq DESC LIMIT 1"
             row = self._base.execute(query, (number,)).fetchone()

@@ -27,7 +27,7 @@ def fold(entries: Iterable[Entry]) -> LogState:
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The members of a `planned` entry."""
+    """The members of a `planned` entry that the state needs."""
 
     version: str = ""
     rebuild: int = 0
@@ -55,9 +55,9 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Release:
-    """A release while the log is read. `plan`: of the last `planned`, `first`: entry, `released`: the first such entry.
+    """A release while the log is read. Members of its newest `planned` entry, its first and its first `released` entry.
 
-    Only members that are needed are kept, not whole entries: those would be most of the memory of a long log.
+    Only needed members are kept: whole entries would take most of the memory for a long log.
     """
 
     __slots__ = ("attempts", "built", "first", "key", "last_seq", "moved", "plan", "pushed", "released")
@@ -75,7 +75,7 @@ class _Release:
         self.last_seq = -1
 
     def image(self) -> RecordedImage | None:
-        """The image of this release: the released one, else the first pushed one, else the one built last."""
+        """The image of this release: the released one, else the first pushed one, else the newest built one."""
         digest = self.released.digest if self.released else ""
         digest = digest or next((digest for digest, _ in self.pushed), "")
         digest = digest or next(reversed(self.built), "")
@@ -84,7 +84,7 @@ class _Release:
         return RecordedImage(digest=digest) if digest else None
 
     def forget(self, digest: str) -> None:
-        """Drop `digest`: an `abandoned` entry says that nobody has its bytes any more."""
+        """Drop the image `digest`, whose bytes are lost according to an `abandoned` entry."""
         self.built.pop(digest, None)
         for contents in (self.pushed, self.moved):
             for key in [key for key in contents if key[0] == digest]:
@@ -93,21 +93,21 @@ class _Release:
             self.released = None
 
     def end_all(self, seq: int) -> None:
-        """End all open attempts: the release that they worked on is done, whichever of them finished it."""
+        """End all open attempts: the release is done, whichever attempt finished it."""
         for attempt in self.attempts.values():
             if attempt.ended is None:
                 ended = msgspec.structs.replace(attempt, ended="released", ended_seq=seq)
                 self.attempts[attempt.id] = ended
 
     def result(self) -> ReleaseState:
-        """The frozen form."""
+        """The release as an immutable value."""
         image = self.image()
         digest = image.digest if image else ""
         plan, first, released = self.plan, self.first, self.released
         moved = tuple(content for (of, _), content in self.moved.items() if of == digest)
         unfinished = _unfinished(plan.targets, moved) if released else ()
         if released and not unfinished:
-            self.end_all(self.last_seq)  # also attempts that began later and found nothing left to do
+            self.end_all(self.last_seq)  # also attempts that began after the release and had nothing to do
         version = (released.version if released else "") or plan.version
         return ReleaseState(
             key=self.key,
@@ -145,7 +145,7 @@ class _Release:
 
 
 class _Folding:
-    """One pass over the log."""
+    """The state of all releases during one pass over the log."""
 
     def __init__(self) -> None:
         self._releases: dict[str, _Release] = {}
@@ -185,7 +185,7 @@ class _Folding:
             self._skipped += 1
 
     def result(self) -> LogState:
-        """The frozen form. Each release is dropped when it is converted: a long log is not in memory twice."""
+        """The immutable state. Each release is dropped after its conversion, so that memory holds it only once."""
         return LogState(
             releases={key: self._releases.pop(key).result() for key in tuple(self._releases)},
             holds={tag: tuple(holds) for tag, holds in self._holds.items()},

@@ -32,7 +32,7 @@ _DECODER = msgspec.json.Decoder()
 
 
 def fact_id(fact: dict[str, Any]) -> str:
-    """32 hex: the first half of SHA-256 over the members that tell this fact from others.
+    """The id of a fact, 32 hexadecimal digits: the first half of SHA-256 over the members that distinguish it.
 
     Raises `LogError` for a fact that has no canonical form.
     """
@@ -91,7 +91,7 @@ def _image_digest(fact: dict[str, Any]) -> str:
 
 
 def checked(fact: dict[str, Any]) -> dict[str, Any]:
-    """A copy of the fact that may be sealed: plain JSON values, without members that are None and without secrets.
+    """A copy of the fact that may be sealed: plain JSON values, no members that are None, no URLs with credentials.
 
     Raises `LogError` naming the member that is wrong.
     """

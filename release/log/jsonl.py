@@ -16,11 +16,11 @@ _LINES_TRIED = 8
 
 
 def scan(chunks: Iterable[bytes], head: Head) -> Iterator[tuple[Entry, int]]:
-    """Each entry after `head`, with its length in the file (bytes, newline included).
+    """Yield each entry after `head`, with its length in the file (bytes, newline included).
 
-    Stops before a torn tail: the remains of a last append that did not become durable. Only the last append can be
-    torn. So a damaged entry that entries of a later append follow was changed afterwards, and so was one that is well
-    formed but wrong: raises `LogCorrupt` with the position.
+    Stops before a torn tail: the rest of the newest append, if a crash kept it from becoming durable. Raises
+    `LogCorrupt`, with the position, for a damaged entry that a later append follows, and for a well-formed entry with a
+    wrong hash or predecessor: a crash cannot cause these, so somebody changed the file.
     """
     lines = _lines(chunks)
     batch: list[Entry] = []
@@ -62,14 +62,14 @@ def may_begin_a_log(start: bytes) -> bool:
     """Whether a file that begins with `start` is a log, or may be one whose first append a power cut tore.
 
     start: the first `LINE_LIMIT` + 1 bytes. A torn append is the beginning of a record, possibly with zeros in place of
-    disk blocks that were not written. Canonical JSON sorts keys and every record has `at`: it begins with `{"a`.
+    disk blocks that were not written. A record begins with `{"a`: canonical JSON sorts members, and all have `at`.
     """
     first, ended, _ = start.partition(b"\n")
     if b"\0" not in first:
         if ended:
             # One sound entry makes the file a log, even if its first line is damaged: `scan` then reports the damage.
             return any(_entry(line) is not None for line in start.split(b"\n", _LINES_TRIED)[:_LINES_TRIED])
-        # A whole entry may lack its newline. Other JSON without a newline is a file of something else.
+        # A torn append may be a whole entry without its newline. Another complete JSON value is not part of a log.
         return _begins_a_record(first) and (not _is_json(first) or _entry(first) is not None)
     if not _begins_a_record(first.partition(b"\0")[0]):
         return False
@@ -90,7 +90,7 @@ def _is_json(line: bytes) -> bool:
 
 
 def last_entry(tail: bytes, *, whole: bool) -> Entry | None:
-    """The last entry, checked against its own hash only; None when only a full scan can tell.
+    """The last entry, checked against its own hash only; None when only a full scan can find it.
 
     `tail`: the last bytes of the file. `whole`: whether they are the whole file.
     """
@@ -117,7 +117,7 @@ def batch_of(entry: Entry) -> tuple[int, int]:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Lines without their newline, and whether there was one."""
+    """Yield each line without its newline, and whether the newline was there."""
     rest: list[bytes] = []
     size = 0
     for chunk in chunks:

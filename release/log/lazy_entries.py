@@ -10,14 +10,14 @@ from release.log.chain import stored
 
 
 class Lines(Sequence[Entry]):
-    """The first `count` entries of `lines`: verified, and only ever appended to."""
+    """The first `count` entries of `lines`, decoded on access. `lines`: verified; later lines may be appended."""
 
     def __init__(self, lines: list[bytes], count: int) -> None:
         self._lines = lines
         self._count = count
 
     def __len__(self) -> int:
-        """How many entries."""
+        """Return the number of entries."""
         return self._count
 
     @overload
@@ -27,11 +27,11 @@ class Lines(Sequence[Entry]):
     def __getitem__(self, index: slice) -> Sequence[Entry]: ...
 
     def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
-        """One entry, or some."""
+        """Return the entry at `index`, or a tuple of entries for a slice."""
         if isinstance(index, slice):
             return tuple(stored(self._lines[position]) for position in range(self._count)[index])
         return stored(self._lines[range(self._count)[index]])
 
     def __iter__(self) -> Iterator[Entry]:
-        """From the first to the last."""
+        """Iterate over the entries, oldest first."""
         return (stored(self._lines[position]) for position in range(self._count))

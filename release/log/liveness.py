@@ -2,7 +2,7 @@
 
 Each run locks a file of its own and removes it when it ends in an orderly way. The kernel releases the lock however
 the process ends, so an unlocked file means that the process was killed. A missing file means nothing: the process may
-run on another machine. `run --wait` stops waiting for killed processes; nothing else depends on it.
+run on another machine. Only `run --wait` uses the files, to stop waiting for killed processes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Presence:
 
     @contextmanager
     def announced(self, attempt: str) -> Iterator[None]:
-        """Hold the attempt's lock file while the body runs. Where none can be made, the body runs without it."""
+        """Lock the attempt's file while the body runs. If the file cannot be created, the body runs without it."""
         fd = self._hold(attempt)
         try:
             yield
@@ -45,7 +45,7 @@ class Presence:
                 self._files.close(fd)
 
     def is_alive(self, attempt: str) -> bool | None:
-        """Whether the attempt's process is alive; None without a lock file here."""
+        """Whether the attempt's process is alive; None if unknown, for example without a lock file on this machine."""
         if not _NAME.fullmatch(attempt):
             return None
         try:

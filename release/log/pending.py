@@ -1,4 +1,4 @@
-"""The writer's side of parked facts: which to append with its own, and which to remove."""
+"""Decides which parked facts a writer appends together with its own facts, and which it removes from the store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PendingFacts:
                 self._inbox.park(new)
 
     def waiting(self, known: Container[str], claims: UniqueTags) -> dict[str, dict[str, Any]]:
-        """Facts (id -> fact) that others parked and the log lacks."""
+        """Parked facts (id -> fact) that the log lacks and that do not contradict it. `known`: ids in the log."""
         if self._inbox is None:
             return {}
         return {
@@ -41,7 +41,7 @@ class PendingFacts:
         }
 
     def clear(self, known: Container[str], claims: UniqueTags) -> None:
-        """Remove parked facts that the log holds, and those that contradict it and can never be appended."""
+        """Remove parked facts that are in the log, and those that contradict it and so can never be appended."""
         if self._inbox is not None:
             done = [
                 name

@@ -17,10 +17,10 @@ from release.log.questions import Mention, TagHistory, TagThen
 from release.log.replicate import Mirrored
 from release.log.stores.file import FileStore
 
-#: Entries in a log file from which an index is used: reading fewer takes at most half a second.
+#: Number of entries from which a log file gets an index: reading a shorter log takes at most half a second.
 WORTH_AN_INDEX = 50_000
 
-#: Returns the folder for indexes; called only when one is used.
+#: Returns the folder for index files. Called only when an index is used.
 Folder = Callable[[], str]
 
 Answer = TypeVar("Answer")

@@ -30,7 +30,7 @@ class TagHistory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TagThen(msgspec.Struct, frozen=True, kw_only=True):
-    """The digest that a tag of one target held at a time. `until`: when that ended; None if it has not."""
+    """The digest that a tag of one target held at a given time. `until`: when the tag next changed; None if never."""
 
     target: str
     tag: str
@@ -50,9 +50,9 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which releases to select; None selects all. `since`: a timestamp, inclusive; `until`: exclusive.
+    """Which releases to select; a member that is None excludes none. `since`: inclusive timestamp; `until`: exclusive.
 
-    `image`: a target, or its end after a `/`. `tag`: an image tag that the release set. `branch`: its name alone.
+    `image`: a target, or its end after a `/`. `tag`: an image tag that the release set. `branch`: such as `main`.
     """
 
     image: str | None = None
@@ -75,7 +75,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """How two releases differ. The commits between `before` and `after` are for git to list."""
+    """How two releases differ. `before`, `after`: their commits; git can list the commits in between."""
 
     before: str
     after: str
@@ -86,7 +86,10 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def moment(text: str) -> str:
-    """`text` as a timestamp of the log: a date alone means its end, no offset means UTC. Raises `ConfigError`."""
+    """`text` as a timestamp of the log. A date alone means the end of that day; a time without offset means UTC.
+
+    Raises `ConfigError` for text that is not a time.
+    """
     try:
         if _DATE.fullmatch(text):
             time = datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1, milliseconds=-1)
@@ -124,7 +127,7 @@ def at(state: LogState, tag: str, time: str) -> tuple[TagThen, ...]:
 
 
 def find(entries: Iterable[Entry], digest: str) -> tuple[Mention, ...]:
-    """Every entry that mentions `digest`, and how: as an index, a platform's manifest or a tag.
+    """Every mention of `digest` in an entry, with its role: image, platform, tag and others.
 
     `digest` may be shortened to 7 digits. Raises `ConfigError` if it is not a digest.
     """
@@ -150,7 +153,7 @@ def require_digest(text: str) -> str:
 def resolve(state: LogState, name: str) -> tuple[ReleaseState, ...]:
     """The releases that `name` means: a release key, version, git tag, image tag, digest or commit; oldest first.
 
-    A version is tried before the tags: `1.4.2` is the release 1.4.2, not one that merely set a tag of that name.
+    Versions are tried before image tags: `1.4.2` is the release 1.4.2, not a release that only set a tag `1.4.2`.
     Keys, digests and commits may be shortened to 7 digits.
     """
     if not name:
@@ -168,7 +171,7 @@ def select(state: LogState, wanted: Filter) -> tuple[ReleaseState, ...]:
 
 
 def difference(before: ReleaseState, after: ReleaseState) -> Difference:
-    """How `after` differs from `before`."""
+    """Compare the images, inputs and platforms of two releases."""
     names = sorted({*before.inputs, *after.inputs})
     old, new = _platforms(before), _platforms(after)
     return Difference(

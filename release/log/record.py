@@ -1,7 +1,7 @@
 """The records of `shipmark.log/1`: what each kind holds, as types, and the JSON Schema made from them.
 
 A fact is a plain dict that a writer hands over; the log adds `schema`, `seq`, `prev`, `hash`, `id` and `at`.
-The types serve reading and the schema. Fields, kinds and states that they do not know are kept and skipped.
+The types serve reading and the schema. Fields and kinds without a type stay in the log, and readers skip them.
 Durations are milliseconds, sizes bytes, times RFC 3339 UTC with milliseconds.
 """
 
@@ -54,7 +54,7 @@ class CiRunOf(_Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PlannedTag(_Part, frozen=True, kw_only=True, omit_defaults=True):
-    """A tag that the release wants on a target. `policy` of a fixed tag: `version` or `first-wins`."""
+    """A tag that the release sets on a target. `policy` of a fixed tag: `version` or `first-wins`."""
 
     name: str
     kind: str = ""  # fixed | moving
@@ -78,7 +78,7 @@ class RecordedPlatform(_Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RecordedImage(_Part, frozen=True, kw_only=True, omit_defaults=True):
-    """The top manifest or index; `built` holds all of it, later records its digest."""
+    """The manifest or index of the image. A record `built` has all members, later records only the digest."""
 
     digest: Digest
     media_type: str = ""
@@ -87,7 +87,7 @@ class RecordedImage(_Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RecordedTag(_Part, frozen=True, kw_only=True, omit_defaults=True):
-    """A tag as an attempt left it. `before`: the digest that it held, absent when it was free.
+    """A tag after an attempt. `before`: the digest that the tag held before, absent if the tag did not exist.
 
     `result`: `created`, `already-there`, `moved`, `withheld` (then `reason` says why and `digest` is absent).
     `policy` of a fixed tag: `version` (the default, except for `sha-…` and `pr-…`) or `first-wins`.
@@ -111,7 +111,7 @@ class RecordedError(_Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
-    """What every record holds. `release`: the release key; `attempt`: one run of shipmark; `at`: never an order."""
+    """The members of every record. `attempt`: the id of one run of shipmark. `at`: for people; `seq` is the order."""
 
     schema: Literal["shipmark.log/1"]
     seq: Natural
@@ -137,11 +137,11 @@ class OfAttempt(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="planned"):
-    """An attempt begins. Written before the build; `lease_ms`: how long it may take, a hint and never a lock.
+    """An attempt begins; written before the build. `lease_ms`: the time that the attempt may take, a hint and no lock.
 
-    `inputs_label`: what the image's label `dev.shipmark.inputs` says, or would say. `image_inputs`: `unlabelled` where
-    an image was taken that has no such label to compare. `image_version`: of an image that was taken although it was
-    built as another version: the commit's branch build.
+    `inputs_label`: the value of the image's label `dev.shipmark.inputs`, even where the image lacks it. `image_inputs`:
+    `unlabelled` if an existing image without that label was used. `image_version`: the version of an existing image
+    that was used although it was built under another version, as a branch build of the commit.
     """
 
     version: str = ""
@@ -154,7 +154,7 @@ class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pla
     image_version: str = ""
     targets: tuple[PlannedTarget, ...] = ()
     plan: str = ""
-    resumes: str = ""  # the attempt that this one goes on from
+    resumes: str = ""  # the id of the attempt that this attempt continues
     lease_ms: Natural = 0
 
 
@@ -168,7 +168,7 @@ class Built(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="built
 
 
 class Pushed(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pushed"):
-    """A target holds the content and the fixed tags, read back."""
+    """A target holds the image and its fixed tags, which was checked by reading them back."""
 
     target: str
     image: RecordedImage
@@ -186,10 +186,10 @@ class Released(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="re
 
 
 class Moved(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="moved"):
-    """What became of the moving tags of one target.
+    """The result for the moving tags of one target.
 
-    `follows`: the entry that set these tags last; tells apart moving forth, back and forth again. `reason`: of a
-    rollback.
+    `follows`: `seq` of the entry that set these tags before; gives a tag that moves forth, back and forth again three
+    different ids. `reason`: why a rollback was made.
     """
 
     target: str
@@ -213,7 +213,7 @@ class Cancelled(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="c
 class Abandoned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="abandoned"):
     """The attempt was ended by another process, with evidence.
 
-    `lost`: the digest whose bytes nobody holds and no fixed tag names any more; it no longer binds the release.
+    `lost`: the digest of an image whose bytes are lost and which no fixed tag names; the release may be built again.
     """
 
     reason: str = ""
@@ -229,9 +229,9 @@ class Yanked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="yanked"
 
 
 class Promoted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="promoted"):
-    """A digest got another place: `from` one target `to` another, as plans call them.
+    """A digest was copied from the target `from` and got tags on the target `to`, both named as in plans.
 
-    `follows`: the entry that set one of these tags last, as in `moved`. `version`: of the image.
+    `follows`: `seq` of the entry that set one of these tags before, as in `moved`. `version`: of the image.
     """
 
     digest: Digest
@@ -252,7 +252,7 @@ class Pruned(Record, frozen=True, kw_only=True, omit_defaults=True, tag="pruned"
 
 
 class Deployed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="deployed"):
-    """A digest runs in an environment from now on. `follows`: the entry that said what ran there before."""
+    """A digest runs in an environment from now on. `follows`: `seq` of the entry that recorded the one before."""
 
     environment: str
     image: RecordedImage
@@ -263,7 +263,7 @@ class Deployed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="deplo
 
 
 class Remark(Record, frozen=True, kw_only=True, omit_defaults=True, tag="note"):
-    """Something a person wanted to have written down."""
+    """A remark that a person wrote."""
 
     text: str
 
@@ -316,6 +316,6 @@ def record_schema() -> dict[str, Any]:
         ],
         "$defs": dict(sorted(components.items())),
     }
-    from release.schema import cleaned  # late: only who writes the schema needs it
+    from release.schema import cleaned  # imported late: only writing the schema needs it
 
     return dict(cleaned(schema))

@@ -1,4 +1,4 @@
-"""Copies a log to another store, byte for byte, and keeps mirrors of one while it is written."""
+"""Copies a log to another store byte for byte, and copies each append to mirrors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _require_beginning(source: LogStore, target: LogStore, have: Head) -> None:
     if same is None or head_of(same) != have:
         raise RefusedError(
             f"`{target.name}` holds {have.seq + 1} entries that are not the beginning of `{source.name}`",
-            hint="copy to an empty log, or the other way round",
+            hint="copy to an empty log, or copy in the other direction",
         )
 
 
@@ -57,10 +57,10 @@ def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
 
 
 class Mirrored:
-    """A `LogStore` whose every append is copied to `mirrors`. The first store alone is the truth.
+    """A `LogStore` whose every append is copied to `mirrors`. Readers get the entries of `truth` only.
 
-    A mirror that fails, or holds another history, gets one warning and stays behind; the next append tries to bring it
-    up to date. A mirror never makes a release fail.
+    A mirror that cannot be written, or that has other entries, causes a warning; the next append tries again to bring
+    that mirror up to date. Errors of mirrors never make a release fail.
     """
 
     def __init__(self, truth: LogStore, mirrors: Sequence[LogStore], *, warn: Callable[[str], None]) -> None:
@@ -70,7 +70,7 @@ class Mirrored:
 
     @property
     def truth(self) -> LogStore:
-        """The store that counts."""
+        """The store that is read."""
         return self._truth
 
     @property
@@ -80,7 +80,7 @@ class Mirrored:
 
     @property
     def local(self) -> bool:
-        """Whether everything goes when the workspace is wiped."""
+        """Whether the truth and all mirrors are local, so that no other machine has a copy."""
         return self._truth.local and all(mirror.local for mirror in self._mirrors)
 
     def head(self) -> Head:
@@ -92,7 +92,7 @@ class Mirrored:
         return self._truth.read(after)
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
-        """To the truth; then the mirrors follow."""
+        """Append to the truth, then bring the mirrors up to date."""
         self._truth.append(lines, expected)
         for mirror in self._mirrors:
             try:
@@ -101,5 +101,5 @@ class Mirrored:
                 self._warn(f"mirror `{mirror.name}` was not written: {error}")
 
     def check_writable(self) -> None:
-        """Of the truth alone: a mirror may be behind."""
+        """Check only the truth: mirrors may fail."""
         self._truth.check_writable()

@@ -14,8 +14,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 def contradiction(release: ReleaseState, facts: ImageFacts, *, any_version: bool = False) -> str | None:
     """How the image's labels differ from what the log says of the release; None where they agree.
 
-    `any_version`: do not compare the version: the image was built before it was known. Inputs are compared only where
-    both sides name them under the same schema; 0.1.0 and other tools do not name them at all.
+    `any_version`: do not compare the version, for an image that was built before its version was known. Inputs are
+    compared only if label and log name them under one schema; images of 0.1.0 and of other tools have no such label.
     """
     if disputed := [name for name in facts.disputed if name in TELLING]:
         return f"its platforms disagree about {', '.join(f'`{name}`' for name in disputed)}"
@@ -32,9 +32,10 @@ def contradiction(release: ReleaseState, facts: ImageFacts, *, any_version: bool
 
 
 def has_own_version(release: ReleaseState) -> bool:
-    """Whether the image must carry this version in its label: not for a branch's build, nor for one taken by `reuse`.
+    """Whether the image's label must name the release's version.
 
-    Nor for an adopted image in a log of 0.1.0, which did not record how that image was built.
+    False for builds of branches and pull requests, for images taken by `reuse`, and for adopted images in a log of
+    0.1.0, which did not record how they were built.
     """
     adopted_by_old = release.via == "adopt" and not release.inputs_label
     return not (release.between_releases or release.via == "reuse" or adopted_by_old)

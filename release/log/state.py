@@ -15,9 +15,9 @@ State = Literal["planned", "built", "pushed", "released"]
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One run at one release. `ended`: None while open, else `released`, `failed`, `cancelled` or `abandoned`.
+    """One run for one release. `ended`: None while open, else `released`, `failed`, `cancelled` or `abandoned`.
 
-    `ci`, `actor`: as recorded. `lease_ms`: the longest time that the run announced. `resumes`: the attempt before it.
+    `lease_ms`: the longest time that the run announced to take. `resumes`: the id of the attempt that it continues.
     """
 
     id: str
@@ -43,7 +43,7 @@ class TargetContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """From `at` (and `seq`) on a tag held `digest`; `""`: it was removed. `version`: of the release that set it."""
+    """A tag held `digest` from time `at` on; `""` if the tag was removed. `version`: of the release that set it."""
 
     seq: int
     at: str
@@ -54,11 +54,11 @@ class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the log says of one release key.
+    """The state of one release key.
 
-    `source`, `inputs`, `inputs_label`, `image_version`: as the last plan recorded them. `image`: the released image,
-    else a pushed one, else the one built last. `pushed`, `moved`: of that image, one for each target. `unfinished`:
-    planned targets whose moving tags are not recorded as moved yet; () before `released`.
+    `source`, `inputs`, `inputs_label`, `image_version`: as the newest plan recorded them. `image`: the released image,
+    else the first pushed one, else the newest built one. `pushed`, `moved`: of that image, one for each target.
+    `unfinished`: planned targets whose moving tags are not recorded as moved yet; () before `released`.
     """
 
     key: str
@@ -88,7 +88,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def finished(self) -> bool:
-        """Whether it is released and every target's moving tags were dealt with."""
+        """Whether the release is released and the moving tags of every planned target are recorded."""
         return self.state == "released" and not self.unfinished
 
     @property
@@ -98,11 +98,11 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def between_releases(self) -> bool:
-        """Whether it is the build of a branch or request: its version is calculated and was never released."""
+        """Whether this is a build of a branch, pull request or snapshot, whose version sorts between releases."""
         return self.channel in _BETWEEN_RELEASES
 
     def pushed_to(self, target: str) -> TargetContent | None:
-        """What was pushed to `target`."""
+        """What was pushed to `target`; None if nothing was."""
         return next((content for content in self.pushed if content.target == target), None)
 
 
@@ -111,9 +111,9 @@ _BETWEEN_RELEASES = frozenset({"branch", "pull-request", "snapshot"})
 
 
 class LogState(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole log, folded. `releases`: by key, in the order in which they were first planned.
+    """The whole log, folded. `releases`: by key, in the order of their first entries.
 
-    `holds`: by (target, tag), in the order of the log.
+    `holds`: by (target, tag), the digests of each tag oldest first.
     """
 
     releases: Mapping[str, ReleaseState] = {}
@@ -129,7 +129,7 @@ class LogState(msgspec.Struct, frozen=True, kw_only=True):
     def released_versions(self, project: str | None = None) -> tuple[tuple[str, str, int], ...]:
         """(version, commit, rebuild) of what was released, of one project or of all; yanked ones included.
 
-        Builds of branches and requests are left out: their versions are calculated.
+        Builds of branches, pull requests and snapshots are left out: their versions are calculated, not released.
         """
         return tuple(
             (release.version, release.commit, release.rebuild)

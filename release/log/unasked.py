@@ -1,4 +1,4 @@
-"""The version log of a run that is not trusted: empty and read-only, because a stranger may have written `log:`."""
+"""The version log of an untrusted run: empty and read-only, because a stranger may have written the setting `log`."""
 
 from __future__ import annotations
 

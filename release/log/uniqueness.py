@@ -12,10 +12,10 @@ _CLAIMING = ("pushed", "released", "abandoned")
 
 
 class UniqueTags:
-    """The claims of the entries added so far.
+    """The digests that the added entries bind to version tags and releases, called claims.
 
-    An `abandoned` record with `lost` withdraws its release's claims for that digest: nobody has its bytes and no tag
-    names it, so the release may be built again.
+    An `abandoned` record with `lost` withdraws its release's claims for that digest: the image's bytes are lost and no
+    tag names the digest, so the release may be built again.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class UniqueTags:
                 raise TagConflict(
                     f"version log says that `{target}:{name}` is `{held}` "
                     f"(release {release[:12]}), not `{digest}`",
-                    hint="a version tag names one content for ever: release this under a new version",
+                    hint="a version tag never changes its digest: release this image under a new version",
                 )
 
     def _require_release(self, fact: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ class UniqueTags:
 
 
 def _version_tags(fields: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and digest of each."""
+    """Name and digest of each version tag in a record."""
     tags = fields.get("tags")
     return [
         (str(tag.get("name", "")), str(tag["digest"]))

@@ -20,7 +20,7 @@ def ahead(
     now: int,
     run: Mapping[str, Any],
 ) -> tuple[Attempt, ...]:
-    """Attempts at releases of the same project, or to one of the same targets, that have not ended, oldest first.
+    """Open attempts at releases of one of `projects`, or to one of `targets`, oldest first.
 
     `state`: the fold of `entries`. `now`: milliseconds since the epoch; attempts without an announced time, or after
     its end, are left out. `run`: this CI run as records name it; earlier attempts of the same job are left out.
@@ -51,7 +51,7 @@ def lease_end(attempt: Attempt) -> int:
         return 0
     try:
         return int(datetime.fromisoformat(attempt.at).timestamp() * 1000) + attempt.lease_ms
-    except (ValueError, OverflowError):  # not a time: as if none was announced
+    except (ValueError, OverflowError):  # `at` is not a time: treat the attempt as if it announced no time
         return 0
 
 

@@ -65,12 +65,12 @@ class Writer:
 
     @property
     def store(self) -> LogStore:
-        """Where the lines are."""
+        """The store that holds the lines."""
         return self._store
 
     @property
     def head(self) -> Head:
-        """The end that this writer knows."""
+        """The log's end as of this writer's latest read or append."""
         return self._head
 
     def entries(self) -> Sequence[Entry]:
@@ -80,7 +80,7 @@ class Writer:
             return Lines(self._lines, len(self._lines))
 
     def find(self, identity: str) -> Entry | None:
-        """The entry with this `id`, after reading on."""
+        """Read new entries; return the entry with this `id`, or None."""
         with self._lock:
             self._read_on()
             return self._stored(identity) if identity in self._by_id else None
@@ -104,7 +104,8 @@ class Writer:
         """Append the facts of `wanted` (id -> fact) that are missing; returns the new entries by id."""
         started = self._clock.monotonic()
         pause = _FIRST_PAUSE
-        # Append to the head that is known: if it is old, the store raises `HeadMoved` and the log is read then.
+        # Append to the known head without reading first: if it is old, the store raises `HeadMoved`, and then the log
+        # is read. This saves a round trip when no other writer is active.
         fresh = not self._has_read or self._contended
         while True:
             try:
@@ -136,7 +137,8 @@ class Writer:
                 # The append may have succeeded: the next attempt reads the log first and then finds the entries.
                 return self._clock.monotonic() - started < self._patience
             case _:
-                # As above. Entries that arrived are made durable by an append without lines.
+                # An append that failed with another error may have stored its entries. If so, the next attempt appends
+                # no lines, which makes those entries durable.
                 return bool(self._missing(wanted)) and self._arrived(wanted)
 
     def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> dict[str, Entry]:

@@ -1,7 +1,7 @@
-"""What the log attests of a release on a target: an in-toto release statement. Pure.
+"""Makes the in-toto statement that attests a release on a target. Pure.
 
-Everything in it stands in two entries, the release's `released` and the target's first `pushed`: whoever makes the
-statement, and however often, gets the same bytes. `released` is also what anchors the log outside itself.
+All values come from two log entries, the release's `released` and the target's first `pushed`, so every statement for
+the release and target has equal bytes. The hash of `released` in it proves later that the log was not rewritten.
 Source: in-toto attestation spec, Statement v1 and predicates/release.md.
 """
 
@@ -15,12 +15,12 @@ import msgspec
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/release/v0.1"
-# in-toto keeps further members apart from its own by a URI for a name.
+# Name of our extension member: a URI, so that it cannot collide with members that in-toto defines.
 EXTENSION = "https://shipmark.dev/release/v1"
 
 
 class Attested(msgspec.Struct, frozen=True, kw_only=True):
-    """A release on one target. `tags`: the fixed ones that it got there. `anchor`: `seq:hash` of its `released`."""
+    """A release on one target. `tags`: its fixed tags there. `anchor`: `seq:hash` of the `released` entry."""
 
     key: str
     project: str
@@ -61,7 +61,7 @@ class Attested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _tags(pushed: dict[str, Any]) -> Iterator[str]:
-    """The tags that were set. Any shape can stand in a log: `log verify` says so, and nothing fails on it here."""
+    """The tags that a `pushed` entry set. Malformed members are skipped: reporting them is left to `log verify`."""
     tags = pushed.get("tags")
     for tag in tags if isinstance(tags, list) else ():
         if isinstance(tag, dict) and tag.get("result") != "withheld" and isinstance(tag.get("name"), str):

@@ -33,7 +33,7 @@ def page(template: str, state: LogState, yanks: Yanks, *, title: str, head: str,
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
-    # One pass from the left: placeholders inside of values are not replaced.
+    # One pass from the left, so that placeholders inside the inserted values are not replaced.
     parts = []
     rest = template
     while rest:

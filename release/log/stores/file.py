@@ -52,7 +52,7 @@ class FileStore:
     ) -> None:
         self._path = path
         self._name = name or path
-        self._is_local = allow_network  # or found to be so by `_require_local`
+        self._is_local = allow_network  # True: `_require_local` has checked the file system, or must not
         self._files = files or OsFiles()
         # Keeps other processes and threads from appending between our look at the head and our write: two entries after
         # one head would fork the chain.
@@ -68,7 +68,7 @@ class FileStore:
 
     @property
     def name(self) -> str:
-        """Its name in messages."""
+        """The store's name in messages."""
         return self._name
 
     @property
@@ -78,7 +78,7 @@ class FileStore:
 
     @property
     def local(self) -> bool:
-        """Always: the file lies in this workspace."""
+        """True: the file lies in this workspace."""
         return True
 
     def head(self) -> Head:
@@ -136,12 +136,12 @@ class FileStore:
             nearest = self._path
             while not self._files.exists(nearest):
                 nearest = os.path.dirname(nearest)
-            # The folder too: locks and put-aside tails are made in it.
+            # Check the folder too: the lock file and copies of torn tails are created in it.
             for path in {nearest, os.path.dirname(self._path) if nearest == self._path else nearest}:
                 if not self._files.writable(path):
                     raise LogError(
                         f"version log `{self._name}` cannot be written: no right to write `{path}`",
-                        hint="give this user the right to write there, or name another place with `log: {path: …}`",
+                        hint="give this user the right to write there, or name another file with `log: {path: …}`",
                     )
 
     def _append(self, lines: Sequence[bytes], expected: Head) -> None:
@@ -303,7 +303,7 @@ class FileStore:
         if position.file not in (None, (facts.device, facts.inode)):
             raise LogCorrupt(
                 f"version log `{self._name}` was replaced by another file while it was in use",
-                hint="end what replaces it, check it with `shipmark log verify`, and run again",
+                hint="stop the program that replaces it, check the log with `shipmark log verify`, then run again",
             )
         if facts.size < position.offset:
             raise LogCorrupt(
@@ -319,7 +319,7 @@ class FileStore:
         self._is_local = kind is None
         if kind is not None:
             raise LogError(
-                f"version log `{self._name}` lies on a network file system (`{kind}`), where locks often lock nothing",
+                f"version log `{self._name}` lies on a network file system (`{kind}`), where locks often do not work",
                 hint="use `log: {store: git}` or `log: {store: sql}`, or take the risk with "
                 "`log: {store: file, allow_network_fs: true}`",
             )
@@ -354,7 +354,7 @@ def _groups(lines: Sequence[bytes], head: Head) -> list[tuple[bytes, Head]]:
 
 
 def _refused(error: RefusedError) -> LogCorrupt:
-    """The refusal of a symlink or device at the log's path, as an error of the log, which callers catch."""
+    """The refusal of a symlink or device at the log's path as `LogCorrupt`, since callers handle errors of the log."""
     return LogCorrupt(f"version log: {error.message}", hint=error.hint)
 
 
@@ -367,6 +367,6 @@ def _hint(error: OSError) -> str:
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
             return "make room on the disk, then run again"
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return "give this user the right to write there, or name another place with `log: {path: …}`"
+            return "give this user the right to write there, or name another file with `log: {path: …}`"
         case _:
             return "check the disk and the path, then run again"

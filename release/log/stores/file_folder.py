@@ -12,7 +12,7 @@ _NAME = ".shipmark"
 
 
 class LogFolder:
-    """`path`: the folder's absolute path. All methods raise `OSError`, `make` also `RefusedError` for a symlink."""
+    """The folder of a log file. `path`: absolute. Methods raise `OSError`; `make` also `RefusedError` for a symlink."""
 
     def __init__(self, path: str, files: Files) -> None:
         self._path = path
@@ -42,7 +42,7 @@ class LogFolder:
             self._sync(folder)
 
     def _ignore_in_git(self) -> None:
-        """Write `.gitignore` into a `.shipmark` folder: the log must not make the tree dirty."""
+        """Write `.gitignore` into a `.shipmark` folder, so that the log does not make git's working tree dirty."""
         before, found, _ = f"{self._path}/".rpartition(f"/{_NAME}/")
         ignore = f"{before}/{_NAME}/.gitignore"
         if not found or self._files.exists(ignore):
@@ -58,7 +58,7 @@ class LogFolder:
         try:
             fd = self._files.open_folder(path)
         except PermissionError:
-            return  # we made no folder that we may not open
+            return  # this process may not open the folder, so it did not make it, and need not sync it
         try:
             self._files.sync(fd)
         except OSError as error:

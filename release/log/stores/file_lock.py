@@ -1,4 +1,4 @@
-"""The advisory lock beside a log file. It is never removed: two processes could then lock two different files."""
+"""An advisory lock on a file. The file is never removed: two processes could then lock two different files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from release.log.stores.syscalls import Files
 # fsync(2), mostly milliseconds. Longer pauses would leave a free lock unused, shorter ones would use a CPU for waiting.
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
-# `log.path: yarn` would make `yarn.lock` the lock: any other content belongs to somebody else.
+# The content of our lock files. A file with other content belongs to another program and is refused: `log.path: yarn`
+# would otherwise overwrite `yarn.lock`.
 _OURS = re.compile(rb"(process \d+ on [^\n]*\n?)?\Z")
 
 
 class FileLock:
-    """Keeps other processes, and other threads of this one, from appending. `timeout`: seconds.
+    """A lock between processes, and between threads of one process. `timeout`: seconds to wait for the lock.
 
     The holder writes its process id and host into the file, for the error message of a process that waited in vain.
-    The text stays there after the lock is released, and nothing is decided by it.
+    The text stays in the file after the lock is released; no decision depends on it.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class FileLock:
             if self._monotonic() >= end:
                 raise LogError(
                     f"`{self._path}` was locked for {self._timeout:g} s by {self._holder(fd)}",
-                    hint="wait for it, or end that process; the file itself must stay",
+                    hint="wait for that process, or end it; do not delete the file",
                 )
             self._cancel.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads waiters, guards nothing
             pause = min(pause * 2, _LONGEST_PAUSE)

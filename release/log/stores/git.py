@@ -43,7 +43,7 @@ class GitStore:
 
     @property
     def name(self) -> str:
-        """Its name in messages."""
+        """The store's name in messages."""
         return self._name
 
     @property
@@ -86,7 +86,7 @@ class GitStore:
             self._remember(str(tip), head)
 
     def check_writable(self) -> None:
-        """See `LogStore.check_writable`. Asks the remote with a push that is a dry run."""
+        """See `LogStore.check_writable`. Pushes a commit to the remote as a dry run."""
         with self._remote.exclusive():
             probe = self._remote.store_commit("probe", b"", None, "may this be pushed?\n", 0)
             (push,) = self._remote.push(f"{probe}:{_INBOX}/probe", dry_run=True)
@@ -103,7 +103,7 @@ class GitStore:
             self._remote.push(f"{commit}:{_INBOX}/{_parked_name(facts)}")
 
     def parked(self) -> dict[str, tuple[dict[str, Any], ...]]:
-        """Parked facts by name, as of the last `read`. Anything that is not a list of facts counts as none."""
+        """Parked facts by name, as the latest `read` found them; () for a commit that holds no list of facts."""
         found = {}
         with self._remote.exclusive():
             for name, commit in self._parked.items():
@@ -120,10 +120,10 @@ class GitStore:
             with self._remote.exclusive():
                 self._remote.push(*(f":{_INBOX}/{name}" for name in names))
 
-    # All below runs while this process holds the private repository's lock.
+    # The methods below run while this process holds the private repository's lock.
 
     def _fetch(self) -> str | None:
-        # The star: git fails for a missing ref, but not for a pattern that matches nothing.
+        # The `*` makes the ref a pattern: git fails for a missing ref, but not for a pattern that matches nothing.
         refs = self._remote.fetch(f"+{self._ref}*:{_FETCHED}*", f"+{_INBOX}/*:{_FETCHED_INBOX}/*")
         start = f"{_FETCHED_INBOX}/"
         self._parked = {

@@ -32,11 +32,13 @@ from release.log.stores.git_outcome import Push, outcome_of
 from release.log.stores.syscalls import OsFiles
 from release.ports import Completed, Process
 
-_REMOTE = "log"  # in the private repository; the URL comes by the environment, never in an argument list
+# Name of the remote in the private repository. Its URL may hold a password, so it is passed in the environment and
+# never in an argument list, which other users can see.
+_REMOTE = "log"
 _REDIRECTED = re.compile(r"returned error: 30[12378]\b")
 _HANDED_OVER = r"^(http\..*|credential\..*|url\..*|core\.sshcommand|ssh\.variant)$"
 _WHO = "shipmark <shipmark@shipmark.invalid>"
-# What the user's own configuration must not add to our pushes and fetches, beside what `git_argv` says always.
+# Turns off settings of the user that would change our pushes and fetches, in addition to the options of `git_argv`.
 _QUIET = (
     *("-c", "push.followTags=false", "-c", "push.gpgSign=false"),
     *("-c", "core.logAllRefUpdates=false", "-c", "transfer.fsckObjects=true"),
@@ -214,7 +216,7 @@ class GitRemote:
     def _failure(self, push: Push, done: str) -> LogError:
         message = f"version log `{self._name}` cannot be {done}: {safe_message(push.reason)}"
         if _REDIRECTED.search(push.reason):
-            hint = "the repository has moved, and its credential does not follow: `git remote set-url` the new address"
+            hint = "the remote redirects, and its credential is not sent on: `git remote set-url` the new address"
             return LogError(message, hint=hint)
         if push.outcome == "refused":
             return LogError(

@@ -42,7 +42,7 @@ class SqlStore:
 
     @property
     def name(self) -> str:
-        """Its name in messages, without user and password."""
+        """The store's name in messages, without user and password."""
         return self._name
 
     @property
@@ -83,7 +83,7 @@ class SqlStore:
                 return
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
-        """See `LogStore.append`. Entries that are there are durable already: every commit is."""
+        """See `LogStore.append`. Stored entries need not be made durable, since every commit is durable."""
         if not lines:
             return
         head, rows = expected, []
@@ -160,7 +160,7 @@ class SqlStore:
                 )
 
     def _ahead(self, position: int) -> list[bytes]:
-        """Lines after `position` that were read together with the lock."""
+        """Lines after `position` that were read in the round trip that took the lock; [] if others were read."""
         if self._turn is None or self._turn.behind != position:
             return []
         lines, self._turn.lines = self._turn.lines, []
@@ -191,7 +191,7 @@ class SqlStore:
             yield turn
 
     def _first_time(self, connection: Connection) -> None:
-        """Check once that the tables exist and that a commit is durable (`synchronous_commit`)."""
+        """Check once that a SQLite file is local, the tables exist and commits are durable (`synchronous_commit`)."""
         self._require_local()
         self._require_tables(connection)
         if self._is_postgres and connection.scalar(text("SHOW synchronous_commit")) == "off":
@@ -207,7 +207,7 @@ class SqlStore:
         if kind is not None:
             raise LogError(
                 f"version log `{self._name}` lies on a network file system (`{kind}`), where SQLite's locks often "
-                "lock nothing",
+                "do not work",
                 hint="use PostgreSQL, or `log: {store: git}`",
             )
 
@@ -226,7 +226,7 @@ class SqlStore:
         try:
             yield
         except IntegrityError as error:
-            # `UNIQUE (prev)` failed: somebody appended without the lock. A lost race like any other.
+            # `UNIQUE (prev)` failed: another client appended without the lock. This counts as a lost race.
             raise HeadMoved from error
         except DBAPIError as error:
             self._session.close()
@@ -240,7 +240,7 @@ class SqlStore:
         cause = _first_line(error.orig or error)
         message = f"version log `{self._name}` cannot be {done}: {cause}"
         if not self._is_postgres and "unable to open" in cause:
-            return LogError(message, hint="run `shipmark log migrate` once, it makes the file")
+            return LogError(message, hint="run `shipmark log migrate` once: it creates the file")
         state: Any = getattr(error.orig, "sqlstate", None)
         if state in ("28000", "28P01", "42501"):
             return LogError(message, hint="check user, password and rights of the role in `log.url`")

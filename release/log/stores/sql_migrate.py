@@ -1,4 +1,4 @@
-"""Makes and changes the tables of the SQL log. Only `shipmark log migrate` calls this."""
+"""Creates and changes the tables of the SQL log, only for `shipmark log migrate`."""
 
 from __future__ import annotations
 

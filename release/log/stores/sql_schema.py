@@ -48,7 +48,7 @@ ENTRY = Table(
     Column("line", Text, nullable=False),
 )
 
-# `host:port,host:port/database?name=value&name=value`
+# What may follow user and password in a URL: `host:port,host:port/database?name=value&name=value`.
 _BEHIND_USER = re.compile(r"[^@/?#]*(?:/[^@?#]*)?(?:\?(?:[A-Za-z0-9_]+=[^&]*(?:&|$))*)?")
 # Seconds to connect to PostgreSQL. Without a limit libpq waits for the kernel, which tries for minutes where a firewall
 # drops packets.
@@ -79,8 +79,8 @@ def parse_url(text: str) -> URL:
 def _with_quoted_password(text: str) -> str:
     """`text` with user and password percent-encoded, so that they may hold `@`, `/`, `#`, `?` and `%` as they are.
 
-    SQLAlchemy ends a password at its first `@`, and takes what follows for the host. Here the user part ends at the
-    first `@` behind which a host, a database and a query can stand: an `@` further on belongs to the query.
+    SQLAlchemy ends a password at its first `@`, and takes what follows for the host. This function ends user and
+    password at the first `@` that host, database and query can follow; a later `@` belongs to the query.
     """
     scheme, separator, rest = text.partition("://")
     if not separator or not scheme.lower().startswith("postgres"):

@@ -52,7 +52,8 @@ class _Wired:
         self._wire: socket.socket | None = None
         if connection.dialect.name == "postgresql":
             driver: Any = connection.connection.driver_connection
-            # A duplicate: by then the driver may have closed its descriptor and the number be that of another file.
+            # A duplicate of the driver's descriptor: when `wake` is called, the driver may have closed its own, and
+            # the number may belong to another file.
             self._wire = socket.socket(fileno=os.dup(driver.fileno()))
 
     @property
@@ -66,4 +67,4 @@ class _Wired:
 
 
 def _nothing() -> None:
-    """Do nothing: SQLite waits at most its busy timeout."""
+    """Do nothing: SQLite uses no socket, and waits for at most `_BUSY_TIMEOUT` seconds."""

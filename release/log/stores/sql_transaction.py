@@ -33,7 +33,7 @@ _MOVE_AND_COMMIT = "; UPDATE log_head SET seq = %s, hash = %s WHERE id = 1; COMM
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """Commit what the body does, or nothing of it."""
+    """Run the body in a transaction, which an error rolls back."""
     try:
         connection.exec_driver_sql(_BEGIN[connection.dialect.name])
         yield
@@ -44,7 +44,7 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 
 class Locked:
-    """A transaction that holds the lock on the head row. `lines`: after entry `behind`, read with the lock."""
+    """A transaction that holds the lock on the head row. `lines`: those after entry `behind`, read with the lock."""
 
     def __init__(self, connection: Connection, behind: int | None, head: Head, lines: list[bytes]) -> None:
         self.connection = connection
@@ -54,7 +54,7 @@ class Locked:
         self._rows: list[dict[str, Any]] = []
 
     def add(self, rows: list[dict[str, Any]], head: Head) -> None:
-        """Note rows and a new head; `commit` writes them."""
+        """Collect rows and the new head, which `commit` writes."""
         self._rows += rows
         self.head = head
 
@@ -82,7 +82,7 @@ def locked(connection: Connection, behind: int | None = None) -> Iterator[Locked
 
 
 def head_in(connection: Connection) -> Head:
-    """The head as it is now."""
+    """Read the present head of the log."""
     row = connection.execute(_HEAD).one()
     return Head(seq=row.seq, hash=row.hash)
 
@@ -109,7 +109,8 @@ def _lock_postgres(connection: Connection, behind: int | None) -> tuple[Head, li
     """Begin, lock and read in one round trip. Each statement sees what was committed before it began."""
     statements = [_BEGIN["postgresql"], _LOCKED_HEAD]
     if behind is not None:
-        # Formatted in, since several statements in one trip take no parameters; both are our own integers.
+        # Values are formatted into the text, since several statements in one round trip take no parameters. The
+        # format `d` admits only integers.
         statements.append(f"SELECT line FROM log_entry WHERE seq > {behind:d} ORDER BY seq LIMIT {PAGE:d}")  # noqa: S608
     driver: Any = connection.connection
     results = []
@@ -126,7 +127,7 @@ def _lock_postgres(connection: Connection, behind: int | None) -> tuple[Head, li
 
 def _commit_postgres(connection: Connection, rows: list[dict[str, Any]], head: Head) -> None:
     """Insert, update the head and commit in one round trip; the driver quotes the values on the client's side."""
-    from psycopg import ClientCursor  # late: SQLite needs none of it
+    from psycopg import ClientCursor  # imported late: SQLite does not need psycopg
 
     driver: Any = connection.connection.driver_connection
     statement = _INSERT + ", ".join(["(%s, %s, %s, %s, %s)"] * len(rows)) + _MOVE_AND_COMMIT

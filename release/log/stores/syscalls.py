@@ -34,7 +34,7 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Files(Protocol):
-    """What the file store needs of the operating system. Every method may raise `OSError`.
+    """The system calls that the file store uses. Every method may raise `OSError`.
 
     Methods that open or make something raise `RefusedError` for a symlink, a device or a pipe.
     """
@@ -51,7 +51,7 @@ class Files(Protocol):
         """A descriptor of a directory, to sync it."""
 
     def close(self, fd: int) -> None:
-        """Close the descriptor, and with it its lock."""
+        """Close the descriptor, which releases its lock."""
 
     def facts(self, fd: int) -> FileFacts:
         """Identity, size and mode of the open file."""
@@ -158,7 +158,7 @@ class OsFiles:
             fcntl.fcntl(fd, _FULL_SYNC)
 
     def lock(self, fd: int) -> bool:
-        """See `Files.lock`. flock(2): a process loses fcntl(2) locks when it closes any descriptor of the file."""
+        """See `Files.lock`. By flock(2): a process loses fcntl(2) locks when it closes any descriptor of the file."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -194,7 +194,7 @@ class OsFiles:
 
 
 def network_type(mount_table: Iterator[str] | list[str], number: str) -> str | None:
-    """The file system type of device `number` (`0:42`) when it is a network's. `mount_table`: proc(5), mountinfo."""
+    """The type of the network file system on device `number` (`0:42`), or None. `mount_table`: proc(5), mountinfo."""
     for line in mount_table:
         mount, _, source = line.partition(" - ")
         if mount.split()[2:3] != [number]:

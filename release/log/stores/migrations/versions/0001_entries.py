@@ -1,4 +1,4 @@
-"""The head, the entries, and triggers that keep entries as they are."""
+"""Creates the tables of the head and the entries, and triggers that refuse to change or delete entries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SQLITE = tuple(
 
 
 def upgrade() -> None:
-    """Make the tables, empty."""
+    """Create the tables with an empty log."""
     head = op.create_table(
         "log_head",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
