@@ -1,1 +1,1 @@
-"""`shipmark.yml`: composed with positions, converted by type, described by the same types."""
+"""Reads `shipmark.yml`: parses YAML with positions, converts values by types, makes a JSON Schema of the types."""

@@ -1,7 +1,7 @@
-"""YAML with positions: every value is text, a list or a mapping until a type asks for more. Pure.
+"""Parses YAML into text, lists and mappings with positions. Types convert the text to numbers and booleans later.
 
-The document is composed from libyaml's events, one after another. Its own composer recurses in C for each level, and
-100,000 opening brackets overflow the stack of the process; PyYAML's expands aliases without counting.
+The document is composed from libyaml's events. libyaml's own composer calls itself for each level, so that 100,000
+opening brackets overflow the C stack; PyYAML's composer expands aliases without a limit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Document", "Position", "parse"]
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """A YAML document: its values, and the position of each by its path (`$.build.platforms[0]`).
 
-    Plain scalars stay text (`1.10`, `on`), so that the type that wants a number or a boolean converts it.
+    All scalars are text (`1.10`, `on`); the types of the config convert them to numbers and booleans.
     """
 
     value: Any
@@ -29,7 +29,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     keys: dict[str, Position]
 
     def at(self, path: str) -> Position:
-        """The position of `path`, or of the nearest thing around it."""
+        """The position of the value at `path`, or of the nearest list or mapping around."""
         while path not in self.positions:
             cut = max(path.rfind("."), path.rfind("["))
             if cut < 1:
@@ -39,10 +39,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse(text: str, source: str) -> Document:
-    """The document in `text`. Raises `ConfigError` with `file:line:column`.
+    """Parse the document in `text`. Raises `ConfigError` with `file:line:column`.
 
-    Refused are bad YAML, duplicate keys, merge keys, tags outside of YAML's own types, and what exceeds the limits of
-    `release.limits` for depth, values and their paths.
+    Errors are invalid YAML, duplicate keys, merge keys, tags outside of YAML's core types, and more depth, values or
+    characters of paths than `release.limits` allows.
     """
     node = _compose(text, source)
     reader = _Reader()
@@ -52,7 +52,7 @@ def parse(text: str, source: str) -> Document:
 
 
 def _compose(text: str, source: str) -> Node | None:
-    import yaml  # late: most repositories have no config file
+    import yaml  # imported late: most repositories have no config file
 
     try:
         node = Compose(_events(text), source, text).document()
@@ -103,7 +103,7 @@ class _Reader:
         return self.read(value, f"{path}.{key}")
 
     def _count(self, node: Node, path: str) -> None:
-        # Each path repeats all keys above it: long keys that hold many values would multiply.
+        # Each path repeats all keys above its value, so many values below long keys would fill the memory.
         self._characters += len(path)
         if self._characters > DOCUMENT_PATHS:
             raise ConfigError(f"{node.position}: too many values below long keys", hint="use shorter keys")

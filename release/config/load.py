@@ -1,4 +1,4 @@
-"""From the text of `shipmark.yml` and the command line's overrides to a Config. Pure: text and mappings in."""
+"""Turns the text of `shipmark.yml` and the options of the command line into a `Config`."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ _NO_FILE = Document(value={}, positions={"$": Position(source="shipmark.yml", li
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True):
-    """One component as it is in force: its own settings over those of the top level."""
+    """The settings of one component: its own, and for keys without a value those of the top level."""
 
     name: str
     section: ComponentSection
     targets: tuple[TargetSection, ...]
     build: BuildSpec
-    tag_places: tuple[Position, ...] = ()  # where each entry of `tags` stands, or the block of lines
+    tag_places: tuple[Position, ...] = ()  # positions of the entries of `tags`, or of its text
     flavor_place: Position | None = None
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """The configuration in force. `source`: the file it came from, or None."""
+    """The configuration of a run. `source`: the path of the config file, or None without a file."""
 
     project: str | None = None
     components: tuple[Component, ...] = ()
-    log: tuple[LogSection, ...] = (LogSection(),)  # the first is the truth
+    log: tuple[LogSection, ...] = (LogSection(),)  # the first is authoritative; the others are copies
     source: str | None = None
-    ignored: tuple[str, ...] = ()  # keys of the file that do not count in a run that is not trusted
+    ignored: tuple[str, ...] = ()  # keys of the file that are not read in an untrusted run
 
 
 def load(
@@ -54,10 +54,10 @@ def load(
     images: tuple[str, ...] = (),
     public: Mapping[str, str] | None = None,
 ) -> Config:
-    """The configuration in `text` (None: no file), with `images` of the command line in place of the file's.
+    """The configuration in `text` (None: no file). `images` of the command line replace those of the file.
 
-    `public`: None in a trusted run; else the variables that an outsider's file may name, and only the allowed keys
-    count. Raises `ConfigError` with `file:line:column`; `env` replaces `${NAME}` where that is documented.
+    `public`: None in a trusted run; in an untrusted run the variables that the file may use, and only allowed keys are
+    read. `env`: the values of `${NAME}`. Raises `ConfigError` with `file:line:column`.
     """
     document = _NO_FILE if text is None else parse(text, source or "shipmark.yml")
     ignored: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ def _convert(document: Document) -> ConfigFile:
 
 
 def _without_empty(value: Any) -> Any:
-    """Keys without a value count as not given."""
+    """`value` without the keys that have no value, so that their defaults apply."""
     if isinstance(value, dict):
         return {key: _without_empty(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
@@ -107,7 +107,7 @@ def _explain(document: Document, error: msgspec.ValidationError) -> NoReturn:
         raise ConfigError(f"{document.at(path)}: `{path.removeprefix('$.')}`: {_lower(reason)}") from error
     key = unknown[1]
     where = document.keys.get(f"{path}.{key}") or document.at(path)
-    import difflib  # late: only an error needs it
+    import difflib  # imported late: only this error needs it
 
     near = difflib.get_close_matches(key, _fields_at(path), n=1, cutoff=0.5)
     hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(_fields_at(path))}"
@@ -115,7 +115,7 @@ def _explain(document: Document, error: msgspec.ValidationError) -> NoReturn:
 
 
 def _real_path(document: Document, path: str) -> str:
-    """`path` with keys for `[...]`, msgspec's form of any key of a mapping: the first whose value does not fit."""
+    """`path` with a key in place of `[...]`, msgspec's form of any key: the first whose value has the wrong type."""
     value, real = document.value, "$"
     for part in _PARTS.findall(path):
         if part == "[...]":
@@ -126,7 +126,7 @@ def _real_path(document: Document, path: str) -> str:
         try:
             value = value[step]
         except LookupError:
-            break  # the message quotes a key that looks like a path
+            break  # not a path: the message quotes a key that looks like one
         real += part if isinstance(step, int) else f".{step}"
     return real
 
@@ -160,7 +160,7 @@ def _require_images(file: ConfigFile, document: Document) -> None:
         *((f"$.components.{name}", one) for name, one in file.components.items()),
     ]:
         if section.image is not None and section.images:
-            raise ConfigError(f"{document.at(f'{path}.images')}: `image` and `images` stand side by side")
+            raise ConfigError(f"{document.at(f'{path}.images')}: `image` and `images` are both given")
 
 
 def _own(file: ConfigFile) -> ComponentSection:
@@ -168,7 +168,7 @@ def _own(file: ConfigFile) -> ComponentSection:
 
 
 def _merged(file: ConfigFile, section: ComponentSection) -> ComponentSection:
-    """The component's own settings; what it does not set comes from the top level."""
+    """The component's own settings; those that it does not set are taken from the top level."""
     defaults = ComponentSection()
     chosen = {}
     for name in ComponentSection.__struct_fields__:
@@ -210,13 +210,13 @@ def _component(
 
 
 def _key_of_images(document: Document, own: str, section: ComponentSection) -> str:
-    """Where the images stand: `components.api.image`, or `image` at the top level."""
+    """The key of the images for messages: `components.api.image`, or `image` at the top level."""
     key = "image" if section.image is not None else "images"
     return f"{own}.{key}".removeprefix("$.") if f"{own}.{key}" in document.keys else key
 
 
 def _places(document: Document, own: str, key: str, value: str | tuple[object, ...]) -> tuple[Position, ...]:
-    """Where the entries of a list stand, or the text, in the component or at the top level."""
+    """The positions of a list's entries, or of a text, in the component or else at the top level."""
     path = f"{own}.{key}" if f"{own}.{key}" in document.positions else f"$.{key}"
     paths = [path] if isinstance(value, str) else [f"{path}[{number}]" for number in range(len(value))]
     return tuple(document.positions[one] for one in paths if one in document.positions)

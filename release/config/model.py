@@ -1,4 +1,4 @@
-"""The types of `shipmark.yml`. The JSON Schema for editors comes from them."""
+"""The types of `shipmark.yml`, from which the JSON Schema for editors is made."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from release.build_spec import BuildSpec
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Unknown keys are errors everywhere."""
+    """The base of all sections: an unknown key is an error."""
 
 
 class TargetSection(_Section, frozen=True, kw_only=True):
-    """One repository with options. `${NAME}` in `image` is replaced from the environment."""
+    """One repository with options. `${NAME}` in `image` is replaced by the environment variable."""
 
     image: Annotated[str, Meta(description="`ghcr.io/acme/app`, or an OCI layout folder: `oci:dist/image`")]
     required: Annotated[bool, Meta(description="false: a failure here only warns")] = True
@@ -27,7 +27,7 @@ class TargetSection(_Section, frozen=True, kw_only=True):
 
 
 class LogSection(_Section, frozen=True, kw_only=True):
-    """Where the version log is."""
+    """The store of the version log, and where the store is."""
 
     store: Annotated[
         Literal["file", "git", "sql"], Meta(description="a JSON Lines file, a git ref, or a database")
@@ -46,7 +46,7 @@ class LogSection(_Section, frozen=True, kw_only=True):
 
 
 class ComponentSection(_Section, frozen=True, kw_only=True):
-    """One thing to release. At the top level: the only one, or what all components have in common."""
+    """The settings of one component. At the top level: of the only component, or the defaults of all components."""
 
     image: Annotated[str | None, Meta(description="where it goes: one repository")] = None
     images: Annotated[
@@ -109,7 +109,7 @@ _SECTIONS = {"BuildSpec": "BuildSection", "#/$defs/BuildSpec": "#/$defs/BuildSec
 
 def config_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of `shipmark.yml`."""
-    from release.schema import cleaned  # late: only who prints the schema needs it
+    from release.schema import cleaned  # imported late: only the command that prints the schema needs it
 
     schema = cleaned(msgspec.json.schema(ConfigFile))
     return {
@@ -120,7 +120,7 @@ def config_schema() -> dict[str, Any]:
 
 
 def _published(schema: Any) -> Any:
-    """`schema` with each section under the name that editors and generated code know it by."""
+    """`schema` with the published name of each section, see `_SECTIONS`."""
     if isinstance(schema, dict):
         return {_SECTIONS.get(name, name): _published(value) for name, value in schema.items()}
     if isinstance(schema, list):

@@ -1,4 +1,4 @@
-"""YAML's events as a tree of nodes with positions, within limits of depth and number. Pure."""
+"""Composes YAML events to a tree of nodes with positions; depth and number of nodes are limited."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TAGS = {
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Where something stands; lines and columns count from 1."""
+    """A position in a file; lines and columns count from 1."""
 
     source: str
     line: int
@@ -32,7 +32,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Node(msgspec.Struct, kw_only=True):
-    """A value. `size`: values in it, itself and aliases included; `height`: levels of lists and mappings in it."""
+    """A YAML value. `size`: number of values, itself and aliases included; `height`: levels of lists and mappings."""
 
     kind: Literal["scalar", "sequence", "mapping"]
     position: Position
@@ -44,7 +44,7 @@ class Node(msgspec.Struct, kw_only=True):
 
 
 class Compose:
-    """Reads one document from libyaml's events. A list or mapping is one call of `_node`, at most `DOCUMENT_DEPTH`."""
+    """Composes one document from libyaml's events. `_node` calls itself for each level, up to `DOCUMENT_DEPTH`."""
 
     def __init__(self, events: Iterator[Any], source: str, text: str) -> None:
         self._events = events
@@ -54,7 +54,7 @@ class Compose:
         self._depth = 0
 
     def document(self) -> Node | None:
-        """The only document; None where there is none. Raises `ConfigError` and what the events raise."""
+        """Compose the only document; None if there is none. Raises `ConfigError` and errors of the YAML parser."""
         next(self._events)  # the beginning of the stream
         if self._name(next(self._events)) == "StreamEnd":
             return None
@@ -149,7 +149,7 @@ class Compose:
     def _position(self, event: Any) -> Position:
         mark = event.start_mark
         if getattr(event, "style", None) in {"|", ">"} and mark.line + 1 < len(self._lines):
-            # The text of a block begins below its `|`, behind its indentation.
+            # The text of a block scalar begins on the line below its `|`, after the indentation.
             below = self._lines[mark.line + 1]
             return Position(
                 source=self._source, line=mark.line + 2, column=len(below) - len(below.lstrip()) + 1

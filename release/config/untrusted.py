@@ -1,7 +1,7 @@
-"""What counts of an outsider's `shipmark.yml`: an allow-list of keys, and values without variables that are not public.
+"""Filters the `shipmark.yml` of an untrusted run: allowed keys, and values that use public variables only.
 
-Pure, and before anything is converted: what is left out is never looked at. A key that is new in the types is left out
-until it stands in `ALLOWED`.
+The filter runs before values are converted, so that code for other keys never sees them. A new key is left out until it
+is added to `ALLOWED`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COMPONENT = frozenset(
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 
-#: Section -> its keys that are read in a run that is not trusted. They say what would be built, and its names.
+#: Section -> its keys that are read in an untrusted run: those that affect what would be built, and the image's names.
 ALLOWED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     ConfigFile: _COMPONENT | {"components"},
     ComponentSection: _COMPONENT,
@@ -31,7 +31,8 @@ ALLOWED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     LogSection: frozenset(),
 }
 
-#: Section -> its keys that are not read there. A test finds keys that stand in neither list.
+#: Section -> its keys that are not read in an untrusted run. A test fails for a key that is in neither `ALLOWED` nor
+#: `DENIED`.
 DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     ConfigFile: frozenset({"reuse", "attest", "pull_requests", "project", "log"}),
     ComponentSection: frozenset({"reuse", "attest", "pull_requests"}),
@@ -44,13 +45,13 @@ _ENV = re.compile(r"\benv\b(?:\s*\.\s*([A-Za-z_][A-Za-z0-9_]*))?")
 
 
 class _Left(Exception):
-    """Says that a value is left out; no error."""
+    """Signals that a value is left out of the config; the user never sees it."""
 
 
 def readable(value: dict[str, Any], public: Collection[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The part of a config file that counts, and the paths of what is left out: `log`, `build.args.KEY`.
+    """The allowed part of a config file, and the paths of what is left out: `log`, `build.args.KEY`.
 
-    `public`: the variables that values may name. Keys that no section has are kept, so that they are the usual error.
+    `public`: the variables that values may use. Unknown keys are kept, so that the conversion reports them as errors.
     """
     reader = _Reader(public)
     return reader.section(value, ConfigFile, ""), tuple(reader.left)
@@ -95,11 +96,11 @@ class _Reader:
 
     def _target(self, value: dict[str, Any], path: str) -> Any:
         kept = self.section(value, TargetSection, f"{path}.")
-        # Without its name the rest says nothing; `image` itself is named already.
+        # A target is useless without its `image`; that path is in `left` already.
         return kept if "image" in kept or "image" not in value else None
 
     def _value(self, value: Any, path: str) -> Any:
-        """The value; raises `_Left` where it is text, or nothing is left of it. Text of several lines goes by line."""
+        """`value` without what uses other variables, text line by line. Raises `_Left` if nothing remains."""
         if isinstance(value, str):
             lines = value.split("\n")
             kept = [line for line in lines if self._is_public(line)]
@@ -121,7 +122,8 @@ class _Reader:
             if one is None:
                 continue
             if isinstance(one, dict):
-                # A rule, or a target: without one of its fields it would say something else.
+                # A rule or a target: without one of its fields it would mean something else, so the whole entry is left
+                # out.
                 if all(self._is_public(text) for text in _texts(one)):
                     kept.append(one)
                 else:
@@ -150,14 +152,12 @@ class _Reader:
     def _is_public(self, text: str) -> bool:
         names = set(names_in(text))
         for expression in _expressions(text):
-            names.update(
-                _ENV.findall(expression)
-            )  # "" for `env` that names no variable, which is never public
+            names.update(_ENV.findall(expression))  # "" if `env` is used without a name; "" is never public
         return names <= self._public
 
 
 def _expressions(text: str) -> Iterator[str]:
-    """Yield each `{{…}}`, in time linear in the text: a pattern would search the end anew for every opening."""
+    """Yield each `{{…}}` in linear time; a regular expression would search `}}` again for every `{{`."""
     position = text.find("{{")
     while position >= 0:
         end = text.find("}}", position)

@@ -1,4 +1,4 @@
-"""`${NAME}` in values of the configuration: replaced from the environment; no secret becomes part of a name. Pure."""
+"""Replaces `${NAME}` in the configuration by environment variables, and keeps secrets out of names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def names_in(text: str) -> list[str]:
-    """The variables that `text` takes by `${NAME}`, in their order."""
+    """The names of the variables that `text` uses as `${NAME}`, in order."""
     return _VARIABLE.findall(text)
 
 
@@ -22,7 +22,7 @@ def expand(text: str, env: Mapping[str, str], *, where: str = "") -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] not in env:
             raise ConfigError(
-                f"{where}`${{{match[1]}}}` stands in `{text}`, and no such variable is set",
+                f"{where}`${{{match[1]}}}` is used in `{text}`, and no such variable is set",
                 hint=f"set {match[1]} in the environment of this job",
             )
         return env[match[1]]
@@ -31,9 +31,9 @@ def expand(text: str, env: Mapping[str, str], *, where: str = "") -> str:
 
 
 def expand_name(text: str, env: Mapping[str, str], *, key: str, where: str = "") -> str:
-    """`expand` for what names a host, a path or an image: whoever answers there, or lists it, reads the whole name.
+    """As `expand`, for the name of a host, path or image, which other people and servers can read.
 
-    Raises `ConfigError` naming `key` and the variable where one looks secret.
+    Raises `ConfigError` with `key` and the variable if the variable looks like a secret.
     """
     for match in _VARIABLE.finditer(text):
         if looks_secret(match[1]):
@@ -46,9 +46,9 @@ def expand_name(text: str, env: Mapping[str, str], *, key: str, where: str = "")
 
 
 def expand_url(text: str, env: Mapping[str, str], *, key: str, where: str = "") -> str:
-    """`expand` for a URL with a password: secrets may stand before its host, or be the whole URL.
+    """As `expand`, for a URL with a password: secrets are allowed before the host, and as the whole URL.
 
-    Raises `ConfigError` naming `key` and the variable where a secret would become part of the host, path or query.
+    Raises `ConfigError` with `key` and the variable if a secret would become part of the host, path or query.
     """
     user = _user_part(text)
     for match in _VARIABLE.finditer(text):
@@ -63,7 +63,7 @@ def expand_url(text: str, env: Mapping[str, str], *, key: str, where: str = "") 
 
 
 def _user_part(text: str) -> range:
-    """Where user and password stand: between `://` and the last `@` before the path."""
+    """The positions of user and password in a URL: from `://` to the last `@` before the path."""
     head, separator, rest = text.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0] if separator else ""
     start = len(head) + len(separator)

@@ -39,8 +39,9 @@ def write_combined_archive(
 ) -> tuple[str, ...]:
     """Write the image with all its platforms to `path`, which is replaced when the archive is complete.
 
-    `workspace`: no symlink below it is followed. The rest, and what is returned: as for `combined_archive`. Raises
-    `RefusedError` for a symlink or what else is not a regular file, `RegistryError`.
+    `workspace`: no symlink below this folder is followed. Other parameters and the result are those of
+    `combined_archive`. Raises `RefusedError` if `path` is a symlink or not a regular file, `RegistryError` if the
+    archive cannot be written.
     """
     try:
         with open_parent(path, workspace) as (folder, name), NewFile(folder) as new:
@@ -75,11 +76,11 @@ def combined_archive(
     for_daemons: bool = True,
     check: Callable[[], None] = lambda: None,
 ) -> tuple[str, ...]:
-    """Write the archive to `stream`. `folder`: where temporary files go.
+    """Write an image archive to `stream`; returns the digests of layers that were also stored uncompressed.
 
-    `reference`: `repository:tag`, what a daemon calls it once loaded. `platform`: which one a daemon that knows no
-    index takes; the first when None. `for_daemons`: layers that not every daemon can read stand there unpacked too;
-    returns their digests. Raises `OSError`, and what the layout raises.
+    `folder`: for temporary files. `reference`: `repository:tag`, the image's name after `docker load`. `platform`: of
+    the image for daemons that cannot read an index; None: the first. `for_daemons`: store zstd layers uncompressed too,
+    because not every daemon can read zstd. Raises `OSError`, and the errors of `layout`.
     """
     top = layout.manifest(digest)
     image = _for_daemons(layout, top, platform)
@@ -108,7 +109,7 @@ def combined_archive(
 def _documents(
     top: Manifest, image: Manifest, reference: str, unpacked: Mapping[str, str]
 ) -> dict[str, bytes]:
-    """`unpacked`: digest of a layer -> digest of the tar that daemons take instead."""
+    """The JSON files of the archive, by name. `unpacked`: digest of a layer -> digest of its uncompressed tar."""
     config, *layers = children(image)
     tag = reference.rpartition(":")[2]
     named = {
@@ -153,7 +154,7 @@ def _platform(fields: dict[str, Any]) -> str:
 
 
 def _blobs(layout: Layout, manifest: Manifest) -> dict[str, Descriptor]:
-    """Everything reachable, by digest."""
+    """All manifests, configs and layers below `manifest`, by digest."""
     found: dict[str, Descriptor] = {}
     waiting = [describe(manifest)]
     while waiting:
@@ -182,10 +183,11 @@ def _add(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None
 
 
 class ArchiveTarget:
-    """`path`: the archive, replaced if it exists. `store`: where content waits for it. `image`: its repository's name.
+    """A `Repository` that writes one image to a tar archive. `path`: the archive, replaced if it exists.
 
-    `shown`: transport and path for messages. `for_daemons`: old ones must be able to read every layer too.
-    `workspace`: no symlink below it is followed to the archive.
+    `store`: keeps blobs until the archive is written. `image`: the repository in the image's name. `shown`: transport
+    and path for messages. `for_daemons`: store zstd layers uncompressed too, for old daemons. `workspace`: no symlink
+    below this folder is followed on the path to the archive.
     """
 
     def __init__(
@@ -212,22 +214,22 @@ class ArchiveTarget:
 
     @property
     def name(self) -> str:
-        """Transport and path."""
+        """The transport and the path of the archive."""
         return self._shown
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """What was written here under a tag, or what is ready by its digest."""
+        """The descriptor of the image written under a tag, or of a manifest in the store; None if there is none."""
         written = self._written.get(reference)
         if written is not None:
             return describe(written)
         return self._store.resolve(reference) if ":" in reference else None
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest in the store. Raises `NotFound`."""
+        """The manifest written under a tag, or in the store. Raises `NotFound`."""
         return self._written.get(reference) or self._store.manifest(reference)
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob in the store."""
+        """A blob from the store."""
         return self._store.open_blob(descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
@@ -237,11 +239,11 @@ class ArchiveTarget:
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
     ) -> bool:
-        """Keep the blob for the archive."""
+        """Keep the blob in the store for the archive."""
         return self._store.put_blob(descriptor, reopen, mount_from=mount_from)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Keep the manifest; with a tag, write the archive."""
+        """Without a tag, keep the manifest in the store; with a tag, write the archive."""
         if tag is None:
             self._store.put_manifest(manifest)
             return
@@ -260,23 +262,23 @@ class ArchiveTarget:
         )
         if unpacked:
             count = len(unpacked)
-            text = f"`{self.name}`: zstd layers stand there unpacked too ({count}), for daemons before 23"
+            text = f"`{self.name}`: zstd layers are stored uncompressed too ({count}), for docker daemons before 23"
             self._sink.emit(Note(level="info", text=text))
         self._written[tag] = manifest
 
     def tags(self) -> tuple[str, ...]:
-        """The tag that was written here."""
+        """The tag that this object wrote, if any."""
         return tuple(self._written)
 
     def check_push(self) -> None:
-        """Raise `RefusedError` for a symlink or what else the archive could not replace."""
+        """Raise `RefusedError` if the archive's path is a symlink or not a regular file."""
         with contextlib.suppress(OSError):
             require_file(self._path, workspace=self._workspace)
 
     def delete_tag(self, tag: str) -> None:
         """Refuse."""
-        raise Invalid(f"`{self.name}` cannot lose `{tag}`", hint="remove the file")
+        raise Invalid(f"`{tag}` cannot be deleted from `{self.name}`", hint="remove the file")
 
     def delete_manifest(self, digest: str) -> None:
         """Refuse."""
-        raise Invalid(f"`{self.name}` cannot lose `{digest}`", hint="remove the file")
+        raise Invalid(f"`{digest}` cannot be deleted from `{self.name}`", hint="remove the file")

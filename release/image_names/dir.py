@@ -1,8 +1,8 @@
-"""A folder with one image's files side by side, `dir:FOLDER`, as skopeo writes it: a `Repository`.
+"""The transport `dir:FOLDER`: a folder with the files of one image, as skopeo writes it, as a `Repository`.
 
-`manifest.json` is the image; the manifests below an index are `HEX.manifest.json`; blobs are `HEX`; `version` says
-which form this is. One image a folder, so every tag names it, and `latest` stands for it in lists.
-No symlink in the folder is followed, and none on the way to it when it is written.
+`manifest.json` is the image's manifest or index; manifests below an index are `HEX.manifest.json`; blobs are `HEX`; the
+file `version` names the format. A folder has one image, so every tag resolves to this image, and the list of tags is
+`latest`. Symlinks in the folder are not followed; for writing, neither are symlinks in the path below the workspace.
 Source: containers/image, directory transport 1.1.
 """
 
@@ -41,9 +41,9 @@ class _Shape(msgspec.Struct):
 
 
 class Folder:
-    """`path`: the folder, which the first write makes. `shown`: how messages call it.
+    """One image in a folder. `path`: the folder, made by the first write. `shown`: its path in messages.
 
-    `workspace`: below it no symlink on the way to the folder is followed for writing.
+    `workspace`: for writing, no symlink below this folder is followed.
     """
 
     def __init__(self, path: str, *, shown: str | None = None, workspace: str | None = None) -> None:
@@ -53,23 +53,23 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """`dir:` and the path."""
+        """The transport `dir:` and the path."""
         return f"dir:{self._shown}"
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """The image for any tag; a digest when it is the image's or that of something below it."""
+        """The image's descriptor for any tag; for a digest, of the image or a manifest in its index, else None."""
         raw = self._document(reference)
         return None if raw is None else describe(self._read(raw, reference))
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest, hashed. Raises `NotFound`."""
+        """The manifest of any tag, or of a digest, which is checked. Raises `NotFound`."""
         raw = self._document(reference)
         if raw is None:
             raise NotFound(f"`{self.name}` holds no `{reference}`")
         return self._read(raw, reference)
 
     def tags(self) -> tuple[str, ...]:
-        """`latest`, when there is an image."""
+        """The tag `latest` if the folder has an image."""
         return (_TAG,) if self._status(_MANIFEST) is not None else ()
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
@@ -84,7 +84,7 @@ class Folder:
         return verified(cast(IO[bytes], raw), descriptor, source=f"`{self.name}`")
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the blob is here with the right size."""
+        """Whether the folder has the blob with the right size."""
         found = self._status(_blob_name(descriptor.digest))
         return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == descriptor.size
 
@@ -95,7 +95,7 @@ class Folder:
         *,
         mount_from: tuple[str, ...] = (),  # noqa: ARG002 - a folder has nothing to mount from
     ) -> bool:
-        """Store the blob; its size and digest are compared before it gets its name."""
+        """Store the blob; size and digest are checked before the file gets its name."""
         if self.has_blob(descriptor):
             return False
         with reopen() as source:
@@ -105,7 +105,7 @@ class Folder:
         return True
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """With a tag it becomes the folder's image; without one it is kept beside it."""
+        """Store a manifest: with a tag as the folder's image, without a tag as a manifest of the image's index."""
         if tag is not None:
             require_tag(tag)
         child = _child_name(manifest.digest)
@@ -114,12 +114,12 @@ class Folder:
             if tag is None:
                 return
             self._write(folder, "version", io.BytesIO(_VERSION))
-            folder.sync()  # what the manifest needs, before it is the image
+            folder.sync()  # first what the manifest references, so that a power cut leaves no incomplete image
             self._write(folder, _MANIFEST, io.BytesIO(manifest.raw))
             folder.sync()
             with open_folder(os.path.dirname(self.path), self._workspace) as parent:
                 parent.sync()
-            # The image itself has one name only, as other readers expect.
+            # Other readers expect the image's own manifest in `manifest.json` only.
             folder.remove(child)
 
     def check_push(self) -> None:
@@ -135,12 +135,12 @@ class Folder:
             raise RegistryError(f"`{self.name}` cannot be written", hint=f"check the rights of `{existing}`")
 
     def delete_tag(self, tag: str) -> None:
-        """Refuse: the folder is the image."""
+        """Raise `ConfigError`: the folder has one image and no tags."""
         raise ConfigError(f"`{self.name}` has no tags to delete (`{tag}`)", hint="remove the folder")
 
     def delete_manifest(self, digest: str) -> None:
-        """Refuse: the folder is the image."""
-        raise ConfigError(f"`{self.name}` is one image (`{digest}`)", hint="remove the folder")
+        """Raise `ConfigError`: the folder has one image, which is deleted with it."""
+        raise ConfigError(f"`{digest}` cannot be deleted from `{self.name}`", hint="remove the folder")
 
     def _document(self, reference: str) -> bytes | None:
         if not is_digest(reference):
@@ -197,7 +197,7 @@ def _child_name(digest: str) -> str:
 
 
 def _media_type(raw: bytes, source: str) -> str:
-    """What a document is that no descriptor speaks of: what it says, else the one thing that its shape can be."""
+    """The media type of a document without a descriptor: its `mediaType`, else by its members."""
     try:
         shape = decode(raw, _Shape)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -205,7 +205,7 @@ def _media_type(raw: bytes, source: str) -> str:
     if shape.media_type:
         return shape.media_type
     if (shape.manifests is None) == (shape.layers is None):
-        raise Invalid(f"the manifest in `{source}` does not say what it is")
+        raise Invalid(f"the manifest in `{source}` has no `mediaType`, and its members fit no type")
     return OCI_INDEX if shape.manifests is not None else OCI_MANIFEST
 
 

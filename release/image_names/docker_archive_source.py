@@ -1,8 +1,8 @@
-"""What `docker save` writes, `docker-archive:FILE`, as a `Repository` to read from.
+"""The transport `docker-archive:FILE`: an archive of `docker save` as a read-only `Repository`.
 
-It holds layers as plain tars and no manifest, so reading it is a conversion: the layers are compressed into the
-content store, side by side, and a manifest is made over them and the config, which stays as it is. Layers that are
-compressed in the archive stay as they are too.
+The archive has uncompressed layers and no OCI manifest, so an image is converted when it is read: its layers are
+compressed into the content store, several at a time, and a manifest is made of them and the unchanged config. Layers
+that are compressed in the archive are not changed either.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class _Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DockerArchive(ReadOnly):
-    """`path`: the archive. `image`: which of several images, by its reference; `store`: where layers are kept.
+    """An image in an archive of `docker save`. `path`: the archive. `image`: the reference of one of several images.
 
-    `jobs`: layers compressed at a time. Close it.
+    `store`: the content store for layers. `jobs`: number of layers compressed at a time. Call `close` at the end.
     """
 
     def __init__(
@@ -86,16 +86,16 @@ class DockerArchive(ReadOnly):
 
     @property
     def name(self) -> str:
-        """`docker-archive:` and the path."""
+        """The transport `docker-archive:` and the path."""
         return f"docker-archive:{self._shown}"
 
     def tags(self) -> tuple[str, ...]:
-        """The tags that the archive gives the image; `latest` where it gives none."""
+        """The tags of the image in the archive; `latest` if there are none."""
         found = [name.tag for name in _names(self._entry)]
         return tuple(dict.fromkeys(tag for tag in found if tag)) or (_UNNAMED,)
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """What the image is once it is converted."""
+        """The descriptor of the converted image for one of its tags or its digest, else None."""
         if not is_digest(reference) and reference not in self.tags():
             return None
         manifest = self._convert()
@@ -104,25 +104,25 @@ class DockerArchive(ReadOnly):
         return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest that was made. Raises `NotFound`."""
+        """The manifest made by the conversion. Raises `NotFound` for other tags and digests."""
         if self.resolve(reference) is None:
             raise NotFound(f"`{self.name}` has no `{reference}`", hint=f"it has: {', '.join(self.tags())}")
         return self._convert()
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """A blob out of the content store."""
+        """A blob from the content store."""
         return self._store.open_blob(descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the content store has it."""
+        """Whether the content store has the blob."""
         return self._store.has_blob(descriptor)
 
     def announce(self, take: Callable[[Descriptor], None]) -> None:
-        """Call `take` with every layer, as soon as it is in the content store."""
+        """Call `take` with the descriptor of each layer once the content store has the layer."""
         self._take = take
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file of the archive."""
         self._archive.close()
 
     def _choose(self, image: str | None) -> _Entry:
@@ -173,8 +173,9 @@ class DockerArchive(ReadOnly):
         return manifest
 
     def _layers(self, diff_ids: Sequence[str]) -> list[Descriptor]:
-        """The layers in the store, base first; each diff id once."""
+        """Store the layers; returns descriptors, base first. Layers with the same diff id are stored once."""
         members = dict(zip(diff_ids, self._entry.layers, strict=True))
+        # The largest first: otherwise one thread would compress the largest at the end, while the others have no work.
         largest_first = sorted(
             members.items(), key=lambda pair: self._archive.size(pair[1]) or 0, reverse=True
         )
@@ -215,7 +216,7 @@ class DockerArchive(ReadOnly):
 
 
 def _names(entry: _Entry) -> list[Reference]:
-    """What the archive calls the image; names that are no references are nobody's."""
+    """The image's references in the archive; text that is not a reference is ignored."""
     found = []
     for text in entry.repo_tags or ():
         with contextlib.suppress(ConfigError):

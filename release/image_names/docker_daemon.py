@@ -1,7 +1,8 @@
-"""An image in a docker daemon, `docker-daemon:REFERENCE`, as a `Repository`: read through an export, written by a load.
+"""The transport `docker-daemon:REFERENCE`: an image in a docker daemon as a `Repository`.
 
-A daemon keeps layers uncompressed and no manifest, so reading is a conversion, as from the archive of `docker save`:
-the layers are compressed into the content store while they arrive, and the config stays as it is.
+The image is read as by `docker save` and written as by `docker load`. A daemon exports uncompressed layers and no
+manifest, so an image is converted when it is read: its layers are compressed into the content store while they arrive,
+and the config is not changed.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ _ABSENT = ("no such image", "reference does not exist")
 
 
 class DaemonImage:
-    """`image`: what the daemon calls it (`app:1.0`, or an id); `store`: the content store; `env`: for `DOCKER_HOST`.
+    """An image in a docker daemon. `image`: its name (`app:1.0`) or id; `store`: the content store.
 
-    `codec`: of the layers that are read, the fastest gzip when None.
+    `env`: the variables that name the daemon (`DOCKER_HOST`). `codec`: compresses layers that are read; None: the
+    fastest gzip.
     """
 
     def __init__(
@@ -68,27 +70,27 @@ class DaemonImage:
 
     @property
     def name(self) -> str:
-        """`docker-daemon:` and the image's name."""
+        """The transport `docker-daemon:` and the image's name."""
         return f"docker-daemon:{self._image}"
 
     @property
     def tag(self) -> str:
-        """The tag in the image's name; `latest` where it has none."""
+        """The tag in the image's name; `latest` if the name has none."""
         return "latest" if is_digest(self._image) else Reference.parse(self._image).tag or "latest"
 
     def tags(self) -> tuple[str, ...]:
-        """The one tag."""
+        """The tag in the image's name, as the only tag."""
         return (self.tag,)
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """What the image is once it was read; by digest, what was put here."""
+        """The descriptor of the image, which is read first; by digest, of the image or a manifest in the store."""
         if is_digest(reference):
             held = self._store.resolve(reference)
             return held if self._held is None or self._held.digest != reference else describe(self._held)
         return describe(self._read()) if reference == self.tag else None
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest that was made over the daemon's layers. Raises `NotFound`."""
+        """The manifest made of the daemon's layers, or one in the store by digest. Raises `NotFound`."""
         if is_digest(reference) and (self._held is None or self._held.digest != reference):
             return self._store.manifest(reference)
         if not is_digest(reference) and reference != self.tag:
@@ -96,31 +98,31 @@ class DaemonImage:
         return self._read()
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """A blob out of the content store."""
+        """A blob from the content store."""
         return self._store.open_blob(descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the content store has it."""
+        """Whether the content store has the blob."""
         return self._store.has_blob(descriptor)
 
     def announce(self, take: Callable[[Descriptor], None]) -> None:
-        """Call `take` with every layer, as soon as it is in the content store."""
+        """Call `take` with the descriptor of each layer once the content store has the layer."""
         self._take = take
 
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
     ) -> bool:
-        """Keep the blob until the daemon is given everything."""
+        """Keep the blob in the store until the image is loaded into the daemon."""
         return self._store.put_blob(descriptor, reopen, mount_from=mount_from)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Keep the manifest; with the image's tag, load it into the daemon."""
+        """Without a tag, keep the manifest in the store; with the image's tag, load the image into the daemon."""
         if tag is None:
             self._store.put_manifest(manifest)
             return
         if is_digest(self._image) or tag != self.tag:
             raise ConfigError(
-                f"`{self.name}` cannot be called `{tag}`", hint="write `docker-daemon:NAME:TAG`"
+                f"`{self.name}` cannot get the tag `{tag}`", hint="write `docker-daemon:NAME:TAG`"
             )
         reference = Reference.parse(self._image)
         name = self._image if reference.tag else f"{self._image}:{tag}"
@@ -145,11 +147,11 @@ class DaemonImage:
 
     def delete_tag(self, tag: str) -> None:
         """Refuse."""
-        raise Invalid(f"`{self.name}` is not deleted here (`{tag}`)", hint=f"docker rmi {self._image}")
+        raise Invalid(f"`{tag}` cannot be deleted from `{self.name}`", hint=f"docker rmi {self._image}")
 
     def delete_manifest(self, digest: str) -> None:
         """Refuse."""
-        raise Invalid(f"`{self.name}` is not deleted here (`{digest}`)", hint=f"docker rmi {self._image}")
+        raise Invalid(f"`{digest}` cannot be deleted from `{self.name}`", hint=f"docker rmi {self._image}")
 
     def _read(self) -> Manifest:
         with self._lock:
@@ -174,7 +176,7 @@ class DaemonImage:
 
 @contextmanager
 def _told(image: str) -> Iterator[None]:
-    """What a daemon says while it is a place for images, not a builder."""
+    """Turn a daemon's build errors into registry errors: the daemon is used as a repository, not as a builder."""
     try:
         yield
     except BuilderUnavailable as error:

@@ -1,4 +1,4 @@
-"""Where an image is, as the command line says it: `ghcr.io/acme/app:1.4.2`, `oci:dist/image:1.4.2`, `dir:FOLDER`."""
+"""Parses where an image is: `ghcr.io/acme/app:1.4.2`, `oci:dist/image:1.4.2`, `dir:FOLDER`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _TRANSPORTS = ("oci-archive:", "docker-archive:", "dir:", "containers-storage:",
 
 
 class LocationContext(Protocol):
-    """What opening an image needs. `directory`: relative paths start there; `root`: the workspace."""
+    """The settings for opening an image. `directory`: base of relative paths; `root`: the workspace."""
 
     @property
     def settings(self) -> HasEnvironment:
-        """Holds the environment, for the address of the Docker daemon."""
+        """The settings with the environment, which names the docker daemon."""
 
     @property
     def directory(self) -> str:
@@ -63,9 +63,10 @@ class HasEnvironment(Protocol):
 
 
 class ImageLocation(msgspec.Struct, frozen=True, kw_only=True):
-    """A repository, and what is meant in it. `text`: as it was given; `mount`: its path within its registry.
+    """A repository, and a tag or digest in it. `text`: as the user wrote it; `mount`: the path in its registry.
 
-    `guarded`: whether its tags are names that others rely on; an archive or a folder is written anew.
+    `guarded`: whether an existing tag may be replaced only if that was requested; False for archives, folders and
+    daemons.
     """
 
     text: str
@@ -83,15 +84,15 @@ class ImageLocation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The repository's name."""
+        """The repository's name, as in messages."""
         return str(self.repository.name)
 
 
 def locate(context: LocationContext, text: str, *, compression: str = "gzip") -> ImageLocation:
-    """Read a place that has an image; registries are not connected to yet. Paths are relative to `-C`.
+    """Parse where an image is read from, and open archives and folders. Paths are relative to `-C`.
 
-    `compression`: of layers that come uncompressed. Raises `ConfigError`, and from the `RegistryError` branch for an
-    archive that cannot be read.
+    `compression`: for layers that are uncompressed in the source. Raises `ConfigError`, and from the `RegistryError`
+    branch for an archive that cannot be read.
     """
     if text.startswith(_DAEMON):
         return _daemon(context, text, compression)
@@ -104,7 +105,7 @@ def locate(context: LocationContext, text: str, *, compression: str = "gzip") ->
 
 
 def locate_destination(context: LocationContext, text: str) -> ImageLocation:
-    """Read a place that an image is written to. Raises `ConfigError`."""
+    """Parse where an image is written to. Raises `ConfigError`."""
     if text.startswith(_DAEMON):
         return _daemon(context, text)
     if text.startswith(_TRANSPORTS):
@@ -116,10 +117,10 @@ def locate_destination(context: LocationContext, text: str) -> ImageLocation:
 
 
 def locate_target(context: LocationContext, text: str) -> ImageLocation:
-    """Read a reference to a registry or to an OCI layout. Raises `ConfigError`."""
+    """Parse a reference to a registry or an OCI layout. Raises `ConfigError`."""
     if text.startswith((_DAEMON, *_TRANSPORTS)):
         raise ConfigError(
-            f"`{text}` is not a place that has tags of its own",
+            f"`{text}` is neither in a registry nor in an OCI layout",
             hint="`shipmark image copy` reads and writes archives, folders and daemons",
         )
     if text.startswith(_LAYOUT):
@@ -136,7 +137,7 @@ def locate_target(context: LocationContext, text: str) -> ImageLocation:
 
 
 def locate_repository(context: LocationContext, text: str) -> ImageLocation:
-    """As `locate_target`, for a place without tag and digest."""
+    """As `locate_target`, but raises `ConfigError` if `text` has a tag or digest."""
     found = locate_target(context, text)
     if found.reference is not None:
         raise ConfigError(
@@ -146,16 +147,17 @@ def locate_repository(context: LocationContext, text: str) -> ImageLocation:
 
 
 def mounts(source: ImageLocation, destination: ImageLocation) -> tuple[str, ...]:
-    """From where the destination's registry can take blobs that it has already."""
+    """The source's repository if the destination is in the same registry, which can mount its blobs; else ()."""
     if source.registry is None or source.registry != destination.registry or source.mount is None:
         return ()
     return (source.mount,)
 
 
 def read(location: ImageLocation, *, platform: str | None = None) -> Manifest:
-    """The manifest that is meant: `latest` where nothing was said, a layout's only image, one platform of an index.
+    """The manifest of `location`, or that of `platform` in its index.
 
-    Raises `NotFound`, `ConfigError` for a layout where it is not clear which image is meant.
+    Without tag and digest: `latest` in a registry, the only tag elsewhere. Raises `NotFound`, and `ConfigError` if
+    there are several tags or none.
     """
     repository: Repository = location.repository
     reference = location.reference or _default(location)
@@ -171,7 +173,7 @@ def _default(location: ImageLocation) -> str:
         return str(tags[0])
     shown = ", ".join(f"`{tag}`" for tag in tags[:10]) or "none"
     raise ConfigError(
-        f"`{location.text}` does not say which image of the layout is meant",
+        f"`{location.text}` has no tag, and the repository has not exactly one",
         hint=f"write `{location.name}:TAG`; its tags: {shown}",
     )
 
@@ -234,7 +236,7 @@ def _daemon(context: LocationContext, text: str, compression: str = "gzip") -> I
 
 
 def _workshop(context: LocationContext, compression: str = "gzip") -> TransportContext:
-    """With the repository's content store; outside of a repository with one that goes with this process."""
+    """The settings for archives and daemons, with the content store of the git repository or a temporary one."""
     from release.compression.codecs import codec_named
     from release.image_names.names import TransportContext
 

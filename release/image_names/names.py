@@ -1,13 +1,11 @@
-"""Places that are named with a transport: `oci-archive:FILE`, `docker-archive:FILE[:REFERENCE]`, `dir:FOLDER`.
+"""Opens images in archives and folders: `oci-archive:FILE`, `docker-archive:FILE[:REFERENCE]`, `dir:FOLDER`.
 
-`docker://` and `oci:` are targets, which `Targets` opens; `docker-daemon:` needs the docker SDK and is with the
-builders.
+`image_location` opens the other transports: `docker://`, `oci:` and `docker-daemon:`.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
 
 import msgspec
 
@@ -30,10 +28,10 @@ TRANSPORTS = (OCI_ARCHIVE, DOCKER_ARCHIVE, FOLDER)
 
 
 class TransportContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What transports need. `store`: the local content store; `root`: what relative paths are relative to;
-    `workspace`: no symlink below it is followed for writing.
+    """The settings for opening an image. `store`: the local content store; `root`: the base of relative paths.
 
-    `codec`: of layers that arrive uncompressed, the fastest gzip when None.
+    `workspace`: no symlink below this folder is followed for writing. `codec`: compresses layers that are uncompressed
+    in the source; None: the fastest gzip.
     """
 
     store: Layout
@@ -45,21 +43,14 @@ class TransportContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenedImage(msgspec.Struct, frozen=True, kw_only=True):
-    """An open place. `tag`: what the text says of it, or None."""
+    """An opened repository. `tag`: the tag in its name, or the transport's default; None if there is none."""
 
     repository: Repository
     tag: str | None = None
 
 
-class Closeable(Protocol):
-    """Some places hold a file open."""
-
-    def close(self) -> None:
-        """Close it."""
-
-
 def open_source(text: str, workshop: TransportContext) -> OpenedImage:
-    """Open a place to read from. Raises `ConfigError` for an unknown transport, `RegistryError` for the rest."""
+    """Open an image for reading. Raises `ConfigError` for a bad name, `RegistryError` for a bad archive."""
     transport, path, detail = _split(text)
     full = os.path.join(workshop.root, path)
     shown = f"{path}:{detail}" if detail else path
@@ -82,7 +73,7 @@ def open_source(text: str, workshop: TransportContext) -> OpenedImage:
 
 
 def open_destination(text: str, workshop: TransportContext) -> OpenedImage:
-    """Open a place to write to. Raises `ConfigError`."""
+    """Open an archive or folder for writing an image. Raises `ConfigError`."""
     transport, path, detail = _split(text)
     full = os.path.join(workshop.root, path)
     if transport == FOLDER:
@@ -91,7 +82,7 @@ def open_destination(text: str, workshop: TransportContext) -> OpenedImage:
     image, tag = "image", detail or None
     if transport == DOCKER_ARCHIVE and detail:
         reference = Reference.parse(detail)
-        # As a person called it: a daemon completes `app` by itself.
+        # The name as the user wrote it: the daemon itself completes `app` to `docker.io/library/app`.
         image, tag = detail.removesuffix(f":{reference.tag}") if reference.tag else detail, reference.tag
     elif detail:
         tag = _tag(text, detail)
@@ -112,7 +103,7 @@ def _split(text: str) -> tuple[str, str, str]:
     transport = next((name for name in TRANSPORTS if text.startswith(name)), None)
     if transport is None:
         known = ", ".join(f"`{name}`" for name in ("docker://", "oci:", *TRANSPORTS, "docker-daemon:"))
-        raise ConfigError(f"`{text}` names no transport that there is", hint=f"there are: {known}")
+        raise ConfigError(f"`{text}` has no known transport", hint=f"known are: {known}")
     rest = text.removeprefix(transport)
     path, _, detail = rest.partition(":") if transport != FOLDER else (rest, "", "")
     if not path:

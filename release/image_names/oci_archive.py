@@ -1,4 +1,4 @@
-"""An OCI layout in a tar file, `oci-archive:FILE`, as a `Repository` to read from."""
+"""The transport `oci-archive:FILE`: an OCI layout in a tar file as a read-only `Repository`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from release.oci.reference import require_digest
 
 
 class ReadOnly:
-    """The writing half of a `Repository`, for places that cannot be written to."""
+    """The writing methods of a `Repository`, which raise `ConfigError`, for archives that are only read."""
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """The archive's name in messages."""
         raise NotImplementedError
 
     def put_blob(
@@ -50,7 +50,7 @@ class ReadOnly:
 
 
 class OciArchive(ReadOnly, LayoutReader):
-    """`path`: the archive. `shown`: how messages call it. Close it."""
+    """An OCI layout in a tar file. `path`: the file. `shown`: its path in messages. Call `close` at the end."""
 
     def __init__(self, path: str, *, shown: str | None = None) -> None:
         self._shown = shown or path
@@ -64,15 +64,15 @@ class OciArchive(ReadOnly, LayoutReader):
 
     @property
     def name(self) -> str:
-        """`oci-archive:` and the path."""
+        """The transport `oci-archive:` and the path."""
         return f"oci-archive:{self._shown}"
 
     def entries(self) -> Entries:
-        """What `index.json` holds."""
+        """The entries of the layout's `index.json`."""
         return read_entries(self._archive.read("index.json", most=LAYOUT_INDEX_BYTES), self.name)
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob, unchecked but for its size."""
+        """A stream of the blob; its size was checked, its digest was not."""
         member = _member(descriptor.digest)
         size = self._archive.size(member)
         if size is None:
@@ -88,7 +88,7 @@ class OciArchive(ReadOnly, LayoutReader):
         return self._archive.size(_member(descriptor.digest)) == descriptor.size
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file of the archive."""
         self._archive.close()
 
 

@@ -1,6 +1,6 @@
 """Finds the members of a tar file by their headers, without unpacking it.
 
-Python's `tarfile` reads whatever size a header claims into memory; sizes are checked here.
+Python's `tarfile` reads extension headers of any size into memory; this module checks their size first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WITHOUT_DATA = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A file or link. `offset`, `size`: of its content; `link`: where it points, as it stands, or None."""
+    """A file or link. `offset`, `size`: of a file's bytes; `link`: a link's target as written, None for a file."""
 
     name: str
     offset: int = 0
@@ -46,10 +46,10 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_members(stream: IO[bytes], *, source: str) -> dict[str, Member]:
-    """Every file and link by its name. `stream`: seekable.
+    """All files and links of a tar, by name. `stream`: seekable. `source`: the tar's name in messages.
 
-    Raises `Invalid`, naming `source`, for an archive that ends early, whose headers are wrong, that holds a name twice,
-    or a name that leaves the folder it would be unpacked to.
+    Raises `Invalid` for a tar that ends early or has bad headers, sparse files, too many members, a name twice, or a
+    name that leaves the folder.
     """
     return _Walk(stream, source).run()
 
@@ -61,7 +61,7 @@ class _Walk:
         self._end = stream.seek(0, 2)
         self._at = 0
         self._members: dict[str, Member] = {}
-        self._next: dict[str, str] = {}  # what extension headers say of the next member
+        self._next: dict[str, str] = {}  # values from extension headers, for the next member
 
     def run(self) -> dict[str, Member]:
         while (header := self._header()) is not None:
@@ -77,7 +77,7 @@ class _Walk:
             case b"x":
                 self._next.update(self._records(start, header.size))
             case b"g":
-                pass  # defaults for all: nothing in them is ours
+                pass  # a global header: no value of it is needed
             case b"L":
                 self._next["path"] = self._text(start, header.size)
             case b"K":
@@ -132,7 +132,7 @@ class _Walk:
         )
 
     def _records(self, start: int, size: int) -> dict[str, str]:
-        """The records of a pax header: `LENGTH KEY=VALUE` and a newline each."""
+        """The records of a pax header, each `LENGTH KEY=VALUE` and a newline."""
         data, records = self._extension(start, size), dict[str, str]()
         while data:
             digits, _, _ = data.partition(b" ")
@@ -189,7 +189,7 @@ def _octal(field: bytes) -> int | None:
 
 
 def _number(field: bytes) -> int | None:
-    """Octal, or GNU's binary form for what is too large for it."""
+    """A size: octal digits, or GNU's binary form for large ones; None if it is neither."""
     if field[0] in (0x80, 0xFF):
         return int.from_bytes(field[1:], "big") if field[0] == 0x80 else None
     return _octal(field)
@@ -212,10 +212,10 @@ _MAGIC: tuple[tuple[bytes, Any], ...] = (
 
 
 class ArchiveFile:
-    """`path`: a tar file, plain or compressed with gzip, bzip2 or xz. Close it.
+    """The members of a tar file, uncompressed or compressed with gzip, bzip2 or xz. Call `close` at the end.
 
-    A compressed one is unpacked into a temporary file without a name first: members have to be found in any order.
-    Raises `NotFound` and `Invalid`.
+    A compressed file is decompressed to a temporary file without a name first, because members are read in any order.
+    Raises `NotFound`, `Invalid` and `RegistryError`.
     """
 
     def __init__(self, path: str) -> None:
@@ -238,22 +238,22 @@ class ArchiveFile:
         return self._find(name) is not None
 
     def size(self, name: str) -> int | None:
-        """Bytes of a member, None when there is none."""
+        """The size of a member in bytes; None if there is no such member."""
         member = self._find(name)
         return member.size if member is not None else None
 
     def open(self, name: str) -> IO[bytes]:
-        """A member's content. Raises `NotFound`."""
+        """A stream of a member's bytes. Raises `NotFound`."""
         member = self._find(name)
         if member is None:
             raise NotFound(f"`{self.path}` holds no `{name}`")
         return cast(IO[bytes], io.BufferedReader(_Slice(self._file, member.offset, member.size), CHUNK))
 
     def read(self, name: str, *, most: int) -> bytes:
-        """A small member as a whole. Raises `Invalid` when it has more than `most` bytes."""
+        """All bytes of a member. Raises `Invalid` if there are more than `most`."""
         size = self.size(name)
         if size is not None and size > most:
-            raise Invalid(f"`{name}` in `{self.path}` has {size} bytes, more than it can have")
+            raise Invalid(f"`{name}` in `{self.path}` has {size} bytes, more than {most}")
         with self.open(name) as stream:
             return stream.read()
 
@@ -262,19 +262,20 @@ class ArchiveFile:
         self._file.close()
 
     def _find(self, name: str) -> Member | None:
-        """A file by its name; links are followed inside the archive only, and by names only."""
+        """The file called `name`. Links are followed to members of the archive only; None if there is no file."""
         for _ in range(_MOST_LINKS):
             member = self._members.get(posixpath.normpath(name))
             if member is None or member.link is None:
                 return member
-            # A hard link's target counts from the archive's top, a symbolic link's from its own folder.
+            # A symbolic link's target is relative to its own folder, a hard link's to the archive's top. The first that
+            # exists is taken, since `Member` does not tell the two kinds apart.
             beside = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.link))
             name = beside if beside in self._members else posixpath.normpath(member.link)
         return None
 
 
 class _Slice(io.RawIOBase):
-    """A part of a file with a position of its own."""
+    """A stream of a part of a file. Each stream has its own position, so threads can read one file in parallel."""
 
     def __init__(self, file: IO[bytes], offset: int, size: int) -> None:
         super().__init__()
@@ -301,7 +302,7 @@ def _plain(path: str) -> IO[bytes]:
         return cast(IO[bytes], file)
     with file:
         limit = max(UNPACKED_BYTES, os.fstat(file.fileno()).st_size * UNPACKED_RATIO)
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - it is what is returned
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
         with opener(path, "rb") as packed:
             _unpack(packed, unpacked, limit, path)
@@ -317,7 +318,7 @@ def _unpack(packed: IO[bytes], unpacked: IO[bytes], limit: int, path: str) -> No
         total += len(data)
         if total > limit:
             raise Invalid(
-                f"`{path}` becomes more than {limit} bytes when it is unpacked, which no image does"
+                f"`{path}` becomes more than {limit} bytes when it is decompressed, above the limit"
             )
         unpacked.write(data)
     unpacked.flush()

@@ -70,7 +70,7 @@ def test_a_daemon_loads_what_was_written_for_it(
     status, about = docker_daemon.api("GET", f"/images/{name}:1.0/json")
     assert (status, about["Config"]["Labels"]) == (200, {"x": "y"})
     assert about["RootFS"]["Layers"] == [digest(tar) for tar in TARS]
-    assert [note for note in sink.notes if "zstd layers stand there unpacked too (2)" in note]
+    assert [note for note in sink.notes if "zstd layers are stored uncompressed too (2)" in note]
     names = [f"blobs/sha256/{hashlib.sha256(tar).hexdigest()}" for tar in TARS]
     assert entry(tmp_path / "a.tar")["Layers"] == names
 

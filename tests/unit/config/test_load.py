@@ -54,7 +54,7 @@ def fails(text: str, **env: str) -> ConfigError:
             "shipmark.yml:2:9: `attest`: invalid enum value 'sbom'",
             None,
         ),
-        ("image: a\nimages: [b]\n", "shipmark.yml:2:9: `image` and `images` stand side by side", None),
+        ("image: a\nimages: [b]\n", "shipmark.yml:2:9: `image` and `images` are both given", None),
     ],
 )
 def test_an_error_names_its_place_and_the_nearest_key(text: str, message: str, hint: str | None) -> None:
