@@ -1,1 +1,1 @@
-"""Use cases for images wherever they are: registries, layouts, archives, folders and daemons."""
+"""Use cases for images in registries, layouts, archives, folders and daemons."""

@@ -1,4 +1,4 @@
-"""Copies an image from one place to another, by digest."""
+"""Copies an image between registries, layouts, archives, folders and daemons, by digest."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _B = TypeVar("_B")
 
 
 class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Without a tag, `destination` gets the tag of `source`; a `source` given by digest is copied without one.
+    """Copies the image `source` to `destination`; without a tag in `destination` it gets the tag of `source`.
 
-    `platform`: only this image of an index. `referrers`: also signatures, attestations and SBOMs. `move`: take the
-    tag from another image; never a fixed one. `jobs`: blobs at a time. `compression`: of layers without one.
+    A `source` given by digest is copied without a tag. `platform`: only this image of an index. `referrers`: also
+    signatures, attestations and SBOMs. `move`: take the tag from another image, unless it is a fixed tag. `jobs`: blobs
+    sent concurrently. `compression`: for layers that the source has uncompressed.
     """
 
     source: str
@@ -43,7 +44,7 @@ class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the image is now. `tags`: at most one."""
+    """The image at its destination. `tags`: the tag that it has there, if any."""
 
     schema: Literal["shipmark.image-copy/1"] = "shipmark.image-copy/1"
     repository: str
@@ -52,14 +53,17 @@ class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def copy(workspace: Session, request: CopyRequest) -> CopyReport:
-    """Copy content first and by digest, the tag last: an interrupted copy leaves no half image under a name."""
+    """Copy blobs and manifests by digest first, and put the tag last.
+
+    So a copy that is interrupted leaves no incomplete image under a tag.
+    """
     origin = locate(workspace, request.source, compression=request.compression)
     target = locate_destination(workspace, request.destination)
     if target.registry is not None or request.destination.startswith("docker-daemon:"):
         workspace.require_trusted("image copy")
     if target.digest is not None:
         raise ConfigError(
-            f"`{request.destination}` names a digest, and that is what SOURCE says",
+            f"`{request.destination}` names a digest, but the digest is that of SOURCE",
             hint=f"write `{target.name}:TAG`",
         )
     tag = target.tag or (origin.tag if origin.digest is None else None)
@@ -72,7 +76,11 @@ def copy(workspace: Session, request: CopyRequest) -> CopyReport:
 def _ahead(
     workspace: Session, origin: ImageLocation, target: ImageLocation, tag: str | None, jobs: int
 ) -> AbstractContextManager[object]:
-    """Uploads blobs before the manifest is known: to a registry, where no tag that is held could refuse it."""
+    """A context manager that uploads blobs while the source still converts others and its manifest is not known yet.
+
+    Does nothing if the destination is not a registry, if the source converts nothing, or if the destination's tag is
+    held: the tag may have to stay on another image, and the upload would be for nothing.
+    """
     destination = target.repository
     if target.registry is None or not isinstance(origin.repository, Converts):
         return nullcontext()
@@ -128,7 +136,7 @@ def _send(
     surveyed: Survey,
     request: CopyRequest,
 ) -> None:
-    """Send the content, and its referrers if asked, by digest."""
+    """Send the image by digest, and its referrers if the request says so."""
     how: dict[str, Any] = {
         "jobs": request.jobs,
         "sink": workspace.sink,

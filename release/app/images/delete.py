@@ -1,4 +1,4 @@
-"""Deletes one tag and only that tag, or a manifest with every tag on it."""
+"""Deletes a single tag, or a manifest together with every tag on it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeleteReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What is gone, or would be. `digest`: None where only a tag goes. `deleted`: false for a preview."""
+    """What was deleted, or in a preview would be. `digest`: None if only a tag goes. `deleted`: false in a preview."""
 
     schema: Literal["shipmark.image-delete/1"] = "shipmark.image-delete/1"
     repository: str
@@ -34,7 +34,7 @@ class DeleteReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def delete(workspace: Session, request: DeleteRequest) -> DeleteReport:
-    """Delete what is asked for. A manifest that an index lists, or that has referrers, is never deleted."""
+    """Delete the tag or the manifest. A manifest that a tagged index lists, or that has referrers, is never deleted."""
     location = locate_target(workspace, request.image)
     if location.registry is not None:
         workspace.require_trusted("image delete")
@@ -52,7 +52,7 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
     if location.tag is None:
         raise ConfigError(
             f"`{location.text}` names no tag",
-            hint="write `REPOSITORY:TAG`; a digest is deleted with `--digest`, and every tag on it with it",
+            hint="write `REPOSITORY:TAG`; `--digest` deletes a digest together with every tag on it",
         )
     held = location.repository.resolve(location.tag)
     if held is None:
@@ -60,7 +60,7 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
     if location.digest is not None and held.digest != location.digest:
         raise RefusedError(
             f"`{location.name}:{location.tag}` holds {held.digest}, not {location.digest}",
-            hint="somebody moved it: look again",
+            hint="the tag was moved: find out what it holds now, then repeat",
         )
     if not preview:
         try:
@@ -71,7 +71,7 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
 
 
 def _cannot(workspace: Session, location: ImageLocation, held: Descriptor, error: Invalid) -> Invalid:
-    """The registry's refusal, with what a deletion of the digest would take along."""
+    """The error for a registry that cannot delete a single tag; it names the other tags on the digest."""
     others = [tag for tag in _tags_on(workspace, location, held.digest) if tag != location.tag]
     shared = f"; {_names(others)} share its digest" if others else "; no other tag is on its digest"
     return Invalid(

@@ -1,4 +1,4 @@
-"""What an image is made of and what it says of itself: platforms, layers, labels, base and referrers."""
+"""Inspects an image: its platforms, layers, labels, base image and referrers."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _BASE = "org.opencontainers.image.base."
 
 
 class InspectRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`platform`: only this image of an index, such as `linux/arm64`."""
+    """`image`: a reference. `platform`: only the image of this platform in an index, such as `linux/arm64`."""
 
     image: str
     platform: str | None = None
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer as it is stored. `size`: in bytes."""
+    """A layer as the registry stores it, usually compressed. `size`: in bytes."""
 
     digest: str
     media_type: str
@@ -38,7 +38,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):
-    """The image of one platform. `size`: of its layers, in bytes. `config`: the digest of its config."""
+    """The image of one platform. `size`: bytes of its layers together. `config`: the digest of its config."""
 
     platform: str | None
     digest: str
@@ -52,7 +52,7 @@ class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Referrer(msgspec.Struct, frozen=True, kw_only=True):
-    """A manifest that refers to the image. `tag`: of cosign's scheme, where it was found by one."""
+    """A manifest that refers to the image. `tag`: the tag of cosign's scheme under which it was found, or None."""
 
     digest: str
     artifact_type: str | None
@@ -61,7 +61,10 @@ class Referrer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What an image's own documents say. `size`: of all layers, each once. `base`: `name`, `digest`, as far as said."""
+    """What an image's manifests and configs say. `size`: bytes of all distinct layers together.
+
+    `base`: `name` and `digest` of the base image, as far as annotations or labels name them.
+    """
 
     schema: Literal["shipmark.image/1"] = "shipmark.image/1"
     repository: str
@@ -76,7 +79,7 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def inspect(workspace: Session, request: InspectRequest) -> ImageReport:
-    """Read manifests and configs; layers are not read."""
+    """Inspect an image by its manifests and configs; layers are not read."""
     location = locate(workspace, request.image)
     top = read(location, platform=request.platform)
     repository: Repository = location.repository
@@ -96,7 +99,7 @@ def inspect(workspace: Session, request: InspectRequest) -> ImageReport:
 
 
 class DigestReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest`: computed from the bytes that the registry serves. `size`: of the manifest, in bytes."""
+    """`digest`: computed from the manifest that the registry serves. `size`: bytes of that manifest."""
 
     schema: Literal["shipmark.image-digest/1"] = "shipmark.image-digest/1"
     repository: str
@@ -106,7 +109,7 @@ class DigestReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def digest(workspace: Session, request: InspectRequest) -> DigestReport:
-    """The digest of an image, or of one platform's."""
+    """The digest of an image, or of the image of one platform in an index."""
     location = locate(workspace, request.image)
     manifest = read(location, platform=request.platform)
     return DigestReport(
@@ -118,7 +121,7 @@ def digest(workspace: Session, request: InspectRequest) -> DigestReport:
 
 
 def _referrers(repository: Repository, subject: str) -> Iterator[Referrer]:
-    """What refers to the digest: by the registry's API, by the fallback tag, and under cosign's tags."""
+    """The referrers of a digest: from the registry's API, the fallback tag, and the tags of cosign."""
     attached = find_attached(repository, subject)
     for one in attached.referrers:
         yield Referrer(digest=one.digest, artifact_type=one.artifact_type, size=one.size, tag=None)
@@ -178,7 +181,7 @@ def _base(top: Manifest, platforms: Sequence[PlatformImage]) -> dict[str, str]:
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:
-    document = msgspec.json.decode(manifest.raw)  # checked when it was read
+    document = msgspec.json.decode(manifest.raw)  # reading the manifest has checked that it is JSON
     return document if isinstance(document, dict) else {}
 
 

@@ -1,4 +1,4 @@
-"""The tags of a repository, and what each holds."""
+"""Lists the tags of a repository, and on request the manifest that each holds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class ListTagsRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedTag(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A tag, and with `digests` what it holds. `error`: it holds something that is not an image."""
+    """A tag; `digest`, `media_type` and `size` of its manifest only if the request asked for `digests`.
+
+    `error`: why the tag's content is not an image.
+    """
 
     name: str
     digest: str | None = None
@@ -38,7 +41,7 @@ class ListedTag(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ListTagsReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Versions first, the highest on top; then the other names."""
+    """The tags: versions first, the highest on top, then the other tags by name."""
 
     schema: Literal["shipmark.image-list/1"] = "shipmark.image-list/1"
     repository: str
@@ -46,7 +49,7 @@ class ListTagsReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_tags(workspace: Session, request: ListTagsRequest) -> ListTagsReport:
-    """The tags of a repository; none where it does not exist."""
+    """List the tags of a repository; none if the repository does not exist."""
     location = locate_repository(workspace, request.repository)
     names = by_version(location.repository.tags())
     held = held_by(workspace, location.repository, names) if request.digests else {}
@@ -56,7 +59,7 @@ def list_tags(workspace: Session, request: ListTagsRequest) -> ListTagsReport:
 
 
 def by_version(tags: Iterable[str]) -> list[str]:
-    """Versions by precedence, the highest first, newer rebuilds before older ones; then the others by name."""
+    """Sort tags: versions by precedence, the highest first, newer rebuilds before older ones; then others by name."""
     versions, others = [], []
     for tag in tags:
         read = version_of_image_tag(tag)
@@ -70,7 +73,7 @@ def by_version(tags: Iterable[str]) -> list[str]:
 def held_by(
     workspace: Session, repository: Repository, tags: Iterable[str]
 ) -> dict[str, Descriptor | Invalid | None]:
-    """What each tag holds: None where it was deleted meanwhile, the error where it is not an image."""
+    """The descriptor that each tag holds; None if the tag was deleted meanwhile, the error if it is not an image."""
     names = list(tags)
     tasks = [partial(_resolve, repository, tag) for tag in names]
     return dict(zip(names, run_all(tasks, jobs=QUESTIONS, cancel=workspace.cancel), strict=True))
@@ -80,7 +83,9 @@ def _resolve(repository: Repository, tag: str) -> Descriptor | Invalid | None:
     try:
         return repository.resolve(tag)
     except Invalid as error:
-        return error  # one odd tag must not hide a thousand others
+        return (
+            error  # not raised: one tag that is not an image must not keep the other tags from being listed
+        )
 
 
 def _listed(name: str, held: Descriptor | Invalid | None) -> ListedTag:

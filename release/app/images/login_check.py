@@ -1,4 +1,4 @@
-"""Says which credential is used for a repository, and what it may do."""
+"""Finds out which credential is used for a repository, and whether it may read and push."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ class LoginCheckRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoginCheckReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`kind`: `anonymous`, `basic`, `identity` or `bearer`; `none` for a layout. `source`: where it was found."""
+    """The credential of a repository and its rights. `source`: where the credential was found.
+
+    `kind`: `anonymous`, `basic`, `identity` or `bearer`; `none` for a layout.
+    """
 
     schema: Literal["shipmark.login-check/1"] = "shipmark.login-check/1"
     repository: str
@@ -31,19 +34,22 @@ class LoginCheckReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoginCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """The report, and why the registry refuses pushes, where it does."""
+    """The report, and the registry's error if it refuses pushes."""
 
     report: LoginCheckReport
     refusal: ReleaseError | None
 
 
 def login_check(workspace: Session, request: LoginCheckRequest) -> LoginCheckReport:
-    """List the tags, and begin an upload and cancel it. The credential itself is never shown."""
+    """Check the credential by listing the tags, and by beginning an upload and cancelling it.
+
+    The credential itself is never shown.
+    """
     return check_login(workspace, request).report
 
 
 def check_login(workspace: Session, request: LoginCheckRequest) -> LoginCheck:
-    """As `login_check`, with the refusal."""
+    """Like `login_check`, but also returns the registry's error if it refuses pushes."""
     location = locate_target(workspace, request.image)
     kind, username, source = _credential(workspace, location)
     read, _ = _allowed(location.repository.tags)
@@ -62,7 +68,7 @@ def _credential(workspace: Session, location: ImageLocation) -> tuple[str, str |
 
 
 def _allowed(ask: Callable[[], object]) -> tuple[bool, ReleaseError | None]:
-    """Whether it worked. An error that says nothing about rights is raised."""
+    """Whether the registry allows the request `ask`, and its refusal. Errors other than `Denied` are raised."""
     try:
         ask()
     except Denied as error:

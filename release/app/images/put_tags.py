@@ -1,4 +1,4 @@
-"""Tags put by hand: fixed ones are never taken from other content, moving ones only when asked."""
+"""Puts tags for `image copy` and `image tag`: fixed tags are never overwritten, moving tags only with `--move`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from release.plan.tag_kind import fixed_policy
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one tag. `result`: `created`, `put` (asked for, whatever it held) or `already-there`."""
+    """The result for one tag: `created`, `put` (whatever the tag held before) or `already-there`."""
 
     tag: str
     result: str
@@ -19,15 +19,15 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
 def place_tags(
     repository: Repository, manifest: Manifest, tags: tuple[str, ...], *, move: bool
 ) -> tuple[Placed, ...]:
-    """Put every tag on a manifest that the repository has, or none where one of them must not be taken.
+    """Put all tags on a manifest of the repository; put none if one of them must not be taken.
 
-    Raises `TagConflict` and `RefusedError`.
+    Raises `TagConflict` for a fixed tag on another image, `RefusedError` for a moving one without `move`.
     """
     return put_tags(repository, manifest, judge_tags(repository, manifest.digest, tags, move=move))
 
 
 def put_tags(repository: Repository, manifest: Manifest, judged: tuple[Placed, ...]) -> tuple[Placed, ...]:
-    """Put the tags that were just judged."""
+    """Put the tags that `judge_tags` has allowed, except those that are there already."""
     for one in judged:
         if one.result != "already-there":
             repository.put_manifest(manifest, tag=one.tag)
@@ -37,14 +37,14 @@ def put_tags(repository: Repository, manifest: Manifest, judged: tuple[Placed, .
 def judge_tags(
     repository: Repository, digest: str, tags: tuple[str, ...], *, move: bool
 ) -> tuple[Placed, ...]:
-    """What `place_tags` would do now; raises as it does."""
+    """What `place_tags` would do with each tag now, and the errors that it would raise."""
     return tuple(_judge(repository, digest, tag, move=move) for tag in tags)
 
 
 def _judge(repository: Repository, digest: str, tag: str, *, move: bool) -> Placed:
     fixed = fixed_policy(tag) is not None
     if move and not fixed:
-        # Whatever it holds may go: there is nothing to ask.
+        # With `move` a moving tag is put whatever it holds, so the registry need not be asked.
         return Placed(tag=tag, result="put")
     held = repository.resolve(tag)
     if held is None:
@@ -57,4 +57,4 @@ def _judge(repository: Repository, digest: str, tag: str, *, move: bool) -> Plac
             said,
             hint="a fixed tag is never overwritten: give the image another tag, or delete this one first",
         )
-    raise RefusedError(said, hint="`--move` takes it from there")
+    raise RefusedError(said, hint="`--move` moves the tag to the new image")

@@ -1,4 +1,4 @@
-"""Puts further tags on an image in its own repository."""
+"""Puts further tags on an image, in the repository that has it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from release.oci.reference import require_tag
 
 
 class TagRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`move`: take moving tags from another image too; fixed ones (`1.4.2`) are never taken."""
+    """Puts `tags` on `image`. `move`: also take moving tags from another image; fixed ones are never taken."""
 
     image: str
     tags: tuple[str, ...]
@@ -21,7 +21,7 @@ class TagRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlacedTag(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag that holds the image now. `result`: `created`, `put` (whatever it held) or `already-there`."""
+    """A tag that holds the image now. `result`: `created`, `put` (whatever the tag held before) or `already-there`."""
 
     name: str
     result: str
@@ -37,7 +37,7 @@ class TagReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tag(workspace: Session, request: TagRequest) -> TagReport:
-    """Put each tag, or none where one must not be taken. Raises `TagConflict` and `RefusedError`."""
+    """Put all tags on the image; put none if one of them must not be taken. Raises `TagConflict`, `RefusedError`."""
     location = locate_target(workspace, request.image)
     if location.registry is not None:
         workspace.require_trusted("image tag")
@@ -49,5 +49,5 @@ def tag(workspace: Session, request: TagRequest) -> TagReport:
 
 
 def placed_tags(placed: tuple[Placed, ...]) -> tuple[PlacedTag, ...]:
-    """The tags as reports list them."""
+    """The placed tags in the form that reports list."""
     return tuple(PlacedTag(name=one.tag, result=one.result) for one in placed)

@@ -1,1 +1,1 @@
-"""Use cases of the version log: questions, checks and maintenance; and how logs are opened."""
+"""Use cases of the version log: questions, checks and maintenance; and the opening of log stores."""

@@ -1,4 +1,4 @@
-"""The log for other programs: its entries, its in-toto release statements, and an HTML page."""
+"""Exports the version log: as entries, as in-toto release statements, and as an HTML page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def export(workspace: Session) -> ExportReport:
-    """The whole log."""
+    """Every entry of the version log."""
     return ExportReport(entries=tuple(entry.fields for entry in workspace.log.entries()))
 
 
@@ -31,7 +31,7 @@ def statements(workspace: Session) -> tuple[dict[str, Any], ...]:
 
 
 def page(workspace: Session) -> str:
-    """One HTML page of all releases, which needs no other file."""
+    """One self-contained HTML page of all releases."""
     from release.log.page import html
 
     with open(os.path.join(os.path.dirname(html.__file__), "page.html"), encoding="utf-8") as file:

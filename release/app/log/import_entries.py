@@ -17,13 +17,13 @@ from release.log import Entry
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`file`: of schema `shipmark.unrecorded/1`; a relative path starts in the workspace's folder."""
+    """`file`: path of a file of schema `shipmark.unrecorded/1`, absolute or relative to the working folder."""
 
     file: str
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`entries`: the positions that hold the facts now. `added`: how many of them are new."""
+    """`entries`: the positions of the facts in the log. `added`: how many of them the import appended."""
 
     schema: Literal["shipmark.log-import/1"] = "shipmark.log-import/1"
     entries: tuple[int, ...]
@@ -31,7 +31,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """The entries themselves. `facts`: how many the file has."""
+    """The entries of the imported facts. `added`: how many are new. `facts`: how many facts the file has."""
 
     entries: tuple[Entry, ...]
     added: int
@@ -39,17 +39,17 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def import_entries(workspace: Session, request: ImportRequest) -> ImportReport:
-    """Append what the log lacks; a fact that it has already is not written twice."""
+    """Append the facts of the file to the log; a fact that the log has already is not written twice."""
     return import_report(append_from(workspace, request))
 
 
 def import_report(found: Imported) -> ImportReport:
-    """The import as `--json` prints it."""
+    """The report of an import, as `--json` prints it."""
     return ImportReport(entries=tuple(entry.seq for entry in found.entries), added=found.added)
 
 
 def append_from(workspace: Session, request: ImportRequest) -> Imported:
-    """Append the file's facts. Raises `ConfigError` with the line that is not a fact."""
+    """Append the file's facts to the log. Raises `ConfigError` that names the first line that is not a fact."""
     workspace.require_trusted("log import")
     facts = read_unrecorded(os.path.join(workspace.directory, request.file), request.file)
     before = len(workspace.log.entries())
@@ -59,7 +59,10 @@ def append_from(workspace: Session, request: ImportRequest) -> Imported:
 
 
 def read_unrecorded(path: str, shown: str) -> list[dict[str, Any]]:
-    """The facts in a file of schema `shipmark.unrecorded/1`. Raises `ConfigError` with the line that is not one."""
+    """The facts in a file of schema `shipmark.unrecorded/1`.
+
+    `shown`: the path in messages. Raises `ConfigError` that names the first line that is not a fact.
+    """
     try:
         raw = read_file(path, limit=PLAN_BYTES)
     except OSError as error:
@@ -70,12 +73,12 @@ def read_unrecorded(path: str, shown: str) -> list[dict[str, Any]]:
 
 
 def fact_in(line: bytes, where: str) -> dict[str, Any]:
-    """The fact in one line. `where`: `FILE:LINE`, for messages."""
+    """The fact in one line of a file. `where`: `FILE:LINE`, for messages."""
     value = parse_json(line, where, hint="the file is what `run` wrote, unchanged")
     fact = value.get("fact") if isinstance(value, dict) else None
     if not isinstance(fact, dict) or value.get("schema") != UNRECORDED_SCHEMA:
         raise ConfigError(
-            f"{where}: nothing of schema `{UNRECORDED_SCHEMA}`",
+            f"{where}: this line is not of schema `{UNRECORDED_SCHEMA}`",
             hint="the file is what `run` wrote, unchanged",
         )
     return fact

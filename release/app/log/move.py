@@ -17,7 +17,7 @@ class CopyLogRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CopyLogReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The stores by name, and how many entries the target lacked."""
+    """The names of the two stores, and how many entries were copied."""
 
     source: str
     target: str
@@ -32,7 +32,7 @@ class MigrateReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def copy_log(workspace: Session, request: CopyLogRequest) -> CopyLogReport:
-    """Append to the target what it lacks, bytes unchanged. Copying again continues."""
+    """Append to the target every entry that it lacks, with its bytes unchanged. Copying again continues."""
     from release.log.replicate import copy as replicate
 
     workspace.require_trusted("log copy")
@@ -42,7 +42,7 @@ def copy_log(workspace: Session, request: CopyLogRequest) -> CopyLogReport:
 
 
 def migrate(workspace: Session) -> MigrateReport:
-    """Make or change the tables of the configured SQL log. Nothing else ever changes them."""
+    """Create or migrate the tables of the configured SQL log. No other command changes tables."""
     workspace.require_trusted("log migrate")
     sections = [section for section in workspace.config.log if section.store == "sql"]
     if not sections:

@@ -22,9 +22,9 @@ from release.ref_names import remote_kind
 
 
 class LogContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What stores stand on. `root`: the repository's top folder. `warn`: says one line to people.
+    """The arguments with which log stores are opened. `root`: the repository's top folder. `warn`: prints a warning.
 
-    `guard`: raises for a `.shipmark` that others prepared. `cache`: gives the folder for state between runs.
+    `guard`: raises if somebody else may have made the folder `.shipmark`. `cache`: gives the cache folder's path.
     """
 
     root: str
@@ -39,7 +39,7 @@ class LogContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_log(sections: Sequence[LogSection], ground: LogContext, *, budget: float = 120.0) -> Writer:
-    """A writer over the configured stores. `budget`: seconds that one append may spend on losing to other writers."""
+    """A writer over the configured stores. `budget`: seconds in which one append may retry after losing to others."""
     return Writer(
         open_stores(sections, ground),
         clock=ground.clock,
@@ -50,14 +50,17 @@ def open_log(sections: Sequence[LogSection], ground: LogContext, *, budget: floa
 
 
 def unasked_log(reason: str, ground: LogContext) -> Writer:
-    """A log that holds nothing and takes nothing. `reason`: why the run is not trusted."""
+    """An empty version log that refuses entries, for runs that are not trusted. `reason`: why this run is not."""
     from release.log.unasked import UnaskedStore
 
     return Writer(UnaskedStore(reason), clock=ground.clock, cancel=ground.cancel)
 
 
 def open_stores(sections: Sequence[LogSection], ground: LogContext) -> LogStore:
-    """The first store is the truth, the others follow it. Nothing is read or made yet."""
+    """Open the configured stores as one: the first is read and written, the others mirror it.
+
+    Reads and creates nothing yet.
+    """
     truth, *others = [open_store(section, ground) for section in sections]
     if not others:
         return truth
@@ -67,9 +70,9 @@ def open_stores(sections: Sequence[LogSection], ground: LogContext) -> LogStore:
 
 
 def open_store(section: LogSection, ground: LogContext) -> LogStore:
-    """One store. Raises `RefusedError` for a `.shipmark` that others prepared.
+    """Open one store. Raises `RefusedError` if somebody else may have made the folder `.shipmark`.
 
-    Also where the log lies elsewhere: what a log cannot take goes into that folder.
+    The folder is checked for every store, since facts that a log cannot take are written to a file in the folder.
     """
     ground.guard()
     if section.store == "git":
@@ -90,7 +93,10 @@ def open_store(section: LogSection, ground: LogContext) -> LogStore:
 
 
 def section_of(text: str, env: Mapping[str, str]) -> LogSection:
-    """A store as options name it: `file:PATH`, `git:REMOTE`, `sql:URL` (with `${NAME}` in place of a password)."""
+    """The configuration of a store that an option names: `file:PATH`, `git:REMOTE` or `sql:URL`.
+
+    In a URL, `${NAME}` is replaced by that variable, such as a password. Raises `ConfigError`.
+    """
     kind, _, rest = text.partition(":")
     if kind == "file" and rest:
         return LogSection(store="file", path=rest)
@@ -99,7 +105,7 @@ def section_of(text: str, env: Mapping[str, str]) -> LogSection:
         return LogSection(store="git", remote=rest or "origin")
     if kind == "sql" and rest:
         return LogSection(store="sql", url=expand_url(rest, env, key="sql:"))
-    raise ConfigError(f"`{text}` names no log store", hint="write `file:PATH`, `git:REMOTE` or `sql:URL`")
+    raise ConfigError(f"`{text}` is not a log store", hint="write `file:PATH`, `git:REMOTE` or `sql:URL`")
 
 
 def sql_url(section: LogSection, env: Mapping[str, str]) -> str:
@@ -123,12 +129,15 @@ def _sql(section: LogSection, ground: LogContext) -> LogStore:
     url = sql_url(section, ground.env)
     ground.secrets.add(*passwords_of(url))
     store = SqlStore(url, cancel=ground.cancel, workspace=ground.root)
-    atexit.register(store.close)  # SQLite folds its side files into the database then
+    atexit.register(store.close)  # closing lets SQLite merge its write-ahead log into the database file
     return store
 
 
 def _private_name(url: str, ref: str) -> str:
-    """The folder of a log's private repository: each log has its own, because it remembers the last verified tip."""
+    """The name of the folder of a git log's private repository.
+
+    Each log (URL and ref) has a repository of its own, since the repository stores the log's last verified tip.
+    """
     from release.git.snapshot import without_credentials
 
     name = hashlib.sha256(f"{without_credentials(url)}\0{ref}".encode("utf-8", "surrogateescape"))
@@ -166,7 +175,10 @@ def _git(section: LogSection, ground: LogContext) -> LogStore:
 
 
 def _remote_url(remote: str, ground: LogContext) -> str:
-    """Where the log's remote is. Raises `ConfigError` for a name that git does not know, or a path in the workspace."""
+    """The URL or path of a git log's remote.
+
+    Raises `ConfigError` for a name that is not a remote of the clone, and for a path in the workspace.
+    """
     from release.git.command import Git
 
     kind = remote_kind("log.remote", remote)
@@ -174,8 +186,8 @@ def _remote_url(remote: str, ground: LogContext) -> str:
         done = Git(ground.process, ground.root, ground.env).run("remote", "get-url", "--", remote)
         if done.code != 0:
             raise ConfigError(
-                f"the log's remote `{remote}` is not known here",
-                hint="`git remote -v` lists those that are; `log: {store: git, remote: …}` chooses one",
+                f"this clone has no remote `{remote}`, which the version log needs",
+                hint="`git remote -v` lists the remotes; `log: {store: git, remote: …}` chooses one",
             )
         return done.stdout.decode("utf-8", "surrogateescape").strip()
     path = remote.removeprefix("file://") if remote.startswith("file://") else remote

@@ -1,6 +1,6 @@
-"""Questions to the version log: which releases, what a tag held, where a digest stands, what lies between releases.
+"""Questions to the version log: lists and shows releases, finds digests, tells what tags held, compares releases.
 
-An empty answer is an answer; only a name that means no release raises `ConfigError`.
+A question without a match returns an empty report; only a name that means no release raises `ConfigError`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from release.ref_names import is_commit
 
 
 class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Which releases; what is None does not matter. `since`, `until`: a day, or a moment such as 2026-11-20T17:55Z.
+    """Filters for releases; a member that is None filters nothing.
 
-    `image`: a target, or its end after a `/`. `state`: how far they came, or `yanked`. `limit`: only the newest.
+    `since`, `until`: a day, or a moment such as 2026-11-20T17:55Z. `image`: a target, or its end after a `/`.
+    `state`: how far the release came, or `yanked`. `limit`: only this many, the newest.
     """
 
     image: str | None = None
@@ -38,7 +39,7 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedRelease(msgspec.Struct, frozen=True, kw_only=True):
-    """One release. `release`: its version, else its channel. `yanked_at`, `yank_reason`: empty unless taken back."""
+    """One release. `release`: its version, else its channel. `yanked_at`, `yank_reason`: empty unless it was yanked."""
 
     release: str
     key: str
@@ -69,34 +70,34 @@ class ShowRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShowReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Entries of one release as they are stored, oldest first."""
+    """The log entries of one release as they are stored, oldest first."""
 
     schema: Literal["shipmark.log-show/1"] = "shipmark.log-show/1"
     entries: tuple[dict[str, Any], ...]
 
 
 class FindRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest`: of an index, a platform's manifest or a tag; `sha256:` and at least 7 of its digits."""
+    """`digest`: of an index or manifest, also one that a tag holds; `sha256:` and at least 7 of its digits."""
 
     digest: str
 
 
 class FindReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Every place where the digest stands."""
+    """Every mention of the digest in the log."""
 
     schema: Literal["shipmark.log-find/1"] = "shipmark.log-find/1"
     mentions: tuple[Mention, ...]
 
 
 class AtRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`tag`: `latest`, or `ghcr.io/acme/app:latest`. `time`: a day, which means its end, or a moment."""
+    """`tag`: `latest`, or `ghcr.io/acme/app:latest`. `time`: a moment, or a day, which means the end of that day."""
 
     tag: str
     time: str
 
 
 class AtReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tag held then, for each target where it held anything."""
+    """What the tag held at the given time, for each target where it held an image."""
 
     schema: Literal["shipmark.log-at/1"] = "shipmark.log-at/1"
     tags: tuple[TagThen, ...]
@@ -116,7 +117,7 @@ class HistoryReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiffRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Two releases by any of their names; where a name means several, the newest is taken."""
+    """The names of two releases; of several releases that a name means, the newest counts."""
 
     before: str
     after: str
@@ -130,7 +131,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiffReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs. `before`, `after`: commits. `commits`: newest first, as git lists them."""
+    """The difference of two releases. `before`, `after`: their commits. `commits`: those between, newest first."""
 
     schema: Literal["shipmark.log-diff/1"] = "shipmark.log-diff/1"
     before: str
@@ -143,7 +144,7 @@ class DiffReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_releases(workspace: Session, request: ListRequest) -> ListReport:
-    """The releases that the request lets through."""
+    """The releases that match the request."""
     yanks = yanks_of(workspace.log.entries())
     only_yanked = request.state == "yanked"
     chosen = Filter(
@@ -154,7 +155,7 @@ def list_releases(workspace: Session, request: ListRequest) -> ListReport:
         branch=request.branch,
         since=questions.moment(request.since) if request.since else None,
         until=questions.moment(request.until) if request.until else None,
-        # To be yanked is no state of the fold: a release stays released, and a later record takes it back.
+        # `yanked` is not a state of `LogState`, where a yanked release stays `released`; it is filtered below.
         state=None if only_yanked else request.state,
         actor=request.actor,
     )
@@ -165,7 +166,7 @@ def list_releases(workspace: Session, request: ListRequest) -> ListReport:
 
 
 def show(workspace: Session, request: ShowRequest) -> ShowReport:
-    """Every entry of the release, and the one that took it back."""
+    """Every log entry of the release, and the entry that yanked it, if there is one. Raises `ConfigError`."""
     releases = releases_named(workspace, request.name)
     entries = workspace.log.entries()
     keys = {one.key for one in releases}
@@ -179,12 +180,12 @@ def show(workspace: Session, request: ShowRequest) -> ShowReport:
 
 
 def find(workspace: Session, request: FindRequest) -> FindReport:
-    """Where the digest stands. Raises `ConfigError` for what is not a digest."""
+    """The mentions of a digest in the log. Raises `ConfigError` for text that is not a digest."""
     return FindReport(mentions=query.find(workspace.log.store, request.digest, workspace.indexes))
 
 
 def at(workspace: Session, request: AtRequest) -> AtReport:
-    """What the tag held at the time. Raises `ConfigError` for what is not a time."""
+    """What the tag held at the time. Raises `ConfigError` for text that is not a time."""
     moment = questions.moment(request.time)
     return AtReport(tags=query.at(workspace.log.store, request.tag, moment, workspace.indexes))
 
@@ -195,7 +196,7 @@ def history(workspace: Session, request: HistoryRequest) -> HistoryReport:
 
 
 def diff(workspace: Session, request: DiffRequest) -> DiffReport:
-    """What lies between the releases. Raises `ConfigError` where git does not have both commits."""
+    """The difference of two releases. Raises `ConfigError` if git does not have the commits of both."""
     old, new = (releases_named(workspace, name)[-1] for name in (request.before, request.after))
     found = questions.difference(old, new)
     return DiffReport(
@@ -205,7 +206,10 @@ def diff(workspace: Session, request: DiffRequest) -> DiffReport:
 
 
 def releases_named(workspace: Session, name: str) -> tuple[ReleaseState, ...]:
-    """The releases that a person means by `name`, oldest first. Raises `ConfigError` where there is none."""
+    """The releases that `name` means, oldest first. Raises `ConfigError` if there is none.
+
+    `name`: a version, git tag, image tag, digest, commit or release key.
+    """
     found = questions.resolve(workspace.log_state, name)
     if not found:
         raise ConfigError(f"the log has no release `{name}`", hint="`shipmark log list` shows what it has")
@@ -232,7 +236,8 @@ def _listed(release: ReleaseState, yank: Yank | None) -> ListedRelease:
 
 def _commits(workspace: Session, before: str, after: str) -> tuple[Commit, ...]:
     for commit in (before, after):
-        # Others write the log too: git would take `--output=FILE` for an option and overwrite a file.
+        # Others can write to the log. Git would read a "commit" such as `--output=FILE` as an option and overwrite a
+        # file.
         if not is_commit(commit):
             raise RefusedError(
                 f"the log says `{commit[:80]}` where a commit id belongs",

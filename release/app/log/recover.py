@@ -1,4 +1,4 @@
-"""Settles attempts whose run is over: appends `abandoned` with the evidence for it."""
+"""Settles attempts that never recorded their end: appends `abandoned` with the evidence that the run is over."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from release.log.state import Attempt
 
 
 class RecoverRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`attempt`: only this one, with `evidence` that its run is over. Without both: those whose time has passed."""
+    """`attempt`: settle only this one, with `evidence` that its run is over.
+
+    Without both, every attempt is settled whose stated time has passed.
+    """
 
     attempt: str | None = None
     evidence: str | None = None
 
 
 class RecoverReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts by their ids: settled now, and left open."""
+    """The ids of the attempts that were settled now, and of those that are still open."""
 
     schema: Literal["shipmark.log-recover/1"] = "shipmark.log-recover/1"
     settled: tuple[str, ...]
@@ -28,27 +31,30 @@ class RecoverReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """The attempts themselves. `settled`: each with its evidence."""
+    """The attempts that were settled, each with its evidence, and those that are still open."""
 
     settled: tuple[tuple[Attempt, str], ...]
     open: tuple[Attempt, ...]
 
 
 def recover(workspace: Session, request: RecoverRequest) -> RecoverReport:
-    """Settle attempts. No attempt is a lock: a release is finished by running it again, settled or not."""
+    """Settle attempts. An open attempt locks nothing: running again finishes its release, settled or not."""
     found = settle(workspace, request)
     return recover_report(found)
 
 
 def recover_report(found: Settlement) -> RecoverReport:
-    """The settlement as `--json` prints it."""
+    """The report of a settlement, as `--json` prints it."""
     return RecoverReport(
         settled=tuple(one.id for one, _ in found.settled), open=tuple(one.id for one in found.open)
     )
 
 
 def settle(workspace: Session, request: RecoverRequest) -> Settlement:
-    """Append what the request and the clock settle. Raises `ConfigError` for an attempt that is not open."""
+    """Append `abandoned` for the attempt that the request names, or for those whose time has passed.
+
+    Raises `ConfigError` for an attempt that is not open.
+    """
     attempt, evidence = request.attempt, request.evidence
     if (attempt is None) != (evidence is None):
         raise ConfigError(
@@ -68,7 +74,7 @@ def settle(workspace: Session, request: RecoverRequest) -> Settlement:
 
 
 def _evidence(one: Attempt, now: int, request: RecoverRequest) -> str | None:
-    """Why the attempt is over; None while it may still run. `now`: milliseconds since the epoch."""
+    """The reason why the attempt can be settled, or None. `now`: milliseconds since the epoch."""
     if request.attempt is not None:
         return request.evidence if one.id == request.attempt else None
     begun = datetime.fromisoformat(one.at).astimezone(UTC).timestamp() * 1000

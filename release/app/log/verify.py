@@ -1,4 +1,4 @@
-"""Checks the log's chain, and its recorded tags against what the registries serve now."""
+"""Checks the hash chain of the version log, and compares recorded tags with what the registries serve now."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TagFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """One recorded tag. `differs`: the digest is right, and the image's labels contradict the log."""
+    """One recorded tag and what was found.
+
+    `finding`: `differs` if the tag holds the recorded digest but the image's labels contradict the log.
+    """
 
     target: str
     tag: str
@@ -41,13 +44,14 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
-    """The log as it is. Raises `LogCorrupt` with the position where the chain is broken.
+    """Check the log. Raises `LogCorrupt` with the position where the chain is broken.
 
-    What the registry has differently stands in the report; `fault` turns it into an error.
+    Differences between log and registry are in the report; `fault` makes an error of them.
     """
     store = workspace.log.store
     if not workspace.trust.trusted:
-        store.check_writable()  # raises: the log is not read in such a run, and an empty one would be called whole
+        # Always raises: a run that is not trusted reads an empty log, which would be reported as whole.
+        store.check_writable()
     count = sum(1 for _ in store.read())
     head = store.head()
     return VerifyReport(
@@ -59,19 +63,22 @@ def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
 
 
 def fault(report: VerifyReport) -> ReleaseError | None:
-    """`RefusedError` where a tag is not as recorded, `RegistryError` where one could not be read, else None."""
+    """The error of the report: `RefusedError` if a tag is not as recorded, `RegistryError` if one could not be read.
+
+    None if all tags are as recorded.
+    """
     wrong = [one for one in report.tags if one.finding in {"moved", "deleted"}]
     if wrong:
         names = ", ".join(f"`{one.target}:{one.tag}`" for one in wrong)
         return RefusedError(
             f"not what was recorded: {names}",
-            hint="somebody moved or deleted them behind the log's back: `shipmark log history TAG` tells the rest",
+            hint="they were moved or deleted without a record: `shipmark log history TAG` shows what was recorded",
         )
     first = next((one for one in report.tags if one.finding == "differs"), None)
     if first is not None:
         return RefusedError(
             f"`{first.target}:{first.tag}` is not the image that the log says: {first.detail}",
-            hint="somebody wrote into the log, or another image was released under this version: "
+            hint="somebody changed the log, or another image was released under this version: "
             f"`shipmark image inspect {first.target}:{first.tag}` shows what it is",
         )
     silent = [one for one in report.tags if one.finding == "unknown"]
@@ -114,7 +121,7 @@ def _look(workspace: Session, target: str, tag: str, hold: TagHold) -> tuple[Fin
 
 
 def _look_inside(workspace: Session, target: str, hold: TagHold) -> tuple[Finding, str]:
-    """Compare the image's labels with what the log says of the release that set the tag."""
+    """Compare the labels of the tag's image with what the log says of the release that set the tag."""
     release = workspace.log_state.release(hold.release)
     if release is None:
         return "same", hold.digest
