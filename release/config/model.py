@@ -15,7 +15,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class TargetSection(_Section, frozen=True, kw_only=True):
-    """One repository with options. `${NAME}` in `image` is replaced by the environment variable."""
+    """One repository with options. `${NAME}` in `image` is replaced from the environment."""
 
     image: Annotated[str, Meta(description="`ghcr.io/acme/app`, or an OCI layout folder: `oci:dist/image`")]
     required: Annotated[bool, Meta(description="false: a failure here only warns")] = True
@@ -27,7 +27,7 @@ class TargetSection(_Section, frozen=True, kw_only=True):
 
 
 class LogSection(_Section, frozen=True, kw_only=True):
-    """The store of the version log, and where the store is."""
+    """Where the version log is."""
 
     store: Annotated[
         Literal["file", "git", "sql"], Meta(description="a JSON Lines file, a git ref, or a database")
@@ -46,7 +46,7 @@ class LogSection(_Section, frozen=True, kw_only=True):
 
 
 class ComponentSection(_Section, frozen=True, kw_only=True):
-    """The settings of one component. At the top level: of the only component, or the defaults of all components."""
+    """One thing to release. At the top level: the only one, or what all components have in common."""
 
     image: Annotated[str | None, Meta(description="where it goes: one repository")] = None
     images: Annotated[

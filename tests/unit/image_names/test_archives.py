@@ -131,7 +131,7 @@ class TestFiles:
     def test_decompression_bomb_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("release.image_names.tar_index.UNPACKED_BYTES", 1_000_000)
         (tmp_path / "a.tar").write_bytes(gzip.compress(b"\0" * 30_000_000))
-        with pytest.raises(Invalid, match="when it is unpacked"):
+        with pytest.raises(Invalid, match="when it is decompressed, above the limit"):
             ArchiveFile(str(tmp_path / "a.tar"))
 
     def test_truncated_gzip_is_refused(self, tmp_path: Path) -> None:
