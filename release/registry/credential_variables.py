@@ -1,8 +1,8 @@
 """Credentials in environment variables: each name belongs to one host. Pure.
 
 `SHIPMARK_REGISTRY_<HOST>_TOKEN`, `..._PASSWORD` and `..._USERNAME`, with `_` for `.`, `__` for `-` and `___` for `:`.
-Up to 0.1.0 each of the three was one `_`: `registry.example.com` shared its variable with `registry-example.com`, a
-name that anybody can register.
+0.1.0 wrote `_` for each of `.`, `-` and `:`, so that `registry.example.com` shared its variable with
+`registry-example.com`, a name that anybody can register.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Variables:
         self._said: set[str] = set()
 
     def find(self, registry: str) -> Found | None:
-        """The host's credential. Raises `ConfigError` for an old name that several hosts of this run could claim."""
+        """The host's credential, or None. Raises `ConfigError` for an old spelling that several hosts could claim."""
         own, old = prefix_of(registry), old_prefix_of(registry)
         found = self._at(own)
         return found if found is not None or old == own else self._in_old_spelling(registry, own, old)

@@ -1,4 +1,4 @@
-"""Streams a blob and resumes after a broken connection. The reader around it checks the digest."""
+"""Streams a blob from a registry, and resumes after a broken connection."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 
 
 def open_blob(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
-    """The blob, checked at its end. Raises `NotFound` at once where the registry does not have it."""
+    """Open the blob as a stream that checks its size and digest at its end. Raises `NotFound` for a missing blob."""
     return verified(open_unchecked(host, call, descriptor), descriptor, source=f"`{host.registry}`")
 
 
 def open_unchecked(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
-    """The blob without a check, for a receiver that compares the digest. Raises as `open_blob`."""
+    """Open the blob unchecked, for a receiver that compares the digest. Raises `NotFound` for a missing blob."""
     raw = _Resuming(host, call, descriptor)
     raw.start()
     return cast(IO[bytes], raw)
@@ -36,7 +36,7 @@ def read_range(header: str) -> int | None:
 
 
 class _Resuming(io.RawIOBase):
-    """Requests the rest with a range when the connection breaks."""
+    """A stream of a blob that requests the rest, with a `Range` header, when the connection breaks."""
 
     def __init__(self, host: Host, call: Call, descriptor: Descriptor) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class _Resuming(io.RawIOBase):
         elsewhere = not self._host.is_own(answer.url)
         error = self._host.fault(answer, self._call)
         if elsewhere and error.status in (400, 401, 403, 410):
-            # From the storage behind a redirect: its signed address may have expired. Ask the registry for a new one.
+            # The storage behind a redirect refused: its signed address may have expired. A retry gets a new address.
             return Unreachable(error.message, status=error.status, code=error.code)
         return error
 
@@ -130,5 +130,5 @@ class _Resuming(io.RawIOBase):
         if read_range(answer.headers.get("Content-Range") or "") != self._at:
             answer.close()
             raise Invalid(
-                f"`{self._host.registry}` answered another range of {self._call.what} than was asked for"
+                f"`{self._host.registry}` answered another range of {self._call.what} than was requested"
             )

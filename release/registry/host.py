@@ -1,7 +1,7 @@
 """Sends requests to one registry host: with its address, authentication, throttle, retries and redirects.
 
-A credential is sent only to the host's own origin and to its token realm. Redirects and upload locations at another
-scheme, host or port are followed without it; links to the next page of a list are not followed there at all.
+A credential is sent only to the host's own origin (scheme, host and port) and to its token realm. At another origin,
+redirects and upload locations are followed without the credential, and the next page of a list is refused.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MOST_AT_ONCE = 16
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
-    """How much one question may bring. `pages`: of one list, since a list of a hostile registry need not end."""
+    """Limits of sizes. `pages`: pages of one list, since a hostile registry may return an endless list."""
 
     chunk: int = 16 * 1024 * 1024  # bytes of a PATCH, where a registry does not take a blob in one request
     pages: int = 10_000
@@ -88,7 +88,7 @@ class Host:
             ports.policy, cancel=ports.cancel, deadline=ports.deadline, jitter=ports.jitter
         )
         self.gate = Throttle(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
-        self.wants_chunks = False  # set when it refuses a blob in one piece
+        self.wants_chunks = False  # set when the registry refuses a blob in one request
         self._api_host = api_host
         # Guards `_base`: threads that send their first requests at once probe the host for its scheme only once.
         self._lock = threading.Lock()
@@ -108,7 +108,7 @@ class Host:
         )
 
     def base(self) -> str:
-        """Scheme and host. Where plain http is allowed, the host is probed once for which of the two it speaks."""
+        """Scheme and host. If plain http is allowed, the host is probed once to find out whether it speaks TLS."""
         with self._lock:
             if self._base is None:
                 allowed = self.ports.trust.allows_http(self._api_host)
@@ -116,7 +116,7 @@ class Host:
             return self._base
 
     def call(self, call: Call) -> Answer:
-        """Send, with retries of transient failures. The caller judges the answer's status."""
+        """Send a request, with retries of transient failures. The caller judges the answer's status."""
         attempt = 0
         while True:
             attempt += 1
@@ -126,7 +126,7 @@ class Host:
                 self.retrier.pause(error, attempt)
 
     def once(self, call: Call) -> Answer:
-        """Send; after a 401, send again with a new token. Raises `Unreachable` for transient answers."""
+        """Send a request; after a 401, send again with a new token. Raises `Unreachable` for transient statuses."""
         answer, authorization = self.send(call)
         if answer.status == 401 and self.renew(answer, authorization):
             answer.close()
@@ -139,10 +139,10 @@ class Host:
         return answer
 
     def send(self, call: Call) -> tuple[Answer, str | None]:
-        """Send once; returns the answer, and the `Authorization` header that was used.
+        """Send a request once; returns the answer, and the `Authorization` header that was used.
 
-        For a body that is a stream: after a 401 the caller has to open it again. Raises `Unreachable` for transient
-        answers.
+        A 401 is returned, not retried: the caller must open the stream of a body again. Raises `Unreachable` for
+        transient statuses.
         """
         answer, authorization = self._exchange(call)
         self.retrier.heard()
@@ -179,14 +179,14 @@ class Host:
         )
 
     def expect(self, call: Call, *statuses: int) -> Answer:
-        """`call`; raises the error for every status that is not in `statuses`."""
+        """Send a request as `call` does; raise the error of an answer whose status is not in `statuses`."""
         answer = self.call(call)
         if answer.status not in statuses:
             raise self.fault(answer, call)
         return answer
 
     def fetch(self, call: Call, *statuses: int, most: int, name: str) -> tuple[Answer, bytes]:
-        """`expect`, and the body of at most `most` bytes. A body that breaks off is requested again."""
+        """Send a request as `expect` does, and read its body, at most `most` bytes. Retry if the body breaks off."""
         attempt = 0
         while True:
             attempt += 1
@@ -206,7 +206,7 @@ class Host:
         target = self._leave(answer.url, text, what)
         own = urlsplit(self.base())
         if target.hostname == own.hostname and target.scheme == "http" and own.scheme == "https":
-            # The registry is behind a proxy that ends TLS, and does not know it: keep our own origin.
+            # A proxy in front of the registry ends TLS, so the registry writes http URLs: keep our own origin.
             return target._replace(scheme=own.scheme, netloc=own.netloc).geturl()
         self._require_no_downgrade(target, what)
         return target.geturl()
@@ -237,7 +237,7 @@ class Host:
             return f"Bearer {self._tokens.get(challenge, self._scopes(call), credential)}"
         if credential.kind == "anonymous":
             raise Denied(
-                f"`{self.registry}` asks for a user name and password, and there are none",
+                f"`{self.registry}` requires a user name and password, and none are configured",
                 hint=self.ports.credentials.advice(self.registry),
                 status=401,
             )
@@ -268,7 +268,7 @@ class Host:
                     url = self._redirect(answer, call)
                 answer = self._send(call, url, authorization if self.is_own(url) else None)
         answer.close()
-        raise Invalid(f"`{self.registry}` redirects {call.what} in circles")
+        raise Invalid(f"`{self.registry}` redirects {call.what} too often")
 
     def _send(self, call: Call, url: str, authorization: str | None) -> Answer:
         own = self.is_own(url)
@@ -287,7 +287,7 @@ class Host:
     def _redirect(self, answer: Answer, call: Call) -> str:
         text = answer.headers.get("Location")
         if not text:
-            raise Invalid(f"`{self.registry}` redirects {call.what} to nowhere")
+            raise Invalid(f"`{self.registry}` redirects {call.what} without a location")
         target = self._leave(answer.url, text, call.what)
         self._require_no_downgrade(target, call.what)
         return target.geturl()

@@ -27,7 +27,7 @@ def next_link(header: str | None) -> str | None:
 
 
 def read_pages(host: Host, call: Call, *, most: int, name: str) -> Iterator[tuple[Answer, bytes]]:
-    """Each page: its answer and body. `most`: bytes of a page. `name`: of the list, in messages.
+    """Yield the answer and the body of each page. `most`: bytes of a page. `name`: of the list, in messages.
 
     Raises the error for the first page's status (`NotFound` for a list that does not exist), and `Invalid` for a list
     that breaks off, continues at another host, or does not end.

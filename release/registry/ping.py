@@ -15,7 +15,7 @@ _PLAIN_TO_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to 
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """`base`: scheme and host. `challenge`: its `WWW-Authenticate` header. `reach`: of its address."""
+    """The result of a probe. `base`: scheme and host. `challenge`: the header `WWW-Authenticate`."""
 
     base: str
     challenge: str | None = None
@@ -37,7 +37,7 @@ def probe(transport: Transport, host: str, *, prefer_tls: bool) -> Found:
 
 
 def _ask(transport: Transport, base: str) -> Found | None:
-    """The host's answer at `base`; None if a TLS server was sent plain http."""
+    """Send one request to `base`; None if the answer shows that a TLS server got plain http."""
     answer = transport.send("GET", f"{base}/v2/")
     if answer.status == 400:
         body = _read(answer)

@@ -25,7 +25,7 @@ _LAYOUT = "oci:"
 
 
 class RegistryPool:
-    """`Registries` over HTTP and folders. Thread-safe; close it, or use it as a context manager.
+    """Opens repositories over HTTP and in OCI layout folders. Thread-safe; close it, or use it as a context manager.
 
     `read`: returns a file's bytes, or None for a missing file. `insecure`: hosts whose certificate is not verified and
     that may speak plain http. `ca`: a PEM file with authorities besides the system's. `root`: the workspace: relative
@@ -77,7 +77,7 @@ class RegistryPool:
         self._open: dict[str, Repository] = {}
 
     def open(self, target: str) -> Repository:
-        """The repository that `target` names; nothing is connected to yet. Raises `ConfigError`."""
+        """Return the repository that `target` names, without connecting to it. Raises `ConfigError`."""
         with self._lock:
             if target not in self._open:
                 self._open[target] = self._make(target)

@@ -80,7 +80,7 @@ class RemoteRepository:
         return found
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest under a tag or digest, hashed. Raises `NotFound`."""
+        """Read the manifest under a tag or digest, and check its digest. Raises `NotFound`."""
         _require_reference(reference)
         where = f"`{self._name}{'@' if is_digest(reference) else ':'}{reference}`"
         call = self._manifest_call("GET", reference, f"reading {where}")
@@ -108,7 +108,10 @@ class RemoteRepository:
         return self._has_blob(descriptor, ("pull",), self._host.call)
 
     def ask_blob(self, descriptor: Descriptor) -> bool:
-        """Whether this repository has the blob, remembered for `put_blob`; False also where that is unknown."""
+        """Whether this repository has the blob; False also after an error.
+
+        A missing blob is remembered, so that `put_blob` need not check for it again.
+        """
         try:
             # Ask with the scopes of the upload that may follow: one token serves both.
             there = self._has_blob(descriptor, ("pull", "push"), self._host.once)
@@ -121,7 +124,7 @@ class RemoteRepository:
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
     ) -> bool:
-        """Find the blob here, mount it from elsewhere, or send it."""
+        """Find the blob in this repository, mount it from another one, or send it; returns whether bytes were sent."""
         what = f"storing blob `{descriptor.digest[:19]}…` in `{self._name}`"
         upload = BlobUpload(Sessions(self._host, self._repository, what), descriptor, reopen)
         sources = tuple(source for source in mount_from if source != self._repository)
@@ -131,7 +134,7 @@ class RemoteRepository:
         """Send the raw bytes. After a lost reply, read back whether they were stored."""
         if len(manifest.raw) > LARGEST_PUSHED:
             raise Invalid(
-                f"manifest `{manifest.digest}` is larger than the {LARGEST_PUSHED} bytes registries take"
+                f"manifest `{manifest.digest}` is larger than the {LARGEST_PUSHED} bytes that registries accept"
             )
         reference = require_digest(manifest.digest) if tag is None else require_tag(tag)
         call = self._call(
@@ -343,7 +346,7 @@ class RemoteRepository:
 
 
 def _passing(error: Invalid) -> Unreachable:
-    """The refusal as an error that a pause may end."""
+    """The refusal as a transient error, so that the request is retried."""
     return Unreachable(error.message, hint=error.hint, status=error.status, code=error.code)
 
 

@@ -1,4 +1,4 @@
-"""Limits concurrent requests to one host: halved after a 429, one more after each round of successes."""
+"""Limits concurrent requests to one host: halves the limit after a 429, and raises it slowly after successes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Throttle:
         """Note a 429: halve the limit, and send nothing for `wait` seconds."""
         with self._turn:
             now = self._now()
-            # Requests that ran side by side get a 429 each: halve once for all of them.
+            # Each of several concurrent requests may get a 429: within one second, halve the limit only once.
             if now - self._lowered_at > 1.0:
                 self._lowered_at = now
                 self._limit = max(1.0, min(self._limit, max(1.0, float(self._busy))) / 2)

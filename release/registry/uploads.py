@@ -1,10 +1,10 @@
-"""Puts one blob into a repository: present already, mounted, or sent in one PUT to a new upload session.
+"""Puts one blob into a repository: finds it there, mounts it, or sends it in one PUT to a new upload session.
 
-Blobs are sent in chunks only to hosts that refuse them in one piece: chunks are slower, and many registries handle them
-wrongly.
+Blobs are sent in chunks only to hosts that refuse them in one request: chunks are slower, and many registries handle
+them wrongly.
 
 Each attempt uses a new session: after a broken PUT the registry may hold some of the bytes, all of them, or have
-dropped the session, and it does not tell which.
+dropped the session, and no request reliably shows which.
 """
 
 from __future__ import annotations
@@ -57,7 +57,10 @@ class Sessions:
         return self.location(answer)
 
     def mount(self, digest: str, source: str) -> str | None:
-        """Mount a blob of the repository `source`: None if that worked, else the URL of a session, or ""."""
+        """Mount a blob of the repository `source`; returns None if the registry did.
+
+        Otherwise returns the URL of the upload session that the registry opened instead, or "" if there is none.
+        """
         path = f"/v2/{self.repository}/blobs/uploads/?mount={digest}&from={source}"
         try:
             answer = self.host.once(self.call("POST", path, scope(source, "pull")))
@@ -82,7 +85,7 @@ class Sessions:
         body: Upload | None = None,
         content_range: str | None = None,
     ) -> Call:
-        """A request to a session."""
+        """The request to an upload session, not sent yet."""
         headers = {"Content-Type": "application/octet-stream"} if body is not None else {}
         if content_range is not None:
             headers["Content-Range"] = content_range
@@ -117,7 +120,7 @@ class BlobUpload:
         self._source_is_sound = False
 
     def send(self, present: Callable[[], bool], mount_from: tuple[str, ...] = ()) -> bool:
-        """Bring the blob into the repository; returns whether bytes were sent. `present`: asks the registry once.
+        """Bring the blob into the repository; returns whether bytes were sent. `present`: checks for the blob once.
 
         All requests for a blob share one budget of attempts. Raises the registry's error.
         """
@@ -142,14 +145,14 @@ class BlobUpload:
             answer, authorization = self._attempt(session)
             if answer.status != 401 or not self._host.renew(answer, authorization):
                 break
-            # The token expired during the upload. Repeat in a new session, since this one may be gone.
+            # The token expired during the upload. Send the blob again in a new session: the old one may be gone.
             answer.close()
             session = ""
         if not self._accepted(answer):
             raise self._judge(answer)
 
     def _mount(self, sources: tuple[str, ...]) -> str | None:
-        """None if a mount worked, else the URL of a session that the registry opened instead, or ""."""
+        """None if mounting from one of `sources` worked, else the URL of a session that the registry opened, or ""."""
         session = ""
         for source in sources:
             if session:
@@ -209,7 +212,8 @@ class BlobUpload:
             # A registry may ignore Content-Range: compare with the range that it reports as stored.
             if stored is not None and stored.strip() != f"0-{sent - 1}":
                 raise Unreachable(
-                    f"`{self._host.registry}` lost count when {self._sessions.what}", status=416
+                    f"`{self._host.registry}` stored another number of bytes than was sent when {self._sessions.what}",
+                    status=416,
                 )
         return location
 
@@ -226,7 +230,7 @@ class BlobUpload:
         # A digest of another algorithm cannot be compared; the registry was given ours in the URL and checks it.
         same_kind = stored.partition(":")[0] == self._descriptor.digest.partition(":")[0]
         if same_kind and stored != self._descriptor.digest:
-            raise DigestMismatch(f"`{self._host.registry}` stored other content when {self._sessions.what}")
+            raise DigestMismatch(f"`{self._host.registry}` stored another digest when {self._sessions.what}")
         return True
 
     def _judge(self, answer: Answer) -> RegistryError:
@@ -234,7 +238,7 @@ class BlobUpload:
         elsewhere = None if self._host.is_own(answer.url) else urlsplit(answer.url).netloc
         error = self._host.fault(answer, self._sessions.call("PUT", ""))
         if elsewhere is not None and isinstance(error, Denied):
-            hint = f"the registry sent the upload on to `{elsewhere}`, where its credential does not go"
+            hint = f"the registry redirected the upload to `{elsewhere}`, where its credential is not sent"
             return Denied(error.message, hint=hint, status=error.status, code=error.code)
         if error.code == "DIGEST_INVALID":
             self._require_sound_source()
@@ -243,7 +247,7 @@ class BlobUpload:
         return Unreachable(error.message, hint=error.hint, status=error.status, code=error.code)
 
     def _require_sound_source(self) -> None:
-        """Raise `DigestMismatch` if our own bytes are wrong: the registry said that it got others."""
+        """Raise `DigestMismatch` if the source's bytes have another digest, which the registry then rightly refused."""
         if self._source_is_sound:
             return
         algorithm = self._descriptor.digest.partition(":")[0]

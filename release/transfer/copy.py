@@ -134,19 +134,19 @@ class Raw(Protocol):
 
 @runtime_checkable
 class Asks(Protocol):
-    """A repository that remembers the answer about a blob until `put_blob`."""
+    """A repository that can check for a blob in advance, and remembers a missing blob for `put_blob`."""
 
     def ask_blob(self, descriptor: Descriptor) -> bool:
-        """Whether it has the blob."""
+        """Whether the repository has the blob."""
 
 
 def opener(
     source: Repository, destination: Repository, blob: Descriptor, sink: Sink = _NOBODY
 ) -> Callable[[], IO[bytes]]:
-    """How to open a blob for a destination.
+    """Return a function that opens a blob of `source` for sending it to `destination`.
 
-    The destination compares the digest before it accepts the blob. Hashing here too would double the work, and prevent
-    the kernel from sending files by itself.
+    The bytes are not hashed while they are read, if the source allows that: the destination compares the digest, and
+    the kernel can send an unread file by itself.
     """
     reopen = partial(source.open_raw if isinstance(source, Raw) else source.open_blob, blob)
     if getattr(destination, "tells_progress", False):
@@ -164,7 +164,7 @@ def _put_blobs(
     sink: Sink,
     cancel: Cancel,
 ) -> list[bool]:
-    """Whether bytes were sent, for each blob."""
+    """Put all blobs into `destination`; returns for each whether its bytes were sent."""
     lanes = UploadSlots(jobs, cancel)
 
     def put(position: int, blob: Descriptor) -> bool:

@@ -24,7 +24,7 @@ class Converts(Repository, Protocol):
     """A repository that makes its blobs one after another while it makes the manifest."""
 
     def announce(self, take: Callable[[Descriptor], None]) -> None:
-        """Have `take` called with each blob as soon as it can be opened."""
+        """Call `take` with each blob as soon as the blob can be opened."""
 
 
 class Prefetch:

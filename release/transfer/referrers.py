@@ -52,7 +52,7 @@ class Answering(Protocol):
 
 
 class Attached(msgspec.Struct, frozen=True, kw_only=True):
-    """What is attached to an image. `referrers`: manifests with it as their subject. `tags`: those of cosign."""
+    """What is attached to an image. `referrers`: manifests with it as their subject. `tags`: tags of cosign."""
 
     referrers: tuple[Descriptor, ...] = ()
     tags: tuple[str, ...] = ()

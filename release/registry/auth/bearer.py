@@ -212,7 +212,7 @@ class Tokens:
 
 
 def basic(credential: Credential, secrets: Secrets) -> str:
-    """The header value for a user name and password (or identity token); both become known secrets."""
+    """The header value for a user name and password (or identity token), which is masked in all output from now on."""
     pair = f"{credential.username or '<token>'}:{credential.secret}"
     secrets.add(credential.secret, pair)
     return f"Basic {base64.b64encode(pair.encode()).decode()}"

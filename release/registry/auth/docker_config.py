@@ -20,7 +20,7 @@ _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "reg
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of `auths`."""
+    """The credential under one key of `auths`."""
 
     username: str = ""
     password: str = ""
@@ -34,7 +34,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuthFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One file. `entries` and `helpers` by key (a registry, perhaps with a path); `store`: the helper for all."""
+    """One credential file. `entries` and `helpers`: by registry, perhaps with a path. `store`: helper for others."""
 
     path: str
     entries: Mapping[str, Entry] = {}
@@ -136,5 +136,5 @@ def _decode(encoded: str, key: str, path: str) -> tuple[str, str]:
 
 
 def _quoted(key: str) -> str:
-    """The key for a message: whole only if it is short and printable."""
+    """The key in quotes, for a message; cut if it is long, escaped if it is unprintable."""
     return f"`{key}`" if len(key) <= 255 and key.isprintable() else repr(key[:255])

@@ -1,6 +1,6 @@
 """Finds a registry's credential: in variables, in Docker's and Podman's files, through credential helpers, at AWS.
 
-Files are read and helpers started through the constructor's arguments. Secrets are in no message and no `repr`.
+Files are read and helpers started through the constructor's arguments. No message and no `repr` contains a secret.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ UNTRUSTED = Credential(
 
 
 class Finder(Protocol):
-    """Where a host's credential comes from."""
+    """Finds the credential for a repository."""
 
     def find(self, registry: str, repository: str) -> Credential:
         """The credential for a repository; `ANONYMOUS` if there is none."""
@@ -132,7 +132,7 @@ class Credentials:
         return f"{prefix_of(registry)}_TOKEN"
 
     def advice(self, registry: str) -> str:
-        """How to log in there."""
+        """A hint how to log in to the registry."""
         return f"log in with `docker login {registry}`, or set `{self.variable(registry)}`"
 
     def _from_variables(self, registry: str) -> Credential | None:

@@ -41,7 +41,7 @@ def anywhere(_: Reach) -> str | None:
 
 
 class Answer:
-    """Status, headers and the body, which is not read yet. Close it, or read it to its end."""
+    """The answer to a request: status, headers and an unread body. Callers `read` the body, or close the answer."""
 
     def __init__(self, response: Any, exchange: Exchange, done: Callable[[], None], url: str) -> None:
         self.status: int = response.status
@@ -66,14 +66,14 @@ class Answer:
             return b"".join(parts)
 
     def piece(self, size: int) -> bytes:
-        """At most `size` bytes, b"" at the end."""
+        """Read at most `size` bytes of the body; b"" at its end."""
         with translated(self._exchange, self.url):
             data = cast(bytes, self._response.read(size))
         self._exchange.moved(len(data))
         return data
 
     def readinto(self, view: memoryview) -> int:
-        """Read into `view`; returns the number of bytes, 0 at the end. Bytes before a broken end are returned first."""
+        """Read into `view`; returns the number of bytes, 0 at the end. Bytes before a broken connection come first."""
         with translated(self._exchange, self.url):
             # http.client's `readinto`: that of urllib3 copies the bytes three times.
             count: int = self._response._fp.readinto(view)

@@ -82,11 +82,11 @@ class _WholeHead(http.client.HTTPResponse):
             if self.fp is cast(Any, lines):
                 self.fp = stream
         if not lines.last:
-            raise OSError(errno.ECONNRESET, "the answer broke off in its head")
+            raise OSError(errno.ECONNRESET, "the answer broke off within its headers")
 
 
 class PlainConnection(HTTPConnection):
-    """http. `broken_off`: a body was not sent to its end, so the connection serves no other request."""
+    """A connection over http. `broken_off`: a body was not sent to its end, so no other request may follow."""
 
     response_class = _WholeHead
     broken_off = False
@@ -106,7 +106,7 @@ class PlainConnection(HTTPConnection):
 
 
 class TlsConnection(HTTPSConnection):
-    """https. `broken_off`: a body was not sent to its end, so the connection serves no other request."""
+    """A connection over https. `broken_off`: a body was not sent to its end, so no other request may follow."""
 
     response_class = _WholeHead
     broken_off = False

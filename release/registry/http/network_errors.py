@@ -52,7 +52,7 @@ def _tls_fault(error: BaseException, host: str) -> Unreachable:
     if isinstance(error, ssl.SSLCertVerificationError):
         hint = "if a private authority signed it, name its file in SHIPMARK_CA_FILE (or all in SSL_CERT_FILE)"
         return Unreachable(f"the certificate of `{host}` is not valid: {reason}", code=TLS_FAULT, hint=hint)
-    # A handshake that broke off may succeed in a retry; one that was refused will not.
+    # A handshake that broke off may succeed in a retry; a handshake that the peer refused will not.
     code = None if isinstance(error, ssl.SSLEOFError) else TLS_FAULT
     return Unreachable(f"no TLS with `{host}`: {reason}", code=code)
 

@@ -14,7 +14,7 @@ from release.errors import RegistryError, Unreachable
 #: Statuses of overload and of passing failures, after which a retry may succeed. Two are not in RFC 9110: 499 (nginx:
 #: client closed the connection) and 522 (Cloudflare: connection to the server timed out).
 TRANSIENT = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
-#: `RegistryError.code` of TLS faults, which a retry would meet again.
+#: `RegistryError.code` of TLS errors, which no retry can fix.
 TLS_FAULT = "tls"
 NO_SUCH_HOST = "dns"
 
@@ -52,7 +52,7 @@ class Retrier:
             raise error
         asked = error.retry_after or 0.0
         if self._is_silent and error.status is None:
-            raise _with(error, " (asked once: it kept silent before)")
+            raise _with(error, " (one attempt, since the host did not answer before)")
         if attempt >= self.policy.attempts:
             # The host does not answer at all: later requests get one attempt each, until it answers again.
             self._is_silent = error.status is None

@@ -35,7 +35,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exchange:
-    """A request and its answer. Used by one thread; any thread may end it."""
+    """One HTTP request and its answer. One thread sends and reads; any thread may end the exchange."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class Exchange:
 
 
 class Watchdog:
-    """A daemon thread that examines the running exchanges. It ends when there has been none for a second."""
+    """A daemon thread that examines the running exchanges, and ends after about a second without any."""
 
     def __init__(self) -> None:
         # Guards `_live` and `_running`: an exchange that is added while the idle thread ends must start a new thread.
