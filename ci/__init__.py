@@ -1,1 +1,1 @@
-"""Which CI system is this, what does it say of this run, how does one speak to it. A leaf package."""
+"""Detects the CI system, reads its facts about the run, and formats its log commands and outputs. A leaf package."""

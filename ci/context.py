@@ -1,4 +1,4 @@
-"""What a CI system says of this run, as values."""
+"""The facts that a CI system states about a run, as values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-#: Where the commit that a run is about comes from: this repository, another one, or a place that is not named.
+#: The repository of the commit that a run is about: this repository, another one (a fork), or not known.
 HeadOrigin = Literal["own", "foreign", "unknown"]
 
 
@@ -21,7 +21,7 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CiRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Which run this is. URLs hold no credentials."""
+    """Identifies a CI run. The URL contains no credentials."""
 
     id: str | None = None
     attempt: str | None = None
@@ -31,7 +31,7 @@ class CiRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing concluded and where from: `branch` = `main` from `GITHUB_REF`."""
+    """A detected fact and its source, such as `field` `branch`, `value` `main`, `variable` `GITHUB_REF`."""
 
     field: str
     value: str
@@ -39,12 +39,12 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CiContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts of one CI run; None means that the system does not say.
+    """The facts of one CI run; None: the CI system does not state the fact.
 
     `system`: `github`, `gitea`, `forgejo`, `gitlab`, `jenkins`, `tekton`, `circleci`, `azure`, `buildkite`,
     `bitbucket`, `drone`, `woodpecker`, `none`. `event`: `push`, `tag`, `pull-request`, `pull-request-target`,
-    `merge-queue`, `schedule`, `manual`, `other`. A tag build and a request have `branch` None; a merge queue's
-    `branch` is the queue's own throw-away one, so ask `merge_queue` first. `event_name` is the system's own word.
+    `merge-queue`, `schedule`, `manual`, `other`. `event_name`: the CI system's own name of the event. `branch`: None
+    for tag builds and requests; in a merge queue the queue's temporary branch, so check `merge_queue` first.
     `head_origin`: set for requests, and for events about a commit that may be another repository's (`workflow_run`,
     a comment on a request); None where nothing names another repository: pushes, tags, schedules, manual runs.
     """

@@ -1,7 +1,8 @@
-"""Foreign text made harmless for a CI system's log.
+"""Escapes text from others, so that no CI system executes commands that it contains.
 
-A runner reads its log for commands. Commit subjects, tag messages, labels and another program's output are text that
-others wrote, so every opening below is broken up, whichever system runs: one system's log may pass through another's.
+CI runners execute commands that they find in the log. Commit subjects, tag messages, labels and the output of other
+programs may contain such commands. So each opening in the table is broken up, on every system: one system's log may
+be copied into the log of another.
 
 | system | opening | where it counts |
 |---|---|---|
@@ -36,14 +37,14 @@ _CONTROLS = (
     r"\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
 _UNPRINTABLE = re.compile(rf"[\n{_CONTROLS}]")
-# Each pattern ends where a blank is put in.
+# Each match of the next two patterns ends at the position where a blank is inserted.
 _ANYWHERE = re.compile(
     r"##(?=\[|(?:vso|teamcity)\[)|travis_(?:fold|time)(?=:)|SPINNAKER_CONFIG(?=_JSON=)", re.IGNORECASE
 )
 _LEADING = re.compile(
     r"\A\s*(?::(?=:)|--(?=-(?:\s|\Z))|\+\+(?=\+(?:\s|\Z))|~~(?=~(?:\s|\Z))|\^\^(?=\^\s)|SPINNAKER(?=_PROPERTY_))"
 )
-# The character that is written as `\uXXXX`: the value of a JSON string stays the same.
+# Characters that are written as `\uXXXX` in JSON, which keeps the value of the string.
 _IN_JSON = re.compile(
     rf"[{_CONTROLS}]|(?<=#)#(?=\[|(?:vso|teamcity)\[)|:(?=:)|(?<=travis_fold):|(?<=travis_time):"
     r"|(?<=SPINNAKER)_(?=PROPERTY_|CONFIG_JSON=)",
@@ -55,7 +56,7 @@ def escape_foreign(line: str) -> str:
     """Return `line` as one line that starts no command and moves no cursor; plain text comes back as it is.
 
     Colours are dropped, other controls are shown (`\\r`, `\\x1b`, `\\u2028`), commands get a blank in their middle.
-    Twice gives the same as once.
+    Escaping an escaped line again changes nothing.
     """
     text = _UNPRINTABLE.sub(_shown, _COLOUR.sub("", line))
     # Remove colours before commands are searched: `##ESC[0m[group]` becomes `##[group]`, which is a command.
@@ -66,8 +67,8 @@ def escape_foreign(line: str) -> str:
 def escape_json(document: str) -> str:
     """Return a JSON text without controls and commands in it: escaped as `\\u003a`, so that its value stays the same.
 
-    `document`: JSON as a serializer wrote it. Of the characters that are replaced none is part of JSON's own syntax, so
-    each of them stands in a string, and none of them belongs to an escape sequence.
+    `document`: JSON as a serializer wrote it. Each replaced character is inside of a string and outside of an escape
+    sequence: JSON's own syntax has no control characters, `::` or `##[`.
     """
     return _IN_JSON.sub(_as_json, document)
 

@@ -1,4 +1,4 @@
-"""What a run hands to the steps after it, as text: GitHub's output file and a KEY=VALUE result file."""
+"""Formats the outputs of a run for later steps: GitHub's output file, and a result file with KEY=VALUE lines."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     """The outputs of one run.
 
     `tags`: full references; `tag_names`: the same without repositories, because GitHub drops an output that holds a
-    masked value, and registry hosts often are one. `primary_tag`: the fixed tag that names the release. `log_entry`:
-    the log's head as `position:hash`, which anchors the log outside itself. `json`: the whole report in one line.
+    masked value, and registry hosts often are masked. `primary_tag`: the fixed tag that names the release.
+    `log_entry`: position and hash of the version log's newest entry (`position:hash`); kept elsewhere, it shows whether
+    the log was rewritten. `json`: the whole report in one line.
     """
 
     version: str = ""
@@ -51,7 +52,7 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     json: str = ""
 
     def values(self) -> dict[str, str]:
-        """Return name -> text in the order of `NAMES`; several values stand on lines of their own."""
+        """Return name -> text in the order of `NAMES`; an output with several values has a line for each value."""
         return {
             "version": self.version,
             "channel": self.channel,
@@ -69,7 +70,7 @@ def outputs_text(values: Mapping[str, str], token: str) -> str:
     """Return what is appended to the file that GITHUB_OUTPUT names.
 
     `token`: random for every call, so that nobody can foresee the delimiter; it is lengthened until no value holds it,
-    so that no value can end early and add outputs of its own. A name that GitHub would not take is left out.
+    so that no value can end early and add outputs of its own. A name that GitHub does not accept is left out.
 
     Source: actions/runner `FileCommandManager.cs`: `NAME<<DELIMITER`, lines, `DELIMITER` alone on the last one.
     """

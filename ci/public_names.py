@@ -1,7 +1,7 @@
-"""Which variables of each CI system hold nothing secret: the only ones that an outsider's configuration may read.
+"""Lists the variables of each CI system that contain no secret. The config of an untrusted run may read only these.
 
-An allow-list: what is not listed, the user's own variables included, stays out. Names of tokens, of files that hold
-some, and of the runner's folders are not listed.
+A variable that is not listed, such as the user's own, cannot be read. Variables with tokens, with paths of files that
+contain tokens, and with the runner's folders are not listed.
 """
 
 from __future__ import annotations
@@ -79,5 +79,5 @@ PUBLIC: Mapping[str, frozenset[str]] = {
 
 
 def public_variables(system: str, env: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of `env` that `system` makes public."""
+    """Return the variables of `env` that are listed as public for `system`."""
     return {name: env[name] for name in sorted(PUBLIC.get(system, frozenset())) if name in env}

@@ -1,4 +1,4 @@
-"""The very line that helps on the CI system at hand, for what goes wrong in nearly every first run."""
+"""Instructions for each CI system against frequent problems of a first run: shallow clones, missing tags, ownership."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _CLONES: dict[str, tuple[str, str]] = {
     "none": ("run `git fetch --unshallow --tags --force`", "run `git fetch --tags --force`"),
 }
 
-#: System -> how its steps name the folder of the checkout, where they have a variable for it.
+#: System -> the variable with the folder of the checkout. Systems without such a variable are not listed.
 _WORKSPACE: dict[str, str] = {
     "github": "$GITHUB_WORKSPACE",
     "gitea": "$GITHUB_WORKSPACE",

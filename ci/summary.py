@@ -1,4 +1,4 @@
-"""The step summary: a Markdown table in which foreign text stays text."""
+"""Formats the step summary: a Markdown table in which text from others cannot become markup."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def summary_markdown(
 
 
 def cell(text: str) -> str:
-    """Return `text` so that neither a table, Markdown nor HTML finds anything in it."""
+    """Return `text` as one line in which all characters of Markdown, tables and HTML are escaped."""
     plain = escape_foreign(" ".join(text.splitlines()))
     return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", plain)
 
 
 def _paragraph(text: str) -> str:
-    """`text` as a paragraph of its own: blanks in front of it would make it a block of code."""
+    """`text` as a Markdown paragraph. Leading blanks are removed: they would make it a block of code."""
     return _BLOCK.sub(lambda match: "".join(f"&#{ord(letter)};" for letter in match[0]), cell(text).lstrip())
 
 

@@ -1,4 +1,4 @@
-"""How one speaks to a CI system through its log: groups, annotations, masks. Text in, text out, no files."""
+"""Formats the log commands of CI systems: groups, annotations, masks. Pure: text in, text out."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ Level = Literal["notice", "warning", "error"]
 
 
 class LogCommand(str):
-    """Whole lines for a system's log that may hold one of its commands, without the last newline, or empty.
+    """Lines for a CI system's log that may contain its commands. Without a newline at the end; may be empty.
 
-    Only the modules of this folder make one, out of text that they escaped. Printers let it pass as it is; any other
-    text loses its commands.
+    Only modules of `ci.speech` create a `LogCommand`, from text that they escaped. Printers write it unchanged, and
+    escape any other text.
     """
 
     __slots__ = ()
 
 
 class Voice(Protocol):
-    """What a module of this folder offers.
+    """The interface of the modules in `ci.speech`.
 
     Titles and messages may be foreign text: each module escapes them.
     """
 
     def group(self, title: str, *, at: int = 0) -> LogCommand:
-        """Open a folding group. `at`: seconds since the epoch, for systems that show how long it took."""
+        """Open a folding group. `at`: seconds since the epoch, for systems that show a group's duration."""
 
     def end_group(self, title: str, *, at: int = 0) -> LogCommand:
         """Close the group that `title` opened. Groups do not nest."""
@@ -39,13 +39,13 @@ class Voice(Protocol):
         file: str | None = None,
         line: int | None = None,
     ) -> LogCommand:
-        """Say something that the system shows beside the log. `file`: path below the repository's root."""
+        """A message that the system shows beside the log, or else in it. `file`: path below the repository's root."""
 
     def mask(self, value: str) -> LogCommand:
-        """Have every line of `value` hidden in what follows; empty where the system cannot."""
+        """Hide every line of `value` in the following log; empty if the system has no such command."""
 
 
-#: System -> module of this folder. The others have no commands: plain text.
+#: System -> module of `ci.speech`. Systems that are not listed have no log commands, and use the module `plain`.
 VOICES: dict[str, str] = {
     "github": "github",
     "gitea": "github",
@@ -57,6 +57,6 @@ VOICES: dict[str, str] = {
 
 
 def voice(system: str) -> Voice:
-    """Return how to speak to `system`, a name of `ci.systems.NAMES`; unknown ones get plain text."""
+    """Return the module for `system`, a name of `ci.systems.NAMES`; `plain` for a system without log commands."""
     module: Voice = import_module(f"ci.speech.{VOICES.get(system, 'plain')}")
     return module

@@ -19,7 +19,7 @@ def end_group(title: str, *, at: int = 0) -> LogCommand:  # noqa: ARG001  (the P
 def annotation(
     level: Level, message: str, *, title: str | None = None, file: str | None = None, line: int | None = None
 ) -> LogCommand:
-    """Return `##vso[task.logissue type=…]`. There is no notice: that is plain text in the log."""
+    """Return `##vso[task.logissue type=…]`; for the level notice, which Azure does not have, plain text."""
     text = " ".join(escape_foreign(one) for one in message.splitlines())
     if title:
         text = f"{escape_foreign(title)}: {text}"

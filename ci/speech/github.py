@@ -45,7 +45,7 @@ def mask(value: str) -> LogCommand:
 
 
 def within_limit(annotations: Iterable[tuple[Level, str]]) -> list[tuple[Level, str]]:
-    """Return what the runner will show: ten a level, the tenth saying how many more there were."""
+    """Return at most `PER_LEVEL` annotations of each level; the last one states how many were left out."""
     by_level: dict[Level, list[str]] = {}
     kept: list[tuple[Level, str]] = []
     for level, message in annotations:
@@ -60,7 +60,7 @@ def within_limit(annotations: Iterable[tuple[Level, str]]) -> list[tuple[Level, 
 
 
 def stop_commands(token: str) -> LogCommand:
-    """Return the line after which the runner obeys nothing until `resume_commands(token)`; `token`: random."""
+    """Return the command that makes the runner ignore commands until `resume_commands(token)`; `token`: random."""
     return LogCommand(f"::stop-commands::{token}")
 
 

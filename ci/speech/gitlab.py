@@ -1,6 +1,6 @@
 """GitLab's collapsible sections. Source: docs.gitlab.com, "Expand and collapse job log sections".
 
-GitLab has no annotations and masks variables only by its own settings: these are plain text and nothing.
+GitLab has no annotations, so they become plain text. It masks variables only by its settings, so `mask` returns "".
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Systems without commands in their log, and no system at all."""
+"""Plain text, for CI systems without log commands and for runs outside of CI."""
 
 from __future__ import annotations
 

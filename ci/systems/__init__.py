@@ -1,4 +1,4 @@
-"""Which CI system this is: the table of systems in the order they are asked, and `detect`."""
+"""The table of CI systems, and `detect`, which finds the system of a run and reads its facts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ci.systems.evidence import Evidence, Findings, Said
 
 
 class System(Protocol):
-    """What a module of this folder offers. It reads and never raises."""
+    """The interface of the modules in `ci.systems`, one for each CI system or family of systems."""
 
     def read(self, evidence: Evidence) -> Findings:
-        """Return what this system says of the run."""
+        """Return the facts that the CI system states about the run. Never raises."""
 
 
 class Marker(msgspec.Struct, frozen=True, kw_only=True):
-    """How a system gives itself away: each alternative is a set of variables that all have to hold.
+    """The variables that identify a CI system. `alternatives`: sets of variables; all of one set have to match.
 
-    A value `*` means set to anything; other values are compared without case. `module`: the file of this folder
-    that reads the system. `inherits`: systems whose markers this one sets as well, which is not a contradiction.
+    The value `*` matches any value; other values are compared without case. `module`: the module of `ci.systems` that
+    reads the system. `inherits`: systems whose markers this system sets too, which causes no warning.
     """
 
     system: str
@@ -71,17 +71,17 @@ SYSTEMS: tuple[Marker, ...] = (
     ),
 )
 
-#: Every name that `detect` takes as `system`.
+#: Every name that `detect` accepts as `system`.
 NAMES: tuple[str, ...] = (*(marker.system for marker in SYSTEMS), "none")
 
 
 def detect(
     env: Mapping[str, str], event: Mapping[str, Any] | None, *, system: str | None = None
 ) -> CiContext:
-    """Return what the CI system says of this run. Pure; never raises, whatever `env` and `event` hold.
+    """Return the facts about this CI run. Pure; never raises, whatever `env` and `event` contain.
 
-    `event`: the parsed event file that `event_path` names, or None. `system`: one of `NAMES` to force it; otherwise
-    `SHIPMARK_CI` does, otherwise the first marker that matches decides. `CI=false` switches detection off.
+    `event`: the parsed event file that `event_path` names, or None. `system`: a name of `NAMES`; None: the value of
+    `SHIPMARK_CI`, else the first marker that matches. `CI=false` disables markers, except the `SHIPMARK_*` variables.
     """
     chosen, marker, warnings = _choose(env, system)
     if chosen is None:
@@ -98,10 +98,10 @@ def _read(marker: Marker, env: Mapping[str, str], event: Mapping[str, Any] | Non
 
 
 def _cautious(found: CiContext, env: Mapping[str, str], event: Mapping[str, Any] | None) -> CiContext:
-    """Return `found` with the head's origin that the system below it states.
+    """Return `found` (from `SHIPMARK_*` variables) with the `head_origin` of the CI system that executes the run.
 
-    SHIPMARK_REF may be set from an event of that system: a fork's branch is called `main` as well. Only
-    SHIPMARK_PR_FORK, `--ci` and SHIPMARK_CI speak for the head.
+    SHIPMARK_REF may come from an event of that system, and a fork's branch may be called `main` too. With SHIPMARK_CI
+    or SHIPMARK_PR_FORK the origin counts as stated, and `found` is returned unchanged.
     """
     evidence = Evidence(env, None)
     if evidence.variable("SHIPMARK_CI", "SHIPMARK_PR_FORK"):
@@ -164,7 +164,7 @@ def _choose(env: Mapping[str, str], system: str | None) -> tuple[Marker | None, 
 
 
 def _match(marker: Marker, evidence: Evidence) -> Said | None:
-    """Return the variable that gives the system away."""
+    """Return the first variable of the alternative that matches; None if no alternative matches."""
     for alternative in marker.alternatives:
         said = [evidence.variable(name) for name in alternative]
         if all(

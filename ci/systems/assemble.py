@@ -1,4 +1,4 @@
-"""One judgement for all systems: tag beats request beats branch, and each conclusion names its variable."""
+"""Turns the findings of any CI system into a `CiContext`: a git tag overrides a request, a request a branch."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ _NUMBER = re.compile(r"0*[1-9][0-9]{0,17}")
 _REQUESTS = ("pull-request", "pull-request-target")
 ORIGINS: tuple[HeadOrigin, ...] = get_args(HeadOrigin)
 
-#: GitHub's merge queue names its branches so, and every system that builds GitHub repositories sees them.
+#: Prefix of the branches of GitHub's merge queue. Other CI systems that build GitHub repositories see them too.
 _QUEUE = "gh-readonly-queue/"
 
 
 class _Record:
-    """Collects conclusions while values are taken."""
+    """Collects the conclusions of one context: each value with its source."""
 
     def __init__(self) -> None:
         self.lines: list[Conclusion] = []
 
     def take(self, field: str, said: Said | None, value: str | None) -> str | None:
-        """Note `field` = `value` from where `said` comes, and return the value."""
+        """Record `field` = `value` with the source of `said`, and return `value`."""
         if said is not None and value is not None:
             self.lines.append(Conclusion(field=field, value=value, variable=said.source))
         return value
 
     def text(self, field: str, said: Said | None) -> str | None:
-        """Take a value as it is."""
+        """Record the value of `said` unchanged, and return it."""
         return self.take(field, said, said.value if said else None)
 
     def commit(self, field: str, said: Said | None) -> str | None:
-        """Take a full commit id; `HEAD` and abbreviations say nothing."""
+        """Record a full commit id, and return it in lower case; None for `HEAD` and abbreviated ids."""
         full = said is not None and _COMMIT.fullmatch(said.value.strip())
         return self.take(field, said, said.value.strip().lower() if said and full else None)
 
     def url(self, field: str, said: Said | None) -> str | None:
-        """Take a URL without credentials."""
+        """Record a URL without its credentials, and return it."""
         return self.take(field, said, public_url(said.value) if said else None)
 
 
 def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ...] = ()) -> CiContext:
-    """Return the context that `found` amounts to. `marker`: what gave the system away."""
+    """Return the context for the findings of a system. `marker`: the variable that identified the system."""
     record = _Record()
     record.take("system", marker, system)
     git_tag = record.text("git_tag", found.git_tag)
@@ -81,12 +81,12 @@ def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ..
 
 
 def _no_request(number: Said | None) -> bool:
-    """Whether `number` says that this is not a request: some systems write `false` or `0` for that."""
+    """Whether `number` names no request: it is missing, `false` or `0`."""
     return number is None or number.value.strip().lower() in ("false", "0")
 
 
 def _sign_of_request(found: Findings) -> Said | None:
-    """Return what shows that this run is a request's: its number, the event, or a fork that is named."""
+    """Return the finding that shows a pull or merge request: its number, the event or a fork; None if nothing does."""
     if not _no_request(found.number):
         return found.number
     if found.trigger in _REQUESTS:
@@ -99,7 +99,7 @@ def _sign_of_request(found: Findings) -> Said | None:
 def _head_origin(
     found: Findings, git_tag: str | None, sign: Said | None, record: _Record
 ) -> HeadOrigin | None:
-    """Return where the head comes from. A fork that is named counts whatever else is said."""
+    """Return the origin of the head. `fork` = `true` overrides every other finding."""
     if found.fork is not None and found.fork.value == "true":
         return _origin("foreign", found.fork, record)
     if sign is None or (git_tag is not None and found.trigger not in _REQUESTS):

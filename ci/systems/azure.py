@@ -18,7 +18,7 @@ _TRIGGERS = {
 
 
 def read(evidence: Evidence) -> Findings:
-    """Read the variables. A request's id is Azure Repos' own number, GitHub's is apart."""
+    """Read the variables. The id of a request is its number in Azure Repos; GitHub's number has its own variable."""
     ref = read_ref(evidence.variable("BUILD_SOURCEBRANCH"))
     reason = evidence.variable("BUILD_REASON")
     fork = evidence.variable("SYSTEM_PULLREQUEST_ISFORK")
@@ -51,8 +51,8 @@ def _run_url(evidence: Evidence) -> Said | None:
     if server is None or project is None or build is None:
         return None
     base = public_url(server.value)
-    if base is None or "/" in project.value or ":" in project.value:  # which no project's name holds
+    if base is None or "/" in project.value or ":" in project.value:  # no project's name contains them
         return None
-    # Project names may hold blanks, which are the only characters of theirs that a URL cannot.
+    # Of the characters of project names only blanks have to be escaped in a URL.
     name = project.value.replace(" ", "%20")
     return Said(f"{base.rstrip('/')}/{name}/_build/results?buildId={build.value}", server.source)

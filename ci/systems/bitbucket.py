@@ -7,7 +7,7 @@ from ci.systems.refs import is_path, short
 
 
 def read(evidence: Evidence) -> Findings:
-    """Read the variables. Branch names come short; the source branch of a request is BITBUCKET_BRANCH."""
+    """Read the variables. BITBUCKET_BRANCH is the source branch of a request; branch names lack `refs/heads/`."""
     branch = short(evidence.variable("BITBUCKET_BRANCH"))
     name, number = evidence.variable("BITBUCKET_REPO_FULL_NAME"), evidence.variable("BITBUCKET_BUILD_NUMBER")
     page = None

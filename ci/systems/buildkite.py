@@ -18,7 +18,7 @@ def read(evidence: Evidence) -> Findings:
         commit=evidence.variable("BUILDKITE_COMMIT"),
         git_tag=evidence.variable("BUILDKITE_TAG"),
         branch=branch,
-        number=evidence.variable("BUILDKITE_PULL_REQUEST"),  # the word `false` when there is none
+        number=evidence.variable("BUILDKITE_PULL_REQUEST"),  # `false` outside of requests
         source_branch=branch,
         target_branch=evidence.variable("BUILDKITE_PULL_REQUEST_BASE_BRANCH"),
         fork=foreign or _fork(evidence),
@@ -34,7 +34,7 @@ def read(evidence: Evidence) -> Findings:
 
 
 def _branch(evidence: Evidence) -> tuple[Said | None, Said | None]:
-    """Return the branch, and `true` if it is a fork's: those come as `owner:branch`, and no git branch has a colon."""
+    """Return the branch, and `true` if it is in a fork, as `owner:branch` shows: no git branch contains a colon."""
     said = evidence.variable("BUILDKITE_BRANCH")
     if said is None or ":" not in said.value:
         return said, None
@@ -43,7 +43,7 @@ def _branch(evidence: Evidence) -> tuple[Said | None, Said | None]:
 
 
 def _fork(evidence: Evidence) -> Said | None:
-    """Compare the two repositories: one may be an ssh address, the other https, and a mirror has another host."""
+    """Return `true` if the request's repository has another name than the pipeline's; None if only the hosts differ."""
     head, base = evidence.variable("BUILDKITE_PULL_REQUEST_REPO"), evidence.variable("BUILDKITE_REPO")
     if head is None or base is None:
         return None

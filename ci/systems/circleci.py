@@ -1,6 +1,6 @@
 """CircleCI. Source: circleci.com/docs, "Project values and variables".
 
-A branch with an open pull request is built as a branch; CircleCI then names the request.
+CircleCI builds a branch with an open pull request as a branch, and names the request in CIRCLE_PULL_REQUEST.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def read(evidence: Evidence) -> Findings:
     else:
         number = None
     owner, name = evidence.variable("CIRCLE_PROJECT_USERNAME"), evidence.variable("CIRCLE_PROJECT_REPONAME")
-    # CircleCI sets these, and calls the branch `pull/12`, for requests from forks only.
+    # CircleCI sets these three variables, and calls the branch `pull/12`, for requests from forks only.
     fork = evidence.variable("CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME", "CIRCLE_PR_NUMBER") or number
     return Findings(
         commit=evidence.variable("CIRCLE_SHA1"),

@@ -13,7 +13,7 @@ _TRIGGERS = {
 
 
 def read(evidence: Evidence) -> Findings:
-    """Read the variables. Harness may leave the tag out and name it in the ref only."""
+    """Read the variables. Harness may omit DRONE_TAG; then the git tag is only in DRONE_COMMIT_REF."""
     event = evidence.variable("DRONE_BUILD_EVENT")
     ref = read_ref(evidence.variable("DRONE_COMMIT_REF"))
     return Findings(
@@ -37,7 +37,7 @@ def read(evidence: Evidence) -> Findings:
 
 
 def _fork(evidence: Evidence) -> Said | None:
-    """Read DRONE_FORK: a plain word, or the name of the repository that the head is in."""
+    """Read DRONE_FORK: `true`, `false`, or the name of the head's repository."""
     said, own = evidence.variable("DRONE_FORK"), evidence.variable("DRONE_REPO")
     if said is None or said.value.strip().lower() in ("true", "false"):
         return Said(said.value.strip().lower(), said.source) if said else None

@@ -1,4 +1,4 @@
-"""Which repository an event of GitHub's family is about: read from the event file, wherever it names a head."""
+"""Finds whether the commit of an event is in this repository, from the event files of GitHub, Gitea and Forgejo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OWN = frozenset({"push", "create", "delete", "release", "schedule", "workflow_d
 
 
 def head_of_request(evidence: Evidence) -> Said | None:
-    """Return `true` or `false`: whether a request's head is in another repository. A deleted fork has none."""
+    """Return `true` if a request's head is in another repository or a deleted one, else `false`; None: not known."""
     head = evidence.node("pull_request", "head")
     if not isinstance(head, Mapping) or "repo" not in head:
         return None
@@ -29,7 +29,7 @@ def head_of_request(evidence: Evidence) -> Said | None:
 
 
 def head_of_event(evidence: Evidence, event_name: str, *, on_a_branch: bool) -> Said | None:
-    """Return `own`, `foreign` or `unknown` for an event that is not a request's; None where no commit is named.
+    """Return `own`, `foreign` or `unknown` for an event that is not a request's; None if no other repository is named.
 
     `on_a_branch`: whether the run's ref is a branch of this repository, for deployments, which may be of any commit.
     """
@@ -54,7 +54,7 @@ def _of_workflow(evidence: Evidence) -> Said | None:
 
 
 def _of_comment(evidence: Evidence) -> Said | None:
-    """A comment on a request says which request, and not where its head is."""
+    """`unknown` for a comment on a pull request, whose event does not name the head's repository; None for an issue."""
     issue = evidence.node("issue")
     if not isinstance(issue, Mapping):
         return Said("unknown", "GITHUB_EVENT_NAME")
@@ -62,12 +62,12 @@ def _of_comment(evidence: Evidence) -> Said | None:
 
 
 def _of_check(evidence: Evidence, *path: str) -> Said | None:
-    """A check names the branch of its commit only where that is a branch of this repository."""
+    """`unknown` unless the check names the branch of its commit, as GitHub does only for this repository's branches."""
     return None if evidence.field(*path) else Said("unknown", ".".join(("event", *path)))
 
 
 def _of_status(evidence: Evidence) -> Said | None:
-    """A status lists the branches of this repository that hold its commit."""
+    """`unknown` unless the status lists a branch of this repository that contains its commit."""
     branches = evidence.node("branches")
     known = isinstance(branches, list) and bool(branches)
     return None if known else Said("unknown", "event.branches")
@@ -83,7 +83,7 @@ _JUDGES: Mapping[str, Callable[[Evidence], Said | None]] = {
 
 
 def _own_names(evidence: Evidence) -> set[str]:
-    """Return every name that this repository is given, in lower case. They must agree for a head to be ours."""
+    """Return this repository's names in lower case. A head is ours only if all of them are equal to its name."""
     said = (
         evidence.variable("GITHUB_REPOSITORY"),
         evidence.field("repository", "full_name"),
@@ -93,7 +93,7 @@ def _own_names(evidence: Evidence) -> set[str]:
 
 
 def _heads(value: object, source: str, depth: int) -> Iterator[tuple[str, str | None]]:
-    """Yield the place and name of each `head.repo` and `head_repository`; the name is None for a deleted one."""
+    """Yield path and name of each `head.repo` and `head_repository` of an event; name None: a deleted repository."""
     if depth == 0:
         return
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What was said and by which variable: the reading half of every system's file."""
+"""Reads values from the environment and the event file, each with the name of its source."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-# A value that is nothing but a placeholder which nobody filled in: Azure's `$(Name)`, Tekton's `$(params.x)`,
-# Pipelines-as-Code's `{{ x }}`, GitHub's `${{ x }}`.
+# A value that is only a placeholder without replacement: Azure's `$(Name)`, Tekton's `$(params.x)`, Pipelines-as-Code's
+# `{{ x }}`, GitHub's `${{ x }}`.
 _PLACEHOLDER = re.compile(r"\$\([^)]*\)|\$?\{\{.*\}\}", re.DOTALL)
 
 
@@ -26,7 +26,7 @@ class Evidence:
     def __init__(
         self, env: Mapping[str, str], event: Mapping[str, Any] | None, *, placeholders: bool = False
     ) -> None:
-        """Take both as they are. `placeholders`: whether this system leaves unknown macros in values."""
+        """`placeholders`: whether the system leaves placeholders that it cannot replace; they count as unset."""
         self._env = env
         self._event = event
         self._placeholders = placeholders
@@ -64,7 +64,7 @@ class Evidence:
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that one system's file can find, raw. `assemble` judges it alike for all systems.
+    """The values that the module of one CI system found, unchecked. `assemble` evaluates them alike for all systems.
 
     `trigger`: `schedule`, `manual`, `other`, `pull-request` or `pull-request-target` where the system says so; None
     lets tag, request and branch decide. `fork` and `primary`: `true` or `false`. `request`: a sign that this is a

@@ -9,7 +9,8 @@ from ci.systems.event_repositories import head_of_event, head_of_request
 from ci.systems.evidence import Evidence, Findings, Said
 from ci.systems.refs import Ref, read_ref, short
 
-#: Events that come from neither a push nor a tag. Their ref is the default branch or one that somebody chose.
+#: Event -> trigger, for events without a push, tag or request. Their ref is the default branch or one that a user
+#: chose.
 _TRIGGERS = {
     "schedule": "schedule",
     "workflow_dispatch": "manual",
@@ -27,7 +28,7 @@ def read(evidence: Evidence) -> Findings:
     word = name.value if name else ""
     ref = _ref(evidence, word)
     trigger = _trigger(word)
-    # Their ref may be the base branch: without the event file such a run has neither number nor branch.
+    # The ref of a request's run may be the base branch, so it gives no branch here; the number may be unknown then.
     request = trigger in ("pull-request", "pull-request-target") or ref.number is not None
     return Findings(
         event_name=name,
@@ -68,7 +69,7 @@ def _trigger(event_name: str) -> str | None:
 
 
 def _ref(evidence: Evidence, event_name: str) -> Ref:
-    """Take GITHUB_REF apart; without it believe the type and name, and on a release the event."""
+    """Parse GITHUB_REF; without a full ref use GITHUB_REF_TYPE and the short name, or the tag of a release event."""
     full = evidence.variable("GITHUB_REF")
     if full is not None and full.value.startswith("refs/"):
         return read_ref(full)
@@ -82,7 +83,7 @@ def _ref(evidence: Evidence, event_name: str) -> Ref:
 
 
 def _warnings(event_name: str, ref: Ref) -> tuple[str, ...]:
-    """Say when a request's event runs on the base branch: that commit is not the request."""
+    """Warn if the run of a request is on the base branch, whose commit is not the request's."""
     if ref.branch is None:
         return ()
     branch = short(ref.branch)
@@ -100,7 +101,7 @@ def _under_server(evidence: Evidence, *below: str) -> Said | None:
 
 
 def _run_url(evidence: Evidence) -> Said | None:
-    """Return the run's page. Gitea and Forgejo number their pages per repository."""
+    """Return the URL of the run's page: by the run's number on Gitea and Forgejo, by its id on GitHub."""
     counted = evidence.variable("GITEA_ACTIONS", "FORGEJO_ACTIONS") is not None
     run = evidence.variable("GITHUB_RUN_NUMBER" if counted else "GITHUB_RUN_ID")
     return _under_server(evidence, "actions", "runs", run.value) if run else None

@@ -14,7 +14,7 @@ _TRIGGERS = {
 
 
 def read(evidence: Evidence) -> Findings:
-    """Read the variables. CI_REPOSITORY_URL is left alone: it holds the job's token."""
+    """Read the variables. CI_REPOSITORY_URL is not read: it contains the job's token."""
     source = evidence.variable("CI_PIPELINE_SOURCE")
     number = evidence.variable("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID")
     git_tag = evidence.variable("CI_COMMIT_TAG")
@@ -45,7 +45,7 @@ def read(evidence: Evidence) -> Findings:
         repository_url=evidence.variable("CI_PROJECT_URL"),
         repository=evidence.variable("CI_PROJECT_PATH"),
         run_id=evidence.variable("CI_PIPELINE_ID"),
-        attempt=evidence.variable("CI_JOB_ID"),  # a job that is retried gets a new one
+        attempt=evidence.variable("CI_JOB_ID"),  # a retried job gets a new id
         job=evidence.variable("CI_JOB_NAME"),
         run_url=evidence.variable("CI_JOB_URL", "CI_PIPELINE_URL"),
         actor=evidence.variable("GITLAB_USER_LOGIN"),
@@ -53,7 +53,7 @@ def read(evidence: Evidence) -> Findings:
 
 
 def _head_sha(evidence: Evidence, kind: Said | None) -> Said | None:
-    """Return the request's head: given apart where a merge is built, the commit itself in a detached pipeline."""
+    """Return the request's head: its own variable if a merge result is built, else a detached pipeline's commit."""
     head = evidence.variable(
         "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_SHA"
     )
@@ -63,7 +63,7 @@ def _head_sha(evidence: Evidence, kind: Said | None) -> Said | None:
 
 
 def _fork(evidence: Evidence) -> Said | None:
-    """Compare the projects. In a fork's own pipeline CI_PROJECT_ID is the fork, so the request's own is asked first."""
+    """Compare source and target project. CI_PROJECT_ID is the last choice: in a fork's pipeline it is the fork."""
     for head, *bases in (
         ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID", "CI_PROJECT_ID"),
         ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),

@@ -39,7 +39,7 @@ def read(evidence: Evidence) -> Findings:
 
 
 def _checked_out(evidence: Evidence) -> Said | None:
-    """Return what a classic job has checked out. GIT_BRANCH carries the remote's name, which is taken off once."""
+    """Return the ref that a classic job checked out. The remote's name in front of GIT_BRANCH is removed once."""
     for name in ("GIT_LOCAL_BRANCH", "GIT_BRANCH"):
         said = evidence.variable(name)
         if said is not None and said.value not in ("HEAD", "detached"):
@@ -64,7 +64,7 @@ def _gitlab_fork(evidence: Evidence) -> Said | None:
 
 
 def _github_fork(evidence: Evidence) -> Said | None:
-    """Compare what the GitHub request builder names: the head's URL and the repository `acme/app`."""
+    """Compare the head's URL with the repository `acme/app`; the plugin GitHub Pull Request Builder sets them."""
     head, base = evidence.variable("ghprbAuthorRepoGitUrl"), evidence.variable("ghprbGhRepository")
     name = repository_name(public_url(head.value) or "") if head else None
     if head is None or base is None or name is None:

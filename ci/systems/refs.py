@@ -1,4 +1,4 @@
-"""Full git refs taken apart by namespace, and URLs made fit to be written down."""
+"""Parses git refs, and removes credentials from URLs."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def read_ref(said: Said | None) -> Ref:
 
 
 def below(said: Said | None, prefix: str) -> Said | None:
-    """Return what follows `prefix`, None where it does not start so or nothing follows."""
+    """Return the text after `prefix`; None if `said` does not start with `prefix`, or nothing follows."""
     if said is None or not said.value.startswith(prefix) or len(said.value) == len(prefix):
         return None
     return Said(said.value[len(prefix) :], said.source)
 
 
 def short(said: Said | None, *prefixes: str) -> Said | None:
-    """Return a branch's short name: the first of `prefixes` (`refs/heads/`) that fits is taken off, once."""
+    """Return a branch's short name: the first of `prefixes` (`refs/heads/`) that matches is removed, once."""
     for prefix in prefixes or ("refs/heads/",):
         if inner := below(said, prefix):
             return inner
@@ -55,8 +55,8 @@ def short(said: Said | None, *prefixes: str) -> Said | None:
 def public_url(text: str) -> str | None:
     """Return `text` without user, password, query and fragment; None if it is neither a URL nor an scp-like address.
 
-    Of a user name only ssh's `git` stays, because `ssh://host/path` would be another account; of a query only
-    Azure's `buildId`, which names the run.
+    Two exceptions: the user `git` of ssh stays, because `ssh://host/path` would mean another account; and the query
+    `buildId` of Azure stays, which identifies the run.
     """
     text = text.strip()
     if url := _URL.fullmatch(text.partition("#")[0].partition("?")[0]):

@@ -1,7 +1,7 @@
-"""Tekton, and every other system that tells us by our own variables: Tekton gives a step none of its own.
+"""Tekton, and any other system on which the user sets `SHIPMARK_*` variables: Tekton itself sets none for a step.
 
-`ci/tekton/shipmark.yaml` fills them from its params. `SHIPMARK_CI=tekton` marks it; without it SHIPMARK_REF, _SHA or
-_PR do. A placeholder that nobody filled in counts as unset.
+`ci/tekton/shipmark.yaml` sets them from its params. `SHIPMARK_CI=tekton` selects this module; without it SHIPMARK_REF,
+SHIPMARK_SHA or SHIPMARK_PR does. A placeholder that was not replaced counts as unset.
 
 SHIPMARK_REF             full ref, or a branch: `refs/tags/v1.4.2`, `refs/heads/main`, `refs/pull/12/head`, `main`
 SHIPMARK_SHA             commit id that was checked out
@@ -23,7 +23,7 @@ _TRIGGERS = {"schedule": "schedule", "cron": "schedule", "manual": "manual", "in
 
 
 def read(evidence: Evidence) -> Findings:
-    """Read our own variables."""
+    """Read the `SHIPMARK_*` variables."""
     ref = read_ref(evidence.variable("SHIPMARK_REF"))
     event = evidence.variable("SHIPMARK_EVENT")
     fork = evidence.variable("SHIPMARK_PR_FORK")
@@ -49,7 +49,7 @@ def read(evidence: Evidence) -> Findings:
 
 
 def _trigger(event: str) -> str | None:
-    """Triggers have many words for requests: `pull_request`, `Merge Request`, `ok-to-test-comment`."""
+    """Return the trigger of an event. Requests have many names: `pull_request`, `ok-to-test-comment`."""
     if event in _TRIGGERS:
         return _TRIGGERS[event]
     request = any(word in event for word in ("pull", "merge", "comment", "review"))

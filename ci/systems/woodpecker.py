@@ -1,6 +1,6 @@
 """Woodpecker. Source: woodpecker-ci.org/docs, "Built-in environment variables".
 
-It shares CI_COMMIT_* with GitLab and means other things by them: CI_COMMIT_BRANCH is the target of a request.
+Woodpecker sets variables CI_COMMIT_* as GitLab does, but with other meanings: CI_COMMIT_BRANCH is a request's target.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _TRIGGERS = {"cron": "schedule", "manual": "manual", "deployment": "manual"}
 
 
 def read(evidence: Evidence) -> Findings:
-    """Read the variables; releases before 1.0 said BUILD for PIPELINE."""
+    """Read the variables; releases before 1.0 have names with BUILD instead of PIPELINE."""
     event = evidence.variable("CI_PIPELINE_EVENT", "CI_BUILD_EVENT")
     ref = read_ref(evidence.variable("CI_COMMIT_REF"))
     return Findings(
@@ -35,5 +35,5 @@ def read(evidence: Evidence) -> Findings:
 
 
 def _trigger(event: str) -> str | None:
-    """Read `pull_request`, `pull_request_closed`, `pull_request_metadata`. No variable names the head's repository."""
+    """Return the trigger of an event. Requests are `pull_request`, `pull_request_closed`, `pull_request_metadata`."""
     return "pull-request" if event.startswith("pull_request") else _TRIGGERS.get(event)

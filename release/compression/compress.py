@@ -31,8 +31,8 @@ from release.oci.verify import CHUNK, copying
 # otherwise fill the memory.
 _LARGEST_ENTRY = 4 * KIB
 
-#: Pairs (diff id, digest) that this process verified. They stay true even if files change, since reading a blob checks
-#: its digest.
+#: Pairs (diff id, digest of the compressed blob) that this process verified. A pair stays valid even if somebody
+#: changes the blob's file, since reading a blob checks its digest.
 _proven: set[tuple[str, str]] = set()
 
 

@@ -71,7 +71,7 @@ _Reader = tuple[Any, tuple[type[Exception], ...]]  # a decompressor, and its exc
 
 def _gzip(layer: IO[bytes]) -> _Reader:
     try:
-        # isal takes half of zlib's time, which is most of the time to verify a cached layer.
+        # isal takes half of zlib's time. Decompression is most of the work when a cached layer is verified.
         from isal import igzip, isal_zlib
     except ImportError:
         pass
@@ -118,9 +118,9 @@ class PlainLayer(msgspec.Struct, frozen=True, kw_only=True):
 def plain_layers(
     layout: Repository, image: Manifest, folder: OpenFolder, *, check: Callable[[], None]
 ) -> Iterator[dict[str, PlainLayer]]:
-    """Decompress the zstd layers of `image` to temporary files in `folder`, for the body; by digest.
+    """Decompress the zstd layers of `image` to temporary files in `folder`, and yield them by the layer's digest.
 
-    Raises `Invalid` for a layer without the diff id of the config, `ConfigError` if the library for zstd is missing.
+    Raises `Invalid` if a layer's diff id is not that of the config, `ConfigError` if the library for zstd is missing.
     """
     config, *layers = children(image)
     wanted = [number for number, layer in enumerate(layers) if layer.media_type.endswith(_SUFFIX)]
@@ -143,7 +143,7 @@ def _diff_ids(layout: Repository, config: Descriptor, count: int) -> tuple[str, 
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Invalid(f"`{config.digest}` is not an image config: {error}") from error
     if len(diff_ids) != count:
-        raise Invalid(f"the config `{config.digest}` does not fit its layers")
+        raise Invalid(f"the config `{config.digest}` does not list one diff id for each layer")
     return diff_ids
 
 

@@ -10,8 +10,8 @@ import msgspec
 class HostFile(msgspec.Struct, frozen=True, kw_only=True):
     """Content in a file of this machine, or in the part of one from `offset` on.
 
-    `size`, `inode` (device and number): as listed; a whole file must still have this size when it is read. `root`: the
-    folder below which no symlink may lead to the file.
+    `size`, `inode` (device and number): of the file when it was listed; a whole file must have the same size when it is
+    read. `root`: the folder below which no symlink may lead to the file.
     """
 
     path: str

@@ -42,7 +42,7 @@ class Blocks:
         self._waiting: deque[Task[bytes]] = deque()
 
     def compress(self, data: bytes) -> bytes:
-        """Take a piece; return the bytes that are ready. At most one piece more than there are workers is in work."""
+        """Take a piece; return the bytes that are ready. At most `_workers() + 1` pieces are in work at once."""
         self._crc = self._library.crc32(data, self._crc)
         self._size += len(data)
         if len(data) < PIECE and not self._waiting:

@@ -1,1 +1,1 @@
-"""Reads and writes files without following symlinks that others made; and our cache folder."""
+"""Reads and writes files without following symlinks in the workspace, and manages shipmark's cache folder."""

@@ -45,7 +45,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
     repository: the folder that the state belongs to: git's common folder, else the working directory. private: the run
     is not trusted, and gets a fresh folder. warn: prints a warning. guard: raises unless `.shipmark` in the workspace
-    is ours; called if the cache lies below it. wait: sleeps; raises when cancelled.
+    is shipmark's own; called if the cache lies in `.shipmark`. wait: sleeps; raises when cancelled.
     """
 
     env: Mapping[str, str]
@@ -77,7 +77,7 @@ class Unsafe(Exception):
 
 
 def open_cache(around: Surroundings) -> Cache:
-    """This repository's folder: created with mode 0700, owned by this user, and leased until it is released.
+    """The repository's folder in the cache: created with mode 0700, owned by this user, leased until `release`.
 
     A temporary folder, removed when this process ends, if the run is private or no cache folder is usable.
     """
@@ -137,7 +137,7 @@ def repository_key(folder: str) -> str:
 
 
 def _candidates(env: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-    """Candidates for the cache folder, best first, and whether the user chose it for shipmark."""
+    """Candidates for the cache folder, best first; each with True if SHIPMARK_CACHE_DIR names it."""
     if named := env.get("SHIPMARK_CACHE_DIR"):
         yield named, True
         return
@@ -160,11 +160,11 @@ def _opened_root(path: str, around: Surroundings, *, chosen: bool) -> str:
     ):
         # HOME=$WORKSPACE is common. Outside of `.shipmark/` the cache would get into build contexts and commits.
         if not chosen:
-            raise PermissionError(errno.EACCES, "it lies in the workspace", path)
+            raise PermissionError(errno.EACCES, "the cache folder lies in the workspace", path)
         if not is_within(path, workspace):
             path, workspace = os.path.realpath(path), os.path.realpath(workspace)
         if not path.startswith(os.path.join(workspace, ".shipmark", "")):
-            raise Unsafe("in the workspace it has to lie below `.shipmark/`")
+            raise Unsafe("a cache folder in the workspace has to lie below `.shipmark/`")
         around.guard()
         _hide_from_git(workspace)
     else:
@@ -202,7 +202,7 @@ def _opened(parent: OpenFolder, name: str) -> OpenFolder:
 
 
 def lease(root: str, key: str, wait: Callable[[float], None] = time.sleep) -> int:
-    """Create the repository's folder in `root` and return its lease: a descriptor, which ends with the process.
+    """Create the repository's folder in `root`, and return the locked descriptor of its lease.
 
     Raises `Unsafe`, `OSError`; `TimeoutError` if a deletion holds the lock longer than `_PATIENCE`.
     """
@@ -219,7 +219,7 @@ def lease(root: str, key: str, wait: Callable[[float], None] = time.sleep) -> in
                     return held
                 else:
                     os.close(held)  # deleted between opening and locking: create it again
-    raise TimeoutError(errno.ETIMEDOUT, "somebody is deleting it", root)
+    raise TimeoutError(errno.ETIMEDOUT, "another process is deleting the repository's folder", root)
 
 
 @contextmanager
@@ -241,7 +241,7 @@ def alone(above: OpenFolder, key: str) -> Iterator[OpenFolder | None]:
 
 
 def _locked(folder: OpenFolder, kind: int) -> int | None:
-    """The descriptor of the lease, locked in this way; None if others hold the lock."""
+    """The descriptor of the lease with a lock of this `kind` (of flock(2)); None if other processes hold the lock."""
     held = folder.open(LEASE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(held, kind | fcntl.LOCK_NB)

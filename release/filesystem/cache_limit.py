@@ -88,9 +88,10 @@ def clean(root: str) -> Cleaned:
 
 
 def trim(root: str, limit: int) -> int:
-    """Delete least recently used blobs until at most `limit` bytes of blobs are left; returns the bytes freed.
+    """Delete least recently used blobs until at most `limit` bytes of blobs are left; returns the bytes of these blobs.
 
-    Blobs of repositories in use count and are kept. Repositories unused for 90 days are deleted as a whole.
+    Blobs of repositories in use count towards the limit, and are kept. Folders of repositories unused for 90 days are
+    deleted as a whole; their bytes are not in the result.
     """
     blobs: list[_Blob] = []
     total = 0

@@ -98,14 +98,14 @@ def write_file(
     """Write `content` to `path`, completely or not at all.
 
     path: absolute. workspace: absolute; no symlink below it is followed. Missing folders are created.
-    mode: of a new file, before the umask; a file that is replaced keeps its own. durable: fsync before the rename.
+    mode: of a new file, before the umask; a replaced file keeps its mode. durable: fsync before the rename.
     Raises `RefusedError` for a symlink or a folder in the way, and `OSError`.
     """
     if _STREAM.fullmatch(path):
         _write_stream(path, content)
         return
     with open_parent(path, workspace, make=True) as (folder, name):
-        # A replaced file may be private: then the new one is private until it has the same mode.
+        # A file that is replaced may be private. So the new file is private until `place` gives it the old file's mode.
         fresh = folder.mode_at(name) is None
         with NewFile(folder, mode=(mode or 0o666) if fresh else PRIVATE) as new:
             new.stream.write(content)

@@ -50,7 +50,7 @@ def open_parent(path: str, workspace: str | None, *, make: bool = False) -> Iter
     """The parent folder of `path`, opened as by `open_folder`, and the last name of `path`."""
     parent, name = os.path.split(normal(path))
     if not name:
-        raise RefusedError(f"`{path}` is a folder, and shipmark takes only files here", hint="name a file")
+        raise RefusedError(f"`{path}` is a folder, but a file is needed", hint="name a file")
     with open_folder(parent, workspace, make=make) as folder:
         yield folder, name
 
@@ -87,7 +87,7 @@ class OpenFolder:
         os.close(self._descriptor)
 
     def twin(self) -> OpenFolder:
-        """The same folder with a second descriptor."""
+        """A second `OpenFolder` for this folder, with its own descriptor."""
         return OpenFolder(os.dup(self._descriptor), self.path)
 
     def enter(self, name: str, *, make: bool = False) -> None:
@@ -97,7 +97,7 @@ class OpenFolder:
         self._descriptor, self.path = below._descriptor, below.path
 
     def folder(self, name: str, *, make: bool = False, mode: int = 0o777) -> OpenFolder:
-        """The folder `name` in this one. `make`: create it, with `mode`.
+        """Open the subfolder `name`. `make`: create it if it is missing, with `mode`.
 
         Raises `RefusedError` for a symlink or a file, and `OSError`.
         """
@@ -139,7 +139,7 @@ class OpenFolder:
 
     def names(self) -> list[str]:
         """The names in the folder. Raises `OSError`."""
-        # A new descriptor: one of O_PATH cannot list, and others share one position in the list.
+        # Open a new descriptor: an O_PATH descriptor cannot list a folder, and duplicates share one read position.
         listed = os.open(".", _FOLDER, dir_fd=self._descriptor)
         try:
             return os.listdir(listed)
@@ -217,7 +217,7 @@ class OpenFolder:
 
     def remove_tree(self, name: str) -> None:
         """Delete the folder `name` and its content, without following symlinks. Errors are ignored."""
-        import shutil  # imported late: it imports the compression libraries
+        import shutil  # imported late: `shutil` imports compression libraries, which would slow every start
 
         shutil.rmtree(name, ignore_errors=True, dir_fd=self._descriptor)
 

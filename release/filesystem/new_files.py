@@ -17,7 +17,7 @@ PARTIAL = ".partial-"
 
 
 class NewFile:
-    """A new file in `folder`, written through `stream`. `place` gives it its name; `discard` removes it.
+    """A new file in `folder` with a temporary name, written through `stream`. `place` renames it; `discard` removes it.
 
     mode: before the umask. readable: `stream` can be read too.
     """
@@ -79,7 +79,7 @@ class NewFile:
         except FileExistsError:
             return True
         except OSError:
-            # A file system without hard links.
+            # The file system has no hard links. `place` then renames the file, unless `name` exists.
             return target.status(name) is not None
         return True
 
@@ -98,7 +98,7 @@ class NewFile:
 
 
 def scratch_file(folder: OpenFolder) -> IO[bytes]:
-    """A file without a name in `folder`, for writing and reading. Closing it frees its space."""
+    """An unnamed temporary file on the disk of `folder`, for writing and reading. Closing it frees its space."""
     new = NewFile(folder, readable=True)
     new.discard(close=False)
     return new.stream

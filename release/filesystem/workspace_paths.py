@@ -1,4 +1,4 @@
-"""Tells whether a path leads into the workspace, and which part of it the workspace's author controls."""
+"""Finds whether a path leads into the workspace, and from which folder on the workspace's author controls it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from release.errors import ConfigError
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or below it. Both: absolute and normalised. Symlinks are not resolved."""
+    """Whether `path` is `folder` or below it. Both paths: absolute, normalised. Symlinks are not resolved."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def is_below(path: str, workspace: str | None) -> bool:
-    """Whether `path` starts with the workspace, by its own path or by another one to the same folder."""
+    """Whether `path` leads into the workspace, also by another path to that folder (a symlink, a bind mount)."""
     return start_of(normal(path), workspace) is not None
 
 
@@ -26,7 +26,7 @@ def normal(path: str) -> str:
 
 
 def start_of(path: str, workspace: str | None) -> str | None:
-    """The start of `path` that is the workspace, by its own path or another one to the same folder; else None."""
+    """The leading part of `path` that is the workspace's folder, perhaps by another path to it; None: there is none."""
     if workspace is None:
         return None
     workspace = os.path.abspath(workspace)

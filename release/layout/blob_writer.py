@@ -16,7 +16,7 @@ BLOB_MODE = 0o644
 
 
 class BlobWriter:
-    """A temporary file that `commit` makes a blob; otherwise it is removed. `folder`: the layout."""
+    """A blob in a temporary file, which `commit` renames to its digest, or `__exit__` removes. `folder`: the layout."""
 
     def __init__(self, folder: OpenFolder, algorithm: str) -> None:
         self._folder = folder

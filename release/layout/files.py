@@ -70,7 +70,7 @@ class LayoutFiles:
         return folder
 
     def replace_index(self, folder: OpenFolder, content: bytes) -> None:
-        """Write `index.json` durably, with the directory entries that lead to it."""
+        """Replace `index.json`; fsync the file, the layout's folder, and the folder above."""
         _write(folder, "index.json", content)
         folder.sync()
         with open_folder(os.path.dirname(self._path), self._workspace) as parent:

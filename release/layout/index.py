@@ -51,7 +51,7 @@ class Entries:
         return tuple(sorted({name for item in self._items if (name := _name(item)) and is_tag(name)}))
 
     def add(self, descriptor: Descriptor, tag: str | None) -> None:
-        """Add an entry for `descriptor`, under `tag` if given."""
+        """Add an entry for `descriptor`. `tag`: its name, which other entries lose; None: no name."""
         if tag is None:
             if self.with_digest(descriptor.digest) is None:
                 self._items.append(_item(descriptor, None))

@@ -2,9 +2,8 @@
 
 - Blobs are written to temporary files and renamed. `index.json` is replaced atomically under a lock on `oci-layout`,
   which is written once and never replaced.
-- A manifest that is put by digest gets an entry without a name in `index.json`, so that it stays reachable. The entry
-is
-  removed when an index that lists the manifest is put, and becomes the named one when it is tagged.
+- A manifest that is put by digest gets an entry without a name in `index.json`, so that it stays reachable. This entry
+  is removed when an index that lists the manifest is put, and gets a name when the manifest is tagged.
 - Blobs are synced before the `index.json` that references them is written: a power cut leaves no incomplete image.
 - The layout may lie in a workspace that a stranger prepared: symlinks in it are not followed, nor on the way to it for
   writing.
@@ -66,7 +65,7 @@ class Layout(LayoutReader):
         return f"oci:{self._shown}"
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob's file, not hashed: for transfers whose receiver compares the digest."""
+        """The blob's file. Its size is checked, its digest is not: the receiver of a transfer compares the digest."""
         algorithm, name = split_digest(descriptor.digest)
         try:
             with self._files.opened("blobs", algorithm) as folder:
@@ -108,7 +107,7 @@ class Layout(LayoutReader):
         *,
         mount_from: tuple[str, ...] = (),  # noqa: ARG002 - a folder has nothing to mount from
     ) -> bool:
-        """Store the blob unless it exists; size and digest are compared before it gets its name."""
+        """Store the blob unless it exists; returns whether it was stored. Size and digest are checked first."""
         if self.has_blob(descriptor):
             return False
         with reopen() as source, self.writer(descriptor.digest.partition(":")[0]) as partial:
@@ -116,7 +115,7 @@ class Layout(LayoutReader):
                 partial.write(piece)
                 if partial.size > descriptor.size:
                     break
-            # Sync each blob here, in parallel with others that arrive, rather than all of them at the end.
+            # fsync each blob here, while other threads write further blobs, instead of all blobs at the end.
             partial.commit(descriptor, durable=True)
         return True
 
@@ -130,7 +129,7 @@ class Layout(LayoutReader):
             raise _broken(f"`{self.name}`", error) from error
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Store the raw bytes. Everything that the manifest references must exist already."""
+        """Store the manifest's bytes. Blobs and manifests that it references must exist, except those with `urls`."""
         if tag is not None:
             require_tag(tag)
         for child in children(manifest):
@@ -146,7 +145,7 @@ class Layout(LayoutReader):
                 entries.absorb(child.digest for child in children(manifest))
 
     def _keep(self, digests: Iterable[str]) -> None:
-        """fsync blobs before an index references them; builders and caches write theirs without."""
+        """fsync the blobs, before `index.json` references them: builders and caches write blobs without fsync."""
         by_algorithm: dict[str, list[str]] = defaultdict(list)
         for algorithm, name in map(split_digest, digests):
             by_algorithm[algorithm].append(name)
@@ -191,7 +190,7 @@ class Layout(LayoutReader):
             raise _broken(f"`{digest}` of `{self.name}` cannot be removed", error) from error
 
     def entries(self) -> Entries:
-        """The present content of `index.json`; empty without a folder."""
+        """The current entries of `index.json`; none if the layout does not exist."""
         try:
             with self._files.opened() as folder, folder.read("index.json") as stream:
                 raw = read_limited(stream, os.path.join(self.path, "index.json"), LAYOUT_INDEX_BYTES)
@@ -203,7 +202,7 @@ class Layout(LayoutReader):
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[Entries]:
-        """The entries for the body to change, under the lock. Written when the body ends without an error."""
+        """Lock the layout and yield the entries of `index.json`; write them when the body ends without an error."""
         with self._making() as folder:
             try:
                 with folder.read("oci-layout") as lock:
@@ -222,7 +221,7 @@ class Layout(LayoutReader):
             folder = self._files.made()
         except _BROKEN as error:
             hint = f"check the rights of `{self.path}`"
-            raise _broken(f"`{self.name}` cannot be made", error, hint=hint) from error
+            raise _broken(f"`{self.name}` cannot be created", error, hint=hint) from error
         with folder:
             yield folder
 

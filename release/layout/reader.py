@@ -22,15 +22,15 @@ class LayoutReader:
 
     @property
     def name(self) -> str:
-        """The transport and the path as it was given."""
+        """The transport (such as `oci:`) and the path as the user gave it."""
         raise NotImplementedError
 
     def entries(self) -> Entries:
-        """The present content of `index.json`."""
+        """The current entries of `index.json`."""
         raise NotImplementedError
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob, of the right size but not hashed: for transfers whose receiver compares the digest."""
+        """The blob as a stream. Its size is checked, its digest is not: the receiver of a transfer compares that."""
         raise NotImplementedError
 
     def has_blob(self, descriptor: Descriptor) -> bool:
