@@ -1,1 +1,1 @@
-"""What a commit's image is called: versions, known releases, the guard, the decision. Pure."""
+"""Decides the image tags of a commit: the default scheme, tag rules, and the guard of moving tags. Pure."""

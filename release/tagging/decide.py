@@ -49,10 +49,10 @@ def decide(
 ) -> Decision:
     """The decision for one component, by the default scheme.
 
-    `held`: what the tags hold on the targets; None if no target was read. `version`: releases a commit without a git
-    tag (`run --version`). `rebuild`: n of `_rn` if a released commit is built again. `labels`: override our own.
-    Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD), `TagConflict` (the version was released
-    from another commit), `GitError` (the version makes no valid image tag).
+    `held`: the images that the tags name on the targets; None if no target was read. `version`: releases a commit
+    without a git tag (`run --version`). `rebuild`: n of `_rn` if a released commit is built again. `labels`: override
+    those of the decision. Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD), `TagConflict` (the
+    version was released from another commit), `GitError` (the version makes no valid image tag).
     """
     basis = basis_of(facts, policy, known, component=component, version=version, rebuild=rebuild)
     base = basis.decision
@@ -70,7 +70,7 @@ def decide(
 
 
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
-    """The state before tags are chosen. `decision`: without tags. `proposal`: of the default scheme, not guarded."""
+    """A decision without tags, and the tags that the default scheme proposes, before the guard judges them."""
 
     decision: Decision
     proposal: Proposal
@@ -85,10 +85,10 @@ def basis_of(
     version: Version | None = None,
     rebuild: int = 0,
 ) -> Basis:
-    """Version, channel, labels and warnings of the commit. Arguments and errors about the version as in `decide`.
+    """Version, channel, labels and warnings of the commit. Arguments and errors are those of `decide`.
 
-    The proposed tags are neither checked nor guarded: a name that the default scheme cannot make must not be an error
-    for rules that do not use it.
+    The proposed tags are neither checked nor guarded: an invalid name of the default scheme must not be an error for
+    tag rules, which make other names.
     """
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
     release = _release(facts, policy, found, version)
@@ -156,7 +156,7 @@ def _as(version: Version, scheme: Scheme) -> Version:
     except ValueError as error:
         raise ConfigError(
             f"`--version {version}` does not fit `versions: {scheme}`: {error}",
-            hint="write it as the project's git tags are written",
+            hint="write the version as in the project's git tags",
         ) from error
 
 
@@ -181,7 +181,7 @@ def _off_tag(facts: Facts, policy: TagPolicy, found: VersionTags) -> Version | N
     if (at_head := found.at(facts.commit)) and facts.ci.pull_request is not None:
         return at_head[
             0
-        ].version  # the request's commit is a released one; its tags are the request's all the same
+        ].version  # the pull request builds a released commit: its version, but tags of a pull request
     if snapshot.commit_count is not None:
         return off_tag_version(None, snapshot.commit_count, facts.commit)
     return None
@@ -253,7 +253,7 @@ def _verdict(
 ) -> Verdict:
     """The verdict for all targets together: the tag is kept in the decision if it may move on one of them.
 
-    Each target is judged again right before its own move.
+    The guard judges each target again right before its tag is moved.
     """
     asked: tuple[Held | None, ...] = (held.at(tag.name) if held is not None else ()) or (None,)
     tip = held.branch_tip if held is not None else None

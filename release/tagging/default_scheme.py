@@ -16,7 +16,7 @@ from release.versions.semver import image_tag_of
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """The version that HEAD is released as. `why`: the reason that its tags carry."""
+    """The version that HEAD is released as. `why`: the reason shown for its tags."""
 
     version: Version
     git_tag: str | None
@@ -24,7 +24,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """The proposed tags, before the guard judges them. `refused`: tags that are never set here, with the reason."""
+    """The proposed tags, before the guard judges them. `refused`: tags that must not be set, with the reason."""
 
     channel: Channel
     tags: tuple[FixedTag | MovingTag, ...]
@@ -49,20 +49,20 @@ def _propose_release(facts: Facts, policy: TagPolicy, release: Release, rebuild:
         FixedTag(name=image_tag_of(version, rebuild), reason=why, policy="version")
     ]
     if not rebuild:
-        # No `sha-` tag for a rebuild: it stays on the image that was released, as the version's own tag does.
+        # A rebuild gets no `sha-` tag: the tags of the commit and version stay on the image of the first release.
         tags.append(_commit_fixed(facts, 0))
     tags += release_lines(version, policy)
     if facts.ci.branch is not None and facts.branch is not None:
-        tags += _branch_tags(facts, policy)  # the CI system builds the branch, whatever tag is on its tip
+        tags += _branch_tags(facts, policy)  # a build of the branch moves the branch's tag too
     return Proposal(channel="release" if version.is_stable else "prerelease", tags=tuple(tags))
 
 
 def release_lines(version: Version, policy: TagPolicy) -> list[MovingTag]:
-    """Moving tags, narrow to wide: `1.4`, `1`, `latest`, then channels, which move to stable releases too."""
+    """The moving tags of a release: `1.4`, `1`, `latest`, then channels, which follow stable releases too."""
     lines: list[tuple[str, Line]] = []
     if version.is_stable:
         minor, major = line_names(version)
-        if minor != str(version):  # `24.04` is its own narrowest line
+        if minor != str(version):  # for the calendar version `24.04` both would be one tag
             lines.append((minor, Line(kind="release", major=version.major, minor=version.minor)))
         if version.major > 0:
             lines.append((major, Line(kind="release", major=version.major)))
@@ -90,7 +90,7 @@ def _branch_tags(facts: Facts, policy: TagPolicy) -> list[MovingTag]:
 
 def _propose_request(facts: Facts, policy: TagPolicy, rebuild: int) -> Proposal:
     request = facts.ci.pull_request
-    assert request is not None  # noqa: S101 - asked by the caller
+    assert request is not None  # noqa: S101 - checked by the caller
     head = f", head `{request.head_sha[:12]}`" if request.head_sha else ""
     fixed = request_commit_tag(request.number, facts.commit) + (f"_r{rebuild}" if rebuild else "")
     moving = request_tag(request.number)

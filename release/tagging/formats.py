@@ -1,6 +1,7 @@
-"""One version as other ecosystems write it. Each format has its own grammar: what it cannot say is an error.
+"""Writes a version in the formats of other ecosystems; a version that a format cannot express is an error.
 
-The order is kept as well: an off-tag version still sorts between the releases around it, by that ecosystem's rules.
+The order is kept: by an ecosystem's rules, the version of an untagged commit sorts between the releases before and
+after it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _STAGE = re.compile(r"([A-Za-z]+)(?:\.?([0-9]+))?", re.ASCII)
 _PEP440_STAGES = MappingProxyType(
     {"a": "a", "alpha": "a", "b": "b", "beta": "b", "c": "rc", "rc": "rc", "pre": "rc", "preview": "rc"}
 )
-# Source: Maven's ComparableVersion: any other qualifier sorts after the release.
+# Qualifiers that Maven sorts before the release (`ComparableVersion`); `snapshot` is added below. Unknown qualifiers
+# sort after it.
 _MAVEN_STAGES = frozenset({"alpha", "beta", "milestone", "rc", "cr"})
 # `MAX_SAFE_INTEGER` and `MAX_LENGTH` (characters) of the npm package `semver`, which npm checks versions with.
 _NPM_LARGEST = 2**53 - 1
@@ -30,7 +32,7 @@ _CARGO_LARGEST = 2**64 - 1
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """A prerelease, taken apart: `rc.1` is stage and number; `….dev.5.g…` is distance and commit after it."""
+    """The parts of a prerelease: `rc.1` has stage and number; `rc.1.dev.5.g…` also distance and commit."""
 
     stage: str | None = None
     number: int | None = None
@@ -39,14 +41,14 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def format_version(version: Version, name: str) -> str:
-    """`version` in the format `name`, a key of `FORMATS`. Raises `ConfigError` for what that grammar cannot say."""
+    """Write `version` in the format `name`, a key of `FORMATS`. Raises `ConfigError` if that is impossible."""
     if name not in FORMATS:
         raise ConfigError(f"there is no version format `{name}`", hint=f"formats: {', '.join(FORMATS)}")
     return FORMATS[name](version)
 
 
 def semver(version: Version) -> str:
-    """SemVer 2.0.0 as it is."""
+    """A SemVer 2.0.0 version, unchanged."""
     if version.text:
         raise _unsayable(
             version, "SemVer", "a calendar version may have zeros in front, and two or four numbers"
@@ -57,8 +59,8 @@ def semver(version: Version) -> str:
 def pep440(version: Version) -> str:
     """PEP 440: `1.5.0-rc.1` is `1.5.0rc1`, `1.4.3-dev.5.g3f2a…` is `1.4.3.dev5+g3f2a…`.
 
-    `1.5.0-rc.1.dev.5.g…` comes after the candidate, so it is `1.5.0rc2.dev5+g…`. `1.2.3-4` is no `.post4` and nothing
-    else either.
+    `1.5.0-rc.1.dev.5.g…` comes after the candidate, so it is `1.5.0rc2.dev5+g…`. A prerelease without
+    a word, such as `1.2.3-4`, is an error.
     """
     parts = _parts(version, "PEP 440")
     text = _numbers(version)
@@ -82,7 +84,7 @@ def pep440(version: Version) -> str:
 
 
 def npm(version: Version) -> str:
-    """What npm publishes: SemVer of numbers below 2^53 and 256 characters, without build metadata (npm drops it)."""
+    """An npm version: SemVer with numbers below 2^53, at most 256 characters, and no build metadata."""
     text = semver(version)
     if version.build_metadata:
         raise _unsayable(version, "npm", "build metadata would be dropped")
@@ -96,14 +98,14 @@ def npm(version: Version) -> str:
 
 
 def cargo(version: Version) -> str:
-    """What Cargo takes: SemVer whose three numbers fit 64 bits."""
+    """A Cargo version: SemVer whose three numbers fit into 64 bits."""
     if max(version.major, version.minor, version.patch) > _CARGO_LARGEST:
         raise _unsayable(version, "Cargo", f"numbers go up to {_CARGO_LARGEST}")
     return semver(version)
 
 
 def maven(version: Version) -> str:
-    """Maven: `1.5.0-rc-1`; a commit that is not a release is the `-SNAPSHOT` of what comes next."""
+    """A Maven version: `1.5.0-rc-1`; for an untagged commit the `-SNAPSHOT` of the next version."""
     parts = _parts(version, "Maven")
     if version.build_metadata:
         raise _unsayable(version, "Maven", "it has no build metadata")
@@ -154,7 +156,7 @@ FORMATS: Mapping[str, Callable[[Version], str]] = MappingProxyType(
 
 
 def _parts(version: Version, grammar: str) -> _Parts:
-    """The prerelease taken apart; anything but `<stage>`, `<stage>.N`, `<stage>N` and off-tag forms is an error."""
+    """The parts of the prerelease. Raises `ConfigError` unless it is `<stage>`, `<stage>.N`, `<stage>N` or off-tag."""
     if version.text:
         raise _unsayable(version, grammar, "it is a calendar version")
     if not version.prerelease:

@@ -1,6 +1,6 @@
 """The guard: decides whether a moving tag may move to a candidate. Pure.
 
-Called while planning, and again with fresh observations right before the move.
+It is called while planning, and again right before a tag moves, with the state of the registry at that time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Withhold(msgspec.Struct, frozen=True, kw_only=True):
-    """The tag does not move. `rightly`: because of something newer; False: because a source could not be read."""
+    """The tag does not move. `rightly`: False if a fact is unknown; True for other reasons (a newer release)."""
 
     reason: str
     rightly: bool = True
@@ -56,8 +56,8 @@ def judge(
 ) -> Verdict:
     """Whether the tag of `line` may move to `candidate`.
 
-    `held`: what the tag holds on the target; None if no target was read. `branch_tip`: the branch's commit on the
-    remote; None if unknown. `allow_backward`: move the tag even if something newer exists.
+    `held`: the image that the tag names on the target; None if no target was read. `branch_tip`: the branch's commit on
+    the remote; None if unknown. `allow_backward`: move the tag even if, for example, a newer release exists.
     """
     if held is not None and held.state == "unknown":
         return Withhold(reason=f"what `{held.target}` holds is unknown: {held.cause}", rightly=False)
@@ -71,7 +71,7 @@ def judge(
 
 
 def highest(line: Line, known: KnownReleases) -> KnownVersion | None:
-    """The highest released version of `line`, without versions that were taken back; None without any."""
+    """The highest released version of `line`, without yanked versions; None if there is none."""
     return _top(_in_line(line, known), line)
 
 
@@ -135,8 +135,8 @@ def _judge_commits(line: Line, candidate: Candidate, held: Held | None, branch_t
         case "ancestor" | "same" | "diverged":
             return Move(reason=f"build of {what}")
     if is_tip or line.kind == "pull-request":
-        # An earlier build of the request may have been a temporary merge commit, which no clone has: nothing to
-        # compare.
+        # An earlier build of the request may have been a temporary merge commit, which no clone has, so
+        # the relation is unknown.
         return Move(reason=f"build of {what}")
     return Withhold(
         reason=f"how the commit that it holds stands to `{candidate.commit[:12]}` is unknown", rightly=False
@@ -205,7 +205,7 @@ def _name(known: KnownVersion) -> str:
 
 
 def _count(released: list[KnownVersion], version: Version) -> int:
-    """The number of different versions, this one included: git and a registry may both know the same one."""
+    """The number of different versions, `version` included. Git and the registry may both list a version."""
     return len({version, *(one.version for one in released)})
 
 

@@ -9,7 +9,7 @@ from release.tagging.model import Held
 
 REVISION = "org.opencontainers.image.revision"
 VERSION = "org.opencontainers.image.version"
-#: `schema:sha256` of what the image was made from; see `release.plan.inputs`.
+#: Label with the hash of the build's inputs, `schema:sha256`; see `release.plan.inputs`.
 INPUTS = "dev.shipmark.inputs"
 #: How `ImageFacts.disputed` and `Held.disputed` name a platform whose config contradicts the index.
 PLATFORM = "platform"

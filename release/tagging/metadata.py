@@ -1,4 +1,4 @@
-"""The tags, labels and annotations of docker/metadata-action's inputs, in its JSON shape and its bake files. Pure.
+"""Evaluates the inputs of docker/metadata-action, and gives its outputs: tags, labels, JSON and bake files. Pure.
 
 Deliberate differences to the action: moving tags are guarded where releases are known, a tag that no registry accepts
 is an error, nothing is HTML-escaped, no tag is listed twice, indented comments are comments, unknown attributes and
@@ -30,7 +30,7 @@ DEFAULT_TARGET = "docker-metadata-action"
 
 
 class MetadataInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """The inputs as items with their places. `annotation_levels`: where annotations go (`manifest`, `index`, …)."""
+    """The action's inputs as items with positions. `annotation_levels`: `manifest`, `index`, and others."""
 
     images: tuple[Located, ...] = ()
     tags: tuple[Located, ...] = ()
@@ -42,7 +42,7 @@ class MetadataInputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RepositoryFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What labels say of the repository; unknown text is empty. `license`: an SPDX identifier."""
+    """Facts about the repository for labels; unknown text is empty. `license`: an SPDX identifier."""
 
     name: str = ""
     description: str = ""
@@ -53,7 +53,7 @@ class RepositoryFacts(msgspec.Struct, frozen=True, kw_only=True):
 class MetadataContext(msgspec.Struct, frozen=True, kw_only=True):
     """The run, its repository, and the releases that are known.
 
-    `known` None: nothing is guarded, and `unguarded` says why, where a person should know.
+    `known`: None if moving tags are not guarded. `unguarded`: then the reason for a warning, or empty.
     """
 
     run: RuleContext
@@ -63,7 +63,7 @@ class MetadataContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
-    """What the action puts out. `tags`: full references; `tag_names`: without repositories; `version`: the first tag.
+    """The outputs of the action. `tags`: full references; `tag_names`: without repositories; `version`: the first tag.
 
     `labels` and `annotations` are sorted by name, `annotations` without levels.
     """
@@ -81,7 +81,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
     def leveled_annotations(self) -> tuple[str, ...]:
-        """`level:name=value`, one level after the other."""
+        """The annotations as `level:name=value`, first all of one level, then of the next."""
         return tuple(
             f"{level}:{name}={value}"
             for level in self.annotation_levels
@@ -89,7 +89,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def document(self) -> dict[str, Any]:
-        """The output `json`."""
+        """The content of the output `json`."""
         return {
             "tags": list(self.tags),
             "tag-names": list(self.tag_names),
@@ -98,7 +98,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
         }
 
     def bake_files(self) -> dict[str, dict[str, Any]]:
-        """The bake definitions by the name of their output."""
+        """Name of an output -> the bake definition that it names."""
         arguments = {"DOCKER_META_IMAGES": ",".join(self.images)}
         if self.version is not None:
             arguments["DOCKER_META_VERSION"] = self.version
@@ -123,7 +123,7 @@ def read_inputs(
     annotations: str = "",
     **rest: Any,
 ) -> MetadataInputs:
-    """The inputs from text, several lines each. `rest`: `bake_target`, `annotation_levels`."""
+    """Parse the inputs, each a text of several lines. `rest`: `bake_target`, `annotation_levels`."""
     return MetadataInputs(
         images=parse_items(images, source="images"),
         tags=parse_items(tags, source="tags"),
@@ -135,7 +135,7 @@ def read_inputs(
 
 
 def evaluate(inputs: MetadataInputs, context: MetadataContext) -> Metadata:
-    """What the action would put out for `inputs` in `context`, apart from the differences named above.
+    """The outputs for `inputs` in `context`, with the differences to the action that this module's docstring lists.
 
     Raises `ConfigError` with line and column.
     """
@@ -165,7 +165,7 @@ def evaluate(inputs: MetadataInputs, context: MetadataContext) -> Metadata:
 def _guarded(
     tags: Sequence[RuleTag], context: MetadataContext
 ) -> tuple[tuple[str, ...], tuple[Withheld, ...]]:
-    """The names that may be set; a moving tag that a higher release holds is withheld."""
+    """The tag names that may be set, and the withheld tags: moving tags that would go to a lower release."""
     names: list[str] = []
     withheld: list[Withheld] = []
     for tag in tags:
@@ -215,7 +215,7 @@ def _defaults(context: MetadataContext, version: str | None) -> dict[str, str]:
 
 
 def _pairs(defaults: dict[str, str], items: Sequence[Located], names: Names) -> dict[str, str]:
-    """Our labels with `items` over them, sorted; an item without `=` says nothing."""
+    """`defaults` overridden by `items`, sorted by name; an item without `=` is ignored."""
     pairs = dict(defaults)
     for item in items:
         key, separator, value = render(parse_template(item), names).partition("=")

@@ -18,14 +18,14 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     `prefix`: of git tags, before the version (`api/`); an optional `v` may follow it.
     `versions`: the scheme of git tags. `latest`: `auto` follows the highest stable release;
-    `default-branch` puts it on every build of the default branch; `never`.
+    `default-branch` moves `latest` to every build of the default branch; `never` sets no `latest`.
     """
 
     prefix: str = ""
     versions: Scheme = "semver"
     latest: Literal["auto", "default-branch", "never"] = "auto"
     pull_requests: bool = False  # whether builds of pull requests may be pushed; from forks never
-    base: Literal["highest", "nearest"] = "highest"  # which reachable version off-tag versions build on
+    base: Literal["highest", "nearest"] = "highest"  # release that an untagged version counts from
     channels: tuple[str, ...] = ()  # prerelease identifiers that get a moving tag of their own: `rc`, `beta`
 
 
@@ -56,7 +56,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FixedTag(msgspec.Struct, frozen=True, kw_only=True, tag="fixed", tag_field="kind"):
-    """A tag that names one content for ever. `policy`: `version` with other content is a conflict, `first-wins` not."""
+    """A tag that never moves. `policy`, if it names another image: `version` fails, `first-wins` keeps it."""
 
     name: str
     reason: str
@@ -64,7 +64,7 @@ class FixedTag(msgspec.Struct, frozen=True, kw_only=True, tag="fixed", tag_field
 
 
 class MovingTag(msgspec.Struct, frozen=True, kw_only=True, tag="moving", tag_field="kind"):
-    """A tag that points at the newest of `line`."""
+    """A tag that moves to the newest release or commit of `line`."""
 
     name: str
     reason: str
@@ -72,9 +72,9 @@ class MovingTag(msgspec.Struct, frozen=True, kw_only=True, tag="moving", tag_fie
 
 
 class Withheld(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag that is not set, with the reason. `rightly`: something newer exists; False: a source could not be read.
+    """A tag that is not set, with the reason. `rightly`: False if a fact is unknown; True for other reasons.
 
-    `line`: of a moving tag that the guard withheld.
+    `line`: that of a moving tag which the guard withheld.
     """
 
     name: str
@@ -112,8 +112,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The state of one image tag on one target.
 
     `relation`: of the held `revision` to the candidate's commit: `same`, `ancestor` (older), `descendant`
-    (newer), `diverged`, `unknown`; asked of git for moving tags only. `disputed`: which of these labels the
-    platforms of an index disagree on, and `platform` where a config contradicts the index; read for fixed tags only.
+    (newer), `diverged`, `unknown`; found out for moving tags only. `disputed`: labels that differ between the
+    platforms of an index, and `platform` if a config contradicts the index; read for fixed tags only.
     """
 
     target: str

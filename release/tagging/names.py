@@ -1,4 +1,4 @@
-"""Image tags from names: branches, commits, pull requests; and what a valid image tag is."""
+"""Makes image tags of branches, commits and pull requests, and checks whether a tag is valid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_image_tag(text: str) -> bool:
 
 
 def commit_tag(commit: str) -> str:
-    """`sha-` and 12 hex digits, whatever the size of the repository."""
+    """The tag of a commit: `sha-` and 12 hex digits; git's own short form would grow with the repository."""
     return f"sha-{commit[:12]}"
 
 
@@ -38,11 +38,11 @@ def request_commit_tag(number: int, commit: str) -> str:
 
 
 def branch_tag(branch: str, others: Iterable[str] = (), reserved: Iterable[str] = ()) -> str:
-    """The moving tag of `branch`: lower case, every run of other characters a `-`, at most 63 characters.
+    """The moving tag of `branch`: in lower case, with `-` for each run of other characters.
 
-    A name that reads like a release tag (`latest`, `1.4`, `sha-…`, `pr-7`, one of `reserved`) becomes
-    `branch-…`. Six hex digits of the name's SHA-256 follow where the name was cut, and where one of `others`
-    (the branches that are known) would get the same tag, unless `branch` is that tag letter by letter:
+    The tag has at most 63 characters. A name that reads like a release tag (`latest`, `1.4`, `sha-…`, `pr-7`, one of
+    `reserved`) becomes `branch-…`. Six hex digits of the name's SHA-256 follow where the name was cut, and where one of
+    `others` (the branches that are known) would get the same tag, unless `branch` is that tag letter by letter:
     `feature-x` keeps `feature-x`, and `feature/x` beside it becomes `feature-x-4f0c2e`.
     """
     keep = frozenset(reserved)
@@ -51,9 +51,9 @@ def branch_tag(branch: str, others: Iterable[str] = (), reserved: Iterable[str] 
     if not cut and tag == branch:
         return tag
     if cut or not tag or any(other != branch and _slug(other, keep) == tag for other in others):
-        import hashlib  # costs more than the rest of this module
+        import hashlib  # imported late: takes longer than the rest of this module
 
-        # `surrogatepass`: git does not require names to be text.
+        # `surrogatepass`: a branch's name may contain bytes that are not UTF-8.
         digest = hashlib.sha256(branch.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX]
         return f"{tag[: LONGEST_BRANCH - _HEX - 1].rstrip('-.') or 'branch'}-{digest}"
     return tag

@@ -39,7 +39,7 @@ class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def names_of(facts: VersionFacts) -> dict[str, Value]:
-    """What templates may use, every name with text or a number."""
+    """The names that templates may use, each with text or a number."""
     version = facts.version
     return {
         "version": str(version),
@@ -64,14 +64,14 @@ def names_of(facts: VersionFacts) -> dict[str, Value]:
 def fill(template: str, facts: VersionFacts) -> str:
     """The text of a template such as `{{major}}.{{minor}}`.
 
-    Raises `ConfigError` with line and column for what is not a template, and for a name that does not exist: a version
-    with a hole in it is worse than none.
+    Raises `ConfigError` with line and column for an invalid template, and for an unknown name: a version with a
+    part missing would be worse than an error.
     """
     return fill_names(template, names_of(facts), source="template")
 
 
 def fill_names(template: str, names: Mapping[str, Value], *, source: str) -> str:
-    """The text of a template with these names; like `fill` for who has no version to speak of."""
+    """The text of a template with `names`; `fill` for callers without a version."""
     tree = parse_template(template, source=source)
     for node in tree.nodes:
         if not isinstance(node, Call):
@@ -84,7 +84,7 @@ def fill_names(template: str, names: Mapping[str, Value], *, source: str) -> str
             )
         value = names[node.path.parts[0]]
         if isinstance(value, str) and _CONTROL.search(value):
-            # A line break would add a line to what the next program reads.
+            # A line break would add a line to the input of the program that reads the text.
             raise tree.source.error(
                 node.path.offset,
                 f"`{node.path.parts[0]}` holds a control character here: {value!a}",
@@ -131,7 +131,7 @@ def _plain(facts: VersionFacts) -> str:
 
 
 def _env(facts: VersionFacts) -> str:
-    """`KEY=VALUE` lines that need no quotes anywhere, so only values that cannot hold foreign text."""
+    """`KEY=VALUE` lines that need no quotes: only values without spaces, so no branch and no label."""
     version = facts.version
     values = {
         "VERSION": str(version),
@@ -148,12 +148,12 @@ def _env(facts: VersionFacts) -> str:
 
 
 def _build_args(facts: VersionFacts) -> str:
-    """What `build-args:` of docker/build-push-action and `--build-arg-file` of buildah take."""
+    """Lines for `build-args:` of docker/build-push-action and `--build-arg-file` of buildah."""
     return f"VERSION={facts.version}\nREVISION={facts.commit}\nCREATED={_moment(facts)}"
 
 
 def _labels(facts: VersionFacts) -> str:
-    """What `labels:` of docker/build-push-action takes: one `key=value` a line."""
+    """Lines `key=value` for `labels:` of docker/build-push-action."""
     lines = [f"{name}={value}" for name, value in facts.labels.items()]
     if any("\n" in line or "\r" in line for line in lines):
         raise ConfigError(
@@ -196,5 +196,5 @@ def _moment(facts: VersionFacts) -> str:
 _WRITERS: Mapping[str, Callable[[VersionFacts], str]] = MappingProxyType(
     {"plain": _plain, "env": _env, "build-args": _build_args, "labels": _labels}
 )
-#: Every form but `json`, which is a document.
+#: The values of `--format`, without `json`, which is not one text but a document.
 FORMS: tuple[str, ...] = (*_WRITERS, "ldflags", *FORMATS)

@@ -13,9 +13,9 @@ from release.versions.semver import image_tag_of
 def cautions(
     facts: Facts, found: VersionTags, version: Version | None, policy: TagPolicy, known: KnownReleases
 ) -> tuple[str, ...]:
-    """The warnings of a decision, with the line that helps on the CI system at hand.
+    """The warnings of a decision, with the remedy for the CI system of the run.
 
-    `found`: the version tags of the clone; `version`: what the decision says, None where it cannot.
+    `found`: the version tags of the clone; `version`: the decision's, None if it is unknown.
     """
     warnings = [*facts.warnings, *_dirty(facts), *_detached(facts)]
     if version is not None and version.build_metadata:
@@ -61,7 +61,7 @@ def _incomplete_clone(facts: Facts, version: Version | None, known: KnownRelease
         return []
     if snapshot.shallow:
         return ["this clone is shallow, so it may lack other releases: " + remedy(system, "shallow")]
-    # Only in CI, where a missing tag mostly was not fetched. On a laptop the project has no release yet.
+    # Warn in CI only, where tags are often not fetched. Elsewhere, no tags usually means that there is no release yet.
     if system == "none":
         return []
     return ["this clone lacks git tags; if there are any, " + remedy(system, "no-tags")]

@@ -1,6 +1,7 @@
-"""Dates as moment.js formats them: `YYYYMMDD-HHmmss` and the rest of its tokens, English, in UTC or an IANA zone.
+"""Formats dates like moment.js (`YYYYMMDD-HHmmss`), in English, in UTC or an IANA time zone.
 
-Source: the tokens of moment.js 2.30's `format`. What is not a token is copied; `[text]` and a backslash protect text.
+Source: the tokens of `format` in moment.js 2.30. Other text is copied; `[text]` and a backslash protect text from being
+read as tokens.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _LONGEST_ZONE = 100
 
 
 def format_moment(moment: datetime, pattern: str = "") -> str:
-    """`moment`, which knows its zone, by `pattern`; without one as ISO 8601 to the second."""
+    """Format `moment`, which must have a time zone, by `pattern`; without a pattern as ISO 8601 with seconds."""
     pattern = pattern or _DEFAULT + ("Z" if moment.utcoffset() else "[Z]")
     for _ in range(_LOCAL_DEPTH):
         expanded = _LOCAL_SPLIT.sub(lambda match: _LOCAL.get(match[0], match[0]), pattern)
@@ -55,9 +56,9 @@ def format_moment(moment: datetime, pattern: str = "") -> str:
 
 
 def find_zone(name: str) -> tzinfo | None:
-    """The IANA time zone `name`, in any case; None where there is no such zone.
+    """The IANA time zone called `name`, in upper or lower case; None if there is none.
 
-    Raises `ConfigError` where this machine has no time zone data at all.
+    Raises `ConfigError` if the machine has no time zone data at all.
     """
     if name.upper() == "UTC":
         return timezone(timedelta(0), "UTC")
@@ -103,7 +104,7 @@ def _day_of_year(moment: datetime) -> int:
 
 
 def _week(moment: datetime) -> tuple[int, int]:
-    """Year and number of the week as the United States count: from Sunday, week 1 holds 1 January."""
+    """Year and number of the week by US rules: weeks begin on Sunday, and week 1 contains 1 January."""
     saturday = _day_of_year(moment) + 6 - _weekday(moment)
     days = _day_of_year(moment.replace(month=12, day=31))
     if saturday > days:
@@ -136,7 +137,7 @@ def _epoch_ms(moment: datetime) -> int:
 def _number(
     value: Callable[[datetime], int], *, ordinal: str | None = None, **widths: int
 ) -> dict[str, Callable[[datetime], str]]:
-    """Tokens that show one number: each name in `widths` zero-filled to its width, and the ordinal's name."""
+    """The tokens of one number: each name in `widths`, zero-filled to its width, and `ordinal` (`1st`, `2nd`)."""
 
     def padded(width: int) -> Callable[[datetime], str]:
         return lambda moment: f"{value(moment):0{width}}"
@@ -200,6 +201,7 @@ def _names(tokens: Mapping[str, object]) -> str:
     return "|".join(sorted(tokens, key=lambda name: (-len(name), name)))
 
 
-# Protected text, or a token or any character with the backslash that may protect it; the longest token first.
+# Matches `[text]`, or a token or other character with an optional backslash before it. Longer tokens come first: `MM`
+# is not two `M`.
 _SPLIT = re.compile(rf"\[[^\[]*\]|\\?(?:{_names(_TOKENS)}|.)")
 _LOCAL_SPLIT = re.compile(rf"\[[^\[]*\]|\\?(?:{_names(_LOCAL)})")

@@ -1,4 +1,4 @@
-"""Reads expressions: the inline half of the Handlebars grammar, recursive descent over positions.
+"""Parses expressions: the inline part of the Handlebars grammar, by recursive descent.
 
 Source: the lexer and grammar of Handlebars 4.7; blocks, partials, decorators and block parameters are refused.
 """
@@ -52,11 +52,11 @@ class _Parser:
         self._text = source.text
         self._position = 0
         self._nodes: list[str | Call] = []
-        self._trim_next = False  # `~}}` takes the white space that follows
+        self._trim_next = False  # after `~}}`, which removes the white space that follows
 
     def template(self) -> tuple[str | Call, ...]:
-        """The whole text."""
-        literal = 0  # where text that was not added yet begins
+        """Parse the whole text."""
+        literal = 0  # start of the text that is not in `_nodes` yet
         search = 0
         while (start := self._text.find("{{", search)) >= 0:
             before = self._text[literal:start]
@@ -215,7 +215,7 @@ class _Parser:
             if segment is None and name[0] in ("this", ".", ".."):
                 if parts:
                     raise self._source.error(offset, f"`{name[0]}` inside a path")
-                # There is nothing above the context: a name that never exists.
+                # The context has no parent, so `..` has no value: it becomes a name that never exists.
                 parts.extend([".."] if name[0] == ".." else [])
             else:
                 parts.append(_unbracket(name[0]))

@@ -1,6 +1,6 @@
-"""Mustache expressions: `{{major}}.{{minor}}`, `{{date 'YYYYMMDD' tz='Asia/Tokyo'}}`; parsed to a tree, then rendered.
+"""Renders expressions such as `{{major}}.{{minor}}` and `{{date 'YYYYMMDD' tz='Asia/Tokyo'}}`.
 
-The language is the inline half of Handlebars: names and paths, `{{{raw}}}` and `{{&raw}}` (the same as `{{raw}}` here:
+The language is the inline part of Handlebars: names and paths, `{{{raw}}}` and `{{&raw}}` (equal to `{{raw}}`, since
 nothing is HTML-escaped), helper calls with positional and named arguments, subexpressions, comments, `~`, and `\\{{`
 for the braces themselves. Blocks, partials and decorators are errors. No code is ever evaluated.
 """
@@ -25,7 +25,7 @@ _MAX_LENGTH = 16_384
 
 
 def parse_template(text: str | Located, *, source: str = "expression") -> Template:
-    """The tree of `text`. Raises `ConfigError` with line and column for what is not an expression, blocks included."""
+    """Parse `text` to a tree. Raises `ConfigError` with line and column for invalid expressions and for blocks."""
     located = locate(text, source=source) if isinstance(text, str) else text
     if len(located.text) > _MAX_LENGTH:
         raise located.error(
@@ -35,7 +35,7 @@ def parse_template(text: str | Located, *, source: str = "expression") -> Templa
 
 
 def render(template: Template, names: Names) -> str:
-    """The text of `template`; a name that does not exist is empty.
+    """Render `template` with `names`; an unknown name gives empty text.
 
     Raises `ConfigError` with line and column for a helper that does not exist or cannot use its arguments.
     """
@@ -44,7 +44,7 @@ def render(template: Template, names: Names) -> str:
 
 
 def expand(text: str | Located, names: Names, *, source: str = "expression") -> str:
-    """Parse and render at once."""
+    """Parse `text`, and render it with `names`."""
     return render(parse_template(text, source=source), names)
 
 
@@ -54,7 +54,7 @@ class _Renderer:
         self._names = names
 
     def call(self, call: Call) -> Value:
-        """The value of one call. A plain value is not a helper and takes no arguments."""
+        """The value of one call: a helper's result, or a plain value, which takes no arguments."""
         found = self._find(call.path)
         if callable(found):
             arguments = tuple(self._value(operand) for operand in call.arguments)

@@ -1,4 +1,4 @@
-"""Text that remembers where each of its characters stood, so that every error can name line and column."""
+"""Text with the position of each character in its file, so that errors can name line and column."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from release.errors import ConfigError
 
 
 class Located(msgspec.Struct, frozen=True, kw_only=True):
-    """`text`, and for every character its (line, column). `end`: where the text ends, for errors after its last one."""
+    """A text, and the (line, column) of each character. `end`: the position after the last character."""
 
     text: str
     places: tuple[tuple[int, int], ...]
@@ -19,16 +19,16 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
     def place(self, offset: int) -> Position:
-        """Where the character at `offset` stood; past the end, where the text ended."""
+        """The position of the character at `offset`; past the last character, the position of the end."""
         line, column = self.places[offset] if offset < len(self.places) else self.end
         return Position(source=self.source, line=line, column=column)
 
     def error(self, offset: int, message: str, *, hint: str | None = None) -> ConfigError:
-        """An error that begins with the place of `offset`."""
+        """An error whose message begins with the position of `offset`."""
         return ConfigError(f"{self.place(offset)}: {message}", hint=hint)
 
     def pick(self, offsets: Sequence[int], *, end: int) -> Located:
-        """The characters at `offsets`, in that order; `end`: the offset that follows them."""
+        """The text of the characters at `offsets`, in this order. `end`: the offset after the last of them."""
         place = self.place(end)
         return Located(
             text="".join(self.text[offset] for offset in offsets),
@@ -38,19 +38,19 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def cut(self, start: int, end: int) -> Located:
-        """The part from `start` up to `end`."""
+        """The text from the offset `start` up to, and without, `end`."""
         return self.pick(range(start, end), end=end)
 
     def strip(self) -> Located:
-        """Without white space at both ends."""
+        """The text without white space at both ends."""
         start = len(self.text) - len(self.text.lstrip())
         return self.cut(start, max(start, len(self.text.rstrip())))
 
 
 def locate(text: str, *, source: str, line: int = 1, column: int = 1, indent: int = 0) -> Located:
-    """`text` with its places. `line` and `column`: where its first character stands in `source`.
+    """`text` with positions. `line` and `column`: the position of its first character in `source`.
 
-    `indent`: how many columns stand before each further line and are not part of `text`.
+    `indent`: the number of columns before each further line that are not in `text`.
     """
     places = []
     for index, character in enumerate(text):

@@ -1,4 +1,4 @@
-"""The tree of an expression: what `{{date 'YYYY' tz='Asia/Tokyo'}}` is once it is parsed."""
+"""The types of parsed expressions, such as `{{date 'YYYY' tz='Asia/Tokyo'}}`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from release.tagging.expressions.source_text import Located
 
 
 class Literal(msgspec.Struct, frozen=True, kw_only=True):
-    """Text, a number or a truth value that stands in an expression as it is; None is `null` or `undefined`."""
+    """A constant in an expression: text, a number or a truth value; None for `null` and `undefined`."""
 
     value: str | int | float | bool | None
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):
-    """A name, or names inside one: `version`, `prerelease.[0]`. No parts: the whole context (`this`)."""
+    """A name, or the path to a value below a name: `version`, `prerelease.[0]`. No parts: the context (`this`)."""
 
     parts: tuple[str, ...]
     offset: int
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """A path, and the arguments if it is a helper that is called. `options` are the named ones."""
+    """A path, and arguments if the path names a helper. `options`: the named arguments."""
 
     path: Path
     arguments: tuple[Operand, ...] = ()
@@ -31,11 +31,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def offset(self) -> int:
-        """Where the call stands in its template."""
+        """The offset of the call in its template."""
         return self.path.offset
 
     def paths(self) -> Iterator[Path]:
-        """Its own path and those of everything in its arguments."""
+        """The path of the call, and all paths in its arguments."""
         yield self.path
         for operand in (*self.arguments, *(value for _, value in self.options)):
             match operand:
@@ -49,18 +49,18 @@ Operand = Literal | Path | Call
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """Text and calls, in order. `source` remembers the places for errors at rendering."""
+    """A parsed template: text and calls, in order. `source`: the text with positions, for errors."""
 
     nodes: tuple[str | Call, ...]
     source: Located
 
     def names(self) -> frozenset[str]:
-        """The first part of every path: which names the template reads."""
+        """The names that the template reads: the first part of each path."""
         calls = (node for node in self.nodes if isinstance(node, Call))
         return frozenset(path.parts[0] for call in calls for path in call.paths() if path.parts)
 
     def only_name(self) -> str | None:
-        """The name, if the template is one mustache of one name and nothing else."""
+        """The name, if the template is a single `{{name}}` without other text; else None."""
         match self.nodes:
             case (Call(path=Path(parts=(name,))),):
                 return name

@@ -1,5 +1,6 @@
-"""The rules that choose image tags: docker/metadata-action's language, and what it has no word for.
+"""Tag rules: the language of docker/metadata-action, with additions.
 
-`listing` and `parse` (with `images`, `kinds`, `patterns`) read them, `context`, `run` and `github` say what they are
-evaluated against, `types` and `evaluate` make tags, `lines` says what moves each, `decision` makes a Decision of them.
+`listing`, `parse`, `images` and `kinds` parse rules; `context`, `run` and `github` make the context that rules are
+evaluated in; `types` and `evaluate` make tags; `lines` decides what moves a tag; `decision` makes a Decision of the
+tags.
 """

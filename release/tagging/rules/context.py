@@ -1,4 +1,4 @@
-"""What rules are evaluated against, and the names that expressions may use of it."""
+"""The context that tag rules are evaluated in, and the names of its values in expressions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REQUESTS = "refs/pull/"
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
-    """What git's history says of the commit. `version`: released or off-tag; `base`: the git tag it counts from."""
+    """A commit's place in git's history. `version`: released or off-tag; `base`: the git tag that it counts from."""
 
     version: Version
     distance: int = 0
@@ -27,11 +27,11 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleContext(msgspec.Struct, frozen=True, kw_only=True):
-    """One run, as the rules see it. Unknown text is empty.
+    """The facts about one run that rules use. Unknown text is empty.
 
     `ref`: the full ref. `now` and `commit_date`: milliseconds since the epoch. `default_branch`: the repository's.
-    `short_length`: hex digits of a short commit. `head`: the pull request's own head commit. `described`: None where
-    the history is not there, or was not asked.
+    `short_length`: hex digits of a short commit. `head`: the pull request's own head commit. `described`: None if
+    git's history is missing or was not read.
     """
 
     now: int
@@ -47,45 +47,45 @@ class RuleContext(msgspec.Struct, frozen=True, kw_only=True):
     head: str = ""
     channel: str = ""
     prefix: str = ""  # of git tags that are versions: `api/`
-    release: Version | None = None  # the version that the git tag is
+    release: Version | None = None  # the version that the git tag names
     described: Described | None = None
     commit_count: int | None = None
 
     @property
     def branch(self) -> str:
-        """The branch; empty on anything else."""
+        """The name of the branch; empty if `ref` is not a branch."""
         return self.ref.removeprefix(_HEADS) if self.ref.startswith(_HEADS) else ""
 
     @property
     def git_tag(self) -> str:
-        """The git tag; empty on anything else."""
+        """The name of the git tag; empty if `ref` is not a tag."""
         return self.ref.removeprefix(_TAGS) if self.ref.startswith(_TAGS) else ""
 
     @property
     def request_ref(self) -> str:
-        """What the ref of a pull request names: its number, or `7/head`; empty on anything else."""
+        """The pull request in `ref`: its number, or `7/head`; empty if `ref` is not of a pull request."""
         if not self.ref.startswith(_REQUESTS):
             return ""
         return self.ref.removeprefix(_REQUESTS).removesuffix("/merge")
 
     def short(self, commit: str) -> str:
-        """`commit` cut to the wanted length."""
+        """The first `short_length` hex digits of `commit`."""
         return commit[: max(0, self.short_length)]
 
     @property
     def version(self) -> Version | None:
-        """The version of the git tag, else the one that the history gives this commit."""
+        """The version of the git tag, else the version from git's history; None if both are unknown."""
         return self.release or (None if self.described is None else self.described.version)
 
 
 def date_names(context: RuleContext) -> dict[str, Value | Helper]:
-    """`date` and `commit_date`."""
+    """The helpers `date` and `commit_date`."""
     committed = context.now if context.commit_date is None else context.commit_date
     return {"date": _date_helper("date", context.now), "commit_date": _date_helper("commit_date", committed)}
 
 
 def global_names(context: RuleContext) -> Names:
-    """Every name of a global expression."""
+    """The names that global expressions may use."""
     described = context.described
     names: dict[str, Value | Helper] = {
         "branch": context.branch,
@@ -126,7 +126,7 @@ def _date_helper(name: str, milliseconds: int) -> Helper:
 def _format(milliseconds: int, pattern: str, zone: str) -> str:
     try:
         moment = _EPOCH + timedelta(milliseconds=milliseconds)
-        # A zone that nobody knows is UTC, as on every runner of docker/metadata-action.
+        # An unknown time zone gives UTC, as it does in docker/metadata-action.
         return format_moment(moment.astimezone(find_zone(zone) or find_zone("UTC")), pattern)
     except OverflowError as error:
         raise ConfigError(f"{milliseconds} ms since 1970 is not a date") from error

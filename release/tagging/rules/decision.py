@@ -1,8 +1,8 @@
-"""The decision by a list of rules, in place of the default scheme. Pure.
+"""Makes the decision by a list of tag rules, in place of the default scheme. Pure.
 
-`basis_of` says what is released: version, channel, labels, warnings. The rules say the names. A name that states the
-version or the commit becomes a fixed tag; every other one is moving, and the guard judges it like the tags of the
-default scheme. Of the default scheme's own names only the first fixed one is used, and only where no rule makes one.
+`basis_of` finds version, channel, labels and warnings; the rules make the names of tags. A name that contains the
+version or the commit becomes a fixed tag. Any other name becomes a moving tag, which the guard judges like those of the
+default scheme. If no rule makes a fixed tag, the first fixed tag of the default scheme is added.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def rules_decision(
 ) -> Decision:
     """The decision for one component, by `rules`, which are sorted (`rules_from_config`).
 
-    `commit_count`: for `{{commit_count}}`, where somebody counted. Expressions in labels and annotations are expanded.
-    The rest is as in `decide`, errors included; `ConfigError` with line and column for what a rule cannot say.
+    `commit_count`: for `{{commit_count}}`, if it was counted. Expressions in labels and annotations are expanded.
+    Other arguments and errors are those of `decide`. Raises `ConfigError` with line and column for an error in a rule.
     """
     basis = basis_of(facts, policy, known, component=component, version=version, rebuild=rebuild)
     base = basis.decision
@@ -92,7 +92,7 @@ def with_labels(
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
 ) -> Decision:
-    """`decision` with `labels`, which win over its own, and `annotations`, their expressions expanded.
+    """`decision` with `labels`, which override its own, and `annotations`; expressions in their values are expanded.
 
     Raises `ConfigError` with the label's name for a bad expression.
     """
@@ -110,7 +110,7 @@ def _labelled(
 
 
 def _runs(facts: Facts, policy: TagPolicy, base: Decision, commit_count: int | None) -> list[RuleContext]:
-    """The release of HEAD, or its git tag, branch or request. A branch build of a released commit is both."""
+    """The contexts for the rules: HEAD's release, or git tag, branch or pull request; two for a released branch tip."""
     release = None if base.candidate is None else base.candidate.version
     prefix = policy.prefix
     plain = facts_run(facts)
@@ -129,7 +129,7 @@ def _runs(facts: Facts, policy: TagPolicy, base: Decision, commit_count: int | N
 def _released(
     base: Decision, tags: Sequence[RuleTag], rebuild: int, known: KnownReleases, found: VersionTags
 ) -> Decision:
-    """`base` with the version that the rules read, where the default scheme saw no release."""
+    """`base` with the version that the rules found, if the default scheme found none."""
     own = None if base.candidate is None else base.candidate.version
     read = {precedence_key(tag.release): tag for tag in tags if tag.release is not None}
     for key, tag in read.items():
@@ -160,7 +160,7 @@ def _tagged(
     held: HeldTags | None,
     allow_backward: bool,
 ) -> Decision:
-    """`base` with the rules' tags. `default`: what the default scheme would propose."""
+    """`base` with the tags of the rules. `default`: the proposal of the default scheme."""
     if not tags:
         return msgspec.structs.replace(base, warnings=(*base.warnings, "no rule gives this run a tag"))
     if default.refused and not default.tags:
@@ -180,16 +180,16 @@ def _tagged(
 
 
 def _first_fixed(default: Proposal) -> tuple[FixedTag, ...]:
-    """A fixed tag where no rule makes one: a release is known by it, and content is found again under it."""
+    """The first fixed tag of the default scheme, by which later runs find the release and its image."""
     fixed = tuple(tag for tag in default.tags if isinstance(tag, FixedTag))[:1]
     require_valid(fixed)
     return fixed
 
 
 def _fixed(tags: Sequence[RuleTag], candidate: Candidate) -> tuple[FixedTag, ...]:
-    """Those that name the version, then those that name the commit. A rebuild gets names of its own.
+    """The fixed tags: first those with the version, then those with the commit. A rebuild adds `_rN` to the names.
 
-    A rebuilt release leaves the commit's tags on the image that was released.
+    For a rebuilt release, the tags of the commit stay on the image of the first release.
     """
     suffix = f"_r{candidate.rebuild}" if candidate.rebuild else ""
     versions = [tag for tag in tags if tag.role == "version"]
@@ -212,9 +212,9 @@ def _moving(tags: Sequence[RuleTag]) -> Iterable[MovingTag]:
 
 
 def _own_name(tag: RuleTag) -> str:
-    """The tag's name; a branch that is called like a release tag must not capture that one.
+    """The tag's name, with `branch-` before it if a branch has the name of a release tag, which it would overwrite.
 
-    `flavor: latest=true` asks for `latest` by name, whatever the rule that it comes with.
+    The tag `latest` of `flavor: latest=true` keeps its name, since the user asked for it.
     """
     if (
         not tag.of_flavor
@@ -227,7 +227,7 @@ def _own_name(tag: RuleTag) -> str:
 
 
 def _width(line: Line) -> int:
-    """Narrow lines come first."""
+    """Sort key of moving tags: narrow lines come before wide lines."""
     if line.kind != "release" or line.minor is not None:
         return 0
     return 1 if line.major is not None else 2

@@ -1,4 +1,4 @@
-"""From rules to image tags. Pure: the same rules, flavor and context give the same tags in the same order."""
+"""Evaluates rules to image tags. Equal rules, flavor and context give the same tags in the same order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXPANDED = frozenset({"enable", "prefix", "suffix", "value"})
 
 
 class RuleTag(msgspec.Struct, frozen=True, kw_only=True):
-    """One image tag and the rule that made it. `role` and `release` as in `Emitted`. `of_flavor`: it is `latest`."""
+    """One image tag and the rule that made it. `role`, `release`: as in `Emitted`. `of_flavor`: made by `flavor`."""
 
     name: str
     role: Role | None
@@ -34,7 +34,7 @@ class RuleTag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """All tags, each once, in order: the first is the version, `latest` comes last. `version`: None without tags."""
+    """The tags of all rules, each once; `latest` of the flavor is last. `version`: the first tag, or None."""
 
     version: str | None
     latest: bool
@@ -75,14 +75,14 @@ def evaluate_rules(rules: Sequence[Rule], flavor: Flavor, context: RuleContext) 
 
 
 def names_read(rules: Sequence[Rule], flavor: Flavor) -> frozenset[str]:
-    """The names that expressions of `rules` and `flavor` read, so that only what is read has to be found out."""
+    """The names in expressions of `rules` and `flavor`; callers need to find out only their values."""
     expressions = [value for rule in rules for key, value in rule.values.items() if key in _EXPANDED]
     expressions += [affix for affix in (flavor.prefix, flavor.suffix) if affix is not None]
     return frozenset().union(*(parse_template(expression).names() for expression in expressions))
 
 
 def sanitize(text: str) -> str:
-    """Every run of characters that no image tag has becomes one `-`."""
+    """Replace each run of characters that are not allowed in image tags by one `-`."""
     return _OTHER.sub("-", text)
 
 
@@ -102,7 +102,7 @@ def _name(rule: Rule, emitted: Emitted, flavor: Flavor, evaluation: Evaluation) 
 
 
 def _latest(tag: RuleTag, flavor: Flavor, context: RuleContext) -> RuleTag:
-    # As docker/metadata-action has it, expressions in the affixes stay as they are here.
+    # Expressions in the prefix and suffix of `latest` are not expanded, as in docker/metadata-action.
     prefix = flavor.prefix.text if flavor.prefix is not None and flavor.prefix_on_latest else ""
     suffix = flavor.suffix.text if flavor.suffix is not None and flavor.suffix_on_latest else ""
     role: Role | None = Line(kind="release") if tag.release is not None else role_of_ref(context)

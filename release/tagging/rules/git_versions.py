@@ -20,10 +20,10 @@ _LONGEST = 256  # characters
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """A git tag, read. `names`: what patterns may use; `version`: the whole of it, normalised.
+    """A git tag parsed as a version. `names`: the values for patterns; `version`: the whole version, normalised.
 
-    `stable`: whether it may move the narrower tags and `latest`. `release`: it as SemVer, to compare it with other
-    releases; None where SemVer cannot say it.
+    `stable`: whether the version may move tags such as `1.4` and `latest`. `release`: the version for comparisons with
+    other releases; None if it cannot be compared.
     """
 
     raw: str
@@ -34,7 +34,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_semver(text: str) -> Reading | None:
-    """Strict SemVer with an optional `v` and blanks around; None for anything else."""
+    """Parse strict SemVer with an optional `v` and surrounding blanks; None for any other text."""
     if len(text) > _LONGEST:
         return None
     try:
@@ -76,7 +76,7 @@ _PRE = MappingProxyType({"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "pre
 
 
 def read_pep440(text: str) -> Reading | None:
-    """A version by PEP 440 (the expression in its appendix B), normalised; None for anything else."""
+    """Parse a version by PEP 440, appendix B, and normalise it; None for any other text."""
     found = _PEP440.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
         return None
@@ -94,7 +94,7 @@ def read_pep440(text: str) -> Reading | None:
     stable = not (found["pre"] or found["post"] or found["dev"])
     if found["local"]:
         parts = re.split(r"[-_.]", found["local"].lower())
-        # Image tags know neither `+` nor, by the action's custom, the dots of a local version: all become `-`.
+        # The dots of a local version become `-`, as in docker/metadata-action. `sanitize` replaces the `+` later.
         version += "+" + "-".join(str(int(part)) if part.isdecimal() else part for part in parts)
     major, minor, patch = [*numbers, 0, 0][:3]
     comparable = stable and len(numbers) <= 3 and "!" not in version and not found["local"]
@@ -118,9 +118,9 @@ _NUMBERS = re.compile(r"[0-9]+(?:[.-][0-9]+)*", re.ASCII)
 
 
 def read_calver(text: str) -> Reading | None:
-    """A calendar version with an optional `v`: `2026.11`, `2026.11.20`, `26.04.1`, `2026-11-20`; `-rc.1` a prerelease.
+    """Parse a calendar version with an optional `v`: `2026.11`, `2026.11.20`, `26.04.1`, `2026-11-20-rc.1`.
 
-    The third number is `day` and `micro` alike, for nothing tells them apart; a fourth one is `micro`.
+    The third number is `day` and also `micro`, since the text does not show which; a fourth number is `micro`.
     """
     written = text.strip().removeprefix("v")
     try:

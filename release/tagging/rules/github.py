@@ -1,4 +1,4 @@
-"""The run as GitHub Actions tells it, read as docker/metadata-action v6.2.0 reads it. Pure."""
+"""Reads the context of a GitHub Actions run from its variables and event, like docker/metadata-action v6.2.0."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def github_run(
     checkout: Checkout | None = None,
     policy: TagPolicy = _DEFAULT,
 ) -> RuleContext:
-    """The run that variables and event file describe. `policy`: which git tags are versions.
+    """The context of a run, from environment variables and event. `policy`: which git tags are versions.
 
-    `checkout`: where given, ref, commit and its date are git's (the action's `context: git`).
+    `checkout`: replaces ref, commit and commit date, if given (the action's `context: git`).
     Raises `ConfigError` for a `DOCKER_METADATA_SHORT_SHA_LENGTH` that is not a number.
     """
     event_name = env.get("GITHUB_EVENT_NAME", "")
@@ -55,7 +55,7 @@ def github_run(
 
 
 def _ref_and_commit(env: Mapping[str, str], event: Event, event_name: str, head: str) -> tuple[str, str]:
-    """A `pull_request_target` runs on the base branch, but is the request's; the head's commit counts when asked."""
+    """Ref and commit of the run. A `pull_request_target` runs on the base branch, but gets the pull request's ref."""
     ref, sha = env.get("GITHUB_REF", ""), env.get("GITHUB_SHA", "")
     if "pull_request_target" in event_name:
         ref = f"refs/pull/{_text(event, 'number')}/merge"
@@ -65,7 +65,7 @@ def _ref_and_commit(env: Mapping[str, str], event: Event, event_name: str, head:
 
 
 def _text(event: Any, *path: str) -> str:
-    """The text or number at `path` of an event, empty where the event has another shape."""
+    """The text or number at `path` of an event; empty if there is none."""
     for name in path:
         event = event.get(name) if isinstance(event, Mapping) else None
     return str(event) if isinstance(event, str | int) and not isinstance(event, bool) else ""
@@ -84,7 +84,7 @@ def _request(ref: str, event: Event) -> int | None:
 
 
 def _commit_date(event: Event, sha: str) -> int | None:
-    """When the commit was made, as the event says: milliseconds since the epoch."""
+    """The commit's date from the event, in milliseconds since the epoch; None if the event has none."""
     commits = event.get("commits")
     pushed = [commit for commit in commits if _text(commit, "id") == sha] if isinstance(commits, list) else []
     head = event.get("head_commit")

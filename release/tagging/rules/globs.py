@@ -9,10 +9,10 @@ _PIECES = re.compile(r"\*\*|\*|\?|[^*?]", re.DOTALL)
 
 
 def globbed(pattern: str, name: str) -> bool:
-    """Whether `name` fits. No branch's own name can hold a wildcard.
+    """Whether the branch `name` matches `pattern`. Git allows no wildcards in names of branches.
 
-    Follows all ways through the pattern at once, as bits of a number: bit n is set where the first n characters of
-    `name` can be matched so far. An expression for `re` would try them one after another.
+    All ways to match are followed at once, as bits of a number: bit n is set if the first n characters of `name` match
+    the pattern so far. `re` would try the ways one after another, which can take very long.
     """
     inside = _bits(character != "/" for character in name)
     places: dict[str, int] = {}
@@ -35,7 +35,7 @@ def globbed(pattern: str, name: str) -> bool:
 
 
 def _through_names(reached: int, name: str) -> int:
-    """`reached`, and what follows each place in it up to the next slash."""
+    """The bits of `reached`, and the bits after each of them up to the next slash."""
     for at, character in enumerate(name):
         if reached >> at & 1 and character != "/":
             reached |= 1 << at + 1

@@ -1,4 +1,4 @@
-"""The `images` and `flavor` inputs."""
+"""Parses the inputs `images` and `flavor` of docker/metadata-action."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def repositories(images: Sequence[Image]) -> tuple[str, ...]:
 
 
 def parse_flavor(items: Sequence[Located]) -> tuple[Flavor, tuple[str, ...]]:
-    """The flavor that `items` make together, the last word counts, and warnings. Raises `ConfigError`."""
+    """The flavor from all `items`, where later ones override earlier ones, and warnings. Raises `ConfigError`."""
     flavor = Flavor()
     warnings: list[str] = []
     for item in items:

@@ -1,4 +1,4 @@
-"""JavaScript regular expressions for Python: what `match` rules are written in. Pure.
+"""Compiles JavaScript regular expressions, which `match` rules are written in. Pure.
 
 `\\d` and `\\w` are ASCII, `$` does not match before a trailing line break, `(?<name>…)` is a group. Backtracking can
 take exponential time, and a ref name may come from anybody: the lengths of pattern and subject are capped, and so is
@@ -85,7 +85,7 @@ def parse_pattern(text: str, *, literal: bool = True) -> Pattern:
             f"`{flags}` are not flags of a regular expression", hint="flags are `dgimsuvy`, each once"
         )
     translated = Translator(source, flags).translate()
-    # Late: few configs have such a rule, and it takes 10 ms.
+    # Imported late: few configs have a regular expression, and the import takes 10 ms.
     import regex  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     try:

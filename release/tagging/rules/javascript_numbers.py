@@ -1,4 +1,4 @@
-"""Text as JavaScript's `Number()` reads it: what priorities and lengths are given in."""
+"""Converts text to a number like JavaScript's `Number()`, for priorities and lengths in tag rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _RADIX = re.compile(r"0(?:[xX][0-9A-Fa-f]+|[oO][0-7]+|[bB][01]+)", re.ASCII)
 
 
 def javascript_number(text: str) -> float:
-    """The number in `text`; NaN for what is none. Blank text is 0, `0x10` is 16."""
+    """The number in `text`; NaN if `text` is not a number. Blank text is 0, `0x10` is 16."""
     text = text.strip()
     if not text:
         return 0.0

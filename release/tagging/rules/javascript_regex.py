@@ -1,7 +1,7 @@
-"""From JavaScript's regular expressions to Python's, construct by construct. Pure.
+"""Translates JavaScript's regular expressions to Python's, one construct after another. Pure.
 
 An unset group matches as nothing; `\\d`, `\\w` and `\\b` are ASCII. `\\p{…}` cannot be translated and is an error. One
-known difference stays: a group in a repetition keeps what an earlier round captured.
+known difference remains: a group in a repetition keeps the text that an earlier iteration captured.
 Source: ECMAScript 2024, "Patterns", with annex B.
 """
 
@@ -37,7 +37,7 @@ _OCTAL = re.compile(r"[0-3][0-7]{0,2}|[4-7][0-7]?")
 
 
 class Translator:
-    """Translates one expression. Raises `ConfigError` at what has no meaning, or none in Python."""
+    """Translates one expression. Raises `ConfigError` if it is invalid, or has no equivalent in Python."""
 
     def __init__(self, source: str, flags: str) -> None:
         self._source = source
@@ -52,11 +52,11 @@ class Translator:
         # Sizes for `_LONGEST_EXPANDED`, with counted repetitions written out: of the whole expression, then of each
         # unclosed group inside it, outermost first.
         self._sizes = [0]
-        self._last = 0  # likewise, of the element that a quantifier would repeat
+        self._last = 0  # size of the element that a quantifier would repeat
         self._quantifiable = False
 
     def translate(self) -> str:
-        """The expression as Python writes it."""
+        """The expression in Python's syntax."""
         while self._position < len(self._source):
             self._term()
         if self._open:
@@ -178,7 +178,7 @@ class Translator:
         self._refer(self._names[name[1]], size=2 + len(name[0]))
 
     def _refer(self, number: int, *, size: int) -> None:
-        # A group that is not set, not closed or comes later matches as nothing.
+        # A reference to a group that is unset, not closed yet or defined later matches empty text.
         usable = number <= self._opened and number not in self._open
         self._emit(f"(?:(?({number})\\{number}|))" if usable else "(?:)", size=size)
 
@@ -268,9 +268,10 @@ class Translator:
 
 
 def _counted(few: int, many: int | None) -> tuple[str, int]:
-    """`{few,many}` with numbers that a subject can reach, and how often it writes out what it repeats.
+    """The quantifier `{few,many}` with limited numbers, and how often `regex` writes out the repeated element.
 
-    More than the longest subject is as good as one more than that, and as no upper end.
+    A subject has at most `LONGEST_SUBJECT` characters. So a larger `few` is cut to one more, which never matches, and a
+    larger `many` becomes no upper limit.
     """
     few = min(few, LONGEST_SUBJECT + 1)
     if many is None or many > LONGEST_SUBJECT:
@@ -279,7 +280,7 @@ def _counted(few: int, many: int | None) -> tuple[str, int]:
 
 
 def _complement(ranges: Sequence[tuple[int, int]]) -> str:
-    """The inside of a class that holds every code point outside of `ranges`, which are sorted."""
+    """The inside of a character class with every code point outside of `ranges`, which are sorted."""
     items, start = [], 0
     for low, high in ranges:
         if start < low:
@@ -311,7 +312,7 @@ def _count_groups(source: str) -> int:
 
 
 def _group_names(source: str) -> dict[str, int]:
-    """Number of every named group. Raises `ConfigError` for a name that is there twice."""
+    """Name -> number of each named group. Raises `ConfigError` if a name occurs twice."""
     names: dict[str, int] = {}
     number = 0
     for found in _STRUCTURE.finditer(source):

@@ -11,10 +11,10 @@ COMMON = ("enable", "priority", "prefix", "suffix")  # every type has these
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """One type. `attributes`: its own beside the common ones, with their defaults; None has no default.
+    """A rule type. `attributes`: those besides `COMMON`, with their defaults; None: without a default.
 
     `required`: must be given, even if empty. `choices`: the values that an attribute may have. `regular`: the attribute
-    that is a regular expression. `expressions`: those that hold expressions, beside `enable`, `prefix`, `suffix`.
+    that is a regular expression. `expressions`: attributes with expressions, besides `enable`, `prefix`, `suffix`.
     """
 
     priority: int
@@ -73,7 +73,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 
-#: Every attribute of any type. One that its type does not read warns; any other name is an error.
+#: The attributes of all types. An attribute of another type causes a warning; any other name is an error.
 ATTRIBUTES: tuple[str, ...] = tuple(
     dict.fromkeys((*COMMON, *(name for kind in KINDS.values() for name in kind.attributes)))
 )

@@ -1,4 +1,4 @@
-"""What an image tag is that a rule made: fixed to a version or a commit, or moving along a line."""
+"""Decides the role of a rule's image tag: fixed to a version or a commit, or moving along a line."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _COMMITS = frozenset({"sha", "pr_head_sha"})
 
 
 class Emitted(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rule says, before affixes. `latest`: whether such a tag brings `latest` along by default.
+    """The text that one rule makes, without prefix and suffix. `latest`: whether `latest` is set with it by default.
 
-    `role`: `version` and `commit` are fixed; None is a moving tag of which nobody can say what moves it. `release`:
-    the version that competes for the line. `about`: where the text comes from.
+    `role`: `version` and `commit` make fixed tags; None makes a tag that is withheld, since its line is unknown.
+    `release`: the version that is compared with others of the line. `about`: the origin of the text.
     """
 
     text: str
@@ -37,7 +37,7 @@ class Emitted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def role_of_pattern(used: frozenset[str], *, stable: bool, release: Version | None) -> Role | None:
-    """The role of a version pattern that reads the names `used`. `release`: None cannot be compared with others."""
+    """The role of a version pattern that reads the names `used`. `release`: None if not comparable."""
     years, months = bool(used & (_YEAR | {"major"})), bool(used & (_MONTH | {"minor"}))
     whole = used & {"version", "raw", "this"} or (years and months and used & {"patch", "day", "micro"})
     if whole or not stable:
@@ -52,7 +52,7 @@ def role_of_pattern(used: frozenset[str], *, stable: bool, release: Version | No
 
 
 def role_of_text(text: str, context: RuleContext) -> Role | None:
-    """The role of a text that was cut out of the git tag, or stands in the rule as it is."""
+    """The role of a text that is a part of the git tag, or is written in the rule."""
     release = context.release
     if context.git_tag and (
         text == context.git_tag or (release is not None and text.removeprefix("v") == str(release))
@@ -75,7 +75,7 @@ def role_of_expression(used: frozenset[str], text: str, context: RuleContext) ->
     if used & _COMMITS:
         return "commit"
     if "version" in used and context.version is not None:
-        # The version of a commit that is not a release names the commit.
+        # The version of an untagged commit contains the commit id.
         return "commit" if context.release is None else "version"
     if "tag" in used and context.git_tag:
         return "version"
@@ -83,7 +83,7 @@ def role_of_expression(used: frozenset[str], text: str, context: RuleContext) ->
 
 
 def role_of_ref(context: RuleContext) -> Role | None:
-    """What a name moves along that says nothing itself: releases on a version tag, else the branch or the request."""
+    """The role of a name without version or commit: it moves with releases, the pull request or the branch."""
     if context.release is not None:
         if context.release.is_stable:
             return Line(kind="release")

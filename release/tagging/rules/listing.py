@@ -1,8 +1,8 @@
-"""The list syntax of inputs: one item a line, items of comma-separated fields.
+"""Parses the list syntax of inputs: one item per line, with fields separated by commas.
 
 An input is read as CSV twice. The first pass makes items: a line is an item, a `#` at the beginning of a line makes a
 comment, quotes around a field protect line breaks and are consumed. The second pass makes an item's fields, and there a
-quote inside an unquoted field is an error. So a comma in a field has to be protected from both:
+quote inside an unquoted field is an error. So a comma in a field has to be protected from both passes:
 `type=match,\"\"\"pattern=v(\\d{1,3})\"\"\"`.
 Source: the observable behaviour of docker/metadata-action v6.2.0 (its reader is csv-parse).
 """
@@ -53,7 +53,7 @@ def parse_items(
 
 
 def parse_fields(item: Located) -> tuple[Located, ...]:
-    """The fields of one item, as they stand. Only an item's first line counts. Raises `ConfigError` for bad quotes."""
+    """The fields of an item, not trimmed. Only its first line is read. Raises `ConfigError` for bad quotes."""
     records = _Scanner(item, strict=True).records()
     if not records:
         return ()
@@ -71,7 +71,7 @@ class _Scanner:
         self._position = 0
         self._field: list[int] = []
         self._is_blank = (
-            True  # whether the field holds nothing but white space; asking each offset again is quadratic
+            True  # whether the field has only white space so far; a check of all of it each time is quadratic
         )
         self._record = _Record(fields=[], ends=[])
         self._opened: int | None = None  # offset of the quote that is open
@@ -110,12 +110,12 @@ class _Scanner:
         self._position += 1
 
     def _take(self) -> None:
-        """Make the character at this position the field's next one."""
+        """Append the character at the current position to the field."""
         self._field.append(self._position)
         self._is_blank = self._is_blank and self._text[self._position].isspace()
 
     def _quote(self) -> bool:
-        """Handle a quote; whether it was syntax and is dealt with."""
+        """Handle a quote; returns True if it was syntax, False if it is text of the field."""
         if self._opened is None:
             if self._field:
                 if self._strict:
@@ -150,7 +150,7 @@ class _Scanner:
         if following == _COMMENT:
             self._position += 1
             return True
-        # Not a quoted field after all: both quotes are text.
+        # Text follows the closing quote, so the field is not a quoted one: both quotes are text.
         self._field.insert(0, opened if opened is not None else self._position)
         self._is_blank = False
         return False

@@ -29,21 +29,21 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def attributes(self) -> dict[str, str]:
-        """The attributes as text."""
+        """The text of each attribute, by name."""
         return {name: value.text for name, value in self.values.items()}
 
     @property
     def place(self) -> Position:
-        """Where the rule begins."""
+        """The position where the rule begins."""
         return self.item.place(0)
 
     def text(self, name: str) -> str:
-        """An attribute's text; empty where there is none."""
+        """The text of the attribute `name`; empty if there is none."""
         value = self.values.get(name)
         return "" if value is None else value.text
 
     def value(self, name: str) -> Located:
-        """An attribute with its place; empty text at the rule's own place where there is none."""
+        """The attribute `name` with positions; if there is none, empty text at the rule's position."""
         value = self.values.get(name)
         return (
             locate("", source=self.place.source, line=self.place.line, column=self.place.column)
@@ -52,7 +52,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def error(self, name: str, message: str, *, hint: str | None = None) -> ConfigError:
-        """An error at the place of attribute `name`, or of the rule."""
+        """An error at the position of the attribute `name`, or else of the rule."""
         return self.values.get(name, self.item).error(0, message, hint=hint)
 
 
@@ -65,7 +65,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Flavor(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for all tags. `on_latest` of an affix: whether `latest` gets it too."""
+    """Settings for all tags. `prefix_on_latest`, `suffix_on_latest`: whether `latest` has the affix too."""
 
     latest: Literal["auto", "true", "false"] = "auto"
     prefix: Located | None = None

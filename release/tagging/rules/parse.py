@@ -1,4 +1,4 @@
-"""From items to rules: a line of docker/metadata-action's language, or the same as a YAML mapping."""
+"""Parses rules: lines in the language of docker/metadata-action, or YAML mappings."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def rules_from_config(
 ) -> tuple[Rule, ...]:
     """The rules of a config's `tags:`: a block of lines, or a list of lines and mappings; highest priority first.
 
-    `places`: where each entry of the list stands, or the text of the block. Without them a place is `tags[2]:1:5`, or a
-    line of the block.
+    `places`: the positions of the list's entries, or of the block. Without them, errors name `tags[2]:1:5`, or a line
+    of the block.
     """
     rules: list[Rule] = []
     entries: Sequence[str | Mapping[str, str]] = (tags,) if isinstance(tags, str) else tags
@@ -64,7 +64,7 @@ def _compare(one: Rule, other: Rule) -> int:
 
 
 def parse_rule(item: Located) -> Rule:
-    """The rule in one item."""
+    """Parse the rule in one item."""
     kind: Located | None = None
     given: dict[str, Located] = {}
     for field in parse_fields(item):
@@ -102,7 +102,7 @@ def rule_from_mapping(entry: Mapping[str, str], place: Position) -> Rule:
 
 
 def build_rule(item: Located, kind: Located | None, given: Mapping[str, Located]) -> Rule:
-    """Defaults, required attributes and choices of the type, as the table has them."""
+    """Make a rule with the defaults of its type, and check required attributes and choices."""
     name = "raw" if kind is None else _require_type(kind)
     found = KINDS[name]
     place = item.place(0)
@@ -168,7 +168,7 @@ def _require_valid(name: str, kind: Kind, item: Located, values: Mapping[str, Lo
 
 
 def _require_expressions(kind: Kind, values: Mapping[str, Located]) -> None:
-    """Read now, used later: what is wrong is said on every run, not on the day of the release."""
+    """Parse the rule's expressions, so that an invalid one is an error in every run, not only in a release."""
     for key in ("enable", "prefix", "suffix", *kind.expressions):
         if key in values:
             parse_template(values[key])

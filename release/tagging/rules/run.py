@@ -1,4 +1,4 @@
-"""From what CI systems and git say to the run that rules are evaluated in. Pure."""
+"""Makes the context that tag rules are evaluated in, from the CI system and git. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EVENT_NAMES = {
 
 
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
-    """What git says is checked out. `ref`: full, empty in a detached HEAD; `committed_at`: seconds since the epoch."""
+    """The commit checked out. `ref`: full, empty in a detached HEAD; `committed_at`: seconds since the epoch."""
 
     ref: str
     sha: str
@@ -48,7 +48,7 @@ def ci_run(
     checkout: Checkout | None = None,
     policy: TagPolicy = _DEFAULT,
 ) -> RuleContext:
-    """The run as any CI system tells it, in GitHub's words; what it does not say is git's (`checkout`)."""
+    """The context of a run on any CI system, in GitHub's terms; `checkout` gives missing values."""
     request = ci.pull_request
     ref = _ref(ci.git_tag, request, ci.branch)
     sha = (wants_head(env) and request is not None and request.head_sha) or ci.commit or ""
@@ -79,9 +79,9 @@ def ci_run(
 def facts_run(
     facts: Facts, *, git_tag: str | None = None, release: Version | None = None, prefix: str = ""
 ) -> RuleContext:
-    """The run as `facts` tell it.
+    """The context of a run from `facts`.
 
-    `git_tag` and `release`: what HEAD is released as, in place of its branch. `prefix`: of version tags.
+    `git_tag` and `release`: of HEAD's release; they replace the branch. `prefix`: of version tags.
     """
     ci = facts.ci
     request = ci.pull_request
@@ -105,7 +105,7 @@ def facts_run(
 
 
 def with_release(run: RuleContext, policy: TagPolicy) -> RuleContext:
-    """`run` with the version that its git tag is by `policy`, and the channel that follows from both."""
+    """`run` with the version that its git tag names by `policy`, and with its channel."""
     release = version_of(run.git_tag, policy)
     return msgspec.structs.replace(
         run, release=release, prefix=policy.prefix, channel=_channel(run.ref, release)
@@ -115,9 +115,9 @@ def with_release(run: RuleContext, policy: TagPolicy) -> RuleContext:
 def with_history(
     run: RuleContext, snapshot: Snapshot, *, policy: TagPolicy, commit_count: int | None = None
 ) -> RuleContext:
-    """`run` with what git's history says of its commit: version, distance, count.
+    """`run` with version, distance and count of its commit from git's history.
 
-    A snapshot of another commit tells nothing, and a shallow one no distance.
+    A snapshot of another commit is ignored; one of a shallow clone gives no distance.
     """
     if run.sha != snapshot.head:
         return run
@@ -142,12 +142,12 @@ def with_history(
 
 
 def wants_head(env: Mapping[str, str]) -> bool:
-    """Whether a pull request's own head names its builds, instead of the merge commit that is built."""
+    """Whether `sha` of a pull request is its head commit, not the merge commit that is built."""
     return "true" in env.get("DOCKER_METADATA_PR_HEAD_SHA", "").lower()
 
 
 def short_length(env: Mapping[str, str]) -> int:
-    """How many hex digits a short commit has: `DOCKER_METADATA_SHORT_SHA_LENGTH`, or 7."""
+    """The number of hex digits of a short commit id: `DOCKER_METADATA_SHORT_SHA_LENGTH`, or 7."""
     text = env.get("DOCKER_METADATA_SHORT_SHA_LENGTH", "")
     if not text:
         return _SHORT
@@ -161,7 +161,7 @@ def short_length(env: Mapping[str, str]) -> int:
 
 
 def _ref(git_tag: str | None, request: PullRequest | None, branch: str | None) -> str:
-    """The full ref; a tag beats all, and a request's branch is not what is built."""
+    """The full ref that is built: the git tag, else the pull request, else the branch."""
     if git_tag is not None:
         return f"refs/tags/{git_tag}"
     if request is not None:
@@ -170,7 +170,7 @@ def _ref(git_tag: str | None, request: PullRequest | None, branch: str | None) -
 
 
 def version_of(git_tag: str, policy: TagPolicy) -> Version | None:
-    """The version that a git tag is by `policy`, or None."""
+    """The version that a git tag names by `policy`, or None."""
     if not git_tag or policy.versions == "none":
         return None
     return parse_tag_name(git_tag, policy.prefix, policy.versions)

@@ -1,4 +1,4 @@
-"""What each rule type says of a run: one function per type, and the table of them."""
+"""Evaluates the rule types: one function for each type, and a table of the functions."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _FROM_HISTORY = frozenset({"version", "distance", "commit_count"})
 
 
 class Evaluation(msgspec.Struct, kw_only=True):
-    """One evaluation: the run, the names of its global expressions, and what a person should read afterwards."""
+    """One evaluation: the context, the names for global expressions, and warnings for the user."""
 
     context: RuleContext
     names: Names
     warnings: list[str] = msgspec.field(default_factory=list)
 
     def warn(self, rule: Rule, name: str, message: str) -> None:
-        """A warning at the place of attribute `name`."""
+        """Add a warning with the position of the attribute `name`."""
         self.warnings.append(f"{rule.values.get(name, rule.item).place(0)}: {message}")
 
     def expand(self, value: Located | None) -> str:
-        """`value` with its global expressions; a name that is not known in this clone is empty, and said."""
+        """Expand global expressions in `value`. A name that is unknown in this clone is empty, with a warning."""
         if value is None:
             return ""
         template = parse_template(value)
@@ -64,7 +64,7 @@ def _schedule(rule: Rule, evaluation: Evaluation) -> Emitted | None:
 
 
 def _version(rule: Rule, evaluation: Evaluation) -> Emitted | None:
-    """`semver`, `pep440` and `calver`: they differ in how the git tag is read."""
+    """The types `semver`, `pep440` and `calver`, which differ in how the git tag is parsed."""
     found = _version_text(rule, evaluation)
     if found is None:
         return None
@@ -75,7 +75,7 @@ def _version(rule: Rule, evaluation: Evaluation) -> Emitted | None:
         return None
     template = parse_template(rule.value("pattern"))
     own = None if rule.text("value") or rule.pattern is not None else evaluation.context.release
-    release = own or reading.release  # the git tag's version, where the project's own scheme reads it
+    release = own or reading.release  # the version by the project's own scheme, if that can parse the git tag
     return Emitted(
         text=_pattern_text(template, reading),
         latest=reading.stable,
@@ -86,7 +86,7 @@ def _version(rule: Rule, evaluation: Evaluation) -> Emitted | None:
 
 
 def _version_text(rule: Rule, evaluation: Evaluation) -> tuple[str, str] | None:
-    """What is read as a version, and where it comes from."""
+    """The text that is parsed as a version, and its origin for messages; None if there is no text."""
     found = _subject(rule, evaluation)
     if found is None:
         return None
@@ -129,7 +129,7 @@ def _matched(rule: Rule, name: str, text: str) -> tuple[str | None, ...] | None:
 
 
 def _pattern_text(template: Template, reading: Reading) -> str:
-    """A prerelease ignores the pattern, so that it cannot move a narrower tag."""
+    """The text of the pattern; a prerelease gives its whole version, so that it cannot move a tag such as `1.4`."""
     if reading.stable:
         return render(template, reading.names)
     return reading.raw if template.only_name() == "raw" else reading.version
