@@ -1,1 +1,1 @@
-"""Preview, run, promote and rollback: gathers what is known, decides, plans, and executes."""
+"""Use cases of releases: preview, run, promote, rollback, deployed, tags, version and metadata."""

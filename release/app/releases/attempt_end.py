@@ -1,4 +1,4 @@
-"""How an attempt ends when it is not by finishing: the facts that say so. Pure."""
+"""The facts that record a failed or cancelled attempt. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from release.runner import Outcome
 def ending_facts(
     plan: Plan, outcomes: tuple[Outcome, ...], error: ReleaseError, context: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """One `failed` or `cancelled` fact for each release that this attempt began to work at."""
+    """One `failed` or `cancelled` fact for each release that the attempt began."""
     begun = _released(plan, outcomes) if plan.releases else _named(outcomes)
     return [{**context, **release, **_how(error, outcomes)} for release in begun]
 
 
 def _released(plan: Plan, outcomes: tuple[Outcome, ...]) -> list[dict[str, Any]]:
-    """The plan's own releases: each begins with its first record, `planned`."""
+    """The releases of the plan that the attempt began: those with at least one record written."""
     begun = {
         outcome.step.scope
         for outcome in outcomes
@@ -36,9 +36,10 @@ def _released(plan: Plan, outcomes: tuple[Outcome, ...]) -> list[dict[str, Any]]
 
 
 def _named(outcomes: tuple[Outcome, ...]) -> list[dict[str, Any]]:
-    """The releases that the records of a promotion or a rollback name; it begins with the first step that is made.
+    """The releases that the records of a promotion or a rollback name, if any of its steps has changed something.
 
-    An image that the log knows as no release has none: nothing says that its attempt began, so nothing ends it.
+    A promotion of an image that is not a release in the log names none. The log has no begin of such an attempt, so it
+    gets no end.
     """
     if not any(outcome.state == "made" for outcome in outcomes):
         return []
@@ -51,7 +52,7 @@ def _named(outcomes: tuple[Outcome, ...]) -> list[dict[str, Any]]:
 
 
 def unrecorded_facts(outcomes: tuple[Outcome, ...], context: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is true and the log did not take: facts of records that failed although what they record was done."""
+    """The facts that the log did not take: of record steps that failed with a `LogError` and have all their values."""
     return [
         whole_fact(operands, context)
         for outcome in outcomes

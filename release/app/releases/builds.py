@@ -1,4 +1,4 @@
-"""Prepares the images that a plan builds. Each builder is asked once, before the plan is made; see `release.build`."""
+"""Chooses and prepares a builder for each image that has to be built, before the plan is made; see `release.build`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from release.tagging.version_text import fill_names
 
 
 class Builds:
-    """The builds of one plan. Leaving it as a context gives up what the builders hold.
+    """The prepared builds of one plan; a context manager whose exit releases what the builders hold.
 
-    `prepared`: by component, the builder that was taken, or why there is none; empty for what needs no build.
+    `prepared`: by component, the builder that was chosen, or the error that says why there is none. A component that
+    needs no build is absent.
     """
 
     def __init__(self) -> None:
@@ -37,7 +38,7 @@ class Builds:
     def prepare(
         self, session: Session, subjects: Sequence[ReleaseInput], *, offline: bool
     ) -> tuple[ReleaseInput, ...]:
-        """`ask` the builders of this machine. `offline`: ask nobody; a daemon may be on another machine."""
+        """Prepare with the session's builders, see `ask`. `offline`: choose none, since a daemon may be remote."""
         table = None if offline else session.ports.builders(session)
         return self.ask(table, subjects, root=session.root, env=session.settings.env)
 
@@ -49,10 +50,10 @@ class Builds:
         root: str,
         env: Mapping[str, str],
     ) -> tuple[ReleaseInput, ...]:
-        """Let a builder prepare each component that has to be built. Returns the subjects, naming what `auto` took.
+        """Prepare each component that has to be built with the first builder of `table` that can build it.
 
-        Raises what `plan_release` would raise, and `ConfigError` for a build argument that takes a variable which is
-        not set, whether or not the component has to be built.
+        Returns the subjects, with the builder that `builder: auto` chose. Raises the errors of `plan_release`, and
+        `ConfigError` for a build argument with a variable that is not set, also if no build is needed.
         """
         needed = [needs_build(subject) for subject in subjects]
         values = [values_of(subject, env) for subject in subjects]
@@ -91,7 +92,7 @@ def _choice(order: Sequence[Builder], task: BuildTask, values: BuildValues) -> C
 
 
 def task_of(subject: ReleaseInput, root: str) -> BuildTask:
-    """What a builder is asked to build for this release."""
+    """The build task of a release, without the values of build arguments."""
     decision = subject.decision
     return BuildTask(
         spec=subject.build,
@@ -103,7 +104,7 @@ def task_of(subject: ReleaseInput, root: str) -> BuildTask:
 
 
 def values_of(subject: ReleaseInput, env: Mapping[str, str]) -> BuildValues:
-    """Build arguments with their values: `{{version}}` and `${NAME}` replaced. They go to the builder only."""
+    """Build arguments with `{{version}}`, `${NAME}` and the like replaced; neither plans nor the log contain them."""
     decision = subject.decision
     names = {
         "version": decision.version or "",

@@ -1,4 +1,4 @@
-"""One component's decision, by the default scheme or by the rules of its `tags:`."""
+"""Decides the version and tags of one component, by the default scheme or by the rules in its `tags:`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a component's decision rests on. `held`: what the targets' tags hold; None where they were not read."""
+    """The inputs of a component's decision. `held`: what the tags hold on the targets; None if they were not read."""
 
     component: Component
     policy: TagPolicy
@@ -33,9 +33,9 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide_component(session: Session, situation: Situation) -> Decision:
-    """The decision, with the label of the component's inputs; git is run only where a rule counts commits.
+    """The decision for a component, with the label `dev.shipmark.inputs`. Raises `ConfigError` for an invalid rule.
 
-    Raises `ConfigError` for a rule that cannot be read.
+    Runs git only if a rule counts commits.
     """
     component = situation.component
     by_default = component.section.tags == "default"
@@ -49,7 +49,7 @@ def _by_default(situation: Situation) -> Decision:
     section = component.section
     if section.flavor:
         raise ConfigError(
-            "`flavor` changes the tags of rules, and there are none", hint="give rules in `tags:`"
+            "`flavor` applies to the rules in `tags:`, and there are none", hint="write rules in `tags:`"
         )
     labels, annotations = pairs(section.labels), pairs(section.annotations)
     decision = decide(
@@ -103,7 +103,7 @@ def _by_rules(session: Session, situation: Situation) -> Decision:
 
 
 def rules_of(component: Component) -> tuple[tuple[Rule, ...], Flavor, tuple[str, ...]]:
-    """The rules and the flavor of a component whose tags are not the default ones, and warnings."""
+    """The tag rules and the flavor of a component that has rules in `tags:`, and warnings about the flavor."""
     from release.tagging.rules.images import flavor_from_config
     from release.tagging.rules.parse import rules_from_config
 
@@ -113,7 +113,7 @@ def rules_of(component: Component) -> tuple[tuple[Rule, ...], Flavor, tuple[str,
 
 
 def pairs(given: str | dict[str, str] | tuple[str, ...]) -> dict[str, str]:
-    """Labels or annotations as a mapping; from lines `name=text` too."""
+    """Labels or annotations as a mapping, whether they were given as a mapping or as lines `name=text`."""
     if isinstance(given, dict):
         return given
     lines = given.splitlines() if isinstance(given, str) else given

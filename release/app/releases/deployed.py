@@ -20,7 +20,7 @@ _LONGEST_NAME = 128
 
 
 class DeployedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`image`: a reference, or a version of the first component's first target. `evidence`: a URL, a change number."""
+    """`image`: a reference, or a version of the first component's first target. `evidence`: such as a URL, or None."""
 
     environment: str
     image: str
@@ -28,7 +28,10 @@ class DeployedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeployedReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`entry`: the log's entry that says so. `recorded`: whether it is new; else it was the last one there already."""
+    """`entry`: the position of the log entry that records the deployment. `recorded`: whether the entry is new.
+
+    It is not new if the environment's last entry has the same digest.
+    """
 
     schema: Literal["shipmark.deployed/1"] = "shipmark.deployed/1"
     environment: str
@@ -39,13 +42,16 @@ class DeployedReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _require_environment(name: str) -> None:
-    """Raise `ConfigError` for a name that a line of a log or a table cannot show."""
+    """Raise `ConfigError` for a name that is empty, too long, or has characters that cannot be printed."""
     if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
         raise ConfigError(f"the environment must be a name of up to {_LONGEST_NAME} printable characters")
 
 
 def deployed(workspace: Session, request: DeployedRequest) -> DeployedReport:
-    """Record the digest that the registry has for the image now, unless it is the last one recorded there."""
+    """Record that the environment runs the digest that the image's reference has in the registry now.
+
+    Records nothing if the environment's last entry has the same digest.
+    """
     _require_environment(request.environment)
     workspace.require_trusted("deployed")
     origin = origin_of(workspace, _reference(workspace, request))
@@ -93,13 +99,13 @@ def _last(workspace: Session, environment: str) -> Entry | None:
 
 
 def _reference(workspace: Session, request: DeployedRequest) -> str:
-    """A bare version as a reference to the first target; everything else as it is."""
+    """The image of the request as a reference: a bare version becomes a tag of the first target."""
     if version_of_image_tag(request.image) is None:
         return request.image
     targets = workspace.components[0].targets
     if not targets:
         raise ConfigError(
-            f"`{request.image}` is a version, and there is no image that it could be of",
+            f"`{request.image}` is a version, and no image is configured that it could belong to",
             hint=f"write the whole reference: `ghcr.io/acme/app:{request.image}`",
         )
     return f"{targets[0].image}:{request.image}"

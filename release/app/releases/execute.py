@@ -1,7 +1,7 @@
-"""Surveys plans and carries them out: the same for releases, promotions and rollbacks.
+"""Surveys and executes plans of releases, promotions and rollbacks.
 
-Whatever the plan, a run announces itself while it works, answers a signal by recording how it ended, and keeps what
-the log did not take in a file.
+While a plan is executed, other processes can see that the attempt is alive. After a failure or signal the end of the
+attempt is recorded; facts that the log does not take are written to a file.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ def survey(
     builds: Builds | None = None,
     connected: bool = True,
 ) -> Report:
-    """How the world stands to the plan; changes nothing. `releases`: what counts for moving tags.
+    """Observe and judge every step of the plan, and change nothing. `releases`: those that count for moving tags.
 
-    `builds`: what was prepared to be built. `connected`: False shows what would ask a registry as still to be asked.
+    `builds`: the prepared builds. `connected`: if false, steps that need a registry are not observed but shown as free.
     """
     table = _table(session, releases, "preview", builds)
     return _runner(session, table if connected else offline(table)).survey(plan)
 
 
 def execute(session: Session, plan: Plan, releases: ReleaseSource, *, builds: Builds | None = None) -> Report:
-    """Carry the plan out as one attempt. `releases`: what counts for moving tags."""
+    """Execute the plan as one attempt. `releases`: those that count for moving tags. `builds`: the prepared builds."""
     attempt = session.entropy.token()
     table = _table(session, releases, attempt, builds)
     with session.ports.presence(session).announced(attempt):

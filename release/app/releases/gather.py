@@ -1,4 +1,4 @@
-"""Asks git, the version log and the registries what the planner needs, and hands it over as values."""
+"""Gathers the planner's input for one component: from git, the version log and the registries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LEASE_MS = 6 * 60 * 60 * 1000
 
 
 def require_targets(component: Component) -> None:
-    """Raise `ConfigError` unless the component has somewhere to go."""
+    """Raise `ConfigError` unless the component has a target."""
     if not component.targets:
         raise ConfigError(
             f"component `{component.name}` has no image to go to",
@@ -41,7 +41,10 @@ def require_targets(component: Component) -> None:
 
 
 def gather(session: Session, component: Component, wishes: RunRequest) -> ReleaseInput:
-    """Everything about one component's release. Asks every target, unless `wishes.offline`."""
+    """The planner's input for one component's release. Reads every target, unless `wishes.offline`.
+
+    Raises `ConfigError`, `GitError` and `LogError`.
+    """
     require_targets(component)
     policy = policy_of(component)
     facts = session.facts(policy, online=not wishes.offline)
@@ -70,12 +73,15 @@ def gather(session: Session, component: Component, wishes: RunRequest) -> Releas
 
 
 def _withheld(session: Session, repositories: Sequence[Repository], decision: Decision) -> Iterator[Held]:
-    """What is held under moving tags that a higher release keeps from this one: perhaps this one, after all."""
+    """What moving tags hold that this release does not get because a higher release exists.
+
+    A tag may still hold this release, if a run was killed during a race; then the plan moves the tag off.
+    """
     for one in decision.withheld:
         if not one.rightly or one.line is None or one.line.kind != "release":
             continue
         for repository in repositories:
-            with suppress(RegistryError):  # preflight says so
+            with suppress(RegistryError):  # the plan's step `check-target` reports the registry's error
                 yield session.tags.read(repository, repository.name, one.name)
 
 
@@ -109,7 +115,7 @@ def _subject(
 
 
 def source_of(facts: Facts, decision: Decision) -> dict[str, str]:
-    """Where the commit comes from, for the record; what is not known is left out."""
+    """Where the commit comes from, for the `planned` record; unknown members are left out."""
     snapshot = facts.snapshot
     describe = snapshot.describe
     request = facts.ci.pull_request
@@ -127,7 +133,7 @@ def source_of(facts: Facts, decision: Decision) -> dict[str, str]:
 
 
 def _recorded(session: Session, project: str, decision: Decision) -> Recorded:
-    """What the log says of this very release."""
+    """What the log says of the release that the decision names."""
     primary = next((tag.name for tag in decision.tags if isinstance(tag, FixedTag)), None)
     if primary is None:
         return Recorded()
@@ -142,8 +148,8 @@ def recorded_in(log: LogState, key: str, primary: str) -> Recorded:
     digest = state.image.digest if state.image is not None else None
     if digest is not None and not is_digest(digest):
         raise LogCorrupt(
-            f"the version log gives this release the digest {digest!r}, which is none",
-            hint=f"somebody wrote into the log: look at `shipmark log show {primary}`",
+            f"the version log gives this release {digest!r} as its digest, which is not a digest",
+            hint=f"somebody changed the log: look at `shipmark log show {primary}`",
         )
     return Recorded(
         digest=digest,
@@ -156,9 +162,9 @@ def recorded_in(log: LogState, key: str, primary: str) -> Recorded:
 
 
 def _places(session: Session, component: Component, recorded: Recorded) -> tuple[ContentSource, ...]:
-    """Who has the bytes of the recorded digest, and what the image there says of itself.
+    """The local store and the targets that have the image of the recorded digest, each with the image's labels.
 
-    A target that does not answer has not; preflight says so.
+    A target that does not answer is left out; the plan's step `check-target` reports its error.
     """
     if recorded.digest is None:
         return ()
@@ -174,7 +180,7 @@ def _places(session: Session, component: Component, recorded: Recorded) -> tuple
 
 
 def _place(session: Session, repository: Repository, name: str, digest: str) -> ContentSource | None:
-    """The place with its image as it is read there; None where parts of it are missing or damaged."""
+    """A repository with the image, and the labels read there; None if a manifest or config is missing or damaged."""
     try:
         image = session.tags.read(repository, name, digest, every=True)
     except (NotFound, DigestMismatch):
@@ -187,7 +193,7 @@ def _place(session: Session, repository: Repository, name: str, digest: str) -> 
 
 
 def _is_whole(store: Repository, digest: str) -> bool:
-    """Whether the local store has all of an image: its index survives a power cut that its blobs may not."""
+    """Whether the local store has all manifests and blobs of an image: a power cut may lose blobs of a listed image."""
     from release.oci.graph import blobs_of, read_manifests
 
     try:

@@ -1,4 +1,4 @@
-"""What the targets hold under the tags of a decision."""
+"""Reads what the tags of a decision hold on the targets."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def gather_held(
     *,
     heads: Mapping[str, str] | None = None,
 ) -> HeldTags:
-    """What each repository holds under the decision's tags now; only reads.
+    """What the decision's tags hold on each repository now, and the tip of the branch that one of the tags follows.
 
-    A repository that does not tell gives `unknown` with the cause. `heads`: the remote's branches, as
-    `git.remote_heads` gives them: the tip of the branch whose tag is among the decision's.
+    A tag that cannot be read is `unknown`, with the cause. `heads`: the remote's branches and their commits, as
+    `git.remote_heads` gives them.
     """
     held = [
         one
@@ -56,7 +56,8 @@ def _held_by(
     held: list[Held] = []
     for tag in decision.tags:
         if held and held[-1].state == "unknown":
-            # It was asked patiently once: asking the same silence for every tag would take minutes.
+            # The repository did not answer for the tag before, after all retries; retrying for every tag would take
+            # minutes.
             held.append(Held(target=repository.name, tag=tag.name, state="unknown", cause=held[-1].cause))
             continue
         held.append(_held(tags, process, repository, tag, facts, env))
@@ -72,7 +73,7 @@ def _held(
     env: Mapping[str, str],
 ) -> Held:
     try:
-        # Only what a fixed tag holds can be adopted, so only there every platform is read.
+        # All platforms are read only for a fixed tag, since only the image of a fixed tag can be adopted.
         held = tags.read(repository, repository.name, tag.name, every=isinstance(tag, FixedTag))
     except RegistryError as error:
         return Held(target=repository.name, tag=tag.name, state="unknown", cause=error.message)

@@ -1,6 +1,6 @@
-"""The releases that exist, united over git tags, the version log and registries.
+"""Collects the known releases from git tags, the version log and registries.
 
-Each source says how much of it was read: `complete`, `partial`, `unknown` or `not asked`.
+For each source the result says how much of it was read: `complete`, `partial`, `unknown` or `not asked`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 def from_git(
     snapshot: Snapshot, prefix: str = "", scheme: Scheme = "semver", *, git_tag: str | None = None
 ) -> KnownReleases:
-    """The version tags of the clone: all of them, reachable or not; `partial` where the clone may lack some.
+    """The versions of all git tags of the clone, reachable from HEAD or not; `partial` if the clone may lack tags.
 
-    `git_tag`: the tag that started the run.
+    `git_tag`: the git tag that triggered the run.
     """
     partial = may_lack_tags(snapshot, git_tag)
     return KnownReleases(
@@ -50,9 +50,9 @@ def from_git(
 def from_remote_tags(
     tags: Mapping[str, str] | None, prefix: str = "", scheme: Scheme = "semver"
 ) -> KnownReleases:
-    """The version tags of the remote (tag name to commit, as `git.remote_tags` gives them); None: it did not answer.
+    """The versions of the remote's git tags. `tags`: as `git.remote_tags` gives them; None if it did not answer.
 
-    United with a shallow clone's `partial` knowledge this makes git `complete`.
+    `unite` with the `partial` tags of a shallow clone makes git `complete`.
     """
     if tags is None:
         return KnownReleases()
@@ -72,9 +72,9 @@ def from_log_versions(
     knowledge: Knowledge = "complete",
     scheme: Scheme = "semver",
 ) -> KnownReleases:
-    """What a version log says: (fixed image tag or version, commit) of what was released, and what was taken back.
+    """The versions in a version log. `released`: pairs of a version or fixed image tag, and its commit.
 
-    Names that are no versions (a branch build's `sha-…`) are left out.
+    `yanked`: versions that were taken back. Names that are not versions (`sha-…` of a branch build) are left out.
     """
     return KnownReleases(
         versions=tuple(
@@ -88,7 +88,7 @@ def from_log_versions(
 
 
 def from_registry_tags(tags: Iterable[str] | None, scheme: Scheme = "semver") -> KnownReleases:
-    """What one repository's tags say; None: it did not tell. An empty repository is known to be empty."""
+    """The versions of a repository's image tags. `tags`: None if they could not be listed, which makes it `unknown`."""
     if tags is None:
         return KnownReleases(known_from=KnownFrom(registry="unknown"))
     return KnownReleases(
@@ -102,10 +102,10 @@ def from_registry_tags(tags: Iterable[str] | None, scheme: Scheme = "semver") ->
 
 
 def unite(*sources: KnownReleases) -> KnownReleases:
-    """Everything that any source knows.
+    """The union of all sources.
 
-    Several registries are `partial` when only some answered. Git's tags are `complete` as soon as one source has
-    them all (the remote for a shallow clone).
+    Registries are `partial` together when only some answered. Git is `complete` if one source is, such as the remote of
+    a shallow clone.
     """
     return KnownReleases(
         versions=tuple(one for source in sources for one in source.versions),
@@ -131,7 +131,10 @@ def _all(knowledge: Sequence[Knowledge]) -> Knowledge:
 
 
 def project_of(session: Session, component: Component) -> str:
-    """Names the releases: from the config, else the first image's repository; with several, the component too."""
+    """The project under which the log records releases: `project` of the config, else the first target's repository.
+
+    With several components, the component's name is appended to `project`.
+    """
     if session.config.project is not None:
         several = len(session.config.components) > 1
         return f"{session.config.project}/{component.name}" if several else session.config.project
@@ -139,7 +142,7 @@ def project_of(session: Session, component: Component) -> str:
 
 
 def known_locally(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
-    """Git tags and a local log: what is known without a connection."""
+    """The releases that are known without a connection, from git tags and a log file."""
     of_git = from_git(session.snapshot(policy), policy.prefix, policy.versions, git_tag=session.ci.git_tag)
     if session.config.log[0].store != "file" or not session.trust.trusted:
         return of_git
@@ -147,12 +150,12 @@ def known_locally(session: Session, component: Component, policy: TagPolicy) -> 
 
 
 def known_from_log(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
-    """What the version log says was released, and taken back."""
+    """The versions that the version log has as released or taken back."""
     section = session.config.log[0]
     if section.store == "file":
         session.require_own_folder()
     if section.store == "file" and not session.ports.has_log(os.path.join(session.root, section.path)):
-        return KnownReleases(known_from=KnownFrom(log="complete"))  # and the log's code need not be loaded
+        return KnownReleases(known_from=KnownFrom(log="complete"))  # saves importing the log's modules
     state = session.log_state
     project = project_of(session, component) if component.targets or session.config.project else None
     released = state.released_versions(project)
@@ -165,9 +168,10 @@ def known_from_log(session: Session, component: Component, policy: TagPolicy) ->
 def known_everywhere(
     session: Session, component: Component, policy: TagPolicy, repositories: list[Repository]
 ) -> KnownReleases:
-    """Git tags, the log, and the tags of `repositories`; one that does not answer leaves `unknown`.
+    """The releases known from git tags, the version log and the tags of `repositories`.
 
-    Unless it is an optional target: what is not required keeps no tag of the others from moving.
+    A required target that does not answer makes the registries `unknown` or `partial`. An optional one is ignored then:
+    it must not keep the tags of other targets from moving.
     """
     optional = {session.registries.open(one.image).name for one in component.targets if not one.required}
     parts = [known_locally(session, component, policy)]
@@ -187,7 +191,7 @@ def known_everywhere(
 
 
 def _is_not_asked(session: Session, repository: Repository, error: RegistryError) -> bool:
-    """Whether a repository that wants a credential counts as not asked: in a run that may not use one."""
+    """Whether a repository counts as `not asked`: it needs a credential, and the run is not trusted to use one."""
     if session.trust.trusted or error.status not in (401, 403):
         return False
     text = f"`{repository.name}` is not asked (untrusted): it wants a credential, and this run uses none"

@@ -1,4 +1,4 @@
-"""Rollback: which image each tag returns to, and where the yanked versions are still in use."""
+"""Finds, for a rollback, the image that each moving tag returns to, and where yanked versions are still in use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from release.versions.model import Version
 
 
 class RollbackInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the component that is rolled back. `known`: with the new yanks."""
+    """The component that is rolled back. `known`: the known releases, with the versions of this rollback as yanked."""
 
     session: Session
     component: Component
@@ -32,7 +32,7 @@ class RollbackInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
-    """The moving tags that a release of `version` asks for: by the default scheme, or by the component's rules."""
+    """The moving tags that a release of `version` gets, by the default scheme or by the component's rules."""
     policy = policy_of(component)
     facts = _as_if_tagged(session.facts(policy), policy, version)
     situation = Situation(component=component, policy=policy, facts=facts, known=KnownReleases())
@@ -41,7 +41,7 @@ def moving_tags(session: Session, component: Component, version: Version) -> lis
 
 
 def _as_if_tagged(facts: Facts, policy: TagPolicy, version: Version) -> Facts:
-    """The facts as they would be at the git tag of `version`, if there were no other."""
+    """`facts`, changed as if HEAD had the git tag of `version` and the repository no other tag."""
     named = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions).of(version)
     git_tag = next((tag.git_tag for tag in named), f"{policy.prefix}v{version}")
     listing = f"{facts.commit} refs/tags/{git_tag}\n".encode("utf-8", "backslashreplace")
@@ -60,10 +60,10 @@ def _as_if_tagged(facts: Facts, policy: TagPolicy, version: Version) -> Facts:
 def landings(
     ground: RollbackInput, aims: Sequence[TagRestore]
 ) -> tuple[tuple[RestoreTarget, ...], dict[str, str]]:
-    """One landing for each version and target, and what the tags hold now.
+    """One `RestoreTarget` for each version and target, and what the tags hold now.
 
-    Raises `NotFound` where a required target has no image of a version, `TagConflict` where it is another one than
-    the log recorded; a target that is not required is left out with a warning.
+    Raises `NotFound` if a required target has no image of a version, and `TagConflict` if the image is another one than
+    the log recorded. A target that is not required, and has no such image, is left out with a warning.
     """
     landed: list[RestoreTarget] = []
     basis: dict[str, str] = {}
@@ -93,7 +93,7 @@ def _land(
     image = tags.read(repository, name, fixed)
     if image.digest is None:
         raise NotFound(
-            f"`{name}` has no `{fixed}`, where {_listed(aims)} would come back to",
+            f"`{name}` has no tag `{fixed}`, to whose image {_listed(aims)} would return",
             hint=f"choose another version, or bring it back with `shipmark promote … --to {name}:{fixed}`",
         )
     state: LogState = ground.session.log_state
@@ -148,7 +148,10 @@ def _listed(aims: Sequence[TagRestore]) -> str:
 def still_standing(
     state: LogState, entries: Iterable[Entry], *, project: str, targets: Iterable[str], yanks: Iterable[str]
 ) -> list[Note]:
-    """One warning for each place and environment that the log knows. `targets`: those that are rolled back."""
+    """Warnings about yanked versions in use: one for each other repository, and one for each environment, in the log.
+
+    `targets`: the targets that are rolled back, about which no warning is made.
+    """
     gone, own = frozenset(yanks), frozenset(targets)
     return [*_promoted(state, own, gone), *_deployed(entries, project, gone)]
 

@@ -1,4 +1,4 @@
-"""docker/metadata-action's inputs evaluated for this run: tags, labels, annotations and bake files."""
+"""Evaluates docker/metadata-action's inputs for this run: gives tags, labels, annotations and bake files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from release.versions.model import Scheme
 
 
 class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The action's inputs, several lines each. What is empty comes from the component's section of the config.
+    """The action's inputs, as texts of several lines. An empty input is taken from the component's config.
 
     `context`: where ref and commit come from, the CI system (`workflow`) or the checkout (`git`). `prefix`: of git
     tags, before the version. `annotation_levels`: `manifest`, `index`, `manifest-descriptor`, `index-descriptor`.
@@ -35,12 +35,12 @@ class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def metadata(workspace: Session, request: MetadataRequest) -> Metadata:
-    """What docker/metadata-action would put out; `document()` of it is the action's `json`. Opens no connection.
+    """The outputs that docker/metadata-action would give; `document()` gives its output `json`. Opens no connection.
 
-    Raises `ConfigError` with line and column for an input that cannot be read.
+    Raises `ConfigError` with line and column for an invalid input.
     """
     components = workspace.components_named(request.component)
-    # Several components and none named: nothing in the config says which section is meant.
+    # With several components, none of which is named, only the options count: no section can be chosen.
     section = components[0].section if len(components) == 1 else ComponentSection()
     inputs = _inputs(request, section)
     policy = TagPolicy(prefix=request.prefix or section.prefix, versions=_scheme(inputs, section))
@@ -67,7 +67,10 @@ def _config_images(section: ComponentSection) -> str:
 
 
 def _config_lines(value: str | Mapping[str, str] | Sequence[str | Mapping[str, str]]) -> str:
-    """A part of the config as lines. A mapping among rules is one line, each field quoted for both passes."""
+    """A part of the config as input lines for the action's parser.
+
+    A mapping in a list of rules becomes one line, in which each field is quoted twice: the parser unquotes twice.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
@@ -89,12 +92,12 @@ def _quoted(field: str) -> str:
 
 
 def _scheme(inputs: MetadataInputs, section: ComponentSection) -> Scheme:
-    """What git tags are compared as: calendar versions where only such rules read them, else the config's word."""
+    """The version scheme of git tags: `calver` if all version rules are `calver`, else the config's `versions`."""
     read = {name for name in ("semver", "calver") for item in inputs.tags if f"type={name}" in item.text}
     return "calver" if read == {"calver"} else section.versions
 
 
 def _counts(inputs: MetadataInputs) -> bool:
-    """Whether `{{commit_count}}` is asked for: counting walks the whole history."""
+    """Whether an input uses `{{commit_count}}`; commits are counted only then, since that walks the whole history."""
     items = (*inputs.tags, *inputs.flavor, *inputs.labels, *inputs.annotations)
     return any("commit_count" in item.text for item in items)

@@ -1,4 +1,4 @@
-"""What `shipmark metadata` knows of the run: CI variables, the event file, and git where there is a repository."""
+"""Gathers the context of `shipmark metadata`: CI variables, the event file, and git if there is a repository."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _GITHUB = frozenset({"github", "gitea", "forgejo"})
 def gather_context(session: Session, *, source: str, policy: TagPolicy, count: bool) -> MetadataContext:
     """The context of this run. `source`: `workflow` or `git`; `count`: whether the commits of HEAD are counted.
 
-    Git is needed for `git`, and where no CI system tells the commit; else it only adds what it knows of that commit.
-    Raises `GitError` where git is needed and does not answer, `ConfigError` for a bad `SOURCE_DATE_EPOCH`.
+    Git is required for `git`, and if no CI system tells the commit; otherwise git only adds facts about the commit.
+    Raises `GitError` if git is required and fails, `ConfigError` for a bad `SOURCE_DATE_EPOCH`.
     """
     env = session.settings.env
     event = _event(env)
@@ -55,7 +55,7 @@ def gather_context(session: Session, *, source: str, policy: TagPolicy, count: b
 
 
 def _is_github(session: Session) -> bool:
-    """Whether GitHub's variables tell the run: its own runner, or somebody who set them and asked for no system."""
+    """Whether GitHub's variables describe the run: on GitHub, Gitea or Forgejo, or when `GITHUB_REF` is set by hand."""
     asked = session.settings.ci is not None
     return session.ci.system in _GITHUB or (
         session.ci.system == "none" and not asked and bool(session.settings.env.get("GITHUB_REF"))
@@ -63,7 +63,7 @@ def _is_github(session: Session) -> bool:
 
 
 def _event(env: Mapping[str, str]) -> dict[str, Any]:
-    """The event file's content, empty where there is none."""
+    """The JSON object in the file that GITHUB_EVENT_PATH names; empty if there is none. Raises `ConfigError`."""
     path = env.get("GITHUB_EVENT_PATH")
     if not path:
         return {}
@@ -77,7 +77,7 @@ def _event(env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _now(session: Session) -> int:
-    """Milliseconds since the epoch; `SOURCE_DATE_EPOCH` (seconds) makes labels reproducible."""
+    """Milliseconds since the epoch: from `SOURCE_DATE_EPOCH` (seconds; for reproducible labels), else the clock."""
     text = session.settings.env.get("SOURCE_DATE_EPOCH")
     if not text:
         return session.clock.now()
@@ -98,7 +98,10 @@ def _snapshot(session: Session, policy: TagPolicy, *, needed: bool) -> Snapshot 
 
 
 def _checkout(snapshot: Snapshot, policy: TagPolicy) -> Checkout:
-    """The branch, or in a detached HEAD the highest version tag, else any tag, else a branch that is at HEAD."""
+    """The checkout's commit and ref: the branch, or in a detached HEAD the highest version tag at HEAD.
+
+    Without a version tag any other tag at HEAD is taken, then any branch at HEAD, then none.
+    """
     if snapshot.branch is not None:
         ref = f"refs/heads/{snapshot.branch}"
     else:
@@ -120,7 +123,7 @@ def _refs_at(snapshot: Snapshot) -> list[str]:
 
 
 def _completed(checkout: Checkout | None, env: Mapping[str, str]) -> Checkout | None:
-    """A detached HEAD that no ref names has the workflow's ref, if the workflow is at that commit."""
+    """The checkout, with the workflow's ref if it has no ref of its own and the workflow runs for the same commit."""
     if checkout is None or checkout.ref or env.get("GITHUB_SHA") != checkout.sha:
         return checkout
     return msgspec.structs.replace(checkout, ref=env.get("GITHUB_REF", ""))
@@ -129,7 +132,7 @@ def _completed(checkout: Checkout | None, env: Mapping[str, str]) -> Checkout | 
 def _known(
     session: Session, run: RuleContext, snapshot: Snapshot | None, policy: TagPolicy
 ) -> tuple[KnownReleases | None, str]:
-    """The releases that git knows, if the repository here is the run's; else why nothing is guarded."""
+    """The releases in git's tags, if HEAD is the run's commit; and a reason why tags are not guarded, or `""`."""
     if snapshot is None or snapshot.head != run.sha:
         return None, ""
     if snapshot.shallow:
@@ -160,13 +163,13 @@ def _with_git(
 
 
 def _default_branch(client: Git) -> str:
-    """What the remote called its default branch when it was cloned; empty where nobody knows."""
+    """The default branch that `origin` had when the repository was cloned; empty if the clone does not say."""
     done = client.run("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
     return done.stdout.decode("utf-8", "replace").strip().removeprefix("origin/") if done.code == 0 else ""
 
 
 def _repository(session: Session, event: Mapping[str, Any], snapshot: Snapshot | None) -> RepositoryFacts:
-    """From the event file; what it does not say from the CI system, then from git's remote."""
+    """Name, description, URL and license of the repository: from the event file, the CI system, then git's remote."""
     found = event.get("repository")
     said: Mapping[str, Any] = found if isinstance(found, dict) else {}
     remote = None if snapshot is None else source_url(snapshot.remote_url)

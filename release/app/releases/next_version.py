@@ -1,4 +1,4 @@
-"""The version after the releases in HEAD's history, and its git tag."""
+"""Works out the next version from the releases and commits in HEAD's history, and creates its git tag on request."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 
 class NextVersionRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for the next version of one component. `component`: None for the workspace's only one.
+    """Asks for the next version of one component. `component`: None for the workspace's only component.
 
-    `part`: the part of the version that is raised; `auto` concludes it from the commits (Conventional Commits).
-    `git_tag`: `local` creates the annotated git tag; `pushed` pushes it to `origin` too, or removes it again.
+    `part`: the part of the version that is raised; `auto` concludes the part from the commits (Conventional Commits).
+    `git_tag`: `local` creates the annotated git tag; `pushed` also pushes it to `origin`, and removes it again if the
+    push fails.
     """
 
     part: Literal["major", "minor", "patch", "auto"] = "auto"
@@ -37,13 +38,13 @@ class NextVersionRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def next_version(workspace: Session, request: NextVersionRequest) -> VersionReport | None:
-    """The next version. None where no commit since the last release asks for one; a note says so."""
+    """The next version; None, after a note, if no commit since the last release requires a release."""
     facts = next_facts(workspace, request)
     return None if facts is None else version_report(facts)
 
 
 def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | None:
-    """The facts from which `version_text` writes every form."""
+    """The facts of the next version, which `version_text` can write in every form; None if none is due."""
     components = session.components_named(request.component)
     if len(components) != 1:
         raise ConfigError("there are several components", hint="choose one with `--component NAME`")
@@ -99,7 +100,7 @@ def _next(found: History, part: Literal["major", "minor", "patch", "auto"]) -> V
 
 
 def _style(found: History, prefix: str) -> str:
-    """`v` or nothing, as the project's last tag has it."""
+    """The prefix `v` if the project's highest version tag has it, or if there is no version tag; else `""`."""
     last = found.highest or found.stable
     return "v" if last is None or last.git_tag.removeprefix(prefix).startswith("v") else ""
 

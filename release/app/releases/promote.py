@@ -1,4 +1,4 @@
-"""`promote`: an existing image gets another place, copied by digest, tagged and recorded."""
+"""`promote`: copies an existing image to another repository by digest, tags it there, and records that."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from release.tagging.model import Candidate, HeldTags, KnownReleases, Withheld
 
 
 class PromoteRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for other places of the image `source`. `to`: each `REPO[:TAG,...]`.
+    """Asks for the promotion of the image `source` to the repositories and tags in `to`, each `REPO[:TAG,...]`.
 
-    `referrers`: also copy what refers to it. `allow_backward`: also move tags back to this image, with a `reason`.
-    `preview`: show what would happen, and change nothing.
+    `referrers`: also copy signatures, attestations and SBOMs. `allow_backward`: also move tags from a higher version
+    back to this image, with a `reason`. `preview`: show what would happen, and change nothing.
     """
 
     source: str
@@ -42,7 +42,7 @@ class PromoteRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def promote(session: Session, request: PromoteRequest) -> ChangeResult:
-    """Give the image its places. Raises what keeps the plan from being made; the rest is the result's error."""
+    """Promote the image. Raises errors that prevent a plan; errors of the plan's steps are the result's `error`."""
     if request.allow_backward and not request.reason:
         raise ConfigError("`--allow-backward` needs a reason, which is recorded", hint='add `--reason "..."`')
     session.require_trusted("promote")
@@ -112,7 +112,10 @@ def _changed(
 
 
 def _guarded(session: Session, origin: Origin, place: Destination, *, allow_backward: bool) -> Destination:
-    """The place without the moving tags that would go back. Raises `TagConflict` as the guard refuses."""
+    """The destination without the moving tags that must stay on a newer release.
+
+    Raises `TagConflict` if the guard refuses to move a tag.
+    """
     repository = session.registries.open(place.target)
     releases = known_at(session, origin.project, repository) if place.moving else KnownReleases()
     candidate = origin.candidate or Candidate(commit=origin.commit or "")
@@ -129,7 +132,9 @@ def _guarded(session: Session, origin: Origin, place: Destination, *, allow_back
             case guard.Withhold() if verdict.rightly:
                 withheld.append(Withheld(name=tag.name, reason=verdict.reason))
             case _:
-                kept.append(tag)  # also what could not be known: the step asks again, and says so
+                kept.append(
+                    tag
+                )  # also a tag about which something is unknown: the step judges and reports it again
     names = {one.name for one in withheld}
     held_tags = tuple(one for one in place.held.held if one.tag not in names)
     rest = msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""Promotion: the source image, its release, and its tags on each target."""
+"""Finds, for a promotion, the source image, its release in the log, and the tags that it gets on each target."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """The image that is promoted. `tag`: as it was given; `released`: the fixed tag of its version, where it has one.
+    """The image that is promoted. `tag`: the tag of the given reference. `released`: the fixed tag of its version.
 
-    `commit`, `version`: as log and image say, else the image's labels. `release`: its key, where the log knows it.
+    `commit`, `version`: from the log where log and image agree, else from the image's labels. `release`: its key in the
+    log. Members are None if unknown.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def candidate(self) -> Candidate | None:
-        """As the guard compares it."""
+        """Commit, version and rebuild of the image, for the moving tags' guard; None without a released version."""
         found = version_of_image_tag(self.released) if self.released is not None else None
         if found is None:
             return None
@@ -59,7 +60,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def origin_of(session: Session, text: str) -> Origin:
-    """Find the image and what is known of it. Raises `NotFound`."""
+    """Find the image of a reference, its release in the log, and its labels. Raises `NotFound`."""
     location = locate_target(session, text)
     repository: Repository = location.repository
     manifest = read(location)
@@ -92,7 +93,10 @@ def origin_of(session: Session, text: str) -> Origin:
 
 
 def destinations(session: Session, origin: Origin, texts: Sequence[str]) -> tuple[Destination, ...]:
-    """The places that `REPO[:TAG,...]` mean, each once, with what their tags hold now. Raises `ConfigError`."""
+    """The destinations that texts `REPO[:TAG,...]` name, one for each repository, with what their tags hold now.
+
+    Raises `ConfigError`.
+    """
     wanted: dict[str, Tags] = {}
     for text in texts:
         head, names = split_place(text)
@@ -110,7 +114,7 @@ def _usual(session: Session, origin: Origin, target: str, component: Component |
     tags = usual_tags(session, component, origin.candidate, origin.released, origin.tag)
     if tags is None:
         raise ConfigError(
-            f"`{origin.name}@{origin.digest}` is no released version, so its tags in `{target}` must be said",
+            f"`{origin.name}@{origin.digest}` is not a released version, so `--to` must name its tags in `{target}`",
             hint=f"write `--to {target}:TAG`",
         )
     return tags
@@ -139,7 +143,11 @@ def _destination(session: Session, origin: Origin, target: str, tags: Tags) -> D
 def _released(
     repository: Repository, digest: str, tag: str | None, version: str | None, known: ReleaseState | None
 ) -> str | None:
-    """The fixed tag of the version that the image was released as: the tag given, the log's, or one that holds it."""
+    """The fixed tag of the version that the image was released as, or None.
+
+    This is the given tag if it is a version, else the tag in the log, else the version label's tag if it holds the
+    image.
+    """
     if tag is not None and version_of_image_tag(tag) is not None:
         return tag
     read = version_of_image_tag((version or "").replace("+", "_"))
@@ -153,7 +161,7 @@ def _released(
 
 
 def _commit(labels: Mapping[str, str]) -> str | None:
-    """The image's revision if it is a commit: a label may hold anything, and a record may not."""
+    """The image's label `revision` if its text is a commit id, else None: log records accept commit ids only."""
     said = labels.get(REVISION, "")
     return said if _COMMIT.fullmatch(said) else None
 
@@ -164,9 +172,10 @@ def _version(labels: Mapping[str, str]) -> str | None:
 
 
 def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> str | None:
-    """Why the image is not what the log says: a log entry alone is never believed.
+    """Why the image's labels contradict the release that the log has for it, or None if they agree.
 
-    A branch build that was released by `reuse` says another version. Then the release's own tag must hold it.
+    The label of a branch build that was released by `reuse` has another version. Such an image is accepted if the
+    release's fixed tag holds it.
     """
     doubt = contradiction(known, facts, any_version=True)
     said = facts.labels.get(VERSION)
@@ -180,23 +189,26 @@ def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> st
 
 
 def _recorded(state: LogState, digest: str) -> list[ReleaseState]:
-    """What the log says that the digest is, the likeliest first."""
+    """The releases that the log has for the digest: finished ones first, then those with a version, then newer ones."""
     found = [one for one in state.releases.values() if one.image is not None and one.image.digest == digest]
-    # A branch build that was released by promotion is both: the release counts.
+    # The image of a branch build may be the image of a version, too (`reuse: commit`): then the version is taken.
     return sorted(
         found, key=lambda one: (one.state == "released", bool(one.version), one.last_seq), reverse=True
     )
 
 
 def history(state: LogState, target: str, tags: Sequence[str], digest: str) -> tuple[bool, int | None]:
-    """Whether the log says that every tag holds the digest, and the entry that set one of them last."""
+    """Whether the log says that every tag holds the digest; and the position of the last entry that set one of them."""
     last = [holds[-1] for tag in tags if (holds := state.holds.get((target, tag)))]
     recorded = bool(tags) and len(last) == len(tags) and all(one.digest == digest for one in last)
     return recorded, max((one.seq for one in last), default=None)
 
 
 def _component(session: Session, location: ImageLocation) -> Component | None:
-    """The component whose target this is; else the only one, or the one that `--component` names."""
+    """The component that has the location as target; else the only component with targets, if there is just one.
+
+    `--component` restricts the components to one.
+    """
     for component in session.config.components:
         if any(session.registries.open(one.image).name == location.name for one in component.targets):
             return component
@@ -205,7 +217,7 @@ def _component(session: Session, location: ImageLocation) -> Component | None:
 
 
 def _target_name(session: Session, location: ImageLocation) -> str:
-    """What plans and the log call the place: layouts relative to the repository's root, as in the config."""
+    """The location's name in plans and the log: the path of a layout is relative to the git repository's root."""
     if location.registry is not None:
         return location.name
     path = os.path.relpath(location.repository.path, session.root)
@@ -216,7 +228,10 @@ _ASKED = "asked for"
 
 
 class Tags(msgspec.Struct, frozen=True, kw_only=True):
-    """The tags that a place gets: fixed ones, those of lines of releases, and names that people move."""
+    """The tags of a destination. `moving`: tags that follow a line of releases (`1.4`, `latest`).
+
+    `names`: tags that follow no line, such as `production`.
+    """
 
     fixed: tuple[FixedTag, ...] = ()
     moving: tuple[MovingTag, ...] = ()
@@ -224,11 +239,11 @@ class Tags(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def every(self) -> tuple[str, ...]:
-        """All names."""
+        """The names of all tags, fixed ones first."""
         return (*(tag.name for tag in self.fixed), *(tag.name for tag in self.moving), *self.names)
 
     def joined(self, before: Tags) -> Tags:
-        """These after those of `before`, each name once."""
+        """The tags of `before`, then these, each name once."""
         fixed = {tag.name: tag for tag in (*before.fixed, *self.fixed)}
         moving = {tag.name: tag for tag in (*before.moving, *self.moving)}
         return Tags(
@@ -239,10 +254,12 @@ class Tags(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def split_place(text: str) -> tuple[str, tuple[str, ...]]:
-    """Repository and tags of `REPO[:TAG,...]`."""
+    """The repository and the tags of a text `REPO[:TAG,...]`. Raises `ConfigError`."""
     first, *more = text.split(",")
     if "@" in first:
-        raise ConfigError(f"`{text}` names a digest, and that is what SOURCE says", hint="write `REPO:TAG`")
+        raise ConfigError(
+            f"`{text}` names a digest, but the digest is that of SOURCE", hint="write `REPO:TAG`"
+        )
     if first.startswith("oci:"):
         head, colon, tag = first.removeprefix("oci:").rpartition(":")
         repository, name = (f"oci:{head}", tag) if colon else (first, "")
@@ -255,7 +272,7 @@ def split_place(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def named_tags(names: Sequence[str]) -> Tags:
-    """What tags that were asked for by name are."""
+    """Sort tags that `--to` names into fixed tags, moving tags and other names."""
     return Tags(
         fixed=tuple(
             FixedTag(name=name, reason=_ASKED, policy=policy)
@@ -278,9 +295,10 @@ def usual_tags(
     released: str | None,
     given: str | None,
 ) -> Tags | None:
-    """The tags of a released version, as its component chooses them; else the tag that the image was named by.
+    """The tags of a promotion whose `--to` names none; None if no tag can be chosen.
 
-    `released`: the fixed tag of the version. `given`: the tag by which the image was named. None where neither says.
+    `released`: the fixed tag of the image's version, which gets the tags that its component chooses for a release.
+    `given`: the tag of the given reference, taken if the image is not a released version.
     """
     if released is not None and candidate is not None and candidate.version is not None:
         fixed = FixedTag(name=released, reason="its version", policy="version")

@@ -1,4 +1,4 @@
-"""`run --rebuild`: which rebuild of a released commit this is."""
+"""Finds the number of a rebuild of a released commit, for `run --rebuild`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from release.tagging.model import Decision
 
 
 def require_checked_out(decision: Decision, named: str | None) -> None:
-    """Raise `GitError` if `--rebuild NAME` is not what is checked out, `ConfigError` if it cannot be a git tag."""
+    """Raise `GitError` if `--rebuild NAME` names another release than HEAD's, `ConfigError` if it is no tag name."""
     if named:
         require_git_tag("--rebuild", named)
     if named and named not in {decision.git_tag, decision.version, f"v{decision.version}"}:
@@ -27,9 +27,9 @@ def require_checked_out(decision: Decision, named: str | None) -> None:
 def rebuild_number(
     session: Session, project: str, decision: Decision, repositories: Sequence[Repository]
 ) -> int:
-    """The n of `_rn`: one that an earlier run began and did not finish, else the first that is free.
+    """The number n of the rebuild's tag suffix `_rn`: the lowest that no finished rebuild has.
 
-    `decision`: of the release itself. Raises `RefusedError` when that was never released.
+    `decision`: of the original release. Raises `RefusedError` if that was never released.
     """
     primary = primary_tag(decision).name
     if not _is_taken(session, project, decision, primary, repositories):

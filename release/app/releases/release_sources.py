@@ -1,4 +1,4 @@
-"""Which releases count when a moving tag moves: at the project's own targets, at a promotion's, after a rollback."""
+"""The releases that count when a moving tag moves: for a release, for a promotion, and for a rollback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from release.tagging.model import KnownFrom, KnownReleases, Line
 
 
 def at_own_targets(session: Session) -> ReleaseSource:
-    """For a release: every release of the component. Tags of branches follow git alone, and ask no registry."""
+    """For a release: all known releases of the component; for the tag of a branch, those known without a registry."""
 
     def releases(scope: str, line: Line, repository: Repository) -> KnownReleases:
         component = next(one for one in session.config.components if one.name == scope)
@@ -28,7 +28,7 @@ def at_own_targets(session: Session) -> ReleaseSource:
 
 
 def at_destinations(session: Session, project: str) -> ReleaseSource:
-    """For a promotion: see `known_at`."""
+    """For a promotion: the releases that count at the repository of the tag, see `known_at`."""
 
     def releases(scope: str, line: Line, repository: Repository) -> KnownReleases:
         del scope, line
@@ -38,7 +38,7 @@ def at_destinations(session: Session, project: str) -> ReleaseSource:
 
 
 def without_yanked(session: Session, component: Component, yanks: Sequence[str]) -> ReleaseSource:
-    """For a rollback: every release of the component; what this run yanks counts as yanked."""
+    """For a rollback: all known releases of the component, with the versions in `yanks` as yanked."""
 
     def releases(scope: str, line: Line, repository: Repository) -> KnownReleases:
         del scope, line
@@ -49,10 +49,10 @@ def without_yanked(session: Session, component: Component, yanks: Sequence[str])
 
 
 def known_at(session: Session, project: str, repository: Repository) -> KnownReleases:
-    """The releases that count at a destination.
+    """The releases that count at the destination of a promotion.
 
-    At one of the project's own targets every release does. Elsewhere (`production`) only those that are there: what
-    was never promoted is not newer. What was taken back counts nowhere.
+    At a target of a configured component all known releases count. In another repository (`production`) only releases
+    count that were promoted there before. Yanked versions count nowhere.
     """
     for component in session.config.components:
         if repository.name in {session.registries.open(one.image).name for one in component.targets}:

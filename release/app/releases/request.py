@@ -1,4 +1,4 @@
-"""What is asked of a release beyond the configuration."""
+"""The request of `run` and `preview`: what their options ask for beyond the configuration."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from release.versions.semver import parse_either
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for a release, or for its preview.
 
-    `version`: release this version, which has no git tag; with a reason. `rebuild_of`: build this released version
-    anew, `""` for what is checked out; `rebuild`: as which `_rn`, filled in by the use case. `offline`: a preview that
-    opens no connection. `wait`: first wait for other runs of the same images. `plan`: the bytes of a plan file; the
-    run is refused unless the world is as it says. `component`: None for all of the workspace's.
+    `version`: release this version, which has no git tag; needs `reason`. `rebuild_of`: build this released version
+    again, `""` for the version at HEAD; `rebuild`: the number of the rebuild, filled in by the use case. `offline`: a
+    preview that opens no connection. `wait`: first wait for other runs that release the same images. `plan`: the bytes
+    of a plan file; the run is refused if anything changed since the plan was made. `component`: None for all of the
+    workspace's components.
     """
 
     version: Version | None = None
@@ -33,7 +34,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def asks_anything(self) -> bool:
-        """Whether anything was asked that a plan file would say otherwise."""
+        """Whether any option is given whose value a plan file has, too."""
         return bool(
             self.version is not None
             or self.rebuild_of is not None
@@ -43,7 +44,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def request(self) -> dict[str, Any]:
-        """As the plan and the `planned` record say it; empty when nothing special was asked."""
+        """The options as plans and `planned` records hold them; empty if none is given."""
         asked: dict[str, Any] = {}
         if self.version is not None:
             asked["version"] = str(self.version)
@@ -58,7 +59,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
         return asked
 
     def require_reason(self) -> None:
-        """Raise `ConfigError` where something needs a reason and has none."""
+        """Raise `ConfigError` if `--version` or `--allow-backward` is given without a reason."""
         for asked, option in (
             (self.version is not None, "--version"),
             (self.allow_backward, "--allow-backward"),

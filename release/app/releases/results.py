@@ -1,7 +1,7 @@
-"""What `preview`, `run`, `promote` and `rollback` give back.
+"""The results and reports of `preview`, `run`, `promote` and `rollback`.
 
-The report types are the contract: `--json` prints them as they are. A result holds its report, and beside it what the
-runner knows of each step, for those who print more than the contract.
+`--json` prints the report types, so their members must stay compatible. A result has a report, and the runner's report
+with more details of each step, for text output.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Schema = Literal["shipmark.preview/1", "shipmark.run/1"]
 
 
 class StepReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One step, and how it stands or went. `required`: whether its failure stops the release."""
+    """One step and its state, judged or executed. `required`: whether the step's failure stops the release."""
 
     id: str
     kind: str
@@ -32,16 +32,16 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErrorReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Why it ended otherwise than asked for. `hint`: what to do about it."""
+    """The error with which the command ends. `hint`: the action that helps, or None."""
 
     message: str
     hint: str | None
 
 
 class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One component. `steps`: its own, after those that all components share.
+    """The release of one component. `steps`: the steps that all components share, then the component's own.
 
-    `builder`: which one makes the image; None where nothing is built, or `preview --offline` left the choice to `run`.
+    `builder`: the name of the builder; None if nothing is built, or if `preview --offline` did not choose a builder.
     """
 
     component: str
@@ -52,7 +52,7 @@ class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`shipmark.preview/1` and `shipmark.run/1`: the same plan, as it stands or as it went. `plan`: its hash."""
+    """The report of `preview` or `run`: every release with its steps, judged or executed. `plan`: the plan's hash."""
 
     schema: Schema
     releases: tuple[ReleaseReport, ...]
@@ -62,7 +62,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Of `preview` and `run`. `details`: the runner's own report; `inputs`: what the plan was made from."""
+    """The result of `preview` or `run`. `details`: the runner's report. `inputs`: the planner's input by component."""
 
     report: RunReport
     details: Report
@@ -75,14 +75,14 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a promotion goes, under which tags."""
+    """A repository to which a promotion copies the image, and the tags that the image gets there."""
 
     target: str
     tags: tuple[str, ...]
 
 
 class WithheldAt(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag of a place that stays where it is, for something newer."""
+    """A tag that a promotion does not move on one target, since it belongs to a newer release."""
 
     target: str
     name: str
@@ -90,7 +90,7 @@ class WithheldAt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PromoteReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`shipmark.promote/1`. `plan`: its hash."""
+    """The report of `promote`, schema `shipmark.promote/1`. `plan`: the plan's hash."""
 
     schema: Literal["shipmark.promote/1"] = "shipmark.promote/1"
     source: str = msgspec.field(name="from")
@@ -105,7 +105,7 @@ class PromoteReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RollbackReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`shipmark.rollback/1`. `to`: the highest version that still counts; `yanked`: those that were taken back."""
+    """The report of `rollback`. `to`: the highest version that still counts. `yanked`: versions that it took back."""
 
     schema: Literal["shipmark.rollback/1"] = "shipmark.rollback/1"
     component: str
@@ -119,9 +119,9 @@ class RollbackReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """The image that a promotion or a rollback is about. `primary_tag`: the fixed tag of the version, else `""`.
+    """The image that a promotion or a rollback is about. `primary_tag`: the fixed tag of the version, or `""`.
 
-    `channel`: of the release, where the log knows it. `notes`: what the job's summary says besides the tags.
+    `channel`: the channel of the release in the log, or `""`. `notes`: further lines for the job's summary.
     """
 
     title: str
@@ -133,7 +133,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Of `promote` and `rollback`. `details`: the runner's own report."""
+    """The result of `promote` or `rollback`. `details`: the runner's report."""
 
     report: PromoteReport | RollbackReport
     details: Report
@@ -146,12 +146,12 @@ class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def step_reports(details: Report) -> tuple[StepReport, ...]:
-    """Every step, in the plan's order."""
+    """Reports of all steps, in the plan's order."""
     return tuple(step_report(one) for one in details.outcomes)
 
 
 def run_report(schema: Schema, details: Report) -> RunReport:
-    """The contract's part of the runner's report."""
+    """The report of `preview` or `run`, made from the runner's report."""
     plan = details.plan
     shared = [step_report(one) for one in details.outcomes if not one.step.scope]
     releases = tuple(
@@ -185,7 +185,7 @@ def _builder(details: Report, component: str) -> str | None:
 
 
 def step_report(outcome: Outcome) -> StepReport:
-    """One step as reports list it."""
+    """The report of one step."""
     step = outcome.step
     return StepReport(
         id=step.id,
@@ -203,11 +203,11 @@ def exit_code(details: Report) -> int:
 
 
 def error_report(details: Report) -> ErrorReport | None:
-    """The error as reports have it."""
+    """The error of the runner's report in the form of reports, or None."""
     error: ReleaseError | None = details.error
     return None if error is None else ErrorReport(message=error.message, hint=error.hint)
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
-    """`shipmark.plan/1`: the plan file, with the hash over the rest of it."""
+    """The content of a plan file, schema `shipmark.plan/1`: the plan and its hash."""
     return {"schema": "shipmark.plan/1", "hash": plan.hash, "plan": plain(plan)}

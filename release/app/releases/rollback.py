@@ -1,4 +1,4 @@
-"""`rollback`: versions are taken back, and the tags move to the highest that is left."""
+"""`rollback`: takes versions back, and moves the moving tags to the highest version that still counts."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from release.versions.semver import image_tag_of, parse_as
 
 
 class RollbackRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks to take back every released version above `to`. `line`: only versions of this line: `1.4`, `1`.
+    """Asks to take back every released version above `to`. `line`: only versions of this line, such as `1.4` or `1`.
 
-    `reason`: recorded with every version. `component`: None for the workspace's only one. `preview`: show what would
-    happen, and change nothing.
+    `reason`: recorded with every version. `component`: None for the workspace's only component. `preview`: show what
+    would happen, and change nothing.
     """
 
     to: str
@@ -46,7 +46,7 @@ class RollbackRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rollback(session: Session, request: RollbackRequest) -> ChangeResult:
-    """Take the versions back. Raises what keeps the plan from being made; the rest is the result's error."""
+    """Take versions back. Raises errors that prevent a plan; errors of the plan's steps are the result's `error`."""
     session.require_trusted("rollback")
     component = _component(session, request.component)
     version = _version(request.to, policy_of(component))
@@ -69,7 +69,7 @@ def rollback(session: Session, request: RollbackRequest) -> ChangeResult:
 
 
 def _changed(report: Report, to: Version, yanks: tuple[str, ...], reason: str) -> Changed:
-    """`digest`: what the moving tags of the version that was asked for hold; `""` where none goes there."""
+    """The image of the version `to`. Its `digest` is `""` if no tag moves to that version."""
     images = [
         operands.image
         for outcome in report.outcomes
@@ -127,20 +127,23 @@ def _warn_elsewhere(session: Session, component: Component, yanks: tuple[str, ..
             yanks=yanks,
         )
     except LogError:
-        return  # the log was lost while the tags moved: the report says so, and must not be hidden
+        return  # the log does not answer any more: the report has that error, and raising would hide the report
     for note in notes:
         session.sink.emit(note)
 
 
 def _require_all_known(known: KnownReleases) -> None:
-    """Refuse while it is not known what there is: the highest that is left may be among what did not answer."""
+    """Raise `Unreachable` or `ShallowClone` if a source of releases could not be read completely.
+
+    The highest version that still counts might be among those that were not read.
+    """
     said = known.known_from
-    hint = "run it again when everything answers"
+    hint = "run it again when registries and log answer"
     for name, knowledge in (("a registry", said.registry), ("the version log", said.log), ("git", said.git)):
         if knowledge in {"partial", "unknown"}:
             if name == "git":
                 raise ShallowClone("this clone lacks version tags", hint="`git fetch --tags --unshallow`")
-            raise Unreachable(f"{name} does not tell all releases, so no tag can be moved back", hint=hint)
+            raise Unreachable(f"not all releases in {name} could be read, so no tag is moved back", hint=hint)
 
 
 def _component(session: Session, name: str | None) -> Component:
@@ -160,7 +163,7 @@ def _version(text: str, policy: TagPolicy) -> Version:
     try:
         return parse_as(text.removeprefix(policy.prefix).removeprefix("v"), policy.versions)
     except ValueError as error:
-        raise ConfigError(f"`--to {text}` is no version: {error}", hint="write it as 1.4.1") from error
+        raise ConfigError(f"`--to {text}` is not a version: {error}", hint="write it as 1.4.1") from error
 
 
 def _line(text: str | None) -> Line | None:
@@ -168,5 +171,5 @@ def _line(text: str | None) -> Line | None:
         return None
     found = release_line(text)
     if found is None:
-        raise ConfigError(f"`--line {text}` is no line of versions", hint="write it as 1.4 or 1")
+        raise ConfigError(f"`--line {text}` is not a line of versions", hint="write it as 1.4 or 1")
     return found

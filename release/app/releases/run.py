@@ -1,4 +1,4 @@
-"""`preview` and `run`: the same plan by the same code, surveyed or carried out."""
+"""`preview` and `run`: make a plan with the same code; `preview` surveys it, `run` executes it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from release.secret_names import looks_secret
 
 
 def preview(session: Session, request: RunRequest) -> RunResult:
-    """The plan that `run` would execute, and how the world stands to it; changes nothing.
+    """Make the plan that `run` would execute, and judge every step; change nothing.
 
-    Raises what keeps the plan from being made; what the plan met is the result's error.
+    Raises errors that prevent a plan; errors of the plan's steps are the result's `error`.
     """
     session.require_trusted("preview")
     request.require_reason()
@@ -43,9 +43,9 @@ def preview(session: Session, request: RunRequest) -> RunResult:
 
 
 def run(session: Session, request: RunRequest) -> RunResult:
-    """Make the plan and carry it out: build, push, tag, record. Killed anywhere, the next run finishes.
+    """Make the plan and execute it: build, push, tag, record. If it is killed at any point, the next run finishes.
 
-    Raises what keeps the plan from being made; what the plan met is the result's error.
+    Raises errors that prevent a plan; errors of the plan's steps are the result's `error`.
     """
     session.require_trusted("run")
     if request.wait:
@@ -68,7 +68,7 @@ def run(session: Session, request: RunRequest) -> RunResult:
 
 
 def _approved(request: RunRequest, asked: dict[str, Any]) -> RunRequest:
-    """The request with what was asked when the plan was made."""
+    """The request with the options with which the plan file was made."""
     return msgspec.structs.replace(
         request,
         version=version_of(asked.get("version")),
@@ -86,7 +86,7 @@ def _require_fresh(earlier: dict[str, Any], inputs: tuple[ReleaseInput, ...], pl
 
 
 def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[tuple[ReleaseInput, ...], Plan]:
-    """Gather, prepare what has to be built, and plan; the order of the components is the config's."""
+    """Gather the planner's input of each component, prepare builds, and make the plan; components in config order."""
     subjects = tuple(
         gather(session, component, request) for component in session.components_named(request.component)
     )
@@ -105,7 +105,7 @@ def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[tu
 
 
 def warn(session: Session, subjects: Sequence[ReleaseInput]) -> None:
-    """Say each warning of the decisions once."""
+    """Emit the warnings of the decisions, and one about build arguments that look secret."""
     for subject in subjects:
         for text in subject.decision.warnings:
             session.sink.emit(Note(level="warning", text=text))
@@ -126,7 +126,7 @@ def _secret_arguments(names: Sequence[str]) -> Note:
 
 
 def refusal(session: Session, request: RunRequest) -> ReleaseError | None:
-    """What `run` refuses although a plan can be made: a dirty tree."""
+    """`DirtyTree` if tracked files differ from the commit: `run` refuses that, although it could plan. Else None."""
     for component in session.components_named(request.component):
         snapshot = session.snapshot(policy_of(component))
         if snapshot.dirty_count:
@@ -141,7 +141,7 @@ def refusal(session: Session, request: RunRequest) -> ReleaseError | None:
 
 
 def with_withheld(report: Report, error: ReleaseError | None) -> Report:
-    """The report ending with `error`, or with what was withheld only because something was unknown."""
+    """The report with `error`; without one, with a `PartialError` if a tag is withheld because something is unknown."""
     if error is None:
         doubtful = [
             one for release in report.plan.releases for one in release.decision.withheld if not one.rightly

@@ -13,20 +13,20 @@ from release.tagging.model import Decision
 
 
 class TagsRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for the tags of one component. `component`: None for the workspace's only one."""
+    """Asks for the tags of one component. `component`: None for the workspace's only component."""
 
     component: str | None = None
 
 
 def tags(workspace: Session, request: TagsRequest) -> DecisionReport:
-    """The decision for one component. Raises `ConfigError` where there are several and none is named."""
+    """The version and tags of one component. Raises `ConfigError` if there are several and the request names none."""
     return decision_report(decide_locally(workspace, request.component))
 
 
 def decide_locally(workspace: Session, name: str | None) -> Decision:
-    """The decision without a connection, from git and a log file. `name`: of the component.
+    """Decide version and tags without a connection, from git and a log file. `name`: the component's name, or None.
 
-    The planner asks the registries, the remote and other logs besides, so its decision may withhold more.
+    The planner also reads registries, the git remote and other logs, so its decision may withhold more tags.
     """
     chosen = workspace.components_named(name)
     if len(chosen) > 1:

@@ -1,4 +1,4 @@
-"""How a run ends that did not finish: said in the log, and what the log did not take is kept in a file."""
+"""Records how an unfinished run ended; facts that the log does not take are written to a file for `log import`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ UNRECORDED_SCHEMA = "shipmark.unrecorded/1"
 
 
 def settle_end(session: Session, report: Report, attempt: str) -> Report:
-    """Record how the attempt ended, and what became visible and is not recorded yet.
+    """Record how the attempt ended, with the facts that became true and are not recorded yet; return the report.
 
-    That the log takes nothing must not hide why the run failed. When others can see something, what the log lacks
-    goes to a file, which the error then names.
+    If the log does not take them, the run's own error stays the report's error. If the release is visible, the facts
+    are written to a file, which the error then names.
     """
     error: ReleaseError = report.error
     context = record_context(session, attempt)
@@ -51,9 +51,10 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
 
 
 def keep(session: Session, facts: Sequence[dict[str, Any]], attempt: str) -> str:
-    """Write `facts` into a new file and return its path: in `.shipmark/`, else where temporary files go.
+    """Write `facts` into a new file and return its path: in `.shipmark/`, else in the folder for temporary files.
 
-    In the workspace, because CI systems keep files from there for people; 0600, and read only by `log import`.
+    The workspace is preferred, because CI systems can keep its files as artifacts. The mode is 0600; only `log import`
+    reads the file. If no file can be written, the facts are printed.
     """
     lines = [json.dumps({"schema": UNRECORDED_SCHEMA, "fact": fact}, ensure_ascii=False) for fact in facts]
     content = "".join(f"{line}\n" for line in lines).encode()

@@ -1,4 +1,4 @@
-"""The version of the checked-out commit, and where it comes from."""
+"""The version of HEAD, and the git tag from which it was calculated."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from release.versions.semver import parse_as
 
 
 class VersionRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for the version of one component. `component`: None for the workspace's only one."""
+    """Asks for the version of one component. `component`: None for the workspace's only component."""
 
     component: str | None = None
 
 
 class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A version by its parts. `base` and `distance`: the git tag that it counts from, and the commits since.
+    """A version by its parts. `base`: the git tag from which the version counts. `distance`: commits since that tag.
 
     `date`: of the commit, RFC 3339 in UTC. `dirty`: whether tracked files differ from the commit.
     """
@@ -46,17 +46,17 @@ class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def version(workspace: Session, request: VersionRequest) -> VersionReport:
-    """The version of HEAD. Raises `ShallowClone` where its history is needed and was not fetched."""
+    """The version of HEAD. Raises `ShallowClone` if the version depends on history that the clone lacks."""
     return version_report(version_facts(workspace, request))
 
 
 def version_report(facts: VersionFacts) -> VersionReport:
-    """The facts as `--json` prints them."""
+    """The report of a version, as `--json` prints it."""
     return VersionReport(**fields_of(facts))
 
 
 def version_facts(workspace: Session, request: VersionRequest) -> VersionFacts:
-    """The facts from which `version_text` writes every form."""
+    """The facts of HEAD's version, which `version_text` can write in every form."""
     decision = decide_locally(workspace, request.component)
     policy = policy_of(workspace.components_named(request.component)[0])
     facts = workspace.facts(policy)
@@ -79,7 +79,10 @@ def version_facts(workspace: Session, request: VersionRequest) -> VersionFacts:
 
 
 def _read(text: str, scheme: Scheme) -> Version:
-    """The decision's text as a version. Before the first calendar release it is SemVer's `0.0.0-dev.N.gCOMMIT`."""
+    """Parse the decision's version, by the configured scheme or else as SemVer.
+
+    Before the first release of a calendar scheme the version is SemVer's `0.0.0-dev.N.gCOMMIT`.
+    """
     schemes: tuple[Scheme, ...] = (scheme, "semver")
     for one in schemes:
         try:
@@ -87,5 +90,6 @@ def _read(text: str, scheme: Scheme) -> Version:
         except ValueError:
             continue
     raise ConfigError(
-        f"`{text}` is no version that can be written in another form", hint="take `shipmark tags`"
+        f"`{text}` is not a version that can be written in another form",
+        hint="`shipmark tags` prints the tags of this commit",
     )

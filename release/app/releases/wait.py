@@ -1,7 +1,7 @@
-"""`run --wait`: queue behind whoever is at work on the same images, by the version log.
+"""Implements `run --wait`: waits, by the version log, until no other run works on the same images.
 
-Waiting happens before this run records anything, so that no two runs ever wait for each other; those that wake
-together go on together, and do no harm: nothing rests on having waited.
+A run waits before it records anything, so that two runs never wait for each other. Several waiting runs may go on at
+the same time: that is safe, since no other step relies on having waited.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LONGEST_PAUSE_REMOTE = 15.0  # of a git server or database, which many waiting 
 
 
 def wait_for_others(session: Session, components: Sequence[Component]) -> None:
-    """Return once no other run is at work on these images, as far as the log says. Raises `Interrupted`."""
+    """Wait until the version log has no other run at work on these images. Raises `Interrupted`."""
     pause = _FIRST_PAUSE
     longest = _LONGEST_PAUSE if session.log.store.local else _LONGEST_PAUSE_REMOTE
     told: dict[str, Attempt] = {}

@@ -253,7 +253,7 @@ def test_a_log_with_a_digest_that_is_none_is_refused(scene: Scene, name: str) ->
     forgery.write(name, kinds=("released",))
     result = forgery.run()
     assert result.code == 6
-    assert "which is none" in result.stderr
+    assert "which is not a digest" in result.stderr
     assert forgery.project.tags == before
 
 
