@@ -70,7 +70,7 @@ def filled(path: Path, releases: int = 40, seed: int = 3) -> Writer:
     return log
 
 
-def test_answers_are_the_same_with_and_without(path: Path) -> None:
+def test_index_gives_the_answers_of_the_log(path: Path) -> None:
     log = filled(path)
     entries = log.entries()
     state = fold(entries)
@@ -96,7 +96,7 @@ def test_answers_are_the_same_with_and_without(path: Path) -> None:
         assert indexed.find("sha256:" + "0" * 64) == ()
 
 
-def test_the_index_follows_the_log(path: Path) -> None:
+def test_index_includes_entries_appended_after_its_creation(path: Path) -> None:
     log = filled(path, 3)
     with index(path) as indexed:
         (before,) = indexed.at("1", "9999")
@@ -110,14 +110,14 @@ def test_the_index_follows_the_log(path: Path) -> None:
     assert size <= os.path.getsize(f"{path}.idx")
 
 
-def test_small_transactions_give_the_same(path: Path) -> None:
+def test_index_filled_in_small_transactions_gives_the_same_answers(path: Path) -> None:
     log = filled(path, 10)
     with index(path, batch=7) as indexed:
         assert indexed.history("latest") == history(fold(log.entries()), "latest")
 
 
 @pytest.mark.parametrize("damage", ["garbage", "empty", "another version", "another log", "shorter log"])
-def test_an_index_that_does_not_fit_is_made_anew(path: Path, tmp_path: Path, damage: str) -> None:
+def test_damaged_or_foreign_index_is_rebuilt(path: Path, tmp_path: Path, damage: str) -> None:
     log = filled(path, 5)
     with index(path):
         pass
@@ -141,7 +141,7 @@ def test_an_index_that_does_not_fit_is_made_anew(path: Path, tmp_path: Path, dam
         assert indexed.history("1") == history(fold(log.entries()), "1")
 
 
-def test_a_torn_tail_is_not_indexed(path: Path) -> None:
+def test_torn_tail_is_not_indexed(path: Path) -> None:
     filled(path, 2)
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"half')
@@ -153,14 +153,14 @@ def test_a_torn_tail_is_not_indexed(path: Path) -> None:
         assert indexed.at("9.9.9", "9999")[0].hold.version == "9.9.9"
 
 
-def test_corruption_is_said_and_not_indexed(path: Path) -> None:
+def test_indexing_a_corrupt_log_raises_log_corrupt(path: Path) -> None:
     filled(path, 3)
     path.write_bytes(path.read_bytes().replace(b'"1.1.1"', b'"1.1.2"', 1))
     with pytest.raises(LogCorrupt):
         FileIndex(str(path), f"{path}.idx")
 
 
-def test_what_is_answered_was_checked(path: Path) -> None:
+def test_answer_from_a_changed_entry_raises_log_corrupt(path: Path) -> None:
     filled(path, 3)
     with index(path):
         pass
@@ -171,7 +171,7 @@ def test_what_is_answered_was_checked(path: Path) -> None:
         indexed.at("1.1.1", "9999")
 
 
-def test_short_logs_are_read_and_long_ones_looked_up(path: Path, folder: Callable[[], str]) -> None:
+def test_only_long_logs_get_an_index(path: Path, folder: Callable[[], str]) -> None:
     log = filled(path, 8)
     entries = log.entries()
     wanted: list[tuple[Any, Any]] = []
@@ -189,14 +189,14 @@ def test_short_logs_are_read_and_long_ones_looked_up(path: Path, folder: Callabl
         query.find(store(path), "latest", folder, worth=1)
 
 
-def test_a_mirrored_log_is_looked_up_in_its_truth(path: Path, folder: Callable[[], str]) -> None:
+def test_query_of_a_mirrored_log_indexes_its_first_store(path: Path, folder: Callable[[], str]) -> None:
     filled(path, 3)
     mirrored = Mirrored(store(path), [], warn=print)
     assert query.at(mirrored, "1", "9999", folder, worth=1) == query.at(store(path), "1", "9999", folder)
     assert kept(path).exists()
 
 
-def test_where_no_index_can_be_kept_the_log_answers(path: Path, folder: Callable[[], str]) -> None:
+def test_query_reads_the_log_if_the_index_cannot_be_stored(path: Path, folder: Callable[[], str]) -> None:
     log = filled(path, 8)
     kept(path).mkdir()
     assert query.at(store(path), "latest", "9999", folder, worth=1) == at(
@@ -204,6 +204,6 @@ def test_where_no_index_can_be_kept_the_log_answers(path: Path, folder: Callable
     )
 
 
-def test_an_empty_log_has_no_answers(path: Path, folder: Callable[[], str]) -> None:
+def test_query_of_an_empty_log_finds_nothing(path: Path, folder: Callable[[], str]) -> None:
     assert query.find(store(path), "sha256:" + "0" * 64, folder, worth=0) == ()
     assert query.at(store(path), "latest", "9999", folder, worth=0) == ()

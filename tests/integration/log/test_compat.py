@@ -42,7 +42,7 @@ def copied(log: str, folder: Path) -> Path:
     return Path(shutil.copy(CORPUS / log, folder / "log.jsonl"))
 
 
-def test_every_main_flow_is_there_and_no_file_was_changed() -> None:
+def test_corpus_has_every_flow_and_is_unchanged() -> None:
     flows = {"cancelled", "killed", "promoted", "releases", "resumed", "rollback", "torn"}
     for version in {Path(log).parent for log in LOGS}:
         assert {Path(log).stem for log in LOGS if Path(log).parent == version} >= flows
@@ -59,7 +59,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LogStore]:
 
 
 @pytest.mark.parametrize("log", LOGS)
-def test_every_store_takes_it_and_goes_on(log: str, empty: Any, tmp_path: Path) -> None:
+def test_old_log_is_copied_to_every_store_and_continued(log: str, empty: Any, tmp_path: Path) -> None:
     origin = file_store(copied(log, tmp_path / "old"))
     lines = [entry.raw for entry in origin.read()]
     assert copy(origin, empty) == expected(log)["entries"]
@@ -72,7 +72,7 @@ def test_every_store_takes_it_and_goes_on(log: str, empty: Any, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("log", LOGS)
-def test_a_fact_that_it_holds_is_not_written_again(log: str, tmp_path: Path) -> None:
+def test_facts_of_an_old_log_are_not_written_again(log: str, tmp_path: Path) -> None:
     """A release that began under an older version goes on under this one."""
     log_writer = writer(file_store(copied(log, tmp_path)))
     entries = tuple(log_writer.entries())
@@ -81,7 +81,7 @@ def test_a_fact_that_it_holds_is_not_written_again(log: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("log", LOGS)
-def test_its_releases_have_the_keys_that_this_version_computes(log: str, tmp_path: Path) -> None:
+def test_release_keys_of_an_old_log_are_those_of_this_version(log: str, tmp_path: Path) -> None:
     """Otherwise a release that began under an older version would begin a second time."""
     entries = list(file_store(copied(log, tmp_path)).read())
     begun = [entry.fields for entry in entries if entry.kind == "planned"]
@@ -92,7 +92,7 @@ def test_its_releases_have_the_keys_that_this_version_computes(log: str, tmp_pat
 
 
 @pytest.mark.parametrize("log", [log for log in LOGS if log.endswith("/torn.jsonl")])
-def test_a_torn_tail_is_put_aside(log: str, tmp_path: Path) -> None:
+def test_torn_tail_of_an_old_log_is_copied_and_cut_off(log: str, tmp_path: Path) -> None:
     path = copied(log, tmp_path)
     whole, _, torn = path.read_bytes().rpartition(b"\n")
     assert torn
@@ -104,7 +104,7 @@ def test_a_torn_tail_is_put_aside(log: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("log", LOGS)
-def test_the_commands_answer_from_it(log: str, git_repo: GitRepo, shipmark: Shipmark) -> None:
+def test_commands_read_an_old_log(log: str, git_repo: GitRepo, shipmark: Shipmark) -> None:
     copied(log, git_repo.path / ".shipmark")
     git_repo.write({"shipmark.yml": "image: registry.example/acme/app\n"})
     told = shipmark("log", "verify", cwd=git_repo.path)

@@ -46,7 +46,7 @@ def lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines()
 
 
-def test_one_event_a_line(path: Path) -> None:
+def test_each_entry_is_one_line_of_the_file(path: Path) -> None:
     writer(path).append(whole_release("r", "1.4.2"))
     assert path.read_bytes().endswith(b"\n")
     assert [entry["kind"] for entry in independently_verified(lines(path))] == [
@@ -58,7 +58,7 @@ def test_one_event_a_line(path: Path) -> None:
     ]
 
 
-def test_an_older_writer_goes_on_behind_a_newer_one(path: Path) -> None:
+def test_writer_appends_after_an_entry_of_an_unknown_kind(path: Path) -> None:
     writer(path).append([{"kind": "eclipsed", "project": "p", "of": {"x": [True, 7]}}])
     log = writer(path)
     log.append([planned()])
@@ -66,7 +66,7 @@ def test_an_older_writer_goes_on_behind_a_newer_one(path: Path) -> None:
     assert log.entries()[0].fields["of"] == {"x": [True, 7]}
 
 
-def test_reading_changes_nothing(path: Path) -> None:
+def test_reading_a_missing_log_creates_no_folder(path: Path) -> None:
     log = store(path)
     assert list(log.read()) == []
     assert log.head() == Head()
@@ -75,7 +75,7 @@ def test_reading_changes_nothing(path: Path) -> None:
     assert not path.parent.parent.exists()
 
 
-def test_the_log_never_makes_the_tree_dirty(path: Path) -> None:
+def test_shipmark_folder_gets_a_gitignore_that_is_not_overwritten(path: Path) -> None:
     writer(path).append([planned()])
     assert (path.parent / ".gitignore").read_text() == "*\n"
     (path.parent / ".gitignore").write_text("*\n!log.jsonl\n")
@@ -83,12 +83,12 @@ def test_the_log_never_makes_the_tree_dirty(path: Path) -> None:
     assert (path.parent / ".gitignore").read_text() == "*\n!log.jsonl\n"
 
 
-def test_elsewhere_nothing_is_hidden_from_git(tmp_path: Path) -> None:
+def test_other_folders_get_no_gitignore(tmp_path: Path) -> None:
     writer(tmp_path / "logs" / "log.jsonl").append([planned()])
     assert sorted(os.listdir(tmp_path / "logs")) == ["log.jsonl", "log.jsonl.lock"]
 
 
-def test_head_is_read_from_the_last_line(path: Path) -> None:
+def test_head_is_found_with_and_without_a_torn_tail(path: Path) -> None:
     log = writer(path)
     log.append(whole_release("r", "1.4.2"))
     fresh = store(path)
@@ -98,7 +98,7 @@ def test_head_is_read_from_the_last_line(path: Path) -> None:
     assert store(path).head() == log.head
 
 
-def test_a_read_goes_on_from_any_position(path: Path) -> None:
+def test_read_returns_the_entries_after_any_position(path: Path) -> None:
     writer(path).append(whole_release("r", "1.4.2"))
     log = store(path)
     for after in (2, -1, 4, 3, 0):
@@ -108,7 +108,7 @@ def test_a_read_goes_on_from_any_position(path: Path) -> None:
 @pytest.mark.parametrize(
     "tail", [b"{", b"\0" * 700, b"\0" * 99 + b"\n" + b"\0" * 50, b'{"seq":1}\n', b"\xff\xfe\n"], ids=repr
 )
-def test_a_torn_tail_is_skipped_then_kept_aside_and_cut_off(path: Path, tail: bytes) -> None:
+def test_torn_tail_is_skipped_by_readers_and_copied_by_the_next_writer(path: Path, tail: bytes) -> None:
     writer(path).append([planned()])
     whole = path.read_bytes()
     path.write_bytes(whole + tail)
@@ -120,7 +120,7 @@ def test_a_torn_tail_is_skipped_then_kept_aside_and_cut_off(path: Path, tail: by
     assert (path.parent / f"log.jsonl.torn-{len(whole)}-0").read_bytes() == tail
 
 
-def test_copies_of_torn_tails_do_not_replace_one_another(path: Path) -> None:
+def test_copy_of_a_torn_tail_does_not_replace_an_older_copy(path: Path) -> None:
     writer(path).append([planned()])
     whole = path.read_bytes()
     for number, tail in enumerate((b"one", b"two")):
@@ -131,7 +131,7 @@ def test_copies_of_torn_tails_do_not_replace_one_another(path: Path) -> None:
     assert kept == [b"one", b"two"]
 
 
-def test_a_log_edited_in_the_middle_is_refused_and_left_alone(path: Path) -> None:
+def test_edited_log_is_refused_and_left_unchanged(path: Path) -> None:
     writer(path).append([planned(), planned(attempt="b"), planned(attempt="c")])
     edited = path.read_bytes().replace(b'"attempt":"b"', b'"attempt":"x"')
     path.write_bytes(edited)
@@ -142,7 +142,7 @@ def test_a_log_edited_in_the_middle_is_refused_and_left_alone(path: Path) -> Non
     assert path.read_bytes() == edited
 
 
-def test_a_log_that_shrinks_or_goes_while_it_is_used_is_refused(path: Path) -> None:
+def test_log_that_shrinks_or_disappears_during_use_is_refused(path: Path) -> None:
     log = writer(path)
     log.append([planned()])
     log.append([planned(attempt="b")])
@@ -154,7 +154,7 @@ def test_a_log_that_shrinks_or_goes_while_it_is_used_is_refused(path: Path) -> N
         log.entries()
 
 
-def test_a_log_that_is_replaced_while_it_is_used_is_refused(path: Path) -> None:
+def test_log_that_is_replaced_during_use_is_refused(path: Path) -> None:
     log = writer(path)
     log.append([planned()])
     other = path.with_name("other")
@@ -164,7 +164,7 @@ def test_a_log_that_is_replaced_while_it_is_used_is_refused(path: Path) -> None:
         log.append([planned(attempt="b")])
 
 
-def test_the_holder_of_the_lock_is_named(path: Path) -> None:
+def test_lock_timeout_names_the_holder(path: Path) -> None:
     log = writer(path, timeout=0.1)
     log.append([planned()])
     with (path.parent / "log.jsonl.lock").open("r+b") as held:
@@ -178,7 +178,7 @@ def test_the_holder_of_the_lock_is_named(path: Path) -> None:
     assert len(lines(path)) == 2
 
 
-def test_cancellation_ends_the_wait_for_the_lock(path: Path) -> None:
+def test_cancellation_ends_the_wait_for_a_lock(path: Path) -> None:
     cancel = Cancel()
     writer(path).append([planned()])
     with (path.parent / "log.jsonl.lock").open("r+b") as held:
@@ -190,7 +190,7 @@ def test_cancellation_ends_the_wait_for_the_lock(path: Path) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_the_lock_file_is_never_removed(path: Path) -> None:
+def test_lock_file_stays_after_an_append(path: Path) -> None:
     writer(path).append([planned()])
     before = (path.parent / "log.jsonl.lock").stat().st_ino
     writer(path).append([planned(attempt="b")])
@@ -248,7 +248,7 @@ class Failing(OsFiles):
         ("write", errno.EDQUOT, "disk quota exceeded"),
     ],
 )
-def test_a_write_that_fails_leaves_nothing_behind(path: Path, name: str, error: int, cause: str) -> None:
+def test_failed_write_leaves_the_file_unchanged(path: Path, name: str, error: int, cause: str) -> None:
     writer(path).append([planned()])
     before = path.read_bytes()
     log = writer(path, files=Failing(name, error, 1))
@@ -259,7 +259,7 @@ def test_a_write_that_fails_leaves_nothing_behind(path: Path, name: str, error: 
     assert len(independently_verified(lines(path))) == 2
 
 
-def test_a_write_that_fails_and_cannot_be_taken_back_is_a_torn_tail(path: Path) -> None:
+def test_partial_write_that_cannot_be_cut_off_is_repaired_by_the_next_writer(path: Path) -> None:
     class Stuck(Failing):
         def truncate(self, fd: int, size: int) -> None:
             if fd in self.log:
@@ -297,7 +297,7 @@ class Journal(Failing):
         super().sync(fd)
 
 
-def test_after_a_failed_fsync_the_entry_is_looked_up_and_written_once_more(path: Path) -> None:
+def test_entry_is_rewritten_after_a_failed_fsync(path: Path) -> None:
     log = writer(path, files=(files := Journal("sync", errno.EIO, 1)))
     (entry,) = log.append([planned()])
     # A second fsync alone would say yes for pages that the kernel dropped.
@@ -307,7 +307,7 @@ def test_after_a_failed_fsync_the_entry_is_looked_up_and_written_once_more(path:
     assert files.done[4:] == ["write", "sync"]
 
 
-def test_when_every_fsync_fails_nothing_is_acknowledged(path: Path) -> None:
+def test_append_raises_when_every_fsync_fails(path: Path) -> None:
     files = Failing("sync", errno.EIO, *range(1, 99))
     with pytest.raises(LogError, match="input/output error") as caught:
         writer(path, files=files).append([planned()])
@@ -317,7 +317,7 @@ def test_when_every_fsync_fails_nothing_is_acknowledged(path: Path) -> None:
     assert len(independently_verified(lines(path))) == 1
 
 
-def test_a_failing_read_says_so(path: Path) -> None:
+def test_failed_read_raises_log_error_with_its_cause(path: Path) -> None:
     class Unreadable(OsFiles):
         def read(self, fd: int, offset: int) -> Iterator[bytes]:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -329,7 +329,7 @@ def test_a_failing_read_says_so(path: Path) -> None:
         store(path, files=Unreadable()).head()
 
 
-def test_directories_that_cannot_be_synced_are_no_error(path: Path) -> None:
+def test_append_succeeds_where_directories_cannot_be_synced(path: Path) -> None:
     class NoDirectorySync(OsFiles):
         def sync(self, fd: int) -> None:
             if stat.S_ISDIR(os.fstat(fd).st_mode):
@@ -358,7 +358,7 @@ for number in range(100):
 """
 
 
-def test_a_file_size_limit_loses_nothing_that_was_acknowledged(path: Path) -> None:
+def test_file_size_limit_keeps_every_acknowledged_entry(path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", LIMITED, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
@@ -369,14 +369,14 @@ def test_a_file_size_limit_loses_nothing_that_was_acknowledged(path: Path) -> No
     assert len(independently_verified(lines(path))) == int(acknowledged) > 3
 
 
-def test_a_full_disk_is_said(tmp_path: Path) -> None:
+def test_full_disk_error_says_to_make_room(tmp_path: Path) -> None:
     log = writer(tmp_path / "log.jsonl", files=Failing("write", errno.ENOSPC, *range(1, 9)))
     with pytest.raises(LogError, match="no space left on device") as caught:
         log.append([planned()])
     assert caught.value.hint == "make room on the disk, then run again"
 
 
-def test_network_file_systems_are_refused_unless_told_otherwise(path: Path) -> None:
+def test_network_file_system_is_refused_unless_allowed(path: Path) -> None:
     class OnNfs(OsFiles):
         def network_filesystem(self, path: str) -> str | None:
             return "nfs4"
@@ -404,7 +404,7 @@ def test_network_file_systems_are_refused_unless_told_otherwise(path: Path) -> N
         ("overlay", None),
     ],
 )
-def test_the_mount_table_tells_the_file_system(kind: str, expected: str | None) -> None:
+def test_network_file_system_is_recognised_in_the_mount_table(kind: str, expected: str | None) -> None:
     table = [
         "22 27 0:21 / /proc rw,relatime - proc proc rw",
         f"40 27 0:42 / /mnt/with\\040space rw shared:1 master:2 - {kind} server:/x rw",
@@ -413,11 +413,11 @@ def test_the_mount_table_tells_the_file_system(kind: str, expected: str | None) 
     assert network_type(table, "9:9") is None
 
 
-def test_this_machines_files_are_local(tmp_path: Path) -> None:
+def test_temporary_folder_is_on_a_local_file_system(tmp_path: Path) -> None:
     assert OsFiles().network_filesystem(str(tmp_path / "not" / "there")) is None
 
 
-def test_a_place_that_cannot_be_written_is_said_before_anything_happens(tmp_path: Path) -> None:
+def test_check_writable_raises_without_the_right_to_write(tmp_path: Path) -> None:
     class ReadOnly(OsFiles):
         def writable(self, path: str) -> bool:
             return False
@@ -427,20 +427,20 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_happens(tmp_path
     assert "log: {path: …}" in str(caught.value.hint)
 
 
-def test_a_file_in_the_way_of_the_folder_is_said(tmp_path: Path) -> None:
+def test_append_raises_if_the_folder_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LogError, match="cannot be read: not a directory"):
         writer(tmp_path / "file" / "log.jsonl").append([planned()])
 
 
-def test_killed_writers_lose_and_double_nothing(path: Path, tmp_path: Path) -> None:
+def test_killed_writers_lose_and_repeat_no_entry(path: Path, tmp_path: Path) -> None:
     herd = Herd({"store": "file", "path": str(path)}, tmp_path, workers=3, count=120)
     herd.run(kills=8, pause=0.15)
     herd.verify(lines(path))
     assert herd.kills >= 4
 
 
-def test_threads_of_one_process_exclude_one_another(path: Path) -> None:
+def test_threads_with_separate_writers_lose_no_entry(path: Path) -> None:
     def work(name: str) -> None:
         log = writer(path)
         for number in range(10):
@@ -454,7 +454,7 @@ def test_threads_of_one_process_exclude_one_another(path: Path) -> None:
     assert len(independently_verified(lines(path))) == 30
 
 
-def test_stored_lines_are_plain_json(path: Path) -> None:
+def test_stored_lines_are_json_with_unescaped_utf_8(path: Path) -> None:
     writer(path).append([planned(git_tag="v1.4.2", note_in_greek="αβγ")])
     fields = json.loads(path.read_text(encoding="utf-8"))
     assert fields["note_in_greek"] == "αβγ"

@@ -123,14 +123,14 @@ def released_rightly(forgery: Forgery, result: Result, digest: str) -> None:
 
 
 @pytest.mark.parametrize("log", ["file", "sqlite"])
-def test_an_older_release_in_the_registry_is_not_resumed_as_the_next_one(scene: Scene, log: str) -> None:
+def test_forged_entry_with_an_older_release_is_not_resumed(scene: Scene, log: str) -> None:
     forgery = scene(log)
     older = forgery.project.tags["1.4.1"]
     forgery.write(older)
     released_rightly(forgery, forgery.run(), older)
 
 
-def test_nor_by_a_log_in_a_git_ref(
+def test_forged_entry_in_a_git_log_is_not_resumed(
     make_project: Callable[..., Project], make_targets: TargetsFactory, tmp_path: Path
 ) -> None:
     project = make_project(project="acme/app", log={"store": "git"})
@@ -146,7 +146,9 @@ def test_nor_by_a_log_in_a_git_ref(
     released_rightly(forgery, forgery.run(), older)
 
 
-def test_nor_where_only_the_local_store_has_it(scene: Scene, make_targets: TargetsFactory) -> None:
+def test_forged_entry_with_an_image_in_a_local_layout_is_not_resumed(
+    scene: Scene, make_targets: TargetsFactory
+) -> None:
     forgery = scene(first="oci:dist/older")
     with make_targets(root=str(forgery.project.repo.path)) as targets:
         found = targets.open("oci:dist/older").resolve("1.4.1")
@@ -156,7 +158,7 @@ def test_nor_where_only_the_local_store_has_it(scene: Scene, make_targets: Targe
     released_rightly(forgery, forgery.run(), found.digest)
 
 
-def test_an_index_with_one_right_platform_is_not_resumed(scene: Scene) -> None:
+def test_forged_index_with_one_platform_of_another_commit_is_not_resumed(scene: Scene) -> None:
     forgery = scene(build={"builder": "layers", "platforms": ["linux/amd64", "linux/arm64"]})
     right = make_image({"a": b"1"}, labels=forgery.labels)
     wrong = make_image({"a": b"2"}, labels={**forgery.labels, REVISION: "f" * 40}, platform="linux/arm64")
@@ -165,7 +167,7 @@ def test_an_index_with_one_right_platform_is_not_resumed(scene: Scene) -> None:
     released_rightly(forgery, forgery.run(), index)
 
 
-def test_an_index_whose_second_platform_says_nothing_is_not_resumed(scene: Scene) -> None:
+def test_forged_index_with_an_unlabelled_platform_is_not_resumed(scene: Scene) -> None:
     forgery = scene(build={"builder": "layers", "platforms": ["linux/amd64", "linux/arm64"]})
     right = make_image({"a": b"1"}, labels=forgery.labels)
     index = forgery.put(make_index(right, make_image({"a": b"2"}, platform="linux/arm64")))
@@ -173,7 +175,7 @@ def test_an_index_whose_second_platform_says_nothing_is_not_resumed(scene: Scene
     released_rightly(forgery, forgery.run(), index)
 
 
-def test_an_index_that_calls_a_platform_otherwise_than_its_config_is_not_resumed(scene: Scene) -> None:
+def test_forged_index_with_a_wrong_platform_is_not_resumed(scene: Scene) -> None:
     forgery = scene(build={"builder": "layers", "platforms": ["linux/amd64", "linux/arm64"]})
     right = make_image({"a": b"1"}, labels=forgery.labels)
     twice = make_image({"a": b"2"}, labels=forgery.labels)  # for amd64, listed as arm64
@@ -182,14 +184,14 @@ def test_an_index_that_calls_a_platform_otherwise_than_its_config_is_not_resumed
     released_rightly(forgery, forgery.run(), index)
 
 
-def test_an_image_for_other_platforms_is_not_resumed(scene: Scene) -> None:
+def test_forged_image_for_another_platform_is_not_resumed(scene: Scene) -> None:
     forgery = scene(build={"builder": "layers", "platforms": ["linux/amd64"]})
     other = forgery.put(make_image({"a": b"1"}, labels=forgery.labels, platform="linux/arm64"))
     forgery.write(other)
     released_rightly(forgery, forgery.run(), other)
 
 
-def test_bytes_that_are_no_image_are_not_resumed(scene: Scene) -> None:
+def test_forged_image_with_a_broken_config_is_not_resumed(scene: Scene) -> None:
     forgery = scene()
     broken = make_image({"a": b"1"}, config=b"[]")
     forgery.write(forgery.put(broken))
@@ -197,7 +199,7 @@ def test_bytes_that_are_no_image_are_not_resumed(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("label", [f"{SCHEMA}:{'0' * 64}", f"{SCHEMA}:short", f"{SCHEMA}:"])
-def test_an_image_of_this_version_made_from_other_inputs_is_refused(scene: Scene, label: str) -> None:
+def test_image_with_another_inputs_label_is_refused(scene: Scene, label: str) -> None:
     forgery = scene()
     other = forgery.put(make_image({"a": b"1"}, labels={**forgery.labels, INPUTS: label}))
     forgery.write(other)
@@ -208,7 +210,7 @@ def test_an_image_of_this_version_made_from_other_inputs_is_refused(scene: Scene
     assert "1.4.2" not in forgery.project.tags
 
 
-def test_inputs_that_changed_are_named_where_the_log_has_them(scene: Scene) -> None:
+def test_refusal_names_the_input_that_changed(scene: Scene) -> None:
     forgery = scene()
     other = forgery.put(make_image({"a": b"1"}, labels={**forgery.labels, INPUTS: f"{SCHEMA}:{'0' * 64}"}))
     forgery.inputs["dockerfile"] = "Dockerfile.fat"
@@ -219,7 +221,7 @@ def test_inputs_that_changed_are_named_where_the_log_has_them(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("label", [None, "other.tool/7:abc"])
-def test_an_image_without_a_label_to_compare_is_resumed_with_a_warning(
+def test_image_without_a_comparable_inputs_label_is_resumed_with_a_warning(
     scene: Scene, label: str | None
 ) -> None:
     """0.1.0 wrote no such label, and a later version may write another one."""
@@ -237,7 +239,7 @@ def test_an_image_without_a_label_to_compare_is_resumed_with_a_warning(
     assert "names no inputs" not in again.stderr
 
 
-def test_a_log_that_says_another_image_was_pushed_is_refused(scene: Scene) -> None:
+def test_forged_released_entry_with_another_image_is_refused(scene: Scene) -> None:
     forgery = scene()
     forgery.write(forgery.project.tags["1.4.1"], kinds=("planned", "built", "pushed", "released"))
     result = forgery.run()
@@ -247,7 +249,7 @@ def test_a_log_that_says_another_image_was_pushed_is_refused(scene: Scene) -> No
 
 
 @pytest.mark.parametrize("name", ["latest", "../../x", "sha256:abc"])
-def test_a_log_with_a_digest_that_is_none_is_refused(scene: Scene, name: str) -> None:
+def test_forged_released_entry_without_a_valid_digest_is_refused(scene: Scene, name: str) -> None:
     forgery = scene()
     before = forgery.project.tags
     forgery.write(name, kinds=("released",))
@@ -257,14 +259,14 @@ def test_a_log_with_a_digest_that_is_none_is_refused(scene: Scene, name: str) ->
     assert forgery.project.tags == before
 
 
-def test_another_version_of_the_same_commit_is_not_resumed(scene: Scene) -> None:
+def test_image_with_another_version_of_the_commit_is_not_resumed(scene: Scene) -> None:
     forgery = scene()
     candidate = forgery.put(make_image({"a": b"1"}, labels={**forgery.labels, VERSION: "1.4.2-rc.1"}))
     forgery.write(candidate)
     released_rightly(forgery, forgery.run(), candidate)
 
 
-def test_log_verify_tells_an_image_that_is_not_what_the_log_says(scene: Scene) -> None:
+def test_log_verify_reports_an_image_whose_labels_differ_from_the_log(scene: Scene) -> None:
     """As if the version had been put on the image: every tag holds what is recorded, and the labels do not fit."""
     forgery = scene()
     project = forgery.project
@@ -281,7 +283,7 @@ def test_log_verify_tells_an_image_that_is_not_what_the_log_says(scene: Scene) -
     assert "hint: " in result.stderr
 
 
-def test_log_verify_compares_inputs(scene: Scene) -> None:
+def test_log_verify_reports_an_image_whose_inputs_differ_from_the_log(scene: Scene) -> None:
     forgery = scene()
     project = forgery.project
     other = forgery.put(make_image({"a": b"1"}, labels={**forgery.labels, INPUTS: f"{SCHEMA}:{'0' * 64}"}))
@@ -293,7 +295,7 @@ def test_log_verify_compares_inputs(scene: Scene) -> None:
     assert "the image says inputs" in result.stderr
 
 
-def test_promote_takes_no_version_from_the_log_alone(scene: Scene) -> None:
+def test_promote_ignores_a_forged_version_that_the_label_contradicts(scene: Scene) -> None:
     forgery = scene()
     project = forgery.project
     older = project.tags["1.4.1"]
@@ -309,7 +311,7 @@ def test_promote_takes_no_version_from_the_log_alone(scene: Scene) -> None:
     assert (promoted["kind"], promoted["version"], promoted["release"]) == ("promoted", "1.4.1", real)
 
 
-def test_an_image_that_cannot_be_read_ends_the_run_and_the_next_one_goes_on(scene: Scene, gate: Gate) -> None:
+def test_unreadable_image_ends_the_run_and_the_next_run_resumes_it(scene: Scene, gate: Gate) -> None:
     forgery = scene(image=f"{gate.host}/acme/app")
     right = make_image({"a": b"1"}, labels=forgery.labels)
     forgery.write(forgery.put(right))
@@ -329,9 +331,7 @@ def test_an_image_that_cannot_be_read_ends_the_run_and_the_next_one_goes_on(scen
     assert forgery.project.tags["1.4.2"] == right.digest
 
 
-def test_an_image_that_takes_the_version_between_plan_and_push_is_no_release(
-    scene: Scene, gate: Gate
-) -> None:
+def test_image_that_takes_the_tag_between_plan_and_push_is_a_conflict(scene: Scene, gate: Gate) -> None:
     """It is put when the content is there and the tag was seen free: the log says nothing of a release then."""
     forgery = scene(image=f"{gate.host}/acme/app")
     project = forgery.project

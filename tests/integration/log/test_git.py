@@ -94,7 +94,7 @@ def store(remote: Remote, tmp_path: Path) -> Callable[..., GitStore]:
 Make = Callable[..., GitStore]
 
 
-def test_one_commit_an_entry_chained_like_the_entries(remote: Remote, store: Make) -> None:
+def test_each_entry_is_one_commit_on_the_log_ref(remote: Remote, store: Make) -> None:
     log = writer(store())
     log.append(whole_release("r", "1.4.2"))
     log.append([planned(attempt="b")])
@@ -110,13 +110,13 @@ def test_one_commit_an_entry_chained_like_the_entries(remote: Remote, store: Mak
     assert remote.refs() == [REF]
 
 
-def test_an_empty_log_is_no_error(store: Make) -> None:
+def test_missing_log_ref_is_an_empty_log(store: Make) -> None:
     log = store()
     assert log.head() == Head()
     assert list(log.read()) == []
 
 
-def test_another_clone_reads_on(store: Make) -> None:
+def test_two_caches_read_each_others_entries(store: Make) -> None:
     one, other = writer(store("a")), writer(store("b"))
     one.append(whole_release("r", "1.4.2"))
     assert tuple(other.entries()) == tuple(one.entries())
@@ -125,7 +125,7 @@ def test_another_clone_reads_on(store: Make) -> None:
     assert tuple(other.entries()) == tuple(one.entries())
 
 
-def test_a_cache_may_be_removed_at_any_time(store: Make, tmp_path: Path) -> None:
+def test_append_succeeds_after_the_cache_was_removed(store: Make, tmp_path: Path) -> None:
     log = writer(store())
     log.append([planned()])
     shutil.rmtree(tmp_path / "cache")
@@ -133,7 +133,7 @@ def test_a_cache_may_be_removed_at_any_time(store: Make, tmp_path: Path) -> None
     assert store().head().seq == 1
 
 
-def test_locks_that_a_killed_process_left_in_the_cache_are_removed(store: Make, tmp_path: Path) -> None:
+def test_stale_git_lock_files_in_the_cache_are_removed(store: Make, tmp_path: Path) -> None:
     writer(store()).append([planned()])
     for name in ("packed-refs.lock", "refs/fetched/log.lock", "config.lock", "shallow.lock"):
         path = tmp_path / "cache" / "log.git" / name
@@ -142,7 +142,7 @@ def test_locks_that_a_killed_process_left_in_the_cache_are_removed(store: Make, 
     assert len(writer(store()).append([planned(attempt="b")])) == 1
 
 
-def test_a_lost_race_is_told_from_an_error(store: Make) -> None:
+def test_lost_push_race_raises_head_moved(store: Make) -> None:
     one, other = store("a"), store("b")
     assert one.head() == other.head() == Head()
     one.append([seal(planned(), Head(), AT)], Head())
@@ -152,7 +152,7 @@ def test_a_lost_race_is_told_from_an_error(store: Make) -> None:
         one.append([seal(planned(attempt="c"), Head(), AT)], Head())
 
 
-def test_a_loser_parks_and_clears_up_behind_itself(remote: Remote, store: Make) -> None:
+def test_writer_that_lost_a_race_leaves_no_inbox_ref(remote: Remote, store: Make) -> None:
     one, other = writer(store("a")), writer(store("b"))
     one.append([planned()])
     assert other.entries()
@@ -162,7 +162,7 @@ def test_a_loser_parks_and_clears_up_behind_itself(remote: Remote, store: Make) 
     assert remote.refs() == [REF]
 
 
-def test_what_a_dead_writer_parked_is_taken_along(remote: Remote, store: Make) -> None:
+def test_parked_facts_of_a_dead_writer_are_appended_by_the_next(remote: Remote, store: Make) -> None:
     dead = store("a")
     list(dead.read())
     dead.park([planned(attempt="dead")])
@@ -173,7 +173,7 @@ def test_what_a_dead_writer_parked_is_taken_along(remote: Remote, store: Make) -
     assert remote.refs() == [REF]
 
 
-def test_nonsense_in_the_inbox_stops_nobody(remote: Remote, store: Make) -> None:
+def test_malformed_inbox_refs_do_not_prevent_an_append(remote: Remote, store: Make) -> None:
     dead = store("a")
     list(dead.read())
     dead.park([planned(attempt="dead")])
@@ -192,7 +192,7 @@ def test_nonsense_in_the_inbox_stops_nobody(remote: Remote, store: Make) -> None
     assert remote.refs() == [REF]
 
 
-def test_a_reply_that_was_lost_is_looked_up(remote: Remote, store: Make) -> None:
+def test_push_with_a_lost_reply_is_read_back(remote: Remote, store: Make) -> None:
     writer(store()).append([planned()])
     # The ref is updated, then the connection breaks.
     remote.hook("post-update", "kill -9 $PPID")
@@ -204,7 +204,7 @@ def test_a_reply_that_was_lost_is_looked_up(remote: Remote, store: Make) -> None
 
 
 @pytest.mark.parametrize("hook", ["pre-receive", "update"])
-def test_a_remote_that_refuses_says_so_at_once(remote: Remote, store: Make, hook: str) -> None:
+def test_push_refused_by_a_hook_raises_without_retries(remote: Remote, store: Make, hook: str) -> None:
     remote.hook(hook, "echo 'GH006: not here' >&2; exit 1")
     started = time.monotonic()
     with pytest.raises(LogError, match=r"cannot be written: .*hook declined") as caught:
@@ -214,13 +214,13 @@ def test_a_remote_that_refuses_says_so_at_once(remote: Remote, store: Make, hook
     assert time.monotonic() - started < 10
 
 
-def test_hidden_refs_are_refused(remote: Remote, store: Make) -> None:
+def test_push_to_a_hidden_ref_raises(remote: Remote, store: Make) -> None:
     remote.git("config", "receive.hideRefs", "refs/shipmark")
     with pytest.raises(LogError, match="hidden ref"):
         writer(store()).append([planned()])
 
 
-def test_a_remote_that_is_not_there_is_said(store: Make, tmp_path: Path) -> None:
+def test_missing_remote_raises(store: Make, tmp_path: Path) -> None:
     for attempt in (store(url=f"{tmp_path}/nowhere").head, store(url=f"{tmp_path}/nowhere").check_writable):
         with pytest.raises(LogError, match="does not appear to be a git repository"):
             attempt()
@@ -231,7 +231,7 @@ def test_check_writable_writes_nothing(remote: Remote, store: Make) -> None:
     assert remote.refs() == []
 
 
-def test_history_that_was_rewritten_is_refused_with_both_ends(remote: Remote, store: Make) -> None:
+def test_rewritten_history_is_refused_with_both_tips(remote: Remote, store: Make) -> None:
     log = writer(store("a"))
     log.append([planned()])
     old = remote.git("rev-parse", REF)
@@ -248,7 +248,7 @@ def test_history_that_was_rewritten_is_refused_with_both_ends(remote: Remote, st
         store("a").head()
 
 
-def test_an_entry_that_was_replaced_is_named(remote: Remote, store: Make) -> None:
+def test_replaced_entry_is_reported_with_its_position(remote: Remote, store: Make) -> None:
     writer(store("a")).append([planned(), planned(attempt="b")])
     blob = remote.git("cat-file", "blob", f"{REF}:entry.json").replace('"attempt":"b"', '"attempt":"x"')
     folder = remote.folder / "w"
@@ -262,7 +262,7 @@ def test_an_entry_that_was_replaced_is_named(remote: Remote, store: Make) -> Non
         store("b").head()
 
 
-def test_a_commit_without_an_entry_is_named(remote: Remote, store: Make) -> None:
+def test_commit_without_an_entry_is_reported(remote: Remote, store: Make) -> None:
     empty = remote.git("hash-object", "-t", "tree", "/dev/null", "-w")
     commit = remote.stdin("commit-tree", empty, "-m", "x")
     remote.git("update-ref", REF, commit)
@@ -270,7 +270,7 @@ def test_a_commit_without_an_entry_is_named(remote: Remote, store: Make) -> None
         store().head()
 
 
-def test_a_cancelled_push_ends_at_once(remote: Remote, store: Make) -> None:
+def test_cancellation_ends_a_hanging_push(remote: Remote, store: Make) -> None:
     import threading
 
     remote.hook("pre-receive", "sleep 60")
@@ -284,14 +284,14 @@ def test_a_cancelled_push_ends_at_once(remote: Remote, store: Make) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_a_push_that_hangs_has_a_deadline(remote: Remote, store: Make) -> None:
+def test_hanging_push_ends_at_its_timeout(remote: Remote, store: Make) -> None:
     remote.hook("pre-receive", "sleep 60")
     log = writer(store(timeout=1.0), patience=0.0)
     with pytest.raises(LogUnavailable, match="did not answer within 1 s"):
         log.append([planned()])
 
 
-def test_the_users_clone_stays_as_it_is(
+def test_append_leaves_the_users_clone_unchanged(
     remote: Remote, store: Make, git_repo: GitRepo, tmp_path: Path
 ) -> None:
     git_repo.commit(message="one", files={"a": "1"})
@@ -308,9 +308,7 @@ def _everything(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_credentials_of_a_clone_come_along_with_conditional_includes(
-    git_repo: GitRepo, tmp_path: Path
-) -> None:
+def test_credentials_of_a_clone_include_conditional_includes(git_repo: GitRepo, tmp_path: Path) -> None:
     git_repo.commit(message="one")
     secret = tmp_path / "credentials.config"
     secret.write_text('[http "https://github.com/"]\n\textraheader = AUTHORIZATION: basic c2VjcmV0\n')
@@ -325,7 +323,7 @@ def test_credentials_of_a_clone_come_along_with_conditional_includes(
     assert credentials_of(Processes(Cancel()), str(tmp_path), scrubbed(tmp_path)) == Credentials()
 
 
-def test_a_token_goes_to_its_host_only() -> None:
+def test_token_header_is_limited_to_its_host() -> None:
     (setting,) = credentials_of_token("https://github.com:8443/acme/app", "t0ken").settings
     assert setting == (
         "http.https://github.com:8443/.extraheader",
@@ -333,7 +331,7 @@ def test_a_token_goes_to_its_host_only() -> None:
     )
 
 
-def test_no_secret_is_in_an_argument_list_or_an_error(store: Make, tmp_path: Path, remote: Remote) -> None:
+def test_secrets_are_in_no_argument_list_and_no_error(store: Make, tmp_path: Path, remote: Remote) -> None:
     seen: list[str] = []
 
     class Watching(Processes):
@@ -358,7 +356,7 @@ def test_no_secret_is_in_an_argument_list_or_an_error(store: Make, tmp_path: Pat
     assert not any("s3cret" in word or "t0ken" in word for word in seen)
 
 
-def test_hooks_and_settings_of_the_user_do_not_take_part(remote: Remote, store: Make, tmp_path: Path) -> None:
+def test_append_ignores_hooks_and_settings_of_the_user(remote: Remote, store: Make, tmp_path: Path) -> None:
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     for name in ("pre-push", "post-checkout", "pre-auto-gc"):
@@ -373,7 +371,7 @@ def test_hooks_and_settings_of_the_user_do_not_take_part(remote: Remote, store: 
     assert writer(store(env=env)).append([planned()])
 
 
-def test_settings_by_environment_are_kept_and_added_to(remote: Remote, store: Make) -> None:
+def test_append_succeeds_with_git_settings_in_the_environment(remote: Remote, store: Make) -> None:
     env = {
         **remote.env,
         "GIT_CONFIG_COUNT": "1",
@@ -383,7 +381,7 @@ def test_settings_by_environment_are_kept_and_added_to(remote: Remote, store: Ma
     assert writer(store(env=env)).append([planned()])
 
 
-def test_an_unusable_cache_is_said(store: Make, tmp_path: Path) -> None:
+def test_file_in_place_of_the_cache_folder_raises(store: Make, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file in the way")
     with pytest.raises(LogError, match=r"cache .* cannot be used"):
         store().head()

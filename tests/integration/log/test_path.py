@@ -41,7 +41,7 @@ def refused(result: Result, *words: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("content", NOT_LOGS.values(), ids=NOT_LOGS)
-def test_a_file_that_is_not_a_log_is_refused_and_untouched(
+def test_file_that_is_not_a_log_is_refused_and_left_unchanged(
     make_project: Callable[..., Project], tmp_path: Path, content: bytes
 ) -> None:
     victim = tmp_path / "victim"
@@ -57,7 +57,7 @@ def test_a_file_that_is_not_a_log_is_refused_and_untouched(
 
 
 @pytest.mark.parametrize("path", ["../victim/bashrc", "a/../../victim/bashrc", "..", "./../victim/bashrc"])
-def test_a_path_that_leaves_the_repository_is_refused(
+def test_log_path_outside_the_repository_is_refused(
     make_project: Callable[..., Project], tmp_path: Path, path: str
 ) -> None:
     (tmp_path / "victim").mkdir()
@@ -72,7 +72,7 @@ def test_a_path_that_leaves_the_repository_is_refused(
 @pytest.mark.parametrize(
     "path", [".git/info/attributes", ".GIT/x", "sub/.git/hooks/pre-push", "", ".", "a/", "a\0b"]
 )
-def test_a_path_that_names_no_file_of_ours_is_refused(
+def test_log_path_in_the_git_folder_or_without_a_file_name_is_refused(
     make_project: Callable[..., Project], path: str
 ) -> None:
     project = make_project(log={"store": "file", "path": path})
@@ -83,14 +83,14 @@ def test_a_path_that_names_no_file_of_ours_is_refused(
     assert files_of(project.repo.path / ".git/info") == before
 
 
-def test_a_mirror_is_held_to_the_same(make_project: Callable[..., Project]) -> None:
+def test_mirror_path_outside_the_repository_is_refused(make_project: Callable[..., Project]) -> None:
     mirror = {"store": "file", "path": "../mirror.jsonl"}
     project = make_project(log=["file", mirror])
     project.release_commit("v1.4.2")
     refused(project("run"), "`log.path` leaves the repository", code=2)
 
 
-def test_a_mirror_that_is_not_a_log_is_said_and_left_alone(
+def test_mirror_that_is_not_a_log_causes_a_warning_and_stays_unchanged(
     make_project: Callable[..., Project], tmp_path: Path
 ) -> None:
     victim = tmp_path / "notes.txt"
@@ -103,7 +103,7 @@ def test_a_mirror_that_is_not_a_log_is_said_and_left_alone(
 
 
 @pytest.mark.parametrize("name", ["link", "folder/log.jsonl"])
-def test_a_symlink_in_the_workspace_is_not_followed(
+def test_symlink_in_the_log_path_is_refused(
     make_project: Callable[..., Project], tmp_path: Path, name: str
 ) -> None:
     """Tracked by git, in a folder that the config names."""
@@ -117,7 +117,7 @@ def test_a_symlink_in_the_workspace_is_not_followed(
     assert files_of(victim) == {}
 
 
-def test_the_lock_beside_the_log_overwrites_nobody_s_file(make_project: Callable[..., Project]) -> None:
+def test_lock_file_name_used_by_another_file_is_refused(make_project: Callable[..., Project]) -> None:
     project = make_project(log={"store": "file", "path": "yarn"})
     lock = b"# yarn lockfile v1\n"
     project.release_commit("v1.4.2", files={"yarn.lock": lock})
@@ -126,9 +126,7 @@ def test_the_lock_beside_the_log_overwrites_nobody_s_file(make_project: Callable
     assert project.tags == {}
 
 
-def test_a_new_file_at_an_absolute_path_is_a_log(
-    make_project: Callable[..., Project], tmp_path: Path
-) -> None:
+def test_new_log_is_created_at_an_absolute_path(make_project: Callable[..., Project], tmp_path: Path) -> None:
     path = tmp_path / "logs" / "app.jsonl"
     project = make_project(log={"store": "file", "path": str(path)})
     project.release_commit("v1.4.2")
@@ -140,7 +138,7 @@ def test_a_new_file_at_an_absolute_path_is_a_log(
 @pytest.mark.parametrize(
     ("mode", "kept"), [(0o644, 0o600), (0o600, 0o600), (0o640, 0o600), (0o400, 0o400), (0o200, 0o200)]
 )
-def test_a_torn_tail_is_put_aside_for_its_owner_alone(project: Project, mode: int, kept: int) -> None:
+def test_copy_of_a_torn_tail_is_readable_by_its_owner_only(project: Project, mode: int, kept: int) -> None:
     project.must("run")
     log = project.repo.path / ".shipmark/log.jsonl"
     log.write_bytes(log.read_bytes() + b'{"at":"2026')
@@ -158,7 +156,7 @@ def test_a_torn_tail_is_put_aside_for_its_owner_alone(project: Project, mode: in
 @pytest.mark.parametrize(
     "torn", [b"{", b'{"a', b'{"at":"2026-01-01', b"\0" * 4096, b'{"at":"20\0\0\0"x":1}\n']
 )
-def test_what_a_power_cut_leaves_of_the_first_append_is_put_aside(project: Project, torn: bytes) -> None:
+def test_torn_first_append_is_copied_and_cut_off(project: Project, torn: bytes) -> None:
     folder = project.repo.path / ".shipmark"
     folder.mkdir()
     (folder / "log.jsonl").write_bytes(torn)

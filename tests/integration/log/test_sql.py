@@ -47,7 +47,7 @@ def store(url: str) -> Iterator[SqlStore]:
     opened.close()
 
 
-def test_what_is_stored_is_what_was_hashed(store: SqlStore) -> None:
+def test_stored_lines_are_the_hashed_bytes(store: SqlStore) -> None:
     log = writer(store)
     log.append(whole_release("r", "1.4.2"))
     log.append([planned(attempt="b", greek="αβγ")])
@@ -57,7 +57,7 @@ def test_what_is_stored_is_what_was_hashed(store: SqlStore) -> None:
     assert list(store.read(5)) == []
 
 
-def test_without_migration_the_command_is_named(empty_url: str) -> None:
+def test_missing_tables_error_names_the_migrate_command(empty_url: str) -> None:
     store = SqlStore(empty_url, cancel=Cancel())
     with pytest.raises(LogError) as caught:
         store.head()
@@ -66,7 +66,7 @@ def test_without_migration_the_command_is_named(empty_url: str) -> None:
     store.close()
 
 
-def test_reading_makes_no_file(tmp_path: Path) -> None:
+def test_reading_a_missing_database_creates_no_file(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="unable to open"):
         SqlStore(f"sqlite:///{tmp_path}/log.db", cancel=Cancel()).head()
     assert list(tmp_path.iterdir()) == []
@@ -77,7 +77,7 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     assert migrate(empty_url) == ("0001", "0001")
 
 
-def test_an_older_schema_is_named_and_a_newer_one_is_fine(url: str) -> None:
+def test_older_tables_are_refused_and_newer_ones_accepted(url: str) -> None:
     log = SqlStore(url, cancel=Cancel())
     writer(log).append([planned()])
     for revision, works in (("0000", False), ("9999", True)):
@@ -92,7 +92,7 @@ def test_an_older_schema_is_named_and_a_newer_one_is_fine(url: str) -> None:
     log.close()
 
 
-def test_the_head_is_compared(store: SqlStore) -> None:
+def test_append_with_an_old_head_raises_head_moved(store: SqlStore) -> None:
     line = seal(planned(), Head(), AT)
     store.append([line], Head())
     with pytest.raises(HeadMoved):
@@ -100,7 +100,7 @@ def test_the_head_is_compared(store: SqlStore) -> None:
     assert len(list(store.read())) == 1
 
 
-def test_a_client_that_forgets_the_lock_cannot_fork_the_chain(url: str, store: SqlStore) -> None:
+def test_unique_prev_keeps_the_chain_from_forking(url: str, store: SqlStore) -> None:
     store.append([seal(planned(), Head(), AT)], Head())
     _execute(url, f"UPDATE log_head SET seq = -1, hash = '{'0' * 64}'")
     with pytest.raises(HeadMoved):
@@ -111,14 +111,14 @@ def test_a_client_that_forgets_the_lock_cannot_fork_the_chain(url: str, store: S
 @pytest.mark.parametrize(
     "statement", ["UPDATE log_entry SET line = 'x'", "DELETE FROM log_entry"], ids=["update", "delete"]
 )
-def test_entries_cannot_be_changed_by_accident(url: str, store: SqlStore, statement: str) -> None:
+def test_triggers_refuse_update_and_delete(url: str, store: SqlStore, statement: str) -> None:
     writer(store).append([planned()])
     with pytest.raises((sqlite3.Error, psycopg.Error), match="never changed or removed"):
         _execute(url, statement)
     assert len(list(store.read())) == 1
 
 
-def test_an_entry_that_was_changed_all_the_same_is_named(url: str, store: SqlStore) -> None:
+def test_changed_entry_is_reported_with_its_position(url: str, store: SqlStore) -> None:
     writer(store).append(whole_release("r", "1.4.2"))
     for statement in _disarm(url):
         _execute(url, statement)
@@ -127,7 +127,7 @@ def test_an_entry_that_was_changed_all_the_same_is_named(url: str, store: SqlSto
         list(store.read())
 
 
-def test_entries_that_are_gone_are_named(url: str, store: SqlStore) -> None:
+def test_deleted_entries_are_reported(url: str, store: SqlStore) -> None:
     log = writer(store)
     log.append(whole_release("r", "1.4.2"))
     for statement in _disarm(url):
@@ -150,7 +150,7 @@ def test_long_logs_are_read_in_pages(store: SqlStore, monkeypatch: pytest.Monkey
         assert [entry.seq for entry in store.read(after)] == list(range(after + 1, 10))
 
 
-def test_check_writable_changes_nothing(store: SqlStore) -> None:
+def test_check_writable_appends_nothing(store: SqlStore) -> None:
     store.check_writable()
     assert store.head() == Head()
 
@@ -163,7 +163,7 @@ def test_check_writable_changes_nothing(store: SqlStore) -> None:
         ("sqlite://", "names a `sqlite` database"),
     ],
 )
-def test_other_databases_are_refused_without_showing_the_url(url: str, message: str) -> None:
+def test_unsupported_urls_are_refused_without_showing_secrets(url: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         parse_url(url)
     assert "secret" not in str(caught.value)
@@ -177,20 +177,20 @@ def test_sqlite_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch:
         SqlStore(url, cancel=Cancel()).head()
 
 
-def test_the_name_holds_no_credential() -> None:
+def test_store_name_holds_no_credential() -> None:
     store = SqlStore("postgresql://bob:secret@db.example:5433/releases?sslmode=require", cancel=Cancel())
     assert store.name == "postgresql://db.example:5433/releases"
     assert not store.local
 
 
-def test_a_server_that_is_not_there_is_said_and_may_be_asked_again(tmp_path: Path) -> None:
+def test_missing_server_raises_log_unavailable_without_the_password(tmp_path: Path) -> None:
     store = SqlStore(f"postgresql://bob:secret@/log?host={tmp_path}", cancel=Cancel())
     with pytest.raises(LogUnavailable, match=r"cannot be read: .*connection") as caught:
         store.head()
     assert "secret" not in str(caught.value)
 
 
-def test_synchronous_commit_off_is_refused(postgres: Postgres) -> None:
+def test_server_with_synchronous_commit_off_is_refused(postgres: Postgres) -> None:
     url = postgres.database()
     migrate(url)
     database = url.partition("?")[0].rpartition("/")[2]
@@ -201,7 +201,7 @@ def test_synchronous_commit_off_is_refused(postgres: Postgres) -> None:
     store.close()
 
 
-def test_least_rights_are_enough_and_less_is_named(postgres: Postgres) -> None:
+def test_documented_rights_suffice_and_missing_rights_are_named(postgres: Postgres) -> None:
     url = postgres.database()
     migrate(url)
     database = url.partition("?")[0].rpartition("/")[2]
@@ -225,7 +225,7 @@ def test_least_rights_are_enough_and_less_is_named(postgres: Postgres) -> None:
     postgres.sql(f"DROP OWNED BY {role}; DROP ROLE {role}", database)
 
 
-def test_a_read_only_server_is_named(postgres: Postgres) -> None:
+def test_read_only_server_is_refused(postgres: Postgres) -> None:
     url = postgres.database()
     migrate(url)
     database = url.partition("?")[0].rpartition("/")[2]
@@ -236,7 +236,7 @@ def test_a_read_only_server_is_named(postgres: Postgres) -> None:
     store.close()
 
 
-def test_cancellation_ends_the_wait_for_the_head(postgres: Postgres) -> None:
+def test_cancellation_ends_the_wait_for_the_head_row(postgres: Postgres) -> None:
     url = postgres.database()
     migrate(url)
     cancel = Cancel()
@@ -254,7 +254,7 @@ def test_cancellation_ends_the_wait_for_the_head(postgres: Postgres) -> None:
     store.close()
 
 
-def test_a_commit_whose_reply_was_lost_is_found(postgres: Postgres) -> None:
+def test_commit_with_a_lost_reply_is_read_back(postgres: Postgres) -> None:
     url = postgres.database()
     migrate(url)
 
@@ -274,7 +274,7 @@ def test_a_commit_whose_reply_was_lost_is_found(postgres: Postgres) -> None:
     store.close()
 
 
-def test_a_server_that_restarts_is_waited_for(own_postgres: Postgres) -> None:
+def test_append_succeeds_when_the_server_restarts(own_postgres: Postgres) -> None:
     url = own_postgres.database()
     migrate(url)
     store = SqlStore(url, cancel=Cancel())
@@ -289,7 +289,7 @@ def test_a_server_that_restarts_is_waited_for(own_postgres: Postgres) -> None:
     store.close()
 
 
-def test_two_migrations_at_once_queue(postgres: Postgres) -> None:
+def test_concurrent_migrations_run_one_after_the_other(postgres: Postgres) -> None:
     url = postgres.database()
     done: list[tuple[str | None, str | None]] = []
     threads = [threading.Thread(target=lambda: done.append(migrate(url))) for _ in range(3)]

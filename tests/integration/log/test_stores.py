@@ -52,7 +52,7 @@ def raw(store: LogStore, after: int = -1) -> list[bytes]:
     return [entry.raw for entry in store.read(after)]
 
 
-def test_an_empty_log(open_: Open) -> None:
+def test_new_store_is_an_empty_log(open_: Open) -> None:
     store = open_()
     assert store.head() == Head()
     assert raw(store) == []
@@ -60,7 +60,7 @@ def test_an_empty_log(open_: Open) -> None:
     assert store.head() == Head()
 
 
-def test_what_is_appended_is_read_back_by_anybody(open_: Open) -> None:
+def test_appended_entries_are_read_by_another_store_object(open_: Open) -> None:
     log = writer(open_())
     written = [*log.append(whole_release("a", "1.4.1")), *log.append([planned("b", greek="αβγ")])]
     other = open_()
@@ -69,14 +69,14 @@ def test_what_is_appended_is_read_back_by_anybody(open_: Open) -> None:
     assert len(independently_verified(raw(other))) == 6
 
 
-def test_reading_goes_on_from_any_position(open_: Open) -> None:
+def test_read_returns_the_entries_after_any_position(open_: Open) -> None:
     writer(open_()).append(whole_release("a", "1.4.1"))
     store = open_()
     for after in (1, -1, 4, 3, 0, 4):
         assert [entry.seq for entry in store.read(after)] == list(range(after + 1, 5))
 
 
-def test_two_stores_see_each_others_entries(open_: Open) -> None:
+def test_two_writers_read_each_others_entries(open_: Open) -> None:
     one, other = writer(open_()), writer(open_())
     for number in range(3):
         one.append([planned(attempt=f"one-{number}")])
@@ -85,7 +85,7 @@ def test_two_stores_see_each_others_entries(open_: Open) -> None:
     assert len(independently_verified(raw(open_()))) == 6
 
 
-def test_the_head_is_compared_and_swapped(open_: Open) -> None:
+def test_append_with_an_old_head_raises_head_moved(open_: Open) -> None:
     one, other = open_(), open_()
     assert one.head() == other.head()
     one.append([seal(planned(), Head(), AT)], Head())
@@ -95,7 +95,7 @@ def test_the_head_is_compared_and_swapped(open_: Open) -> None:
     assert len(raw(open_())) == 1
 
 
-def test_a_line_that_does_not_continue_the_log_is_refused(open_: Open) -> None:
+def test_line_that_does_not_continue_the_log_is_refused(open_: Open) -> None:
     store = open_()
     store.append([seal(planned(), Head(), AT)], Head())
     alien = seal(planned(attempt="b"), Head(seq=0, hash="1" * 64), AT)
@@ -106,33 +106,33 @@ def test_a_line_that_does_not_continue_the_log_is_refused(open_: Open) -> None:
     assert len(raw(open_())) == 1
 
 
-def test_a_fact_is_there_once_whoever_writes_it(open_: Open) -> None:
+def test_equal_facts_of_two_writers_are_stored_once(open_: Open) -> None:
     facts = whole_release("a", "1.4.1")
     first = writer(open_()).append(facts)
     assert writer(open_()).append(facts) == first
     assert len(raw(open_())) == 5
 
 
-def test_checking_writes_nothing(open_: Open) -> None:
+def test_check_writable_appends_nothing(open_: Open) -> None:
     open_().check_writable()
     writer(open_()).append([planned()])
     open_().check_writable()
     assert len(raw(open_())) == 1
 
 
-def test_names_hold_no_path_to_a_secret(open_: Open) -> None:
+def test_store_name_holds_no_credential(open_: Open) -> None:
     assert "@/" not in open_().name
     assert "://" not in open_().name or "@" not in open_().name
 
 
-def test_long_batches_stay_together(open_: Open) -> None:
+def test_long_batch_is_stored_whole(open_: Open) -> None:
     facts = {f"{number:032}": planned(attempt=str(number)) for number in range(60)}
     lines = [entry.raw for entry in seal_all(facts, Head(), AT)]
     open_().append(lines, Head())
     assert raw(open_()) == lines
 
 
-def test_a_log_is_copied_to_the_byte_and_back(open_: Open) -> None:
+def test_copied_log_has_equal_bytes(open_: Open) -> None:
     origin = MemoryStore()
     log = writer(origin)
     for number in range(7):
@@ -147,7 +147,7 @@ def test_a_log_is_copied_to_the_byte_and_back(open_: Open) -> None:
     assert back.lines == origin.lines
 
 
-def test_histories_are_never_mixed(open_: Open) -> None:
+def test_copy_to_a_log_with_other_entries_is_refused(open_: Open) -> None:
     origin = MemoryStore()
     writer(origin).append([planned(attempt="here")])
     writer(open_()).append([planned(attempt="there"), planned(attempt="there too")])
@@ -155,7 +155,7 @@ def test_histories_are_never_mixed(open_: Open) -> None:
         copy(origin, open_())
 
 
-def test_a_mirror_follows(open_: Open) -> None:
+def test_mirror_receives_old_and_new_entries(open_: Open) -> None:
     warnings: list[str] = []
     truth = MemoryStore()
     writer(truth).append([planned(attempt="before")])
@@ -165,7 +165,7 @@ def test_a_mirror_follows(open_: Open) -> None:
     assert warnings == []
 
 
-def test_killed_writers_lose_nothing_and_double_nothing(
+def test_killed_writers_lose_and_repeat_no_entry(
     kind: str, description: dict[str, Any], tmp_path: Path
 ) -> None:
     workers, count, kills = SHORT[kind]
@@ -175,7 +175,7 @@ def test_killed_writers_lose_nothing_and_double_nothing(
     assert len(entries) == workers * count
 
 
-def test_a_mirror_that_fails_never_fails_the_release() -> None:
+def test_failing_mirror_causes_a_warning_only() -> None:
     class Broken(MemoryStore):
         name = "the other place"
 
@@ -189,7 +189,7 @@ def test_a_mirror_that_fails_never_fails_the_release() -> None:
     assert warnings == ["mirror `the other place` was not written: it is on fire"]
 
 
-def test_a_mirror_that_went_another_way_is_left_alone() -> None:
+def test_mirror_with_other_entries_is_left_unchanged() -> None:
     warnings: list[str] = []
     truth, mirror = MemoryStore(), MemoryStore()
     writer(mirror).append([planned(attempt="alien")])
@@ -199,7 +199,7 @@ def test_a_mirror_that_went_another_way_is_left_alone() -> None:
     assert "are not the beginning of" in warnings[0]
 
 
-def test_an_entry_is_its_bytes_and_its_fields() -> None:
+def test_entry_has_its_raw_bytes_and_its_kind() -> None:
     line = seal(planned(), Head(), AT)
     store = MemoryStore()
     store.append([line], Head())

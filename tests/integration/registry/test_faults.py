@@ -213,7 +213,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_pushing_through_a_fault(
+def test_push_through_a_fault_never_leaves_a_broken_tag(
     case: Case,
     tmp_path: Path,
     registry_server: RegistryServer,
@@ -260,7 +260,7 @@ PULLS = [
 
 
 @pytest.mark.parametrize("case", PULLS, ids=lambda case: case.name)
-def test_pulling_through_a_fault(
+def test_pull_through_a_fault_never_leaves_a_broken_image(
     case: Case,
     tmp_path: Path,
     registry_server: RegistryServer,
@@ -291,7 +291,7 @@ def test_pulling_through_a_fault(
 class TestTokens:
     """R6: a token that ends in the middle."""
 
-    def test_one_401_in_the_middle_is_no_failure(
+    def test_push_succeeds_after_expired_token_answers(
         self,
         tmp_path: Path,
         registry_factory: RegistryFactory,
@@ -323,7 +323,7 @@ class TestTokens:
         assert [rule.hits for rule in rules] == [1] * len(rules)
         assert stored.tags() == {"1.0": IMAGE.digest}
 
-    def test_a_401_that_stays_is_denied(
+    def test_push_without_a_granted_scope_is_denied(
         self,
         tmp_path: Path,
         registry_factory: RegistryFactory,
@@ -344,7 +344,7 @@ class TestTokens:
 
 
 class TestTags:
-    def test_a_tag_that_somebody_moved_meanwhile_is_not_overwritten(
+    def test_tag_moved_by_another_writer_is_not_overwritten(
         self,
         tmp_path: Path,
         registry_server: RegistryServer,
@@ -371,7 +371,7 @@ class TestTags:
         assert stored.tags() == {"latest": rival.digest}
 
     @pytest.mark.parametrize("same", [True, False])
-    def test_an_immutable_tag(
+    def test_immutable_tag_is_accepted_only_with_the_same_digest(
         self,
         same: bool,
         registry_server: RegistryServer,
@@ -393,7 +393,7 @@ class TestTags:
 
 
 class TestPlaces:
-    def test_only_the_registry_that_failed_is_pushed_to_again(
+    def test_repeated_push_sends_only_to_the_registry_that_failed(
         self,
         tmp_path: Path,
         registry_factory: RegistryFactory,
@@ -416,7 +416,7 @@ class TestPlaces:
         assert [entry.path for entry in again] == ["/v2/app/manifests/1.0"]
         assert Storage(two.root, "app").tags() == {"1.0": IMAGE.digest}
 
-    def test_a_signed_address_that_ended_is_replaced(
+    def test_expired_signed_address_is_requested_again(
         self,
         registry_server: RegistryServer,
         fault_proxy: Callable[..., FaultProxy],
@@ -435,7 +435,7 @@ class TestPlaces:
         record_property(ROW, ("R21 redirected to storage with an expired signature", "done", "content whole"))
         assert proxy.count("GET", "/blobs/") == 2
 
-    def test_a_name_that_does_not_exist(
+    def test_unknown_host_name_is_reported(
         self, make_targets: TargetsFactory, record_property: Callable[[str, object], None]
     ) -> None:
         outcome = _outcome(lambda: make_targets().open("registry.invalid/app").resolve("1.0"))
@@ -443,7 +443,7 @@ class TestPlaces:
         assert isinstance(outcome, Unreachable)
         assert "cannot be resolved" in outcome.message
 
-    def test_an_address_that_swallows_everything(
+    def test_address_that_never_answers_is_skipped(
         self,
         registry_server: RegistryServer,
         make_targets: TargetsFactory,
@@ -469,7 +469,7 @@ class TestPlaces:
                 one.close()
         record_property(ROW, ("R22 the first address swallows everything", "done", "second address used"))
 
-    def test_through_a_proxy(
+    def test_push_through_an_http_proxy(
         self,
         tmp_path: Path,
         registry_server: RegistryServer,
@@ -485,7 +485,7 @@ class TestPlaces:
         assert proxy.count("PUT", "/manifests/1.0") == 1
         assert Storage(registry_server.root, "app").tags() == {"1.0": IMAGE.digest}
 
-    def test_the_registry_restarts(
+    def test_push_survives_a_restart_of_the_registry(
         self,
         tmp_path: Path,
         registry_server: RegistryServer,
@@ -506,7 +506,7 @@ class TestPlaces:
         assert stored.tags() == {"1.0": IMAGE.digest}
 
     @pytest.mark.parametrize("fault", ["another name", "expired"])
-    def test_a_certificate_that_is_wrong(
+    def test_wrong_or_expired_certificate_is_refused(
         self,
         fault: str,
         tmp_path: Path,
@@ -540,7 +540,7 @@ class TestPlaces:
 
 
 @pytest.mark.parametrize("status", [405, 413, 501])
-def test_a_blob_that_is_refused_in_one_piece_goes_in_chunks(
+def test_blob_refused_in_one_request_is_sent_in_chunks(
     status: int,
     tmp_path: Path,
     registry_server: RegistryServer,
@@ -561,7 +561,7 @@ def test_a_blob_that_is_refused_in_one_piece_goes_in_chunks(
     assert proxy.count("PUT") == 3
 
 
-def test_429_lowers_how_much_is_asked_at_once(
+def test_push_succeeds_after_429_answers(
     tmp_path: Path,
     registry_server: RegistryServer,
     fault_proxy: Callable[..., FaultProxy],

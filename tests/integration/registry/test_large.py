@@ -16,7 +16,7 @@ MB = 1_000_000
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "tls"])
-def test_a_copy_needs_neither_the_disk_nor_the_memory_for_the_image(
+def test_large_copy_fits_into_small_disk_and_memory(
     tls: bool, registry_factory: RegistryFactory, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     sizes = [180 * MB, 60 * MB, 40 * MB, 20 * MB]
@@ -26,14 +26,14 @@ def test_a_copy_needs_neither_the_disk_nor_the_memory_for_the_image(
 class TestTheMeasure:
     """A small disk that were not small would make the test above say nothing."""
 
-    def test_a_small_disk_holds_no_more_than_its_size(self, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_small_disk_refuses_more_than_its_size(self, shipmark: Shipmark, tmp_path: Path) -> None:
         code = "import tempfile; tempfile.NamedTemporaryFile().write(bytes(2_000_000))"
         with small_disk(tmp_path / "disk", MB) as room:
             taken = room.run([sys.executable, "-I", "-c", code], env=shipmark.env)
         assert taken.code != 0
         assert "No space left" in taken.stderr or "File too large" in taken.stderr
 
-    def test_bytes_written_to_another_disk_are_counted(self, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_room_counts_written_bytes_and_memory(self, shipmark: Shipmark, tmp_path: Path) -> None:
         code = f"open({str(tmp_path / 'else')!r}, 'wb').write(bytes(5_000_000)); bytearray(70_000_000)"
         with small_disk(tmp_path / "disk", 10 * MB) as room:
             taken = room.run([sys.executable, "-I", "-c", code], env=shipmark.env)

@@ -137,7 +137,7 @@ def scene(place: Place, shipmark: Shipmark, make_targets: TargetsFactory) -> Sce
 
 
 class TestContent:
-    def test_an_image_is_pushed_and_pulled_as_it_was(self, scene: Scene, tmp_path: Path) -> None:
+    def test_pushed_and_pulled_index_is_unchanged(self, scene: Scene, tmp_path: Path) -> None:
         store(INDEX, Layout(str(tmp_path / "image")), "1.0.0")
         said = scene.must("copy", "oci:image:1.0.0", scene.name, cwd=tmp_path).stdout.strip()
         assert said == f"{scene.name}:1.0.0@{INDEX.digest}"
@@ -151,7 +151,7 @@ class TestContent:
         for digest, blob in INDEX.all_blobs().items():
             assert Path(pulled.blob_path(digest)).read_bytes() == blob
 
-    def test_pushing_again_sends_nothing(self, scene: Scene, tmp_path: Path) -> None:
+    def test_repeated_copy_sends_no_writes(self, scene: Scene, tmp_path: Path) -> None:
         store(ONE, Layout(str(tmp_path / "image")), "1.0.0")
         for _ in range(2):
             before = len(scene.sent("POST", "PUT"))
@@ -159,7 +159,7 @@ class TestContent:
         assert before > 0
         assert len(scene.sent("POST", "PUT")) == before
 
-    def test_within_the_registry_blobs_are_mounted(self, scene: Scene) -> None:
+    def test_copy_within_a_registry_mounts_blobs(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         other = Scene(scene.place, scene.shipmark, lambda **_: scene.targets)
         scene.must("copy", f"{scene.name}:1.0.0", other.name)
@@ -168,12 +168,12 @@ class TestContent:
         mounted = [one.status for one in other.sent("POST")]
         assert mounted == [201] * len(INDEX.all_blobs())
 
-    def test_to_another_registry_it_is_the_same_image(self, scene: Scene) -> None:
+    def test_copy_to_another_registry_keeps_the_digest(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", scene.elsewhere)
         assert scene.place.there.tags(scene.path) == {"1.0.0": INDEX.digest}
 
-    def test_the_client_finds_what_is_there_and_misses_what_is_not(self, scene: Scene) -> None:
+    def test_client_resolves_stored_and_missing_images(self, scene: Scene) -> None:
         client = scene.client()
         assert (client.resolve("1.0.0"), client.tags()) == (None, ())
         with pytest.raises(NotFound):
@@ -185,14 +185,14 @@ class TestContent:
 
 
 class TestReading:
-    def test_tags_are_listed_however_many_pages_they_take(self, scene: Scene) -> None:
+    def test_tags_on_several_pages_are_listed(self, scene: Scene) -> None:
         scene.put(ONE, MANY[0])
         scene.place.here.add_tags(scene.path, ONE.digest, MANY[1:])
         listed = scene.must("list", scene.name).stdout.split()
         assert listed == list(reversed(MANY))
         assert set(scene.client().tags()) == set(MANY)
 
-    def test_digests_are_asked_side_by_side(self, scene: Scene) -> None:
+    def test_list_with_digests_resolves_each_tag(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(INDEX, "2.0.0")
         scene.place.here.add_tags(scene.path, ONE.digest, MANY[101:200])
@@ -202,32 +202,32 @@ class TestReading:
         held = resolve_tags(scene.client(), expected, cancel=scene.targets.cancel)
         assert {tag: found.digest for tag, found in held.items() if found} == expected
 
-    def test_an_image_is_inspected(self, scene: Scene) -> None:
+    def test_inspect_shows_platforms_and_labels(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         found = scene.must("inspect", f"{scene.name}:1.0.0", "--json").json
         assert found["digest"] == INDEX.digest
         assert [one["digest"] for one in found["platforms"]] == [ONE.digest, ARM.digest]
         assert found["platforms"][0]["labels"] == {"version": "1"}
 
-    def test_a_digest_is_said(self, scene: Scene) -> None:
+    def test_digest_command_prints_the_digest_of_a_platform(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         arm = scene.must("digest", f"{scene.name}:1.0.0", "--platform", "linux/arm64")
         assert arm.stdout.strip() == ARM.digest
 
 
 class TestTags:
-    def test_a_tag_is_another_name_for_the_same_bytes(self, scene: Scene) -> None:
+    def test_tag_command_adds_a_tag_to_the_digest(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         scene.must("tag", f"{scene.name}:1.0.0", "stable")
         assert scene.tags() == {"1.0.0": INDEX.digest, "stable": INDEX.digest}
 
-    def test_a_tag_of_another_image_is_refused(self, scene: Scene) -> None:
+    def test_tag_command_refuses_a_tag_of_another_image(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(OTHER, "stable")
         assert scene("tag", f"{scene.name}:1.0.0", "stable").code == 6
         assert scene.tags()["stable"] == OTHER.digest
 
-    def test_a_tag_is_deleted_alone_or_not_at_all(self, scene: Scene) -> None:
+    def test_delete_removes_one_tag_or_refuses(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1", "latest")
         result = scene("delete", f"{scene.name}:1")
         if result.code == 0:  # distribution 3
@@ -237,7 +237,7 @@ class TestTags:
             assert "`1.0.0`, `latest` share its digest" in result.stderr
             assert set(scene.tags()) == {"1.0.0", "1", "latest"}
 
-    def test_a_digest_is_deleted_with_every_tag_on_it(self, scene: Scene) -> None:
+    def test_delete_by_digest_removes_all_its_tags(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1")
         scene.put(OTHER, "2.0.0")
         gone = scene.must("delete", "--digest", f"{scene.name}@{ONE.digest}", "--json").json
@@ -246,7 +246,7 @@ class TestTags:
         assert scene.client().resolve("2.0.0") == OTHER.descriptor()
 
 
-def test_what_refers_to_an_image_travels_with_it(scene: Scene) -> None:
+def test_copy_with_referrers_copies_a_referrer(scene: Scene) -> None:
     scene.put(ONE, "1.0.0")
     about = {"mediaType": ONE.manifest.media_type, "digest": ONE.digest, "size": len(ONE.manifest.raw)}
     sbom = make_image({"sbom": b"{}"}, extra={"subject": about, "artifactType": "application/spdx+json"})
@@ -261,7 +261,7 @@ def test_what_refers_to_an_image_travels_with_it(scene: Scene) -> None:
     assert [one.digest for one in find_referrers(there, ONE.digest)] == [sbom.digest]
 
 
-def test_a_release_is_pushed_and_promoted(
+def test_release_is_pushed_and_promoted_to_both_registries(
     scene: Scene, make_repo: Callable[[str], GitRepo], shipmark: Shipmark
 ) -> None:
     project = Project(make_repo("repo"), shipmark, scene.place.here)
@@ -278,7 +278,7 @@ def test_a_release_is_pushed_and_promoted(
 
 
 class TestCredentials:
-    def test_the_credential_and_what_it_may_do_are_said(self, scene: Scene) -> None:
+    def test_login_check_shows_the_credential_and_its_rights(self, scene: Scene) -> None:
         said = scene.must("login-check", scene.name, "--json").json
         assert (said["read"], said["push"]) == (True, True)
         if scene.place.way.auth is None:
@@ -287,7 +287,7 @@ class TestCredentials:
             assert (said["kind"], said["username"]) == ("basic", "robot")
             assert str(scene.place.config) in said["source"]
 
-    def test_variables_do_in_ci(self, scene: Scene, tmp_path: Path) -> None:
+    def test_credentials_from_variables_can_push(self, scene: Scene, tmp_path: Path) -> None:
         password = str(scene.place.here.password)
         given = {f"{scene.variable}_USERNAME": "robot", f"{scene.variable}_TOKEN": password}
         store(ONE, Layout(str(tmp_path / "image")), "1.0.0")
@@ -295,7 +295,7 @@ class TestCredentials:
         assert scene.tags() == {"1.0.0": ONE.digest}
 
     @with_credentials
-    def test_without_a_credential_nothing_is_pushed(self, scene: Scene, tmp_path: Path) -> None:
+    def test_push_without_a_credential_is_denied(self, scene: Scene, tmp_path: Path) -> None:
         store(ONE, Layout(str(tmp_path / "image")), "1.0.0")
         result = scene("copy", "oci:image:1.0.0", scene.name, env=scene.place.trust, cwd=tmp_path)
         assert result.code == 5
@@ -303,14 +303,14 @@ class TestCredentials:
         assert scene.tags() == {}
 
     @with_credentials
-    def test_a_wrong_password_is_denied_and_not_shown(self, scene: Scene) -> None:
+    def test_wrong_password_is_denied_and_not_shown(self, scene: Scene) -> None:
         given = {f"{scene.variable}_USERNAME": "robot", f"{scene.variable}_PASSWORD": "wrong-password"}
         result = scene("login-check", scene.name, env={**scene.place.trust, **given})
         assert result.code == 5
         assert "wrong-password" not in result.stdout + result.stderr
 
     @with_tls
-    def test_an_authority_that_nobody_named_is_not_believed(
+    def test_unknown_certificate_authority_is_refused(
         self, scene: Scene, make_targets: TargetsFactory
     ) -> None:
         result = scene("digest", f"{scene.name}:1.0.0", env=scene.place.login)
@@ -320,7 +320,7 @@ class TestCredentials:
             make_targets(env=scene.place.login).open(scene.name).resolve("1.0.0")
 
     @with_tls
-    def test_an_authority_is_believed_besides_the_systems(
+    def test_named_certificate_authority_is_accepted(
         self, scene: Scene, make_targets: TargetsFactory
     ) -> None:
         named = {**scene.place.login, "SHIPMARK_CA_FILE": scene.place.authority}
@@ -328,7 +328,7 @@ class TestCredentials:
         make_targets(env=scene.place.login, ca=scene.place.authority).open(scene.name).check_push()
 
     @with_tokens
-    def test_a_token_is_asked_for_with_the_credential_and_without_one(
+    def test_token_is_requested_with_and_without_a_credential(
         self, scene: Scene, make_targets: TargetsFactory
     ) -> None:
         tokens = scene.place.here.tokens

@@ -45,7 +45,7 @@ def _copy(source: Repository, destination: Repository, *digests: str) -> tuple[s
     return copy_attached(source, destination, digests, sink=NullSink(), cancel=Cancel())
 
 
-def test_referrers_are_listed_by_a_tag_where_the_registry_does_not(
+def test_referrers_are_listed_under_a_tag_without_the_api(
     registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -64,7 +64,7 @@ def test_referrers_are_listed_by_a_tag_where_the_registry_does_not(
     assert referrers_tag(image.digest) in remote.tags()
 
 
-def test_a_registry_that_answers_for_referrers_is_asked(
+def test_referrers_are_read_from_the_api_page_by_page(
     hostile: Callable[..., HostileServer], make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -86,7 +86,7 @@ def test_a_registry_that_answers_for_referrers_is_asked(
     assert not server.seen("PUT")
 
 
-def test_signatures_travel_with_their_image(
+def test_copy_attached_copies_referrers_and_cosign_tags(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -134,19 +134,21 @@ class TestCosignTags:
         assert held is not None
         return held.digest, recorder.notes
 
-    def test_more_signatures_replace_fewer(self, places: tuple[Repository, Repository]) -> None:
+    def test_cosign_tag_with_fewer_signatures_is_replaced(
+        self, places: tuple[Repository, Repository]
+    ) -> None:
         more = self._signed(places[0], b"a", b"b")
         self._signed(places[1], b"a")
         assert self._copied(places)[0] == more.digest
 
-    def test_fewer_leave_more_alone(self, places: tuple[Repository, Repository]) -> None:
+    def test_cosign_tag_with_more_signatures_is_kept(self, places: tuple[Repository, Repository]) -> None:
         self._signed(places[0], b"a")
         more = self._signed(places[1], b"a", b"b")
         held, said = self._copied(places)
         assert held == more.digest
         assert not [text for text in said if "left as it is" in text]
 
-    def test_another_key_over_the_same_bytes_is_another_signature(
+    def test_signatures_of_equal_payload_by_other_keys_are_kept(
         self, places: tuple[Repository, Repository]
     ) -> None:
         payload = json.loads(make_image({"first": b"a"}).manifest.raw)["layers"][0]
@@ -160,7 +162,9 @@ class TestCosignTags:
         assert held == made[1].digest
         assert [text for text in said if "left as it is" in text]
 
-    def test_others_are_kept_and_that_is_said(self, places: tuple[Repository, Repository]) -> None:
+    def test_cosign_tag_with_other_signatures_is_kept_with_a_warning(
+        self, places: tuple[Repository, Repository]
+    ) -> None:
         self._signed(places[0], b"a", b"c")
         others = self._signed(places[1], b"a", b"b")
         held, said = self._copied(places)
@@ -170,7 +174,7 @@ class TestCosignTags:
 
 
 class TestDeletion:
-    def test_what_needs_a_digest_is_found(
+    def test_find_holders_lists_tags_indexes_and_referrers(
         self, registry_server: RegistryServer, make_targets: TargetsFactory
     ) -> None:
         child, other = make_image({"a": b"1"}), make_image({"a": b"2"})
@@ -185,7 +189,7 @@ class TestDeletion:
         assert holders.indexes == ("1.0", "latest")
         assert holders.referrers == (signature.digest,)
 
-    def test_a_tag_goes_alone_or_not_at_all(
+    def test_delete_tag_removes_one_tag_or_refuses(
         self, registry_server: RegistryServer, make_targets: TargetsFactory
     ) -> None:
         image = make_image()
@@ -204,7 +208,7 @@ class TestDeletion:
         with pytest.raises(NotFound):
             delete_tag(remote, "none", sink=NullSink(), cancel=Cancel())
 
-    def test_tags_that_a_registry_took_along_are_put_back(
+    def test_tags_that_a_registry_deletes_with_another_are_put_back(
         self,
         registry_server: RegistryServer,
         fault_proxy: Callable[..., FaultProxy],
@@ -221,7 +225,7 @@ class TestDeletion:
         assert registry_server.tags("app") == {"1.0": image.digest, "1": image.digest}
         assert any("put back" in note for note in recorder.notes)
 
-    def test_a_digest_that_is_needed_stays(
+    def test_delete_digest_refuses_a_digest_that_is_needed(
         self, registry_server: RegistryServer, make_targets: TargetsFactory
     ) -> None:
         child, signed = make_image({"a": b"1"}), make_image({"a": b"2"})
@@ -234,7 +238,7 @@ class TestDeletion:
                 delete_digest(remote, name, cancel=Cancel())
             assert remote.resolve(name) is not None
 
-    def test_a_digest_goes_with_its_tags(
+    def test_delete_digest_returns_its_deleted_tags(
         self, registry_server: RegistryServer, make_targets: TargetsFactory
     ) -> None:
         image, other = make_image({"a": b"1"}), make_image({"a": b"2"})
@@ -244,7 +248,7 @@ class TestDeletion:
         assert delete_digest(remote, image.digest, cancel=Cancel()) == ("1.0", "latest")
         assert registry_server.tags("app") == {"2.0": other.digest}
 
-    def test_in_a_layout_a_tag_goes_alone(self, tmp_path: Path) -> None:
+    def test_delete_tag_in_a_layout_removes_one_tag(self, tmp_path: Path) -> None:
         image = make_image()
         layout = Layout(str(tmp_path / "l"))
         store(image, layout, "1.0", "latest")
@@ -252,7 +256,7 @@ class TestDeletion:
         assert layout.tags() == ("1.0",)
 
 
-def test_many_tags_are_resolved_side_by_side(
+def test_resolve_tags_returns_the_digest_of_each_of_200_tags(
     hostile: Callable[..., HostileServer], make_targets: TargetsFactory
 ) -> None:
     names = [f"1.0.{number}" for number in range(200)]

@@ -55,7 +55,7 @@ def _config(tmp_path: Path, server: RegistryServer, password: str | None = None)
     return {"DOCKER_CONFIG": str(folder)}
 
 
-def test_an_image_arrives_as_it_was(
+def test_pushed_index_is_resolved_and_read_unchanged(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     index = make_index(
@@ -78,7 +78,7 @@ def test_an_image_arrives_as_it_was(
             assert stream.read() == blob
 
 
-def test_skopeo_pulls_what_was_pushed(
+def test_skopeo_pulls_a_pushed_image(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image({"a": random.Random(3).randbytes(3_000_000)})
@@ -90,7 +90,7 @@ def test_skopeo_pulls_what_was_pushed(
     assert Layout(str(tmp_path / "pulled")).manifest("1.0") == image.manifest
 
 
-def test_pushing_again_only_asks(
+def test_repeated_push_sends_only_reads(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -117,7 +117,7 @@ def test_reading_sends_only_get_and_head(
     assert {entry.method for entry in registry_server.access_log()} == {"GET", "HEAD"}
 
 
-def test_the_question_for_push_leaves_nothing(
+def test_check_push_leaves_no_upload_session(
     registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     make_targets().open(f"{registry_server.host}/acme/app").check_push()
@@ -125,9 +125,7 @@ def test_the_question_for_push_leaves_nothing(
     assert not list(registry_server.root.rglob("_uploads/*/data"))
 
 
-def test_an_index_is_seen_where_only_an_index_is(
-    registry_server: RegistryServer, make_targets: TargetsFactory
-) -> None:
+def test_index_is_resolved_by_its_tag(registry_server: RegistryServer, make_targets: TargetsFactory) -> None:
     # A narrow Accept makes this registry answer 404 for a tag that exists.
     index = make_index(make_image())
     remote = make_targets().open(f"{registry_server.host}/acme/app")
@@ -135,7 +133,7 @@ def test_an_index_is_seen_where_only_an_index_is(
     assert remote.resolve("1.0") == index.descriptor()
 
 
-def test_a_docker_image_keeps_its_own_digest(
+def test_docker_manifest_keeps_its_digest(
     registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image(docker=True)
@@ -144,7 +142,9 @@ def test_a_docker_image_keeps_its_own_digest(
     assert remote.resolve("1.0") == image.descriptor()
 
 
-def test_facts_come_from_the_config(registry_server: RegistryServer, make_targets: TargetsFactory) -> None:
+def test_image_facts_are_read_from_the_configs(
+    registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
     one = make_image({"a": b"1"}, labels={"org.opencontainers.image.version": "1.0"})
     two = make_image({"a": b"2"}, platform="linux/arm64")
     index = make_index(one, two)
@@ -159,7 +159,7 @@ def test_facts_come_from_the_config(registry_server: RegistryServer, make_target
     assert single.platforms == ("linux/arm64",)
 
 
-def test_a_known_repository_of_the_registry_is_mounted_from(
+def test_blobs_are_mounted_from_a_named_repository(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -175,7 +175,7 @@ def test_a_known_repository_of_the_registry_is_mounted_from(
     assert not list(registry_server.root.rglob("_uploads/*/data"))
 
 
-def test_copying_between_registries_keeps_the_digest(
+def test_copy_between_registries_keeps_the_manifest(
     registry_factory: RegistryFactory, make_targets: TargetsFactory
 ) -> None:
     here, there = registry_factory(), registry_factory()
@@ -188,7 +188,7 @@ def test_copying_between_registries_keeps_the_digest(
     assert destination.manifest(index.digest) == index.manifest
 
 
-def test_copying_into_a_layout(
+def test_copy_into_a_layout_keeps_the_manifest(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -201,7 +201,7 @@ def test_copying_into_a_layout(
     assert (tmp_path / "pulled" / "oci-layout").exists()
 
 
-def test_a_tag_is_deleted_alone_or_not_at_all(
+def test_delete_tag_removes_one_tag_or_refuses(
     registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -223,7 +223,7 @@ def test_a_tag_is_deleted_alone_or_not_at_all(
 
 
 class TestBasic:
-    def test_the_configured_credential_pushes(
+    def test_credential_in_docker_config_can_push(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="basic")
@@ -233,7 +233,7 @@ class TestBasic:
         _copy(_layout(tmp_path, image), remote, image)
         assert remote.resolve(image.digest) is not None
 
-    def test_without_a_credential_it_says_how_to_get_one(
+    def test_missing_credential_error_suggests_docker_login(
         self, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="basic")
@@ -241,7 +241,7 @@ class TestBasic:
             make_targets().open(f"{server.host}/acme/app").resolve("1.0")
         assert f"docker login {server.host}" in str(caught.value.hint)
 
-    def test_a_wrong_password_is_denied_and_not_shown(
+    def test_wrong_password_is_denied_and_not_shown(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="basic")
@@ -251,7 +251,7 @@ class TestBasic:
                 ask()
             assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
-    def test_variables_serve_ci(
+    def test_credentials_from_variables_can_push(
         self, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="basic")
@@ -261,7 +261,7 @@ class TestBasic:
 
 
 class TestToken:
-    def test_one_token_serves_a_push(
+    def test_push_requests_one_pull_token_and_one_push_token(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="token")
@@ -272,7 +272,7 @@ class TestToken:
         scopes = [request.scopes for request in server.tokens.requests]
         assert sorted(scopes) == [("repository:acme/app:pull",), ("repository:acme/app:pull,push",)]
 
-    def test_reading_needs_no_credential_where_the_registry_says_so(
+    def test_anonymous_token_can_read_but_not_push(
         self, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="token")
@@ -281,7 +281,7 @@ class TestToken:
         with pytest.raises(Denied):
             remote.check_push()
 
-    def test_a_wrong_password_is_said_by_the_realm(
+    def test_wrong_password_error_names_the_token_request(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="token")
@@ -289,7 +289,7 @@ class TestToken:
         with pytest.raises(Denied, match="refused the request for a token"):
             remote.resolve("1.0")
 
-    def test_an_identity_token_is_exchanged(
+    def test_identity_token_is_exchanged_by_post(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="token")
@@ -299,7 +299,7 @@ class TestToken:
         make_targets(env={"DOCKER_CONFIG": str(tmp_path)}).open(f"{server.host}/acme/app").check_push()
         assert {request.method for request in server.tokens.requests} == {"POST"}
 
-    def test_a_token_server_of_another_authority_gets_no_credential(
+    def test_token_server_with_an_invalid_certificate_gets_no_request(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="token", tls=True)
@@ -313,7 +313,7 @@ class TestToken:
             make_targets(env=env).open(f"{server.host}/acme/app").resolve("1.0")
         assert server.tokens.requests == []
 
-    def test_a_token_that_ends_on_the_way_is_replaced(
+    def test_refused_token_is_replaced_by_a_new_one(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="token")
@@ -328,7 +328,7 @@ class TestToken:
         store(image, remote, "1.0")
         assert remote.resolve("1.0") == image.descriptor()
 
-    def test_mounting_asks_for_the_right_to_read_the_source(
+    def test_mount_requests_a_token_for_the_source_repository(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="token")
@@ -355,7 +355,7 @@ class TestToken:
 
 
 class TestTls:
-    def test_a_private_authority_is_believed_when_named(
+    def test_named_certificate_authority_is_accepted(
         self, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(tls=True)
@@ -365,7 +365,7 @@ class TestTls:
             store(image, remote, "1.0")
             assert remote.resolve("1.0") == image.descriptor()
 
-    def test_an_unknown_authority_is_refused_at_once(
+    def test_unknown_certificate_authority_is_refused_without_retries(
         self, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(tls=True)
@@ -374,14 +374,14 @@ class TestTls:
         assert "SSL_CERT_FILE" in str(caught.value.hint)
         assert "attempts" not in caught.value.message
 
-    def test_a_host_named_insecure_needs_no_authority(
+    def test_insecure_host_is_reached_without_its_authority(
         self, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(tls=True)
         remote = make_targets(insecure=frozenset({server.host})).open(f"{server.host}/acme/app")
         assert remote.resolve("1.0") is None
 
-    def test_a_file_of_authorities_that_is_none_is_a_configuration_error(
+    def test_missing_ca_file_is_a_config_error(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(tls=True)
@@ -406,7 +406,7 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
-def test_memory_does_not_grow_with_layers(
+def test_memory_does_not_grow_with_layer_size(
     tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
 ) -> None:
     # As it is, without compression: 200 MB that are the same everywhere cost no disk in the layout.
@@ -454,7 +454,7 @@ except Exception as error:
 
 
 @pytest.mark.parametrize("kind", ["layout", "folder"])
-def test_a_full_disk_leaves_nothing_half(kind: str, tmp_path: Path) -> None:
+def test_full_disk_leaves_no_partial_image(kind: str, tmp_path: Path) -> None:
     image = make_image({"a": random.Random(9).randbytes(500_000)})
     store(image, Layout(str(tmp_path / "source")))
     place = tmp_path / kind
@@ -477,7 +477,7 @@ def _digest_of_zeros(size: int) -> str:
     return f"sha256:{found.hexdigest()}"
 
 
-def test_a_registry_that_is_down_is_unreachable(
+def test_stopped_registry_is_unreachable(
     registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     registry_server.stop()
@@ -485,7 +485,7 @@ def test_a_registry_that_is_down_is_unreachable(
         make_targets().open(f"{registry_server.host}/acme/app").resolve("1.0")
 
 
-def test_a_registry_that_comes_back_is_met_again(
+def test_push_succeeds_after_a_registry_restart(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -500,6 +500,6 @@ def test_a_registry_that_comes_back_is_met_again(
 @pytest.mark.parametrize(
     "target", ["oci:", "oci:a:b", "not a reference", "ghcr.io/acme/app:1.0", "https://ghcr.io/a/b"]
 )
-def test_what_is_no_target_is_refused(target: str, make_targets: TargetsFactory) -> None:
+def test_invalid_targets_are_refused(target: str, make_targets: TargetsFactory) -> None:
     with pytest.raises(ConfigError):
         make_targets().open(target)

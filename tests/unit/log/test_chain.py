@@ -37,18 +37,18 @@ def sealed(*facts: dict[str, Any]) -> list[bytes]:
 
 
 @given(FACTS)
-def test_stored_bytes_are_rfc_8785(fact: dict[str, Any]) -> None:
+def test_sealed_lines_are_canonical_json_by_rfc_8785(fact: dict[str, Any]) -> None:
     line = seal(fact, Head(), AT)
     assert line == rfc8785.dumps(json.loads(line))
 
 
 @given(st.lists(FACTS, max_size=4))
-def test_a_chain_is_verified_by_another_program(facts: list[dict[str, Any]]) -> None:
+def test_chain_is_verified_by_an_independent_implementation(facts: list[dict[str, Any]]) -> None:
     assert len(independently_verified(sealed(*facts))) == len(facts)
 
 
 @given(FACTS)
-def test_what_is_sealed_is_read_back(fact: dict[str, Any]) -> None:
+def test_sealed_fact_is_read_back_unchanged(fact: dict[str, Any]) -> None:
     entry = verify_line(seal(fact, Head(), AT), Head())
     ours = ("schema", "seq", "prev", "hash", "id", "at", "batch")
     kept = {name: value for name, value in fact.items() if name not in ours}
@@ -56,7 +56,7 @@ def test_what_is_sealed_is_read_back(fact: dict[str, Any]) -> None:
     assert entry.fields["schema"] == "shipmark.log/1"
 
 
-def test_first_line_to_the_byte() -> None:
+def test_first_line_of_a_log_has_the_documented_bytes() -> None:
     line = seal({"kind": "note", "project": "p", "text": "é\n"}, Head(), AT)
     identity = hashlib.sha256(
         b'shipmark.log/1 id\n{"kind":"note","project":"p","text":"\xc3\xa9\\n"}'
@@ -69,7 +69,7 @@ def test_first_line_to_the_byte() -> None:
     assert line == without.replace('"id"', f'"hash":"{digest}","id"').encode()
 
 
-def test_a_batch_names_its_first_and_last() -> None:
+def test_batch_member_holds_the_first_and_last_seq() -> None:
     entries = seal_all({name: planned(attempt=name) for name in "abc"}, Head(seq=4, hash="1" * 64), AT)
     assert [json.loads(entry.raw)["batch"] for entry in entries] == [{"first": 5, "last": 7}] * 3
     (alone,) = seal_all({"a": planned()}, Head(), AT)
@@ -77,7 +77,7 @@ def test_a_batch_names_its_first_and_last() -> None:
 
 
 @given(st.data())
-def test_any_changed_byte_is_found(data: st.DataObject) -> None:
+def test_verify_line_detects_any_changed_byte(data: st.DataObject) -> None:
     (line,) = sealed(planned())
     position = data.draw(st.integers(0, len(line) - 1))
     byte = data.draw(st.integers(0, 255).filter(lambda value: value != line[position]))
@@ -86,7 +86,7 @@ def test_any_changed_byte_is_found(data: st.DataObject) -> None:
 
 
 @given(st.binary())
-def test_any_bytes_are_refused_in_our_own_words(raw: bytes) -> None:
+def test_read_line_refuses_random_bytes_as_malformed(raw: bytes) -> None:
     with pytest.raises(Malformed):
         read_line(raw)
 
@@ -104,7 +104,7 @@ def test_any_bytes_are_refused_in_our_own_words(raw: bytes) -> None:
         (b'{"a":"' + b"x" * LINE_LIMIT + b'"}', "bytes in one line"),
     ],
 )
-def test_what_is_no_record(raw: bytes, cause: str) -> None:
+def test_verify_line_names_the_position_of_a_malformed_line(raw: bytes, cause: str) -> None:
     with pytest.raises(LogCorrupt, match=f"entry 0 is not a record: .*{cause}"):
         verify_line(raw, Head())
 
@@ -125,32 +125,32 @@ def rehashed(text: str) -> bytes:
     ],
     ids=["duplicate member", "space", "order", "escape"],
 )
-def test_another_form_of_the_same_value_is_refused(text: str) -> None:
+def test_line_in_non_canonical_form_is_refused(text: str) -> None:
     with pytest.raises(LogCorrupt, match="not in canonical form"):
         verify_line(rehashed(text.format("0" * 64)), Head())
 
 
-def test_members_called_hash_deeper_down_are_content() -> None:
+def test_nested_members_named_hash_do_not_disturb_verification() -> None:
     inner = {"kind": "note", "a": {"hash": "1" * 64}, "text": '"hash":"' + "2" * 64}
     entry = verify_line(seal(inner, Head(), AT), Head())
     assert entry.fields["a"] == {"hash": "1" * 64}
 
 
-def test_a_removed_entry_is_named() -> None:
+def test_removed_entry_is_reported_with_its_position() -> None:
     lines = sealed(planned(attempt="a"), planned(attempt="b"), planned(attempt="c"))
     head = head_of(verify_line(lines[0], Head()))
     with pytest.raises(LogCorrupt, match="entry 1 is missing or out of place: entry 2 stands there"):
         verify_line(lines[2], head)
 
 
-def test_an_entry_of_another_history_is_named() -> None:
+def test_entry_of_another_history_is_reported() -> None:
     other = seal(planned(), Head(seq=0, hash="1" * 64), AT)
     head = head_of(verify_line(sealed(planned())[0], Head()))
     with pytest.raises(LogCorrupt, match="entry 1 does not continue the entry before it"):
         verify_line(other, head)
 
 
-def test_a_later_major_version_is_no_corruption() -> None:
+def test_line_of_a_later_schema_asks_to_upgrade_shipmark() -> None:
     line = sealed(planned())[0].replace(b"shipmark.log/1", b"shipmark.log/2")
     with pytest.raises(LogError, match=r"`shipmark\.log/2`, which this shipmark cannot read") as caught:
         verify_line(line, Head())
@@ -163,12 +163,12 @@ def test_a_later_major_version_is_no_corruption() -> None:
     [{"a": 1.5}, {"a": None}, {"a": "\0"}, {"a": "\ud800"}, {"a": 2**53}, {"é": 1}, {"a": b"x"}],
     ids=repr,
 )
-def test_what_has_no_canonical_form_is_refused(wrong: dict[str, Any]) -> None:
+def test_fact_without_canonical_form_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(LogError, match="record `planned` cannot be written"):
         seal({"kind": "planned", **wrong}, Head(), AT)
 
 
-def test_a_line_has_a_limit() -> None:
+def test_fact_longer_than_the_line_limit_is_refused() -> None:
     with pytest.raises(LogError, match=f"bytes long, at most {LINE_LIMIT} fit"):
         seal({"kind": "note", "text": "x" * LINE_LIMIT}, Head(), AT)
 
@@ -183,5 +183,5 @@ def test_a_line_has_a_limit() -> None:
         (4_102_444_800_000, "2100-01-01T00:00:00.000Z"),
     ],
 )
-def test_timestamps_sort_as_text(milliseconds: int, text: str) -> None:
+def test_timestamp_has_three_decimals_and_utc(milliseconds: int, text: str) -> None:
     assert timestamp(milliseconds) == text

@@ -37,7 +37,7 @@ def store_of(name: str) -> MemoryStore:
     return store
 
 
-def test_every_file_is_listed_and_as_it_was() -> None:
+def test_corpus_files_are_listed_and_unchanged() -> None:
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(CORPUS.glob("*.jsonl"))
     }
@@ -45,7 +45,7 @@ def test_every_file_is_listed_and_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_it_verifies_and_can_be_appended_to(name: str) -> None:
+def test_log_of_an_older_version_verifies_and_accepts_an_append(name: str) -> None:
     store = store_of(name)
     log = writer(store)
     assert log.entries()
@@ -55,7 +55,7 @@ def test_it_verifies_and_can_be_appended_to(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_same_fact_is_still_the_same_fact(name: str) -> None:
+def test_facts_of_an_older_version_keep_their_ids(name: str) -> None:
     """Ids decide what is written twice; a release that began under an older version must go on under this one."""
     store = store_of(name)
     log = writer(store)
@@ -67,7 +67,7 @@ def test_the_same_fact_is_still_the_same_fact(name: str) -> None:
     assert log.append(facts) == tuple(log.entries())
 
 
-def test_version_1_is_folded_as_it_was() -> None:
+def test_log_of_version_1_folds_to_the_same_state() -> None:
     entries = writer(store_of("shipmark.log-1.jsonl")).entries()
     state = fold(entries)
     assert state.skipped == 1

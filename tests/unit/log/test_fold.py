@@ -63,13 +63,15 @@ CANCELLED = fact("cancelled", signal="SIGTERM")
         ([planned(), FAILED, CANCELLED], "planned", "failed"),
     ],
 )
-def test_states(facts: list[dict[str, Any]], state: str, ended: str | None) -> None:
+def test_release_state_follows_its_entries(
+    facts: list[dict[str, Any]], state: str, ended: str | None
+) -> None:
     found = release(*facts)
     assert found.state == state
     assert found.attempts[0].ended == ended
 
 
-def test_a_release_ends_every_attempt_at_it_whoever_wrote_so() -> None:
+def test_released_entry_ends_all_open_attempts_at_the_release() -> None:
     killed = [planned(), built()]
     assert [one.ended for one in release(*killed, planned(attempt="b")).attempts] == [None, None]
     found = release(*killed, planned(attempt="b"), pushed(), released())
@@ -80,7 +82,7 @@ def test_a_release_ends_every_attempt_at_it_whoever_wrote_so() -> None:
     assert release(*killed, pushed(), released(), moved(), late).open_attempts == ()
 
 
-def test_what_a_release_says() -> None:
+def test_fold_fills_the_members_of_a_release() -> None:
     found = release(
         planned(channel="release", git_tag="v1.4.2", inputs={"context": "."}),
         built(),
@@ -101,7 +103,7 @@ def test_what_a_release_says() -> None:
     assert (found.planned_seq, found.released_seq, found.last_seq) == (0, 3, 4)
 
 
-def test_a_release_is_unfinished_until_its_moving_tags_are_dealt_with() -> None:
+def test_release_is_unfinished_until_its_moving_tags_are_recorded() -> None:
     facts = [planned(), built(), pushed(), released()]
     assert release(*facts).unfinished == (PROJECT,)
     withheld = moved(tags=[{"name": "latest", "result": "withheld", "reason": "2.0.0 is higher"}])
@@ -110,12 +112,12 @@ def test_a_release_is_unfinished_until_its_moving_tags_are_dealt_with() -> None:
     assert finished.moved[0].withheld == ("latest",)
 
 
-def test_before_it_is_released_nothing_is_unfinished() -> None:
+def test_unreleased_release_has_no_unfinished_targets() -> None:
     assert release(planned(), built()).unfinished == ()
     assert not release(planned(), built()).finished
 
 
-def test_a_second_attempt_goes_on() -> None:
+def test_second_attempt_at_a_release_is_kept_beside_the_first() -> None:
     found = release(
         planned(), built(), planned(attempt="b", resumes="a", lease_ms=60_000), pushed(attempt="b")
     )
@@ -125,7 +127,7 @@ def test_a_second_attempt_goes_on() -> None:
     assert found.state == "pushed"
 
 
-def test_of_two_images_the_released_one_counts_then_the_pushed_one_then_the_last() -> None:
+def test_release_image_is_the_released_then_the_pushed_then_the_last_built_one() -> None:
     two = [planned(), built(image="i"), planned(attempt="b"), built(image="j", attempt="b")]
     for facts, expected in (
         (two, "j"),
@@ -138,7 +140,7 @@ def test_of_two_images_the_released_one_counts_then_the_pushed_one_then_the_last
         assert found.image.digest == digest(expected)
 
 
-def test_a_lost_image_binds_no_longer() -> None:
+def test_lost_image_is_dropped_from_its_release() -> None:
     lost = fact("abandoned", reason="nobody has the bytes", lost=digest("i"))
     found = release(planned(), built(), pushed(), released(), lost)
     assert (found.state, found.image, found.pushed) == ("planned", None, ())
@@ -146,12 +148,12 @@ def test_a_lost_image_binds_no_longer() -> None:
     assert release(planned(), built(), pushed(), released(), lost, *again).state == "released"
 
 
-def test_several_targets_are_apart() -> None:
+def test_pushed_content_is_kept_for_each_target() -> None:
     found = release(planned(), built(), pushed(), pushed(target="mirror/app"))
     assert [content.target for content in found.pushed] == [PROJECT, "mirror/app"]
 
 
-def test_released_versions_with_their_rebuilds() -> None:
+def test_released_versions_list_rebuilds_and_leave_out_branch_builds() -> None:
     state = folded(
         *whole_release("a", "1.4.1"),
         planned("b", version="1.5.0"),
@@ -167,7 +169,7 @@ def test_released_versions_with_their_rebuilds() -> None:
     assert state.released_versions(PROJECT) == state.released_versions()
 
 
-def test_yanked_versions_of_each_project() -> None:
+def test_yanked_versions_are_listed_for_each_project() -> None:
     state = folded(
         {"kind": "yanked", "project": PROJECT, "versions": ["1.4.2", "1.4.3"]},
         {"kind": "yanked", "project": "other", "versions": ["9.0.0"]},
@@ -176,7 +178,7 @@ def test_yanked_versions_of_each_project() -> None:
     assert state.yanked() == ("1.4.2", "1.4.3", "9.0.0")
 
 
-def test_who_held_a_tag() -> None:
+def test_tag_history_lists_each_digest_and_the_removal() -> None:
     tag = {"name": "latest", "digest": digest("image-a"), "before": digest("image-b"), "result": "moved"}
     back = moved("a", tags=[tag])
     pruned = {"kind": "pruned", "project": PROJECT, "target": PROJECT, "tags": [{"name": "latest"}]}
@@ -191,7 +193,7 @@ def test_who_held_a_tag() -> None:
     assert [hold.seq for hold in holds] == sorted(hold.seq for hold in holds)
 
 
-def test_a_promotion_puts_tags_elsewhere() -> None:
+def test_promoted_entry_sets_tags_on_the_other_target() -> None:
     tags = [{"name": "stable", "digest": digest("i")}]
     promoted = {
         "kind": "promoted",
@@ -204,7 +206,7 @@ def test_a_promotion_puts_tags_elsewhere() -> None:
     assert folded(promoted).holds[("prod/app", "stable")][0].digest == digest("i")
 
 
-def test_unknown_kinds_and_states_are_skipped() -> None:
+def test_entries_of_unknown_kinds_are_skipped_and_counted() -> None:
     state = folded(
         {"kind": "eclipsed", "release": key("r"), "project": PROJECT}, planned(), {"kind": "x", "project": ""}
     )
@@ -228,7 +230,7 @@ KINDS = st.sampled_from(["planned", "built", "pushed", "released", "moved", "aba
 
 
 @given(st.lists(st.tuples(KINDS, st.dictionaries(MEMBERS, VALUES, max_size=6)), max_size=9))
-def test_no_shape_of_a_later_version_breaks_the_fold(odd: list[tuple[str, dict[str, Any]]]) -> None:
+def test_fold_accepts_entries_of_any_shape(odd: list[tuple[str, dict[str, Any]]]) -> None:
     entries = [
         Entry(raw=b"", fields={"release": "r", "attempt": "a", **fields, "kind": kind})
         for kind, fields in odd
@@ -237,7 +239,7 @@ def test_no_shape_of_a_later_version_breaks_the_fold(odd: list[tuple[str, dict[s
 
 
 @given(st.permutations([1, 2, 3, 4]))
-def test_releases_do_not_disturb_one_another(order: list[int]) -> None:
+def test_interleaved_entries_of_releases_are_kept_apart(order: list[int]) -> None:
     facts = [whole_release(str(number), f"1.0.{number}") for number in order]
     mixed = [fact for step in zip(*facts, strict=True) for fact in step]
     state = folded(*mixed)
@@ -248,7 +250,7 @@ def test_releases_do_not_disturb_one_another(order: list[int]) -> None:
         assert found.version == f"1.0.{number}"
 
 
-def test_ten_thousand_entries_take_no_time() -> None:
+def test_fold_of_ten_thousand_entries_takes_under_two_seconds() -> None:
     of = [whole_release(str(number), f"1.0.{number}") for number in range(10, 60)]
     entries = writer(MemoryStore()).append([each for facts in of for each in facts])
     started = time.process_time()

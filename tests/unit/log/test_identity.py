@@ -16,17 +16,17 @@ SAME_WHOEVER_WRITES = {"ci": {"system": "jenkins"}, "actor": "bob"}
 
 
 @pytest.mark.parametrize("make", [built, pushed, released, moved])
-def test_what_happened_is_the_same_fact_in_another_attempt(make: Any) -> None:
+def test_id_of_a_result_does_not_depend_on_the_attempt(make: Any) -> None:
     assert fact_id(make(attempt="b", **SAME_WHOEVER_WRITES)) == fact_id(make(attempt="a"))
 
 
 @pytest.mark.parametrize("kind", ["planned", "failed", "cancelled", "abandoned"])
-def test_what_concerns_an_attempt_is_another_fact_in_another_attempt(kind: str) -> None:
+def test_id_of_an_attempts_record_depends_on_the_attempt(kind: str) -> None:
     assert fact_id(fact(kind, attempt="a")) != fact_id(fact(kind, attempt="b"))
     assert fact_id(fact(kind, reason="x")) == fact_id(fact(kind, reason="y", actor="bob"))
 
 
-def test_that_the_bytes_are_lost_is_news_of_an_attempt_that_was_abandoned_before() -> None:
+def test_abandoned_record_with_lost_has_another_id() -> None:
     settled = fact("abandoned", reason="its run is over")
     assert fact_id({**settled, "lost": f"sha256:{'0' * 64}"}) != fact_id(settled)
 
@@ -49,29 +49,29 @@ def test_that_the_bytes_are_lost_is_news_of_an_attempt_that_was_abandoned_before
         ({"kind": "yanked", "versions": ["1"]}, {"kind": "yanked", "versions": ["2"]}),
     ],
 )
-def test_different_facts(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_different_facts_have_different_ids(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert fact_id(one) != fact_id(other)
 
 
-def test_a_tag_that_moves_back_is_another_fact() -> None:
+def test_moving_a_tag_back_has_another_id() -> None:
     forth = moved(tags=[{"name": "latest", "digest": "sha256:b", "before": "sha256:a", "result": "moved"}])
     back = moved(tags=[{"name": "latest", "digest": "sha256:a", "before": "sha256:b", "result": "moved"}])
     assert fact_id(forth) != fact_id(back)
     assert fact_id(back | {"follows": 7}) != fact_id(back | {"follows": 3})
 
 
-def test_order_of_tags_does_not_matter() -> None:
+def test_id_does_not_depend_on_the_order_of_tags() -> None:
     tags = [{"name": "1", "digest": digest("i")}, {"name": "1.4", "digest": digest("i")}]
     assert fact_id(moved(tags=tags)) == fact_id(moved(tags=tags[::-1]))
     assert fact_id(pushed(tags=tags)) == fact_id(pushed(tags=tags[::-1]))
 
 
-def test_a_remark_is_the_same_whoever_makes_it() -> None:
+def test_id_of_a_note_does_not_depend_on_its_writer() -> None:
     one = {"kind": "note", "text": "a", "attempt": "x", "actor": "alice", "ci": {"system": "github"}}
     assert fact_id(one) == fact_id({"kind": "note", "text": "a"})
 
 
-def test_members_that_are_none_are_left_out() -> None:
+def test_members_that_are_none_are_left_out_of_id_and_fact() -> None:
     assert fact_id(moved(tags=[{"name": "1", "before": None}])) == fact_id(moved(tags=[{"name": "1"}]))
     assert "plan" not in checked(planned(plan=None))
     image = {"digest": digest("i"), "size": None}
@@ -96,12 +96,12 @@ def test_malformed_facts_are_refused(wrong: dict[str, Any], message: str) -> Non
         checked(wrong)
 
 
-def test_a_fact_without_canonical_form_has_no_id() -> None:
+def test_fact_with_a_float_has_no_id() -> None:
     with pytest.raises(LogError, match=r"record `note` cannot be written: `float` at `\$.text`"):
         fact_id({"kind": "note", "text": 1.5})
 
 
-def test_a_kind_of_another_version_is_taken_as_it_is() -> None:
+def test_fact_of_an_unknown_kind_is_accepted_unchanged() -> None:
     assert checked({"kind": "eclipsed", "by": ["moon"]}) == {"kind": "eclipsed", "by": ["moon"]}
 
 
@@ -133,25 +133,25 @@ def test_urls_with_credentials_are_refused_without_showing_them(url: str) -> Non
         "mail a@b.example",
     ],
 )
-def test_urls_without_credentials_are_fine(url: str) -> None:
+def test_urls_without_credentials_are_accepted(url: str) -> None:
     require_safe(planned(source={"remote": url}))
     assert safe_message(url) == url
 
 
-def test_credentials_hide_in_no_member() -> None:
+def test_credentials_are_found_in_nested_values_and_names() -> None:
     for hidden in ({"tools": {"x": "http://a:b@c"}}, {"targets": [{"tags": [{"http://a:b@c": "y"}]}]}):
         with pytest.raises(LogError, match="credentials"):
             require_safe({"kind": "planned", **hidden})
 
 
 @given(st.text())
-def test_a_safe_message_is_safe_and_short(text: str) -> None:
+def test_safe_message_holds_no_credentials_and_keeps_the_limit(text: str) -> None:
     message = safe_message(f"{text} https://user:{text}@example.com/ {text}")
     assert len(message.encode()) <= MESSAGE_LIMIT
     require_safe({"kind": "failed", "error": {"message": message}})
 
 
-def test_a_safe_message_keeps_what_helps() -> None:
+def test_safe_message_keeps_the_text_around_a_credential() -> None:
     text = safe_message("push to https://bob:pw@registry.example/v2/ failed: 403\0" + "é" * 3000)
     assert text.startswith("push to https://***@registry.example/v2/ failed: 403é")
     assert len(text.encode()) <= MESSAGE_LIMIT

@@ -38,14 +38,14 @@ def seqs(data: bytes, head: Head = Head()) -> list[int]:  # noqa: B008 - frozen
     return [entry.seq for entry, _ in scan([data], head)]
 
 
-def test_reads_on_from_anywhere() -> None:
+def test_scan_continues_after_any_entry() -> None:
     for start in range(6):
         head = head_of(read_line(SIX[start - 1][:-1])) if start else Head()
         assert seqs(b"".join(SIX[start:]), head) == list(range(start, 6))
 
 
 @given(st.lists(st.integers(0, len(b"".join(SIX))), max_size=9))
-def test_chunks_may_end_anywhere(cuts: list[int]) -> None:
+def test_scan_accepts_chunks_that_end_anywhere(cuts: list[int]) -> None:
     data = b"".join(SIX)
     edges = [0, *sorted(cuts), len(data)]
     chunks = [data[start:end] for start, end in itertools.pairwise(edges)]
@@ -55,7 +55,7 @@ def test_chunks_may_end_anywhere(cuts: list[int]) -> None:
 
 
 @given(st.integers(0, 5), st.data())
-def test_a_log_cut_anywhere_keeps_every_entry_before(kept: int, data: st.DataObject) -> None:
+def test_truncated_log_keeps_every_whole_entry(kept: int, data: st.DataObject) -> None:
     part = data.draw(st.integers(0, len(SIX[kept]) - 1))
     assert seqs(b"".join(SIX[:kept]) + SIX[kept][:part]) == list(range(kept))
 
@@ -63,12 +63,12 @@ def test_a_log_cut_anywhere_keeps_every_entry_before(kept: int, data: st.DataObj
 @given(st.integers(0, 6), st.binary(max_size=300))
 @example(6, b"\n")
 @example(6, b"\0" * 200 + b"\n" + b"\0" * 50)
-def test_any_bytes_at_the_end_lose_no_entry(kept: int, garbage: bytes) -> None:
+def test_garbage_at_the_end_hides_no_entry(kept: int, garbage: bytes) -> None:
     assert seqs(b"".join(SIX[:kept]) + garbage) == list(range(kept))
 
 
 @given(st.integers(0, 5), st.data())
-def test_lost_sectors_in_the_last_line_are_a_torn_tail(kept: int, data: st.DataObject) -> None:
+def test_zeroed_sectors_in_the_last_line_are_a_torn_tail(kept: int, data: st.DataObject) -> None:
     line = SIX[kept]
     start = data.draw(st.integers(0, len(line) - 2))
     end = data.draw(st.integers(start + 1, len(line) - 1))
@@ -76,7 +76,7 @@ def test_lost_sectors_in_the_last_line_are_a_torn_tail(kept: int, data: st.DataO
 
 
 @given(st.integers(0, 4), st.data())
-def test_damage_with_entries_behind_it_is_corruption(hit: int, data: st.DataObject) -> None:
+def test_damaged_entry_followed_by_others_is_corruption(hit: int, data: st.DataObject) -> None:
     line = SIX[hit]
     start = data.draw(st.integers(0, len(line) - 2))
     damaged = line[:start] + data.draw(st.binary(min_size=1, max_size=9)) + line[start + 1 :]
@@ -87,7 +87,7 @@ def test_damage_with_entries_behind_it_is_corruption(hit: int, data: st.DataObje
 
 
 @given(st.integers(0, 5), st.data())
-def test_an_edited_line_is_corruption_even_as_the_last(hit: int, data: st.DataObject) -> None:
+def test_edited_last_line_is_never_returned_as_an_entry(hit: int, data: st.DataObject) -> None:
     line = SIX[hit]
     digits = [place for place, byte in enumerate(line) if chr(byte) in "abcdef"]
     place = data.draw(st.sampled_from(digits))
@@ -97,32 +97,32 @@ def test_an_edited_line_is_corruption_even_as_the_last(hit: int, data: st.DataOb
         assert seqs(b"".join([*SIX[:hit], edited])) == list(range(hit))
 
 
-def test_the_position_of_an_edit_is_named() -> None:
+def test_edited_entry_is_reported_with_its_position() -> None:
     edited = [*SIX[:3], SIX[3].replace(b'"latest"', b'"oldest"'), *SIX[4:]]
     with pytest.raises(LogCorrupt, match=r"^entry 3 was changed after it was written"):
         seqs(b"".join(edited))
 
 
 @pytest.mark.parametrize("hit", range(5))
-def test_a_removed_line_is_named(hit: int) -> None:
+def test_removed_entry_is_reported_with_its_position(hit: int) -> None:
     with pytest.raises(LogCorrupt, match=f"^entry {hit} is missing"):
         seqs(b"".join([*SIX[:hit], *SIX[hit + 1 :]]))
 
 
-def test_exchanged_and_repeated_lines_are_named() -> None:
+def test_swapped_and_repeated_lines_are_reported() -> None:
     with pytest.raises(LogCorrupt, match=r"^entry 2 is missing or out of place: entry 3 stands there"):
         seqs(b"".join([*SIX[:2], SIX[3], SIX[2], *SIX[4:]]))
     with pytest.raises(LogCorrupt, match=r"^entry 3 is missing or out of place: entry 2 stands there"):
         seqs(b"".join([*SIX[:3], SIX[2], *SIX[3:]]))
 
 
-def test_blank_lines_are_no_entries() -> None:
+def test_blank_line_is_damage_in_the_middle_and_ignored_at_the_end() -> None:
     with pytest.raises(LogCorrupt, match=r"^entry 3 is damaged, and entries follow it"):
         seqs(b"".join([*SIX[:3], b"\n", *SIX[3:]]))
     assert seqs(b"".join([*SIX, b"\n", b"\n"])) == list(range(6))
 
 
-def test_a_batch_counts_as_a_whole() -> None:
+def test_incomplete_batch_is_dropped_as_a_whole() -> None:
     data = b"".join(WITH_BATCH)
     assert seqs(data) == [0, 1, 2, 3, 4, 5]
     for lines, expected in ((5, 3), (4, 3), (3, 3), (2, 1), (1, 1)):
@@ -131,19 +131,19 @@ def test_a_batch_counts_as_a_whole() -> None:
 
 
 @pytest.mark.parametrize("lost", [[3], [4], [3, 4], [5], [3, 5], [4, 5], [3, 4, 5]])
-def test_a_batch_whose_sectors_arrived_in_any_order_is_torn(lost: list[int]) -> None:
+def test_last_batch_with_any_lost_lines_is_a_torn_tail(lost: list[int]) -> None:
     lines = [b"\0" * len(line) if place in lost else line for place, line in enumerate(WITH_BATCH)]
     assert seqs(b"".join(lines)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("lost", [1, 2])
-def test_a_damaged_batch_with_later_entries_is_corruption(lost: int) -> None:
+def test_damaged_batch_followed_by_entries_is_corruption(lost: int) -> None:
     lines = [b"\0" * len(line) if place == lost else line for place, line in enumerate(WITH_BATCH)]
     with pytest.raises(LogCorrupt, match=f"^entry {lost} is damaged"):
         seqs(b"".join(lines))
 
 
-def test_the_last_entry_is_found_without_reading_all() -> None:
+def test_last_entry_is_found_in_the_end_of_the_file() -> None:
     data = b"".join(SIX)
     found = last_entry(data[-700:], whole=False)
     assert found is not None
@@ -165,5 +165,5 @@ def test_the_last_entry_is_found_without_reading_all() -> None:
     ],
     ids=["empty", "no newline", "perhaps half a line", "torn", "half a batch", "zeros"],
 )
-def test_when_only_a_full_scan_can_tell(tail: bytes, whole: bool) -> None:
+def test_last_entry_is_none_when_the_tail_is_damaged_or_too_short(tail: bytes, whole: bool) -> None:
     assert last_entry(tail, whole=whole) is None

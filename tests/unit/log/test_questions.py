@@ -71,18 +71,18 @@ THREE = state(whole_release("a", "1.4.1"), whole_release("b", "1.4.2"), whole_re
         ("2025-10-09T01:30:00+02:00", "2025-10-08T23:30:00.000Z"),
     ],
 )
-def test_times_are_understood(text: str, expected: str) -> None:
+def test_moment_parses_dates_and_times(text: str, expected: str) -> None:
     assert moment(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "2025-02-30", "10:00"])
-def test_what_is_no_time(text: str) -> None:
+def test_moment_refuses_text_that_is_not_a_time(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a time") as caught:
         moment(text)
     assert caught.value.hint
 
 
-def test_what_latest_held_on_that_day() -> None:
+def test_at_returns_the_digest_that_a_tag_held_at_a_time() -> None:
     (then,) = at(THREE, "latest", moment("2025-10-10T12:00"))
     assert (then.target, then.hold.version, then.hold.digest) == (PROJECT, "1.4.2", digest("image-b"))
     assert then.until == timestamp(START + 2 * DAY)
@@ -90,19 +90,19 @@ def test_what_latest_held_on_that_day() -> None:
     assert (now.hold.version, now.until) == ("1.5.0", None)
 
 
-def test_before_its_first_day_a_tag_held_nothing() -> None:
+def test_at_returns_nothing_before_a_tag_was_first_set() -> None:
     assert at(THREE, "latest", moment("2025-10-08")) == ()
     assert at(THREE, "unheard-of", moment("2030-01-01")) == ()
 
 
-def test_a_removed_tag_held_nothing_afterwards() -> None:
+def test_at_returns_nothing_after_a_tag_was_removed() -> None:
     pruned = {"kind": "pruned", "project": PROJECT, "target": PROJECT, "tags": [{"name": "latest"}]}
     after = state(whole_release("a", "1.4.1"), [pruned])
     assert at(after, "latest", moment("2025-10-09"))[0].until == timestamp(START + DAY)
     assert at(after, "latest", moment("2025-10-11")) == ()
 
 
-def test_the_order_is_the_logs_and_not_the_clocks() -> None:
+def test_order_of_entries_counts_when_clocks_disagree() -> None:
     made = writer(MemoryStore())
     clock = Days()
     made._clock = clock
@@ -113,7 +113,7 @@ def test_the_order_is_the_logs_and_not_the_clocks() -> None:
     assert now.hold.version == "1.4.2"
 
 
-def test_the_history_of_a_tag() -> None:
+def test_history_lists_all_digests_of_a_tag() -> None:
     (latest,) = history(THREE, "latest")
     assert [hold.version for hold in latest.holds] == ["1.4.1", "1.4.2", "1.5.0"]
     assert history(THREE, f"{PROJECT}:latest") == (latest,)
@@ -122,12 +122,12 @@ def test_the_history_of_a_tag() -> None:
     assert [hold.digest for hold in fixed.holds] == [digest("image-b")]
 
 
-def test_a_tag_is_told_apart_by_target() -> None:
+def test_history_keeps_tags_of_different_targets_apart() -> None:
     both = state([*whole_release("a", "1.4.1"), moved("a", "image-a", target="mirror/app")])
     assert [place.target for place in history(both, "latest")] == [PROJECT, "mirror/app"]
 
 
-def test_a_digest_is_found_wherever_it_stands() -> None:
+def test_find_lists_every_mention_of_an_image_digest() -> None:
     entries = log(whole_release("a", "1.4.1")).entries()
     roles = [(mention.kind, mention.role) for mention in find(entries, digest("image-a"))]
     assert roles == [
@@ -139,7 +139,7 @@ def test_a_digest_is_found_wherever_it_stands() -> None:
     ]
 
 
-def test_a_platforms_digest_is_found_like_the_index() -> None:
+def test_find_lists_the_digest_of_a_platform() -> None:
     entries = log([planned(), built(image="index")], [planned("s"), built("s", "other")]).entries()
     wanted = digest("index-amd64")
     # Only in the first release; both platforms' digests begin alike in this test's names.
@@ -147,7 +147,7 @@ def test_a_platforms_digest_is_found_like_the_index() -> None:
     assert (mention.role, mention.release, mention.digest) == ("platform linux/amd64", key("r"), wanted)
 
 
-def test_a_digest_may_be_shortened() -> None:
+def test_find_accepts_a_shortened_digest() -> None:
     entries = log(whole_release("a", "1.4.1", "q")).entries()
     assert find(entries, digest("q")[:20]) == find(entries, digest("q"))
     assert find(entries, digest("q").removeprefix("sha256:")) == find(entries, digest("q"))
@@ -155,12 +155,12 @@ def test_a_digest_may_be_shortened() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "sha256:", "sha256:abc", "latest", "sha512:" + "a" * 64])
-def test_what_is_no_digest(wrong: str) -> None:
+def test_find_refuses_text_that_is_not_a_digest(wrong: str) -> None:
     with pytest.raises(ConfigError, match="is not a digest"):
         find((), wrong)
 
 
-def test_other_records_mention_digests_too() -> None:
+def test_find_lists_lost_promoted_pruned_and_replaced_digests() -> None:
     facts = [
         fact("abandoned", lost=digest("x")),
         {"kind": "promoted", "project": "p", "to": "prod/app", "digest": digest("x")},
@@ -190,7 +190,7 @@ def test_other_records_mention_digests_too() -> None:
         ("", []),
     ],
 )
-def test_a_name_means_releases(name: str, expected: list[str]) -> None:
+def test_resolve_finds_releases_by_version_tag_digest_and_commit(name: str, expected: list[str]) -> None:
     found = state(
         whole_release("a", "1.4.1"),
         whole_release("b", "1.4.2"),
@@ -199,7 +199,7 @@ def test_a_name_means_releases(name: str, expected: list[str]) -> None:
     assert [release.key for release in resolve(found, name)] == [key(each) for each in expected]
 
 
-def test_a_version_comes_before_a_tag_of_the_same_name() -> None:
+def test_resolve_prefers_a_version_to_a_tag_of_that_name() -> None:
     odd = state(whole_release("a", "1.4"), [*whole_release("b", "1.4.2"), moved("b", "image-b", tag="1.4")])
     assert [release.key for release in resolve(odd, "1.4")] == [key("a")]
 
@@ -234,7 +234,7 @@ MIXED = state(
     ],
     ids=str,
 )
-def test_releases_are_selected(wanted: Filter, expected: str) -> None:
+def test_select_filters_releases(wanted: Filter, expected: str) -> None:
     assert [release.key for release in select(MIXED, wanted)] == [key(each) for each in expected]
 
 
@@ -244,7 +244,7 @@ def release_of(*facts: dict[str, Any]) -> ReleaseState:
     return found
 
 
-def test_what_lies_between_two_releases() -> None:
+def test_difference_lists_changed_inputs_and_platforms() -> None:
     arm = {"platform": "linux/arm64", "digest": digest("arm"), "size": 1}
     old = release_of(planned(inputs={"context": ".", "stage": "dev", "args": ["A"]}), built(image="i"))
     new = release_of(
@@ -261,6 +261,6 @@ def test_what_lies_between_two_releases() -> None:
     assert difference(old, old).same_image
 
 
-def test_the_tags_of_a_release() -> None:
+def test_tags_of_a_release_lists_fixed_tags_first() -> None:
     (release,) = resolve(THREE, "1.4.2")
     assert tags_of(release) == ("1.4.2", "latest")

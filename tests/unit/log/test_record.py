@@ -59,7 +59,7 @@ def test_every_kind_is_valid_by_the_schema() -> None:
         {"image": {"digest": "sha256:1"}},
     ],
 )
-def test_schema_refuses(change: dict[str, Any]) -> None:
+def test_schema_refuses_malformed_members(change: dict[str, Any]) -> None:
     stored = entries_of([planned(), released()])[1] | change
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(stored, record_schema())

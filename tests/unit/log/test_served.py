@@ -63,7 +63,7 @@ def test_labels_are_compared_with_the_log(plan: dict[str, Any], image: ImageFact
     assert found == why or (why is not None and (found or "").startswith(why))
 
 
-def test_an_image_that_was_built_before_its_version_was_known_has_another_one() -> None:
+def test_any_version_skips_the_comparison_of_versions_only() -> None:
     assert contradiction(recorded(), labelled(version="1.4.2-dev.1"), any_version=True) is None
     assert contradiction(recorded(), labelled(revision=OTHER), any_version=True) is not None
 
@@ -78,7 +78,7 @@ def test_an_image_that_was_built_before_its_version_was_known_has_another_one() 
         ("build", {"channel": "branch"}, False),
     ],
 )
-def test_only_a_release_that_was_built_promises_its_version(
+def test_has_own_version_depends_on_how_the_image_was_obtained(
     via: str, plan: dict[str, Any], own: bool
 ) -> None:
     assert has_own_version(recorded(via, **plan)) is own

@@ -56,11 +56,11 @@ def test_open_attempts_at_the_same_images_are_waited_for(asks: dict[str, Any], f
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled", "abandoned", "released"])
-def test_what_has_ended_is_not_waited_for(end: str) -> None:
+def test_ended_attempts_are_not_waited_for(end: str) -> None:
     assert waits_for(planned(), planned(kind=end)) == []
 
 
-def test_a_release_that_has_tags_to_move_yet_is_waited_for() -> None:
+def test_release_with_moving_tags_left_is_waited_for() -> None:
     digest = "sha256:" + "1" * 64
     moves = [{"target": IMAGE, "tags": [{"name": "latest", "kind": "moving"}]}]
     begun = [planned(targets=moves), planned(kind="released", image={"digest": digest})]
@@ -69,21 +69,21 @@ def test_a_release_that_has_tags_to_move_yet_is_waited_for() -> None:
     assert waits_for(*begun, planned(kind="moved", target=IMAGE, image={"digest": digest})) == []
 
 
-def test_an_attempt_that_states_no_time_is_not_waited_for() -> None:
+def test_attempt_without_a_lease_is_not_waited_for() -> None:
     assert waits_for(planned(lease_ms=0)) == []
 
 
-def test_without_a_ci_run_nobody_is_taken_for_oneself() -> None:
+def test_runs_outside_ci_are_never_taken_for_the_same_job() -> None:
     on_a_laptop = planned(ci={"system": "none"})
     assert waits_for(on_a_laptop, run={"system": "none", "run_id": None, "job": None}) == ["a1"]
 
 
-def test_the_oldest_comes_first() -> None:
+def test_attempts_are_returned_oldest_first() -> None:
     facts = [planned(attempt="a2"), planned(release="d" * 64, attempt="a3"), planned(attempt="a1")]
     assert waits_for(*facts) == ["a2", "a3", "a1"]
 
 
-def test_the_end_of_a_lease_is_a_moment() -> None:
+def test_lease_end_is_the_start_plus_the_lease() -> None:
     state = fold([Entry(raw=b"", fields={"seq": 0, **planned()})])
     (attempt,) = state.open_attempts()
     assert lease_end(attempt) == BEGUN + HOUR

@@ -41,7 +41,7 @@ def test_appends_are_chained_and_returned() -> None:
     ]
 
 
-def test_the_same_fact_is_written_once_whoever_writes_it() -> None:
+def test_equal_facts_of_two_writers_are_written_once() -> None:
     store = MemoryStore()
     (first,) = writer(store).append([built(attempt="a")])
     (second,) = writer(store).append([built(attempt="b", actor="bob")])
@@ -49,7 +49,7 @@ def test_the_same_fact_is_written_once_whoever_writes_it() -> None:
     assert len(store.lines) == 1
 
 
-def test_of_a_batch_only_what_is_missing_is_appended() -> None:
+def test_only_missing_facts_are_appended() -> None:
     store = MemoryStore()
     log = writer(store)
     log.append([planned(), built()])
@@ -58,7 +58,7 @@ def test_of_a_batch_only_what_is_missing_is_appended() -> None:
     assert len(store.lines) == 3
 
 
-def test_nothing_to_append_still_asks_the_store_to_settle() -> None:
+def test_append_of_known_facts_still_calls_the_store() -> None:
     asked: list[int] = []
     store = MemoryStore()
     log = writer(store)
@@ -68,7 +68,7 @@ def test_nothing_to_append_still_asks_the_store_to_settle() -> None:
     assert asked == [1]
 
 
-def test_writers_that_lose_the_race_try_again() -> None:
+def test_writer_retries_after_lost_races() -> None:
     store = MemoryStore()
     other = writer(MemoryStore())
     other._store = store
@@ -86,7 +86,7 @@ def test_writers_that_lose_the_race_try_again() -> None:
     independently_verified(store.lines)
 
 
-def test_a_rival_that_writes_the_same_fact_first_is_a_success() -> None:
+def test_fact_that_a_rival_wrote_first_is_returned() -> None:
     store = MemoryStore()
 
     def interfere() -> None:
@@ -99,7 +99,7 @@ def test_a_rival_that_writes_the_same_fact_first_is_a_success() -> None:
     assert len(store.lines) == 1
 
 
-def test_losing_for_ever_ends_with_a_message() -> None:
+def test_lost_races_end_with_an_error_after_the_budget() -> None:
     class Contended(MemoryStore):
         def append(self, lines: Sequence[bytes], expected: Head) -> None:
             raise HeadMoved
@@ -108,7 +108,7 @@ def test_losing_for_ever_ends_with_a_message() -> None:
         writer(Contended(), budget=0.05).append([planned()])
 
 
-def test_cancellation_ends_the_wait() -> None:
+def test_cancellation_ends_the_retries() -> None:
     cancel = Cancel()
 
     class Contended(MemoryStore):
@@ -140,7 +140,7 @@ class Unsure(MemoryStore):
         raise LogError("the outcome is unknown")
 
 
-def test_an_unknown_outcome_is_looked_up() -> None:
+def test_append_with_unknown_outcome_is_read_back() -> None:
     store = Unsure(writes=True)
     (entry,) = writer(store, jitter=lambda: 0.0).append([planned()])
     assert entry.seq == 0
@@ -148,7 +148,7 @@ def test_an_unknown_outcome_is_looked_up() -> None:
     assert store.settled == 1
 
 
-def test_an_append_that_did_not_happen_fails_and_can_be_repeated() -> None:
+def test_failed_append_raises_and_can_be_repeated() -> None:
     store = Unsure(writes=False)
     log = writer(store)
     with pytest.raises(LogError, match="unknown"):
@@ -156,7 +156,7 @@ def test_an_append_that_did_not_happen_fails_and_can_be_repeated() -> None:
     assert log.append([planned()])[0].seq == 0
 
 
-def test_a_store_that_cannot_be_read_afterwards_fails_with_the_first_cause() -> None:
+def test_unreadable_store_after_a_failed_append_raises_the_first_error() -> None:
     class Dead(Unsure):
         reads = 0
 
@@ -170,7 +170,7 @@ def test_a_store_that_cannot_be_read_afterwards_fails_with_the_first_cause() -> 
         writer(Dead(writes=True)).append([planned()])
 
 
-def test_contradictions_are_refused_before_anything_is_written() -> None:
+def test_contradicting_facts_are_refused_and_nothing_is_written() -> None:
     store = MemoryStore()
     log = writer(store)
     log.append([planned(), pushed(image="i"), released(image="i")])
@@ -181,7 +181,7 @@ def test_contradictions_are_refused_before_anything_is_written() -> None:
     assert len(store.lines) == 3
 
 
-def test_a_contradiction_that_a_rival_just_wrote_is_seen() -> None:
+def test_contradiction_with_a_rivals_new_entry_is_refused() -> None:
     store = MemoryStore()
 
     def interfere() -> None:
@@ -193,7 +193,7 @@ def test_a_contradiction_that_a_rival_just_wrote_is_seen() -> None:
         writer(store, jitter=lambda: 0.0).append([pushed(release="s", image="j")])
 
 
-def test_corruption_is_never_written_over() -> None:
+def test_writer_does_not_append_to_a_corrupt_log() -> None:
     store = MemoryStore()
     log = writer(store)
     log.append([planned(), built()])
@@ -203,7 +203,7 @@ def test_corruption_is_never_written_over() -> None:
     assert len(store.lines) == 2
 
 
-def test_reads_on_and_finds() -> None:
+def test_writer_finds_entries_of_other_writers() -> None:
     store = MemoryStore()
     log = writer(store)
     assert tuple(log.entries()) == ()
@@ -216,7 +216,7 @@ def test_reads_on_and_finds() -> None:
     assert log.store is store
 
 
-def test_threads_share_a_writer() -> None:
+def test_threads_can_share_a_writer() -> None:
     store = MemoryStore()
     log = writer(store)
 
@@ -232,7 +232,7 @@ def test_threads_share_a_writer() -> None:
     assert len(independently_verified(store.lines)) == 81
 
 
-def test_what_was_read_before_is_not_read_again() -> None:
+def test_later_appends_do_not_read_the_log_again() -> None:
     reads: list[int] = []
 
     class Counting(MemoryStore):
@@ -249,7 +249,7 @@ def test_what_was_read_before_is_not_read_again() -> None:
     assert reads == [-1]
 
 
-def test_a_conflict_with_what_is_old_by_now_is_looked_at_again() -> None:
+def test_conflict_with_an_outdated_claim_is_checked_again_after_reading() -> None:
     store = MemoryStore()
     log = writer(store, jitter=lambda: 0.0)
     log.append([pushed(image="i")])
@@ -284,7 +284,7 @@ class WithInbox(MemoryStore):
             self.inbox.pop(name, None)
 
 
-def test_who_loses_a_race_parks_once_and_goes_on() -> None:
+def test_writer_that_loses_races_parks_its_facts_once() -> None:
     store = WithInbox(lose=3)
     writer(store, jitter=lambda: 0.0).append([planned()])
     assert store.cleared == ["parked-0"]
@@ -292,7 +292,7 @@ def test_who_loses_a_race_parks_once_and_goes_on() -> None:
     assert store.inbox == {}
 
 
-def test_who_wins_takes_parked_facts_along() -> None:
+def test_writer_appends_parked_facts_of_others() -> None:
     store = WithInbox()
     store.park([planned(attempt="waiting"), built(attempt="waiting")])
     entries = writer(store).append([planned(attempt="mine")])
@@ -301,7 +301,7 @@ def test_who_wins_takes_parked_facts_along() -> None:
     assert store.inbox == {}
 
 
-def test_what_another_took_along_is_a_success() -> None:
+def test_parked_fact_that_another_writer_appended_is_returned() -> None:
     store = WithInbox(lose=1)
     mine = writer(store, jitter=lambda: 0.0)
     park = store.park
@@ -316,7 +316,7 @@ def test_what_another_took_along_is_a_success() -> None:
     assert len(store.lines) == 2
 
 
-def test_parked_contradictions_and_nonsense_are_cleared_away() -> None:
+def test_contradicting_and_malformed_parked_facts_are_removed() -> None:
     store = WithInbox()
     log = writer(store)
     log.append([pushed(image="i")])
@@ -331,7 +331,7 @@ def test_parked_contradictions_and_nonsense_are_cleared_away() -> None:
     assert [line["kind"] for line in independently_verified(store.lines)] == ["pushed", "planned", "planned"]
 
 
-def test_a_store_that_reads_and_never_answers_a_write_is_given_up() -> None:
+def test_store_that_never_answers_a_write_is_retried_then_given_up() -> None:
     class HalfDead(MemoryStore):
         asked = 0
 

@@ -106,5 +106,5 @@ PARSERS = (
 
 
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
-def test_damaged_input_is_understood_or_refused(parser: Parser) -> None:
+def test_parsers_accept_or_refuse_damaged_input(parser: Parser) -> None:
     fuzz(parser, printable=True)

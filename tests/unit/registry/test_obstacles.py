@@ -62,7 +62,9 @@ def layout_in(workspace: Path) -> Layout:
 
 class TestLayout:
     @pytest.mark.parametrize(("kind", "path"), cases(*_PATHS))
-    def test_nothing_is_written_through(self, workspace: Path, victim: Path, path: str, kind: str) -> None:
+    def test_layout_push_writes_nothing_outside_the_workspace(
+        self, workspace: Path, victim: Path, path: str, kind: str
+    ) -> None:
         store(OLD, layout_in(workspace), "1.0")
         place(kind, workspace / path, victim)
         with unchanged(victim):
@@ -73,14 +75,18 @@ class TestLayout:
         assert temporary_files(workspace) == []
 
     @pytest.mark.parametrize(("kind", "path"), [one for one in cases(*_PATHS) if told_before(*one)])
-    def test_the_preflight_tells(self, workspace: Path, victim: Path, path: str, kind: str) -> None:
+    def test_check_push_refuses_obstacles_in_a_layout(
+        self, workspace: Path, victim: Path, path: str, kind: str
+    ) -> None:
         store(OLD, layout_in(workspace), "1.0")
         place(kind, workspace / path, victim)
         with unchanged(victim):
             refused(layout_in(workspace).check_push, path)
 
     @pytest.mark.parametrize(("kind", "path"), cases(*_PATHS))
-    def test_nothing_is_deleted_behind(self, workspace: Path, victim: Path, path: str, kind: str) -> None:
+    def test_layout_delete_removes_nothing_outside_the_workspace(
+        self, workspace: Path, victim: Path, path: str, kind: str
+    ) -> None:
         store(OLD, layout_in(workspace), "1.0")
         path = path.replace(BLOB, CONFIG_OF_OLD)
         (victim / "folder" / CONFIG_OF_OLD).write_bytes(OLD.manifest.raw)
@@ -105,7 +111,7 @@ def store_or_refuse(layout: Layout) -> None:
 
 
 @pytest.mark.parametrize("name", ["index.json", "blobs", "blobs/sha256", f"blobs/sha256/{CONFIG_OF_OLD}"])
-def test_a_layout_is_not_read_through_a_symlink_in_it(workspace: Path, tmp_path: Path, name: str) -> None:
+def test_symlink_inside_a_layout_is_not_read(workspace: Path, tmp_path: Path, name: str) -> None:
     layout = layout_in(workspace)
     store(OLD, layout, "1.0")
     inside = workspace / "dist/image" / name
@@ -115,7 +121,7 @@ def test_a_layout_is_not_read_through_a_symlink_in_it(workspace: Path, tmp_path:
         layout.manifest("1.0")
 
 
-def test_a_layout_outside_may_lie_behind_symlinks(workspace: Path, tmp_path: Path) -> None:
+def test_layout_outside_the_workspace_may_lie_behind_symlinks(workspace: Path, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "disk")
     layout = Layout(str(tmp_path / "link" / "image"), root=str(workspace), workspace=str(workspace))
@@ -126,7 +132,9 @@ def test_a_layout_outside_may_lie_behind_symlinks(workspace: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("alias", ["link", "link/../link"])
-def test_another_name_of_the_workspace_does_not_help(workspace: Path, victim: Path, alias: str) -> None:
+def test_symlink_is_refused_below_an_alias_of_the_workspace(
+    workspace: Path, victim: Path, alias: str
+) -> None:
     (workspace.parent / "link").symlink_to(workspace)
     (workspace / "dist").symlink_to(victim / "folder")
     layout = Layout(f"../{alias}/dist/image", root=str(workspace), workspace=str(workspace))
@@ -138,7 +146,9 @@ def test_another_name_of_the_workspace_does_not_help(workspace: Path, victim: Pa
     ("kind", "path"),
     cases(*["dist", "dist/image", "dist/image/manifest.json", "dist/image/version", f"dist/image/{BLOB}"]),
 )
-def test_a_dir_is_not_written_through(workspace: Path, victim: Path, path: str, kind: str) -> None:
+def test_folder_export_writes_nothing_outside_the_workspace(
+    workspace: Path, victim: Path, path: str, kind: str
+) -> None:
     place(kind, workspace / path, victim)
     folder = Folder(str(workspace / "dist/image"), workspace=str(workspace))
     with unchanged(victim):
@@ -150,7 +160,7 @@ def test_a_dir_is_not_written_through(workspace: Path, victim: Path, path: str, 
 
 
 @pytest.mark.parametrize(("kind", "path"), cases("dist", "dist/image.tar"))
-def test_an_archive_is_not_written_through(
+def test_archive_export_writes_nothing_outside_the_workspace(
     workspace: Path, victim: Path, tmp_path: Path, path: str, kind: str
 ) -> None:
     layout = Layout(str(tmp_path / "store"))
@@ -166,7 +176,7 @@ def test_an_archive_is_not_written_through(
     assert temporary_files(workspace) == []
 
 
-def test_a_blob_that_is_a_pipe_is_not_waited_for(workspace: Path) -> None:
+def test_pipe_in_place_of_a_blob_is_refused(workspace: Path) -> None:
     layout = layout_in(workspace)
     store(OLD, layout, "1.0")
     place("pipe", workspace / f"dist/image/blobs/sha256/{CONFIG_OF_OLD}", workspace)

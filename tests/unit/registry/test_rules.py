@@ -47,10 +47,10 @@ class TestAddresses:
             ("no address", Reach.LINK),
         ],
     )
-    def test_reach(self, address: str, reach: Reach) -> None:
+    def test_reach_of_an_address_is_classified(self, address: str, reach: Reach) -> None:
         assert reach_of(address) is reach
 
-    def test_a_registry_leads_nowhere_that_it_could_not_see_itself(self) -> None:
+    def test_registry_may_lead_only_to_addresses_of_its_reach_or_wider(self) -> None:
         assert may_lead_to(Reach.GLOBAL, Reach.GLOBAL)
         assert not may_lead_to(Reach.GLOBAL, Reach.PRIVATE)
         assert not may_lead_to(Reach.GLOBAL, Reach.LOOPBACK)
@@ -60,7 +60,7 @@ class TestAddresses:
         assert may_lead_to(Reach.LOOPBACK, Reach.LOOPBACK)
         assert not may_lead_to(Reach.LOOPBACK, Reach.LINK)
 
-    def test_loopback_names(self) -> None:
+    def test_loopback_host_names_are_recognised(self) -> None:
         assert all(
             map(is_loopback_host, ("localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"))
         )
@@ -68,7 +68,7 @@ class TestAddresses:
 
 
 class TestTrust:
-    def test_http_needs_loopback_or_the_users_word(self) -> None:
+    def test_plain_http_is_allowed_for_loopback_and_insecure_hosts(self) -> None:
         trust = Trust(env={}, insecure=frozenset({"registry.lan", "other.lan:5000"}))
         assert trust.allows_http("127.0.0.1:5000")
         assert trust.allows_http("registry.lan:5000")
@@ -91,7 +91,7 @@ class TestTrust:
             ("registry.lan:5000", "registry.lan:5001", True),
         ],
     )
-    def test_proxies_and_their_exceptions(self, without: str, host: str, used: bool) -> None:
+    def test_proxy_is_used_unless_no_proxy_covers_the_host(self, without: str, host: str, used: bool) -> None:
         trust = Trust(env={"HTTPS_PROXY": "proxy.lan:3128", "NO_PROXY": without})
         assert trust.proxy("https", host) == ("http://proxy.lan:3128" if used else None)
         assert trust.proxy("http", host) is None
@@ -117,21 +117,21 @@ class TestRetries:
             ("Tue, 99 Nov 2023 22:13:30 GMT", None),
         ],
     )
-    def test_retry_after(self, value: str | None, seconds: float | None) -> None:
+    def test_retry_after_header_is_parsed(self, value: str | None, seconds: float | None) -> None:
         assert retry_after(value, NOW) == seconds
 
     @given(st.text(max_size=60))
-    def test_any_retry_after_is_read(self, value: str) -> None:
+    def test_retry_after_accepts_any_text(self, value: str) -> None:
         found = retry_after(value, NOW)
         assert found is None or found >= 0
 
-    def test_what_is_tried_again(self) -> None:
+    def test_transient_errors_are_recognised(self) -> None:
         assert is_transient(Unreachable("x", status=503))
         assert is_transient(Unreachable("x"))
         assert not is_transient(Unreachable("x", code=TLS_FAULT))
         assert not is_transient(Denied("x", status=403))
 
-    def test_the_budget_ends_with_the_error_itself(self) -> None:
+    def test_last_attempt_raises_the_error_with_the_number_of_attempts(self) -> None:
         retrier = _retrier(RetryPolicy(attempts=3, base=0.0))
         error = Unreachable("down", status=503, hint="wait")
         retrier.pause(error, 1)
@@ -140,7 +140,7 @@ class TestRetries:
             retrier.pause(error, 3)
         assert (caught.value.status, caught.value.hint) == (503, "wait")
 
-    def test_a_silent_host_is_asked_patiently_once_until_it_answers(self) -> None:
+    def test_silent_host_gets_one_attempt_until_it_answers(self) -> None:
         retrier = _retrier(RetryPolicy(attempts=1))
         silent = Unreachable("no answer")
         with pytest.raises(Unreachable, match="1 attempts"):
@@ -151,15 +151,15 @@ class TestRetries:
         with pytest.raises(Unreachable, match="1 attempts"):
             retrier.pause(silent, 1)
 
-    def test_who_asks_for_too_long_is_not_waited_for(self) -> None:
+    def test_long_retry_after_is_not_waited_for(self) -> None:
         with pytest.raises(Unreachable, match="asks to wait 86400 seconds"):
             _retrier(RetryPolicy()).pause(Unreachable("x", status=429, retry_after=86400), 1)
 
-    def test_no_wait_goes_past_the_deadline(self) -> None:
+    def test_pause_past_the_deadline_raises(self) -> None:
         with pytest.raises(Unreachable, match="asks to wait 30 seconds"):
             _retrier(RetryPolicy(), seconds=10).pause(Unreachable("x", status=429, retry_after=30), 1)
 
-    def test_a_cancelled_pause_ends(self) -> None:
+    def test_pause_of_a_cancelled_run_raises(self) -> None:
         cancel = Cancel()
         cancel.trip(Interrupted("stop"))
         retrier = Retrier(RetryPolicy(), cancel=cancel, deadline=_deadline(None), jitter=lambda: 1.0)
@@ -168,7 +168,7 @@ class TestRetries:
 
 
 class TestGate:
-    def test_429_halves_and_success_restores(self) -> None:
+    def test_throttle_halves_after_429_and_recovers_after_successes(self) -> None:
         time = [10.0]
         gate = Throttle(most=8, cancel=Cancel(), now=lambda: time[0])
         with gate.slot(), gate.slot(), gate.slot(), gate.slot():
@@ -182,7 +182,7 @@ class TestGate:
             gate.went_well()
         assert gate.limit == 8
 
-    def test_everybody_waits_while_the_host_asks_for_it(self) -> None:
+    def test_throttle_sends_nothing_during_retry_after(self) -> None:
         time = [10.0]
         gate = Throttle(most=8, cancel=Cancel(), now=lambda: time[0])
         gate.was_throttled(5.0)
@@ -199,7 +199,7 @@ class TestGate:
         assert entered.wait(3)
         thread.join()
 
-    def test_a_cancel_gets_through_a_closed_gate(self) -> None:
+    def test_cancellation_ends_waiting_for_a_throttle_slot(self) -> None:
         cancel = Cancel()
         gate = Throttle(most=1, cancel=cancel, now=lambda: 10.0)
         gate.was_throttled(1000.0)
@@ -223,23 +223,23 @@ class TestPages:
             ("<<>>;;;rel=next<", None),
         ],
     )
-    def test_the_next_link(self, header: str | None, target: str | None) -> None:
+    def test_next_link_is_found_in_the_header(self, header: str | None, target: str | None) -> None:
         assert next_link(header) == target
 
     @given(st.text(max_size=200) | st.text(alphabet='<>;, rel="next/', max_size=80))
-    def test_any_header_is_read(self, header: str) -> None:
+    def test_next_link_accepts_any_header(self, header: str) -> None:
         next_link(header)
 
 
 class TestSecrets:
-    def test_spellings(self) -> None:
+    def test_scrub_masks_encoded_forms_of_a_secret(self) -> None:
         secrets = Secrets()
         secrets.add("p@ss/word+1")
         for text in ("p@ss/word+1", "p%40ss%2Fword%2B1", "cEBzcy93b3JkKzE=", "cEBzcy93b3JkKzE"):
             assert "ss" not in secrets.scrub(f"<{text}>")
             assert secrets.scrub(f"<{text}>").startswith("<***")
 
-    def test_control_characters_go(self) -> None:
+    def test_scrub_removes_control_characters(self) -> None:
         assert Secrets().scrub("a\x1b[1m\r\nb\u202e") == "a [1m  b "
 
 
@@ -251,7 +251,7 @@ def _retrier(policy: RetryPolicy, seconds: float | None = None) -> Retrier:
     return Retrier(policy, cancel=Cancel(), deadline=_deadline(seconds), jitter=lambda: 0.0)
 
 
-def test_every_fault_is_a_registry_error() -> None:
+def test_unreachable_is_a_registry_error() -> None:
     assert issubclass(Unreachable, RegistryError)
 
 
@@ -267,5 +267,5 @@ def test_every_fault_is_a_registry_error() -> None:
         (503, Unreachable),
     ],
 )
-def test_only_what_may_pass_is_worth_another_attempt(status: int, kind: type[RegistryError]) -> None:
+def test_error_class_follows_the_http_status(status: int, kind: type[RegistryError]) -> None:
     assert type(fault_of(status, Refusal(), what="asking", host="registry.test")) is kind

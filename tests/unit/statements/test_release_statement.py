@@ -30,7 +30,7 @@ def released(digest: str = ONE) -> dict[str, Any]:
     return {"kind": "released", "version": "1.4.2", "image": {"digest": digest}}
 
 
-def test_a_statement_says_what_was_released_where_and_where_the_log_says_so() -> None:
+def test_statement_names_image_release_and_log_entry() -> None:
     (one,) = attested(entries({"kind": "planned"}, pushed("1.4.2", "sha-a", withheld="sha-a"), released()))
     assert one.statement == {
         "_type": "https://in-toto.io/Statement/v1",
@@ -50,13 +50,13 @@ def test_a_statement_says_what_was_released_where_and_where_the_log_says_so() ->
     }
 
 
-def test_nothing_that_comes_later_changes_a_statement() -> None:
+def test_later_entries_do_not_change_a_statement() -> None:
     first = entries(pushed("1.4.2"), released())
     later = [*first, *entries({}, {}, pushed("1.4.2", "more"), released(), {"kind": "moved"})[2:]]
     assert list(attested(first)) == list(attested(later))
 
 
-def test_each_target_has_its_own_and_an_unreleased_one_has_none() -> None:
+def test_each_target_of_a_released_image_has_a_statement() -> None:
     log = entries(
         pushed("1.4.2"), pushed("1.4.2", target="oci:dist/image"), pushed("1", digest=TWO), released()
     )
@@ -66,14 +66,14 @@ def test_each_target_has_its_own_and_an_unreleased_one_has_none() -> None:
     assert len(list(attested(log, key=KEY))) == 2
 
 
-def test_what_was_lost_is_not_attested() -> None:
+def test_lost_image_is_not_attested() -> None:
     lost = {"kind": "abandoned", "lost": ONE}
     assert list(attested(entries(pushed("1.4.2"), released(), lost))) == []
     again = entries(pushed("1.4.2"), released(), lost, pushed("1.4.2", digest=TWO), released(TWO))
     assert [one.digest for one in attested(again)] == [TWO]
 
 
-def test_a_purl_of_a_layout_names_its_folder() -> None:
+def test_purl_of_a_layout_names_its_folder() -> None:
     (one,) = attested(entries(pushed(target="oci:dist/image"), released()))
     assert isinstance(one, Attested)
     assert one.purl == f"pkg:oci/image@sha256%3A{'1' * 64}?repository_url=oci:dist/image"

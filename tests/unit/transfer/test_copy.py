@@ -42,7 +42,7 @@ def _copy(source: Layout, destination: Layout, image: Image) -> Copied:
     return copy_image(source, destination, image.digest, sink=NullSink(), cancel=Cancel())
 
 
-def test_children_come_before_their_index(tmp_path: Path) -> None:
+def test_manifests_arrive_children_first(tmp_path: Path) -> None:
     one, two = make_image({"a": b"1"}), make_image({"a": b"2"})
     inner = make_index(one, two)
     outer = make_index(inner, one)
@@ -54,7 +54,7 @@ def test_children_come_before_their_index(tmp_path: Path) -> None:
     assert destination.manifest(outer.digest) == outer.manifest
 
 
-def test_what_platforms_share_is_sent_once(tmp_path: Path) -> None:
+def test_shared_layer_is_sent_once(tmp_path: Path) -> None:
     index = make_index(make_image({"a": b"1"}, layers=(SHARED,)), make_image({"a": b"2"}, layers=(SHARED,)))
     source, destination = _source(tmp_path, index), Layout(str(tmp_path / "d"))
     blobs = blobs_of(read_manifests(source, index.digest))
@@ -64,7 +64,7 @@ def test_what_platforms_share_is_sent_once(tmp_path: Path) -> None:
     assert _copy(source, destination, index) == Copied()
 
 
-def test_a_lost_child_of_a_present_index_is_replaced(tmp_path: Path) -> None:
+def test_deleted_child_of_an_index_is_copied_again(tmp_path: Path) -> None:
     child = make_image({"a": b"1"})
     index = make_index(child)
     source, destination = _source(tmp_path, index), Layout(str(tmp_path / "d"))
@@ -76,7 +76,7 @@ def test_a_lost_child_of_a_present_index_is_replaced(tmp_path: Path) -> None:
     assert destination.manifest(child.digest) == child.manifest
 
 
-def test_a_missing_blob_stops_before_any_manifest(tmp_path: Path) -> None:
+def test_missing_source_blob_leaves_no_manifest(tmp_path: Path) -> None:
     image = make_image()
     source, destination = _source(tmp_path, image), Layout(str(tmp_path / "d"))
     Path(source.blob_path(next(iter(image.blobs)))).unlink()
@@ -85,7 +85,7 @@ def test_a_missing_blob_stops_before_any_manifest(tmp_path: Path) -> None:
     assert destination.resolve(image.digest) is None
 
 
-def test_nesting_has_an_end(tmp_path: Path) -> None:
+def test_deeply_nested_index_is_refused(tmp_path: Path) -> None:
     image = make_image()
     for _ in range(12):
         image = make_index(image)
@@ -94,13 +94,13 @@ def test_nesting_has_an_end(tmp_path: Path) -> None:
 
 
 class TestWorkers:
-    def test_results_keep_their_order(self) -> None:
+    def test_run_all_keeps_the_order_of_results(self) -> None:
         assert run_all([lambda n=n: n * n for n in range(20)], jobs=4, cancel=Cancel()) == [  # type: ignore[misc]
             n * n for n in range(20)
         ]
         assert run_all([], jobs=4, cancel=Cancel()) == []
 
-    def test_the_first_failure_is_raised_and_nothing_more_is_started(self) -> None:
+    def test_run_all_starts_no_task_after_a_failure(self) -> None:
         started: list[int] = []
 
         def task(number: int) -> None:
@@ -111,7 +111,7 @@ class TestWorkers:
             run_all([lambda n=n: task(n) for n in range(50)], jobs=2, cancel=Cancel())  # type: ignore[misc]
         assert len(started) <= 4
 
-    def test_no_more_than_the_jobs_run_at_once(self) -> None:
+    def test_run_all_runs_at_most_jobs_tasks_at_once(self) -> None:
         running, most, lock = [0], [0], threading.Lock()
         barrier = threading.Barrier(3, timeout=5)
 
@@ -126,7 +126,7 @@ class TestWorkers:
         run_all([task] * 9, jobs=3, cancel=Cancel())
         assert most[0] == 3
 
-    def test_a_cancel_does_not_wait_for_a_task_that_hangs(self) -> None:
+    def test_cancellation_of_run_all_does_not_wait_for_a_hanging_task(self) -> None:
         cancel, reached, never = Cancel(), threading.Event(), threading.Event()
 
         def hang() -> None:

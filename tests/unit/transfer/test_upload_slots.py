@@ -19,7 +19,7 @@ from release.transfer.upload_slots import UploadSlots, in_upload_slot
 from tests.support.registries.images import Image, make_image, store
 
 
-def test_a_blob_that_is_ready_early_waits_for_the_larger_ones_before_it() -> None:
+def test_blob_waits_until_earlier_blobs_have_entered() -> None:
     order: list[int] = []
     lanes, entered = UploadSlots(1, Cancel()), threading.Event()
 
@@ -39,7 +39,7 @@ def test_a_blob_that_is_ready_early_waits_for_the_larger_ones_before_it() -> Non
     assert order == [0, 1]
 
 
-def test_a_blob_that_needs_no_lane_holds_nobody_up() -> None:
+def test_blob_without_upload_frees_its_turn() -> None:
     lanes = UploadSlots(1, Cancel())
     lanes.leave(0)  # it was there already
     lanes.enter(1)
@@ -48,7 +48,7 @@ def test_a_blob_that_needs_no_lane_holds_nobody_up() -> None:
     lanes.enter(2)
 
 
-def test_no_more_are_open_than_there_are_lanes() -> None:
+def test_at_most_two_blobs_are_open_with_two_slots() -> None:
     opened: list[int] = []
     lanes, barrier = UploadSlots(2, Cancel()), threading.Event()
 
@@ -70,7 +70,7 @@ def test_no_more_are_open_than_there_are_lanes() -> None:
     assert sorted(opened) == [0, 1, 2, 3, 4]
 
 
-def test_a_cancel_ends_the_wait_for_a_lane() -> None:
+def test_cancellation_ends_waiting_for_an_upload_slot() -> None:
     cancel = Cancel()
     lanes = UploadSlots(1, cancel)
     lanes.enter(0)
@@ -91,7 +91,7 @@ class _Refusing(Layout):
 
 
 class TestAhead:
-    def test_what_was_announced_is_there_at_the_end(self, tmp_path: Path) -> None:
+    def test_prefetch_has_sent_every_taken_blob_at_its_exit(self, tmp_path: Path) -> None:
         image, source, there = make_image(), Layout(str(tmp_path / "s")), Layout(str(tmp_path / "d"))
         store(image, source)
         blobs = _blobs(source, image)
@@ -100,7 +100,7 @@ class TestAhead:
                 ahead.take(blob)
         assert all(there.has_blob(blob) for blob in blobs)
 
-    def test_a_failure_is_left_to_the_copy_that_follows(self, tmp_path: Path) -> None:
+    def test_failed_prefetch_raises_no_error(self, tmp_path: Path) -> None:
         image, source, there = make_image(), Layout(str(tmp_path / "s")), _Refusing(str(tmp_path / "d"))
         store(image, source)
         with Prefetch(source, there, jobs=1, sink=NullSink(), cancel=Cancel()) as ahead:

@@ -40,7 +40,7 @@ def status(flag: str, summary: str, ref: str = REF) -> str:
         ("!", "[remote failure] (remote failed to report status)", "unknown"),
     ],
 )
-def test_status_lines(flag: str, summary: str, expected: str) -> None:
+def test_push_outcome_follows_the_porcelain_status_line(flag: str, summary: str, expected: str) -> None:
     code = 0 if expected == "done" else 1
     assert outcome_of(code, status(flag, summary), "", REF).outcome == expected
 
@@ -66,40 +66,40 @@ def test_status_lines(flag: str, summary: str, expected: str) -> None:
         ("", "unknown"),
     ],
 )
-def test_messages_without_a_status_line(stderr: str, expected: str) -> None:
+def test_push_outcome_follows_the_error_text_without_a_status_line(stderr: str, expected: str) -> None:
     push = outcome_of(128, "", stderr, REF)
     assert push.outcome == expected
     assert push.reason
 
 
-def test_the_status_line_counts_more_than_any_message() -> None:
+def test_status_line_overrides_error_messages() -> None:
     stderr = "remote: Permission to nobody denied\nfatal: Authentication failed for 'x'"
     assert outcome_of(0, status(" ", "a..b"), stderr, REF).outcome == "done"
     assert outcome_of(1, status("!", "[rejected] (fetch first)"), stderr, REF).outcome == "race"
 
 
-def test_each_ref_has_its_own_line() -> None:
+def test_outcome_of_one_ref_ignores_lines_of_other_refs() -> None:
     both = status("!", "[rejected] (fetch first)") + status(" ", "a..b", "refs/shipmark/inbox/x")
     assert outcome_of(1, both, "", REF).outcome == "race"
     assert outcome_of(1, both, "", "refs/shipmark/inbox/x").outcome == "done"
 
 
 @given(st.text("0123456789abcdef", min_size=40, max_size=40), st.sampled_from(["fetch first", "stale info"]))
-def test_commit_ids_never_change_what_a_race_is(commit: str, reason: str) -> None:
+def test_digits_in_commit_ids_do_not_hide_a_race(commit: str, reason: str) -> None:
     out = f"To log\n!\t{commit}:{REF}\t[rejected] ({reason})\nDone\n"
     err = f"error: failed to push some refs to 'log'\nhint: {commit[:7]}..{commit[7:14]} 403 401"
     assert outcome_of(1, out, err, REF).outcome == "race"
 
 
 @given(st.integers(-15, 255), st.text(), st.text())
-def test_no_output_is_taken_for_success_without_saying_so(code: int, out: str, err: str) -> None:
+def test_push_is_done_only_if_the_output_says_so(code: int, out: str, err: str) -> None:
     push = outcome_of(code, out, err, REF)
     if push.outcome == "done":
         says_so = any(line[:1] in " +-*=" and REF in line for line in out.splitlines())
         assert says_so or (code == 0 and "Done" in out.splitlines())
 
 
-def test_the_parts_of_a_line_are_tabs_apart() -> None:
+def test_damaged_status_line_of_a_rejection_is_never_done() -> None:
     line = f"!\t{FROM}:{REF}\t[rejected] (fetch first)"
     for left, right in pairwise(range(0, len(line), 7)):
         broken = line[:left] + line[right:]

@@ -27,19 +27,19 @@ from tests.support.logs.powercut_scenarios import (
 )
 
 
-def test_no_power_cut_loses_anything() -> None:
+def test_log_survives_a_power_cut_after_killed_writers() -> None:
     assert states(Make(), limit=1500) == 1500
 
 
-def test_no_power_cut_during_a_repair_loses_anything() -> None:
+def test_repair_of_a_torn_tail_survives_a_power_cut() -> None:
     assert repairs(Make()) > 100
 
 
-def test_no_interleaving_of_two_processes_loses_anything() -> None:
+def test_appends_of_two_interleaved_processes_are_kept() -> None:
     assert interleavings(Make()) > 15
 
 
-def test_no_queue_of_three_processes_loses_anything() -> None:
+def test_appends_of_three_queued_processes_are_kept() -> None:
     assert queues(Make()) > 100
 
 
@@ -207,13 +207,13 @@ MUTANTS: dict[str, tuple[Make, Callable[[Make], int]]] = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_missing_safeguard_is_found(name: str) -> None:
+def test_scenarios_detect_each_removed_safeguard(name: str) -> None:
     make, suite = MUTANTS[name]
     with pytest.raises(Bad):
         suite(make)
 
 
-def test_unmarked_batches_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scenarios_detect_batches_without_batch_members(monkeypatch: pytest.MonkeyPatch) -> None:
     def seal_apart(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[Entry]:
         entries = []
         for fact in facts.values():
@@ -226,7 +226,7 @@ def test_unmarked_batches_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
         states(Make())
 
 
-def test_the_model_keeps_what_was_synced_and_nothing_else() -> None:
+def test_model_disk_keeps_only_synced_data_after_a_power_cut() -> None:
     disk = Disk(FOLDER)
     files = ModelFiles(disk)
     path = f"{FOLDER}/file"

@@ -33,11 +33,11 @@ from release.registry.auth.challenge import choose, parse_challenges, scope
         ('"x"', []),
     ],
 )
-def test_challenges_are_read(header: str, expected: list[tuple[str, dict[str, str]]]) -> None:
+def test_challenges_are_parsed(header: str, expected: list[tuple[str, dict[str, str]]]) -> None:
     assert [(item.scheme, item.parameters) for item in parse_challenges(header)] == expected
 
 
-def test_bearer_with_a_realm_is_preferred() -> None:
+def test_bearer_challenge_with_a_realm_is_preferred() -> None:
     both = parse_challenges('Basic realm="b", Bearer realm="https://a"')
     assert (chosen := choose(both)) is not None
     assert chosen.scheme == "bearer"
@@ -47,10 +47,10 @@ def test_bearer_with_a_realm_is_preferred() -> None:
     assert choose(parse_challenges("Negotiate")) is None
 
 
-def test_scopes_have_one_form() -> None:
+def test_scope_lists_repository_and_actions() -> None:
     assert scope("acme/app", "pull", "push") == "repository:acme/app:pull,push"
 
 
 @given(st.text(max_size=200) | st.text(alphabet='Basicre lm="=,\\\t', max_size=100))
-def test_any_header_is_read_without_an_error(header: str) -> None:
+def test_parse_challenges_accepts_any_header(header: str) -> None:
     parse_challenges(header)

@@ -50,12 +50,12 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("12345.dkr.ecr.eu-central-1.amazonaws.com", False),
     ],
 )
-def test_which_hosts_are_ecrs(registry: str, known: bool) -> None:
+def test_is_ecr_recognises_private_registries_of_amazon(registry: str, known: bool) -> None:
     assert ecr.is_ecr(registry) is known
 
 
 @pytest.mark.usefixtures("aws")
-def test_the_token_is_asked_for_once() -> None:
+def test_ecr_token_is_requested_once() -> None:
     credentials = _credentials()
     found = credentials.find(REGISTRY, "app")
     assert (found.kind, found.username) == ("basic", "AWS")
@@ -65,13 +65,13 @@ def test_the_token_is_asked_for_once() -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_variable_goes_before_it() -> None:
+def test_credential_variable_precedes_the_ecr_token() -> None:
     name = "SHIPMARK_REGISTRY_123456789012_DKR_ECR_EU_CENTRAL_1_AMAZONAWS_COM_TOKEN"
     credentials = Credentials(env={name: "mine"}, read=lambda path: None, process=NoPrograms())
     assert credentials.find(REGISTRY, "app").secret == "mine"
 
 
-def test_without_aws_credentials_it_is_anonymous(
+def test_ecr_without_aws_credentials_is_anonymous(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     empty = tmp_path_factory.mktemp("aws")
@@ -83,13 +83,13 @@ def test_without_aws_credentials_it_is_anonymous(
     assert _credentials().find(REGISTRY, "app") == ANONYMOUS
 
 
-def test_without_boto3_it_is_anonymous(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ecr_without_boto3_is_anonymous(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
     assert _credentials().find(REGISTRY, "app") == ANONYMOUS
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_refusal_of_aws_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusal_by_aws_raises_denied(monkeypatch: pytest.MonkeyPatch) -> None:
     from botocore.exceptions import ClientError
 
     class Refusing:
@@ -104,7 +104,7 @@ def test_a_refusal_of_aws_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("token", ["", "bm8gY29sb24=", "%%%"])
-def test_an_odd_token_is_denied_and_not_shown(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_ecr_token_is_denied_and_not_shown(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Odd:
         def get_authorization_token(self, **_: object) -> object:
             return {"authorizationData": [{"authorizationToken": token}]}

@@ -57,7 +57,7 @@ def _auth(user: str, password: str) -> dict[str, str]:
     return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
-def test_files_are_searched_in_order() -> None:
+def test_config_paths_lists_docker_before_podman_files() -> None:
     assert config_paths({"HOME": "/h"}) == ("/h/.docker/config.json", "/h/.config/containers/auth.json")
     assert config_paths(
         {
@@ -71,7 +71,7 @@ def test_files_are_searched_in_order() -> None:
     assert config_paths({}) == ()
 
 
-def test_without_anything_it_is_anonymous() -> None:
+def test_credential_is_anonymous_without_files_and_variables() -> None:
     assert _credentials({}).find("ghcr.io", "acme/app") == ANONYMOUS
     assert _credentials({FILE: {}}).find("ghcr.io", "acme/app") == ANONYMOUS
 
@@ -87,13 +87,13 @@ def test_without_anything_it_is_anonymous() -> None:
         "ghcr.io/acme/app",
     ],
 )
-def test_an_entry_is_found_under_its_spellings(key: str) -> None:
+def test_auth_entry_is_found_under_each_spelling_of_its_key(key: str) -> None:
     found = _credentials({FILE: {"auths": {key: _auth("u", SECRET)}}}).find("ghcr.io", "acme/app")
     assert (found.kind, found.username, found.secret) == ("basic", "u", SECRET)
     assert FILE in found.source
 
 
-def test_other_hosts_never_get_it() -> None:
+def test_other_hosts_do_not_get_a_credential() -> None:
     credentials = _credentials(
         {FILE: {"auths": {"ghcr.io": _auth("u", SECRET), "ghcr.io/other": _auth("o", SECRET)}}}
     )
@@ -101,7 +101,7 @@ def test_other_hosts_never_get_it() -> None:
         assert credentials.find(registry, "acme/app") == ANONYMOUS
 
 
-def test_the_narrowest_path_wins() -> None:
+def test_entry_with_the_longest_matching_path_is_used() -> None:
     entries = {
         "ghcr.io": _auth("host", "1"),
         "ghcr.io/acme": _auth("path", "2"),
@@ -112,18 +112,18 @@ def test_the_narrowest_path_wins() -> None:
     assert credentials.find("ghcr.io", "other/app").username == "host"
 
 
-def test_docker_hub_has_its_old_key() -> None:
+def test_docker_hub_entry_is_found_under_its_old_key() -> None:
     credentials = _credentials({FILE: {"auths": {"https://index.docker.io/v1/": _auth("u", SECRET)}}})
     assert credentials.find("docker.io", "acme/app").username == "u"
 
 
-def test_tokens_of_both_kinds() -> None:
+def test_identity_and_registry_tokens_are_recognised() -> None:
     entries = {"a.io": {**_auth("u", "p"), "identitytoken": SECRET}, "b.io": {"registrytoken": SECRET}}
     credentials = _credentials({FILE: {"auths": entries}})
     assert (credentials.find("a.io", "x").kind, credentials.find("b.io", "x").kind) == ("identity", "bearer")
 
 
-def test_the_first_file_that_knows_the_host_wins() -> None:
+def test_first_file_with_an_entry_for_the_host_is_used() -> None:
     podman = "/home/u/.config/containers/auth.json"
     credentials = _credentials(
         {
@@ -135,7 +135,7 @@ def test_the_first_file_that_knows_the_host_wins() -> None:
     assert credentials.find("b.io", "x").username == "podman"
 
 
-def test_variables_beat_files() -> None:
+def test_credential_variables_precede_files() -> None:
     env = {
         **HOME,
         "SHIPMARK_REGISTRY_GHCR_IO_TOKEN": SECRET,
@@ -150,7 +150,7 @@ def test_variables_beat_files() -> None:
     assert credentials.variable("europe-docker.pkg.dev") == "SHIPMARK_REGISTRY_EUROPE__DOCKER_PKG_DEV_TOKEN"
 
 
-def test_a_helper_is_asked_once_by_stdin() -> None:
+def test_credential_helper_is_started_once_with_the_host_on_stdin() -> None:
     helpers = Helpers({"docker-credential-x": (0, json.dumps({"Username": "u", "Secret": SECRET}), "")})
     credentials = _credentials(
         {FILE: {"credHelpers": {"a.io": "x"}, "auths": {"a.io": _auth("no", "no")}}}, helpers=helpers
@@ -160,12 +160,12 @@ def test_a_helper_is_asked_once_by_stdin() -> None:
     assert helpers.calls == [(("docker-credential-x", "get"), b"a.io")]
 
 
-def test_a_helper_may_give_an_identity_token() -> None:
+def test_credential_helper_may_return_an_identity_token() -> None:
     helpers = Helpers({"docker-credential-x": (0, json.dumps({"Username": "<token>", "Secret": SECRET}), "")})
     assert _credentials({FILE: {"credsStore": "x"}}, helpers=helpers).find("a.io", "b").kind == "identity"
 
 
-def test_a_store_that_knows_nothing_leaves_the_entry() -> None:
+def test_entry_is_used_if_the_credential_store_finds_nothing() -> None:
     helpers = Helpers({"docker-credential-x": (1, "credentials not found in native keychain\n", "")})
     credentials = _credentials(
         {FILE: {"credsStore": "x", "auths": {"a.io": _auth("u", SECRET)}}}, helpers=helpers
@@ -175,19 +175,19 @@ def test_a_store_that_knows_nothing_leaves_the_entry() -> None:
     assert helpers.calls[-1][1] == b"https://index.docker.io/v1/"
 
 
-def test_a_failing_helper_is_an_error_with_its_words() -> None:
+def test_error_of_a_credential_helper_is_quoted() -> None:
     helpers = Helpers({"docker-credential-x": (1, "", "the keyring\x1b is locked\n")})
     with pytest.raises(Denied, match="the keyring  is locked"):
         _credentials({FILE: {"credsStore": "x"}}, helpers=helpers).find("a.io", "b")
 
 
-def test_a_missing_helper_names_the_file_and_a_way_out() -> None:
+def test_missing_helper_error_names_the_program_and_a_variable() -> None:
     with pytest.raises(Denied, match="docker-credential-gone") as caught:
         _credentials({FILE: {"credHelpers": {"a.io": "gone"}}}).find("a.io", "b")
     assert "SHIPMARK_REGISTRY_A_IO_TOKEN" in str(caught.value.hint)
 
 
-def test_a_helper_is_a_program_name_and_nothing_else() -> None:
+def test_helper_name_with_a_path_is_refused() -> None:
     with pytest.raises(ConfigError):
         _credentials({FILE: {"credHelpers": {"a.io": "../../bin/sh"}}}).find("a.io", "b")
 
@@ -205,14 +205,14 @@ def test_a_helper_is_a_program_name_and_nothing_else() -> None:
         b"\xff\xfe",
     ],
 )
-def test_a_broken_file_is_named_and_its_content_is_not(raw: bytes) -> None:
+def test_error_for_a_broken_auth_file_hides_its_content(raw: bytes) -> None:
     with pytest.raises(ConfigError, match=r"config\.json") as caught:
         parse_auth_file(raw, FILE)
     assert SECRET not in repr(caught.value)
     assert caught.value.__cause__ is None
 
 
-def test_no_text_form_holds_the_secret() -> None:
+def test_text_forms_of_credentials_hide_the_secret() -> None:
     credentials = _credentials({FILE: {"auths": {"a.io": _auth("u", SECRET)}}})
     found = credentials.find("a.io", "b")
     file = parse_auth_file(json.dumps({"auths": {"a.io": _auth("u", SECRET)}}).encode(), FILE)
