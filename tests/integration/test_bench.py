@@ -18,7 +18,7 @@ def _python(code: str, folder: Path, name: str = "python") -> Command:
     return Command(name, [sys.executable, "-c", code], folder, scrubbed(folder))
 
 
-def test_time_of_children_counts(tmp_path: Path) -> None:
+def test_measured_time_includes_child_processes(tmp_path: Path) -> None:
     burn = "import time\nwhile time.process_time() < 0.2: pass"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}])"
     assert measure(_python(code, tmp_path), limit=30).cpu >= 0.2

@@ -74,11 +74,11 @@ def python(*argv: str) -> list[str]:
 
 
 class TestEnd:
-    def test_streams_are_apart_and_the_code_is_kept(self, processes: Processes) -> None:
+    def test_stdout_stderr_and_exit_code_are_returned_separately(self, processes: Processes) -> None:
         done = processes.run(python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"))
         assert (done.code, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
 
-    def test_a_signal_is_a_negative_code(self, processes: Processes) -> None:
+    def test_a_signal_gives_a_negative_exit_code(self, processes: Processes) -> None:
         assert processes.run(python("import os; os.kill(os.getpid(), 9)")).code == -9
 
     def test_input_and_output_larger_than_any_pipe_pass(self, processes: Processes) -> None:
@@ -88,11 +88,11 @@ class TestEnd:
         )
         assert done.stdout == data
 
-    def test_the_environment_is_exactly_what_was_given(self, processes: Processes) -> None:
+    def test_the_program_has_exactly_the_given_environment(self, processes: Processes) -> None:
         done = processes.run(["/usr/bin/env"], env={"ONLY": "this"})
         assert done.stdout == b"ONLY=this\n"
 
-    def test_it_runs_in_the_folder(self, processes: Processes, tmp_path: Path) -> None:
+    def test_the_program_runs_in_the_given_folder(self, processes: Processes, tmp_path: Path) -> None:
         assert processes.run(["pwd"], cwd=str(tmp_path)).stdout.decode().strip() == str(tmp_path)
 
     def test_arguments_are_never_read_by_a_shell(self, processes: Processes) -> None:

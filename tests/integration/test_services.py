@@ -119,7 +119,7 @@ def test_every_service_names_its_packages() -> None:
     assert all(service.programs and service.packages for service in required.SERVICES.values())
 
 
-def test_dynamic_program_is_no_base_image(tmp_path: Path) -> None:
+def test_static_and_dynamic_programs_are_distinguished(tmp_path: Path) -> None:
     static, dynamic = tmp_path / "static", tmp_path / "dynamic"
     static.write_bytes(b"\x7fELF" + bytes(100))
     dynamic.write_bytes(b"\x7fELF" + bytes(100) + b"/lib64/ld-linux-x86-64.so.2\0")

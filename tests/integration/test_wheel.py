@@ -57,7 +57,7 @@ def test_wheel_is_typed_and_licensed(wheel: Path) -> None:
     assert _text(wheel, "licenses/LICENSE") == (ROOT / "LICENSE").read_text()
 
 
-def test_wheel_brings_one_command(wheel: Path) -> None:
+def test_wheel_installs_one_command(wheel: Path) -> None:
     assert _text(wheel, "entry_points.txt").split() == [
         "[console_scripts]",
         "shipmark",

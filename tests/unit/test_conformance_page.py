@@ -11,6 +11,6 @@ def test_page_and_folder_hold_the_same_tables() -> None:
     assert listed == {path.name for path in FOLDER.iterdir()} - {"README.md"}
 
 
-def test_every_table_says_where_it_comes_from() -> None:
+def test_every_conformance_table_names_its_source() -> None:
     names = {path.name.partition(".")[0] for path in FOLDER.glob("*.json*")}
     assert all(table(name)["about"] for name in names)

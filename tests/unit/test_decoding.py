@@ -53,7 +53,7 @@ def test_threads_may_use_a_new_type_at_the_same_time() -> None:
     assert (done.returncode, done.stdout) == (0, "whole\n")
 
 
-def test_texts_are_numbers_only_where_that_is_asked_for() -> None:
+def test_texts_are_converted_to_numbers_only_on_request() -> None:
     with pytest.raises(msgspec.ValidationError):
         decode(b'{"number": "1"}', Line)
     with pytest.raises(msgspec.ValidationError):
@@ -87,7 +87,7 @@ def test_one_module_makes_msgspec_work_out_types() -> None:
     assert len(_typed_calls(dict(modules())["release.decoding"])) == 4
 
 
-def test_nothing_is_imported_out_of_msgspec_but_its_description_of_fields() -> None:
+def test_only_field_descriptions_are_imported_from_msgspec() -> None:
     taken = {
         alias.name
         for _, tree in modules()

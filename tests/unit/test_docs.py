@@ -14,21 +14,21 @@ each_page = pytest.mark.parametrize("page", pages())
 
 
 @each_page
-def test_paths_exist(page: str) -> None:
+def test_paths_on_documentation_pages_exist(page: str) -> None:
     assert [path for path in paths(page) if not _exists(path)] == []
 
 
 @each_page
-def test_links_lead_somewhere(page: str) -> None:
+def test_links_on_documentation_pages_lead_to_existing_files(page: str) -> None:
     assert [link for link in links(page) if not _leads_somewhere(page, link)] == []
 
 
 @each_page
-def test_command_lines_have_real_commands_and_options(page: str) -> None:
+def test_documented_command_lines_have_existing_commands_and_options(page: str) -> None:
     assert [line for line in command_lines(page) if not _is_command(words_of(line))] == []
 
 
-def test_something_is_found_on_the_pages() -> None:
+def test_paths_links_and_commands_are_found_on_the_pages() -> None:
     assert {"README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"} <= set(pages())
     assert "release/limits.py" in paths("SECURITY.md")
     assert "docs/architecture.md" in links("README.md")

@@ -29,7 +29,7 @@ DETACHED = msgspec.structs.replace(SNAPSHOT, branch=None)
 NOW = 1_700_000_000_000
 
 
-def test_on_a_laptop_git_says_the_branch() -> None:
+def test_without_ci_the_branch_comes_from_git() -> None:
     facts = reconcile(SNAPSHOT, CiContext(), NOW)
     assert (facts.commit, facts.branch, facts.git_tag, facts.is_default_branch) == (HEAD, "main", None, True)
     assert facts.now == NOW
@@ -45,11 +45,11 @@ def test_the_ci_system_names_the_branch_of_a_detached_checkout() -> None:
     assert (facts.branch, facts.is_default_branch) == ("topic/x", False)
 
 
-def test_a_short_commit_of_the_ci_system_is_recognised() -> None:
+def test_an_abbreviated_commit_of_the_ci_system_is_recognised() -> None:
     assert reconcile(DETACHED, CiContext(commit=HEAD[:12], branch="main"), NOW).branch == "main"
 
 
-def test_git_wins_when_the_ci_system_speaks_of_another_commit() -> None:
+def test_git_overrides_a_ci_system_that_names_another_commit() -> None:
     facts = reconcile(SNAPSHOT, CiContext(system="jenkins", commit=OTHER, branch="topic"), NOW)
     assert (facts.commit, facts.branch) == (HEAD, None)
     assert facts.warnings == (
@@ -61,11 +61,11 @@ def test_git_wins_when_the_ci_system_speaks_of_another_commit() -> None:
 
 
 class TestTag:
-    def test_a_tag_beats_a_branch(self) -> None:
+    def test_a_git_tag_of_the_ci_system_leaves_no_branch(self) -> None:
         facts = reconcile(SNAPSHOT, CiContext(commit=HEAD, branch="main", git_tag="v1.1.0"), NOW)
         assert (facts.git_tag, facts.branch, facts.is_default_branch) == ("v1.1.0", None, False)
 
-    def test_a_tag_elsewhere_is_refused_with_both_commits(self) -> None:
+    def test_a_git_tag_on_another_commit_is_refused_with_both_commits(self) -> None:
         with pytest.raises(
             AmbiguousVersion, match="names `bbbbbbbbbbbb` and HEAD is `aaaaaaaaaaaa`"
         ) as caught:
@@ -73,13 +73,13 @@ class TestTag:
         assert caught.value.hint is not None
         assert "git fetch --force origin tag v1.0.0" in caught.value.hint
 
-    def test_a_tag_that_was_not_fetched_is_believed_when_the_commit_fits(self) -> None:
+    def test_a_git_tag_that_was_not_fetched_is_accepted_if_the_commit_is_head(self) -> None:
         facts = reconcile(DETACHED, CiContext(system="buildkite", commit=HEAD, git_tag="v1.2.0"), NOW)
         assert facts.git_tag == "v1.2.0"
         assert "not in this clone" in facts.warnings[0]
 
     @pytest.mark.parametrize("commit", [None, OTHER])
-    def test_a_tag_that_was_not_fetched_is_refused_otherwise(self, commit: str | None) -> None:
+    def test_a_git_tag_that_was_not_fetched_is_refused_for_another_commit(self, commit: str | None) -> None:
         with pytest.raises(AmbiguousVersion, match="is not in this clone"):
             reconcile(DETACHED, CiContext(commit=commit, git_tag="v1.2.0"), NOW)
 
@@ -100,7 +100,7 @@ class TestPullRequest:
             (HEAD, (OTHER,), OTHER, None),  # a merge commit made by the checkout
         ],
     )
-    def test_each_way_to_check_it_out_is_recognised(
+    def test_every_checkout_of_a_pull_request_gives_no_branch_and_no_warning(
         self, head: str, parents: tuple[str, ...], ci_commit: str, request_head: str | None
     ) -> None:
         snapshot = msgspec.structs.replace(DETACHED, head=head, parents=parents)
@@ -125,14 +125,16 @@ class TestDefaultBranch:
             (CiContext(branch="main", is_default_branch=False), False),
         ],
     )
-    def test_the_ci_system_is_believed_before_the_usual_names(self, ci: CiContext, expected: bool) -> None:
+    def test_the_default_branch_of_the_ci_system_overrides_the_usual_names(
+        self, ci: CiContext, expected: bool
+    ) -> None:
         assert reconcile(SNAPSHOT, ci, NOW).is_default_branch is expected
 
 
 class TestRemoteTags:
     SHALLOW = msgspec.structs.replace(SNAPSHOT, shallow=True, commit_count=5)
 
-    def test_they_complete_what_the_clone_lacks(self) -> None:
+    def test_remote_tags_are_added_to_those_of_a_shallow_clone(self) -> None:
         merged = with_remote_tags(self.SHALLOW, {"v1.1.0": OTHER, "v1.2.0": HEAD})
         assert commit_of_tag(merged, "v1.2.0") == HEAD
         assert commit_of_tag(merged, "v1.1.0") == HEAD  # the clone's own stays

@@ -50,12 +50,12 @@ def _only_writes(call: ast.Call) -> bool:
     return any(flag in text for flag in _WRITES) or text == "mode"
 
 
-def test_files_are_read_in_one_place() -> None:
+def test_files_are_read_only_through_release_filesystem() -> None:
     found = {name: [*_openings(tree)] for name, tree in modules()}
     assert {name: places for name, places in found.items() if places and name not in MAY_OPEN} == {}
 
 
-def test_every_exception_is_still_one() -> None:
+def test_every_exception_to_the_rule_still_reads_files() -> None:
     found = {name for name, tree in modules() if [*_openings(tree)]}
     assert set(MAY_OPEN) <= found
 
@@ -74,5 +74,5 @@ def test_every_exception_is_still_one() -> None:
         ("tarfile.open(fileobj=stream)", False),
     ],
 )
-def test_the_check_sees_what_reads(source: str, reads: bool) -> None:
+def test_the_check_finds_calls_that_read_files(source: str, reads: bool) -> None:
     assert bool([*_openings(ast.parse(source))]) == reads

@@ -133,7 +133,7 @@ def _found() -> dict[str, list[tuple[str, str]]]:
     return {name: found for name, tree in modules() if (found := [*_writes(tree)])}
 
 
-def test_files_are_written_in_one_place() -> None:
+def test_files_are_written_only_through_release_filesystem() -> None:
     strays = {}
     for module, found in _found().items():
         allowed = MAY_WRITE.get(module, {})
@@ -143,7 +143,7 @@ def test_files_are_written_in_one_place() -> None:
     assert strays == {}
 
 
-def test_every_exception_is_still_one() -> None:
+def test_every_exception_to_the_rule_still_writes_files() -> None:
     found = {module: {name for name, _ in places} for module, places in _found().items()}
     unused = {
         (module, name)
@@ -183,5 +183,5 @@ def test_every_exception_is_still_one() -> None:
         ("sqlite3.connect(path)", True),
     ],
 )
-def test_the_check_sees_what_writes(source: str, writes: bool) -> None:
+def test_the_check_finds_calls_that_write_files(source: str, writes: bool) -> None:
     assert bool([*_writes(ast.parse(source))]) == writes

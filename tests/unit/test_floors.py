@@ -81,7 +81,7 @@ def _is_upward(one: Import) -> bool:
     return other > own or (other == own != 0)
 
 
-def test_imports_lead_down() -> None:
+def test_packages_import_only_packages_above_them_in_the_list() -> None:
     strays = [one for one in _imports("release") if _is_upward(one)]
     assert [one for one in strays if f"{one.importer} -> {one.imported}" not in ALLOWED] == []
 
@@ -91,7 +91,7 @@ def test_every_allowed_import_against_the_order_exists() -> None:
     assert set(ALLOWED) <= found
 
 
-def test_rooms_form_no_circle() -> None:
+def test_packages_do_not_import_each_other_in_a_circle() -> None:
     below: dict[str, set[str]] = {}
     for one in _imports("release"):
         if _room(one.importer) != _room(one.imported):
@@ -103,12 +103,12 @@ def test_rooms_form_no_circle() -> None:
     assert left == {}
 
 
-def test_every_floor_has_its_rooms() -> None:
+def test_every_package_in_the_order_exists() -> None:
     later = {"retention", "inventory"}  # rooms of features that are not built yet
     there = {path.stem for path in (ROOT / "release").iterdir()}
     assert set(LEVEL) - there - later == set()
 
 
-def test_few_rooms_ask_the_ci_system() -> None:
+def test_only_listed_packages_import_ci() -> None:
     others = {one.importer for one in _imports("ci") if _room(one.importer) not in MAY_IMPORT_CI}
     assert others == set(ALLOWED_CI)

@@ -506,11 +506,11 @@ PARSERS = (
 
 
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
-def test_damaged_input_is_understood_or_refused(parser: Parser) -> None:
+def test_damaged_input_is_parsed_or_refused(parser: Parser) -> None:
     fuzz(parser)
 
 
-def test_a_damaged_archive_in_the_context_is_understood_or_refused(tmp_path: Path) -> None:
+def test_a_damaged_archive_in_the_context_is_parsed_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "some.tar"
 
     def unpack(raw: bytes) -> None:
@@ -522,7 +522,7 @@ def test_a_damaged_archive_in_the_context_is_understood_or_refused(tmp_path: Pat
     fuzz(Parser("archive", unpack, seeds, (b"path=", b"x", b"L", b"0000")), COUNT // 4)
 
 
-def test_a_damaged_export_of_the_daemon_is_understood_or_refused(tmp_path: Path) -> None:
+def test_a_damaged_export_of_the_daemon_is_parsed_or_refused(tmp_path: Path) -> None:
     layer = make_tar({"a": b"1"})
     digest = hashlib.sha256(layer).hexdigest()
     rootfs = {"type": "layers", "diff_ids": [f"sha256:{digest}"]}
@@ -560,7 +560,7 @@ class _Recorder:
         return done
 
 
-def test_a_damaged_answer_of_git_is_understood_or_refused(git_repo: GitRepo) -> None:
+def test_a_damaged_output_of_git_is_parsed_or_refused(git_repo: GitRepo) -> None:
     for version in ("v1.0.0", "v1.1.0", "v1.2.0-rc.1"):
         git_repo.commit(f"feat: {version}", files={f"{version} é.txt": version})
         git_repo.tag(version)

@@ -294,7 +294,7 @@ def test_pure_modules_and_contracts_import_only_pure_modules_and_contracts() -> 
     assert [(name, other) for name, other in pairs if not (_is_pure(other) or other in CONTRACTS)] == []
 
 
-def test_every_pattern_of_the_pure_modules_fits_one() -> None:
+def test_every_pattern_of_the_pure_modules_matches_a_module() -> None:
     assert [pattern for pattern in PURE if not any(fnmatchcase(name, pattern) for name in _modules())] == []
 
 
@@ -310,7 +310,7 @@ def test_pure_modules_take_only_constants_from_sys() -> None:
     assert [found for found in names if found[2].startswith("sys.") and found[2] not in PURE_OF_SYS] == []
 
 
-def test_pure_modules_open_no_file_and_ask_no_clock() -> None:
+def test_pure_modules_open_no_file_and_read_no_clock() -> None:
     banned = (
         "open",
         "io.open",
@@ -324,7 +324,7 @@ def test_pure_modules_open_no_file_and_ask_no_clock() -> None:
     assert [call for call in calls if _fits(call[2], banned)] == []
 
 
-def test_foreign_libraries_stay_in_their_modules() -> None:
+def test_foreign_libraries_are_imported_only_by_their_modules() -> None:
     pairs = [
         (module.name, name)
         for module in _modules().values()
@@ -335,7 +335,7 @@ def test_foreign_libraries_stay_in_their_modules() -> None:
     assert [(module, name) for module, name in foreign if not _fits(module, HOMES.get(_top(name), ()))] == []
 
 
-def test_one_module_starts_processes() -> None:
+def test_only_one_module_starts_processes() -> None:
     for module in _modules().values():
         if module.name not in MAY_START_PROCESSES:
             imported = [name for name in _imported(module) if _top(name) in PROCESS_MODULES]
@@ -343,7 +343,7 @@ def test_one_module_starts_processes() -> None:
             assert (module.name, imported, called) == (module.name, [], [])
 
 
-def test_no_event_loop_and_no_executor() -> None:
+def test_no_module_uses_an_event_loop_or_executor() -> None:
     pairs = [(module.name, name) for module in _modules().values() for name in _imported(module)]
     assert [(module, name) for module, name in pairs if {name, _top(name)} & NEVER] == []
 
@@ -365,7 +365,7 @@ def test_nothing_but_the_command_line_imports_the_command_line() -> None:
     assert [(m.name, name) for m in others for name in _imported(m) if _fits(name, COMMAND_LINE)] == []
 
 
-def test_runner_knows_no_step_kind() -> None:
+def test_runner_imports_no_step_kind() -> None:
     runner = _modules().get("release.runner")
     if runner is not None:
         kinds = ("release.effects.*", "release.plan.operands", "release.plan.steps", "release.plan.release")
@@ -444,7 +444,7 @@ def test_each_branch_of_the_error_tree_owns_its_exit_code() -> None:
     assert errors.ReleaseError.exit_code == 1
 
 
-def test_inside_a_branch_the_exit_code_stays() -> None:
+def test_errors_of_a_branch_have_its_exit_code_with_two_exceptions() -> None:
     elsewhere = {errors.LogCorrupt: 6, errors.Terminated: 143}
     for branch in _branches():
         for kind in _below(branch):
@@ -472,6 +472,6 @@ def test_functions_are_short_enough_to_read() -> None:
     assert long == {}
 
 
-def test_every_exception_to_a_length_has_its_reason() -> None:
+def test_every_exception_to_a_length_limit_states_its_reason() -> None:
     assert all([*LONG_MODULES.values(), *LONG_FUNCTIONS.values()])
     assert set(LONG_MODULES) <= set(_modules())

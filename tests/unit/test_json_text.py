@@ -26,7 +26,7 @@ from release.limits import DOCUMENT_DEPTH
         b"[" * (DOCUMENT_DEPTH + 1) + b"]" * (DOCUMENT_DEPTH + 1),
     ],
 )
-def test_what_is_not_json_or_too_deep_is_a_config_error(raw: bytes) -> None:
+def test_invalid_or_too_deeply_nested_json_is_a_config_error(raw: bytes) -> None:
     with pytest.raises(ConfigError, match=r"`event\.json` is ") as caught:
         parse_json(raw, "event.json")
     assert caught.value.__cause__ is None

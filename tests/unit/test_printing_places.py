@@ -74,7 +74,7 @@ def _used(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
-def test_nothing_prints_but_the_places_of_the_table() -> None:
+def test_only_the_listed_places_print() -> None:
     strays = [
         f"{module}:{line}: {name}"
         for module, tree in modules()
@@ -84,7 +84,7 @@ def test_nothing_prints_but_the_places_of_the_table() -> None:
     assert strays == [], "print through release.cli.output.stdout: text that others wrote is escaped there"
 
 
-def test_the_table_names_only_what_is_there() -> None:
+def test_every_listed_printing_place_exists() -> None:
     used = {module: {name for _, name in _used(tree)} for module, tree in modules()}
     gone = [
         (module, name)
@@ -95,7 +95,7 @@ def test_the_table_names_only_what_is_there() -> None:
     assert gone == []
 
 
-def test_only_voices_make_commands() -> None:
+def test_only_ci_speech_creates_log_commands() -> None:
     makers = {
         module
         for module, tree in modules()
@@ -106,7 +106,7 @@ def test_only_voices_make_commands() -> None:
     assert all(module.startswith("ci.speech.") for module in makers), makers
 
 
-def test_nobody_uses_what_is_behind_the_printers() -> None:
+def test_only_the_printers_use_their_internals() -> None:
     private = {"_write", "_say"}
     strays = [
         (module, alias.name)
@@ -119,7 +119,7 @@ def test_nobody_uses_what_is_behind_the_printers() -> None:
     assert strays == []
 
 
-def test_the_finder_finds() -> None:
+def test_the_check_finds_calls_that_print() -> None:
     source = """
 import os, sys, click
 from rich.console import Console

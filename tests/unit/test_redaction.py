@@ -62,12 +62,12 @@ def test_secrets_of_urls_are_replaced(text: str, shown: str) -> None:
         "https://h.example/?n=1&last=x",
     ],
 )
-def test_other_urls_stay(text: str) -> None:
+def test_urls_without_secrets_are_not_changed(text: str) -> None:
     assert redact(text) == text
 
 
 @given(st.text(min_size=1, alphabet=st.characters(exclude_categories=("Z", "C"))))
-def test_no_password_is_left(password: str) -> None:
+def test_no_password_is_left_in_a_redacted_text(password: str) -> None:
     shown = redact(f"see https://user:{password}{'x' * 20}@host/path, please")
     assert shown == "see https://***@host/path, please"
 
@@ -100,13 +100,13 @@ def _steps(function: Callable[[str], object], text: str) -> int:
     "piece", ["a", "a.", "a://", "a:@", "x://@", "://", "https://u:p@h ", "http://a/@", "?k=", "&token="]
 )
 @pytest.mark.parametrize("function", [redact, holds_credentials, safe_message])
-def test_work_grows_with_the_text(function: Callable[[str], object], piece: str) -> None:
+def test_redaction_takes_linear_time(function: Callable[[str], object], piece: str) -> None:
     small, large = (_steps(function, piece * count) for count in (200, 2000))
     assert large <= 12 * max(small, 20)
 
 
 @pytest.mark.parametrize("piece", ["a", "a.", "a://", "x://@", "?k=", "remote: x "])
-def test_a_megabyte_of_a_remotes_stderr_is_read_soon(piece: str) -> None:
+def test_a_megabyte_of_stderr_is_shortened_to_two_kilobytes(piece: str) -> None:
     # 80 kB of the first took 47 s when a scheme was looked for from every letter on.
     assert len(safe_message(piece * (1_000_000 // len(piece))).encode()) <= 2048
 
@@ -114,7 +114,7 @@ def test_a_megabyte_of_a_remotes_stderr_is_read_soon(piece: str) -> None:
 class TestKnownSecrets:
     """What a run knows leaves every text."""
 
-    def test_spellings(self) -> None:
+    def test_a_secret_is_masked_in_every_encoding(self) -> None:
         secrets = Secrets()
         secrets.add("hunter2 & more")
         for text in (
@@ -127,18 +127,18 @@ class TestKnownSecrets:
             assert secrets.mask(f"got <{text}>") == "got <***>"
             assert secrets.scrub(f"got <{text}>") == "got <***>"
 
-    def test_short_ones_are_words(self) -> None:
+    def test_a_short_secret_is_masked_only_as_a_whole_word(self) -> None:
         secrets = Secrets()
         secrets.add("test", "postgres", "abc")
         assert secrets.mask("latest test; postgresql://postgres abc") == "latest ***; postgresql://*** abc"
 
-    def test_names_of_images_are_no_secret(self) -> None:
+    def test_a_secret_that_is_part_of_an_image_name_is_not_masked(self) -> None:
         secrets = Secrets()
         secrets.add("acme-corp-1", "hunter2-secret")
         secrets.add_public("ghcr.io/acme-corp-1/app")
         assert secrets.mask("ghcr.io/acme-corp-1/app hunter2-secret") == "ghcr.io/acme-corp-1/app ***"
 
-    def test_of_the_environment(self) -> None:
+    def test_secrets_are_found_in_environment_variables(self) -> None:
         env = {
             "SHIPMARK_REGISTRY_GHCR_IO_TOKEN": "one1",
             "SHIPMARK_REGISTRY_GHCR_IO_USERNAME": "nobody-special",
@@ -162,6 +162,6 @@ class TestKnownSecrets:
             "wJalrXUtnFEMI",
         }
 
-    def test_of_a_url(self) -> None:
+    def test_passwords_are_found_in_a_url(self) -> None:
         assert set(passwords_of("https://t%40ken@h/?password=x%20y")) == {"t%40ken", "t@ken", "x%20y", "x y"}
         assert set(passwords_of("ssh://git@h/x")) == set()

@@ -22,7 +22,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_ref_rules_are_those_of_git(name: str) -> None:
+def test_ref_names_are_valid_if_git_accepts_them(name: str) -> None:
     require("git")
     done = subprocess.run([program("git"), "check-ref-format", name], capture_output=True)
     # Git reads a leading `-` as an option of its own, which is why no name may begin so.
@@ -92,7 +92,7 @@ def test_helpers_options_and_credentials_are_not_remotes(text: str) -> None:
         remote_kind("log.remote", text)
 
 
-def test_commit_is_a_whole_id() -> None:
+def test_only_a_full_commit_id_is_accepted() -> None:
     assert is_commit("a" * 40)
     assert is_commit("0" * 64)
     assert not any(map(is_commit, ("a" * 39, "A" * 40, "--output=x", "a" * 40 + "\n", "HEAD")))

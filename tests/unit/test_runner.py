@@ -161,7 +161,7 @@ def test_an_optional_step_fails_alone(tmp_path: Path) -> None:
     assert report.error is None
 
 
-def test_what_the_world_says_afterwards_decides_not_what_the_call_raised(tmp_path: Path) -> None:
+def test_a_step_whose_effect_is_observed_is_made_although_its_call_failed(tmp_path: Path) -> None:
     def write_then_lose_the_reply(work: Work[File]) -> None:
         Path(work.operands.path).write_text("x")
         raise Unreachable("the reply was lost")
@@ -181,7 +181,7 @@ def test_a_failed_act_keeps_its_own_error(tmp_path: Path) -> None:
     assert report.error.exit_code == 5
 
 
-def test_an_observation_that_fails_is_unknown_and_never_free(tmp_path: Path) -> None:
+def test_a_failed_observation_is_unknown_and_nothing_is_acted_on(tmp_path: Path) -> None:
     class Blind(Files):
         def observe(self, work: Work[File]) -> str | None:
             raise Unreachable("timed out")
@@ -203,7 +203,7 @@ def test_a_judgement_of_unknown_stops_the_step() -> None:
     assert report.error.exit_code == 5
 
 
-def test_a_run_that_nobody_watches_any_more_goes_on(tmp_path: Path) -> None:
+def test_a_run_goes_on_if_its_event_sink_fails(tmp_path: Path) -> None:
     class Gone:
         def emit(self, event: Event) -> None:
             raise BrokenPipeError
@@ -244,7 +244,7 @@ def test_steps_of_one_phase_keep_their_order(tmp_path: Path, order: tuple[str]) 
     assert files.acted == ["0", "1", "2", "3", "4", "5"]
 
 
-def test_independent_steps_run_side_by_side(tmp_path: Path) -> None:
+def test_independent_steps_run_in_parallel(tmp_path: Path) -> None:
     meeting = threading.Barrier(4, timeout=20)
     report = running(Files(lambda work: meeting.wait())).execute(
         plan(*(file_step(tmp_path, str(number)) for number in range(4)))
@@ -274,7 +274,7 @@ def test_cancelling_ends_a_step_that_hangs_and_starts_no_other(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_check_that_comes_out_free_is_a_defect_and_is_not_acted_on(tmp_path: Path) -> None:
+def test_a_check_step_judged_free_is_a_defect_and_is_not_acted_on(tmp_path: Path) -> None:
     files = Files()
     table = {"file": checking(files)}
     report = runner(table).execute(plan(file_step(tmp_path, "a")))
@@ -296,7 +296,7 @@ def test_the_operands_of_another_kind_are_a_defect(tmp_path: Path) -> None:
     assert "Other" in report.error.message
 
 
-def test_the_observation_before_an_act_is_handed_to_it(tmp_path: Path) -> None:
+def test_an_act_receives_the_observation_before_it(tmp_path: Path) -> None:
     seen: list[str | None] = []
 
     class Telling(Files):

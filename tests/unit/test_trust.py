@@ -360,7 +360,9 @@ TABLE: list[tuple[str, dict[str, str], Any, str]] = [
 @pytest.mark.parametrize(
     ("env", "event", "verdict"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
-def test_verdict(env: dict[str, str], event: Any, verdict: str) -> None:
+def test_trust_verdict_of_an_environment_is_the_expected_one(
+    env: dict[str, str], event: Any, verdict: str
+) -> None:
     ci = detect(env, event)
     trust = judge(ci)
     assert (trust.verdict, trust.trusted) == (verdict, verdict == "trusted")

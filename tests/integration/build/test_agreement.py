@@ -127,7 +127,9 @@ def _plain(config: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
-def test_both_builders_agree(name: str, tmp_path: Path, docker_daemon: DockerDaemon) -> None:
+def test_both_builders_give_equal_files_and_config(
+    name: str, tmp_path: Path, docker_daemon: DockerDaemon
+) -> None:
     root = make(tmp_path / "project")
     (root / "Dockerfile").write_text(f"FROM scratch AS base\n{DOCKERFILES[name]}\n")
     docker = DockerBuilder({"DOCKER_HOST": docker_daemon.host}, sink=NullSink(), cancel=Cancel())
@@ -160,7 +162,7 @@ IGNORES = {
 
 
 @pytest.mark.parametrize("name", IGNORES)
-def test_dockerignore_means_what_the_docker_command_makes_of_it(
+def test_dockerignore_excludes_the_files_that_the_docker_command_excludes(
     name: str, tmp_path: Path, docker_daemon: DockerDaemon
 ) -> None:
     root = make(tmp_path / "project")

@@ -90,7 +90,7 @@ def files(builder: Builder, request: Build, store: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("ending", PACKERS)
-def test_an_archive_lands_as_the_daemon_lays_it_out(
+def test_an_archive_is_unpacked_as_the_daemon_unpacks_it(
     ending: str, tmp_path: Path, docker_daemon: DockerDaemon
 ) -> None:
     request = project(tmp_path / "p", "FROM scratch\nADD root.bin /\n", root_bin=PACKERS[ending](ROOT))
@@ -117,7 +117,7 @@ def test_the_compression_of_an_archive_makes_no_difference(tmp_path: Path) -> No
     # Without names the bytes would be the tests' ids, and gzip writes the time into them.
     ids=["text", "empty", "zeros", "gzip of text", "gzip cut off"],
 )
-def test_what_is_no_archive_is_added_as_it_is(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_an_archive_is_added_unchanged(tmp_path: Path, content: bytes) -> None:
     request = project(tmp_path / "p", "FROM scratch\nADD some.bin /x/\n", some_bin=content)
     assert files(layers(), request, tmp_path / "store")["x/some.bin"][2] == content
 
@@ -155,7 +155,7 @@ def broken(tmp_path: Path, content: bytes) -> BuildError:
         ),
     ],
 )
-def test_what_an_image_cannot_hold_is_refused_with_the_line(
+def test_archive_members_that_an_image_cannot_contain_are_refused_with_the_line(
     tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]], message: str
 ) -> None:
     assert message in str(broken(tmp_path, pack(*members)))
@@ -163,7 +163,7 @@ def test_what_an_image_cannot_hold_is_refused_with_the_line(
 
 # Of a short bzip2 file nothing can be read before its end: cut, it is no archive, for Docker as well.
 @pytest.mark.parametrize("ending", ["tar", "tar.gz", "tar.xz"])
-def test_an_archive_that_was_cut_is_refused(tmp_path: Path, ending: str) -> None:
+def test_a_truncated_archive_is_refused(tmp_path: Path, ending: str) -> None:
     raw = pack((entry("a"), bytes(range(256)) * 40), (entry("b"), b"b" * 99999))
     packed = PACKERS[ending](raw)
     assert "some.tar` cannot be read" in str(broken(tmp_path, packed[: len(packed) * 2 // 3]))
@@ -177,7 +177,7 @@ def test_a_symlink_in_an_archive_leads_nowhere_but_into_the_image(tmp_path: Path
     assert set(files(layers(), request, tmp_path / "store")) == {"out", "tmp", "tmp/x"}
 
 
-def test_a_compressed_archive_that_grows_without_end_is_refused(
+def test_a_compressed_archive_that_unpacks_above_the_limit_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("release.build.embedded.archives.UNPACKED_BYTES", 1_000_000)

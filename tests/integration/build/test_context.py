@@ -47,7 +47,7 @@ def refusal(root: Path, **more: Any) -> BuildError:
     return caught.value
 
 
-def test_entries_are_ordered_by_bytes_and_modes_keep_the_executable_bit_only(tmp_path: Path) -> None:
+def test_files_are_sorted_by_bytes_and_modes_keep_only_the_executable_bit(tmp_path: Path) -> None:
     write(tmp_path, **{"b/x": "1", "b-c": "22", "B": "", "ü": "", "z": ""})
     os.chmod(tmp_path / "b-c", 0o6711)
     os.chmod(tmp_path / "z", 0o600)
@@ -59,12 +59,12 @@ def test_entries_are_ordered_by_bytes_and_modes_keep_the_executable_bit_only(tmp
     assert tree.get("link") == Node(kind="symlink", mode=0o777, target="b/x")
 
 
-def test_ignored_folders_are_there_only_for_what_is_taken_back_in(tmp_path: Path) -> None:
+def test_excluded_folders_are_listed_only_for_files_that_an_exception_includes(tmp_path: Path) -> None:
     write(tmp_path, **{".dockerignore": "*\n!a/b/keep\n", "a/b/keep": "", "a/b/drop": "", "c/d": ""})
     assert paths(opened(tmp_path)) == ["a", "a/b", "a/b/keep"]
 
 
-def test_a_dockerfiles_own_ignore_file_comes_first(tmp_path: Path) -> None:
+def test_a_dockerfiles_own_ignore_file_replaces_dockerignore(tmp_path: Path) -> None:
     write(tmp_path, **{".dockerignore": "a\n", "docker/app.Dockerfile": "FROM scratch\n", "a": "", "b": ""})
     (tmp_path / "docker/app.Dockerfile.dockerignore").write_text("b\n")
     context = opened(tmp_path, dockerfile=tmp_path / "docker/app.Dockerfile")
@@ -74,7 +74,7 @@ def test_a_dockerfiles_own_ignore_file_comes_first(tmp_path: Path) -> None:
     assert context.dockerfile.name == "docker/app.Dockerfile"
 
 
-def test_our_own_folder_is_left_out_wherever_the_context_starts(tmp_path: Path) -> None:
+def test_the_shipmark_folder_is_never_part_of_the_context(tmp_path: Path) -> None:
     write(tmp_path / "sub", **{"../.shipmark/log": "", ".shipmark/x": "", "deep/.shipmark/y": ""})
     assert paths(opened(tmp_path, context=tmp_path / "sub")) == [
         "Dockerfile",
@@ -105,7 +105,7 @@ class TestBadInput:
         assert str(error) == f"there is no Dockerfile at `{tmp_path}/Dockerfile`"
         assert error.hint == "write one there, or set `build: {dockerfile: …}` to where it is"
 
-    def test_a_folder_is_no_dockerfile(self, tmp_path: Path) -> None:
+    def test_a_folder_as_dockerfile_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "Dockerfile").mkdir()
         with pytest.raises(ConfigError, match="Dockerfile` is not a regular file"):
             opened(tmp_path)
@@ -116,7 +116,7 @@ class TestBadInput:
         error = refusal(tmp_path / "repo", context=tmp_path / "repo/../other")
         assert "is outside of the repository" in str(error)
 
-    def test_a_link_out_of_the_repository_is_no_context(self, tmp_path: Path) -> None:
+    def test_a_context_that_is_a_symlink_out_of_the_repository_is_refused(self, tmp_path: Path) -> None:
         write(tmp_path / "repo")
         write(tmp_path / "other")
         os.symlink("../other", tmp_path / "repo/sub")
@@ -138,7 +138,7 @@ class TestBadInput:
         dockerfile = tmp_path / ("repo/Dockerfile" if link else "Dockerfile")
         assert "is outside of the repository" in str(refusal(tmp_path / "repo", dockerfile=dockerfile))
 
-    def test_a_context_that_is_no_folder_is_refused(self, tmp_path: Path) -> None:
+    def test_a_context_that_is_a_file_is_refused(self, tmp_path: Path) -> None:
         assert "is not a folder" in str(refusal(tmp_path, context=tmp_path / "none"))
 
     def test_a_dockerfile_that_is_not_utf8_is_refused_with_its_line(self, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ class TestWhatChangesDuringABuild:
         return folder
 
     @pytest.mark.parametrize("depth", [0, 1, 2])
-    def test_a_symlink_that_took_a_files_or_folders_place_is_not_read_through(
+    def test_a_symlink_that_replaced_a_listed_file_or_folder_is_not_followed(
         self, tmp_path: Path, secret: Path, depth: int
     ) -> None:
         write(tmp_path, **{"a/b/file": "open"})
@@ -220,7 +220,9 @@ class TestWhatChangesDuringABuild:
         assert b"".join(read_content(node.content)) == b"anew"
 
     @pytest.mark.parametrize("name", ["a", "a/file"])
-    def test_a_pipe_that_took_a_files_place_is_not_waited_for(self, tmp_path: Path, name: str) -> None:
+    def test_a_pipe_that_replaced_a_listed_file_is_refused_without_waiting(
+        self, tmp_path: Path, name: str
+    ) -> None:
         write(tmp_path, **{"a/file": "open"})
         node = walk(opened(tmp_path)).get("a/file")
         assert node is not None

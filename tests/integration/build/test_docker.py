@@ -102,7 +102,7 @@ def project(tmp_path: Path, docker_daemon: DockerDaemon, busybox_image: str) -> 
     return Project(tmp_path, docker_daemon.host)
 
 
-def test_a_build_comes_home_as_an_oci_image(project: Project, docker_daemon: DockerDaemon) -> None:
+def test_a_build_is_stored_as_an_oci_image(project: Project, docker_daemon: DockerDaemon) -> None:
     project.write(
         "Dockerfile",
         "ARG BASE=none\nFROM $BASE AS one\nARG VERSION\nRUN echo v$VERSION > /v; printf 'said'\n"
@@ -168,7 +168,7 @@ def _tags(daemon: DockerDaemon) -> set[str]:
 
 
 class TestContext:
-    def test_what_is_ignored_is_not_sent(self, project: Project) -> None:
+    def test_ignored_files_are_not_sent_to_the_daemon(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY . /x/\n")
         project.write(".dockerignore", "*.log\nDockerfile\n.dockerignore\n!keep.log\nempty\n")
         project.write("drop.log", "")
@@ -184,7 +184,7 @@ class TestContext:
         project.write("a", "")
         assert project.names(project.build(dockerfile=str(project.root / "docker/app.Dockerfile"))) == ["a"]
 
-    def test_the_dockerfile_may_be_beside_the_context(self, project: Project) -> None:
+    def test_the_dockerfile_may_be_outside_of_the_context(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
         project.write("app/a", "")
         project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
@@ -213,7 +213,7 @@ class TestContext:
             assert member is not None
             assert member.read() == content
 
-    def test_the_commits_time_is_given_to_a_dockerfile_that_asks(self, project: Project) -> None:
+    def test_a_declared_source_date_epoch_is_the_commits_time(self, project: Project) -> None:
         project.write(
             "Dockerfile", "FROM busybox:test\nARG SOURCE_DATE_EPOCH\nRUN echo at $SOURCE_DATE_EPOCH\n"
         )
@@ -230,7 +230,7 @@ class TestPlatforms:
         assert [each.platform for each in image.platforms] == ["linux/arm64", "linux/amd64"]
         assert len(check_layout(project.store)) == 5
 
-    def test_what_another_platform_left_in_the_cache_is_not_taken(self, project: Project) -> None:
+    def test_cached_steps_of_another_platform_are_not_used(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
         project.write("a", "cache")
         foreign, own = project.build(platforms=("linux/s390x",)), project.build()
@@ -267,13 +267,13 @@ class TestFailures:
         assert str(error).startswith("Dockerfile:2: ")
         assert "registry" in str(error.hint)
 
-    def test_what_needs_buildkit_says_so(self, project: Project) -> None:
+    def test_an_option_that_needs_buildkit_fails_with_a_hint(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test\nRUN --mount=type=cache,target=/c true\n")
         error = project.refusal()
         assert str(error).startswith("Dockerfile:2: ")
         assert "BuildKit" in str(error.hint)
 
-    def test_a_heredoc_is_refused_before_the_daemon_misreads_it(self, project: Project) -> None:
+    def test_a_heredoc_is_refused(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test\nRUN <<EOF\ntrue\nEOF\n")
         assert (
             str(project.refusal()) == "Dockerfile:2: the Engine API's builder does not support here-documents"
@@ -320,7 +320,7 @@ def test_cancelling_stops_the_daemon_at_once(project: Project, docker_daemon: Do
     raise AssertionError("the container still runs")
 
 
-def test_a_silent_step_is_waited_for(project: Project) -> None:
+def test_a_build_step_without_output_is_waited_for(project: Project) -> None:
     project.answer_within = 0.5
     project.write("Dockerfile", "FROM busybox:test\nRUN sleep 1.2\n")
     assert project.build().digest
@@ -338,7 +338,7 @@ def test_a_docker_context_is_honoured(project: Project, docker_daemon: DockerDae
     assert project.build().digest
 
 
-def test_auto_takes_docker_where_a_daemon_answers(project: Project) -> None:
+def test_auto_chooses_docker_if_a_daemon_answers(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
     choice = project.choose()
     assert isinstance(choice, Choice)
@@ -346,7 +346,7 @@ def test_auto_takes_docker_where_a_daemon_answers(project: Project) -> None:
     assert "docker" in choice.prepared.build(str(project.store)).tools
 
 
-def test_auto_takes_layers_for_what_the_daemons_builder_does_not_know(project: Project) -> None:
+def test_auto_chooses_layers_for_instructions_that_docker_does_not_support(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY <<EOF /x\nhi\nEOF\n")
     choice = project.choose()
     assert isinstance(choice, Choice)
@@ -357,7 +357,7 @@ def test_auto_takes_layers_for_what_the_daemons_builder_does_not_know(project: P
     assert "shipmark" in choice.prepared.build(str(project.store)).tools
 
 
-def test_auto_takes_layers_where_none_answers(tmp_path: Path) -> None:
+def test_auto_chooses_layers_if_no_daemon_answers(tmp_path: Path) -> None:
     project = Project(tmp_path, f"unix://{tmp_path}/none.sock")
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
     choice = project.choose()
@@ -372,7 +372,7 @@ def test_auto_takes_layers_where_none_answers(tmp_path: Path) -> None:
     assert "`layers`: Dockerfile:2: " in refused.reason
 
 
-def test_what_was_prepared_is_built(project: Project) -> None:
+def test_build_uses_the_dockerfile_as_it_was_prepared(project: Project) -> None:
     """The Dockerfile is read once: what a step of the CI job writes into it meanwhile does not count."""
     project.write("Dockerfile", "FROM scratch\nCOPY a /prepared\n")
     project.write("a", "")

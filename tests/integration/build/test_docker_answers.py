@@ -164,7 +164,7 @@ def refusal(daemon: Daemon, folder: Path, *, answer_within: float = ANSWER_WITHI
     return caught.value
 
 
-def test_a_daemon_that_is_down_is_said_with_its_address(tmp_path: Path) -> None:
+def test_the_problem_of_a_daemon_that_is_down_names_its_address(tmp_path: Path) -> None:
     url = f"unix://{tmp_path}/none.sock"
     with pytest.raises(BuilderUnavailable) as caught:
         build(builder(url), request(tmp_path), tmp_path / "store")
@@ -178,7 +178,7 @@ def test_a_daemon_that_is_down_is_said_with_its_address(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-def test_a_port_where_nobody_listens_is_said(tmp_path: Path) -> None:
+def test_a_port_without_a_listener_is_a_problem(tmp_path: Path) -> None:
     assert "does not answer: connection refused" in reason(builder("tcp://127.0.0.1:1"), tmp_path)
 
 
@@ -195,7 +195,7 @@ def test_a_port_where_nobody_listens_is_said(tmp_path: Path) -> None:
     ],
     ids=["other-protocol", "tls", "text", "list", "incomplete", "odd-version", "not-found"],
 )
-def test_what_is_no_engine_is_unavailable(tmp_path: Path, daemon: Daemon, answer: Answer) -> None:
+def test_a_server_that_is_not_docker_is_unavailable(tmp_path: Path, daemon: Daemon, answer: Answer) -> None:
     daemon.answers["version"] = answer
     assert daemon.url in reason(builder(daemon.url), tmp_path)
     with pytest.raises(BuilderUnavailable) as caught:
@@ -203,7 +203,9 @@ def test_what_is_no_engine_is_unavailable(tmp_path: Path, daemon: Daemon, answer
     assert caught.value.hint
 
 
-def test_a_silent_daemon_is_given_up(tmp_path: Path, daemon: Daemon) -> None:
+def test_a_daemon_that_does_not_answer_is_unavailable_after_the_timeout(
+    tmp_path: Path, daemon: Daemon
+) -> None:
     daemon.answers["version"] = lambda handler: (daemon.release.wait(30), None)[1]
     assert "no answer in time" in reason(builder(daemon.url, answer_within=0.3), tmp_path)
 
@@ -228,7 +230,7 @@ def test_a_silent_daemon_is_given_up(tmp_path: Path, daemon: Daemon) -> None:
     ],
     ids=["closed", "no-http", "no-json", "other-json", "error", "refused", "refused-oddly", "cut"],
 )
-def test_a_build_that_ends_badly_is_a_failed_build(
+def test_an_invalid_answer_to_a_build_is_a_build_error(
     tmp_path: Path, daemon: Daemon, answer: Answer, message: str
 ) -> None:
     daemon.answers["build"] = answer
@@ -250,7 +252,7 @@ BUILT = stream_answer(b'{"aux": {"ID": "sha256:' + b"a" * 64 + b'"}}\n')
     ],
     ids=["no-tar", "empty", "gone", "cut"],
 )
-def test_an_export_that_ends_badly_is_a_failed_build(
+def test_an_invalid_answer_to_an_export_is_a_build_error(
     tmp_path: Path, daemon: Daemon, answer: Answer, message: str
 ) -> None:
     daemon.answers.update(build=BUILT, get=answer)
@@ -261,7 +263,7 @@ def test_an_export_that_ends_badly_is_a_failed_build(
     ("machine", "variant", "platform"),
     [("arm64", "v8", "linux/arm64"), ("arm64", "", "linux/arm64"), ("arm", "v7", "linux/arm/v7")],
 )
-def test_a_daemon_of_another_architecture_builds_its_own(
+def test_a_daemon_builds_for_its_own_architecture_by_default(
     tmp_path: Path, daemon: Daemon, machine: str, variant: str, platform: str
 ) -> None:
     layer = make_tar({"a": b"a"})
@@ -283,7 +285,7 @@ def test_a_daemon_of_another_architecture_builds_its_own(
 
 
 @pytest.mark.parametrize("step", ["version", "upload", "build", "get"])
-def test_cancelling_wakes_whatever_waits_for_the_daemon(tmp_path: Path, daemon: Daemon, step: str) -> None:
+def test_cancelling_ends_every_wait_for_the_daemon(tmp_path: Path, daemon: Daemon, step: str) -> None:
     reached = threading.Event()
 
     def hang(handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -371,17 +373,23 @@ class TestTls:
         yield running, authority.path.parent
         running.close()
 
-    def test_a_daemon_is_trusted_by_its_authority(self, tmp_path: Path, secured: tuple[Daemon, Path]) -> None:
+    def test_a_daemon_with_a_certificate_of_the_given_authority_is_trusted(
+        self, tmp_path: Path, secured: tuple[Daemon, Path]
+    ) -> None:
         daemon, certificates = secured
         asked = builder(daemon.url, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(certificates))
         assert problem(asked, request(tmp_path)) is None
 
-    def test_a_daemon_of_another_authority_is_not(self, tmp_path: Path, secured: tuple[Daemon, Path]) -> None:
+    def test_a_daemon_with_a_certificate_of_another_authority_is_refused(
+        self, tmp_path: Path, secured: tuple[Daemon, Path]
+    ) -> None:
         daemon, _ = secured
         other = Authority(tmp_path / "other").path.parent
         asked = builder(daemon.url, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(other))
         assert "certificate verify failed" in reason(asked, tmp_path)
 
-    def test_speaking_plainly_to_it_is_no_answer(self, tmp_path: Path, secured: tuple[Daemon, Path]) -> None:
+    def test_a_plain_connection_to_a_tls_daemon_is_a_problem(
+        self, tmp_path: Path, secured: tuple[Daemon, Path]
+    ) -> None:
         daemon, certificates = secured
         assert reason(builder(daemon.url, DOCKER_CERT_PATH=str(certificates)), tmp_path)

@@ -105,7 +105,7 @@ def built(tmp_path: Path) -> tuple[BuiltImage, Path]:
     return build(builder(), request(project, annotations={"a": "b"}), store), store
 
 
-def test_the_compression_that_is_asked_for_is_used(tmp_path: Path) -> None:
+def test_layers_have_the_compression_of_the_option(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     found = {}
     for name in ("gzip", "gzip-reproducible"):
@@ -296,7 +296,7 @@ def test_cancelling_stops_between_chunks_and_leaves_no_partial_blob(tmp_path: Pa
     assert not list((tmp_path / "store").rglob(".partial-*"))
 
 
-def test_an_argument_that_nothing_declares_is_said(tmp_path: Path) -> None:
+def test_an_undeclared_build_argument_causes_a_warning(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
     sink = Collect()
@@ -324,7 +324,7 @@ def test_an_image_without_a_file_is_refused(tmp_path: Path) -> None:
         build(builder(), request(tmp_path, args={}), tmp_path / "store")
 
 
-def test_a_store_that_cannot_be_written_is_a_failed_build(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_is_a_build_error(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
     (tmp_path / "store").write_text("in the way")
@@ -332,7 +332,7 @@ def test_a_store_that_cannot_be_written_is_a_failed_build(tmp_path: Path) -> Non
         build(builder(), request(tmp_path, args={}), tmp_path / "store")
 
 
-def test_a_platform_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_platform_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     with pytest.raises(BuildError, match="`amd64` is not a platform"):
         build(builder(), request(tmp_path, platforms=("amd64",)), tmp_path / "store")

@@ -71,7 +71,7 @@ def job(workspace: GitRepo, tmp_path: Path) -> Job:
     return Job(workspace, tmp_path)
 
 
-def test_release_into_a_layout_hands_out_every_output(job: Job, installed: Installed, tmp_path: Path) -> None:
+def test_release_into_a_layout_sets_every_output(job: Job, installed: Installed, tmp_path: Path) -> None:
     job.use(installed)
     target = f"oci:{tmp_path / 'image'}"
     done = job.run(command="run", images=f"{target}\n", args="--color=never\n")
@@ -97,7 +97,7 @@ def test_preview_is_the_default_and_changes_nothing(job: Job, installed: Install
     assert not (tmp_path / "image").exists()
 
 
-def test_hostile_inputs_are_inert(job: Job, installed: Installed, tmp_path: Path) -> None:
+def test_hostile_inputs_run_no_command(job: Job, installed: Installed, tmp_path: Path) -> None:
     job.use(installed)
     bait = tmp_path / "bait"
     for text in (

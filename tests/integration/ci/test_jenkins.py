@@ -126,7 +126,7 @@ def test_line_break_in_an_argument_is_refused(jenkins: Jenkins) -> None:
     assert not (jenkins.home / "venv" / "argv").exists()
 
 
-def test_failure_is_named_and_an_old_result_is_not_believed(jenkins: Jenkins) -> None:
+def test_failure_is_reported_and_an_old_result_file_is_not_used(jenkins: Jenkins) -> None:
     stale = Path(f"{jenkins.workspace}@tmp")
     stale.mkdir()
     (stale / "shipmark-result.env").write_text("SHIPMARK_VERSION=0.9.0\n")
@@ -144,7 +144,9 @@ def test_failure_is_named_and_an_old_result_is_not_believed(jenkins: Jenkins) ->
         ({"venv": "/nowhere"}, "shipmark preview: shipmark is not installed there (exit code 127)"),
     ],
 )
-def test_mistakes_are_explained(jenkins: Jenkins, options: dict[str, Any], message: str) -> None:
+def test_wrong_options_of_the_step_are_refused_with_the_reason(
+    jenkins: Jenkins, options: dict[str, Any], message: str
+) -> None:
     assert jenkins.step(options)["error"].startswith(message)
 
 
@@ -194,10 +196,10 @@ class TestSource:
         "forbidden",
         ["new File", ".execute(", "System.", "JsonSlurper", "@NonCPS", ".each", "returnStdout", "evaluate("],
     )
-    def test_sandbox(self, forbidden: str) -> None:
+    def test_source_uses_nothing_that_the_sandbox_refuses(self, forbidden: str) -> None:
         assert forbidden not in self.SOURCE
 
-    def test_script_is_no_template(self) -> None:
+    def test_shell_script_is_not_interpolated_by_groovy(self) -> None:
         (script,) = re.findall(r"script: '''(.*?)'''", self.SOURCE, re.DOTALL)
         assert script.startswith("#!/bin/sh\n")
         assert not re.search(r'script: *"', self.SOURCE)

@@ -117,7 +117,7 @@ def substituted(text: str, names: Mapping[str, str]) -> str:
 
 
 class TestTekton:
-    def test_release_fills_the_results(
+    def test_release_fills_the_results_of_the_tekton_task(
         self, workspace: GitRepo, installed: Installed, tmp_path: Path, taken: Path
     ) -> None:
         tekton = Tekton(workspace.path, tmp_path / "tekton", installed.folder)
@@ -148,7 +148,7 @@ class TestTekton:
         assert argv[2:] == [text, f"--result-file={tekton.state}/result.env", text, "--x=a b"]
         assert not bait.exists()
 
-    def test_params_are_what_detection_reads(self, tmp_path: Path) -> None:
+    def test_tekton_params_set_the_variables_that_detection_reads(self, tmp_path: Path) -> None:
         tekton = Tekton(tmp_path, tmp_path / "tekton", tmp_path)
         (step,) = (step for step in tekton.spec["steps"] if "command" in step)
         params = {
@@ -244,7 +244,7 @@ class TestGitlab:
         assert argv[2:] == ["preview", *images, *words, "--result-file", ".shipmark/result.env"]
         assert not bait.exists()
 
-    def test_inputs_stand_in_no_script(self) -> None:
+    def test_gitlab_inputs_are_not_inserted_into_scripts(self) -> None:
         body = (ROOT / "ci" / "gitlab" / "shipmark.yml").read_text(encoding="utf-8").split("\n---\n")[1]
         script = body[body.index("  script:") : body.index("  artifacts:")]
         assert "$[[" not in script

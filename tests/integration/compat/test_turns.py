@@ -61,7 +61,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("store", "first"), ROWS)
-def test_both_append_and_both_find_the_chain_whole(
+def test_both_versions_append_in_turns_and_verify_the_log(
     store: str,
     first: str,
     git_repo: GitRepo,
@@ -94,7 +94,7 @@ def test_both_append_and_both_find_the_chain_whole(
     ]
 
 
-def test_the_old_program_is_another_one(old_shipmark: Shipmark, shipmark: Shipmark) -> None:
+def test_the_old_program_is_version_0_1_0(old_shipmark: Shipmark, shipmark: Shipmark) -> None:
     assert old_shipmark("--version").stdout.split()[-1] == "0.1.0"
     python = Path(old_shipmark.argv[0])
     assert python != Path(shipmark.argv[0])

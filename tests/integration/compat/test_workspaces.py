@@ -59,7 +59,7 @@ def require_members(old: Any, new: Any, where: str) -> None:
         assert old == new, where
 
 
-def test_every_state_was_frozen() -> None:
+def test_a_workspace_exists_for_every_state_and_store() -> None:
     assert set(NAMES) == LEFT
 
 
@@ -114,7 +114,9 @@ def test_facts_that_wait_in_the_inbox_are_taken_along(
     assert [one["kind"] for one in shown].count("pushed") == 1
 
 
-def test_a_torn_append_is_put_aside(frozen: Callable[[str], Workspace], shipmark: Shipmark) -> None:
+def test_a_torn_entry_at_the_end_of_the_log_is_put_aside(
+    frozen: Callable[[str], Workspace], shipmark: Shipmark
+) -> None:
     workspace = frozen("file-torn")
     log = workspace.repo.path / ".shipmark" / "log.jsonl"
     torn = log.read_bytes().rpartition(b"\n")[2]

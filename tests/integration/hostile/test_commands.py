@@ -44,6 +44,6 @@ def test_every_variable_meets_every_command() -> None:
         assert all("run" in case.commands for case in rows)
 
 
-def test_names_are_different() -> None:
+def test_names_of_hostile_workspaces_are_unique() -> None:
     names = [case.name for case in CASES]
     assert sorted(set(names)) == sorted(names)

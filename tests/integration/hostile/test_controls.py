@@ -34,7 +34,7 @@ def test_quiet_workspace_is_released(quiet: Scene, forks: Forks) -> None:
     assert (quiet.clone / "dist" / "image" / "index.json").exists()
 
 
-def test_real_process_ends_as_the_forked_one(quiet: Scene, forks: Forks) -> None:
+def test_real_process_has_the_exit_code_of_the_forked_one(quiet: Scene, forks: Forks) -> None:
     from tests.support.programs.command import Shipmark
 
     shipmark = Shipmark(quiet.clone, quiet.home)
@@ -49,7 +49,7 @@ def test_real_process_ends_as_the_forked_one(quiet: Scene, forks: Forks) -> None
     [case for case in rows_faults.CASES if case.name.startswith(("W1-", "W2-"))],
     ids=lambda case: case.name,
 )
-def test_trap_springs_without_our_guard(case: Case, tmp_path: Path, listener: Listener) -> None:
+def test_trap_is_executed_by_plain_git(case: Case, tmp_path: Path, listener: Listener) -> None:
     scene = Scene(case, tmp_path / "scene", listener)
     bare = scene.clone / ("vendor/lib" if case.inside != "." else ".shipmark/cache/log.git")
     arguments = ["status"] if case.inside != "." else ["--git-dir=.", "fetch", "log"]
@@ -119,7 +119,7 @@ def test_the_listener_finds_a_secret_in_every_encoding(listener: Listener, form:
     assert secret.encode() in readings(listener.take())
 
 
-def test_change_outside_is_seen(quiet: Scene) -> None:
+def test_change_outside_of_the_workspace_is_detected(quiet: Scene) -> None:
     def content(path: Path) -> None:
         path.write_text("x")
 
@@ -151,12 +151,12 @@ def test_change_outside_is_seen(quiet: Scene) -> None:
         (0, secret_of("NPM_TOKEN"), ""),
     ],
 )
-def test_bad_end_is_seen(quiet: Scene, code: int, stdout: str, stderr: str) -> None:
+def test_wrong_exit_code_or_output_is_detected(quiet: Scene, code: int, stdout: str, stderr: str) -> None:
     with pytest.raises(AssertionError):
         quiet.judge(Ended("tags", code, stdout, stderr))
 
 
-def test_change_in_the_workspace_is_seen(quiet: Scene) -> None:
+def test_change_in_the_workspace_is_detected(quiet: Scene) -> None:
     before = quiet.workspace_state()
     (quiet.clone / "hello").write_text("other")
     assert changed(before, quiet.workspace_state()) == ["hello"]

@@ -52,7 +52,7 @@ def chosen(*builders: Fixed) -> Choice | Problem:
         (RUN, None, "layers", (("docker", RUN),)),
     ],
 )
-def test_docker_comes_first_and_layers_where_it_can(
+def test_auto_tries_docker_first_and_then_layers(
     docker: Problem | None, layers: Problem | None, taken: str, passed_over: tuple[tuple[str, Problem], ...]
 ) -> None:
     choice = chosen(Fixed("docker", docker), Fixed("layers", layers))
@@ -61,7 +61,7 @@ def test_docker_comes_first_and_layers_where_it_can(
     assert choice.prepared.build("store").digest == taken
 
 
-def test_both_reasons_are_told_when_neither_can() -> None:
+def test_the_reasons_of_both_builders_are_in_the_problem_if_neither_can_build() -> None:
     refused = chosen(Fixed("docker", DOWN), Fixed("layers", RUN))
     assert isinstance(refused, Problem)
     assert refused.kind == "lacks"
@@ -71,12 +71,12 @@ def test_both_reasons_are_told_when_neither_can() -> None:
     assert str(error.hint).startswith("start a docker daemon")
 
 
-def test_a_builder_that_was_named_speaks_for_itself() -> None:
+def test_the_problem_of_a_named_builder_is_returned_unchanged() -> None:
     assert chosen(Fixed("docker", DOWN)) == DOWN
     assert str(DOWN.error("take another").hint) == "take another"
 
 
-def test_what_is_wrong_with_the_input_ends_the_search() -> None:
+def test_a_problem_of_the_input_ends_the_search() -> None:
     second = Fixed("layers", None)
     refused = chosen(Fixed("docker", WRONG), second)
     assert refused == WRONG
@@ -85,7 +85,7 @@ def test_what_is_wrong_with_the_input_ends_the_search() -> None:
     assert (type(error), str(error), error.hint) == (BuildError, "there is no Dockerfile", "write one")
 
 
-def test_each_builder_is_asked_once() -> None:
+def test_each_builder_is_prepared_once() -> None:
     asked = [Fixed("docker", DOWN), Fixed("layers", None)]
     chosen(*asked)
     assert [builder.asked for builder in asked] == [1, 1]
@@ -105,7 +105,7 @@ def test_each_builder_is_asked_once() -> None:
         ({"Dockerfile": "FROM scratch\n"}, {"platforms": ("amd64",)}, "`amd64` is not a platform"),
     ],
 )
-def test_wrong_input_is_said_by_every_builder_before_it_looks_further(
+def test_every_builder_reports_wrong_input_first(
     tmp_path: Path, files: dict[str, str], options: dict[str, Any], reason: str
 ) -> None:
     for name, text in files.items():
@@ -118,7 +118,7 @@ def test_wrong_input_is_said_by_every_builder_before_it_looks_further(
         assert found.reason.startswith(reason.format(root=tmp_path))
 
 
-def test_an_option_that_a_builder_does_not_know_is_not_ignored() -> None:
+def test_an_option_that_a_builder_does_not_support_is_refused() -> None:
     spec = BuildSpec(target="a", compression="zstd")
     require_options(spec, "layers")
     with pytest.raises(BuildError) as caught:
@@ -133,7 +133,7 @@ def test_preparing_writes_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["Dockerfile"]
 
 
-def test_auto_asks_every_builder_of_the_table_and_a_name_means_one() -> None:
+def test_auto_tries_every_builder_and_a_name_only_that_one() -> None:
     table = builders({}, sink=NullSink(), cancel=Cancel(), version="1")
     assert [builder.name for builder in order_of("auto", table)] == ["docker", "layers"]
     assert [builder.name for builder in order_of("layers", table)] == ["layers"]
@@ -144,6 +144,6 @@ def test_every_builder_of_the_configuration_is_in_the_table() -> None:
     assert set(names) == {"auto", *builders({}, sink=NullSink(), cancel=Cancel(), version="1")}
 
 
-def test_no_value_is_shown() -> None:
+def test_the_repr_of_build_values_shows_no_value() -> None:
     assert "hunter2" not in repr(BuildValues(args={"TOKEN": "hunter2"}))
     assert "TOKEN" in repr(BuildValues(args={"TOKEN": "hunter2"}))

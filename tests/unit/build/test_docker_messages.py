@@ -31,7 +31,7 @@ def follow(*messages: dict[str, object]) -> tuple[BuildMessages, list[str]]:
     return following, sink.lines
 
 
-def test_output_becomes_lines_however_it_was_cut() -> None:
+def test_output_becomes_lines_however_messages_cut_it() -> None:
     _, lines = follow(
         {"stream": "Step 1/5 : ARG A"},
         {"stream": "\n"},
@@ -94,6 +94,6 @@ def test_a_failure_names_the_line_of_its_step(
     assert (hint or "") in (caught.value.hint or "")
 
 
-def test_a_failure_before_any_step_is_told_as_it_is() -> None:
+def test_a_failure_before_any_step_has_no_line_number() -> None:
     with pytest.raises(BuildError, match=r"^no space left$"):
         follow({"error": "no space left"})

@@ -76,7 +76,7 @@ from release.errors import BuildError
         ("\N{ZERO WIDTH NO-BREAK SPACE}a", "a", True),
     ],
 )
-def test_patterns_mean_what_docker_says(text: str, path: str, excluded: bool) -> None:
+def test_ignore_patterns_exclude_the_paths_that_docker_excludes(text: str, path: str, excluded: bool) -> None:
     assert parse_ignore(text).excludes(path) is excluded
 
 
@@ -103,7 +103,7 @@ def test_an_excluded_folder_is_walked_only_if_an_exception_may_match_below_it() 
     assert not parse_ignore("a").may_include_below("a")
 
 
-def test_components_match_without_crossing_a_slash() -> None:
+def test_a_wildcard_of_copy_does_not_match_a_slash() -> None:
     assert match_component("*.txt", "a.txt")
     assert not match_component("*", "a/b")
     assert match_component("[*]", "*")
@@ -188,7 +188,7 @@ def plain(pattern: str) -> str:
     ).map("".join),
     PATHS,
 )
-def test_linear_time_expression_matches_what_the_backtracking_one_does(pattern: str, path: str) -> None:
+def test_linear_time_expression_matches_the_same_paths_as_a_backtracking_one(pattern: str, path: str) -> None:
     if pattern.endswith(("**", "/")):
         return  # `**` at the end is all that follows; no slash is at the end of a cleaned pattern
     if pattern.startswith("**") and not has_wildcard(pattern[2:]):
@@ -203,7 +203,7 @@ HOSTILE = ["*a" * 11 + "b", "**/a*/" * 8 + "b", "*a" * 50 + "b", "**/*a/" * 9 + 
 VICTIMS = ["a" * 120, "a" * 255, "/".join(["aa"] * 1000), "/".join(["a" * 40] * 50), "a/" * 2000 + "c"]
 
 
-def test_no_pattern_and_no_path_take_long() -> None:
+def test_no_ignore_pattern_takes_exponential_time() -> None:
     """Plain translation would take years. In a process of its own: nothing ends `re` while it matches."""
     code = (
         "import json, sys; from release.build.ignore import parse_ignore, match_component\n"
@@ -238,14 +238,14 @@ class TestAgainstASlowReference:
     """Docker: the last line of the file that matches a path determines whether it is included or excluded."""
 
     @given(LINES, PATHS)
-    def test_the_verdict_is_that_of_the_slow_reference(
+    def test_a_path_is_excluded_if_the_slow_reference_excludes_it(
         self, lines: list[tuple[bool, str]], path: str
     ) -> None:
         text = "\n".join(f"{'!' if exception else ''}{pattern}" for exception, pattern in lines)
         assert parse_ignore(text).excludes(path) is slow_excludes(lines, path)
 
     @given(LINES, PATHS)
-    def test_a_skipped_folder_held_nothing_that_was_wanted(
+    def test_a_folder_that_the_walk_skips_contains_no_included_path(
         self, lines: list[tuple[bool, str]], path: str
     ) -> None:
         ignore = parse_ignore(

@@ -48,7 +48,9 @@ def in_the_tables_words(found: CiContext) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("provider", "case"), cases())
-def test_environment_is_concluded_as_the_field_does(provider: str, case: dict[str, Any]) -> None:
+def test_context_of_an_environment_is_that_of_the_conformance_table(
+    provider: str, case: dict[str, Any]
+) -> None:
     if (provider, case["name"]) in DIFFERENT:
         pytest.skip(DIFFERENT[provider, case["name"]])
     found = detect(case["env"], case.get("event_json"))

@@ -25,7 +25,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_golden_event_is_concluded_from_its_variables(path: Path) -> None:
+def test_golden_context_is_detected_from_its_variables_and_event(path: Path) -> None:
     case = load(path)
     found = detect(case["env"], case["event"])
     expected = msgspec.convert(case["context"], CiContext)
@@ -34,7 +34,7 @@ def test_golden_event_is_concluded_from_its_variables(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_each_conclusion_repeats_a_value_of_the_context(path: Path) -> None:
+def test_each_conclusion_has_a_value_of_the_context(path: Path) -> None:
     case = load(path)
     found = detect(case["env"], case["event"])
     for line in found.concluded:
@@ -71,7 +71,7 @@ class TestChoice:
         assert detect({"GITHUB_ACTIONS": "false", "BUILDKITE": "0"}, None).system == "none"
 
     @pytest.mark.parametrize("name", NAMES)
-    def test_forced_system_beats_every_marker(self, name: str) -> None:
+    def test_forced_system_overrides_every_marker(self, name: str) -> None:
         env = {"GITHUB_ACTIONS": "true", "JENKINS_URL": "http://j/", "SHIPMARK_CI": "drone"}
         assert detect(env, None, system=name).system == name
         assert detect({**env, "SHIPMARK_CI": name}, None).system == name
@@ -81,21 +81,21 @@ class TestChoice:
         found = detect(env, None, system="none")
         assert (found.branch, found.commit, found.concluded[0].variable) == (None, None, "--ci")
 
-    def test_unknown_name_is_said_and_detection_goes_on(self) -> None:
+    def test_unknown_system_name_is_a_warning_and_markers_decide(self) -> None:
         found = detect({"SHIPMARK_CI": "hudson", "GITLAB_CI": "true"}, None)
         assert found.system == "gitlab"
         assert "`SHIPMARK_CI=hudson` names no CI system" in found.warnings[0]
 
-    def test_own_variables_beat_a_system(self) -> None:
+    def test_shipmark_variables_override_the_markers_of_a_system(self) -> None:
         env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main", "SHIPMARK_REF": "refs/tags/v1.4.2"}
         found = detect(env, None)
         assert (found.system, found.git_tag, found.branch) == ("tekton", "v1.4.2", None)
 
-    def test_inherited_markers_are_no_contradiction(self) -> None:
+    def test_markers_of_inherited_systems_cause_no_warning(self) -> None:
         env = {"FORGEJO_ACTIONS": "true", "GITEA_ACTIONS": "true", "GITHUB_ACTIONS": "true"}
         assert (detect(env, None).system, detect(env, None).warnings) == ("forgejo", ())
 
-    def test_event_file_is_known_for_the_github_family_only(self) -> None:
+    def test_event_file_is_read_for_github_gitea_and_forgejo_only(self) -> None:
         env = {"GITHUB_EVENT_PATH": "/tmp/event.json"}
         assert event_path({**env, "GITEA_ACTIONS": "true"}) == "/tmp/event.json"
         assert event_path({**env, "GITLAB_CI": "true"}) is None
@@ -119,33 +119,33 @@ BOTH = {
 
 
 @pytest.mark.parametrize("system", BOTH)
-def test_tag_beats_branch(system: str) -> None:
+def test_git_tag_overrides_branch_and_request(system: str) -> None:
     found = detect(BOTH[system], None, system=system)
     assert (found.git_tag, found.branch, found.pull_request, found.event) == ("v1", None, None, "tag")
 
 
 class TestRequests:
-    def test_a_number_that_is_none_is_never_taken_for_a_branch_build(self) -> None:
+    def test_invalid_request_number_gives_no_branch_and_a_warning(self) -> None:
         found = detect({"CHANGE_ID": "abc", "BRANCH_NAME": "main"}, None, system="jenkins")
         assert (found.branch, found.pull_request) == (None, None)
         assert "`CHANGE_ID` holds no request number" in found.warnings[0]
 
     @pytest.mark.parametrize("word", ["0", "false", ""])
-    def test_words_for_no_request_leave_the_branch(self, word: str) -> None:
+    def test_request_number_false_or_zero_means_a_branch_build(self, word: str) -> None:
         found = detect({"BUILDKITE_PULL_REQUEST": word, "BUILDKITE_BRANCH": "main"}, None, system="buildkite")
         assert (found.branch, found.warnings) == ("main", ())
 
     @pytest.mark.parametrize("digits", [20, 5000])  # Python refuses to write out more than 4300
-    def test_absurd_number_is_no_number(self, digits: int) -> None:
+    def test_request_number_with_too_many_digits_is_ignored(self, digits: int) -> None:
         assert detect({"CHANGE_ID": "9" * digits}, None, system="jenkins").pull_request is None
         event = {"number": 10**digits, "pull_request": {"number": -(10**digits)}}
         assert detect({"GITHUB_EVENT_NAME": "pull_request"}, event, system="github").pull_request is None
 
     @pytest.mark.parametrize("commit", ["HEAD", "0123456", "zz" * 20, COMMIT + "0"])
-    def test_what_is_no_full_commit_id_is_dropped(self, commit: str) -> None:
+    def test_abbreviated_or_malformed_commit_id_is_ignored(self, commit: str) -> None:
         assert detect({"GITHUB_SHA": commit}, None, system="github").commit is None
 
-    def test_sha256_repository(self) -> None:
+    def test_commit_id_of_a_sha256_repository_is_accepted(self) -> None:
         assert detect({"GITHUB_SHA": "AB" * 32}, None, system="github").commit == "ab" * 32
 
 
@@ -185,7 +185,7 @@ def test_urls_keep_no_credentials(given_url: str, url: str | None, name: str | N
     ],
     ids=["bitbucket", "azure"],
 )
-def test_a_page_is_not_made_of_what_is_no_name(env: dict[str, str]) -> None:
+def test_run_url_is_not_made_of_invalid_names(env: dict[str, str]) -> None:
     assert detect(env, None).run.url is None
 
 
@@ -221,7 +221,9 @@ class TestNeverRaises:
         event=JSON,
         system=st.sampled_from([None, *NAMES, "hudson", ""]),
     )
-    def test_any_environment_and_event(self, env: dict[str, str], event: Any, system: str | None) -> None:
+    def test_detection_never_raises_and_leaks_no_secret_in_urls(
+        self, env: dict[str, str], event: Any, system: str | None
+    ) -> None:
         found = detect(env, event, system=system)
         assert found.system in NAMES
         assert sum(x is not None for x in (found.branch, found.git_tag, found.pull_request)) <= 1
@@ -231,7 +233,7 @@ class TestNeverRaises:
         assert not any("SECRET" in url for url in urls)
 
     @given(event=JSON)
-    def test_any_event_of_a_request(self, event: Any) -> None:
+    def test_no_event_of_a_request_gives_a_branch(self, event: Any) -> None:
         env = {"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main"}
         assert detect(env, event, system="github").branch is None
 
@@ -243,6 +245,6 @@ def test_markers_name_their_modules_and_no_system_twice() -> None:
 
 
 @pytest.mark.parametrize("password", ["pa/ss", "pa#ss", "pa?ss", "p@ss", "p@s/s", "1/2", "%"])
-def test_no_part_of_a_password_is_written_down(password: str) -> None:
+def test_no_part_of_a_password_is_left_in_a_public_url(password: str) -> None:
     shown = public_url(f"https://user:{password}@host.example/acme/app")
     assert shown in (None, "https://host.example/acme/app")

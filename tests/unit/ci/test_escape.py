@@ -63,13 +63,13 @@ def is_command(line: str) -> bool:
         ("grüße 日本", "grüße 日本"),
     ],
 )
-def test_lines(line: str, shown: str) -> None:
+def test_escaped_line_is_the_expected_one(line: str, shown: str) -> None:
     assert escape_foreign(line) == shown
 
 
 @given(st.lists(PIECES | st.text(max_size=3), max_size=12).map("".join))
 @example("##\x1b[0m[x")
-def test_nothing_is_a_command_afterwards(line: str) -> None:
+def test_no_escaped_line_is_a_command(line: str) -> None:
     shown = escape_foreign(line)
     assert not is_command(shown)
     assert not is_command("  " + shown)
@@ -81,5 +81,5 @@ def test_nothing_is_a_command_afterwards(line: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(categories=("L", "N")), max_size=30))
-def test_plain_text_is_left_alone(line: str) -> None:
+def test_plain_text_is_not_changed(line: str) -> None:
     assert escape_foreign(line) == line

@@ -30,16 +30,16 @@ def test_values_are_the_named_outputs_in_order() -> None:
 
 
 class TestGithub:
-    def test_the_file_as_it_is_written(self) -> None:
+    def test_output_file_has_each_value_between_delimiters(self) -> None:
         text = outputs_text({"version": "1.4.2", "tags": "a\nb"}, TOKEN)
         end = f"shipmark_{TOKEN}"
         assert text == f"version<<{end}\n1.4.2\n{end}\ntags<<{end}\na\nb\n{end}\n"
 
-    def test_release_comes_back(self) -> None:
+    def test_outputs_of_a_release_are_read_back_from_the_file(self) -> None:
         assert read_outputs(outputs_text(RELEASE.values(), TOKEN)) == RELEASE.values()
 
     @given(st.dictionaries(st.from_regex(r"\A[a-z][a-z0-9-]{0,8}\Z"), st.text(max_size=60), max_size=4))
-    def test_any_value_comes_back(self, values: dict[str, str]) -> None:
+    def test_any_value_is_read_back_from_the_file(self, values: dict[str, str]) -> None:
         assert read_outputs(outputs_text(values, TOKEN)) == values
 
     @given(
@@ -54,19 +54,17 @@ class TestGithub:
         st.text(alphabet="shipmark_0\n<=", max_size=12),
         st.lists(st.sampled_from(["", "_", "__", "\n", "b=1"])),
     )
-    def test_value_that_foresees_the_delimiter_still_ends_where_it_ends(
-        self, token: str, ends: list[str]
-    ) -> None:
+    def test_value_with_the_delimiter_in_it_adds_no_output(self, token: str, ends: list[str]) -> None:
         value = "".join(f"x\nshipmark_{token}{end}\ninjected=1\n" for end in ends)
         assert read_outputs(outputs_text({"a": value, "b": "1"}, token)) == {"a": value, "b": "1"}
 
     @pytest.mark.parametrize("name", ["", "a b", "a=b", "a\nb", "-a", "a<<b"])
-    def test_name_that_is_none_is_left_out(self, name: str) -> None:
+    def test_invalid_output_name_is_left_out(self, name: str) -> None:
         assert read_outputs(outputs_text({name: "x", "b": "1"}, TOKEN)) == {"b": "1"}
 
 
 class TestResultFile:
-    def test_release(self) -> None:
+    def test_result_file_of_a_release_has_a_line_for_each_output(self) -> None:
         assert dotenv(RELEASE.values()).splitlines() == [
             "SHIPMARK_VERSION=1.4.2",
             "SHIPMARK_CHANNEL=release",
@@ -83,10 +81,10 @@ class TestResultFile:
         text = dotenv({"version": value, "pushed": "true"})
         assert text == "SHIPMARK_PUSHED=true\nSHIPMARK_OMITTED=version\n"
 
-    def test_lists_are_left_out_over_the_limit(self) -> None:
+    def test_tags_are_left_out_of_a_result_file_over_the_limit(self) -> None:
         tags = [f"registry.example.com/team/app:branch-{n}" for n in range(200)]
         text = dotenv({"version": "1.4.2", "tags": "\n".join(tags), "tag-names": "a\nb"}, limit=RESULT_LIMIT)
         assert text == "SHIPMARK_VERSION=1.4.2\nSHIPMARK_TAG_NAMES=a b\nSHIPMARK_OMITTED=tags\n"
 
-    def test_nothing_is_left_out_without_need(self) -> None:
+    def test_result_file_below_the_limit_is_complete(self) -> None:
         assert dotenv(RELEASE.values(), limit=RESULT_LIMIT) == dotenv(RELEASE.values())

@@ -12,7 +12,7 @@ from ci.systems import NAMES
 
 @pytest.mark.parametrize("system", NAMES)
 @pytest.mark.parametrize("what", ["shallow", "no-tags", "dubious-ownership"])
-def test_remedy_holds_a_line_to_copy(system: str, what: str) -> None:
+def test_every_remedy_contains_a_line_to_copy(system: str, what: str) -> None:
     said = remedy(system, what)  # type: ignore[arg-type]
     assert re.search(r"`[^`]+`", said)
     assert "\n" not in said
@@ -33,5 +33,5 @@ def test_remedy_holds_a_line_to_copy(system: str, what: str) -> None:
         ("hudson", "no-tags", "git fetch --tags --force"),
     ],
 )
-def test_lines(system: str, what: str, line: str) -> None:
+def test_remedy_contains_the_setting_of_the_system(system: str, what: str, line: str) -> None:
     assert line in remedy(system, what)  # type: ignore[arg-type]

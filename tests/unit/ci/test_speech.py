@@ -33,26 +33,26 @@ def test_unknown_system_gets_plain_text() -> None:
 
 
 class TestGithub:
-    def test_annotation(self) -> None:
+    def test_github_annotation_is_escaped(self) -> None:
         said = github.annotation("error", "no tag\nat all", title="a, b: c", file="shipmark.yml", line=3)
         assert said == "::error file=shipmark.yml,line=3,title=a%2C b%3A c::no tag%0Aat all"
 
-    def test_plain_annotation(self) -> None:
+    def test_github_annotation_without_file_and_title(self) -> None:
         assert github.annotation("notice", "100%") == "::notice::100%25"
 
-    def test_groups(self) -> None:
+    def test_github_groups(self) -> None:
         assert (github.group("push"), github.end_group("push")) == ("::group::push", "::endgroup::")
 
-    def test_mask_hides_each_line(self) -> None:
+    def test_github_mask_hides_each_line(self) -> None:
         assert github.mask("one\n\ntwo%") == "::add-mask::one\n::add-mask::two%25"
         assert github.mask("") == ""
 
-    def test_message_is_cut_at_the_limit(self) -> None:
+    def test_github_message_is_cut_at_the_limit(self) -> None:
         said = github.annotation("error", "x" * 5000)
         assert len(said) == len("::error::") + github.MESSAGE
         assert said.endswith("x…")
 
-    def test_ten_annotations_of_a_level(self) -> None:
+    def test_github_shows_at_most_ten_annotations_of_a_level(self) -> None:
         kept = github.within_limit([("warning", str(n)) for n in range(25)] + [("error", "e")])
         assert [text for level, text in kept if level == "warning"] == [
             *map(str, range(9)),
@@ -63,7 +63,7 @@ class TestGithub:
             ("error", str(n)) for n in range(10)
         ]
 
-    def test_stopping_commands(self) -> None:
+    def test_github_commands_are_stopped_and_resumed_by_a_token(self) -> None:
         assert (github.stop_commands("t0k"), github.resume_commands("t0k")) == (
             "::stop-commands::t0k",
             "::t0k::",
@@ -71,16 +71,16 @@ class TestGithub:
 
 
 class TestAzure:
-    def test_annotation(self) -> None:
+    def test_azure_annotation_is_escaped(self) -> None:
         said = voice("azure").annotation("error", "50%; [x]", file="a;b", line=3)
         assert said == "##vso[task.logissue type=error;sourcepath=a%3Bb;linenumber=3;]50%AZP25%3B [x%5D"
 
-    def test_notice_is_text(self) -> None:
+    def test_azure_notice_is_escaped_text(self) -> None:
         assert voice("azure").annotation("notice", "##vso[x]") == "## vso[x]"
 
 
 class TestGitlab:
-    def test_section(self) -> None:
+    def test_gitlab_group_is_a_collapsed_section(self) -> None:
         said = voice("gitlab")
         assert (
             said.group("push: app", at=7)

@@ -12,7 +12,7 @@ from ci.summary import BUDGET, cell, summary_markdown
 from tests.support.openings import ALL, commands_in
 
 
-def test_table() -> None:
+def test_summary_has_heading_table_and_notes() -> None:
     text = summary_markdown(
         "app 1.4.2", ("tag", "why"), [("1.4.2", "git tag v1.4.2"), ("latest",)], notes=["done"]
     )
@@ -21,7 +21,7 @@ def test_table() -> None:
     )
 
 
-def test_markup_is_text() -> None:
+def test_cell_escapes_markup_and_line_breaks() -> None:
     assert cell("a|b `c` <img src=x> [d](e) \\") == (
         "a&#124;b &#96;c&#96; &#60;img src=x&#62; &#91;d&#93;(e) &#92;"
     )
@@ -31,7 +31,7 @@ def test_markup_is_text() -> None:
 @pytest.mark.parametrize(
     "text", [*ALL, "https://evil.example/x", "www.evil.example", "ask @acme/team", "#1", "<b>", "![x](y)"]
 )
-def test_text_of_strangers_is_text(text: str) -> None:
+def test_foreign_text_becomes_neither_command_nor_markup(text: str) -> None:
     shown = summary_markdown(text, (text, "b"), [(text, text)], notes=[text])
     assert list(commands_in(shown)) == []
     assert not re.search(r"[<>`\[\]@]|://|www\.|(?<!&)#(?!## )", shown.removeprefix("###"))
@@ -41,13 +41,13 @@ def test_text_of_strangers_is_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["- x", "+ x", "=====", "1. x", "12) x", "    code", "---", "***"])
-def test_a_note_is_a_paragraph(text: str) -> None:
+def test_a_note_with_markdown_at_its_start_stays_a_paragraph(text: str) -> None:
     note = summary_markdown("x", ("a",), [], notes=[text]).split("\n")[-2]
     assert re.match(r"[A-Za-z&]", note)
 
 
 @given(st.lists(st.lists(st.text(max_size=20), min_size=2, max_size=2), max_size=5))
-def test_every_row_has_its_cells(rows: list[list[str]]) -> None:
+def test_every_row_has_as_many_cells_as_columns(rows: list[list[str]]) -> None:
     lines = summary_markdown("x", ("a", "b"), rows).split("\n")[2:]
     assert len(lines) == len(rows) + 3
     assert all(line.count("|") == 3 for line in lines[:-1])

@@ -46,7 +46,7 @@ def test_the_layer_decompresses_to_the_source(tmp_path: Path, codec: Codec) -> N
 
 
 @pytest.mark.parametrize("codec", [gzip(), gzip_reproducible()], ids=lambda codec: codec.name)
-def test_the_digest_does_not_depend_on_how_reads_are_cut(tmp_path: Path, codec: Codec) -> None:
+def test_the_digest_does_not_depend_on_the_sizes_of_reads(tmp_path: Path, codec: Codec) -> None:
     layout = Layout.create(str(tmp_path / "l"))
     whole = compress_layer(io.BytesIO(CONTENT), layout, codec=codec)
     dripped = compress_layer(_Dripping(CONTENT), layout, codec=codec)  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ def test_the_digest_does_not_depend_on_the_number_of_workers(
     assert compress_layer(io.BytesIO(CONTENT), layout) == many
 
 
-def test_a_piece_that_cannot_be_compressed_is_an_error_here(tmp_path: Path) -> None:
+def test_an_error_in_a_compressing_thread_is_raised_to_the_caller(tmp_path: Path) -> None:
     class Broken:
         DEFLATED, Z_SYNC_FLUSH = 8, 2
         crc32 = staticmethod(zlib.crc32)
@@ -95,7 +95,7 @@ def test_an_empty_layer_is_a_valid_gzip(tmp_path: Path) -> None:
         assert standard_gzip.decompress(stream.read()) == b""
 
 
-def test_a_cancelled_layer_leaves_nothing(tmp_path: Path) -> None:
+def test_a_cancelled_compression_leaves_no_file(tmp_path: Path) -> None:
     layout = Layout.create(str(tmp_path / "l"))
 
     def stop() -> None:
@@ -107,7 +107,7 @@ def test_a_cancelled_layer_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(os.path.join(layout.path, "blobs", "sha256")) == []
 
 
-def test_an_absent_codec_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_codec_without_its_library_hints_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "zstandard", None)
     with pytest.raises(ConfigError, match="zstandard"):
         CODECS["zstd"]()

@@ -65,7 +65,7 @@ def _points_to_the_other_with_its_size(entry: dict[str, Any], other: CompressedL
         lambda entry, _: entry["descriptor"].update(size=-1),
     ],
 )
-def test_an_entry_for_other_content_is_not_used(
+def test_a_cache_entry_for_other_content_is_not_used(
     layout: Layout, forget: Callable[[], None], change: Change
 ) -> None:
     ours, other = compress_layer(io.BytesIO(OURS), layout), compress_layer(io.BytesIO(OTHER), layout)
@@ -117,7 +117,7 @@ def test_a_descriptor_keeps_only_digest_and_size(layout: Layout, forget: Callabl
 
 
 @pytest.mark.parametrize("damage", [b"\0", b"\x1f\x8b\x08"])
-def test_a_damaged_blob_is_not_used_and_compressing_mends_it(
+def test_a_damaged_blob_is_not_used_and_is_replaced_by_compressing_again(
     layout: Layout, forget: Callable[[], None], damage: bytes
 ) -> None:
     ours = compress_layer(io.BytesIO(OURS), layout)
@@ -131,13 +131,13 @@ def test_a_damaged_blob_is_not_used_and_compressing_mends_it(
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"[" * 100_000, b'{"diff_id": 1}', b"\xff\xfe"])
-def test_an_entry_that_says_nothing_is_not_used(layout: Layout, content: bytes) -> None:
+def test_an_invalid_cache_entry_is_not_used(layout: Layout, content: bytes) -> None:
     ours = compress_layer(io.BytesIO(OURS), layout)
     _entry(layout, ours.diff_id).write_bytes(content)
     assert find_compressed(layout, ours.diff_id) is None
 
 
-def test_no_symlink_leads_to_or_from_the_memory(layout: Layout, tmp_path: Path) -> None:
+def test_the_layer_cache_follows_no_symlink(layout: Layout, tmp_path: Path) -> None:
     ours = compress_layer(io.BytesIO(OURS), layout)
     path, victim = _entry(layout, ours.diff_id), tmp_path / "victim"
     victim.write_bytes(path.read_bytes())
@@ -150,7 +150,7 @@ def test_no_symlink_leads_to_or_from_the_memory(layout: Layout, tmp_path: Path) 
     assert path.is_symlink()
 
 
-def test_a_proof_can_be_cancelled(layout: Layout, forget: Callable[[], None]) -> None:
+def test_verifying_a_cached_layer_can_be_cancelled(layout: Layout, forget: Callable[[], None]) -> None:
     ours = compress_layer(io.BytesIO(OURS), layout)
     forget()
 
@@ -161,7 +161,7 @@ def test_a_proof_can_be_cancelled(layout: Layout, forget: Callable[[], None]) ->
         find_compressed(layout, ours.diff_id, check=stop)
 
 
-def test_a_proof_is_made_once_in_a_process(
+def test_a_cached_layer_is_verified_once_in_a_process(
     layout: Layout, forget: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = compress_layer(io.BytesIO(OURS), layout)
@@ -171,6 +171,6 @@ def test_a_proof_is_made_once_in_a_process(
     assert find_compressed(layout, ours.diff_id) == ours
 
 
-def test_entries_are_private_files(layout: Layout) -> None:
+def test_cache_entries_are_private_files(layout: Layout) -> None:
     ours = compress_layer(io.BytesIO(OURS), layout)
     assert os.stat(_entry(layout, ours.diff_id)).st_mode & 0o777 == 0o600

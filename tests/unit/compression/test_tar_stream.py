@@ -29,7 +29,7 @@ def unpack(raw: bytes) -> list[tarfile.TarInfo]:
         return tar.getmembers()
 
 
-def test_usual_entries_have_plain_headers_without_names_of_people() -> None:
+def test_usual_entries_have_plain_ustar_headers_without_user_names() -> None:
     raw = pack(
         ("d", Node(kind="dir")),
         ("d/f", file(uid=7, gid=8)),
@@ -47,7 +47,7 @@ def test_usual_entries_have_plain_headers_without_names_of_people() -> None:
 @pytest.mark.parametrize(
     ("name", "uid"), [("a" * 101, 0), ("ä", 0), ("a", 1 << 21), ("x/" * 80 + "ü", 3 << 30)]
 )
-def test_what_ustar_cannot_say_gets_a_pax_record(name: str, uid: int) -> None:
+def test_values_that_ustar_cannot_hold_get_a_pax_record(name: str, uid: int) -> None:
     raw = pack((name, file(uid=uid)))
     assert b"PaxHeader" in raw
     (entry,) = unpack(raw)
@@ -84,7 +84,7 @@ def test_a_file_that_changed_since_it_was_listed_is_refused(tmp_path: Path, size
         list(tar_chunks([("f", node)], mtime=1))
 
 
-def test_a_symlink_that_took_a_files_place_is_not_followed(tmp_path: Path) -> None:
+def test_a_symlink_that_replaced_a_listed_file_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"abc")
     os.symlink("secret", tmp_path / "f")
     node = Node(kind="file", content=HostFile(path=str(tmp_path / "f"), size=3))
@@ -92,7 +92,7 @@ def test_a_symlink_that_took_a_files_place_is_not_followed(tmp_path: Path) -> No
         list(tar_chunks([("f", node)], mtime=1))
 
 
-def test_the_check_runs_between_chunks() -> None:
+def test_check_is_called_between_chunks() -> None:
     def check() -> None:
         raise BuildError("enough")
 
@@ -111,7 +111,7 @@ NODES = st.builds(
 
 
 @given(st.dictionaries(NAMES, NODES, max_size=4), st.integers(0, 1 << 34))
-def test_any_entries_come_back_and_give_the_same_bytes_twice(entries: dict[str, Node], mtime: int) -> None:
+def test_any_entries_are_read_back_and_give_equal_bytes_twice(entries: dict[str, Node], mtime: int) -> None:
     raw = pack(*entries.items(), mtime=mtime)
     assert raw == pack(*entries.items(), mtime=mtime)
     with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
@@ -126,7 +126,7 @@ def test_any_entries_come_back_and_give_the_same_bytes_twice(entries: dict[str, 
 
 
 @given(st.lists(st.binary(max_size=5), max_size=5), st.integers(1, 7))
-def test_a_stream_gives_the_chunks_whatever_is_asked_for(chunks: list[bytes], size: int) -> None:
+def test_a_stream_returns_the_chunks_for_reads_of_any_size(chunks: list[bytes], size: int) -> None:
     with stream(iter(chunks)) as source:
         read = []
         while piece := source.read(size):
@@ -134,7 +134,7 @@ def test_a_stream_gives_the_chunks_whatever_is_asked_for(chunks: list[bytes], si
     assert b"".join(read) == b"".join(chunks)
 
 
-def test_what_has_passed_is_shown_now_and_then_and_at_the_end() -> None:
+def test_progress_is_reported_every_few_megabytes_and_at_the_end() -> None:
     shown: list[Event] = []
 
     class Sink:

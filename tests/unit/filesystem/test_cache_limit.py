@@ -28,12 +28,12 @@ from release.filesystem.cache_limit import DEFAULT_LIMIT, clean, limit_of, sizes
         (" 2t ", 2 << 40),
     ],
 )
-def test_a_limit_is_read(text: str | None, size: int) -> None:
+def test_a_cache_size_is_parsed_to_bytes(text: str | None, size: int) -> None:
     assert limit_of(text) == size
 
 
 @pytest.mark.parametrize("text", ["a lot", "-1", "1.5G", "10X", "1e9", "9" * 16, "GiB", "1 G i B", "١"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_an_invalid_cache_size_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="SHIPMARK_CACHE_SIZE"):
         limit_of(text)
 
@@ -61,7 +61,7 @@ def listed(folder: Path) -> list[str]:
     return [one["digest"].removeprefix("sha256:") for one in index["manifests"]]
 
 
-def test_the_least_recently_used_go_first_whosever_they_are(tmp_path: Path) -> None:
+def test_the_least_recently_used_blobs_of_all_repositories_are_deleted_first(tmp_path: Path) -> None:
     one = repository(tmp_path, "one", {"a": (100, 5), "b": (100, 1)})
     two = repository(tmp_path, "two", {"c": (100, 4), "d": (100, 2)})
     assert trim(str(tmp_path), 400) == 0
@@ -81,7 +81,7 @@ def test_a_repository_in_use_counts_and_keeps_its_blobs(tmp_path: Path) -> None:
     assert (left(one), left(two)) == (["a"], [])
 
 
-def test_reading_is_a_use(tmp_path: Path) -> None:
+def test_reading_a_blob_counts_as_use(tmp_path: Path) -> None:
     one = repository(tmp_path, "one", {"a": (100, 5), "b": (100, 4)})
     blob = one / "images/blobs/sha256/a"
     os.utime(blob, (time.time(), blob.stat().st_mtime))
@@ -89,7 +89,7 @@ def test_reading_is_a_use(tmp_path: Path) -> None:
     assert left(one) == ["a"]
 
 
-def test_no_symlink_is_followed_to_delete(tmp_path: Path) -> None:
+def test_trim_and_clean_follow_no_symlink(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "precious").write_text("x" * 1000)
@@ -107,7 +107,7 @@ def test_no_symlink_is_followed_to_delete(tmp_path: Path) -> None:
     assert not one.exists()
 
 
-def test_a_folder_that_nobody_used_for_months_goes_as_a_whole(tmp_path: Path) -> None:
+def test_a_repository_folder_unused_for_months_is_deleted(tmp_path: Path) -> None:
     one = repository(tmp_path, "one", {"a": (100, 200)})
     two = repository(tmp_path, "two", {"b": (100, 200)})
     os.utime(one / "lease", (time.time() - 91 * 86_400,) * 2)
@@ -116,7 +116,7 @@ def test_a_folder_that_nobody_used_for_months_goes_as_a_whole(tmp_path: Path) ->
     assert left(two) == ["b"]
 
 
-def test_a_deletion_that_was_killed_is_finished(tmp_path: Path) -> None:
+def test_a_killed_deletion_is_finished_by_the_next_run(tmp_path: Path) -> None:
     half = tmp_path / ".deleted-0123456789abcdef"
     (half / "images").mkdir(parents=True)
     (half / "images/x").write_text("x")
@@ -125,7 +125,7 @@ def test_a_deletion_that_was_killed_is_finished(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [".deleted-not-ours"]
 
 
-def test_only_folders_with_a_lease_are_ours(tmp_path: Path) -> None:
+def test_folders_without_a_lease_are_not_deleted(tmp_path: Path) -> None:
     """SHIPMARK_CACHE_DIR may name a folder that holds other things with such names."""
     other = tmp_path / ("a" * 64)
     (other / "images/blobs/sha256").mkdir(parents=True)

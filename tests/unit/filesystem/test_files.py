@@ -27,7 +27,7 @@ def victim(tmp_path: Path) -> Path:
 
 
 class TestRead:
-    def test_a_missing_file_is_none(self, workspace: Path) -> None:
+    def test_reading_a_missing_file_returns_none(self, workspace: Path) -> None:
         assert read_file(str(workspace / "none"), limit=10) is None
         assert read_file(str(workspace / "none" / "deeper"), limit=10) is None
 
@@ -39,7 +39,7 @@ class TestRead:
             read_file(str(file), limit=9)
 
     @pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
-    def test_what_is_not_a_regular_file_is_refused_without_waiting(self, workspace: Path, kind: str) -> None:
+    def test_anything_but_a_regular_file_is_refused_without_waiting(self, workspace: Path, kind: str) -> None:
         path = workspace / "odd"
         if kind == "device":
             path.symlink_to("/dev/zero")
@@ -50,7 +50,7 @@ class TestRead:
         with pytest.raises(ConfigError, match="not a regular file"):
             read_file(str(path), limit=10)
 
-    def test_a_symlink_may_stay_within_the_folder_and_not_leave_it(
+    def test_a_symlink_inside_the_folder_is_read_and_one_out_of_it_is_refused(
         self, workspace: Path, victim: Path
     ) -> None:
         (workspace / "real").write_text("ours")
@@ -62,7 +62,7 @@ class TestRead:
 
 
 class TestWrite:
-    def test_a_new_file_has_the_mode_that_was_asked_for(self, workspace: Path) -> None:
+    def test_a_new_file_has_the_given_mode(self, workspace: Path) -> None:
         write_file(str(workspace / "a" / "b"), b"x", workspace=str(workspace), mode=0o600)
         assert (workspace / "a" / "b").read_bytes() == b"x"
         assert (workspace / "a" / "b").stat().st_mode & 0o777 == 0o600
@@ -87,7 +87,9 @@ class TestWrite:
         assert (workspace / "out").is_symlink()
 
     @pytest.mark.parametrize("write", [write_file, append_file])
-    def test_a_symlink_on_the_way_is_refused(self, workspace: Path, victim: Path, write: object) -> None:
+    def test_a_symlinked_folder_on_the_way_is_refused(
+        self, workspace: Path, victim: Path, write: object
+    ) -> None:
         assert callable(write)
         (workspace / "dist").symlink_to(victim)
         with pytest.raises(RefusedError, match="does not go through it"):
@@ -95,7 +97,7 @@ class TestWrite:
         assert (victim / "file").read_text() == "precious"
         assert os.listdir(victim) == ["file"]
 
-    def test_a_failed_write_leaves_nothing(self, workspace: Path) -> None:
+    def test_a_failed_write_leaves_no_file(self, workspace: Path) -> None:
         (workspace / "folder").mkdir()
         with pytest.raises(RefusedError, match="is a folder"):
             write_file(str(workspace / "folder"), b"x", workspace=str(workspace))
@@ -113,7 +115,7 @@ class TestWrite:
 
 
 class TestRemove:
-    def test_a_symlink_is_removed_itself(self, workspace: Path, victim: Path) -> None:
+    def test_remove_file_deletes_the_symlink_and_not_its_target(self, workspace: Path, victim: Path) -> None:
         (workspace / "link").symlink_to(victim / "file")
         remove_file(str(workspace / "link"), workspace=str(workspace))
         assert not (workspace / "link").is_symlink()
@@ -125,6 +127,6 @@ class TestRemove:
             remove_file(str(workspace / "runs" / "file"), workspace=str(workspace))
         assert (victim / "file").exists()
 
-    def test_a_missing_file_is_fine_and_no_folder_is_made(self, workspace: Path) -> None:
+    def test_removing_a_missing_file_creates_no_folder(self, workspace: Path) -> None:
         remove_file(str(workspace / "a" / "b"), workspace=str(workspace))
         assert os.listdir(workspace) == []

@@ -24,7 +24,7 @@ def _names(path: Path) -> list[tuple[str | None, str]]:
     ]
 
 
-def test_a_missing_folder_is_empty_and_stays_missing(tmp_path: Path) -> None:
+def test_a_missing_layout_reads_as_empty_and_is_not_created(tmp_path: Path) -> None:
     layout = Layout(str(tmp_path / "none"))
     assert layout.resolve("1.0") is None
     assert layout.tags() == ()
@@ -34,7 +34,7 @@ def test_a_missing_folder_is_empty_and_stays_missing(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_content_comes_back_as_it_went_in(tmp_path: Path) -> None:
+def test_a_stored_image_is_read_back_unchanged(tmp_path: Path) -> None:
     image = make_image()
     layout = Layout.create(str(tmp_path / "l"))
     store(image, layout, "1.0", "latest")
@@ -122,14 +122,14 @@ def test_a_shortened_blob_counts_as_absent_and_is_replaced(tmp_path: Path) -> No
     assert layout.has_blob(descriptor)
 
 
-def test_a_missing_blob_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_blob_names_its_digest(tmp_path: Path) -> None:
     layout = Layout.create(str(tmp_path / "l"))
     missing = Descriptor(media_type="x", digest=digest(b"x"), size=1)
     with pytest.raises(NotFound, match=missing.digest):
         layout.open_blob(missing)
 
 
-def test_wrong_content_never_gets_a_name(tmp_path: Path) -> None:
+def test_content_with_another_digest_is_not_stored(tmp_path: Path) -> None:
     layout = Layout.create(str(tmp_path / "l"))
     expected = Descriptor(media_type="x", digest=digest(b"right"), size=5)
     for wrong in (b"wrong", b"right and more", b"righ"):
@@ -139,7 +139,7 @@ def test_wrong_content_never_gets_a_name(tmp_path: Path) -> None:
     assert sorted(os.listdir(layout.path)) == ["blobs", "index.json", "oci-layout"]
 
 
-def test_a_manifest_needs_its_blobs(tmp_path: Path) -> None:
+def test_a_manifest_without_its_blobs_is_refused(tmp_path: Path) -> None:
     layout = Layout.create(str(tmp_path / "l"))
     with pytest.raises(NotFound, match="needs"):
         layout.put_manifest(make_image().manifest, tag="1.0")
@@ -150,7 +150,7 @@ def test_a_manifest_needs_its_blobs(tmp_path: Path) -> None:
     "content",
     [b"", b"[]", b"{}", b'{"manifests": [1]}', b'{"manifests": [{"digest": "sha256:../../x"}]}', b"{" * 5000],
 )
-def test_a_broken_index_is_said(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_index_json_is_an_error(tmp_path: Path, content: bytes) -> None:
     layout = Layout.create(str(tmp_path / "l"))
     (tmp_path / "l" / "index.json").write_bytes(content)
     with pytest.raises(Invalid, match=r"index\.json"):
@@ -165,7 +165,7 @@ def test_references_that_are_paths_are_refused(tmp_path: Path) -> None:
         layout.blob_path("sha256:../../x")
 
 
-def test_foreign_annotations_survive(tmp_path: Path) -> None:
+def test_annotations_of_other_tools_are_kept(tmp_path: Path) -> None:
     image = make_image()
     layout = Layout(str(tmp_path / "l"))
     store(image, layout, "1.0")
@@ -180,7 +180,7 @@ def test_foreign_annotations_survive(tmp_path: Path) -> None:
     assert after["annotations"] == {"top": "kept"}
 
 
-def test_writers_at_once_lose_no_tag(tmp_path: Path) -> None:
+def test_concurrent_writers_lose_no_tag(tmp_path: Path) -> None:
     image = make_image()
     store(image, Layout(str(tmp_path / "l")))
     failures: list[Exception] = []
@@ -200,7 +200,7 @@ def test_writers_at_once_lose_no_tag(tmp_path: Path) -> None:
     assert set(Layout(str(tmp_path / "l")).tags()) == {f"t{number}" for number in range(12)}
 
 
-def test_what_a_killed_writer_left_is_removed_after_a_day(tmp_path: Path) -> None:
+def test_temporary_files_of_killed_writers_are_removed_after_a_day(tmp_path: Path) -> None:
     Layout.create(str(tmp_path / "l"))
     old, new = tmp_path / "l" / ".partial-old", tmp_path / "l" / ".partial-new"
     for path in (old, new):
@@ -210,7 +210,7 @@ def test_what_a_killed_writer_left_is_removed_after_a_day(tmp_path: Path) -> Non
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def test_a_file_where_the_folder_should_be_is_said(tmp_path: Path) -> None:
+def test_a_file_at_the_path_of_the_layout_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     layout = Layout(str(tmp_path / "file"))
     with pytest.raises(RegistryError):
@@ -223,7 +223,7 @@ def _tree(image: Image) -> set[str]:
     return {image.digest, *image.all_blobs(), *(child.digest for child in image.children)}
 
 
-def test_the_folder_holds_exactly_the_image(tmp_path: Path) -> None:
+def test_the_layout_contains_exactly_the_blobs_of_the_image(tmp_path: Path) -> None:
     index = make_index(make_image({"a": b"1"}), make_image({"b": b"2"}))
     layout = Layout(str(tmp_path / "l"))
     store(index, layout, "1.0")
@@ -267,11 +267,15 @@ class TestPowerCuts:
         monkeypatch.setattr(os, "replace", replace)
         return found
 
-    def test_no_blob_is_named_before_it_is_kept(self, tmp_path: Path, torn: list[str]) -> None:
+    def test_pushed_blobs_are_on_disk_before_index_json_references_them(
+        self, tmp_path: Path, torn: list[str]
+    ) -> None:
         store(make_index(make_image(), make_image({"a": b"2"})), Layout(str(tmp_path / "l")), "1.0", "1")
         assert torn == []
 
-    def test_nor_one_that_a_builder_wrote(self, tmp_path: Path, torn: list[str]) -> None:
+    def test_blobs_of_a_builder_are_on_disk_before_index_json_references_them(
+        self, tmp_path: Path, torn: list[str]
+    ) -> None:
         layout = Layout(str(tmp_path / "l"))
         image = make_image()
         for blob in image.blobs.values():

@@ -42,7 +42,7 @@ VARIABLES = {"A": "one", "EMPTY": "", "TWO": "a b", "P_1": "p"}
         ("x\"y\"'z'", "xyz"),
     ],
 )
-def test_expansion_follows_the_dockerfile_reference(text: str, value: str) -> None:
+def test_variables_and_quotes_expand_as_in_the_dockerfile_reference(text: str, value: str) -> None:
     assert expand(text, VARIABLES) == value
 
 
@@ -59,7 +59,7 @@ def test_expansion_follows_the_dockerfile_reference(text: str, value: str) -> No
         ('"a', 'a double quote is not closed in `"a`'),
     ],
 )
-def test_what_cannot_be_expanded_says_why(text: str, message: str) -> None:
+def test_text_that_cannot_be_expanded_is_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(ExpansionError) as caught:
         expand(text, VARIABLES)
     assert str(caught.value) == message
@@ -75,11 +75,11 @@ def test_what_cannot_be_expanded_says_why(text: str, message: str) -> None:
         ("$NONE", ()),
     ],
 )
-def test_words_split_outside_of_quotes_only(text: str, words: tuple[str, ...]) -> None:
+def test_words_are_split_at_blanks_outside_of_quotes_only(text: str, words: tuple[str, ...]) -> None:
     assert expand_words(text, VARIABLES) == words
 
 
-def test_the_escape_character_is_the_files() -> None:
+def test_the_escape_character_given_is_used() -> None:
     assert expand("C:\\x\\$A `$A", VARIABLES, "`") == "C:\\x\\one $A"
 
 
@@ -101,7 +101,7 @@ def test_any_text_expands_or_is_refused(text: str) -> None:
         return
 
 
-def test_values_that_double_with_each_line_end_at_the_limit() -> None:
+def test_an_operand_that_expands_above_the_limit_is_refused() -> None:
     value = "x" * 1000
     assert len(expand("$A" * 1000, {"A": value})) == 1_000_000
     for text in ("$A" * 2000, '"' + "${A}" * 2000 + '"', "${A:-}" * 2000, "${B:-$A}" * 2000):
@@ -109,7 +109,7 @@ def test_values_that_double_with_each_line_end_at_the_limit() -> None:
             expand(text, {"A": value})
 
 
-def test_nested_defaults_end_at_the_limit() -> None:
+def test_defaults_nested_too_deep_are_refused() -> None:
     assert expand("${a:-" * 64 + "x" + "}" * 64, {}) == "x"
     with pytest.raises(ExpansionError, match="nested more than 64 deep"):
         expand("${a:-" * 65 + "}" * 65, {})

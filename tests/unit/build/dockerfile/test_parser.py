@@ -38,7 +38,7 @@ def refusal(text: str) -> str:
     return str(caught.value)
 
 
-def test_instructions_keep_the_lines_that_they_stand_on() -> None:
+def test_instructions_keep_their_line_numbers() -> None:
     file = parse(
         "# a comment\n\nARG A=1\nFROM scratch AS Base\n\nRUN one \\\n  # inside\n\n  two\nFROM base\nUSER 1\n"
     )
@@ -60,7 +60,7 @@ def test_a_continued_line_is_one_text_without_comments() -> None:
     assert run.command == Command(words=("a &&   b",), form="shell")
 
 
-def test_an_escaped_backslash_at_the_end_continues_nothing() -> None:
+def test_an_escaped_backslash_at_the_end_of_a_line_does_not_continue_it() -> None:
     file = parse("FROM scratch\nRUN echo \\\\\nUSER 1\n")
     assert [each.keyword for each in file.stages[0].instructions] == ["RUN", "USER"]
 
@@ -69,7 +69,7 @@ def test_a_continuation_at_the_end_of_the_file_ends_the_instruction() -> None:
     assert parse("FROM scratch \\").stages[0].base.image == "scratch"
 
 
-def test_windows_line_ends_and_a_byte_order_mark_are_no_part_of_words() -> None:
+def test_windows_line_ends_and_a_byte_order_mark_are_not_part_of_words() -> None:
     file = parse("\N{ZERO WIDTH NO-BREAK SPACE}FROM scratch\r\nCMD a \\\r\n b\r\n")
     assert file.stages[0].base.image == "scratch"
     assert file.stages[0].instructions[0].text == "CMD a  b"
@@ -86,7 +86,7 @@ def test_windows_line_ends_and_a_byte_order_mark_are_no_part_of_words() -> None:
         ("# unknown=1\n# escape=`\nFROM a", None, "\\"),
     ],
 )
-def test_directives_count_only_at_the_very_top(text: str, syntax: str | None, escape: str) -> None:
+def test_directives_count_only_at_the_start_of_the_file(text: str, syntax: str | None, escape: str) -> None:
     file = parse(text)
     assert (file.syntax, file.escape) == (syntax, escape)
 
@@ -96,7 +96,7 @@ def test_the_escape_directive_changes_continuation() -> None:
     assert run.text == "RUN dir C:\\   next"
 
 
-def test_heredocs_are_taken_with_their_bodies() -> None:
+def test_heredocs_are_parsed_with_their_bodies() -> None:
     file = parse(
         "FROM scratch\nCOPY <<EOF <<-'RAW' /etc/\nhi $X\nEOF\n\tindented\n\tRAW\n"
         'RUN cat <<"A" && echo\nx\nA\nUSER 1\n'
@@ -114,11 +114,11 @@ def test_heredocs_are_taken_with_their_bodies() -> None:
 
 
 @pytest.mark.parametrize("text", ["RUN echo '<<EOF'", "RUN cat <<<EOF", "RUN a << b", "CMD <<EOF"])
-def test_what_only_resembles_a_heredoc_is_none(text: str) -> None:
+def test_a_word_that_only_resembles_a_heredoc_is_not_one(text: str) -> None:
     assert not getattr(first(text), "heredocs", ())
 
 
-def test_exec_and_shell_form_are_told_apart() -> None:
+def test_exec_form_and_shell_form_are_distinguished() -> None:
     assert first('CMD ["a", "b c"]') == Cmd(
         line=2, end_line=2, text='CMD ["a", "b c"]', command=Command(words=("a", "b c"), form="exec")
     )
@@ -157,7 +157,7 @@ def test_json_operands_may_hold_spaces() -> None:
         ("ENV a=", [("a", "")]),
     ],
 )
-def test_env_reads_both_forms(text: str, pairs: list[tuple[str, str]]) -> None:
+def test_env_with_and_without_an_equals_sign_is_parsed(text: str, pairs: list[tuple[str, str]]) -> None:
     env = first(text)
     assert isinstance(env, Env)
     assert [(pair.key, pair.value) for pair in env.pairs] == pairs
@@ -176,7 +176,7 @@ def test_label_and_arg_and_expose_keep_what_is_written() -> None:
     assert expose.ports == ("80", "$PORT/udp")
 
 
-def test_healthcheck_shell_and_onbuild() -> None:
+def test_healthcheck_shell_and_onbuild_are_parsed() -> None:
     check = first('HEALTHCHECK --interval=5s CMD ["/a"]')
     assert isinstance(check, Healthcheck)
     assert check.command == Command(words=("/a",), form="exec")
@@ -229,11 +229,11 @@ def test_stages_are_found_by_name_and_number() -> None:
         ("# escape=`\n# escape=`\nFROM a", "Dockerfile:2: the directive `escape` stands twice"),
     ],
 )
-def test_errors_name_the_line(text: str, message: str) -> None:
+def test_a_syntax_error_names_the_line(text: str, message: str) -> None:
     assert refusal(text) == message
 
 
-def test_an_unknown_instruction_hints_at_the_nearest() -> None:
+def test_an_unknown_instruction_hints_at_a_similar_one() -> None:
     with pytest.raises(BuildError) as caught:
         parse("FROM a\nENTRPOINT a")
     assert caught.value.hint == "did you mean `ENTRYPOINT`?"

@@ -107,7 +107,7 @@ class TestConfig:
         assert config.stop_signal == "SIGQUIT"
         assert (config.entrypoint, config.command) == (("/app",), ("serve",))
 
-    def test_all_of_one_env_see_what_was_before_it(self) -> None:
+    def test_all_values_of_one_env_use_the_variables_before_it(self) -> None:
         assert build("FROM scratch\nENV abc=hello\nENV abc=bye def=$abc\nENV ghi=$abc").config.env == {
             "PATH": PATH,
             "abc": "bye",
@@ -115,7 +115,7 @@ class TestConfig:
             "ghi": "bye",
         }
 
-    def test_shell_form_is_wrapped_in_the_shell_in_force(self) -> None:
+    def test_shell_form_is_run_by_the_last_shell_instruction(self) -> None:
         config = build('FROM scratch\nCMD a b\nSHELL ["/bin/ash", "-ec"]\nENTRYPOINT c').config
         assert config.command == ("/bin/sh", "-c", "a b")
         assert config.entrypoint == ("/bin/ash", "-ec", "c")
@@ -137,7 +137,7 @@ class TestConfig:
         }
         assert build("FROM scratch\nHEALTHCHECK NONE").config.healthcheck == {"Test": ["NONE"]}
 
-    def test_history_has_a_step_for_every_instruction_and_says_which_gave_a_layer(self) -> None:
+    def test_history_has_a_step_for_every_instruction_and_marks_those_without_a_layer(self) -> None:
         image = build("FROM scratch\nARG A=1\nCOPY app /\nUSER 1", given={"A": "secret"})
         assert [(step.created_by, step.empty) for step in image.history] == [
             ("ARG A=1", True),
@@ -170,16 +170,16 @@ class TestVariables:
     def test_arguments_are_visible_where_they_are_declared(self, text: str, value: str) -> None:
         assert build(text, platform="linux/arm/v7").config.env["V"] == value
 
-    def test_a_given_value_beats_every_default(self) -> None:
+    def test_a_given_build_argument_overrides_every_default(self) -> None:
         text = "ARG A=outer\nFROM scratch\nARG A=inner\nENV V=$A"
         assert build(text, given={"A": "given"}).config.env["V"] == "given"
 
-    def test_a_base_may_be_a_variable(self) -> None:
+    def test_the_image_of_from_may_be_a_variable(self) -> None:
         text = "ARG BASE=one\nFROM scratch AS one\nENV V=1\nFROM scratch AS two\nENV V=2\nFROM $BASE"
         assert build(text).config.env["V"] == "1"
         assert build(text, given={"BASE": "two"}).config.env["V"] == "2"
 
-    def test_a_broken_variable_names_its_line(self) -> None:
+    def test_an_invalid_variable_is_refused_with_its_line(self) -> None:
         assert (
             str(refusal('FROM scratch\n\nENV A="${B:?say it}"')) == "Dockerfile:3: `B` has no value: say it"
         )
@@ -205,10 +205,12 @@ class TestCopy:
             ('["app", "/a b"]', ["a b"]),
         ],
     )
-    def test_sources_land_where_the_reference_says(self, operands: str, expected: list[str]) -> None:
+    def test_copy_puts_sources_where_the_dockerfile_reference_says(
+        self, operands: str, expected: list[str]
+    ) -> None:
         assert paths(build(f"FROM scratch\nCOPY {operands}")) == expected
 
-    def test_a_source_that_is_a_symlink_stands_for_its_content(self) -> None:
+    def test_a_copy_source_that_is_a_symlink_is_replaced_by_its_target(self) -> None:
         ((_, node),) = build("FROM scratch\nCOPY shortcut /").layers[0]
         assert node.content == Inline(data=b"a")
 
@@ -227,7 +229,7 @@ class TestCopy:
             ["srv/web/sub", "srv/web/sub/app"],
         ]
 
-    def test_a_folder_that_is_there_is_not_repeated(self) -> None:
+    def test_an_existing_folder_is_not_in_the_layer_again(self) -> None:
         image = build("FROM scratch\nCOPY conf /etc\nCOPY --chown=5 app /etc/")
         assert paths(image) == ["etc/app"]
 
@@ -248,13 +250,13 @@ class TestCopy:
         assert paths(image, 1) == ["run/tool", "run/tool/app"]
         assert paths(image, 2) == ["run/a.ini", "run/b.ini", "run/deep", "run/deep/c"]
 
-    def test_one_layer_holds_each_path_once_and_the_last_source_wins(self) -> None:
+    def test_a_layer_contains_each_path_once_from_the_last_source(self) -> None:
         context = {"a": folder(), "a/x": file("1"), "b": folder(), "b/x": file("2")}
         image = build("FROM scratch\nCOPY a b /d/", context=context)
         assert paths(image) == ["d", "d/x"]
         assert dict(image.layers[0])["d/x"] == file("2")
 
-    def test_owner_and_mode_are_set_on_everything_that_is_new(self) -> None:
+    def test_chown_and_chmod_apply_to_all_new_files_and_folders(self) -> None:
         image = build("FROM scratch\nARG ID=7\nCOPY --chown=$ID:8 --chmod=4750 app /opt/bin/")
         assert [(path, node.uid, node.gid, oct(node.mode)) for path, node in image.layers[0]] == [
             ("opt", 7, 8, "0o755"),
@@ -273,7 +275,7 @@ class TestCopy:
             ("root", (0, 0)),
         ],
     )
-    def test_owners_are_numbers_or_names_of_the_image(
+    def test_chown_takes_numbers_or_names_in_the_image(
         self, owner: str, expected: tuple[int, int] | None
     ) -> None:
         text = f"FROM scratch\nCOPY etc /etc\nCOPY --chown={owner} app /"
@@ -300,7 +302,7 @@ class TestCopy:
         contents = {path: node.content for path, node in image.layers[0] if node.content}
         assert contents == {"etc/one": Inline(data=b"1\n"), "etc/two": Inline(data=b"$A\n")}
 
-    def test_a_heredoc_may_be_given_another_name(self) -> None:
+    def test_a_heredoc_may_be_copied_to_another_name(self) -> None:
         assert paths(build("FROM scratch\nCOPY <<EOF /x.txt\nhi\nEOF\n")) == ["x.txt"]
 
     @pytest.mark.parametrize(
@@ -327,7 +329,7 @@ class TestCopy:
             ),
         ],
     )
-    def test_what_cannot_be_copied_is_refused_with_its_line(self, operands: str, message: str) -> None:
+    def test_an_invalid_copy_is_refused_with_its_line(self, operands: str, message: str) -> None:
         error = refusal(f"FROM scratch\nUSER 1\nCOPY {operands}")
         assert str(error) == f"Dockerfile:3: {message}"
 
@@ -341,7 +343,7 @@ class TestCopy:
         assert str(error).endswith("` leaves the context")
 
     @pytest.mark.parametrize("target", ["/bin/busybox", "/dev/stdout", "../bin/busybox", "busybox"])
-    def test_links_of_a_root_file_system_are_kept(self, target: str) -> None:
+    def test_symlinks_that_resolve_in_the_image_or_at_run_time_are_kept(self, target: str) -> None:
         context = {"r": folder(), "r/bin": folder(), "r/bin/busybox": file(), "r/bin/sh": link(target)}
         assert dict(build("FROM scratch\nCOPY r /", context=context).layers[0])["bin/sh"] == link(target)
 
@@ -359,7 +361,7 @@ class TestCopy:
             ),
         ],
     )
-    def test_names_and_kinds_that_a_layer_cannot_hold_are_refused(
+    def test_names_and_kinds_of_files_that_a_layer_cannot_contain_are_refused(
         self, context: dict[str, Node], message: str
     ) -> None:
         assert str(refusal("FROM scratch\nCOPY d /", context=context)) == f"Dockerfile:2: {message}"
@@ -383,18 +385,18 @@ class TestCopy:
     @pytest.mark.parametrize(
         "line", ["COPY app /loop/", "COPY app /loop/x", "WORKDIR /loop", "COPY --chown=me app /"]
     )
-    def test_links_of_the_image_that_lead_in_a_circle_are_refused(self, line: str) -> None:
+    def test_circular_symlinks_in_the_image_are_refused(self, line: str) -> None:
         circle = {"r": folder(), "r/loop": link("other"), "r/other": link("loop"), "r/etc": link("loop")}
         error = refusal(f"FROM scratch\nCOPY r /\n{line}", context={**CONTEXT, **circle})
         assert "in the image leads in a circle" in str(error)
         assert str(error).startswith("Dockerfile:3: the symlink `/")
 
-    def test_a_link_out_of_the_context_that_leads_in_a_circle_is_refused(self) -> None:
+    def test_a_circular_symlink_out_of_the_context_is_refused(self) -> None:
         context = {"r": folder(), "r/loop": link("/loop")}
         error = refusal("FROM scratch\nCOPY r /", context=context)
         assert str(error) == "Dockerfile:2: the symlink `/loop` in the image leads in a circle"
 
-    def test_add_takes_an_archive_apart_and_copy_does_not(self) -> None:
+    def test_add_unpacks_an_archive_and_copy_does_not(self) -> None:
         context = {"root.tar": file("archive")}
         added = build("FROM scratch\nADD root.tar /r", context=context)
         assert [(path, node.kind, oct(node.mode), node.uid) for path, node in added.layers[0]] == [
@@ -408,13 +410,13 @@ class TestCopy:
         ]
         assert paths(build("FROM scratch\nCOPY root.tar /r", context=context)) == ["r"]
 
-    def test_an_archives_owners_give_way_to_chown(self) -> None:
+    def test_chown_replaces_the_owners_in_an_archive(self) -> None:
         image = build("FROM scratch\nADD --chown=9 root.tar /", context={"root.tar": file("archive")})
         assert {node.uid for _, node in image.layers[0]} == {9}
 
 
 class TestStages:
-    def test_only_stages_that_the_target_needs_are_done(self) -> None:
+    def test_only_stages_that_the_target_needs_are_built(self) -> None:
         text = "FROM golang AS builder\nRUN make\nFROM scratch AS app\nCOPY app /\nFROM app\nUSER 1"
         assert build(text).config.user == "1"
         assert build(text, target="app").config.user == ""
@@ -470,14 +472,14 @@ class TestStages:
             ("FROM scratch\nHEALTHCHECK --interval=x CMD a", "Dockerfile:2: `x` is not a duration", "30s"),
         ],
     )
-    def test_what_this_builder_cannot_do_is_said_with_what_to_do_instead(
+    def test_an_unsupported_instruction_is_refused_with_an_alternative(
         self, text: str, message: str, hint: str
     ) -> None:
         error = refusal(text)
         assert str(error).startswith(message)
         assert hint in str(error.hint)
 
-    def test_an_address_in_a_variable_is_no_path(self) -> None:
+    def test_add_of_a_url_in_a_variable_is_refused(self) -> None:
         error = refusal("FROM scratch\nARG U=https://x.example/y\nADD $U /")
         assert "cannot `ADD` the address `https://x.example/y`" in str(error)
 
@@ -525,10 +527,10 @@ class TestLimits:
             ),
         ],
     )
-    def test_what_no_dockerfile_needs_is_refused_with_its_line(self, text: str, message: str) -> None:
+    def test_dockerfiles_above_the_limits_are_refused_with_their_line(self, text: str, message: str) -> None:
         error = refusal(text)
         assert message in str(error)
         assert error.hint
 
-    def test_a_user_of_endless_digits_owns_nothing(self) -> None:
+    def test_a_user_with_thousands_of_digits_causes_no_error(self) -> None:
         assert build(f"FROM scratch\nUSER {'9' * 5000}\nWORKDIR /w").config.working_dir == "/w"

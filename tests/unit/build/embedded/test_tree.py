@@ -31,7 +31,7 @@ def tree(*paths: str, rooted: bool = True, **links: str) -> Tree:
         ("a", "..", True),
     ],
 )
-def test_a_link_leaves_by_what_it_says(path: str, target: str, out: bool) -> None:
+def test_whether_a_symlink_leaves_the_tree_is_judged_by_its_target(path: str, target: str, out: bool) -> None:
     assert leaves(path, target) is out
 
 
@@ -44,14 +44,14 @@ def test_links_are_followed_inside_the_root() -> None:
     assert files.resolve("not/there/../x") == "not/x"
 
 
-def test_a_tree_that_is_no_root_is_not_left() -> None:
+def test_a_context_refuses_symlinks_that_leave_it_or_are_circular() -> None:
     with pytest.raises(Escape):
         tree(up="../x", rooted=False).resolve("up/y")
     with pytest.raises(LinkLoop):
         tree(a="b", b="a", rooted=False).resolve("a")
 
 
-def test_below_also_finds_what_lies_in_folders_that_are_only_in_paths() -> None:
+def test_below_finds_files_in_folders_without_an_entry() -> None:
     assert sorted(tree("a/b/c", "a/d", "ab/c").below("a")) == ["a/b/c", "a/d"]
     assert sorted(tree("a/b/c", "e").below("")) == ["a/b/c", "e"]
 
@@ -60,6 +60,6 @@ PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join)
 
 
 @given(st.sets(PATHS, max_size=8), PATHS | st.just(""))
-def test_below_is_every_path_with_the_folder_in_front(paths: set[str], folder: str) -> None:
+def test_below_returns_every_path_that_starts_with_the_folder(paths: set[str], folder: str) -> None:
     prefix = f"{folder}/" if folder else ""
     assert sorted(tree(*paths).below(folder)) == sorted(path for path in paths if path.startswith(prefix))
