@@ -1,1 +1,1 @@
-"""One handler per step kind: the only code that knows what a kind does."""
+"""The handlers of plans' steps: one class for each step kind."""

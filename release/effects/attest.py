@@ -1,8 +1,8 @@
-"""Attach to the image what the log says of its release: an in-toto release statement, as a referrer.
+"""Attaches an in-toto release statement, made from the log's entries, to the image as a referrer.
 
-It is a replica of the log and anchors it outside, and never decides anything. So where it cannot be attached that is
-said, the release stands, and the next run does it. A statement of this release is enough, whoever made it: a log that
-was lost and begun anew has other positions and hashes, and a run on a wiped machine adds none of its own.
+The statement copies the log to a place outside of the log; no decision reads it. If it cannot be attached, the run
+warns, the release stays valid, and the next run tries again. One statement of a release is enough, also one made from
+another log: a log that was lost and begun again has other positions and hashes.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from release.plan.ownership import short
 from release.statements.release_statement import PREDICATE, Attested
 from release.transfer.referrers import EMPTY, IN_TOTO, Artifact, find_referrers, make_statement, push_artifact
 
-RELEASE = "dev.shipmark.release"  # annotations: the release key, and the log's entry as `seq:hash`
-ANCHOR = "dev.shipmark.log"
+RELEASE = "dev.shipmark.release"  # annotation with the release key
+ANCHOR = "dev.shipmark.log"  # annotation with `seq:hash` of the log entry
 _MAY_BE_OURS = frozenset({IN_TOTO, EMPTY.media_type, None})
 
 
 class StatementObservation(msgspec.Struct, frozen=True, kw_only=True):
-    """The artifact as it should be, and the statement of this release that hangs on the image, if one does."""
+    """The artifact to attach, and the digest of a statement of this release that the image has already, or None."""
 
     artifact: Artifact
     found: str | None
 
 
 class Attestations:
-    """`attest`."""
+    """The handler of `attest` steps: attaches the release statement to the image."""
 
     kind = Attest
 
@@ -50,7 +50,7 @@ class Attestations:
         return f"attach the release statement to the image on {operands.target}"
 
     def observe(self, work: Work[Attest]) -> StatementObservation | None:
-        """What hangs on the image; None while the log has no release to speak of."""
+        """The statement to attach and the one that the image has; None while the log lacks the release's entries."""
         release = self._release(work.operands)
         if release is None:
             return None
@@ -59,7 +59,7 @@ class Attestations:
         return StatementObservation(artifact=artifact, found=_find(repository, release, artifact))
 
     def judge(self, work: Work[Attest], seen: StatementObservation | None) -> Judgement:
-        """Done when a statement of this release is there."""
+        """Done if the image has a statement of this release, else free."""
         if seen is None or seen.found is None:
             return Free(reason=self.describe(work.operands))
         if seen.found == seen.artifact.manifest.digest:
@@ -67,10 +67,10 @@ class Attestations:
         return Done(reason=f"attached as {short(seen.found)}, with an anchor in another log")
 
     def act(self, work: Work[Attest], seen: StatementObservation | None) -> Bindings:
-        """Attach it."""
+        """Attach the statement. Raises `NotFound` if the log lacks the release's entries."""
         if seen is None:
             image = work.operands.image
-            raise NotFound(f"the version log has no `pushed` and `released` of {image} to attest")
+            raise NotFound(f"the version log has no `pushed` and `released` entries of {image} to attest")
         push_artifact(self._registries.open(work.operands.target), seen.artifact, cancel=self._cancel)
         return Bindings()
 
@@ -100,7 +100,10 @@ def _artifact(release: Attested, repository: Repository) -> Artifact:
 
 
 def _find(repository: Repository, release: Attested, artifact: Artifact) -> str | None:
-    """The digest of a statement of this release that hangs on its image: the very one, else another log's."""
+    """The digest of a statement of this release that is attached to its image, or None.
+
+    Prefers the statement that is equal to `artifact` to one made from another log.
+    """
     listed = find_referrers(repository, release.digest)
     if any(one.digest == artifact.manifest.digest for one in listed):
         return artifact.manifest.digest
@@ -111,6 +114,6 @@ def _is_of(release: Attested, referrer: Descriptor, repository: Repository) -> b
     if referrer.artifact_type not in _MAY_BE_OURS:
         return False
     said = referrer.annotations
-    if said is None:  # not every registry repeats them in its list
+    if said is None:  # some registries list referrers without their annotations, so the manifest is read
         said = annotations_of(repository.manifest(referrer.digest)) or {}
     return said.get(RELEASE) == release.key

@@ -1,4 +1,4 @@
-"""Preflight: targets readable and free, push permission, a version log that takes entries."""
+"""The checks before a release: tags on targets, permission to push, a version log that can be written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from release.tagging.model import Held
 
 
 class TargetCheck:
-    """`check-target`: every version tag of the target is free or holds this release."""
+    """The handler of `check-target` steps: checks that no fixed tag on the target holds another image."""
 
     kind = CheckTarget
 
@@ -27,13 +27,13 @@ class TargetCheck:
         return f"check that {names} are free or ours on {operands.target}"
 
     def observe(self, work: Work[CheckTarget]) -> tuple[Held, ...]:
-        """What each fixed tag holds now."""
+        """What each fixed tag on the target holds now."""
         target = work.operands.target
         repository = self._registries.open(target)
         return tuple(self._tags.read(repository, target, tag.name, every=True) for tag in work.operands.fixed)
 
     def judge(self, work: Work[CheckTarget], seen: tuple[Held, ...]) -> Judgement:
-        """Conflict as soon as one version tag holds something else."""
+        """Conflict if a fixed tag holds an image of another commit, or a version tag another image of this commit."""
         operands = work.operands
         policies = {tag.name: tag.policy for tag in operands.fixed}
         for held in seen:
@@ -52,7 +52,7 @@ def _summary(seen: tuple[Held, ...]) -> str:
 
 
 class PushCheck:
-    """`check-push`: the credential may push. Only asked where something will be pushed, and only by a run."""
+    """The handler of `check-push` steps: checks that the credential may push, when a run will push something."""
 
     kind = CheckPush
 
@@ -64,17 +64,17 @@ class PushCheck:
         return f"ask {operands.target} whether this credential may push"
 
     def observe(self, work: Work[CheckPush]) -> None:
-        """A read cannot tell: permission shows when an upload is begun."""
+        """Observe nothing: only the begin of an upload, in `act`, shows whether the credential may push."""
 
     def judge(self, work: Work[CheckPush], seen: None) -> Judgement:
-        """Done once an upload was begun and taken back."""
+        """Done after `act` has begun and cancelled an upload, free before."""
         del seen
         if work.bound.get(_may_push(work.id)):
             return Done(reason="may push")
         return Free(reason="asked at the start of the run")
 
     def act(self, work: Work[CheckPush], seen: None) -> Bindings:
-        """Begin an upload and take it back; raises `Denied`."""
+        """Begin an upload and cancel it. Raises `Denied` if the registry refuses it."""
         del seen
         self._registries.open(work.operands.target).check_push()
         return binding(_may_push(work.id), value=True)
@@ -85,7 +85,7 @@ def _may_push(step_id: str) -> Slot[bool]:
 
 
 class LogCheck:
-    """`check-log`: the version log would take an entry."""
+    """The handler of `check-log` steps: checks that the version log can be written."""
 
     kind = CheckLog
 
@@ -98,11 +98,11 @@ class LogCheck:
         return "check that the version log can be written"
 
     def observe(self, work: Work[CheckLog]) -> None:
-        """Raise `LogError` when something stands in the way: what cannot be recorded is not begun."""
+        """Raise `LogError` if the log cannot be written: a release that cannot be recorded is not begun."""
         del work
         self._log.store.check_writable()
 
     def judge(self, work: Work[CheckLog], seen: None) -> Judgement:
-        """Done, since nothing was raised."""
+        """Done: `observe` raises if the log cannot be written."""
         del work, seen
         return Done(reason="writable")

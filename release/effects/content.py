@@ -1,4 +1,4 @@
-"""Bring an image's bytes to a target, by digest, under no tag."""
+"""Pushes an image to a target by digest, without a tag."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from release.transfer.copy import copy_image
 
 
 class Content:
-    """`push-content`."""
+    """The handler of `push-content` steps: copies an image to a target by digest."""
 
     kind = PushContent
 
@@ -30,23 +30,23 @@ class Content:
         return f"push the content to {operands.target}, by digest"
 
     def observe(self, work: Work[PushContent]) -> Descriptor | None:
-        """The top manifest on the target."""
+        """The descriptor of the image's top manifest on the target; None if the target lacks it."""
         image = work.operands.image
         return None if isinstance(image, Slot) else self._sources.open(work.operands.target).resolve(image)
 
     def judge(self, work: Work[PushContent], seen: Descriptor | None) -> Judgement:
-        """Done when the target serves the digest: a registry takes a manifest only after all it names."""
+        """Done if the target has the top manifest: a registry accepts a manifest only after everything it names."""
         if seen is None:
             return Free(reason=f"not on {work.operands.target} yet")
         return Done(reason=f"holds {short(seen.digest)}")
 
     def act(self, work: Work[PushContent], seen: Descriptor | None) -> Bindings:
-        """Copy from the first place that still has it."""
+        """Copy the image from the first source that has it. Raises `NotFound` if none has."""
         del seen
         operands = work.operands
         digest = digest_in(operands.image)
         destination = self._sources.open(operands.target)
-        missing: RegistryError = NotFound(f"no place is known that has {digest}")
+        missing: RegistryError = NotFound(f"no known source has {digest}")
         for name in operands.sources:
             source = self._sources.open(name)
             if source.name == destination.name:
@@ -68,7 +68,7 @@ class Content:
 
 
 def mounts(source: str, destination: str) -> tuple[str, ...]:
-    """The source's path where both are in one registry: it takes the blobs from there without a transfer."""
+    """The source's repository path, if the destination's registry has it too and so can mount blobs from there."""
     if source.startswith("oci:") or destination.startswith("oci:"):
         return ()
     theirs, ours = parse_repository(source), parse_repository(destination)

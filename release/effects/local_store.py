@@ -1,4 +1,4 @@
-"""Where the bytes of an image come from: the targets of a plan, and the content store in the user's cache folder."""
+"""Opens the sources of an image: the targets of a plan, and the content store in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class ContentStore(Protocol):
     path: str
 
     def open(self) -> Repository:
-        """The store as a repository."""
+        """Open the store as a repository."""
 
     def mark_used(self, digest: str) -> None:
-        """Note that the image was used now: the cache's size limit deletes what was not used longest."""
+        """Note that the image was used now: trimming the cache deletes the least recently used images first."""
 
 
 class LocalStore:
@@ -32,11 +32,14 @@ class LocalStore:
         self.path = path
 
     def open(self) -> Layout:
-        """The layout."""
+        """Open the store as an OCI layout."""
         return Layout(self.path)
 
     def mark_used(self, digest: str) -> None:
-        """Set the times of the image's blobs to now. Errors are ignored: then the image may be built once more."""
+        """Set the times of the image's blobs to now.
+
+        Errors are ignored: at worst the image is deleted early and built again.
+        """
         store = self.open()
         with suppress(OSError, RegistryError):
             manifests = read_manifests(store, digest)
@@ -46,12 +49,12 @@ class LocalStore:
 
 
 class Sources:
-    """Opens what plans name as a place of an image: a target, or `store`."""
+    """Opens the sources of images that plans name: a target, or `store`."""
 
     def __init__(self, registries: Registries, store: ContentStore) -> None:
         self._registries = registries
         self.store = store
 
     def open(self, name: str) -> Repository:
-        """The repository behind the name."""
+        """Open the repository that a plan calls `name`."""
         return self.store.open() if name == STORE else self._registries.open(name)

@@ -1,4 +1,4 @@
-"""Come by the image: build it, or find it where an earlier run or the branch build left it."""
+"""Gets the image of a release: builds it, or finds the one that an earlier run or a branch build left."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from release.tagging.model import Held
 
 _DEFAULTS = msgspec.structs.asdict(BuildSpec())
 
-#: By component, the builder that was taken with its prepared build, or the error that says why there is none.
+#: By component, the chosen builder with its prepared build, or the error that says why there is none.
 Builds = Mapping[str, Choice | ReleaseError]
 
 
 class Build:
-    """`build-image`: builds what was prepared before the plan was made."""
+    """The handler of `build-image` steps: runs the build that was prepared before the plan was made."""
 
     kind = BuildImage
 
@@ -51,7 +51,7 @@ class Build:
         return f"build `{spec['dockerfile']}` in `{spec['context']}`{platforms} ({builder}{reasons})"
 
     def observe(self, work: Work[BuildImage]) -> str | None:
-        """The digest in the local store, once one is bound and complete."""
+        """The digest of the image that this run built, if the local store has it; None before the build."""
         image = work.operands.image
         if isinstance(image, Slot):
             return None
@@ -59,13 +59,13 @@ class Build:
         return found.digest if found is not None else None
 
     def judge(self, work: Work[BuildImage], seen: str | None) -> Judgement:
-        """Free until the store has the image that this run built."""
+        """Free until the local store has the image that this run built."""
         if seen is None:
             return Free(reason=self.describe(work.operands))
         return Done(reason=f"built {seen}")
 
     def act(self, work: Work[BuildImage], seen: str | None) -> Bindings:
-        """Build into the local store; binds the digest and what the image is."""
+        """Build the image into the local store; binds its digest and description. Raises `BuildError`."""
         del seen
         operands = work.operands
         prepared = _choice(self._builds, operands).prepared
@@ -80,7 +80,7 @@ class Build:
 
 
 def _choice(builds: Builds, operands: BuildImage) -> Choice:
-    """The builder that was taken. Raises the error that says why there is none."""
+    """The builder that was chosen for the component. Raises the error that says why there is none."""
     answer = builds[operands.component]
     if isinstance(answer, Choice):
         return answer
@@ -88,7 +88,7 @@ def _choice(builds: Builds, operands: BuildImage) -> Choice:
 
 
 def _require_labelled(image: Held, operands: BuildImage) -> None:
-    """Raise `BuildError` unless the image that a builder left says of itself what the next run will look for."""
+    """Raise `BuildError` unless the built image has the labels by which a later run would recognise it."""
     expected = {name: operands.labels.get(name) for name in (REVISION, VERSION, INPUTS)}
     said = {REVISION: image.revision, VERSION: image.version, INPUTS: image.inputs}
     wrong = [name for name, text in expected.items() if text is not None and said[name] != text]
@@ -101,7 +101,7 @@ def _require_labelled(image: Held, operands: BuildImage) -> None:
 
 
 class BuilderCheck:
-    """`check-builder`: the builder answers and can make this image; asked before anything is recorded."""
+    """The handler of `check-builder` steps: fails, before anything is recorded, if no builder can build the image."""
 
     kind = BuildImage
 
@@ -113,17 +113,17 @@ class BuilderCheck:
         return f"check that `{operands.builds_with or 'auto'}` can build this"
 
     def observe(self, work: Work[BuildImage]) -> None:
-        """Raise what the builder answered before the plan was made, where it cannot build this."""
+        """Raise the error of choosing a builder, which happened before the plan was made, if there was one."""
         _choice(self._builds, work.operands)
 
     def judge(self, work: Work[BuildImage], seen: None) -> Judgement:
-        """Done, since nothing was raised."""
+        """Done: `observe` raises if no builder can build the image."""
         del work, seen
         return Done(reason="it can")
 
 
 def image_bindings(component: str, built: BuiltImage) -> Bindings:
-    """What later steps and records need of an image."""
+    """The values of a built or found image that later steps and records use."""
     described = plain(built)
     tools = described.pop("tools", {})
     return (
@@ -134,14 +134,14 @@ def image_bindings(component: str, built: BuiltImage) -> Bindings:
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """An image at a place. `said`: what it says of itself, read from its verified bytes."""
+    """An image in a repository or the store. `said`: its labels, read from bytes that match their digests."""
 
     image: BuiltImage
     said: Held
 
 
 class Find:
-    """`find-image`: resume, adopt or reuse. An image is found or it is not, so this is a check."""
+    """The handler of `find-image` steps (resume, adopt, reuse): finds an existing image, and changes nothing."""
 
     kind = FindImage
 
@@ -153,9 +153,9 @@ class Find:
         return f"{operands.mode} {operands.digest}: {operands.reason}"
 
     def observe(self, work: Work[FindImage]) -> Found:
-        """The image as the first of its places that answers describes it."""
+        """The image from the first source that has it. Raises the error of the last source if none has."""
         digest = work.operands.digest
-        trouble: RegistryError = NotFound(f"no place is known that has {digest}")
+        trouble: RegistryError = NotFound(f"no known source has {digest}")
         for name in work.operands.sources:
             try:
                 found = find_image(self._sources.open(name), name, digest)
@@ -168,19 +168,19 @@ class Find:
         raise trouble
 
     def judge(self, work: Work[FindImage], seen: Found) -> Judgement:
-        """Done, since a place has the image that was judged while planning."""
+        """Done if the found image has the labels by which the plan chose it, else a conflict."""
         operands = work.operands
         if operands.said is not None and not _says_the_same(operands.said, seen.said):
             return Conflict(
                 reason=f"{operands.digest} on `{seen.said.target}` is not the image that was planned with",
-                hint="run it again: what is there is judged anew",
+                hint="run it again: the new plan reads the image again",
             )
         bindings = image_bindings(operands.component, seen.image)
         return Done(reason=f"{operands.mode}: {operands.reason}", bindings=bindings)
 
 
 def find_image(repository: Repository, name: str, digest: str) -> Found:
-    """An image that exists, described as a build would describe it. Raises `NotFound`."""
+    """Read an existing image, and describe it as builders describe the images that they build. Raises `NotFound`."""
     manifest = repository.manifest(digest)
     facts = manifest_facts(repository, manifest, every=True)
     image = BuiltImage(
@@ -193,7 +193,7 @@ def find_image(repository: Repository, name: str, digest: str) -> Found:
 
 
 def platform_images(manifest: Manifest, facts: ImageFacts) -> tuple[PlatformImage, ...]:
-    """What the image holds per platform; attestations, which are for no platform, are left out."""
+    """The image of each platform; attestation manifests, which have no platform, are left out."""
     if not manifest.is_index:
         return tuple(
             PlatformImage(platform=name, digest=manifest.digest, size=len(manifest.raw))

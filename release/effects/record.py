@@ -1,4 +1,4 @@
-"""Append one fact to the version log."""
+"""Appends one fact to the version log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from release.plan.operands import LOG_ENTRY, Record
 
 
 class Records:
-    """`record`. `context`: what every fact of this run says besides: attempt, ci, actor, source, tools."""
+    """The handler of `record` steps. `context`: members that every fact of this run gets: attempt, CI, actor, tools."""
 
     kind = Record
 
@@ -26,27 +26,27 @@ class Records:
         return f"record `{operands.fact['kind']}`"
 
     def observe(self, work: Work[Record]) -> Entry | None:
-        """The entry that holds this very fact, if the log has it."""
+        """The log entry with the fact's id; None if there is none, or if the fact has unbound slots."""
         if unbound(work.operands):
             return None
         return self._log.find(fact_id(whole_fact(work.operands, self._context)))
 
     def judge(self, work: Work[Record], seen: Entry | None) -> Judgement:
-        """Done when the log has it."""
+        """Done if the log has the fact, else free."""
         if seen is None:
             return Free(reason=self.describe(work.operands))
         entry = f"{seen.seq}:{seen.fields.get('hash', '')}"
         return Done(reason=f"log entry {seen.seq}", bindings=binding(LOG_ENTRY, entry))
 
     def act(self, work: Work[Record], seen: Entry | None) -> Bindings:
-        """Append it durably."""
+        """Append the fact durably."""
         del seen
         self._log.append([whole_fact(work.operands, self._context)])
         return Bindings()
 
 
 def whole_fact(operands: Record, context: Mapping[str, Any]) -> dict[str, Any]:
-    """What the step records: its own fact, and what every fact of the run says."""
+    """The step's fact together with the members that every fact of the run has."""
     said = {name: value for name, value in operands.fact.items() if not isinstance(value, Slot)}
     tools = {**context.get("tools", {}), **said.get("tools", {})}
     return {**context, **said, **({"tools": tools} if tools else {})}

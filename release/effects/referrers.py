@@ -1,4 +1,4 @@
-"""Copy what refers to an image to where the image goes: signatures, attestations, bills of materials."""
+"""Copies the referrers of an image (signatures, attestations, SBOMs) to the target of a promotion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from release.transfer.referrers import copy_attached, find_attached
 
 
 class ReferrersObservation(msgspec.Struct, frozen=True, kw_only=True):
-    """How many referrers the source has, and how many of them the target lacks. `manifests`: what they refer to."""
+    """How many referrers the source has, and how many of them the target lacks. `manifests`: digests of their subjects.
+
+    The subjects are the image and the manifests in its index.
+    """
 
     found: int
     missing: int
@@ -24,7 +27,7 @@ class ReferrersObservation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Referrers:
-    """`copy-referrers`: of the image, and of each of its platforms."""
+    """The handler of `copy-referrers` steps: copies referrers of the image and of each of its platforms' manifests."""
 
     kind = CopyReferrers
 
@@ -38,7 +41,7 @@ class Referrers:
         return f"copy what refers to it to {operands.target}"
 
     def observe(self, work: Work[CopyReferrers]) -> ReferrersObservation:
-        """The referrers on both sides."""
+        """Compare the referrers on source and target."""
         source = self._registries.open(work.operands.source)
         target = self._registries.open(work.operands.target)
         found, missing = 0, 0
@@ -50,14 +53,14 @@ class Referrers:
         return ReferrersObservation(found=found, missing=missing, manifests=manifests)
 
     def judge(self, work: Work[CopyReferrers], seen: ReferrersObservation) -> Judgement:
-        """Done when the target has every one of them."""
+        """Done if the target has every referrer of the source, else free."""
         del work
         if seen.missing:
             return Free(reason=f"{seen.missing} of {seen.found} are not there yet")
         return Done(reason=f"all {seen.found} are there" if seen.found else "nothing refers to it")
 
     def act(self, work: Work[CopyReferrers], seen: ReferrersObservation) -> Bindings:
-        """Copy them, and have the target find them."""
+        """Copy the referrers to the target."""
         source = self._registries.open(work.operands.source)
         target = self._registries.open(work.operands.target)
         copy_attached(

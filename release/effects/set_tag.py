@@ -1,4 +1,4 @@
-"""Point a name that follows no line of releases at an image: `production`, `stable`."""
+"""Points a tag that follows no line of releases, such as `production` or `stable`, at an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from release.tagging.model import Held
 
 
 class Names:
-    """`set-tag`: moves when asked, but not back to a lower version."""
+    """The handler of `set-tag` steps: moves a tag, but not to a lower version unless that is allowed."""
 
     kind = SetTag
 
@@ -31,7 +31,7 @@ class Names:
         return self._tags.read(self._registries.open(target), target, work.operands.tag)
 
     def judge(self, work: Work[SetTag], seen: Held) -> Judgement:
-        """Done when it holds the image; a conflict when it holds a higher version, or was moved in between."""
+        """Done if the tag holds the image; a conflict if it holds a higher version, or was moved after `act` put it."""
         operands = work.operands
         if seen.digest == operands.image:
             line = tagged(work, operands.tag, operands.image, "moved")
@@ -40,7 +40,7 @@ class Names:
             return Conflict(
                 reason=f"`{operands.target}:{operands.tag}` reads back {seen.digest or seen.state}"
                 f" after {operands.image} was put: somebody moved it in between",
-                hint="look who else moves it, and run it again",
+                hint="find out who else moves this tag, and run it again",
             )
         if goes_back(operands.version, seen) and not operands.allow_backward:
             return Conflict(

@@ -1,4 +1,4 @@
-"""What a target says of one tag or digest, as a step needs it: read now, or an error."""
+"""Reads what a tag or digest holds on a target, with the labels of the image."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from release.tagging.model import Held
 
 
 class TagReader:
-    """Reads tags. What a tag points at is asked each time; the labels of a digest are read once in a run.
+    """Reads tags. A tag is resolved anew each time; the labels of a digest are read once in a run.
 
-    May be used from several threads: at worst two of them read the labels of one digest.
+    Thread-safe without a lock: at worst two threads read the labels of one digest, and store equal values.
     """
 
     def __init__(self) -> None:
         self._facts: dict[tuple[str, str, bool], ImageFacts] = {}
 
     def read(self, repository: Repository, target: str, tag: str, *, every: bool = False) -> Held:
-        """`free` or `held`, with the labels of what is held. Raises from the `RegistryError` branch: never unknown.
+        """What the tag holds now: state `free` or `held`, with the image's labels. Raises `RegistryError`.
 
-        `target`: how the plan calls the repository. `every`: read all platforms of an index, as is needed to judge
-        whether it is this release.
+        `target`: the repository's name in the plan. `every`: read the labels of all platforms of an index, which is
+        necessary to judge whether it is this release.
         """
         descriptor = repository.resolve(tag)
         facts = None if descriptor is None else self._facts_of(repository, descriptor.digest, every=every)
@@ -30,7 +30,7 @@ class TagReader:
         return held_image(target, tag, descriptor.digest, facts)
 
     def _facts_of(self, repository: Repository, digest: str, *, every: bool) -> ImageFacts | None:
-        # By repository too: that one of them can serve an image says nothing of another.
+        # The key includes the repository: another repository may lack parts of the same image.
         key = (repository.name, digest, every)
         facts = self._facts.get(key) or image_facts(repository, digest, every=every)
         if facts is not None:

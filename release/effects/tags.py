@@ -1,4 +1,4 @@
-"""Put fixed tags and move moving ones: read right before, put by digest, read back after."""
+"""Puts fixed tags and moves moving tags; each tag is read right before it is written, and again after."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _MOST_RACES = 5
 
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):
-    """That this run put a tag. `before`: the digest that it held right before, None for a free one."""
+    """Marks that this run put a tag. `before`: the digest that the tag held right before; None if it was free."""
 
     before: str | None
 
 
 def put_of(step_id: str) -> Slot[Put]:
-    """Bound by a step once it has put its tag."""
+    """The slot that a step binds when it has put its tag."""
     return Slot(slot=f"put:{step_id}")
 
 
 def put_tag(repository: Repository, tag: str, digest: str) -> None:
-    """Put `tag` on a digest that the repository has."""
+    """Put `tag` on a digest that the repository has. Raises `NotFound` if the digest is missing."""
     repository.put_manifest(_manifest_there(repository, digest), tag=tag)
 
 
@@ -46,7 +46,7 @@ def _manifest_there(repository: Repository, digest: str) -> Manifest:
 
 
 def tagged(work: Work[O], tag: str, digest: str, made: str, *, policy: str | None = None) -> Bindings:
-    """The line about one tag that `pushed` and `moved` records hold."""
+    """What a step did to its tag, in the form of `pushed` and `moved` records. `made`: the result of a put."""
     put = work.bound.get(put_of(work.id))
     line = {"name": tag, "digest": digest, "result": made if put else "already-there"}
     if put is not None and put.before:
@@ -57,7 +57,7 @@ def tagged(work: Work[O], tag: str, digest: str, made: str, *, policy: str | Non
 
 
 class FixedTags:
-    """`put-tag`: a fixed tag on the image, never taken from other content."""
+    """The handler of `put-tag` steps: puts a fixed tag, unless it holds another image."""
 
     kind = PutTag
 
@@ -75,7 +75,10 @@ class FixedTags:
         return self._tags.read(self._registries.open(target), target, work.operands.tag.name, every=True)
 
     def judge(self, work: Work[PutTag], seen: Held) -> Judgement:
-        """Free while nothing holds it; a version tag on other content is a conflict, a first-wins tag yields."""
+        """Free if the tag is free; done if it holds the image; a conflict if it holds another image.
+
+        A first-wins tag that holds another image of the same commit is done, too, as withheld.
+        """
         operands = work.operands
         tag = operands.tag
         if seen.state == "free":
@@ -95,27 +98,27 @@ class FixedTags:
         )
 
     def act(self, work: Work[PutTag], seen: Held) -> Bindings:
-        """Put the tag on the digest, unless it was taken since it was looked at.
+        """Put the tag on the image, unless the tag has got another image since `observe` read it.
 
-        A registry has no compare-and-swap, so the tag is looked at once more, right before it is written: between
-        the observation and this one the process may have been stopped for any time.
+        A registry has no compare-and-swap, so the tag is read once more right before it is written: the process may
+        have been stopped for any time since `observe`.
         """
         del seen
         repository, tag = self._registries.open(work.operands.target), work.operands.tag.name
         manifest = _manifest_there(repository, digest_in(work.operands.image))
         taken = repository.resolve(tag)
         if taken is not None and taken.digest != manifest.digest:
-            return Bindings()  # looking again says whose it is
+            return Bindings()  # the runner's second observation then reports the conflict
         repository.put_manifest(manifest, tag=tag)
         return binding(put_of(work.id), Put(before=None if taken is None else taken.digest))
 
 
 class MovingTags:
-    """`move-tag`: a moving tag on the image, if the guard agrees right before.
+    """The handler of `move-tag` steps: moves a moving tag to the image, if the guard allows it right before.
 
-    Two releases may both be allowed to move the tag and then write in the wrong order, for a registry has no
-    compare-and-swap. So whoever has written looks again, and puts the tag on the higher one that is here by now:
-    the last writer always sees what the others released, because fixed tags come before moving ones.
+    Two runs may both be allowed to move a tag and then write it in the wrong order, since a registry has no
+    compare-and-swap. So each run reads the releases again after it has written, and puts the tag on a higher release if
+    there is one by then. The last writer sees all other releases, because fixed tags are put before moving tags.
     """
 
     kind = MoveTag
@@ -129,14 +132,14 @@ class MovingTags:
         return f"move {operands.target}:{operands.tag}"
 
     def observe(self, work: Work[MoveTag]) -> TagObservation:
-        """The tag as it is held, and everything that may outrank the candidate."""
+        """What the tag holds, and the releases or the branch tip that may outrank the candidate."""
         sight = self._watcher.look(work)
         if sight.held.digest is None or sight.held.digest != work.operands.image:
             return sight
         return msgspec.structs.replace(sight, rival=self._rival(work.operands, sight))
 
     def judge(self, work: Work[MoveTag], seen: TagObservation) -> Judgement:
-        """The guard's verdict on what is known now."""
+        """The judgement that follows from the guard's verdict on the present tag and releases."""
         operands = work.operands
         verdict = _verdict(operands, seen)
         match verdict:
@@ -166,7 +169,7 @@ class MovingTags:
         return Free(reason=f"{f'holds {short(held.digest)}' if held.digest else 'free'} now: {reason}")
 
     def act(self, work: Work[MoveTag], seen: TagObservation) -> Bindings:
-        """Move the tag to the digest, or off it where something higher was overtaken."""
+        """Move the tag to the image; if a higher release exists by then, move the tag to that release instead."""
         repository = self._registries.open(work.operands.target)
         mine = digest_in(work.operands.image)
         made = Bindings()
@@ -182,7 +185,7 @@ class MovingTags:
         return made
 
     def _after_a_race(self, work: Work[MoveTag], mine: str) -> str | None:
-        """The digest that the tag must go to although `mine` was put right before; None when all is well."""
+        """The digest to which the tag must move although `mine` was just put; None if the tag is right."""
         operands = work.operands
         sight = self._watcher.look(work)
         match _verdict(operands, sight):
@@ -194,7 +197,7 @@ class MovingTags:
         return None
 
     def _rival(self, operands: MoveTag, sight: TagObservation) -> str | None:
-        """What this target holds of the release, or of the branch's newer commit, that the guard puts above ours."""
+        """The digest on this target of the higher release, or newer commit of the branch, that should have the tag."""
         verdict = _verdict(operands, sight)
         if not isinstance(verdict, guard.Withhold) or not verdict.rightly:
             return None

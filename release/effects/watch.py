@@ -1,4 +1,4 @@
-"""What the guard is asked about at the moment a tag moves: the tag, what may outrank the image, the branch's tip."""
+"""Reads what the guard of moving tags judges when a tag moves: the tag, the known releases, the branch's tip."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from release.tagging.model import Held, KnownReleases, Line
 
 
 class TagObservation(msgspec.Struct, frozen=True, kw_only=True):
-    """What the guard is asked about right before and right after a move.
+    """What the guard judges, read right before and right after a move.
 
-    `rival`: the digest here of what outranks the candidate; looked for only while the tag holds our image.
+    `rival`: the digest, on this target, of the release that outranks the candidate; only set if the tag holds the
+    candidate's image.
     """
 
     held: Held
@@ -36,7 +37,7 @@ class ReleaseSource(Protocol):
 
 
 class GitBranches:
-    """The git repository in `root`, as moving tags of branches need it."""
+    """Reads branches of the git repository in `root`, for moving tags that follow a branch."""
 
     def __init__(self, process: Process, root: str, env: Mapping[str, str]) -> None:
         self._process = process
@@ -44,16 +45,16 @@ class GitBranches:
         self._env = env
 
     def relation(self, revision: str, commit: str) -> git.Relation:
-        """How the commit that the tag holds lies to ours."""
+        """How `revision`, the commit of the image that the tag holds, relates to `commit` in git's history."""
         return git.relation(self._process, self._root, revision, commit, self._env)
 
     def tip(self, name: str) -> str | None:
-        """The remote's tip of the branch; None where it does not answer."""
+        """The commit of the branch on the remote; None if the remote does not answer."""
         return git.remote_tip(self._process, self._root, name, self._env)
 
 
 class Watcher:
-    """Observes moving tags of every line. `releases` is the only part that differs between commands."""
+    """Observes moving tags. `releases`: gives the releases that count; differs for `run`, `promote` and `rollback`."""
 
     def __init__(
         self, registries: Registries, tags: TagReader, releases: ReleaseSource, branches: GitBranches
@@ -64,7 +65,7 @@ class Watcher:
         self._branches = branches
 
     def look(self, work: Work[MoveTag]) -> TagObservation:
-        """The tag as it is held now, and everything that may outrank the candidate."""
+        """What the tag holds now, and the releases or the branch tip that may outrank the candidate."""
         operands = work.operands
         line, tip = operands.line, None
         repository = self._registries.open(operands.target)

@@ -1,1 +1,1 @@
-"""The ordered steps of a release as data. Planners are pure: values in, a plan out."""
+"""Plans: the ordered steps of a release, promotion or rollback as data, made by pure functions."""

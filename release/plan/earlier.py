@@ -1,4 +1,4 @@
-"""A plan file of `preview -o`, read back: checked for its hash and its shape. Pure."""
+"""Reads a plan file of `preview -o`, and checks its hash and its members. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Request(msgspec.Struct):
 
 
 class _Plan(msgspec.Struct):
-    """What a run reads of an earlier plan; the hash covers everything else."""
+    """The members of a plan file that `run --plan` reads; other members are covered by the hash only."""
 
     releases: tuple[_Release, ...]
     basis: dict[str, str]
@@ -48,9 +48,9 @@ class _Plan(msgspec.Struct):
 
 
 def read_plan(raw: bytes, source: str) -> dict[str, Any]:
-    """The plan in a plan file, as plain values. `source` names the file in messages.
+    """The plan in a plan file, as plain values. `source`: the file's name in messages.
 
-    Raises `ConfigError` for what is not a plan file, and `StalePlan` for one that was changed.
+    Raises `ConfigError` if the file is not a plan file, `StalePlan` if it was changed after it was written.
     """
     value = parse_json(raw, source, hint=_HINT)
     if not isinstance(value, dict) or value.get("schema") != PLAN_SCHEMA:
@@ -66,11 +66,13 @@ def read_plan(raw: bytes, source: str) -> dict[str, Any]:
         raise ConfigError(
             f"`{source}` is not a plan of schema `{PLAN_SCHEMA}`: {error}", hint=_HINT
         ) from error
-    return plan  # type: ignore[no-any-return]  # an object: it was converted
+    return plan  # type: ignore[no-any-return]  # a mapping, since `convert` accepted it
 
 
 def _digest(plan: Any) -> str | None:
     try:
         return digest_of(PLAN_SCHEMA, plan)
-    except ValueError:  # a value that no plan holds: null, a fraction, a number above 2^53
+    except (
+        ValueError
+    ):  # shipmark never writes such a value into a plan: null, a fraction, a number from 2^53 on
         return None

@@ -1,6 +1,6 @@
-"""What the version log says of a release's image, weighed against what the image says of itself. Pure.
+"""Checks what the version log says of a release's image against the image's own labels. Pure.
 
-A log entry alone is never believed: whoever can write the log cannot put another image under a version.
+A log entry alone is not enough, so that somebody who can only write the log cannot put another image under a version.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from release.plan.ownership import Expectation, image_inputs, mismatch
 from release.tagging.labels import INPUTS
 from release.tagging.model import Held
 
-STORE = "store"  # how plans name the local content store among the places of an image
+STORE = "store"  # the name of the local content store among the sources of an image in plans
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What the version log says of this release key. `pushed`, `moved`: targets. `visible`: something was pushed."""
+    """What the version log says of one release. `pushed`, `moved`: targets for which the log has such an entry.
+
+    `digest`, `inputs`: of the image that was built. `attempt`: the last one.
+    """
 
     digest: str | None = None
     inputs: Mapping[str, Any] = {}
@@ -31,15 +34,15 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def visible(self) -> bool:
-        """Whether others can see something of it."""
+        """Whether others can see the release: the log has a `pushed` or `released` entry."""
         return bool(self.pushed) or self.released
 
 
 class ContentSource(msgspec.Struct, frozen=True, kw_only=True):
-    """Somewhere that has the bytes of a digest: a target's name, or `store`.
+    """A target, or the local `store`, that has the image of a digest.
 
-    `image`: what the image there says of itself, all platforms read; `unknown` where it could not be read now, with
-    a `cause` where its bytes are no image.
+    `image`: the labels of all platforms as read there. Its state is `unknown` if it could not be read now; it has a
+    `cause` if the bytes are not an image.
     """
 
     name: str
@@ -48,10 +51,11 @@ class ContentSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What the log's digest is worth. `digest`: None where there is none, or it is another image.
+    """The verdict on the digest that the log has for a release. `digest`: None if the log has none, or it is given up.
 
-    `sources`: places that have the image. `abandons`: why the digest is given up although its bytes are there; `false`
-    where it is another image altogether. `lost`: that nobody has the bytes.
+    `sources`: targets or the store that have the image. `abandons`: why the digest is given up although its bytes
+    exist: built from other inputs, or, with `false` set, another image. `lost`: set if neither a target nor the store
+    has the bytes.
     """
 
     digest: str | None = None
@@ -70,11 +74,11 @@ def weigh(
     *,
     any_version: bool,
 ) -> Evidence:
-    """Whether the release may go on from the digest that the log has.
+    """Decide whether the release may continue with the digest that the log has.
 
-    While nobody can see anything of it, another image, or one from other inputs, is given up and the release is built
-    anew. Raises `InputsChanged` and `RefusedError` where something is visible, `RegistryError` where the image cannot
-    be read: unknown is never taken for right.
+    While the release is not visible to others, a digest of another image or of other inputs is given up, and the image
+    is built again. Raises `InputsChanged` or `RefusedError` for such a digest if the release is visible, and
+    `RegistryError` if the image cannot be read.
     """
     digest = recorded.digest
     if digest is None:
@@ -87,8 +91,8 @@ def weigh(
     read = [place for place in having if place.image.state == "held"]
     if not read:
         raise RegistryError(
-            f"what {digest} is, which the version log gives this release, cannot be read: {having[0].image.cause}",
-            hint="run it again when it can be read",
+            f"image {digest}, which the version log has for this release, cannot be read: {having[0].image.cause}",
+            hint="run it again when the image can be read",
         )
     image = read[0].image
     wrong = _wrong(recorded, image, expected, any_version=any_version)
@@ -102,7 +106,10 @@ def weigh(
 
 
 def _wrong(recorded: Recorded, image: Held, expected: Expectation, *, any_version: bool) -> str | None:
-    """Why the image is not this release at all, whatever it was made from. Raises where the log calls it visible."""
+    """Why the image is not an image of this release, or None; its build inputs are not compared.
+
+    Raises `RefusedError` if the log says that the release is visible.
+    """
     blind = msgspec.structs.replace(expected, inputs=None)
     differs = mismatch(image, blind, any_version=any_version)
     if differs is None:
@@ -118,7 +125,7 @@ def _wrong(recorded: Recorded, image: Held, expected: Expectation, *, any_versio
 
 
 def inputs_changed(what: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> InputsChanged:
-    """The error that names the first input that changed, where the log has it, else the label of the image."""
+    """The error for changed build inputs: names the first that differs from the log, or the image's inputs label."""
     changed = changed_inputs(before, now)
     if changed:
         name = changed[0]

@@ -1,4 +1,4 @@
-"""Whether a plan that was made earlier may still be executed. Pure."""
+"""Compares an earlier plan with a new one, to decide whether `run --plan` may execute it. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from release.plan.model import Plan, plain
 
 
 def moved_since(earlier: Mapping[str, Any], now: Plan, own: frozenset[str]) -> tuple[str, ...]:
-    """What moved since `earlier` (a plan as plain values) was made, one sentence each; () when it is fresh.
+    """What changed since the plan `earlier` (as plain values) was made, one sentence each; () if nothing did.
 
-    `own`: digests that this very release's earlier attempts left. A tag that holds one of them now, and did not
-    then, is no drift.
+    `own`: digests of images that earlier attempts of the same release pushed. A tag that holds one of these digests now
+    does not count as changed.
     """
     before = {release["component"]: release for release in earlier["releases"]}
     after = {release["component"]: release for release in plain(now)["releases"]}

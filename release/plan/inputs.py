@@ -1,8 +1,7 @@
-"""What an image is made from: as the version log records it, and as a digest in the image's own label. Pure.
+"""The inputs of an image's build: as the version log records them, and as a digest in a label of the image. Pure.
 
-The options of the build say themselves whether they are inputs (`release.build_spec`). What 0.1.0 recorded is always
-written; an option that was added later is written only where it is not at its default. Both forms compare alike: an
-absent member equals its default.
+`release.build_spec` marks the build options that are inputs. Inputs that shipmark 0.1.0 recorded are always written; a
+newer one is written only if it is not at its default. When inputs are compared, an absent one equals its default.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from release.tagging.labels import INPUTS, REVISION, VERSION
 SCHEMA = "shipmark.inputs/1"
 
 _OCI = "org.opencontainers.image."
-# Where the clone came from is no property of the release: another mirror must find the same inputs.
+# Labels with the URL of the clone are not inputs: a clone of a mirror must have the same inputs.
 _OF_CLONE = frozenset({f"{_OCI}source", f"{_OCI}url"})
 _OF_COMMIT = frozenset({REVISION, VERSION, f"{_OCI}created"})
 
@@ -32,7 +31,7 @@ _ALWAYS = ("context", "dockerfile", "platforms", "labels", "args")
 
 
 def inputs_of(spec: BuildSpec, labels: Mapping[str, str]) -> dict[str, Any]:
-    """The inputs as a `planned` record holds them. `labels`: those of the image."""
+    """The build inputs in the form of a `planned` record. `labels`: the image's labels."""
     kept = {name: text for name, text in labels.items() if name not in {*_OF_CLONE, INPUTS}}
     found = {**input_defaults(), **spec.inputs(), "labels": kept}
     return {name: found[name] for name in _ALWAYS} | spec.inputs()
@@ -41,8 +40,9 @@ def inputs_of(spec: BuildSpec, labels: Mapping[str, str]) -> dict[str, Any]:
 def inputs_label(spec: BuildSpec, labels: Mapping[str, str]) -> str:
     """The text of the label `dev.shipmark.inputs`: `schema:sha256`.
 
-    `labels`: those of the config, as they are written there. What depends on commit, version or clone is left out, and
-    so are the platforms: an image for one of them says the same as the index. Raises `ConfigError`.
+    `labels`: the labels in the config, before placeholders are filled in. Labels that depend on commit, version or
+    clone are left out. So are the platforms, since the label must be equal in an index and in each of its images.
+    Raises `ConfigError`.
     """
     steady = {
         name: text
@@ -60,7 +60,7 @@ def inputs_label(spec: BuildSpec, labels: Mapping[str, str]) -> str:
 
 
 def changed_inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of inputs that differ, sorted; none where nothing was recorded."""
+    """The sorted names of inputs that differ; none if `before` is empty, that is, if nothing was recorded."""
     if not before:
         return ()
     then, here = _sparse(before), _sparse(now)
@@ -68,7 +68,7 @@ def changed_inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[s
 
 
 def schema_of(label: str) -> str:
-    """The schema that a label's text names."""
+    """The schema in the text of an inputs label: the part before the last colon."""
     return label.rpartition(":")[0]
 
 
@@ -81,7 +81,8 @@ def _sparse(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _normal(name: str, value: Any) -> Any:
     if name == "labels" and isinstance(value, dict):
-        # The image itself is asked for these, and a branch's version may be calculated anew from more history.
+        # Left out: these labels are compared with the image itself, and a deeper clone may calculate another version
+        # for the same commit of a branch.
         return {label: text for label, text in value.items() if label not in _OF_COMMIT}
     if isinstance(value, tuple):
         return list(value)

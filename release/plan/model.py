@@ -1,4 +1,4 @@
-"""Steps, slots, judgements and the plan: data that preview prints and the runner executes."""
+"""The data model of plans: steps, slots, judgements. `preview` prints plans, the runner executes them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class Slot(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defaults=True):
-    """A value of type T that an earlier step will bind, by its name: `image:app`.
+    """A placeholder, by its name such as `image:app`, for a value of type T that an earlier step will bind.
 
-    Plans hold the name only. `optional`: dropped from lists when nothing bound it.
+    Plans contain the name only. `optional`: if no step binds the slot, it is removed from the list that contains it.
     """
 
     slot: str
@@ -26,12 +26,12 @@ class Slot(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defaults=
 
 
 def duration_of(step_id: str, *, optional: bool = False) -> Slot[int]:
-    """How many milliseconds a step took; the runner binds it for every step."""
+    """The slot for the duration of a step in milliseconds, which the runner binds when the step has ended."""
     return Slot(slot=f"ms:{step_id}", optional=optional)
 
 
 class Bindings:
-    """The values that steps have bound to slots. Immutable; the only way to a value is its typed slot."""
+    """The values that steps have bound to slots. Immutable; values are read through their typed slot only."""
 
     __slots__ = ("_values",)
 
@@ -43,19 +43,22 @@ class Bindings:
         return self._values.get(slot.slot)
 
     def with_value(self, slot: Slot[T], value: T) -> Bindings:
-        """These and one more."""
+        """A copy with one more value."""
         more = Bindings()
         more._values = {**self._values, slot.slot: value}
         return more
 
     def __or__(self, other: Bindings) -> Bindings:
-        """Both; where both bind a slot, the value of `other`."""
+        """The bindings of this object and `other`; for a slot in both, the value of `other`."""
         both = Bindings()
         both._values = self._values | other._values
         return both
 
     def fill(self, value: Any) -> Any:
-        """`value` with every slot that is bound replaced; the others stay, optional ones leave their list."""
+        """`value` with every bound slot replaced by its value.
+
+        Unbound slots stay, except optional ones in a list, which are removed.
+        """
         match value:
             case Slot():
                 return self._values.get(value.slot, value)
@@ -72,19 +75,19 @@ class Bindings:
 
 
 def binding(slot: Slot[T], value: T) -> Bindings:
-    """A single binding."""
+    """`Bindings` with a single value."""
     return Bindings().with_value(slot, value)
 
 
 class Operands(msgspec.Struct, frozen=True, kw_only=True):
-    """What a step works on. Each step kind has its own subclass; any field may hold a `Slot` until it is bound."""
+    """The arguments of a step. Each step kind has its own subclass; any field may hold a `Slot` until that is bound."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step of a plan.
 
-    `needs`: steps that must be done first; `after`: steps that must have ended, however. `scope`: the
-    component that it belongs to. A step that is not `required` may fail without stopping the others.
+    `needs`: steps that must be done before it starts; `after`: steps that must have ended, also with an error. `scope`:
+    the component that the step belongs to. A step that is not `required` may fail without stopping the plan.
     """
 
     id: str
@@ -98,9 +101,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):
-    """A barrier: its steps run in parallel after every required step of the phases before is done.
+    """A group of steps that run concurrently, once no required step of the earlier phases has an error.
 
-    `visible`: whether its steps change what others see; a failure after one of them is a partial release.
+    `visible`: whether the steps change what others see; a failure after one of these steps is a partial release.
     """
 
     name: str
@@ -108,7 +111,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """What is released: one component's decision under its release key."""
+    """The release of one component: its release key, its build inputs and its decision."""
 
     component: str
     project: str
@@ -118,7 +121,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The ordered steps, what they are for, and every precondition as it was observed (`basis`)."""
+    """The ordered steps of a release, promotion or rollback (`purpose`). `basis`: the observations it relies on."""
 
     purpose: str
     releases: tuple[Release, ...]
@@ -129,18 +132,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def hash(self) -> str:
-        """64 hex over keys, inputs, decisions, steps and basis; never over the clock or the run."""
+        """64 hex digits: the hash of the whole plan, which contains neither the time nor anything about the run."""
         return digest_of(PLAN_SCHEMA, plain(self))
 
 
 class Free(msgspec.Struct, frozen=True, kw_only=True):
-    """The step is still to be done."""
+    """The judgement that a step is still to be done."""
 
     reason: str = ""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """The world is as the step wants it. `withheld`: by leaving it alone, rightly, for something newer."""
+    """The judgement that nothing is left to do. `withheld`: the step rightly leaves its tag on another image."""
 
     reason: str = ""
     bindings: Bindings = Bindings()
@@ -148,14 +151,14 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
-    """The world is otherwise, and acting would destroy something or break a rule."""
+    """The judgement that the step must not act, since that would overwrite something or break a rule."""
 
     reason: str
     hint: str | None = None
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
-    """It could not be found out. Never taken for free. `error`: what stood in the way, for its exit code."""
+    """The judgement that the state could not be observed; the step does not act. `error`: why, for the exit code."""
 
     reason: str
     hint: str | None = None
@@ -166,7 +169,7 @@ Judgement = Free | Done | Conflict | Unknown
 
 
 def plain(value: Any) -> Any:
-    """JSON values of any of these types; None members are left out, so that it has a canonical form."""
+    """`value`, of any type of a plan, as JSON values without None members, which canonical JSON does not have."""
     return _without_null(msgspec.to_builtins(value))
 
 
@@ -183,7 +186,7 @@ def _left_out(value: Any) -> bool:
 
 
 def unbound(value: Any) -> tuple[str, ...]:
-    """The names of the slots that `value` still holds."""
+    """The names of the slots in `value`, except optional ones."""
     match value:
         case Slot():
             return () if value.optional else (value.slot,)

@@ -1,4 +1,4 @@
-"""Where a release's image comes from: resumed, adopted, reused, or built. Chosen while planning. Pure."""
+"""Chooses, for the plan, how a release gets its image: resume, adopt, reuse or build. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from release.tagging.model import Decision, FixedTag, Held, HeldTags
 
 
 class Obtain(msgspec.Struct, frozen=True, kw_only=True):
-    """How the image is come by. `sources`: places that have `digest`; empty for a build.
+    """How a release gets its image. `sources`: targets or the store that have `digest`; empty for a build.
 
-    `said`: what the image was read to say of itself; None for a build. `unlabelled`: that names no inputs that could
-    be compared. `abandons`: why the digest that the log names is given up: nobody has its bytes any more, it was built
-    from other inputs, or it is another image. `false`: it is another image, so what the log says is not true.
+    `said`: the labels that were read from the image; None for a build. `unlabelled`: the image has no inputs label that
+    could be compared. `abandons`: why the digest in the log is given up: neither a target nor the store has its bytes
+    any more, it was built from other inputs, or it is another image. `false`: it is another image, so the log is wrong.
     """
 
     mode: Literal["build", "resume", "adopt", "reuse"]
@@ -41,12 +41,12 @@ def choose(
     *,
     reuse: bool,
 ) -> Obtain:
-    """The way that needs least and breaks nothing: resume, adopt, reuse, then build.
+    """Choose the first possible way in the order resume, adopt, reuse, build.
 
-    What the log says of an image counts only as far as the image says the same. Raises `InputsChanged` when the
-    release became visible with other inputs, `TagConflict` when two targets hold different images of it,
-    `RefusedError` when `reuse` finds no branch build, or when the log says that another image was released,
-    `RegistryError` when nobody tells what the recorded image is.
+    The log's digest of an image counts only if the image's labels agree. Raises `InputsChanged` if the release became
+    visible with other inputs, `TagConflict` if two targets hold different images of the release, `RefusedError` if
+    `reuse` finds no branch build or if the log says that another image was released, `RegistryError` if the recorded
+    image cannot be read.
     """
     ways = _Ways(decision, expected, held, recorded, inputs, reuse=reuse)
     evidence = weigh(recorded, places, expected, inputs, any_version=ways.any_version(recorded.digest))
@@ -61,7 +61,7 @@ def choose(
 
 
 class _Ways:
-    """The ways to come by the image of one release."""
+    """Chooses how one release gets its image."""
 
     def __init__(
         self,
@@ -84,9 +84,12 @@ class _Ways:
         self._branch_builds = self._find_branch_builds() if reuse else ()
 
     def choose(self, evidence: Evidence) -> Obtain:
-        """Resume what the evidence allows, unless somebody released meanwhile what nobody has seen of ours."""
+        """Resume the recorded image if the evidence allows; else adopt, reuse or build.
+
+        While this release is not visible, an image of it that another run has put under its tag is adopted first.
+        """
         if not self._recorded.visible:
-            # What somebody else released meanwhile counts for more than an image that nobody has seen.
+            # Another run released this version meanwhile: its image is visible, and the recorded one is not.
             adopted = self._adopt()
             if adopted is not None and adopted.digest != evidence.digest:
                 return adopted
@@ -106,10 +109,10 @@ class _Ways:
         return Obtain(mode="build", reason="no image of this release exists yet")
 
     def any_version(self, digest: str | None) -> bool:
-        """Whether an image with another version label may be this release.
+        """Whether the image `digest` may be this release although its version label differs.
 
-        A first-wins tag promises the commit, not the version that was calculated for it. With `reuse` it is the
-        image that the commit's own tag holds, or, where that tag is gone, the one that holds this release's already.
+        True if the primary tag is a first-wins tag, which names a commit and not a version. With `reuse` also true for
+        the branch build of the commit, and for an image that the release's primary tag holds.
         """
         if self._primary.policy == "first-wins":
             return True
@@ -119,12 +122,15 @@ class _Ways:
         return digest is not None and digest in reusable
 
     def _adopt(self, *, only: str | None = None) -> Obtain | None:
-        """`only`: the digest that the log gives this release, whose bytes no place has by digest."""
+        """Adopt an image of this release that a target holds under a fixed tag; None if there is none.
+
+        `only`: accept this digest only, or any for None.
+        """
         candidates = self._held.at(self._primary.name)
         ours = [one for one in candidates if self._is_ours(one) and only in {None, one.digest}]
         if not ours:
             self._require_equal_inputs(candidates)
-            # A run that was killed between two fixed tags may have left only another one.
+            # A run that was killed while it put fixed tags may have put others of them, but not the primary tag.
             ours = [
                 one
                 for tag in self._fixed[1:]
@@ -156,7 +162,7 @@ class _Ways:
         return mismatch(one, self._expected, any_version=any_version) is None
 
     def _require_equal_inputs(self, candidates: Iterable[Held]) -> None:
-        """Raise `InputsChanged` where one of the candidates is this release, built from other inputs."""
+        """Raise `InputsChanged` if one of the candidates is an image of this release, built from other inputs."""
         blind = msgspec.structs.replace(self._expected, inputs=None)
         any_version = self._reuse or self._primary.policy == "first-wins"
         for one in candidates:
@@ -165,13 +171,13 @@ class _Ways:
                 raise inputs_changed(f"`{one.target}:{one.tag}`", self._recorded.inputs, self._inputs)
 
     def _of_commit(self) -> Iterator[Held]:
-        """What the commit's own first-wins tags hold."""
+        """What the first-wins tags of the commit (`sha-…`) hold on each target."""
         for tag in self._fixed:
             if tag.policy == "first-wins":
                 yield from self._held.at(tag.name)
 
     def _find_branch_builds(self) -> tuple[Held, ...]:
-        """Those images of the commit that its branch build left."""
+        """The images that a branch build of the commit left under the commit's first-wins tags."""
         return tuple(
             one
             for one in self._of_commit()

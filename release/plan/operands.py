@@ -1,4 +1,4 @@
-"""What each kind of release step works on."""
+"""The operands of each step kind, and the slots of a release."""
 
 from __future__ import annotations
 
@@ -13,45 +13,46 @@ Image = str | Slot[str]  # a digest, or the slot that obtaining the image fills
 
 
 def digest_in(image: Image) -> str:
-    """The digest of an image that was obtained: no step acts before its image is bound."""
+    """The digest of an image whose slot is filled. Raises `AssertionError` for a slot that is not."""
     if isinstance(image, Slot):
         raise AssertionError(f"`{image.slot}` is not bound")
     return image
 
 
-# The slots of a release. Their names stand in plan files, so they stay.
+# The slots of a release. Their names are part of plan files, so they must not change.
 
 
 def image_of(component: str) -> Slot[str]:
-    """The digest of the component's image."""
+    """The slot for the digest of the component's image."""
     return Slot(slot=f"image:{component}")
 
 
 def built_of(component: str) -> Slot[Mapping[str, Any]]:
-    """The component's image as `built` records it."""
+    """The slot for the component's image in the form of a `built` record."""
     return Slot(slot=f"built:{component}")
 
 
 def tools_of(component: str) -> Slot[Mapping[str, str]]:
-    """Versions of the tools that built the component's image, where the builder names them."""
+    """The slot for the versions of the tools that built the component's image; unbound if the builder names none."""
     return Slot(slot=f"tools:{component}", optional=True)
 
 
 def builder_of(component: str) -> Slot[str]:
-    """The name of the builder that built the component's image."""
+    """The slot for the name of the builder that built the component's image."""
     return Slot(slot=f"builder:{component}")
 
 
 def tagged_of(step_id: str, *, optional: bool = False) -> Slot[Mapping[str, str]]:
-    """What a step did to its tag, as `pushed`, `moved` and `promoted` record it."""
+    """The slot for what a step did to its tag, in the form of `pushed`, `moved` and `promoted` records."""
     return Slot(slot=f"tagged:{step_id}", optional=optional)
 
 
-LOG_ENTRY: Slot[str] = Slot(slot="log-entry")  # `seq:hash` of the last entry that this run recorded or found
+# The slot for `seq:hash` of the latest log entry that a record step of this run wrote or found.
+LOG_ENTRY: Slot[str] = Slot(slot="log-entry")
 
 
 class CheckTarget(Operands, frozen=True, kw_only=True):
-    """Preflight of one target: every fixed tag is free or ours."""
+    """Operands of the check that every fixed tag on a target is free or holds this release."""
 
     target: str
     fixed: tuple[FixedTag, ...]
@@ -59,19 +60,20 @@ class CheckTarget(Operands, frozen=True, kw_only=True):
 
 
 class CheckPush(Operands, frozen=True, kw_only=True):
-    """Preflight of one target: the credential may push there."""
+    """Operands of the check that the credential may push to a target."""
 
     target: str
 
 
 class CheckLog(Operands, frozen=True, kw_only=True):
-    """Preflight of the version log: it takes entries."""
+    """Operands, of which there are none, of the check that the version log can be written."""
 
 
 class BuildImage(Operands, frozen=True, kw_only=True):
-    """Build, and leave the image in the local store.
+    """Operands of the build of an image into the local store.
 
-    `spec`: the options as `BuildSpec.recorded` gives them, and the annotations. `builder`: the one that `auto` took.
+    `spec`: the options as `BuildSpec.recorded` gives them, and the annotations. `builder`: the builder that `auto`
+    chose. `created`: seconds since the epoch.
     """
 
     component: str
@@ -83,15 +85,15 @@ class BuildImage(Operands, frozen=True, kw_only=True):
 
     @property
     def builds_with(self) -> str | None:
-        """The builder that makes the image; None where `auto` has not chosen."""
+        """The name of the builder that makes the image; None if `auto` has not chosen one."""
         named: str = self.spec.get("builder", "auto")
         return self.builder if named == "auto" else named
 
 
 class FindImage(Operands, frozen=True, kw_only=True):
-    """Take an image that exists: `resume`, `adopt` or `reuse` it from one of `sources`.
+    """Operands for taking an image that exists: `resume`, `adopt` or `reuse` it from one of `sources`.
 
-    `said`: what it was judged by, and must say again when its bytes are read to be taken.
+    `said`: the labels by which the plan chose the image; the image must still have them when the step runs.
     """
 
     component: str
@@ -103,7 +105,10 @@ class FindImage(Operands, frozen=True, kw_only=True):
 
 
 class PushContent(Operands, frozen=True, kw_only=True):
-    """Blobs, configs, manifests and index to one target, by digest. `sources`: places to take them from."""
+    """Operands for pushing the blobs and manifests of an image to a target, by digest.
+
+    `sources`: targets, or the store, to read them from; the first that has the image is used.
+    """
 
     target: str
     image: Image
@@ -111,7 +116,7 @@ class PushContent(Operands, frozen=True, kw_only=True):
 
 
 class PutTag(Operands, frozen=True, kw_only=True):
-    """Put a fixed tag on the image."""
+    """Operands for putting a fixed tag on the image."""
 
     target: str
     tag: FixedTag
@@ -120,7 +125,7 @@ class PutTag(Operands, frozen=True, kw_only=True):
 
 
 class MoveTag(Operands, frozen=True, kw_only=True):
-    """Move a moving tag to the image, if the guard still agrees."""
+    """Operands for moving a moving tag to the image, if the guard allows it when the step runs."""
 
     target: str
     tag: str
@@ -131,7 +136,7 @@ class MoveTag(Operands, frozen=True, kw_only=True):
 
 
 class Attest(Operands, frozen=True, kw_only=True):
-    """Attach the statement of the release `key` to its image."""
+    """Operands for attaching the release statement of the release `key` to its image."""
 
     target: str
     key: str
@@ -139,13 +144,13 @@ class Attest(Operands, frozen=True, kw_only=True):
 
 
 class Record(Operands, frozen=True, kw_only=True):
-    """Append one fact to the version log; slots in it are filled by the steps before."""
+    """Operands for appending one fact to the version log; earlier steps fill the fact's slots."""
 
     fact: Mapping[str, Any]
 
 
 class SetTag(Operands, frozen=True, kw_only=True):
-    """Point a name that follows no line of releases (`production`) at the image. `version`: of the image."""
+    """Operands for pointing a tag that follows no line of releases, such as `production`, at an image."""
 
     target: str
     tag: str
@@ -155,7 +160,7 @@ class SetTag(Operands, frozen=True, kw_only=True):
 
 
 class CopyReferrers(Operands, frozen=True, kw_only=True):
-    """Copy what refers to the image from `source`."""
+    """Operands for copying the referrers of an image (signatures, attestations, SBOMs) from `source` to `target`."""
 
     target: str
     image: str

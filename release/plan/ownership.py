@@ -1,4 +1,4 @@
-"""Whose content a tag holds: the one question behind conflicts, adoption and idempotence. Pure."""
+"""Compares what a tag holds with the image that a release expects there: decides conflicts and adoption. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from release.tagging.labels import INPUTS, PLATFORM
 from release.tagging.model import Held
 from release.versions.semver import parse, precedence_key
 
-# Docker's builders and containerd take an arm64 image without a variant for v8.
+# Docker's builders and containerd treat `linux/arm64` without a variant as `v8`.
 _SAME_PLATFORM = {"linux/arm64/v8": "linux/arm64"}
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What our release looks like on a target.
+    """What an image of the release must have: commit, version, platforms and build inputs, by its labels.
 
-    `digests`: of images that were judged to be this release. `platforms`: () when the build decides them.
-    `revision`: the label, where the config overrides it; else it is the commit. `inputs`: the label; None where
-    nothing is to be compared.
+    `digests`: of images that were already judged to be this release. `platforms`: () if the build chooses them.
+    `revision`: the revision label, if the config overrides it; None for the commit. `inputs`: the inputs label; None
+    if inputs are not compared.
     """
 
     commit: str
@@ -32,7 +32,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     @property
     def labelled(self) -> str:
-        """What the label `org.opencontainers.image.revision` says."""
+        """The expected text of the label `org.opencontainers.image.revision`."""
         return self.commit if self.revision is None else self.revision
 
 
@@ -41,11 +41,10 @@ Inputs = Literal["equal", "different", "unlabelled"]
 
 
 def ownership(held: Held, expected: Expectation) -> Ownership:
-    """How the held content relates to the expected release.
+    """How the image that a tag holds relates to the expected release.
 
-    `ours`: a digest that was judged, or, while there is none, equal revision, version and platforms, and inputs that
-    do not differ. `same-revision`: built from our commit, but as another version, for other platforms, from other
-    inputs, or once more.
+    `ours`: its digest is in `digests`; without `digests`, its revision, version and platforms are equal and its inputs
+    do not differ. `same-revision`: an image of the same commit that is not `ours`. `other`: of another commit.
     """
     if held.state != "held":
         return "unknown" if held.state == "unknown" else "free"
@@ -57,9 +56,9 @@ def ownership(held: Held, expected: Expectation) -> Ownership:
 
 
 def mismatch(held: Held, expected: Expectation, *, any_version: bool = False) -> str | None:
-    """What the image says of itself that this release does not, or None where it is this release.
+    """The first difference between the image's labels and the expected release; None if the image is this release.
 
-    `any_version`: for an image that was built from the commit before its version was known.
+    `any_version`: do not compare versions, for an image that was built before the commit's version was known.
     """
     if held.cause is not None:
         return f"it cannot be read as an image: {held.cause}"
@@ -67,7 +66,8 @@ def mismatch(held: Held, expected: Expectation, *, any_version: bool = False) ->
         return f"its platforms disagree about {_names(held.disputed)}"
     if held.revision != expected.labelled:
         return f"it says commit {held.revision or 'nothing'}, not {expected.labelled}"
-    # Without a version of its own an image may show its base's: `FROM ubuntu:24.04` says 24.04.
+    # An expectation without a version accepts any version label, since an image may inherit it from its base image:
+    # `FROM ubuntu:24.04` gives `24.04`.
     if not any_version and expected.version is not None and held.version != expected.version:
         return f"it says version {held.version or 'nothing'}, not {expected.version}"
     if not same_platforms(held, expected):
@@ -78,7 +78,10 @@ def mismatch(held: Held, expected: Expectation, *, any_version: bool = False) ->
 
 
 def image_inputs(held: Held, expected: Expectation) -> Inputs:
-    """How the inputs in the image's label compare; `unlabelled`: it has no such label, or one of another schema."""
+    """Compare the image's inputs label with the expected one.
+
+    `unlabelled`: the image has no inputs label, or one of another schema.
+    """
     if expected.inputs is None:
         return "equal"
     if INPUTS in held.disputed:
@@ -89,7 +92,7 @@ def image_inputs(held: Held, expected: Expectation) -> Inputs:
 
 
 def same_platforms(held: Held, expected: Expectation) -> bool:
-    """Whether the held image is for the platforms that were asked for; any will do where none were."""
+    """Whether the held image is for exactly the expected platforms; true for any platforms if none are expected."""
     if PLATFORM in held.disputed:
         return False
     if not expected.platforms:
@@ -100,7 +103,7 @@ def same_platforms(held: Held, expected: Expectation) -> bool:
 
 
 def _accepts(wanted: str, found: str) -> bool:
-    """Whether an image for `found` is what was asked for; without a variant every variant will do."""
+    """Whether an image for the platform `found` satisfies `wanted`, which without a variant accepts every variant."""
     wanted, found = _SAME_PLATFORM.get(wanted, wanted), _SAME_PLATFORM.get(found, found)
     return wanted == found or (wanted.count("/") == 1 and found.startswith(f"{wanted}/"))
 
@@ -110,12 +113,12 @@ def _names(labels: tuple[str, ...]) -> str:
 
 
 def short(digest: str | None) -> str:
-    """A digest as people compare it at a glance; never where it decides something."""
+    """The first 19 characters of a digest, for messages; code compares whole digests."""
     return (digest or "nothing")[:19]
 
 
 def explain(held: Held, expected: Expectation) -> str:
-    """One sentence that says what stands there and what should: digests, and commits where they differ."""
+    """A sentence for a conflict: what the tag holds, and what this release is."""
     theirs = f"`{held.target}:{held.tag}` already holds {held.digest}"
     if held.revision and held.revision != expected.labelled:
         theirs += f" of commit {held.revision}"
@@ -132,7 +135,7 @@ def explain(held: Held, expected: Expectation) -> str:
 
 
 def goes_back(version: str | None, held: Held) -> bool:
-    """Whether what is held says that it is a higher version than `version`."""
+    """Whether the held image's version label is a higher version than `version`; false if one is not a version."""
     try:
         ours, theirs = parse(version or ""), parse(held.version or "")
     except ValueError:

@@ -1,7 +1,7 @@
-"""The planner of promotions: an existing digest gets another place. Values in, steps for the runner out. Pure.
+"""Plans promotions: the steps that copy an existing image to other repositories and tag it there. Pure.
 
-The order is that of a release: places checked, content by digest, fixed tags, moving tags, and what was read back is
-recorded last.
+The order is that of a release: check the destinations, push content by digest, put fixed tags, move moving tags, and
+record last what the tags hold.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ PHASES = (
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the image goes, under which tags, and what these hold there now.
+    """One repository to which the image is copied, its tags there, and what these tags hold now.
 
-    `names`: tags that follow no line of releases. `withheld`: moving ones that stay, for something newer.
-    `recorded`: whether the log tells of this promotion and of nothing on its tags since. `follows`: the entry that
-    set one of them last, None where none did.
+    `names`: tags that follow no line of releases. `withheld`: moving tags that stay on a newer release. `recorded`:
+    whether the log says that every tag holds the image. `follows`: the position of the last log entry that set one of
+    the tags; None if there is none.
     """
 
     target: str
@@ -51,9 +51,9 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Promotion(msgspec.Struct, frozen=True, kw_only=True):
-    """An image that exists, and the places that it gets. `source`: the repository that has it.
+    """An existing image and its destinations. `source`: the repository that has the image.
 
-    `release`: its release key, where the log knows one. `commit`, `version`: as the log or the image says.
+    `release`: its release key, if the log has one. `commit`, `version`: from the log or the image's labels.
     """
 
     project: str
@@ -70,7 +70,7 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_promotion(promotion: Promotion) -> Plan:
-    """The plan that gives the image its places. Raises `RefusedError` where a name would go back."""
+    """The plan of a promotion. Raises `RefusedError` if a tag such as `production` would go back to a lower version."""
     steps: list[Step] = [check_log()]
     for destination in promotion.destinations:
         steps += _Steps(promotion, destination).all()
@@ -90,7 +90,7 @@ def plan_promotion(promotion: Promotion) -> Plan:
 
 
 class _Steps:
-    """Writes down the steps of one destination."""
+    """Makes the steps for one destination."""
 
     def __init__(self, promotion: Promotion, destination: Destination) -> None:
         self._promotion = promotion
@@ -181,7 +181,8 @@ class _Steps:
             "to": self._destination.target,
             "tags": (*records.taken(tags), *records.left(self._destination.withheld)),
             "reason": self._promotion.reason,
-            # Tells apart moving a tag forth, back and forth again, which would otherwise be one fact.
+            # Two equal facts have one id and are recorded once. `follows` tells a promotion to an image from an
+            # earlier one to the same image, when the tag was elsewhere in between.
             "follows": self._destination.follows,
         }
         after = ids([one for one in tags if one.phase == "moving"])

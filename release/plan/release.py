@@ -1,7 +1,7 @@
-"""The planner of releases: decisions and observations in, the ordered steps out. Pure.
+"""Plans releases: makes the ordered steps from decisions and observations. Pure.
 
-The order is the contract: nothing is visible before every required target was checked and holds the content,
-fixed tags come before moving ones, and each effect is recorded after it was read back.
+The order is a guarantee: nothing is visible before every required target was checked and holds the content, fixed tags
+come before moving tags, and each effect is recorded after it was read back.
 """
 
 from __future__ import annotations
@@ -27,26 +27,30 @@ KEY_SCHEMA = "shipmark.key/1"
 
 PHASES = (
     Phase(name="preflight"),
-    Phase(name="permission"),  # asked by beginning an upload, so only when every read was right
+    Phase(
+        name="permission"
+    ),  # after all reads: checking permission begins an upload, which changes the registry
     Phase(name="planned"),
     Phase(name="obtain"),
     Phase(name="content"),
     Phase(name="fixed", visible=True),
     Phase(name="released", visible=True),
     Phase(name="moving", visible=True),
-    Phase(name="attested", visible=True),  # what the log says already, said once more beside the image
+    Phase(
+        name="attested", visible=True
+    ),  # last, since a statement repeats what the log's entries of this run say
 )
 
 
 def release_key(project: str, commit: str, tag: str) -> str:
-    """64 hex that name a release, the same from every clone: project, commit, primary fixed tag, nothing else."""
+    """The release key: 64 hex digits, a hash of project, commit and primary fixed tag, equal in every clone."""
     return digest_of(KEY_SCHEMA, {"project": project, "commit": commit, "tag": tag})
 
 
 def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | None = None) -> Plan:
-    """The plan that releases every subject that has something to release.
+    """The plan that releases every component whose decision has tags. `request`: the options of the run.
 
-    Raises `InputsChanged`, `TagConflict` or `RefusedError` where no way leads on.
+    Raises `InputsChanged`, `TagConflict` or `RefusedError` if a component cannot be released.
     """
     releases: list[Release] = []
     all_steps: list[Step] = []
@@ -73,7 +77,7 @@ def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | 
 
 
 def require_name(subject: ReleaseInput) -> None:
-    """Raise `ConfigError` when there are tags, and none of them names the release for ever."""
+    """Raise `ConfigError` if the component has tags but no fixed one, which every release needs as its name."""
     if not any(isinstance(tag, FixedTag) for tag in subject.decision.tags):
         names = ", ".join(f"`{tag.name}`" for tag in subject.decision.tags)
         raise ConfigError(
@@ -83,7 +87,7 @@ def require_name(subject: ReleaseInput) -> None:
 
 
 def needs_build(subject: ReleaseInput) -> bool:
-    """Whether the plan will build the image. Raises as `plan_release` does."""
+    """Whether the plan will build the component's image. Raises the errors of `plan_release`."""
     if not subject.decision.tags:
         return False
     require_name(subject)
@@ -91,7 +95,7 @@ def needs_build(subject: ReleaseInput) -> bool:
 
 
 def obtain_of(subject: ReleaseInput) -> Obtain:
-    """How the image of the release is come by. Raises as `plan_release` does."""
+    """How the release gets its image. Raises the errors of `plan_release`."""
     return choose(
         subject.decision,
         expectation_of(subject),
@@ -104,7 +108,7 @@ def obtain_of(subject: ReleaseInput) -> Obtain:
 
 
 def expectation_of(subject: ReleaseInput) -> Expectation:
-    """What an image of this release says of itself: as its labels will be, which the config may override."""
+    """What the labels of an image of this release must say; the config may override labels."""
     decision = subject.decision
     return Expectation(
         commit=decision.commit,
@@ -138,7 +142,7 @@ def _plan_one(subject: ReleaseInput, prefix: str) -> tuple[Release, list[Step]]:
 
 
 def _cautions(obtain: Obtain) -> Iterator[str]:
-    """Warnings about the image that a release goes on from, or gives up."""
+    """Warnings about a recorded image that is given up, and about an image without a comparable inputs label."""
     if obtain.false:
         yield f"{obtain.abandons}; that digest is abandoned"
     if obtain.unlabelled and obtain.said is not None:
@@ -149,7 +153,10 @@ def _cautions(obtain: Obtain) -> Iterator[str]:
 
 
 def settle(subject: ReleaseInput, obtain: Obtain) -> Decision:
-    """The decision as it can be kept: a first-wins tag that another image of this commit holds is withheld."""
+    """The decision, with first-wins tags withheld that another image of the same commit holds.
+
+    The primary tag is never withheld.
+    """
     tags: list[FixedTag | MovingTag] = []
     withheld = list(subject.decision.withheld)
     for tag in subject.decision.tags:

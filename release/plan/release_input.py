@@ -1,4 +1,4 @@
-"""What the planner of releases is told about each component."""
+"""The input of the release planner for each component."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from release.tagging.model import Decision, HeldTags
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an image goes. `moving`: False for repositories with immutable tags."""
+    """A repository to which the image is pushed. `moving`: false for repositories with immutable tags."""
 
     name: str
     required: bool = True
@@ -21,9 +21,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
-    """One component with everything that is known of its release. `attest`: with a statement on the image.
+    """One component and everything that is known of its release. `attest`: whether the image gets a release statement.
 
-    `builder`: the one that `builder: auto` took; None where it was not asked, or the configuration names one.
+    `builder`: the builder that `builder: auto` chose; None if the config names one, or none was chosen.
     """
 
     component: str

@@ -1,4 +1,4 @@
-"""What a release records of itself, step by step: the members of its facts besides the common ones. Pure."""
+"""The members of the facts that a release records in the version log. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Fact = Mapping[str, Any]
 
 
 def common(release: Release) -> Fact:
-    """What every record of the release says."""
+    """The members that every fact of the release has."""
     return {
         "release": release.key,
         "project": release.project,
@@ -26,7 +26,7 @@ def common(release: Release) -> Fact:
 
 
 def planned(subject: ReleaseInput, release: Release, obtain: Obtain) -> Fact:
-    """Before anything is built or visible: what is about to happen."""
+    """The fact `planned`, recorded before anything is built or visible: version, targets, tags and inputs."""
     decision = release.decision
     targets = [
         {
@@ -55,7 +55,7 @@ def planned(subject: ReleaseInput, release: Release, obtain: Obtain) -> Fact:
 
 
 def abandoned(subject: ReleaseInput, obtain: Obtain) -> Fact:
-    """The image of an earlier attempt is given up."""
+    """The fact `abandoned`: the image of an earlier attempt is given up."""
     return {
         "reason": obtain.abandons,
         "lost": subject.recorded.digest,
@@ -64,7 +64,7 @@ def abandoned(subject: ReleaseInput, obtain: Obtain) -> Fact:
 
 
 def built(component: str, obtain: Obtain) -> Fact:
-    """The image exists, under this digest."""
+    """The fact `built`: the image exists, and how the release got it."""
     fact: dict[str, Any] = {
         "image": op.built_of(component),
         "via": obtain.mode,
@@ -77,7 +77,7 @@ def built(component: str, obtain: Obtain) -> Fact:
 
 
 def pushed(target: str, image: op.Image, puts: Sequence[Step], content: str) -> Fact:
-    """The target holds the release under its fixed tags. `content`: the id of the step that brought the bytes."""
+    """The fact `pushed`: the target holds the image under its fixed tags. `content`: the id of the push step."""
     return {
         "target": target,
         "image": {"digest": image},
@@ -87,28 +87,28 @@ def pushed(target: str, image: op.Image, puts: Sequence[Step], content: str) -> 
 
 
 def released(release: Release, image: op.Image, obtain: Obtain) -> Fact:
-    """Every required target holds the fixed tags: the release exists."""
-    # How the image came about is what the run that recorded it said, not that this one goes on from there.
+    """The fact `released`: every required target holds the image under its fixed tags."""
+    # `resume` is not recorded: the `built` entry of the earlier run says how the image came about.
     via = None if obtain.mode == "resume" else obtain.mode
     return {"version": release.decision.version, "image": {"digest": image}, "via": via}
 
 
 def moved(target: str, moves: Sequence[Step], withheld: Sequence[Withheld]) -> Fact:
-    """Which moving tags the release took on the target, what each held before, and which were withheld."""
+    """The fact `moved`: which moving tags the release got on the target, what each held before, which were withheld."""
     return {"target": target, "tags": [*taken(moves), *left(withheld)]}
 
 
 def taken(moves: Sequence[Step]) -> list[Any]:
-    """What each step did to its tag; one that failed is left out."""
+    """The slots for what each step did to its tag; a step that failed binds none, and is left out of the fact."""
     return [op.tagged_of(move.id, optional=True) for move in moves]
 
 
 def left(withheld: Sequence[Withheld]) -> list[dict[str, str]]:
-    """Tags that were withheld from the start."""
+    """The tags that the decision withheld, in the form of records."""
     return [{"name": one.name, "result": "withheld", "reason": one.reason} for one in withheld]
 
 
 def _other_version(obtain: Obtain, version: str | None) -> str | None:
-    """The version that an image was built as, where it is not the one that it is released as."""
+    """The image's version label, if it differs from the version as which the image is released; else None."""
     said = obtain.said.version if obtain.said is not None else None
     return said if said != version else None

@@ -1,4 +1,4 @@
-"""The steps of one release, in the order of the phases, without those that the log has already. Pure."""
+"""Makes the steps of one release, in the order of the phases, without records that the log has already. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIRST = ("builder", "context", "dockerfile", "stage", "platforms", "args", "ann
 
 
 class ReleaseSteps:
-    """Writes down the steps of one release, leaving out records that the log has already."""
+    """Makes the steps of one release; records that the log has already are left out."""
 
     def __init__(
         self, subject: ReleaseInput, release: Release, obtain: Obtain, expected: Expectation, prefix: str
@@ -35,7 +35,7 @@ class ReleaseSteps:
 
     @property
     def begins(self) -> bool:
-        """Whether something is left to do or to record."""
+        """Whether anything of the release is left to do or to record."""
         return self._is_unrecorded or any(self._is_pending(target) for target in self._subject.targets)
 
     def all(self) -> list[Step]:
@@ -77,7 +77,7 @@ class ReleaseSteps:
         return self._obtain.sources or (STORE,)
 
     def _planned(self) -> list[Step]:
-        """Before anything is built or visible: what is about to happen, and what it gives up."""
+        """The record `planned`, and before it `abandoned` if an earlier image is given up."""
         planned = records.planned(self._subject, self._release, self._obtain)
         if self._obtain.abandons is None:
             return [self._make.record("planned", "planned", planned)]
@@ -144,7 +144,7 @@ class ReleaseSteps:
         recorded = target.name in self._subject.recorded.moved and not self._lacks_moves(target)
         if recorded or not (moves or withheld):
             return moves
-        # Only once all of them are dealt with: the record says that the release is finished there.
+        # Recorded after all moves have ended well: the record means that the release is finished on this target.
         needs = (self._make.content_id(target), *ids(moves))
         fact = records.moved(target.name, moves, withheld)
         return [*moves, self._make.record("moved", "moving", fact, target=target, needs=needs)]
@@ -188,7 +188,7 @@ class ReleaseSteps:
         return any(not self._holds(target, tag.name) for tag in self._moving) or bool(self._overtaken(target))
 
     def _overtaken(self, target: Target) -> tuple[MovingTag, ...]:
-        """Tags that hold this release although something higher has them: a race that a kill left undecided."""
+        """Moving tags that hold this release although a higher one should have them: a run was killed during a race."""
         decision = self._release.decision
         return tuple(
             MovingTag(name=one.name, reason=one.reason, line=one.line)
@@ -208,7 +208,7 @@ class ReleaseSteps:
 
 
 def _recorded(subject: ReleaseInput) -> dict[str, Any]:
-    """What plans say of the build."""
+    """The build options and annotations, in the form of plans."""
     found = subject.build.recorded()
     if subject.decision.annotations:
         found["annotations"] = dict(subject.decision.annotations)

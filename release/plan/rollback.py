@@ -1,6 +1,6 @@
-"""The planner of rollbacks: versions are taken back, and each line's tag goes to the highest that is left. Pure.
+"""Plans rollbacks: takes versions back, and moves each moving tag to the highest version of its line that counts. Pure.
 
-The yank is recorded before a tag moves: the guard believes the log, so no other run moves a tag forth again.
+The yank is recorded before a tag moves: the guard reads the log, so that no other run moves a tag to a yanked version.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PHASES = (
 
 
 class TagRestore(msgspec.Struct, frozen=True, kw_only=True):
-    """A moving tag and the version that it should point at."""
+    """A moving tag, and the version to which the rollback moves it."""
 
     tag: str
     line: Line
@@ -38,14 +38,15 @@ class TagRestore(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fixed(self) -> str:
-        """The fixed tag of that version."""
+        """The fixed tag of the version."""
         return image_tag_of(self.version, self.rebuild)
 
 
 class RestoreTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """A version on one target, for tags to come back to. `release`: its key; `follows`: the entry that set them last.
+    """One version on one target, and the moving tags (`aims`) that return to its image.
 
-    `settled`: whether registry and log both say already that every one of `aims` is there.
+    `release`: the version's release key. `follows`: the position of the last log entry that set one of the tags.
+    `settled`: whether registry and log already say that every tag holds the image.
     """
 
     target: str
@@ -59,12 +60,12 @@ class RestoreTarget(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> Target:
-        """The target as steps name it."""
+        """The target in the form that `StepMaker` takes."""
         return Target(name=self.target, required=self.required)
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True):
-    """What is taken back and where the tags land. `yanks`: versions, as the log names them."""
+    """The versions that are taken back (`yanks`, as the log names them), and where the moving tags go."""
 
     project: str
     component: str
@@ -75,9 +76,9 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def above(to: Version, known: KnownReleases, line: Line | None = None) -> tuple[Version, ...]:
-    """The released versions above `to` that count still, highest first; with `line` only those of its numbers.
+    """The released versions above `to` that were not taken back, highest first; with `line` only those of that line.
 
-    Raises `RefusedError` when `to` was never released or was taken back itself.
+    Raises `RefusedError` if `to` was never released, or was taken back itself.
     """
     if str(to) in known.yanked:
         raise RefusedError(f"{to} was taken back itself", hint="choose a version that still counts")
@@ -107,12 +108,12 @@ def taken_back(to: Version, known: KnownReleases) -> tuple[Version, ...]:
 
 
 def without(known: KnownReleases, yanks: Sequence[str]) -> KnownReleases:
-    """The known releases as they are once `yanks` were taken back."""
+    """The known releases, with the versions in `yanks` added to those that were taken back."""
     return msgspec.structs.replace(known, yanked=tuple(sorted({*known.yanked, *yanks})))
 
 
 def aims(tags: Sequence[MovingTag], known: KnownReleases) -> tuple[tuple[TagRestore, ...], tuple[str, ...]]:
-    """Where each tag belongs now, narrow ones first, and the tags whose line has nothing left."""
+    """The version to which each tag moves, narrow tags (`1.4`) first; and the tags whose line has no version left."""
     found, left = [], []
     for tag in sorted({tag.name: tag for tag in tags}.values(), key=_width):
         top = guard.highest(tag.line, known)
@@ -124,13 +125,13 @@ def aims(tags: Sequence[MovingTag], known: KnownReleases) -> tuple[tuple[TagRest
 
 
 def commit_of(version: Version, known: KnownReleases) -> str | None:
-    """The commit that a version was released from, where any source tells."""
+    """The commit from which a version was released, or None if no source says."""
     named: list[KnownVersion] = [one for one in known.versions if one.version == version]
     return next((one.commit for one in named if one.commit is not None), None)
 
 
 def plan_rollback(rollback: Rollback, basis: Mapping[str, str]) -> Plan:
-    """The plan that records the yank and then moves every tag. `basis`: what the tags held."""
+    """The plan that records the yank and then moves every tag. `basis`: what the tags held before."""
     make = StepMaker(common={"project": rollback.project, "component": rollback.component})
     steps = [check_log()]
     for landing in rollback.landings:

@@ -1,7 +1,7 @@
-"""The steps of every plan, one method for each kind: its id, its phase, and what it waits for.
+"""Makes the steps of all plans, with one method for each step kind, which sets the step's id and phase.
 
-The planners of releases, promotions and rollbacks choose which steps there are and in which order. Ids and operands
-are part of the plan's hash.
+The planners of releases, promotions and rollbacks choose the steps and their order. Ids and operands are part of the
+plan's hash.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ Ids = tuple[str, ...]
 
 
 def check_log() -> Step:
-    """The version log takes entries; asked once, whatever is planned."""
+    """The step that checks that the version log can be written; every plan has it once."""
     return Step(id="check:log", kind="check-log", phase="preflight", operands=op.CheckLog())
 
 
 def ids(steps: Sequence[Step]) -> Ids:
-    """The ids of the steps."""
+    """The ids of the given steps."""
     return tuple(step.id for step in steps)
 
 
 class StepMaker:
     """Makes the steps of one release, promotion or rollback.
 
-    `scope`: the component that they belong to, `""` for none. `prefix`: keeps ids apart where a plan has several
-    components. `common`: the members that every record has.
+    `scope`: the component of the steps, or `""`. `prefix`: keeps the ids of several components in one plan apart.
+    `common`: the members that every record has.
     """
 
     def __init__(self, *, scope: str = "", prefix: str = "", common: Mapping[str, Any] | None = None) -> None:
@@ -43,38 +43,41 @@ class StepMaker:
     def check_target(
         self, target: Target, fixed: tuple[FixedTag, ...], expected: Expectation, *, of: str = ""
     ) -> Step:
-        """Every fixed tag of the target is free or ours. `of`: what the check is about, where it is not alone."""
+        """The step that checks that every fixed tag on the target is free or holds this release.
+
+        `of`: ends the step's id, if a plan has several such checks of one target.
+        """
         operands = op.CheckTarget(target=target.name, fixed=fixed, expected=expected)
         return self._at(target, "check", "check-target", "preflight", operands, of=of)
 
     def check_push(self, target: Target, *, of: str = "") -> Step:
-        """The credential may push to the target."""
+        """The step that checks that the credential may push to the target. `of`: see `check_target`."""
         operands = op.CheckPush(target=target.name)
         return self._at(target, "check-push", "check-push", "permission", operands, of=of)
 
     def check_builder(self, operands: op.BuildImage) -> Step:
-        """The builder answers and can make this image."""
+        """The step that checks that a builder can build the image."""
         return self._step(f"check-builder:{self._scope}", "check-builder", "preflight", operands)
 
     def build(self, operands: op.BuildImage) -> Step:
-        """Build the image into the local store."""
+        """The step that builds the image into the local store."""
         return self._step(f"obtain:{self._scope}", "build-image", "obtain", operands)
 
     def find(self, operands: op.FindImage) -> Step:
-        """Take the image from where it is."""
+        """The step that finds an existing image on a target or in the store."""
         return self._step(f"obtain:{self._scope}", "find-image", "obtain", operands)
 
     def content(self, target: Target, image: op.Image, sources: tuple[str, ...]) -> Step:
-        """The target holds the bytes, under no tag yet."""
+        """The step that pushes the image to the target by digest, without a tag."""
         operands = op.PushContent(target=target.name, image=image, sources=sources)
         return self._at(target, "content", "push-content", "content", operands)
 
     def content_id(self, target: Target) -> str:
-        """The id of `content`'s step."""
+        """The id of the step that `content` makes for the target."""
         return f"{self._prefix}content:{target.name}"
 
     def copy_referrers(self, target: Target, image: str, source: str) -> Step:
-        """The target has what refers to the image, too."""
+        """The step that copies the referrers of the image to the target, after the image."""
         operands = op.CopyReferrers(target=target.name, image=image, source=source)
         content = (self.content_id(target),)
         return self._at(
@@ -84,7 +87,7 @@ class StepMaker:
     def put_tag(
         self, target: Target, tag: FixedTag, image: op.Image, expected: Expectation, *, needs: Ids = ()
     ) -> Step:
-        """A fixed tag names the image on the target."""
+        """The step that puts a fixed tag on the image."""
         operands = op.PutTag(target=target.name, tag=tag, image=image, expected=expected)
         return self._at(target, "tag", "put-tag", "fixed", operands, of=tag.name, needs=needs)
 
@@ -100,7 +103,7 @@ class StepMaker:
         needs: Ids = (),
         after: Ids = (),
     ) -> Step:
-        """A moving tag points at the image. `after`: the narrower tag's step, so that `1.4` moves before `latest`."""
+        """The step that moves a moving tag. `after`: the narrower tag's step, so that `1.4` moves before `latest`."""
         operands = op.MoveTag(
             target=target.name,
             tag=tag,
@@ -114,14 +117,17 @@ class StepMaker:
     def set_tag(
         self, target: Target, tag: str, image: str, version: str | None, *, allow_backward: bool
     ) -> Step:
-        """A name that follows no line of releases points at the image."""
+        """The step that points a tag that follows no line of releases, such as `production`, at the image."""
         operands = op.SetTag(
             target=target.name, tag=tag, image=image, version=version, allow_backward=allow_backward
         )
         return self._at(target, "move", "set-tag", "moving", operands, of=tag)
 
     def attest(self, target: Target, key: str, image: op.Image, *, needs: Ids) -> Step:
-        """The image on the target is attested; a replica of what the log says, so nothing fails with it."""
+        """The step that attaches the release statement to the image.
+
+        It is not required, since the statement only repeats what the log says.
+        """
         operands = op.Attest(target=target.name, key=key, image=image)
         optional = Target(name=target.name, required=False)
         return self._at(optional, "attest", "attest", "attested", operands, needs=needs)
@@ -137,9 +143,9 @@ class StepMaker:
         needs: Ids = (),
         after: Ids = (),
     ) -> Step:
-        """The log has the fact, besides the common members; members that are None are left out.
+        """The step that appends a fact with the common members and those of `fact`, without members that are None.
 
-        `target`: what the fact is about; without one it is about the component.
+        `target`: the target that the fact is about; None for a fact about the component.
         """
         whole = {"kind": kind, **self._common, **fact}
         operands = op.Record(fact={name: value for name, value in whole.items() if value is not None})
@@ -161,7 +167,7 @@ class StepMaker:
         needs: Ids = (),
         after: Ids = (),
     ) -> Step:
-        """A step at a target. It is required where the target is."""
+        """A step for a target; the step is required if the target is."""
         id_ = f"{self._prefix}{name}:{target.name}" + (f":{of}" if of else "")
         return self._step(id_, kind, phase, operands, required=target.required, needs=needs, after=after)
 

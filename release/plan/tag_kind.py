@@ -1,4 +1,4 @@
-"""What an image tag's name says of it, where nobody decided it: fixed, or moving along a line of releases. Pure."""
+"""Guesses from an image tag's name whether it is fixed, or moves along a line of releases. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from release.versions.semver import version_of_image_tag
 
 FixedPolicy = Literal["version", "first-wins"]
 
-# A commit's or a request's own tag, as the default scheme writes them, with the rebuild's number.
+# Tags of commits and pull requests in the default scheme, with an optional rebuild number: `sha-3f2a9c1b7d40_r1`.
 _OF_COMMIT = re.compile(r"(?:sha|pr-[0-9]+)-[0-9a-f]{7,64}(?:_r[0-9]+)?", re.ASCII)
 _LINE = re.compile(r"(0|[1-9][0-9]{0,99})(?:\.(0|[1-9][0-9]{0,99}))?", re.ASCII)
 
