@@ -1,4 +1,4 @@
-"""The index of a long log answers as the log itself does, follows it, and may go at any time."""
+"""The index of a long log gives the log's own answers, follows new entries, and may be deleted at any time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def index(path: Path, batch: int = 20_000) -> Iterator[FileIndex]:
 
 
 def kept(path: Path) -> Path:
-    """Where `lookup` keeps the index of the log at `path`."""
+    """The path of the index that `query` makes for the log at `path`."""
     return Path(query.index_path(str(path), str(path.parent)))
 
 
@@ -47,12 +47,12 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(path: Path) -> Callable[[], str]:
-    """Give what `lookup` asks for the folder of indexes."""
+    """Give the function that returns the folder for indexes."""
     return lambda: str(path.parent)
 
 
 def filled(path: Path, releases: int = 40, seed: int = 3) -> Writer:
-    """Releases on two targets, tags that move forth and back, some removed."""
+    """A log with releases on two targets, with tags that move forth and back, and some that are removed."""
     luck = random.Random(seed)
     log = Writer(store(path), clock=TickingClock(), cancel=Cancel())
     for number in range(releases):

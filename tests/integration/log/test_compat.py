@@ -1,7 +1,7 @@
-"""Logs that the command of every released version wrote are read, understood, moved and continued by this one.
+"""Logs that released versions of shipmark wrote are read, copied to other stores and continued by this version.
 
-`tests/compat/write_corpus.py` wrote them; the files are never changed. What a version made of its own logs, every
-later one must make of them: in whichever store they lie by then.
+`tests/compat/write_corpus.py` wrote the logs, and the files are never changed. In every store, this version must read
+from a log the state that the version which wrote the log read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def expected(log: str) -> dict[str, Any]:
 
 
 def copied(log: str, folder: Path) -> Path:
-    """A copy of the file, to write to."""
+    """A writable copy of a log of the corpus."""
     folder.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copy(CORPUS / log, folder / "log.jsonl"))
 
@@ -52,7 +52,7 @@ def test_corpus_has_every_flow_and_is_unchanged() -> None:
 
 @pytest.fixture(params=STORES)
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LogStore]:
-    """A store without entries."""
+    """Give an empty log in each kind of store."""
     store: LogStore = open_store(describe(request.param, request, tmp_path), Cancel())
     yield store
     getattr(store, "close", lambda: None)()
@@ -73,7 +73,7 @@ def test_old_log_is_copied_to_every_store_and_continued(log: str, empty: Any, tm
 
 @pytest.mark.parametrize("log", LOGS)
 def test_facts_of_an_old_log_are_not_written_again(log: str, tmp_path: Path) -> None:
-    """A release that began under an older version goes on under this one."""
+    """A release that began under an older version is continued, not begun again."""
     log_writer = writer(file_store(copied(log, tmp_path)))
     entries = tuple(log_writer.entries())
     facts = [{name: value for name, value in entry.fields.items() if name not in OWN} for entry in entries]
@@ -82,7 +82,7 @@ def test_facts_of_an_old_log_are_not_written_again(log: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("log", LOGS)
 def test_release_keys_of_an_old_log_are_those_of_this_version(log: str, tmp_path: Path) -> None:
-    """Otherwise a release that began under an older version would begin a second time."""
+    """With another key, a release that began under an older version would begin a second time."""
     entries = list(file_store(copied(log, tmp_path)).read())
     begun = [entry.fields for entry in entries if entry.kind == "planned"]
     assert begun

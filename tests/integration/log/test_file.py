@@ -1,4 +1,4 @@
-"""The file store on real files: killed writers, full disks, failing disks, locks, hands that edit."""
+"""The file store on real files: killed writers, full and failing disks, locks, and edits by hand."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_lock_file_stays_after_an_append(path: Path) -> None:
 
 
 class Failing(OsFiles):
-    """Fails the calls of `name` whose numbers are in `at`, counted from the first on the log itself."""
+    """System calls of which those of `name` fail whose numbers are in `at`, counted on the log file from 1."""
 
     def __init__(self, name: str, error: int, *at: int) -> None:
         self.name, self.error, self.at, self.calls = name, error, at, 0
@@ -275,7 +275,7 @@ def test_partial_write_that_cannot_be_cut_off_is_repaired_by_the_next_writer(pat
 
 
 class Journal(Failing):
-    """Remembers the order of what was done to the log."""
+    """System calls that records the order of writes and syncs on the log file."""
 
     def __init__(self, name: str, error: int, *at: int) -> None:
         super().__init__(name, error, *at)

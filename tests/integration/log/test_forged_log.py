@@ -1,7 +1,7 @@
-"""Lines in the version log that give a release another image: the image itself must say that it is this release.
+"""Forged log entries that give a release another image: a release accepts an image only if its labels agree.
 
-Whoever can write the log can append entries that are chained rightly. That must not be enough to put another image
-under a version, wherever the log is and wherever the other image is.
+Whoever can write the log can append correctly chained entries. Such entries alone must not put another image under a
+version tag, in whichever store the log is, and wherever the other image is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NEXT = ("1.4.2", "1.4", "1", "latest")
 
 
 class Forgery:
-    """A project whose HEAD, v1.4.2, is about to be released, and somebody who writes into its log."""
+    """A project whose HEAD, v1.4.2, is not released yet, with methods that forge entries in its log."""
 
     def __init__(self, project: Project, targets: TargetsFactory, log: dict[str, Any]) -> None:
         self.project = project
@@ -63,7 +63,7 @@ class Forgery:
             "released": {"version": more.get("version", "1.4.2"), **image},
         }
         opened = open_store(self._log)
-        for kind in kinds:  # past the writer, which refuses some of this
+        for kind in kinds:  # appended without `Writer`, which would refuse some of these facts
             head = opened.head()
             line = seal({"kind": kind, **of, **facts[kind]}, head, "2026-11-20T10:00:00.000Z")
             opened.append([line], head)
@@ -73,11 +73,11 @@ class Forgery:
         return self.project("run")
 
     def entries(self) -> list[dict[str, Any]]:
-        """What the log holds by now."""
+        """The fields of all entries of the log."""
         return [entry.fields for entry in open_store(self._log).read()]
 
     def revisions(self, reference: str) -> set[str]:
-        """The commits that the platforms of an image say they are from."""
+        """The commits in the labels of an image's platforms."""
         host = self.project.image
         shown = self.project.must("image", "inspect", f"{host}:{reference}", "--json").json
         return {one["labels"].get(REVISION, "") for one in shown["platforms"]}
@@ -88,7 +88,7 @@ Scene = Callable[..., Forgery]
 
 @pytest.fixture
 def scene(make_project: Callable[..., Project], make_targets: TargetsFactory, tmp_path: Path) -> Scene:
-    """Give a function that makes a `Forgery`; `log`: `file` or `sqlite`; `first`: where v1.4.1 goes."""
+    """Give a function that makes a `Forgery`. `log`: `file` or `sqlite`. `first`: the target of v1.4.1."""
 
     def make(log: str = "file", *, first: str | None = None, **settings: Any) -> Forgery:
         path = str(tmp_path / "log.db")
@@ -106,7 +106,7 @@ def scene(make_project: Callable[..., Project], make_targets: TargetsFactory, tm
 
 
 def released_rightly(forgery: Forgery, result: Result, digest: str) -> None:
-    """The run built the release itself, said why, and what it left stands every check."""
+    """Require that the run ignored the forged image, said why, built the release itself, and left valid records."""
     assert result.code == 0, result.stderr
     assert "is another image" in result.stderr
     tags = forgery.project.tags
@@ -224,7 +224,7 @@ def test_refusal_names_the_input_that_changed(scene: Scene) -> None:
 def test_image_without_a_comparable_inputs_label_is_resumed_with_a_warning(
     scene: Scene, label: str | None
 ) -> None:
-    """0.1.0 wrote no such label, and a later version may write another one."""
+    """Images of 0.1.0 have no inputs label, and a later version may write the label under another schema."""
     forgery = scene()
     labels = {name: text for name, text in forgery.labels.items() if name != INPUTS}
     ours = forgery.put(make_image({"a": b"1"}, labels=labels | ({INPUTS: label} if label else {})))
@@ -267,7 +267,7 @@ def test_image_with_another_version_of_the_commit_is_not_resumed(scene: Scene) -
 
 
 def test_log_verify_reports_an_image_whose_labels_differ_from_the_log(scene: Scene) -> None:
-    """As if the version had been put on the image: every tag holds what is recorded, and the labels do not fit."""
+    """Each tag holds the recorded digest, but the labels of the image name another version."""
     forgery = scene()
     project = forgery.project
     older = project.tags["1.4.1"]
@@ -332,7 +332,7 @@ def test_unreadable_image_ends_the_run_and_the_next_run_resumes_it(scene: Scene,
 
 
 def test_image_that_takes_the_tag_between_plan_and_push_is_a_conflict(scene: Scene, gate: Gate) -> None:
-    """It is put when the content is there and the tag was seen free: the log says nothing of a release then."""
+    """The tag is set after the run has pushed its manifests and has seen the tag free; no release is recorded."""
     forgery = scene(image=f"{gate.host}/acme/app")
     project = forgery.project
     older = project.tags["1.4.1"]

@@ -1,4 +1,4 @@
-"""The git store on real repositories: races, lost replies, refusals, rewritten history, a clone that stays as it is."""
+"""The git store on real repositories: races, lost replies, refusals, rewritten history, an unchanged clone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REF = "refs/shipmark/log"
 
 
 class Remote:
-    """A bare repository that plays the server."""
+    """A bare repository that serves as the remote."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -42,7 +42,7 @@ class Remote:
         return subprocess.run(argv, env=self.env, check=True, capture_output=True, text=True).stdout.strip()
 
     def stdin(self, *arguments: str, text: str = "") -> str:
-        """As `git`, with input and an identity."""
+        """Run git as `git` does, with standard input and a committer's identity."""
         identity = {
             f"GIT_{role}_{what}": "x" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
         }

@@ -15,7 +15,7 @@ from tests.support.services.browser import Browser
 
 @pytest.fixture
 def page(make_project: Callable[..., Project]) -> Path:
-    """Give the page of two releases and a branch build with a hostile name."""
+    """Give the HTML page of a log with two releases and a branch build with a hostile name."""
     project = make_project()
     for git_tag in ("v1.4.2", "v1.4.3"):
         project.release_commit(git_tag)

@@ -1,4 +1,4 @@
-"""`log.path` names a log or a new file: nothing else is ever replaced, cut, renamed or overwritten by the log."""
+"""`log.path` must name a log or a new file: any other file is refused and stays unchanged."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_mirror_that_is_not_a_log_causes_a_warning_and_stays_unchanged(
 def test_symlink_in_the_log_path_is_refused(
     make_project: Callable[..., Project], tmp_path: Path, name: str
 ) -> None:
-    """Tracked by git, in a folder that the config names."""
+    """The symlink is tracked by git, and lies on the path that the config names."""
     victim = tmp_path / "victim"
     victim.mkdir()
     project = make_project(log={"store": "file", "path": name})

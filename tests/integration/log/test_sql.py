@@ -26,7 +26,7 @@ AT = "2026-11-20T10:00:00.000Z"
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database without tables."""
+    """Give the URL of a database without tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/log.db"
     postgres: Postgres = request.getfixturevalue("postgres")
@@ -35,7 +35,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def url(empty_url: str) -> str:
-    """A database with the log's tables."""
+    """Give the URL of a database with the log's tables."""
     migrate(empty_url)
     return empty_url
 

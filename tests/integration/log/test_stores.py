@@ -1,4 +1,4 @@
-"""One suite over every store: what a `LogStore` promises, whoever is killed. The long form is in `tests/soak`."""
+"""One suite for every store: the contract of `LogStore`, even with killed writers. The long form is in `tests/soak`."""
 
 from __future__ import annotations
 

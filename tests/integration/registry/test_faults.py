@@ -1,7 +1,7 @@
-"""Every fault of the catalogue between us and a real registry: what the client does, and what the registry has after.
+"""Every fault of a catalogue between client and registry: what the client does, and what the registry stores.
 
-The end state is read from the registry's own storage. "Nothing lost, nothing wrong under a tag": after each case
-the tag is either absent or holds our digest with every byte below it, and an error says what is not there.
+The end state is read from the registry's own storage. After each case, the tag is either absent, and an error was
+raised, or it holds our digest and every byte below the digest is stored.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def error(code: str) -> bytes:
 
 
 class Case(NamedTuple):
-    """`fails`: what is raised, None when the push gets through. `most`: times that one thing is asked at most."""
+    """One fault of a push. `fails`: the expected error, None for success. `most`: limit of requests of one kind."""
 
     name: str
     where: tuple[str, str]
@@ -289,7 +289,7 @@ def test_pull_through_a_fault_never_leaves_a_broken_image(
 
 
 class TestTokens:
-    """R6: a token that ends in the middle."""
+    """Fault R6: a token that expires during a push."""
 
     def test_push_succeeds_after_expired_token_answers(
         self,
@@ -577,7 +577,7 @@ def test_push_succeeds_after_429_answers(
 
 
 class Storage:
-    """A registry's repository as it is on its disk."""
+    """A repository as the registry's files on disk hold it."""
 
     def __init__(self, root: Path, repository: str) -> None:
         self._top = root / "docker/registry/v2"
@@ -597,19 +597,19 @@ class Storage:
         return self._top / "blobs/sha256" / value[:2] / value / "data"
 
     def require_whole(self) -> None:
-        """Every blob holds what its name says, and every tag everything below it."""
+        """Require that each blob has the digest in its name, and that everything below each tag is stored."""
         for path in self._top.glob("blobs/sha256/*/*/data"):
             assert hashlib.sha256(path.read_bytes()).hexdigest() == path.parent.name
         for name in self.tags().values():
             self._require_below(name)
 
     def require(self, image: Image) -> None:
-        """Every byte of `image` is here."""
+        """Require that every byte of `image` is stored in this repository."""
         for name, content in {image.digest: image.manifest.raw, **image.all_blobs()}.items():
             assert self.blob(name).read_bytes() == content
 
     def describe(self, tag: str, image: Image) -> str:
-        """One line for the table."""
+        """The stored state in words, for the table of faults."""
         held = self.tags().get(tag)
         if held is None:
             return "tag absent"

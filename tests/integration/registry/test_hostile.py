@@ -1,4 +1,4 @@
-"""Registries that want our credentials, our memory, our time, or to be taken for somebody else."""
+"""Hostile registries, which try to get credentials, to fill memory, to waste time, or to serve wrong content."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _env(tmp_path: Path, *hosts: str) -> dict[str, str]:
 
 
 def _asks_for_basic(inner: Callable[[Request], Any]) -> Callable[[Request], Any]:
-    """A registry that serves nobody without a password."""
+    """Wrap `inner` so that requests without a password get a 401."""
     return lambda request: inner(request) if "authorization" in request.headers else BASIC
 
 
@@ -386,7 +386,7 @@ class TestContentIsWhatItSays:
 
 
 class TestNewRepositories:
-    """A registry that hides from who may only read whether a repository exists, as Docker Hub does."""
+    """A registry that, like Docker Hub, shows only to clients with push access whether a repository exists."""
 
     def _servers(self, hostile: Hostile) -> tuple[HostileServer, HostileServer]:
         realm = hostile(

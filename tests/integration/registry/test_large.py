@@ -1,4 +1,4 @@
-"""Images that are larger than the disk and the memory of who copies them. The long form: tests/soak."""
+"""Copies of images that are larger than the disk and the memory of the copying process. The long form: tests/soak."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_large_copy_fits_into_small_disk_and_memory(
 
 
 class TestTheMeasure:
-    """A small disk that were not small would make the test above say nothing."""
+    """Checks of the measurement itself: without a disk limit, a test of large copies would prove nothing."""
 
     def test_small_disk_refuses_more_than_its_size(self, shipmark: Shipmark, tmp_path: Path) -> None:
         code = "import tempfile; tempfile.NamedTemporaryFile().write(bytes(2_000_000))"

@@ -1,6 +1,6 @@
-"""Everything that shipmark does with a registry, over http and TLS, without and with either kind of authentication.
+"""Everything that shipmark does with a registry, over http and TLS, without and with basic and token authentication.
 
-The same against another server: `SHIPMARK_TEST_REGISTRY=PROGRAM pytest tests/integration/registry/test_matrix.py`.
+To test another server: `SHIPMARK_TEST_REGISTRY=PROGRAM pytest tests/integration/registry/test_matrix.py`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MANY = [f"1.{minor}.{patch}" for minor in range(11) for patch in range(92)]
 
 
 class Way(NamedTuple):
-    """How a registry is spoken to."""
+    """One way to reach a registry: http or TLS, and the kind of authentication."""
 
     tls: bool
     auth: str | None
@@ -58,7 +58,7 @@ with_tokens = _only(lambda way: way.auth == "token")
 
 
 class Place:
-    """Two registries of the same kind, and the environment that holds what they want."""
+    """Two registries of one kind, and the environment variables with which they accept requests."""
 
     def __init__(self, way: Way, folder: Path) -> None:
         self.way = way
@@ -91,7 +91,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 class Scene:
-    """One repository of the place that no other test uses, the client for it, and the command."""
+    """One repository that no other test uses, with a client for it and the command `shipmark`."""
 
     def __init__(self, place: Place, shipmark: Shipmark, make_targets: TargetsFactory) -> None:
         self.place = place
@@ -123,7 +123,7 @@ class Scene:
         return self.place.here.tags(self.path)
 
     def sent(self, *methods: str) -> list[Access]:
-        """The requests about this repository that the registry carried out."""
+        """The requests to this repository in the registry's access log."""
         return [
             one
             for one in self.place.here.requests(*methods)

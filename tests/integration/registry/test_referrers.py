@@ -1,4 +1,4 @@
-"""Referrers, cosign's tags, and deletions that take nothing else along, on a real registry."""
+"""Referrers, cosign's tags, and deletions that delete nothing else, on a real registry."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_copy_attached_copies_referrers_and_cosign_tags(
 
 
 class TestCosignTags:
-    """Signatures of one image at two places: each a layer of the manifest under `sha256-….sig`."""
+    """Signatures of one image in two repositories: each is a layer of the manifest under `sha256-….sig`."""
 
     @pytest.fixture
     def places(
@@ -126,7 +126,7 @@ class TestCosignTags:
         return made
 
     def _copied(self, places: tuple[Repository, Repository]) -> tuple[str, list[str]]:
-        """What the destination's tag holds after a copy, and what was said."""
+        """Copy cosign's tag; return the digest under the destination's tag, and the notes that were emitted."""
         recorder = Recorder()
         digest = make_image().digest
         copy_attached(*places, [digest], sink=recorder, cancel=Cancel())

@@ -1,4 +1,4 @@
-"""The client against a real docker-registry, with skopeo as the witness."""
+"""The client against a real docker-registry; skopeo checks independently what was pushed."""
 
 from __future__ import annotations
 

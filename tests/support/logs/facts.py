@@ -1,4 +1,4 @@
-"""A version log in memory, and facts to put into one."""
+"""A version log in memory, and facts to append to a log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMIT = "3f2a9c1b7d40" + "0" * 28
 
 
 class TickingClock:
-    """A clock that moves a second every time it is asked for the date, and really for durations."""
+    """A clock whose date advances one second with each call; durations are real."""
 
     def __init__(self, start: int = 1_760_000_000_000) -> None:
         self._ticks = itertools.count(start, 1000)
@@ -31,7 +31,7 @@ class TickingClock:
 
 
 class MemoryStore:
-    """A `LogStore` that forgets. `before_append` runs ahead of every append, to get in between."""
+    """A `LogStore` in memory. `before_append` runs before every append, so that tests can append first."""
 
     def __init__(self, before_append: Callable[[], None] = lambda: None) -> None:
         self.lines: list[bytes] = []
@@ -62,12 +62,12 @@ class MemoryStore:
 
 
 def writer(store: Any, **options: Any) -> Writer:
-    """A writer over `store` with a clock of its own."""
+    """Make a writer over `store` with a new `TickingClock`."""
     return Writer(store, clock=TickingClock(), cancel=Cancel(), **options)
 
 
 def key(name: str) -> str:
-    """A release key that is easy to tell from others."""
+    """A release key for tests: the hexadecimal digits of `name`, repeated to 64."""
     return (name.encode().hex() * 64)[:64]
 
 
@@ -76,7 +76,7 @@ def digest(name: str) -> str:
 
 
 def fact(kind: str, release: str = "r", attempt: str = "a", **fields: Any) -> dict[str, Any]:
-    """A fact of an attempt. `release` is a `key`'s name."""
+    """A fact of an attempt. `release`: the name from which `key` makes the release key."""
     return {
         "kind": kind,
         "release": key(release),
@@ -125,7 +125,7 @@ def moved(
 
 
 def whole_release(release: str, version: str, image: str | None = None) -> list[dict[str, Any]]:
-    """All five facts of a release that went well."""
+    """The five facts of a successful release, from `planned` to `moved`."""
     image = image or f"image-{release}"
     of = {"release": release, "attempt": f"attempt-{release}"}
     return [
@@ -138,7 +138,7 @@ def whole_release(release: str, version: str, image: str | None = None) -> list[
 
 
 def independently_verified(lines: Sequence[bytes]) -> list[dict[str, Any]]:
-    """The entries of a log, checked with the standard library only, by the words of the design."""
+    """Check the lines of a log with the standard library only, and return their fields."""
     import hashlib
 
     previous, entries = "0" * 64, []

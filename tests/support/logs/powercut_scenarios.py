@@ -1,8 +1,8 @@
 """Scenarios on a `Disk` for the log's file store, and what must hold in every state that a power cut leaves.
 
-A first writer is killed before every operation that it does (and in the middle of every write); a second one goes
-on; the power is cut before every operation of the second one; a third one starts on every disk that this may
-leave. Mutants, a store or a writer with one sync, lock or check removed, must be found.
+A first writer is killed before each of its operations, and in the middle of each write. A second writer continues, and
+the power is cut before each of its operations. A third writer starts on every disk that the power cut may leave.
+The scenarios must detect mutants: a store or a writer with one sync, lock or check removed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ Append = list[dict[str, Any]]
 
 
 class Bad(AssertionError):
-    """A state in which the log lost, doubled or damaged something."""
+    """Raised for a state in which the log lost, repeated or damaged an entry."""
 
 
 class Make(msgspec.Struct, frozen=True, kw_only=True):
-    """How a process's parts are made; a mutant replaces one of them."""
+    """Functions that make the parts of a process; a mutant replaces one function."""
 
     files: Callable[[Disk], ModelFiles] = ModelFiles
     store: type[FileStore] = FileStore
@@ -40,7 +40,7 @@ class Make(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Process:
-    """One process that writes to the log on `disk`, and what it was told to be durable."""
+    """One process that writes to the log on `disk`, and the entries that were acknowledged to it."""
 
     def __init__(self, disk: Disk, make: Make) -> None:
         self.files = make.files(disk)
@@ -71,7 +71,7 @@ SECOND: list[list[Append]] = [
 
 
 def killed_first(make: Make) -> Iterator[tuple[Disk, list[Entry]]]:
-    """Disks, with what was acknowledged, after a first writer was killed at every point."""
+    """Yield the disk and the acknowledged entries for each operation at which a first writer may be killed."""
     for kill_at in itertools.count(1):
         done = False
         for let_through in (None, 0.5, 1.0):
@@ -99,7 +99,7 @@ def _killer(kill_at: int, let_through: float | None) -> Callable[[str], int | No
 
 
 def states(make: Make, *, limit: int | None = None, sector: int = 128) -> int:
-    """Check every state, at most `limit` different ones; returns how many. Raises `Bad`."""
+    """Check each state after a power cut, at most `limit` different ones; return their number. Raises `Bad`."""
     seen: set[tuple[Any, ...]] = set()
     for disk, acknowledged in killed_first(make):
         for appends in SECOND:
@@ -126,7 +126,7 @@ def states(make: Make, *, limit: int | None = None, sector: int = 128) -> int:
 
 
 class Enough(Exception):
-    """As many states as were asked for."""
+    """Raised when `limit` states were checked."""
 
 
 def _known(disk: Disk, acknowledged: list[Entry]) -> tuple[Any, ...]:
@@ -136,7 +136,7 @@ def _known(disk: Disk, acknowledged: list[Entry]) -> tuple[Any, ...]:
 
 
 def check(disk: Disk, acknowledged: list[Entry], make: Make) -> None:
-    """A third process starts: everything acknowledged is there, nothing twice, and appending works."""
+    """Start a third process; require every acknowledged entry once, and a successful append."""
     disk = disk.copy()  # the states of one cut share their files
     process = Process(disk, make)
     try:

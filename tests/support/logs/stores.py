@@ -1,4 +1,4 @@
-"""Log stores by description, so that a child process opens the same one. Descriptions are JSON objects."""
+"""Opens a log store from a JSON description, so that a child process can open the store of its parent."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""A process that appends to a log until it is done or killed, and a herd of them.
+"""A process that appends to a log until it is done or killed, and `Herd`, which runs several such processes.
 
 Started as `python -m tests.support.logs.worker DESCRIPTION NAME COUNT ACKS`.
 
-Each acknowledged append becomes a line of the file ACKS, so a worker that is started again goes on behind the
-last one; the one that was under way when it was killed is repeated.
+Each acknowledged append becomes a line of the file ACKS. A worker that is started again continues after the last
+acknowledged append, and so repeats the append during which it was killed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Herd:
         seed: int = 1,
         disturb: Sequence[tuple[float, Callable[[], None]]] = (),
     ) -> None:
-        """Work until everything is acknowledged; SIGKILL for `kills` of them, every `pause` seconds or so.
+        """Run until every append is acknowledged; send SIGKILL to `kills` workers, one about every `pause` seconds.
 
         `disturb`: what to do besides, when this share of all appends is acknowledged.
         """
@@ -78,7 +78,7 @@ class Herd:
         return sum(len(self._acks(name)) for name in self.names)
 
     def verify(self, lines: Sequence[bytes] | None = None) -> list[Entry]:
-        """Nothing lost, nothing twice, chain whole, acknowledged entries where they were acknowledged."""
+        """Require a valid chain with each entry once, and each acknowledged entry at its acknowledged position."""
         store = open_store(self.description)
         entries = list(store.read())
         getattr(store, "close", lambda: None)()
@@ -100,7 +100,7 @@ class Herd:
         return []
 
     def _ensure_running(self) -> bool:
-        """Start who has work left and does not run; returns whether there is work left."""
+        """Start each worker that has appends left and does not run; return whether any appends are left."""
         todo = [name for name in self.names if len(self._acks(name)) < self.count]
         for name in todo:
             child = self._children.get(name)

@@ -1,7 +1,7 @@
-"""A proxy in front of a real registry that breaks what it is told to: by method, path and occurrence.
+"""A proxy in front of a real registry that injects faults by method, path and number of the request.
 
-It speaks HTTP/1.1 with a thread for every connection and forwards everything that no rule is about. It also takes
-requests in the form that forward proxies get. Faults are values, so that a table of them reads like one.
+The proxy speaks HTTP/1.1 with a thread for every connection, and forwards every request that no rule fits. It also
+accepts requests in the form for forward proxies. Faults are values, so that tests can list them in a table.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CHUNK = 64 * 1024
 
 
 class Status(NamedTuple):
-    """Answer this instead of asking the registry. `raw` replaces the whole answer."""
+    """Answer with this status; the registry does not get the request. `raw` replaces the whole answer."""
 
     code: int
     headers: Mapping[str, str] = {}
@@ -29,45 +29,45 @@ class Status(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """RST the client. `after`: bytes of the request's body that are taken first; `apply`: let the registry have all."""
+    """Reset the connection. `after`: bytes of the body to read first. `apply`: forward the request to the registry."""
 
     after: int = 0
     apply: bool = False
 
 
 class Cut(NamedTuple):
-    """Let the registry answer, and close after `body` bytes of the answer's body (or inside its head)."""
+    """Close the connection after `body` bytes of the answer's body; with `in_head`, within the answer's headers."""
 
     body: int = 0
     in_head: bool = False
 
 
 class Flip(NamedTuple):
-    """Flip a bit of the request's body (`up`) or of the answer's body."""
+    """Flip one bit of the request's body (`up`) or of the answer's body."""
 
     up: bool = False
 
 
 class Slow(NamedTuple):
-    """Move the request's (`up`) or the answer's bytes this slowly, in bytes a second."""
+    """Limit the rate of the request's (`up`) or the answer's bytes, in bytes a second."""
 
     rate: float
     up: bool = False
 
 
 class Stall(NamedTuple):
-    """Take the request and say nothing more."""
+    """Read the request and never answer."""
 
 
 class Header(NamedTuple):
-    """Change one header of the answer."""
+    """Replace one header of the answer."""
 
     name: str
     value: str
 
 
 class Do(NamedTuple):
-    """Run something (`then` decides what is done with the request afterwards)."""
+    """Call a function; afterwards the fault `then` is applied to the request."""
 
     action: Callable[[], object]
     then: object = None
@@ -77,7 +77,7 @@ Fault = Status | Reset | Cut | Flip | Slow | Stall | Header | Do | None
 
 
 class Rule:
-    """`fault` for requests whose method and path fit, from the `first` (1 is the first) for `times` of them."""
+    """Applies `fault` to `times` requests with this method and path, beginning with number `first` (from 1)."""
 
     def __init__(self, method: str, path: str, fault: Fault, *, first: int = 1, times: int = 1) -> None:
         self.method = method
@@ -89,7 +89,7 @@ class Rule:
         self.hits = 0
 
     def take(self, method: str, path: str) -> bool:
-        """Whether this request gets the fault; counts it."""
+        """Count a request that fits the rule; return whether it gets the fault."""
         if not re.fullmatch(self.method, method) or not self.path.search(path):
             return False
         self.seen += 1
@@ -100,7 +100,7 @@ class Rule:
 
 
 class Seen(NamedTuple):
-    """A request that reached the proxy. `fault`: the name of what was done to it, or ""."""
+    """A request that reached the proxy. `fault`: the name of the fault that was applied, or ""."""
 
     method: str
     path: str
@@ -128,11 +128,11 @@ class FaultProxy:
         return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def count(self, method: str, path: str = "") -> int:
-        """How many such requests came."""
+        """The number of requests with this method and path."""
         return sum(entry.method == method and path in entry.path for entry in self.seen)
 
     def close(self) -> None:
-        """Stop, with all connections."""
+        """Stop the server and close all connections."""
         self._closed.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -335,7 +335,7 @@ ROW = "fault matrix"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was done to the client and how it ended."""
+    """Print a table of the injected faults and the results."""
     rows = [
         value
         for reports in terminalreporter.stats.values()

@@ -1,4 +1,4 @@
-"""A door in front of a registry: every request passes here, and a test may act before or after any of them."""
+"""A proxy in front of a registry, with which a test can act before or after each request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Passage(NamedTuple):
-    """One request at the door. `number` counts writing requests from 1; 0 for reads."""
+    """One request at the gate. `number` counts writing requests from 1; 0 for reads."""
 
     method: str
     path: str
@@ -29,10 +29,11 @@ class Passage(NamedTuple):
 
 
 class Gate:
-    """Forwards to `registry`. `before` is called with each request that came, `after` once the registry answered.
+    """Forwards to `registry`. `before` is called with each request, `after` when the registry has answered.
 
-    Returning False from `before` drops the request, from `after` the answer: the connection closes without one.
-    `instead` may answer itself (status, headers, body); `adds` gives headers that go with the registry's answer.
+    If `before` or `after` returns False, the connection is closed without an answer; after `before`, the registry does
+    not get the request. `instead` may return an answer (status, headers, body) in place of the registry's; `adds`
+    returns headers that are added to the registry's answer.
     """
 
     def __init__(self, registry: RegistryServer) -> None:
@@ -123,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def gate(registry_server: RegistryServer) -> Iterator[Gate]:
-    """Give a door in front of the test's registry."""
+    """Give a gate in front of the test's registry."""
     door = Gate(registry_server)
     yield door
     door.close()

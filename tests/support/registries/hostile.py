@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that answers whatever a test tells it to, byte for byte if need be."""
+"""An HTTP server on loopback that answers with what a test gives it, byte for byte if needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What to answer; `raw` replaces everything else. `length`: overrides Content-Length, None leaves it out."""
+    """An answer. `raw`: replaces the whole answer. `length`: overrides Content-Length, None leaves it out."""
 
     status: int = 200
     headers: Mapping[str, str] = {}
@@ -36,7 +36,7 @@ class Hang:
 
 
 class Drip(NamedTuple):
-    """Send `raw` one byte at a time with a pause, in seconds, after each."""
+    """Send `raw` one byte at a time, with a pause (in seconds) after each byte."""
 
     raw: bytes
     pause: float = 0.2
@@ -46,9 +46,9 @@ Answerer = Callable[[Request], Reply | Hang | Drip | None]
 
 
 class HostileServer:
-    """Serves until closed. `answer` may be replaced at any time; None as its result closes the connection.
+    """An HTTP server that serves until it is closed. `answer`: replaceable at any time; None closes the connection.
 
-    `requests`: everything that arrived, in order. `tls`: a server context.
+    `requests`: every request that arrived, in order. `tls`: an SSL context for a server.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class HostileServer:
         return [request for request in self.requests if request.method in methods]
 
     def close(self) -> None:
-        """Stop, with all connections."""
+        """Stop the server and close all connections."""
         self._closed.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)

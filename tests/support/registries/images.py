@@ -1,4 +1,4 @@
-"""Small images made by hand, for tests of registries and layouts: bytes and what they should be called."""
+"""Small images for tests of registries and layouts: their bytes and digests."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Image:
         )
 
     def all_blobs(self) -> dict[str, bytes]:
-        """Of this and its children."""
+        """The blobs of this image and of its children."""
         blobs = dict(self.blobs)
         for child in self.children:
             blobs |= child.all_blobs()
@@ -55,7 +55,7 @@ class Image:
 
 
 def make_tar(files: dict[str, bytes]) -> bytes:
-    """A tar of regular files with constant metadata."""
+    """Make a tar archive of regular files with constant metadata."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name, content in files.items():
@@ -114,7 +114,7 @@ def make_index(*images: Image, platforms: tuple[str, ...] = ("linux/amd64", "lin
 
 
 def store(image: Image, repository: Repository, *tags: str) -> None:
-    """Put everything of `image` into `repository`, children first."""
+    """Put all blobs and manifests of `image` into `repository`, children first."""
     for child in image.children:
         store(child, repository)
     for name, blob in image.blobs.items():

@@ -1,4 +1,4 @@
-"""A copy of a large image from one registry to another by a process that has little disk and memory."""
+"""Copies a large image from one registry to another in a process with a small disk and little memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OCI image documents as JSON Schemas, in our words, and a walk that holds a layout folder to them.
+"""JSON Schemas of the OCI image documents, written for these tests, and a check of a layout folder against them.
 
 Source: image-spec v1.1: descriptor, manifest, image index, config, image layout, annotations.
 """
@@ -153,9 +153,9 @@ _BY_TYPE = {
 
 
 def check_layout(folder: Path) -> list[str]:
-    """Hold every document of a layout folder to its schema, and every blob to its descriptor.
+    """Check every document of a layout folder against its schema, and every blob against its descriptor.
 
-    The digests of the documents that were checked; raises `AssertionError` or jsonschema's error.
+    Returns the digests of the checked documents; raises `AssertionError` or jsonschema's `ValidationError`.
     """
     _validate(LAYOUT, (folder / "oci-layout").read_bytes())
     top = _validate(INDEX, (folder / "index.json").read_bytes())
@@ -180,19 +180,19 @@ def check_layout(folder: Path) -> list[str]:
 
 
 def blob(folder: Path, digest: str) -> bytes:
-    """A blob whose bytes have the digest."""
+    """Read a blob of the layout and check its digest."""
     raw = (folder / "blobs" / digest.replace(":", "/")).read_bytes()
     assert "sha256:" + hashlib.sha256(raw).hexdigest() == digest
     return raw
 
 
 def document(folder: Path, digest: str) -> Any:
-    """A blob as JSON."""
+    """Read a blob and decode it as JSON."""
     return json.loads(blob(folder, digest))
 
 
 def _check_layers(folder: Path, manifest: dict[str, Any]) -> None:
-    """The config names as many layers as the manifest, by the digests of their uncompressed bytes."""
+    """Require that the config lists the digest of the uncompressed bytes of each layer of the manifest."""
     config = document(folder, manifest["config"]["digest"])
     plain = [gzip.decompress(blob(folder, layer["digest"])) for layer in manifest["layers"]]
     assert config["rootfs"]["diff_ids"] == ["sha256:" + hashlib.sha256(tar).hexdigest() for tar in plain]

@@ -1,9 +1,8 @@
-"""A registry that lists referrers itself, in front of one that does not.
+"""Adds the referrers API to a docker-registry, which stores manifests with a `subject` but does not list them.
 
-docker-registry stores manifests with a `subject` and knows nothing of it. Behind the gate the question
-`GET /v2/NAME/referrers/DIGEST` is answered from its storage. Source: OCI distribution-spec v1.1, "Listing Referrers".
-`SHIPMARK_TEST_REFERRERS` names a program to use in its place: a whole registry with that API, which takes a free port
-of 127.0.0.1 and says `listening on 127.0.0.1:PORT` on stderr.
+A gate in front of the registry answers `GET /v2/NAME/referrers/DIGEST` from the registry's storage. Source: OCI
+distribution-spec v1.1, "Listing Referrers". `SHIPMARK_TEST_REFERRERS` names a program that is used instead: a registry
+with the referrers API, which takes a free port of 127.0.0.1 and writes `listening on 127.0.0.1:PORT` to stderr.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _LISTENING = re.compile(rb"listening on (127\.0\.0\.1:\d+)")
 
 
 def list_referrers(gate: Gate) -> None:
-    """Have `gate` answer for referrers from now on, and say so when a manifest with a subject is stored."""
+    """Let `gate` answer referrers requests from the storage of its registry."""
 
     def answer(passage: Passage) -> Answer | None:
         question = _QUESTION.fullmatch(passage.path)

@@ -1,10 +1,10 @@
 """A real docker-registry on a loopback port, one per test.
 
-`SHIPMARK_TEST_REGISTRY` names another server's program, which the same tests have to pass with: distribution 3
-(`go install github.com/distribution/distribution/v3/cmd/registry@latest`) takes the same configuration.
+`SHIPMARK_TEST_REGISTRY` names another registry program with which all tests must pass too, such as distribution 3
+(`go install github.com/distribution/distribution/v3/cmd/registry@latest`), which takes the configuration of 2.8.
 
-The server chooses the port itself (`127.0.0.1:0`) and says it in its log, so no other process can take it in
-between; `stop` and `start` keep the port.
+The server chooses its port (`127.0.0.1:0`) and logs it, so that no other process can take the port before the server
+does; `stop` and `start` keep the port.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Access(NamedTuple):
 class RegistryServer:
     """A running docker-registry. `host` is `127.0.0.1:PORT`, `root` the folder of its storage.
 
-    `username`/`password`: set with `auth="basic"` and `auth="token"`. `ca`: the PEM file of the authority that
-    signed its certificate, with `tls`: of its own, unless `authority` is given. `tokens`: the token server, with
-    `auth="token"`; it speaks TLS when the registry does.
+    `username`/`password`: set with `auth="basic"` and `auth="token"`. `ca`: with `tls`, the PEM file of the authority
+    that signed the registry's certificate; without `authority`, a new one is made. `tokens`: with `auth="token"`, the
+    token server, which speaks TLS if the registry does.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class RegistryServer:
         return int(self.host.rpartition(":")[2])
 
     def start(self) -> None:
-        """Start it, again on the same port and storage after `stop`."""
+        """Start the registry; after `stop`, on its former port and storage."""
         if self._service is not None:
             return
         config = self.folder / "config.json"  # JSON is YAML
@@ -111,20 +111,20 @@ class RegistryServer:
         )
 
     def stop(self) -> None:
-        """Stop it; what it stored stays."""
+        """Stop the registry and keep its storage."""
         if self._service is not None:
             self._service.kill()  # its SIGTERM drains connections that clients keep open
             self._service = None
 
     def close(self) -> None:
-        """Stop everything and remove the storage."""
+        """Stop the registry and its token server, and remove the storage."""
         self.stop()
         if self.tokens is not None:
             self.tokens.close()
         shutil.rmtree(self.root, ignore_errors=True)
 
     def access_log(self) -> list[Access]:
-        """Return every request since the first start, oldest first, those of this harness left out."""
+        """Return every request since the first start, oldest first, without those that tests send themselves."""
         self._settle()
         return [entry for entry in self._entries() if "?harness=" not in entry.path]
 
@@ -135,9 +135,9 @@ class RegistryServer:
     def request(
         self, method: str, path: str, *, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send one request past shipmark, with the credential that it takes: status, headers, body.
+        """Send one request without shipmark, with the registry's credential; return status, headers and body.
 
-        Header names are lower case. Requests made here appear in the access log.
+        Header names are lower case. Requests of this method appear in the access log.
         """
         given = {**self._authorization(path), **(headers or {})}
         with contextlib.closing(self._connection()) as connection:
@@ -164,10 +164,10 @@ class RegistryServer:
         return headers["docker-content-digest"], body
 
     def tags(self, repository: str) -> dict[str, str]:
-        """Return tag -> digest of a repository; empty when the registry does not know it.
+        """Return tag -> digest of a repository; empty for a repository that does not exist.
 
-        The registry lists a name a moment before it can serve it. So a repository that another process
-        writes to is read again until list and manifests agree; `LookupError` when they do not.
+        The registry lists a tag a moment before it can serve the tag's manifest. So a repository that another process
+        writes to is read again until list and manifests agree; raises `LookupError` if they never do.
         """
         end = time.monotonic() + _AGREE
         while True:
@@ -180,7 +180,7 @@ class RegistryServer:
                     raise
 
     def add_tags(self, repository: str, digest: str, names: Iterable[str]) -> None:
-        """Write tags on a stored manifest straight into the storage: a thousand of them take no requests."""
+        """Write tags of a stored manifest straight into the storage, so that a thousand tags need no requests."""
         algorithm, _, value = digest.partition(":")
         tags = self.root / "docker/registry/v2/repositories" / repository / "_manifests/tags"
         for name in names:

@@ -1,6 +1,6 @@
-"""Images of any size in a registry's storage, past its API: put there in seconds, and checked byte for byte.
+"""Writes images of any size straight into a registry's storage, which takes seconds, and checks them byte for byte.
 
-Source: the distribution project's storage layout (`registry/storage/paths.go` describes it), the same in 2.8 and 3.
+Source: the distribution project's storage layout (`registry/storage/paths.go` describes it), equal in 2.8 and 3.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BASE = Path("docker/registry/v2")
 
 
 def put_image(root: Path, repository: str, sizes: Sequence[int], tag: str) -> str:
-    """Put an image with layers of `sizes` bytes, no two alike, under a tag; give its digest."""
+    """Write an image with different layers of `sizes` bytes under a tag; return its digest."""
     noise = random.Random(7).randbytes(_PIECE)
     layers = [
         _put_pieces(root, repository, size, noise, seed=number) for number, size in enumerate(sizes, start=1)
@@ -40,9 +40,9 @@ def put_image(root: Path, repository: str, sizes: Sequence[int], tag: str) -> st
 
 
 def check_image(root: Path, repository: str, tag: str) -> tuple[str, int]:
-    """Hash everything below a tag as the storage has it; give its digest and the bytes of its blobs.
+    """Hash everything below a tag in the storage; return the tag's digest and the total size of its blobs in bytes.
 
-    Raises `AssertionError` for what is not what it is called, or is not the repository's.
+    Raises `AssertionError` for a blob with another digest or size, or that is not linked to the repository.
     """
     repositories = root / _BASE / "repositories" / repository
     digest = (repositories / "_manifests/tags" / tag / "current/link").read_text()

@@ -1,4 +1,4 @@
-"""`RegistryPool` as tests use it: real connections, a real clock, short patience."""
+"""Makes a `RegistryPool` for tests: real connections, a real clock, short limits for retries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SystemClock:
 
 
 class Recorder:
-    """A sink that keeps what it gets."""
+    """A sink that keeps the events it receives."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -43,12 +43,12 @@ class Recorder:
 
     @property
     def notes(self) -> list[str]:
-        """The texts of the notes."""
+        """The texts of the recorded notes."""
         return [event.text for event in self.events if isinstance(event, Note)]
 
 
 def read_file(path: str) -> bytes | None:
-    """The bytes of a file, None where there is none."""
+    """The bytes of a file, or None if the file does not exist."""
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
@@ -56,7 +56,7 @@ def read_file(path: str) -> bytes | None:
 
 
 class Opened(RegistryPool):
-    """Targets with their sink and cancel at hand."""
+    """A `RegistryPool` with its sink and its `Cancel` as attributes."""
 
     recorder: Recorder
     cancel: Cancel

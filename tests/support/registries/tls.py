@@ -8,7 +8,7 @@ import trustme
 
 
 class Authority:
-    """A private authority; `path` is its certificate in PEM. One is made per server, unless servers share it."""
+    """A private authority for certificates. `path`: its PEM file. One is made per server, unless servers share it."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

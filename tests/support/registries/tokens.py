@@ -1,6 +1,6 @@
 """The token server of a registry with bearer authentication, run by the tests on loopback.
 
-It answers `GET` and `POST` (OAuth2 form) with a signed JSON Web Token for the scopes asked. Source: the
+The server answers `GET` and `POST` (OAuth2 form) with a signed JSON Web Token for the requested scopes. Source: the
 distribution project's token authentication specification and its JWT profile.
 """
 
@@ -33,7 +33,7 @@ LEEWAY = 60
 
 
 class TokenRequest(NamedTuple):
-    """One request for a token. `account` is None for an anonymous one; `status` is what it was answered."""
+    """One request for a token. `account`: None for an anonymous request. `status`: of the answer."""
 
     method: str
     scopes: tuple[str, ...]
@@ -43,11 +43,11 @@ class TokenRequest(NamedTuple):
 
 
 class TokenServer:
-    """Signs tokens with a key that `authority` vouches for; with `tls` it also serves over TLS with its certificate.
+    """Signs tokens with a key that `authority` has certified. `tls`: serve over TLS, with a certificate of `authority`.
 
-    Knobs, to be set at any time: `lifetime` (seconds after which the registry refuses a token), `announced`
-    (the `expires_in` of the answer, None leaves it out), `anonymous` (actions granted without credentials),
-    `denied` (actions granted to nobody), `key` of the answer's token (`token` or `access_token`).
+    Attributes that tests may set: `lifetime` (seconds after which the registry refuses a token), `announced` (the
+    `expires_in` of the answer, None leaves it out), `anonymous` (actions granted without credentials), `denied`
+    (actions granted to nobody), `key` (member of the answer that holds the token: `token` or `access_token`).
     """
 
     def __init__(self, authority: Authority, *, users: Mapping[str, str], tls: bool = False) -> None:
@@ -98,7 +98,7 @@ class TokenServer:
         self._server.server_close()
 
     def token(self, account: str | None, scopes: tuple[str, ...]) -> str:
-        """Return a token for what of `scopes` (`repository:app:pull,push`) is granted to `account`."""
+        """Return a token with the actions of `scopes` (`repository:app:pull,push`) that `account` is granted."""
         now = time.time()
         claims = {
             "iss": ISSUER,

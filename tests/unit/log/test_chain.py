@@ -1,4 +1,4 @@
-"""Sealing and verifying lines: what is stored is what is checked."""
+"""Sealing facts into lines, and verifying stored lines."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_verify_line_names_the_position_of_a_malformed_line(raw: bytes, cause: s
 
 
 def rehashed(text: str) -> bytes:
-    """`text` with a hash that fits, as somebody who forges a line would make it."""
+    """`text` with the hash that fits it, as a forged line would have."""
     digest = hashlib.sha256(b"shipmark.log/1\n" + text.encode()).hexdigest()
     return text.replace('"kind"', f'"hash":"{digest}","kind"', 1).encode()
 

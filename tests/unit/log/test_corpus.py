@@ -56,7 +56,7 @@ def test_log_of_an_older_version_verifies_and_accepts_an_append(name: str) -> No
 
 @pytest.mark.parametrize("name", FILES)
 def test_facts_of_an_older_version_keep_their_ids(name: str) -> None:
-    """Ids decide what is written twice; a release that began under an older version must go on under this one."""
+    """With other ids, a release that began under an older version would be recorded a second time."""
     store = store_of(name)
     log = writer(store)
     own = {"schema", "seq", "prev", "hash", "id", "at", "batch"}

@@ -1,4 +1,4 @@
-"""The state of a release is the fold over its events, whatever their order and whoever wrote them."""
+"""The state of releases that `fold` computes from the entries of a log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When two facts are the same, and what no fact may hold."""
+"""Which facts get equal ids, and which facts are refused."""
 
 from __future__ import annotations
 

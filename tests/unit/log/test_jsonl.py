@@ -1,4 +1,4 @@
-"""Torn tails are cut, corruption is named; no valid prefix is ever lost."""
+"""Reading a log file: torn tails are skipped, corruption is reported, and every valid entry before is returned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AT = "2026-11-20T10:00:00.000Z"
 
 
 def log(*batches: int) -> list[bytes]:
-    """Lines with their newlines: appends of so many facts each."""
+    """The lines of a log, with newlines, whose appends have the given numbers of facts."""
     head, lines, number = Head(), [], 0
     for size in batches:
         facts = {f"{number + each:032}": planned(attempt=str(number + each)) for each in range(size)}

@@ -1,4 +1,4 @@
-"""What people ask the log at three in the morning."""
+"""Questions to the log: releases, tags and digests, now and at an earlier time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ START = 1_760_000_000_000  # 2025-10-09T08:53:20Z
 
 
 class Days:
-    """A clock that moves a day at every append."""
+    """A clock that advances one day with each append."""
 
     def __init__(self) -> None:
         self.at = START - DAY

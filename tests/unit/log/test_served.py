@@ -1,4 +1,4 @@
-"""What a served image says of itself, against what the log says of its release."""
+"""Comparison of the labels of a served image with the log's record of its release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be true once is true once."""
+"""Version tags and releases that the log binds to one digest."""
 
 from __future__ import annotations
 

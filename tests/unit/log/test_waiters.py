@@ -1,4 +1,4 @@
-"""Whom a run that would rather wait waits for."""
+"""The attempts of other runs for which `run --wait` waits."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_cancellation_ends_the_retries() -> None:
 
 
 class Unsure(MemoryStore):
-    """Fails after, or before, it wrote; `failures` times."""
+    """A store whose append fails `failures` times, after it wrote (`writes`) or before."""
 
     def __init__(self, *, writes: bool, failures: int = 1) -> None:
         super().__init__()
@@ -258,7 +258,7 @@ def test_conflict_with_an_outdated_claim_is_checked_again_after_reading() -> Non
 
 
 class WithInbox(MemoryStore):
-    """A store whose writers may park; `lose` is how many appends lose their race first."""
+    """A store in which facts can be parked. `lose`: number of appends that lose a race before one succeeds."""
 
     def __init__(self, lose: int = 0) -> None:
         super().__init__()

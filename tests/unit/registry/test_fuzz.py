@@ -1,4 +1,4 @@
-"""Parsers of what registries, archives and layouts hold, fed with damaged examples (`tests/support/fuzzing.py`)."""
+"""Parsers of data from registries, archives and layouts, fed with damaged examples (`tests/support/fuzzing.py`)."""
 
 from __future__ import annotations
 

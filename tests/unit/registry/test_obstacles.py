@@ -27,12 +27,12 @@ _PATHS = [*_FOLDERS, *_FILES]
 
 
 def cases(*paths: str) -> list[tuple[str, str]]:
-    """Every obstacle at every path; a folder where one belongs is none."""
+    """Every kind of obstacle at every path, except a folder where a folder is expected."""
     return [(kind, path) for path in paths for kind in OBSTACLES if kind != "folder" or path not in _FOLDERS]
 
 
 def told_before(kind: str, path: str) -> bool:
-    """Whether the preflight can know: not of a blob that is chosen later; replacing a hard link harms nobody."""
+    """Whether `check_push` can find the obstacle: it cannot at a blob's path, and a hard link is harmless."""
     return BLOB not in path and not (kind == "hard link" and path in _FILES)
 
 

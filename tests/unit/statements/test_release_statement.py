@@ -1,4 +1,4 @@
-"""What the log attests: the same statement from the same entries, whatever came after them."""
+"""In-toto statements about releases: equal entries give equal statements, whatever follows them in the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copying a graph: order, sharing, nesting, and what is left out."""
+"""Copying an image with all its manifests and blobs: order, shared layers, nested indexes, errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHARED = make_tar({"shared": b"x" * 5000})
 
 
 class Watched(Layout):
-    """A layout that remembers the order in which manifests arrive."""
+    """A layout that records the order in which manifests arrive."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)

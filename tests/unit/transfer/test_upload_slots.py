@@ -1,4 +1,4 @@
-"""Blobs are sent in their order, a few at a time, whatever order they are ready in."""
+"""Blobs are sent in manifest order, a few at a time, whatever the order in which they are ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a push's porcelain lines mean."""
+"""The outcome of a git push, read from its `--porcelain` output."""
 
 from __future__ import annotations
 

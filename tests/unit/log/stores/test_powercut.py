@@ -1,4 +1,4 @@
-"""No state that a power cut may leave loses, doubles or damages anything; without any one safeguard, some do."""
+"""No state after a power cut loses, repeats or damages an entry; with any one safeguard removed, some state does."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class NoLock(ModelFiles):
 
 
 class LockFileRemoved(ModelFiles):
-    """Who waits for the old file and who makes a new one hold two locks."""
+    """A process that waits for the old lock file and a process that creates a new one both get a lock."""
 
     def close(self, fd: int) -> None:
         path = self.path(fd)

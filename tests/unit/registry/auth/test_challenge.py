@@ -1,4 +1,4 @@
-"""WWW-Authenticate: every form that registries send, and any nonsense without a crash."""
+"""Parsing of `WWW-Authenticate`: every form that registries send, and any other text without an error."""
 
 from __future__ import annotations
 

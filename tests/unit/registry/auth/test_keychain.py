@@ -1,4 +1,4 @@
-"""Which credential is used, from where, in which order; and that no secret shows."""
+"""Which credential is used, from which source and in which order; no message shows a secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = "s3cr3t-value"
 
 
 class Helpers:
-    """Stands in for credential helper programs: name to (code, stdout, stderr)."""
+    """Replaces credential helper programs: name -> (exit code, stdout, stderr)."""
 
     def __init__(self, programs: Mapping[str, tuple[int, str, str]]) -> None:
         self.programs = programs
