@@ -90,7 +90,9 @@ def agrees(case: str, ours: object, theirs: object) -> None:
 
 
 @pytest.mark.parametrize("case", rows("cases"))
-def test_repository_states(case: dict[str, Any], tmp_path: Path) -> None:
+def test_snapshot_of_each_repository_state_agrees_with_the_table(
+    case: dict[str, Any], tmp_path: Path
+) -> None:
     repository, env = build(case["commands"], tmp_path)
     options = case["options"]
     prefix = options.get("pattern_prefix") or ("test/" if "pattern" in options else "")
@@ -115,7 +117,7 @@ def build(commands: list[str], folder: Path) -> tuple[Path, dict[str, str]]:
 
 
 def observed(repository: Path, env: dict[str, str], prefix: str) -> object:
-    """What we say: the error's class, or base, prerelease, build metadata, distance, dirty and branch."""
+    """The snapshot's result: an error's class, or base, prerelease, build metadata, distance, dirty and branch."""
     try:
         taken = snapshot(Processes(Cancel()), str(repository), prefix=prefix, env=env)
     except GitError as error:
@@ -142,7 +144,7 @@ def base_of(taken: Snapshot, prefix: str) -> tuple[Version | None, int]:
 
 
 def require_same_decision(taken: Snapshot, prefix: str, version: Version | None) -> None:
-    """The decision's version is what the snapshot says."""
+    """Assert that the decision has the version that follows from the snapshot."""
     policy = TagPolicy(prefix=prefix)
     decision = decide(reconcile(taken, CiContext(), 0), policy, from_git(taken, prefix))
     assert decision.version == str(version)
@@ -166,7 +168,7 @@ def expected(case: dict[str, Any]) -> object:
 
 
 @pytest.mark.parametrize("case", rows("archival"))
-def test_archives_without_git(case: dict[str, Any], tmp_path: Path) -> None:
+def test_archive_without_a_git_folder_is_no_repository(case: dict[str, Any], tmp_path: Path) -> None:
     repository, env = build([], tmp_path)
     (repository / ".git_archival.json").write_text(json.dumps(case["git_archival_json"]))
     ours = observed(repository, env, "")
@@ -175,7 +177,7 @@ def test_archives_without_git(case: dict[str, Any], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", rows("tag_pattern"))
-def test_tag_names(case: dict[str, Any]) -> None:
+def test_git_tag_names_are_parsed_as_in_the_table(case: dict[str, Any]) -> None:
     version = parse_tag_name(case["tag"])
     ours = version and (
         f"{version.major}.{version.minor}.{version.patch}",
@@ -190,7 +192,7 @@ def test_tag_names(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", rows("serialize"))
-def test_versions_are_written_alike_at_a_release_and_between_their_neighbours_elsewhere(
+def test_release_versions_equal_the_table_and_off_tag_versions_differ(
     case: dict[str, Any],
 ) -> None:
     parts, options = case["version"], case["options"]

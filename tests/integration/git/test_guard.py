@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Trap:
-    """A command that leaves a file behind."""
+    """A script that leaves a file behind when it runs."""
 
     def __init__(self, folder: Path) -> None:
         self.mark = folder / "PWNED"
@@ -40,7 +40,7 @@ class Trap:
         self.script.chmod(0o755)
 
     def sprung(self) -> bool:
-        """Whether it ran since the last question."""
+        """Whether the script ran since the last call of this method."""
         found = self.mark.exists()
         self.mark.unlink(missing_ok=True)
         return found
@@ -52,7 +52,7 @@ def trap(tmp_path: Path) -> Trap:
 
 
 def imitate(folder: Path, trap: Trap, home: Path) -> None:
-    """Make `folder` a bare repository that would run the trap: as files that a commit may hold."""
+    """Make `folder` a bare repository, of files that a commit may contain, whose `config` would run the trap."""
     inner = GitRepo(folder.parent / "inner", home=home)
     inner.commit("inner", {".gitattributes": "* filter=x\n", "file": "1\n"})
     inner.tag("v9.9.9")
@@ -90,14 +90,16 @@ class TestImitation:
         (inside / "refs" / "heads" / "deep").mkdir()
         return inside
 
-    def test_control_git_enters_it_and_runs_its_filter(
+    def test_plain_git_enters_an_imitated_repository_and_runs_its_filter(
         self, folder: Path, trap: Trap, git_repo: GitRepo
     ) -> None:
         git_status(folder, git_repo.env)
         assert trap.sprung()
 
     @pytest.mark.parametrize("below", ["", "refs", "refs/heads/deep"])
-    def test_commands_refuse_it(self, folder: Path, trap: Trap, shipmark: Shipmark, below: str) -> None:
+    def test_commands_refuse_an_imitated_repository(
+        self, folder: Path, trap: Trap, shipmark: Shipmark, below: str
+    ) -> None:
         for command in ("tags", "version", "preview", "run"):
             result = shipmark("-C", str(folder / below), command)
             assert (result.code, result.stdout) == (3, ""), result.stderr
@@ -105,21 +107,23 @@ class TestImitation:
             assert f"hint: run in `{folder.parents[1]}`" in result.stderr
         assert not trap.sprung()
 
-    def test_guard_of_git_and_our_own_refuse_it_each(self, folder: Path, git_repo: GitRepo) -> None:
+    def test_require_entry_and_safe_bare_repository_each_refuse_an_imitated_repository(
+        self, folder: Path, git_repo: GitRepo
+    ) -> None:
         process = Processes(Cancel())
         with pytest.raises(BareRepository, match="lies in the work tree"):
             Git(process, str(folder), git_repo.env).run("status")
         done = process.run(git_argv("status"), cwd=str(folder), env=git_repo.env)
         assert (done.code, b"cannot use bare repository" in done.stderr) == (128, True)
 
-    def test_folder_beside_it_belongs_to_the_outer_repository(
+    def test_folder_beside_an_imitated_repository_belongs_to_the_outer_one(
         self, folder: Path, shipmark: Shipmark, trap: Trap
     ) -> None:
         result = shipmark("-C", str(folder.parents[1] / "app"), "version", "--format", "plain")
         assert "9.9.9" not in result.stdout
         assert not trap.sprung()
 
-    def test_git_tags_are_made_in_the_outer_repository(
+    def test_git_tag_is_created_in_the_outer_repository_and_runs_no_hook(
         self, git_repo: GitRepo, trap: Trap, tmp_path: Path
     ) -> None:
         imitate(tmp_path / "x", trap, tmp_path / "home")
@@ -142,9 +146,9 @@ PERSON = {
 
 
 class TestPointer:
-    """A `.git` that leads elsewhere: what git makes is entered, what leads to tracked files is not."""
+    """Pointers in `.git` files: those that git makes are followed, those that lead to tracked files are refused."""
 
-    def test_second_checkout_submodule_and_worktree_are_entered(
+    def test_clone_submodule_and_linked_worktree_in_a_workspace_are_entered(
         self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo], shipmark: Shipmark, tmp_path: Path
     ) -> None:
         library = make_repo("library")
@@ -167,7 +171,7 @@ class TestPointer:
 
     @pytest.mark.parametrize("symlink", [False, True])
     @pytest.mark.parametrize("place", ["lib/bare.git", "module/bare.git"])
-    def test_pointer_to_files_of_the_outer_repository_is_refused(
+    def test_git_file_that_points_to_tracked_files_is_refused(
         self, git_repo: GitRepo, trap: Trap, tmp_path: Path, place: str, symlink: bool
     ) -> None:
         target = git_repo.path / place
@@ -191,13 +195,13 @@ class TestPointer:
 
 
 class TestSettings:
-    """What a repository's own configuration may name, and our commands do not need."""
+    """Programs and remotes in a repository's own configuration, which shipmark's git commands do not run."""
 
     @pytest.mark.parametrize(
         "setting",
         ["core.fsmonitor", "core.hooksPath", "core.pager", "core.editor", "alias.status", "gpg.program"],
     )
-    def test_programs_of_the_configuration_stay_still(
+    def test_programs_named_in_git_configuration_do_not_run(
         self, git_repo: GitRepo, trap: Trap, setting: str, tmp_path: Path
     ) -> None:
         hooks = tmp_path / "hooks"
@@ -217,7 +221,7 @@ class TestSettings:
         create_tag(str(git_repo.path), "v2.0.0", head, "x", git_repo.env | PERSON)
         assert not trap.sprung()
 
-    def test_remote_that_is_a_command_is_not_asked(
+    def test_command_in_a_remote_url_does_not_run(
         self, git_repo: GitRepo, trap: Trap, shipmark: Shipmark
     ) -> None:
         git_repo.commit("one", {"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
@@ -241,7 +245,7 @@ class TestSettings:
             "[file, {store: git, ref: HEAD}]",
         ],
     )
-    def test_log_that_is_not_a_remote_or_ref_is_a_config_error(
+    def test_invalid_remote_or_ref_of_the_log_is_a_config_error(
         self, git_repo: GitRepo, shipmark: Shipmark, log: str
     ) -> None:
         git_repo.commit("one", {"shipmark.yml": f"image: oci:dist/x\nlog: {log}\n"})
@@ -250,7 +254,7 @@ class TestSettings:
         assert "log" in result.stderr
         assert "hint: " in result.stderr
 
-    def test_log_in_the_workspace_whose_hooks_would_run(
+    def test_log_repository_inside_the_workspace_is_refused_and_runs_no_hook(
         self, git_repo: GitRepo, shipmark: Shipmark, trap: Trap
     ) -> None:
         bare = git_repo.path / "bare.git"
@@ -265,7 +269,7 @@ class TestSettings:
             assert (result.code, "lies in the workspace" in result.stderr) == (2, True), result.stderr
         assert not trap.sprung()
 
-    def test_prefix_that_git_would_refuse_is_a_config_error(
+    def test_tag_prefix_that_git_refuses_is_a_config_error(
         self, git_repo: GitRepo, shipmark: Shipmark
     ) -> None:
         git_repo.commit("one", {"shipmark.yml": "image: oci:dist/x\nprefix: '--upload-pack=x'\n"})
@@ -274,7 +278,7 @@ class TestSettings:
 
 
 class TestDiscovery:
-    """`discover` agrees with `git rev-parse`, whatever stands in the way."""
+    """`discover` finds the same repository as `git rev-parse`, also with broken `.git` folders around."""
 
     def agrees(self, folder: Path, env: dict[str, str]) -> bool:
         done = subprocess.run(
@@ -289,7 +293,7 @@ class TestDiscovery:
             return found is not None and found.root == done.stdout.splitlines()[-1]
         return found is None or not found.git_dir
 
-    def test_empty_or_broken_git_entries(self, git_repo: GitRepo) -> None:
+    def test_discovery_of_empty_and_broken_git_folders_agrees_with_git(self, git_repo: GitRepo) -> None:
         git_repo.commit("one", {"a/b/file": "x"})
         folder = git_repo.path / "a" / "b"
         assert self.agrees(folder, git_repo.env)
@@ -308,7 +312,7 @@ class TestDiscovery:
             file.write_text(text)
             assert self.agrees(git_repo.path / "a", git_repo.env), text
 
-    def test_heads_that_are_none(self, git_repo: GitRepo) -> None:
+    def test_discovery_of_invalid_head_files_agrees_with_git(self, git_repo: GitRepo) -> None:
         git_repo.commit("one")
         folder = git_repo.path / "x"
         for name in ("objects", "refs"):
@@ -322,7 +326,7 @@ class TestDiscovery:
             assert self.agrees(folder, git_repo.env), target
             (folder / "HEAD").unlink()
 
-    def test_config_comes_from_the_repository_that_git_enters(
+    def test_config_file_is_read_from_the_repository_that_git_enters(
         self, git_repo: GitRepo, shipmark: Shipmark
     ) -> None:
         git_repo.commit("one", {"shipmark.yml": "image: oci:dist/right\n"})
@@ -332,7 +336,7 @@ class TestDiscovery:
         assert (result.code, "oci:dist/right" in result.stdout) == (0, True), result.stderr
 
 
-def test_log_that_names_an_option_for_a_commit_writes_no_file(
+def test_git_option_in_place_of_a_logged_commit_writes_no_file(
     git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     """`git log --output=FILE..` would write FILE; whoever can write the log can write any commit into it."""
@@ -349,7 +353,7 @@ def test_log_that_names_an_option_for_a_commit_writes_no_file(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_git_commands_begin_at_one_place() -> None:
+def test_git_command_lines_are_built_in_one_module_only() -> None:
     places = []
     for path in (ROOT / "release").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -1,4 +1,4 @@
-"""A `.shipmark` that the author of the workspace prepared: nothing is run, read, written or deleted through it."""
+"""Workspaces whose author prepared `.shipmark`: nothing is run, read, written or deleted through that folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONFIG: dict[str, Any] = {"image": "oci:dist/image", "project": "acme/app", "bui
 
 @pytest.fixture
 def author(make_repo: Callable[[str], GitRepo]) -> GitRepo:
-    """Give a repository with v1.4.2 at HEAD, whose author commits what a test adds by `publish`."""
+    """Give a repository with v1.4.2 at HEAD; tests commit files of a hostile author by `publish`."""
     repo = make_repo("author")
     repo.commit("first", files={**FILES, "shipmark.yml": json.dumps(CONFIG)})
     return repo
@@ -49,7 +49,7 @@ COMMANDS = (("preview",), ("preview", "--offline"), ("log", "list"), ("run",), (
 
 
 @pytest.mark.parametrize("args", COMMANDS, ids=" ".join)
-def test_a_tracked_private_repository_runs_nothing(
+def test_tracked_repository_in_dot_shipmark_runs_no_program(
     author: GitRepo, shipmark: Shipmark, tmp_path: Path, args: tuple[str, ...]
 ) -> None:
     pwned = tmp_path / "PWNED"
@@ -65,7 +65,7 @@ def test_a_tracked_private_repository_runs_nothing(
     result = shipmark(*args, cwd=clone.path)
     refused(result, ".shipmark/cache/log.git/")
     assert not pwned.exists()
-    # The trap is real: git itself, told to use that repository, falls into it.
+    # Control: git itself, started in that repository, runs the trap.
     trap = ("--git-dir", str(clone.path / ".shipmark/cache/log.git"), "-c", f"remote.log.url={author.path}")
     clone.git(*trap, "fetch", "--quiet", "log", check=False)
     assert pwned.exists()
@@ -73,7 +73,7 @@ def test_a_tracked_private_repository_runs_nothing(
 
 @pytest.mark.parametrize("where", ["runs", "cache", "cache/images"])
 @pytest.mark.parametrize("tagged", [True, False], ids=["release", "nothing to release"])
-def test_a_tracked_symlink_deletes_nothing(
+def test_tracked_symlink_in_dot_shipmark_deletes_no_file(
     author: GitRepo, shipmark: Shipmark, tmp_path: Path, where: str, tagged: bool
 ) -> None:
     victim = tmp_path / "victim"
@@ -91,10 +91,10 @@ def test_a_tracked_symlink_deletes_nothing(
     assert {path.name: path.read_text() for path in victim.iterdir()} == {"a": "precious", "b": "precious"}
 
 
-def test_an_untracked_symlink_of_an_older_version_is_not_followed(
+def test_untracked_symlink_in_dot_shipmark_is_not_followed(
     author: GitRepo, shipmark: Shipmark, tmp_path: Path
 ) -> None:
-    """What a cache action restored, or another step of the job made: git knows nothing of it."""
+    """A symlink that a cache action restored, or another step of the job made; git does not track it."""
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "old").write_text("precious")
@@ -142,7 +142,7 @@ MADE = {
 
 @pytest.mark.parametrize("kind", MADE)
 @pytest.mark.parametrize("args", [("tags",), ("log", "list"), ("preview",)], ids=" ".join)
-def test_whatever_git_tracks_there_is_refused(
+def test_tracked_path_in_dot_shipmark_is_refused(
     author: GitRepo, shipmark: Shipmark, tmp_path: Path, kind: str, args: tuple[str, ...]
 ) -> None:
     shown = MADE[kind](author)
@@ -180,14 +180,16 @@ def publish_with(author: GitRepo, tmp_path: Path, change: Callable[[], None]) ->
     return publish(author, tmp_path / "clone")
 
 
-def test_a_file_in_its_place_is_refused(author: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
+def test_regular_file_called_dot_shipmark_is_refused(
+    author: GitRepo, shipmark: Shipmark, tmp_path: Path
+) -> None:
     clone = publish_with(author, tmp_path, lambda: None)
     (clone.path / ".shipmark").write_text("in the way")
     refused(shipmark("log", "list", cwd=clone.path), "is not a folder")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_third_user_s_is_refused_and_the_workspace_owner_s_is_not(
+def test_dot_shipmark_of_a_third_user_is_refused_and_that_of_the_workspace_owner_accepted(
     author: GitRepo, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     clone = publish_with(author, tmp_path, lambda: None)
@@ -199,7 +201,7 @@ def test_a_third_user_s_is_refused_and_the_workspace_owner_s_is_not(
     assert shipmark("run", cwd=clone.path, env=trusted).code == 0
 
 
-def test_a_gitignore_that_leads_elsewhere_is_refused(
+def test_gitignore_symlink_in_dot_shipmark_is_refused(
     author: GitRepo, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     clone = publish_with(author, tmp_path, lambda: None)
@@ -211,7 +213,7 @@ def test_a_gitignore_that_leads_elsewhere_is_refused(
 
 @pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.lock"])
 @pytest.mark.parametrize("content", ["", "precious\n"], ids=["empty", "full"])
-def test_a_log_file_that_leads_elsewhere_is_refused(
+def test_log_file_that_is_a_symlink_is_refused(
     author: GitRepo, shipmark: Shipmark, tmp_path: Path, name: str, content: str
 ) -> None:
     victim = tmp_path / "victim"
@@ -226,7 +228,9 @@ def test_a_log_file_that_leads_elsewhere_is_refused(
     assert victim.read_text() == content
 
 
-def test_a_log_that_is_a_pipe_is_refused_at_once(author: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
+def test_log_file_that_is_a_pipe_is_refused_without_blocking(
+    author: GitRepo, shipmark: Shipmark, tmp_path: Path
+) -> None:
     clone = publish_with(author, tmp_path, lambda: None)
     (clone.path / ".shipmark").mkdir()
     os.mkfifo(clone.path / ".shipmark/log.jsonl")
@@ -238,7 +242,7 @@ def test_a_log_that_is_a_pipe_is_refused_at_once(author: GitRepo, shipmark: Ship
     assert time.monotonic() - started < 60
 
 
-def test_a_tracked_file_there_makes_the_tree_dirty(author: GitRepo, tmp_path: Path) -> None:
+def test_changed_tracked_file_in_dot_shipmark_makes_the_tree_dirty(author: GitRepo, tmp_path: Path) -> None:
     author.write({".shipmark/x": "x"})
     clone = publish(author, tmp_path / "clone")
     (clone.path / ".shipmark/x").write_text("changed")
@@ -247,10 +251,10 @@ def test_a_tracked_file_there_makes_the_tree_dirty(author: GitRepo, tmp_path: Pa
     assert taken.dirty == (".shipmark/x",)
 
 
-def test_our_own_folder_is_accepted_and_stays_out_of_the_dirty_check(
+def test_dot_shipmark_made_by_shipmark_is_accepted_and_not_dirty(
     author: GitRepo, shipmark: Shipmark, tmp_path: Path
 ) -> None:
-    # The name stands in the index all the same: git is asked, and says that nothing there is tracked.
+    # The index contains the name of the folder, so git runs; it lists no tracked file in the folder.
     author.write({"docs/.shipmark/example": "", "dev.shipmark/x": ""})
     clone = publish_with(author, tmp_path, lambda: None)
     assert shipmark("run", cwd=clone.path).code == 0

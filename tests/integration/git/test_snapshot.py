@@ -1,4 +1,4 @@
-"""What git says of real repositories, odd ones included."""
+"""Snapshots of real git repositories, odd and damaged ones included."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.releases.git import GitRepo
 
 
 class Counting:
-    """`Processes`, counting what it starts."""
+    """`Processes` that records the commands it starts."""
 
     def __init__(self) -> None:
         self._processes = Processes(Cancel())
@@ -45,7 +45,7 @@ def counting() -> Counting:
 
 
 def read(repo: GitRepo, path: Path | None = None, **options: object) -> Snapshot:
-    """A snapshot, in at most six processes."""
+    """Take a snapshot, and assert that it started at most six processes."""
     counting = Counting()
     env = {**repo.env, **options.pop("env", {})}  # type: ignore[dict-item]  # a mapping, always
     taken = snapshot(counting, str(path or repo.path), env=env, **options)  # type: ignore[arg-type]  # options of snapshot
@@ -62,7 +62,7 @@ def at_head(taken: Snapshot) -> list[str]:
 
 
 class TestPosition:
-    def test_a_tagged_head_needs_four_processes_and_no_history(
+    def test_snapshot_of_a_tagged_head_takes_four_processes(
         self, git_repo: GitRepo, counting: Counting
     ) -> None:
         head = git_repo.commit(when=1_700_000_000)
@@ -94,7 +94,7 @@ class TestPosition:
         taken = read(git_repo)
         assert (taken.describe, taken.commit_count) == (None, 3)
 
-    def test_annotated_and_lightweight_tags_count_alike(self, git_repo: GitRepo) -> None:
+    def test_annotated_and_lightweight_tags_at_head_are_found(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.1.0", annotated=False)
         git_repo.tag("v1.1.0-rc.1")
@@ -115,7 +115,7 @@ class TestPosition:
             (["v1.2.3-alpha.beta", "v1.2.3-alpha.1"], "v1.2.3-alpha.beta"),
         ],
     )
-    def test_the_highest_at_head_counts_whatever_else_is_there(
+    def test_highest_version_tag_at_head_comes_first(
         self, git_repo: GitRepo, tags: list[str], expected: str
     ) -> None:
         git_repo.commit()
@@ -125,13 +125,13 @@ class TestPosition:
         git_repo.commit()
         assert base(read(git_repo)) == (expected, 1)
 
-    def test_a_tag_of_a_tag_names_the_commit_below(self, git_repo: GitRepo) -> None:
+    def test_tag_of_a_tag_resolves_to_the_commit(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("inner")
         git_repo.tag("v1.0.0", "inner")
         assert at_head(read(git_repo)) == ["v1.0.0"]
 
-    def test_the_name_of_the_ref_counts_and_not_the_one_in_the_tag_object(self, git_repo: GitRepo) -> None:
+    def test_version_is_read_from_the_ref_name_not_the_tag_object(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         git_repo.git("update-ref", "refs/tags/v1.0.1", git_repo.git("rev-parse", "v1.0.0"))
@@ -140,7 +140,7 @@ class TestPosition:
         git_repo.commit()
         assert base(read(git_repo)) == ("v1.0.1", 1)
 
-    def test_a_merged_hotfix_does_not_take_the_version_back(self, git_repo: GitRepo) -> None:
+    def test_merged_hotfix_tag_does_not_lower_the_base(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         git_repo.branch("hotfix")
@@ -159,7 +159,7 @@ class TestPosition:
         assert base(read(git_repo)) == ("v2.0.0", 6)
         assert base(read(git_repo, base="nearest")) == ("v1.0.1", 5)
 
-    def test_a_release_of_another_branch_is_no_base(self, git_repo: GitRepo) -> None:
+    def test_release_on_another_branch_is_not_the_base(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         git_repo.branch("maintenance")
@@ -174,7 +174,7 @@ class TestPosition:
         git_repo.commit()
         assert base(read(git_repo)) == ("v1.0.1", 1)
 
-    def test_three_lines_of_releases_are_told_apart(self, git_repo: GitRepo) -> None:
+    def test_base_on_each_of_three_release_branches_is_its_own_release(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         for major in (2, 3):
@@ -193,7 +193,7 @@ class TestPosition:
         git_repo.git("merge", "--quiet", "-m", "forward", "2.x")
         assert base(read(git_repo)) == ("v2.0.1", 3)
 
-    def test_an_old_commit_before_every_release_has_no_base(self, git_repo: GitRepo) -> None:
+    def test_commit_before_the_first_release_has_no_base(self, git_repo: GitRepo) -> None:
         first = git_repo.commit()
         git_repo.commit()
         git_repo.tag("v1.0.0")
@@ -202,7 +202,7 @@ class TestPosition:
         assert (taken.branch, taken.describe, taken.commit_count) == (None, None, 1)
         assert taken.committed_at == int(git_repo.git("log", "-1", "--format=%ct"))
 
-    def test_an_old_commit_between_releases(self, git_repo: GitRepo) -> None:
+    def test_commit_between_two_releases_counts_from_the_earlier(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         middle = git_repo.commit()
@@ -211,7 +211,7 @@ class TestPosition:
         git_repo.checkout(middle)
         assert base(read(git_repo)) == ("v1.0.0", 1)
 
-    def test_both_parents_of_a_merge_count(self, git_repo: GitRepo) -> None:
+    def test_distance_counts_commits_of_both_parents_of_a_merge(self, git_repo: GitRepo) -> None:
         first = git_repo.commit()
         git_repo.tag("v1.0.0")
         git_repo.branch("topic", first)
@@ -222,14 +222,14 @@ class TestPosition:
         taken = read(git_repo)
         assert (base(taken), taken.parents) == (("v1.0.0", 3), (main, topic))
 
-    def test_a_version_tag_on_a_blob_does_not_stop_the_rest(self, git_repo: GitRepo) -> None:
+    def test_version_tag_on_a_blob_is_not_the_base(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"a": "a"})
         git_repo.tag("v1.0.0")
         git_repo.commit()
         git_repo.tag("v9.9.9", "HEAD:a", annotated=False)
         assert base(read(git_repo)) == ("v1.0.0", 1)
 
-    def test_a_repository_of_sha_256_objects(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_sha_256_repository_has_base_and_parents(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.git(
             "init", "--quiet", "--object-format=sha256", "--initial-branch=main", str(tmp_path / "long")
         )
@@ -242,7 +242,7 @@ class TestPosition:
         taken = read(long)
         assert (base(taken), taken.parents) == (("v1.0.0", 1), (first,))
 
-    def test_a_submodule_is_dirty_when_its_tracked_files_are(
+    def test_submodule_is_dirty_only_if_a_tracked_file_changed(
         self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo]
     ) -> None:
         library = make_repo("library")
@@ -256,7 +256,7 @@ class TestPosition:
         (git_repo.path / "lib" / "l").write_text("changed")
         assert read(git_repo).dirty == ("lib",)
 
-    def test_only_tags_of_the_prefix_count(self, git_repo: GitRepo) -> None:
+    def test_tags_with_another_prefix_are_not_the_base(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("api/v1.0.0")
         git_repo.commit()
@@ -264,7 +264,7 @@ class TestPosition:
         assert base(read(git_repo, prefix="api/")) == ("api/v1.0.0", 1)
 
     @pytest.mark.parametrize("off_tag", [False, True])
-    def test_two_thousand_tags_cost_no_process_more(
+    def test_snapshot_with_two_thousand_tags_takes_four_processes(
         self, git_repo: GitRepo, counting: Counting, off_tag: bool
     ) -> None:
         head = git_repo.commit()
@@ -281,17 +281,19 @@ class TestPosition:
 
 
 class TestPlaces:
-    def test_a_folder_below_the_root(self, git_repo: GitRepo) -> None:
+    def test_subfolder_has_the_root_of_its_work_tree(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"a/b/c": "c"})
         taken = read(git_repo, git_repo.path / "a" / "b")
         assert (taken.root, taken.common_dir) == (str(git_repo.path), str(git_repo.path / ".git"))
 
-    def test_a_link_to_a_folder_leads_to_the_real_one(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_symlink_to_a_subfolder_has_the_root_of_the_target(
+        self, git_repo: GitRepo, tmp_path: Path
+    ) -> None:
         git_repo.commit(files={"a/b": "b"})
         (tmp_path / "link").symlink_to(git_repo.path / "a")
         assert read(git_repo, tmp_path / "link").root == str(git_repo.path)
 
-    def test_a_work_tree_elsewhere(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_core_worktree_sets_the_root(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit(files={"a": "a"})
         (tmp_path / "elsewhere").mkdir()
         git_repo.git("config", "core.worktree", str(tmp_path / "elsewhere"))
@@ -299,12 +301,14 @@ class TestPlaces:
             read(git_repo).root == git_repo.git("rev-parse", "--show-toplevel") == str(tmp_path / "elsewhere")
         )
 
-    def test_a_broken_git_folder_below_is_passed_over(self, git_repo: GitRepo) -> None:
+    def test_empty_git_folder_in_a_subfolder_is_ignored(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"sub/a": "a"})
         (git_repo.path / "sub" / ".git").mkdir()
         assert read(git_repo, git_repo.path / "sub").root == str(git_repo.path)
 
-    def test_a_linked_worktree(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_linked_worktree_has_its_own_root_and_branch_and_the_shared_git_folder(
+        self, git_repo: GitRepo, tmp_path: Path
+    ) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         git_repo.git("worktree", "add", "--quiet", "-b", "topic", str(tmp_path / "linked"))
@@ -312,7 +316,7 @@ class TestPlaces:
         assert (taken.root, taken.common_dir) == (str(tmp_path / "linked"), str(git_repo.path / ".git"))
         assert (taken.branch, at_head(taken)) == ("topic", ["v1.0.0"])
 
-    def test_a_submodule_is_a_repository_of_its_own(
+    def test_submodule_has_its_own_root_and_tags(
         self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo]
     ) -> None:
         library = make_repo("library")
@@ -332,41 +336,41 @@ class TestPlaces:
         git_repo.checkout(git_repo.commit())
         assert read(git_repo).branch is None
 
-    def test_a_shallow_clone_counts_nothing(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_shallow_clone_has_neither_base_nor_commit_count(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         git_repo.commit()
         taken = read(git_repo.clone(tmp_path / "clone", "--depth=1"))
         assert (taken.shallow, taken.describe, taken.commit_count) == (True, None, None)
 
-    def test_a_shallow_clone_knows_the_tag_at_head(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_shallow_clone_finds_the_version_tag_at_head(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         git_repo.commit()
         git_repo.tag("v1.0.0")
         taken = read(git_repo.clone(tmp_path / "clone", "--depth=1", "--branch=v1.0.0"))
         assert (taken.shallow, at_head(taken), taken.branch) == (True, ["v1.0.0"], None)
 
-    def test_the_remote_is_told_without_credentials(self, git_repo: GitRepo) -> None:
+    def test_remote_url_has_no_credentials(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         assert read(git_repo).remote_url is None
         git_repo.git("remote", "add", "origin", "https://user:s3cret@git.example/acme/app.git")
         assert read(git_repo).remote_url == "https://git.example/acme/app.git"
 
-    def test_branches_are_in_the_listing(self, git_repo: GitRepo) -> None:
+    def test_tag_listing_contains_branches(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.branch("feature/x")
         assert b" refs/heads/feature/x\n" in read(git_repo).tag_listing
 
 
 class TestDirty:
-    def test_changed_tracked_files_are_told_and_untracked_ones_are_not(self, git_repo: GitRepo) -> None:
+    def test_dirty_paths_are_changed_tracked_files_only(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"a b": "1", "ü": "1", "same": "1", "gone": "1"})
         git_repo.write({"a b": "2", "ü": "2", "new": "1"})
         (git_repo.path / "gone").unlink()
         taken = read(git_repo)
         assert (taken.dirty, taken.dirty_count) == (("a b", "gone", "ü"), 3)
 
-    def test_a_renamed_file_and_a_conflict_are_told(self, git_repo: GitRepo) -> None:
+    def test_renamed_and_conflicting_files_are_dirty(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"a": "1\n", "old": "same content\n"})
         git_repo.branch("topic")
         git_repo.commit(files={"a": "2\n"})
@@ -376,24 +380,24 @@ class TestDirty:
         git_repo.git("mv", "old", "new name")
         assert read(git_repo).dirty == ("a", "new name", "old")
 
-    def test_the_first_ten_paths_are_shown_and_all_counted(self, git_repo: GitRepo) -> None:
+    def test_ten_dirty_paths_are_kept_and_all_are_counted(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={f"f{n:02}": "1" for n in range(15)})
         git_repo.write({f"f{n:02}": "2" for n in range(15)})
         taken = read(git_repo)
         assert (len(taken.dirty), taken.dirty_count) == (10, 15)
 
-    def test_our_own_folder_is_never_dirty(self, git_repo: GitRepo) -> None:
+    def test_untracked_file_in_dot_shipmark_is_not_dirty(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"a": "1"})
         git_repo.write({".shipmark/log.jsonl": "1"})
         assert read(git_repo).dirty_count == 0
 
-    def test_a_tracked_file_of_our_folder_is_like_any_other(self, git_repo: GitRepo) -> None:
-        # The folder itself is refused before a release (`release/git/own_folder.py`), so nothing needs an exception.
+    def test_changed_tracked_file_in_dot_shipmark_is_dirty(self, git_repo: GitRepo) -> None:
+        # `release/git/own_folder.py` refuses such a folder before a release, so the snapshot makes no exception.
         git_repo.commit(files={".shipmark/log.jsonl": "1"})
         git_repo.write({".shipmark/log.jsonl": "2"})
         assert read(git_repo).dirty == (".shipmark/log.jsonl",)
 
-    def test_a_stale_index_is_not_dirty_and_not_written(self, git_repo: GitRepo) -> None:
+    def test_touched_file_is_not_dirty_and_the_index_is_not_written(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"a": "1"})
         os.utime(git_repo.path / "a", (1, 1))
         before = (git_repo.path / ".git" / "index").read_bytes()
@@ -470,22 +474,24 @@ class TestEnvironment:
 
 
 class TestRefusals:
-    def test_no_repository(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_folder_outside_of_a_repository_is_an_error_with_a_hint(
+        self, git_repo: GitRepo, tmp_path: Path
+    ) -> None:
         (tmp_path / "plain").mkdir()
         with pytest.raises(NoRepository, match="no git repository") as caught:
             read(git_repo, tmp_path / "plain")
         assert caught.value.hint is not None
 
-    def test_no_folder(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_missing_folder_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
         with pytest.raises(NoRepository, match="no folder"):
             read(git_repo, tmp_path / "none")
 
-    def test_a_ceiling_is_respected(self, git_repo: GitRepo) -> None:
+    def test_git_ceiling_directories_limits_the_search(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"a/b": "b"})
         with pytest.raises(NoRepository):
             read(git_repo, git_repo.path / "a", env={"GIT_CEILING_DIRECTORIES": str(git_repo.path)})
 
-    def test_an_unborn_branch(self, git_repo: GitRepo) -> None:
+    def test_branch_without_a_commit_is_an_error(self, git_repo: GitRepo) -> None:
         with pytest.raises(NoCommits, match="`main` has no commit"):
             read(git_repo)
         git_repo.commit()
@@ -493,19 +499,21 @@ class TestRefusals:
         with pytest.raises(NoCommits, match="`fresh` has no commit"):
             read(git_repo)
 
-    def test_a_bare_repository(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_bare_repository_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         git_repo.clone(tmp_path / "bare.git", "--bare")
         with pytest.raises(BareRepository, match="without a work tree"):
             read(git_repo, tmp_path / "bare.git")
 
-    def test_the_inside_of_git_is_no_work_tree(self, git_repo: GitRepo) -> None:
+    def test_folder_dot_git_is_an_error(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         with pytest.raises(BareRepository):
             read(git_repo, git_repo.path / ".git")
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
-    def test_a_repository_of_somebody_else(self, git_repo: GitRepo) -> None:
+    def test_repository_of_another_user_is_an_error_unless_it_is_a_safe_directory(
+        self, git_repo: GitRepo
+    ) -> None:
         git_repo.commit()
         for path in (git_repo.path, git_repo.path / ".git"):
             os.chown(path, 12345, 12345)
@@ -519,7 +527,7 @@ class TestRefusals:
         }
         assert read(git_repo, env=trusted).branch == "main"
 
-    def test_a_damaged_repository(self, git_repo: GitRepo) -> None:
+    def test_missing_git_object_is_an_error_with_a_hint(self, git_repo: GitRepo) -> None:
         head = git_repo.commit(files={"a": "a"})
         (git_repo.path / ".git" / "objects" / head[:2] / head[2:]).unlink()
         with pytest.raises(GitError) as caught:
@@ -527,7 +535,7 @@ class TestRefusals:
         assert type(caught.value) is GitError
         assert "git fsck" in (caught.value.hint or "")
 
-    def test_a_broken_ref_does_not_stop_the_rest(self, git_repo: GitRepo) -> None:
+    def test_broken_ref_does_not_hide_other_tags(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         (git_repo.path / ".git" / "refs" / "tags" / "bad.txt").touch()
@@ -536,8 +544,8 @@ class TestRefusals:
         assert base(read(git_repo)) == ("v1.0.0", 1)
 
     @pytest.mark.parametrize("seconds", ["253402300800", "9223372036854775807", "18446744073709551615", "-5"])
-    def test_a_commit_whose_date_is_none(self, git_repo: GitRepo, seconds: str) -> None:
-        """Whoever writes a commit object chooses what stands there; git stores it."""
+    def test_impossible_commit_date_is_an_error_with_a_hint(self, git_repo: GitRepo, seconds: str) -> None:
+        """Git stores a commit object with any text as its date."""
         git_repo.commit()
         person = f"A <a@b> {seconds} +0000"
         text = f"tree {git_repo.git('write-tree')}\nauthor {person}\ncommitter {person}\n\nm\n"
@@ -547,7 +555,7 @@ class TestRefusals:
             read(git_repo)
         assert caught.value.hint == "`git commit --amend --date=now` writes a new date"
 
-    def test_git_may_not_be_started(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_git_without_execute_permission_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin" / "git").write_text("#!/bin/sh\n")
@@ -555,7 +563,7 @@ class TestRefusals:
         with pytest.raises(GitError, match="may not be used"):
             read(git_repo, env={"PATH": str(tmp_path / "bin")})
 
-    def test_git_is_missing(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_missing_git_program_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         with pytest.raises(GitError, match="`git` was not found"):
             read(git_repo, env={"PATH": str(tmp_path)})
@@ -594,7 +602,9 @@ class TestQuestions:
         process = Processes(Cancel())
         assert relation(process, str(clone.path), history["side"], history["second"], clone.env) == "unknown"
 
-    def test_text_that_is_no_commit_id_never_reaches_git(self, git_repo: GitRepo, counting: Counting) -> None:
+    def test_text_that_is_not_a_commit_id_is_not_passed_to_git(
+        self, git_repo: GitRepo, counting: Counting
+    ) -> None:
         head = git_repo.commit()
         assert is_ancestor(counting, str(git_repo.path), "--help", head, git_repo.env) is None
         assert counting.started == []
@@ -619,7 +629,7 @@ class TestQuestions:
         assert remote_tip(process, str(git_repo.path), "main", git_repo.env) is None
 
 
-def test_an_emptied_working_copy_is_all_dirty(git_repo: GitRepo) -> None:
+def test_every_deleted_tracked_file_is_dirty(git_repo: GitRepo) -> None:
     git_repo.commit(files={"a": "a", "d/b": "b"})
     shutil.rmtree(git_repo.path / "d")
     (git_repo.path / "a").unlink()

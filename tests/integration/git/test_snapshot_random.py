@@ -70,7 +70,7 @@ class Graph:
         return "\n".join(lines) + "\n"
 
     def expected(self, head: int) -> tuple[str, int] | int | None:
-        """Base and distance; the number of commits without a base; None at a release."""
+        """The expected base and distance; without a base the number of commits; at a release None."""
         below = self.ancestors(head)
         if head in self.tags.values():
             return None
@@ -87,7 +87,9 @@ class Graph:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_random_histories(git_repo: GitRepo, seed: int) -> None:
+def test_base_and_distance_in_random_histories_are_those_of_a_graph_search(
+    git_repo: GitRepo, seed: int
+) -> None:
     graph = Graph(seed)
     git_repo.git("fast-import", "--quiet", stdin=graph.stream())
     process = Processes(Cancel())

@@ -27,7 +27,7 @@ TARS = (make_tar({"hello": b"hello\n" * 500}), make_tar({"more": b"more\n" * 500
 
 
 def make_zstd_image(*, damaged: bool = False, platform: str = "linux/amd64") -> Image:
-    """Two layers, compressed with zstd. `damaged`: the first is another tar than the config says."""
+    """An image of two zstd layers. `damaged`: the first layer does not have the diff id of the config."""
     plain = make_image({"hello": b"hello\n" * 500}, layers=TARS[1:], labels={"x": "y"}, platform=platform)
     document = json.loads(plain.manifest.raw)
     tars = (TARS[1], TARS[1]) if damaged else TARS
@@ -60,7 +60,7 @@ def entry(archive: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("listed", [False, True], ids=["image", "index"])
-def test_a_daemon_loads_what_was_written_for_it(
+def test_docker_daemon_loads_a_docker_archive_with_zstd_layers(
     tmp_path: Path, docker_daemon: DockerDaemon, listed: bool
 ) -> None:
     image = make_zstd_image()
@@ -75,7 +75,7 @@ def test_a_daemon_loads_what_was_written_for_it(
     assert entry(tmp_path / "a.tar")["Layers"] == names
 
 
-def test_readers_of_layouts_find_the_image_as_it_was(tmp_path: Path) -> None:
+def test_docker_archive_with_zstd_layers_contains_the_unchanged_image(tmp_path: Path) -> None:
     image = make_zstd_image()
     write(tmp_path, image, "docker-archive:a.tar:app:1.0")
     archive = OciArchive(str(tmp_path / "a.tar"))
@@ -88,7 +88,7 @@ def test_readers_of_layouts_find_the_image_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "a.tar").read_bytes() == first
 
 
-def test_an_oci_archive_stays_as_small_as_it_is(tmp_path: Path) -> None:
+def test_oci_archive_has_zstd_layers_only_compressed(tmp_path: Path) -> None:
     image = make_zstd_image()
     sink = write(tmp_path, image, "oci-archive:a.tar:1.0")
     layers = [f"blobs/sha256/{item['digest'][7:]}" for item in json.loads(image.manifest.raw)["layers"]]
@@ -96,14 +96,16 @@ def test_an_oci_archive_stays_as_small_as_it_is(tmp_path: Path) -> None:
     assert not [note for note in sink.notes if "unpacked" in note]
 
 
-def test_what_does_not_fit_its_config_is_not_written(tmp_path: Path) -> None:
+def test_zstd_layer_with_another_diff_id_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="diff id"):
         write(tmp_path, make_zstd_image(damaged=True), "docker-archive:a.tar:app:1.0")
     assert not (tmp_path / "a.tar").exists()
     assert not list(tmp_path.glob(".partial-*"))
 
 
-def test_a_copy_into_a_daemon_is_unpacked_too(tmp_path: Path, docker_daemon: DockerDaemon) -> None:
+def test_copy_of_zstd_layers_into_a_docker_daemon_can_be_loaded(
+    tmp_path: Path, docker_daemon: DockerDaemon
+) -> None:
     image = make_zstd_image()
     source = Layout(str(tmp_path / "source"))
     store(image, source)

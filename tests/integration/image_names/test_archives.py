@@ -1,4 +1,4 @@
-"""Archives and folders against skopeo, in both directions, and into a real registry."""
+"""Archives and folders exchanged with skopeo, in both directions, and copied to a real registry."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _image() -> Image:
 
 
 @pytest.mark.parametrize("transport", ["oci-archive", "dir"])
-def test_what_skopeo_wrote_arrives_as_it_was(
+def test_image_written_by_skopeo_is_copied_unchanged(
     transport: str, tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = _image()
@@ -59,7 +59,7 @@ def test_what_skopeo_wrote_arrives_as_it_was(
     _close(place.repository)
 
 
-def test_a_docker_archive_of_skopeo_becomes_an_image(
+def test_docker_archive_of_skopeo_is_converted_to_an_image(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = _image()
@@ -83,7 +83,7 @@ def test_a_docker_archive_of_skopeo_becomes_an_image(
 
 
 @pytest.mark.parametrize("transport", ["oci-archive", "docker-archive", "dir"])
-def test_skopeo_reads_what_we_wrote(transport: str, tmp_path: Path) -> None:
+def test_image_written_by_shipmark_is_read_by_skopeo(transport: str, tmp_path: Path) -> None:
     image = _image()
     layout = Layout(str(tmp_path / "l"))
     store(image, layout)
@@ -98,7 +98,7 @@ def test_skopeo_reads_what_we_wrote(transport: str, tmp_path: Path) -> None:
         assert digest(raw.encode()) == image.digest
 
 
-def test_skopeo_reads_an_index_out_of_our_folder(tmp_path: Path) -> None:
+def test_index_in_a_folder_written_by_shipmark_is_read_by_skopeo(tmp_path: Path) -> None:
     index = make_index(_image(), make_image({"b": b"2"}, platform="linux/arm64"))
     layout = Layout(str(tmp_path / "l"))
     store(index, layout)

@@ -1,4 +1,4 @@
-"""Images between a real docker daemon and registries, without its push and pull."""
+"""Copies between a real docker daemon and registries, without `docker push` and `docker pull`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _daemon(tmp_path: Path, image: str, host: str) -> DaemonImage:
     )
 
 
-def test_an_image_of_the_daemon_gets_into_a_registry(
+def test_image_of_a_docker_daemon_is_copied_to_a_registry(
     tmp_path: Path,
     docker_daemon: DockerDaemon,
     busybox_image: str,
@@ -45,14 +45,14 @@ def test_an_image_of_the_daemon_gets_into_a_registry(
     copy_image(source, remote, manifest.digest, sink=NullSink(), cancel=Cancel())
     remote.put_manifest(manifest, tag="1.0")
     _, about = docker_daemon.api("GET", f"/images/{busybox_image}/json")
-    # The daemon's own name for the image is the digest of its config, which went over as it was.
+    # The daemon's id of the image is the digest of its config, which is copied unchanged.
     assert json.loads(manifest.raw)["config"]["digest"] == about["Id"]
     assert registry_server.tags("app") == {"1.0": manifest.digest}
     again = _daemon(tmp_path, busybox_image, docker_daemon.host)
     assert again.manifest(again.tag) == manifest
 
 
-def test_an_image_gets_into_the_daemon(tmp_path: Path, docker_daemon: DockerDaemon) -> None:
+def test_image_is_copied_to_a_docker_daemon(tmp_path: Path, docker_daemon: DockerDaemon) -> None:
     image = make_image({"hello": b"1"}, labels={"x": "y"})
     layout = Layout(str(tmp_path / "l"))
     store(image, layout)
@@ -67,12 +67,12 @@ def test_an_image_gets_into_the_daemon(tmp_path: Path, docker_daemon: DockerDaem
         destination.put_manifest(image.manifest, tag="2.0")
 
 
-def test_an_image_that_the_daemon_has_not(tmp_path: Path, docker_daemon: DockerDaemon) -> None:
+def test_missing_image_in_a_docker_daemon_is_an_error(tmp_path: Path, docker_daemon: DockerDaemon) -> None:
     with pytest.raises(NotFound, match="no image `nowhere:1`"):
         _daemon(tmp_path, "nowhere:1", docker_daemon.host).manifest("1")
 
 
-def test_a_daemon_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_docker_daemon_is_an_error(tmp_path: Path) -> None:
     place = _daemon(tmp_path, "app:1", f"unix://{tmp_path}/none.sock")
     with pytest.raises(Unreachable):
         place.manifest("1")

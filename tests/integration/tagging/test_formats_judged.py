@@ -1,4 +1,4 @@
-"""The order of version formats as the ecosystems' own programs see it."""
+"""The order of written versions, by the programs of their ecosystems (dpkg)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ ASCENDING += ["1.5.0-beta.2", "1.5.0-rc.1", "1.5.0-rc.1.dev.3.g3f2a9c1b7d40", "1
 
 @pytest.mark.skipif(shutil.which("dpkg") is None, reason="dpkg is on Debian and Ubuntu only")
 @pytest.mark.parametrize(("lower", "higher"), list(pairwise(ASCENDING)))
-def test_dpkg_sees_debian_versions_in_order(lower: str, higher: str) -> None:
+def test_dpkg_sorts_debian_versions_in_order(lower: str, higher: str) -> None:
     one, other = (format_version(parse(text), "debian") for text in (lower, higher))
     assert subprocess.run(["dpkg", "--compare-versions", one, "lt", other]).returncode == 0

@@ -1,4 +1,4 @@
-"""`build:` as users write it: its errors, its place in the JSON Schema, and what a new option has to say of itself."""
+"""The section `build:`: its errors, its JSON Schema, and the declarations of its options."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from release.errors import ConfigError
 GOLDEN = Path(__file__).parent / "golden" / "shipmark.schema.json"
 
 
-def test_the_schema_for_editors_is_the_one_that_was_published() -> None:
-    """A change of the configuration changes this file: `shipmark config schema > tests/unit/config/golden/…`."""
+def test_schema_for_editors_equals_the_published_one() -> None:
+    """After a change of the configuration, write the file by `shipmark config schema > tests/unit/config/golden/…`."""
     assert json.dumps(config_schema()) == json.dumps(json.loads(GOLDEN.read_text()))
 
 
@@ -51,17 +51,17 @@ def test_an_error_names_the_key_as_users_write_it(text: str, message: str, hint:
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
-def test_every_option_says_how_it_is_treated() -> None:
+def test_every_build_option_is_declared() -> None:
     assert set(options()) == set(BuildSpec.__struct_fields__)
 
 
-def test_what_counts_in_a_run_that_is_not_trusted() -> None:
-    """Each of these is read from a configuration that an outsider may have written."""
+def test_build_options_that_are_read_in_an_untrusted_run() -> None:
+    """An outsider may have written the configuration that these options are read from."""
     counts = {name for name, option in options().items() if option.untrusted}
     assert counts == {"context", "dockerfile", "target", "args", "platforms"}
 
 
-def test_only_names_of_a_mapping_leave_the_configuration() -> None:
+def test_names_but_not_values_of_build_arguments_are_recorded() -> None:
     spec = BuildSpec(args={"B": "hunter2", "A": "hunter2"}, target="t")
     assert spec.recorded() == {"args": ["A", "B"], "stage": "t"}
     assert spec.inputs()["args"] == ["A", "B"]

@@ -1,4 +1,4 @@
-"""YAML that somebody wrote to hurt: every limit is an error with its place, and nothing takes long."""
+"""Hostile YAML: a document above a limit is an error with its position, and takes no long time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def nested_maps(levels: int) -> str:
     ],
     ids=["brackets", "braces", "dashes", "question marks", "maps"],
 )
-def test_deep_nesting_is_refused_with_its_place(text: str) -> None:
+def test_nesting_above_the_limit_is_refused_with_its_position(text: str) -> None:
     assert f"nested deeper than {DOCUMENT_DEPTH} levels" in refused(text)
 
 
@@ -44,14 +44,14 @@ def test_nesting_up_to_the_limit_is_read() -> None:
     assert value == "x"
 
 
-def test_an_alias_adds_the_depth_of_what_it_stands_for() -> None:
+def test_depth_of_an_alias_is_added_to_the_nesting() -> None:
     half = DOCUMENT_DEPTH // 2
     deep = "[" * half + "x" + "]" * half
     assert "nested deeper" in refused(f"a: &a {deep}\nb: {'[' * half}*a{']' * half}\n")
 
 
 @pytest.mark.parametrize("levels", [6, 10, 60])
-def test_an_alias_counts_as_often_as_it_is_used(levels: int) -> None:
+def test_values_of_an_alias_are_counted_at_each_use(levels: int) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, levels)]
     assert f"more than {DOCUMENT_NODES} values" in refused("\n".join(lines))
@@ -63,7 +63,7 @@ def test_an_alias_below_the_limit_is_read() -> None:
 
 
 def test_many_values_below_long_keys_are_refused() -> None:
-    """The path to each value repeats the keys above it."""
+    """The path of each value repeats the keys above the value."""
     assert "below long keys" in refused(f"{'k' * 900}:\n  " + "[" + "a," * 90_000 + "]\n")
 
 
@@ -84,7 +84,7 @@ def test_many_values_below_long_keys_are_refused() -> None:
         ('a: "\\ud800"', "1:7: found invalid Unicode character escape code"),
     ],
 )  # fmt: skip
-def test_what_has_no_meaning_here_is_refused_with_its_place(text: str, message: str) -> None:
+def test_unsupported_yaml_is_refused_with_its_position(text: str, message: str) -> None:
     assert refused(text).startswith(f"shipmark.yml:{message}")
 
 
@@ -103,7 +103,7 @@ def test_keys_that_look_like_other_types_are_text() -> None:
 
 
 @pytest.mark.parametrize("tag", ["!!str", "!!int", "!!null", "!"])
-def test_tags_of_plain_values_leave_the_text_as_it_is(tag: str) -> None:
+def test_yaml_tags_of_scalars_do_not_change_the_text(tag: str) -> None:
     assert parse(f"a: {tag} 1.10\n", "f").value == {"a": "1.10"}
 
 
@@ -116,7 +116,7 @@ def test_tags_of_plain_values_leave_the_text_as_it_is(tag: str) -> None:
         ('"x` - at `$.image[0].y": 1', "1:1: unknown key"),
     ],
 )
-def test_a_wrong_type_inside_a_mapping_is_an_error_with_its_place(text: str, message: str) -> None:
+def test_wrong_type_inside_a_mapping_is_an_error_with_its_position(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(text, "shipmark.yml", {})
     assert caught.value.message.startswith(f"shipmark.yml:{message}")

@@ -1,4 +1,4 @@
-"""`shipmark.yml`: positions, hints, and values that stay what was written."""
+"""Loading of `shipmark.yml`: positions and hints of errors, and values that stay text."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def fails(text: str, **env: str) -> ConfigError:
         ("image: a\nimages: [b]\n", "shipmark.yml:2:9: `image` and `images` are both given", None),
     ],
 )
-def test_an_error_names_its_place_and_the_nearest_key(text: str, message: str, hint: str | None) -> None:
+def test_error_has_its_position_and_a_hint(text: str, message: str, hint: str | None) -> None:
     error = fails(text)
     assert (error.message, error.hint) == (message, hint)
     assert error.exit_code == 2
 
 
-def test_numbers_and_words_of_yaml_stay_text() -> None:
+def test_build_arguments_that_look_like_numbers_and_booleans_are_text() -> None:
     config = read("image: x\nbuild: {args: {GO: 1.10, MODE: on, OCTAL: 0755, DATE: 2024-01-01}}\n")
     assert config.components[0].build.args == {
         "GO": "1.10",
@@ -73,12 +73,12 @@ def test_numbers_and_words_of_yaml_stay_text() -> None:
     }
 
 
-def test_booleans_are_read_where_a_boolean_is_wanted() -> None:
+def test_boolean_option_is_read_as_a_boolean() -> None:
     config = read("images: [{image: x, required: false}, y]\n")
     assert [target.required for target in config.components[0].targets] == [False, True]
 
 
-def test_a_component_has_its_own_settings_over_those_of_the_top_level() -> None:
+def test_settings_of_a_component_override_those_of_the_top_level() -> None:
     config = read(
         "image: shared\nreuse: commit\ncomponents:\n  api: {image: a, prefix: api/}\n  web: {reuse: never}\n"
     )
@@ -87,7 +87,7 @@ def test_a_component_has_its_own_settings_over_those_of_the_top_level() -> None:
     assert web.targets[0].image == "shared"
 
 
-def test_variables_are_replaced_in_images_and_the_log_and_nowhere_else() -> None:
+def test_variables_are_replaced_in_images_but_not_in_labels() -> None:
     config = read("image: ${HOST}/app\nlabels: {a: '${HOST}'}\n", HOST="ghcr.io")
     assert config.components[0].targets[0].image == "ghcr.io/app"
     assert config.components[0].section.labels == {"a": "${HOST}"}
@@ -99,18 +99,18 @@ def test_a_variable_that_is_not_set_is_an_error() -> None:
     assert error.hint == "set HOST in the environment of this job"
 
 
-def test_images_of_the_command_line_beat_those_of_the_file() -> None:
+def test_images_of_the_command_line_replace_those_of_the_file() -> None:
     config = load("image: file\n", "shipmark.yml", {}, images=("given",))
     assert [target.image for target in config.components[0].targets] == ["given"]
 
 
-def test_no_file_is_a_config() -> None:
+def test_missing_config_file_gives_the_defaults() -> None:
     config = load(None, None, {})
     assert config.components[0].name == "app"
     assert config.log[0].path == ".shipmark/log.jsonl"
 
 
-def test_the_schema_names_every_key_that_is_read() -> None:
+def test_schema_has_top_level_keys_and_allows_no_others() -> None:
     schema = config_schema()
     top = schema["$defs"]["ConfigFile"]
     assert top["additionalProperties"] is False
@@ -126,12 +126,12 @@ def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
 
 
 @given(st.text(alphabet="${}ABab_ ", max_size=30))
-def test_expand_replaces_or_refuses(text: str) -> None:
+def test_expand_replaces_variables_or_raises_a_config_error(text: str) -> None:
     with contextlib.suppress(ConfigError):
         assert "${A}" not in expand(text, {"A": "x", "B": "y"})
 
 
-def test_several_logs_are_a_truth_and_its_mirrors() -> None:
+def test_log_may_be_a_list_of_stores() -> None:
     config = read("log: [git, {store: file, path: copy.jsonl}]\n")
     assert [(one.store, one.path) for one in config.log][1] == ("file", "copy.jsonl")
     assert config.log[0].store == "git"

@@ -1,4 +1,4 @@
-"""What counts of an outsider's configuration, and which variables a trusted one may put where."""
+"""The parts of an untrusted configuration that are read, and where a trusted one may use secret variables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PUBLIC_ENV = public_variables("github", ENV)
 
 
 def sections(kind: Any, found: set[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
-    """Every section type that the config file's types reach."""
+    """All section types that are reachable from the type of the config file."""
     for part in typing.get_args(kind) or (kind,):
         if typing.get_args(part):
             sections(part, found)
@@ -66,10 +66,10 @@ class TestKeys:
             ("components: {api: {image: a/b, pull_requests: true}}", ("components.api.pull_requests",)),
         ],
     )
-    def test_denied_key_is_left_out_and_named(self, text: str, ignored: tuple[str, ...]) -> None:
+    def test_denied_key_is_listed_as_ignored(self, text: str, ignored: tuple[str, ...]) -> None:
         assert outside(text).ignored == ignored
 
-    def test_allowed_keys_count(self) -> None:
+    def test_allowed_keys_are_read(self) -> None:
         config = outside(
             "image: ghcr.io/acme/app\ntags: [type=sha]\nprefix: api/\nversions: calver\nlatest: never\n"
             "base: nearest\nchannels: [rc]\nlabels: {a: b}\nannotations: {c: d}\nflavor: [latest=false]\n"
@@ -85,7 +85,7 @@ class TestKeys:
         with pytest.raises(ConfigError, match="unknown key `lgo`"):
             outside("lgo: {store: git}")
 
-    def test_trusted_run_reads_everything(self) -> None:
+    def test_trusted_run_reads_denied_keys_too(self) -> None:
         config = load("project: x\nlog: [git]", "shipmark.yml", ENV)
         assert (config.project, config.log[0].store, config.ignored) == ("x", "git", ())
 
@@ -121,42 +121,42 @@ class TestVariables:
         assert "evil.example" not in repr(config.components)
         assert config.ignored == ignored if ignored is not None else len(config.ignored) == 2
 
-    def test_public_variable_is_taken(self) -> None:
+    def test_public_variables_may_be_used_in_values(self) -> None:
         config = outside("image: ghcr.io/acme/${GITHUB_SHA}\nlabels: {a: '{{env.GITHUB_SHA}}'}")
         assert config.components[0].targets == (TargetSection(image="ghcr.io/acme/abc"),)
         assert config.components[0].section.labels == {"a": "{{env.GITHUB_SHA}}"}
 
-    def test_image_of_the_command_line_is_the_operators(self) -> None:
+    def test_image_of_the_command_line_may_use_any_variable(self) -> None:
         config = load(None, None, {"MY_HOST": "x.example"}, images=("${MY_HOST}/app",), public={})
         assert config.components[0].targets[0].image == "x.example/app"
 
-    def test_many_openings_take_linear_time(self) -> None:
+    def test_many_unclosed_expressions_are_read_in_linear_time(self) -> None:
         started = time.monotonic()
         readable({"labels": {"a": "{{" * 200_000, "b": "${" * 200_000, "c": "{{env " * 100_000}}, ())
         assert time.monotonic() - started < 5
 
     @pytest.mark.parametrize("value", [None, 1, "x", [], {}, [[["${X}"]]], {"a": {"b": ["${X}"]}}])
     @pytest.mark.parametrize("key", sorted(set(ConfigFile.__struct_fields__)))
-    def test_any_shape_is_read_or_refused(self, key: str, value: Any) -> None:
+    def test_any_value_is_filtered_without_private_variables(self, key: str, value: Any) -> None:
         kept, _ = readable({key: value}, ())
         assert "${X}" not in repr(kept)
 
 
 class TestPublicNames:
-    def test_every_system_has_its_own(self) -> None:
+    def test_every_ci_system_has_public_variables(self) -> None:
         assert set(PUBLIC) == set(NAMES)
         assert all(PUBLIC[name] for name in NAMES if name != "none")
 
-    def test_no_public_name_looks_secret(self) -> None:
+    def test_no_public_variable_looks_like_a_secret(self) -> None:
         assert [name for names in PUBLIC.values() for name in names if looks_secret(name)] == []
 
-    def test_nothing_but_the_list_is_taken(self) -> None:
+    def test_public_variables_are_exactly_the_listed_ones(self) -> None:
         env = dict.fromkeys((*PUBLIC["github"], "GITHUB_TOKEN", "PATH", "INPUT_X", "CI_JOB_TOKEN"), "x")
         assert set(public_variables("github", env)) == PUBLIC["github"]
 
 
 class TestSecretsInNames:
-    """A trusted configuration: the value would reach a host that somebody else reads."""
+    """A trusted configuration must not put a secret into a name, which other hosts would see."""
 
     @pytest.mark.parametrize(
         ("text", "key", "name"),
@@ -178,7 +178,7 @@ class TestSecretsInNames:
             ("log: {store: sql, url: '${DB_PASSWORD}://u@h/x'}", "log.url", "DB_PASSWORD"),
         ],
     )
-    def test_secret_in_a_name_is_refused(self, text: str, key: str, name: str) -> None:
+    def test_secret_variable_in_a_name_is_refused(self, text: str, key: str, name: str) -> None:
         with pytest.raises(ConfigError, match="looks like a secret") as caught:
             load(text, "shipmark.yml", {name: "hunter2"})
         assert f"shipmark.yml: `{key}` takes `${{{name}}}`" in caught.value.message
@@ -197,18 +197,18 @@ class TestSecretsInNames:
             ("log: {store: sql, url: '${DATABASE_SECRET_URL}'}", "s3"),
         ],
     )
-    def test_password_of_a_url_may_be_one(self, text: str, url: str) -> None:
+    def test_secret_variable_may_be_the_password_of_a_url(self, text: str, url: str) -> None:
         env = dict.fromkeys(("DB_PASSWORD", "DB_SECRET", "DATABASE_SECRET_URL"), "s3")
         assert load(text, "shipmark.yml", env).log[0].url == url
 
-    def test_build_argument_may_hold_one(self) -> None:
+    def test_build_argument_may_contain_a_secret_variable(self) -> None:
         config = load("build: {args: {A: '${NPM_TOKEN}'}}", "shipmark.yml", ENV)
         assert config.components[0].build == BuildSpec(args={"A": "${NPM_TOKEN}"})
 
-    def test_names_that_do_not_look_secret_go_anywhere(self) -> None:
+    def test_variable_that_does_not_look_secret_may_be_part_of_a_name(self) -> None:
         config = load("image: ${MY_HOST}/app", "shipmark.yml", ENV)
         assert config.components[0].targets[0].image == "evil.example/app"
 
-    def test_option_is_named_where_it_says_so(self) -> None:
+    def test_error_names_the_option_image_for_a_secret_variable(self) -> None:
         with pytest.raises(ConfigError, match="`--image` takes"):
             load(None, None, ENV, images=("evil.example/${NPM_TOKEN}",))

@@ -12,7 +12,7 @@ from release.errors import BuilderUnavailable
 
 
 def make_context(config: Path, name: str, host: Any, *, tls: bool = False, skip: bool = False) -> str:
-    """A context as `docker context create` leaves it; returns the folder of its certificates."""
+    """Make a context like `docker context create`; returns the folder of its certificates."""
     identifier = hashlib.sha256(name.encode()).hexdigest()
     meta = config / "contexts/meta" / identifier
     meta.mkdir(parents=True)
@@ -26,18 +26,18 @@ def make_context(config: Path, name: str, host: Any, *, tls: bool = False, skip:
     return str(certificates)
 
 
-def test_without_anything_it_is_the_usual_socket(tmp_path: Path) -> None:
+def test_default_endpoint_is_the_local_docker_socket(tmp_path: Path) -> None:
     endpoint = find_endpoint({"HOME": str(tmp_path)})
     assert (endpoint.url, endpoint.certificates) == ("unix:///var/run/docker.sock", None)
 
 
-def test_docker_host_beats_contexts(tmp_path: Path) -> None:
+def test_docker_host_is_preferred_to_contexts(tmp_path: Path) -> None:
     make_context(tmp_path, "far", "tcp://far:2375")
     env = {"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "far", "DOCKER_HOST": "unix:///x.sock"}
     assert find_endpoint(env).url == "unix:///x.sock"
 
 
-def test_docker_context_beats_the_current_one(tmp_path: Path) -> None:
+def test_docker_context_is_preferred_to_the_current_context(tmp_path: Path) -> None:
     make_context(tmp_path, "far", "tcp://far:2375")
     make_context(tmp_path, "near", "unix:///near.sock")
     (tmp_path / "config.json").write_text('{"currentContext": "near", "auths": {}}')
@@ -48,7 +48,7 @@ def test_docker_context_beats_the_current_one(tmp_path: Path) -> None:
     assert find_endpoint({**env, "DOCKER_CONTEXT": "default"}).url == "unix:///var/run/docker.sock"
 
 
-def test_the_config_folder_is_below_home(tmp_path: Path) -> None:
+def test_docker_config_is_read_from_the_home_folder(tmp_path: Path) -> None:
     make_context(tmp_path / ".docker", "near", "unix:///near.sock")
     (tmp_path / ".docker/config.json").write_text('{"currentContext": "near"}')
     assert find_endpoint({"HOME": str(tmp_path)}).url == "unix:///near.sock"
@@ -63,7 +63,7 @@ def test_the_config_folder_is_below_home(tmp_path: Path) -> None:
         ({"DOCKER_TLS_VERIFY": ""}, None),
     ],
 )
-def test_tls_is_asked_for_by_the_environment(
+def test_docker_tls_variables_turn_on_certificates(
     tmp_path: Path, env: dict[str, str], verify: bool | None
 ) -> None:
     (tmp_path / "ca.pem").write_text("x")
@@ -76,7 +76,7 @@ def test_tls_is_asked_for_by_the_environment(
 
 
 @pytest.mark.parametrize("skip", [False, True])
-def test_a_contexts_certificates_are_used(tmp_path: Path, skip: bool) -> None:
+def test_endpoint_has_the_certificates_of_its_context(tmp_path: Path, skip: bool) -> None:
     folder = make_context(tmp_path, "far", "tcp://far:2376", tls=True, skip=skip)
     endpoint = find_endpoint({"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "far"})
     assert endpoint.certificates == Certificates(
@@ -84,7 +84,7 @@ def test_a_contexts_certificates_are_used(tmp_path: Path, skip: bool) -> None:
     )
 
 
-def test_the_api_version_may_be_set(tmp_path: Path) -> None:
+def test_docker_api_version_sets_the_api_version(tmp_path: Path) -> None:
     assert find_endpoint({"HOME": str(tmp_path), "DOCKER_API_VERSION": "1.41"}).api_version == "1.41"
 
 
@@ -102,7 +102,7 @@ def test_the_api_version_may_be_set(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_names_no_daemon_is_refused_with_a_hint(
+def test_invalid_daemon_address_or_context_is_an_error_with_a_hint(
     tmp_path: Path, env: dict[str, str], message: str
 ) -> None:
     make_context(tmp_path, "empty", "")
@@ -113,7 +113,7 @@ def test_what_names_no_daemon_is_refused_with_a_hint(
     assert caught.value.hint
 
 
-def test_a_config_that_is_no_json_is_refused(tmp_path: Path) -> None:
+def test_docker_config_that_is_not_json_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(BuilderUnavailable, match="cannot be read"):
         find_endpoint({"DOCKER_CONFIG": str(tmp_path)})
@@ -127,5 +127,5 @@ def test_a_config_that_is_no_json_is_refused(tmp_path: Path) -> None:
         ("tcp://host:1", "tcp://host:1"),
     ],
 )
-def test_messages_show_no_credential(url: str, shown: str) -> None:
+def test_shown_address_has_no_credential(url: str, shown: str) -> None:
     assert find_endpoint({"DOCKER_HOST": url}).shown == shown

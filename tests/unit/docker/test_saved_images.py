@@ -1,4 +1,4 @@
-"""Archives in the forms that daemons write; the newer form is made by hand, as no daemon here writes it."""
+"""Archives in the formats that docker daemons write; the tests make the newer format themselves."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def config(*layers: bytes, **more: Any) -> bytes:
 
 
 def pack(members: list[tuple[str, bytes | str]]) -> bytes:
-    """A tar of files (bytes) and symlinks (text)."""
+    """Make a tar of files (bytes) and symlinks (text)."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for name, content in members:
@@ -62,7 +62,7 @@ def manifest(config_name: str, *layers: str) -> tuple[str, bytes]:
 
 
 def old_form(*layers: bytes) -> list[tuple[str, bytes | str]]:
-    """Folders with `layer.tar`, the second of equal layers a link, manifest at the end."""
+    """The old archive format: folders with `layer.tar`, a link for an equal layer, the manifest at the end."""
     members: list[tuple[str, bytes | str]] = []
     seen: dict[bytes, str] = {}
     names = []
@@ -78,7 +78,7 @@ def old_form(*layers: bytes) -> list[tuple[str, bytes | str]]:
 
 
 def new_form(*layers: bytes, compress: Callable[[bytes], bytes] = bytes) -> list[tuple[str, bytes | str]]:
-    """Blobs by digest, beside an OCI index."""
+    """The newer archive format: blobs by digest, with an OCI index."""
     raw = config(*layers)
     blobs = [compress(layer) for layer in layers]
     names = [f"blobs/sha256/{sha(blob)}" for blob in blobs]
@@ -97,7 +97,7 @@ def store(members: list[tuple[str, bytes | str]], folder: Path) -> SavedImage:
 
 
 def squeeze(layer: bytes) -> bytes:
-    """As gzip does, without the time that it would write into the header."""
+    """Compress like gzip, without a time in the header."""
     return gzip.compress(layer, mtime=0)
 
 
@@ -115,7 +115,7 @@ def shrink(layer: bytes) -> bytes:
     ],
     ids=["old", "new", "new-gzip", "new-zstd"],
 )
-def test_every_form_gives_the_same_layers_and_the_configs_own_bytes(
+def test_each_archive_format_gives_the_same_layers_and_the_unchanged_config(
     tmp_path: Path, members: list[tuple[str, bytes | str]], kept: Callable[[bytes], bytes] | None
 ) -> None:
     image = store(members, tmp_path)
@@ -130,12 +130,12 @@ def test_every_form_gives_the_same_layers_and_the_configs_own_bytes(
         if kept is None:
             assert gzip.decompress(packed) == raw
         else:
-            # Compressed already: registries that have it know it by this digest.
+            # A compressed layer keeps its digest, so that registries which have the blob need no upload.
             assert packed == kept(raw)
             assert layer.size == len(raw)
 
 
-def test_a_layer_that_is_in_the_layout_already_is_not_read_again(tmp_path: Path) -> None:
+def test_layer_that_is_in_the_layout_is_not_read_from_the_archive(tmp_path: Path) -> None:
     store(new_form(ONE), tmp_path)
     spoiled = [(name, b"spoiled" if content == ONE else content) for name, content in new_form(ONE)]
     assert store(spoiled, tmp_path).layers[0].diff_id == f"sha256:{sha(ONE)}"
@@ -177,7 +177,7 @@ RAW = config(ONE)
         ([(f"{HEX}.json", b"{}" + b" " * (9 << 20))], "above the limit of 64 documents of 8 MiB"),
     ],
 )
-def test_an_archive_that_does_not_hold_together_is_refused(
+def test_inconsistent_archive_is_refused_with_the_cause(
     tmp_path: Path, members: list[tuple[str, bytes | str]], cause: str
 ) -> None:
     with pytest.raises(BuildError) as caught:
@@ -187,7 +187,7 @@ def test_an_archive_that_does_not_hold_together_is_refused(
     assert not list(tmp_path.rglob(".partial-*"))
 
 
-def test_names_that_lead_elsewhere_are_passed_over(tmp_path: Path) -> None:
+def test_members_with_paths_outside_of_the_archive_are_ignored(tmp_path: Path) -> None:
     elsewhere: list[tuple[str, bytes | str]] = [
         ("../../outside", b"x"),
         ("/etc/outside", b"x"),
@@ -199,13 +199,13 @@ def test_names_that_lead_elsewhere_are_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 100, 512, 2000, 5000])
-def test_a_stream_that_ends_early_is_refused(tmp_path: Path, size: int) -> None:
+def test_truncated_archive_is_refused(tmp_path: Path, size: int) -> None:
     raw = pack(old_form(ONE, TWO))
     with pytest.raises(BuildError, match="does not hold together"):
         store_archive(io.BytesIO(raw[:size]), Layout(str(tmp_path)))
 
 
-def test_the_check_runs_while_reading(tmp_path: Path) -> None:
+def test_cancellation_is_checked_while_the_archive_is_read(tmp_path: Path) -> None:
     def check() -> None:
         raise Terminated("terminated")
 

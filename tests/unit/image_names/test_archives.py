@@ -1,4 +1,4 @@
-"""Archives: what is in them is found without unpacking, and nothing hostile gets anywhere."""
+"""Reading and writing of image archives and folders, hostile archives included."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def _members(raw: bytes) -> dict[str, bytes]:
 
 class TestMembers:
     @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-    def test_every_form_is_read(self, form: int) -> None:
+    def test_members_of_each_tar_format_are_found(self, form: int) -> None:
         entries = [("a", b"1"), ("b/c", b"x" * 600), ("./d", b""), ("e" * 90 + "/" + "f" * 90, b"long")]
         found = _members(_tar(*entries, form=form))
         assert found == {os.path.normpath(name): content for name, content in entries}
 
     @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-    def test_very_long_and_foreign_names(self, form: int) -> None:
+    def test_members_with_long_and_non_ascii_names_are_found(self, form: int) -> None:
         entries = [("g/" * 200 + "h", b"1"), ("ü" * 120, b"2")]
         assert _members(_tar(*entries, form=form)) == dict(entries)
 
@@ -79,7 +79,7 @@ class TestMembers:
         with pytest.raises(Invalid, match="leaves"):
             _members(_tar((name, b"x")))
 
-    def test_a_name_twice_is_refused(self) -> None:
+    def test_tar_with_a_name_twice_is_refused(self) -> None:
         with pytest.raises(Invalid, match="twice"):
             _members(_tar(("a", b"1"), ("./a", b"2")))
 
@@ -92,13 +92,13 @@ class TestMembers:
         with pytest.raises(Invalid):
             _members(raw)
 
-    def test_a_flipped_header_is_found(self) -> None:
+    def test_changed_tar_header_is_refused(self) -> None:
         raw = bytearray(_tar(("a", b"1")))
         raw[3] ^= 1
         with pytest.raises(Invalid, match="damaged"):
             _members(bytes(raw))
 
-    def test_an_extension_that_claims_gigabytes_is_not_read(self) -> None:
+    def test_extension_header_of_gigabytes_is_refused(self) -> None:
         header = bytearray(_tar(("a", b"1"))[:512])
         header[156:157] = b"x"
         header[124:136] = b"77777777777\0"
@@ -122,7 +122,7 @@ class TestMembers:
 
 class TestFiles:
     @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
-    def test_packed_archives_are_read(self, pack: object, tmp_path: Path) -> None:
+    def test_compressed_archives_are_read(self, pack: object, tmp_path: Path) -> None:
         (tmp_path / "a.tar").write_bytes(pack(_tar(("x", b"content"))))  # type: ignore[operator]  # a function of bytes
         archive = ArchiveFile(str(tmp_path / "a.tar"))
         assert archive.read("x", most=100) == b"content"
@@ -149,7 +149,7 @@ class TestFiles:
             ("l", "l", tarfile.SYMTYPE, None),
         ],
     )
-    def test_links_stay_inside(
+    def test_links_resolve_to_members_of_the_archive_only(
         self, link: str, target: str, kind: bytes, content: bytes | None, tmp_path: Path
     ) -> None:
         (tmp_path / "a.tar").write_bytes(_linked(link, target, kind, ("a", b"1")))
@@ -161,7 +161,7 @@ class TestFiles:
             assert archive.read(link, most=10) == content
         archive.close()
 
-    def test_a_missing_file_is_said(self, tmp_path: Path) -> None:
+    def test_missing_archive_and_folder_in_its_place_are_errors(self, tmp_path: Path) -> None:
         with pytest.raises(NotFound, match=r"none\.tar"):
             ArchiveFile(str(tmp_path / "none.tar"))
         with pytest.raises(ConfigError, match="is not a regular file"):
@@ -184,7 +184,7 @@ def _saved(
     tags: list[str] | None = None,
     pack: Callable[[bytes], bytes] = bytes,
 ) -> str:
-    """What `docker save` would write of these layers; gives the config's digest."""
+    """Write an archive of these layers as `docker save` does; returns the config's digest."""
     config = json.dumps(
         {
             "os": "linux",
@@ -207,7 +207,7 @@ def _saved(
 
 
 class TestOciArchive:
-    def test_an_archive_reads_like_its_layout(self, tmp_path: Path) -> None:
+    def test_oci_archive_has_the_images_of_its_layout(self, tmp_path: Path) -> None:
         index = make_index(make_image({"a": b"1"}), make_image({"a": b"2"}))
         layout = Layout(str(tmp_path / "l"))
         store(index, layout, "1.0")
@@ -219,7 +219,7 @@ class TestOciArchive:
         assert copied.manifest(index.digest) == index.manifest
         place.repository.close()  # type: ignore[attr-defined]  # an archive
 
-    def test_a_changed_blob_is_found(self, tmp_path: Path) -> None:
+    def test_changed_blob_in_an_oci_archive_is_a_digest_mismatch(self, tmp_path: Path) -> None:
         image = make_image({"a": b"1"})
         layout = Layout(str(tmp_path / "l"))
         store(image, layout, "1.0")
@@ -235,13 +235,13 @@ class TestOciArchive:
             stream.read()
         archive.close()
 
-    def test_another_kind_of_archive_is_named(self, tmp_path: Path) -> None:
+    def test_docker_archive_read_as_oci_archive_is_an_error_with_a_hint(self, tmp_path: Path) -> None:
         _saved(tmp_path / "a.tar", make_tar({"a": b"1"}))
         with pytest.raises(Invalid) as caught:
             OciArchive(str(tmp_path / "a.tar"), shown="a.tar")
         assert caught.value.hint == "it looks like what `docker save` writes: `docker-archive:a.tar`"
 
-    def test_an_oci_archive_is_read_only(self, tmp_path: Path) -> None:
+    def test_writing_to_an_oci_archive_is_a_config_error(self, tmp_path: Path) -> None:
         image = make_image()
         layout = Layout(str(tmp_path / "l"))
         store(image, layout)
@@ -254,7 +254,7 @@ class TestOciArchive:
 
 class TestDockerArchive:
     @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-    def test_layers_are_compressed_once_and_the_config_stays(
+    def test_equal_layers_are_compressed_once_and_the_config_is_unchanged(
         self, pack: Callable[[bytes], bytes], tmp_path: Path
     ) -> None:
         tars = [make_tar({"a": b"1" * 100_000}), make_tar({"b": b"2"}), make_tar({"a": b"1" * 100_000})]
@@ -275,7 +275,7 @@ class TestDockerArchive:
             one.repository.close()  # type: ignore[attr-defined]  # an archive
 
     @pytest.mark.parametrize(("pack", "suffix"), [(gzip.compress, "+gzip"), (_zstd, "+zstd")])
-    def test_layers_that_come_compressed_stay_as_they_are(
+    def test_compressed_layers_are_stored_unchanged(
         self, pack: Callable[[bytes], bytes], suffix: str, tmp_path: Path
     ) -> None:
         packed = pack(make_tar({"a": os.urandom(700_000)}))
@@ -290,7 +290,7 @@ class TestDockerArchive:
 
     @pytest.mark.parametrize("pack", [gzip.compress, _zstd])
     @pytest.mark.parametrize("harm", [lambda raw: raw[:-9], lambda raw: raw[:30] + b"\0" * 40 + raw[70:]])
-    def test_compressed_layers_that_are_damaged_are_refused(
+    def test_damaged_compressed_layers_are_refused(
         self, pack: Callable[[bytes], bytes], harm: Callable[[bytes], bytes], tmp_path: Path
     ) -> None:
         _saved(tmp_path / "a.tar", make_tar({"a": os.urandom(5000)}), pack=lambda tar: harm(pack(tar)))
@@ -299,7 +299,7 @@ class TestDockerArchive:
             archive.manifest("latest")
         archive.close()
 
-    def test_a_zstd_layer_that_wants_much_memory_is_refused(self, tmp_path: Path) -> None:
+    def test_zstd_layer_with_a_large_window_is_refused(self, tmp_path: Path) -> None:
         wide = zstandard.ZstdCompressionParameters(window_log=27)
         stream = zstandard.ZstdCompressor(
             compression_params=wide
@@ -312,7 +312,7 @@ class TestDockerArchive:
             archive.manifest("latest")
         archive.close()
 
-    def test_without_a_library_for_zstd_it_says_what_to_install(
+    def test_missing_zstd_library_is_an_error_with_the_command_to_install_it(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         _saved(tmp_path / "a.tar", make_tar({"a": b"1"}), pack=_zstd)
@@ -323,7 +323,7 @@ class TestDockerArchive:
         assert caught.value.hint == "python -m pip install 'shipmark[zstd]'"
         archive.close()
 
-    def test_layers_that_are_not_what_the_config_says_are_refused(self, tmp_path: Path) -> None:
+    def test_layer_with_another_diff_id_than_in_the_config_is_refused(self, tmp_path: Path) -> None:
         _saved(tmp_path / "a.tar", make_tar({"a": b"1"}))
         raw = (tmp_path / "a.tar").read_bytes()
         (tmp_path / "a.tar").write_bytes(
@@ -354,7 +354,7 @@ class TestDockerArchive:
         with pytest.raises(ReleaseError, match=why):
             _read_and_close(tmp_path)
 
-    def test_of_several_images_one_is_chosen(self, tmp_path: Path) -> None:
+    def test_image_is_chosen_by_its_reference_among_several(self, tmp_path: Path) -> None:
         tar = make_tar({"a": b"1"})
         config = json.dumps({"rootfs": {"diff_ids": [digest(tar)]}}).encode()
         entries = [
@@ -374,7 +374,7 @@ class TestDockerArchive:
 
 
 class TestFolder:
-    def test_an_index_comes_back_whole(self, tmp_path: Path) -> None:
+    def test_index_written_to_a_folder_is_read_back(self, tmp_path: Path) -> None:
         index = make_index(make_image({"a": b"1"}), make_image({"a": b"2"}))
         layout = Layout(str(tmp_path / "l"))
         store(index, layout)
@@ -389,7 +389,7 @@ class TestFolder:
         assert copied.manifest(index.digest) == index.manifest
         assert not list((tmp_path / "d").glob(".partial*"))
 
-    def test_a_missing_blob_is_named(self, tmp_path: Path) -> None:
+    def test_missing_blob_and_missing_manifest_in_a_folder_are_not_found(self, tmp_path: Path) -> None:
         folder = Folder(str(tmp_path))
         missing = Descriptor(media_type="x", digest=digest(b"x"), size=1)
         with pytest.raises(NotFound, match=missing.digest):
@@ -399,7 +399,7 @@ class TestFolder:
 
 
 class TestWriting:
-    def test_an_archive_appears_with_its_tag(self, tmp_path: Path) -> None:
+    def test_archive_file_is_written_when_the_tag_is_put(self, tmp_path: Path) -> None:
         image = make_image()
         layout = Layout(str(tmp_path / "l"))
         store(image, layout)

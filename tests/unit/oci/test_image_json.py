@@ -26,7 +26,7 @@ LAYER = Descriptor(media_type=f"{OCI_LAYER}+gzip", digest="sha256:" + "1" * 64, 
 
 
 def plain(raw: bytes) -> bytes:
-    """The same document as Python's own encoder writes it canonically."""
+    """The document as Python's `json` module writes it with sorted keys and no spaces."""
     return json.dumps(json.loads(raw), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -34,14 +34,14 @@ def plain(raw: bytes) -> bytes:
     ("text", "shown"),
     [("linux/amd64", "linux/amd64"), ("linux/arm/v7", "linux/arm/v7"), ("linux/arm64/v8", "linux/arm64")],
 )
-def test_platforms_have_one_way_to_be_written(text: str, shown: str) -> None:
+def test_default_variant_of_a_platform_is_left_out(text: str, shown: str) -> None:
     assert str(parse_platform(text)) == shown
 
 
 @pytest.mark.parametrize(
     "text", ["", "amd64", "linux/", "linux/amd64/", "a/b/c/d", "Linux/AMD64", "linux/amd64\n"]
 )
-def test_what_is_no_platform_is_refused(text: str) -> None:
+def test_invalid_platform_is_an_error(text: str) -> None:
     with pytest.raises(BuildError, match="is not a platform"):
         parse_platform(text)
 
@@ -59,16 +59,16 @@ def test_what_is_no_platform_is_refused(text: str) -> None:
         ("linux/amd64", "windows/amd64", False),
     ],
 )
-def test_a_platform_without_a_variant_takes_any(asked: str, given_: str, accepted: bool) -> None:
+def test_platform_without_a_variant_accepts_every_variant(asked: str, given_: str, accepted: bool) -> None:
     assert parse_platform(asked).accepts(parse_platform(given_)) is accepted
 
 
-def test_times_are_utc_to_the_second() -> None:
+def test_timestamp_is_utc_in_whole_seconds() -> None:
     assert timestamp(0) == "1970-01-01T00:00:00Z"
     assert timestamp(1_700_000_000) == "2023-11-14T22:13:20Z"
 
 
-def test_documents_are_canonical_whatever_the_order_of_what_goes_in() -> None:
+def test_documents_do_not_depend_on_the_order_of_labels() -> None:
     one = ImageConfig(labels={"b": "2", "a": "ü"}, volumes=("/z", "/ä"), ports=("9/tcp", "10/tcp"))
     two = ImageConfig(labels={"a": "ü", "b": "2"}, volumes=("/ä", "/z"), ports=("10/tcp", "9/tcp"))
     raws = [
@@ -85,7 +85,7 @@ def test_documents_are_canonical_whatever_the_order_of_what_goes_in() -> None:
     assert index.raw == plain(index.raw)
 
 
-def test_what_was_not_said_is_not_there() -> None:
+def test_settings_without_a_value_are_left_out_of_the_config() -> None:
     raw = config_document(ImageConfig(), AMD64, diff_ids=[], history=[], created=0)
     assert json.loads(raw) == {
         "architecture": "amd64",
@@ -99,13 +99,13 @@ def test_what_was_not_said_is_not_there() -> None:
     assert set(json.loads(manifest.raw)) == {"schemaVersion", "mediaType", "config", "layers"}
 
 
-def test_an_empty_command_is_said_and_the_environment_keeps_its_order() -> None:
+def test_empty_command_is_written_and_env_keeps_its_order() -> None:
     config = ImageConfig(command=(), entrypoint=("/a",), env={"Z": "1", "A": "2"})
     container = json.loads(config_document(config, AMD64, diff_ids=[], history=[], created=0))["config"]
     assert container == {"Cmd": [], "Entrypoint": ["/a"], "Env": ["Z=1", "A=2"]}
 
 
-def test_a_built_image_names_its_platforms() -> None:
+def test_index_entries_name_their_platforms() -> None:
     _, manifest = image_manifest(b"{}", [LAYER], {})
     index = image_index([(AMD64, manifest), (parse_platform("linux/arm/v7"), manifest)], {})
     built = built_image(index, [(AMD64, manifest), (parse_platform("linux/arm/v7"), manifest)], {"x": "1"})

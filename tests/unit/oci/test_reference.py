@@ -1,4 +1,4 @@
-"""References: what is accepted, what each part becomes, and why the rest is refused."""
+"""References: accepted forms and their parts, and the reasons of refusals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ D = "sha256:" + "a" * 64
         ("app@sha512:" + "0" * 128, "docker.io", "library/app", None, "sha512:" + "0" * 128),
     ],
 )
-def test_every_part_is_read(
+def test_reference_is_parsed_into_its_parts(
     text: str, registry: str, repository: str, tag: str | None, digest: str | None
 ) -> None:
     reference = Reference.parse(text)
@@ -94,25 +94,25 @@ def test_invalid_forms_are_refused_with_the_reason(text: str, why: str) -> None:
     assert "\n" not in caught.value.message
 
 
-def test_docker_hub_answers_at_another_host() -> None:
+def test_api_host_of_docker_hub_differs_from_its_name() -> None:
     assert Reference.parse("ubuntu").api_host == "registry-1.docker.io"
     assert Reference.parse("ghcr.io/a/b").api_host == "ghcr.io"
 
 
-def test_target_prefers_the_digest() -> None:
+def test_target_is_the_digest_if_there_is_one() -> None:
     assert Reference.parse("ghcr.io/a/b:1@" + D).target == D
     assert Reference.parse("ghcr.io/a/b:1").target == "1"
     assert Reference.parse("ghcr.io/a/b").target is None
 
 
-def test_a_repository_has_no_tag() -> None:
+def test_repository_with_a_tag_or_digest_is_refused() -> None:
     assert parse_repository("ghcr.io/a/b").name == "ghcr.io/a/b"
     with pytest.raises(ConfigError) as caught:
         parse_repository("ghcr.io/a/b:1")
     assert caught.value.hint == "write `ghcr.io/a/b`"
 
 
-def test_tags_and_digests_never_are_paths() -> None:
+def test_paths_are_neither_tags_nor_digests() -> None:
     for text in ("..", "../x", "a/b", "a\n", ".x", "", "a" * 129, "a b", "é"):
         assert not is_tag(text)
         with pytest.raises(ConfigError):

@@ -1,4 +1,4 @@
-"""The default tag scheme, situation by situation."""
+"""Decisions by the default tag scheme, in each situation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def facts(
     describe: tuple[str, int] | None = None,
     **fields: Any,
 ) -> Facts:
-    """`tags`: name to commit. `describe`: base tag and distance."""
+    """Facts about HEAD. `tags`: name -> commit. `describe`: base tag and distance."""
     lines = "".join(f"{commit} refs/tags/{name}\n" for name, commit in (tags or {}).items())
     snapshot = Snapshot(
         root="/src",
@@ -54,7 +54,7 @@ def decided(of: Facts, policy: TagPolicy | None = None, **options: Any) -> Decis
 
 
 def names(decision: Decision) -> tuple[list[str], list[str], list[str]]:
-    """Fixed, moving and withheld names in order."""
+    """The names of fixed, moving and withheld tags, in order."""
     fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
     moving = [tag.name for tag in decision.tags if not isinstance(tag, FixedTag)]
     return fixed, moving, [tag.name for tag in decision.withheld]
@@ -139,7 +139,7 @@ TABLE: list[tuple[str, Facts, TagPolicy, str, str | None, list[str], list[str], 
     [row[1:] for row in TABLE],
     ids=[row[0] for row in TABLE],
 )
-def test_situations(
+def test_version_channel_and_tags_in_each_situation(
     of: Facts,
     policy: TagPolicy,
     channel: str,
@@ -154,7 +154,7 @@ def test_situations(
     assert all(tag.reason for tag in (*decision.tags, *decision.withheld))
 
 
-def test_every_tag_says_why() -> None:
+def test_every_tag_has_its_reason() -> None:
     decision = decided(facts({"v1.4.1": OLD, "v1.5.0": OLD, "v1.4.2": HEAD}))
     assert [(tag.name, tag.reason) for tag in decision.tags] == [
         ("1.4.2", "git tag v1.4.2 at HEAD"),
@@ -168,29 +168,29 @@ def test_every_tag_says_why() -> None:
 
 
 class TestReleasesWithoutATag:
-    def test_a_given_version_is_released(self) -> None:
+    def test_version_of_the_command_line_is_released(self) -> None:
         decision = decided(facts(RELEASED, describe=("v1.4.1", 5)), version=parse("1.4.2"))
         assert names(decision) == (["1.4.2", SHA], ["1.4", "1", "latest"], [])
         assert (decision.git_tag, decision.tags[0].reason) == (None, "given with `--version`")
 
-    def test_a_given_version_is_read_as_the_project_writes_them(self) -> None:
+    def test_version_of_the_command_line_is_parsed_by_the_scheme_of_the_project(self) -> None:
         calendar = TagPolicy(versions="calver")
         decision = decided(facts({"2024.09.1": OLD}), calendar, version=parse_either("2024.10.3"))
         assert names(decision)[1] == ["2024.10", "2024", "latest"]
         assert decided(facts(), calendar, version=parse_either("24.04")).version == "24.04"
 
     @pytest.mark.parametrize(("text", "scheme"), [("24.04", "semver"), ("1.4.2", "calver")])
-    def test_a_given_version_of_another_scheme_is_refused(self, text: str, scheme: Any) -> None:
+    def test_version_of_the_command_line_in_another_scheme_is_refused(self, text: str, scheme: Any) -> None:
         with pytest.raises(ConfigError, match=f"does not fit `versions: {scheme}`"):
             decided(facts(), TagPolicy(versions=scheme), version=parse_either(text))
 
-    def test_a_rebuild_gets_a_tag_of_its_own_and_moves_the_moving_ones(self) -> None:
+    def test_rebuild_has_its_own_fixed_tag_and_moves_the_moving_tags(self) -> None:
         decision = decided(facts({"v1.4.2": HEAD}), rebuild=2)
         assert names(decision) == (["1.4.2_r2"], ["1.4", "1", "latest"], [])
         assert decision.candidate is not None
         assert decision.candidate.rebuild == 2
 
-    def test_a_nightly_rebuild_of_a_branch(self) -> None:
+    def test_rebuild_of_a_branch_build_adds_its_number_to_the_commit_tag(self) -> None:
         assert names(decided(facts(commit_count=1), rebuild=1)) == ([f"{SHA}_r1"], ["main"], [])
 
 
@@ -198,13 +198,13 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("fork", "reason"), [(True, "from a fork is never"), (None, "not known whether")]
     )
-    def test_a_fork_is_never_pushed(self, fork: bool | None, reason: str) -> None:
+    def test_tags_of_a_pull_request_from_a_fork_are_withheld(self, fork: bool | None, reason: str) -> None:
         ci = CiContext(commit=HEAD, pull_request=PullRequest(number=12, fork=fork))
         decision = decided(facts(commit_count=4, ci=ci), TagPolicy(pull_requests=True))
         assert decision.tags == ()
         assert reason in decision.withheld[0].reason
 
-    def test_the_head_is_told_beside_the_commit_that_is_built(self) -> None:
+    def test_reason_of_a_pull_request_tag_names_the_head_commit(self) -> None:
         decision = decided(facts(commit_count=4, ci=REQUEST), TagPolicy(pull_requests=True))
         assert decision.tags[0].reason == "build of request 12, head `bbbbbbbbbbbb`"
 
@@ -214,12 +214,12 @@ class TestRefusals:
         with pytest.raises(AmbiguousVersion, match=r"`v1\.4\.2\+a` and `v1\.4\.2\+b` are both at HEAD"):
             decided(facts({"v1.4.2+a": HEAD, "v1.4.2+b": HEAD}))
 
-    def test_the_tag_that_started_the_run_settles_that(self) -> None:
+    def test_git_tag_of_the_run_decides_between_tags_of_equal_precedence(self) -> None:
         ci = CiContext(commit=HEAD, git_tag="v1.4.2+b")
         decision = decided(facts({"v1.4.2+a": HEAD, "v1.4.2+b": HEAD}, ci=ci))
         assert decision.version == "1.4.2+b"
 
-    def test_a_released_version_from_another_commit_is_refused_with_both(self) -> None:
+    def test_version_released_from_another_commit_is_a_conflict_that_names_both_commits(self) -> None:
         of = facts({"v1.4.2": HEAD})
         known = unite(from_git(of.snapshot), from_log_versions([("1.4.2", OLD)]))
         with pytest.raises(TagConflict, match=f"from commit `{OLD}` .log., and HEAD is `{HEAD}`"):
@@ -233,7 +233,7 @@ class TestRefusals:
         with pytest.raises(GitError, match="128 at most"):
             decided(facts({f"v1.4.2-{'x' * 130}": HEAD}))
 
-    def test_a_version_is_demanded_from_a_shallow_clone(self) -> None:
+    def test_required_version_in_a_shallow_clone_is_an_error_with_a_remedy(self) -> None:
         of = facts(shallow=True, ci=CiContext(system="github", commit=HEAD, branch="main"))
         with pytest.raises(ShallowClone) as caught:
             require_version(decided(of), of)
@@ -242,14 +242,14 @@ class TestRefusals:
 
 
 class TestTargets:
-    def test_a_target_that_holds_something_newer_withholds(self) -> None:
+    def test_branch_tag_with_a_newer_commit_on_a_target_is_withheld(self) -> None:
         held = HeldTags(
             held=(Held(target="r", tag="main", state="held", revision=OLD, relation="descendant"),),
             branch_tip=HEAD,
         )
         assert names(decided(facts(commit_count=1), held=held)) == ([SHA], [], ["main"])
 
-    def test_one_target_that_may_move_keeps_the_tag(self) -> None:
+    def test_tag_is_kept_if_it_may_move_on_one_target(self) -> None:
         held = HeldTags(
             held=(
                 Held(target="a", tag="latest", state="held", version="2.0.0"),
@@ -258,7 +258,7 @@ class TestTargets:
         )
         assert "latest" in names(decided(facts({"v1.4.2": HEAD}), held=held))[1]
 
-    def test_a_fault_anywhere_is_told_before_what_is_right(self) -> None:
+    def test_unreadable_target_is_the_reason_before_a_newer_release(self) -> None:
         held = HeldTags(
             held=(
                 Held(target="a", tag="latest", state="held", version="2.0.0"),
@@ -268,14 +268,14 @@ class TestTargets:
         withheld = decided(facts({"v1.4.2": HEAD}), held=held).withheld
         assert [(one.name, one.rightly) for one in withheld] == [("latest", False)]
 
-    def test_the_registry_knows_a_higher_release(self) -> None:
+    def test_higher_release_in_the_registry_withholds_wide_tags(self) -> None:
         of = facts({"v1.4.2": HEAD})
         known = unite(from_git(of.snapshot), from_registry_tags(["1.5.0", "latest", "main", "1.4.1_r2"]))
         decision = decide(of, TagPolicy(), known)
         assert names(decision) == (["1.4.2", SHA], ["1.4"], ["1", "latest"])
         assert decision.known_from == KnownFrom(git="complete", registry="complete")
 
-    def test_references_are_every_tag_in_every_repository(self) -> None:
+    def test_references_are_each_tag_in_each_repository(self) -> None:
         decision = decided(facts(commit_count=1), repositories=("ghcr.io/acme/app", "oci:dist/image"))
         assert decision.references == (
             f"ghcr.io/acme/app:{SHA}",
@@ -286,7 +286,7 @@ class TestTargets:
 
 
 class TestLabels:
-    def test_they_depend_on_commit_version_and_origin_alone(self) -> None:
+    def test_labels_do_not_depend_on_the_branch_or_the_form_of_the_remote_url(self) -> None:
         one = decided(facts({"v1.4.2": HEAD}, remote_url="git@github.com:acme/app.git"))
         other = decided(facts({"v1.4.2": HEAD}, branch=None, remote_url="https://github.com/acme/app"))
         assert one.labels == other.labels == {
@@ -296,18 +296,18 @@ class TestLabels:
             "org.opencontainers.image.version": "1.4.2",
         }  # fmt: skip
 
-    def test_a_folder_is_no_source(self) -> None:
+    def test_file_remote_gives_no_source_label(self) -> None:
         labels = decided(facts(commit_count=1, remote_url="file:///srv/app.git")).labels
         assert "org.opencontainers.image.source" not in labels
 
-    def test_given_labels_win(self) -> None:
+    def test_given_labels_override_those_of_the_decision(self) -> None:
         given_labels = {"org.opencontainers.image.version": "mine", "a": "b"}
         labels = decided(facts({"v1.4.2": HEAD}), labels=given_labels).labels
         assert (labels["org.opencontainers.image.version"], labels["a"]) == ("mine", "b")
 
 
 class TestWarnings:
-    def test_odd_tags_are_reported_in_one_line(self) -> None:
+    def test_git_tags_that_are_not_versions_give_one_warning(self) -> None:
         of = facts({"v1.4.2": HEAD, "vNOT-A-VERSION": OLD, "x": OLD, "y": OLD, "z": OLD})
         assert decided(of).warnings == (
             "4 git tags are not versions and are ignored: `vNOT-A-VERSION`, `x`, `y`, …",
@@ -324,16 +324,16 @@ class TestWarnings:
             (REQUEST, False),
         ],
     )
-    def test_a_detached_head_is_told_where_nothing_says_what_it_is(self, ci: CiContext, told: bool) -> None:
+    def test_detached_head_without_a_known_branch_gives_a_warning(self, ci: CiContext, told: bool) -> None:
         warnings = decided(facts({"v1.4.2": HEAD}, branch=None, ci=ci)).warnings
         assert any("detached" in line for line in warnings) is told
         assert len(warnings) <= 1
 
-    def test_build_metadata_is_told_with_the_image_tag(self) -> None:
+    def test_build_metadata_gives_a_warning_with_the_image_tag(self) -> None:
         warnings = decided(facts({"v1.4.2+b.5": HEAD})).warnings
         assert warnings == ("a registry takes no `+`: 1.4.2+b.5 is the image tag `1.4.2_b.5`",)
 
-    def test_a_dirty_tree_is_told(self) -> None:
+    def test_dirty_work_tree_gives_a_warning(self) -> None:
         warnings = decided(facts({"v1.4.2": HEAD}, dirty=("a", "b"), dirty_count=2)).warnings
         assert warnings == (
             (
@@ -342,7 +342,7 @@ class TestWarnings:
             ),
         )
 
-    def test_a_shallow_clone_is_told_with_the_line_that_helps(self) -> None:
+    def test_shallow_clone_gives_a_warning_with_the_remedy(self) -> None:
         of = facts(shallow=True, ci=CiContext(system="gitlab", commit=HEAD, branch="main"))
         assert 'GIT_DEPTH: "0"' in decided(of).warnings[0]
 
@@ -375,7 +375,7 @@ class TestAlways:
         ),
         st.integers(0, 2),
     )
-    def test_the_answer_is_a_function_and_every_tag_is_valid_and_emitted_once(
+    def test_decision_is_deterministic_and_its_tags_are_valid_and_unique(
         self, tags: dict[str, str], branch: str | None, policy: TagPolicy, rebuild: int
     ) -> None:
         of = facts(tags, branch=branch, commit_count=7)
@@ -394,7 +394,7 @@ class TestAlways:
         except (AmbiguousVersion, TagConflict) as error:
             return error.message
 
-    def test_knowledge_in_another_order_decides_the_same(self) -> None:
+    def test_order_of_release_sources_does_not_change_the_decision(self) -> None:
         of = facts({"v1.4.2": HEAD})
         sources: list[KnownReleases] = [from_git(of.snapshot), from_log_versions([("1.5.0", OLD)], ["1.5.0"])]
         one, other = decide(of, TagPolicy(), unite(*sources)), decide(of, TagPolicy(), unite(*sources[::-1]))

@@ -1,4 +1,4 @@
-"""One version as other ecosystems write it; their own tools are the judges where they are at hand."""
+"""Versions in the formats of other ecosystems, checked with their own libraries where these are installed."""
 
 from __future__ import annotations
 
@@ -77,34 +77,34 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("version", "name", "expected"), TABLE)
-def test_formats(version: str, name: str, expected: str) -> None:
+def test_versions_are_written_in_each_format(version: str, name: str, expected: str) -> None:
     assert format_version(parse(version), name) == expected
 
 
 @pytest.mark.parametrize(("version", "name", "why"), REFUSED)
-def test_what_a_grammar_cannot_say_is_refused(version: str, name: str, why: str) -> None:
+def test_version_that_a_format_cannot_express_is_an_error(version: str, name: str, why: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(why)) as caught:
         format_version(parse(version), name)
     assert f"`{version}`" in caught.value.message
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "calver"])
-def test_a_calendar_version_is_no_other_version(name: str) -> None:
+def test_calendar_version_in_another_format_is_an_error(name: str) -> None:
     with pytest.raises(ConfigError):
         format_version(parse_calver("2024.10.03"), name)
 
 
-def test_a_calendar_version_stays_as_written() -> None:
+def test_calendar_version_keeps_its_zeros() -> None:
     assert format_version(parse_calver("2024.10.03"), "calver") == "2024.10.03"
 
 
-def test_an_unknown_format_names_the_known_ones() -> None:
+def test_unknown_format_is_an_error_with_the_known_formats() -> None:
     with pytest.raises(ConfigError) as caught:
         format_version(parse("1.0.0"), "gem")
     assert caught.value.hint == "formats: semver, pep440, npm, cargo, maven, debian, calver"
 
 
-def test_pep440_keeps_the_order_by_its_own_rules() -> None:
+def test_pep440_versions_sort_in_the_order_of_their_semver_versions() -> None:
     written = [packaging.version.Version(format_version(parse(text), "pep440")) for text in ASCENDING]
     assert all(lower < higher for lower, higher in pairwise(written))
 
@@ -129,7 +129,7 @@ versions = st.builds(
 
 
 @given(versions)
-def test_what_comes_out_is_valid_in_its_own_grammar_and_already_normal(version: Version) -> None:
+def test_written_versions_are_valid_and_normalised_in_their_format(version: Version) -> None:
     for name in ("semver", "npm", "cargo"):
         text = written(version, name)
         assert text is None or semver.Version.is_valid(text)

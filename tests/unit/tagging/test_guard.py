@@ -25,7 +25,7 @@ REQUEST = Line(kind="pull-request", number=7)
 
 
 def known(*released: str, yanked: tuple[str, ...] = (), known_from: KnownFrom | None = None) -> KnownReleases:
-    """`1.4.2` or `1.4.2@<commit>`, with `_rN` for a rebuild."""
+    """A known version from text: `1.4.2` or `1.4.2@<commit>`, with `_rN` for a rebuild."""
     versions = []
     for text in released:
         name, _, commit = text.partition("@")
@@ -75,19 +75,21 @@ RELEASES = [
 @pytest.mark.parametrize(
     ("line", "version", "releases", "expected"), [row[1:] for row in RELEASES], ids=[r[0] for r in RELEASES]
 )
-def test_release_lines(line: Line, version: str, releases: KnownReleases, expected: type) -> None:
+def test_tag_of_a_release_line_moves_or_is_withheld(
+    line: Line, version: str, releases: KnownReleases, expected: type
+) -> None:
     verdict = judge(line, candidate(version), releases)
     assert isinstance(verdict, expected), verdict
     assert not isinstance(verdict, Withhold) or verdict.rightly
 
 
-def test_a_rebuild_replaces_the_version_and_earlier_rebuilds() -> None:
+def test_rebuild_moves_latest_from_earlier_builds_but_not_from_later_ones() -> None:
     releases = known(f"1.4.2@{HEAD}", f"1.4.2_r1@{HEAD}")
     assert isinstance(judge(LATEST, candidate("1.4.2", rebuild=2), releases), Move)
     assert isinstance(judge(LATEST, candidate("1.4.2", rebuild=1), known(f"1.4.2_r2@{HEAD}")), Withhold)
 
 
-def test_a_rebuild_that_was_taken_back_leaves_the_version_and_not_the_other_way_round() -> None:
+def test_yanked_rebuild_does_not_yank_its_version_but_a_yanked_version_yanks_its_rebuilds() -> None:
     rebuilds = (f"1.4.2@{HEAD}", f"1.4.2_r1@{HEAD}")
     assert isinstance(judge(LATEST, candidate("1.4.2"), known(*rebuilds, yanked=("1.4.2_r1",))), Move)
     verdict = judge(LATEST, candidate("1.4.2", rebuild=2), known(*rebuilds, yanked=("1.4.2",)))
@@ -105,13 +107,13 @@ def test_a_rebuild_that_was_taken_back_leaves_the_version_and_not_the_other_way_
         KnownFrom(git="complete", registry="partial"),
     ],
 )
-def test_a_source_that_does_not_tell_withholds_the_tag_as_a_fault(known_from: KnownFrom) -> None:
+def test_incomplete_source_of_releases_withholds_the_tag_as_a_fault(known_from: KnownFrom) -> None:
     verdict = judge(LATEST, candidate("1.4.2"), known("1.4.1", known_from=known_from))
     assert isinstance(verdict, Withhold)
     assert not verdict.rightly
 
 
-def test_the_reasons_name_what_decided() -> None:
+def test_reasons_name_the_higher_release_or_the_line() -> None:
     releases = known("1.4.2", "1.4.1", "1.5.0")
     assert judge(ONE, candidate("1.4.2"), releases) == Withhold(reason="1.5.0 is higher")
     assert judge(ONE_FOUR, candidate("1.4.2"), releases) == Move(
@@ -122,7 +124,7 @@ def test_the_reasons_name_what_decided() -> None:
     )
 
 
-def test_reasons_of_branches_and_requests() -> None:
+def test_reasons_for_branches_pull_requests_and_channels() -> None:
     head = Candidate(commit=HEAD)
     assert judge(MAIN, head, known()) == Move(reason="build of branch `main`")
     assert judge(REQUEST, head, known()) == Move(reason="build of request 7")
@@ -135,31 +137,33 @@ def test_reasons_of_branches_and_requests() -> None:
 
 
 class TestHeldImage:
-    def test_a_higher_version_label_withholds_although_nobody_else_knows_it(self) -> None:
+    def test_higher_version_label_of_the_tagged_image_withholds(self) -> None:
         shown = held(tag="latest", version="2.0.0", revision=OLD)
         assert isinstance(judge(LATEST, candidate("1.4.2"), known(), shown), Withhold)
 
     @pytest.mark.parametrize("label", ["22.04", "", None, "2.0.0-rc.1", "1.4.1"])
-    def test_another_label_does_not(self, label: str | None) -> None:
+    def test_version_label_that_is_lower_or_not_a_version_does_not_withhold(self, label: str | None) -> None:
         assert isinstance(judge(LATEST, candidate("1.4.2"), known(), held(tag="latest", version=label)), Move)
 
-    def test_a_label_of_another_line_does_not(self) -> None:
+    def test_version_label_of_another_line_does_not_withhold(self) -> None:
         assert isinstance(judge(ONE, candidate("1.4.2"), known(), held(tag="1", version="2.0.0")), Move)
 
-    def test_a_label_of_a_version_that_was_taken_back_does_not(self) -> None:
+    def test_version_label_of_a_yanked_version_does_not_withhold(self) -> None:
         shown = held(tag="latest", version="2.0.0")
         assert isinstance(judge(LATEST, candidate("1.4.2"), known(yanked=("2.0.0",)), shown), Move)
 
-    def test_the_candidate_itself_is_kept(self) -> None:
+    def test_tag_on_the_image_of_the_candidate_is_kept(self) -> None:
         shown = held(tag="latest", version="1.4.2", revision=HEAD)
         assert isinstance(judge(LATEST, candidate("1.4.2"), known("1.4.2"), shown), Keep)
 
     @pytest.mark.parametrize(("version", "revision"), [("1.4.2", OLD), ("1.4.1", HEAD), ("1.4.2", None)])
-    def test_another_image_is_not_kept(self, version: str, revision: str | None) -> None:
+    def test_tag_on_an_image_of_another_version_or_commit_moves(
+        self, version: str, revision: str | None
+    ) -> None:
         shown = held(tag="latest", version=version, revision=revision)
         assert isinstance(judge(LATEST, candidate("1.4.2"), known("1.4.2"), shown), Move)
 
-    def test_a_target_that_does_not_tell_withholds_as_a_fault(self) -> None:
+    def test_unreadable_target_withholds_as_a_fault(self) -> None:
         verdict = judge(LATEST, candidate("1.4.2"), known(), held(state="unknown", cause="503"))
         assert verdict == Withhold(reason="what `r.example/app` holds is unknown: 503", rightly=False)
 
@@ -184,29 +188,31 @@ COMMITS = [
 @pytest.mark.parametrize(
     ("line", "now", "tip", "expected"), [row[1:] for row in COMMITS], ids=[r[0] for r in COMMITS]
 )
-def test_branch_and_request_lines(line: Line, now: Held | None, tip: str | None, expected: type) -> None:
+def test_tag_of_a_branch_or_pull_request_moves_or_is_withheld(
+    line: Line, now: Held | None, tip: str | None, expected: type
+) -> None:
     verdict = judge(line, Candidate(commit=HEAD), known(), now, branch_tip=tip)
     assert isinstance(verdict, expected), verdict
     assert not isinstance(verdict, Withhold) or verdict.rightly
 
 
-def test_an_unknown_commit_under_an_unknown_tip_withholds_as_a_fault() -> None:
+def test_unknown_relation_and_unknown_branch_tip_withhold_as_a_fault() -> None:
     verdict = judge(MAIN, Candidate(commit=HEAD), known(), held(revision=OLD, relation="unknown"))
     assert isinstance(verdict, Withhold)
     assert not verdict.rightly
 
 
-def test_a_nightly_rebuild_replaces_the_image_of_the_same_commit() -> None:
+def test_rebuild_of_the_same_commit_moves_the_branch_tag() -> None:
     shown = held(revision=HEAD, relation="same")
     assert isinstance(judge(MAIN, Candidate(commit=HEAD, rebuild=1), known(), shown), Move)
 
 
 class TestBackward:
-    def test_what_is_withheld_for_something_newer_moves_when_asked(self) -> None:
+    def test_allow_backward_moves_a_tag_below_a_higher_release(self) -> None:
         verdict = judge(LATEST, candidate("1.3.9"), known("1.4.2"), allow_backward=True)
         assert verdict == Move(reason="moved back as asked, although 1.4.2 is higher")
 
-    def test_a_refusal_and_a_fault_stay(self) -> None:
+    def test_allow_backward_does_not_override_a_refusal_or_a_fault(self) -> None:
         assert isinstance(
             judge(LATEST, candidate("1.4.2"), known(f"1.4.2@{OLD}"), allow_backward=True), Refuse
         )
@@ -228,7 +234,7 @@ lines = st.sampled_from(
 
 
 class TestNeverBackwards:
-    """Any sequence of releases, in any order and from any branch, with versions taken back in between."""
+    """Any sequence of releases, from any branch, with versions yanked in between."""
 
     @given(
         lines,
@@ -236,7 +242,7 @@ class TestNeverBackwards:
             st.tuples(st.sampled_from(["release", "release", "release", "yank"]), anything), max_size=30
         ),
     )
-    def test_a_moving_tag_follows_the_highest_that_is_not_taken_back(
+    def test_moving_tag_names_the_highest_version_that_is_not_yanked(
         self, line: Line, events: list[tuple[str, Version]]
     ) -> None:
         released: dict[Version, None] = {}
@@ -247,7 +253,7 @@ class TestNeverBackwards:
             if what == "yank":
                 if version in released:
                     yanked.add(str(version))
-                    # A rollback puts the tag where the guard says.
+                    # After a yank, a rollback moves the tag to the highest version that is left.
                     top = highest(line, self.releases(released, yanked))
                     tag = tag if top is None else top.version
                 continue
@@ -266,7 +272,9 @@ class TestNeverBackwards:
             [parse(text) for text in ("0.1.0", "1.4.0", "1.4.1", "1.5.0", "2.1.0", "2.0.3", "1.4.2-rc.1")]
         ),
     )
-    def test_the_order_of_releases_does_not_matter(self, line: Line, order: list[Version]) -> None:
+    def test_moving_tag_ends_at_the_highest_version_for_any_order_of_releases(
+        self, line: Line, order: list[Version]
+    ) -> None:
         released: dict[Version, None] = {}
         tag: Version | None = None
         for version in order:

@@ -1,4 +1,4 @@
-"""docker/metadata-action beyond its own table: what was observed of v6.2.0, and what we do otherwise on purpose."""
+"""docker/metadata-action beyond its own tests: observed results of v6.2.0, and deliberate differences."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ RC = "refs/tags/v1.2.3-rc.1"
 
 
 class TestObserved:
-    """The same answer as the action's."""
+    """Results that equal those of the action."""
 
     @pytest.mark.parametrize(
         ("ref", "tags", "expected"),
@@ -147,7 +147,9 @@ class TestObserved:
             ("pull_request", "refs/pull/2/merge", "false"),
         ],
     )
-    def test_events_that_count_as_default_branch(self, event_name: str, ref: str, default: str) -> None:
+    def test_events_for_which_is_default_branch_is_true(
+        self, event_name: str, ref: str, default: str
+    ) -> None:
         assert names(ref, "type=raw,{{is_default_branch}}", event_name=event_name) == [default]
 
     @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ class TestObserved:
             ("prefix=a\nprefix=b", "type=raw,x", ["bx"]),
         ],
     )
-    def test_flavor(self, flavor: str, tags: str, expected: list[str]) -> None:
+    def test_flavor_changes_the_tags(self, flavor: str, tags: str, expected: list[str]) -> None:
         assert names(MAIN, tags, flavor=flavor) == expected
 
     @pytest.mark.parametrize(
@@ -180,10 +182,10 @@ class TestObserved:
             ("", ["x"]),
         ],
     )
-    def test_images(self, images: str, expected: list[str]) -> None:
+    def test_images_prefix_the_tags(self, images: str, expected: list[str]) -> None:
         assert list(metadata(MAIN, "type=raw,x", images=images).tags) == expected
 
-    def test_what_the_action_drops_in_silence_is_said(self) -> None:
+    def test_dropped_images_and_values_give_warnings(self) -> None:
         assert metadata(MAIN, "type=raw,x", images="a/b,c/d\ne/f", flavor="prefix=a=b").warnings == (
             "images:1:1: image `a/b` is lost, `c/d` follows on the same line",
             "flavor:1:9: `=b` is dropped; the value ends at the second `=`",
@@ -202,22 +204,22 @@ class TestObserved:
             ("1e1", SHA[:10]),
         ],
     )
-    def test_the_length_of_a_short_commit(self, length: str, expected: str) -> None:
+    def test_short_sha_length_sets_the_digits_of_a_commit_tag(self, length: str, expected: str) -> None:
         env = {"DOCKER_METADATA_SHORT_SHA_LENGTH": length}
         assert names(MAIN, "type=sha", env=env) == [f"sha-{expected}"]
 
-    def test_a_schedule(self) -> None:
+    def test_scheduled_run_has_schedule_tags(self) -> None:
         tags = "type=schedule\ntype=schedule,pattern={{date 'YYYY'}}{{branch}}"
         assert names(MAIN, tags, event_name="schedule") == ["nightly", "2020"]
 
-    def test_pull_request_target_runs_as_the_request(self) -> None:
+    def test_pull_request_target_has_the_tag_of_the_pull_request(self) -> None:
         assert names(MAIN, event_name="pull_request_target") == ["pr-2"]
 
-    def test_the_request_s_head_is_named_when_asked(self) -> None:
+    def test_docker_metadata_pr_head_sha_names_the_head_commit(self) -> None:
         env = {"DOCKER_METADATA_PR_HEAD_SHA": "true"}
         assert names("refs/pull/2/merge", "type=sha", event_name="pull_request", env=env) == ["sha-fffffff"]
 
-    def test_labels_are_sorted_as_javascript_does_and_the_last_word_counts(self) -> None:
+    def test_labels_are_sorted_as_in_javascript_and_later_ones_override(self) -> None:
         found = metadata(
             MAIN, "type=raw,x", labels="Z=1\nz=2\n_u=3\na=4\nB=5\nnone\na=6=7\nb={{branch}}"
         ).labels
@@ -225,7 +227,7 @@ class TestObserved:
         assert own == {"_u": "3", "a": "6=7", "b": "main", "B": "5", "z": "2", "Z": "1"}
         assert list(own) == ["_u", "a", "b", "B", "z", "Z"]
 
-    def test_annotations_get_levels_and_no_custom_label(self) -> None:
+    def test_annotations_have_levels_and_do_not_include_labels(self) -> None:
         found = metadata(
             MAIN, "type=raw,x", annotations="a=b", labels="c=d", annotation_levels=("index", "manifest")
         )
@@ -234,7 +236,7 @@ class TestObserved:
         assert leveled[len(leveled) // 2] == "manifest:a=b"
         assert "c" not in found.annotations
 
-    def test_without_tags_there_is_no_version(self) -> None:
+    def test_no_tags_give_no_version(self) -> None:
         found = metadata(MAIN, "type=ref,event=tag", images="a/b")
         assert found.version is None
         assert found.bake_files()["bake-file-tags"]["target"]["docker-metadata-action"] == {
@@ -256,7 +258,7 @@ SEMVER = "\n".join(f"type=semver,pattern={p}" for p in ("{{version}}", "{{major}
 
 
 class TestDifferentOnPurpose:
-    def test_moving_tags_are_guarded_where_releases_are_known(self) -> None:
+    def test_moving_tags_are_withheld_below_known_higher_releases(self) -> None:
         assert names(RELEASE, SEMVER) == ["1.2.3", "1.2", "1", "latest"]
         found = metadata(RELEASE, SEMVER, known=known("1.3.0", "2.0.0"))
         assert list(found.tag_names) == ["1.2.3", "1.2"]
@@ -266,13 +268,11 @@ class TestDifferentOnPurpose:
         ]
         assert found.version == "1.2.3"
 
-    def test_a_branch_s_tags_are_not_guarded_by_releases(self) -> None:
-        assert (
-            names(MAIN, "type=raw,stable\ntype=ref,event=branch", known=known("2.0.0")) == ["main", "stable"]
-            or True
-        )
+    def test_tags_of_a_branch_are_not_guarded_by_releases(self) -> None:
+        rules = "type=raw,stable\ntype=ref,event=branch"
+        assert names(MAIN, rules, known=known("2.0.0")) == ["main", "stable"]
 
-    def test_it_says_why_nothing_is_guarded(self) -> None:
+    def test_warning_has_the_reason_why_tags_are_not_guarded(self) -> None:
         found = metadata(RELEASE, SEMVER, unguarded="this clone is shallow")
         assert found.warnings == ("`1.2`, `1`, `latest` may go backwards: this clone is shallow",)
 
@@ -302,10 +302,10 @@ class TestDifferentOnPurpose:
         assert names(RELEASE, "type=semver,pattern={{version}}\ntype=raw,latest") == ["1.2.3", "latest"]
         assert list(metadata(MAIN, "type=raw,x", images="a/b\nA/B").tags) == ["a/b:x"]
 
-    def test_an_indented_comment_is_a_comment(self) -> None:
+    def test_indented_comment_is_ignored(self) -> None:
         assert names(MAIN, "type=raw,x\n  # type=raw,y") == ["x"]
 
-    def test_a_comma_that_cut_a_pattern_is_hinted_at(self) -> None:
+    def test_pattern_cut_at_a_comma_is_an_error_with_a_hint(self) -> None:
         with pytest.raises(ConfigError) as caught:
             names(RELEASE, 'type=match,"pattern=v(\\d{1,3})"')
         assert caught.value.hint == 'a comma ends a field: protect it as in `"""pattern=a{1,2}"""`'
@@ -332,7 +332,7 @@ class TestDifferentOnPurpose:
             names(MAIN, tags)
         assert caught.value.message.startswith(message)
 
-    def test_an_attribute_of_another_type_warns(self) -> None:
+    def test_attribute_of_another_type_gives_a_warning(self) -> None:
         found = metadata(MAIN, "type=raw,x,event=branch")
         assert found.tag_names == ("x",)
         assert found.warnings == ("tags:1:18: `type=raw` has no attribute `event`; it is ignored",)
@@ -361,24 +361,26 @@ class TestErrorsOfBoth:
             ({"annotations": "a={{/x}}"}, "annotations:1:3: the end of a block is not supported"),
         ],
     )  # fmt: skip
-    def test_they_name_line_and_column(self, inputs: dict[str, Any], message: str) -> None:
+    def test_invalid_inputs_are_errors_with_line_and_column(
+        self, inputs: dict[str, Any], message: str
+    ) -> None:
         with pytest.raises(ConfigError) as caught:
             metadata(MAIN, **inputs)
         assert caught.value.message.startswith(message)
 
-    def test_a_group_outside_of_the_match_is_an_error(self) -> None:
+    def test_match_without_a_captured_group_is_an_error(self) -> None:
         for pattern in ("(x)?v.*", "v.*"):
             with pytest.raises(
                 ConfigError, match=r"^tags:1:\d+: .* takes no group of it, so there is no version"
             ):
                 names(RELEASE, f"type=semver,pattern={{{{version}}}},match={pattern}")
 
-    def test_a_match_without_a_group_is_said_before_it_matches(self) -> None:
+    def test_match_attribute_without_a_group_gives_a_warning(self) -> None:
         found = metadata(RELEASE, "type=semver,pattern={{version}},match=foo")
         assert found.tag_names == ("1.2.3", "latest")
         assert found.warnings[0].startswith("tags:1:39: `match=foo` has no group")
 
-    def test_a_length_that_is_no_number_is_an_error(self) -> None:
+    def test_short_sha_length_that_is_not_a_number_is_an_error(self) -> None:
         with pytest.raises(ConfigError, match="`DOCKER_METADATA_SHORT_SHA_LENGTH` is `x`"):
             names(MAIN, "type=sha", env={"DOCKER_METADATA_SHORT_SHA_LENGTH": "x"})
 
@@ -410,7 +412,7 @@ class TestNew:
         assert names(ref, tags) == expected
 
 
-def test_a_name_that_is_not_known_is_empty_and_said() -> None:
+def test_unknown_name_in_an_expression_is_empty_with_a_warning() -> None:
     found = metadata(MAIN, "type=raw,x{{version}},suffix={{commit_count}}")
     assert found.tag_names == ("x",)
     assert found.warnings == (
@@ -419,7 +421,7 @@ def test_a_name_that_is_not_known_is_empty_and_said() -> None:
     )
 
 
-def test_an_unknown_default_branch_is_said() -> None:
+def test_unknown_default_branch_gives_a_warning() -> None:
     found = metadata(MAIN, "type=edge", event={})
     assert (found.tag_names, found.warnings) == (
         (),
@@ -447,7 +449,9 @@ class TestProperties:
         tags=RULES | st.text(max_size=40),
         flavor=st.sampled_from(["", "latest=true", "suffix=-a/b"]),
     )
-    def test_every_tag_is_valid_and_the_answer_is_a_function(self, ref: str, tags: str, flavor: str) -> None:
+    def test_metadata_is_deterministic_and_its_tags_are_valid_and_unique(
+        self, ref: str, tags: str, flavor: str
+    ) -> None:
         try:
             found = metadata(ref, tags, flavor=flavor, images="a/b")
         except ConfigError:
@@ -461,7 +465,7 @@ class TestProperties:
     @given(
         text=st.text(max_size=40), name=st.sampled_from(["images", "tags", "flavor", "labels", "annotations"])
     )
-    def test_nothing_but_a_configuration_error_is_raised(self, text: str, name: str) -> None:
+    def test_any_input_gives_metadata_or_a_config_error(self, text: str, name: str) -> None:
         inputs: dict[str, Any] = {name: text}
         try:
             metadata(RELEASE, **inputs)

@@ -32,7 +32,7 @@ from release.tagging.rules.parse import parse_rule, parse_rules
 from release.tagging.rules.run import Checkout
 from tests.support.conformance import table
 
-#: What we decide otherwise, and why. Nothing else may differ.
+#: Cases with another result than the action's, and why. All other cases must be equal.
 DIFFERENT: dict[str, str] = {}
 
 Case = dict[str, Any]
@@ -57,7 +57,7 @@ def _items(texts: list[str], source: str) -> tuple[Located, ...]:
 
 
 def _context(case: Case, *, commit_date: bool) -> MetadataContext:
-    """`commit_date`: as the table's clock says, otherwise as the event file says."""
+    """The context of a case. `commit_date`: by the table's clock, else from the event file."""
     repository = case["repo"]
     run = github_run(case["env"], case["event"] or {}, now=_milliseconds(case["now"]))
     run = msgspec.structs.replace(run, default_branch=repository["default_branch"])
@@ -75,7 +75,7 @@ def _context(case: Case, *, commit_date: bool) -> MetadataContext:
 
 
 def _answer(case: Case, metadata: Metadata) -> dict[str, Any]:
-    """What the table states, as we see it. A name has its partial tags between itself and `latest`."""
+    """The outputs in the form of the table, from `metadata`."""
     bake = metadata.bake_files()
     return {
         "version": metadata.version,
@@ -93,11 +93,11 @@ def _answer(case: Case, metadata: Metadata) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", _cases("meta"))
-def test_items_give_what_the_action_gives(case: Case) -> None:
+def test_inputs_as_items_give_the_outputs_of_the_action(case: Case) -> None:
     inputs = MetadataInputs(
         **{name: _items(case["inputs"].get(name) or [], name) for name in _LISTS},
         bake_target=case["inputs"].get("bakeTarget") or DEFAULT_TARGET,
-        # Its test asks for these two levels when it reads annotations from a bake file.
+        # The action's test reads annotations of these two levels from a bake file.
         annotation_levels=("index", "manifest-descriptor")
         if "bake_annotations" in case["expected"]
         else ("manifest",),
@@ -112,7 +112,7 @@ def test_items_give_what_the_action_gives(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", _cases("meta"))
-def test_text_gives_what_the_whole_action_gives(case: Case) -> None:
+def test_inputs_as_text_give_the_outputs_of_the_action(case: Case) -> None:
     texts = {name: "\n".join(case["inputs"].get(name) or []) for name in _LISTS}
     metadata = evaluate(read_inputs(**texts), _context(case, commit_date=False))
     said = case["e2e"]
@@ -189,7 +189,7 @@ _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", _cases(*_READERS))
-def test_inputs_are_read_as_the_action_reads_them(case: Case) -> None:
+def test_inputs_are_parsed_as_by_the_action(case: Case) -> None:
     read = _READERS[case["kind"]]
     if "error" in case["expected"]:
         with pytest.raises(ConfigError):
@@ -199,7 +199,7 @@ def test_inputs_are_read_as_the_action_reads_them(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", _cases("unit-get-context"))
-def test_the_context_is_the_workflow_or_what_git_has(case: Case) -> None:
+def test_context_is_taken_from_the_workflow_or_from_git(case: Case) -> None:
     expected = case["expected"]
     committed = _milliseconds(expected["commit_date"])
     checkout = None
@@ -210,6 +210,6 @@ def test_the_context_is_the_workflow_or_what_git_has(case: Case) -> None:
     assert (run.ref, run.sha, run.commit_date) == (expected["ref"], expected["sha"], committed)
 
 
-def test_every_case_of_the_table_has_its_test() -> None:
+def test_every_kind_of_case_in_the_table_is_tested() -> None:
     assert {case["kind"] for case in _TABLE} == {"meta", "unit-get-context", *_READERS}
     assert {*DIFFERENT} <= {case["id"] for case in _TABLE}

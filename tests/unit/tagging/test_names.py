@@ -1,4 +1,4 @@
-"""Image tags from the names of branches and commits."""
+"""Image tags made of branch names and commit ids."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_branch_names_become_tags(branch: str, expected: str) -> None:
     assert branch_tag(branch, reserved=("rc",)) == expected
 
 
-def test_two_branches_that_would_collide_are_told_apart() -> None:
+def test_branches_with_equal_tags_get_different_hashes() -> None:
     branches = ["feature/x", "feature-x", "Feature-X"]
     tags = [branch_tag(branch, branches) for branch in branches]
     assert tags[1] == "feature-x"
@@ -44,18 +44,18 @@ def test_two_branches_that_would_collide_are_told_apart() -> None:
     assert all(tag.startswith("feature-x") for tag in tags)
 
 
-def test_other_branches_that_do_not_collide_change_nothing() -> None:
+def test_branches_with_other_tags_do_not_add_a_hash() -> None:
     assert branch_tag("Feature/X", ["main", "Feature/X", "feature/y"]) == "feature-x"
 
 
-def test_a_cut_name_carries_a_hash() -> None:
+def test_tag_of_a_long_branch_name_ends_with_a_hash() -> None:
     one, other = branch_tag("a" * 70), branch_tag("a" * 71)
     assert len(one) == LONGEST_BRANCH
     assert branch_tag("a" * LONGEST_BRANCH) == "a" * LONGEST_BRANCH
     assert one != other
 
 
-def test_a_name_without_a_usable_character_still_has_a_tag() -> None:
+def test_branch_name_without_allowed_characters_gets_a_tag() -> None:
     assert branch_tag("日本").startswith("branch-")
     assert branch_tag("日本") != branch_tag("中国")
 
@@ -73,12 +73,12 @@ def test_known_branches_never_share_a_tag(branches: list[str]) -> None:
     assert len(set(tags)) == len(branches)
 
 
-def test_a_commit_tag_is_never_a_number() -> None:
+def test_commit_tag_of_digits_only_is_not_a_number() -> None:
     assert commit_tag(COMMIT) == "sha-3f2a9c1b7d40"
 
 
 @pytest.mark.parametrize(
     ("text", "valid"), [("a" * 128, True), ("a" * 129, False), ("", False), ("-a", False), ("a+b", False)]
 )
-def test_the_grammar_of_image_tags(text: str, valid: bool) -> None:
+def test_image_tags_are_valid_by_the_grammar_of_the_specification(text: str, valid: bool) -> None:
     assert is_image_tag(text) is valid

@@ -1,4 +1,4 @@
-"""Releases in any order, from any branch, with some taken back: what the registry's moving tags come to name.
+"""Releases in any order, from any branch, some of them yanked: the versions that moving tags end at.
 
 A model of a project: git tags and a registry's tags grow as decisions are carried out, and every decision sees what
 was there before it. Nothing here knows the guard's rules but the invariant.
@@ -25,7 +25,7 @@ POLICY = TagPolicy(channels=("rc",))
 
 
 class Project:
-    """`git_tags`: name to commit. `tags`: the registry's, each with the version that its image is."""
+    """A git repository and a registry. `git_tags`: name -> commit. `tags`: image tag -> version of its image."""
 
     def __init__(self) -> None:
         self.git_tags: dict[str, str] = {}
@@ -56,7 +56,7 @@ class Project:
         return decide(facts, POLICY, known, rebuild=rebuild)
 
     def release(self, version: Version, commit: str, branch: str, rebuild: int) -> None:
-        """Tag `commit`, decide and carry the decision out, checking each move."""
+        """Tag `commit`, decide, and set the decided tags; asserts that no tag moves to a lower version."""
         self.git_tags.setdefault(f"v{version}", commit)
         decision = self.decide(commit, branch, rebuild)
         for tag in decision.tags:
@@ -88,7 +88,9 @@ events = st.tuples(
 
 @settings(max_examples=150)
 @given(st.lists(events, max_size=25))
-def test_no_moving_tag_ever_goes_back(history: list[tuple[str, Version, str]]) -> None:
+def test_moving_tags_do_not_go_back_in_any_history_of_releases(
+    history: list[tuple[str, Version, str]],
+) -> None:
     project = Project()
     for number, (what, version, branch) in enumerate(history):
         name = f"v{version}"
@@ -106,7 +108,9 @@ def test_no_moving_tag_ever_goes_back(history: list[tuple[str, Version, str]]) -
 
 
 @given(st.lists(versions, unique=True, min_size=1, max_size=12), st.randoms())
-def test_the_end_does_not_depend_on_the_order(all_versions: list[Version], random: object) -> None:
+def test_final_moving_tags_do_not_depend_on_the_order_of_releases(
+    all_versions: list[Version], random: object
+) -> None:
     ends = []
     for _ in range(2):
         project = Project()
@@ -122,7 +126,7 @@ def test_the_end_does_not_depend_on_the_order(all_versions: list[Version], rando
     assert ends[0] == ends[1]
 
 
-def test_a_version_from_a_second_commit_is_refused_whatever_git_says_by_then() -> None:
+def test_version_released_from_a_second_commit_is_refused_even_after_its_git_tag_moved() -> None:
     project = Project()
     project.release(parse("1.0.0"), "1" * 40, "main", 0)
     project.git_tags["v1.0.0"] = "2" * 40

@@ -1,4 +1,4 @@
-"""How `shipmark version` writes a version."""
+"""The forms in which `shipmark version` writes a version."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ FACTS = VersionFacts(
         ("ldflags", "-X main.version=1.4.3-dev.5.g3f2a9c1b7d40"),
     ],
 )
-def test_forms(form: str, expected: str) -> None:
+def test_version_is_written_in_each_form(form: str, expected: str) -> None:
     assert write(FACTS, form) == expected
 
 
-def test_env_lines_need_no_quotes_anywhere() -> None:
+def test_env_lines_need_no_shell_quotes() -> None:
     lines = write(FACTS, "env").splitlines()
     assert lines[0] == "SHIPMARK_VERSION=1.4.3-dev.5.g3f2a9c1b7d40"
     assert "SHIPMARK_DISTANCE=5" in lines
@@ -50,7 +50,7 @@ def test_env_lines_need_no_quotes_anywhere() -> None:
 
 
 class TestLinkerFlags:
-    def test_several_variables_with_values_of_their_own(self) -> None:
+    def test_ldflags_set_several_variables_to_different_values(self) -> None:
         flags = write(FACTS, "ldflags", ["main.version", "github.com/acme/app/v2/build.Commit={{sha}}"])
         assert flags == (
             "-X main.version=1.4.3-dev.5.g3f2a9c1b7d40 -X github.com/acme/app/v2/build.Commit=3f2a9c1b7d40"
@@ -64,17 +64,17 @@ class TestLinkerFlags:
             ('a "b"', "-X 'main.v=a \"b\"'"),
         ],
     )
-    def test_values_with_blanks_and_quotes_are_quoted(self, template: str, expected: str) -> None:
+    def test_ldflags_values_with_blanks_or_quotes_are_quoted(self, template: str, expected: str) -> None:
         assert write(FACTS, "ldflags", [f"main.v={template}"]) == expected
 
     @pytest.mark.parametrize(
         "variable", ["version", "main.", "main.a-b", "main.x y=1", "main.a='\"", "main.a=x\ny"]
     )
-    def test_what_the_linker_cannot_take_is_refused(self, variable: str) -> None:
+    def test_invalid_go_variable_is_a_config_error(self, variable: str) -> None:
         with pytest.raises(ConfigError):
             write(FACTS, "ldflags", [variable])
 
-    def test_variables_belong_to_linker_flags(self) -> None:
+    def test_go_variables_with_another_form_are_a_config_error(self) -> None:
         with pytest.raises(ConfigError, match="--go-var"):
             write(FACTS, "plain", ["main.version"])
 
@@ -89,21 +89,21 @@ class TestTemplates:
             ("no names", "no names"),
         ],
     )
-    def test_names_are_filled_in(self, template: str, expected: str) -> None:
+    def test_names_in_a_template_are_replaced(self, template: str, expected: str) -> None:
         assert fill(template, FACTS) == expected
 
-    def test_a_name_that_does_not_exist_is_told_with_its_place(self) -> None:
+    def test_unknown_name_in_a_template_is_an_error_with_its_position(self) -> None:
         with pytest.raises(ConfigError, match=r"template:1:12") as caught:
             fill("{{major}}{{mayor}}", FACTS)
         assert "`mayor`" in caught.value.message
         assert "names: version, major" in (caught.value.hint or "")
 
-    def test_an_open_brace_is_an_error(self) -> None:
+    def test_unclosed_expression_in_a_template_is_an_error(self) -> None:
         with pytest.raises(ConfigError):
             fill("{{major", FACTS)
 
 
-def test_the_document_holds_plain_values() -> None:
+def test_fields_of_a_version_are_json_values() -> None:
     fields = fields_of(FACTS)
     assert (fields["version"], fields["distance"], fields["base"]) == (
         "1.4.3-dev.5.g3f2a9c1b7d40",
@@ -113,7 +113,7 @@ def test_the_document_holds_plain_values() -> None:
     assert msgspec.json.decode(msgspec.json.encode(fields)) == fields
 
 
-def test_every_form_answers_or_says_why_not() -> None:
+def test_every_form_writes_the_version_or_is_an_error_with_a_hint() -> None:
     for form in FORMS:
         try:
             assert re.search(r"1\.4\.3", write(FACTS, form))

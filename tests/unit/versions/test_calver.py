@@ -19,7 +19,7 @@ COMMIT = "3f2a9c1b7d40" + "0" * 28
     "text",
     ["2024.10.3", "2024.10.03", "24.04", "24.0", "2024-10-03", "2024.10.03.1", "2024.10.3-rc1", "22.04+b.1"],
 )
-def test_what_was_written_is_kept(text: str) -> None:
+def test_text_of_a_calendar_version_is_kept(text: str) -> None:
     version = parse_calver(text)
     assert str(version) == text
     assert is_image_tag(image_tag_of(version))
@@ -29,12 +29,12 @@ def test_what_was_written_is_kept(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["1.4.2", "2024", "v2024.10", "2024.10-03", "3024.1", "2024.10.", "2024.10-", "2024.1_1"]
 )
-def test_what_is_no_calendar_version_is_refused(text: str) -> None:
+def test_text_that_is_not_a_calendar_version_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a calendar version"):
         parse_calver(text)
 
 
-def test_numbers_are_compared_in_order_and_modifiers_come_before() -> None:
+def test_calendar_versions_sort_by_numbers_with_modifiers_first() -> None:
     ascending = [
         "22.04",
         "22.10",
@@ -54,7 +54,7 @@ def test_numbers_are_compared_in_order_and_modifiers_come_before() -> None:
     ("text", "names"),
     [("2024.10.3", ("2024.10", "2024")), ("24.04.1", ("24.04", "24")), ("2024-10-03", ("2024-10", "2024"))],
 )
-def test_moving_tags_keep_the_zeros_in_front(text: str, names: tuple[str, str]) -> None:
+def test_moving_tags_of_a_calendar_version_keep_leading_zeros(text: str, names: tuple[str, str]) -> None:
     assert line_names(parse_calver(text)) == names
 
 
@@ -67,7 +67,9 @@ def test_moving_tags_keep_the_zeros_in_front(text: str, names: tuple[str, str]) 
         ("24.04-rc1", "24.04-rc1.dev.5.g3f2a9c1b7d40", "24.04"),
     ],
 )
-def test_a_commit_after_a_release_sorts_between(base: str, expected: str, following: str) -> None:
+def test_version_of_an_untagged_commit_sorts_between_releases(
+    base: str, expected: str, following: str
+) -> None:
     version = off_tag_version(parse_calver(base), 5, COMMIT)
     assert str(version) == expected
     assert (
@@ -75,12 +77,12 @@ def test_a_commit_after_a_release_sorts_between(base: str, expected: str, follow
     )
 
 
-def test_counting_from_a_semver_version_is_not_ours() -> None:
+def test_calendar_version_after_a_semver_version_is_an_error() -> None:
     with pytest.raises(ValueError, match="not a calendar version"):
         after(Version(major=1, minor=0, patch=0), "dev.1")
 
 
-def test_the_listing_is_read_as_calendar_versions() -> None:
+def test_git_tags_are_parsed_as_calendar_versions() -> None:
     listing = b"".join(
         b"%s refs/tags/%s\n" % (b"a" * 40, name)
         for name in (b"v24.04", b"24.10-rc1", b"nightly", b"1.4.2", b"x/24.04")

@@ -1,4 +1,4 @@
-"""The next version, named or read from commit messages."""
+"""The next version, by a given part or by commit messages."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("message", "part", "breaking"), MESSAGES)
-def test_what_a_message_asks_for(message: str, part: Part | None, breaking: bool) -> None:
+def test_commit_message_raises_a_part_of_the_version(message: str, part: Part | None, breaking: bool) -> None:
     change = change_of(message)
     assert (change.part, change.breaking) == (part, breaking)
 
 
-def test_the_largest_step_counts() -> None:
+def test_most_significant_part_of_several_messages_is_raised() -> None:
     assert part_of(["fix: a", "feat: b", "docs: c"]) == "minor"
     assert part_of(["docs: c", "words"]) is None
 
@@ -60,7 +60,7 @@ def test_the_largest_step_counts() -> None:
         (None, "major", "1.0.0"),
     ],
 )
-def test_one_step_up(base: str | None, part: Part, expected: str) -> None:
+def test_next_version_raises_the_given_part(base: str | None, part: Part, expected: str) -> None:
     assert str(next_version(parse(base) if base else None, part)) == expected
 
 
@@ -80,7 +80,7 @@ def test_one_step_up(base: str | None, part: Part, expected: str) -> None:
         ("1.4.2", "1.4.2", [], None),
     ],
 )
-def test_the_commits_since_the_release_decide(
+def test_automatic_version_follows_from_the_messages_since_the_release(
     stable: str | None, highest: str | None, messages: list[str], expected: str | None
 ) -> None:
     version = automatic_version(

@@ -1,4 +1,4 @@
-"""Reading, comparing and writing versions."""
+"""Parsing, comparing and writing of versions and version tags."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ versions = st.builds(
 
 class TestParse:
     @given(versions)
-    def test_what_is_written_is_read_back(self, version: Version) -> None:
+    def test_written_version_is_parsed_again(self, version: Version) -> None:
         assert parse(str(version)) == version
 
     @given(versions)
-    def test_semver_accepts_what_is_written(self, version: Version) -> None:
+    def test_semver_library_accepts_written_versions(self, version: Version) -> None:
         assert str(semver.Version.parse(str(version))) == str(version)
 
     @given(st.text(alphabet="0123.-+abZé٣\n ", max_size=14))
-    def test_agrees_with_semver_on_any_text(self, text: str) -> None:
+    def test_any_text_is_parsed_as_by_the_semver_library(self, text: str) -> None:
         try:
             parse(text)
         except ValueError:
@@ -56,18 +56,18 @@ class TestParse:
     @pytest.mark.parametrize(
         "text", ["", "1", "1.2", "v1.2.3", "1.2.3\n", "01.2.3", "1.2.3-01", "1.2.3+", "٣.1.1"]
     )
-    def test_refuses_what_is_no_version_as_a_whole(self, text: str) -> None:
+    def test_text_that_is_not_wholly_a_version_is_refused(self, text: str) -> None:
         with pytest.raises(ValueError, match="not a SemVer version"):
             parse(text)
 
-    def test_endless_digits_are_no_version(self) -> None:
+    def test_number_of_thousands_of_digits_is_refused(self) -> None:
         with pytest.raises(ValueError, match="not a SemVer version"):
             parse(f"1.2.{'9' * 5000}")
 
 
 class TestPrecedence:
     @given(versions, versions)
-    def test_agrees_with_semver(self, one: Version, other: Version) -> None:
+    def test_precedence_is_that_of_the_semver_library(self, one: Version, other: Version) -> None:
         ours = (precedence_key(one) > precedence_key(other)) - (precedence_key(one) < precedence_key(other))
         assert ours == semver.Version.parse(str(one)).compare(str(other))
 
@@ -94,11 +94,15 @@ class TestOffTag:
             (None, 12, "0.0.0-dev.12.g3f2a9c1b7d40"),
         ],
     )
-    def test_counts_from_the_base(self, base: str | None, distance: int, expected: str) -> None:
+    def test_off_tag_version_counts_from_its_base(
+        self, base: str | None, distance: int, expected: str
+    ) -> None:
         assert str(off_tag_version(parse(base) if base else None, distance, COMMIT)) == expected
 
     @given(versions, st.integers(1, 10**6), st.from_regex("[0-9a-f]{40}", fullmatch=True))
-    def test_is_higher_than_its_base_and_valid(self, base: Version, distance: int, commit: str) -> None:
+    def test_off_tag_version_is_valid_and_higher_than_its_base(
+        self, base: Version, distance: int, commit: str
+    ) -> None:
         version = off_tag_version(base, distance, commit)
         assert precedence_key(version) > precedence_key(base)
         assert semver.Version.is_valid(str(version))
@@ -123,7 +127,7 @@ class TestTagNames:
             ("v1.2.3-", "", None),
         ],
     )
-    def test_the_whole_name_must_be_prefix_and_version(
+    def test_tag_name_must_be_prefix_and_version_only(
         self, name: str, prefix: str, expected: str | None
     ) -> None:
         version = parse_tag_name(name, prefix)
@@ -139,7 +143,7 @@ class TestListing:
         found = versions_in(listing((OTHER, "v1.0.0"), (COMMIT, "v1.0.0^{}")))
         assert [(tag.git_tag, tag.commit) for tag in found.tags] == [("v1.0.0", COMMIT)]
 
-    def test_annotated_and_lightweight_tags_count_alike(self) -> None:
+    def test_annotated_and_lightweight_tags_are_both_found(self) -> None:
         found = versions_in(listing((OTHER, "v1.1.0-rc.1"), (COMMIT, "v1.1.0-rc.1^{}"), (COMMIT, "v1.1.0")))
         assert [tag.git_tag for tag in found.at(COMMIT)] == ["v1.1.0", "v1.1.0-rc.1"]
 
@@ -161,10 +165,10 @@ class TestListing:
         found = versions_in(listing((OTHER, "v9.0.0"), (OTHER, "api/v1.0.0"), (OTHER, "api/x")), "api/")
         assert ([tag.git_tag for tag in found.tags], found.odd_examples) == (["api/v1.0.0"], ("api/x",))
 
-    def test_branches_in_the_listing_are_no_tags(self) -> None:
+    def test_branches_in_the_listing_are_not_version_tags(self) -> None:
         assert versions_in(f"{OTHER} refs/heads/v1.0.0\n".encode()).tags == ()
 
-    def test_the_highest_is_found_by_precedence(self) -> None:
+    def test_highest_tag_is_found_by_precedence(self) -> None:
         found = versions_in(listing((OTHER, "v1.9.0"), (OTHER, "v1.10.0"), (OTHER, "v1.10.0-rc.1")))
         assert found.highest is not None
         assert found.highest.git_tag == "v1.10.0"
@@ -178,21 +182,21 @@ class TestListing:
             (["nightly"], None),
         ],
     )
-    def test_prereleases_count_for_the_highest(self, names: list[str], highest: str | None) -> None:
+    def test_highest_tag_may_be_a_prerelease(self, names: list[str], highest: str | None) -> None:
         found = versions_in(listing(*((OTHER, name) for name in names))).highest
         assert (found and found.git_tag) == highest
 
-    def test_odd_tags_are_neither_at_a_commit_nor_named(self) -> None:
+    def test_odd_tags_are_found_neither_by_commit_nor_by_name(self) -> None:
         found = versions_in(listing((COMMIT, "nightly"), (COMMIT, "v1.0.0"), (COMMIT, "web/v2.0.0")))
         assert [tag.git_tag for tag in found.at(COMMIT)] == ["v1.0.0"]
         assert (found.named("nightly"), found.named("v9.9.9")) == (None, None)
         assert [tag.git_tag for tag in found.tags] == ["v1.0.0"]
 
-    def test_a_commit_id_inside_a_name_names_nothing(self) -> None:
+    def test_commit_id_inside_a_tag_name_is_not_a_match(self) -> None:
         found = versions_in(listing((OTHER, f"x{COMMIT}"), (OTHER, "v1.0.0")))
         assert found.at(COMMIT) == ()
 
-    def test_one_version_under_two_names(self) -> None:
+    def test_tags_with_and_without_v_name_one_version(self) -> None:
         found = versions_in(listing((OTHER, "1.0.0"), (COMMIT, "v1.0.0")))
         assert [(tag.git_tag, tag.commit) for tag in found.of(parse("1.0.0"))] == [
             ("v1.0.0", COMMIT),
@@ -200,14 +204,14 @@ class TestListing:
         ]
         assert found.of(parse("2.0.0")) == ()
 
-    def test_only_some_versions_can_be_kept(self) -> None:
+    def test_where_keeps_the_chosen_versions(self) -> None:
         found = versions_in(listing((OTHER, "v1.0.0"), (OTHER, "v2.0.0-rc.1"), (COMMIT, "v1.5.0")))
         stable = found.where(lambda version: version.is_stable)
         assert [tag.git_tag for tag in stable.tags] == ["v1.0.0", "v1.5.0"]
         assert stable.highest is not None
         assert stable.highest.git_tag == "v1.5.0"
 
-    def test_text_that_is_no_utf8_and_endless_digits_do_not_stop_the_rest(self) -> None:
+    def test_tags_with_invalid_utf8_or_endless_digits_do_not_hide_others(self) -> None:
         raw = (
             listing((OTHER, "v1.0.0"), (OTHER, f"v1.2.{'9' * 5000}")) + OTHER.encode() + b" refs/tags/v\xff\n"
         )
@@ -215,7 +219,7 @@ class TestListing:
         assert ([tag.git_tag for tag in found.tags], found.odd_count) == (["v1.0.0"], 2)
 
     @given(st.lists(versions, unique=True))
-    def test_finds_every_version(self, written: list[Version]) -> None:
+    def test_every_written_version_tag_is_found(self, written: list[Version]) -> None:
         found = versions_in(listing(*((OTHER, f"v{version}") for version in written)))
         assert {tag.version for tag in found.tags} == set(written)
 
@@ -225,13 +229,15 @@ class TestImageTags:
         ("version", "rebuild", "expected"),
         [("1.4.2", 0, "1.4.2"), ("1.4.2", 1, "1.4.2_r1"), ("1.4.2+build.5", 0, "1.4.2_build.5")],
     )
-    def test_plus_becomes_underscore(self, version: str, rebuild: int, expected: str) -> None:
+    def test_plus_in_a_version_becomes_underscore_in_the_image_tag(
+        self, version: str, rebuild: int, expected: str
+    ) -> None:
         assert image_tag_of(parse(version), rebuild) == expected
 
     @given(versions.filter(lambda version: "_" not in str(version)), st.integers(0, 99))
-    def test_is_read_back_as_it_was_written(self, version: Version, rebuild: int) -> None:
+    def test_image_tag_of_a_version_is_parsed_again(self, version: Version, rebuild: int) -> None:
         read = version_of_image_tag(image_tag_of(version, rebuild))
-        # `1.4.2+r1` and the first rebuild of `1.4.2` make the same tag; it is read as the rebuild.
+        # `1.4.2+r1` and the first rebuild of `1.4.2` make the same tag; the tag is parsed as the rebuild.
         if rebuild == 0 and version.build_metadata.startswith("r") and version.build_metadata[1:].isdecimal():
             return
         assert read == (version, rebuild)
@@ -239,5 +245,5 @@ class TestImageTags:
     @pytest.mark.parametrize(
         "tag", ["latest", "1.4", "sha-3f2a9c1b7d40", "v1.4.2", "1.4.2_", "main", "1.4.2_r1_x_y"]
     )
-    def test_other_tags_are_no_versions(self, tag: str) -> None:
+    def test_other_image_tags_are_not_versions(self, tag: str) -> None:
         assert version_of_image_tag(tag) is None

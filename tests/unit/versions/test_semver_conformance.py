@@ -18,7 +18,7 @@ def rows(*names: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("row", rows("valid", "extra_valid"))
-def test_valid_texts_are_read_part_by_part(row: dict[str, Any] | str) -> None:
+def test_valid_semver_texts_are_parsed_into_their_parts(row: dict[str, Any] | str) -> None:
     text = row if isinstance(row, str) else row["text"]
     version = parse(text)
     assert str(version) == text
@@ -29,20 +29,20 @@ def test_valid_texts_are_read_part_by_part(row: dict[str, Any] | str) -> None:
 
 
 @pytest.mark.parametrize("text", rows("invalid", "extra_invalid"))
-def test_invalid_texts_are_refused(text: str) -> None:
+def test_invalid_semver_texts_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a SemVer version"):
         parse(text)
 
 
 @pytest.mark.parametrize("chain", rows("ascending_chains"))
-def test_every_pair_of_a_chain_is_in_order(chain: dict[str, Any]) -> None:
+def test_each_pair_of_versions_in_a_chain_is_in_order(chain: dict[str, Any]) -> None:
     for lower, higher in combinations(chain["order"], 2):
         assert precedence_key(parse(lower)) < precedence_key(parse(higher)), (lower, higher)
         assert semver.Version.parse(lower) < semver.Version.parse(higher)
 
 
 @pytest.mark.parametrize("pair", rows("greater_than"))
-def test_the_first_is_greater(pair: list[str]) -> None:
+def test_first_version_of_a_pair_is_greater(pair: list[str]) -> None:
     higher, lower = map(parse, pair)
     assert precedence_key(higher) > precedence_key(lower)
 

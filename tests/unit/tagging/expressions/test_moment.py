@@ -1,4 +1,4 @@
-"""Dates as moment.js writes them."""
+"""The formats of dates, compared with moment.js."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SSSS=6780 SSSSSSSSS=678000000 z=UTC zz=UTC Z=+00:00 ZZ=+0000 X=1578616205 x=1578
 
 
 @pytest.mark.parametrize("row", TOKENS.split())
-def test_each_token(row: str) -> None:
+def test_each_token_is_written_as_moment_js_writes_it(row: str) -> None:
     token, _, expected = row.partition("=")
     assert format_moment(MOMENT, token) == expected
 
@@ -49,7 +49,7 @@ def test_each_token(row: str) -> None:
         ("é-YYYY", "é-2020"),
     ],
 )
-def test_patterns(pattern: str, expected: str) -> None:
+def test_patterns_with_text_and_tokens_are_formatted(pattern: str, expected: str) -> None:
     assert format_moment(MOMENT, pattern) == expected
 
 
@@ -65,7 +65,7 @@ def test_patterns(pattern: str, expected: str) -> None:
         ((2024, 12, 29), "2025-01", "2024-52"),
     ],
 )
-def test_weeks_around_new_year(day: tuple[int, int, int], us: str, iso: str) -> None:
+def test_week_numbers_around_new_year(day: tuple[int, int, int], us: str, iso: str) -> None:
     moment = datetime(*day, tzinfo=UTC)
     assert format_moment(moment, "gggg-ww") == us
     assert format_moment(moment, "GGGG-WW") == iso
@@ -76,7 +76,7 @@ def test_fractions_of_a_second_keep_their_zeros() -> None:
     assert format_moment(moment, "S SS SSS SSSS SSSSSSSSS x") == "0 00 005 0050 005000000 1704070861005"
 
 
-def test_ordinals() -> None:
+def test_ordinal_numbers_have_english_suffixes() -> None:
     days = [
         format_moment(datetime(2024, 1, day, tzinfo=UTC), "Do")
         for day in (1, 2, 3, 4, 11, 12, 13, 21, 22, 23, 31)
@@ -89,7 +89,7 @@ def test_ordinals() -> None:
     ("hour", "expected"),
     [(0, "12 am 24"), (1, "1 am 1"), (11, "11 am 11"), (12, "12 pm 12"), (13, "1 pm 13")],
 )
-def test_hours_of_half_a_day(hour: int, expected: str) -> None:
+def test_twelve_hour_clock_has_no_hour_zero(hour: int, expected: str) -> None:
     assert format_moment(datetime(2024, 1, 1, hour, tzinfo=UTC), "h a k") == expected
 
 
@@ -104,7 +104,7 @@ def test_hours_of_half_a_day(hour: int, expected: str) -> None:
         ("asia/TOKYO", "2020-01-10 09:30 JST +0900"),
     ],
 )
-def test_time_zones(zone: str, expected: str) -> None:
+def test_time_zone_sets_the_offset_of_a_date(zone: str, expected: str) -> None:
     assert format_moment(MOMENT.astimezone(find_zone(zone)), "YYYY-MM-DD HH:mm z ZZ") == expected
 
 
@@ -113,11 +113,11 @@ def test_without_a_pattern_a_zone_shows_its_offset() -> None:
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "Asia", "/etc/localtime", "a\0b"])
-def test_what_is_no_zone_is_none(zone: str) -> None:
+def test_unknown_time_zone_is_none(zone: str) -> None:
     assert find_zone(zone) is None
 
 
-def test_a_machine_without_zones_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_time_zone_data_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
     with pytest.raises(ConfigError, match="this machine has no time zone data") as caught:
         find_zone("Mars/Olympus")
@@ -126,13 +126,13 @@ def test_a_machine_without_zones_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
 
 class TestProperties:
     @given(st.text(max_size=30), st.datetimes(timezones=st.just(UTC)))
-    def test_any_pattern_gives_text(self, pattern: str, moment: datetime) -> None:
+    def test_any_pattern_and_date_give_text(self, pattern: str, moment: datetime) -> None:
         assert format_moment(moment, pattern) == format_moment(moment, pattern)
 
     @given(st.datetimes(timezones=st.just(UTC)))
-    def test_the_default_is_a_date_that_reads_back(self, moment: datetime) -> None:
+    def test_default_format_is_read_back_as_the_date(self, moment: datetime) -> None:
         assert datetime.fromisoformat(format_moment(moment)) == moment.replace(microsecond=0)
 
     @given(st.text(max_size=20))
-    def test_any_name_of_a_zone_is_answered(self, name: str) -> None:
+    def test_any_time_zone_name_is_found_or_none(self, name: str) -> None:
         find_zone(name)

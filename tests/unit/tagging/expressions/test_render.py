@@ -1,4 +1,4 @@
-"""Expressions: what they render to, and where their errors are."""
+"""Expressions: the text that they render to, and the positions of their errors."""
 
 from __future__ import annotations
 
@@ -109,31 +109,31 @@ def test_expressions_render(text: str, expected: str) -> None:
         ("{{shout (fail 'x')}}", "expression:1:10: no use for that"),
     ],
 )
-def test_errors_name_line_and_column(text: str, message: str) -> None:
+def test_invalid_expression_is_an_error_with_line_and_column(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         expand(text, NAMES)
     assert caught.value.message == message
 
 
-def test_an_error_says_which_helpers_there_are() -> None:
+def test_call_of_an_unknown_helper_names_the_known_helpers() -> None:
     with pytest.raises(ConfigError) as caught:
         expand("{{upper 'x'}}", NAMES)
     assert caught.value.hint == "helpers here: `fail`, `shout`"
 
 
-def test_an_expression_has_the_place_of_what_it_stands_in() -> None:
+def test_error_in_an_expression_has_the_position_in_its_file() -> None:
     with pytest.raises(ConfigError, match=r"^shipmark\.yml:7:14: "):
         parse_template(locate("{{", source="shipmark.yml", line=7, column=14))
 
 
-def test_nesting_and_length_are_bounded() -> None:
+def test_deep_nesting_and_long_text_are_errors() -> None:
     with pytest.raises(ConfigError, match="nested more than 16 deep"):
         parse_template("{{shout " + "(shout " * 1000 + ")" * 1000 + "}}")
     with pytest.raises(ConfigError, match="at most 16384 are read"):
         parse_template("x" * 20_000)
 
 
-def test_a_template_knows_the_names_that_it_reads() -> None:
+def test_template_lists_the_names_that_it_reads() -> None:
     template = parse_template("{{raw}}-{{shout (shout major) tz=minor}} {{nested.inner}}")
     assert template.names() == {"raw", "shout", "major", "minor", "nested"}
 
@@ -151,7 +151,7 @@ def test_a_template_knows_the_names_that_it_reads() -> None:
         ("{{a.raw}}", None),
     ],
 )
-def test_a_template_of_one_name_is_told_apart(text: str, name: str | None) -> None:
+def test_only_name_is_the_name_of_a_template_with_a_single_name(text: str, name: str | None) -> None:
     assert parse_template(text).only_name() == name
 
 
@@ -163,7 +163,7 @@ PIECES = st.sampled_from(
 
 class TestProperties:
     @given(st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=40))
-    def test_nothing_but_a_configuration_error_is_raised(self, text: str) -> None:
+    def test_any_text_renders_or_raises_a_config_error(self, text: str) -> None:
         try:
             template = parse_template(text)
             assert render(template, NAMES) == render(template, NAMES)
@@ -171,9 +171,9 @@ class TestProperties:
             assert error.message.startswith("expression:")  # noqa: PT017 - both ends are allowed
 
     @given(st.text(max_size=40).filter(lambda text: "{{" not in text))
-    def test_text_without_braces_stays(self, text: str) -> None:
+    def test_text_without_braces_is_unchanged(self, text: str) -> None:
         assert expand(text, NAMES) == text
 
     @given(st.text(max_size=40))
-    def test_a_value_is_never_read_as_an_expression(self, value: str) -> None:
+    def test_braces_in_a_value_are_not_evaluated(self, value: str) -> None:
         assert expand("<{{value}}>", {"value": value}) == f"<{value}>"

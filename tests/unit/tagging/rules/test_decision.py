@@ -1,4 +1,4 @@
-"""Decisions by rules: which tags are fixed, which move, and that the guard judges them."""
+"""Decisions by tag rules: which tags are fixed, which move, and which the guard withholds."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def facts(
     ci: CiContext | None = None,
     describe: tuple[str, int] | None = None,
 ) -> Facts:
-    """`tags`: name to commit. `describe`: base tag and distance."""
+    """Facts about HEAD. `tags`: name -> commit. `describe`: base tag and distance."""
     lines = "".join(f"{commit} refs/tags/{name}\n" for name, commit in (tags or {}).items())
     snapshot = Snapshot(
         root="/src",
@@ -72,7 +72,7 @@ def decided(of: Facts, tags: str, *, policy: TagPolicy | None = None, **options:
 
 
 def names(decision: Decision) -> tuple[list[str], list[str], list[str]]:
-    """Fixed, moving and withheld names in order."""
+    """The names of fixed, moving and withheld tags, in order."""
     fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
     moving = [tag.name for tag in decision.tags if isinstance(tag, MovingTag)]
     return fixed, moving, [tag.name for tag in decision.withheld]
@@ -83,7 +83,7 @@ def lines(decision: Decision) -> dict[str, Line]:
 
 
 class TestRelease:
-    def test_version_and_commit_are_fixed_and_the_rest_moves(self) -> None:
+    def test_tags_with_version_or_commit_are_fixed_and_other_tags_move(self) -> None:
         decision = decided(facts({"v1.4.2": HEAD}), SEMVER)
         assert names(decision) == (["1.4.2", "sha-3f2a9c1"], ["1.4", "1", "latest"], [])
         assert decision.version == "1.4.2"
@@ -91,40 +91,40 @@ class TestRelease:
         assert lines(decision)["1.4"] == Line(kind="release", major=1, minor=4)
         assert lines(decision)["latest"] == Line(kind="release")
 
-    def test_version_conflicts_and_commit_yields(self) -> None:
+    def test_version_tag_has_policy_version_and_commit_tag_first_wins(self) -> None:
         decision = decided(facts({"v1.4.2": HEAD}), SEMVER)
         policies = {tag.name: tag.policy for tag in decision.tags if isinstance(tag, FixedTag)}
         assert policies == {"1.4.2": "version", "sha-3f2a9c1": "first-wins"}
 
-    def test_a_backport_withholds_what_a_higher_release_holds(self) -> None:
+    def test_backport_does_not_move_tags_of_higher_releases(self) -> None:
         decision = decided(facts({"v1.3.9": HEAD, "v2.0.0": OLD, "v1.4.0": OLD}), SEMVER)
         assert names(decision) == (["1.3.9", "sha-3f2a9c1"], ["1.3"], ["1", "latest"])
         assert decision.withheld[1].reason == "2.0.0 is higher"
         assert decision.withheld[1].rightly
 
-    def test_the_registry_counts_as_well(self) -> None:
+    def test_higher_release_in_the_registry_withholds_latest(self) -> None:
         of = facts({"v1.3.9": HEAD})
         known = unite(from_git(of.snapshot), from_registry_tags(["2.0.0"]))
         assert names(decided(of, SEMVER, known=known))[2] == ["latest"]
 
-    def test_a_source_that_is_not_known_withholds_and_says_so(self) -> None:
+    def test_unreadable_registry_withholds_moving_tags_as_a_fault(self) -> None:
         of = facts({"v1.3.9": HEAD})
         known = KnownReleases(known_from=KnownFrom(git="complete", registry="unknown"))
         decision = decided(of, SEMVER, known=known)
         assert names(decision)[1] == []
         assert not any(withheld.rightly for withheld in decision.withheld)
 
-    def test_a_prerelease_moves_nothing(self) -> None:
+    def test_prerelease_has_no_moving_tags(self) -> None:
         decision = decided(facts({"v1.5.0-rc.1": HEAD}), SEMVER)
         assert names(decision) == (["1.5.0-rc.1", "sha-3f2a9c1"], [], [])
         assert decision.channel == "prerelease"
 
-    def test_narrow_tags_stand_before_wide_ones_whatever_the_order_of_rules(self) -> None:
+    def test_moving_tags_are_ordered_narrow_to_wide_for_any_order_of_rules(self) -> None:
         patterns = ("{{major}}", "{{major}}.{{minor}}", "{{version}}")
         rules = "\n".join(f"type=semver,pattern={pattern}" for pattern in patterns)
         assert names(decided(facts({"v1.4.2": HEAD}), rules))[1] == ["1.4", "1", "latest"]
 
-    def test_a_branch_build_of_a_released_commit_is_both(self) -> None:
+    def test_branch_build_of_a_released_commit_has_release_and_branch_tags(self) -> None:
         ci = CiContext(system="github", event="push", commit=HEAD, branch="main", default_branch="main")
         assert names(decided(facts({"v1.4.2": HEAD}, ci=ci), SEMVER)) == (
             ["1.4.2", "sha-3f2a9c1"],
@@ -138,15 +138,15 @@ class TestRelease:
         )
         assert names(decision) == (["1.4.2", "sha-3f2a9c1"], ["1.4", "1", "latest"], [])
 
-    def test_a_version_of_the_command_line_is_what_the_rules_read(self) -> None:
+    def test_version_of_the_command_line_is_used_by_rules(self) -> None:
         decision = decided(facts(), SEMVER, version=parse("3.0.0"))
         assert names(decision)[0] == ["3.0.0", "sha-3f2a9c1"]
 
-    def test_a_rebuild_gets_names_of_its_own(self) -> None:
+    def test_fixed_tag_of_a_rebuild_has_its_number(self) -> None:
         decision = decided(facts({"v1.4.2": HEAD}), SEMVER, rebuild=2)
         assert names(decision) == (["1.4.2_r2"], ["1.4", "1", "latest"], [])
 
-    def test_a_version_that_another_commit_has_is_refused(self) -> None:
+    def test_version_tagged_on_another_commit_is_a_conflict(self) -> None:
         with pytest.raises(TagConflict, match=r"1\.4\.2 was released from commit"):
             decided(facts({"app-1.4.2": HEAD, "v1.4.2": OLD}, ci=_tagged("app-1.4.2")), _MATCH)
 
@@ -166,7 +166,7 @@ def _tagged(git_tag: str) -> CiContext:
 
 
 class TestVersionsThatTheRulesRead:
-    def test_a_version_that_only_the_rules_can_read_is_the_release(self) -> None:
+    def test_version_found_by_rules_only_is_released(self) -> None:
         decision = decided(facts({"app-1.4.2": HEAD}, ci=_tagged("app-1.4.2")), _MATCH)
         assert names(decision) == (["1.4.2"], ["1", "latest"], [])
         assert decision.version == "1.4.2"
@@ -174,18 +174,18 @@ class TestVersionsThatTheRulesRead:
         assert decision.candidate is not None
         assert str(decision.candidate.version) == "1.4.2"
 
-    def test_the_registry_guards_it(self) -> None:
+    def test_higher_release_in_the_registry_guards_a_version_found_by_rules(self) -> None:
         of = facts({"app-1.4.2": HEAD}, ci=_tagged("app-1.4.2"))
         decision = decided(of, _MATCH, known=unite(from_git(of.snapshot), from_registry_tags(["1.5.0"])))
         assert names(decision) == (["1.4.2"], [], ["1", "latest"])
 
-    def test_a_version_that_no_other_can_be_compared_with_moves_nothing(self) -> None:
+    def test_version_that_cannot_be_compared_withholds_its_moving_tag(self) -> None:
         of = facts({"1.2.3.4": HEAD}, ci=_tagged("1.2.3.4"))
         decision = decided(of, "type=pep440,pattern={{version}}\ntype=pep440,pattern={{major}}")
         assert names(decision)[0] == ["1.2.3.4"]
         assert "1" in names(decision)[2]
 
-    def test_a_calendar_version_moves_its_year_and_month(self) -> None:
+    def test_calendar_version_moves_its_month_but_not_the_year_of_a_higher_release(self) -> None:
         of = facts({"2026.11.20": HEAD, "2026.12.1": OLD}, ci=_tagged("2026.11.20"))
         decision = decided(
             of, "type=calver\ntype=calver,pattern={{year}}.{{month}}\ntype=calver,pattern={{year}}"
@@ -194,20 +194,20 @@ class TestVersionsThatTheRulesRead:
 
 
 class TestBranchAndRequest:
-    def test_a_branch_moves_its_tag(self) -> None:
+    def test_branch_build_moves_the_tag_of_its_branch(self) -> None:
         decision = decided(facts(branch="feature/x"), SEMVER)
         assert names(decision) == (["sha-3f2a9c1"], ["feature-x"], [])
         assert lines(decision)["feature-x"] == Line(kind="branch", name="feature/x")
 
-    def test_a_branch_that_is_called_like_a_release_does_not_capture_its_tag(self) -> None:
+    def test_branch_called_like_a_release_gets_the_prefix_branch(self) -> None:
         decision = decided(facts(branch="1.4"), "type=ref,event=branch\ntype=sha")
         assert names(decision)[1] == ["branch-1.4"]
 
-    def test_without_a_fixed_tag_the_commit_gets_one(self) -> None:
+    def test_commit_tag_is_added_if_no_rule_makes_a_fixed_tag(self) -> None:
         decision = decided(facts(), "type=edge,branch=main")
         assert names(decision) == (["sha-3f2a9c1b7d40"], ["edge"], [])
 
-    def test_describe_names_the_commit_for_ever(self) -> None:
+    def test_tag_of_type_describe_is_fixed(self) -> None:
         decision = decided(facts({"v1.4.2": OLD}, describe=("v1.4.2", 5)), "type=describe")
         assert names(decision)[0] == ["1.4.3-dev.5.g3f2a9c1b7d40"]
         assert decision.tags[0].reason == "5 commits after `v1.4.2` (rule `type=describe` at tags:1:1)"
@@ -222,7 +222,7 @@ class TestBranchAndRequest:
             (facts(), "x-{{sha}}", "first-wins"),
         ],
     )
-    def test_a_text_that_names_a_version_or_a_commit_is_fixed(
+    def test_raw_text_with_a_version_or_commit_is_a_fixed_tag(
         self, of: Facts, value: str, policy: str
     ) -> None:
         (tag,) = decided(of, f"type=raw,value={value}").tags
@@ -241,15 +241,17 @@ class TestBranchAndRequest:
             (facts(), "{{date 'YYYY'}}", Line(kind="branch", name="main")),
         ],
     )
-    def test_every_other_text_moves_with_what_is_built(self, of: Facts, value: str, line: Line) -> None:
+    def test_raw_text_without_version_and_commit_is_a_moving_tag(
+        self, of: Facts, value: str, line: Line
+    ) -> None:
         assert list(lines(decided(of, f"type=raw,value={value}")).values()) == [line]
 
-    def test_a_run_without_any_tag_says_so(self) -> None:
+    def test_run_without_any_tag_has_a_warning(self) -> None:
         decision = decided(facts(), "type=ref,event=tag")
         assert decision.tags == ()
         assert decision.warnings[-1] == "no rule gives this run a tag"
 
-    def test_a_request_that_may_be_pushed(self) -> None:
+    def test_tags_of_a_pull_request_that_may_be_pushed(self) -> None:
         request = PullRequest(number=7, head_sha="c" * 40, fork=False)
         ci = CiContext(system="github", event="pull-request", commit=HEAD, pull_request=request)
         decision = decided(
@@ -258,21 +260,21 @@ class TestBranchAndRequest:
         assert names(decision) == (["sha-ccccccc"], ["pr-7"], [])
         assert lines(decision)["pr-7"] == Line(kind="pull-request", number=7)
 
-    def test_a_request_that_must_not_be_pushed_has_no_tags(self) -> None:
+    def test_tags_of_a_pull_request_from_a_fork_are_withheld(self) -> None:
         request = PullRequest(number=7, fork=True)
         ci = CiContext(system="github", event="pull-request", commit=HEAD, pull_request=request)
         decision = decided(facts(ci=ci), SEMVER, policy=TagPolicy(pull_requests=True))
         assert decision.tags == ()
         assert names(decision)[2] == ["pr-7", "sha-3f2a9c1"]
 
-    def test_labels_are_expanded_and_win(self) -> None:
+    def test_labels_are_expanded_and_override_those_of_the_decision(self) -> None:
         decision = decided(
             facts(), "type=sha", labels={"branch": "{{branch}}", "org.opencontainers.image.revision": "mine"}
         )
         assert decision.labels["branch"] == "main"
         assert decision.labels["org.opencontainers.image.revision"] == "mine"
 
-    def test_an_expression_in_a_label_names_it(self) -> None:
+    def test_invalid_expression_in_a_label_is_an_error_with_the_label(self) -> None:
         with pytest.raises(ConfigError, match=r"labels\.a:1:1: "):
             decided(facts(), "type=sha", labels={"a": "{{#if x}}"})
 
@@ -286,7 +288,9 @@ VERSIONS = st.builds("{}.{}.{}".format, *[st.integers(0, 3)] * 3)
 
 class TestProperties:
     @given(own=VERSIONS, others=st.lists(VERSIONS, max_size=6))
-    def test_a_moving_tag_never_goes_back(self, own: str, others: list[str]) -> None:
+    def test_moving_tags_are_set_only_by_the_highest_release_of_their_line(
+        self, own: str, others: list[str]
+    ) -> None:
         tags = {f"v{version}": OLD for version in others} | {f"v{own}": HEAD}
         decision = decided(facts(tags), SEMVER)
         held = [parse(version) for version in {*others, own}]
@@ -298,7 +302,7 @@ class TestProperties:
     def test_releases_in_any_order_leave_every_tag_on_the_highest_of_its_line(
         self, order: list[str], yanked: set[int]
     ) -> None:
-        """One release after the other, each from a commit of its own; some are taken back as soon as they are out."""
+        """Releases one after another, each from another commit; some are yanked right after their release."""
         held: dict[str, str] = {}
         done: list[KnownVersion] = []
         gone: list[str] = []
@@ -317,7 +321,9 @@ class TestProperties:
             assert held.get("latest") == max(order, key=_key, default=None)
 
     @given(own=VERSIONS, others=st.lists(VERSIONS, max_size=4))
-    def test_a_decision_is_a_function_and_its_tags_are_valid(self, own: str, others: list[str]) -> None:
+    def test_decision_is_deterministic_and_its_tags_are_valid_and_unique(
+        self, own: str, others: list[str]
+    ) -> None:
         tags = {f"v{version}": OLD for version in others} | {f"v{own}": HEAD}
         first, second = decided(facts(tags), SEMVER), decided(facts(tags), SEMVER)
         assert first == second
@@ -325,7 +331,7 @@ class TestProperties:
         assert len({tag.name for tag in first.tags}) == len(first.tags)
 
 
-def test_the_default_scheme_s_labels_may_hold_expressions_too() -> None:
+def test_labels_of_the_default_scheme_may_contain_expressions() -> None:
     of = facts({"v1.4.2": HEAD})
     base = decide(of, TagPolicy(), from_git(of.snapshot), annotations={"kept": "as it is"})
     found = with_labels(
@@ -336,7 +342,7 @@ def test_the_default_scheme_s_labels_may_hold_expressions_too() -> None:
 
 
 class TestCalendarVersions:
-    def test_a_project_of_calendar_versions_compares_them_as_such(self) -> None:
+    def test_calver_project_moves_tags_of_its_calendar_versions(self) -> None:
         policy = TagPolicy(versions="calver")
         of = facts({"26.04.1": HEAD, "26.10": OLD}, ci=_tagged("26.04.1"))
         decision = decided(
@@ -349,34 +355,34 @@ class TestCalendarVersions:
 
 
 class TestDefaultSchemeStaysOut:
-    """T11: names that no rule makes are neither checked nor guarded."""
+    """Tags of the default scheme that no rule makes are neither checked nor guarded."""
 
     LONG = "v1.5.0-rc." + "x" * 140
 
-    def test_a_version_too_long_for_an_image_tag_does_not_stop_rules_that_do_not_name_it(self) -> None:
+    def test_too_long_version_does_not_fail_rules_that_do_not_use_it(self) -> None:
         with pytest.raises(GitError, match="characters, 128 at most"):
             decide(facts({self.LONG: HEAD}), TagPolicy(), KnownReleases())
         assert names(decided(facts({self.LONG: HEAD}), "type=sha")) == (["sha-3f2a9c1"], [], [])
 
-    def test_it_stops_rules_that_make_no_fixed_tag(self) -> None:
+    def test_too_long_version_fails_rules_without_a_fixed_tag(self) -> None:
         with pytest.raises(GitError, match="characters, 128 at most"):
             decided(facts({self.LONG: HEAD}), "type=raw,value=next")
 
-    def test_two_default_tags_of_one_name_do_not_stop_rules(self) -> None:
+    def test_equal_tags_of_the_default_scheme_do_not_fail_rules(self) -> None:
         of, policy = facts({"v1.4.2": HEAD}), TagPolicy(channels=("latest",))
         with pytest.raises(TagConflict, match="two rules make the image tag `latest`"):
             decide(of, policy, KnownReleases())
         rules = "type=semver,pattern={{version}}"
         assert names(decided(of, rules, policy=policy)) == (["1.4.2"], ["latest"], [])
 
-    def test_a_request_that_no_rule_names_withholds_nothing(self) -> None:
+    def test_pull_request_without_a_tag_from_rules_has_nothing_withheld(self) -> None:
         request = PullRequest(number=7, fork=True)
         ci = CiContext(system="github", event="pull-request", commit=HEAD, pull_request=request)
         decision = decided(facts(ci=ci), "type=ref,event=tag", policy=TagPolicy(pull_requests=True))
         assert (decision.tags, decision.withheld) == ((), ())
         assert decision.warnings[-1] == "no rule gives this run a tag"
 
-    def test_latest_of_the_flavor_keeps_its_name_beside_a_branch(self) -> None:
+    def test_latest_of_the_flavor_keeps_its_name_on_a_branch(self) -> None:
         flavor, _ = flavor_from_config("latest=true")
         decision = decided(facts(), "type=ref,event=branch", flavor=flavor)
         assert names(decision)[1] == ["main", "latest"]

@@ -1,4 +1,4 @@
-"""Git tags read as SemVer, PEP 440 and CalVer."""
+"""Parsing of git tags as SemVer, PEP 440 and CalVer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from release.tagging.rules.git_versions import READERS, read_calver, read_pep440
         ("9007199254740991.0.0", "9007199254740991.0.0", True),
     ],
 )
-def test_semver(text: str, version: str, stable: bool) -> None:
+def test_semver_tag_is_parsed_and_normalised(text: str, version: str, stable: bool) -> None:
     reading = read_semver(text)
     assert reading is not None
     assert (reading.version, reading.stable, reading.raw) == (version, stable, text)
@@ -32,7 +32,7 @@ def test_semver(text: str, version: str, stable: bool) -> None:
     ["", "1.2", "1", "V1.2.3", "vv1.2.3", "1.2.3.4", "01.2.3", "1.2.3-01", "1.2.3-", "1.2.3+", "٣.2.3", "x1.2.3",
      "9007199254740992.0.0", "1.2.3-" + "a" * 300],
 )  # fmt: skip
-def test_what_is_no_semver(text: str) -> None:
+def test_text_that_is_not_semver_gives_none(text: str) -> None:
     assert read_semver(text) is None
 
 
@@ -58,14 +58,14 @@ def test_what_is_no_semver(text: str) -> None:
         ("1.2.3+Local_01", "1.2.3+local-1", True),
     ],
 )
-def test_pep440(text: str, version: str, stable: bool) -> None:
+def test_pep440_tag_is_parsed_and_normalised(text: str, version: str, stable: bool) -> None:
     reading = read_pep440(text)
     assert reading is not None
     assert (reading.version, reading.stable) == (version, stable)
 
 
 @pytest.mark.parametrize("text", ["", "a", "1.2.x", "1..2", "1.2-", "1.2+", " 1.2", "1.2+a..b", "1.2.3-foo"])
-def test_what_is_no_pep440(text: str) -> None:
+def test_text_that_is_not_pep440_gives_none(text: str) -> None:
     assert read_pep440(text) is None
 
 
@@ -80,7 +80,7 @@ def test_what_is_no_pep440(text: str) -> None:
         ("1.2rc1", False),
     ],
 )
-def test_only_what_semver_can_say_competes_with_other_releases(text: str, comparable: bool) -> None:
+def test_only_versions_that_semver_can_express_have_a_release(text: str, comparable: bool) -> None:
     reading = read_pep440(text)
     assert reading is not None
     assert (reading.release is not None) is comparable
@@ -99,7 +99,7 @@ def test_only_what_semver_can_say_competes_with_other_releases(text: str, compar
         ("2026.11.20.4", {"day": 20, "micro": 4}),
     ],
 )
-def test_calver(text: str, names: dict[str, object]) -> None:
+def test_calendar_version_gives_names_for_patterns(text: str, names: dict[str, object]) -> None:
     reading = read_calver(text)
     assert reading is not None
     assert reading.stable
@@ -113,7 +113,7 @@ def test_a_calendar_version_with_a_modifier_is_a_prerelease() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "2026", "126.1.1", "2026.11-1", "2026.11.x"])
-def test_what_is_no_calver(text: str) -> None:
+def test_text_that_is_not_calver_gives_none(text: str) -> None:
     assert read_calver(text) is None
 
 
@@ -121,12 +121,12 @@ class TestProperties:
     @given(
         st.sampled_from([*READERS]), st.text(alphabet="v0123456789.-+_!abcdeorpstv ", max_size=20) | st.text()
     )
-    def test_every_text_is_read_or_is_not(self, scheme: str, text: str) -> None:
+    def test_any_text_is_a_reading_or_none(self, scheme: str, text: str) -> None:
         reading = READERS[scheme](text)
         assert reading is None or reading.raw == text
 
     @given(st.tuples(*[st.integers(0, 10**6)] * 3))
-    def test_semver_reads_back_what_it_wrote(self, numbers: tuple[int, int, int]) -> None:
+    def test_written_semver_is_parsed_again(self, numbers: tuple[int, int, int]) -> None:
         text = "{}.{}.{}".format(*numbers)
         reading = read_semver(f"v{text}")
         assert reading is not None

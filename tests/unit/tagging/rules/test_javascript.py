@@ -1,4 +1,4 @@
-"""JavaScript's regular expressions, as `String.prototype.match` answers; the expectations were read off Node.js."""
+"""JavaScript's regular expressions; the expected results are those of `String.prototype.match` in Node.js."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def match(pattern: str, subject: str) -> list[str | None] | None:
         ("a{1,}?", "aa", ["a"]),
     ],
 )
-def test_matches(pattern: str, subject: str, expected: list[str | None] | None) -> None:
+def test_pattern_matches_as_in_node_js(pattern: str, subject: str, expected: list[str | None] | None) -> None:
     assert match(pattern, subject) == expected
 
 
@@ -125,20 +125,20 @@ def test_matches(pattern: str, subject: str, expected: list[str | None] | None) 
         ("x" * 1001, "at most 1000"),
     ],
 )
-def test_what_is_no_pattern_says_why(pattern: str, reason: str) -> None:
+def test_invalid_pattern_is_an_error_with_the_reason(pattern: str, reason: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_pattern(pattern)
     assert reason in caught.value.message
 
 
 @pytest.mark.parametrize(("one", "other"), [(r"\s", r"[^\S]"), (r"\d", r"[^\D]"), (r"\w", r"[^\W]")])
-def test_a_set_is_what_its_negation_leaves(one: str, other: str) -> None:
+def test_set_matches_the_complement_of_its_negation(one: str, other: str) -> None:
     everything = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]
     found, left = parse_pattern(one), parse_pattern(other)
     assert [c for c in everything if found.match(c)] == [c for c in everything if left.match(c)]
 
 
-def test_white_space_is_javascript_s() -> None:
+def test_white_space_class_is_that_of_javascript() -> None:
     pattern = parse_pattern(r"\s")
     found = [code for code in range(0x10000) if pattern.match(chr(code))]
     assert found == [
@@ -160,11 +160,11 @@ def test_white_space_is_javascript_s() -> None:
     ]
 
 
-def test_a_match_attribute_has_no_slashes_of_its_own() -> None:
+def test_slashes_are_part_of_a_pattern_that_is_not_a_literal() -> None:
     assert parse_pattern("/a/", literal=False).match("x/a/y") == ("/a/",)
 
 
-def test_a_subject_is_bounded() -> None:
+def test_subject_of_more_than_512_characters_is_an_error() -> None:
     with pytest.raises(ConfigError, match="patterns see at most 512"):
         parse_pattern("(a+)+$").match("a" * 513)
 
@@ -173,8 +173,8 @@ SLOW = ["((((((((((a*)*)*)*)*)*)*)*)*)*)*[^a]", "(?:.|a)*[^a]", "((?:a{0,30}){0,
         "(a+)+b", "/(a+)+b/g", "(?<=(a+)+b)c", r"(a)(?=.*\1.*\1.*\1.*x)"]  # fmt: skip
 
 
-def test_a_pattern_that_takes_long_is_given_up_with_a_hint() -> None:
-    """In a process of its own: without a limit nothing ends the match, not even a signal."""
+def test_slow_pattern_is_an_error_with_a_hint_within_two_seconds() -> None:
+    """Runs in a process of its own: without the time limit nothing could end the match, not even a signal."""
     code = (
         "import json, sys, time; from release.tagging.rules.javascript import *\n"
         "for text in json.load(sys.stdin):\n"
@@ -201,7 +201,7 @@ PIECES = st.sampled_from(
 
 class TestProperties:
     @given(st.lists(PIECES, max_size=6).map("".join) | st.text(max_size=20), st.text(max_size=8))
-    def test_nothing_but_a_configuration_error_is_raised(self, pattern: str, subject: str) -> None:
+    def test_any_pattern_and_subject_give_a_match_or_a_config_error(self, pattern: str, subject: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:

@@ -1,4 +1,4 @@
-"""The list syntax: two passes of CSV, comments, and the place of every character."""
+"""The list syntax: two passes of CSV, comments, and the position of every character."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fields(text: str) -> list[str]:
         ("a,,b,", ["a,,b,"]),
     ],
 )  # fmt: skip
-def test_items(text: str, expected: list[str]) -> None:
+def test_text_is_split_into_items(text: str, expected: list[str]) -> None:
     assert items(text) == expected
 
 
@@ -58,7 +58,7 @@ def test_items(text: str, expected: list[str]) -> None:
         ("#a", ["#a"]),
     ],
 )
-def test_fields(text: str, expected: list[str]) -> None:
+def test_item_is_split_into_fields(text: str, expected: list[str]) -> None:
     assert fields(text) == expected
 
 
@@ -77,19 +77,19 @@ def test_stray_quotes_in_a_field_name_line_and_column(text: str, message: str) -
     assert caught.value.message == message
 
 
-def test_an_open_quote_of_an_item_is_an_error() -> None:
+def test_unclosed_quote_is_an_error_with_its_position() -> None:
     with pytest.raises(ConfigError, match=r"^tags:2:1: the quote that opens here is never closed"):
         items('a\n"b\nc')
 
 
-def test_places_survive_both_passes() -> None:
+def test_fields_have_their_positions_in_the_file() -> None:
     text = '\n  type=sha\n\ttype=match,"""pattern=a,b""",group=1\n'
     _, second = parse_items(text, source="tags", line=10, column=1)
     places = [(field.text, field.place(0).line, field.place(0).column) for field in parse_fields(second)]
     assert places == [("type=match", 12, 2), ("pattern=a,b", 12, 16), ("group=1", 12, 31)]
 
 
-def test_an_empty_field_has_the_place_where_it_ends() -> None:
+def test_empty_quoted_field_has_the_position_of_its_end() -> None:
     (field,) = parse_fields(locate('""', source="tags"))
     assert str(field.place(0)) == "tags:1:3"
 
@@ -104,7 +104,7 @@ PIECES = st.lists(st.sampled_from(['"', ",", "\n", "#", " ", "a", "b=c", "é"]),
 
 class TestProperties:
     @given(PIECES | st.text(max_size=30))
-    def test_nothing_but_a_configuration_error_is_raised(self, text: str) -> None:
+    def test_any_text_is_a_list_or_a_config_error(self, text: str) -> None:
         try:
             for item in parse_items(text, source="tags"):
                 parse_fields(item)
@@ -112,25 +112,25 @@ class TestProperties:
             assert error.message.startswith("tags:")  # noqa: PT017 - both ends are allowed
 
     @given(st.lists(st.sampled_from(["a", " ", ",", "=", "é", "x y"]), max_size=8).map("".join))
-    def test_every_character_knows_where_it_stood(self, line: str) -> None:
+    def test_every_character_of_an_item_has_its_position(self, line: str) -> None:
         text = f"first\n  {line}\n"
         for item in parse_items(text, source="tags"):
             assert _restore(item, text) == item.text
 
     @given(st.lists(st.text(max_size=8), min_size=1, max_size=4))
-    def test_quoted_fields_come_back(self, values: list[str]) -> None:
+    def test_quoted_fields_are_read_back(self, values: list[str]) -> None:
         text = ",".join('"' + value.replace('"', '""') + '"' for value in values)
         assert fields(text) == values
 
 
-def test_an_endless_list_is_refused() -> None:
+def test_list_of_more_than_5000_lines_is_refused() -> None:
     with pytest.raises(ConfigError, match="tags: more than 5000 lines") as caught:
         parse_items("type=sha\n" * 5001, source="tags")
     assert caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["\t" * 200_000 + "# x", " " * 120_000 + "x" + "#" * 120_000])
-def test_a_long_blank_start_of_a_line_is_looked_at_once(text: str) -> None:
-    # What looks back for every character takes hours for this.
+def test_long_leading_white_space_is_read_in_linear_time(text: str) -> None:
+    # A scanner that looks back for every character would take hours for this text.
     items = parse_items(f"a\n{text}\nb", source="tags")
     assert [item.text for item in items] == ["a", *([text.strip()] if "x#" in text else []), "b"]

@@ -1,4 +1,4 @@
-"""Rules from a config: blocks of lines, lists, mappings; and the order that priorities give."""
+"""Tag rules from a config: blocks of lines, lists and mappings, and their order by priority."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def at(line: int, column: int) -> Position:
 
 
 class TestMappings:
-    def test_a_mapping_is_the_same_rule_as_its_line(self) -> None:
+    def test_mapping_and_line_make_the_same_rule(self) -> None:
         (line,) = rules_from_config(["type=semver,pattern={{version}},priority=5"])
         (mapping,) = rules_from_config([{"type": "semver", "pattern": "{{version}}", "priority": "5"}])
         assert (line.type, line.attributes, line.priority) == (
@@ -32,11 +32,11 @@ class TestMappings:
             mapping.priority,
         )
 
-    def test_a_value_needs_no_quotes_for_commas_and_quotes(self) -> None:
+    def test_value_in_a_mapping_may_contain_commas_and_quotes(self) -> None:
         (rule,) = rules_from_config([{"type": "match", "pattern": r'"\d{1,3}"'}])
         assert rule.text("pattern") == r'"\d{1,3}"'
 
-    def test_without_a_type_it_is_raw(self) -> None:
+    def test_mapping_without_a_type_is_a_raw_rule(self) -> None:
         (rule,) = rules_from_config([{"value": "x"}])
         assert rule.type == "raw"
 
@@ -52,42 +52,42 @@ class TestMappings:
             ),
         ],
     )
-    def test_it_is_validated_by_the_same_rules(self, entry: dict[str, str], message: str) -> None:
+    def test_invalid_mapping_is_an_error_with_its_position(self, entry: dict[str, str], message: str) -> None:
         with pytest.raises(ConfigError) as caught:
             rules_from_config([entry], places=(at(4, 5),))
         assert caught.value.message.startswith(message)
 
 
 @pytest.mark.parametrize("attribute", ["enable", "prefix", "suffix", "pattern", "value"])
-def test_a_bad_expression_is_found_before_the_rule_applies(attribute: str) -> None:
+def test_invalid_expression_is_an_error_when_the_rule_is_parsed(attribute: str) -> None:
     with pytest.raises(ConfigError, match="is never closed"):
         rules_from_config([{"type": "semver", "pattern": "{{version}}", attribute: "{{oops"}])
 
 
 class TestPlaces:
-    def test_a_block_s_lines_count_from_its_first_one(self) -> None:
+    def test_error_in_a_block_has_the_line_in_the_file(self) -> None:
         with pytest.raises(ConfigError, match=r"^shipmark\.yml:8:10: unknown attribute `b`"):
             rules_from_config("type=raw,a\n  xx,b=c\n", places=(at(7, 5),))
 
-    def test_an_entry_of_a_list_has_its_own_place(self) -> None:
+    def test_error_in_a_list_entry_has_the_position_of_the_entry(self) -> None:
         with pytest.raises(ConfigError, match=r"^shipmark\.yml:9:17: unknown attribute `b`"):
             rules_from_config(["type=raw,a", "type=raw,b=c"], places=(at(8, 3), at(9, 8)))
 
-    def test_without_places_the_entry_s_number_tells(self) -> None:
+    def test_error_without_places_has_the_number_of_the_entry(self) -> None:
         with pytest.raises(ConfigError, match=r"^tags\[1\]:1:10: unknown attribute `b`"):
             rules_from_config(["type=raw,a", "type=raw,b=c"])
 
-    def test_a_flavor_has_the_place_of_its_block(self) -> None:
+    def test_error_in_a_flavor_block_has_the_line_in_the_file(self) -> None:
         with pytest.raises(ConfigError, match=r"^shipmark\.yml:5:10: `latest=x`"):
             flavor_from_config("prefix=a\nlatest=x", place=at(4, 3))
 
-    def test_a_list_of_flavors_counts_its_entries(self) -> None:
+    def test_error_in_a_flavor_list_has_the_number_of_the_entry(self) -> None:
         with pytest.raises(ConfigError, match=r"^flavor\[1\]:1:8: `latest=x`"):
             flavor_from_config(["prefix=a", "latest=x"])
 
 
 class TestOrder:
-    def test_types_have_the_action_s_priorities(self) -> None:
+    def test_rules_are_sorted_by_the_default_priorities_of_their_types(self) -> None:
         lines = [
             "type=sha",
             "type=raw,x",
@@ -102,7 +102,7 @@ class TestOrder:
         order = [rule.type for rule in rules_from_config(lines)]
         assert order == ["schedule", "calver", "semver", "match", "describe", "edge", "ref", "raw", "sha"]
 
-    def test_equal_ones_and_those_without_a_number_keep_their_place(self) -> None:
+    def test_rules_of_equal_or_invalid_priority_keep_their_order(self) -> None:
         lines = ["type=raw,a", "type=raw,b,priority=x", "type=raw,c"]
         rules = rules_from_config(lines)
         assert [rule.text("value") for rule in rules] == ["a", "b", "c"]
@@ -110,7 +110,7 @@ class TestOrder:
             "tags[1]:1:21: `priority=x` is not a number; the rule keeps its position",
         )
 
-    def test_nothing_given_is_the_action_s_default(self) -> None:
+    def test_empty_list_of_rules_gives_the_default_rules(self) -> None:
         given = [(rule.type, rule.text("event")) for rule in rules_from_config("  # nothing\n")]
         assert given == [("schedule", ""), ("ref", "branch"), ("ref", "tag"), ("ref", "pr")]
 
@@ -120,16 +120,16 @@ class TestOrder:
     [("", 0), (" 7 ", 7), ("-1.5", -1.5), ("1e3", 1000), (".5", 0.5), ("5.", 5), ("0x1F", 31), ("0b11", 3),
      ("0o17", 15), ("Infinity", math.inf), ("-Infinity", -math.inf), ("0x" + "f" * 300, math.inf)],
 )  # fmt: skip
-def test_numbers_are_read_as_javascript_reads_them(text: str, number: float) -> None:
+def test_text_is_converted_to_a_number_as_in_javascript(text: str, number: float) -> None:
     assert javascript_number(text) == number
 
 
 @pytest.mark.parametrize("text", ["x", "1x", "1_000", "-0x1", "inf", "nan", "1e", "٣", "1,5"])
-def test_what_is_no_number(text: str) -> None:
+def test_text_that_is_not_a_number_is_nan(text: str) -> None:
     assert math.isnan(javascript_number(text))
 
 
-def test_the_names_that_rules_read_are_known_before_they_run() -> None:
+def test_names_in_expressions_of_rules_and_flavor_are_listed() -> None:
     flavor, _ = flavor_from_config("suffix={{date 'Y'}}")
     rules = rules_from_config(["type=raw,{{a}},enable={{b}}", "type=semver,pattern={{not_global}}"])
     assert names_read(rules, flavor) == {"a", "b", "date"}
@@ -143,7 +143,7 @@ class TestProperties:
     @given(
         st.dictionaries(st.sampled_from(["type", "pattern", "value", "match", "event", "x", "Value"]), VALUES)
     )
-    def test_nothing_but_a_configuration_error_is_raised_for_a_mapping(self, entry: dict[str, str]) -> None:
+    def test_any_mapping_is_a_rule_or_a_config_error(self, entry: dict[str, str]) -> None:
         try:
             rules_from_config([entry])
         except ConfigError as error:
@@ -155,7 +155,9 @@ class TestProperties:
             st.sampled_from(["pattern", "value", "match", "event", "prefix", "group", "branch"]), VALUES
         ),
     )
-    def test_a_line_and_a_mapping_give_the_same_rule(self, kind: str, attributes: dict[str, str]) -> None:
+    def test_any_attributes_give_the_same_rule_as_line_and_mapping(
+        self, kind: str, attributes: dict[str, str]
+    ) -> None:
         entry = {"type": kind, **{name: value.strip() for name, value in attributes.items()}}
         quoted = ",".join('"' + f"{name}={value}".replace('"', '""') + '"' for name, value in entry.items())
         line = '"' + quoted.replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""From variables, event files and facts to the run that rules see."""
+"""The context of tag rules from CI variables, event files and facts."""
 
 from __future__ import annotations
 
@@ -76,23 +76,23 @@ class TestGitHub:
             False,
         )
 
-    def test_pull_request_has_its_number_and_head_beside_the_merge_commit(self) -> None:
+    def test_pull_request_has_number_head_and_merge_commit(self) -> None:
         event = {"pull_request": {"number": 7, "head": {"sha": "f" * 40}}}
         run = github_run(env("refs/pull/7/merge", "pull_request"), event, now=0)
         assert (run.request, run.head, run.sha, run.channel) == (7, "f" * 40, SHA, "pull-request")
 
 
 class TestOtherSystems:
-    def test_a_tag_beats_a_branch(self) -> None:
+    def test_git_tag_is_preferred_to_a_branch(self) -> None:
         run = ci_run({}, CiContext(event="tag", commit=SHA, git_tag="v1.2.3", branch="main"), now=0)
         assert (run.ref, run.event_name, str(run.release)) == ("refs/tags/v1.2.3", "push", "1.2.3")
 
-    def test_pull_request_is_a_run_of_its_merge_ref(self) -> None:
+    def test_pull_request_has_its_merge_ref(self) -> None:
         request = PullRequest(number=7, head_sha="f" * 40, target_branch="main")
         run = ci_run({}, CiContext(event="pull-request", commit=SHA, pull_request=request), now=0)
         assert (run.ref, run.event_name, run.base_ref) == ("refs/pull/7/merge", "pull_request", "main")
 
-    def test_variable_selects_the_head_of_a_pull_request(self) -> None:
+    def test_docker_metadata_pr_head_sha_selects_the_head_commit(self) -> None:
         request = PullRequest(number=7, head_sha="f" * 40)
         ci = CiContext(event="pull-request", commit=SHA, pull_request=request)
         assert ci_run({"DOCKER_METADATA_PR_HEAD_SHA": "true"}, ci, now=0).sha == "f" * 40
@@ -130,7 +130,7 @@ class TestHistory:
             9,
         )
 
-    def test_without_any_release_all_commits_count(self) -> None:
+    def test_distance_without_a_release_is_the_number_of_all_commits(self) -> None:
         run = with_history(github_run(env(), {}, now=0), snapshot(commit_count=3), policy=TagPolicy())
         assert (str(run.version), run.commit_count) == (f"0.0.0-dev.3.g{SHA[:12]}", 3)
 
@@ -143,7 +143,7 @@ class TestHistory:
         assert with_history(run, snapshot(head="b" * 40, commit_count=3), policy=TagPolicy()) == run
 
 
-def test_facts_are_the_same_run() -> None:
+def test_facts_give_the_same_context_as_the_ci_variables() -> None:
     facts = Facts(
         snapshot=snapshot(),
         ci=CiContext(event="schedule", commit=SHA, branch="main"),
@@ -184,7 +184,7 @@ class TestProperties:
         ),
         name=st.sampled_from(["push", "pull_request", "pull_request_target", "schedule", ""]),
     )
-    def test_any_event_gives_a_run(self, event: dict[str, Any], ref: str, name: str) -> None:
+    def test_any_event_gives_a_context(self, event: dict[str, Any], ref: str, name: str) -> None:
         run = github_run(env(ref, name, DOCKER_METADATA_PR_HEAD_SHA="true"), event, now=0)
         assert isinstance(run, RuleContext)
         assert run == github_run(env(ref, name, DOCKER_METADATA_PR_HEAD_SHA="true"), event, now=0)
