@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """What is timed. The first command of a comparison is what the others are related to."""
+    """A command that is timed. Ratios of a comparison are relative to its first command."""
 
     name: str
     argv: Sequence[str | Path]
@@ -29,7 +29,7 @@ class Command(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One run: seconds, seconds, MiB."""
+    """One run of a command. Times in seconds, peak memory in MiB."""
 
     cpu: float
     wall: float

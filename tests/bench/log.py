@@ -1,4 +1,4 @@
-"""The version log against what it is made of: write + fsync, a hand-written transaction, git commit and push."""
+"""Compares the version log's speed with plain write + fsync, a hand-written transaction, and git commit and push."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two ways of doing the same, in turns: rates, their ratio in every round, and how far the rounds lie apart."""
+"""Compares the speed of two implementations in turns: rates, their ratio in every round, and the spread of rounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A log of a million entries: checking all of it, and commands that ask it one question."""
+"""Measures a log of a million entries: the time to verify it, and commands that look up one entry."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def questions(folder: Path, rounds: int) -> Iterator[str]:
 
 
 def _large(path: Path) -> Path:
-    """The log, made once."""
+    """The large log; created on the first run only."""
     done = path.with_name("complete")
     if done.exists():
         return path

@@ -1,4 +1,4 @@
-"""Moving images: shipmark against crane, skopeo and oras-py, each run against a fresh, empty registry.
+"""Measures how fast shipmark, crane, skopeo and oras-py move images; each run has a fresh, empty registry.
 
 The times are the wall's: a push is bound by the registry and the network. Peers that are missing are named.
 """
@@ -104,7 +104,7 @@ class _Moves:
         self._copy: list[str | Path] = [*tools.own, "image", "copy", "-q"]
 
     def push(self, host: str, ca: Path | None) -> Commands:
-        """A layout to a registry."""
+        """Commands that push a layout to a registry."""
         place, tools = f"{host}/bench/app:1.0", self._tools
         found: Commands = {}
         if tools.crane:
@@ -119,7 +119,7 @@ class _Moves:
         return found
 
     def from_archive(self, host: str, ca: Path | None) -> Commands:
-        """What `docker save` wrote to a registry, with layers to be compressed."""
+        """Commands that push an archive of `docker save` to a registry, and compress its layers."""
         del ca
         place, found = f"{host}/bench/app:1.0", Commands()
         if self._tools.skopeo:
@@ -129,18 +129,18 @@ class _Moves:
         return found
 
     def promote(self, host: str, ca: Path | None) -> Commands:
-        """From one repository of a registry to another."""
+        """Commands that copy an image from one repository to another of the registry."""
         del ca
         return self._from_registry(f"{host}/bench/app:1.0", f"{host}/bench/promoted:1.0")
 
     def between(self, hosts: str, ca: Path | None) -> Commands:
-        """From a registry to another one."""
+        """Commands that copy an image from one registry to another."""
         del ca
         here, there = hosts.split(",")
         return self._from_registry(f"{here}/bench/app:1.0", f"{there}/bench/app:1.0")
 
     def pull(self, host: str, ca: Path | None) -> Commands:
-        """A registry to a layout."""
+        """Commands that pull an image from a registry into a layout."""
         del ca
         place = self._layout.parent / "pulled"
         shutil.rmtree(place, ignore_errors=True)
@@ -150,7 +150,7 @@ class _Moves:
         return found
 
     def digests(self, host: str, ca: Path | None) -> Commands:
-        """What every tag of a repository holds."""
+        """Commands that print the digest of every tag of a repository."""
         del ca
         place, found = f"{host}/bench/app", Commands()
         if self._tools.skopeo:
@@ -161,7 +161,7 @@ class _Moves:
         return found
 
     def fill(self, server: RegistryServer) -> None:
-        """Put the layout into a registry."""
+        """Push the layout to a registry, before a measurement."""
         argv = [*self._copy, f"oci:{self._layout}:1.0", f"{server.host}/bench/app:1.0"]
         home = self._layout.parent / "home"
         subprocess.run(argv, check=True, env=scrubbed(home), cwd=home, stdout=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""The repositories that are measured: made once below `.bench/`, the same commits on every machine."""
+"""Makes git repositories for benchmarks, once below `.bench/`, with the same commits on every machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark tags` against git itself and against other calculators of versions."""
+"""Compares the time of `shipmark tags` with git itself and with other programs that calculate versions."""
 
 from __future__ import annotations
 

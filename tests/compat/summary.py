@@ -1,4 +1,4 @@
-"""What a version makes of a log, as far as later ones must agree."""
+"""Summarises a log as this version reads it; later versions must read the corpus files to the same summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benches measure what they say."""
+"""Tests of the benchmark harness: times, dropped commands, ratios and generated repositories."""
 
 from __future__ import annotations
 

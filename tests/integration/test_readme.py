@@ -1,4 +1,4 @@
-"""Every command of the README runs, prints what it says, and every configuration in it is one."""
+"""Every command in the README prints the output shown there, and every configuration in the README is valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A step kind that the runner never heard of: surveyed, executed, killed in the middle, resumed by a new process."""
+"""The runner with a step kind of the test's own: survey, execution, kill in the middle, resumption by a new process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Missing services are collected, or fail; processes that outlive the run fail it."""
+"""Tests with a missing service are skipped and listed, or fail; a process that survives the test run fails the run."""
 
 from __future__ import annotations
 

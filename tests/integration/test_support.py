@@ -1,4 +1,4 @@
-"""The services that other tests rely on do what their fixtures promise."""
+"""Tests of the fixtures: git repositories, registries with authentication, the Docker daemon, started commands."""
 
 from __future__ import annotations
 

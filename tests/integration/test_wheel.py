@@ -1,4 +1,4 @@
-"""The wheel holds what it should, and nothing in a workspace gets its code run by an adapter that we ship."""
+"""The wheel contains exactly its packages, and adapters installed from it execute no code of a workspace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The power is cut while an image is pulled into a folder, at many moments, on a real file system.
+"""Cuts the power at many moments while an image is pulled into a folder, on a real file system.
 
 Whatever the folder names then is whole, and after a pull that ended well the image is there.
 """

@@ -1,4 +1,4 @@
-"""The stateful model with many more histories."""
+"""Runs the stateful model of releases with many more histories than the unit tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same suite on another registry server, and what only other servers do. Needs Go, which builds them."""
+"""Runs the registry tests on distribution 3, and tests features that docker-registry lacks. Needs Go to build it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged examples for parsers, and what a parser may do with them: understand, or raise one of our own errors, soon.
+"""Feeds damaged examples to parsers, which have to parse them or to raise one of our own errors, within a time limit.
 
 `SHIPMARK_FUZZ=100000` sets how many inputs each parser gets; the seed is fixed, so that a failure comes again.
 """

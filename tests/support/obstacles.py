@@ -1,4 +1,4 @@
-"""What a workspace's author can put where shipmark is about to write: symlinks out, folders, pipes, hard links."""
+"""Obstacles that a workspace's author can put at paths which shipmark writes: symlinks, folders, pipes, hard links."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OBSTACLES: dict[str, Callable[[Path, Path], None]] = {
 
 
 def place(kind: str, path: Path, victim: Path) -> None:
-    """Put an obstacle at `path`, in place of what is there; folders on the way are made."""
+    """Replace whatever is at `path` by an obstacle; missing parent folders are created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_symlink() or path.is_file():
         path.unlink()
@@ -50,7 +50,7 @@ def place(kind: str, path: Path, victim: Path) -> None:
 
 @contextmanager
 def unchanged(folder: Path) -> Iterator[None]:
-    """Require that nothing in `folder` is another than before: names, kinds, modes, contents."""
+    """Require that the files in `folder` have the same names, kinds, modes and contents after the body as before."""
     before = snapshot(folder)
     yield
     assert snapshot(folder) == before
@@ -70,5 +70,5 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes | str]]:
 
 
 def temporary_files(folder: Path) -> list[str]:
-    """What a writer would have left behind."""
+    """The temporary files that an interrupted writer left."""
     return [str(path) for path in folder.rglob("*") if path.name.startswith((".partial", ".part", "tmp"))]

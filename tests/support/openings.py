@@ -1,4 +1,4 @@
-"""The openings by which CI systems and terminals take a line of a log for a command, and a reader that finds them."""
+"""Texts that start a command in the log of a CI system or on a terminal, and a reader that finds such commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation's pages, and what they name: blocks of code, paths of this repository, command lines."""
+"""Finds code blocks, links, repository paths and command lines on the documentation's pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Git, the CI system and the clock reconciled."""
+"""Reconciling the facts of git, the CI system and the clock."""
 
 from __future__ import annotations
 

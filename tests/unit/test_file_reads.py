@@ -1,4 +1,4 @@
-"""Files are read through `release.filesystem.files`: regular files below a size. Exceptions are listed with why."""
+"""All files are read through `release.filesystem.files`, except those listed, each with its reason."""
 
 from __future__ import annotations
 

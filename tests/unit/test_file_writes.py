@@ -1,4 +1,4 @@
-"""Files are written, replaced and deleted through `release.filesystem`. Exceptions are listed with why."""
+"""All files are written and deleted through `release.filesystem`, except those listed, each with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parsers of what a workspace, a CI system and git bring, fed with damaged examples (`tests/support/fuzzing.py`)."""
+"""Feeds damaged input to the parsers of files, events and git's output (see `tests/support/fuzzing.py`)."""
 
 from __future__ import annotations
 

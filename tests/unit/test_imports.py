@@ -1,4 +1,4 @@
-"""What may import what, who may touch the world, and what may be raised: rules that are read from the source."""
+"""Rules for the source: which modules may import which, which may have effects, and which exceptions may be raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON of a workspace or a CI system: one error for all that is wrong with it, without a secret in it."""
+"""Parsing JSON of a workspace or CI system: every defect is a `ConfigError` whose message quotes no content."""
 
 from __future__ import annotations
 

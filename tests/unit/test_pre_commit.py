@@ -1,4 +1,4 @@
-"""What runs before a commit is what `make check` runs."""
+"""The pre-commit hooks run the commands of `make check`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every place in the source that could print, and why it may: a new one that passes by the escape is found here."""
+"""Lists every place in the source that prints, with the reason; a new one that bypasses the escaping fails a test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords leave every URL, whatever stands in them, in a time that grows with the text and no faster."""
+"""Passwords are removed from every URL, whatever characters they contain, in linear time."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_megabyte_of_stderr_is_shortened_to_two_kilobytes(piece: str) -> None:
 
 
 class TestKnownSecrets:
-    """What a run knows leaves every text."""
+    """Known secrets of a run are masked in every text."""
 
     def test_a_secret_is_masked_in_every_encoding(self) -> None:
         secrets = Secrets()

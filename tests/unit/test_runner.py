@@ -1,4 +1,4 @@
-"""The runner with step kinds of the tests' own: it knows phases, cancellation and the report, and no step kind."""
+"""Tests of the runner with step kinds of the tests' own: phases, cancellation, and the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls side by side: their order, the first error, cancelling, and calls that never return."""
+"""Calls in parallel threads: order of results, the first error, cancelling, and calls that never return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`judge`: which runs are trusted, foreign and untold, in every CI system's own words."""
+"""`judge` on environments of every CI system: which runs are trusted, foreign or of unknown origin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two builders, one meaning: what `layers` makes of a Dockerfile is what a daemon makes of it.
+"""The builders `layers` and `docker` make equal files and configs of a Dockerfile.
 
 The daemon is the oracle for files and config; `.dockerignore` is applied by docker's own command line.
 """
@@ -110,7 +110,7 @@ def built(builder: Builder, root: Path, store: Path) -> tuple[dict[str, Any], di
 
 
 def _plain(config: dict[str, Any]) -> dict[str, Any]:
-    """What was said, without the daemon's empty fields."""
+    """The image config without the daemon's empty fields."""
     kept = {
         "User",
         "WorkingDir",

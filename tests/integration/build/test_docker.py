@@ -82,7 +82,7 @@ class Project:
         return build_of(self.root, **{"created": CREATED, **more})
 
     def choose(self) -> Choice | Problem:
-        """What `builder: auto` takes."""
+        """The choice of `builder: auto`."""
         table = builders(self.env, sink=self.sink, cancel=self.cancel, version="1")
         return choose(tuple(table.values()), *self.request())
 
@@ -91,7 +91,7 @@ class Project:
         return document(self.store, manifest["config"]["digest"])
 
     def names(self, image: BuiltImage) -> list[str]:
-        """The names in the last layer."""
+        """The names of the files in the last layer."""
         layer = document(self.store, image.digest)["layers"][-1]["digest"]
         with tarfile.open(self.store / "blobs" / layer.replace(":", "/")) as tar:
             return sorted(tar.getnames())

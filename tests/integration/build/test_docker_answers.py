@@ -1,4 +1,4 @@
-"""Daemons that are down, lie or stop in the middle: a server of our own that answers as it is told."""
+"""The builder `docker` with daemons that are down, answer wrongly or break off, played by a server of the tests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def json_answer(value: Any, status: int = 200) -> Answer:
 
 
 def raw_answer(raw: bytes) -> Answer:
-    """These bytes and nothing else, then the connection ends."""
+    """An answer that sends only these bytes, and then closes the connection."""
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.wfile.write(raw)
@@ -361,7 +361,7 @@ def test_a_credential_store_that_cannot_be_read_is_named(
 
 
 class TestTls:
-    """The certificate decides, and only its being asked for by the environment turns it off."""
+    """Connections to a daemon over TLS, whose certificate is checked as DOCKER_TLS_VERIFY demands."""
 
     @pytest.fixture
     def secured(self, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> Iterator[tuple[Daemon, Path]]:

@@ -1,4 +1,4 @@
-"""The embedded builder: what it writes is held to the specification and to the tools of the field."""
+"""Checks the images of the builder `layers` against the OCI specification, skopeo, umoci and Docker."""
 
 from __future__ import annotations
 

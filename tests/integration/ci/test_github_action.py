@@ -1,4 +1,4 @@
-"""`action.yml` executed as GitHub's runner does, from a workspace that would like to be imported."""
+"""Executes `action.yml` as GitHub's runner does, in a workspace whose Python modules must not be imported."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Jenkins:
         self.env = {**scrubbed(home), "JAVA_HOME": str(java.parents[1])}
 
     def step(self, options: Mapping[str, Any], **env: str) -> dict[str, Any]:
-        """Return what the harness prints."""
+        """Call the step with `options`, and return the document that the harness prints."""
         file = self.home / "options.json"
         file.write_text(json.dumps(options))
         done = subprocess.run(
@@ -65,7 +65,7 @@ class Jenkins:
         return folder
 
     def argv(self) -> list[str]:
-        """Return what the fake was called with."""
+        """Return the arguments of the fake `python`."""
         return (self.home / "venv" / "argv").read_text().split("\0")[:-1]
 
 
@@ -184,7 +184,7 @@ def test_release_from_a_hostile_workspace(
 
 
 class TestSource:
-    """What Jenkins' sandbox would refuse, and what the harness cannot show."""
+    """Rules for the step's Groovy source, such as those of Jenkins' sandbox, which the harness cannot test."""
 
     SOURCE = (VARS / "shipmark.groovy").read_text(encoding="utf-8")
 

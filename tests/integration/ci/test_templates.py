@@ -1,4 +1,4 @@
-"""What Tekton, GitLab and the others load: executed where a step of ours runs, checked for what every adapter owes."""
+"""Executes the Tekton Task and the GitLab template, and checks the examples for the other CI systems."""
 
 from __future__ import annotations
 

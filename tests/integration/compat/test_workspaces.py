@@ -1,4 +1,4 @@
-"""Workspaces that 0.1.0 left are read, gone on with, and where the contract says so refused with the reason.
+"""This version reads workspaces of shipmark 0.1.0 and continues their releases, or refuses them with the reason.
 
 `tests/compat/write_workspaces.py` wrote them with 0.1.0 itself. In each of them v1.4.0 and v1.4.1 are released and HEAD
 is v1.4.2, in the state that the name tells.
@@ -35,7 +35,7 @@ def frozen(tmp_path: Path, shipmark: Shipmark, request: pytest.FixtureRequest) -
 
 
 def tags_of(workspace: Workspace) -> dict[str, str]:
-    """What the layout holds: tag -> digest."""
+    """The tags of the layout: tag -> digest."""
     index = json.loads((workspace.repo.path / "dist/image/index.json").read_text())
     name = "org.opencontainers.image.ref.name"
     return {
@@ -129,7 +129,7 @@ def test_a_torn_entry_at_the_end_of_the_log_is_put_aside(
 def test_images_of_0_1_0_are_adopted_where_the_log_is_lost(
     frozen: Callable[[str], Workspace], shipmark: Shipmark
 ) -> None:
-    """They have no label of their inputs: their revision and version say whose they are."""
+    """Images of 0.1.0 have no label for their inputs, so they are recognised by revision and version."""
     workspace = frozen("file-planned")
     shutil.rmtree(workspace.repo.path / ".shipmark")
     before = tags_of(workspace)

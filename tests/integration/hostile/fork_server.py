@@ -77,7 +77,7 @@ def wait(pid: int, seconds: float) -> tuple[int, float]:
 
 
 def serve() -> None:
-    """Answer until stdin ends."""
+    """Answer requests until stdin ends."""
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,4 +1,4 @@
-"""One port that plays everything to which shipmark could send a secret, and records what arrives.
+"""A server that plays every service to which shipmark could send a secret, on one port, and records what arrives.
 
 An HTTP proxy, a registry that asks for a token, its token server, a git server over HTTP, a PostgreSQL server that
 asks for the password in clear text. Each takes whatever is sent and grants nothing.

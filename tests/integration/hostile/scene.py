@@ -125,7 +125,7 @@ class Scene:
 
     @property
     def workspace(self) -> Path:
-        """Where the command works."""
+        """The working directory of the command."""
         return self.clone / self.case.inside
 
     def filled(self, text: str) -> str:
@@ -199,7 +199,7 @@ class Scene:
         return {name: secret_of(name) for name in (*SECRET_NAMES, "FILE", "EXTRA")}
 
     def workspace_state(self) -> dict[str, str]:
-        """What lies in the clone, without what the user named."""
+        """The files of the clone, without outputs that the user named."""
         found = tree(self.clone)
         if self.case.fork:
             return {path: state for path, state in found.items() if not path.startswith(".git/")}
@@ -310,7 +310,7 @@ def tree(root: Path) -> dict[str, str]:
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """The paths that are not as they were."""
+    """The paths that differ between two states."""
     return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
 
 

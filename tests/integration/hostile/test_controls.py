@@ -1,4 +1,4 @@
-"""Controls: each detector of this suite sees what it is there for, and the tables are complete."""
+"""Control tests: each check of the hostile suite detects a violation, and the tables of cases are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a command with little room: a small disk of its own, and what it took of memory and of disks afterwards."""
+"""Runs a command on a small disk of its own, and measures its peak memory and the bytes that it wrote to disks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Taken(NamedTuple):
 
 
 class SmallDisk(NamedTuple):
-    """A folder with `size` bytes of room. `mounted`: whether it is a file system of its own."""
+    """A folder for at most `size` bytes. `mounted`: whether the folder is a file system of its own."""
 
     path: Path
     size: int

@@ -1,4 +1,4 @@
-"""A real file system whose power can be cut: ext4 on a loop device over a file, which is copied as it is.
+"""Simulates a power cut of an ext4 file system: it lies in a file on a loop device, and a cut is a copy of that file.
 
 What only the page cache holds is not in the copy. Needs root and loop devices.
 """

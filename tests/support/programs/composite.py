@@ -1,4 +1,4 @@
-"""A composite action run for real: what GitHub's runner does with `action.yml`, as far as ours needs it.
+"""Runs a composite action as GitHub's runner does, with the runner's features that our `action.yml` uses.
 
 `env` values are evaluated, `run` steps go to bash with the runner's flags, output files are read by the runner's
 grammar. A `uses` step is replaced by outputs that the test gives. Not here: masking, problem matchers, nested actions.

@@ -1,4 +1,4 @@
-"""The environment that tests give to programs: nothing of the developer's machine, nothing of the CI."""
+"""The environment of programs that tests start: without variables of the developer's machine or of the CI system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that fixtures start, and the check that none of them outlives the run.
+"""Starts processes for fixtures, and checks at the end of the test run that none of them still runs.
 
 Every process that descends from the tests carries `MARK` in its environment. At the end of the run `/proc` is
 searched for it, so that a daemon which detached itself is found as well; on systems without `/proc` only the
@@ -114,12 +114,12 @@ class Service:
 
 
 def remove_if_killed(folder: Path) -> None:
-    """Have `folder` unmounted and removed if this process ends before `removed`."""
+    """Let the reaper unmount and remove `folder` if this process ends before `removed` is called."""
     _tell_reaper(f"{folder}\n")
 
 
 def removed(folder: Path) -> None:
-    """Take `remove_if_killed` back."""
+    """Cancel `remove_if_killed` for `folder`."""
     _tell_reaper(f"-{folder}\n")
 
 
@@ -143,7 +143,7 @@ def _reaper() -> subprocess.Popen[bytes]:
 
 
 def pytest_unconfigure() -> None:
-    """Let the reaper go; it ends what is left, which is nothing after a run that was not interrupted."""
+    """End the reaper by closing its stdin; after an interrupted run it first ends processes that are left."""
     if _reaper.cache_info().currsize:
         _reaper().communicate()
 
@@ -190,7 +190,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object) -> None:
-    """Take over what a worker found when it finished."""
+    """Collect the surviving processes that an xdist worker reported."""
     output = getattr(node, "workeroutput", {})
     node.config.stash[_LEAKS].extend(output.get("leaks", []))  # type: ignore[attr-defined]  # xdist's is untyped
 

@@ -1,4 +1,4 @@
-"""Outlives a test process that was killed, and ends what its fixtures could not: daemons, mounts, folders.
+"""Cleans up after a killed test process: ends its daemons, and removes its mounts and folders.
 
 Started by `tests.support.programs.processes` as a program of its own: `reaper.py NAME=VALUE`. It reads the paths of
 folders from stdin, one a line; `-PATH` takes one back. When stdin ends, however the other side ended, every process

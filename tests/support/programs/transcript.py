@@ -1,4 +1,4 @@
-"""Commands with everything that they print, as one text in which only what differs from run to run is replaced."""
+"""Records commands and their output as one text, in which values that change with every run are replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builders as the tests use them: a build described in one call, prepared and built in another."""
+"""Helpers for tests of builders: one describes a build, others prepare and execute it."""
 
 from __future__ import annotations
 

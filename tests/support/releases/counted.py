@@ -1,4 +1,4 @@
-"""shipmark in this process, with its effects on the machine counted: run as a script by an isolated interpreter.
+"""Runs shipmark in this process and counts its effects on the machine. A script for an isolated interpreter.
 
 `COUNTED_LOG`: a file that gets one line for each effect, in order. `COUNTED_KILL`: the number of the effect at
 which the process kills itself by SIGKILL. `COUNTED_WHEN`: `before` the effect happens, `after` it has, or `torn`:

@@ -1,4 +1,4 @@
-"""The kill matrix: a release killed at every counted effect, and what the next run makes of it.
+"""The kill matrix: kills a release at every counted effect, and checks how the next run ends.
 
 One dry pass learns the effects: each writing request at the gate, and each change that the process makes on its
 own machine (files, git calls). Then each point gets a repository of its own in the registry, a run that SIGKILL ends
@@ -44,7 +44,7 @@ class Point(NamedTuple):
 
     @property
     def label(self) -> str:
-        """As the table shows it."""
+        """The point as the table shows it."""
         return f"{self.when:6} {self.place}#{self.number:<3} {self.effect}"
 
 
@@ -100,7 +100,7 @@ class Matrix:
         self._idle = threading.Condition()
 
     def learn(self) -> tuple[State, list[Point]]:
-        """A run that nobody kills: the state that every other one must end in, and the points."""
+        """Run without a kill, for the state that every other run must end in, and for the points."""
         place = self._place("dry")
         seen: list[Passage] = []
         self._watch(seen.append, lambda passage: True)

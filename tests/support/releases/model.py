@@ -20,7 +20,7 @@ from tests.support.releases.model_world import IMAGE, Machine, Stored, World, co
 
 
 class Dead(Interrupted):
-    """The process was killed: it does and learns nothing any more."""
+    """The run of the model was killed; raised in its thread to end it."""
 
 
 class Run:
@@ -50,7 +50,7 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """Whether it came to its end, or was killed."""
+        """Whether the run came to its end, or was killed."""
         with self._turns:
             return self._ended
 
@@ -62,7 +62,7 @@ class Run:
         return None if self.result is None else self.result.report.exit_code
 
     def advance(self, calls: int) -> None:
-        """Let it make that many port calls."""
+        """Let the run make `calls` port calls."""
         for _ in range(calls):
             with self._turns:
                 self._await(lambda: self._parked or self._ended)
@@ -74,7 +74,7 @@ class Run:
                 self._await(lambda: self._parked or self._ended)
 
     def advance_to(self, what: str) -> None:
-        """Let it run until it is about to do `what`, or to its end. `put` is every put, `put 1` that of one tag."""
+        """Continue until the run is about to call `what`, or to its end. `put`: any tag's put, `put 1`: one tag's."""
         while True:
             self.advance(1)
             with self._turns:
@@ -82,7 +82,7 @@ class Run:
                     return
 
     def finish(self) -> None:
-        """Let it run to its end."""
+        """Let the run continue to its end."""
         while not self.ended:
             self.advance(50)
         self._thread.join(20)
@@ -90,7 +90,7 @@ class Run:
             raise self.failure
 
     def kill(self) -> None:
-        """SIGKILL, before the port call at which it waits."""
+        """Kill the run before the port call at which it waits."""
         with self._turns:
             self._await(lambda: self._parked or self._ended)
             self._dead = True

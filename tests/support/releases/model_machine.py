@@ -62,7 +62,7 @@ class Releases(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, ALIVE - 1), what=st.sampled_from(MOMENTS))
     def advance_to(self, which: int, what: str) -> None:
-        """To where the order of two runs matters most."""
+        """Advance a run to a call where the order of two runs matters most."""
         if which < len(self.living):
             run = self.living[which]
             run.advance_to(what)
@@ -147,7 +147,7 @@ class Releases(RuleBasedStateMachine):
                 run.kill()
 
     def _recover(self) -> None:
-        """Whoever did not end well runs again, until it has."""
+        """Repeat the runs of unfinished versions, up to three times; then all must have ended well."""
         for _ in range(3):
             for version in sorted(self.unfinished):
                 run = self._start(version, self.started[version])

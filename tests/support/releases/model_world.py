@@ -118,7 +118,7 @@ class Machine:
         self.store = Stored()
 
     def wipe(self) -> None:
-        """The disk is gone."""
+        """Delete the version log and the local store, as a lost disk does."""
         self.log.lines.clear()
         self.__dict__["store"] = Stored()
 
@@ -177,7 +177,7 @@ class World:
         self._before_tag = before_tag
 
     def process(self, cancel: Cancel) -> Any:
-        """No program is started."""
+        """The port to start programs, which the model never uses."""
         del cancel
         return _NoPrograms()
 
@@ -190,11 +190,11 @@ class World:
         )
 
     def remote_heads(self, session: Session) -> None:
-        """No run here is a branch's."""
+        """The branches of the remote: none, since runs of the model are for git tags."""
         del session
 
     def remote_tags(self, session: Session) -> dict[str, str]:
-        """The git tag is where it was."""
+        """The git tags of the remote: unchanged."""
         del session
         return {self._git_tag: self.commit}
 
@@ -204,7 +204,7 @@ class World:
         return self
 
     def open(self, target: str) -> Repository:
-        """The only repository there is."""
+        """The only repository of the model's registry."""
         assert target == IMAGE
         return Repository(target, self._registry, self._turn, self._before_tag)
 
@@ -223,7 +223,7 @@ class World:
         )
 
     def has_log(self, path: str) -> bool:
-        """It does, if only an empty one."""
+        """Whether a version log exists: always, at least an empty one."""
         del path
         return True
 
@@ -233,12 +233,12 @@ class World:
         return MemoryContent(lambda: Repository(STORE, self._machine.store, self._turn))
 
     def builders(self, session: Session) -> Mapping[str, Builder]:
-        """One that always answers."""
+        """The builders: one that is always available."""
         del session
         return {Builder.name: Builder(self.commit, self._machine, self._turn)}
 
     def presence(self, session: Session) -> World:
-        """Nobody asks who is alive; see `announced`."""
+        """The port that announces attempts that are alive; it does nothing in the model, see `announced`."""
         del session
         return self
 
@@ -252,7 +252,7 @@ class World:
         del attempt
 
     def at_exit(self, last: Callable[[], None]) -> None:
-        """A run of the model is no process: nothing comes after it."""
+        """Ignore the callback: a run of the model is not a process that ends."""
 
 
 class Builder:

@@ -1,4 +1,4 @@
-"""A repository that is released to a registry: the scene of the end-to-end tests."""
+"""A git repository whose project is released to a registry, for end-to-end tests."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Project:
         return lease.parent
 
     def lose_disk(self) -> None:
-        """Take away all that shipmark keeps on this machine, as a new runner would."""
+        """Delete everything that shipmark stores on this machine, as if a new runner ran the next command."""
         shutil.rmtree(self.repo.path / ".shipmark", ignore_errors=True)
         shutil.rmtree(self._shipmark.env["SHIPMARK_CACHE_DIR"], ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""A runner for tests: real clock and cancellation, nobody who watches."""
+"""Makes a `Runner` for tests: with real clock and cancellation, without output of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real headless Chromium, spoken to by WebDriver over HTTP."""
+"""Starts a real headless Chromium, and controls it by WebDriver over HTTP."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Browser:
         self._send("POST", f"{self._session}/url", {"url": path.as_uri()})
 
     def run(self, script: str) -> Any:
-        """Return what the script returns."""
+        """Run the script on the page, and return its result."""
         return self._send("POST", f"{self._session}/execute/sync", {"script": script, "args": []})
 
     def type(self, selector: str, text: str) -> None:
@@ -65,13 +65,13 @@ class Browser:
         self._send("POST", f"{self._session}/element/{element}/value", {"text": text})
 
     def resize(self, width: int, height: int) -> None:
-        """Give the page this much room, as a phone has it."""
+        """Set the size of the page, for example to that of a phone."""
         self._command(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2, mobile=True
         )
 
     def prefer(self, scheme: str) -> None:
-        """Prefer `dark` or `light`."""
+        """Set the preferred colour scheme: `dark` or `light`."""
         self._command(
             "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
         )

@@ -1,4 +1,4 @@
-"""Which real services a test needs, and what is said of those that this machine does not have.
+"""Lets tests require real services, and reports at the end of the run the services that this machine does not have.
 
 A fixture calls `require("docker-registry")`. Where the program is missing the test is skipped under a reason
 that the end of the run collects; with `SHIPMARK_REQUIRE_SERVICES=1` it fails, so that CI skips nothing.
@@ -96,7 +96,7 @@ def _is_static(path: str) -> bool:
 
 
 def require(*names: str) -> None:
-    """Go on when every service in `names` is there; otherwise skip, or fail where services are required."""
+    """Return if every service in `names` is installed; otherwise skip the test, or fail it where CI requires them."""
     reasons = {name: missing(name) for name in names}
     absent = {name: reason for name, reason in reasons.items() if reason is not None}
     if not absent:

@@ -152,7 +152,7 @@ def slow_name(pattern: str, name: str) -> bool:
 
 
 def slow_excludes(lines: list[tuple[bool, str]], path: str) -> bool:
-    """From the top down, line by line: each acts where it acted on the folder, or where it changes the verdict."""
+    """Judge a path from its top folder down; a line applies if it applied to the folder, or changes the verdict."""
     names = path.split("/")
     acted = [False] * len(lines)
     excluded = False

@@ -1,4 +1,4 @@
-"""What each CI system says of a run, by golden files recorded per system and event."""
+"""Detecting the context of a CI run, by golden files for each CI system and event."""
 
 from __future__ import annotations
 

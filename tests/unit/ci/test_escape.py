@@ -1,4 +1,4 @@
-"""No line of foreign text is a command to any runner."""
+"""Escaped text from others contains no command for any CI system's runner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs read back by the grammar of those who read them."""
+"""Written outputs are read back by the grammar of GitHub's runner and of dotenv files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every system has a remedy of its own for what a clone lacks."""
+"""Every CI system has instructions for shallow clones, missing tags and foreign owners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said to each system: whole commands, and nothing foreign gets out of them."""
+"""Log commands for each CI system are complete, and foreign text in them starts no further command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The summary stays a table, whatever its cells hold, and below the size at which it would be dropped."""
+"""The step summary stays a table, whatever its cells contain, and below the size limit of GitHub."""
 
 from __future__ import annotations
 

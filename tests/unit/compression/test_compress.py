@@ -1,4 +1,4 @@
-"""Compressing layers: one pass, the same bytes however the input arrives, remembered by diff id."""
+"""Compressing layers: equal bytes however the input is cut, and a cache entry by diff id."""
 
 from __future__ import annotations
 

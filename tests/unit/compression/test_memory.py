@@ -1,4 +1,4 @@
-"""What a cache remembers of compressed layers is proven before it is used, whoever wrote the cache."""
+"""Cached layers are verified by their diff id before they are used, whoever wrote the cache."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Change = Callable[[dict[str, Any], CompressedLayer], object]
 
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """A layout in a process that has proven nothing yet."""
+    """A layout in a process that has verified no cached layer yet."""
     monkeypatch.setattr("release.compression.compress._proven", set())
     return Layout.create(str(tmp_path / "l"))
 
 
 @pytest.fixture
 def forget(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Start a new process, as far as proofs go."""
+    """Forget the layers that this process verified, as in a new process."""
     return lambda: monkeypatch.setattr("release.compression.compress._proven", set())
 
 

@@ -1,4 +1,4 @@
-"""Sizes as people write them, and what of a cache folder is deleted first."""
+"""Parsing SHIPMARK_CACHE_SIZE, and the order in which a cache folder is emptied."""
 
 from __future__ import annotations
 

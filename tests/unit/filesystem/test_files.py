@@ -1,4 +1,4 @@
-"""Reading and writing where somebody else prepared the folder."""
+"""Reading and writing files in a folder that somebody else prepared."""
 
 from __future__ import annotations
 

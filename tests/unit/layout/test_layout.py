@@ -232,7 +232,7 @@ def test_the_layout_contains_exactly_the_blobs_of_the_image(tmp_path: Path) -> N
 
 
 class TestPowerCuts:
-    """What an index names must be on the disk before the index is: content first, then its name."""
+    """Blobs must be on the disk before an `index.json` that references them."""
 
     @pytest.fixture
     def torn(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:

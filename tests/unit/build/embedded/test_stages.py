@@ -497,7 +497,7 @@ class TestStages:
 
 
 class TestLimits:
-    """Files that somebody wrote to fill the memory, or to take for ever."""
+    """Dockerfiles that would fill the memory or take very long are refused."""
 
     @pytest.mark.parametrize(
         ("text", "message"),
