@@ -1,4 +1,4 @@
-"""The command line: the only place where everything meets, and the only one that reads the environment or prints."""
+"""The command line: parses options, calls use cases and prints. No other package reads the environment or prints."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""The end of the process, at once: taking the interpreter apart takes as long as a small command does."""
+"""Ends the process without Python's cleanup at exit, which takes as long as a small command."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from release.cli.output.streams import Escaping
 
 
 def leave(code: int) -> NoReturn:
-    """Do what was left for the end, write out what was printed, and end with `code`."""
+    """Run the functions registered with `atexit`, flush stdout and stderr, and end the process with `code`."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        # Data was flushed, and its failures said, when it was printed; this is click's help, and lines without an end.
+        # Errors are ignored: data was flushed, and errors were reported, when it was printed. Left are click's help
+        # and lines without a line break.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.finish() if isinstance(stream, Escaping) else stream.flush()
     os._exit(code)

@@ -1,4 +1,4 @@
-"""What the inputs of `action.yml` are as a command line. `shipmark ci github-action` runs it."""
+"""Translates the inputs of `action.yml` into a command line, which `shipmark ci github-action` runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from release.errors import ConfigError
 
-#: Input -> the variable that `action.yml` puts it into. INPUT_SUMMARY is used up in `action.yml` itself.
+#: Maps each input to the variable in which `action.yml` passes it. `action.yml` itself reads INPUT_SUMMARY.
 INPUTS: dict[str, str] = {
     "command": "INPUT_COMMAND",
     "images": "INPUT_IMAGES",
@@ -19,10 +19,10 @@ COMMANDS = ("preview", "run", "tags", "version")
 
 
 def arguments(env: Mapping[str, str]) -> list[str]:
-    """Return the arguments of `shipmark` that the inputs ask for.
+    """Return the command-line arguments for the inputs.
 
-    Lists have one value a line, and a line is one argument whatever it holds. Raises `ConfigError` for a command that
-    the action does not offer.
+    Inputs that are lists have one value per line; each line becomes one argument, also if it contains blanks. Raises
+    `ConfigError` for a command that the action does not offer.
     """
     inputs = {name: env.get(variable, "") for name, variable in INPUTS.items()}
     command = inputs["command"].strip() or "preview"
@@ -35,12 +35,12 @@ def arguments(env: Mapping[str, str]) -> list[str]:
     if inputs["config"].strip():
         argv += ["--config", inputs["config"].strip()]
     argv.append(command)
-    # `--image=…` in one word: a value that starts with a dash stays a value.
+    # `--image=…` as one argument, so that an image name with a leading dash is not read as an option.
     if command != "version":
         argv += [f"--image={image}" for image in _lines(inputs["images"])]
     return argv + _lines(inputs["args"])
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines that hold something, without the blanks around them."""
+    """Return the lines that are not blank, without blanks at both ends."""
     return [line.strip() for line in text.split("\n") if line.strip()]

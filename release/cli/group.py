@@ -1,4 +1,4 @@
-"""Groups of commands that are found by a table, so that `--help` imports none of them."""
+"""A click group that imports a command only when it is called, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 
 class Row(NamedTuple):
-    """One command: its module in release.cli.commands, one line for `--help`, and what it is called in the module."""
+    """One command: its module in `release.cli.commands`, its line for `--help`, and its name in the module."""
 
     module: str
     line: str
@@ -18,19 +18,19 @@ class Row(NamedTuple):
 
 
 class LazyGroup(click.Group):
-    """A group over `table`: command name -> `Row`, in the order in which `--help` lists them."""
+    """A group of commands. `table`: maps each command's name to its `Row`, in the order of `--help`."""
 
     def __init__(self, *args: Any, table: Mapping[str, Row], **options: Any) -> None:
         super().__init__(*args, **options)
         self._table = table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the table."""
+        """The names of all commands, in the order of the table."""
         del ctx
         return list(self._table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module behind `cmd_name`."""
+        """Import the module of the command `cmd_name`, and return the command; None for an unknown name."""
         del ctx
         row = self._table.get(cmd_name)
         if row is None:
@@ -39,7 +39,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One line a command."""
+        """Write one help line for each command, from the table."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, row.line) for name, row in self._table.items()])
@@ -47,7 +47,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the nearest command as a hint."""
+        """Resolve a command as click does, but suggest the nearest name for an unknown command."""
         name = args[0] if args else ""
         if name and name not in self._table and not name.startswith("-"):
             from difflib import get_close_matches

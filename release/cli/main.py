@@ -1,4 +1,4 @@
-"""The command table, and what becomes of an error: one message, one hint, one exit code."""
+"""The table of commands, and the entry point, which turns errors into a message, a hint and an exit code."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def shipmark(ctx: click.Context, /, **options: Any) -> None:
 
 
 def main() -> None:
-    """The entry point."""
+    """Run the command line of this process, and end the process with its exit code."""
     sys.stdout, sys.stderr = escaping(sys.stdout), escaping(sys.stderr, forgiving=True)
     leave(run(sys.argv[1:]))
 
@@ -80,7 +80,8 @@ def run(argv: list[str]) -> int:
     except ReleaseError as error:
         return _failed(error)
     except BrokenPipeError:
-        # Whoever read our output has gone; the interpreter must not complain about it at its end.
+        # The reader of stdout has closed the pipe. Without stdout, Python's flush at exit cannot fail and print an
+        # error.
         sys.stdout = None
         return 141
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person reads this in a CI log

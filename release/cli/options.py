@@ -15,7 +15,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def global_options(function: _Function) -> _Function:
-    """The options that every command takes, in front of it or behind it."""
+    """Add the options that every command takes, before or after the command's name."""
     options = (
         click.option("-C", "directory", metavar="DIR", help="Work in DIR instead of here."),
         click.option(
@@ -45,7 +45,7 @@ def global_options(function: _Function) -> _Function:
 
 
 def image_options(function: _Function) -> _Function:
-    """The options that say what is released, for commands that decide."""
+    """Add the options that choose images and components, for commands that decide about tags."""
     options = (
         click.option(
             "--image",
@@ -68,7 +68,7 @@ def image_options(function: _Function) -> _Function:
 
 
 def result_option(function: _Function) -> _Function:
-    """`--result-file`, for CI systems that read files rather than outputs."""
+    """Add `--result-file`, for CI systems that read outputs from a file."""
     option = click.option("--result-file", metavar="FILE", help="Write the outputs as KEY=VALUE lines too.")
     return option(function)
 
@@ -88,10 +88,10 @@ _SHARED = (
 
 
 class Command(click.Command):
-    """A command that takes the global options too; its own beat those in front of it."""
+    """A command that accepts the global options, too; an option after the command overrides one before it."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Merge the shared options into `ctx.obj`, and call with the others."""
+        """Merge the global options before and after the command into `ctx.obj`, and call it with its own options."""
         before: dict[str, Any] = ctx.ensure_object(dict)
         given = {name: ctx.params.pop(name) for name in _SHARED if name in ctx.params}
         settings = settings_from({**before, **{name: value for name, value in given.items() if value}})
@@ -99,7 +99,7 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except ReleaseError as error:
-            # Here, where `--ci` is known.
+            # Annotated here and not in `main`, since `--ci`, which is known here, decides the form of annotations.
             from release.cli.output.ci_sink import annotate_failure
 
             annotate_failure(error, settings)
@@ -123,12 +123,12 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
 
 
 def settings_of(ctx: click.Context) -> Settings:
-    """The settings that `Command.invoke` left."""
+    """The settings that `Command.invoke` has stored in the context."""
     return cast(Settings, ctx.obj)
 
 
 def wish_options(function: _Function) -> _Function:
-    """`--version`, `--rebuild`, `--reason`, `--allow-backward`."""
+    """Add `--version`, `--rebuild`, `--reason` and `--allow-backward`, for `preview` and `run`."""
     options = (
         click.option(
             "--version", metavar="X.Y.Z", help="Release this version, which has no git tag; needs --reason."

@@ -1,4 +1,4 @@
-"""Options of `preview` and `run` as a request."""
+"""Makes a `RunRequest` from the options of `preview` and `run`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from release.app.session import Session
 def run_request(
     session: Session, *, version: str | None = None, rebuild: str | None = None, **options: Any
 ) -> RunRequest:
-    """The request. `options`: further members of it. Raises `ConfigError` for a version that is not one."""
+    """The request for the options. `options`: further members of the request.
+
+    Raises `ConfigError` if `version` is not a version.
+    """
     return RunRequest(
         version=version_of(version), rebuild_of=rebuild, component=session.settings.component, **options
     )

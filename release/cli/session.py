@@ -1,4 +1,4 @@
-"""Opens the session of a command, with the sink that suits the terminal or the CI system."""
+"""Opens the session of a command, and chooses the sink for its terminal or CI system."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from release.events import Sink
 
 
 def open_session(ctx: click.Context) -> Session:
-    """The session for the options that `ctx` holds."""
+    """Open the session for the settings in `ctx`, and handle signals until the command ends."""
     session = Session(settings_of(ctx))
     hide(session.secrets)  # before anything is printed, so that no output holds a secret
     session.sink = _sink(session)

@@ -24,11 +24,10 @@ _LONGEST = 4.0
 
 
 class Watch:
-    """While it is entered, signals trip `cancel`, and end the process when that does not help.
+    """A context manager, during which SIGINT and SIGTERM trip `cancel`, and end the process if that does not suffice.
 
-    A thread of its own does that: a handler runs between two steps of whatever the main thread does, perhaps
-    while that holds the very lock that `trip` needs. Only the main thread may set handlers; in another one nothing is
-    watched.
+    A separate thread calls `trip`: a signal handler runs inside the main thread, which may hold the lock that `trip`
+    needs. Only the main thread may set signal handlers, so in another thread the context manager does nothing.
     """
 
     def __init__(self, cancel: Cancel, sink: Sink) -> None:
@@ -70,7 +69,8 @@ class Watch:
                 continue
             if self._cancel.tripped:
                 _leave(number)
-            # Before the warning is printed: a full pipe that nobody reads would block this thread for ever.
+            # Started before the warning is printed: printing to a full pipe that nobody reads blocks this thread for
+            # ever.
             threading.Thread(target=self._force, args=(number,), name="end", daemon=True).start()
             name = signal.Signals(number).name
             with suppress(Exception):  # the sender may have closed the terminal first
@@ -81,7 +81,7 @@ class Watch:
             self._cancel.trip(error(f"stopped by {name}", hint="run it again: it goes on where it stopped"))
 
     def _force(self, number: int) -> None:
-        """End the process unless the main thread notices soon, and leaves soon after."""
+        """End the process unless the main thread notices the signal within 0.8 s, and leaves within 4 s."""
         if not self._cancel.noticed.wait(_UNNOTICED) and not self._left.is_set():
             _leave(number)
         if not self._left.wait(_LONGEST - _UNNOTICED):
@@ -94,5 +94,9 @@ def _leave(number: int) -> NoReturn:
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
-    """Replace the default action, which ends the process; the thread reads the signal from the wakeup descriptor."""
+    """A signal handler that does nothing.
+
+    It replaces the default action, which ends the process; the thread `signals` reads signals from the wakeup
+    descriptor.
+    """
     del number, frame

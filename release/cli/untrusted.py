@@ -1,7 +1,7 @@
-"""`preview` and `run` where an outsider may have written the workspace: the decision and a look at the build, no more.
+"""`preview` and `run` for a workspace that an outsider may have written: they only decide, and check the build.
 
-Nothing is released, recorded, signed in to or written but the job's summary and the result file that was asked for. The
-version log, the remote and the builder of the config are not asked.
+Nothing is released or recorded, no credential is used, and nothing is written except the job's summary and the file of
+`--result-file`. The version log, the git remote and the config's builder are not used.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from release.tagging.withholding import withhold_all
 
 
 def preview(session: Session, *, offline: bool, as_json: bool, result_file: str | None) -> int:
-    """Show the decision with all of its tags withheld, and whether the build could be made. Returns the exit code.
+    """Print the decision with all tags withheld, and whether the image could be built; return the exit code.
 
-    Raises what is wrong with the Dockerfile or the context: that is for the request's author to mend.
+    Raises `BuildError` for faults in the Dockerfile or the context, which the author of the pull request can fix.
     """
     report = _report(session, offline=offline)
     builds = [_build_line(session, component) for component in session.components]
@@ -43,7 +43,7 @@ def preview(session: Session, *, offline: bool, as_json: bool, result_file: str 
 
 
 def run(session: Session, *, as_json: bool, result_file: str | None) -> int:
-    """Release nothing, and say so in one line. Returns the exit code."""
+    """Release nothing, print one line that says so, and return the exit code."""
     session.sink.emit(Note(level="warning", text=_summary(session)))
     _finish(session, _report(session, offline=True), "shipmark.run/1", result_file, as_json=as_json)
     return 0
@@ -58,7 +58,7 @@ def _finish(
 ) -> None:
     told = run_report(schema, report)
     outputs = outputs_of_report(told)
-    # Later steps may hold credentials: what an outsider named does not become their input unasked.
+    # GITHUB_OUTPUT is not written: later steps may have credentials, and must not get names that an outsider chose.
     publish(session, outputs, result_file, summary=summary_of(told, outputs), output_file=False)
     if as_json:
         trust = {"verdict": session.trust.verdict, "reason": session.trust.reason}
@@ -99,10 +99,11 @@ def _primary(decision: Decision) -> str:
 
 
 def _build_line(session: Session, component: Component) -> str:
-    """Whether the image could be built here. Raises `BuildError` for a Dockerfile or context that is wrong."""
-    # No variable is read: whatever an argument takes from it, the builder gets nothing.
+    """A line that says whether the image can be built here. Raises `BuildError` for a bad Dockerfile or context."""
+    # All build arguments are empty, so that no environment variable reaches the builder.
     values = BuildValues(args=dict.fromkeys(component.build.args, ""))
-    # A named context, so that Docker's config file, which holds credentials too, is not read for the current one.
+    # With a named Docker context, Docker's config file is not read for the current one; that file has credentials,
+    # too.
     env = {**session.settings.env, "DOCKER_CONTEXT": session.settings.env.get("DOCKER_CONTEXT") or "default"}
     layers = LayersBuilder(sink=session.sink, cancel=session.cancel, version=__version__)
     docker = DockerBuilder(env, sink=session.sink, cancel=session.cancel, anonymous=True)

@@ -72,7 +72,7 @@ def read_plan(raw: bytes, source: str) -> dict[str, Any]:
 def _digest(plan: Any) -> str | None:
     try:
         return digest_of(PLAN_SCHEMA, plan)
-    except (
-        ValueError
-    ):  # shipmark never writes such a value into a plan: null, a fraction, a number from 2^53 on
-        return None
+    except ValueError:
+        return (
+            None  # a value that shipmark never writes into a plan: null, a fraction, an integer from 2^53 on
+        )

@@ -1,1 +1,1 @@
-"""One file per command: it parses, calls `release.app`, and prints."""
+"""The commands, one file for each: they parse options, call use cases of `release.app`, and print reports."""

@@ -1,4 +1,4 @@
-"""Prints and publishes what became of a promotion or a rollback."""
+"""Prints the result of a promotion or a rollback, and writes its CI outputs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
 
 
 def publish_change(session: Session, result: ChangeResult, result_file: str | None) -> None:
-    """Write outputs, result file and summary. It may warn; it never fails what was done."""
+    """Write outputs, result file and job summary; failures to write are warnings, since the change is already made."""
     text = json.dumps(msgspec.to_builtins(result.report), separators=(",", ":"))
     outputs = change_outputs(session, result, text)
     publish(session, outputs, result_file, summary=change_summary(result, outputs))
 
 
 def show(session: Session, result: ChangeResult, *, preview: bool, as_json: bool) -> None:
-    """The report on stdout, and its error to whoever called."""
+    """Print the report on stdout, then raise its error, if there is one."""
     details = result.details
     if not preview and details.error is None and not details.acted:
         session.sink.emit(Note(level="info", text=summary_line(details.outcomes)))

@@ -1,4 +1,4 @@
-"""`shipmark ci`: what was detected, from which variables, and what it said."""
+"""`shipmark ci`: shows which CI system was detected, and what its variables say of the run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from release.cli.session import open_session
 def command(ctx: click.Context, as_json: bool, adapter: str | None) -> int:
     """Show which CI system was detected, from which variables, and what they said."""
     if adapter is not None:
-        # Not for people: `action.yml` calls it, with its inputs in the environment.
+        # An internal command: `action.yml` calls it, with its inputs in environment variables.
         from release.cli.github_action import arguments
         from release.cli.main import run
 

@@ -1,4 +1,4 @@
-"""`shipmark demo`: a whole release in a scratch folder, told by the commands that a user would type."""
+"""`shipmark demo`: makes a release in a scratch folder, and prints the commands that a user would type."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HISTORY = (
 
 
 class _Stage:
-    """A scratch repository, and a way to run commands in it with nothing of this machine's configuration."""
+    """A scratch repository, in which commands run without the configuration of this machine."""
 
     def __init__(self, folder: str, process: Process, env: Mapping[str, str]) -> None:
         self._folder = folder
@@ -36,7 +36,7 @@ class _Stage:
         kept = {name: env[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in env}
         self._env = {
             **kept,
-            # Beside the log, where it goes with the scratch folder.
+            # In the scratch folder, so that the cache is deleted with it.
             "SHIPMARK_CACHE_DIR": os.path.join(os.path.abspath(folder), ".shipmark", "cache"),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -48,16 +48,16 @@ class _Stage:
         self._clock = 1_750_000_000
 
     def write(self, name: str, text: str) -> None:
-        """Write one file."""
+        """Write a file of the scratch repository."""
         with open(os.path.join(self._folder, name), "w", encoding="utf-8") as file:
             file.write(text)
 
     def git(self, *arguments: str) -> None:
-        """Run git quietly."""
+        """Run git in the scratch repository without printing the command."""
         self._run(git_argv(*arguments))
 
     def commit(self, message: str, git_tag: str) -> None:
-        """One commit with a version tag; its date is part of the story, not of today."""
+        """Make a commit with a version tag; its date is fixed, so that every demo has the same commit ids."""
         self.write("hello.txt", f"{message}\n")
         self._clock += 86_400
         self._env |= {"GIT_AUTHOR_DATE": f"{self._clock} +0000", "GIT_COMMITTER_DATE": f"{self._clock} +0000"}
@@ -66,7 +66,7 @@ class _Stage:
         self.git("tag", git_tag)
 
     def show(self, *argv: str) -> None:
-        """Print the command as typed, then what it prints."""
+        """Print a command as a user types it, run it, and print its output."""
         data(f"$ {' '.join(argv)}")
         real = git_argv(*argv[1:]) if argv[0] == "git" else list(argv)
         data(*self._run(real).rstrip("\n").split("\n"))

@@ -1,4 +1,4 @@
-"""`shipmark deployed`: what runs where, from now on."""
+"""`shipmark deployed`: records which image runs in an environment."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _SEPARATORS = ("tags", "labels", "annotations")
 
 
 def _lines(name: str, text: str) -> Callable[[Any], Any]:
-    """An input of several lines; the variable is the one that the action's runner sets."""
+    """An option for an input of several lines, which may also come from the variable that GitHub's runner sets."""
     return click.option(
         f"--{name}",
         f"{name}_lines",
@@ -85,13 +85,16 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
 
 def _input(env: Mapping[str, str], name: str) -> str:
-    """An input as the action's runner sets it, `INPUT_SEP-TAGS`; shells cannot, so `INPUT_SEP_TAGS` too."""
+    """An input from the variable that GitHub's runner sets, such as `INPUT_SEP-TAGS`.
+
+    Shells cannot set a variable with a dash, so `INPUT_SEP_TAGS` is read, too.
+    """
     variable = f"INPUT_{name.upper()}"
     return env.get(variable) or env.get(variable.replace("-", "_")) or ""
 
 
 def _request(options: Mapping[str, Any], env: Mapping[str, str], component: str | None) -> MetadataRequest:
-    """Options beat variables, input by input."""
+    """The request for the inputs; for each input an option overrides the variable."""
     source = options["source"] or _input(env, "context") or "workflow"
     if source not in ("workflow", "git"):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""`shipmark preview`: the plan that `run` would execute, and how the world stands to it."""
+"""`shipmark preview`: shows the plan that `run` would execute, with the present state of each step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark promote`: an existing image gets another place."""
+"""`shipmark promote`: copies an existing image to another repository, and tags it there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark rollback`: take versions back, and move the tags to what is left."""
+"""`shipmark rollback`: takes versions back, and moves the moving tags to the highest version that is left."""
 
 from __future__ import annotations
 

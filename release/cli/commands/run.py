@@ -76,7 +76,7 @@ def command(
 
 
 def _say(session: Session, report: Report) -> None:
-    """What the steps themselves do not say: what was withheld from the start, and that nothing had to be done."""
+    """Print what no step event says: tags that the decision withholds, a run without changes, incomplete targets."""
     notes = withheld_lines(report)
     if report.error is None and not report.acted:
         notes.append("nothing to release" if not report.outcomes else summary_line(report.outcomes))

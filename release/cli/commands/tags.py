@@ -49,14 +49,14 @@ def command(ctx: click.Context, form: str, as_json: bool, result_file: str | Non
 
 
 def takes_outputs(session: Session, result_file: str | None) -> bool:
-    """Whether anything is to be written for later CI steps."""
+    """Whether outputs for later CI steps are requested, by `--result-file` or by GITHUB_OUTPUT."""
     return result_file is not None or bool(session.settings.env.get("GITHUB_OUTPUT"))
 
 
 def publish_decision(session: Session, decision: DecisionReport, result_file: str | None) -> None:
-    """Write the decision for later CI steps."""
+    """Write the decision as outputs for later CI steps."""
     if not takes_outputs(session, result_file):
-        return  # and the modules that write outputs are not loaded
+        return  # saves importing the modules that write outputs
     from release.cli.output.ci_outputs import outputs_of_decision, publish, require_publishable
 
     require_publishable(session, result_file)

@@ -1,4 +1,4 @@
-"""`shipmark version`: only the version, in whatever form the next program wants, or the next one."""
+"""`shipmark version`: prints the version of HEAD, or the next version, in a form that the user chooses."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Everything that is printed: text, JSON documents, progress, and CI outputs."""
+"""Formats and prints text, JSON documents and progress, and writes CI outputs."""

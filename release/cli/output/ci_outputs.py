@@ -1,6 +1,6 @@
-"""CI outputs, job summaries and result files of `run`, `promote`, `rollback` and `metadata`.
+"""Writes CI outputs, job summaries, result files and bake files.
 
-A failure to write them is a warning: the release itself is over by then.
+After a release a failure to write outputs is only a warning, since the release itself has ended by then.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from release.tagging.model import FixedTag
 
 
 def require_publishable(session: Session, result_file: str | None) -> None:
-    """Raise `RefusedError`, before anything is done, where `publish` would write through a symlink."""
+    """Raise `RefusedError` if `publish` would write through a symlink; called before a command changes anything."""
     require_outputs(session, [result_file], [path for path, _ in _ci_files(session)])
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What the step summary says: a heading, a table, and notes below it."""
+    """The content of a job summary: a heading, a table, and notes below the table."""
 
     title: str
     columns: tuple[str, ...]
@@ -49,10 +49,10 @@ def publish(
     summary: Summary | None = None,
     output_file: bool = True,
 ) -> None:
-    """Write what later CI steps and people read. `summary`: for systems that show one.
+    """Write the result file, the CI system's output file and its job summary, without known secrets.
 
-    `output_file`: whether GitHub's file of outputs is written, which later steps take their input from.
-    The only way into these files, so known secrets, which a server's answer may repeat, are removed here.
+    `summary`: for CI systems that show job summaries. `output_file`: whether to write GITHUB_OUTPUT, from which later
+    steps of the job take their input. Texts may quote a server's answer, which may repeat a secret.
     """
     outputs = _without_secrets(outputs)
     if result_file is not None:
@@ -67,7 +67,7 @@ def publish(
 
 def _without_secrets(outputs: Outputs) -> Outputs:
     texts = msgspec.structs.asdict(outputs)
-    # As a value and not as a text: in JSON a secret may be spelled with escapes.
+    # The JSON is decoded first: in its text a secret may contain escapes, so that it would not be found.
     texts["json"] = json_text(json.loads(outputs.json), ascii_only=True) if outputs.json else ""
     return Outputs(**{name: text if name == "json" else cleaned(text) for name, text in texts.items()})
 
@@ -82,7 +82,7 @@ def _markdown(summary: Summary) -> str:
 
 
 def _ci_files(session: Session) -> list[tuple[str, str]]:
-    """The files that the CI system gives this step, each with the variable that names it."""
+    """The output and summary files of this CI step, as pairs of path and the name of the variable that has the path."""
     if session.ci.system not in {"github", "gitea", "forgejo"}:
         return []
     env = session.settings.env
@@ -97,12 +97,15 @@ def _warned(session: Session, write: Callable[[Session, str, str], None], path: 
 
 
 def outputs_of_decision(decision: DecisionReport) -> Outputs:
-    """What is known without a release: names, and that nothing was pushed."""
+    """The outputs of `tags` and `version`, which push nothing: version, tags and references."""
     return _outputs(decision, _json(decision))
 
 
 def outputs_of_report(report: RunReport, bindings: Bindings | None = None) -> Outputs:
-    """The outputs of the first release; `json` holds them all. `bindings`: of a run, for digest and log entry."""
+    """The outputs of `preview` and `run`: those of the first release; the output `json` has all releases.
+
+    `bindings`: the bindings of a run, for the digest and the log entry; None for a preview.
+    """
     if not report.releases:
         return Outputs(json=_json(report))
     decision = report.releases[0].decision
@@ -134,7 +137,7 @@ def _json(report: msgspec.Struct) -> str:
 
 
 def summary_of(report: RunReport, outputs: Outputs) -> Summary:
-    """The release as a table."""
+    """The job summary of `preview` or `run`: a table of all tags."""
     rows = []
     for release in report.releases:
         rows += [
@@ -153,7 +156,7 @@ _HOLDS = frozenset({"made", "done"})
 
 
 def change_outputs(session: Session, result: ChangeResult, document: str) -> Outputs:
-    """The outputs. `tags`: every reference that holds its image now, each once; none after a preview."""
+    """The outputs of `promote` or `rollback`. The output `tags` has every reference that holds its image now."""
     outcomes, changed = result.details.outcomes, result.changed
     recorded = any(one.step.kind == "record" and one.state in _HOLDS for one in outcomes)
     head = session.log.head
@@ -172,7 +175,7 @@ def change_outputs(session: Session, result: ChangeResult, document: str) -> Out
 
 
 def held_reference(outcome: Outcome) -> str | None:
-    """`repository:tag` of a step after which the tag holds its image; None for any other step."""
+    """`repository:tag` of a step that put a tag or found it right; None for any other step."""
     operands = outcome.step.operands
     if outcome.state not in _HOLDS or not isinstance(operands, PutTag | MoveTag | SetTag):
         return None
@@ -180,12 +183,12 @@ def held_reference(outcome: Outcome) -> str | None:
 
 
 def tag_of(operands: PutTag | MoveTag | SetTag) -> str:
-    """The tag that the step is about."""
+    """The name of the tag that a step puts, moves or sets."""
     return operands.tag.name if isinstance(operands, PutTag) else operands.tag
 
 
 def change_summary(result: ChangeResult, outputs: Outputs) -> Summary:
-    """The tags as a table."""
+    """The job summary of `promote` or `rollback`: a table of all tags."""
     rows = [
         (f"{operands.target}:{tag_of(operands)}", outcome.state, outcome.reason)
         for outcome in result.details.outcomes
@@ -206,7 +209,7 @@ _TRUTH = {**dict.fromkeys(("0", "f", "F", "false", "False", "FALSE"), False)} | 
 
 
 def output_texts(metadata: Metadata, separators: Mapping[str, str]) -> dict[str, str]:
-    """Every output but the files, as text. `separators`: of `tags`, `labels` and `annotations`."""
+    """The outputs of `metadata` as texts, except bake files. `separators`: for `tags`, `labels` and `annotations`."""
     labels = (f"{name}={value}" for name, value in metadata.labels.items())
     levels = metadata.leveled_annotations()
     return {
@@ -220,21 +223,21 @@ def output_texts(metadata: Metadata, separators: Mapping[str, str]) -> dict[str,
 
 
 def _item(text: str) -> str:
-    """One item of a list that is split at line breaks: those in its value become blanks, or they would add an item."""
+    """One item of a list output; line breaks become blanks, since readers split the list at line breaks."""
     return " ".join(text.splitlines())
 
 
 def bake_text(metadata: Metadata, name: str) -> str:
-    """One bake definition."""
+    """The JSON text of the bake file called `name`."""
     return json.dumps(metadata.bake_files()[name], indent=2, ensure_ascii=False)
 
 
 def write_bake_files(
     session: Session, metadata: Metadata, folder: str | None, *, wanted: bool
 ) -> dict[str, str]:
-    """Write the bake files and return their paths by output.
+    """Write the bake files, and return their paths by the name of their output.
 
-    `folder`: where; without one a new folder in the runner's temporary one, if they are `wanted`.
+    `folder`: where to write; None for a new folder in RUNNER_TEMP, if the files are `wanted`, else for writing none.
     """
     temporary = session.settings.env.get("RUNNER_TEMP")
     if folder is None and wanted and temporary:
@@ -250,7 +253,7 @@ def write_bake_files(
 
 
 def write_outputs(session: Session, outputs: Mapping[str, str]) -> None:
-    """Append `outputs` to the step's output file, and as `DOCKER_METADATA_OUTPUT_…` to its environment file."""
+    """Append `outputs` to the file GITHUB_OUTPUT, and as variables `DOCKER_METADATA_OUTPUT_…` to GITHUB_ENV."""
     env = session.settings.env
     path = env.get("GITHUB_OUTPUT")
     if not path:

@@ -1,4 +1,4 @@
-"""Formats messages for a CI system's log: output of programs in folding groups, warnings and errors as annotations."""
+"""Formats messages for a CI system's log: output of programs in folded groups, warnings and errors as annotations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PER_LEVEL = 10  # GitHub keeps this many annotations of a level per step; the r
 
 
 class CiSink:
-    """Wraps a sink. Thread-safe as far as the wrapped one is."""
+    """Wraps a sink: writes groups and annotations for the CI system, and passes other events on. Thread-safe."""
 
     def __init__(self, inner: Sink, speaks: Voice) -> None:
         self._inner = inner
@@ -28,7 +28,7 @@ class CiSink:
         self._warned: set[str] = set()
 
     def emit(self, event: Event) -> None:
-        """Open or close the group that the event calls for, then pass it on or annotate it."""
+        """Open or close groups for the event, then pass the event on, or write it as an annotation."""
         with self._lock:
             self._fold(event.source if isinstance(event, Output) else None)
             if isinstance(event, Note) and event.level == "warning" and self._annotates(event.text):
@@ -53,12 +53,12 @@ class CiSink:
 
 
 def voice_of(system: str) -> Voice | None:
-    """The commands of a CI system's log; None where it has none."""
+    """The commands for the log of a CI system; None if that system has no such commands."""
     return voice(system) if system in VOICES else None
 
 
 def annotate_failure(error: ReleaseError, settings: Settings) -> None:
-    """Write an error as an annotation; nothing outside of CI, or where the CI system has none."""
+    """Write an error as an annotation; do nothing outside of CI, or if the CI system has no annotations."""
     speaks = voice_of(detect(settings.env, None, system=settings.ci).system)
     if speaks is not None:
         text = f"{error.message}\nhint: {error.hint}" if error.hint else error.message

@@ -1,6 +1,6 @@
-"""Files that the user or the CI system named for a command's output: results, plans, exports, summaries.
+"""Writes output files that the user or the CI system names: results, plans, exports, summaries.
 
-A name that leads through a symlink of the workspace is refused, before a command does anything else where it can be.
+A path through a symlink in the workspace is refused, if possible before the command does anything else.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from release.filesystem.files import append_file, require_file, write_file
 
 
 def write_output(session: Session, path: str, text: str) -> None:
-    """Replace the file at `path`, relative to `-C`, at once: it is whole or as it was.
+    """Replace the file at `path`, relative to the working folder, atomically.
 
-    Raises `RefusedError` for a symlink or what else is no regular file, `ConfigError` where it cannot be written.
+    Raises `RefusedError` if the path is a symlink or not a regular file, `ConfigError` if it cannot be written.
     """
     try:
         write_file(_whole(session, path), _encoded(text), workspace=session.root)
@@ -25,7 +25,11 @@ def write_output(session: Session, path: str, text: str) -> None:
 
 
 def append_output(session: Session, path: str, text: str) -> None:
-    """Add to the file at `path`. Errors as for `write_output`; a hard link is refused as well."""
+    """Append to the file at `path`, relative to the working folder.
+
+    Raises `RefusedError` if the path is a symlink, a hard link or not a regular file, `ConfigError` if it cannot be
+    written.
+    """
     try:
         append_file(_whole(session, path), _encoded(text), workspace=session.root)
     except OSError as error:
@@ -35,9 +39,10 @@ def append_output(session: Session, path: str, text: str) -> None:
 def require_outputs(
     session: Session, replaced: Sequence[str | None], appended: Sequence[str | None] = ()
 ) -> None:
-    """Raise `RefusedError` for a path that would be refused later, when a release may be visible already.
+    """Raise `RefusedError` for a path that `write_output` or `append_output` would refuse.
 
-    None is a file that nobody asked for. What only fails, as for want of rights, is left for later.
+    Called before a release, since a refusal after it would come too late. A path may be None, for a file that was not
+    requested. Other errors, such as missing permissions, are not raised.
     """
     for paths, append in ((replaced, False), (appended, True)):
         for path in paths:
@@ -54,7 +59,7 @@ def _whole(session: Session, path: str) -> str:
 
 
 def _encoded(text: str) -> bytes:
-    # A lone surrogate, as bytes of a file name give, has no UTF-8; as an escape it stays valid JSON.
+    # File names that are not UTF-8 give lone surrogates, which UTF-8 cannot encode. Escaped, they stay valid in JSON.
     return text.encode("utf-8", "backslashreplace")
 
 

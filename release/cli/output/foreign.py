@@ -1,6 +1,7 @@
-"""What is done to text before it is printed or handed on: secrets leave it, commands and controls are broken up.
+"""Makes text safe to print: removes secrets, and escapes control characters and commands of CI systems.
 
-Every printer goes through here; the streams of the process do it once more, for what libraries write by themselves.
+Every printer of shipmark uses these functions. The process's stdout and stderr use them, too, for text that libraries
+print.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ _known = [Secrets()]
 
 
 def hide(secrets: Secrets) -> None:
-    """Print none of `secrets` from now on, nor what is added to them later; those of earlier calls stay hidden."""
+    """Have `secrets` masked in all output from now on, in addition to those of earlier calls.
+
+    Secrets that are added to the object later are masked, too.
+    """
     if not any(one is secrets for one in _known):
         _known.append(secrets)
 
 
 def clean(text: str) -> str:
-    """`text` without known secrets and without passwords in URLs; not escaped."""
+    """`text` without known secrets and without passwords in URLs; control characters are not escaped."""
     return masked(redact(text))
 
 
@@ -35,17 +39,17 @@ def masked(text: str) -> str:
 
 def one_line(text: str) -> str:
     """`text` as one line that is safe to print anywhere: a line break in it is shown as `\\n`."""
-    # Again behind the escape: a colour in the middle of a secret is gone by then.
+    # Masked again after escaping: escaping removes colour codes, which may have stood in the middle of a secret.
     return masked(escape_foreign(clean(text)))
 
 
 def escaped(line: str) -> str:
-    """A line that a library wrote, or that was made safe before: one that was comes back as it is."""
+    """`line` without known secrets and escaped, for lines of libraries; a line that is safe already stays unchanged."""
     return escape_foreign(masked(line))
 
 
 def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
-    """`value` as JSON in which no log finds a command: `\\u` escapes, so that readers get the same value.
+    """`value` as JSON without secrets; texts that a CI system would read as commands are written with `\\u` escapes.
 
     `indent`: None for one line.
     """
@@ -55,7 +59,7 @@ def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False
 
 
 def cleaned(value: Any) -> Any:
-    """Plain JSON data with `clean` done to each text in it, keys included."""
+    """JSON data with `clean` applied to each text in it, also to keys."""
     match value:
         case str():
             return clean(value)

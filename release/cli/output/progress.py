@@ -1,4 +1,4 @@
-"""Progress of long steps: whether a terminal shows bars, and a regular line for logs."""
+"""Reports the progress of long steps in logs, by regular lines, and decides whether a terminal shows bars instead."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Transfers:
         return event.done == event.total and known != event.done
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all blobs."""
         self._done.clear()
         self._total.clear()
 
     @property
     def busy(self) -> bool:
-        """Whether any blob is still on its way."""
+        """Whether the transfer of any blob has not ended."""
         return any(done != self._total[label] for label, done in self._done.items())
 
     def __str__(self) -> str:
@@ -57,9 +57,9 @@ class Transfers:
 
 
 class Heartbeat:
-    """Wraps a sink for logs: a line for each large blob, and one whenever nothing was said for `interval` seconds.
+    """Wraps a sink for logs: adds a line for each large blob, and a line whenever none was printed for `interval` s.
 
-    Thread-safe. Its own thread lives only while a step runs or bytes move.
+    Thread-safe. A thread for the regular lines runs only while a step runs or a blob is in transfer.
     """
 
     def __init__(self, inner: Sink, *, now: Callable[[], float], interval: float = BEAT) -> None:
@@ -85,7 +85,7 @@ class Heartbeat:
     def _take(self, event: Event) -> Note | None:
         match event:
             case Progress():
-                # Between its own lines a transfer is silent, however often it reports.
+                # Progress events print nothing, so they do not count as output: `_last` changes only with a line.
                 if self._transfers.take(event) and event.done >= SMALL:
                     self._last = self._now()
                     return Note(level="info", text=f"moved {event.label}  {size_text(event.done)}")
@@ -136,7 +136,7 @@ class Heartbeat:
 
 
 def current_stderr() -> IO[str]:
-    """A stream that writes to whatever stderr is at the moment: bars stand in front of it while they are shown."""
+    """A stream that writes to the present `sys.stderr`, which bars replace while they are shown."""
     return cast(IO[str], _CurrentStderr())
 
 
@@ -149,5 +149,5 @@ class _CurrentStderr:
 
 
 def shows_bars(env: Mapping[str, str], system: str) -> bool:
-    """Whether somebody sits at a terminal that can draw: stderr is one, and no CI system runs us."""
+    """Whether to show progress bars: stderr is a terminal that can draw, and no CI system was detected."""
     return system == "none" and env.get("TERM", "dumb") != "dumb" and os.isatty(2)

@@ -1,4 +1,4 @@
-"""Bars on a terminal: one a blob, one for all of them, with the speed."""
+"""Shows progress bars on a terminal: one for each blob, and one for all blobs, with the speed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Bars:
-    """Wraps a sink; shows bars while large blobs move, and takes them away after. Thread-safe.
+    """Wraps a sink: shows bars while large blobs are in transfer, and removes them afterwards. Thread-safe.
 
     The wrapped sink must write to the current `sys.stderr`, so that its lines appear above the bars.
     """
@@ -34,7 +34,7 @@ class Bars:
         self._done: dict[str, tuple[int, int]] = {}
 
     def emit(self, event: Event) -> None:
-        """Draw progress; pass everything else on."""
+        """Draw progress events of large blobs; pass other events on to the wrapped sink."""
         if not isinstance(event, Progress):
             self._inner.emit(event)
         elif event.total is not None and event.total >= SMALL:
@@ -42,14 +42,15 @@ class Bars:
                 self._draw(event.label, event.done, event.total)
 
     def close(self) -> None:
-        """Take the bars away, and give the cursor back."""
+        """Remove the bars, and show the cursor again."""
         with self._lock:
             self._stop()
 
     def _draw(self, label: str, done: int, total: int) -> None:
         display = self._display or self._start()
         if label not in self._tasks:
-            # Past the escape of stderr: what is drawn here moves the cursor.
+            # Escaped here, because bars are drawn on the unescaped stream: they move the cursor with control
+            # characters.
             self._tasks[label] = display.add_task(one_line(label), total=total)
         self._done[label] = (done, total)
         display.update(self._tasks[label], completed=done)
@@ -60,7 +61,7 @@ class Bars:
             self._stop()
 
     def _start(self) -> Display:
-        # Late: drawing is for those who wait, and costs more to import than most commands take.
+        # Imported at the first bar: importing rich takes longer than most commands.
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
         from rich.progress import Progress as Display

@@ -1,6 +1,6 @@
 """Prints data on stdout and messages on stderr. No other module of shipmark writes to either stream.
 
-All text is escaped, since parts of it come from others; only commands for the CI system, a type of their own, are not.
+All text is escaped, since parts of it are not trusted. Only commands for the CI system (type `LogCommand`) are not.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def document(value: Any, *, indent: int | None = 2) -> None:
 
 
 def _write(lines: Sequence[str]) -> None:
-    """The only place that writes to stdout. `lines`: safe already."""
+    """Write `lines`, which must be escaped already, to stdout; no other function writes there."""
     try:
         print("\n".join(lines), flush=True)
     except OSError as error:
@@ -66,9 +66,9 @@ def talk(text: str) -> None:
 
 
 def speak(lines: LogCommand) -> None:
-    """Write lines for the CI system to stderr as they are; nothing where there are none.
+    """Write commands for the CI system to stderr, unescaped; an empty text writes nothing.
 
-    Only a `LogCommand` is written unescaped: other text could contain commands that somebody else put there.
+    Text of another type than `LogCommand` is escaped, since somebody else may have put commands into it.
     """
     if type(lines) is not LogCommand:
         talk(lines)
@@ -82,7 +82,7 @@ def speak(lines: LogCommand) -> None:
 
 
 def _say(line: str, stream: IO[str] | None = None) -> None:
-    """The only place that writes to stderr. `line`: safe already."""
+    """Write `line`, which must be escaped already, to stderr; other functions write there through this one."""
     print(line, file=stream or sys.stderr, flush=True)
 
 
@@ -96,7 +96,7 @@ def complain(message: str, *, hint: str | None = None) -> None:
 
 
 class PlainSink:
-    """Events as lines on stderr. `verbosity`: -1 shows warnings and errors only."""
+    """Prints events as lines on stderr. `verbosity`: -1 prints warnings and errors only, 1 also details."""
 
     def __init__(self, verbosity: int, stream: IO[str] | None = None) -> None:
         self._verbosity = verbosity
@@ -104,7 +104,7 @@ class PlainSink:
         # Steps emit from several threads: keeps the lines of one event together, and guards the two members below.
         self._lock = threading.Lock()
         self._said: set[str] = set()
-        self._troubles: dict[str, str] = {}  # text of a failure: the first step that had it
+        self._troubles: dict[str, str] = {}  # maps the text of each failure to the first step that had it
 
     def emit(self, event: Event) -> None:
         """Show the event, or drop it."""
@@ -145,20 +145,20 @@ class PlainSink:
         if self._verbosity < floor or note.text in self._said:
             return []
         if note.level == "warning":
-            self._said.add(note.text)  # the same warning once is enough
+            self._said.add(note.text)  # repeated warnings are dropped
         prefix = "" if note.level == "info" else f"{note.level}: "
         return [f"{prefix}{note.text}", *([f"hint: {note.hint}"] if note.hint else [])]
 
 
 class JsonSink:
-    """Events as one JSON object a line on stderr."""
+    """Prints each event as one line with a JSON object on stderr."""
 
     def __init__(self) -> None:
         # Steps emit from several threads, and `print` writes a line and its end separately.
         self._lock = threading.Lock()
 
     def emit(self, event: Event) -> None:
-        """Write the event."""
+        """Print the event as JSON."""
         line = json_text({"event": type(event).__name__.lower(), **msgspec.to_builtins(event)})
         with self._lock:
             _say(line)

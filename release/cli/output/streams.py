@@ -1,6 +1,6 @@
-"""stdout and stderr of the process: every line is escaped, and stderr never fails.
+"""Wraps stdout and stderr of the process: escapes every line, and ignores failures to write stderr.
 
-What our own printers write is safe before it gets here. Warnings, tracebacks and the messages of libraries are not.
+Shipmark's own printers escape their text before; warnings, tracebacks and messages of libraries are escaped only here.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import IO, Any, TextIO, cast
 from ci.speech import LogCommand
 from release.cli.output.foreign import escaped
 
-# Whoever had these could write past the escape.
+# Attributes of a stream that are hidden, because code could write through them without escaping.
 _HIDDEN = frozenset({"buffer", "detach", "writelines"})
 
 
 class Escaping:
-    """Passes whole lines on to `stream`, escaped. What it does not define is the stream's own. Thread-safe.
+    """A text stream that escapes whole lines and passes them on to `stream`. Thread-safe.
 
-    `forgiving`: what cannot be written is dropped: whoever read stderr may be gone, and a release must not care.
+    Other attributes are those of `stream`. `forgiving`: text that cannot be written is dropped, so that a release goes
+    on when the reader of stderr has gone.
     """
 
     def __init__(self, stream: TextIO, *, forgiving: bool) -> None:
@@ -33,24 +34,27 @@ class Escaping:
     def write(self, text: str) -> int:
         """Write the lines that end in `text`, and keep the rest; returns the length of `text`."""
         with self._lock:
-            # Added, not formatted: bytes have to fail, because click tells a stream of bytes by that.
+            # `+` raises for bytes, and must: click recognises a binary stream by writing bytes without an error.
             *lines, self._rest = (self._rest + text).split("\n")
             if lines:
                 self._pass("".join(f"{escaped(line)}\n" for line in lines))
         return len(text)
 
     def command(self, lines: LogCommand) -> None:
-        """Write lines for the CI system as they are."""
+        """Write commands for the CI system unescaped."""
         with self._lock:
             self._pass(f"{lines}\n")
 
     def flush(self) -> None:
-        """Flush whole lines. The interpreter's own flush at its end would change the exit code."""
+        """Flush the lines that were passed on; with `forgiving`, ignore errors.
+
+        An error in Python's flush at exit would change the exit code.
+        """
         with self._forgiven():
             self._stream.flush()
 
     def finish(self) -> None:
-        """Write what was left without an end of line."""
+        """Write the last line, if it has no line break yet, and flush."""
         with self._lock:
             rest, self._rest = self._rest, ""
             if rest:
@@ -59,7 +63,7 @@ class Escaping:
 
     @property
     def unescaped(self) -> TextIO:
-        """The stream itself, for bars that move the cursor of a terminal; their words must be escaped before."""
+        """The wrapped stream, for progress bars, which move the cursor; their text must be escaped before."""
         return self._stream
 
     def _pass(self, text: str) -> None:
@@ -67,19 +71,21 @@ class Escaping:
             self._stream.write(text)
 
     def _forgiven(self) -> contextlib.AbstractContextManager[None]:
-        # ValueError: a stream that was closed.
+        # Writing to a closed stream raises ValueError.
         return contextlib.suppress(OSError, ValueError) if self._forgiving else contextlib.nullcontext()
 
     def __getattr__(self, name: str) -> Any:
-        # What is hidden is looked for in this object only, which has no such attribute.
+        # A hidden attribute is looked up in this object only, which does not have it, so that AttributeError is
+        # raised.
         return object.__getattribute__(self, name) if name in _HIDDEN else getattr(self._stream, name)
 
 
 def escaping(stream: IO[str] | None, *, forgiving: bool = False) -> TextIO:
-    """`stream`, escaped; one that was closed before the start is replaced by nowhere, not by another one."""
+    """`stream`, wrapped in `Escaping`. None, for a stream that was closed before the start, becomes `/dev/null`."""
     if stream is None:
         stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process lives
     with contextlib.suppress(AttributeError, ValueError):
-        # A terminal that cannot show a letter gets its code; an exception would end the command.
+        # A character that the terminal's encoding lacks is printed as an escape; otherwise an exception would end the
+        # command.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
     return cast(TextIO, Escaping(cast(TextIO, stream), forgiving=forgiving))

@@ -1,4 +1,4 @@
-"""Decisions and plans as text for people. Pure."""
+"""Formats decisions, plans and reports as lines for people. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
 
 
 def decision_lines(decision: Decision) -> list[str]:
-    """The version, each tag with its reason, each withheld tag with its own."""
+    """A decision as lines: the version, then each tag and each withheld tag with its reason."""
     head = f"{decision.component} {decision.version or '(no version)'}  {decision.channel}"
     lines = [f"{head}, commit {decision.commit[:12]}"]
     rows = [(tag.name, _kind(tag), tag.reason) for tag in decision.tags]
@@ -29,7 +29,7 @@ def _kind(tag: object) -> str:
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows with their columns aligned, the last one left as long as it is."""
+    """Rows as lines with aligned columns; the last column is not padded."""
     if not rows:
         return []
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
@@ -40,7 +40,7 @@ def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def csv_cell(text: str) -> str:
-    """`text` as one cell of a CSV file: on one line, and a formula to no spreadsheet.
+    """`text` as one cell of a CSV file: on one line, and with an apostrophe if a spreadsheet would read a formula.
 
     Source: OWASP, "CSV Injection": `=`, `+`, `-`, `@`, tab and CR begin a formula, and their full-width forms; an
     apostrophe in front makes it text. Some programs skip blanks in front of it.
@@ -51,7 +51,7 @@ def csv_cell(text: str) -> str:
 
 
 def preview_lines(report: Report, subjects: Sequence[ReleaseInput], *, verbose: bool = False) -> list[str]:
-    """Decisions first, then every step with how it stands, then the sum."""
+    """A preview as lines: the decisions, then the steps with their states, then a summary."""
     settled = {release.component: release.decision for release in report.plan.releases}
     lines: list[str] = []
     for subject in subjects:
@@ -62,7 +62,7 @@ def preview_lines(report: Report, subjects: Sequence[ReleaseInput], *, verbose: 
 
 
 def said_once(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Rows of mark, step and reason; what stands in the way of several steps is said with the first of them."""
+    """Rows of mark, step and reason, in which an obstacle of several steps is spelled out only for the first step."""
     first: dict[str, str] = {}
     return [
         (
@@ -79,7 +79,7 @@ def _all_rows(report: Report) -> list[tuple[str, ...]]:
 
 
 def _main_rows(report: Report) -> list[tuple[str, ...]]:
-    """What a person wants to know: the image, its way to each target, and whatever is not as the tags above say."""
+    """The rows of a preview without `-v`: how the image is obtained and pushed, obstacles, and how many tags to put."""
     rows: list[tuple[str, ...]] = []
     tags: dict[str, list[str]] = {}
     for outcome in report.outcomes:
@@ -97,14 +97,14 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _is_bookkeeping(outcome: Outcome) -> bool:
-    """Records to be written, and checks that found nothing: what only `-v` shows."""
+    """Whether only `-v` shows the step: a record without an error, or a check without a finding."""
     if outcome.step.kind == "record":
         return outcome.error is None
     return outcome.step.phase in {"preflight", "permission"} and outcome.state in {"done", "made", "free"}
 
 
 def run_lines(report: Report) -> list[str]:
-    """The release on each target, by its primary tag and digest: `ghcr.io/acme/app:1.4.2@sha256:…`."""
+    """A line for the release on each target, with primary tag and digest: `ghcr.io/acme/app:1.4.2@sha256:…`."""
     lines: list[str] = []
     for release in report.plan.releases:
         digest = report.bindings.get(image_of(release.component)) or ""
@@ -121,7 +121,7 @@ def run_lines(report: Report) -> list[str]:
 
 
 def lacking(report: Report) -> dict[str, str]:
-    """Optional targets that did not get the release, and the first thing that stood in the way."""
+    """Maps each optional target that lacks the release to the reason of its first failed step."""
     found: dict[str, str] = {}
     for outcome in report.outcomes:
         operands = outcome.step.operands
@@ -134,7 +134,7 @@ def lacking(report: Report) -> dict[str, str]:
 
 
 def unattested(report: Report) -> dict[str, str]:
-    """Targets that have the release without its statement, and what stood in the way."""
+    """Maps each target that has the release without its release statement to the reason."""
     return {
         operands.target: outcome.reason
         for outcome in report.outcomes
@@ -143,7 +143,7 @@ def unattested(report: Report) -> dict[str, str]:
 
 
 def withheld_lines(report: Report) -> list[str]:
-    """Which tags the decision withholds, and why."""
+    """A line for each tag that the decision withholds, with the reason."""
     return [
         f"- {one.name} withheld: {one.reason}"
         for release in report.plan.releases
@@ -152,7 +152,7 @@ def withheld_lines(report: Report) -> list[str]:
 
 
 def summary_line(outcomes: Sequence[Outcome]) -> str:
-    """How many steps are to do, done, withheld, and in the way."""
+    """A line that counts the steps that are to do, done, withheld, and in the way (failed or in conflict)."""
     count = {"to do": 0, "done": 0, "withheld": 0, "in the way": 0}
     names = {"free": "to do", "made": "done", "done": "done", "withheld": "withheld", "skipped": "to do"}
     for outcome in outcomes:

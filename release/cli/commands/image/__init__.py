@@ -1,1 +1,1 @@
-"""`shipmark image`: registries and OCI layouts, without a daemon."""
+"""The subcommands of `shipmark image`, for registries and OCI layouts."""

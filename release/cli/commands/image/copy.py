@@ -1,4 +1,4 @@
-"""`shipmark image copy`: an image from one place to another, by digest."""
+"""`shipmark image copy`: copies an image between registries, layouts, archives and daemons, by digest."""
 
 from __future__ import annotations
 

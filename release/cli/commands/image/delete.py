@@ -1,4 +1,4 @@
-"""`shipmark image delete`: one tag and only that tag, or a digest with every tag on it."""
+"""`shipmark image delete`: deletes a single tag, or a digest with every tag on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark image digest`: one digest on stdout."""
+"""`shipmark image digest`: prints the digest of an image."""
 
 from __future__ import annotations
 

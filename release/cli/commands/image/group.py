@@ -1,4 +1,4 @@
-"""`shipmark image`: registries and OCI layouts, without a daemon."""
+"""`shipmark image`: the group of commands for registries and OCI layouts, which need no daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark image inspect`: what an image is made of and what it says of itself."""
+"""`shipmark image inspect`: shows platforms, layers, labels and referrers of an image."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def command(ctx: click.Context, image: str, platform: str | None, as_json: bool)
 
 
 def lines(report: ImageReport) -> list[str]:
-    """The report for people."""
+    """The report of an image as lines for people."""
     head = [
         ("repository", report.repository),
         ("digest", report.digest),

@@ -1,4 +1,4 @@
-"""`shipmark image list`: the tags of a repository."""
+"""`shipmark image list`: lists the tags of a repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark image login-check`: which credential is used, from where, and what it may do."""
+"""`shipmark image login-check`: shows which credential is used, where it comes from, and what it may do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark image tag`: the same raw manifest under further tags of its repository."""
+"""`shipmark image tag`: puts further tags of the same repository on an image."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def command(ctx: click.Context, source: str, tags: tuple[str, ...], move: bool, 
 
 
 def show_placed(report: TagReport | CopyReport, *, as_json: bool) -> None:
-    """Print the report, or `name:tag@digest` a line; `name@digest` where no tag was put."""
+    """Print the report as JSON, or a line `name:tag@digest` for each tag; `name@digest` if there is no tag."""
     if as_json:
         document(msgspec.to_builtins(report))
         return

@@ -1,1 +1,1 @@
-"""`shipmark log`: questions to the version log, and its maintenance."""
+"""The subcommands of `shipmark log`: questions to the version log, and its maintenance."""

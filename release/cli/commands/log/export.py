@@ -1,4 +1,4 @@
-"""`shipmark log export`: the log in other formats."""
+"""`shipmark log export`: writes the version log as JSON, CSV, in-toto statements or HTML."""
 
 from __future__ import annotations
 

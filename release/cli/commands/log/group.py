@@ -1,4 +1,4 @@
-"""`shipmark log`: the group; each subcommand is imported when it is called."""
+"""`shipmark log`: the group of commands for the version log; each is imported when it is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark log import`: take what a run could not record when the log was down."""
+"""`shipmark log import`: appends facts that a run wrote to a file because the log did not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark log list` and `show`."""
+"""`shipmark log list` lists releases, `shipmark log show` shows the log entries of one release."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _cells(release: ListedRelease) -> list[str]:
 
 
 def as_csv(releases: Sequence[ListedRelease]) -> list[str]:
-    """Releases as the lines of a CSV file: one record a line."""
+    """Releases as lines of a CSV file, one release per line, after a header."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(_COLUMNS)

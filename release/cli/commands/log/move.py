@@ -1,4 +1,4 @@
-"""`shipmark log copy|migrate`: logs between stores, and the tables of a SQL log."""
+"""`shipmark log copy` copies a log between stores, `shipmark log migrate` creates the tables of a SQL log."""
 
 from __future__ import annotations
 

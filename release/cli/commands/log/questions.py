@@ -1,4 +1,4 @@
-"""`shipmark log find|at|history|diff`: the questions that people ask at three in the morning."""
+"""`shipmark log find`, `at`, `history` and `diff`: questions to the version log about digests, tags and releases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark log recover`: settle attempts of others, with evidence that their run is over."""
+"""`shipmark log recover`: settles attempts that did not record their end, with evidence that their run is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark log verify`: the chain, and with --registry every recorded tag and label against what is served now."""
+"""`shipmark log verify`: checks the log's hash chain; `--registry` compares recorded tags with the registries, too."""
 
 from __future__ import annotations
 
