@@ -1,4 +1,6 @@
-"""Parses YAML into text, lists and mappings with positions. Types convert the text to numbers and booleans later.
+"""Parses YAML into text, lists and mappings with positions.
+
+The config's types convert text to numbers and booleans later.
 
 The document is composed from libyaml's events. libyaml's own composer calls itself for each level, so that 100,000
 opening brackets overflow the C stack; PyYAML's composer expands aliases without a limit.

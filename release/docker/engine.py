@@ -1,4 +1,4 @@
-"""Calls the Docker Engine API through the docker SDK, and adds two things.
+"""Calls the Docker Engine API through the docker SDK; adds cancellation, and keeps secrets out of messages.
 
 A cancelled run closes its connections, so that the daemon stops at once. Error messages leave out the URL of the
 request, because it contains the values of build arguments.
@@ -63,7 +63,7 @@ class Engine:
                     yield message
 
     def export(self, image: str) -> Iterator[bytes]:
-        """Yield the image as `docker save` writes it, in chunks. `image`: its name or id. Raises `BuildError`."""
+        """Yield the image as `docker save` writes it, in chunks. `image`: a name or id. Raises `BuildError`."""
         with self._speaking():
             for chunk in self._client.get_image(image):
                 self._cancel.check()
@@ -193,7 +193,7 @@ def _system_error(error: BaseException) -> str | None:
 
 
 def _knock(endpoint: Endpoint, answer_within: float) -> None:
-    """Raise `OSError` if nothing listens on a Unix socket. In that case the SDK would leave a socket open."""
+    """Raise `OSError` if nothing listens on a Unix socket. Without this check the SDK leaves a socket open."""
     if endpoint.url.startswith("unix://"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(answer_within)

@@ -31,7 +31,7 @@ _CONFIG = re.compile(r"([0-9a-f]{64})\.json")
 # JSON documents are kept in memory until the archive's end, since `manifest.json` may come last. For one image a daemon
 # writes fewer than ten (manifests and configs). Size and number bound the memory to 512 MiB; more is an error.
 _LARGEST_DOCUMENT = 8 * 1024 * 1024
-_MOST_DOCUMENTS = 64  # see above
+_MOST_DOCUMENTS = 64  # several times the number that a daemon writes
 _PEEK = 512  # bytes: the first block of a tar, which has `ustar` at byte 257; JSON documents have not
 _BUFFER = 1 << 20  # bytes per read of the archive; tarfile's default of 10 KiB would need many more reads
 
@@ -160,7 +160,7 @@ class _Reader:
         return layer
 
     def image(self) -> SavedImage:
-        """The archive's only image; called after the last member."""
+        """The archive's only image. Call this method after the last member."""
         entries = decode(self._documents["manifest.json"], tuple[_Entry, ...])
         if len(entries) != 1:
             raise _broken(f"it holds {len(entries)} images where one was asked for")

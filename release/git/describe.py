@@ -2,9 +2,10 @@
 
 1. Version tags come from `show-ref`. This module sorts them by precedence; git's own sort order is never used.
 2. `rev-list highest...HEAD` shows whether the highest of all tags is reachable from HEAD, and how many commits lie
-   between. Usually it is reachable. This is cheaper than `git describe`: git stops where the two histories meet.
-3. If it is not (on a maintenance branch), the output shows which tags are outside HEAD's history. The highest of the
-   other tags is compared next.
+   between. Usually the highest tag is reachable, and `rev-list` is cheaper than `git describe`: git stops where the two
+   histories meet.
+3. If the highest tag is not reachable (on a maintenance branch), the output shows which tags are outside HEAD's
+   history. The highest of the other tags is compared next.
 4. If the second tag is not reachable (with three lines of releases), one walk over HEAD's whole history finds the tag.
 """
 

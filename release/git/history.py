@@ -15,7 +15,9 @@ from release.versions.git_tags import VersionTag, VersionTags, highest_tag, vers
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """The last releases in HEAD's history. `stable`: the highest stable one; `highest`: prereleases included.
+    """The last releases in HEAD's history.
+
+    `stable`: the highest stable one; `highest`: the highest of all, prereleases included.
 
     `messages`: of the commits after `stable` (without a stable release, of all commits), newest first.
     """

@@ -6,7 +6,10 @@ import msgspec
 
 
 class Describe(msgspec.Struct, frozen=True, kw_only=True):
-    """The release that the version of an untagged HEAD counts from. `distance`: number of commits since."""
+    """The release that the version of an untagged HEAD counts from.
+
+    `distance`: number of commits from there to HEAD.
+    """
 
     git_tag: str
     commit: str

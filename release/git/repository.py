@@ -24,7 +24,10 @@ _HEAD = re.compile(rb"ref:\s*refs/|[0-9a-fA-F]{40}")
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """Folders of a repository. `root`: of the work tree. `git_dir`: of this work tree. `common_dir`: shared by all."""
+    """Folders of a repository. `root`: the top of the work tree. `git_dir`: the git folder of this work tree.
+
+    `common_dir`: the git folder that all work trees share.
+    """
 
     root: str
     git_dir: str
@@ -136,8 +139,8 @@ def _lies_in_a_work_tree(bare: str, env: Mapping[str, str]) -> str:
 def _require_own(found: Discovery) -> None:
     """Raise `GitError` if `.git` is a file or symlink that leads into another repository's work tree.
 
-    Git makes such files for submodules and linked work trees. Those lead into a folder called `.git`, which a commit
-    cannot contain, or to a bare repository outside of work trees.
+    Git makes `.git` files for submodules and linked work trees. These files lead into a folder called `.git`, which a
+    commit cannot contain, or to a bare repository outside of work trees.
     """
     own = os.path.realpath(_common(found.git_dir))
     for target in (os.path.realpath(found.git_dir), own):

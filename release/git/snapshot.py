@@ -35,7 +35,8 @@ def snapshot(
     damaged).
     """
     git = Git(process, directory, env)
-    head, branch, dirty = _status(git)  # first: its errors say what is wrong with the repository
+    # `git status` runs first, because its errors say what is wrong with the repository.
+    head, branch, dirty = _status(git)
     settings = _settings(git)
     folders = find_places(directory, env, settings.get("core.worktree"))
     listing, damaged = _listing(git)
@@ -95,7 +96,7 @@ def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
 def _listing(git: Git) -> tuple[bytes, bool]:
     """All branches and peeled tags in the format of `show-ref -d`, and whether a ref is damaged.
 
-    `show-ref` fails at a damaged ref. `for-each-ref` skips it, but takes several times as long.
+    `show-ref` fails at a damaged ref. `for-each-ref` skips damaged refs, but takes several times as long.
     """
     done = git.run("show-ref", "--heads", "--tags", "-d")
     if done.code in {0, 1}:

@@ -197,7 +197,7 @@ def _child_name(digest: str) -> str:
 
 
 def _media_type(raw: bytes, source: str) -> str:
-    """The media type of a document without a descriptor: its `mediaType`, else by its members."""
+    """The media type of a document without a descriptor: its `mediaType`, else the type that fits its members."""
     try:
         shape = decode(raw, _Shape)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -2,7 +2,7 @@
 
 The archive has uncompressed layers and no OCI manifest, so an image is converted when it is read: its layers are
 compressed into the content store, several at a time, and a manifest is made of them and the unchanged config. Layers
-that are compressed in the archive are not changed either.
+that are already compressed in the archive are not changed.
 """
 
 from __future__ import annotations

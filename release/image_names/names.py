@@ -43,7 +43,7 @@ class TransportContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenedImage(msgspec.Struct, frozen=True, kw_only=True):
-    """An opened repository. `tag`: the tag in its name, or the transport's default; None if there is none."""
+    """An opened repository. `tag`: the tag in the image's name, or the transport's default; None if there is none."""
 
     repository: Repository
     tag: str | None = None

@@ -250,7 +250,7 @@ class ArchiveFile:
         return cast(IO[bytes], io.BufferedReader(_Slice(self._file, member.offset, member.size), CHUNK))
 
     def read(self, name: str, *, most: int) -> bytes:
-        """All bytes of a member. Raises `Invalid` if there are more than `most`."""
+        """All bytes of a member. Raises `Invalid` if the member has more than `most`."""
         size = self.size(name)
         if size is not None and size > most:
             raise Invalid(f"`{name}` in `{self.path}` has {size} bytes, more than {most}")

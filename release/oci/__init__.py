@@ -66,8 +66,8 @@ class Repository(Protocol):
     """A repository of images: in a registry, an OCI layout, an archive, a folder or a docker daemon. Thread-safe.
 
     Methods raise from the `RegistryError` branch: `NotFound` if something does not exist, `Denied`, `Unreachable` and
-    `Invalid` if that could not be found out. They raise `ConfigError` for an invalid tag or digest, and for what a kind
-    of repository cannot do.
+    `Invalid` if it is not known whether something exists. Methods raise `ConfigError` for an invalid tag or digest, and
+    for what a kind of repository cannot do.
     """
 
     @property

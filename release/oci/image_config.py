@@ -79,7 +79,10 @@ def _is_attestation(descriptor: Descriptor) -> bool:
 
 
 def _are_one_platform(named: str, own: str) -> bool:
-    """Whether an index entry and its config name the same platform. The variant is compared if both name one."""
+    """Whether an index entry and its config name the same platform.
+
+    Variants are compared if entry and config have one.
+    """
     entry, config = named.split("/"), own.split("/")
     both = min(len(entry), len(config))
     return both > 1 and entry[:both] == config[:both]
@@ -108,7 +111,7 @@ def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
 
 
 def platform_of(descriptor: Descriptor) -> str | None:
-    """The platform of an index entry (`linux/arm/v7`); None for `unknown/unknown` (attestations) and if it has none."""
+    """The platform of an index entry; None for attestations (`unknown/unknown`) and entries without a platform."""
     return _platform(descriptor.platform or {}) or None
 
 

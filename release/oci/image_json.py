@@ -104,7 +104,10 @@ def config_document(
     history: Sequence[History],
     created: int,
 ) -> bytes:
-    """Encode an image config. `diff_ids`: base first; `history`: as many non-empty steps. `created`: epoch seconds."""
+    """Encode an image config.
+
+    `diff_ids`: base first; `history`: one non-empty step per layer. `created`: epoch seconds.
+    """
     when = timestamp(created)
     steps = [
         {"created": when, "created_by": step.created_by, **({"empty_layer": True} if step.empty else {})}

@@ -72,7 +72,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_repository(text: str) -> Reference:
-    """Parse a reference without tag and digest. Raises `ConfigError` if it has one of them."""
+    """Parse a reference without tag and digest. Raises `ConfigError` if `text` has a tag or digest."""
     reference = Reference.parse(text)
     if reference.target is not None:
         raise ConfigError(
@@ -150,7 +150,7 @@ def _split_digest(text: str) -> tuple[str, str | None]:
 
 def _split_tag(name: str, text: str) -> tuple[str, str | None]:
     head, separator, tag = name.rpartition(":")
-    # A colon left of the last slash belongs to a port; one inside brackets to an IPv6 address.
+    # A colon left of the last slash belongs to a port; a colon inside brackets belongs to an IPv6 address.
     if not separator or "/" in tag or "]" in tag:
         return name, None
     if not is_tag(tag):

@@ -76,7 +76,7 @@ def verified(raw: IO[bytes], descriptor: Descriptor, *, source: str) -> IO[bytes
 
 
 def fill(stream: IO[bytes], view: memoryview) -> int:
-    """Read from `stream` into `view`; returns the number of bytes, 0 at the end. Uses `readinto` if there is one."""
+    """Read from `stream` into `view`; returns the number of bytes, 0 at the end. Uses `stream.readinto` if present."""
     readinto = getattr(stream, "readinto", None)
     if readinto is not None:
         return readinto(view) or 0
@@ -86,7 +86,7 @@ def fill(stream: IO[bytes], view: memoryview) -> int:
 
 
 def pieces(stream: IO[bytes]) -> Iterator[memoryview]:
-    """Yield the bytes of `stream` in pieces; the next piece overwrites the last."""
+    """Yield the bytes of `stream` in pieces; each piece overwrites the one before."""
     view = memoryview(bytearray(_LARGE))
     while count := fill(stream, view):
         yield view[:count]

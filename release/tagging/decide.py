@@ -50,9 +50,9 @@ def decide(
     """The decision for one component, by the default scheme.
 
     `held`: the images that the tags name on the targets; None if no target was read. `version`: releases a commit
-    without a git tag (`run --version`). `rebuild`: n of `_rn` if a released commit is built again. `labels`: override
-    those of the decision. Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD), `TagConflict` (the
-    version was released from another commit), `GitError` (the version makes no valid image tag).
+    without a git tag (`run --version`). `rebuild`: N of the suffix `_rN`, if a released commit is built again.
+    `labels`: override those of the decision. Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD),
+    `TagConflict` (the version was released from another commit), `GitError` (the version makes no valid image tag).
     """
     basis = basis_of(facts, policy, known, component=component, version=version, rebuild=rebuild)
     base = basis.decision
@@ -113,7 +113,7 @@ def basis_of(
 
 
 def require_version(decision: Decision, facts: Facts) -> str:
-    """The decision's version. Raises `ShallowClone` if it needs history that was not fetched."""
+    """The decision's version. Raises `ShallowClone` if the version needs missing history."""
     if decision.version is not None:
         return decision.version
     if facts.snapshot.shallow:
@@ -179,9 +179,7 @@ def _off_tag(facts: Facts, policy: TagPolicy, found: VersionTags) -> Version | N
         base = found.named(snapshot.describe.git_tag)
         return off_tag_version(base.version if base else None, snapshot.describe.distance, facts.commit)
     if (at_head := found.at(facts.commit)) and facts.ci.pull_request is not None:
-        return at_head[
-            0
-        ].version  # the pull request builds a released commit: its version, but tags of a pull request
+        return at_head[0].version  # a pull request of a released commit has that version, but its own tags
     if snapshot.commit_count is not None:
         return off_tag_version(None, snapshot.commit_count, facts.commit)
     return None
@@ -222,7 +220,7 @@ def guarded(
     held: HeldTags | None,
     allow_backward: bool,
 ) -> tuple[tuple[FixedTag | MovingTag, ...], tuple[Withheld, ...]]:
-    """The proposed tags that may be set, and the withheld ones. Raises `TagConflict` for a tag that occurs twice."""
+    """The proposed tags that may be set, and the withheld. Raises `TagConflict` for equal tags and refused releases."""
     kept: list[FixedTag | MovingTag] = []
     withheld = list(proposal.refused)
     taken: set[str] = set()

@@ -1,4 +1,4 @@
-"""The default tag scheme: proposes the image tags of a release, a request, a branch or a single commit. Pure.
+"""The default tag scheme: proposes the image tags of a release, a pull request, a branch or a single commit. Pure.
 
 The guard judges the proposed moving tags afterwards, and may withhold them.
 """
@@ -62,7 +62,7 @@ def release_lines(version: Version, policy: TagPolicy) -> list[MovingTag]:
     lines: list[tuple[str, Line]] = []
     if version.is_stable:
         minor, major = line_names(version)
-        if minor != str(version):  # for the calendar version `24.04` both would be one tag
+        if minor != str(version):  # `24.04` has no second tag of that name
             lines.append((minor, Line(kind="release", major=version.major, minor=version.minor)))
         if version.major > 0:
             lines.append((major, Line(kind="release", major=version.major)))

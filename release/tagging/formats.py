@@ -26,7 +26,7 @@ _PEP440_STAGES = MappingProxyType(
 _MAVEN_STAGES = frozenset({"alpha", "beta", "milestone", "rc", "cr"})
 # `MAX_SAFE_INTEGER` and `MAX_LENGTH` (characters) of the npm package `semver`, which npm checks versions with.
 _NPM_LARGEST = 2**53 - 1
-_NPM_LONGEST = 256
+_NPM_LONGEST = 256  # characters
 # Rust's crate `semver`, which Cargo uses, stores numbers as `u64`.
 _CARGO_LARGEST = 2**64 - 1
 
@@ -41,7 +41,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def format_version(version: Version, name: str) -> str:
-    """Write `version` in the format `name`, a key of `FORMATS`. Raises `ConfigError` if that is impossible."""
+    """Write `version` in the format `name`, a key of `FORMATS`. Raises `ConfigError` if the format cannot."""
     if name not in FORMATS:
         raise ConfigError(f"there is no version format `{name}`", hint=f"formats: {', '.join(FORMATS)}")
     return FORMATS[name](version)
@@ -156,7 +156,10 @@ FORMATS: Mapping[str, Callable[[Version], str]] = MappingProxyType(
 
 
 def _parts(version: Version, grammar: str) -> _Parts:
-    """The parts of the prerelease. Raises `ConfigError` unless it is `<stage>`, `<stage>.N`, `<stage>N` or off-tag."""
+    """The parts of the prerelease.
+
+    Raises `ConfigError` unless that is `<stage>`, `<stage>.N`, `<stage>N` or off-tag.
+    """
     if version.text:
         raise _unsayable(version, grammar, "it is a calendar version")
     if not version.prerelease:

@@ -1,6 +1,6 @@
 """The guard: decides whether a moving tag may move to a candidate. Pure.
 
-It is called while planning, and again right before a tag moves, with the state of the registry at that time.
+The guard is called while planning, and again right before a tag moves, with the state of the registry at that time.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ DEFAULT_TARGET = "docker-metadata-action"
 
 
 class MetadataInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """The action's inputs as items with positions. `annotation_levels`: `manifest`, `index`, and others."""
+    """The action's inputs as items with positions. `annotation_levels`: of all annotations (`manifest`, `index`, …)."""
 
     images: tuple[Located, ...] = ()
     tags: tuple[Located, ...] = ()
@@ -53,7 +53,7 @@ class RepositoryFacts(msgspec.Struct, frozen=True, kw_only=True):
 class MetadataContext(msgspec.Struct, frozen=True, kw_only=True):
     """The run, its repository, and the releases that are known.
 
-    `known`: None if moving tags are not guarded. `unguarded`: then the reason for a warning, or empty.
+    `known`: None if moving tags are not guarded. `unguarded`: why not, for a warning; or empty.
     """
 
     run: RuleContext
@@ -98,7 +98,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
         }
 
     def bake_files(self) -> dict[str, dict[str, Any]]:
-        """Name of an output -> the bake definition that it names."""
+        """Name of an output -> the bake definition in this output."""
         arguments = {"DOCKER_META_IMAGES": ",".join(self.images)}
         if self.version is not None:
             arguments["DOCKER_META_VERSION"] = self.version

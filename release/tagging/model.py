@@ -47,7 +47,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A commit that a moving tag may move to, and the version that it is released as, if any.
 
-    `rebuild`: n of `_rn` for a released version built again, 0 otherwise.
+    `rebuild`: N of the suffix `_rN` for a released version built again, 0 otherwise.
     """
 
     commit: str
@@ -56,7 +56,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FixedTag(msgspec.Struct, frozen=True, kw_only=True, tag="fixed", tag_field="kind"):
-    """A tag that never moves. `policy`, if it names another image: `version` fails, `first-wins` keeps it."""
+    """A tag that never moves.
+
+    `policy`, if the tag has another image: `version` is an error, `first-wins` keeps that image.
+    """
 
     name: str
     reason: str
@@ -92,7 +95,7 @@ class KnownFrom(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One released version and its source. `commit`: full id, if the source has it."""
+    """One released version and its source. `commit`: the full commit id, if the source has one."""
 
     version: Version
     source: Literal["git tag", "log", "registry"]
@@ -141,7 +144,10 @@ class HeldTags(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The version and the image tags of one component, each with the reason for it. `tags`: primary fixed tag first."""
+    """The version and the image tags of one component, each with the reason for it.
+
+    `tags`: the primary fixed tag is first.
+    """
 
     component: str
     version: str | None

@@ -23,7 +23,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A version and where it comes from. `base` and `distance`: the git tag it counts from. `committed_at`: seconds."""
+    """A version and its origin. `base`, `distance`: the git tag that the version counts from, and commits since then.
+
+    `committed_at`: seconds since the epoch.
+    """
 
     version: Version
     commit: str
@@ -71,7 +74,7 @@ def fill(template: str, facts: VersionFacts) -> str:
 
 
 def fill_names(template: str, names: Mapping[str, Value], *, source: str) -> str:
-    """The text of a template with `names`; `fill` for callers without a version."""
+    """The text of a template with `names`. Callers that have a version use `fill`."""
     tree = parse_template(template, source=source)
     for node in tree.nodes:
         if not isinstance(node, Call):

@@ -23,7 +23,7 @@ _FOURTH = 1_000_000
 
 
 def parse_calver(text: str) -> Version:
-    """The calendar version that `text` is as a whole: a year of four or two digits and one to three more numbers.
+    """Parse a calendar version: a year of four or two digits, and one to three more numbers.
 
     A modifier (`-rc1`) makes it a prerelease. `Version.text` keeps what was written. Raises `ValueError`.
     """
@@ -51,8 +51,8 @@ def line_names(version: Version) -> tuple[str, str]:
 def after(base: Version, suffix: str) -> Version:
     """The version of a commit after `base`: the last number of `base` plus one, and `suffix` as a prerelease.
 
-    `2024.10.03` gives `2024.10.04-<suffix>`. Two numbers get a third: `24.04` gives `24.04.1-<suffix>`. A prerelease
-    keeps its numbers: `24.04-rc1` gives `24.04-rc1.<suffix>`. All sort above `base`.
+    `2024.10.03` gives `2024.10.04-<suffix>`. A version of two numbers gets a third: `24.04` gives `24.04.1-<suffix>`. A
+    prerelease keeps its numbers: `24.04-rc1` gives `24.04-rc1.<suffix>`. The result sorts above `base`.
     """
     match = _CALVER.fullmatch(base.text)
     if match is None:

@@ -1,8 +1,8 @@
 """Reads version tags from the output of `git show-ref -d`.
 
-Its lines are `<object> refs/tags/<name>`, and for annotated tags also `<commit> refs/tags/<name>^{}`. A repository may
-have 20,000 tags, and commands need little more than their versions. So one regular expression reads all versions in one
-pass; the name and commit of a single tag are searched in the output when they are needed.
+The lines of the output are `<object> refs/tags/<name>`, and for annotated tags also `<commit> refs/tags/<name>^{}`. A
+repository may have 20,000 tags, and commands need little more than their versions. So one regular expression reads all
+versions in one pass; the name and commit of a single tag are searched in the output when they are needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NUMBERS = attrgetter("major", "minor", "patch")
 
 
 class VersionTag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A git tag that names a version. `git_tag`: its name without `refs/tags/`; `commit`: its peeled object."""
+    """A git tag that names a version. `git_tag`: its name without `refs/tags/`; `commit`: the object it peels to."""
 
     git_tag: str
     version: Version

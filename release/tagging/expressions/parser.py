@@ -52,7 +52,7 @@ class _Parser:
         self._text = source.text
         self._position = 0
         self._nodes: list[str | Call] = []
-        self._trim_next = False  # after `~}}`, which removes the white space that follows
+        self._trim_next = False  # after `~}}`, which removes the white space behind it
 
     def template(self) -> tuple[str | Call, ...]:
         """Parse the whole text."""

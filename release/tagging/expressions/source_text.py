@@ -28,7 +28,7 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
         return ConfigError(f"{self.place(offset)}: {message}", hint=hint)
 
     def pick(self, offsets: Sequence[int], *, end: int) -> Located:
-        """The text of the characters at `offsets`, in this order. `end`: the offset after the last of them."""
+        """The text of the characters at `offsets`, in this order. `end`: the offset after the last character."""
         place = self.place(end)
         return Located(
             text="".join(self.text[offset] for offset in offsets),
@@ -48,7 +48,7 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def locate(text: str, *, source: str, line: int = 1, column: int = 1, indent: int = 0) -> Located:
-    """`text` with positions. `line` and `column`: the position of its first character in `source`.
+    """`text` with positions. `line`, `column`: the position of the text's first character in `source`.
 
     `indent`: the number of columns before each further line that are not in `text`.
     """

@@ -16,7 +16,7 @@ class Literal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):
-    """A name, or the path to a value below a name: `version`, `prerelease.[0]`. No parts: the context (`this`)."""
+    """A name, or the path to a value below a name: `version`, `prerelease.[0]`. Without parts: the context."""
 
     parts: tuple[str, ...]
     offset: int

@@ -110,7 +110,7 @@ def _labelled(
 
 
 def _runs(facts: Facts, policy: TagPolicy, base: Decision, commit_count: int | None) -> list[RuleContext]:
-    """The contexts for the rules: HEAD's release, or git tag, branch or pull request; two for a released branch tip."""
+    """The contexts for rules: HEAD's release, git tag, branch or pull request; for a branch build of a release two."""
     release = None if base.candidate is None else base.candidate.version
     prefix = policy.prefix
     plain = facts_run(facts)

@@ -23,7 +23,10 @@ _EXPANDED = frozenset({"enable", "prefix", "suffix", "value"})
 
 
 class RuleTag(msgspec.Struct, frozen=True, kw_only=True):
-    """One image tag and the rule that made it. `role`, `release`: as in `Emitted`. `of_flavor`: made by `flavor`."""
+    """One image tag and the rule that made it.
+
+    `role`, `release`: as in `Emitted`. `of_flavor`: made by the flavor, not a rule.
+    """
 
     name: str
     role: Role | None

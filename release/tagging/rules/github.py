@@ -65,7 +65,7 @@ def _ref_and_commit(env: Mapping[str, str], event: Event, event_name: str, head:
 
 
 def _text(event: Any, *path: str) -> str:
-    """The text or number at `path` of an event; empty if there is none."""
+    """The text or number at `path` of an event; empty if the event has none there."""
     for name in path:
         event = event.get(name) if isinstance(event, Mapping) else None
     return str(event) if isinstance(event, str | int) and not isinstance(event, bool) else ""

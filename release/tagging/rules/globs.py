@@ -1,4 +1,4 @@
-"""Globs of branch names: `*` is anything but `/`, `**` anything, `?` one character. Pure, in linear time."""
+"""Globs of branch names: `*` is anything but `/`, `**` anything, `?` one character. Pure."""
 
 from __future__ import annotations
 

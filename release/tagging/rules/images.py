@@ -99,7 +99,7 @@ def parse_flavor(items: Sequence[Located]) -> tuple[Flavor, tuple[str, ...]]:
 def flavor_from_config(
     value: str | Sequence[str], *, place: Position | None = None
 ) -> tuple[Flavor, tuple[str, ...]]:
-    """The flavor of a config's `flavor:`, a block of lines or a list of them, and warnings. `place`: of the block."""
+    """The flavor of a config's `flavor:`, a block of lines or a list of them, and warnings. `place`: the block's."""
     if isinstance(value, str):
         at = place or Position(source="flavor", line=1, column=1)
         items = parse_items(value, source=at.source, line=at.line, column=at.column, indent=at.column - 1)

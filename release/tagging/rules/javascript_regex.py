@@ -1,7 +1,7 @@
 """Translates JavaScript's regular expressions to Python's, one construct after another. Pure.
 
-An unset group matches as nothing; `\\d`, `\\w` and `\\b` are ASCII. `\\p{…}` cannot be translated and is an error. One
-known difference remains: a group in a repetition keeps the text that an earlier iteration captured.
+A reference to an unset group matches empty text; `\\d`, `\\w` and `\\b` are ASCII. `\\p{…}` cannot be translated and is
+an error. One known difference remains: a group in a repetition keeps the text that an earlier iteration captured.
 Source: ECMAScript 2024, "Patterns", with annex B.
 """
 
@@ -27,9 +27,10 @@ _LOOK_BEHIND = -1  # marks an open look-behind; numbers of capture groups are po
 #: at most 128, and the time of a match may grow exponentially with the length.
 LONGEST_SUBJECT = 512
 #: Characters that a pattern may have once its counted repetitions are written out. `regex` writes them out when it
-#: compiles a pattern, so `(?:(?:a{1000}){1000}){1000}` would take all memory; above the limit it is an error.
+#: compiles a pattern, so `(?:(?:a{1000}){1000}){1000}` would take all memory. The limit is far above real
+#: patterns, which have at most `_MAX_PATTERN` characters as written; more is an error.
 _LONGEST_EXPANDED = 20_000
-_LAST_CODE_POINT = 0x10FFFF  # the last of Unicode
+_LAST_CODE_POINT = 0x10FFFF  # Unicode's last; a larger one in `\u{…}` is an error, and `chr` refuses it
 _SYNTAX = frozenset("^$\\.*+?()[]{}|/-")  # what may be escaped with the flag `u`
 _HEX = re.compile(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})")
 _LONG_HEX = re.compile(_HEX.pattern + r"|\\u\{0*([0-9A-Fa-f]{1,6})\}")
@@ -37,7 +38,7 @@ _OCTAL = re.compile(r"[0-3][0-7]{0,2}|[4-7][0-7]?")
 
 
 class Translator:
-    """Translates one expression. Raises `ConfigError` if it is invalid, or has no equivalent in Python."""
+    """Translates one expression. Raises `ConfigError` if the expression is invalid, or has no equivalent."""
 
     def __init__(self, source: str, flags: str) -> None:
         self._source = source
@@ -270,8 +271,8 @@ class Translator:
 def _counted(few: int, many: int | None) -> tuple[str, int]:
     """The quantifier `{few,many}` with limited numbers, and how often `regex` writes out the repeated element.
 
-    A subject has at most `LONGEST_SUBJECT` characters. So a larger `few` is cut to one more, which never matches, and a
-    larger `many` becomes no upper limit.
+    A subject has at most `LONGEST_SUBJECT` characters. A `few` above that is cut to one more, which never matches; a
+    `many` above that becomes no upper limit.
     """
     few = min(few, LONGEST_SUBJECT + 1)
     if many is None or many > LONGEST_SUBJECT:

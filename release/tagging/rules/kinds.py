@@ -13,8 +13,9 @@ COMMON = ("enable", "priority", "prefix", "suffix")  # every type has these
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A rule type. `attributes`: those besides `COMMON`, with their defaults; None: without a default.
 
-    `required`: must be given, even if empty. `choices`: the values that an attribute may have. `regular`: the attribute
-    that is a regular expression. `expressions`: attributes with expressions, besides `enable`, `prefix`, `suffix`.
+    `required`: attributes that must be given, even if empty. `choices`: the values that an attribute may have.
+    `regular`: the attribute that is a regular expression. `expressions`: attributes with expressions, besides `enable`,
+    `prefix`, `suffix`.
     """
 
     priority: int

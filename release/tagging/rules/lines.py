@@ -23,7 +23,9 @@ _COMMITS = frozenset({"sha", "pr_head_sha"})
 
 
 class Emitted(msgspec.Struct, frozen=True, kw_only=True):
-    """The text that one rule makes, without prefix and suffix. `latest`: whether `latest` is set with it by default.
+    """The text that one rule makes, without prefix and suffix.
+
+    `latest`: whether the tag `latest` is set too, by default.
 
     `role`: `version` and `commit` make fixed tags; None makes a tag that is withheld, since its line is unknown.
     `release`: the version that is compared with others of the line. `about`: the origin of the text.
@@ -37,7 +39,7 @@ class Emitted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def role_of_pattern(used: frozenset[str], *, stable: bool, release: Version | None) -> Role | None:
-    """The role of a version pattern that reads the names `used`. `release`: None if not comparable."""
+    """The role of a version pattern that reads the names `used`. `release`: None if it cannot be compared."""
     years, months = bool(used & (_YEAR | {"major"})), bool(used & (_MONTH | {"minor"}))
     whole = used & {"version", "raw", "this"} or (years and months and used & {"patch", "day", "micro"})
     if whole or not stable:

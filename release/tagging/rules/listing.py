@@ -31,7 +31,7 @@ class _Record(msgspec.Struct):
 def parse_items(
     text: str, *, source: str, line: int = 1, column: int = 1, indent: int = 0
 ) -> tuple[Located, ...]:
-    """The items of an input, trimmed, blank ones and comments left out. Raises `ConfigError` for an open quote.
+    """The items of an input, trimmed, blank ones and comments left out. Raises `ConfigError` for an unclosed quote.
 
     `line`, `column`, `indent`: where the text stands, as in `locate`.
     """
@@ -53,7 +53,7 @@ def parse_items(
 
 
 def parse_fields(item: Located) -> tuple[Located, ...]:
-    """The fields of an item, not trimmed. Only its first line is read. Raises `ConfigError` for bad quotes."""
+    """The fields in the first line of an item, not trimmed. Raises `ConfigError` for bad quotes."""
     records = _Scanner(item, strict=True).records()
     if not records:
         return ()

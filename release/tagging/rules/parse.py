@@ -16,7 +16,7 @@ from release.tagging.rules.kinds import ATTRIBUTES, COMMON, KINDS, Kind
 from release.tagging.rules.listing import parse_fields, parse_items
 from release.tagging.rules.model import Rule
 
-#: The rules without any in the input, as docker/metadata-action has them.
+#: The rules that apply if the input has none. docker/metadata-action has the same defaults.
 DEFAULT_RULES = ("type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr")
 
 
@@ -36,8 +36,8 @@ def rules_from_config(
 ) -> tuple[Rule, ...]:
     """The rules of a config's `tags:`: a block of lines, or a list of lines and mappings; highest priority first.
 
-    `places`: the positions of the list's entries, or of the block. Without them, errors name `tags[2]:1:5`, or a line
-    of the block.
+    `places`: the positions of the list's entries, or of the block. Without `places`, errors name `tags[2]:1:5`, or a
+    line of the block.
     """
     rules: list[Rule] = []
     entries: Sequence[str | Mapping[str, str]] = (tags,) if isinstance(tags, str) else tags
@@ -55,7 +55,7 @@ def rules_from_config(
 
 
 def sort_rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Highest priority first; equal ones, and those whose priority is not a number, keep their order."""
+    """Sort rules by priority, highest first. Rules whose priorities are equal or not numbers keep their order."""
     return tuple(sorted(rules, key=cmp_to_key(_compare)))
 
 

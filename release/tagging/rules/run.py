@@ -117,7 +117,7 @@ def with_history(
 ) -> RuleContext:
     """`run` with version, distance and count of its commit from git's history.
 
-    A snapshot of another commit is ignored; one of a shallow clone gives no distance.
+    A snapshot of another commit is ignored; a snapshot of a shallow clone gives no distance.
     """
     if run.sha != snapshot.head:
         return run
