@@ -35,7 +35,7 @@ _SAFE = re.compile(r"[A-Za-z0-9._:/@+\[\] -]*")
 class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     """The outputs of one run.
 
-    `tags`: full references; `tag_names`: the same without repositories, because GitHub drops an output that holds a
+    `tags`: full references; `tag_names`: tags without repositories, because GitHub drops an output that holds a
     masked value, and registry hosts often are masked. `primary_tag`: the fixed tag that names the release.
     `log_entry`: position and hash of the version log's newest entry (`position:hash`); kept elsewhere, it shows whether
     the log was rewritten. `json`: the whole report in one line.
@@ -87,7 +87,7 @@ def outputs_text(values: Mapping[str, str], token: str) -> str:
 def dotenv(values: Mapping[str, str], *, limit: int | None = None) -> str:
     """Return the result file: `SHIPMARK_VERSION=1.4.2`, one line a value, without quotes.
 
-    `tag-names` becomes `SHIPMARK_TAG_NAMES`; several values are joined by one blank, which stands in no reference. Only
+    `tag-names` becomes `SHIPMARK_TAG_NAMES`; several values are joined by one blank, which no reference contains. Only
     `RESULT_NAMES` are written. What cannot be written is left out and named in `SHIPMARK_OMITTED`: a value with other
     characters than `A-Za-z0-9._:/@+[]-` and the blank, which a reader would have to unquote, and over `limit` bytes
     (`RESULT_LIMIT` for GitLab) the lists `tags`, then `tag-names`.

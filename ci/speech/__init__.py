@@ -42,7 +42,7 @@ class Voice(Protocol):
         """A message that the system shows beside the log, or else in it. `file`: path below the repository's root."""
 
     def mask(self, value: str) -> LogCommand:
-        """Hide every line of `value` in the following log; empty if the system has no such command."""
+        """The command that hides every line of `value` in the log after it; empty if the system has no such command."""
 
 
 #: System -> module of `ci.speech`. Systems that are not listed have no log commands, and use the module `plain`.

@@ -1,6 +1,6 @@
 """GitLab's collapsible sections. Source: docs.gitlab.com, "Expand and collapse job log sections".
 
-GitLab has no annotations, so they become plain text. It masks variables only by its settings, so `mask` returns "".
+GitLab has no annotations, so they become plain text. GitLab masks variables only by settings: `mask` returns "".
 """
 
 from __future__ import annotations

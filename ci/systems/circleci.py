@@ -47,4 +47,4 @@ def _number(evidence: Evidence) -> Said | None:
     found = _NUMBER_AT_END.search(url.value) if url else None
     if url is not None and found is not None:
         return Said(found[1], url.source)
-    return evidence.variable("CIRCLE_PR_NUMBER")  # set for forks only
+    return evidence.variable("CIRCLE_PR_NUMBER")  # set only for requests from forks

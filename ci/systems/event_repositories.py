@@ -83,7 +83,7 @@ _JUDGES: Mapping[str, Callable[[Evidence], Said | None]] = {
 
 
 def _own_names(evidence: Evidence) -> set[str]:
-    """Return this repository's names in lower case. A head is ours only if all of them are equal to its name."""
+    """Return this repository's names in lower case. A head is here only if all are its repository's name."""
     said = (
         evidence.variable("GITHUB_REPOSITORY"),
         evidence.field("repository", "full_name"),

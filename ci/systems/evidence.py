@@ -21,7 +21,7 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Evidence:
-    """The environment and the event file of one run. Reading never fails: what is not there is None."""
+    """The environment and the event file of one run. Reading never fails: a missing value is None."""
 
     def __init__(
         self, env: Mapping[str, str], event: Mapping[str, Any] | None, *, placeholders: bool = False

@@ -166,7 +166,7 @@ class _Run:
             saved = self._attempt(platform, cache=False)
         if expected is not None and not expected.accepts(saved.platform):
             raise BuildError(
-                f"the docker daemon built for `{saved.platform}` where `{expected}` was asked for",
+                f"the docker daemon built for `{saved.platform}` instead of `{expected}`",
                 hint="pin a base image that exists for the platform, or use `builder: layers`",
             )
         layers = [layer.descriptor for layer in saved.layers]

@@ -47,6 +47,6 @@ def require_options(spec: BuildSpec, builder: str, known: frozenset[str] = COMMO
     for name in spec.given:
         if name not in known:
             raise BuildError(
-                f"the builder `{builder}` does not know the option `build: {{{name}: …}}`",
-                hint="remove the option, or choose a builder that knows it",
+                f"the builder `{builder}` does not support the option `build: {{{name}: …}}`",
+                hint="remove the option, or choose a builder that supports it",
             )

@@ -10,7 +10,7 @@ from release.oci import Descriptor
 
 
 class NewBlob(Protocol):
-    """A blob that is being written. It is removed unless `commit` is called."""
+    """A blob that is being written. The blob is removed unless `commit` is called."""
 
     size: int
 

@@ -51,7 +51,7 @@ def compress_layer(
     codec: Codec | None = None,
     check: Callable[[], None] | None = None,
 ) -> CompressedLayer:
-    """Compress the tar in `source` to a blob of `layout`, and cache the pair.
+    """Compress the tar in `source` to a blob of `layout`, and cache the result under its diff id.
 
     `codec`: None: the fastest gzip. `check`: called between pieces; may raise to cancel, and then nothing is stored.
     """

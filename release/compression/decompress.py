@@ -107,7 +107,7 @@ class _Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlainLayer(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer's tar. `diff_id`: its digest. `size`: bytes. `content`: open at its start, until the body ends."""
+    """A layer's tar. `diff_id`: its digest. `size`: bytes. `content`: the tar, closed by `plain_layers`."""
 
     diff_id: str
     size: int

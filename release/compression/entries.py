@@ -8,7 +8,7 @@ import msgspec
 
 
 class HostFile(msgspec.Struct, frozen=True, kw_only=True):
-    """Content in a file of this machine, or in the part of one from `offset` on.
+    """Content in a file of this machine, or in the part of such a file that starts at `offset`.
 
     `size`, `inode` (device and number): of the file when it was listed; a whole file must have the same size when it is
     read. `root`: the folder below which no symlink may lead to the file.

@@ -16,7 +16,10 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXE
 
 
 def open_host_file(content: HostFile) -> io.FileIO:
-    """The listed file. Raises `BuildError` if its path now holds something else, or leads through a symlink."""
+    """Open the listed file. Raises `BuildError` if its path now leads to anything but a regular file.
+
+    A new regular file at the path is accepted only if `root` is set and no symlink below `root` leads to it.
+    """
     try:
         file = io.FileIO(os.open(content.path, _FLAGS))
         found = os.fstat(file.fileno())

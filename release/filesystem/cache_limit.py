@@ -160,7 +160,7 @@ def _exists(store: OpenFolder, digest: str) -> bool:
 def _forget(above: OpenFolder, key: str) -> None:
     """Delete a repository's folder, whose lease the caller holds exclusively.
 
-    It is renamed first, so that a killed process leaves no half-deleted folder under the repository's name.
+    The folder is renamed first, so that a killed process leaves no half-deleted folder under the repository's name.
     """
     aside = f".deleted-{os.urandom(8).hex()}"
     with suppress(OSError):
@@ -186,7 +186,7 @@ def _blobs(above: OpenFolder, key: str) -> Iterator[_Blob]:
 
 
 def _used(status: os.stat_result | None) -> float:
-    """The time of the last use; the present for a missing file, so that it is not deleted."""
+    """The time of the last use; the current time for a missing file, so that nothing is deleted because of it."""
     # With `noatime` there is no access time, and `relatime` is a day late: code that uses a blob sets its times too.
     return time.time() if status is None else max(status.st_atime, status.st_mtime)
 

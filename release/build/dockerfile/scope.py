@@ -91,7 +91,7 @@ class Scope:
         except ExpansionError as error:
             raise BuildError(
                 f"{self._dockerfile.name}:{instruction.line}: {error}",
-                hint="a literal `$` is written `\\$`, and quotes are closed on their line",
+                hint="write a literal `$` as `\\$`, and close quotes on the same line",
             ) from error
 
 

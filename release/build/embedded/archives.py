@@ -93,7 +93,8 @@ class BuildFiles:
         """The content of a small file. Raises `BuildError` for a large one."""
         if content.size > _LARGEST_READ:
             raise BuildError(
-                f"an account file of {content.size} bytes is too large", hint="write numbers in `--chown`"
+                f"an account file (`/etc/passwd`, `/etc/group`) of {content.size} bytes is too large",
+                hint="write numbers in `--chown`",
             )
         return b"".join(read_content(content))
 

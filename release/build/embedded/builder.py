@@ -112,7 +112,7 @@ class _Prepared:
         layout: Layout,
         compressed: dict[Layer, CompressedLayer],
     ) -> Manifest:
-        """Write one platform's layers, config and manifest. `compressed`: layers that platforms share, filled here."""
+        """Write one platform's layers, config and manifest. `compressed`: layers compressed so far, added to here."""
         for layer in image.layers:
             if layer not in compressed:
                 compressed[layer] = self._compress(layer, layout)

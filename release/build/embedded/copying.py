@@ -205,7 +205,7 @@ class _Changes:
                     self._links[added] = path
 
     def add_folder(self, path: str, node: Node | None = None) -> str:
-        """Add a folder; returns its path. An existing folder is not repeated, which would change its owner and mode."""
+        """Add a folder; returns its path. An existing folder is not added, to keep its owner and mode."""
         resolved = self._result.resolve(path)
         self._add_parents(resolved)
         existing = self._result.get(resolved)

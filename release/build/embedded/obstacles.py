@@ -139,14 +139,14 @@ def _refuse_run(where: str, _: Instruction) -> None:
 
 def _refuse_onbuild(where: str, _: Instruction) -> None:
     raise BuildError(
-        f"{where}: the builder `layers` does not know `ONBUILD`", hint=f"{USE_DOCKER}, or remove the line"
+        f"{where}: the builder `layers` does not support `ONBUILD`", hint=f"{USE_DOCKER}, or remove the line"
     )
 
 
 def _refuse_maintainer(where: str, instruction: Instruction) -> None:
     name = instruction.name if isinstance(instruction, Maintainer) else ""
     raise BuildError(
-        f"{where}: `MAINTAINER` was withdrawn",
+        f"{where}: `MAINTAINER` is deprecated, and not supported",
         hint=f'write `LABEL org.opencontainers.image.authors="{name}"`',
     )
 
@@ -174,8 +174,8 @@ def _require_flags(where: str, instruction: Instruction, known: frozenset[str]) 
     for flag in instruction.flags:
         if flag.name not in known:
             raise BuildError(
-                f"{where}: the builder `layers` does not know `{instruction.keyword} --{flag.name}`",
-                hint=f"{USE_DOCKER}, or do without it; known are {', '.join(f'`--{name}`' for name in sorted(known))}",
+                f"{where}: the builder `layers` does not support `{instruction.keyword} --{flag.name}`",
+                hint=f"{USE_DOCKER}, or remove it; supported: {', '.join(f'`--{name}`' for name in sorted(known))}",
             )
 
 

@@ -241,7 +241,7 @@ class TestPlatforms:
         project.write("Dockerfile", "FROM busybox:test\nCOPY a /\n")
         project.write("a", "")
         error = project.refusal(platforms=("linux/arm64",))
-        assert str(error) == "the docker daemon built for `linux/amd64` where `linux/arm64` was asked for"
+        assert str(error) == "the docker daemon built for `linux/amd64` instead of `linux/arm64`"
 
 
 class TestFailures:

@@ -123,7 +123,7 @@ def test_an_option_that_a_builder_does_not_support_is_refused() -> None:
     require_options(spec, "layers")
     with pytest.raises(BuildError) as caught:
         require_options(spec, "layers", frozenset({"target"}))
-    assert str(caught.value) == "the builder `layers` does not know the option `build: {compression: …}`"
+    assert str(caught.value) == "the builder `layers` does not support the option `build: {compression: …}`"
 
 
 def test_preparing_writes_nothing(tmp_path: Path) -> None:

@@ -456,15 +456,19 @@ class TestStages:
                 "Dockerfile:2: there is no earlier stage `7`",
                 "above",
             ),
-            ("FROM scratch\nMAINTAINER me", "Dockerfile:2: `MAINTAINER` was withdrawn", 'authors="me"'),
+            (
+                "FROM scratch\nMAINTAINER me",
+                "Dockerfile:2: `MAINTAINER` is deprecated, and not supported",
+                'authors="me"',
+            ),
             (
                 "FROM scratch\nONBUILD COPY a /",
-                "Dockerfile:2: the builder `layers` does not know `ONBUILD`",
+                "Dockerfile:2: the builder `layers` does not support `ONBUILD`",
                 "docker",
             ),
             (
                 "FROM scratch\nCOPY --parents a /",
-                "Dockerfile:2: the builder `layers` does not know `COPY --parents`",
+                "Dockerfile:2: the builder `layers` does not support `COPY --parents`",
                 "`--chmod`",
             ),
             ("FROM scratch\nEXPOSE 99999", "Dockerfile:2: `99999` is not a port", "8080"),
