@@ -1,4 +1,4 @@
-"""`shipmark cache`: the folder with state between runs, its size, and emptying it."""
+"""`shipmark cache`: shows the cache folder and its size, and empties it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _SCHEMA = "shipmark.cache/1"
 def command(ctx: click.Context, /, as_json: bool, **options: object) -> None:
     """Show the cache folder and its size; `clean` empties it.
 
-    It holds built images, compressed layers, private git repositories and indexes of logs: what makes the next run
-    faster, or lets it go on with an image that was built and not pushed. SHIPMARK_CACHE_DIR moves it.
+    The folder holds built images, compressed layers, private git repositories and indexes of logs. They make the next
+    run faster, or let it push an image that was built and not pushed. SHIPMARK_CACHE_DIR names another folder.
     """
     given = {name: value for name, value in options.items() if value}
     ctx.obj = {**ctx.ensure_object(dict), **given}
@@ -39,9 +39,9 @@ def command(ctx: click.Context, /, as_json: bool, **options: object) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.cache-clean/1`.")
 @click.pass_context
 def clean_(ctx: click.Context, as_json: bool) -> None:
-    """Delete what is kept of every repository that no run uses at this moment.
+    """Delete the cached data of every repository that no run is using.
 
-    The next run builds what was built and not pushed again, and fetches a git log as a whole.
+    The next run builds images again that were built and not pushed, and fetches the whole of a git log.
     """
     session = open_session(ctx)
     root = open_root(surroundings_of(session))

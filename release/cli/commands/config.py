@@ -1,4 +1,4 @@
-"""`shipmark config show|check|schema`."""
+"""`shipmark config show`, `check` and `schema`: print, check and describe the configuration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def command() -> None:
 @global_options
 @click.pass_context
 def show(ctx: click.Context) -> None:
-    """Print what is in force, as JSON, and which file it came from."""
+    """Print the configuration in force as JSON, with the file that it came from."""
     session = open_session(ctx)
     config = session.config
     document({"schema": "shipmark.config/1", **msgspec.to_builtins(config)})
@@ -32,7 +32,7 @@ def show(ctx: click.Context) -> None:
 @global_options
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Read the configuration, rules included, and say whether it is right."""
+    """Read the configuration and its tag rules, and report the first error."""
     session = open_session(ctx)
     count = len(session.config.components)
     for component in session.config.components:

@@ -22,8 +22,8 @@ from release.cli.session import open_session
 def command(ctx: click.Context, environment: str, image: str, evidence: str | None, as_json: bool) -> None:
     """Record that IMAGE runs in ENVIRONMENT from now on. IMAGE may be a version, `1.4.2`, of the first image.
 
-    Its digest is asked of the registry, so that the record names content and no tag. Nothing is recorded when the
-    log says already that this digest is the last one there.
+    The record contains the digest that IMAGE has in the registry now, and no tag. Nothing is recorded if the last
+    record of ENVIRONMENT has the same digest.
     """
     request = DeployedRequest(environment=environment, image=image, evidence=evidence)
     report = deployed(open_session(ctx), request)

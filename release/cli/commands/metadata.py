@@ -62,9 +62,9 @@ def _lines(name: str, text: str) -> Callable[[Any], Any]:
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Tags, labels and annotations by docker/metadata-action's rules.
 
-    Takes the action's inputs as options or as the variables that its runner sets, and prints its `json` output. What is
-    not given comes from `shipmark.yml`. Asks no API and no registry. `latest` and its like stay where they are when git
-    knows a higher release.
+    Takes the action's inputs as options or as the variables that GitHub's runner sets, and prints the action's output
+    `json`. Inputs that are not given come from `shipmark.yml`. Opens no connection. Tags such as `latest` are withheld
+    if git has a higher release.
     """
     session = open_session(ctx)
     env = session.settings.env

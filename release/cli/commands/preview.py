@@ -46,8 +46,8 @@ def command(
 ) -> int:
     """Show what `run` would do, and why; change nothing.
 
-    Needs read rights only, and exits as `run` would. For a request of another repository it asks registries without
-    any credential, withholds every tag, and checks the build.
+    Needs read rights only, and exits as `run` would. For a pull request from another repository it reads registries
+    without any credential, withholds every tag, and checks whether the image can be built.
     """
     session = open_session(ctx)
     require_publishable(session, result_file)

@@ -41,10 +41,11 @@ def command(
     as_json: bool,
     result_file: str | None,
 ) -> None:
-    """Give the image SOURCE another place: copied by digest, tagged, and recorded in the version log.
+    """Copy the image SOURCE to another repository by digest, tag it there, and record that in the version log.
 
-    Without tags, a released version gets its own there: `1.4.2`, and `1.4`, `1` and `latest` where it is the highest
-    of that repository. Fixed tags are never taken from other content, moving ones never go back.
+    Without tags in `--to`, a released version gets its usual tags: `1.4.2`, and `1.4`, `1` and `latest` where it is the
+    highest version of that repository. Fixed tags are never taken from another image; moving tags go back to a lower
+    version only with `--allow-backward`.
     """
     session = open_session(ctx)
     session.require_trusted("promote")

@@ -32,8 +32,8 @@ def command(
 ) -> None:
     """Take back every released version above VERSION, and move the tags to the highest that is left.
 
-    The versions keep their own tags and images, but never count as the highest again: `latest`, `1` and `1.4` go
-    where they belong, here and in every later run. Recorded before the first tag moves.
+    The versions keep their fixed tags and images, but never count as the highest again, so that no later run moves
+    `latest`, `1` or `1.4` to one of them. The rollback is recorded before the first tag moves.
     """
     session = open_session(ctx)
     session.require_trusted("rollback")

@@ -52,8 +52,8 @@ def command(
 ) -> int:
     """Release: build, push, tag, record. Killed anywhere, the next run finishes.
 
-    Pushes content by digest first, then fixed tags everywhere, then moving tags; what is done already is left
-    alone, so running it again is always right. For a request of another repository nothing is released.
+    Pushes content by digest first, then fixed tags everywhere, then moving tags. Steps that are done already are
+    skipped, so `run` can always be repeated. For a pull request from another repository nothing is released.
     """
     session = open_session(ctx)
     require_publishable(session, result_file)

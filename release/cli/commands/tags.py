@@ -29,8 +29,8 @@ from release.cli.session import open_session
 def command(ctx: click.Context, form: str, as_json: bool, result_file: str | None) -> None:
     """Print the image tags of this commit, one reference a line.
 
-    Asks git and a local version log, and opens no connection: `known_from` in the JSON says so, and `preview`
-    asks the registries too.
+    Reads git and a local version log, and opens no connection, as `known_from` in the JSON shows; `preview` also
+    reads the registries.
     """
     session = open_session(ctx)
     decision = tags(session, TagsRequest(component=session.settings.component))

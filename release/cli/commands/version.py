@@ -58,7 +58,8 @@ def command(
 ) -> None:
     """Print the version of this commit.
 
-    A release tag gives its own; other commits count from the release before them: `1.4.3-dev.5.g3f2a9c1b7d40`.
+    A commit with a release tag has the version of that tag. Other commits count from the last release before them:
+    `1.4.3-dev.5.g3f2a9c1b7d40`.
     """
     session = open_session(ctx)
     _require_sense(part, create=create, push=push)
@@ -88,6 +89,6 @@ def command(
 
 def _require_sense(part: str | None, *, create: bool, push: bool) -> None:
     if create and part is None:
-        raise ConfigError("`--create` needs to know which version", hint="add `--next auto`")
+        raise ConfigError("`--create` needs `--next`, which chooses the version", hint="add `--next auto`")
     if push and not create:
-        raise ConfigError("`--push` pushes the git tag that `--create` makes", hint="add `--create`")
+        raise ConfigError("`--push` needs `--create`, which makes the git tag", hint="add `--create`")

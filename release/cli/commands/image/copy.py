@@ -38,10 +38,11 @@ def command(
     """Copy SOURCE to DESTINATION, byte for byte: all platforms, and everything below them.
 
     Besides registries and layouts, `oci-archive:FILE`, `docker-archive:FILE[:NAME:TAG]`, `docker-daemon:NAME:TAG` and
-    `dir:FOLDER` are places. Only what has no manifest of its own (`docker save`, a daemon) gets one, and that is said.
+    `dir:FOLDER` can be SOURCE or DESTINATION. An image without a manifest (`docker save`, a daemon) gets one, and a
+    note says so.
 
-    Without a tag, DESTINATION gets the tag of SOURCE; a SOURCE given by digest is copied without a tag. Content
-    goes first and by digest, the tag last, so a copy that is interrupted leaves no half image under a name.
+    Without a tag, DESTINATION gets the tag of SOURCE; a SOURCE given by digest is copied without a tag. Blobs and
+    manifests are copied first, the tag is put last, so an interrupted copy leaves no incomplete image under a tag.
     """
     report = copy(open_session(ctx), CopyRequest(**wanted))
     show_placed(report, as_json=as_json)

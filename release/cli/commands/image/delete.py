@@ -23,9 +23,9 @@ from release.cli.session import open_session
 def command(ctx: click.Context, image: str, by_digest: bool, preview: bool, as_json: bool) -> None:
     """Delete the tag of IMAGE, and only that tag: others on the same digest stay.
 
-    Where a registry cannot delete a tag alone, that is said, with the tags that share its digest. `--digest`
-    deletes the manifest with all of its tags: name the digest itself (`REPOSITORY@sha256:…`) where it has several.
-    What an index lists, or a signature refers to, is never deleted.
+    If a registry cannot delete a single tag, the error names the tags that share its digest. `--digest` deletes the
+    manifest with all of its tags: give the digest itself (`REPOSITORY@sha256:…`) if it has several. A manifest that
+    an index lists, or that a signature refers to, is never deleted.
     """
     report = delete(open_session(ctx), DeleteRequest(image=image, by_digest=by_digest, preview=preview))
     if as_json:

@@ -27,8 +27,8 @@ _KINDS = {
 def command(ctx: click.Context, image: str, as_json: bool) -> None:
     """Say which credential is used for the repository of IMAGE, from where, and whether it may push.
 
-    Asks the registry by listing the tags, and by beginning an upload and taking it back. The credential itself is
-    never shown. Exits with 5 where pushing is not allowed.
+    Lists the tags, and begins an upload and cancels it, to find out what is allowed. The credential itself is never
+    shown. Exits with 5 if pushing is not allowed.
     """
     found = check_login(open_session(ctx), LoginCheckRequest(image=image))
     if as_json:

@@ -17,9 +17,9 @@ from release.cli.session import open_session
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-import/1`.")
 @click.pass_context
 def import_(ctx: click.Context, file: str, as_json: bool) -> None:
-    """Append what a run left in FILE because the log could not be written then.
+    """Append the facts that a run wrote to FILE because the log could not be written.
 
-    What the log has already, from an earlier import or from the next run, is not written twice.
+    Facts that the log has already, from an earlier import or from the next run, are not written twice.
     """
     found = append_from(open_session(ctx), ImportRequest(file=file))
     if as_json:

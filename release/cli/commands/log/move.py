@@ -21,9 +21,9 @@ from release.cli.session import open_session
 )
 @click.pass_context
 def copy(ctx: click.Context, source: str, target: str) -> None:
-    """Append to one store what another has and it lacks, to the byte. Copying again goes on.
+    """Append to one store the entries of another that it lacks, byte for byte. Copying again continues.
 
-    A password stands in the environment, not here: `--to 'sql:postgresql://ci:${PASSWORD}@db/log'`.
+    Take passwords from environment variables: `--to 'sql:postgresql://ci:${PASSWORD}@db/log'`.
     """
     report = move.copy_log(open_session(ctx), CopyLogRequest(source=source, target=target))
     data(f"{report.copied} entries copied from {report.source} to {report.target}")
@@ -33,6 +33,6 @@ def copy(ctx: click.Context, source: str, target: str) -> None:
 @global_options
 @click.pass_context
 def migrate(ctx: click.Context) -> None:
-    """Make or change the tables of the configured SQL log. Nothing else ever does."""
+    """Create or migrate the tables of the configured SQL log. No other command changes tables."""
     report = move.migrate(open_session(ctx))
     data(f"the tables were at {report.before or 'nothing'} and are at {report.after}")

@@ -23,14 +23,15 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.
 @click.argument("digest")
 @click.pass_context
 def find(ctx: click.Context, digest: str, as_json: bool) -> None:
-    """Find DIGEST: of an index, a platform's image, or under a tag; it may be shortened."""
+    """Find the log entries that mention DIGEST: of an index, a platform's image or a tag; it may be shortened."""
     report = questions.find(open_session(ctx), FindRequest(digest=digest))
     if as_json:
         document(msgspec.to_builtins(report))
         return
     if not report.mentions:
         raise ConfigError(
-            f"the log does not know `{digest}`", hint="`shipmark log verify` tells whether it is whole"
+            f"the log does not mention `{digest}`",
+            hint="`shipmark log verify` checks that no entry is missing",
         )
     rows = [(str(one.seq), one.at, one.kind, one.role) for one in report.mentions]
     data(*columns(rows))
@@ -43,14 +44,14 @@ def find(ctx: click.Context, digest: str, as_json: bool) -> None:
 @click.argument("time")
 @click.pass_context
 def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
-    """Say what TAG held at TIME: a day, or a moment such as 2026-11-20T17:55Z."""
+    """Show what TAG held at TIME, which is a day, or a moment such as 2026-11-20T17:55Z."""
     report = questions.at(open_session(ctx), AtRequest(tag=tag, time=time))
     if as_json:
         document(msgspec.to_builtins(report))
         return
     if not report.tags:
         raise ConfigError(
-            f"`{tag}` held nothing then", hint=f"`shipmark log history {tag}` shows what it held"
+            f"`{tag}` held no image at {time}", hint=f"`shipmark log history {tag}` shows what it held"
         )
     rows = [
         (

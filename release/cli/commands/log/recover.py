@@ -20,7 +20,7 @@ from release.cli.session import open_session
 def recover(ctx: click.Context, attempt: str | None, evidence: str | None, as_json: bool) -> None:
     """Settle attempts whose stated time has passed, or the one that --attempt names.
 
-    No state is a lock: a release is finished by running it again, whether or not its attempts are settled.
+    An open attempt locks nothing: running a release again finishes it, whether or not its attempts are settled.
     """
     found = settle(open_session(ctx), RecoverRequest(attempt=attempt, evidence=evidence))
     if as_json:
