@@ -10,7 +10,10 @@ from release.statements.release_statement import Attested, _tags
 
 
 def attested(entries: Iterable[Entry], *, key: str | None = None) -> Iterator[Attested]:
-    """Yield each released image for each target it was pushed to, in the log's order. `key`: only of this release."""
+    """Yield each released image for each target it was pushed to, in the log's order.
+
+    `key`: a release key; yield only the images of that release.
+    """
     released: dict[tuple[str, str], dict[str, Any]] = {}
     pushed: dict[tuple[str, str, str], dict[str, Any]] = {}
     for entry in entries:

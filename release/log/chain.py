@@ -23,7 +23,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
 class Malformed(Exception):
-    """Raised for bytes that are not a line of a log: torn, zero-filled or not JSON. Callers handle or translate it."""
+    """Raised for bytes that are not a line of a log: torn, zero-filled or not JSON. Users never see this exception."""
 
 
 def timestamp(milliseconds: int) -> str:
@@ -134,8 +134,8 @@ def stored(raw: bytes) -> Entry:
 
 
 def _require_hash(raw: bytes, seq: int, digest: str) -> None:
-    # Nested members may be called `hash` too. None of them can hold the hash of the whole line: it would have to
-    # contain its own digest.
+    # Nested members may be called `hash` too.
+    # None of them can hold the hash of the whole line: it would have to contain its own digest.
     member = f'"hash":"{digest}"'.encode()
     # Members are sorted and `schema` follows `hash`, so `hash` is never last and always has a comma behind it.
     before, found, after = raw.partition(member + b",")
@@ -184,7 +184,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(str(error)) from error
     if type(fields) is not dict or not _is_envelope(fields):
-        raise Malformed("`schema`, `seq`, `prev` or `hash` is missing")
+        raise Malformed("`schema`, `seq`, `prev` or `hash` is missing or has a wrong type")
     if fields["schema"] != SCHEMA:
         raise LogError(
             f"entry {fields['seq']} has the schema `{fields['schema']}`, which this shipmark cannot read",

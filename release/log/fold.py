@@ -55,7 +55,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Release:
-    """A release while the log is read. Members of its newest `planned` entry, its first and its first `released` entry.
+    """A release while the log is read: members of its first, its newest `planned` and its first `released` entry.
 
     Only needed members are kept: whole entries would take most of the memory for a long log.
     """

@@ -16,8 +16,9 @@ from release.log.record import KINDS
 from release.redaction import holds_credentials, redact
 
 ENVELOPE = frozenset({"schema", "seq", "prev", "hash", "id", "at", "batch"})
-# Bytes of an error's message in a record. Enough for a sentence that quotes a server's reply; the log is never
-# shortened, so whole pages of a proxy must not get into it.
+# Bytes of an error's message in a record.
+# Enough for a sentence that quotes a server's reply.
+# The log is never shortened, so the page of a proxy must not be recorded whole.
 MESSAGE_LIMIT = 2048
 _PROSE = frozenset({"message", "reason", "evidence"})
 
@@ -69,8 +70,7 @@ def _id_of(identity: Any) -> str:
 def _identity(fact: dict[str, Any]) -> Any:
     kind, release = fact.get("kind", ""), fact.get("release", "")
     if kind in _OF_ATTEMPT:
-        # `lost` enters the id: an attempt that is recorded as abandoned may get a second record when its image's bytes
-        # turn out to be lost.
+        # `lost` enters the id: an abandoned attempt gets a second record when its image's bytes turn out to be lost.
         return [kind, release, fact.get("attempt", ""), *([fact["lost"]] if fact.get("lost") else [])]
     if kind in ("built", "released"):
         return [kind, release, _image_digest(fact)]

@@ -10,8 +10,8 @@ from release.log import Entry, Head
 from release.log.chain import Malformed, head_of, read_line, require_next
 from release.log.record import LINE_LIMIT
 
-# Lines that are parsed to find a sound entry in a file whose first line is damaged. A damaged append is rarely longer;
-# more lines would only be parsed in vain in files that are not logs.
+# Lines that are parsed to find a sound entry in a file whose first line is damaged.
+# A damaged append is rarely longer; more lines would only be parsed in vain in files that are not logs.
 _LINES_TRIED = 8
 
 
@@ -47,7 +47,7 @@ def _require_torn(rest: Iterator[tuple[bytes, bool]], head: Head, batch: list[En
         if entry is not None and batch_of(entry)[0] != first:
             raise LogCorrupt(
                 f"entry {damaged} is damaged, and entries follow it: this is not an interrupted write",
-                hint="restore the log from a copy; what is there was left untouched",
+                hint="restore the log from a copy; the damaged log was left untouched",
             )
 
 
@@ -92,7 +92,7 @@ def _is_json(line: bytes) -> bool:
 def last_entry(tail: bytes, *, whole: bool) -> Entry | None:
     """The last entry, checked against its own hash only; None when only a full scan can find it.
 
-    `tail`: the last bytes of the file. `whole`: whether they are the whole file.
+    `tail`: the last bytes of the file. `whole`: whether `tail` is the whole file.
     """
     before, ended, after = tail.rpartition(b"\n")
     if after or not ended:

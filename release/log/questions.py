@@ -1,4 +1,4 @@
-"""The questions that people ask a version log. Pure: over the folded state and the entries."""
+"""Answers questions about releases, tags and digests from a version log's entries and their folded state. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from release.log.state import LogState, ReleaseState, TagHold
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{7,64})")
-# Hexadecimal digits of the shortest commit, release key or digest that `resolve` accepts: git's shortest automatic
-# abbreviation. Fewer digits would often match several releases by chance.
+# Hexadecimal digits of the shortest commit, release key or digest that `resolve` accepts.
+# Seven is git's shortest automatic abbreviation.
+# Fewer digits would often match several releases by chance.
 _SHORTEST_COMMIT = 7
 
 
 class TagHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """The digests that a tag of one target held, oldest first. Each counts until the next one."""
+    """The digests that a tag of one target held, oldest first. The tag held each digest until the next one."""
 
     target: str
     tag: str
@@ -67,7 +68,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """An input that differs between two releases. `before`, `after`: None where it is absent."""
+    """An input that differs between two releases. `before`, `after`: its values; None where the input is absent."""
 
     name: str
     before: Any
@@ -129,7 +130,7 @@ def at(state: LogState, tag: str, time: str) -> tuple[TagThen, ...]:
 def find(entries: Iterable[Entry], digest: str) -> tuple[Mention, ...]:
     """Every mention of `digest` in an entry, with its role: image, platform, tag and others.
 
-    `digest` may be shortened to 7 digits. Raises `ConfigError` if it is not a digest.
+    `digest` may be shortened to 7 digits. Raises `ConfigError` for text that is not a digest.
     """
     start = require_digest(digest)
     found = []

@@ -15,8 +15,9 @@ from msgspec import Meta
 from release.decoding import convert
 
 SCHEMA = "shipmark.log/1"
-# Bytes of one stored line. Enough for an image of a thousand platforms (about 120 bytes each). A reader holds a whole
-# line in memory, and `FileStore.head` reads this much from the file's end: both grow with the limit.
+# Bytes of one stored line.
+# Enough for an image of a thousand platforms (about 120 bytes each).
+# Bounds the memory of readers, which hold a whole line, and of `FileStore.head`, which reads this much of the file.
 LINE_LIMIT = 256 * 1024
 
 Hex64 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -111,7 +112,7 @@ class RecordedError(_Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
-    """The members of every record. `attempt`: the id of one run of shipmark. `at`: for people; `seq` is the order."""
+    """The members of every record. `attempt`: the id of one run of shipmark. `seq` is the order, never `at`."""
 
     schema: Literal["shipmark.log/1"]
     seq: Natural
@@ -177,7 +178,7 @@ class Pushed(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="push
 
 
 class Released(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="released"):
-    """Every required target holds the fixed tags: the version exists from here on."""
+    """Every required target holds the fixed tags: the version exists from this record on."""
 
     image: RecordedImage
     version: str = ""
@@ -252,7 +253,7 @@ class Pruned(Record, frozen=True, kw_only=True, omit_defaults=True, tag="pruned"
 
 
 class Deployed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="deployed"):
-    """A digest runs in an environment from now on. `follows`: `seq` of the entry that recorded the one before."""
+    """A digest runs in an environment from now on. `follows`: `seq` of the entry for the digest before."""
 
     environment: str
     image: RecordedImage

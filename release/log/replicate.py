@@ -9,15 +9,16 @@ from release.log import Entry, Head, HeadMoved, LogStore
 from release.log.chain import head_of
 from release.log.jsonl import batch_of
 
-# Entries in one append to the target. Each append is a push (git) or a transaction (SQL): fewer entries would cost more
-# round trips; more would repeat more work after an interruption.
+# Entries in one append to the target.
+# Each append is a push (git) or a transaction (SQL), so fewer entries would cost more round trips.
+# More entries would mean more repeated work after an interruption.
 _CHUNK = 200
 
 
 def copy(source: LogStore, target: LogStore, *, progress: Callable[[int], None] | None = None) -> int:
     """Append the entries of `source` that `target` lacks; returns their number. An interrupted copy can be repeated.
 
-    `progress`: called with the number of entries so far. Raises `RefusedError` when the target's entries are not
+    `progress`: called with the number of entries copied so far. Raises `RefusedError` when the target's entries are not
     the beginning of the source's, so that two histories are never mixed.
     """
     have = target.head()

@@ -17,9 +17,9 @@ from release.log.pending import PendingFacts
 from release.log.uniqueness import UniqueTags
 from release.ports import Clock
 
-# Seconds between attempts, doubled from the first to the longest, times a jitter that spreads writers that lost the
-# same race. The first suits a file or database, where an append takes milliseconds; the longest suits git, where each
-# attempt is a fetch and a push.
+# Seconds between attempts, doubled from the first to the longest, times a jitter that spreads competing writers.
+# The first pause suits a file or database, where an append takes milliseconds.
+# The longest pause suits git, where each attempt is a fetch and a push.
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 2.0
 
@@ -49,8 +49,8 @@ class Writer:
         self._patience = patience
         self._jitter = jitter
         self._mask = mask
-        # Serialises `append`, `find` and `entries` of several threads: the members below must fit one another, and each
-        # entry is sealed with the hash of the one before.
+        # Serialises `append`, `find` and `entries` of several threads, which read and change all members below.
+        # Without the lock, two threads would seal their entries after one head.
         self._lock = threading.Lock()
         self._lines: list[bytes] = []
         self._by_id: dict[str, int] = {}  # id: index in `_lines`
@@ -58,8 +58,8 @@ class Writer:
         self._parking = PendingFacts(store)
         self._queue = store if isinstance(store, Exclusive) else None
         self._has_read = False
-        # Whether an append lately failed because another writer was faster. Then the next append waits for its turn
-        # (`Exclusive`) and reads the log before it writes, since the known head is probably old.
+        # Whether an append lately failed because another writer was faster.
+        # If so, the next append waits for its turn (`Exclusive`), and reads the log first: the known head may be old.
         self._contended = False
         self._head = Head()
 
@@ -104,8 +104,8 @@ class Writer:
         """Append the facts of `wanted` (id -> fact) that are missing; returns the new entries by id."""
         started = self._clock.monotonic()
         pause = _FIRST_PAUSE
-        # Append to the known head without reading first: if it is old, the store raises `HeadMoved`, and then the log
-        # is read. This saves a round trip when no other writer is active.
+        # Append to the known head without reading first: if that head is old, the store raises `HeadMoved`.
+        # This saves a round trip when no other writer is active.
         fresh = not self._has_read or self._contended
         while True:
             try:
@@ -137,8 +137,8 @@ class Writer:
                 # The append may have succeeded: the next attempt reads the log first and then finds the entries.
                 return self._clock.monotonic() - started < self._patience
             case _:
-                # An append that failed with another error may have stored its entries. If so, the next attempt appends
-                # no lines, which makes those entries durable.
+                # An append that failed with another error may have stored its entries.
+                # If so, the next attempt appends no lines, which makes those entries durable.
                 return bool(self._missing(wanted)) and self._arrived(wanted)
 
     def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> dict[str, Entry]:

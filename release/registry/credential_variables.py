@@ -17,9 +17,10 @@ from release.errors import ConfigError
 
 _PREFIX = "SHIPMARK_REGISTRY_"
 _ENDINGS = ("TOKEN", "PASSWORD")
-# Different hosts get different names. A label of a host name begins and ends with a letter or digit, so in a run of `_`
-# one is a dot, three are the colon of a port, and an even number are dashes. Other characters (`_`, the brackets of an
-# IPv6 address) become small letters, which the capitals of the host name cannot contain.
+# Different hosts get different names.
+# A label of a host name begins and ends with a letter or digit, so no dash stands beside a dot or colon.
+# Hence a run of one `_` is a dot, a run of three is a colon, and an even number are dashes.
+# Other characters (`_`, the brackets of an IPv6 address) become small letters; the host name is in capitals.
 _SPELLINGS = {".": "_", "-": "__", ":": "___", "_": "u", "[": "v", "]": "w"}
 
 

@@ -117,7 +117,7 @@ class _Resuming(io.RawIOBase):
             answer.close()
 
     def _skip(self, answer: Answer) -> None:
-        """Discard the bytes that are here already: the server ignored the range and started at 0."""
+        """Discard bytes that were received before: the server ignored the range and started at 0."""
         left = self._at
         while left:
             data = answer.piece(min(left, CHUNK))

@@ -35,8 +35,9 @@ from release.registry.throttle import Throttle
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Redirects in a row that are taken for a loop. Registries redirect a blob once, to its storage.
 _MOST_REDIRECTS = 5
-# Concurrent requests to one host, halved by `Throttle` after a 429. Fewer would leave a fast link unused while answers
-# are awaited; more would be refused by registries that limit connections of one client.
+# Concurrent requests to one host, halved by `Throttle` after a 429.
+# Fewer would leave a fast link unused while answers are awaited.
+# More would be refused by registries that limit the connections of one client.
 _MOST_AT_ONCE = 16
 
 
@@ -48,7 +49,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """What all hosts share. `jitter`: returns a number from 0 to 1."""
+    """Objects that all hosts of a run share. `jitter`: returns a number from 0 to 1."""
 
     transport: Transport
     trust: Trust
@@ -66,7 +67,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request. `path`: below the host, or a whole URL that the host returned.
 
-    `scopes`: of its token. `what`: the purpose, for messages. `subject`: the repository whose credential is used.
+    `scopes`: for a bearer token. `what`: the purpose, for messages. `subject`: the repository whose credential is used.
     """
 
     method: str
@@ -79,7 +80,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Host:
-    """A registry, shared by its repositories. `registry`: its name. `api_host`: serves its API."""
+    """A registry, shared by its repositories. `registry`: its name. `api_host`: the host that serves its API."""
 
     def __init__(self, registry: str, api_host: str, ports: Ports) -> None:
         self.registry = registry
@@ -199,7 +200,7 @@ class Host:
                 self.retrier.pause(error, attempt)
 
     def location(self, answer: Answer, what: str) -> str:
-        """The URL of an upload's next request. It may be at another host, which then gets no credential."""
+        """The URL of an upload's next request. A URL at another host is accepted, but gets no credential."""
         text = answer.headers.get("Location")
         if not text:
             raise Invalid(f"`{self.registry}` gave no location for {what}")

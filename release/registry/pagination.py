@@ -13,8 +13,8 @@ from release.registry.http.client import Answer
 
 _LINK = re.compile(r"<([^<>\s]+)>([^<]*)")
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.IGNORECASE)
-# Characters of the header that are parsed. Real links have a few hundred; bounds the time that the regular expression
-# takes on the header of a hostile registry.
+# Characters of the header that are parsed.
+# Real links have a few hundred; bounds the time that the regular expression takes on the header of a hostile registry.
 _LONGEST = 16 * 1024
 
 

@@ -69,8 +69,8 @@ class RegistryPool:
         self._secrets = secrets or Secrets()
         self._anonymous = anonymous
         self._registries = registries
-        # Guards the members below: threads that open one host at once must share its `Host`, which holds its tokens and
-        # counts its concurrent requests.
+        # Guards the members below: threads that open one host at once must share one `Host`.
+        # A `Host` holds the host's tokens and counts its concurrent requests.
         self._lock = threading.Lock()
         self._ports: Ports | None = None
         self._hosts: dict[str, Host] = {}

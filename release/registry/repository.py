@@ -28,15 +28,17 @@ from release.registry.uploads import BlobUpload, Sessions
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 # Statuses with which registries answer requests that they do not implement.
 _NO_SUCH_QUESTION = frozenset({400, 404, 405, 406, 501})
-# Bytes of one page of tags. A registry may ignore `n` and return all tags at once: room for about 120,000 tags of the
-# greatest length, 128 characters. Bounds the memory that a hostile registry can fill.
+# Bytes of one page of tags.
+# A registry may ignore `n` and return all tags at once: enough for about 120,000 tags of 128 characters.
+# Bounds the memory that a hostile registry can fill.
 _LARGEST_PAGE = 16 * 1024 * 1024
-# Tags on one page, as the parameter `n` (distribution-spec v1.1, "Listing Tags"). A registry may return fewer. Smaller
-# pages would need more requests.
+# Tags on one page, as the parameter `n` (distribution-spec v1.1, "Listing Tags").
+# A registry may return fewer.
+# Smaller pages would need more requests.
 _PAGE = 1000
-# Retries of a manifest that the registry refuses with 400 DIGEST_INVALID although its digest was computed from the
-# bytes that are sent. distribution rewrites small files in place, so it refuses a manifest while another writer stores
-# one of its blobs or children again (2.8.2: 30 of 1,200 writes by four writers of the same images).
+# Retries of a manifest that is refused with 400 DIGEST_INVALID, although its digest was computed from the sent bytes.
+# The reference server distribution refuses a manifest while another writer stores one of its blobs or children again.
+# Its 2.8.2 rewrites small files in place: 30 of 1,200 writes by four writers of the same images were refused.
 _REFUSALS = 3
 
 
@@ -53,8 +55,8 @@ class RemoteRepository:
         self._repository = reference.repository
         self._name = reference.name
         self._host = host
-        # The digest under each tag or digest that was requested, None for 404. If the reply to a PUT is lost and
-        # another digest than this is found, another writer has set the tag.
+        # The digest under each tag or digest that was requested, None for 404.
+        # If the reply to a PUT is lost and another digest than this is found, another writer has set the tag.
         self._held: dict[str, str | None] = {}
         self._lacks: set[str] = set()  # blobs found missing by `ask_blob`: `put_blob` does not ask again
 
@@ -131,7 +133,7 @@ class RemoteRepository:
         return upload.send(partial(self._present, descriptor), sources)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Send the raw bytes. After a lost reply, read back whether they were stored."""
+        """Send a manifest's raw bytes. After a lost reply, read back whether the registry stored them."""
         if len(manifest.raw) > LARGEST_PUSHED:
             raise Invalid(
                 f"manifest `{manifest.digest}` is larger than the {LARGEST_PUSHED} bytes that registries accept"

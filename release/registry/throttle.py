@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 from release.control import Cancel
 
-# Seconds until a waiting thread checks `Cancel`, which cannot notify the condition: the longest time that a cancelled
-# run waits for a slot. Waking more often would only use the CPU.
+# Seconds until a waiting thread checks `Cancel` again, and so the longest wait of a cancelled run for a slot.
+# `Cancel` does not notify the condition.
+# Waking more often would only use the CPU.
 _LONGEST_TURN = 1.0
 
 

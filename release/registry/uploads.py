@@ -27,14 +27,14 @@ from release.registry.http.connections import Upload
 _LOST_SESSION = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
 # Statuses of registries, or of proxies in front of them, that limit the size of one request: then chunks are sent.
 _NOT_IN_ONE = frozenset({405, 413, 501})
-# Times that a blob is sent again within one attempt because the registry answered 401 at its end. A new token helps
-# once if the first one expired during the upload; a registry that refuses three times refuses for another reason.
+# Times that a blob is sent again within one attempt because the registry answered 401 at its end.
+# One new token helps if the first token expired during the upload; three refusals have another reason.
 _MOST_RENEWALS = 2
-# Repositories from which mounting a blob is tried, with one request each. After three failures, sending the bytes is
-# mostly faster than further requests.
+# Repositories from which mounting a blob is tried, with one request each.
+# After three failures, sending the bytes is mostly faster than further requests.
 _MOST_MOUNTS = 3
-# Seconds that an upload session may wait for its blob. After that a new session is opened, since registries drop idle
-# sessions.
+# Seconds that an upload session may wait for its blob.
+# After that a new session is opened, since registries drop idle sessions.
 _SESSION_KEEPS = 60.0
 # Bytes between two progress events. An event for each piece of 64 KiB would cost time and show no more.
 _SHOWN_EVERY = 1024 * 1024
@@ -57,7 +57,7 @@ class Sessions:
         return self.location(answer)
 
     def mount(self, digest: str, source: str) -> str | None:
-        """Mount a blob of the repository `source`; returns None if the registry did.
+        """Mount a blob of the repository `source`; returns None if the registry mounted it.
 
         Otherwise returns the URL of the upload session that the registry opened instead, or "" if there is none.
         """

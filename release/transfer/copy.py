@@ -25,8 +25,9 @@ _MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN
 # Seconds between attempts, for registries that store content on several servers and do not serve it everywhere at once.
 # After 7.7 s in all, the error of the last attempt is raised: then something else is wrong.
 _LAGS = (0.2, 0.5, 1.0, 2.0, 4.0)
-# Threads beyond those that send. While blobs are sent, they check the next blobs with HEAD and open upload sessions, so
-# that a free slot is used without waiting for round trips. Bounds the number of sessions that are open and idle.
+# Threads beyond those that send.
+# These threads check the next blobs with HEAD and open upload sessions, so that a free slot is used at once.
+# Bounds the number of sessions that are open and idle.
 _AHEAD = 4
 
 _NOBODY = NullSink()

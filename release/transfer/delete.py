@@ -15,13 +15,14 @@ from release.oci.manifest import children, subject
 from release.task_group import run_all
 from release.transfer.referrers import find_attached, find_referrers, referrers_tag
 
-# Concurrent requests for manifests and tags. They are small, so round trips take most of the time; a registry host is
-# sent at most 16 requests at a time anyway (`release.registry.host`).
+# Concurrent requests for manifests and tags.
+# They are small, so round trips take most of the time.
+# More would only wait: `release.registry.host` sends at most 16 requests at a time to a host.
 _QUESTIONS = 16
 
 
 class Holders(msgspec.Struct, frozen=True, kw_only=True):
-    """What needs a digest. `tags`: on it. `indexes`: tags whose index lists it. `referrers`: manifests about it."""
+    """What needs a digest: `tags` that hold it, tags of `indexes` that list it, and `referrers` with it as subject."""
 
     tags: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
@@ -127,8 +128,9 @@ def _lists(repository: Repository, found: Descriptor | None, digest: str) -> boo
 
 # Tags whose manifests are read at a time, for the reason of `_QUESTIONS`.
 _AT_ONCE = 16
-# Levels of indexes in indexes that are read below a tag. Bounds the recursion on content that others pushed. What
-# is listed deeper is not found, and does not prevent the deletion.
+# Levels of indexes in indexes that are read below a tag.
+# Bounds the recursion on content that others pushed.
+# What is listed deeper is not found, and does not prevent the deletion.
 _DEEPEST = 8
 
 

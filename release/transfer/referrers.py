@@ -31,13 +31,14 @@ from release.transfer.copy import copy_image
 
 # Endings of the tags under which cosign keeps signatures, attestations and SBOMs: `sha256-HEX.sig`.
 _COSIGN = (".sig", ".att", ".sbom")
-# Levels of referrers of referrers that are copied, below the referrers of the image. Deeper ones are left out: whoever
-# can push to the source could nest them without end.
+# Levels of referrers of referrers that are copied, below the referrers of the image.
+# Deeper ones are left out: whoever can push to the source could nest them without end.
 _DEEPEST = 4
 # Manifests that one call copies. Whoever can push to the source can attach any number; one more raises `Invalid`.
 _MOST = 1000
-# Times that the list under a tag is written and read back, or the API is read until it shows a new referrer. If other
-# writers have overwritten the list each time, `Unreachable` is raised. The pauses come to 3.15 s at most.
+# Times that the list under a tag is written and read back, or the API is read until it shows a new referrer.
+# If other writers have overwritten the list each time, `Unreachable` is raised.
+# The pauses come to 3.15 s at most.
 _MOST_RACES = 6
 # Seconds before the second attempt, doubled for each further one, times a jitter of 0 to 1 that spreads the writers.
 _PAUSE = 0.05

@@ -12,7 +12,7 @@ from release.log.yanked import Yank, Yanks, yank_of
 
 
 def page(template: str, state: LogState, yanks: Yanks, *, title: str, head: str, now: str) -> str:
-    """The page. `template`: `page.html`. `head`: of the chain. `now`: a timestamp, the right end of the timeline."""
+    """The page. `template`: `page.html`. `head`: the log's head. `now`: a timestamp, the right end of the timeline."""
     releases = select(state, Filter())
     moving = {tag: holds for tag, holds in state.holds.items() if _is_moving(holds)}
     first = min((holds[0].at for holds in moving.values()), default=now)
@@ -71,7 +71,7 @@ def _is_moving(holds: Sequence[TagHold]) -> bool:
 
 
 def _lane(tag: tuple[str, str], holds: Sequence[TagHold], start: float, end: float) -> str:
-    """The bar of a (target, tag): a stretch for each digest, as wide as the time it was held. One scale for all."""
+    """The bar of a (target, tag): a part for each digest, as wide as its time. `start`, `end`: its scale."""
     stretches = []
     for number, hold in enumerate(holds):
         until = _seconds(holds[number + 1].at) if number + 1 < len(holds) else end
@@ -91,5 +91,5 @@ def _stretch(hold: TagHold, number: int, left: float, width: float) -> str:
 def _seconds(timestamp: str) -> float:
     try:
         return datetime.fromisoformat(timestamp).timestamp()
-    except (ValueError, OverflowError):  # the log may hold any text as a time
+    except (ValueError, OverflowError):  # a log may hold text that is not a time
         return 0.0

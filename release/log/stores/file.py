@@ -26,7 +26,7 @@ from release.log.stores.syscalls import FileFacts, Files, OsFiles
 
 
 class _Position(msgspec.Struct, frozen=True, kw_only=True):
-    """How far this process has verified the file. `file`: device and inode, None before the first look."""
+    """How far this process has verified the file. `file`: device and inode; None before the file was opened."""
 
     offset: int = 0
     head: Head = Head()
@@ -52,10 +52,12 @@ class FileStore:
     ) -> None:
         self._path = path
         self._name = name or path
-        self._is_local = allow_network  # True: `_require_local` has checked the file system, or must not
+        self._is_local = (
+            allow_network  # True if the file system was found to be local, or need not be checked
+        )
         self._files = files or OsFiles()
-        # Keeps other processes and threads from appending between our look at the head and our write: two entries after
-        # one head would fork the chain.
+        # Keeps other processes and threads from appending between our look at the head and our write.
+        # Two entries after one head would fork the chain.
         self._lock = FileLock(
             f"{path}.lock", files=self._files, cancel=cancel, monotonic=monotonic, timeout=timeout
         )
@@ -155,8 +157,8 @@ class FileStore:
         finally:
             self._lock.release(held)
 
-    # The methods below run under the lock, in this order: read what others appended; cut a torn tail off, since our
-    # line would continue it; compare the head; write.
+    # The methods below run under the lock: read what others appended, cut a torn tail off, compare the head, write.
+    # A torn tail is cut off before the write, since the new line would continue it.
 
     def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
         facts = self._files.facts(fd)
@@ -226,7 +228,7 @@ class FileStore:
         self._durable = -1
 
     def _write(self, fd: int, data: bytes, head: Head) -> None:
-        """Write lines of one batch with one write and one fsync. `head`: the log's head after them."""
+        """Write lines of one batch with one write and one fsync. `head`: the log's head after these lines."""
         offset = self._position.offset
         try:
             if self._files.write(fd, data) != len(data):
@@ -260,7 +262,7 @@ class FileStore:
             if self._position.offset:
                 raise LogCorrupt(
                     f"version log `{self._name}` is gone: it held {self._position.head.seq + 1} entries a moment ago",
-                    hint="find out what removed it; restore it from a copy",
+                    hint="find out what removed the file; restore it from a copy",
                 ) from None
             return None
 

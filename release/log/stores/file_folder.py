@@ -19,7 +19,7 @@ class LogFolder:
         self._files = files
 
     def make(self) -> None:
-        """Make the folder and those above it that are missing."""
+        """Make this folder and all missing folders above it."""
         missing = []
         folder = self._path
         while not self._files.exists(folder):

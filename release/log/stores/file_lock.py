@@ -12,12 +12,13 @@ from release.control import Cancel
 from release.errors import LogCorrupt, LogError
 from release.log.stores.syscalls import Files
 
-# Seconds between attempts to lock, doubled from the first to the longest. An append holds the lock for about one
-# fsync(2), mostly milliseconds. Longer pauses would leave a free lock unused, shorter ones would use a CPU for waiting.
+# Seconds between attempts to lock, doubled from the first to the longest.
+# An append holds the lock for about one fsync(2), mostly milliseconds.
+# Longer pauses would leave a free lock unused, shorter ones would use a CPU for waiting.
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
-# The content of our lock files. A file with other content belongs to another program and is refused: `log.path: yarn`
-# would otherwise overwrite `yarn.lock`.
+# The content of our lock files.
+# A file with other content is refused, since it belongs to another program: `log.path: yarn` would need `yarn.lock`.
 _OURS = re.compile(rb"(process \d+ on [^\n]*\n?)?\Z")
 
 
@@ -40,7 +41,7 @@ class FileLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock for the body."""
+        """Hold the lock while the body runs."""
         held = self.acquire()
         try:
             yield
@@ -48,7 +49,7 @@ class FileLock:
             self.release(held)
 
     def acquire(self) -> int:
-        """Lock; returns a handle for `release`. Raises `LogError` naming the holder when `timeout` is over."""
+        """Take the lock; returns a handle for `release`. Raises `LogError` naming the holder when `timeout` is over."""
         fd = self._files.open(self._path, create=True)
         try:
             if not self._files.lock(fd):

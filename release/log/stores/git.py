@@ -1,6 +1,6 @@
 """The version log as a git ref: one commit for each entry, appended by a push without force: a compare-and-swap.
 
-A commit's tree holds only `entry.json`: the entry's bytes and a newline. The parent of a commit is the entry before.
+A commit's tree holds only `entry.json`: the entry's bytes and a newline. Its parent is the commit of the entry before.
 A writer that lost a race parks its facts under a ref of their own, which cannot conflict; the next writer appends them.
 """
 
@@ -96,7 +96,7 @@ class GitStore:
     # Parking: a writer that lost a race leaves its facts to the next writer, so that it need not win a race itself.
 
     def park(self, facts: Sequence[Mapping[str, Any]]) -> None:
-        """Store facts for the next writer. Best effort: errors are ignored."""
+        """Store facts for the next writer. Best effort: the outcome of the push is ignored."""
         with self._remote.exclusive():
             content = canonical([dict(fact) for fact in facts]) + b"\n"
             commit = self._remote.store_commit("facts.json", content, None, "facts on their way\n", 0)

@@ -47,7 +47,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outcome_of(code: int, stdout: str, stderr: str, ref: str) -> Push:
-    """How the push of one ref ended. `unknown`: git's output does not show it; reading the remote's ref does."""
+    """How the push of one ref ended. `unknown`: git's output does not show the outcome; reading the ref does."""
     line = next((line for line in stdout.splitlines() if _is_about(line, ref)), None)
     if line is not None:
         return _of_status(line)

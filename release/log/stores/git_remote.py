@@ -32,8 +32,8 @@ from release.log.stores.git_outcome import Push, outcome_of
 from release.log.stores.syscalls import OsFiles
 from release.ports import Completed, Process
 
-# Name of the remote in the private repository. Its URL may hold a password, so it is passed in the environment and
-# never in an argument list, which other users can see.
+# Name of the remote in the private repository.
+# The remote's URL may hold a password: it is passed in the environment, since other users can see argument lists.
 _REMOTE = "log"
 _REDIRECTED = re.compile(r"returned error: 30[12378]\b")
 _HANDED_OVER = r"^(http\..*|credential\..*|url\..*|core\.sshcommand|ssh\.variant)$"
@@ -85,7 +85,7 @@ def secrets_of_settings(credentials: Credentials) -> list[str]:
 
 
 class GitRemote:
-    """The remote at `url`. `cache`: folder of the private repository, made if missing. `timeout`: seconds a command."""
+    """The remote at `url`. `cache`: folder of the private repository, made if missing. `timeout`: of a git command."""
 
     def __init__(
         self,
@@ -112,8 +112,9 @@ class GitRemote:
         self._stays = ("-c", "http.followRedirects=false") if headers else ()
         # BatchMode: fail instead of asking for a passphrase or about an unknown host, since nobody can answer.
         self._env.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
-        # Keeps other processes out of the private repository: `_prepare` deletes the lock files of killed git
-        # processes, which must not belong to a live one. Each holder runs one remote command; the wait covers two.
+        # Keeps other processes out of the private repository.
+        # `_prepare` deletes the lock files of killed git processes, so no other git process may be running there.
+        # Each holder runs one remote command; the wait covers two.
         self._lock = FileLock(
             f"{cache}.lock", files=OsFiles(), cancel=cancel, monotonic=monotonic, timeout=2 * timeout
         )

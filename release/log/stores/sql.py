@@ -47,7 +47,7 @@ class SqlStore:
 
     @property
     def local(self) -> bool:
-        """Whether it is a SQLite file on this machine."""
+        """Whether the database is a SQLite file on this machine."""
         return not self._is_postgres
 
     def close(self) -> None:

@@ -14,8 +14,8 @@ from release.errors import LogError
 from release.log.stores.sql_schema import engine_of, name_of, parse_url
 from release.log.stores.sql_transaction import transaction
 
-# Key of PostgreSQL's advisory lock that makes concurrent migrations run one after the other. Arbitrary, so that other
-# programs in the database are unlikely to lock the same number.
+# Key of PostgreSQL's advisory lock that makes concurrent migrations run one after the other.
+# Arbitrary, so that other programs in the database are unlikely to lock the same number.
 _ADVISORY_LOCK = 7_305_511_894
 
 

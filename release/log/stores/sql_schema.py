@@ -27,7 +27,7 @@ from release.errors import ConfigError
 from release.filesystem.files import require_file
 from release.filesystem.workspace_paths import is_below
 
-#: The revision that this code needs. Later revisions only add, so newer tables are fine.
+#: The revision that this code needs. Later revisions must only add, so that newer tables can be used.
 REVISION = "0001"
 
 METADATA = MetaData()
@@ -50,11 +50,10 @@ ENTRY = Table(
 
 # What may follow user and password in a URL: `host:port,host:port/database?name=value&name=value`.
 _BEHIND_USER = re.compile(r"[^@/?#]*(?:/[^@?#]*)?(?:\?(?:[A-Za-z0-9_]+=[^&]*(?:&|$))*)?")
-# Seconds to connect to PostgreSQL. Without a limit libpq waits for the kernel, which tries for minutes where a firewall
-# drops packets.
+# Seconds to connect to PostgreSQL. Without a limit, a firewall that drops packets would block the run for minutes.
 _CONNECT_TIMEOUT = 10
-# Seconds that SQLite waits for another connection's write lock, equal to PostgreSQL's `lock_timeout` in
-# `sql_transaction`. An append holds the lock for milliseconds: after 10 s its holder hangs.
+# Seconds that SQLite waits for a write lock, equal to PostgreSQL's `lock_timeout` in `sql_transaction`.
+# An append holds the lock for milliseconds: after 10 s its holder hangs.
 _BUSY_TIMEOUT = 10.0
 
 
@@ -104,7 +103,7 @@ def name_of(url: URL) -> str:
 
 
 def engine_of(url: URL, *, create: bool = False, workspace: str | None = None) -> Engine:
-    """An engine that keeps one connection. It does not begin transactions: `sql_transaction` does.
+    """An engine that keeps one connection. `sql_transaction`, not the engine, begins transactions.
 
     `create`: make a missing SQLite file. `workspace`: a SQLite file below it is not reached through a symlink.
     """

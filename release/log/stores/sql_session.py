@@ -52,8 +52,8 @@ class _Wired:
         self._wire: socket.socket | None = None
         if connection.dialect.name == "postgresql":
             driver: Any = connection.connection.driver_connection
-            # A duplicate of the driver's descriptor: when `wake` is called, the driver may have closed its own, and
-            # the number may belong to another file.
+            # A duplicate of the driver's descriptor, which stays valid until `close`.
+            # The driver may close its own before `wake` is called, and the number may then belong to another file.
             self._wire = socket.socket(fileno=os.dup(driver.fileno()))
 
     @property

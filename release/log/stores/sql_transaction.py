@@ -16,9 +16,10 @@ from release.log.stores.sql_schema import ENTRY, HEAD
 #: Lines of one query. Bounds the memory for one answer; smaller pages would need more round trips for a long log.
 PAGE = 2000
 
-# Statements that begin a transaction, in one round trip. PostgreSQL: SET LOCAL, because behind a pooler the settings of
-# a session would reach other clients; the time limits unlock the head row when a client freezes. SQLite: BEGIN
-# IMMEDIATE locks before the head is read; a plain BEGIN would lock at the first write, when the head may be stale.
+# Statements that begin a transaction, in one round trip.
+# PostgreSQL: SET LOCAL, because behind a pooler the settings of a session would reach other clients.
+# PostgreSQL: the time limits unlock the head row when a client freezes.
+# SQLite: BEGIN IMMEDIATE locks before the head is read; a plain BEGIN locks only at the first write.
 _BEGIN = {
     "postgresql": "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; "
     "SET LOCAL idle_in_transaction_session_timeout = '30s'",
@@ -109,8 +110,8 @@ def _lock_postgres(connection: Connection, behind: int | None) -> tuple[Head, li
     """Begin, lock and read in one round trip. Each statement sees what was committed before it began."""
     statements = [_BEGIN["postgresql"], _LOCKED_HEAD]
     if behind is not None:
-        # Values are formatted into the text, since several statements in one round trip take no parameters. The
-        # format `d` admits only integers.
+        # Values are formatted into the text, since several statements in one round trip take no parameters.
+        # The format `d` admits only integers.
         statements.append(f"SELECT line FROM log_entry WHERE seq > {behind:d} ORDER BY seq LIMIT {PAGE:d}")  # noqa: S608
     driver: Any = connection.connection
     results = []

@@ -13,8 +13,8 @@ import msgspec
 
 from release.filesystem.folders import open_parent
 
-# Bytes of one pread(2). Must exceed `LINE_LIMIT`, because `FileStore` judges a file by its first chunk; larger chunks
-# would only use more memory.
+# Bytes of one pread(2).
+# Must exceed `LINE_LIMIT`, because `FileStore` judges a file by its first chunk; more would only use more memory.
 _CHUNK = 1 << 20
 _FULL_SYNC = getattr(fcntl, "F_FULLFSYNC", None)
 _NETWORK = frozenset(

@@ -1,8 +1,8 @@
 """Fetches bearer tokens from the realm that a registry names, and keeps them until shortly before they expire.
 
-Source: the distribution project's token and OAuth2 specifications. The realm receives our credential. So it must be
-https unless the registry itself is plain http, must hold no user name, is not followed through redirects, and must not
-lead from a public registry into a private network.
+Source: the distribution project's token and OAuth2 specifications. The realm receives our credential. So a realm must
+be https unless the registry itself is plain http, must hold no user name, and must not lead from a public registry into
+a private network. Redirects of a realm are not followed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from release.registry.http.client import Accept, Answer, Transport
 from release.registry.http.error_body import fault_of, read_refusal
 from release.registry.http.retry import retry_after
 
-# Bytes of a token answer that are read. A token is sent in a header, and servers take headers of 8 to 64 KiB; bounds
-# the memory that a hostile realm can fill.
+# Bytes of a token answer that are read.
+# A token is sent in a header, and servers take headers of 8 to 64 KiB; bounds the memory that a hostile realm can fill.
 _LARGEST = 64 * 1024
 # Seconds that a token is valid where the answer has no `expires_in`. Source: distribution's token specification.
 _DEFAULT_LIFE = 60.0
-# Seconds before its expiry at which a token is replaced (at half its life if that is later), so that it stays valid
-# while a request that carries it is sent. A larger margin would fetch short-lived tokens more often.
+# Seconds before its expiry at which a token is replaced, or at half its life if that is later.
+# Without a margin, a token could expire while a request that carries it is sent.
+# A larger margin would fetch short-lived tokens more often.
 _MARGIN = 60.0
 _CLIENT = "shipmark"
 _SAFE = re.compile(r"[!-~]+")
@@ -43,7 +44,7 @@ class _Grant(msgspec.Struct):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """A token. `fresh_until`: on the monotonic clock; a new one is fetched after that."""
+    """A token. `fresh_until`: the time, on the monotonic clock, after which a new token is fetched."""
 
     text: str
     fresh_until: float
@@ -83,8 +84,8 @@ class Tokens:
         self._clock = clock
         self._wall = wall
         self._notice = notice
-        # `_lock` guards the dictionaries below. A lock of `_locks` is held during the request for one token: threads
-        # that need that token wait for its answer, while requests for other tokens run in parallel.
+        # `_lock` guards the dictionaries below.
+        # A lock of `_locks` is held during the request for one token, so that threads that need it share one request.
         self._lock = threading.Lock()
         self._locks: dict[Key, threading.Lock] = {}
         self._known: dict[Key, Token] = {}

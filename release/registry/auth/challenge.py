@@ -9,8 +9,8 @@ import re
 
 import msgspec
 
-# Characters of the header that are parsed. Real challenges have a few hundred; bounds the time that parsing the header
-# of a hostile registry takes.
+# Characters of the header that are parsed.
+# Real challenges have a few hundred; bounds the time that parsing the header of a hostile registry takes.
 _LONGEST = 16 * 1024
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SPACE = re.compile(r"[ \t]*")

@@ -24,11 +24,12 @@ _HUB_KEY = "https://index.docker.io/v1/"
 _IDENTITY_USER = "<token>"
 _NOT_THERE = "credentials not found"
 _HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
-# Seconds that a credential helper may take. Some ask a cloud's API or wait for a person to unlock a keyring; without a
-# limit, a helper that hangs would block the run.
+# Seconds that a credential helper may take.
+# Some helpers call a cloud's API, or wait for a person to unlock a keyring.
+# Without a limit, a helper that hangs would block the run.
 _HELPER_SECONDS = 60.0
 
-# User names that registries require together with a token. Others accept any.
+# User names that registries require together with a token. Other registries accept any user name.
 _TOKEN_USERS = (
     ("gcr.io", "oauth2accesstoken"),
     ("pkg.dev", "oauth2accesstoken"),

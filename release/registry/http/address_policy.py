@@ -1,7 +1,7 @@
 """Which IP addresses a registry may redirect us to. Pure.
 
 A registry on the internet must not make us send requests into our own network or to a cloud's metadata service, which
-it cannot reach itself (server-side request forgery). Checked for the address that is connected to, not for the name.
+it cannot reach itself (server-side request forgery). The check uses the address of the connection, not the host name.
 """
 
 from __future__ import annotations

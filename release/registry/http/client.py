@@ -25,12 +25,12 @@ from release.registry.http.tls import Trust
 from release.registry.http.watchdog import Exchange, Limits, Watchdog
 
 USER_AGENT = f"shipmark/{__version__}"
-# Bytes of an unread body that are read and dropped to keep the connection: on most links faster than a new TLS
-# handshake. A longer rest is cut off by closing the connection.
+# Bytes of an unread body that are read and dropped to keep the connection, mostly faster than a new TLS handshake.
+# A longer rest is cut off by closing the connection.
 _SHORT_REST = 64 * 1024
-# Seconds for reading that rest. A peer that needs longer costs more time than a new connection.
+# Seconds for reading the unread rest of a body. A slower peer costs more time than a new connection.
 _DRAIN_SECONDS = 2.0
-# Idle connections kept for each host: `Throttle` allows as many concurrent requests. Further ones are closed after use.
+# Idle connections kept for each host: `Throttle` allows as many concurrent requests. Others are closed after use.
 _CONNECTIONS = 16
 Accept = Callable[[Reach], str | None]
 
@@ -73,7 +73,10 @@ class Answer:
         return data
 
     def readinto(self, view: memoryview) -> int:
-        """Read into `view`; returns the number of bytes, 0 at the end. Bytes before a broken connection come first."""
+        """Read into `view`; returns the number of bytes, 0 at the end.
+
+        If the connection breaks, bytes that arrived before are returned first.
+        """
         with translated(self._exchange, self.url):
             # http.client's `readinto`: that of urllib3 copies the bytes three times.
             count: int = self._response._fp.readinto(view)
@@ -121,7 +124,7 @@ class Transport:
         self.limits = limits or Limits()
         self._watchdog = Watchdog()
         self._pools: dict[tuple[str | None, bool], Any] = {}
-        # Guards `_pools`: two threads must not make two pools for one host, of which one would never be closed.
+        # Guards `_pools`: two threads must not make two pool managers for one key; one would never be closed.
         self._lock = threading.Lock()
 
     def send(

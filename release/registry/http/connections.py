@@ -26,11 +26,12 @@ from release.oci.verify import CHUNK
 from release.registry.http.address_policy import Reach, reach_of
 from release.registry.http.watchdog import Exchange
 
-# Bytes between two counts of progress. The watchdog ends a transfer without a count in `Limits.stall` seconds, so
-# larger pieces would end uploads over slow links.
+# Bytes between two counts of progress.
+# The watchdog ends a transfer without a count in `Limits.stall` seconds: larger pieces would end slow uploads.
 _PIECE = 64 * 1024
-# Bytes that one sendfile(2) call may send. Between two calls the sent bytes are counted for the watchdog, and an early
-# answer of the registry is noticed: larger pieces would delay this, smaller ones would need more system calls.
+# Bytes that one sendfile(2) call may send.
+# Between two calls the sent bytes are counted for the watchdog, and an early answer of the registry is noticed.
+# Larger pieces would delay both; smaller pieces would need more system calls.
 _SENDFILE_PIECE = 4 * 1024 * 1024
 _local = threading.local()
 
@@ -96,11 +97,11 @@ class PlainConnection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether the pool may use it again."""
+        """Whether the pool may use the connection again."""
         return not self.broken_off and super().is_connected
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        """Send one request; see urllib3."""
+        """Send one request. Overrides urllib3 to count, and to stop, bodies of type `Upload`."""
         super().request(method, url, body=_begin(self, body), headers=headers, **options)
         _await_answer(body)
 
@@ -116,11 +117,11 @@ class TlsConnection(HTTPSConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether the pool may use it again."""
+        """Whether the pool may use the connection again."""
         return not self.broken_off and super().is_connected
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        """Send one request; see urllib3."""
+        """Send one request. Overrides urllib3 to count, and to stop, bodies of type `Upload`."""
         super().request(method, url, body=_begin(self, body), headers=headers, **options)
         _await_answer(body)
 

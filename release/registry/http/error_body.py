@@ -13,11 +13,12 @@ import msgspec
 from release.errors import Denied, Invalid, NotFound, RegistryError, Unreachable
 from release.registry.http.retry import TRANSIENT
 
-#: Bytes of an error answer that are read. Error documents have a few hundred; bounds the memory that a hostile registry
-#: can fill. Of a larger answer only the status is reported.
+#: Bytes of an error answer that are read.
+#: Error documents have a few hundred; bounds the memory that a hostile registry can fill.
+#: Of a larger answer only the status is reported.
 LARGEST_ERROR = 64 * 1024
-# Characters of the registry's code and message in our one-line error; the rest is cut. A proxy's or a registry's text
-# may be as long as the whole answer.
+# Characters of the registry's code and message in our one-line error; the rest is cut.
+# A proxy's or a registry's text may be as long as the whole answer.
 _SHOWN_CODE = 60
 _SHOWN = 300
 

@@ -17,7 +17,7 @@ from release.registry.http.watchdog import Exchange
 
 @contextlib.contextmanager
 def translated(exchange: Exchange, url: str) -> Iterator[None]:
-    """Translate exceptions of the body. Messages name the host only: path and query may hold secrets."""
+    """Translate network errors in a `with` block. Messages name the host only: path and query may hold secrets."""
     try:
         yield
     except (HTTPError, OSError, http.client.HTTPException) as error:

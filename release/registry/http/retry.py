@@ -11,8 +11,8 @@ import msgspec
 from release.control import Cancel, Deadline
 from release.errors import RegistryError, Unreachable
 
-#: Statuses of overload and of passing failures, after which a retry may succeed. Two are not in RFC 9110: 499 (nginx:
-#: client closed the connection) and 522 (Cloudflare: connection to the server timed out).
+#: Statuses of overload and of passing failures, after which a retry may succeed.
+#: Not in RFC 9110: 499 (nginx: the client closed the connection) and 522 (Cloudflare: no connection to the server).
 TRANSIENT = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
 #: `RegistryError.code` of TLS errors, which no retry can fix.
 TLS_FAULT = "tls"
@@ -63,7 +63,7 @@ class Retrier:
         self._cancel.wait(wait)
 
     def heard(self) -> None:
-        """Note an answer of the host: retry its requests again."""
+        """Note that the host answered: its later requests get all attempts again."""
         self._is_silent = False
 
     def _backoff(self, attempt: int) -> float:

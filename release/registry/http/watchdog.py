@@ -17,8 +17,8 @@ import msgspec
 from release.control import Cancel, Deadline
 from release.registry.http.address_policy import Reach
 
-# Seconds between two examinations, and so the longest time that an exchange outlives its limit. The limits are seconds
-# long, so a shorter tick would only use the CPU. Cancelling does not wait for a tick.
+# Seconds between two examinations, and so the longest time that an exchange outlives its limit.
+# The limits are seconds long, so a shorter tick would only use the CPU. Cancelling does not wait for a tick.
 _TICK = 0.2
 
 
@@ -52,8 +52,8 @@ class Exchange:
         self.fault: str | None = None
         self._now = now
         self._deadline = deadline
-        # Guards `_socket` and `fault`: the watchdog and `Cancel` call `end` from other threads while the exchange's own
-        # thread attaches a socket, which must then be shut down too.
+        # Guards `_socket` and `fault`: the watchdog and `Cancel` call `end` from other threads.
+        # A socket that the exchange's own thread attaches at that moment must be shut down too.
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._moved = 0
