@@ -71,9 +71,7 @@ class Compose:
             return self._aliased(event)
         if event.anchor is not None:
             if event.anchor in self._anchors:
-                self._refuse(
-                    self._position(event), f"anchor `{event.anchor}` stands here twice", "rename one"
-                )
+                self._refuse(self._position(event), f"anchor `{event.anchor}` is defined twice", "rename one")
             self._anchors[event.anchor] = None
         if name == "Scalar":
             node = self._scalar(event)
@@ -85,7 +83,7 @@ class Compose:
 
     def _aliased(self, event: Any) -> Node:
         if event.anchor not in self._anchors:
-            self._refuse(self._position(event), f"no anchor `{event.anchor}` stands before this alias")
+            self._refuse(self._position(event), f"no anchor `{event.anchor}` is defined before this alias")
         node = self._anchors[event.anchor]
         if node is None:
             self._refuse(self._position(event), "an alias that contains itself")
@@ -126,7 +124,7 @@ class Compose:
             if key.text == "<<" and not getattr(following, "style", None):
                 self._refuse(at, "merge keys (`<<`) are not supported", "repeat the keys that are meant")
             if key.text in seen:
-                self._refuse(at, f"key `{key.text}` stands here twice")
+                self._refuse(at, f"key `{key.text}` is given twice")
             seen.add(key.text)
             node.members.append((key.text, at, self._node(next(self._events))))
 

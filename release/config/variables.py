@@ -39,7 +39,7 @@ def expand_name(text: str, env: Mapping[str, str], *, key: str, where: str = "")
         if looks_secret(match[1]):
             raise ConfigError(
                 f"{where}`{key}` takes `${{{match[1]}}}`, which looks like a secret, into a name that others can read",
-                hint=f"if {match[1]} is not secret, give the value by a variable whose name says so; the credential of "
+                hint=f"if {match[1]} is not a secret, use a variable with another name; the credential of "
                 "a registry comes from `docker login` or SHIPMARK_REGISTRY_<HOST>_TOKEN",
             )
     return expand(text, env, where=where)

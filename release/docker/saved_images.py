@@ -163,7 +163,7 @@ class _Reader:
         """The archive's only image. Call this method after the last member."""
         entries = decode(self._documents["manifest.json"], tuple[_Entry, ...])
         if len(entries) != 1:
-            raise _broken(f"it holds {len(entries)} images where one was asked for")
+            raise _broken(f"it holds {len(entries)} images instead of one")
         config = self._config(entries[0].config)
         fields = decode(config, _Config)
         layers = tuple(self._layer(name) for name in entries[0].layers)
@@ -188,5 +188,5 @@ class _Reader:
 def _broken(what: str) -> BuildError:
     return BuildError(
         f"the image that the docker daemon exported does not hold together: {what}",
-        hint="build again; if it stays, update the docker daemon",
+        hint="build again; if that does not help, update the docker daemon",
     )

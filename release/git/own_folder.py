@@ -40,7 +40,7 @@ def require_own_folder(process: Process, root: str, env: Mapping[str, str]) -> N
     if found.st_uid not in (os.geteuid(), os.stat(root).st_uid):
         raise _refused(
             f"belongs to user id {found.st_uid}, neither to this user nor to the workspace's owner",
-            f"give it back: `chown -R {os.geteuid()} {NAME}`",
+            f"change its owner: `chown -R {os.geteuid()} {NAME}`",
         )
     if NAME not in os.listdir(root):
         raise _refused(

@@ -249,7 +249,7 @@ class ArchiveTarget:
             return
         if self._written and tag not in self._written:
             raise ConfigError(
-                f"`{self.name}` holds one image under one tag", hint="write a layout, `oci:PATH`"
+                f"`{self.name}` can have only one image, with one tag", hint="write a layout, `oci:PATH`"
             )
         unpacked = write_combined_archive(
             self._store,

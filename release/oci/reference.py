@@ -175,7 +175,7 @@ def _require_registry(registry: str, text: str) -> None:
         if not bracket or not _is_ipv6(address):
             raise _bad(text, f"`{registry}` is not an IPv6 address in brackets")
         if port and not port.startswith(":"):
-            raise _bad(text, f"`{port}` follows the IPv6 address where only a port may")
+            raise _bad(text, f"`{port}` after the IPv6 address is not a port")
         _require_port(port[1:] if port else None, text)
         return
     host, separator, port = registry.partition(":")

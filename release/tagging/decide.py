@@ -127,7 +127,7 @@ def require_version(decision: Decision, facts: Facts) -> str:
             hint=remedy(facts.ci.system, "no-tags"),
         )
     raise ConfigError(
-        "this component has no versions", hint="set `versions: semver`, or ask for `tags` instead"
+        "this component has no versions", hint="set `versions: semver`, or run `shipmark tags` instead"
     )
 
 

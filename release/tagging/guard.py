@@ -92,7 +92,7 @@ def _judge_release(line: Line, candidate: Candidate, known: KnownReleases, held:
             reason=f"{version} was released from `{clash.commit}` ({clash.source}), not from `{candidate.commit}`"
         )
     if missing := _missing_knowledge(known):
-        return Withhold(reason=f"{missing} does not tell all releases", rightly=False)
+        return Withhold(reason=f"the list of releases from {missing} may be incomplete", rightly=False)
     return _compare(line, candidate, version, known, held)
 
 
@@ -109,7 +109,7 @@ def _compare(
     shown = _version_of(held, "calver" if version.text else "semver")
     if shown is not None and _covers(line, shown) and not _is_yanked(shown, 0, known):
         if precedence_key(shown) > own[0]:
-            return Withhold(reason=f"the image that holds it is {shown}, which is higher")
+            return Withhold(reason=f"its image has version {shown}, which is higher")
         if (
             shown == version
             and held is not None
@@ -139,7 +139,8 @@ def _judge_commits(line: Line, candidate: Candidate, held: Held | None, branch_t
         # the relation is unknown.
         return Move(reason=f"build of {what}")
     return Withhold(
-        reason=f"how the commit that it holds stands to `{candidate.commit[:12]}` is unknown", rightly=False
+        reason=f"the relation of the commit of its image to `{candidate.commit[:12]}` is unknown",
+        rightly=False,
     )
 
 

@@ -160,7 +160,7 @@ def _labels(facts: VersionFacts) -> str:
     lines = [f"{name}={value}" for name, value in facts.labels.items()]
     if any("\n" in line or "\r" in line for line in lines):
         raise ConfigError(
-            "a label with a line break cannot be written one a line", hint="take `--format json`"
+            "a label with a line break cannot be written on one line", hint="take `--format json`"
         )
     return "\n".join(lines)
 

@@ -150,7 +150,7 @@ class _Parser:
         return self._source.error(
             self._position,
             f"unexpected `{rest[0]}` in an expression",
-            hint="names are letters, digits, `_` and `-`; text stands in single quotes",
+            hint="names have letters, digits, `_` and `-`; write text in single quotes",
         )
 
     def _call(self, start: int, *, depth: int) -> Call:

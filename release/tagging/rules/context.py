@@ -108,7 +108,7 @@ def _date_helper(name: str, milliseconds: int) -> Helper:
     def helper(arguments: tuple[Value, ...], options: Mapping[str, Value]) -> str:
         for option in options:
             if option != "tz":
-                raise ConfigError(f"unknown `{option}` of `{name}`", hint="the only one is `tz`")
+                raise ConfigError(f"unknown `{option}` of `{name}`", hint="the only option is `tz`")
         pattern = arguments[0] if arguments else False
         if pattern is not None and not isinstance(pattern, str):
             raise ConfigError(f"`{name}` needs a format in quotes", hint=f"write `{{{{{name} 'YYYYMMDD'}}}}`")

@@ -53,7 +53,7 @@ def _image(item: Located, warnings: list[str]) -> Image:
             )
     if bare is not None and named is not None:
         raise named.error(
-            0, f"two names for one image, `{bare.text}` and `{named.text}`", hint="one image a line"
+            0, f"two names for one image, `{bare.text}` and `{named.text}`", hint="write one image per line"
         )
     name = named or bare
     if name is None:

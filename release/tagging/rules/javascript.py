@@ -44,14 +44,14 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
         """
         if len(subject) > LONGEST_SUBJECT:
             raise ConfigError(
-                f"`{subject[:40]}…` has {len(subject)} characters, patterns see at most {LONGEST_SUBJECT}"
+                f"`{subject[:40]}…` has {len(subject)} characters, patterns are matched with at most {LONGEST_SUBJECT}"
             )
         try:
             return (self._all(subject) or None) if self.every else self._first(subject)
         except TimeoutError as error:
             raise ConfigError(
                 f"`{self.text}` needs more than {PATTERN_SECONDS:g} s for `{subject[:40]}`",
-                hint="repeat nothing that repeats itself: `(a+)+` is `a+`",
+                hint="do not repeat a repetition: write `a+`, not `(a+)+`",
             ) from error
 
     def _first(self, subject: str) -> tuple[str | None, ...] | None:

@@ -97,12 +97,12 @@ def _version_text(rule: Rule, evaluation: Evaluation) -> tuple[str, str] | None:
         groups = _matched(rule, "match", text)
         if groups is None:
             evaluation.warn(
-                rule, "match", f"`{text}` does not match `{rule.text('match')}`; it is taken as it is"
+                rule, "match", f"`{text}` does not match `{rule.text('match')}`; the whole text is used"
             )
         elif len(groups) < 2 or groups[1] is None:
             raise rule.error(
                 "match",
-                f"`match={rule.text('match')}` matches `{text}` and takes no group of it, so there is no version",
+                f"`match={rule.text('match')}` matches `{text}` and captures no group, so there is no version",
                 hint="put the version in parentheses: `match=app-(.*)`",
             )
         else:

@@ -71,10 +71,10 @@ def test_many_values_below_long_keys_are_refused() -> None:
     ("text", "message"),
     [
         ("a: &a [*a]", "1:8: an alias that contains itself"),
-        ("a: *b", "1:4: no anchor `b` stands before this alias"),
-        ("a: &x 1\nb: &x 2", "2:4: anchor `x` stands here twice"),
+        ("a: *b", "1:4: no anchor `b` is defined before this alias"),
+        ("a: &x 1\nb: &x 2", "2:4: anchor `x` is defined twice"),
         ("a: 1\n---\nb: 2", "2:1: a second document"),
-        ("a: 1\n*k : 2", "2:1: no anchor `k` stands before this alias"),
+        ("a: 1\n*k : 2", "2:1: no anchor `k` is defined before this alias"),
         ("<<: {a: b}", "1:1: merge keys (`<<`) are not supported"),
         ("? [a]\n: b", "1:3: a key must be text"),
         ("a: !!python/object/apply:os.system [id]", "1:4: tag `tag:yaml.org,2002:python/object/apply:os.system`"),

@@ -39,7 +39,7 @@ def fails(text: str, **env: str) -> ConfigError:
             "shipmark.yml:4:5: unknown key `imag`",
             "did you mean `image`?",
         ),
-        ("image: x\nimage: y\n", "shipmark.yml:2:1: key `image` stands here twice", None),
+        ("image: x\nimage: y\n", "shipmark.yml:2:1: key `image` is given twice", None),
         ("image: [a\n", "shipmark.yml:2:1: did not find expected ',' or ']'", None),
         ("- a\n", "shipmark.yml:1:1: expected keys and values", None),
         ("image: {a: b}\n", "shipmark.yml:1:8: `image`: expected `str | null`, got `object`", None),

@@ -76,7 +76,7 @@ def test_reference_is_parsed_into_its_parts(
         ("::1/app", "more than one port"),
         ("[::1/app", "IPv6"),
         ("[zz]/app", "IPv6"),
-        ("[::1]5000/app", "follows"),
+        ("[::1]5000/app", "is not a port"),
         ("-host.io/app", "host name"),
         ("a..b/app", "host name"),
         ("user:pass@host/app", "digest is invalid"),

@@ -371,7 +371,7 @@ class TestErrorsOfBoth:
     def test_match_without_a_captured_group_is_an_error(self) -> None:
         for pattern in ("(x)?v.*", "v.*"):
             with pytest.raises(
-                ConfigError, match=r"^tags:1:\d+: .* takes no group of it, so there is no version"
+                ConfigError, match=r"^tags:1:\d+: .* captures no group, so there is no version"
             ):
                 names(RELEASE, f"type=semver,pattern={{{{version}}}},match={pattern}")
 

@@ -165,7 +165,7 @@ def test_slashes_are_part_of_a_pattern_that_is_not_a_literal() -> None:
 
 
 def test_subject_of_more_than_512_characters_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="patterns see at most 512"):
+    with pytest.raises(ConfigError, match="patterns are matched with at most 512"):
         parse_pattern("(a+)+$").match("a" * 513)
 
 
