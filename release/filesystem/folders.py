@@ -195,7 +195,7 @@ class OpenFolder:
     def _require_one_name(self, found: os.stat_result, name: str) -> None:
         if found.st_nlink > 1:
             raise RefusedError(
-                f"`{self._shown(name)}` is a hard link: other names of the file would change with it",
+                f"`{self._shown(name)}` is a hard link: the file's other names would change with it",
                 hint="replace it by a copy, or name another path",
             )
 

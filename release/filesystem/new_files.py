@@ -73,7 +73,7 @@ class NewFile:
             self.discard()
 
     def _linked(self, target: OpenFolder, name: str) -> bool:
-        """Link the file to `name` unless that exists; a rename would replace it. Returns whether `name` exists now."""
+        """Link the file to `name` unless that exists; a rename would replace it. Returns whether `name` exists then."""
         try:
             self._folder.link(self.name, target, name)
         except FileExistsError:

@@ -103,7 +103,7 @@ class LayoutFiles:
             folder.remove(name)
 
     def _sweep(self, folder: OpenFolder) -> None:
-        """Remove temporary files of killed writers, once for each process: those older than `_ABANDONED`."""
+        """Remove temporary files older than `_ABANDONED`, which killed writers left, once for each `LayoutFiles`."""
         if self._swept:
             return
         self._swept = True

@@ -1,7 +1,7 @@
 """The entries of a layout's `index.json`: which tags name which digests. Pure.
 
-Entries are kept as they were read, so that annotations of other tools survive. Only the entries that an operation
-concerns change.
+Entries are kept as they were read, so that annotations of other tools survive. An operation changes only the entries of
+its tag or digest.
 """
 
 from __future__ import annotations

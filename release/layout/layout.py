@@ -61,7 +61,7 @@ class Layout(LayoutReader):
 
     @property
     def name(self) -> str:
-        """`oci:` and the path as it was given."""
+        """`oci:` and the path as the user gave it."""
         return f"oci:{self._shown}"
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:

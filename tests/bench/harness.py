@@ -1,4 +1,4 @@
-"""Times whole processes, paired: every round runs each command once, in an order that rotates.
+"""Measures whole processes: every round runs each command once, and the order of the commands rotates.
 
 CPU is user plus system time of the process and of every child that it waited for (`wait4`); so is the peak of
 resident memory, which is never below that of the harness, because the system counts what was there before `exec`.
@@ -126,7 +126,7 @@ def table(title: str, series: Sequence[Series]) -> str:
 
 
 def machine() -> str:
-    """Return one line on when and on what this was measured."""
+    """Return one line with the date and the machine of the measurement."""
     git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
     today = datetime.datetime.now(datetime.UTC).date()
     return (

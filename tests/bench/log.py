@@ -43,13 +43,13 @@ def _scratch() -> Iterator[Path]:
 
 
 def _facts(count: int) -> Iterator[dict[str, Any]]:
-    """As many facts, made before anything is timed."""
+    """`count` facts, made before the measurement starts."""
     releases = (whole_release(f"r{number}", f"1.0.{number}", f"i{number}") for number in range(count))
     return iter([facts[2] for facts in releases])
 
 
 def _appends(rounds: int) -> str:
-    """Appends a second against raw write + fsync of lines of the same size."""
+    """Compare appends per second with plain write + fsync of lines of equal size."""
     with _scratch() as folder:
         writer = Writer(
             FileStore(str(folder / "log.jsonl"), cancel=Cancel(), monotonic=time.monotonic),
@@ -80,7 +80,7 @@ def _appends(rounds: int) -> str:
 
 
 def _git(rounds: int) -> str:
-    """Appends to a ref against commits of one growing file, each pushed."""
+    """Compare appends to a git ref with commits of one growing file; each commit is pushed."""
     with _scratch() as folder:
         env = {
             **scrubbed(folder),

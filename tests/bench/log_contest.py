@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 
 class Contest(NamedTuple):
-    """Operations a second of both sides, a number for each round."""
+    """Operations per second of two implementations, one number for each round."""
 
     ours: tuple[float, ...]
     other: tuple[float, ...]
 
     @property
     def ratio(self) -> str:
-        """The median of the rounds' ratios, and the lowest and highest."""
+        """Median, minimum and maximum of the ratio of both implementations over all rounds."""
         ratios = [one / other for one, other in zip(self.ours, self.other, strict=True)]
         return f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}, {len(ratios)} rounds)"
 
@@ -29,7 +29,7 @@ class Contest(NamedTuple):
 def contest(
     ours: Callable[[int], object], other: Callable[[int], object], *, rounds: int, turns: int, count: int
 ) -> Contest:
-    """Let both sides do `count` operations in turns, `turns` times a round; who begins alternates.
+    """Let two implementations do `count` operations in turns, `turns` times a round; they alternate in starting.
 
     Turns are short, so that what else the machine does meanwhile meets both sides; the median of a round's turns
     counts, so that one turn that it met hardest does not.

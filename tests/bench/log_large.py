@@ -88,7 +88,7 @@ def _verify(large: Path) -> str:
 
 
 def _project(folder: Path, large: Path) -> Path:
-    """A repository whose log is the large one."""
+    """A git repository whose version log is the large log."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     subprocess.run(["git", "init", "-q"], cwd=folder, env=scrubbed(folder), check=True)
@@ -98,7 +98,7 @@ def _project(folder: Path, large: Path) -> Path:
 
 
 def _home(project: Path) -> Path:
-    """Where the commands' cache folder is: outside of the project, as it has to be."""
+    """The home of the commands, with their cache folder; outside of the project, since a cache must not lie in it."""
     return project.with_name("home")
 
 

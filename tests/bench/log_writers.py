@@ -1,4 +1,4 @@
-"""Sixteen processes on one PostgreSQL log, against sixteen that write the same transaction by hand.
+"""Compares sixteen processes on one PostgreSQL log with sixteen that execute a hand-written transaction.
 
 Started as `python -m tests.bench.log_writers KIND URL NAME`, KIND `ours` or `hand`, it is one of the writers: it
 appends as many entries as a line of its input says, says `done`, and waits for the next line.
@@ -81,7 +81,7 @@ def _sixteen(server: Postgres, kind: str) -> Iterator[Work]:
 
 
 def _serve(append: Callable[[dict[str, Any]], object], name: str) -> None:
-    """Do what the lines of the input say."""
+    """Append as many entries as each line of stdin says, and answer `done`."""
     numbers = itertools.count()
     print("ready", flush=True)
     for line in sys.stdin:
@@ -93,14 +93,14 @@ def _serve(append: Callable[[dict[str, Any]], object], name: str) -> None:
 
 
 def ours(url: str, name: str) -> None:
-    """Append as shipmark does."""
+    """Append entries with shipmark's writer."""
     writer = open_writer({"store": "sql", "url": url})
     writer.entries()
     _serve(lambda fact: writer.append([fact]), name)
 
 
 def by_hand(url: str, name: str) -> None:
-    """Append as somebody would who has a driver and the tables, and checks nothing."""
+    """Append entries by plain SQL on shipmark's tables, without any check."""
     import psycopg
 
     with psycopg.connect(url) as session:

@@ -45,7 +45,7 @@ Layout(sys.argv[1]).push_to_registry(client, sys.argv[2], tag="1.0")
 
 
 class Bar(NamedTuple):
-    """A ratio that shipmark should not exceed against a peer."""
+    """The largest acceptable ratio of shipmark's time to that of another program."""
 
     peer: str
     most: float
@@ -221,7 +221,7 @@ def _from_daemon(tools: _Tools, archive: Path, folder: Path, rounds: int) -> str
 
 
 def _only(ca: Path) -> Path:
-    """A folder with nothing but the authority, as skopeo wants it."""
+    """A folder that contains only the authority's certificate, for skopeo's `--cert-dir`."""
     folder = ca.parent / "authorities"
     folder.mkdir(exist_ok=True)
     shutil.copy(ca, folder / "ca.crt")
@@ -349,7 +349,7 @@ def _make_layout(place: Path) -> None:
 
 
 def _make_archive(archive: Path) -> None:
-    """Layers like a root file system's: half text, half programs."""
+    """Make an archive whose layers are like a root file system: half text, half programs."""
     seed = random.Random(8)
     words = [bytes(seed.choices(b"abcdefghijklmnopqrstuvwxyz", k=seed.randint(2, 9))) for _ in range(3000)]
     layers: dict[str, bytes] = {}

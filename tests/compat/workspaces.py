@@ -1,4 +1,4 @@
-"""Packs and unpacks workspaces that 0.1.0 left: the repository, its `.shipmark`, the image layout, the log."""
+"""Packs and unpacks workspaces of shipmark 0.1.0: the repository, its `.shipmark`, the image layout, the log."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Workspace:
         self.repo.git("config", f"url.file://{self.folder}/remote.git.insteadOf", REMOTE)
 
     def disconnect(self) -> None:
-        """Forget the remote: its folder is another one wherever the workspace is unpacked."""
+        """Remove the remote: its folder differs wherever the workspace is unpacked."""
         self.repo.git("remote", "remove", "origin")
         self.repo.git("config", "--remove-section", f"url.file://{self.folder}/remote.git")
         bare = GitRepo(self.folder / "remote.git", home=Path(self.repo.env["HOME"]), init=False)

@@ -73,14 +73,14 @@ def keep(project: Project, name: str, cut: int = 0) -> None:
     expected.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 
-def test_releases(scene: Project) -> None:
+def test_write_log_of_releases(scene: Project) -> None:
     release(scene, "v1.5.0-rc.1")
     scene.release_commit()  # of the branch
     scene.must("run")
     keep(scene, "releases")
 
 
-def test_a_release_that_was_killed_and_went_on(scene: Project, gate: Gate) -> None:
+def test_write_log_of_a_release_that_was_killed_and_resumed(scene: Project, gate: Gate) -> None:
     scene.release_commit("v1.5.0")
     end_at(scene, gate, "1.5", signal.SIGKILL)
     keep(scene, "killed")
@@ -88,19 +88,19 @@ def test_a_release_that_was_killed_and_went_on(scene: Project, gate: Gate) -> No
     keep(scene, "resumed")
 
 
-def test_a_release_that_was_cancelled(scene: Project, gate: Gate) -> None:
+def test_write_log_of_a_cancelled_release(scene: Project, gate: Gate) -> None:
     scene.release_commit("v1.5.0")
     end_at(scene, gate, "1.5.0", signal.SIGTERM)
     keep(scene, "cancelled")
 
 
-def test_a_rollback(scene: Project) -> None:
+def test_write_log_of_a_rollback(scene: Project) -> None:
     release(scene, "v1.5.0")
     scene.must("rollback", "--to", "1.4.2", "--reason", "it eats data")
     keep(scene, "rollback")
 
 
-def test_promoted_and_deployed(scene: Project) -> None:
+def test_write_log_of_a_promotion_and_deployment(scene: Project) -> None:
     host = scene.registry.host
     image = json.loads((scene.repo.path / "shipmark.yml").read_text())["image"]
     scene.must("promote", f"{image}:1.4.2", "--to", f"{host}/acme/prod")
@@ -109,5 +109,5 @@ def test_promoted_and_deployed(scene: Project) -> None:
     keep(scene, "promoted")
 
 
-def test_a_torn_tail(scene: Project) -> None:
+def test_write_log_with_a_torn_tail(scene: Project) -> None:
     keep(scene, "torn", cut=200)

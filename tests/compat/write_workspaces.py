@@ -117,7 +117,7 @@ def make(
 
 
 def keep(workspace: Workspace, what: str, old: Shipmark) -> None:
-    """Keep the workspace, and beside it what 0.1.0 says of its log."""
+    """Store the packed workspace, and beside it the output of 0.1.0 about the workspace's log."""
     FOLDER.mkdir(exist_ok=True)
     name = f"{workspace.store}-{what}"
     said = {
@@ -132,7 +132,7 @@ def keep(workspace: Workspace, what: str, old: Shipmark) -> None:
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_killed(
+def test_write_workspaces_of_killed_releases(
     store: str,
     make: Callable[[str], Workspace],
     old_shipmark: Shipmark,
@@ -144,7 +144,7 @@ def test_killed(
 
 
 @pytest.mark.parametrize("store", ["file", "git"])
-def test_lost(
+def test_write_workspaces_whose_last_append_failed(
     store: str,
     make: Callable[[str], Workspace],
     old_shipmark: Shipmark,
@@ -156,7 +156,7 @@ def test_lost(
     keep(workspace, "lost", old_shipmark)
 
 
-def test_parked(
+def test_write_workspace_with_parked_facts(
     make: Callable[[str], Workspace],
     old_shipmark: Shipmark,
     old_shipmark_with: Callable[[str], Shipmark],
@@ -167,7 +167,7 @@ def test_parked(
     keep(workspace, "parked", old_shipmark)
 
 
-def test_torn(make: Callable[[str], Workspace], old_shipmark: Shipmark) -> None:
+def test_write_workspace_with_a_torn_log(make: Callable[[str], Workspace], old_shipmark: Shipmark) -> None:
     workspace = make("file")
     workspace.must(old_shipmark, "run")
     log = workspace.repo.path / ".shipmark" / "log.jsonl"
@@ -175,8 +175,8 @@ def test_torn(make: Callable[[str], Workspace], old_shipmark: Shipmark) -> None:
     keep(workspace, "torn", old_shipmark)
 
 
-def test_planned(make: Callable[[str], Workspace], old_shipmark: Shipmark) -> None:
-    """With a plan file, and what every command prints as JSON."""
+def test_write_workspace_with_a_plan_file(make: Callable[[str], Workspace], old_shipmark: Shipmark) -> None:
+    """Write a workspace with a plan file, and the JSON that every command of 0.1.0 prints."""
     workspace = make("file")
     workspace.must(old_shipmark, "preview", "-o", "plan.json")
     commands = {
@@ -210,7 +210,7 @@ def test_planned(make: Callable[[str], Workspace], old_shipmark: Shipmark) -> No
         file.write(json.dumps(documents, indent=1, sort_keys=True) + "\n")
 
 
-def test_configs(git_repo: GitRepo, old_shipmark: Shipmark) -> None:
+def test_write_configs_as_0_1_0_shows_them(git_repo: GitRepo, old_shipmark: Shipmark) -> None:
     found = {}
     git_repo.commit("start")
     for name, config in CONFIGS.items():

@@ -14,5 +14,5 @@ COUNT = int(os.environ.get("SHIPMARK_FUZZ") or 100_000)
 
 
 @pytest.mark.parametrize("parser", [*OWN, *FOREIGN], ids=lambda parser: parser.name)
-def test_damaged_input_is_understood_or_refused(parser: Parser) -> None:
+def test_damaged_input_is_parsed_or_refused(parser: Parser) -> None:
     fuzz(parser, COUNT)

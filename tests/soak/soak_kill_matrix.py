@@ -24,7 +24,7 @@ def _strike_everywhere(matrix: Matrix) -> None:
     assert [row.text for row in rows if row.faults] == []
 
 
-def test_a_release_killed_at_any_effect_ends_as_one_that_never_was(
+def test_a_release_killed_at_any_effect_ends_as_one_that_was_not_killed(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, attest="release")
@@ -32,7 +32,7 @@ def test_a_release_killed_at_any_effect_ends_as_one_that_never_was(
     _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix"))
 
 
-def test_a_release_through_a_daemon_killed_at_any_effect_ends_as_one_that_never_was(
+def test_a_release_by_docker_killed_at_any_effect_ends_as_one_that_was_not_killed(
     make_project: Callable[..., Project],
     gate: Gate,
     shipmark: Shipmark,
@@ -40,7 +40,7 @@ def test_a_release_through_a_daemon_killed_at_any_effect_ends_as_one_that_never_
     busybox_image: str,
     tmp_path: Path,
 ) -> None:
-    """No two builds give the same digest here: whatever was recorded or became visible must be the one that stays."""
+    """Builds of this daemon differ in their digest: the digest that was recorded or became visible must stay."""
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build={"builder": "docker"})
     dockerfile = f"FROM {busybox_image}\nRUN date +%s%N > /built\nCOPY hello.txt /\n"
     project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})

@@ -15,7 +15,7 @@ LAYERS = [1200 * MB, 300 * MB, 200 * MB, 150 * MB, 100 * MB, 50 * MB]
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "tls"])
-def test_two_gigabytes_pass_through_little_room(
+def test_two_gigabytes_are_copied_with_little_disk_and_memory(
     tls: bool, registry_factory: RegistryFactory, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     taken = copy_large(registry_factory, shipmark, tmp_path, tls=tls, layers=LAYERS, disk=200 * MB)

@@ -1,6 +1,6 @@
 """Cuts the power at many moments while an image is pulled into a folder, on a real file system.
 
-Whatever the folder names then is whole, and after a pull that ended well the image is there.
+Every image in the folder's index is complete afterwards, and an image whose pull had ended is in the index.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Scene(NamedTuple):
 
 
 @pytest.mark.parametrize(("transport", "tag"), [("oci", "1.0.0"), ("dir", "latest")])
-def test_a_power_cut_leaves_no_image_with_holes(
+def test_a_power_cut_leaves_no_incomplete_image(
     transport: str, tag: str, registry_server: RegistryServer, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     put_image(registry_server.root, "acme/app", SIZES, "1.0.0")

@@ -1,4 +1,4 @@
-"""The long forms: sixteen writers on every store, killed at random; a server that dies; replies that are lost."""
+"""Long tests of the log stores: sixteen writers killed at random, a killed server, and lost replies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("kind", STORES)
-def test_sixteen_killed_writers_lose_nothing_and_double_nothing(
+def test_sixteen_killed_writers_lose_and_repeat_no_entry(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     count, kills, pause = LONG[kind]
@@ -31,7 +31,7 @@ def test_sixteen_killed_writers_lose_nothing_and_double_nothing(
     assert len(entries) == 16 * count
 
 
-def test_a_server_that_is_killed_six_times_loses_nothing(
+def test_a_database_server_killed_six_times_loses_no_entry(
     request: pytest.FixtureRequest, own_postgres: Postgres, tmp_path: Path
 ) -> None:
     def kill_and_start() -> None:
@@ -43,7 +43,7 @@ def test_a_server_that_is_killed_six_times_loses_nothing(
     print(f"{len(herd.verify())} entries, the server killed 6 times, {herd.kills} writers killed")
 
 
-def test_lost_replies_of_the_git_server_lose_nothing(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_lost_replies_of_the_git_server_lose_no_entry(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     description = describe("git", request, tmp_path)
     hook = Path(description["url"]) / "hooks" / "post-update"
     hook.write_text(LOSE_REPLIES)

@@ -59,7 +59,7 @@ class Answering(NamedTuple):
     targets: Opened
 
     def put_attached(self, name: str) -> Image:
-        """Put `ONE` as `1.0` and something that refers to it, which is given back."""
+        """Put the image `ONE` as tag `1.0`, and a referrer of the image, which is returned."""
         repository = self.targets.open(name)
         store(ONE, repository, "1.0")
         about = {"mediaType": ONE.manifest.media_type, "digest": ONE.digest, "size": len(ONE.manifest.raw)}
@@ -90,7 +90,7 @@ def answering(shipmark: Shipmark, make_targets: TargetsFactory, tmp_path: Path) 
 
 
 class TestAnAnsweringRegistry:
-    def test_an_image_is_copied_there_within_and_back(
+    def test_an_image_is_copied_to_within_and_from_the_registry(
         self, answering: Answering, registry_server: RegistryServer
     ) -> None:
         store(INDEX, answering.targets.open(f"{registry_server.host}/app"), "1.0")
@@ -102,7 +102,7 @@ class TestAnAnsweringRegistry:
         assert registry_server.tags("back") == {"1.0": INDEX.digest}
         assert answering.must("list", places[1]).split() == ["1.0"]
 
-    def test_referrers_are_asked_for_and_need_no_tag(self, answering: Answering) -> None:
+    def test_referrers_are_listed_without_a_fallback_tag(self, answering: Answering) -> None:
         name = f"{answering.host}/app"
         sbom = answering.put_attached(name)
         (found,) = find_referrers(answering.targets.open(name), ONE.digest)
@@ -110,7 +110,7 @@ class TestAnAnsweringRegistry:
         assert answering.targets.open(name).tags() == ("1.0",)
         assert sbom.digest in answering.must("inspect", f"{name}:1.0", "--json")
 
-    def test_referrers_travel_from_and_to_one_that_does_not_answer(
+    def test_referrers_are_copied_from_and_to_a_registry_without_the_api(
         self, answering: Answering, registry_server: RegistryServer
     ) -> None:
         plain, other = f"{registry_server.host}/app", f"{answering.host}/other"
@@ -124,13 +124,13 @@ class TestAnAnsweringRegistry:
         assert [one.digest for one in find_referrers(repository, ONE.digest)] == [sbom.digest]
         assert repository.tags() == ("1.0",)
 
-    def test_a_tag_is_deleted_alone(self, answering: Answering) -> None:
+    def test_deleting_a_tag_keeps_other_tags_of_the_digest(self, answering: Answering) -> None:
         repository = answering.targets.open(f"{answering.host}/app")
         store(ONE, repository, "1.0", "1", "latest")
         answering.must("delete", f"{answering.host}/app:1")
         assert set(repository.tags()) == {"1.0", "latest"}
 
-    def test_what_a_referrer_is_about_is_not_deleted(self, answering: Answering) -> None:
+    def test_an_image_with_a_referrer_is_not_deleted(self, answering: Answering) -> None:
         name = f"{answering.host}/app"
         answering.put_attached(name)
         assert answering.shipmark("image", "delete", "--digest", f"{name}@{ONE.digest}").code == 6

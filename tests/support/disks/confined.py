@@ -19,7 +19,7 @@ from tests.support.programs.processes import remove_if_killed, removed
 class Taken(NamedTuple):
     """How a command ended and what it took: seconds, bytes of resident memory at the peak, bytes put on disks.
 
-    `written`: what reached disks outside of the small one as well, but nothing that stayed in memory (tmpfs, sockets).
+    `written`: bytes to any disk, also outside of the small one, but not to memory (tmpfs) or sockets.
     """
 
     code: int
@@ -59,7 +59,7 @@ class SmallDisk(NamedTuple):
         return Taken(wall=wall, stdout=done.stdout.decode(), stderr=done.stderr.decode(), **taken)
 
     def left(self) -> list[str]:
-        """What lies on it, by name."""
+        """The names of the files on the disk."""
         return sorted(str(path.relative_to(self.path)) for path in self.path.rglob("*"))
 
 

@@ -36,7 +36,7 @@ class Ext4:
 
     @contextlib.contextmanager
     def after_power_cut(self) -> Iterator[Path]:
-        """Give what the next start would find; nothing may write meanwhile."""
+        """Give the file system as the next start would find it; nothing may write meanwhile."""
         medium, point = self._folder / "cut", self._folder / "found"
         shutil.copyfile(self._image, medium)
         point.mkdir()

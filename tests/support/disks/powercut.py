@@ -1,4 +1,4 @@
-"""A disk in memory that tells what may be left of it after a power cut.
+"""A disk in memory that enumerates the states which a power cut may leave.
 
 `ModelFiles` does what `release.log.stores.syscalls.OsFiles` does, on a `Disk`. A killed process leaves the disk as
 it is (the page cache survives); a power cut leaves one of `Disk.after_power_cut()`: what was not synced may be there,
@@ -19,7 +19,7 @@ _INDIFFERENT = (".lock", ".gitignore")
 
 
 class Killed(BaseException):
-    """SIGKILL, for a writer on a `Disk`."""
+    """Raised in a writer on a `Disk` to end it, as SIGKILL would."""
 
 
 class Directory:
@@ -99,7 +99,7 @@ class Disk:
         return copy.deepcopy(self)
 
     def after_power_cut(self, sector: int) -> Iterator[Disk]:
-        """Every disk that the next start may find. `sector`: bytes that arrive together; small ones tear lines more.
+        """Every disk that a power cut may leave. `sector`: bytes that arrive together; small ones tear lines more.
 
         The disks share their files: copy one before it is written to.
         """
@@ -219,7 +219,7 @@ class ModelFiles:
             node.locked_by = None
 
     def close_all(self) -> None:
-        """What the kernel does for a process that is gone."""
+        """Close all files and release all locks, as the kernel does when a process ends."""
         for fd in list(self._open):
             self.close(fd)
 

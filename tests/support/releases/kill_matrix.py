@@ -275,7 +275,7 @@ class _Place(NamedTuple):
 
 
 def _folded(entries: Sequence[Entry]) -> dict[str, Any]:
-    """The log's fold without what tells attempts and moments apart."""
+    """The folded log without names of attempts and times, which differ between runs."""
     state = fold(entries)
     releases = []
     for release in state.releases.values():
@@ -342,7 +342,7 @@ def spread(points: Sequence[Point], count: int) -> list[Point]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The whole table, with its totals."""
+    """The table of all kill points, with its totals."""
     return "\n".join([*(row.text for row in rows), totals(rows)])
 
 

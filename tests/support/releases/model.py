@@ -24,7 +24,7 @@ class Dead(Interrupted):
 
 
 class Run:
-    """One `shipmark run` for `version` on `machine`, in a thread that moves only when it is told to.
+    """One `shipmark run` for `version` on `machine`, in a thread that advances only by `advance` and the like.
 
     `folder`: where it works; empty, and it stays so.
     """
@@ -138,7 +138,7 @@ class Run:
         self.result, self.error = result, result.error
 
     def _planned_before(self, tag: str, digest: str) -> None:
-        """Nothing becomes visible whose plan is not in the log of the run that does it."""
+        """Require that the run's log contains the plan of a tag before the tag becomes visible."""
         kinds = [(entry.kind, entry.fields.get("release")) for entry in self.machine.log.read()]
         if ("planned", self.key) not in kinds:
             raise AssertionError(f"{tag} on {digest} without a plan in the log")

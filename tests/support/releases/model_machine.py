@@ -75,7 +75,7 @@ class Releases(RuleBasedStateMachine):
         where=st.integers(0, 1),
     )
     def overtake(self, which: int, tag: str, version: str, where: int) -> None:
-        """A whole release, between the last look of another and its move of a tag."""
+        """Execute a whole release between the last check of another run and its move of a tag."""
         if which < len(self.living):
             slow = self.living[which]
             slow.advance_to(f"put {tag}")

@@ -35,7 +35,7 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
 class Stored:
-    """What a registry or a local store holds. `history`: every digest that a tag ever had, in order."""
+    """The content of a registry or a local store. `history`: every digest that a tag ever had, in order."""
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
@@ -111,7 +111,7 @@ class Repository:
 
 
 class Machine:
-    """A disk: its version log, and its local store."""
+    """A machine's disk: the version log and the local store."""
 
     def __init__(self) -> None:
         self.log = MemoryStore()
