@@ -1,4 +1,4 @@
-"""`builder: auto` on a machine without a daemon, with one that does not answer, and with nothing that can build."""
+"""`builder: auto` without a Docker daemon, with a daemon that does not answer, and without any usable builder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUN = "FROM scratch\nCOPY hello.txt /\nRUN true\n"
 
 
 class Listener:
-    """A socket whose owner hangs up on everybody. `asked`: what it was asked for."""
+    """A listening socket that closes every connection. `asked`: the requests that it received."""
 
     def __init__(self, folder: Path) -> None:
         self.url = f"unix://{folder}/d.sock"
@@ -53,7 +53,7 @@ def listener(tmp_path: Path) -> Iterator[Listener]:
 
 @pytest.fixture
 def project(make_project: Callable[..., Project]) -> Project:
-    """Give a project that is built by whatever can, at a release."""
+    """Give a project with `builder: auto`, whose HEAD has a release tag."""
     made = make_project(build={"builder": "auto"})
     made.release_commit("v1.4.2", files={"Dockerfile": "FROM scratch\nCOPY hello.txt /\n"})
     return made
@@ -76,7 +76,7 @@ def test_preview_names_the_builder_and_why_no_other_was_taken(project: Project, 
     assert text in project.must("preview", env=env(tmp_path)).stdout
 
 
-def test_run_builds_with_it_and_records_it(project: Project, tmp_path: Path) -> None:
+def test_run_builds_with_the_chosen_builder_and_records_its_name(project: Project, tmp_path: Path) -> None:
     result = project.must("run", "--json", env=env(tmp_path))
     assert result.json["releases"][0]["builder"] == "layers"
     assert "building with `layers`" in result.stderr
@@ -86,14 +86,14 @@ def test_run_builds_with_it_and_records_it(project: Project, tmp_path: Path) -> 
     assert again.json["releases"][0]["builder"] is None
 
 
-def test_a_builder_is_asked_once(project: Project, listener: Listener) -> None:
+def test_run_prepares_each_builder_once(project: Project, listener: Listener) -> None:
     project.must("preview", env={"DOCKER_HOST": listener.url})
     assert listener.asked == ["GET /version HTTP/1.1"]
     project.must("run", env={"DOCKER_HOST": listener.url})
     assert listener.asked == ["GET /version HTTP/1.1"] * 2
 
 
-def test_nobody_is_asked_offline_or_where_nothing_is_built(
+def test_no_builder_is_asked_offline_or_when_nothing_is_built(
     project: Project, listener: Listener, tmp_path: Path
 ) -> None:
     offline = project.must("preview", "--offline", "--json", env={"DOCKER_HOST": listener.url})
@@ -104,7 +104,9 @@ def test_nobody_is_asked_offline_or_where_nothing_is_built(
     assert listener.asked == []
 
 
-def test_where_none_can_build_both_say_why_and_nothing_is_recorded(project: Project, tmp_path: Path) -> None:
+def test_run_without_a_usable_builder_names_the_reason_of_each_and_records_nothing(
+    project: Project, tmp_path: Path
+) -> None:
     project.release_commit("v1.4.3", files={"Dockerfile": RUN})
     for command in ("preview", "run"):
         result = project(command, "--json", env=env(tmp_path))
@@ -116,7 +118,7 @@ def test_where_none_can_build_both_say_why_and_nothing_is_recorded(project: Proj
     assert project.log == []
 
 
-def test_wrong_input_is_said_once_for_all_builders(project: Project, tmp_path: Path) -> None:
+def test_error_in_the_dockerfile_is_reported_once_for_all_builders(project: Project, tmp_path: Path) -> None:
     project.configure(build={"builder": "auto", "target": "none"})
     project.release_commit("v1.4.3")
     result = project("preview", env=env(tmp_path))
@@ -125,7 +127,7 @@ def test_wrong_input_is_said_once_for_all_builders(project: Project, tmp_path: P
     assert "hint: name a stage with `FROM … AS name`" in result.stderr
 
 
-def test_a_builder_that_was_named_is_not_replaced(project: Project, tmp_path: Path) -> None:
+def test_builder_named_in_the_config_is_not_replaced_by_another(project: Project, tmp_path: Path) -> None:
     project.configure(build={"builder": "docker"})
     project.release_commit("v1.4.3")
     result = project("preview", "--json", env=env(tmp_path))
@@ -135,7 +137,7 @@ def test_a_builder_that_was_named_is_not_replaced(project: Project, tmp_path: Pa
     assert "hint: `builder: auto` takes whichever builder can do it" in result.stderr
 
 
-def test_a_plan_names_the_builder_and_holds_on_a_machine_with_another(
+def test_plan_names_the_builder_and_stays_valid_on_a_machine_with_another_builder(
     project: Project, tmp_path: Path, listener: Listener
 ) -> None:
     project.must("preview", "-o", "plan.json", env=env(tmp_path))

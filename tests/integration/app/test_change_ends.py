@@ -1,4 +1,4 @@
-"""How a promotion or a rollback ends that does not finish: recorded as a run's end is, and no fact is lost."""
+"""A promotion or a rollback that fails or is stopped: its end is recorded, and no fact is lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOVING = ("1.4", "1", "latest")
 
 @pytest.fixture
 def released(make_project: Callable[..., Project], gate: Gate) -> Project:
-    """Give a project behind the gate whose v1.4.1 and v1.4.2 are released."""
+    """Give a project whose registry is behind the gate, with v1.4.1 and v1.4.2 released."""
     project = make_project(image=f"{gate.host}/acme/app", project="acme/app")
     project.must("run")
     project.release_commit("v1.4.2")
@@ -94,7 +94,7 @@ def test_a_promotion_that_is_refused_before_it_began_records_nothing(released: P
 
 
 @pytest.mark.parametrize("what", ["promote", "rollback"])
-def test_what_the_log_does_not_take_is_kept_in_a_file_that_import_takes(
+def test_promotion_keeps_unrecorded_facts_in_a_file_that_log_import_accepts(
     released: Project, gate: Gate, what: str
 ) -> None:
     command = promotion(released, gate) if what == "promote" else rollback()

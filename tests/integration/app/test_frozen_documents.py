@@ -21,14 +21,14 @@ _OF_THE_MACHINE = frozenset({"at", "duration_ms", "actor", "size", "codec", "too
 
 
 class Frozen:
-    """Compares texts with the files, after replacing what changes."""
+    """Compares texts with the frozen files, after replacing values that change from run to run."""
 
     def __init__(self, host: str) -> None:
         self._host = host
         self._names: dict[str, str] = {}
 
     def same(self, name: str, text: str) -> None:
-        """`text` is that of the file `name`."""
+        """Assert that `text` is the content of the frozen file `name`."""
         stable = _CHANGING.sub(self._name, text.replace(self._host, "REGISTRY"))
         path = GOLDEN / name
         if os.environ.get("FREEZE_DOCUMENTS"):
@@ -42,7 +42,7 @@ class Frozen:
 
 
 def _stable(value: Any) -> Any:
-    """The value without members that differ between machines or runs."""
+    """`value`, without members that differ between machines or runs."""
     if isinstance(value, dict):
         return {name: _stable(item) for name, item in value.items() if name not in _OF_THE_MACHINE}
     if isinstance(value, list):
@@ -51,7 +51,7 @@ def _stable(value: Any) -> Any:
 
 
 def _entries(project: Project) -> str:
-    """The log's entries without what chains them."""
+    """The entries of the log without the members of the hash chain."""
     chain = {"id", "hash", "prev"}
     entries = [{key: entry[key] for key in sorted(entry.keys() - chain)} for entry in project.log]
     return "".join(f"{json.dumps(_stable(entry), indent=1)}\n" for entry in entries)

@@ -1,4 +1,4 @@
-"""What targets hold under the tags of a decision."""
+"""Reading what the tags of a decision hold on the targets."""
 
 from __future__ import annotations
 
@@ -46,12 +46,14 @@ def gathered(repo: GitRepo, process: Processes, layout: Layout) -> HeldTags:
     return gather_held(TagReader(), process, [layout], decision, facts, repo.env, heads=heads)
 
 
-def test_an_empty_target_is_free(git_repo: GitRepo, process: Processes, layout: Layout) -> None:
+def test_tag_on_an_empty_target_is_free(git_repo: GitRepo, process: Processes, layout: Layout) -> None:
     git_repo.commit()
     assert {one.state for one in gathered(git_repo, process, layout).held} == {"free"}
 
 
-def test_labels_platforms_and_digest_are_read(git_repo: GitRepo, process: Processes, layout: Layout) -> None:
+def test_held_tag_has_labels_platforms_and_digest(
+    git_repo: GitRepo, process: Processes, layout: Layout
+) -> None:
     git_repo.commit()
     git_repo.tag("v1.0.0")
     image = make_image(labels={REVISION: "b" * 40, VERSION: "0.9.0"})
@@ -65,7 +67,7 @@ def test_labels_platforms_and_digest_are_read(git_repo: GitRepo, process: Proces
     ("held", "relation", "moves"),
     [("parent", "ancestor", True), ("child", "descendant", False), (None, "unknown", False)],
 )
-def test_a_branch_tag_knows_how_its_commit_stands(
+def test_branch_tag_has_the_relation_of_its_commit_to_head(
     git_repo: GitRepo, process: Processes, layout: Layout, held: str | None, relation: str, moves: bool
 ) -> None:
     commits = {"parent": git_repo.commit()}
@@ -79,7 +81,7 @@ def test_a_branch_tag_knows_how_its_commit_stands(
     assert ("main" in tags) is moves
 
 
-def test_the_branch_has_gone_on_at_the_remote(
+def test_branch_tag_is_withheld_when_the_remote_branch_has_newer_commits(
     git_repo: GitRepo, process: Processes, layout: Layout, tmp_path: Path
 ) -> None:
     git_repo.commit()
@@ -91,7 +93,7 @@ def test_the_branch_has_gone_on_at_the_remote(
     assert [(one.name, one.rightly) for one in decision.withheld] == [("main", True)]
 
 
-def test_an_amended_branch_moves(
+def test_branch_tag_moves_after_its_commit_was_amended(
     git_repo: GitRepo, process: Processes, layout: Layout, tmp_path: Path
 ) -> None:
     git_repo.commit()

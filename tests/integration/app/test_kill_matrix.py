@@ -1,4 +1,4 @@
-"""The short form of the kill matrix: some points of every phase. All of them: `make soak`."""
+"""Kills a release at some points of every phase; `make soak` kills it at all points."""
 
 from __future__ import annotations
 

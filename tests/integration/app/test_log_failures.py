@@ -1,4 +1,4 @@
-"""A log that cannot be written: before anything is visible nothing happens, afterwards nothing is lost."""
+"""Runs whose version log cannot be written: they stop before anything is visible, or lose no fact afterwards."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Log:
         self._away = self._folder.with_name(".shipmark-away")
 
     def break_lock(self) -> None:
-        """No append gets through, but the folder is fine."""
+        """Make appends to the log fail, and leave the folder writable."""
         self._lock.unlink()
         self._lock.mkdir()
 
     def break_folder(self) -> None:
-        """Nothing of `.shipmark` is there, and nothing can be put there."""
+        """Remove the folder `.shipmark`, and make it impossible to create."""
         self._folder.rename(self._away)
         self._folder.write_text("in the way")
 
@@ -50,7 +50,7 @@ class Log:
 
 
 def breaks_at(gate: Gate, tag: str, damage: Callable[[], None]) -> None:
-    """Do `damage` once the registry has taken `tag`, before the run hears of it."""
+    """Call `damage` after the registry has stored `tag`, and before its answer reaches the run."""
     done: list[Passage] = []
 
     def watch(passage: Passage) -> bool:
@@ -63,7 +63,7 @@ def breaks_at(gate: Gate, tag: str, damage: Callable[[], None]) -> None:
 
 
 def kept_file(result: Result, project: Project) -> Path:
-    """The file that the error names."""
+    """The path of the file with unrecorded facts that the error names."""
     error = next(line for line in result.stderr.splitlines() if line.startswith("error: "))
     name = next(word for word in error.split("`") if word.endswith(".jsonl") and "unrecorded-" in word)
     return project.repo.path / name
@@ -88,7 +88,7 @@ def test_a_log_that_cannot_be_written_stops_the_run_before_anything_is_visible(g
 
 @pytest.mark.parametrize("tag", ["1.4.2", "latest"])
 @pytest.mark.parametrize("how", ["break_lock", "break_folder"])
-def test_what_the_log_does_not_take_is_kept_in_a_file_that_import_takes(
+def test_release_keeps_unrecorded_facts_in_a_file_that_log_import_accepts(
     guarded: Project, gate: Gate, tmp_path: Path, how: str, tag: str
 ) -> None:
     log = Log(guarded)
@@ -130,7 +130,7 @@ def test_what_the_log_does_not_take_is_kept_in_a_file_that_import_takes(
         assert guarded.kinds().count(kind) == 1, guarded.kinds()
 
 
-def test_running_again_without_the_import_settles_it_too(guarded: Project, gate: Gate) -> None:
+def test_running_again_without_the_import_records_the_release(guarded: Project, gate: Gate) -> None:
     log = Log(guarded)
     breaks_at(gate, "1.4.2", log.break_lock)
     result = guarded("run")
@@ -150,7 +150,7 @@ def test_running_again_without_the_import_settles_it_too(guarded: Project, gate:
 @pytest.mark.parametrize(
     "text", ["no json\n", "[]\n", '{"schema": "other/1", "fact": {}}\n', '{"fact": 1}\n']
 )
-def test_a_file_that_is_none_is_refused_with_its_line(guarded: Project, text: str) -> None:
+def test_log_import_refuses_a_malformed_file_and_names_the_line(guarded: Project, text: str) -> None:
     (guarded.repo.path / "dist").mkdir()
     (guarded.repo.path / "dist/facts.jsonl").write_text(text)
     result = guarded("log", "import", "dist/facts.jsonl")

@@ -1,4 +1,4 @@
-"""The log in a git ref, in a database, and mirrored: chosen by the config, used by a real release."""
+"""Releases whose config puts the version log into a git ref, a database, or a mirrored store."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_log_in_a_database_is_migrated_by_hand_only(make_project: Callable[...
     assert [entry["kind"] for entry in shown] == KINDS
 
 
-def test_a_mirror_follows_to_the_byte(
+def test_mirror_of_a_log_has_the_same_bytes(
     make_project: Callable[..., Project], remote: Callable[[Project], Path]
 ) -> None:
     project = make_project(log=["git", "file"])
@@ -75,7 +75,7 @@ def test_a_mirror_follows_to_the_byte(
     assert again.stdout.startswith("0 entries copied")
 
 
-def test_a_log_whose_remote_is_not_there_stops_before_anything_is_visible(
+def test_release_stops_before_anything_is_visible_if_the_logs_remote_is_missing(
     make_project: Callable[..., Project],
 ) -> None:
     project = make_project(log={"store": "git"})

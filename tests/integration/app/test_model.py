@@ -1,4 +1,4 @@
-"""A stateful model of releases, crashes, recovery and several runners; many more histories: `make soak`."""
+"""A stateful model test of releases, crashes, recovery and several runners; `make soak` runs many more histories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shipmark promote` and `shipmark deployed`: an existing digest gets another place, and the log tells of it."""
+"""`shipmark promote` copies an existing digest to another repository; `shipmark deployed` records where it runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_release_gets_its_own_tags_at_another_repository(released: Project) ->
     assert sent == []
 
 
-def test_it_is_recorded_with_its_source_and_release(released: Project) -> None:
+def test_promotion_is_recorded_with_its_source_and_release(released: Project) -> None:
     to = f"{released.registry.host}/acme/prod"
     released.must("promote", f"{released.image}:1.4.2", "--to", f"{to}:1.4.2,stable")
     (entry,) = promoted(released)
@@ -66,7 +66,7 @@ def test_it_is_recorded_with_its_source_and_release(released: Project) -> None:
     assert "the chain is whole" in released.must("log", "verify").stdout
 
 
-def test_again_changes_and_records_nothing(released: Project) -> None:
+def test_repeated_promotion_changes_and_records_nothing(released: Project) -> None:
     to = f"{released.registry.host}/acme/prod"
     released.must("promote", f"{released.image}:1.4.2", "--to", to)
     entries, before = len(released.log), len(released.registry.access_log())
@@ -76,7 +76,7 @@ def test_again_changes_and_records_nothing(released: Project) -> None:
     assert {step["state"] for step in again.json["steps"]} == {"done"}
 
 
-def test_a_preview_lists_the_steps_and_changes_nothing(released: Project) -> None:
+def test_preview_of_a_promotion_lists_the_steps_and_changes_nothing(released: Project) -> None:
     to = f"{released.registry.host}/acme/prod"
     entries, before = len(released.log), len(released.registry.access_log())
     shown = released.must("promote", f"{released.image}:1.4.2", "--to", to, "--preview", "--json").json
@@ -112,14 +112,14 @@ def test_an_older_release_does_not_take_the_tags_of_a_newer_one(released: Projec
     assert promoted(released) == recorded
 
 
-def test_what_was_never_promoted_is_not_newer(released: Project) -> None:
+def test_version_that_was_never_promoted_does_not_withhold_tags(released: Project) -> None:
     next_release(released, "v2.0.0")
     to = f"{released.registry.host}/acme/prod"
     released.must("promote", f"{released.image}:1.4.2", "--to", to)
     assert released.registry.tags("acme/prod")["latest"] == released.tags["1.4.2"]
 
 
-def test_a_version_of_other_content_is_refused_before_anything_is_sent(
+def test_promotion_onto_a_version_tag_of_another_image_is_refused_before_sending(
     released: Project, make_targets: TargetsFactory
 ) -> None:
     to = f"{released.registry.host}/acme/prod"
@@ -133,7 +133,7 @@ def test_a_version_of_other_content_is_refused_before_anything_is_sent(
     assert promoted(released) == []
 
 
-def test_a_name_does_not_go_back_without_a_reason(released: Project) -> None:
+def test_unversioned_tag_moves_to_a_lower_version_only_with_a_reason(released: Project) -> None:
     next_release(released, "v1.5.0")
     to = f"{released.registry.host}/acme/prod:stable"
     released.must("promote", f"{released.image}:1.5.0", "--to", to)
@@ -147,7 +147,7 @@ def test_a_name_does_not_go_back_without_a_reason(released: Project) -> None:
     assert promoted(released)[-1]["reason"] == "1.5.0 is slow"
 
 
-def test_forth_back_and_forth_again_are_three_facts(released: Project) -> None:
+def test_promotion_forth_back_and_forth_is_recorded_three_times(released: Project) -> None:
     next_release(released, "v1.5.0")
     to = f"{released.registry.host}/acme/prod:stable"
     back = ("--allow-backward", "--reason", "slow")
@@ -156,7 +156,7 @@ def test_forth_back_and_forth_again_are_three_facts(released: Project) -> None:
     assert len(promoted(released)) == 5
 
 
-def test_to_another_registry_and_into_a_layout(
+def test_promotion_to_another_registry_and_to_a_layout(
     released: Project, registry_factory: Callable[..., Any]
 ) -> None:
     other = registry_factory()
@@ -173,7 +173,7 @@ def test_to_another_registry_and_into_a_layout(
     assert {entry["to"] for entry in promoted(released)} == {f"{other.host}/x/app", "oci:dist/out"}
 
 
-def test_without_a_log_the_image_tells_who_it_is(released: Project) -> None:
+def test_promotion_without_a_log_reads_the_version_from_labels(released: Project) -> None:
     released.lose_disk()
     to = f"{released.registry.host}/acme/prod"
     released.must("promote", f"{released.image}:1.4.2", "--to", to)
@@ -182,13 +182,15 @@ def test_without_a_log_the_image_tells_who_it_is(released: Project) -> None:
     assert set(released.registry.tags("acme/prod")) == {"1.4.2", "1.4", "1", "latest"}
 
 
-def test_by_digest_the_release_is_found_all_the_same(released: Project) -> None:
+def test_promotion_by_digest_finds_the_release(released: Project) -> None:
     to = f"{released.registry.host}/acme/prod"
     released.must("promote", f"{released.image}@{released.tags['1.4.2']}", "--to", to)
     assert set(released.registry.tags("acme/prod")) == {"1.4.2", "1.4", "1", "latest"}
 
 
-def test_an_image_that_is_no_release_needs_a_tag(released: Project, make_targets: TargetsFactory) -> None:
+def test_promotion_of_an_unreleased_image_needs_a_tag(
+    released: Project, make_targets: TargetsFactory
+) -> None:
     store(OTHER, make_targets().open(f"{released.registry.host}/else/where"), "latest")
     source = f"{released.registry.host}/else/where:latest"
     result = released("promote", source, "--to", f"{released.registry.host}/acme/prod")
@@ -198,7 +200,7 @@ def test_an_image_that_is_no_release_needs_a_tag(released: Project, make_targets
     assert released.registry.tags("acme/prod") == {"stable": OTHER.digest}
 
 
-def test_outside_of_a_repository(released: Project, tmp_path: Path) -> None:
+def test_promotion_works_outside_of_a_git_repository(released: Project, tmp_path: Path) -> None:
     folder = tmp_path / "nowhere"
     folder.mkdir()
     to = f"{released.registry.host}/acme/prod"
@@ -207,7 +209,7 @@ def test_outside_of_a_repository(released: Project, tmp_path: Path) -> None:
     assert (folder / ".shipmark" / "log.jsonl").exists()
 
 
-def test_a_place_that_is_named_twice_is_one(released: Project) -> None:
+def test_destination_that_is_named_twice_is_promoted_to_once(released: Project) -> None:
     to = f"{released.registry.host}/acme/prod"
     arguments = ("--to", f"{to}:stable", "--to", to, "--to", f"{to}:stable,1.4.2")
     released.must("promote", f"{released.image}:1.4.2", *arguments)
@@ -225,13 +227,15 @@ def test_a_place_that_is_named_twice_is_one(released: Project) -> None:
         (f"prod@sha256:{'a' * 64}", "names a digest"),
     ],
 )
-def test_places_that_are_none(released: Project, to: str, said: str) -> None:
+def test_malformed_destination_is_refused(released: Project, to: str, said: str) -> None:
     result = released("promote", f"{released.image}:1.4.2", "--to", f"{released.registry.host}/{to}")
     assert result.code == 2
     assert said in result.stderr
 
 
-def test_labels_that_are_no_facts_are_left_out(released: Project, make_targets: TargetsFactory) -> None:
+def test_malformed_version_and_revision_labels_are_not_recorded(
+    released: Project, make_targets: TargetsFactory
+) -> None:
     prefix = "org.opencontainers.image"
     odd = make_image({}, labels={f"{prefix}.revision": "HEAD\0~1", f"{prefix}.version": "one\npoint"})
     store(odd, make_targets().open(f"{released.registry.host}/else/where"), "odd")
@@ -242,13 +246,13 @@ def test_labels_that_are_no_facts_are_left_out(released: Project, make_targets: 
     assert "version" not in entry
 
 
-def test_within_its_own_repository(released: Project) -> None:
+def test_promotion_within_the_images_own_repository(released: Project) -> None:
     released.must("promote", f"{released.image}:1.4.2", "--to", f"{released.image}:stable")
     assert released.tags["stable"] == released.tags["1.4.2"]
     assert promoted(released)[0]["to"] == released.image
 
 
-def test_a_lost_image_comes_back_from_where_it_was_promoted_to(released: Project) -> None:
+def test_lost_image_is_promoted_back_from_a_destination(released: Project) -> None:
     backup = f"{released.registry.host}/acme/backup"
     released.must("promote", f"{released.image}:1.4.2", "--to", backup)
     held = released.tags
@@ -265,7 +269,7 @@ def test_a_lost_image_comes_back_from_where_it_was_promoted_to(released: Project
     }
 
 
-def test_the_components_own_rules_name_the_tags(make_project: Callable[..., Project]) -> None:
+def test_promotion_takes_the_tags_from_the_components_rules(make_project: Callable[..., Project]) -> None:
     project = make_project(tags=["type=semver,pattern={{version}}", "type=semver,pattern=v{{major}}"])
     project.must("run")
     to = f"{project.registry.host}/acme/prod"
@@ -273,7 +277,9 @@ def test_the_components_own_rules_name_the_tags(make_project: Callable[..., Proj
     assert set(project.registry.tags("acme/prod")) == {"1.4.1", "v1", "latest"}
 
 
-def test_what_refers_to_the_image_travels_when_asked(released: Project, make_targets: TargetsFactory) -> None:
+def test_promotion_copies_referrers_only_with_the_option(
+    released: Project, make_targets: TargetsFactory
+) -> None:
     digest, raw = released.registry.manifest(released.name, "1.4.2")
     repository = make_targets().open(released.image)
     about = {"mediaType": json.loads(raw)["mediaType"], "digest": digest, "size": len(raw)}
@@ -294,14 +300,14 @@ def test_what_refers_to_the_image_travels_when_asked(released: Project, make_tar
     assert {method for method, _ in since(released, before)} <= {"GET", "HEAD"}
 
 
-def test_the_log_and_the_registry_agree_after_it(released: Project) -> None:
+def test_log_verify_finds_no_difference_after_a_promotion(released: Project) -> None:
     to = f"{released.registry.host}/acme/prod"
     released.must("promote", f"{released.image}:1.4.2", "--to", f"{to}:1.4.2,stable")
     assert released("log", "verify", "--registry").code == 0
 
 
 class TestDeployed:
-    def test_the_digest_is_recorded_with_its_release(self, released: Project) -> None:
+    def test_deployment_is_recorded_with_digest_and_release(self, released: Project) -> None:
         released.must("deployed", "production", f"{released.image}:latest", "--evidence", "change 7")
         entry = released.log[-1]
         assert entry["kind"] == "deployed"
@@ -311,24 +317,24 @@ class TestDeployed:
         assert entry["evidence"] == "change 7"
         assert entry["release"] == released.log[0]["release"]
 
-    def test_a_version_is_one_of_the_first_image(self, released: Project) -> None:
+    def test_version_given_to_deployed_means_the_first_image(self, released: Project) -> None:
         assert released.must("deployed", "production", "1.4.2").stdout.strip() == (
             f"production: {released.image}@{released.tags['1.4.2']}"
         )
 
-    def test_the_same_again_is_no_new_fact_and_coming_back_is_one(self, released: Project) -> None:
+    def test_repeated_deployment_is_not_recorded_and_a_return_is(self, released: Project) -> None:
         next_release(released, "v1.5.0")
         for version in ("1.4.2", "1.4.2", "1.5.0", "1.4.2", "1.5.0"):
             released.must("deployed", "production", version)
         said = [entry["version"] for entry in released.log if entry["kind"] == "deployed"]
         assert said == ["1.4.2", "1.5.0", "1.4.2", "1.5.0"]
 
-    def test_environments_do_not_mix(self, released: Project) -> None:
+    def test_deployments_of_two_environments_are_independent(self, released: Project) -> None:
         released.must("deployed", "production", "1.4.2")
         assert released.must("deployed", "staging", "1.4.2", "--json").json["recorded"] is True
         assert released.must("deployed", "staging", "1.4.2", "--json").json["recorded"] is False
 
-    def test_what_does_not_exist_is_not_recorded(self, released: Project) -> None:
+    def test_deployment_of_a_missing_image_is_not_recorded(self, released: Project) -> None:
         entries = len(released.log)
         assert released("deployed", "production", "9.9.9").code == 5
         assert len(released.log) == entries

@@ -1,4 +1,4 @@
-"""A promotion or a rollback that is killed at any request: the same command again ends as if nothing had happened."""
+"""Promotions and rollbacks that are killed at any request: repeating the command ends as without the kill."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOVING = ("1.4", "1", "latest")
 
 @pytest.fixture
 def released(make_project: Callable[..., Project], gate: Gate) -> Project:
-    """Give a project behind the gate whose v1.4.1 and v1.4.2 are released."""
+    """Give a project whose registry is behind the gate, with v1.4.1 and v1.4.2 released."""
     project = make_project(image=f"{gate.host}/acme/app", project="acme/app")
     project.must("run")
     project.release_commit("v1.4.2")
@@ -29,13 +29,13 @@ def released(make_project: Callable[..., Project], gate: Gate) -> Project:
 
 
 class Slain:
-    """Kills a command at its n-th writing request, `late` after the registry did it."""
+    """Kills a command at its n-th writing request: before the registry gets it, or with `late` after it was done."""
 
     def __init__(self, project: Project, gate: Gate) -> None:
         self.project, self.gate = project, gate
 
     def strike(self, number: int, *, late: bool, command: tuple[str, ...]) -> bool:
-        """Run the command; whether it lived to send that many requests, and was killed there."""
+        """Run the command; return whether it sent `number` writing requests, and so was killed."""
         running: list[subprocess.Popen[bytes]] = []
         seen, killed = [0], [False]
 
@@ -66,7 +66,7 @@ def kinds(project: Project, before: int) -> list[str]:
     return project.kinds()[before:]
 
 
-def test_a_rollback(released: Project, gate: Gate) -> None:
+def test_rollback_killed_at_any_request_is_finished_by_the_next(released: Project, gate: Gate) -> None:
     command = ("rollback", "--to", "1.4.1", "--reason", "bad")
     log = released.repo.path / ".shipmark" / "log.jsonl"
     kept, entries, tags = log.read_bytes(), len(released.log), released.tags
@@ -93,7 +93,7 @@ def test_a_rollback(released: Project, gate: Gate) -> None:
     raise AssertionError("the rollback never ended")
 
 
-def test_a_promotion(released: Project, gate: Gate) -> None:
+def test_promotion_killed_at_any_request_is_finished_by_the_next(released: Project, gate: Gate) -> None:
     log = released.repo.path / ".shipmark" / "log.jsonl"
     kept, entries, digest = log.read_bytes(), len(released.log), released.tags["1.4.2"]
     for number in range(1, 40):

@@ -1,4 +1,4 @@
-"""A whole release on real input: git, a registry, a daemon, a version log."""
+"""Whole releases with a real git repository, registry, Docker daemon and version log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def steps(result: Any) -> list[tuple[str, str]]:
 
 
 def overwrite(project: Project, source: str, tag: str) -> str:
-    """Put an image like `source`, but another one, under `tag`, as somebody else would; return its digest."""
+    """Put another image, made from that of the tag `source`, under `tag`, and return its digest."""
     _, raw = project.registry.manifest(project.name, source)
     other = json.loads(raw) | {"annotations": {"made": "by somebody else"}}
     status, _, _ = project.registry.request(
@@ -89,7 +89,7 @@ def test_a_fresh_clone_with_an_empty_log_adopts_the_release(project: Project, tm
     assert len((clone.path / ".shipmark/log.jsonl").read_text().splitlines()) == 5
 
 
-def test_the_release_key_is_the_same_from_everywhere(project: Project, tmp_path: Path) -> None:
+def test_release_key_is_equal_in_every_clone(project: Project, tmp_path: Path) -> None:
     keys = {project.must("preview", "--json").json["releases"][0]["key"]}
     for number, remote in enumerate(["git@github.com:acme/app.git", "https://github.com/acme/app"]):
         clone = project.repo.clone(tmp_path / f"clone{number}" / "deep")
@@ -102,7 +102,7 @@ def test_the_release_key_is_the_same_from_everywhere(project: Project, tmp_path:
     assert len(keys) == 1
 
 
-def test_a_backport_moves_its_own_line_and_says_why_not_the_others(project: Project) -> None:
+def test_backport_moves_its_own_line_and_gives_the_reason_for_withheld_tags(project: Project) -> None:
     project.must("run")
     newest = project.tags["latest"]
     project.repo.branch("release/1.3", "v1.3.8")

@@ -1,4 +1,4 @@
-"""Clones that lack tags or hold stale ones, in `preview`: the remote is asked once and settles it."""
+"""`preview` in clones that lack git tags or have stale ones: the remote's tags are read once, and count."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.releases.git import GitRepo
 
 @pytest.fixture
 def origin(git_repo: GitRepo) -> GitRepo:
-    """Released as 1.4.2 at HEAD, with 2.0.0 beside it."""
+    """Give a repository with the git tag v1.4.2 at HEAD, and v2.0.0 on another commit."""
     git_repo.write({"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "a"})
     git_repo.commit()
     git_repo.branch("two")
@@ -68,6 +68,6 @@ def test_a_stale_tag_that_started_the_run_is_refused(
     assert "git fetch --force origin tag v1.4.2" in result.stderr
 
 
-def test_without_a_remote_the_clone_is_all_there_is(origin: GitRepo, shipmark: Shipmark) -> None:
+def test_preview_without_a_remote_decides_by_the_clones_own_tags(origin: GitRepo, shipmark: Shipmark) -> None:
     result = preview(shipmark, origin)
     assert names(result) == (["1.4.2", f"sha-{origin.head[:12]}", "1.4", "1"], ["latest"])

@@ -1,4 +1,4 @@
-"""A release that is killed finishes on the next run: same digest, one release in the log, no second build."""
+"""The next run finishes a killed release: with the same digest, one release in the log, and no second build."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def kinds_of_steps(result: Any) -> set[str]:
     return {step["kind"] for step in result.json["releases"][0]["steps"]}
 
 
-def test_killed_after_the_fixed_tag_and_before_the_moving_tags(guarded: Project, gate: Gate) -> None:
+def test_release_killed_between_fixed_and_moving_tags_is_finished_by_the_next_run(
+    guarded: Project, gate: Gate
+) -> None:
     kill_at(guarded, gate, is_put_of("1.4"))
     assert "1.4.2" in guarded.tags
     assert "latest" not in guarded.tags
@@ -69,7 +71,9 @@ def test_killed_after_the_fixed_tag_and_before_the_moving_tags(guarded: Project,
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("tag", ["1.4.2", "1.4", "latest"])
-def test_killed_around_a_tag_with_the_disk_gone(guarded: Project, gate: Gate, tag: str, late: bool) -> None:
+def test_release_killed_around_a_tag_is_finished_although_the_disk_is_lost(
+    guarded: Project, gate: Gate, tag: str, late: bool
+) -> None:
     kill_at(guarded, gate, is_put_of(tag), late=late)
     guarded.lose_disk()
     guarded.must("run")
@@ -77,7 +81,7 @@ def test_killed_around_a_tag_with_the_disk_gone(guarded: Project, gate: Gate, ta
     assert guarded.kinds().count("released") == 1
 
 
-def test_killed_while_uploading_leaves_nothing_visible_and_resumes_the_digest(
+def test_release_killed_while_uploading_leaves_nothing_visible_and_resumes_the_digest(
     guarded: Project, gate: Gate
 ) -> None:
     kill_at(guarded, gate, lambda passage: passage.method == "PUT" and "/blobs/uploads/" in passage.path)
@@ -90,7 +94,7 @@ def test_killed_while_uploading_leaves_nothing_visible_and_resumes_the_digest(
 
 
 def test_a_store_that_a_power_cut_emptied_is_not_gone_on_from(guarded: Project, gate: Gate) -> None:
-    """The index of the local store is durable, its blobs need not be."""
+    """A power cut can leave the index of the local store without the blobs that it lists."""
     kill_at(guarded, gate, lambda passage: passage.method == "PUT" and "/blobs/uploads/" in passage.path)
     recorded = next(entry["image"]["digest"] for entry in guarded.log if entry["kind"] == "built")
     blobs = guarded.cache / "images/blobs/sha256"
@@ -106,7 +110,7 @@ def test_a_store_that_a_power_cut_emptied_is_not_gone_on_from(guarded: Project, 
 
 
 def test_bytes_that_0_1_0_left_in_the_workspace_are_not_read(guarded: Project, gate: Gate) -> None:
-    """Built and not pushed: 0.1.0 kept the image where the workspace's author can write."""
+    """Version 0.1.0 stored images that were built and not pushed in the workspace, where its author can write."""
     kill_at(guarded, gate, lambda passage: passage.method == "PUT" and "/blobs/uploads/" in passage.path)
     recorded = next(entry["image"]["digest"] for entry in guarded.log if entry["kind"] == "built")
     (guarded.repo.path / ".shipmark/cache").mkdir()
@@ -145,7 +149,7 @@ def test_a_signal_ends_the_run_within_seconds_and_leaves_a_log_that_says_so(
     assert guarded.kinds().count("built") == 1
 
 
-def test_a_lost_reply_to_a_tag_is_settled_by_looking(guarded: Project, gate: Gate) -> None:
+def test_lost_reply_to_putting_a_tag_is_settled_by_reading_the_tag(guarded: Project, gate: Gate) -> None:
     lost: list[Passage] = []
 
     def lose(passage: Passage) -> bool:

@@ -1,4 +1,4 @@
-"""`shipmark rollback`: versions are taken back, the tags go to what is left, and every later run keeps to it."""
+"""`shipmark rollback` takes versions back and moves tags to the highest version left; later runs respect that."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def of_kind(project: Project, kind: str) -> list[dict[str, Any]]:
     return [entry for entry in project.log if entry["kind"] == kind]
 
 
-def test_the_tags_go_to_the_highest_that_is_left(released: Project) -> None:
+def test_rollback_moves_tags_to_the_highest_version_left(released: Project) -> None:
     before = released.tags
     assert before["latest"] == before["1.5.0"]
     back(released)
@@ -51,7 +51,7 @@ def test_the_tags_go_to_the_highest_that_is_left(released: Project) -> None:
     }
 
 
-def test_a_line_with_nothing_left_keeps_its_tag_and_that_is_said(released: Project) -> None:
+def test_tag_of_a_line_without_versions_stays_with_a_warning(released: Project) -> None:
     result = back(released)
     assert "`1.5` stays where it is: no version of its line is left" in result.stderr
     assert released.tags["1.5"] == released.tags["1.5.0"]
@@ -100,14 +100,14 @@ def test_the_next_run_of_an_older_line_does_not_count_what_was_taken_back(releas
     assert released.tags["latest"] == released.tags["1"] == released.tags["1.4.1"]
 
 
-def test_the_fix_takes_the_tags_although_it_is_lower_than_what_was_taken_back(released: Project) -> None:
+def test_fix_release_gets_the_tags_although_a_yanked_version_is_higher(released: Project) -> None:
     back(released)
     released.repo.branch("fix", "v1.4.2")
     fix = release(released, "v1.4.3")
     assert {released.tags[tag] for tag in ("latest", "1", "1.4")} == {fix}
 
 
-def test_again_changes_and_records_nothing(released: Project) -> None:
+def test_repeated_rollback_changes_and_records_nothing(released: Project) -> None:
     back(released)
     entries, before = len(released.log), len(released.registry.access_log())
     again = back(released, "1.4.1", "--json").json
@@ -116,7 +116,7 @@ def test_again_changes_and_records_nothing(released: Project) -> None:
     assert {one.method for one in released.registry.access_log()[before:]} <= {"GET", "HEAD"}
 
 
-def test_a_preview_shows_the_moves_and_changes_nothing(released: Project) -> None:
+def test_preview_of_a_rollback_shows_the_moves_and_changes_nothing(released: Project) -> None:
     held, entries = released.tags, len(released.log)
     shown = back(released, "1.4.1", "--preview", "--json").json
     assert shown["schema"] == "shipmark.rollback/1"
@@ -127,7 +127,7 @@ def test_a_preview_shows_the_moves_and_changes_nothing(released: Project) -> Non
     assert len(released.log) == entries
 
 
-def test_only_one_line(released: Project) -> None:
+def test_rollback_with_line_takes_back_only_versions_of_that_line(released: Project) -> None:
     back(released, "1.4.1", "--line", "1.4")
     tags = released.tags
     assert tags["1.4"] == tags["1.4.1"]
@@ -135,7 +135,7 @@ def test_only_one_line(released: Project) -> None:
     assert of_kind(released, "yanked")[0]["versions"] == ["1.4.2"]
 
 
-def test_down_and_further_down(released: Project) -> None:
+def test_second_rollback_goes_to_a_lower_version(released: Project) -> None:
     back(released, "1.4.2")
     assert released.tags["latest"] == released.tags["1.4.2"]
     back(released, "1.4.1")
@@ -143,27 +143,27 @@ def test_down_and_further_down(released: Project) -> None:
     assert [entry["versions"] for entry in of_kind(released, "yanked")] == [["1.5.0"], ["1.4.2"]]
 
 
-def test_what_was_taken_back_is_no_place_to_go(released: Project) -> None:
+def test_rollback_to_a_yanked_version_is_refused(released: Project) -> None:
     back(released)
     result = released("rollback", "--to", "1.4.2", "--reason", "no")
     assert result.code == 6
     assert "1.4.2 was taken back itself" in result.stderr
 
 
-def test_what_was_never_released_is_no_place_to_go(released: Project) -> None:
+def test_rollback_to_an_unreleased_version_is_refused(released: Project) -> None:
     result = released("rollback", "--to", "1.4.9", "--reason", "no")
     assert result.code == 6
     assert "was never released" in result.stderr
 
 
-def test_a_target_without_the_image_is_said_before_anything_changes(released: Project) -> None:
+def test_rollback_is_refused_before_any_change_if_a_target_lacks_the_image(released: Project) -> None:
     result = released("rollback", "--to", "1.3.8", "--reason", "no")  # has a git tag, and no image
     assert result.code == 5
     assert "has no `1.3.8`" in result.stderr
     assert of_kind(released, "yanked") == []
 
 
-def test_an_image_that_is_not_the_released_one_is_no_place_to_go(
+def test_rollback_to_an_overwritten_version_tag_is_refused(
     released: Project, make_targets: TargetsFactory
 ) -> None:
     ours = released.tags["1.4.1"]
@@ -177,7 +177,7 @@ def test_an_image_that_is_not_the_released_one_is_no_place_to_go(
     assert of_kind(released, "yanked") == []
 
 
-def test_without_a_log_git_and_the_registry_know_enough(released: Project) -> None:
+def test_rollback_without_a_log_uses_git_and_the_registry(released: Project) -> None:
     released.lose_disk()
     back(released)
     tags = released.tags
@@ -185,7 +185,9 @@ def test_without_a_log_git_and_the_registry_know_enough(released: Project) -> No
     assert [entry["kind"] for entry in released.log] == ["yanked", "moved"]
 
 
-def test_every_target_is_rolled_back(make_project: Callable[..., Project], registry_factory: Any) -> None:
+def test_rollback_moves_tags_on_every_target(
+    make_project: Callable[..., Project], registry_factory: Any
+) -> None:
     other = registry_factory()
     project = make_project(image=None, images=["oci:dist/image", f"{other.host}/copy/app"])
     project.must("run")
@@ -219,7 +221,9 @@ def test_killed_between_the_yank_and_the_moves_the_next_rollback_finishes(releas
     assert [entry["kind"] for entry in released.log[cut:]] == ["moved"]
 
 
-def test_to_a_prerelease_that_was_killed_after_the_yank(make_project: Callable[..., Project]) -> None:
+def test_rollback_to_a_prerelease_killed_after_the_yank_is_finished_by_the_next(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project()
     project.must("run")
     for git_tag in ("v1.5.0-rc.1", "v1.5.0"):
@@ -233,7 +237,7 @@ def test_to_a_prerelease_that_was_killed_after_the_yank(make_project: Callable[.
     assert project.tags["latest"] == project.tags["1.4.1"]
 
 
-def test_tags_by_rules_go_back_too(make_project: Callable[..., Project]) -> None:
+def test_rollback_moves_tags_that_come_from_rules(make_project: Callable[..., Project]) -> None:
     rules = ["type=semver,pattern={{version}}", "type=semver,pattern=v{{major}}.{{minor}}"]
     project = make_project(tags=rules)
     project.must("run")
@@ -243,7 +247,7 @@ def test_tags_by_rules_go_back_too(make_project: Callable[..., Project]) -> None
     assert project.tags["v1.4"] == project.tags["latest"] == project.tags["1.4.1"]
 
 
-def test_a_target_with_immutable_tags_is_left_alone(
+def test_rollback_leaves_a_target_with_immutable_tags_alone(
     make_project: Callable[..., Project], registry_server: RegistryServer, registry_factory: Any
 ) -> None:
     other = registry_factory()
@@ -259,7 +263,7 @@ def test_a_target_with_immutable_tags_is_left_alone(
     assert len(other.requests("PUT", "POST", "DELETE")) == before
 
 
-def test_one_of_several_components(make_project: Callable[..., Project]) -> None:
+def test_rollback_of_one_of_several_components(make_project: Callable[..., Project]) -> None:
     project = make_project()
     host = project.registry.host
     build = {"builder": "layers", "args": {"VERSION": "{{version}}"}}
@@ -279,7 +283,7 @@ def test_one_of_several_components(make_project: Callable[..., Project]) -> None
     assert [entry["project"] for entry in of_kind(project, "yanked")] == ["acme/api"]
 
 
-def test_where_else_it_stands_is_said_and_can_be_put_right(released: Project) -> None:
+def test_rollback_warns_about_other_repositories_and_environments_with_the_version(released: Project) -> None:
     prod = f"{released.registry.host}/acme/prod"
     for version in ("1.4.1", "1.4.2"):
         released.must("promote", f"{released.image}:{version}", "--to", prod)
@@ -293,7 +297,7 @@ def test_where_else_it_stands_is_said_and_can_be_put_right(released: Project) ->
     assert there["latest"] == there["1"] == there["1.4"] == there["1.4.1"]
 
 
-def test_the_log_and_the_registry_agree_after_it(released: Project) -> None:
+def test_log_verify_finds_no_difference_after_a_rollback(released: Project) -> None:
     back(released)
     assert released("log", "verify", "--registry").code == 0
 
@@ -322,11 +326,11 @@ def test_an_optional_target_that_does_not_answer_holds_up_nothing(released: Proj
         (("--to", "1.4.1", "--line", "main"), "write it as 1.4 or 1"),
     ],
 )
-def test_bad_arguments(released: Project, arguments: tuple[str, ...], hint: str) -> None:
+def test_rollback_refuses_bad_arguments(released: Project, arguments: tuple[str, ...], hint: str) -> None:
     result = released("rollback", *arguments, "--reason", "no")
     assert result.code == 2
     assert hint in result.stderr
 
 
-def test_a_reason_is_needed(released: Project) -> None:
+def test_rollback_needs_a_reason(released: Project) -> None:
     assert released("rollback", "--to", "1.4.1").code == 2

@@ -1,4 +1,4 @@
-"""docker/metadata-action's lines, pasted into `shipmark.yml`, name a release that the guard watches over."""
+"""Rules of docker/metadata-action, pasted into `shipmark.yml`, name the tags of a release, which the guard protects."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ RULES = [
 ]
 
 
-def test_rules_name_what_is_released(make_project: Callable[..., Project]) -> None:
+def test_release_gets_the_tags_of_its_rules(make_project: Callable[..., Project]) -> None:
     project = make_project(tags=RULES, flavor="suffix=-slim,onlatest=true", labels={"from": "{{tag}}"})
     project.release_commit("v1.4.2")
     project.must("run")

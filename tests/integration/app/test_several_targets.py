@@ -1,4 +1,7 @@
-"""Several targets: all or nothing until the fixed tags, then forward only; optional ones are said, never in the way."""
+"""Releases to several targets: no tag is put unless all required targets have the content.
+
+A failure after that is finished by the next run. A failed optional target is reported, and stops nothing.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +36,12 @@ class Layout:
         return {one["annotations"][named]: one["digest"] for one in entries if "annotations" in one}
 
     def break_blobs(self) -> None:
-        """Nothing can be stored."""
+        """Make it impossible to store blobs in the layout."""
         self.path.mkdir(parents=True)
         (self.path / "blobs").write_text("in the way")
 
     def break_index(self) -> None:
-        """Nothing can be read or named."""
+        """Make the index of the layout unusable, so that no tag can be read or put."""
         self.path.mkdir(parents=True, exist_ok=True)
         if (self.path / "index.json").exists():
             (self.path / "index.json").rename(self.path / "index.json.kept")
@@ -55,19 +58,19 @@ class Layout:
 
 @pytest.fixture
 def layout(project: Project) -> Layout:
-    """Give the layout folder that `project` with two targets goes to."""
+    """Give the layout folder that is the second target of `project`."""
     return Layout(project.repo.path / "dist/image")
 
 
 def with_layout(project: Project, image: str, **options: Any) -> None:
-    """Release to `image` and to the layout; `options` are the layout's."""
+    """Configure `image` and the layout as targets, and tag v1.5.0. `options`: options of the layout target."""
     second: Any = {"image": "oci:dist/image", **options} if options else "oci:dist/image"
     project.configure(image=None, images=[image, second], project="acme/app")
     project.release_commit("v1.5.0")
 
 
 def breaks_between_content_and_tags(gate: Gate, layout: Layout) -> None:
-    """Break the layout once it has the content, before the registry has it: no tag exists anywhere yet."""
+    """Break the layout after it has the content and before the registry has it, so that no tag exists anywhere."""
     arrived = threading.Event()
 
     def watch(passage: Passage) -> bool:
@@ -86,7 +89,7 @@ def breaks_between_content_and_tags(gate: Gate, layout: Layout) -> None:
 
 
 def writes(project: Project, start: int) -> list[str]:
-    """What was written to the registry since `start`, by its last path element."""
+    """The last path elements of the writing requests that the registry got since `start`."""
     log = project.registry.access_log()[start:]
     return [entry.path.rpartition("/")[2] for entry in log if entry.method not in {"GET", "HEAD"}]
 

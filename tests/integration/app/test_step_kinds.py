@@ -1,4 +1,4 @@
-"""A step kind of the tests' own, with an operand, a handler and a row of the table, carried out by the application."""
+"""A step kind that only exists in this test: the application surveys, executes and records it like any other."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ PHASES = (Phase(name="preflight"), Phase(name="stamped", visible=True), Phase(na
 
 
 class Stamp(Operands, frozen=True, kw_only=True):
-    """A file that says when something was stamped."""
+    """Operands: a file that gets a stamp."""
 
     path: str
     text: str
 
 
 def stamp_of(step_id: str) -> Slot[str]:
-    """What the stamp says."""
+    """The slot for the text of the stamp."""
     return Slot(slot=f"stamp:{step_id}")
 
 
 class Stamps:
-    """`stamp`."""
+    """The handler of `stamp` steps."""
 
     kind = Stamp
 
@@ -62,7 +62,7 @@ class Stamps:
 
 @pytest.fixture
 def workspace(git_repo: GitRepo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Session:
-    """Give a workspace whose table of handlers has a row for stamps."""
+    """Give a workspace whose table of handlers has the step kind `stamp`."""
 
     def with_stamps(*ports: Any, **more: Any) -> dict[str, Any]:
         return {**handlers(*ports, **more), "stamp": acting(Stamps())}

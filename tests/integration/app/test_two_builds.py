@@ -31,7 +31,7 @@ def tagged(make_project: Callable[..., Project]) -> Project:
 
 @pytest.fixture
 def job(tagged: Project, tmp_path: Path) -> Job:
-    """Give a function that runs a job: in a fresh clone of the tag, with a config of its own."""
+    """Give a function that runs shipmark as a CI job: in a fresh clone of the git tag, with the given build config."""
     made: list[GitRepo] = []
 
     def start(build: dict[str, Any], *args: str, **settings: Any) -> Any:
@@ -46,7 +46,7 @@ def job(tagged: Project, tmp_path: Path) -> Job:
     return start
 
 
-def test_the_second_does_not_adopt_the_first_one_s_image(tagged: Project, job: Job) -> None:
+def test_second_build_does_not_adopt_the_image_of_the_first(tagged: Project, job: Job) -> None:
     assert job(FAT).code == 0
     before = tagged.tags
     second = job(SLIM)
@@ -57,8 +57,8 @@ def test_the_second_does_not_adopt_the_first_one_s_image(tagged: Project, job: J
     assert job(SLIM, "preview").code == 6
 
 
-def test_nor_where_the_first_asked_only_for_a_tag_of_its_own(tagged: Project, job: Job) -> None:
-    """Whatever tags the first job's rules make: `latest` and the version never come to hold the fat image."""
+def test_second_build_never_takes_the_image_of_a_job_with_other_tags(tagged: Project, job: Job) -> None:
+    """The first job puts only `latest-fat`; the tags `latest` and `2.0.0` never get its image."""
     first = job(FAT, tags=["type=raw,value=latest-fat"])
     assert first.code == 0, first.stderr
     fat = tagged.tags["latest-fat"]
@@ -91,7 +91,7 @@ def test_two_branch_builds_of_one_commit_do_not_take_each_other_s_image(tagged: 
     assert tagged.tags["main"] == fat
 
 
-def test_what_differs_is_named_where_the_log_is_kept(tagged: Project, tmp_path: Path) -> None:
+def test_refusal_names_the_changed_input_if_the_log_has_it(tagged: Project, tmp_path: Path) -> None:
     configs = {"fat.yml": FAT, "slim.yml": SLIM}
     for name, build in configs.items():
         whole = {"image": tagged.image, "project": "acme/app", "build": build}

@@ -1,4 +1,4 @@
-"""Two runners at once: one release and one set of tags, and a moving tag that ends on the higher one."""
+"""Two runners at the same time: they make one release, and a moving tag ends on the higher version."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RELEASE = {"1.4.2", "1.4", "1", "latest"}
 
 
 class Runner:
-    """shipmark in a clone of its own, going to the shared repository by an address of its own."""
+    """Runs shipmark in a clone of its own; it reaches the shared registry under an address of its own."""
 
     def __init__(self, shipmark: Shipmark, path: Path, host: str) -> None:
         self._shipmark = shipmark
@@ -53,7 +53,7 @@ def is_put_of(tag: str) -> Callable[[Passage], bool]:
 
 
 class Hold:
-    """Stops the requests that `chosen` picks until `release` is called. `late`: once the registry has them."""
+    """Holds the requests that `chosen` picks until `release` is called. `late`: holds the answers instead."""
 
     def __init__(self, gate: Gate, chosen: Callable[[Passage], bool], *, late: bool = False) -> None:
         self._chosen = chosen
@@ -73,7 +73,7 @@ class Hold:
 
 @pytest.fixture
 def released(make_project: Callable[..., Project]) -> Project:
-    """Give a project that is ready to release v1.4.2, with a name that does not depend on the address."""
+    """Give a project that is ready to release v1.4.2, whose `project` name is independent of the registry's address."""
     project = make_project(
         project="acme/app", build={"builder": "layers", "args": {"VERSION": "${BUILD_OF}"}}
     )
@@ -146,7 +146,7 @@ def test_builds_that_differ_end_in_the_one_that_was_released_first(
 def test_a_run_that_was_frozen_before_it_took_the_version_does_not_take_it_from_another(
     released: Project, clone: Clones, gate: Gate
 ) -> None:
-    """It looked, found the tag free, and was stopped; when it goes on somebody else has released."""
+    """A run finds the version tag free and is frozen; when it goes on, another run has put the tag."""
     slow, fast = clone(gate.host), clone(released.registry.host)
     has_content: list[Passage] = []
 
@@ -197,7 +197,7 @@ def test_latest_ends_on_the_higher_version_whoever_writes_last(
 def test_latest_goes_back_to_the_higher_version_after_a_kill_in_the_middle_of_the_race(
     released: Project, clone: Clones, gate: Gate, disk: str
 ) -> None:
-    """The lower one wrote last and was killed before it could look again: its next run does."""
+    """The run of the lower version wrote `latest` last and was killed; its next run moves `latest` to the higher."""
     lower = clone(gate.host)
     released.release_commit("v1.5.0")
     higher = clone(released.registry.host, "v1.5.0")

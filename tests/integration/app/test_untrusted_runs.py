@@ -1,4 +1,4 @@
-"""Runs for an outsider's request: the real command, credentials in reach, listeners that record what they get."""
+"""Runs for an outsider's pull request: listeners record whether the real command sends them any credential."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ FORK = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app", "GITHUB_EVENT
 
 
 def golden(wanted: tuple[str, ...]) -> list[str]:
-    """The recorded events whose head has one of these origins."""
+    """The recorded CI events whose head commit has one of the given origins."""
     cases = {path.stem: json.loads(path.read_text()) for path in sorted(GOLDEN.glob("*.json"))}
     return [name for name, case in cases.items() if case["context"].get("head_origin") in wanted]
 
 
 class Scene:
-    """A repository, a machine that holds credentials for `host`, and the command run on it."""
+    """A repository and a machine with credentials for `host`, on which the test runs shipmark."""
 
     def __init__(self, repo: GitRepo, shipmark: Shipmark, folder: Path) -> None:
         self.repo = repo
@@ -88,7 +88,7 @@ def scene(make_repo: Callable[[str], GitRepo], shipmark: Shipmark, tmp_path: Pat
 
 
 def wants_a_credential(request: Request) -> Reply:
-    """A registry that lets nobody in, so that whoever has a credential sends it."""
+    """A registry that answers 401 to every request, so that a client with a credential sends it."""
     del request
     return Reply(status=401, headers={"WWW-Authenticate": 'Basic realm="r"'}, body=b"{}")
 
@@ -101,7 +101,7 @@ def listener() -> Iterator[HostileServer]:
 
 
 def heard(server: HostileServer) -> str:
-    """Everything that arrived, credentials decoded."""
+    """Everything that the listeners received, with credentials decoded."""
     lines = []
     for request in server.requests:
         sent = request.headers.get("authorization", "")
@@ -158,7 +158,7 @@ class TestEverySystem:
 
 
 class TestTrustedTwin:
-    """The control: the same request from a branch of the repository sends what the machine has, where it belongs."""
+    """The control group: a pull request from a branch of the repository sends credentials, each to its own host."""
 
     def test_credential_goes_to_its_registry(
         self, scene: Scene, listener: HostileServer, registry_factory: RegistryFactory
@@ -193,7 +193,7 @@ class TestTrustedTwin:
 
 
 def hostile_values(host: str) -> dict[str, list[Any]]:
-    """Values that would send something away, for keys that take text; other keys get every shape."""
+    """Config values that would contact a listener, for keys that take text; other keys get values of every type."""
     inside = [
         f"{host}/${{SUPERSECRET}}",
         f"{host}/{{{{env.SUPERSECRET}}}}",
@@ -302,7 +302,7 @@ class TestNothingIsWritten:
 
 class TestBuild:
     def test_docker_config_is_not_read(self, scene: Scene, listener: HostileServer) -> None:
-        """A named pipe holds up whoever opens it."""
+        """Docker's config file is a named pipe here: opening it would block the run."""
         scene.configure(f"image: {listener.host}/acme/app\n")
         scene.repo.commit("run", files={"Dockerfile": "FROM scratch\nRUN true\n"})
         with socket.create_server(("127.0.0.1", 0)) as daemon:
@@ -404,7 +404,7 @@ class TestRemote:
     def test_git_credential_is_not_sent_by_an_untrusted_run(
         self, scene: Scene, listener: HostileServer, trusted: bool
     ) -> None:
-        """The clone holds a token for its origin, as actions/checkout leaves it."""
+        """The clone's git config has a token for `origin`, as actions/checkout leaves it."""
         scene.configure("image: oci:dist/image\nlog: {store: git}\n")
         scene.repo.git("remote", "add", "origin", f"{listener.url}/acme/app.git")
         scene.repo.git("config", f"http.{listener.url}/.extraheader", "Authorization: Basic aHVudGVyMi1naXQ=")
@@ -420,7 +420,7 @@ class TestLogToken:
     """SHIPMARK_LOG_TOKEN goes to the host of the log's remote."""
 
     def test_token_does_not_follow_a_redirect(self, scene: Scene, listener: HostileServer) -> None:
-        """Git itself sends it on: with the request after the one that was redirected."""
+        """Git would send the token to the redirect's host, with the request after the redirected one."""
         own: list[str] = []
 
         def moved(request: Request) -> Reply:

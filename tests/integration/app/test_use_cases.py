@@ -1,4 +1,4 @@
-"""Use cases as functions: each returns, as a value, the document that its command prints with `--json`."""
+"""The library's functions: each returns the report that its command prints with `--json`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Notes:
 
 @pytest.fixture
 def repo(git_repo: GitRepo) -> GitRepo:
-    """Give a repository that was released as 1.4.2, and is one feature further."""
+    """Give a repository with the git tag v1.4.2, and one commit with a feature after it."""
     git_repo.commit(files={".gitignore": "*.yml\n"})
     git_repo.tag("v1.4.2")
     git_repo.commit("feat: more")
@@ -58,7 +58,7 @@ def repo(git_repo: GitRepo) -> GitRepo:
 
 
 def plain(report: object) -> Any:
-    """Return the report as JSON has it."""
+    """Return the report as JSON values."""
     return msgspec.json.decode(msgspec.json.encode(report))
 
 
@@ -134,7 +134,7 @@ PERSON = {
 
 @pytest.fixture
 def logged(repo: GitRepo) -> GitRepo:
-    """Give the repository with a log of two releases, of which the second was taken back."""
+    """Give the repository with a version log of two releases, of which the second was taken back."""
     folder = repo.path / ".shipmark"
     folder.mkdir()
     log = writer(FileStore(str(folder / "log.jsonl"), cancel=Cancel(), monotonic=time.monotonic))
@@ -213,7 +213,7 @@ class TestLog:
 
 
 class TestImages:
-    """On OCI layouts, which need no registry."""
+    """The functions for images, on OCI layouts, which need no registry."""
 
     def test_copy_tag_list_and_delete(self, repo: GitRepo) -> None:
         image = make_image({"a": b"one"}, labels={"version": "1"})

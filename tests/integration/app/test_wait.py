@@ -1,4 +1,4 @@
-"""`run --wait`: two real runs of one image, one behind the other; and whoever is dead is not waited for."""
+"""`run --wait`: a run waits for another run of the same image, unless the other run's process is dead."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RELEASE = {"1.4.2", "1.4", "1", "latest"}
 
 
 class Held:
-    """A run that stands still at its first fixed tag, until it is let go on."""
+    """A run that is held at its first fixed tag until `go_on` is called."""
 
     def __init__(self, project: Project, gate: Gate) -> None:
         self._reached = threading.Event()
@@ -47,7 +47,7 @@ class Held:
 
 
 class Waiter:
-    """A run with `--wait`, whose stderr is read as it comes."""
+    """A run with `--wait`, whose stderr is read line by line while it runs."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -58,7 +58,7 @@ class Waiter:
         self._reader.start()
 
     def says(self, text: str) -> None:
-        """Wait until it said so."""
+        """Wait until the run has printed a line with `text`."""
         with self._turn:
             assert self._turn.wait_for(lambda: any(text in line for line in self.said), 60), self.said
 
@@ -78,7 +78,7 @@ class Waiter:
 
 @pytest.fixture
 def guarded(make_project: Callable[..., Project], gate: Gate) -> Project:
-    """Give a project behind the gate, ready to release v1.4.2."""
+    """Give a project whose registry is behind the gate, ready to release v1.4.2."""
     project = make_project(image=f"{gate.host}/acme/app", project="acme/app")
     project.release_commit("v1.4.2")
     return project
@@ -86,7 +86,7 @@ def guarded(make_project: Callable[..., Project], gate: Gate) -> Project:
 
 @pytest.fixture
 def held(guarded: Project, gate: Gate) -> Iterator[Held]:
-    """Give a run of that project in the middle of its work."""
+    """Give a run of the project that is held at its first fixed tag."""
     made = Held(guarded, gate)
     yield made
     made.go_on()
@@ -112,7 +112,9 @@ def test_a_waiting_run_begins_when_the_other_has_ended(guarded: Project, held: H
     assert attempt["at"] in line
 
 
-def test_what_changed_meanwhile_is_read_after_the_wait(guarded: Project, held: Held) -> None:
+def test_waiting_run_releases_the_commit_that_is_checked_out_after_the_wait(
+    guarded: Project, held: Held
+) -> None:
     waiter = Waiter(guarded.start("run", "--wait"))
     waiter.says("waiting for attempt")
     guarded.release_commit("v1.4.3")
@@ -121,7 +123,7 @@ def test_what_changed_meanwhile_is_read_after_the_wait(guarded: Project, held: H
     assert guarded.tags["latest"] == guarded.tags["1.4.3"] != guarded.tags["1.4.2"]
 
 
-def test_two_that_wait_go_on_together_and_do_no_harm(guarded: Project, held: Held) -> None:
+def test_two_waiting_runs_go_on_together_and_release_the_version_once(guarded: Project, held: Held) -> None:
     waiters = [Waiter(guarded.start("run", "--wait")) for _ in range(2)]
     for waiter in waiters:
         waiter.says("waiting for attempt")
@@ -133,7 +135,7 @@ def test_two_that_wait_go_on_together_and_do_no_harm(guarded: Project, held: Hel
     guarded.must("log", "verify")
 
 
-def test_without_the_flag_nobody_waits(guarded: Project, held: Held) -> None:
+def test_run_without_wait_does_not_wait(guarded: Project, held: Held) -> None:
     result = guarded("tags")
     assert result.code == 0
     guarded.release_commit("v1.5.0")

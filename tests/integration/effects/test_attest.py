@@ -1,4 +1,4 @@
-"""`attest: release`: a statement of the release hangs on its image, on every target, once."""
+"""`attest: release` attaches one release statement to the image on every target."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ EXTENSION = "https://shipmark.dev/release/v1"
 
 @pytest.fixture
 def attesting(make_project: Callable[..., Project], gate: Gate) -> Project:
-    """Give a project behind the gate that attests its releases, ready to release v1.4.2."""
+    """Give a project with `attest: release` whose registry is behind the gate, ready to release v1.4.2."""
     project = make_project(image=f"{gate.host}/acme/app", project="acme/app", attest="release")
     project.release_commit("v1.4.2")
     return project
 
 
 def hanging(targets: TargetsFactory, host: str, digest: str, name: str = "acme/app") -> list[dict[str, Any]]:
-    """The manifests that hang on an image, each with its statement, read by the client."""
+    """The referrers of an image, each with its statement, read by the registry client."""
     repository = targets().open(f"{host}/{name}")
     return [read(repository, one.digest) for one in find_referrers(repository, digest)]
 
@@ -98,7 +98,7 @@ def test_the_statement_hangs_on_the_image_and_the_next_run_finds_it(
 
 @pytest.fixture
 def listing(gate: Gate, tmp_path: Path) -> Iterator[str]:
-    """Give the address of a registry that lists referrers: a foreign one where there is one."""
+    """Give the address of a registry with the referrers API: a real server, if the environment names one."""
     if FOREIGN not in os.environ:
         list_referrers(gate)
         yield gate.host
@@ -124,7 +124,7 @@ def test_a_registry_that_lists_referrers_needs_no_tag(
 def test_a_registry_that_only_says_oci_subject_is_not_believed(
     attesting: Project, gate: Gate, make_targets: TargetsFactory
 ) -> None:
-    """As ECR does: the header in the answer to the PUT, and 404 to the question."""
+    """Like ECR, the registry sends `OCI-Subject` in its answer to the PUT, and 404 for the list of referrers."""
 
     def pretend(passage: Passage) -> list[tuple[str, str]]:
         return [("OCI-Subject", f"sha256:{'0' * 64}")] if passage.method == "PUT" else []
@@ -349,7 +349,7 @@ class TestTheListUnderTheTag:
             annotations={"of": text},
         )
 
-    def test_keeps_what_others_wrote_into_it(self, repository: Repository, gate: Gate) -> None:
+    def test_fallback_tag_keeps_entries_of_other_writers(self, repository: Repository, gate: Gate) -> None:
         one = self.about(repository, "one")
         theirs = make_image({"theirs": b"1"})
         store(theirs, repository)
@@ -372,9 +372,7 @@ class TestTheListUnderTheTag:
         push_artifact(repository, one, cancel=Cancel())
         assert json.loads(repository.manifest(referrers_tag(digest)).raw) == before
 
-    def test_gets_an_entry_back_that_another_writer_overwrote(
-        self, repository: Repository, gate: Gate
-    ) -> None:
+    def test_fallback_tag_gets_an_overwritten_entry_back(self, repository: Repository, gate: Gate) -> None:
         one = self.about(repository, "one")
         theirs = make_image({"theirs": b"1"})
         store(theirs, repository)
@@ -400,10 +398,10 @@ class TestTheListUnderTheTag:
             one.manifest.digest,
         ]
 
-    def test_of_many_writers_at_once_names_every_one(
+    def test_fallback_tag_names_the_entries_of_all_concurrent_writers(
         self, gate: Gate, make_targets: TargetsFactory, repository: Repository
     ) -> None:
-        """A writer that read before and wrote after another's look back loses that one: its next run puts it back."""
+        """Concurrent writers can overwrite one another's entries; the next run of a writer restores its own entry."""
         artifacts = [self.about(repository, str(number)) for number in range(6)]
         digest = json.loads(artifacts[0].manifest.raw)["subject"]["digest"]
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Which builders are asked before a plan is made, what with, and that what they hold is given up."""
+"""The choice of builders before a plan is made: which are asked, with what, and that their resources are released."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ ENV = {"NPM_TOKEN": "hunter2"}
 
 
 class Recorder:
-    """A builder that can do everything, or answers with `failure`. `asked`: for what; `closed`: how often."""
+    """A builder that accepts every build, or answers with `failure`.
+
+    `asked`: the builds that it was asked for. `closed`: how many prepared builds were closed.
+    """
 
     def __init__(self, name: str = "layers", failure: Problem | ReleaseError | None = None) -> None:
         self.name = name

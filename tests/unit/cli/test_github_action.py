@@ -1,4 +1,4 @@
-"""The inputs of `action.yml` as a command line, and the contract between that file and the code."""
+"""The translation of the inputs of `action.yml` into a command line; `action.yml` and the code agree."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def action() -> dict[str, Any]:
 
 
 class TestArguments:
-    def test_nothing_is_a_preview_here(self) -> None:
+    def test_empty_inputs_run_preview_in_the_working_directory(self) -> None:
         assert arguments({}) == ["-C", ".", "preview"]
 
-    def test_everything(self) -> None:
+    def test_all_inputs_become_arguments(self) -> None:
         env = {
             "INPUT_COMMAND": "run",
             "INPUT_IMAGES": "ghcr.io/acme/app\n\n  docker.io/acme/app\r\n",

@@ -1,4 +1,4 @@
-"""What later CI steps and people read has no secret in it, whichever command wrote it."""
+"""CI outputs, result files and job summaries contain no known secret."""
 
 from __future__ import annotations
 

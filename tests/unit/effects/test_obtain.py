@@ -1,4 +1,4 @@
-"""The image as it is taken: what a builder left, or what was judged while planning, and nothing else."""
+"""The handlers that build or find an image accept only an image with the expected labels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ INDEX = make_index(RIGHT, make_image({"a": b"2"}, labels=LABELS, platform="linux
 
 
 class Leaves:
-    """A prepared build that leaves this image, whatever was asked for."""
+    """A prepared build that always puts the given image into the store."""
 
     builder = "layers"
 
@@ -66,7 +66,7 @@ def test_an_image_with_the_labels_is_taken_from_a_builder(image: Image, tmp_path
 
 @pytest.mark.parametrize("name", sorted(LABELS))
 @pytest.mark.parametrize("text", ["another", ""])
-def test_an_image_without_one_of_our_labels_is_not(name: str, text: str, tmp_path: Path) -> None:
+def test_image_without_one_of_the_labels_is_refused(name: str, text: str, tmp_path: Path) -> None:
     labels = {**LABELS, name: text} if text else {key: LABELS[key] for key in LABELS if key != name}
     wrong = make_image({"a": b"1"}, labels=labels)
     with pytest.raises(BuildError, match=name) as caught:
@@ -78,7 +78,7 @@ def test_an_image_without_one_of_our_labels_is_not(name: str, text: str, tmp_pat
 
 
 class NoRegistries:
-    """Stands in where nothing but the local store may be opened."""
+    """Registries that fail the test when one is opened: only the local store may be."""
 
     def open(self, target: str) -> Repository:
         raise AssertionError(target)

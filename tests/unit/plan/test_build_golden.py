@@ -1,4 +1,4 @@
-"""The build in plans, records and labels is frozen: images, logs and plan files of earlier versions hold it."""
+"""The form of build options in plans, records and labels is frozen, since images, logs and plan files contain it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_record_of_a_plan_names_every_input() -> None:
 
 
 def test_the_builder_that_auto_took_is_in_the_plan_and_makes_no_plan_stale() -> None:
-    """The hash covers the whole plan file; a builder is no input, so a runner with another one may carry it out."""
+    """The builder is in the plan file but is not an input, so a runner with another builder may execute the plan."""
     docker, layers = (
         plan_release([subject(build=BuildSpec(), builder=name)]) for name in ("docker", "layers")
     )

@@ -1,4 +1,4 @@
-"""A plan is fresh while nothing moved, or only this very release's own earlier attempt did."""
+"""A plan is fresh while nothing changed except by earlier attempts of the same release."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def earlier(**changes: Any) -> Any:
     return plain(plan_release([subject(**changes)]))
 
 
-def test_an_unchanged_world_is_fresh() -> None:
+def test_plan_is_fresh_when_nothing_changed() -> None:
     assert moved_since(earlier(), plan_release([subject()]), frozenset()) == ()
 
 
@@ -28,7 +28,7 @@ def test_a_tag_that_somebody_moved_is_named_with_both_digests() -> None:
     assert moved == (f"`ghcr.io/acme/app:latest` was {DIGEST} and is {OTHER}",)
 
 
-def test_our_own_earlier_attempt_is_no_drift() -> None:
+def test_tag_set_by_an_earlier_attempt_of_the_release_keeps_the_plan_fresh() -> None:
     after = plan_release([subject(held=holds({"1.4.2": DIGEST}))])
     assert moved_since(earlier(), after, frozenset({DIGEST})) == ()
     assert moved_since(earlier(), after, frozenset()) != ()

@@ -1,4 +1,4 @@
-"""The inputs of a build: what the log records, what the label says, and what counts as a change."""
+"""The inputs of a build: their form in the log and in the label, and which differences count as a change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def label(*, labels: dict[str, str] | None = None, args: tuple[str, ...] = (), *
 
 
 def test_the_label_is_a_schema_and_a_digest_that_never_change() -> None:
-    """Images in registries hold this text: the digest of nothing but defaults, and one of everything."""
+    """Images in registries have these labels: one of a build with defaults only, and one with every option set."""
     assert label() == "shipmark.inputs/1:1d2b5ad220afe7890f00ad781f6e1db9efd4989cee29cf4f2b0fc53f48f77264"
     whole = label(context="src", dockerfile="src/D", target="final", labels={"a": "b"}, args=("B", "A"))
     assert whole == "shipmark.inputs/1:b7abd92fedf3fdd568e504e656e42fef54903ecde86291de9fe8fda739705783"
@@ -66,7 +66,7 @@ def test_labels_without_a_canonical_form_are_a_fault_of_the_config(labels: dict[
 
 
 def test_the_record_is_that_of_the_first_version() -> None:
-    """0.1.0 compares every member: one that is left out would be a change to it."""
+    """Version 0.1.0 compares every member, and takes a missing one for a change."""
     assert inputs_of(BuildSpec(platforms=("linux/b", "linux/a")), {}) == {
         "context": ".",
         "dockerfile": "Dockerfile",

@@ -1,4 +1,4 @@
-"""Where a release's image comes from: what the log and the tags name, as far as the image says the same."""
+"""How a release gets its image: an image that the log or a tag names counts only if its own labels agree."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ EXPECTED_BOTH = msgspec.structs.replace(EXPECTED, platforms=BOTH)
 
 
 class TestResume:
-    """What the log says of an image counts only where the image says the same."""
+    """Resuming the image in the log, which counts only if the image's labels agree with the log."""
 
     @pytest.mark.parametrize("where", [STORE, IMAGE])
     @pytest.mark.parametrize(("said", "why"), ANOTHER)
@@ -130,7 +130,7 @@ class TestResume:
 
 
 class TestAdopt:
-    """A target holds the release, and the log does not know it."""
+    """Adopting an image of the release that a target holds and the log does not have."""
 
     def test_an_image_from_other_inputs_is_refused(self) -> None:
         with pytest.raises(InputsChanged, match=f"`{IMAGE}:1.4.2` is this version of this commit") as caught:
@@ -153,7 +153,7 @@ class TestAdopt:
         assert (found.mode, found.digest, found.unlabelled) == ("adopt", OTHER, True)
 
     def test_the_log_cannot_vouch_for_what_a_tag_holds(self) -> None:
-        """The digest is the log's, no place has it by digest, and the tag that holds it holds another commit."""
+        """The log names a digest that no target serves by digest; the tag that holds it is of another commit."""
         held = holds({"1.4.2": DIGEST}, revision="f" * 40, inputs=OURS)
         assert chosen(BUILT, held=held).mode == "build"
         assert chosen(PUSHED, held=held).mode == "build"  # and the conflict is preflight's
@@ -178,7 +178,7 @@ class TestAdopt:
 
 
 class TestReuse:
-    """`reuse: commit` releases the branch build, whose version label is another one."""
+    """`reuse: commit` releases the branch build of the commit, whose version label is not the release version."""
 
     BRANCH = "1.4.2-dev.3.g3f2a9c1b7d40"
 

@@ -1,4 +1,4 @@
-"""The order of a promotion, and what a plan leaves out because it is done."""
+"""The order of a promotion's steps, and which steps its plan leaves out because they are done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order of a release, and what a plan leaves out because it is done."""
+"""The order of a release's steps, and which steps its plan leaves out because they are done."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def operands(plan: Plan, step_id: str) -> Any:
 
 
 def test_the_order_of_a_release() -> None:
-    """Nothing is visible before all content is everywhere; moving tags come last."""
+    """No tag is put before every target has the content; moving tags come after all fixed tags."""
     plan = plan_release([subject()])
     order = {phase.name: number for number, phase in enumerate(plan.phases)}
     listed = sorted(plan.steps, key=lambda step: order[step.phase])

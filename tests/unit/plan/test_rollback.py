@@ -1,4 +1,4 @@
-"""What a rollback takes back, and where each tag lands."""
+"""Which versions a rollback takes back, and to which version it moves each tag."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ def texts(versions: tuple[Version, ...]) -> list[str]:
 
 
 class TestAbove:
-    def test_everything_that_is_higher_the_highest_first(self) -> None:
+    def test_above_lists_higher_versions_the_highest_first(self) -> None:
         releases = known("1.4.0", "1.4.1", "1.4.2", "2.0.0-rc.1", "2.0.0", "1.3.9")
         assert texts(above(parse("1.4.1"), releases)) == ["2.0.0", "2.0.0-rc.1", "1.4.2"]
 
-    def test_of_one_line(self) -> None:
+    def test_above_with_line_lists_versions_of_that_line(self) -> None:
         releases = known("1.4.1", "1.4.2", "1.5.0", "2.0.0")
         assert texts(above(parse("1.4.1"), releases, Line(kind="release", major=1))) == ["1.5.0", "1.4.2"]
         line = Line(kind="release", major=1, minor=4)
         assert texts(above(parse("1.4.1"), releases, line)) == ["1.4.2"]
 
-    def test_what_was_taken_back_already_is_left_out(self) -> None:
+    def test_above_leaves_out_yanked_versions(self) -> None:
         assert texts(above(parse("1.4.1"), known("1.4.1", "1.4.2", yanked=("1.4.2",)))) == []
 
-    def test_a_version_that_two_sources_know_is_one(self) -> None:
+    def test_above_lists_a_version_of_two_sources_once(self) -> None:
         assert texts(above(parse("1.4.1"), known("1.4.1", "1.4.2", "1.4.2"))) == ["1.4.2"]
 
     @pytest.mark.parametrize(("to", "said"), [("1.4.9", "never released"), ("1.4.2", "taken back itself")])
-    def test_there_must_be_something_to_go_to(self, to: str, said: str) -> None:
+    def test_above_refuses_an_unreleased_or_yanked_version(self, to: str, said: str) -> None:
         with pytest.raises(RefusedError, match=said):
             above(parse(to), known("1.4.1", "1.4.2", yanked=("1.4.2",)))
 
@@ -106,7 +106,7 @@ class TestAims:
             assert isinstance(guard.judge(aim.line, candidate, after), guard.Move)
 
 
-def test_the_commit_is_whoever_knows_it() -> None:
+def test_commit_of_a_version_comes_from_any_source_that_has_one() -> None:
     unknown = KnownVersion(version=parse("1.4.1"), source="registry")
     assert commit_of(parse("1.4.1"), KnownReleases(versions=(unknown, *known("1.4.1").versions))) == COMMIT
     assert commit_of(parse("1.4.1"), KnownReleases(versions=(unknown,))) is None
@@ -146,12 +146,12 @@ def test_the_yank_comes_before_the_moves_and_the_moves_are_recorded_last() -> No
     ]
 
 
-def test_where_everything_has_landed_nothing_is_written() -> None:
+def test_plan_of_a_settled_rollback_writes_nothing() -> None:
     kinds = {step.kind for step in plan(landing(settled=True), yanks=()).steps}
     assert kinds == {"check-log", "check-target", "move-tag"}
 
 
-def test_records_tell_what_follows_what_and_why() -> None:
+def test_records_have_versions_reason_and_follows() -> None:
     steps = {step.id: step for step in plan(landing(follows=12)).steps}
     yanked: Any = steps["record:yanked"].operands
     assert (yanked.fact["versions"], yanked.fact["reason"]) == (("1.4.2",), "bad")

@@ -1,4 +1,4 @@
-"""What a tag's name alone says of it."""
+"""Telling fixed and moving tags apart by their names."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ def test_fixed_tags_are_versions_and_the_tags_of_commits(name: str, policy: str 
         ("", None),
     ],
 )
-def test_lines_of_releases(name: str, line: Line | None) -> None:
+def test_release_line_reads_latest_major_and_minor(name: str, line: Line | None) -> None:
     assert release_line(name) == line

@@ -1,4 +1,4 @@
-"""What git, the log and registries say of releases, and how that is put together."""
+"""The releases known from git, the version log and registries, and their union."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def said(known: KnownReleases) -> list[tuple[str, int, str]]:
 
 
 class TestGit:
-    def test_the_version_tags_of_the_prefix(self) -> None:
+    def test_from_git_reads_version_tags_with_the_prefix(self) -> None:
         assert said(from_git(SNAPSHOT)) == [("1.0.0", 0, "git tag")]
         assert said(from_git(SNAPSHOT, "api/")) == [("2.0.0", 0, "git tag")]
         assert said(from_git(SNAPSHOT, "", "none")) == []
@@ -47,7 +47,7 @@ class TestGit:
             ({"tag_listing": b"", "remote_url": "https://h.example/a"}, None, "partial"),
         ],
     )
-    def test_how_much_a_clone_knows(
+    def test_from_git_is_partial_when_the_clone_may_lack_tags(
         self, changes: dict[str, object], git_tag: str | None, knowledge: Knowledge
     ) -> None:
         snapshot = msgspec.structs.replace(SNAPSHOT, **changes)
@@ -73,12 +73,12 @@ class TestLog:
         assert said(known) == [("1.0.0", 0, "log"), ("1.0.0", 2, "log"), ("1.1.0+b", 0, "log")]
         assert (known.yanked, known.known_from) == (("1.1.0",), KnownFrom(log="complete"))
 
-    def test_calendar_versions(self) -> None:
+    def test_from_git_reads_calendar_versions(self) -> None:
         assert said(from_log_versions([("2024.10.03", None)], scheme="calver")) == [("2024.10.03", 0, "log")]
 
 
 class TestRegistry:
-    def test_tags_that_are_versions(self) -> None:
+    def test_from_registry_tags_reads_version_tags(self) -> None:
         known = from_registry_tags(["1.0.0", "1.0", "latest", "1.0.0_r1", "1.1.0_b.5", "sha-1", "main"])
         assert said(known) == [
             ("1.0.0", 0, "registry"),
@@ -87,7 +87,7 @@ class TestRegistry:
         ]
         assert known.known_from == KnownFrom(registry="complete")
 
-    def test_an_empty_repository_is_known_and_a_silent_one_is_not(self) -> None:
+    def test_empty_repository_is_complete_and_an_unread_one_unknown(self) -> None:
         assert from_registry_tags([]).known_from.registry == "complete"
         assert from_registry_tags(None).known_from.registry == "unknown"
 
@@ -101,14 +101,14 @@ class TestTogether:
             (None, None, "unknown"),
         ],
     )
-    def test_several_registries_are_as_good_as_all_of_them(
+    def test_unite_rates_registries_by_how_many_answered(
         self, one: list[str] | None, other: list[str] | None, together: Knowledge
     ) -> None:
         assert unite(from_registry_tags(one), from_registry_tags(other)).known_from.registry == together
 
-    def test_what_nobody_asked_stays_so(self) -> None:
+    def test_unite_leaves_unasked_sources_as_not_asked(self) -> None:
         assert unite(from_git(SNAPSHOT)).known_from == KnownFrom(git="complete")
 
-    def test_what_any_source_took_back_is_taken_back(self) -> None:
+    def test_unite_joins_yanked_versions(self) -> None:
         known = unite(from_log_versions([], ["1.1.0"]), from_log_versions([], ["1.0.0", "1.1.0"]))
         assert known.yanked == ("1.0.0", "1.1.0")

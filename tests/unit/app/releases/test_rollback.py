@@ -1,4 +1,4 @@
-"""Where what is taken back still stands, as far as the log knows."""
+"""Warnings about other repositories and environments in the log that still have a yanked version."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def test_only_what_runs_last_in_an_environment_counts() -> None:
     assert texts({}, *entries) == ["environment `production` runs 1.4.2, as far as the log knows"]
 
 
-def test_nothing_stands_where_nothing_was_promoted() -> None:
+def test_no_warning_without_promotions_and_deployments() -> None:
     assert texts({}) == []

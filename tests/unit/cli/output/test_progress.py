@@ -1,4 +1,4 @@
-"""What is said while something takes its time."""
+"""Progress lines and bars of long steps, and the order of listed tags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MB = 1_000_000
 
 
 class Lines:
-    """A sink that keeps what it gets, and lets a test wait for it."""
+    """A sink that keeps its events, and lets a test wait for one."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -38,7 +38,7 @@ class Lines:
 
 
 class Clock:
-    """Time that passes when told."""
+    """A clock whose time the test sets."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -59,7 +59,7 @@ class Clock:
         (5e15, "5000.0 TB"),
     ],
 )
-def test_sizes(count: float, text: str) -> None:
+def test_size_text_uses_decimal_units(count: float, text: str) -> None:
     assert size_text(count) == text
 
 
@@ -94,7 +94,7 @@ class TestHeartbeat:
         beat.emit(Progress(label="000000000000", done=SMALL - 1, total=SMALL - 1))
         assert lines.notes == ["moved 3f2a9c1b7d40  2.0 MB"]
 
-    def test_a_long_step_is_said_again_and_again_until_it_ends(self) -> None:
+    def test_long_step_is_reported_regularly_until_it_ends(self) -> None:
         lines = Lines()
         beat = Heartbeat(lines, now=_monotonic(), interval=0.02)
         beat.emit(StepEvent(step="obtain:app", state="started"))
@@ -121,7 +121,7 @@ class TestHeartbeat:
         beat.emit(StepEvent(step="content", state="failed"))
         _no_heartbeat_thread()
 
-    def test_what_others_say_counts_as_a_sign_of_life(self) -> None:
+    def test_output_of_a_program_delays_the_next_heartbeat(self) -> None:
         clock, lines = Clock(), Lines()
         beat = Heartbeat(lines, now=clock, interval=30)
         beat.emit(StepEvent(step="obtain:app", state="started"))
@@ -132,7 +132,7 @@ class TestHeartbeat:
         _no_heartbeat_thread()
         assert lines.notes == []
 
-    def test_everything_is_passed_on(self) -> None:
+    def test_heartbeat_passes_every_event_on(self) -> None:
         lines = Lines()
         beat = Heartbeat(lines, now=Clock())
         events: list[Event] = [Note(level="info", text="x"), Output(source="s", line="l")]
@@ -157,11 +157,11 @@ def _no_heartbeat_thread() -> None:
 @pytest.mark.parametrize(
     ("env", "system"), [({"TERM": "dumb"}, "none"), ({}, "none"), ({"TERM": "xterm"}, "github")]
 )
-def test_no_bars_where_nobody_sees_them(env: dict[str, str], system: str) -> None:
+def test_no_bars_in_ci_or_without_a_terminal(env: dict[str, str], system: str) -> None:
     assert not shows_bars(env, system)
 
 
-def test_tags_by_version() -> None:
+def test_list_sorts_tags_by_version() -> None:
     tags = ["a", "1.9.0", "1.10.0", "1.10.0-rc.2", "1.10.0-rc.10", "1.10.0_r2", "1.10.0_r10", "B", "1"]
     assert by_version(tags) == [
         "1.10.0_r10",

@@ -1,4 +1,4 @@
-"""Every way to print, fed with every opening of every CI system."""
+"""Every printer, given text that begins like a command of each CI system, prints no command."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_one_text_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         ("::error::x", ": :error::x"),
     ],
 )
-def test_csv_cells(text: str, shown: str) -> None:
+def test_csv_cell_defuses_formulas(text: str, shown: str) -> None:
     assert csv_cell(text) == shown
 
 
@@ -156,7 +156,7 @@ def test_a_release_is_one_record_of_csv(text: str) -> None:
 
 
 class TestStreams:
-    """What does not go through our printers."""
+    """Text that libraries write to stdout and stderr without the printers of shipmark."""
 
     @contextmanager
     def _stderr(self) -> Iterator[io.StringIO]:
@@ -217,7 +217,7 @@ class TestStreams:
 
 
 class TestSecrets:
-    """Whatever is printed has no secret in it."""
+    """No printer prints a known secret."""
 
     @pytest.fixture(autouse=True)
     def _known(self) -> None:
