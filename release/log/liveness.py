@@ -19,7 +19,7 @@ from release.filesystem.folders import OpenFolder, open_folder
 from release.log.stores.syscalls import OsFiles
 
 # Seconds after which the unlocked file of a killed run is deleted.
-# A waiter reads a file only during the time that the attempt announced, which is hours; a week is far above it.
+# A waiter reads a file only during the time that the attempt announced, which is 6 hours: a week is far above that.
 # Without a limit the files would pile up.
 _KEPT = 7 * 24 * 3600.0
 # Names of attempts come from the log, which others can write: no path separators, no dots.

@@ -19,8 +19,8 @@ class UniqueTags:
     """
 
     def __init__(self) -> None:
-        self._tags: dict[str, dict[str, tuple[str, str]]] = {}  # target: tag: (digest, release)
-        self._released: dict[str, str] = {}  # release: digest
+        self._tags: dict[str, dict[str, tuple[str, str]]] = {}  # target -> tag -> (digest, release)
+        self._released: dict[str, str] = {}  # release -> digest
 
     def add(self, fields: dict[str, Any]) -> None:
         """Add one entry's claims. The first claim counts; contradicting later entries are reported by `log verify`."""

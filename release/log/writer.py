@@ -142,7 +142,7 @@ class Writer:
                 return bool(self._missing(wanted)) and self._arrived(wanted)
 
     def _attempt(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> dict[str, Entry]:
-        """Append missing facts; returns their entries by id. After a lost race take a turn, if the store has turns."""
+        """Append missing facts; returns their entries by id. After a lost race, wait for a turn (`Exclusive`)."""
         if self._contended and self._queue is not None:
             with self._queue.turn():
                 return self._attempt_now(wanted, fresh)
@@ -180,7 +180,7 @@ class Writer:
     def _require_time(self, started: float) -> None:
         if self._clock.monotonic() - started >= self._budget:
             raise LogError(
-                f"version log `{self._store.name}` is written by others all the time: "
+                f"version log `{self._store.name}` is changed by other writers all the time: "
                 f"{self._budget:g} s were not enough to append to it",
                 hint="run again",
             )

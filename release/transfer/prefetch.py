@@ -28,7 +28,7 @@ class Converts(Repository, Protocol):
 
 
 class Prefetch:
-    """Sends blobs given to `take` from `source` to `destination`, `jobs` at a time. Waits for them at its exit."""
+    """Sends blobs given to `take` from `source` to `destination`, `jobs` at a time. `__exit__` waits for all blobs."""
 
     def __init__(
         self, source: Repository, destination: Repository, *, jobs: int, sink: Sink, cancel: Cancel

@@ -1,4 +1,7 @@
-"""Limits concurrent uploads, in manifest order; blobs that wait for a slot are checked with HEAD meanwhile."""
+"""Limits concurrent uploads and starts them in the order of `blobs_of`, the largest blob first.
+
+Blobs that wait for a slot are checked with HEAD meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from release.control import Cancel
 
 
 class UploadSlots:
-    """`count` slots for uploads. A waiting blob has been checked already, so its upload starts with its bytes."""
+    """`count` slots for uploads. A blob that waits has been checked already, so its upload begins with its bytes."""
 
     def __init__(self, count: int, cancel: Cancel) -> None:
         self._count = count

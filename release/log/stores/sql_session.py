@@ -20,11 +20,11 @@ class SqlSession:
     def __init__(self, engine: Engine, cancel: Cancel) -> None:
         self._engine = engine
         self._cancel = cancel
-        self._kept: list[_Wired] = []  # at most one; list operations are atomic
+        self._kept: list[_Wired] = []  # at most one connection; list operations are atomic
 
     @contextmanager
     def use(self) -> Iterator[Connection]:
-        """A connection for the body. After an error it is closed, since its state is unknown."""
+        """Lend a connection to a `with` body. After an error the connection is closed, since its state is unknown."""
         wired = self._kept.pop() if self._kept else _Wired(self._engine.connect())
         try:
             with self._cancel.on_cancel(wired.wake):

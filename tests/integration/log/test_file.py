@@ -198,7 +198,7 @@ def test_lock_file_stays_after_an_append(path: Path) -> None:
 
 
 class Failing(OsFiles):
-    """System calls of which those of `name` fail whose numbers are in `at`, counted on the log file from 1."""
+    """System calls that fail for `name` on the log file. `at`: numbers of the failing calls, counted from 1."""
 
     def __init__(self, name: str, error: int, *at: int) -> None:
         self.name, self.error, self.at, self.calls = name, error, at, 0
@@ -275,7 +275,7 @@ def test_partial_write_that_cannot_be_cut_off_is_repaired_by_the_next_writer(pat
 
 
 class Journal(Failing):
-    """System calls that records the order of writes and syncs on the log file."""
+    """System calls with a record of the writes and syncs on the log file, in their order."""
 
     def __init__(self, name: str, error: int, *at: int) -> None:
         super().__init__(name, error, *at)

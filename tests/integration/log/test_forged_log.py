@@ -47,7 +47,7 @@ class Forgery:
         return image.digest
 
     def write(self, digest: str, *, kinds: Sequence[str] = ("planned", "built"), **more: Any) -> None:
-        """Append entries that give HEAD's release `digest`."""
+        """Append entries that name `digest` as the image of HEAD's release."""
         of = {
             "release": self.key,
             "project": "acme/app",

@@ -1,4 +1,4 @@
-"""One suite for every store: the contract of `LogStore`, even with killed writers. The long form is in `tests/soak`."""
+"""One suite for every store: the contract of `LogStore`, even with killed writers. A longer form is in `tests/soak`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of images that are larger than the disk and the memory of the copying process. The long form: tests/soak."""
+"""Copies of images that exceed the disk and memory of the copying process. A longer form is in `tests/soak`."""
 
 from __future__ import annotations
 

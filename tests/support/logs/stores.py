@@ -25,7 +25,10 @@ class SystemClock:
 
 
 def open_store(description: dict[str, Any], cancel: Cancel | None = None) -> LogStore:
-    """`{"store": "file", "path"}`, `{"store": "sql", "url"}` or `{"store": "git", "url", "cache"}`."""
+    """Open the store of `description`.
+
+    `description`: `{"store": "file", "path"}`, `{"store": "sql", "url"}` or `{"store": "git", "url", "cache"}`.
+    """
     cancel = cancel or Cancel()
     match description["store"]:
         case "file":

@@ -58,7 +58,7 @@ class Herd:
     ) -> None:
         """Run until every append is acknowledged; send SIGKILL to `kills` workers, one about every `pause` seconds.
 
-        `disturb`: what to do besides, when this share of all appends is acknowledged.
+        `disturb`: (share, function) pairs; the function is called when that share of all appends is acknowledged.
         """
         luck = random.Random(seed)
         todo = list(disturb)

@@ -75,7 +75,7 @@ def make_image(
     extra: dict[str, Any] | None = None,
     config: bytes | None = None,
 ) -> Image:
-    """An image of one platform. `layers`: uncompressed tars beside the one made of `files`; `config`: its bytes."""
+    """An image of one platform. `layers`: tars in addition to the tar of `files`; `config`: bytes of the config."""
     tars = (make_tar(files if files is not None else {"hello": b"hello\n"}), *layers)
     packed = [gzip.compress(tar, 1, mtime=0) for tar in tars]
     system, _, architecture = platform.partition("/")

@@ -23,7 +23,7 @@ def copy_large(
     layers: Sequence[int],
     disk: int,
 ) -> Taken:
-    """Copy an image with `layers` of so many bytes, and check what arrived and what it took."""
+    """Copy an image with layers of `layers` bytes; check the copy, and the memory and disk that the process used."""
     authority = Authority(folder / "authority")
     source, destination = (make_registry(tls=tls, authority=authority) for _ in range(2))
     digest = put_image(source.root, "acme/large", layers, "1.0.0")

@@ -8,7 +8,7 @@ import trustme
 
 
 class Authority:
-    """A private authority for certificates. `path`: its PEM file. One is made per server, unless servers share it."""
+    """A private authority for certificates, one for each test server unless servers share it. `path`: its PEM file."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Reading a log file: torn tails are skipped, corruption is reported, and every valid entry before is returned."""
+"""Reading a log file: torn tails are skipped, corruption is reported, and every entry before them is returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The append loop: numbered, chained, deduplicated, and never a second entry for one fact."""
+"""The writer's append: numbering, chaining, retries after lost races, and one entry for equal facts."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ def test_lost_races_end_with_an_error_after_the_budget() -> None:
         def append(self, lines: Sequence[bytes], expected: Head) -> None:
             raise HeadMoved
 
-    with pytest.raises(LogError, match=r"`a log in memory` is written by others all the time: 0\.05 s"):
+    with pytest.raises(
+        LogError, match=r"`a log in memory` is changed by other writers all the time: 0\.05 s"
+    ):
         writer(Contended(), budget=0.05).append([planned()])
 
 

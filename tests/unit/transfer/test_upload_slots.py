@@ -1,4 +1,4 @@
-"""Blobs are sent in manifest order, a few at a time, whatever the order in which they are ready."""
+"""Blobs are sent in the given order, a few at a time, even if a later blob is ready earlier."""
 
 from __future__ import annotations
 
