@@ -57,7 +57,7 @@ def wait_until_gone(*pids: int) -> bool:
 
 
 def when_written(path: Path, cancel: Cancel, error: Interrupted) -> threading.Thread:
-    """Trip `cancel` as soon as `path` exists."""
+    """Cancel the run as soon as the file `path` exists."""
 
     def watch() -> None:
         while not path.exists():

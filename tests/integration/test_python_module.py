@@ -1,4 +1,4 @@
-"""The module `shipmark` of the wheel: its page's examples run beside hostile folders, and its types are documents."""
+"""The module `shipmark` of the wheel: the examples of its documentation run beside hostile folders."""
 
 from __future__ import annotations
 

@@ -38,13 +38,13 @@ def commands() -> list[Shown]:
 
 
 def normal(text: str) -> str:
-    """The text without what differs from one history to the next."""
+    """The text with commit ids and digests replaced, which differ between git histories."""
     return re.sub(r"\b[0-9a-f]{12,64}\b", "<hex>", text).strip()
 
 
 @pytest.fixture
 def scene(git_repo: GitRepo) -> GitRepo:
-    """Give the repository that the README talks about."""
+    """Give the git repository of the README's examples."""
     files = {"Dockerfile": _DOCKERFILE, "shipmark.yml": _CONFIG, ".gitignore": "dist/\n"}
     for git_tag in _HISTORY:
         git_repo.commit(git_tag, files={**files, "hello.txt": f"{git_tag}\n"})

@@ -76,7 +76,7 @@ def test_command_runs_from_the_wheel_alone(installed: Installed, tmp_path: Path)
 
 
 class Hostile:
-    """A workspace whose every importable name betrays itself by writing `marker`."""
+    """A workspace with Python modules of many names, which write `marker` when they are imported."""
 
     NAMES = ("release", "ci", "click", "msgspec", "yaml", "json", "site", "sitecustomize", "usercustomize")
 

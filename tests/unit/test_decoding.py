@@ -67,7 +67,7 @@ def test_texts_are_converted_to_numbers_only_on_request() -> None:
 
 
 def _typed_calls(tree: ast.Module) -> list[str]:
-    """Calls that make msgspec work out a type. Decoding into plain values does not."""
+    """Calls that make msgspec analyse a type; decoding into plain values does not."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = {"msgspec.json.decode": 1, "msgspec.json.Decoder": 0, "msgspec.convert": -1}
     return [

@@ -43,7 +43,7 @@ ALLOWED: dict[str, str] = {}
 
 
 class Import(NamedTuple):
-    """One import between two rooms of `release`."""
+    """One import between two packages of `release`."""
 
     importer: str
     imported: str

@@ -78,7 +78,7 @@ def test_redacted_text_holds_no_credentials(text: str) -> None:
 
 
 def _steps(function: Callable[[str], object], text: str) -> int:
-    """How many lines of Python run. Their number grows as the time does, and no busy machine changes it."""
+    """Count the lines of Python that a call executes: they grow as its time does, but do not vary with the load."""
     count = 0
 
     def trace(frame: object, event: str, argument: object) -> object:

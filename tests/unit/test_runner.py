@@ -39,14 +39,14 @@ PHASES = (
 
 
 class File(Operands, frozen=True, kw_only=True):
-    """A file that should hold some text."""
+    """Operands of a step: a file and the text that the step writes."""
 
     path: str
     text: str | Slot[str]
 
 
 def read_by(step_id: str) -> Slot[str]:
-    """What the step's file holds."""
+    """A slot for the text that the step `step_id` wrote."""
     return Slot(slot=f"read:{step_id}")
 
 

@@ -94,7 +94,7 @@ def make(folder: Path) -> Path:
 
 
 def built(builder: Builder, root: Path, store: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The files and the config that a builder makes."""
+    """The files and the config of the image that a builder makes."""
     image = build(builder, build_of(root, created=1_700_000_000), store)
     manifest = document(store, image.digest)
     files: dict[str, Any] = {}

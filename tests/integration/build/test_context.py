@@ -167,7 +167,7 @@ class TestBadInput:
 
 
 class TestWhatChangesDuringABuild:
-    """Between listing and reading, somebody puts a symlink to a secret where a file or folder was."""
+    """Between listing and reading, a file or folder of the context is replaced, such as by a symlink to a secret."""
 
     @pytest.fixture
     def secret(self, tmp_path_factory: pytest.TempPathFactory) -> Path:

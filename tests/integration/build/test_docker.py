@@ -162,7 +162,7 @@ def test_a_build_leaves_no_container_and_no_tag(project: Project, docker_daemon:
 
 
 def _tags(daemon: DockerDaemon) -> set[str]:
-    """Every name that the daemon has; other tests load images into it, too."""
+    """Every image name in the daemon; other tests load images into the daemon, too."""
     _, images = daemon.api("GET", "/images/json")
     return {tag for image in images for tag in image["RepoTags"] or ()} - {"<none>:<none>"}
 

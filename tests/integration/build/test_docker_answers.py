@@ -66,7 +66,10 @@ def stream_answer(*pieces: bytes) -> Answer:
 
 
 class Daemon:
-    """Answers `/version`, and what is set for the rest. `seen`: headers of the requests by the end of their path."""
+    """A server that answers `/version` as Docker does, and other requests as a test sets.
+
+    `seen`: headers of the requests, by the last part of the request's path.
+    """
 
     def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Answer] = {"version": json_answer(VERSION)}

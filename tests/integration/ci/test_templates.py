@@ -30,7 +30,7 @@ def taken(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def workspace(git_repo: GitRepo, taken: Path) -> GitRepo:
-    """Give a released commit whose folders write `taken` when they are imported."""
+    """Give a released commit with Python packages that write the file `taken` when they are imported."""
     code = f"open({str(taken)!r}, 'a').write(__name__)\n"
     hostile = {f"{name}/__init__.py": code for name in ("release", "ci", "click")}
     git_repo.commit("one", {**hostile, "Dockerfile": DOCKERFILE, "hello": "hello\n"})
@@ -103,7 +103,7 @@ class Tekton:
         )
 
     def _here(self, text: str) -> str:
-        """Put the image's folders where this host has them."""
+        """Replace folders of the Task's image by folders of this host."""
         return text.replace("/shipmark-state", str(self.state)).replace("/opt/shipmark", str(self.venv))
 
     def result(self, name: str) -> str:
@@ -112,7 +112,7 @@ class Tekton:
 
 
 def substituted(text: str, names: Mapping[str, str]) -> str:
-    """Replace `$(name)` once; what it puts in is not looked at again."""
+    """Replace each `$(name)` by its value; placeholders inside of values are not replaced."""
     return re.sub(r"\$\(([\w.-]+)\)", lambda match: names[match[1]], text)
 
 

@@ -1,4 +1,4 @@
-"""shipmark 0.1.0 and this version release in turns into one log: each goes on where the other ended."""
+"""shipmark 0.1.0 and this version record releases in one log in turns, and each continues the other's entries."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def tags_of(workspace: Workspace) -> dict[str, str]:
 
 
 def require_members(old: Any, new: Any, where: str) -> None:
-    """Every member of the old document is in the new one, with the same value."""
+    """Require that the new document has every member of the old one, with equal values."""
     if isinstance(old, dict):
         assert isinstance(new, dict), where
         assert set(old) <= set(new), f"{where}: {set(old) - set(new)}"

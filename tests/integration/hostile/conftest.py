@@ -20,7 +20,7 @@ def listener() -> Iterator[Listener]:
 
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    """Give a shipmark that is imported already."""
+    """Give a server process that has imported shipmark, and forks for each command."""
     server = Forks(tmp_path_factory.mktemp("forks"))
     yield server
     server.close()

@@ -73,7 +73,7 @@ def _husky(scene: Scene) -> None:
 
 
 def _submodule(scene: Scene) -> None:
-    """A submodule that is not there, whose URL and update command are commands."""
+    """A submodule without a checkout, whose URL and `update` setting run commands."""
     scene.repo.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},sub")
     scene.write(
         scene.repo.path,

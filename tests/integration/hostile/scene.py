@@ -56,7 +56,7 @@ SECRET_NAMES = tuple(
 
 
 def secret_of(name: str) -> str:
-    """The value that a variable has in every scene."""
+    """The secret value of an environment variable, equal in every scene."""
     return "s3cr3t" + hashlib.sha256(name.encode()).hexdigest()[:20]
 
 
@@ -173,7 +173,7 @@ class Scene:
         return [*COMMANDS[command], *options]
 
     def judge(self, done: Ended) -> None:
-        """Assert what holds for every command in every workspace."""
+        """Assert what every command must keep: no traceback, secret or change outside of the workspace."""
         self.ended.append(done)
         said = f"{self.case.name}: `{done.command}` ended with {done.code}\n{done.stdout}\n{done.stderr}"
         both = f"{done.stdout}\n{done.stderr}"
@@ -195,7 +195,7 @@ class Scene:
             assert re.search(pattern, done.stderr), said
 
     def secrets(self) -> dict[str, str]:
-        """Values that must reach nobody, by the variable's name."""
+        """The secrets that must not be printed or sent, by the name of their variable."""
         return {name: secret_of(name) for name in (*SECRET_NAMES, "FILE", "EXTRA")}
 
     def workspace_state(self) -> dict[str, str]:

@@ -111,7 +111,7 @@ def by_tekton(scene: Scene) -> Ended:
 
 
 class Told(Tekton):
-    """A Task whose steps are all kept: the last one prints nothing of shipmark's."""
+    """A Task that keeps the output of all steps: the last step prints none of shipmark."""
 
     def __init__(self, source: Path, folder: Path, environment: Path) -> None:
         super().__init__(source, folder, environment)

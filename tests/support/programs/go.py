@@ -23,7 +23,7 @@ def install(package: str) -> Path:
 
 
 def build(folder: Path) -> Path:
-    """Return the program of a module of ours."""
+    """Build a Go module of this repository, and return its program."""
     target = _BUILT / folder.name
     _go("build", "-C", str(folder), "-o", str(target), ".")
     return target

@@ -19,7 +19,7 @@ SOURCE = ROOT / "tests/compat/0.1.0/shipmark-0.1.0.tar.xz"
 
 @pytest.fixture(scope="session")
 def old_installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Give the environment; one for all workers of a run."""
+    """Give the virtual environment with shipmark 0.1.0; all workers of a test run share it."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shipmark-0.1.0"
     folder.mkdir(exist_ok=True)
@@ -50,7 +50,7 @@ def old_shipmark_with(old_installed: Installed, shipmark: Shipmark) -> Callable[
 
 
 class OldShipmark(Shipmark):
-    """Another program in the place of the new one."""
+    """Starts shipmark 0.1.0 in the way that `Shipmark` starts this version."""
 
     def __init__(self, new: Shipmark, argv: list[str]) -> None:
         super().__init__(new.folder, Path(new.env["HOME"]))

@@ -75,7 +75,7 @@ class Project:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What the registry holds: tag -> digest."""
+        """The tags in the registry: tag -> digest."""
         return self.registry.tags(self.name)
 
     @property

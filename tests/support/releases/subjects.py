@@ -47,7 +47,7 @@ def subject(**changes: Any) -> ReleaseInput:
 
 
 def holds(tags: dict[str, str], target: str = IMAGE, **labels: Any) -> HeldTags:
-    """Every tag of the decision on `target`: the named ones held by a digest, the others free."""
+    """The tags of the decision on `target`: those given as arguments point to a digest, the others are free."""
     said = {"revision": COMMIT, "version": "1.4.2", **labels}
     return HeldTags(
         held=tuple(

@@ -72,7 +72,7 @@ class Postgres:
                 time.sleep(0.1)
 
     def stop(self) -> None:
-        """SIGINT, since SIGTERM would wait for every client to leave."""
+        """Stop the server by SIGINT, since SIGTERM would wait until every client disconnects."""
         if self._service is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._service.process.send_signal(signal.SIGINT)
@@ -80,7 +80,7 @@ class Postgres:
             self._service.stop()
 
     def kill(self) -> None:
-        """SIGKILL, as when the machine runs out of memory."""
+        """Kill the server by SIGKILL, as the kernel does when memory runs out."""
         assert self._service is not None
         self._service.kill()
 

@@ -31,7 +31,7 @@ SEARCH_PATH = os.pathsep.join(
 
 
 class Service(NamedTuple):
-    """What a service takes.
+    """A service that tests can require: its programs and packages.
 
     `packages`: Debian's and Ubuntu's, between spaces; `make test` as root installs those that apt knows.
     """

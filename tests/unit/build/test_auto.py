@@ -20,7 +20,7 @@ WRONG = Problem(kind="input", reason="there is no Dockerfile", hint="write one")
 
 
 class Fixed:
-    """A builder with a given answer. `asked`: how often."""
+    """A builder whose `prepare` always returns the given answer. `asked`: how often."""
 
     def __init__(self, name: str, answer: Problem | None) -> None:
         self.name = name

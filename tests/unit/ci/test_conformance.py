@@ -1,4 +1,4 @@
-"""The table of CI environments of `tests/conformance/`, `ci-environments.json`."""
+"""Checks `detect` against the table of CI environments, `tests/conformance/ci-environments.json`."""
 
 from __future__ import annotations
 

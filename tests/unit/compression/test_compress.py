@@ -1,4 +1,4 @@
-"""Compressing layers: equal bytes however the input is cut, and a cache entry by diff id."""
+"""Compressing layers: equal bytes whatever the sizes of reads, and a cache entry for each diff id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layout folders mean the same as a registry: absence, by-digest content, several tags, verified reading."""
+"""A layout folder behaves as a registry does: missing images, access by digest, several tags, verified reading."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ class TestPowerCuts:
 
     @pytest.fixture
     def torn(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        """Give what a power cut could have torn or lost of a layout, looked at whenever its index was replaced."""
+        """Give the files of a layout that a power cut could lose, recorded whenever `index.json` is replaced."""
         real_sync, real_replace = os.fsync, os.replace
         synced: dict[int, int] = {}
         renamed: dict[str, int] = {}
