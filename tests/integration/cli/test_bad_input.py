@@ -1,4 +1,4 @@
-"""What is refused: a message, a hint, an exit code; nothing pushed, nothing recorded as done."""
+"""Bad input is refused with a message, a hint and an exit code; nothing is pushed or recorded as released."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Breakage = Callable[[Project], None]
 
 
 def refused(project: Project, code: int, *words: str, **more: Any) -> Result:
-    """`preview` and `run` both exit with `code`, say `words` and a hint, and leave registry and log alone."""
+    """Assert that `preview` and `run` exit with `code`, print `words` and a hint, and change no registry and no log."""
     for command in ("preview", "run"):
         result = project(command, **more)
         assert result.code == code, f"{command}: {result.code}\n{result.stdout}\n{result.stderr}"
@@ -41,7 +41,7 @@ def test_a_dirty_tree_is_refused_and_the_preview_shows_what_would_be(project: Pr
     assert "1.4.2" in project("preview").stdout
 
 
-def test_no_repository(shipmark: Shipmark, tmp_path: Path) -> None:
+def test_run_outside_of_a_git_repository_is_refused(shipmark: Shipmark, tmp_path: Path) -> None:
     folder = tmp_path / "plain"
     folder.mkdir()
     result = shipmark("run", "--image", "localhost:1/app", cwd=folder)
@@ -49,18 +49,20 @@ def test_no_repository(shipmark: Shipmark, tmp_path: Path) -> None:
     assert "hint: " in result.stderr
 
 
-def test_no_commits(make_repo: Callable[[str], GitRepo], shipmark: Shipmark) -> None:
+def test_run_in_a_repository_without_commits_is_refused(
+    make_repo: Callable[[str], GitRepo], shipmark: Shipmark
+) -> None:
     result = shipmark("run", "--image", "localhost:1/app", cwd=make_repo("empty").path)
     assert result.code == 3
     assert "hint: " in result.stderr
 
 
-def test_an_unborn_branch(project: Project) -> None:
+def test_run_on_a_branch_without_commits_is_refused(project: Project) -> None:
     project.repo.git("checkout", "--quiet", "--orphan", "fresh")
     refused(project, 3, "fresh")
 
 
-def test_a_bare_repository(project: Project, shipmark: Shipmark, tmp_path: Path) -> None:
+def test_run_in_a_bare_repository_is_refused(project: Project, shipmark: Shipmark, tmp_path: Path) -> None:
     bare = project.repo.clone(tmp_path / "bare.git", "--bare")
     result = shipmark("run", "--image", project.image, cwd=bare.path)
     assert result.code == 3
@@ -109,14 +111,14 @@ def test_a_bad_config_names_file_line_and_column(project: Project, text: str, wo
 
 
 @pytest.mark.parametrize("image", ["UPPER/case", "host/app:tag", "a b", "-x", "oci:"])
-def test_a_target_that_is_no_reference(project: Project, image: str) -> None:
+def test_target_that_is_not_a_reference_is_refused(project: Project, image: str) -> None:
     result = project("run", "--image", image)
     assert result.code == 2
     assert "error: " in result.stderr
     assert "hint: " in result.stderr
 
 
-def test_no_image_at_all(make_project: Callable[..., Project]) -> None:
+def test_run_without_a_target_is_refused(make_project: Callable[..., Project]) -> None:
     project = make_project(image=None)
     refused(project, 2, "has no image to go to", "--image")
 
@@ -146,7 +148,9 @@ def _with_run(project: Project) -> None:
         (_with_run, "Dockerfile:3"),
     ],
 )
-def test_a_build_that_cannot_be(make_project: Callable[..., Project], breakage: Breakage, word: str) -> None:
+def test_impossible_build_is_refused(
+    make_project: Callable[..., Project], breakage: Breakage, word: str
+) -> None:
     project = make_project()
     breakage(project)
     project.repo.commit("break it")
@@ -154,7 +158,7 @@ def test_a_build_that_cannot_be(make_project: Callable[..., Project], breakage: 
     refused(project, 4, word)
 
 
-def test_a_symlink_that_leaves_the_context(make_project: Callable[..., Project]) -> None:
+def test_symlink_out_of_the_build_context_is_refused(make_project: Callable[..., Project]) -> None:
     project = make_project()
     _with_symlink_outside(project)
     project.repo.commit("break it")
@@ -167,7 +171,7 @@ def test_a_symlink_that_leaves_the_context(make_project: Callable[..., Project])
     assert project.kinds() == ["planned", "failed"]
 
 
-def test_a_daemon_that_is_down(project: Project, tmp_path: Path) -> None:
+def test_docker_daemon_that_is_down_is_reported(project: Project, tmp_path: Path) -> None:
     project.configure(build={"builder": "docker"})
     project.release_commit("v1.5.0")
     refused(project, 4, "docker", env={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
@@ -175,7 +179,7 @@ def test_a_daemon_that_is_down(project: Project, tmp_path: Path) -> None:
 
 @pytest.fixture
 def babbler() -> Iterator[str]:
-    """Give the address of a server that answers anything with garbage."""
+    """Give the address of a server that answers every request with garbage."""
     server = socket.create_server(("127.0.0.1", 0))
     ended = threading.Event()
 
@@ -199,13 +203,13 @@ def babbler() -> Iterator[str]:
     thread.join(5)
 
 
-def test_a_daemon_that_answers_garbage(project: Project, babbler: str) -> None:
+def test_docker_daemon_that_answers_garbage_is_reported(project: Project, babbler: str) -> None:
     project.configure(build={"builder": "docker"})
     project.release_commit("v1.5.0")
     refused(project, 4, "Docker Engine", env={"DOCKER_HOST": f"tcp://{babbler}"})
 
 
-def test_a_registry_that_is_down(project: Project) -> None:
+def test_registry_that_is_down_is_reported(project: Project) -> None:
     project.registry.stop()
     for command in ("preview", "run"):
         result = project(command)
@@ -217,7 +221,7 @@ def test_a_registry_that_is_down(project: Project) -> None:
     assert project.kinds() == []
 
 
-def test_wrong_credentials(
+def test_wrong_registry_credentials_are_reported(
     make_project: Callable[..., Project], registry_factory: Any, tmp_path: Path
 ) -> None:
     server = registry_factory(auth="basic")
@@ -227,7 +231,7 @@ def test_wrong_credentials(
     refused(project, 5, server.host, env={"DOCKER_CONFIG": str(tmp_path)})
 
 
-def test_a_log_that_was_edited_in_the_middle(project: Project) -> None:
+def test_log_that_was_edited_in_the_middle_is_refused(project: Project) -> None:
     project.must("run")
     path = project.repo.path / ".shipmark/log.jsonl"
     path.write_text(path.read_text().replace('"via":"build"', '"via":"adopt"', 1))
@@ -248,14 +252,14 @@ def test_an_unknown_command_has_a_hint(shipmark: Shipmark) -> None:
 
 
 class TestGoesOn:
-    """Odd, but no reason to stop: said once, and the release is made."""
+    """Unusual states of a repository that do not prevent a release."""
 
-    def test_detached_head(self, project: Project) -> None:
+    def test_release_from_a_detached_head_succeeds(self, project: Project) -> None:
         project.repo.checkout("v1.4.2")
         project.must("run")
         assert "latest" in project.tags
 
-    def test_odd_tags_are_said_once_in_one_line(self, project: Project) -> None:
+    def test_malformed_version_tags_are_reported_once(self, project: Project) -> None:
         for name in ("vNOT-A-VERSION", "v1", "nightly"):
             project.repo.tag(name)
         result = project.must("run")
@@ -268,12 +272,12 @@ class TestGoesOn:
         project.must("run")
         assert "1.4.2_build.5" in project.tags
 
-    def test_a_shallow_clone_at_an_exact_tag(self, project: Project, tmp_path: Path) -> None:
+    def test_release_from_a_shallow_clone_at_a_tag_succeeds(self, project: Project, tmp_path: Path) -> None:
         clone = project.repo.clone(tmp_path / "shallow", "--depth=1", "--branch=v1.4.2")
         result = project.must("run", cwd=clone.path)
         assert set(project.tags) >= {"1.4.2", "1.4", "1", "latest"}, result.stderr
 
-    def test_a_log_whose_last_line_was_torn(self, project: Project) -> None:
+    def test_release_with_a_torn_last_log_line_succeeds(self, project: Project) -> None:
         project.must("run")
         path = project.repo.path / ".shipmark/log.jsonl"
         whole = path.read_bytes()

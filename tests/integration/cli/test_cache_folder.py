@@ -1,4 +1,4 @@
-"""Where state between runs is kept, who may write there, who shares it, and what makes room in it."""
+"""The cache folder: where it is, who may write there, which repositories share it, and how it is trimmed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ LAYOUT = {"image": "oci:dist/image", "project": "acme/app"}
 
 @pytest.fixture
 def offline(make_project: Callable[..., Project]) -> Project:
-    """Give a project that releases v1.4.2 into a layout: no registry is asked."""
+    """Give a project that releases v1.4.2 into a layout, without a registry."""
     project = make_project(**LAYOUT)
     project.release_commit("v1.4.2")
     return project
 
 
 def kept(folder: Path) -> list[str]:
-    """The names of the repositories in a cache folder."""
+    """The names of the repositories' folders in a cache folder."""
     return [path.name for path in folder.iterdir()] if folder.exists() else []
 
 
@@ -86,7 +86,7 @@ class TestPlace:
             "xdg there",
         ],
     )
-    def test_the_environment_says_where(
+    def test_variables_choose_the_cache_folder(
         self, offline: Project, tmp_path: Path, variables: Mapping[str, str], where: str
     ) -> None:
         env = {name: value.replace("{}", str(tmp_path)) for name, value in variables.items()}
@@ -128,7 +128,7 @@ class TestPlace:
 
 
 class TestHostile:
-    def test_a_symlink_is_not_followed(self, offline: Project, tmp_path: Path) -> None:
+    def test_cache_folder_that_is_a_symlink_is_not_used(self, offline: Project, tmp_path: Path) -> None:
         victim = tmp_path / "victim"
         victim.mkdir()
         (tmp_path / "link").symlink_to(victim)
@@ -136,7 +136,7 @@ class TestHostile:
         assert kept(victim) == []
 
     @pytest.mark.parametrize("mode", [0o770, 0o775, 0o777, 0o1777, 0o702])
-    def test_a_folder_that_others_may_write_is_not_used(
+    def test_cache_folder_that_others_may_write_is_not_used(
         self, offline: Project, tmp_path: Path, mode: int
     ) -> None:
         folder = tmp_path / "shared"
@@ -146,7 +146,7 @@ class TestHostile:
         assert kept(folder) == []
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-    def test_a_folder_of_somebody_else_is_not_used(self, offline: Project, tmp_path: Path) -> None:
+    def test_cache_folder_of_another_user_is_not_used(self, offline: Project, tmp_path: Path) -> None:
         folder = tmp_path / "theirs"
         folder.mkdir(mode=0o700)
         os.chown(folder, 12345, 12345)
@@ -154,7 +154,7 @@ class TestHostile:
         assert kept(folder) == []
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-    def test_a_home_of_somebody_else_is_passed_over(self, offline: Project, tmp_path: Path) -> None:
+    def test_home_of_another_user_is_not_used_for_the_cache(self, offline: Project, tmp_path: Path) -> None:
         theirs = tmp_path / "theirs"
         theirs.mkdir()
         os.chown(theirs, 12345, 12345)
@@ -194,7 +194,7 @@ class TestHostile:
 
     @pytest.mark.parametrize("place", ["cache", ".", "dist", ".shipmark", ".shipmark-not"])
     def test_in_the_workspace_only_our_own_folder_may_hold_it(self, offline: Project, place: str) -> None:
-        """Elsewhere it would get into build contexts, and a commit could bring it along."""
+        """In another folder of the workspace the cache would get into build contexts, and a commit could contain it."""
         folder = offline.repo.path / place
         warned(offline("preview", env={"SHIPMARK_CACHE_DIR": str(folder)}), "below `.shipmark/`")
         assert [path for path in folder.glob("*") if len(path.name) == KEY] == []
@@ -256,7 +256,7 @@ class TestSharing:
         assert len(kept(tmp_path / "home/cache")) == 1
 
     def test_runs_side_by_side_use_one_folder(self, offline: Project, tmp_path: Path) -> None:
-        """Two worktrees release different commits twice each, while others empty and show the cache."""
+        """Two worktrees release different commits twice each, while other commands empty and show the cache."""
         trees = []
         for number in (3, 4):
             offline.repo.commit("config", files={"hello.txt": f"{number}\n"})
@@ -280,7 +280,7 @@ class TestSharing:
 
 
 def held_run(project: Project, gate: Gate) -> tuple[subprocess.Popen[bytes], Callable[[], None]]:
-    """A run that waits before its first upload, and how to let it go on."""
+    """A run that is held before its first upload, and a function that lets it go on."""
     import threading
 
     reached, go = threading.Event(), threading.Event()
@@ -298,7 +298,7 @@ def held_run(project: Project, gate: Gate) -> tuple[subprocess.Popen[bytes], Cal
 
 
 class TestRoom:
-    def test_clean_deletes_all_but_what_a_run_uses(
+    def test_cache_clean_deletes_all_repositories_but_those_in_use(
         self, make_project: Callable[..., Project], gate: Gate, tmp_path: Path
     ) -> None:
         idle = make_project("idle", **LAYOUT)
@@ -323,7 +323,7 @@ class TestRoom:
         assert kept(tmp_path / "home/cache") == ["0" * KEY]
         project.must("run")
 
-    def test_the_cache_is_shown(self, offline: Project, tmp_path: Path) -> None:
+    def test_cache_command_shows_folder_and_sizes(self, offline: Project, tmp_path: Path) -> None:
         offline.must("run")
         shown = offline.must("cache", "--json", env={"SHIPMARK_CACHE_SIZE": "2M"}).json
         assert shown["schema"] == "shipmark.cache/1"
@@ -335,7 +335,7 @@ class TestRoom:
         text = offline.must("cache", cwd=tmp_path).stdout
         assert str(tmp_path / "home/cache") in text
 
-    def test_the_limit_keeps_what_was_used_last(
+    def test_cache_limit_deletes_the_least_recently_used_images(
         self, make_project: Callable[..., Project], tmp_path: Path
     ) -> None:
         projects = []
@@ -354,20 +354,20 @@ class TestRoom:
         assert sizes[1] > 300_000
         assert json.loads((projects[1] / "images/index.json").read_text())["manifests"]
 
-    def test_a_limit_of_nothing_keeps_no_image_and_the_next_run_is_well(self, offline: Project) -> None:
+    def test_cache_limit_of_zero_keeps_no_image_and_the_next_run_succeeds(self, offline: Project) -> None:
         for number in (2, 3):
             offline.must("run", env={"SHIPMARK_CACHE_SIZE": "0"})
             assert [*offline.cache.rglob("blobs/*/*")] == []
             assert json.loads((offline.cache / "images/index.json").read_text())["manifests"] == []
             offline.release_commit(f"v1.4.{number + 1}")
 
-    def test_a_limit_that_is_no_size_is_said_before_anything_is_done(self, offline: Project) -> None:
+    def test_malformed_cache_limit_is_refused_before_anything_is_done(self, offline: Project) -> None:
         result = offline("run", env={"SHIPMARK_CACHE_SIZE": "a lot"})
         assert result.code == 2
         assert "SHIPMARK_CACHE_SIZE" in result.stderr
         assert not (offline.repo.path / ".shipmark").exists()
 
-    def test_a_repository_s_folder_that_goes_while_nobody_holds_it_is_made_anew(
+    def test_deleted_cache_folder_is_made_again_by_the_next_run(
         self, offline: Project, tmp_path: Path
     ) -> None:
         offline.must("run")
@@ -379,7 +379,7 @@ class TestRoom:
         offline.must("run")
 
 
-def test_outside_of_a_repository_nothing_is_kept(offline: Project, tmp_path: Path) -> None:
+def test_image_copy_outside_of_a_repository_leaves_the_cache_empty(offline: Project, tmp_path: Path) -> None:
     offline.must("run")
     shutil.rmtree(tmp_path / "home/cache")
     place = tmp_path / "elsewhere"
@@ -390,7 +390,7 @@ def test_outside_of_a_repository_nothing_is_kept(offline: Project, tmp_path: Pat
     assert kept(tmp_path / "home/cache") == []
 
 
-def test_a_lease_keeps_the_folder(tmp_path: Path) -> None:
+def test_cache_clean_keeps_a_leased_folder(tmp_path: Path) -> None:
     from release.filesystem.cache_limit import clean
 
     key = repository_key(str(tmp_path))
@@ -401,10 +401,10 @@ def test_a_lease_keeps_the_folder(tmp_path: Path) -> None:
     assert kept(tmp_path) == []
 
 
-def test_repositories_of_another_log_do_not_share_a_private_repository(
+def test_two_git_logs_have_separate_private_repositories(
     make_project: Callable[..., Project], tmp_path: Path
 ) -> None:
-    """`log copy` between two git logs: each private repository remembers the tip of its own."""
+    """`log copy` between two git logs uses one private repository for each, which stores the last tip of its log."""
     project = make_project(**LAYOUT, log={"store": "git"})
     project.release_commit("v1.4.2")
     for name in ("origin", "backup"):

@@ -1,4 +1,4 @@
-"""What GitHub gets from a run: outputs, a summary, groups and annotations, and no command that foreign text started."""
+"""Outputs, job summaries, groups and annotations for GitHub; untrusted text starts no command in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.releases.project import Project
 
 @pytest.fixture
 def github(tmp_path: Path) -> dict[str, str]:
-    """Give the variables of a GitHub job, with its files in the test's folder."""
+    """Give the variables of a GitHub job, whose output files are in the test's folder."""
     return {
         "GITHUB_ACTIONS": "true",
         "GITHUB_OUTPUT": str(tmp_path / "output"),
@@ -25,7 +25,7 @@ def github(tmp_path: Path) -> dict[str, str]:
 
 
 def outputs(path: str) -> dict[str, str]:
-    """Read the file by the runner's grammar."""
+    """Parse a file of outputs as GitHub's runner does."""
     found: dict[str, str] = {}
     lines = Path(path).read_text().split("\n")
     while lines and (head := lines.pop(0)):
@@ -59,27 +59,29 @@ def test_outputs_and_summary_of_a_release(project: Project, github: dict[str, st
     assert digest.replace(":", ":") in summary
 
 
-def test_a_preview_says_that_nothing_was_pushed(project: Project, github: dict[str, str]) -> None:
+def test_outputs_of_a_preview_say_that_nothing_was_pushed(project: Project, github: dict[str, str]) -> None:
     project.must("preview", env=of_tag(github, project, "v1.4.2"))
     assert outputs(github["GITHUB_OUTPUT"])["pushed"] == "false"
     assert outputs(github["GITHUB_OUTPUT"])["digest"] == ""
 
 
-def test_delimiters_are_random(project: Project, github: dict[str, str]) -> None:
+def test_output_file_has_random_delimiters(project: Project, github: dict[str, str]) -> None:
     for _ in range(2):
         project.must("tags", env=of_tag(github, project, "v1.4.2"))
     delimiters = re.findall(r"<<(\S+)$", Path(github["GITHUB_OUTPUT"]).read_text(), flags=re.MULTILINE)
     assert len(set(delimiters)) == 2
 
 
-def test_an_error_is_an_annotation(project: Project, github: dict[str, str]) -> None:
+def test_error_is_written_as_an_annotation(project: Project, github: dict[str, str]) -> None:
     project.repo.write({"hello.txt": "changed\n"})
     result = project("run", env=of_tag(github, project, "v1.4.2"))
     assert result.code == 3
     assert re.search(r"^::error::tracked files differ .*%0Ahint: ", result.stderr, flags=re.MULTILINE)
 
 
-def test_foreign_text_starts_no_command(make_project: Callable[..., Project], github: dict[str, str]) -> None:
+def test_untrusted_text_in_outputs_starts_no_ci_command(
+    make_project: Callable[..., Project], github: dict[str, str]
+) -> None:
     project = make_project()
     project.release_commit("v1.4.2", "v##x", files={"Dockerfile": "FROM scratch\n::set-output name=x::y\n"})
     result = project("run", env=of_tag(github, project, "v1.4.2"))
@@ -100,7 +102,7 @@ def test_the_result_file_of_jenkins_is_key_and_value(project: Project) -> None:
     assert values["SHIPMARK_PUSHED"] == "true"
 
 
-def test_a_promotion_gives_the_outputs_of_a_run_where_they_mean_the_same(
+def test_promotion_writes_the_outputs_of_a_run(
     project: Project, github: dict[str, str], tmp_path: Path
 ) -> None:
     project.must("run")
@@ -130,7 +132,9 @@ def test_a_promotion_gives_the_outputs_of_a_run_where_they_mean_the_same(
     assert "reason: for &#124; customers" in summary
 
 
-def test_a_rollback_gives_them_too(project: Project, github: dict[str, str], tmp_path: Path) -> None:
+def test_rollback_writes_the_outputs_of_a_run(
+    project: Project, github: dict[str, str], tmp_path: Path
+) -> None:
     project.must("run")
     project.release_commit("v1.4.3")
     project.must("run")
@@ -155,7 +159,7 @@ def test_a_rollback_gives_them_too(project: Project, github: dict[str, str], tmp
     assert "it eats data" in summary
 
 
-def test_a_promotion_that_failed_on_the_way_says_so(
+def test_failed_promotion_writes_outputs_with_its_error(
     project: Project, gate: Gate, github: dict[str, str], tmp_path: Path
 ) -> None:
     project.must("run")

@@ -1,4 +1,4 @@
-"""The end of the process: nothing that was printed is lost unsaid, and nothing is left behind."""
+"""The end of the process: output that cannot be written is an error, and no temporary files are left."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_output_that_cannot_be_written_is_a_failure(shipmark: Shipmark) -> None:
     assert b"Exception ignored" not in done.stderr
 
 
-def test_a_reader_that_has_gone_is_no_reason_to_complain(shipmark: Shipmark) -> None:
+def test_closed_stdout_pipe_prints_no_error(shipmark: Shipmark) -> None:
     process = shipmark.start("config", "schema")
     assert process.stdout is not None
     process.stdout.close()
@@ -36,7 +36,7 @@ def test_a_reader_that_has_gone_is_no_reason_to_complain(shipmark: Shipmark) -> 
     assert (process.returncode, said) == (0, b"")
 
 
-def test_a_conversion_leaves_no_temporary_folder(shipmark: Shipmark, tmp_path: Path) -> None:
+def test_image_conversion_leaves_no_temporary_folder(shipmark: Shipmark, tmp_path: Path) -> None:
     from release.layout.layout import Layout
 
     store(make_image(), Layout(str(tmp_path / "l")), "1.0")
@@ -56,7 +56,7 @@ def test_a_conversion_leaves_no_temporary_folder(shipmark: Shipmark, tmp_path: P
     assert list(scratch.iterdir()) == []
 
 
-def test_a_database_file_is_whole_without_its_side_files(project: Project) -> None:
+def test_sqlite_log_is_complete_without_its_side_files(project: Project) -> None:
     pytest.importorskip("sqlalchemy")
     url = f"sqlite:///{project.repo.path}/log.db"
     project.configure(log={"store": "sql", "url": url})

@@ -1,4 +1,4 @@
-"""A device, a pipe, a folder or a huge file where a file is read: refused at once with exit code 2 and its path."""
+"""Reading a device, a pipe, a folder or a huge file is refused at once, with exit code 2 and the path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A repository whose every text was written by a stranger, through the real commands: no log finds a command in it."""
+"""Commands in a repository whose texts are hostile print nothing that a CI system would read as a command."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def test_no_command_prints_a_command(scene: Callable[..., Result]) -> None:
+def test_no_shipmark_command_prints_a_ci_command_from_untrusted_text(scene: Callable[..., Result]) -> None:
     seen = ""
     for args in COMMANDS:
         done = scene(*args)
@@ -114,7 +114,7 @@ def test_no_command_prints_a_command(scene: Callable[..., Result]) -> None:
     assert all(shown in seen for shown in ("## vso[", "## [", "\\x1b", "\\u202e", "#\\u0023vso["))
 
 
-def test_values_survive_in_json_and_csv(scene: Callable[..., Result]) -> None:
+def test_untrusted_values_stay_unchanged_in_json_and_csv(scene: Callable[..., Result]) -> None:
     commits = scene("log", "diff", "1.0.0", "1.1.0", "--json").json["commits"]
     assert {one["subject"] for one in commits} >= {text.strip() for text in SUBJECTS if text.isprintable()}
     releases = scene("log", "list", "--json").json["releases"]
@@ -153,7 +153,7 @@ _OURS = (
 
 
 @pytest.mark.parametrize("system", CI)
-def test_values_of_a_ci_system_give_no_commands(
+def test_untrusted_ci_variables_start_no_ci_command(
     scene: Callable[..., Result], system: str, tmp_path: Path
 ) -> None:
     env = {

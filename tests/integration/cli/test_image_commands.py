@@ -1,4 +1,4 @@
-"""`shipmark image` against real registries and layouts, with skopeo as the second opinion."""
+"""`shipmark image` with real registries and layouts; skopeo checks the results independently."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INDEX = make_index(ONE, ARM)
 
 
 class Scene:
-    """A registry, and the command."""
+    """A registry, and shipmark's `image` commands run against it."""
 
     def __init__(self, registry: RegistryServer, shipmark: Shipmark, make_targets: TargetsFactory) -> None:
         self.registry = registry
@@ -53,7 +53,7 @@ class Scene:
         return result
 
     def sent(self, *args: str, code: int = 0, **more: Any) -> list[tuple[str, str]]:
-        """Method and path of each request of one command, the question for http left out."""
+        """Method and path of each request of one command, without the probe that tells https from http."""
         before = len(self.registry.access_log())
         result = self(*args, **more)
         assert result.code == code, result.stderr
@@ -76,7 +76,7 @@ def skopeo(*args: str) -> str:
 
 
 class TestList:
-    def test_versions_come_first_the_highest_on_top(self, scene: Scene) -> None:
+    def test_image_list_sorts_versions_first_the_highest_on_top(self, scene: Scene) -> None:
         scene.put(ONE, "latest", "1.9.0", "1.10.0", "main", "2.0.0-rc.1", "1.10.0_r1", "1.10")
         assert scene.must("list", scene.name).stdout.split() == [
             "2.0.0-rc.1",
@@ -88,7 +88,7 @@ class TestList:
             "main",
         ]
 
-    def test_digests_are_what_skopeo_says(self, scene: Scene) -> None:
+    def test_image_list_digests_agree_with_skopeo(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1")
         scene.put(INDEX, "2.0.0")
         listed = scene.must("list", scene.name, "--digests", "--json").json
@@ -98,29 +98,29 @@ class TestList:
         seen = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{scene.name}:2.0.0")
         assert json.loads(seen) == json.loads(INDEX.manifest.raw)
 
-    def test_without_digests_it_is_one_request(self, scene: Scene) -> None:
+    def test_image_list_without_digests_sends_one_request(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1.0.1")
         assert scene.sent("list", scene.name) == [("GET", "acme/app/tags/list?n=1000")]
 
-    def test_a_repository_that_is_not_there_is_said_to_be_empty(self, scene: Scene) -> None:
+    def test_image_list_of_a_missing_repository_is_empty(self, scene: Scene) -> None:
         result = scene.must("list", f"{scene.registry.host}/no/such")
         assert result.stdout == ""
         assert "has no tags, or does not exist" in result.stderr
 
-    def test_a_tag_is_refused_with_what_to_write(self, scene: Scene) -> None:
+    def test_image_list_refuses_a_reference_with_a_tag(self, scene: Scene) -> None:
         result = scene("list", f"{scene.name}:1.0.0")
         assert result.code == 2
         assert f"hint: write `{scene.name}`" in result.stderr
 
 
 class TestReading:
-    def test_a_digest_is_the_one_that_skopeo_says(self, scene: Scene) -> None:
+    def test_image_digest_agrees_with_skopeo(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         said = skopeo("inspect", "--format={{.Digest}}", "--tls-verify=false", f"docker://{scene.name}:1.0.0")
         assert scene.must("digest", f"{scene.name}:1.0.0").stdout.strip() == said == ONE.digest
         assert scene.must("digest", f"docker://{scene.name}@{said}").stdout.strip() == said
 
-    def test_a_platform_of_an_index(self, scene: Scene) -> None:
+    def test_image_digest_of_one_platform_of_an_index(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         assert scene.must("digest", f"{scene.name}:1.0.0").stdout.strip() == INDEX.digest
         arm = scene.must("digest", f"{scene.name}:1.0.0", "--platform", "linux/arm64")
@@ -143,7 +143,7 @@ class TestReading:
         )
         assert [layer["digest"] for layer in first["layers"]] == oracle["Layers"]
 
-    def test_inspect_for_people(self, scene: Scene) -> None:
+    def test_image_inspect_prints_text(self, scene: Scene) -> None:
         base = {"annotations": {"org.opencontainers.image.base.name": "docker.io/library/busybox"}}
         image = make_image({"x": b"x"}, labels={"team": "a"}, extra=base)
         scene.put(image, "1.0.0")
@@ -163,7 +163,7 @@ class TestReading:
         told = scene.must("inspect", f"{scene.name}:1.0.0", "--json")
         assert told.json["platforms"][0]["labels"] == labels
 
-    def test_a_tag_that_is_not_there(self, scene: Scene) -> None:
+    def test_image_digest_of_a_missing_tag_is_an_error(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         assert scene("digest", f"{scene.name}:9.9.9").code == 5
 
@@ -183,17 +183,17 @@ class TestTag:
         raw = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{scene.name}:stable")
         assert raw.encode() == INDEX.manifest.raw
 
-    def test_a_new_tag_is_asked_for_first(self, scene: Scene) -> None:
+    def test_image_tag_checks_a_new_tag_before_putting_it(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         sent = scene.sent("tag", f"{scene.name}:1.0.0", "stable")
         assert [method for method, _ in sent] == ["GET", "HEAD", "PUT"]
         assert scene.tags()["stable"] == ONE.digest
 
-    def test_a_tag_that_holds_it_already_is_left_alone(self, scene: Scene) -> None:
+    def test_image_tag_leaves_a_tag_that_holds_the_image_alone(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1.0.1")
         assert [m for m, _ in scene.sent("tag", f"{scene.name}:1.0.0", "1.0.1", "--move")] == ["GET", "HEAD"]
 
-    def test_a_tag_of_another_image_needs_move(self, scene: Scene) -> None:
+    def test_image_tag_takes_a_tag_from_another_image_only_with_move(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(TWO, "stable")
         result = scene("tag", f"{scene.name}:1.0.0", "stable")
@@ -205,7 +205,7 @@ class TestTag:
     @pytest.mark.parametrize(
         "tag", ["2.0.0", "2.0.0-rc.1", "2.0.0_r1", "sha-3f2a9c1b7d40", "pr-7-3f2a9c1b7d40"]
     )
-    def test_a_fixed_tag_is_never_taken(self, scene: Scene, tag: str) -> None:
+    def test_image_tag_never_takes_a_fixed_tag(self, scene: Scene, tag: str) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(TWO, tag)
         assert {m for m, _ in scene.sent("tag", f"{scene.name}:1.0.0", tag, "--move", code=6)} == {
@@ -220,7 +220,7 @@ class TestTag:
         assert scene("tag", f"{scene.name}:1.0.0", "fine", "2.0.0").code == 6
         assert "fine" not in scene.tags()
 
-    def test_what_was_done_as_a_document(self, scene: Scene) -> None:
+    def test_image_tag_prints_its_results_as_json(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1.0.1")
         done = scene.must("tag", f"{scene.name}:1.0.0", "new", "1.0.1", "--json").json
         assert done["schema"] == "shipmark.image-tag/1"
@@ -235,7 +235,9 @@ class TestTag:
 
 
 class TestCopy:
-    def test_between_two_registries(self, scene: Scene, registry_factory: Callable[..., Any]) -> None:
+    def test_image_copy_between_two_registries(
+        self, scene: Scene, registry_factory: Callable[..., Any]
+    ) -> None:
         scene.put(INDEX, "1.0.0")
         other = registry_factory()
         result = scene.must("copy", f"{scene.name}:1.0.0", f"{other.host}/copy/app")
@@ -244,7 +246,7 @@ class TestCopy:
         raw = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{other.host}/copy/app:1.0.0")
         assert raw.encode() == INDEX.manifest.raw
 
-    def test_within_one_registry_no_blob_travels(self, scene: Scene) -> None:
+    def test_image_copy_within_one_registry_sends_no_blob(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         sent = scene.sent("copy", f"{scene.name}:1.0.0", f"{scene.registry.host}/other/app:stable")
         mounted = [path for method, path in sent if method == "POST"]
@@ -254,35 +256,37 @@ class TestCopy:
         assert not [path for method, path in sent if method == "GET" and "/blobs/" in path]
         assert scene.tags("other/app") == {"stable": INDEX.digest}
 
-    def test_into_a_layout_and_back(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_into_a_layout_and_back(self, scene: Scene, tmp_path: Path) -> None:
         scene.put(INDEX, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", "oci:dist/image", cwd=tmp_path)
         assert skopeo("inspect", "--raw", f"oci:{tmp_path}/dist/image:1.0.0").encode() == INDEX.manifest.raw
         scene.must("copy", "oci:dist/image:1.0.0", f"{scene.registry.host}/back/app", cwd=tmp_path)
         assert scene.tags("back/app") == {"1.0.0": INDEX.digest}
 
-    def test_one_platform(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_of_one_platform(self, scene: Scene, tmp_path: Path) -> None:
         scene.put(INDEX, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", "oci:arm", "--platform", "linux/arm64", cwd=tmp_path)
         held = Layout(str(tmp_path / "arm")).resolve("1.0.0")
         assert held is not None
         assert held.digest == ARM.digest
 
-    def test_by_digest_nothing_is_tagged(self, scene: Scene) -> None:
+    def test_image_copy_by_digest_puts_no_tag(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         result = scene.must("copy", f"{scene.name}@{ONE.digest}", f"{scene.registry.host}/other/app")
         assert result.stdout.strip() == f"{scene.registry.host}/other/app@{ONE.digest}"
         assert scene.tags("other/app") == {}
         assert scene.registry.manifest("other/app", ONE.digest)[0] == ONE.digest
 
-    def test_a_version_of_other_content_is_refused_before_a_byte_travels(self, scene: Scene) -> None:
+    def test_image_copy_onto_a_version_tag_of_another_image_is_refused_before_sending(
+        self, scene: Scene
+    ) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(TWO, "1.0.0", name="other/app")
         sent = scene.sent("copy", f"{scene.name}:1.0.0", f"{scene.registry.host}/other/app", "--move", code=6)
         assert {method for method, _ in sent} <= {"GET", "HEAD"}
         assert scene.tags("other/app") == {"1.0.0": TWO.digest}
 
-    def test_stopped_on_the_way_it_says_so_at_once_and_leaves_no_tag(
+    def test_image_copy_stopped_by_sigterm_ends_at_once_and_leaves_no_tag(
         self, scene: Scene, gate: Gate, shipmark: Shipmark, tmp_path: Path
     ) -> None:
         store(ONE, Layout(str(tmp_path / "image")), "1.0.0")
@@ -304,7 +308,9 @@ class TestCopy:
         assert b"SIGTERM" in stderr
         assert scene.tags() == {}
 
-    def test_a_layout_with_several_images_asks_which(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_from_a_layout_with_several_images_needs_a_tag(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
         layout = Layout(str(tmp_path / "image"))
         store(ONE, layout, "a")
         store(TWO, layout, "b")
@@ -323,9 +329,9 @@ class TestCopy:
 
 
 class TestTransports:
-    """Between archives, folders and a registry, with skopeo reading what we write and writing what we read."""
+    """Copies between archives, folders and a registry; skopeo reads what shipmark writes, and the other way round."""
 
-    def test_an_oci_archive_there_and_back(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_to_an_oci_archive_and_back(self, scene: Scene, tmp_path: Path) -> None:
         scene.put(INDEX, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", "oci-archive:image.tar:1.0.0", cwd=tmp_path)
         seen = skopeo("inspect", "--raw", f"oci-archive:{tmp_path}/image.tar:1.0.0")
@@ -334,7 +340,7 @@ class TestTransports:
         assert scene.tags("back/app") == {"1.0.0": INDEX.digest}
         assert not (tmp_path / ".shipmark").exists()
 
-    def test_what_docker_save_writes_gets_a_manifest_and_that_is_said(
+    def test_image_copy_of_docker_save_output_makes_a_manifest_and_reports_it(
         self, scene: Scene, tmp_path: Path
     ) -> None:
         scene.put(ONE, "1.0.0")
@@ -365,7 +371,7 @@ class TestTransports:
         assert kinds == {"gzip": ["gzip"] * 2, "gzip-reproducible": ["gzip"] * 2, "zstd": ["zstd"] * 2}
         assert len(set(scene.tags("in/app").values())) == 3
 
-    def test_layers_do_not_go_ahead_of_a_refusal(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_sends_no_layers_before_a_refusal(self, scene: Scene, tmp_path: Path) -> None:
         scene.put(ONE, "1.0.0", "1.1.0")
         source = f"docker://{scene.name}:1.0.0"
         skopeo("copy", "--src-tls-verify=false", source, f"docker-archive:{tmp_path}/saved.tar:app:1.0.0")
@@ -373,20 +379,20 @@ class TestTransports:
         sent = scene.sent("copy", "docker-archive:saved.tar", f"{scene.name}:1.1.0", cwd=tmp_path, code=6)
         assert {method for method, _ in sent} == {"HEAD"}
 
-    def test_a_docker_archive_is_what_skopeo_reads(self, scene: Scene, tmp_path: Path) -> None:
+    def test_docker_archive_can_be_read_by_skopeo(self, scene: Scene, tmp_path: Path) -> None:
         scene.put(ONE, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", "docker-archive:out.tar:app:1.0.0", cwd=tmp_path)
         said = json.loads(skopeo("inspect", "--config", f"docker-archive:{tmp_path}/out.tar:app:1.0.0"))
         assert said["config"]["Labels"] == {"version": "1"}
 
-    def test_a_folder_there_and_back(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_to_a_folder_and_back(self, scene: Scene, tmp_path: Path) -> None:
         scene.put(ONE, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", "dir:folder", cwd=tmp_path)
         assert skopeo("inspect", "--raw", f"dir:{tmp_path}/folder").encode() == ONE.manifest.raw
         scene.must("copy", "dir:folder", f"{scene.registry.host}/back/app:1.0.0", cwd=tmp_path)
         assert scene.tags("back/app") == {"1.0.0": ONE.digest}
 
-    def test_out_of_a_daemon_and_back(
+    def test_image_copy_from_a_daemon_and_back(
         self, scene: Scene, docker_daemon: DockerDaemon, busybox_image: str, tmp_path: Path
     ) -> None:
         env = {"DOCKER_HOST": docker_daemon.host}
@@ -400,21 +406,21 @@ class TestTransports:
         assert shown.stdout.decode().strip() == "linux"
         docker_daemon.docker("rmi", "brought/back:1.0.0")
 
-    def test_a_truncated_archive_leaves_nothing(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_of_a_truncated_archive_puts_no_tag(self, scene: Scene, tmp_path: Path) -> None:
         (tmp_path / "short.tar").write_bytes(b"x" * 700)
         result = scene("copy", "oci-archive:short.tar", scene.name, cwd=tmp_path)
         assert result.code in (2, 5)
         assert "error: " in result.stderr
         assert scene.tags() == {}
 
-    def test_an_archive_has_no_tags_of_its_own(self, scene: Scene) -> None:
+    def test_image_tag_refuses_an_archive(self, scene: Scene) -> None:
         result = scene("tag", "oci-archive:image.tar", "stable")
         assert result.code == 2
         assert "hint: `shipmark image copy`" in result.stderr
 
 
 class TestReferrers:
-    def test_they_are_shown_and_travel_when_asked(
+    def test_referrers_are_shown_and_copied_only_with_the_option(
         self, scene: Scene, registry_factory: Callable[..., Any]
     ) -> None:
         scene.put(ONE, "1.0.0")
@@ -455,7 +461,7 @@ class TestDelete:
         assert layout.tags() == ("b",)
         assert layout.manifest("b").digest == ONE.digest
 
-    def test_a_digest_goes_with_every_tag_on_it_and_they_are_shown(self, scene: Scene) -> None:
+    def test_image_delete_by_digest_deletes_and_lists_every_tag_on_it(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1")
         scene.put(TWO, "2.0.0")
         shown = scene.must("delete", "--digest", "--preview", f"{scene.name}@{ONE.digest}")
@@ -470,21 +476,21 @@ class TestDelete:
         assert scene("digest", f"{scene.name}@{ONE.digest}").code == 5
         assert scene.must("digest", f"{scene.name}:2.0.0").stdout.strip() == TWO.digest
 
-    def test_a_tag_does_not_take_others_along(self, scene: Scene) -> None:
+    def test_image_delete_refuses_a_tag_whose_digest_has_other_tags(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "latest")
         result = scene("delete", "--digest", f"{scene.name}:1.0.0")
         assert result.code == 6
         assert "`latest`" in result.stderr
         assert set(scene.tags()) == {"1.0.0", "latest"}
 
-    def test_a_platform_of_an_index_is_protected(self, scene: Scene) -> None:
+    def test_image_delete_refuses_a_platform_of_an_index(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         result = scene("delete", "--digest", f"{scene.name}@{ARM.digest}")
         assert result.code == 6
         assert f"is part of `{scene.name}:1.0.0`" in result.stderr
         assert scene.registry.manifest("acme/app", ARM.digest)[0] == ARM.digest
 
-    def test_what_a_referrer_is_about_is_protected(self, scene: Scene) -> None:
+    def test_image_delete_refuses_the_subject_of_a_referrer(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         about = {"mediaType": ONE.manifest.media_type, "digest": ONE.digest, "size": len(ONE.manifest.raw)}
         scene.put(make_image({"sbom": b"{}"}, extra={"subject": about}), "some-sbom")
@@ -492,14 +498,14 @@ class TestDelete:
         assert result.code == 6
         assert f"the subject of `{scene.name}:some-sbom`" in result.stderr
 
-    def test_what_a_signature_tag_is_about_is_protected(self, scene: Scene) -> None:
+    def test_image_delete_refuses_the_subject_of_a_signature_tag(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(TWO, f"{ONE.digest.replace(':', '-')}.sig")
         result = scene("delete", "--digest", f"{scene.name}@{ONE.digest}")
         assert result.code == 6
         assert "refers to" in result.stderr
 
-    def test_a_registry_without_deletion(
+    def test_image_delete_in_a_registry_without_deletion_is_an_error(
         self, registry_factory: Callable[..., Any], shipmark: Shipmark, make_targets: TargetsFactory
     ) -> None:
         scene = Scene(registry_factory(delete=False), shipmark, make_targets)
@@ -509,7 +515,7 @@ class TestDelete:
 
 
 class TestLoginCheck:
-    def test_anonymous(self, scene: Scene) -> None:
+    def test_login_check_of_an_anonymous_registry(self, scene: Scene) -> None:
         said = scene.must("login-check", scene.name, "--json").json
         assert said == {
             "schema": "shipmark.login-check/1",
@@ -522,7 +528,7 @@ class TestLoginCheck:
         }
 
     @pytest.mark.parametrize("scheme", ["basic", "token"])
-    def test_says_where_the_credential_is_from_and_never_shows_it(
+    def test_login_check_names_the_credentials_source_and_hides_the_secret(
         self, scheme: str, registry_factory: Callable[..., Any], shipmark: Shipmark, tmp_path: Path
     ) -> None:
         server = registry_factory(auth=scheme)
@@ -538,7 +544,7 @@ class TestLoginCheck:
         for secret in (server.password, pair):
             assert secret not in result.stdout + result.stderr
 
-    def test_a_wrong_credential_may_not(
+    def test_login_check_with_a_wrong_credential_exits_5(
         self, registry_factory: Callable[..., Any], shipmark: Shipmark
     ) -> None:
         server = registry_factory(auth="basic")
@@ -551,7 +557,7 @@ class TestLoginCheck:
         assert "wrong-password" not in result.stdout + result.stderr
 
     @pytest.mark.parametrize("works", [True, False])
-    def test_a_credential_helper_is_named_and_its_words_are_shown(
+    def test_login_check_names_the_credential_helper_and_shows_its_error(
         self, works: bool, registry_factory: Callable[..., Any], shipmark: Shipmark, tmp_path: Path
     ) -> None:
         server = registry_factory(auth="basic")
@@ -572,7 +578,7 @@ class TestLoginCheck:
             assert "the vault is sealed" in result.stderr
 
 
-def test_a_private_authority_is_believed_besides_the_systems(
+def test_certificate_of_a_private_ca_is_accepted_with_shipmark_ca_file(
     shipmark: Shipmark, registry_factory: RegistryFactory, tmp_path: Path
 ) -> None:
     server = registry_factory(tls=True)

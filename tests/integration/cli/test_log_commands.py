@@ -1,4 +1,4 @@
-"""The log answers: who has this digest, what did `latest` hold that day, what lies between two releases."""
+"""`shipmark log`: lists and shows releases, finds digests, tells what tags held, compares and verifies."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_show_takes_any_name_of_a_release(history: Project, name: str) -> None:
     assert {entry["release"] for entry in shown} == {released["release"]}
 
 
-def test_what_was_taken_back_is_shown_with_the_reason(history: Project) -> None:
+def test_yanked_releases_are_listed_with_the_reason(history: Project) -> None:
     assert "WHY" not in history.must("log", "list").stdout
     history.must("rollback", "--to", "1.4.2", "--reason", "it eats data")
     newest, older = history.must("log", "list", "--json").json["releases"]
@@ -77,7 +77,7 @@ def test_what_was_taken_back_is_shown_with_the_reason(history: Project) -> None:
     assert [row["yank_reason"] for row in rows] == ["it eats data", ""]
 
 
-def test_find_at_and_history(history: Project) -> None:
+def test_log_find_at_and_history_answer(history: Project) -> None:
     first, second = (entry for entry in history.log if entry["kind"] == "moved")
     found = history.must("log", "find", history.tags["1.4.2"][:20], "--json").json["mentions"]
     assert {one["kind"] for one in found} >= {"built", "pushed", "released", "moved"}
@@ -99,7 +99,7 @@ def test_diff_lists_the_commits_between(history: Project) -> None:
     assert "1.4.2..1.4.3: 1 commits" in history.must("log", "diff", "1.4.2", "1.4.3").stdout
 
 
-def test_verify_notices_what_was_moved_behind_the_logs_back(history: Project) -> None:
+def test_log_verify_reports_a_tag_that_was_moved_without_a_record(history: Project) -> None:
     assert history.must("log", "verify", "--registry", "--json").json["tags"]
     _, raw = history.registry.manifest(history.name, "1.4.2")
     media_type = json.loads(raw)["mediaType"]
@@ -150,7 +150,7 @@ def test_recover_ends_attempts_whose_time_has_passed_and_the_one_it_is_told(proj
     project.must("log", "verify")
 
 
-def test_export(history: Project) -> None:
+def test_log_export_writes_every_format(history: Project) -> None:
     whole = json.loads(history.must("log", "export").stdout)
     assert len(whole["entries"]) == len(history.log)
     history.must("log", "export", "--format", "in-toto", "-o", "statements.jsonl")

@@ -1,4 +1,4 @@
-"""`shipmark metadata` as it is called in place of docker/metadata-action: in CI, in a clone, and without either."""
+"""`shipmark metadata` as a replacement of docker/metadata-action: in CI, in a clone, and without both."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def github(ref: str, sha: str = SHA, **more: str) -> dict[str, str]:
 
 @pytest.fixture
 def clone(git_repo: GitRepo) -> GitRepo:
-    """2.0.0, and 1.3.9 checked out, which was tagged later."""
+    """Give a clone with v2.0.0, and with v1.3.9, which was tagged later, checked out."""
     git_repo.commit(message="one")
     git_repo.tag("v1.3.8")
     git_repo.commit(message="two")
@@ -47,7 +47,9 @@ def clone(git_repo: GitRepo) -> GitRepo:
 
 
 class TestInTheActionsPlace:
-    def test_the_runner_s_variables_are_the_inputs(self, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_metadata_reads_inputs_from_the_runners_variables(
+        self, shipmark: Shipmark, tmp_path: Path
+    ) -> None:
         event = tmp_path / "event.json"
         event.write_text(
             json.dumps(
@@ -90,7 +92,7 @@ class TestInTheActionsPlace:
             "org.opencontainers.image.version": "1.2.3",
         }
 
-    def test_options_beat_variables_and_may_be_repeated(self, shipmark: Shipmark) -> None:
+    def test_metadata_options_override_variables_and_may_be_repeated(self, shipmark: Shipmark) -> None:
         env = github("refs/heads/main", INPUT_TAGS="type=raw,env", INPUT_IMAGES="a/b")
         done = shipmark(
             "metadata", "--tags", "type=raw,one\ntype=raw,two", "--tags", "type=raw,three", "--output", "tags",
@@ -98,7 +100,7 @@ class TestInTheActionsPlace:
         )  # fmt: skip
         assert done.stdout == "a/b:one,a/b:two,a/b:three\n"
 
-    def test_every_output_reaches_the_steps_after_it(self, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_metadata_writes_every_output_to_github_output(self, shipmark: Shipmark, tmp_path: Path) -> None:
         output, environment = tmp_path / "output", tmp_path / "environment"
         env = github(
             "refs/heads/main",
@@ -117,7 +119,7 @@ class TestInTheActionsPlace:
         assert bake["target"]["docker-metadata-action"]["tags"] == ["a/b:main"]
         assert _read_outputs(environment)["DOCKER_METADATA_OUTPUT_TAG_NAMES"] == "main"
 
-    def test_the_environment_is_left_alone_when_asked(self, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_metadata_leaves_github_env_alone_when_disabled(self, shipmark: Shipmark, tmp_path: Path) -> None:
         environment = tmp_path / "environment"
         env = github(
             "refs/heads/main",
@@ -128,7 +130,9 @@ class TestInTheActionsPlace:
         assert shipmark("metadata", "--github-output", env=env).code == 0
         assert not environment.exists()
 
-    def test_bake_files_go_where_they_are_wanted(self, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_metadata_writes_bake_files_to_the_chosen_folder(
+        self, shipmark: Shipmark, tmp_path: Path
+    ) -> None:
         env = github("refs/heads/main", INPUT_IMAGES="a/b")
         assert (
             shipmark("metadata", "--bake-dir", "bake", "--bake-target", "app", cwd=tmp_path, env=env).code
@@ -157,7 +161,7 @@ class TestInTheActionsPlace:
             in done.stderr
         )
 
-    def test_an_event_file_that_is_no_json_is_said(self, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_metadata_reports_a_malformed_event_file(self, shipmark: Shipmark, tmp_path: Path) -> None:
         event = tmp_path / "event.json"
         event.write_text("{")
         done = shipmark("metadata", env=github("refs/heads/main", GITHUB_EVENT_PATH=str(event)))
@@ -166,7 +170,7 @@ class TestInTheActionsPlace:
 
 
 def _read_outputs(path: Path) -> dict[str, str]:
-    """GitHub's output file: `NAME<<DELIMITER`, lines, `DELIMITER`."""
+    """Parse GitHub's output file, which has `NAME<<DELIMITER`, lines and `DELIMITER` for each output."""
     found: dict[str, str] = {}
     lines = iter(path.read_text().splitlines())
     for line in lines:
@@ -179,19 +183,19 @@ def _read_outputs(path: Path) -> dict[str, str]:
 
 
 class TestInAClone:
-    def test_a_backport_leaves_what_a_higher_release_holds(self, shipmark: Shipmark, clone: GitRepo) -> None:
+    def test_metadata_withholds_latest_from_a_backport(self, shipmark: Shipmark, clone: GitRepo) -> None:
         env = github("refs/tags/v1.3.9", clone.git("rev-parse", "HEAD"))
         done = shipmark("metadata", "--tags", RULES, cwd=clone.path, env=env)
         assert done.json["tag-names"] == ["1.3.9", "1.3", "1"]
         assert "withheld: `latest`: 2.0.0 is higher" in done.stderr
 
-    def test_another_commit_s_repository_says_nothing_of_the_run(
+    def test_metadata_ignores_a_repository_at_another_commit(
         self, shipmark: Shipmark, clone: GitRepo
     ) -> None:
         done = shipmark("metadata", "--tags", RULES, cwd=clone.path, env=github("refs/tags/v1.3.9"))
         assert done.json["tag-names"] == ["1.3.9", "1.3", "1", "latest"]
 
-    def test_a_shallow_clone_is_not_guarded_and_says_so(
+    def test_metadata_in_a_shallow_clone_warns_that_tags_are_not_guarded(
         self, shipmark: Shipmark, clone: GitRepo, tmp_path: Path
     ) -> None:
         shallow = tmp_path / "shallow"
@@ -202,11 +206,11 @@ class TestInAClone:
         assert "may go backwards: this clone is shallow" in done.stderr
         assert "fetch-depth: 0" in done.stderr
 
-    def test_git_is_the_context_on_a_laptop(self, shipmark: Shipmark, clone: GitRepo) -> None:
+    def test_metadata_without_ci_reads_git(self, shipmark: Shipmark, clone: GitRepo) -> None:
         done = shipmark("metadata", "--tags", RULES, "--output", "tag-names", cwd=clone.path)
         assert done.stdout == "release-1.3\n"
 
-    def test_no_ci_at_all_can_be_asked_for(self, shipmark: Shipmark, clone: GitRepo) -> None:
+    def test_metadata_with_ci_none_ignores_ci_variables(self, shipmark: Shipmark, clone: GitRepo) -> None:
         env = {"GITHUB_REF": "refs/heads/elsewhere", "GITHUB_SHA": SHA}
         there = shipmark("metadata", "--output", "tag-names", cwd=clone.path, env=env)
         here = shipmark("metadata", "--output", "tag-names", "--ci", "none", cwd=clone.path, env=env)
@@ -229,7 +233,7 @@ class TestInAClone:
         sha = clone.git("rev-parse", "HEAD")[:12]
         assert done.json["tag-names"] == [f"1.3.10-dev.1.g{sha}", f"v1.3.9-1-g{sha}", "3-1"]
 
-    def test_the_config_fills_what_is_not_given(self, shipmark: Shipmark, clone: GitRepo) -> None:
+    def test_metadata_takes_missing_inputs_from_the_config(self, shipmark: Shipmark, clone: GitRepo) -> None:
         (clone.path / "shipmark.yml").write_text(
             "images: [ghcr.io/acme/app, 'oci:dist/image']\n"
             "tags:\n"
@@ -260,13 +264,13 @@ OTHER_SYSTEMS: tuple[tuple[Mapping[str, str], list[str]], ...] = (
 
 class TestInOtherSystems:
     @pytest.mark.parametrize(("env", "expected"), OTHER_SYSTEMS)
-    def test_their_variables_are_understood(
+    def test_metadata_reads_variables_of_other_ci_systems(
         self, shipmark: Shipmark, env: Mapping[str, str], expected: list[str]
     ) -> None:
         done = shipmark("metadata", "--tags", RULES, env=env)
         assert done.json["tag-names"] == expected
         assert done.json["labels"]["org.opencontainers.image.revision"] == SHA
 
-    def test_without_ci_and_git_there_is_nothing_to_say(self, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_metadata_without_ci_and_git_exits_3(self, shipmark: Shipmark, tmp_path: Path) -> None:
         done = shipmark("metadata", cwd=tmp_path)
         assert (done.code, done.stdout) == (3, "")

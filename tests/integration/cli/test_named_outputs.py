@@ -1,4 +1,4 @@
-"""Every option and variable that names a file to write: nothing is written through what a workspace prepared there."""
+"""No option or variable that names an output file lets shipmark write through a symlink in the workspace."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": 
 
 
 class Row(NamedTuple):
-    """A command, and the path in the workspace that it writes. `appends`: it keeps what is there."""
+    """A command, and the path in the workspace that it writes. `appends`: the command keeps the file's content."""
 
     args: tuple[str, ...]
     path: str = "out"
@@ -75,7 +75,7 @@ def _prepared(project: Project) -> Project:
 
 
 @pytest.mark.parametrize(("name", "kind"), [*_cases()])
-def test_nothing_outside_changes_and_the_path_is_named(
+def test_output_through_a_symlink_is_refused_and_changes_nothing_outside(
     project: Project, victim: Path, name: str, kind: str
 ) -> None:
     row, workspace = ROWS[name], _prepared(project).repo.path
@@ -109,7 +109,7 @@ def test_a_folder_on_the_way_that_is_a_symlink_is_not_gone_through(
 
 
 def test_every_option_that_names_an_output_is_in_the_table() -> None:
-    """A new one needs a row; `--output` of `metadata` chooses what is printed."""
+    """A new option with an output file needs a row; `--output` of `metadata` names no file."""
     found = {name for name in _output_options(shipmark, "") if name != "metadata --output"}
     assert found <= ROWS.keys()
     assert {"tags --result-file", "preview --output", "log export --output"} <= found
@@ -161,7 +161,7 @@ def test_a_sqlite_log_is_not_opened_through_a_symlink(
     assert "hint: " in result.stderr
 
 
-def test_what_the_process_has_open_is_written_to(project: Project, tmp_path: Path) -> None:
+def test_output_to_dev_stdout_and_dev_null_is_written(project: Project, tmp_path: Path) -> None:
     result = project.must("preview", "--offline", "-o", "/dev/stdout", "--result-file", "/dev/null")
     assert '"shipmark.plan/' in result.stdout
     assert os.path.exists("/dev/null")
@@ -177,7 +177,7 @@ def test_a_file_that_is_replaced_keeps_its_mode_and_a_missing_folder_is_made(pro
     assert (project.repo.path / "a/b/plan.json").exists()
 
 
-def test_an_output_that_cannot_be_written_is_no_defect(project: Project) -> None:
+def test_output_that_cannot_be_written_is_an_error_with_a_hint(project: Project) -> None:
     (project.repo.path / "file").write_text("")
     result = project("preview", "--offline", "-o", "file/plan.json")
     assert result.code in (2, 6)

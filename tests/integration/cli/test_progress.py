@@ -1,4 +1,4 @@
-"""What a person, a log and a program see while an image travels."""
+"""Progress of an image's transfer: bars on a terminal, lines in a log, JSON events for a program."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BIG = make_image({}, layers=(make_tar({"noise": random.Random(7).randbytes(6_000
 
 @pytest.fixture
 def push(tmp_path: Path, registry_server: RegistryServer) -> tuple[str, ...]:
-    """Give the arguments that push a layer of 6 MB."""
+    """Give the arguments of a command that pushes a layer of 6 MB."""
     store(BIG, Layout(str(tmp_path / "image")), "big")
     return ("image", "copy", "oci:image:big", f"{registry_server.host}/acme/big")
 
@@ -39,20 +39,22 @@ def test_a_log_gets_a_line_for_a_large_blob(shipmark: Shipmark, push: tuple[str,
     assert "\x1b" not in result.stderr
 
 
-def test_what_is_brought_home_is_told_too(shipmark: Shipmark, push: tuple[str, ...]) -> None:
+def test_download_of_a_large_blob_prints_a_line(shipmark: Shipmark, push: tuple[str, ...]) -> None:
     assert shipmark(*push).code == 0
     result = shipmark("image", "copy", f"{push[-1]}:big", "oci:home")
     assert any(line.startswith("moved ") and line.endswith("  6.0 MB") for line in result.stderr.splitlines())
 
 
 @pytest.mark.parametrize("quiet", [("-q",), ("--progress", "none")])
-def test_quiet_is_quiet(shipmark: Shipmark, push: tuple[str, ...], quiet: tuple[str, ...]) -> None:
+def test_quiet_options_print_nothing_on_stderr(
+    shipmark: Shipmark, push: tuple[str, ...], quiet: tuple[str, ...]
+) -> None:
     result = shipmark(*push, *quiet)
     assert result.code == 0
     assert result.stderr == ""
 
 
-def test_a_program_gets_events(shipmark: Shipmark, push: tuple[str, ...]) -> None:
+def test_progress_json_prints_events(shipmark: Shipmark, push: tuple[str, ...]) -> None:
     result = shipmark(*push, "--progress", "json")
     events = [json.loads(line) for line in result.stderr.splitlines()]
     moved = [event for event in events if event["event"] == "progress"]
@@ -80,7 +82,7 @@ def test_no_color_is_respected(shipmark: Shipmark, push: tuple[str, ...], tmp_pa
     assert "\x1b[3" not in drawn.replace("\x1b[3K", "")
 
 
-def test_a_failure_on_the_way_gives_the_cursor_back(shipmark: Shipmark, tmp_path: Path) -> None:
+def test_cursor_is_restored_after_a_failure(shipmark: Shipmark, tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "from release.cli.output.progress_bars import Bars\n"
@@ -98,7 +100,7 @@ def test_a_failure_on_the_way_gives_the_cursor_back(shipmark: Shipmark, tmp_path
 def on_a_terminal(
     argv: Sequence[str], env: Mapping[str, str], folder: Path, **more: str
 ) -> tuple[str, str, int]:
-    """Run with a terminal as stderr: what was drawn, stdout, exit code."""
+    """Run shipmark with a terminal as stderr; return what was drawn there, stdout, and the exit code."""
     controller, terminal = pty.openpty()
     try:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Servers that repeat what they were sent: no secret of a run reaches any output of it."""
+"""No secret of a run appears in its output, although servers repeat in their answers what they were sent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECRETS = (
 
 
 def _repeated(request: Request) -> bytes:
-    """What arrived, decoded as well, in every field that a client might show."""
+    """An answer that repeats the request's credentials, raw and decoded, in every field that a client might print."""
     sent = request.headers.get("authorization", "nothing")
     kind, _, value = sent.partition(" ")
     plain = base64.b64decode(value).decode() if kind.lower() == "basic" else value
@@ -36,7 +36,7 @@ def _repeated(request: Request) -> bytes:
 
 
 def _registry(request: Request) -> Reply:
-    """Gives tokens, and refuses everything else while it repeats the token."""
+    """A registry that gives tokens, and refuses everything else with an answer that repeats the token."""
     host = request.headers["host"]
     if request.path.startswith("/token"):
         return Reply(200, {}, json.dumps({"token": TOKEN}).encode())
@@ -46,7 +46,7 @@ def _registry(request: Request) -> Reply:
 
 
 def _realm(request: Request) -> Reply:
-    """Refuses tokens, and repeats the password."""
+    """A token server that refuses every request with an answer that repeats the password."""
     host = request.headers["host"]
     if request.path.startswith("/token"):
         return Reply(401, {}, _repeated(request))
@@ -54,7 +54,7 @@ def _realm(request: Request) -> Reply:
 
 
 def _basic(request: Request) -> Reply:
-    """Asks for a password, and repeats it, also where a redirect leads."""
+    """A registry with Basic authentication that answers 403, and repeats the password in body and `Location`."""
     if "authorization" not in request.headers:
         return Reply(401, {"WWW-Authenticate": 'Basic realm="x"'}, b"{}")
     return Reply(403, {"Location": f"http://u:{PASSWORD}@host/"}, _repeated(request))
@@ -62,7 +62,7 @@ def _basic(request: Request) -> Reply:
 
 @pytest.fixture
 def repo(make_repo: Callable[[str], GitRepo]) -> GitRepo:
-    """A repository with one release to make."""
+    """Give a repository whose HEAD has a release tag."""
     repo = make_repo("repo")
     repo.commit("first", files=FILES)
     repo.tag("v1.0.0")

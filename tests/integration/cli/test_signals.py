@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT in every phase: gone within five seconds, said in the log, nothing left running."""
+"""SIGTERM and SIGINT in every phase: the run ends within five seconds, records its end, and leaves no process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def guarded(make_project: Callable[..., Project], gate: Gate) -> Project:
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
-    """Poll for something that gives no event of its own."""
+    """Wait, by polling, until a condition holds."""
     end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end, f"no sign of {what}"
@@ -39,7 +39,7 @@ def until(holds: Callable[[], bool], what: str) -> None:
 
 
 def gone_in_time(process: subprocess.Popen[bytes], number: signal.Signals, code: int) -> str:
-    """Signal the process; it must end with `code` in time. Return what it said."""
+    """Send a signal to the process; assert that it ends with `code` in time, and return its stderr."""
     struck = time.monotonic()
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=60)
@@ -51,7 +51,7 @@ def gone_in_time(process: subprocess.Popen[bytes], number: signal.Signals, code:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the log's lock, as another run would."""
+    """Hold the lock of the log file, as another run would."""
     path.parent.mkdir(exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
@@ -149,7 +149,7 @@ def test_a_signal_while_waiting_for_the_log_before_anything_is_recorded(guarded:
 
 
 def test_a_signal_while_waiting_for_the_log_after_something_is_visible(guarded: Project, gate: Gate) -> None:
-    """Nobody can write that it was cancelled: that is said, it takes no longer, and the next run settles it."""
+    """The log is locked, so `cancelled` cannot be recorded: the run warns, ends in time, and the next run finishes."""
     lock = guarded.repo.path / ".shipmark/log.jsonl.lock"
     held: list[object] = []
 
@@ -175,7 +175,7 @@ def test_a_signal_while_waiting_for_the_log_after_something_is_visible(guarded: 
 
 
 @pytest.mark.parametrize("progress", ["plain", "json"])
-def test_a_signal_is_heard_although_nobody_reads_what_is_said(
+def test_signal_ends_the_run_although_nobody_reads_its_output(
     guarded: Project, gate: Gate, progress: str
 ) -> None:
     """A CI system that stops a job may close its pipes first."""
@@ -197,7 +197,7 @@ def test_a_signal_is_heard_although_nobody_reads_what_is_said(
     assert guarded.kinds()[-1] == "cancelled"
 
 
-def test_a_release_that_nobody_watches_is_made(guarded: Project) -> None:
+def test_release_succeeds_with_a_closed_stderr(guarded: Project) -> None:
     running = guarded.start("--progress", "json", "run", "--json")
     assert running.stderr is not None
     assert running.stdout is not None
@@ -209,8 +209,8 @@ def test_a_release_that_nobody_watches_is_made(guarded: Project) -> None:
     assert guarded.kinds() == ["planned", "built", "pushed", "released", "moved"]
 
 
-def test_a_second_signal_leaves_at_once(guarded: Project, gate: Gate) -> None:
-    """The first one waits for its last words, which somebody keeps it from saying."""
+def test_second_signal_ends_the_process_at_once(guarded: Project, gate: Gate) -> None:
+    """After the first signal the run waits for the lock of the log, which the test holds, to record its end."""
     lock = guarded.repo.path / ".shipmark/log.jsonl.lock"
     reached: list[Passage] = []
     running: list[subprocess.Popen[bytes]] = []
@@ -238,7 +238,7 @@ def test_a_second_signal_leaves_at_once(guarded: Project, gate: Gate) -> None:
     assert ended[0] < 0.5
 
 
-def test_a_run_that_was_frozen_does_no_harm_when_it_wakes(guarded: Project, gate: Gate) -> None:
+def test_frozen_run_moves_no_tag_back_when_it_continues(guarded: Project, gate: Gate) -> None:
     running: list[subprocess.Popen[bytes]] = []
     others: list[int] = []
 
@@ -264,7 +264,7 @@ def test_a_run_that_was_frozen_does_no_harm_when_it_wakes(guarded: Project, gate
     guarded.must("log", "verify")
 
 
-def test_a_reader_of_stdout_that_went_away_changes_nothing(project: Project) -> None:
+def test_release_succeeds_with_a_closed_stdout(project: Project) -> None:
     process = project.start("run")
     assert process.stdout is not None
     process.stdout.close()

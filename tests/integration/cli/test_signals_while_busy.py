@@ -1,4 +1,4 @@
-"""SIGTERM while a command works at something that somebody made long: it ends at once, and nothing is left running."""
+"""SIGTERM while a command works on input that takes very long: the command ends at once, and leaves no process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def until(holds: Callable[[], bool], process: subprocess.Popen[bytes], what: str) -> None:
-    """Poll for something that gives no event of its own."""
+    """Wait, by polling, until a condition holds."""
     end = time.monotonic() + 60
     while not holds():
         assert process.poll() is None, (what, process.communicate())
@@ -34,7 +34,7 @@ def until(holds: Callable[[], bool], process: subprocess.Popen[bytes], what: str
 
 
 def stop(process: subprocess.Popen[bytes]) -> str:
-    """Send SIGTERM; it must end in time and say so. Return what it said."""
+    """Send SIGTERM to the process; assert that it ends in time with a warning, and return its stderr."""
     struck = time.monotonic()
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
@@ -46,7 +46,7 @@ def stop(process: subprocess.Popen[bytes]) -> str:
 
 
 def _many_patterns(repo: GitRepo) -> tuple[str, ...]:
-    """Each file is compared with thousands of patterns."""
+    """An ignore file with thousands of patterns, with each of which every file is compared."""
     patterns = "".join(f"**/*{number}*x*y\n" for number in range(3000))
     repo.commit(
         files={
@@ -69,7 +69,7 @@ def _many_rules(repo: GitRepo) -> tuple[str, ...]:
 
 
 def _large_blob(repo: GitRepo) -> tuple[str, ...]:
-    """A sparse layer of 100 GB, to hash."""
+    """A sparse layer of 100 GB, which the command must hash."""
     repo.commit()
     digest, size = "sha256:" + "a" * 64, 100 << 30
     config = b"{}"

@@ -1,4 +1,4 @@
-"""What the quick commands import: start-up is paid on every call, in every CI job."""
+"""Quick commands import few modules, since every call in every CI job takes the time of these imports."""
 
 from __future__ import annotations
 

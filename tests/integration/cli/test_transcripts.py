@@ -1,4 +1,4 @@
-"""What the commands print, held to transcripts: text and `--json` documents are contracts."""
+"""Compares the output of commands with transcripts, since text and `--json` documents must stay compatible."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def expected(name: str) -> str:
     return (TRANSCRIPTS / f"{name}.txt").read_text()
 
 
-def test_names_of_a_commit(git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
+def test_transcript_of_tags_and_version(git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
     config = {"image": "ghcr.io/acme/app", "labels": {"a": "b"}}
     git_repo.commit("first", files={"shipmark.yml": json.dumps(config), ".gitignore": "*.out\n"})
     git_repo.tag("v1.4.2")
@@ -64,7 +64,7 @@ def test_names_of_a_commit(git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path
     assert said.text == expected("names")
 
 
-def test_metadata_of_a_commit(git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
+def test_transcript_of_metadata(git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
     config = {
         "image": "ghcr.io/acme/app",
         "tags": [{"type": "semver", "pattern": "{{version}}"}, "type=ref,event=branch"],
@@ -90,7 +90,7 @@ def test_metadata_of_a_commit(git_repo: GitRepo, shipmark: Shipmark, tmp_path: P
 
 @pytest.fixture
 def history(make_project: Callable[..., Project]) -> Project:
-    """Give a project that released 1.4.2 and 1.4.3, and took 1.4.3 back."""
+    """Give a project that has released 1.4.2 and 1.4.3, and has taken 1.4.3 back."""
     project = make_project()
     for git_tag in ("v1.4.2", "v1.4.3"):
         project.release_commit(git_tag)
@@ -99,7 +99,7 @@ def history(make_project: Callable[..., Project]) -> Project:
     return project
 
 
-def test_questions_to_the_log(history: Project, tmp_path: Path) -> None:
+def test_transcript_of_questions_to_the_log(history: Project, tmp_path: Path) -> None:
     said = Transcript(history, folder=tmp_path, registry=history.registry.host)
     for form in ("table", "json", "csv", "markdown"):
         said("log", "list", "--format", form)
@@ -132,7 +132,7 @@ def test_questions_to_the_log(history: Project, tmp_path: Path) -> None:
     assert said.text == expected("log")
 
 
-def test_log_maintenance_and_deployments(history: Project, tmp_path: Path) -> None:
+def test_transcript_of_log_maintenance_and_deployments(history: Project, tmp_path: Path) -> None:
     said = Transcript(history, folder=tmp_path, registry=history.registry.host)
     for form in ("json", "csv", "in-toto"):
         said("log", "export", "--format", form)
@@ -162,7 +162,9 @@ def test_log_maintenance_and_deployments(history: Project, tmp_path: Path) -> No
     assert said.text == expected("maintenance")
 
 
-def test_images(registry_server: RegistryServer, shipmark: Shipmark, tmp_path: Path) -> None:
+def test_transcript_of_image_commands(
+    registry_server: RegistryServer, shipmark: Shipmark, tmp_path: Path
+) -> None:
     one = make_image({"a": b"one"}, labels={"version": "1"})
     index = make_index(one, make_image({"a": b"arm"}, platform="linux/arm64"))
     store(index, Layout(str(tmp_path / "app")), "1.0.0")

@@ -20,14 +20,14 @@ PERSON = {
 
 @pytest.fixture
 def repo(git_repo: GitRepo) -> GitRepo:
-    """Released as 1.4.2, and one feature further."""
+    """Give a repository with the git tag v1.4.2, and one commit with a feature after it."""
     git_repo.commit()
     git_repo.tag("v1.4.2")
     git_repo.commit("feat: more")
     return git_repo
 
 
-def test_forms_are_printed_alone(repo: GitRepo, shipmark: Shipmark) -> None:
+def test_version_prints_nothing_but_the_form(repo: GitRepo, shipmark: Shipmark) -> None:
     short = repo.head[:12]
     assert shipmark("version", cwd=repo.path).stdout == f"1.4.3-dev.1.g{short}\n"
     assert shipmark("version", "--format", "pep440", cwd=repo.path).stdout == f"1.4.3.dev1+g{short}\n"
@@ -54,7 +54,7 @@ def test_a_release_is_its_own_base(repo: GitRepo, shipmark: Shipmark) -> None:
     )
 
 
-def test_what_a_form_cannot_say_exits_2(repo: GitRepo, shipmark: Shipmark) -> None:
+def test_version_that_a_form_cannot_express_exits_2(repo: GitRepo, shipmark: Shipmark) -> None:
     repo.tag("v1.5.0-4")
     done = shipmark("version", "--format", "pep440", cwd=repo.path)
     assert (done.code, done.stdout) == (2, "")
@@ -87,13 +87,17 @@ class TestNext:
         assert shipmark("version", "--next", part, cwd=repo.path).stdout == f"{expected}\n"
         assert repo.git("tag", "--list") == "v1.4.2"
 
-    def test_nothing_to_release_is_no_error(self, repo: GitRepo, shipmark: Shipmark) -> None:
+    def test_next_version_without_a_releasable_commit_is_no_error(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
         repo.tag("v1.5.0")
         done = shipmark("version", "--next", "auto", cwd=repo.path)
         assert (done.code, done.stdout) == (0, "")
         assert "no commit since `v1.5.0` asks for a release" in done.stderr
 
-    def test_the_tag_is_made_and_pushed(self, repo: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_next_version_creates_and_pushes_the_git_tag(
+        self, repo: GitRepo, shipmark: Shipmark, tmp_path: Path
+    ) -> None:
         clone = repo.clone(tmp_path / "clone")
         done = shipmark("version", "--next", "auto", "--create", "--push", cwd=clone.path, env=PERSON)
         assert (done.code, done.stdout) == (0, "1.5.0\n"), done.stderr
@@ -103,7 +107,9 @@ class TestNext:
         assert (again.code, again.stdout) == (6, "")
         assert "released as `v1.5.0` already" in again.stderr
 
-    def test_a_version_that_exists_elsewhere_is_refused(self, repo: GitRepo, shipmark: Shipmark) -> None:
+    def test_next_version_that_exists_on_another_commit_is_refused(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
         repo.branch("old", "v1.4.2")
         repo.commit("feat: old")
         repo.git("tag", "v1.5.0", "main")
@@ -111,7 +117,7 @@ class TestNext:
         assert (done.code, done.stdout) == (6, "")
         assert "git tag `v1.5.0` exists" in done.stderr
 
-    def test_a_dirty_tree_is_not_tagged(self, repo: GitRepo, shipmark: Shipmark) -> None:
+    def test_next_version_does_not_tag_a_dirty_tree(self, repo: GitRepo, shipmark: Shipmark) -> None:
         repo.commit("fix: file", files={"a": "1"})
         repo.write({"a": "2"})
         done = shipmark("version", "--next", "auto", "--create", cwd=repo.path, env=PERSON)
@@ -128,7 +134,7 @@ class TestNext:
         assert shipmark("version", "--next", "auto", "--deepen", cwd=clone.path).stdout == "1.5.0\n"
 
     @pytest.mark.parametrize("options", [["--create"], ["--push"], ["--next", "patch", "--push"]])
-    def test_half_a_wish_is_a_usage_error(
+    def test_create_or_push_without_its_option_is_a_usage_error(
         self, repo: GitRepo, shipmark: Shipmark, options: list[str]
     ) -> None:
         assert shipmark("version", *options, cwd=repo.path).code == 2
