@@ -20,7 +20,7 @@ def ahead(
     now: int,
     run: Mapping[str, Any],
 ) -> tuple[Attempt, ...]:
-    """Open attempts at releases of one of `projects`, or to one of `targets`, oldest first.
+    """Attempts that still run, at releases of one of `projects` or to one of `targets`, oldest first.
 
     `state`: the fold of `entries`. `now`: milliseconds since the epoch; attempts without an announced time, or after
     its end, are left out. `run`: this CI run as records name it; earlier attempts of the same job are left out.

@@ -438,5 +438,5 @@ class TestLogToken:
         assert own[-1] == f"Basic {token}"
         assert not listener.requests
         assert result.code != 0
-        assert "hint: the repository has moved, and its credential does not follow" in result.stderr
+        assert "hint: the remote redirects, and its credential is not sent on" in result.stderr
         assert "hunter2" not in result.stderr
