@@ -1,7 +1,7 @@
-"""The table of repository states of `tests/conformance/`, `describe-states.json.gz`.
+"""Snapshots of the repository states in the table `tests/conformance/describe-states.json.gz`.
 
-Every case is built as a real repository and asked. Its expectations were written for a tool with other rules and
-more switches; where ours differ the case is in `DIFFERENT` with the reason, and must really come out differently.
+Every case is built as a real repository. The table was written for a tool with other rules and options. Cases with
+another expected result are listed with the reason, and their results must differ from the table.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Git commands run nothing that a workspace brought, and enter no repository that its files imitate.
+"""Git commands run no program from the workspace, and enter no repository that files of the workspace imitate.
 
-Each trap writes a file; a control without our guard shows that the trap works.
+Each trap writes a file when it runs; a control test with plain git shows that the trap works.
 """
 
 from __future__ import annotations

@@ -588,7 +588,7 @@ class TestQuestions:
             ("none", "second", "unknown"),
         ],
     )
-    def test_relation_of_two_commits(
+    def test_relation_of_two_commits_in_a_history(
         self, git_repo: GitRepo, history: dict[str, str], held: str, head: str, expected: str
     ) -> None:
         process = Processes(Cancel())

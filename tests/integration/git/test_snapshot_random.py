@@ -1,4 +1,4 @@
-"""The base and the distance in random histories, against an answer worked out by hand from the same graph."""
+"""The base and the distance in random histories, compared with a separate search in the same graph."""
 
 from __future__ import annotations
 

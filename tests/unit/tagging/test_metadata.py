@@ -130,7 +130,7 @@ class TestObserved:
             ("refs/pull/2/merge", "type=raw,{{base_ref}}{{branch}}", ["main"]),
         ],
     )  # fmt: skip
-    def test_tags(self, ref: str, tags: str, expected: list[str]) -> None:
+    def test_tags_equal_those_of_the_action(self, ref: str, tags: str, expected: list[str]) -> None:
         assert names(ref, tags) == expected
 
     @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ class TestNew:
             (MAIN, "type=describe\ntype=raw,x", ["x"]),
         ],
     )
-    def test_tags(self, ref: str, tags: str, expected: list[str]) -> None:
+    def test_tags_of_rules_that_the_action_lacks(self, ref: str, tags: str, expected: list[str]) -> None:
         assert names(ref, tags) == expected
 
 

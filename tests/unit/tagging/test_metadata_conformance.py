@@ -1,7 +1,7 @@
 """Every case of docker/metadata-action's own test table, as data (`tests/conformance/metadata-action.json.gz`).
 
-The `meta` cases are run twice: their items as they are, and joined to text through the list reader, where the table
-says what the whole action answered.
+The `meta` cases run twice: with items, and with items joined to text, which the list reader splits again, where the
+table has the result of the whole action.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Releases in any order, from any branch, some of them yanked: the versions that moving tags end at.
 
-A model of a project: git tags and a registry's tags grow as decisions are carried out, and every decision sees what
-was there before it. Nothing here knows the guard's rules but the invariant.
+The model of a project has git tags and a registry's tags. Each decision is made from the tags before it, and is then
+carried out. The model checks the invariant only, and does not repeat the guard's rules.
 """
 
 from __future__ import annotations
