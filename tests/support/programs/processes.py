@@ -1,8 +1,8 @@
 """Starts processes for fixtures, and checks at the end of the test run that none of them still runs.
 
 Every process that descends from the tests carries `MARK` in its environment. At the end of the run `/proc` is
-searched for it, so that a daemon which detached itself is found as well; on systems without `/proc` only the
-processes started through `Service` are checked. A run that is killed has no end: for it a reaper stands by.
+searched for `MARK`, which also finds daemons that detached themselves; on systems without `/proc` only processes
+started through `Service` are checked. After a run that was killed, a separate process, the reaper, cleans up.
 """
 
 from __future__ import annotations
