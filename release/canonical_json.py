@@ -15,7 +15,7 @@ _LIMIT = 1 << 53
 
 
 def canonical(value: Any) -> bytes:
-    """The one byte form of `value`. Raises `ValueError` for what is outside the subset (null, floats, U+0000)."""
+    """The canonical JSON bytes of `value`. Raises `ValueError` for null, floats, U+0000 and other excluded values."""
     if not is_plain(value):
         _require_subset(value, "$")
     return _ENCODER.encode(value)

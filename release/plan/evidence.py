@@ -119,7 +119,7 @@ def _wrong(recorded: Recorded, image: Held, expected: Expectation, *, any_versio
         return text
     raise RefusedError(
         f"{text}; and it says that this was pushed",
-        hint="somebody wrote into the log, or overwrote an image: `shipmark log verify --registry` tells more."
+        hint="somebody changed the log or overwrote an image: `shipmark log verify --registry` shows which."
         " Release this commit under a version of its own",
     )
 

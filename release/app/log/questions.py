@@ -241,13 +241,13 @@ def _commits(workspace: Session, before: str, after: str) -> tuple[Commit, ...]:
         if not is_commit(commit):
             raise RefusedError(
                 f"the log says `{commit[:80]}` where a commit id belongs",
-                hint="`shipmark log verify` shows the entry; whoever can write the log can write that",
+                hint="`shipmark log show` shows the entries of the release; somebody with access changed the log",
             )
     git = Git(workspace.process, workspace.root, workspace.settings.env)
     done = git.run("log", "-z", "--format=%H%x09%s", f"{before}..{after}", "--")
     if done.code != 0:
         raise ConfigError(
-            f"git does not know both commits: {before[:12]} and {after[:12]}",
+            f"this clone lacks commit {before[:12]} or {after[:12]}",
             hint="fetch the history: `git fetch --unshallow --tags`",
         )
     rows = [row.partition("\t") for row in done.stdout.decode("utf-8", "replace").split("\0") if row]

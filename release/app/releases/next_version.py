@@ -109,7 +109,7 @@ def _require_new(version: Version, snapshot: Snapshot, policy: TagPolicy) -> Non
     for tag in versions_in(snapshot.tag_listing, policy.prefix).tags:
         if precedence_key(tag.version) == precedence_key(version):
             raise TagConflict(
-                f"{version} would be next here, but git tag `{tag.git_tag}` exists on `{tag.commit[:12]}`",
+                f"the next version is {version}, but git tag `{tag.git_tag}` exists on `{tag.commit[:12]}`",
                 hint="on a maintenance branch only `--next patch` stays below the releases of others",
             )
 

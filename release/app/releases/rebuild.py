@@ -19,7 +19,7 @@ def require_checked_out(decision: Decision, named: str | None) -> None:
         require_git_tag("--rebuild", named)
     if named and named not in {decision.git_tag, decision.version, f"v{decision.version}"}:
         raise GitError(
-            f"`--rebuild {named}` asks for another commit than {decision.commit[:12]}, which is checked out",
+            f"`--rebuild {named}` does not name the release of commit {decision.commit[:12]}, which is checked out",
             hint=f"`git checkout {named}` first: an image is built from what is checked out",
         )
 

@@ -22,8 +22,8 @@ from release.cli.session import open_session
 def command(ctx: click.Context, source: str, tags: tuple[str, ...], move: bool, as_json: bool) -> None:
     """Put each TAG on the image SOURCE, in its own repository.
 
-    Sends the same bytes again, so the digest stays. A tag that holds this image already is left alone; one that
-    holds another image needs `--move`, and a version tag or a commit's tag is never taken.
+    The manifest's bytes are sent unchanged, so the digest stays. A tag that holds SOURCE already is left alone. A tag
+    that holds another image needs `--move`; the tag of a version or a commit is never taken from another image.
     """
     report = tag(open_session(ctx), TagRequest(image=source, tags=tags, move=move))
     show_placed(report, as_json=as_json)
