@@ -8,6 +8,7 @@ names in `__all__` of these three modules are the API. Every error that they rai
 from __future__ import annotations
 
 from release import __version__
+from release.app.releases.build import BuildReport, BuildRequest, BuiltPlatform, build
 from release.app.releases.deployed import DeployedReport, DeployedRequest, deployed
 from release.app.releases.metadata import MetadataRequest, metadata
 from release.app.releases.next_version import NextVersionRequest, next_version
@@ -49,6 +50,9 @@ from release.tagging.model import FixedTag, KnownFrom, Line, MovingTag, Withheld
 
 __all__ = [
     "BuildError",
+    "BuildReport",
+    "BuildRequest",
+    "BuiltPlatform",
     "ChangeResult",
     "ConfigError",
     "DecisionReport",
@@ -93,6 +97,7 @@ __all__ = [
     "WithheldTag",
     "Workspace",
     "__version__",
+    "build",
     "deployed",
     "metadata",
     "next_version",

@@ -11,12 +11,14 @@ from typing import Any
 
 import msgspec
 
+from release.app.check_places import SessionCheckPlaces
 from release.app.session import Session
 from release.build.auto import Choice
 from release.control import Cancel
 from release.effects.attest import Attestations
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
+from release.effects.image_checks import CheckPlaces, ImageChecks
 from release.effects.local_store import ContentStore, Sources
 from release.effects.obtain import Build, BuilderCheck, Find
 from release.effects.record import Records
@@ -29,8 +31,9 @@ from release.errors import ReleaseError
 from release.events import Sink
 from release.handler import Handler, Handlers, Look, acting, checking
 from release.log import LogWriter
-from release.oci import Registries
+from release.oci import Registries, Repository
 from release.plan.model import Bindings, Free, Step
+from release.ports import Process
 
 #: Step kinds that `preview --offline` observes, since they need no connection. (`build-image` reads the local store.)
 _LOCAL = frozenset({"check-log", "build-image", "record"})
@@ -46,6 +49,10 @@ class StepPorts(msgspec.Struct, frozen=True, kw_only=True):
     branches: GitBranches
     sink: Sink
     cancel: Cancel
+    process: Process
+    places: CheckPlaces
+    root: str
+    env: Mapping[str, str]
 
 
 def ports_of(session: Session) -> StepPorts:
@@ -58,6 +65,10 @@ def ports_of(session: Session) -> StepPorts:
         branches=GitBranches(session.process, session.root, session.settings.env),
         sink=session.sink,
         cancel=session.cancel,
+        process=session.process,
+        places=SessionCheckPlaces(session),
+        root=session.root,
+        env=session.settings.env,
     )
 
 
@@ -67,15 +78,17 @@ def handlers(
     *,
     context: Mapping[str, Any],
     builds: Mapping[str, Choice | ReleaseError],
+    supplied: Repository | None = None,
 ) -> Handlers:
     """Maps each step kind to its handler. `releases`: gives the releases that count when a moving tag moves.
 
     `context`: members that every record of this run gets. `builds`: by component, its prepared build, or the error that
     says why there is none.
+    `supplied`: the image that `run --from` was given.
     """
     registries, tags, log = ports.registries, ports.tags, ports.log
     sink, cancel = ports.sink, ports.cancel
-    sources = Sources(registries, ports.store)
+    sources = Sources(registries, ports.store, supplied=supplied)
     watcher = Watcher(registries, tags, releases, ports.branches)
     return {
         "check-log": checking(LogCheck(log)),
@@ -84,6 +97,9 @@ def handlers(
         "check-push": acting(PushCheck(registries)),
         "build-image": acting(Build(builds, ports.store, tags, sink)),
         "find-image": checking(Find(sources)),
+        "check-image": acting(
+            ImageChecks(ports.process, sources, ports.places, sink, root=ports.root, env=ports.env)
+        ),
         "push-content": acting(Content(sources, sink=sink, cancel=cancel)),
         "copy-referrers": acting(Referrers(registries, sink=sink, cancel=cancel)),
         "put-tag": acting(FixedTags(registries, tags)),

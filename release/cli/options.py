@@ -128,7 +128,7 @@ def settings_of(ctx: click.Context) -> Settings:
 
 
 def wish_options(function: _Function) -> _Function:
-    """Add `--version`, `--rebuild`, `--reason` and `--allow-backward`, for `preview` and `run`."""
+    """Add the options of `preview` and `run` that ask for something special: `--version`, `--from`, and others."""
     options = (
         click.option(
             "--version", metavar="X.Y.Z", help="Release this version, which has no git tag; needs --reason."
@@ -139,6 +139,19 @@ def wish_options(function: _Function) -> _Function:
             is_flag=False,
             flag_value="",
             help="Build a released version again, as `1.4.2_r1`; without TAG what is checked out.",
+        ),
+        click.option(
+            "--from",
+            "places",
+            metavar="PLACE",
+            multiple=True,
+            help="Release this image, which another tool or runner built: `oci:DIR`, `oci-archive:FILE`, "
+            "`docker-archive:FILE`, `REPOSITORY@DIGEST`. Several places become one index.",
+        ),
+        click.option(
+            "--as-commit",
+            is_flag=True,
+            help="Take the image of --from although its labels do not name this commit; needs --reason.",
         ),
         click.option("--allow-backward", is_flag=True, help="Let moving tags go back; needs --reason."),
         click.option("--reason", metavar="TEXT", help="Why; it is recorded."),

@@ -45,6 +45,26 @@ class LogSection(_Section, frozen=True, kw_only=True):
     )
 
 
+class CheckSection(_Section, frozen=True, kw_only=True):
+    """A command that has to succeed on the image before anybody can see it."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="names it in messages and in the version log", pattern="^[a-z0-9][a-z0-9._-]{0,62}$"
+        ),
+    ]
+    run: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="the program and its arguments; no shell. `{{layout}}`: the path of an OCI layout with the "
+            "image; `{{image}}`: its name in the local Docker daemon; also `{{digest}}`, `{{version}}`",
+            min_length=1,
+        ),
+    ]
+    timeout: Annotated[int, Meta(description="seconds", ge=1, le=86400)] = 1800
+
+
 class ComponentSection(_Section, frozen=True, kw_only=True):
     """One thing to release. At the top level: the only one, or what all components have in common."""
 
@@ -64,6 +84,10 @@ class ComponentSection(_Section, frozen=True, kw_only=True):
         str | dict[str, str] | tuple[str, ...], Meta(description="further annotations of the manifest")
     ] = ()
     build: BuildSpec | None = None
+    checks: Annotated[
+        tuple[CheckSection, ...],
+        Meta(description="commands that have to succeed on the image before it is pushed"),
+    ] = ()
     prefix: Annotated[str, Meta(description="what git tags begin with before the version: `api/`")] = ""
     paths: Annotated[tuple[str, ...], Meta(description="globs of the files that belong to it")] = ()
     versions: Annotated[

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from release.build_spec import BuildSpec, options
-from release.config.model import ComponentSection, ConfigFile, LogSection, TargetSection
+from release.config.model import CheckSection, ComponentSection, ConfigFile, LogSection, TargetSection
 from release.config.variables import names_in
 
 _COMPONENT = frozenset(
@@ -29,16 +29,18 @@ ALLOWED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     TargetSection: frozenset({"image", "required", "moving"}),
     BuildSpec: frozenset(name for name, option in options().items() if option.untrusted),
     LogSection: frozenset(),
+    CheckSection: frozenset(),
 }
 
 #: Section -> its keys that are not read in an untrusted run. A test fails for a key that is in neither `ALLOWED` nor
 #: `DENIED`.
 DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
-    ConfigFile: frozenset({"reuse", "attest", "pull_requests", "project", "log"}),
-    ComponentSection: frozenset({"reuse", "attest", "pull_requests"}),
+    ConfigFile: frozenset({"reuse", "attest", "checks", "pull_requests", "project", "log"}),
+    ComponentSection: frozenset({"reuse", "attest", "checks", "pull_requests"}),
     TargetSection: frozenset({"insecure", "create"}),
     BuildSpec: frozenset(name for name, option in options().items() if not option.untrusted),
     LogSection: frozenset({"store", "path", "ref", "remote", "url", "allow_network_fs"}),
+    CheckSection: frozenset({"name", "run", "timeout"}),
 }
 
 _ENV = re.compile(r"\benv\b(?:\s*\.\s*([A-Za-z_][A-Za-z0-9_]*))?")

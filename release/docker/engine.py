@@ -69,6 +69,11 @@ class Engine:
                 self._cancel.check()
                 yield chunk
 
+    def remove(self, image: str) -> None:
+        """Remove an image by its id, and none that it was made from. Raises `BuildError` where it is in use."""
+        with self._speaking():
+            self._client.remove_image(image, noprune=True)
+
     def load(self, archive: IO[bytes]) -> None:
         """Load an archive into the daemon, as `docker load` does. Raises `BuildError` with the daemon's message."""
         with self._speaking():

@@ -7,11 +7,13 @@ from release.effects.local_store import Sources
 from release.errors import NotFound, RegistryError
 from release.events import Sink
 from release.handler import Work
+from release.image_names.image_location import is_in_registry
 from release.oci import Descriptor
 from release.oci.reference import parse_repository
 from release.plan.model import Bindings, Done, Free, Judgement, Slot
 from release.plan.operands import PushContent, digest_in
 from release.plan.ownership import short
+from release.plan.supply import FROM
 from release.transfer.copy import copy_image
 
 
@@ -69,7 +71,7 @@ class Content:
 
 def mounts(source: str, destination: str) -> tuple[str, ...]:
     """The source's repository path, if the destination's registry has it too and so can mount blobs from there."""
-    if source.startswith("oci:") or destination.startswith("oci:"):
+    if source == FROM or not (is_in_registry(source) and is_in_registry(destination)):
         return ()
     theirs, ours = parse_repository(source), parse_repository(destination)
     return (theirs.repository,) if theirs.registry == ours.registry else ()

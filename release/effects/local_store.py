@@ -6,11 +6,12 @@ import os
 from contextlib import suppress
 from typing import Protocol
 
-from release.errors import RegistryError
+from release.errors import NotFound, RegistryError
 from release.layout.layout import Layout
 from release.oci import Registries, Repository
 from release.oci.graph import blobs_of, read_manifests
 from release.plan.evidence import STORE
+from release.plan.supply import FROM
 
 
 class ContentStore(Protocol):
@@ -49,12 +50,22 @@ class LocalStore:
 
 
 class Sources:
-    """Opens the sources of images that plans name: a target, or `store`."""
+    """Opens the sources of images that plans name: a target, `store`, or `from`.
 
-    def __init__(self, registries: Registries, store: ContentStore) -> None:
+    `supplied`: the image that `run --from` was given.
+    """
+
+    def __init__(
+        self, registries: Registries, store: ContentStore, *, supplied: Repository | None = None
+    ) -> None:
         self._registries = registries
         self.store = store
+        self._supplied = supplied
 
     def open(self, name: str) -> Repository:
         """Open the repository that a plan calls `name`."""
+        if name == FROM:
+            if self._supplied is None:
+                raise NotFound("the image was given with `--from`, and this run was not given it")
+            return self._supplied
         return self.store.open() if name == STORE else self._registries.open(name)

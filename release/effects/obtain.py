@@ -15,8 +15,8 @@ from release.errors import BuildError, NotFound, RegistryError, ReleaseError
 from release.events import Note, Sink
 from release.handler import Work
 from release.oci import ImageFacts, Manifest, Repository
-from release.oci.image_config import manifest_facts, platform_of
-from release.oci.manifest import children
+from release.oci.image_config import manifest_facts
+from release.oci.manifest import children, platform_of
 from release.plan.evidence import STORE
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Slot, binding, plain
 from release.plan.operands import BuildImage, FindImage, builder_of, built_of, image_of, tools_of

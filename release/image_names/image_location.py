@@ -12,8 +12,8 @@ from release.errors import ConfigError, NotFound
 from release.events import Sink
 from release.layout.layout import Layout
 from release.oci import Manifest, Registries, Repository
-from release.oci.image_config import platform_of, read_config
-from release.oci.manifest import children
+from release.oci.image_config import read_config
+from release.oci.manifest import children, platform_of
 from release.oci.reference import Reference, is_digest, is_tag, require_digest
 
 if TYPE_CHECKING:
@@ -134,6 +134,11 @@ def locate_target(context: LocationContext, text: str) -> ImageLocation:
         registry=reference.registry,
         mount=reference.repository,
     )
+
+
+def is_in_registry(name: str) -> bool:
+    """Whether a repository of this name is in a registry, not in a folder, an archive or a daemon."""
+    return not name.startswith((_LAYOUT, _DAEMON, *_TRANSPORTS))
 
 
 def locate_repository(context: LocationContext, text: str) -> ImageLocation:

@@ -11,7 +11,7 @@ import msgspec
 from release.decoding import convert
 from release.log import Entry
 from release.log.record import PlannedTarget, RecordedImage
-from release.log.state import Attempt, LogState, ReleaseState, State, TagHold, TargetContent
+from release.log.state import Attempt, BuiltContent, LogState, ReleaseState, State, TagHold, TargetContent
 
 Fields = dict[str, Any]
 _SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned"})
@@ -67,8 +67,8 @@ class _Release:
         self.plan = _Plan()
         self.first = first
         self.attempts: dict[str, Attempt] = {}
-        # Ordered by build, the newest last: `image` falls back to the newest.
-        self.built: dict[str, tuple[RecordedImage, str]] = {}  # digest: (image, via)
+        # By digest, the newest build last: `image` falls back to the newest.
+        self.built: dict[str, BuiltContent] = {}
         self.pushed: dict[tuple[str, str], TargetContent] = {}  # (digest, target)
         self.moved: dict[tuple[str, str], TargetContent] = {}
         self.released: _Said | None = None
@@ -77,10 +77,9 @@ class _Release:
     def image(self) -> RecordedImage | None:
         """The image of this release: the released one, else the first pushed one, else the newest built one."""
         digest = self.released.digest if self.released else ""
-        digest = digest or next((digest for digest, _ in self.pushed), "")
-        digest = digest or next(reversed(self.built), "")
+        digest = digest or next((digest for digest, _ in self.pushed), "") or next(reversed(self.built), "")
         if digest in self.built:
-            return self.built[digest][0]
+            return self.built[digest].image
         return RecordedImage(digest=digest) if digest else None
 
     def forget(self, digest: str) -> None:
@@ -103,7 +102,7 @@ class _Release:
         """The release as an immutable value."""
         image = self.image()
         digest = image.digest if image else ""
-        plan, first, released = self.plan, self.first, self.released
+        plan, first, released, built = self.plan, self.first, self.released, self.built.get(digest)
         moved = tuple(content for (of, _), content in self.moved.items() if of == digest)
         unfinished = _unfinished(plan.targets, moved) if released else ()
         if released and not unfinished:
@@ -125,7 +124,8 @@ class _Release:
             targets=plan.targets,
             attempts=tuple(self.attempts.values()),
             image=image,
-            via=(released.via if released else "") or (self.built[digest][1] if digest in self.built else ""),
+            via=(released.via if released else "") or (built.via if built else ""),
+            as_commit=built.as_commit if built else False,
             pushed=tuple(content for (of, _), content in self.pushed.items() if of == digest),
             moved=moved,
             unfinished=unfinished,
@@ -220,7 +220,8 @@ class _Folding:
         image = _image(fields)
         if image is not None:
             release.built.pop(image.digest, None)
-            release.built[image.digest] = (image, _text(fields, "via"))
+            vouched = fields.get("as_commit") is True
+            release.built[image.digest] = BuiltContent(image, _text(fields, "via"), vouched)
 
     def _pushed(self, release: _Release, fields: Fields) -> None:
         content = self._content(fields)

@@ -102,6 +102,13 @@ class RecordedTag(_Part, frozen=True, kw_only=True, omit_defaults=True):
     policy: str = ""
 
 
+class RecordedCheck(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """A check of the image. `result`: `passed`; a check that failed stands in the error of `failed`."""
+
+    name: str
+    result: str = ""
+
+
 class RecordedError(_Part, frozen=True, kw_only=True, omit_defaults=True):
     """Why an attempt failed. `exit`: the exit code; `message`: redacted, at most 2 KiB."""
 
@@ -157,13 +164,21 @@ class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pla
     plan: str = ""
     resumes: str = ""  # the id of the attempt that this attempt continues
     lease_ms: Natural = 0
+    places: tuple[str, ...] = msgspec.field(
+        default=(), name="from"
+    )  # where another tool or runner left the image
 
 
 class Built(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="built"):
-    """The image exists. `via`: `build`, `adopt`, `reuse`, `resume` or `archive`."""
+    """The image exists. `via`: `build`, `adopt`, `reuse`, `resume`, `from` or `archive`.
+
+    `as_commit`: the image was taken although its labels do not name the commit.
+    """
 
     image: RecordedImage
     via: str = ""
+    as_commit: bool = False
+    checks: tuple[RecordedCheck, ...] = ()
     builder: str = ""
     duration_ms: Natural = 0
 

@@ -42,6 +42,14 @@ class TargetContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     seq: int = -1
 
 
+class BuiltContent(msgspec.Struct, frozen=True, gc=False):
+    """An image of a release, and how it was obtained. `as_commit`: its labels need not name the commit."""
+
+    image: RecordedImage
+    via: str
+    as_commit: bool
+
+
 class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A tag held `digest` from time `at` on; `""` if the tag was removed. `version`: of the release that set it."""
 
@@ -54,7 +62,7 @@ class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The state of one release key.
+    """The state of one release key. `as_commit`: its image's labels need not name the commit.
 
     `source`, `inputs`, `inputs_label`, `image_version`: as the newest plan recorded them. `image`: the released image,
     else the first pushed one, else the newest built one. `pushed`, `moved`: of that image, one for each target.
@@ -77,6 +85,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     inputs_label: str = ""
     image_version: str = ""
     via: str = ""
+    as_commit: bool = False
     pushed: tuple[TargetContent, ...] = ()
     moved: tuple[TargetContent, ...] = ()
     unfinished: tuple[str, ...] = ()

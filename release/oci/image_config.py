@@ -9,7 +9,7 @@ import msgspec
 from release.errors import Invalid, NotFound
 from release.limits import INDEX_PLATFORMS
 from release.oci import OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
-from release.oci.manifest import children
+from release.oci.manifest import children, platform_of, platform_text
 
 # Bytes of an image config, which is parsed in memory; usual configs have some KiB. The limit is that of manifests.
 _LARGEST_CONFIG = 8 * 1024 * 1024
@@ -34,7 +34,7 @@ def manifest_facts(repository: Repository, top: Manifest, *, every: bool = False
     """As `image_facts`, for a manifest that the caller has read."""
     if not top.is_index:
         config = read_config(repository, top)
-        return _facts(top, _labels(config), (_platform(config),))
+        return _facts(top, _labels(config), (platform_text(config),))
     if every:
         return _agreed(repository, top)
     images = [child for child in children(top) if platform_of(child) is not None]
@@ -57,7 +57,7 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
     disputed: set[str] = set()
     for child in images:
         config = read_config(repository, repository.manifest(child.digest))
-        named, own = platform_of(child), _platform(config)
+        named, own = platform_of(child), platform_text(config)
         if named is None and not own:
             continue  # an artifact, not an image
         # An index entry without a platform counts as an image: clients read its config if no other entry matches.
@@ -110,11 +110,6 @@ def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
     return document
 
 
-def platform_of(descriptor: Descriptor) -> str | None:
-    """The platform of an index entry; None for attestations (`unknown/unknown`) and entries without a platform."""
-    return _platform(descriptor.platform or {}) or None
-
-
 def _facts(
     manifest: Manifest,
     labels: dict[str, str],
@@ -135,11 +130,3 @@ def _labels(config: dict[str, Any]) -> dict[str, str]:
     found = settings.get("Labels") if isinstance(settings, dict) else None
     labels = found if isinstance(found, dict) else {}
     return {name: value for name, value in labels.items() if isinstance(value, str)}
-
-
-def _platform(document: dict[str, Any]) -> str:
-    parts = [document.get(name) for name in ("os", "architecture", "variant")]
-    words = [part for part in parts if isinstance(part, str) and part]
-    if len(words) < 2 or "unknown" in words[:2]:
-        return ""
-    return "/".join(words)

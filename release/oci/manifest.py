@@ -98,6 +98,20 @@ def describe(manifest: Manifest) -> Descriptor:
     return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
 
 
+def platform_of(descriptor: Descriptor) -> str | None:
+    """The platform of an index entry; None for attestations (`unknown/unknown`) and entries without a platform."""
+    return platform_text(descriptor.platform or {}) or None
+
+
+def platform_text(document: dict[str, Any]) -> str:
+    """`linux/arm/v7` of a config or of a descriptor's `platform`; empty for attestations (`unknown/unknown`)."""
+    parts = [document.get(name) for name in ("os", "architecture", "variant")]
+    words = [part for part in parts if isinstance(part, str) and part]
+    if len(words) < 2 or "unknown" in words[:2]:
+        return ""
+    return "/".join(words)
+
+
 def _object(raw: bytes, source: str) -> dict[str, Any]:
     try:
         document = msgspec.json.decode(raw)

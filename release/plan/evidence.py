@@ -23,6 +23,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """What the version log says of one release. `pushed`, `moved`: targets for which the log has such an entry.
 
     `digest`, `inputs`: of the image that was built. `attempt`: the last one.
+    `via`: how it was obtained. `as_commit`: it was released although its labels do not name the commit.
     """
 
     digest: str | None = None
@@ -31,6 +32,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     pushed: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     released: bool = False
+    via: str = ""
+    as_commit: bool = False
 
     @property
     def visible(self) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from release.errors import RefusedError, TagConflict
 from release.plan.evidence import ContentSource, Evidence, Recorded, inputs_changed, weigh
 from release.plan.ownership import Expectation, image_inputs, mismatch, ownership
+from release.plan.supply import FROM, Supply
 from release.tagging.model import Decision, FixedTag, Held, HeldTags
 
 
@@ -21,7 +22,7 @@ class Obtain(msgspec.Struct, frozen=True, kw_only=True):
     any more, it was built from other inputs, or it is another image. `false`: it is another image, so the log is wrong.
     """
 
-    mode: Literal["build", "resume", "adopt", "reuse"]
+    mode: Literal["build", "resume", "adopt", "reuse", "from"]
     digest: str | None = None
     sources: tuple[str, ...] = ()
     reason: str = ""
@@ -40,6 +41,7 @@ def choose(
     inputs: Mapping[str, Any],
     *,
     reuse: bool,
+    supply: Supply | None = None,
 ) -> Obtain:
     """Choose the first possible way in the order resume, adopt, reuse, build.
 
@@ -49,14 +51,40 @@ def choose(
     image cannot be read.
     """
     ways = _Ways(decision, expected, held, recorded, inputs, reuse=reuse)
+    if supply is not None and recorded.digest not in (None, supply.digest):
+        return _instead(supply, recorded, expected)
     evidence = weigh(recorded, places, expected, inputs, any_version=ways.any_version(recorded.digest))
-    chosen = ways.choose(evidence)
+    chosen = ways.choose(evidence) if supply is None else ways.take(supply, evidence)
     said = chosen.said
     return msgspec.structs.replace(
         chosen,
         unlabelled=said is not None and image_inputs(said, expected) == "unlabelled",
         abandons=evidence.abandons or (evidence.lost if chosen.mode == "build" else None),
         false=evidence.false,
+    )
+
+
+def _instead(supply: Supply, recorded: Recorded, expected: Expectation) -> Obtain:
+    """Take what `--from` gives in place of the image that the log has, while nobody has seen that."""
+    if recorded.visible:
+        raise RefusedError(
+            f"this release became visible as {recorded.digest}; `--from` gives {supply.digest}",
+            hint="finish it by a run without `--from`, or give the other image a version of its own",
+        )
+    return _supplied(
+        supply, expected, abandons=f"{recorded.digest}, which nobody has seen, is not what `--from` gives"
+    )
+
+
+def _supplied(supply: Supply, expected: Expectation, *, abandons: str | None = None) -> Obtain:
+    return Obtain(
+        mode="from",
+        digest=supply.digest,
+        sources=(FROM,),
+        reason=f"built elsewhere: {', '.join(f'`{place}`' for place in supply.places)}",
+        said=supply.said,
+        unlabelled=image_inputs(supply.said, expected) == "unlabelled",
+        abandons=abandons,
     )
 
 
@@ -107,6 +135,14 @@ class _Ways:
         if self._reuse and self._decision.channel in {"release", "prerelease"}:
             return self._reused()
         return Obtain(mode="build", reason="no image of this release exists yet")
+
+    def take(self, supply: Supply, evidence: Evidence) -> Obtain:
+        """Take what `--from` gives, unless an earlier run took it, or a first-wins tag holds the commit's image."""
+        if evidence.digest is not None and evidence.sources:
+            return self.choose(evidence)
+        if self._primary.policy == "first-wins" and (adopted := self._adopt()) is not None:
+            return adopted
+        return _supplied(supply, self._expected)
 
     def any_version(self, digest: str | None) -> bool:
         """Whether the image `digest` may be this release although its version label differs.

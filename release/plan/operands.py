@@ -47,6 +47,11 @@ def tagged_of(step_id: str, *, optional: bool = False) -> Slot[Mapping[str, str]
     return Slot(slot=f"tagged:{step_id}", optional=optional)
 
 
+def checked_of(step_id: str) -> Slot[Mapping[str, str]]:
+    """The slot for the name and the result of a check, which `built` records."""
+    return Slot(slot=f"checked:{step_id}")
+
+
 # The slot for `seq:hash` of the latest log entry that a record step of this run wrote or found.
 LOG_ENTRY: Slot[str] = Slot(slot="log-entry")
 
@@ -91,17 +96,32 @@ class BuildImage(Operands, frozen=True, kw_only=True):
 
 
 class FindImage(Operands, frozen=True, kw_only=True):
-    """Operands for taking an image that exists: `resume`, `adopt` or `reuse` it from one of `sources`.
+    """Operands for taking an image that exists from one of `sources`; `mode`: how the release got it.
 
     `said`: the labels by which the plan chose the image; the image must still have them when the step runs.
     """
 
     component: str
-    mode: Literal["resume", "adopt", "reuse"]
+    mode: Literal["resume", "adopt", "reuse", "from"]
     digest: str
     sources: tuple[str, ...]
     reason: str
     said: Held | None = None
+
+
+class CheckImage(Operands, frozen=True, kw_only=True):
+    """Operands for running a command on the image while nobody else can see it.
+
+    `run`: the words of the command; `{{layout}}`, `{{image}}`, `{{digest}}` and `{{version}}` are filled in.
+    `timeout`: seconds. `sources`: places to read the image from.
+    """
+
+    name: str
+    run: tuple[str, ...]
+    timeout: int
+    version: str
+    image: Image
+    sources: tuple[str, ...]
 
 
 class PushContent(Operands, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     `digests`: of images that were already judged to be this release. `platforms`: () if the build chooses them.
     `revision`: the revision label, if the config overrides it; None for the commit. `inputs`: the inputs label; None
     if inputs are not compared.
+    `any_labels`: the image is of another tool and released as this commit, whatever its labels say.
     """
 
     commit: str
@@ -29,6 +30,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     digests: tuple[str, ...] = ()
     revision: str | None = None
     inputs: str | None = None
+    any_labels: bool = False
 
     @property
     def labelled(self) -> str:
@@ -62,6 +64,8 @@ def mismatch(held: Held, expected: Expectation, *, any_version: bool = False) ->
     """
     if held.cause is not None:
         return f"it cannot be read as an image: {held.cause}"
+    if expected.any_labels:
+        return _platforms_mismatch(held, expected)
     if held.disputed:
         return f"its platforms disagree about {_names(held.disputed)}"
     if held.revision != expected.labelled:
@@ -70,11 +74,17 @@ def mismatch(held: Held, expected: Expectation, *, any_version: bool = False) ->
     # `FROM ubuntu:24.04` gives `24.04`.
     if not any_version and expected.version is not None and held.version != expected.version:
         return f"it says version {held.version or 'nothing'}, not {expected.version}"
-    if not same_platforms(held, expected):
-        return f"it is for {', '.join(held.platforms) or 'no platform'}, not {', '.join(expected.platforms)}"
+    if (wrong := _platforms_mismatch(held, expected)) is not None:
+        return wrong
     if image_inputs(held, expected) == "different":
         return f"its label `{INPUTS}` is {held.inputs}, not {expected.inputs}"
     return None
+
+
+def _platforms_mismatch(held: Held, expected: Expectation) -> str | None:
+    if same_platforms(held, expected):
+        return None
+    return f"it is for {', '.join(held.platforms) or 'no platform'}, not {', '.join(expected.platforms)}"
 
 
 def image_inputs(held: Held, expected: Expectation) -> Inputs:
@@ -97,14 +107,19 @@ def same_platforms(held: Held, expected: Expectation) -> bool:
         return False
     if not expected.platforms:
         return True
-    return all(any(_accepts(one, other) for other in held.platforms) for one in expected.platforms) and all(
-        any(_accepts(one, other) for one in expected.platforms) for other in held.platforms
-    )
+    return all(
+        any(accepts_platform(one, other) for other in held.platforms) for one in expected.platforms
+    ) and all(any(accepts_platform(one, other) for one in expected.platforms) for other in held.platforms)
 
 
-def _accepts(wanted: str, found: str) -> bool:
+def normal_platform(text: str) -> str:
+    """The platform in one spelling: `linux/arm64` for `linux/arm64/v8`."""
+    return _SAME_PLATFORM.get(text, text)
+
+
+def accepts_platform(wanted: str, found: str) -> bool:
     """Whether an image for the platform `found` satisfies `wanted`, which without a variant accepts every variant."""
-    wanted, found = _SAME_PLATFORM.get(wanted, wanted), _SAME_PLATFORM.get(found, found)
+    wanted, found = normal_platform(wanted), normal_platform(found)
     return wanted == found or (wanted.count("/") == 1 and found.startswith(f"{wanted}/"))
 
 

@@ -25,6 +25,9 @@ from release.tagging.model import Decision, FixedTag, MovingTag, Withheld
 
 KEY_SCHEMA = "shipmark.key/1"
 
+#: What an image without a label of its inputs is taken as the release by.
+_TAKEN_BY = {"reuse": "its commit", "from": "its commit, or because `--as-commit` says so"}
+
 PHASES = (
     Phase(name="preflight"),
     Phase(
@@ -104,18 +107,35 @@ def obtain_of(subject: ReleaseInput) -> Obtain:
         subject.places,
         inputs_of(subject.build, subject.decision.labels),
         reuse=subject.reuse,
+        supply=subject.supply,
     )
 
 
 def expectation_of(subject: ReleaseInput) -> Expectation:
     """What the labels of an image of this release must say; the config may override labels."""
     decision = subject.decision
+    supply, recorded = subject.supply, subject.recorded
+    # Other tools may set no version label, or show that of a base image.
+    is_foreign = supply is not None or recorded.via == "from"
     return Expectation(
         commit=decision.commit,
-        version=decision.labels.get(VERSION, decision.version),
+        version=None if is_foreign else decision.labels.get(VERSION, decision.version),
         platforms=subject.build.platforms,
         revision=decision.labels.get(REVISION),
         inputs=decision.labels.get(INPUTS),
+        any_labels=supply.as_commit if supply is not None else _is_put_as_commit(subject),
+    )
+
+
+def _is_put_as_commit(subject: ReleaseInput) -> bool:
+    """Whether the log and a version tag agree that an image with other labels is this release.
+
+    The log alone is not enough: whoever can write it could name any image.
+    """
+    recorded = subject.recorded
+    fixed = (tag.name for tag in subject.decision.tags if isinstance(tag, FixedTag))
+    return recorded.as_commit and any(
+        one.digest == recorded.digest for name in fixed for one in subject.held.at(name)
     )
 
 
@@ -148,7 +168,7 @@ def _cautions(obtain: Obtain) -> Iterator[str]:
     if obtain.unlabelled and obtain.said is not None:
         yield (
             f"{obtain.digest} on `{obtain.said.target}` names no inputs (`{INPUTS}`) that this version can compare:"
-            f" it is taken as this release by its {'commit' if obtain.mode == 'reuse' else 'commit and version'}"
+            f" it is taken as this release by {_TAKEN_BY.get(obtain.mode, 'its commit and version')}"
         )
 
 

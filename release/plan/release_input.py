@@ -9,6 +9,7 @@ import msgspec
 
 from release.build_spec import BuildSpec
 from release.plan.evidence import ContentSource, Recorded
+from release.plan.supply import Supply
 from release.tagging.model import Decision, HeldTags
 
 
@@ -20,10 +21,19 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     moving: bool = True
 
 
+class ImageCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that has to succeed on the image before it becomes visible. `timeout`: seconds."""
+
+    name: str
+    run: tuple[str, ...]
+    timeout: int
+
+
 class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     """One component and everything that is known of its release. `attest`: whether the image gets a release statement.
 
     `builder`: the builder that `builder: auto` chose; None if the config names one, or none was chosen.
+    `supply`: the image that another tool or runner built, given with `--from`.
     """
 
     component: str
@@ -37,5 +47,7 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     recorded: Recorded = Recorded()
     places: tuple[ContentSource, ...] = ()
     reuse: bool = False
+    supply: Supply | None = None
+    checks: tuple[ImageCheck, ...] = ()
     attest: bool = False
     facts: Mapping[str, Any] = {}  # further members of the `planned` record: reason, git tag, ...

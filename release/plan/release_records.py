@@ -63,7 +63,7 @@ def abandoned(subject: ReleaseInput, obtain: Obtain) -> Fact:
     }
 
 
-def built(component: str, obtain: Obtain) -> Fact:
+def built(component: str, obtain: Obtain, checks: Sequence[Step] = (), *, as_commit: bool = False) -> Fact:
     """The fact `built`: the image exists, and how the release got it."""
     fact: dict[str, Any] = {
         "image": op.built_of(component),
@@ -71,6 +71,10 @@ def built(component: str, obtain: Obtain) -> Fact:
         "duration_ms": duration_of(f"obtain:{component}"),
         "tools": op.tools_of(component),
     }
+    if checks:
+        fact["checks"] = [op.checked_of(check.id) for check in checks]
+    if as_commit:
+        fact["as_commit"] = True
     if obtain.mode == "build":
         fact["builder"] = op.builder_of(component)
     return fact

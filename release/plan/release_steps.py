@@ -9,7 +9,7 @@ from release.plan import release_records as records
 from release.plan.evidence import STORE
 from release.plan.model import Release, Step
 from release.plan.obtain import Obtain
-from release.plan.operands import BuildImage, FindImage, PutTag, image_of
+from release.plan.operands import BuildImage, CheckImage, FindImage, PutTag, image_of
 from release.plan.ownership import Expectation
 from release.plan.release_input import ReleaseInput, Target
 from release.plan.steps import StepMaker, ids
@@ -88,16 +88,47 @@ class ReleaseSteps:
     def _obtain_steps(self) -> list[Step]:
         if self._obtain.mode == "build":
             operands = self._building()
-            return [self._make.check_builder(operands), self._make.build(operands), self._built()]
+            checks = self._checks()
+            return [
+                self._make.check_builder(operands),
+                self._make.build(operands),
+                *checks,
+                self._built(checks),
+            ]
         find = self._make.find(self._finding())
+        checks = self._checks() if self._is_unseen else []
         if self._subject.recorded.digest == self._obtain.digest:
-            return [find]
-        return [find, self._built()]
+            return [find, *checks]
+        return [find, *checks, self._built(checks)]
 
-    def _built(self) -> Step:
+    @property
+    def _is_unseen(self) -> bool:
+        """Whether nobody else can see the image yet."""
+        return self._obtain.mode in {"resume", "from"} and not self._subject.recorded.visible
+
+    def _checks(self) -> list[Step]:
+        return [
+            self._make.check_image(
+                CheckImage(
+                    name=check.name,
+                    run=check.run,
+                    timeout=check.timeout,
+                    version=self._release.decision.version or "",
+                    image=self._image,
+                    sources=self._places,
+                ),
+                needs=(f"obtain:{self._subject.component}",),
+            )
+            for check in self._subject.checks
+        ]
+
+    def _built(self, checks: Sequence[Step]) -> Step:
         component = self._subject.component
-        fact = records.built(component, self._obtain)
-        return self._make.record("built", "obtain", fact, needs=(f"obtain:{component}",))
+        supply = self._subject.supply
+        as_commit = self._obtain.mode == "from" and supply is not None and supply.as_commit
+        fact = records.built(component, self._obtain, checks, as_commit=as_commit)
+        needs = (f"obtain:{component}", *ids(checks))
+        return self._make.record("built", "obtain", fact, needs=needs)
 
     def _building(self) -> BuildImage:
         decision = self._release.decision

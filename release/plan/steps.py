@@ -67,6 +67,12 @@ class StepMaker:
         """The step that finds an existing image on a target or in the store."""
         return self._step(f"obtain:{self._scope}", "find-image", "obtain", operands)
 
+    def check_image(self, operands: op.CheckImage, *, needs: Ids) -> Step:
+        """The image passes a check, before anything of it is visible."""
+        return self._step(
+            f"check-image:{self._scope}:{operands.name}", "check-image", "obtain", operands, needs=needs
+        )
+
     def content(self, target: Target, image: op.Image, sources: tuple[str, ...]) -> Step:
         """The step that pushes the image to the target by digest, without a tag."""
         operands = op.PushContent(target=target.name, image=image, sources=sources)

@@ -11,8 +11,8 @@ import msgspec
 from release.app.session import Session
 from release.image_names.image_location import locate, read
 from release.oci import Manifest, Repository
-from release.oci.image_config import platform_of, read_config
-from release.oci.manifest import children
+from release.oci.image_config import read_config
+from release.oci.manifest import children, platform_of
 from release.task_group import run_all
 from release.transfer.referrers import find_attached
 

@@ -13,6 +13,7 @@ from release.build import Builder, BuildTask, BuildValues, Problem
 from release.build.auto import Choice, choose, order_of
 from release.config.variables import expand
 from release.errors import Interrupted, ReleaseError
+from release.oci import Repository
 from release.plan.release import needs_build
 from release.plan.release_input import ReleaseInput
 from release.tagging.version_text import fill_names
@@ -23,10 +24,12 @@ class Builds:
 
     `prepared`: by component, the builder that was chosen, or the error that says why there is none. A component that
     needs no build is absent.
+    `supplied`: the image that another tool or runner built, given with `--from`.
     """
 
     def __init__(self) -> None:
         self.prepared: dict[str, Choice | ReleaseError] = {}
+        self.supplied: Repository | None = None
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
@@ -68,7 +71,7 @@ class Builds:
         self, table: Mapping[str, Builder], subject: ReleaseInput, values: BuildValues, root: str
     ) -> ReleaseInput:
         name = subject.build.builder
-        answer = _choice(order_of(name, table), task_of(subject, root), values)
+        answer = prepare_one(table, task_of(subject, root), values)
         self.prepared[subject.component] = answer
         if not isinstance(answer, Choice):
             return subject
@@ -78,9 +81,10 @@ class Builds:
         )
 
 
-def _choice(order: Sequence[Builder], task: BuildTask, values: BuildValues) -> Choice | ReleaseError:
+def prepare_one(table: Mapping[str, Builder], task: BuildTask, values: BuildValues) -> Choice | ReleaseError:
+    """The prepared build of the configured builder, or of the one that `auto` takes; or why there is none."""
     try:
-        answer = choose(order, task, values)
+        answer = choose(order_of(task.spec.builder, table), task, values)
     except Interrupted:
         raise
     except ReleaseError as error:

@@ -43,8 +43,14 @@ def execute(session: Session, plan: Plan, releases: ReleaseSource, *, builds: Bu
 
 
 def _table(session: Session, releases: ReleaseSource, attempt: str, builds: Builds | None) -> Handlers:
-    prepared = builds.prepared if builds is not None else {}
-    return handlers(ports_of(session), releases, context=record_context(session, attempt), builds=prepared)
+    builds = builds or Builds()
+    return handlers(
+        ports_of(session),
+        releases,
+        context=record_context(session, attempt),
+        builds=builds.prepared,
+        supplied=builds.supplied,
+    )
 
 
 def _runner(session: Session, table: Handlers) -> Runner:

@@ -12,6 +12,7 @@ from release.app.releases.held_tags import gather_held
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.rebuild import rebuild_number, require_checked_out
 from release.app.releases.request import RunRequest
+from release.app.releases.supplied import OpenedSupply, supply_of
 from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
@@ -22,7 +23,8 @@ from release.oci import Repository
 from release.oci.reference import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded
 from release.plan.release import release_key
-from release.plan.release_input import ReleaseInput, Target
+from release.plan.release_input import ImageCheck, ReleaseInput, Target
+from release.plan.supply import FROM, Supply
 from release.tagging.model import Decision, FixedTag, Held, HeldTags
 
 #: Milliseconds after which `log recover` may settle an attempt as abandoned: 6 hours, the limit of a job on GitHub's
@@ -40,10 +42,13 @@ def require_targets(component: Component) -> None:
         )
 
 
-def gather(session: Session, component: Component, wishes: RunRequest) -> ReleaseInput:
+def gather(
+    session: Session, component: Component, wishes: RunRequest, *, supplied: OpenedSupply | None = None
+) -> ReleaseInput:
     """The planner's input for one component's release. Reads every target, unless `wishes.offline`.
 
-    Raises `ConfigError`, `GitError` and `LogError`.
+    `supplied`: the image given with `--from`. Raises `ConfigError`, `GitError`, `LogError`, and `RefusedError` where
+    the labels of that image name another commit.
     """
     require_targets(component)
     policy = policy_of(component)
@@ -62,14 +67,14 @@ def gather(session: Session, component: Component, wishes: RunRequest) -> Releas
         situation = msgspec.structs.replace(situation, request=wishes)
         first = decide_component(session, situation)
     if wishes.offline:
-        return _subject(session, component, facts, first, HeldTags(), wishes)
+        return _subject(session, component, facts, first, HeldTags(), wishes, supplied)
     heads = session.remote_heads if facts.branch is not None else None
     held = gather_held(
         session.tags, session.process, repositories, first, facts, session.settings.env, heads=heads
     )
     decision = decide_component(session, msgspec.structs.replace(situation, held=held))
     held = HeldTags(held=(*held.held, *_withheld(session, moving, decision)), branch_tip=held.branch_tip)
-    return _subject(session, component, facts, decision, held, wishes)
+    return _subject(session, component, facts, decision, held, wishes, supplied)
 
 
 def _withheld(session: Session, repositories: Sequence[Repository], decision: Decision) -> Iterator[Held]:
@@ -92,9 +97,13 @@ def _subject(
     decision: Decision,
     held: HeldTags,
     wishes: RunRequest,
+    supplied: OpenedSupply | None,
 ) -> ReleaseInput:
     project = project_of(session, component)
     recorded = _recorded(session, project, decision)
+    supply = None
+    if supplied is not None and decision.tags:
+        supply = supply_of(session, supplied, decision, wishes)
     return ReleaseInput(
         component=component.name,
         project=project,
@@ -107,8 +116,10 @@ def _subject(
         committed_at=facts.snapshot.committed_at,
         held=held,
         recorded=recorded,
-        places=() if wishes.offline else _places(session, component, recorded),
+        places=() if wishes.offline else (*_places(session, component, recorded), *_given(supply)),
         reuse=component.section.reuse == "commit",
+        supply=supply,
+        checks=_checks(component),
         attest=component.section.attest == "release",
         facts={**wishes.request, "source": source_of(facts, decision), "lease_ms": LEASE_MS},
     )
@@ -158,6 +169,8 @@ def recorded_in(log: LogState, key: str, primary: str) -> Recorded:
         pushed=tuple(one.target for one in state.pushed),
         moved=tuple(one.target for one in state.moved),
         released=state.state == "released",
+        via=state.via,
+        as_commit=state.as_commit,
     )
 
 
@@ -177,6 +190,24 @@ def _places(session: Session, component: Component, recorded: Recorded) -> tuple
             if repository.resolve(recorded.digest) is not None:
                 places.append(_place(session, repository, repository.name, recorded.digest))
     return tuple(place for place in places if place is not None)
+
+
+def _checks(component: Component) -> tuple[ImageCheck, ...]:
+    sections = component.section.checks
+    names = [one.name for one in sections]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(
+            f"component `{component.name}` has two checks called `{twice[0]}`",
+            hint="give each check under `checks:` a name of its own",
+        )
+    return tuple(ImageCheck(name=one.name, run=one.run, timeout=one.timeout) for one in sections)
+
+
+def _given(supply: Supply | None) -> tuple[ContentSource, ...]:
+    """The places of `--from`, as one place of the image."""
+    if supply is None:
+        return ()
+    return (ContentSource(name=FROM, digest=supply.digest, image=supply.said),)
 
 
 def _place(session: Session, repository: Repository, name: str, digest: str) -> ContentSource | None:

@@ -19,6 +19,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     preview that opens no connection. `wait`: first wait for other runs that release the same images. `plan`: the bytes
     of a plan file; the run is refused if anything changed since the plan was made. `component`: None for all of the
     workspace's components.
+    `places`: where another tool or runner left the image (`--from`). `as_commit`: release it although its labels do
+    not name this commit; needs `reason`.
     """
 
     version: Version | None = None
@@ -31,6 +33,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     plan: bytes | None = None
     plan_name: str = "plan"
     component: str | None = None
+    places: tuple[str, ...] = ()
+    as_commit: bool = False
 
     @property
     def asks_anything(self) -> bool:
@@ -40,6 +44,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
             or self.rebuild_of is not None
             or self.reason is not None
             or self.allow_backward
+            or self.places
         )
 
     @property
@@ -54,6 +59,10 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
             asked["rebuild"] = self.rebuild
         if self.allow_backward:
             asked["allow_backward"] = True
+        if self.places:
+            asked["from"] = list(self.places)
+        if self.as_commit:
+            asked["as_commit"] = True
         if self.reason:
             asked["reason"] = self.reason
         return asked
@@ -63,6 +72,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
         for asked, option in (
             (self.version is not None, "--version"),
             (self.allow_backward, "--allow-backward"),
+            (self.as_commit, "--as-commit"),
         ):
             if asked and not self.reason:
                 raise ConfigError(

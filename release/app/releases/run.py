@@ -14,9 +14,10 @@ from release.app.releases.gather import gather
 from release.app.releases.release_sources import at_own_targets
 from release.app.releases.request import RunRequest, version_of
 from release.app.releases.results import RunResult, run_report
+from release.app.releases.supplied import open_supply
 from release.app.releases.wait import wait_for_others
 from release.app.session import Session, policy_of
-from release.errors import DirtyTree, PartialError, ReleaseError, StalePlan
+from release.errors import ConfigError, DirtyTree, PartialError, ReleaseError, StalePlan
 from release.events import Note
 from release.plan.earlier import read_plan
 from release.plan.freshness import moved_since
@@ -38,7 +39,7 @@ def preview(session: Session, request: RunRequest) -> RunResult:
     with Builds() as builds:
         inputs, plan = make_plan(session, request, builds)
         details = survey(session, plan, at_own_targets(session), builds=builds, connected=not request.offline)
-    details = with_withheld(details, refusal(session, request) or details.error)
+    details = with_withheld(details, refusal(session, request.component) or details.error)
     return RunResult(report=run_report("shipmark.preview/1", details), details=details, inputs=inputs)
 
 
@@ -53,7 +54,7 @@ def run(session: Session, request: RunRequest) -> RunResult:
     earlier = None if request.plan is None else read_plan(request.plan, request.plan_name)
     if earlier is not None and not request.asks_anything:
         request = _approved(request, earlier["request"])
-    refused = refusal(session, request)
+    refused = refusal(session, request.component)
     if refused is not None:
         raise refused
     request.require_reason()
@@ -75,6 +76,8 @@ def _approved(request: RunRequest, asked: dict[str, Any]) -> RunRequest:
         reason=asked.get("reason"),
         allow_backward=asked.get("allow_backward", False),
         rebuild_of=asked.get("rebuild_of"),
+        places=tuple(asked.get("from", ())),
+        as_commit=asked.get("as_commit", False),
     )
 
 
@@ -87,9 +90,15 @@ def _require_fresh(earlier: dict[str, Any], inputs: tuple[ReleaseInput, ...], pl
 
 def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[tuple[ReleaseInput, ...], Plan]:
     """Gather the planner's input of each component, prepare builds, and make the plan; components in config order."""
-    subjects = tuple(
-        gather(session, component, request) for component in session.components_named(request.component)
-    )
+    components = session.components_named(request.component)
+    if request.places and len(components) > 1:
+        raise ConfigError(
+            "`--from` gives the image of one component, and there are several",
+            hint=f"add `--component NAME`: {', '.join(f'`{one.name}`' for one in components)}",
+        )
+    supplied = open_supply(session, components[0], request)
+    builds.supplied = None if supplied is None else supplied.repository
+    subjects = tuple(gather(session, component, request, supplied=supplied) for component in components)
     warn(session, subjects)
     subjects = builds.prepare(session, subjects, offline=request.offline)
     plan = plan_release(subjects, request.request)
@@ -125,9 +134,12 @@ def _secret_arguments(names: Sequence[str]) -> Note:
     )
 
 
-def refusal(session: Session, request: RunRequest) -> ReleaseError | None:
-    """`DirtyTree` if tracked files differ from the commit: `run` refuses that, although it could plan. Else None."""
-    for component in session.components_named(request.component):
+def refusal(session: Session, name: str | None) -> ReleaseError | None:
+    """`DirtyTree` if tracked files differ from the commit: `run` refuses that, although it could plan. Else None.
+
+    `name`: of one component; None for all.
+    """
+    for component in session.components_named(name):
         snapshot = session.snapshot(policy_of(component))
         if snapshot.dirty_count:
             shown = ", ".join(f"`{path}`" for path in snapshot.dirty[:3])

@@ -1,0 +1,68 @@
+"""Where the commands of `checks:` find the image: an OCI layout of its own, or the local Docker daemon."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from release.filesystem.cache_folder import fresh_folder
+from release.layout.layout import Layout
+from release.oci import Repository
+from release.oci.image_json import Platform, parse_platform
+from release.oci.manifest import children, platform_of
+from release.transfer.copy import copy_image
+
+if TYPE_CHECKING:
+    from release.app.session import Session
+
+#: The repository name of checked images in the daemon; the tag is the image's digest, so that runs do not meet.
+_NAME = "shipmark-check"
+
+
+class SessionCheckPlaces:
+    """`CheckPlaces` on this machine."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @contextmanager
+    def layout(self, source: Repository, digest: str) -> Iterator[str]:
+        """An OCI layout in a temporary folder, which is deleted afterwards. The image's tag there is `image`."""
+        folder = os.path.join(fresh_folder(), "image")
+        try:
+            layout = Layout(folder)
+            copy_image(source, layout, digest, sink=self._session.sink, cancel=self._session.cancel)
+            layout.put_manifest(source.manifest(digest), tag="image")
+            yield folder
+        finally:
+            shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
+
+    @contextmanager
+    def loaded(self, source: Repository, digest: str) -> Iterator[str]:
+        """The image loaded into the daemon, under a name that is removed afterwards."""
+        from release.docker.engine import connect
+        from release.image_names.image_location import locate_destination
+
+        name = f"{_NAME}:{digest.partition(':')[2]}"
+        place = locate_destination(self._session, f"docker-daemon:{name}").repository
+        with connect(self._session.settings.env, self._session.cancel) as engine:
+            child = _of_daemon(source, digest, engine.platform)
+            copy_image(source, place, child, sink=self._session.sink, cancel=self._session.cancel)
+            place.put_manifest(source.manifest(child), tag=place.tag)
+            try:
+                yield name
+            finally:
+                engine.remove(name)
+
+
+def _of_daemon(source: Repository, digest: str, platform: Platform) -> str:
+    """The digest of the image that the daemon's machine can run; of the first one where none is for it."""
+    top = source.manifest(digest)
+    if not top.is_index:
+        return digest
+    images = [(name, child.digest) for child in children(top) if (name := platform_of(child)) is not None]
+    fitting = [found for name, found in images if platform.accepts(parse_platform(name))]
+    return next(iter([*fitting, *(found for _, found in images)]), digest)

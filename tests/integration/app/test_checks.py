@@ -1,0 +1,167 @@
+"""`checks:` run on the built image before anybody else can see it; a failure ends the release."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.releases.project import Project
+from tests.support.services.docker import DockerDaemon
+
+#: A request whose head the CI does not tell: not trusted.
+FORK = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REPOSITORY": "acme/app"}
+RELEASE = {"1.4.2", "1.4", "1", "latest"}
+
+
+def check(name: str, script: str, **more: Any) -> dict[str, Any]:
+    """A check that runs a shell script; `$1` is the layout's path."""
+    return {"name": name, "run": ["sh", "-c", script, name, "{{layout}}"], **more}
+
+
+@pytest.fixture
+def checked(make_project: Callable[..., Project]) -> Callable[..., Project]:
+    """Give a function that makes a project at v1.4.2 with these checks."""
+
+    def make(*checks: dict[str, Any], **settings: Any) -> Project:
+        project = make_project(checks=list(checks), **settings)
+        project.release_commit("v1.4.2")
+        return project
+
+    return make
+
+
+def test_a_check_sees_the_image_before_the_registry_has_anything(
+    checked: Callable[..., Project], tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen"
+    project = checked(check("smoke", f"cat $1/index.json > {shlex.quote(str(seen))}"))
+    project.must("run")
+    (entry,) = json.loads(seen.read_text())["manifests"][-1:]
+    assert entry["digest"] == project.tags["1.4.2"]
+    built = next(entry for entry in project.log if entry["kind"] == "built")
+    assert built["checks"] == [{"name": "smoke", "result": "passed"}]
+
+
+def test_a_check_that_fails_ends_the_release_before_anything_is_visible(
+    checked: Callable[..., Project],
+) -> None:
+    project = checked(check("scan", "echo CVE-2026-1 in hello; exit 3"), check("smoke", "true"))
+    result = project("run")
+    assert result.code == 4
+    assert "CVE-2026-1 in hello" in result.stderr
+    assert "check `scan` failed: `sh` exited 3" in result.stderr
+    assert project.tags == {}
+    assert project.kinds() == ["planned", "failed"]
+    assert project.log[-1]["error"]["step"] == "check-image:app:scan"
+
+
+def test_a_mended_check_lets_the_next_run_go_on(checked: Callable[..., Project], tmp_path: Path) -> None:
+    switch = tmp_path / "switch"
+    project = checked(check("smoke", f"test -e {shlex.quote(str(switch))}"))
+    assert project("run").code == 4
+    switch.touch()
+    project.must("run")
+    assert set(project.tags) >= RELEASE
+    assert project.kinds().count("released") == 1
+
+
+def test_an_image_that_is_visible_is_not_checked_again(
+    checked: Callable[..., Project], tmp_path: Path
+) -> None:
+    count = tmp_path / "count"
+    project = checked(check("smoke", f"echo x >> {shlex.quote(str(count))}"))
+    project.must("run")
+    project.must("run")
+    assert count.read_text() == "x\n"
+
+
+def test_preview_lists_checks_and_runs_none(checked: Callable[..., Project], tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    project = checked(check("smoke", f"echo x >> {shlex.quote(str(count))}"))
+    document = json.loads(project.must("preview", "--json").stdout)
+    steps = {step["id"]: step["state"] for step in document["releases"][0]["steps"]}
+    assert steps["check-image:app:smoke"] == "to-do"
+    assert not count.exists()
+
+
+def test_images_that_were_built_elsewhere_are_checked_too(checked: Callable[..., Project]) -> None:
+    project = checked(check("scan", "exit 1"))
+    project.repo.commit("ignore", files={".gitignore": "dist/\npart/\n"})
+    project.must("build", "-o", "oci:part")
+    result = project("run", "--from", "oci:part")
+    assert (result.code, project.tags) == (4, {})
+    assert "check `scan` failed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("run", "timeout", "said"),
+    [
+        (["no-such-program"], 60, "there is no program `no-such-program`"),
+        (["sleep", "60"], 1, "did not end within 1 seconds"),
+        (["/"], 60, "`/` cannot be started"),
+    ],
+)
+def test_a_check_that_cannot_run_says_why(
+    checked: Callable[..., Project], run: list[str], timeout: int, said: str
+) -> None:
+    project = checked({"name": "smoke", "run": run, "timeout": timeout})
+    result = project("run")
+    assert result.code == 4, result.stderr
+    assert said in result.stderr
+    assert "hint: " in result.stderr
+    assert project.tags == {}
+
+
+def test_nothing_of_a_check_is_left(checked: Callable[..., Project], tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    project = checked(check("smoke", f"echo $1 > {shlex.quote(str(place))}"))
+    project.must("run")
+    assert not Path(place.read_text().strip()).parent.exists()
+
+
+def test_a_signal_ends_a_check(checked: Callable[..., Project], tmp_path: Path) -> None:
+    fifo = tmp_path / "started"
+    project = checked(check("slow", f"echo > {shlex.quote(str(fifo))}; exec sleep 600"))
+    os.mkfifo(fifo)
+    running = project.start("run")
+    fifo.read_text()
+    running.send_signal(signal.SIGTERM)
+    _, err = running.communicate(timeout=20)
+    assert running.returncode == 143, err.decode()
+    assert project.tags == {}
+    assert project.kinds() == ["planned", "cancelled"]
+
+
+def test_two_checks_of_one_name_are_refused(checked: Callable[..., Project]) -> None:
+    project = checked(check("smoke", "true"), check("smoke", "false"))
+    result = project("preview")
+    assert result.code == 2
+    assert "two checks called `smoke`" in result.stderr
+
+
+def test_an_untrusted_run_reads_no_check(checked: Callable[..., Project], tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    project = checked(check("smoke", f"echo x >> {shlex.quote(str(count))}"))
+    for command in ("preview", "run"):
+        result = project(command, env=FORK)
+        assert result.code == 0, result.stderr
+        assert "`checks`" in result.stderr
+        assert "check-image" not in result.stdout
+    assert not count.exists()
+
+
+def test_a_check_runs_the_image_by_its_name_in_the_daemon(
+    checked: Callable[..., Project], docker_daemon: DockerDaemon
+) -> None:
+    project = checked({"name": "look", "run": ["docker", "image", "inspect", "{{image}}"]})
+    project.must("run", env={"DOCKER_HOST": docker_daemon.host})
+    assert set(project.tags) >= RELEASE
+    left = docker_daemon.docker("images", "--quiet", "shipmark-check").stdout
+    assert not left.strip()

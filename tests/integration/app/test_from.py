@@ -1,0 +1,233 @@
+"""`shipmark build` and `run --from`: an image that another tool or runner built is released; nothing is built here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from release.layout.layout import Layout
+from tests.support.pages import blocks
+from tests.support.programs.command import Result
+from tests.support.registries.images import make_image, store
+from tests.support.releases.project import Project
+
+BOTH = ["linux/amd64", "linux/arm64"]
+BUILD: dict[str, Any] = {"builder": "layers", "platforms": BOTH}
+
+
+@pytest.fixture
+def made(make_project: Callable[..., Project]) -> Project:
+    """Give a project for two platforms, `v1.4.2` tagged at HEAD, whose images are built apart."""
+    project = make_project(build=BUILD)
+    project.release_commit("v1.4.2", files={".gitignore": "dist/\nparts/\n*.tar\n"})
+    return project
+
+
+def part(project: Project, platform: str, place: str | None = None) -> str:
+    """Build HEAD's image for one platform, as a runner of its own would. Returns its place."""
+    place = place or f"oci:parts/{platform.rpartition('/')[2]}"
+    project.must("build", "--platform", platform, "-o", place)
+    return place
+
+
+def parts(project: Project) -> tuple[str, ...]:
+    """The arguments of `--from` for both platforms."""
+    return tuple(word for platform in BOTH for word in ("--from", part(project, platform)))
+
+
+def refused(result: Result, code: int, *words: str) -> None:
+    assert result.code == code, result.stderr
+    for word in words:
+        assert word in result.stderr
+
+
+def test_images_of_two_runners_become_one_index_and_one_release(made: Project) -> None:
+    made.must("run", *parts(made))
+    index = json.loads(made.registry.manifest(made.name, "1.4.2")[1])
+    assert [
+        f"{one['platform']['os']}/{one['platform']['architecture']}" for one in index["manifests"]
+    ] == BOTH
+    assert len({made.tags[tag] for tag in ("1.4.2", "1.4", "1", "latest")}) == 1
+    assert made.kinds() == ["planned", "built", "pushed", "released", "moved"]
+    assert (made.log[0]["from"], made.log[1]["via"]) == (
+        ["oci:parts/amd64", "oci:parts/arm64"],
+        "from",
+    )
+
+
+def test_joined_images_are_the_index_that_one_builder_makes(made: Project) -> None:
+    made.must("run", *parts(made))
+    joined = made.tags["1.4.2"]
+    whole = json.loads(made.must("build", "--json").stdout)
+    assert whole["digest"] == joined
+
+
+def test_the_order_of_the_places_does_not_matter(made: Project) -> None:
+    amd, arm = part(made, BOTH[0]), part(made, BOTH[1])
+    preview = json.loads(made.must("preview", "--from", arm, "--from", amd, "--json").stdout)
+    other = json.loads(made.must("preview", "--from", amd, "--from", arm, "--json").stdout)
+    digests = {
+        step["reason"].partition(" ")[0]
+        for document in (preview, other)
+        for step in document["releases"][0]["steps"]
+        if step["kind"] == "find-image"
+    }
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    "transport", ["oci:parts/one:mine", "oci-archive:one.tar:mine", "docker-archive:one.tar"]
+)
+def test_one_place_of_every_transport_is_released(
+    make_project: Callable[..., Project], transport: str
+) -> None:
+    project = make_project()
+    project.release_commit("v1.4.2", files={".gitignore": "parts/\n*.tar\n"})
+    project.must("build", "-o", transport)
+    project.must("run", "--from", transport)
+    assert project.kinds() == ["planned", "built", "pushed", "released", "moved"]
+    assert project.tags["latest"] == project.tags["1.4.2"]
+
+
+def test_an_image_of_a_registry_is_named_by_its_digest(made: Project) -> None:
+    for platform in BOTH:
+        made.must("image", "copy", f"{part(made, platform)}:1.4.2", f"{made.image}:part-{platform[6:]}")
+    places = [f"{made.image}@{made.tags[f'part-{platform[6:]}']}" for platform in BOTH]
+    refused(made("run", "--from", f"{made.image}:part-amd64"), 2, "names no digest", "image digest")
+    refused(
+        made("preview", "--offline", "--from", places[0], "--from", places[1]), 2, "`--offline` asks none"
+    )
+    made.must("run", "--from", places[0], "--from", places[1])
+    assert made.tags["latest"] == made.tags["1.4.2"]
+
+
+def test_platforms_have_to_be_those_of_the_configuration(made: Project) -> None:
+    amd, arm = part(made, BOTH[0]), part(made, BOTH[1])
+    other = part(made, "linux/riscv64")
+    for command in ("preview", "run"):
+        refused(made(command, "--from", amd), 4, "has no image for `linux/arm64`")
+        refused(
+            made(command, "--from", amd, "--from", amd, "--from", arm),
+            4,
+            "both have an image for `linux/amd64`",
+        )
+        refused(
+            made(command, "--from", amd, "--from", arm, "--from", other),
+            4,
+            "`linux/riscv64`",
+            "does not name",
+        )
+    assert made.tags == {}
+    assert made.kinds() == []
+
+
+def test_an_image_of_another_commit_is_refused_unless_somebody_vouches_for_it(made: Project) -> None:
+    earlier = parts(made)
+    made.release_commit("v1.4.3")
+    for command in ("preview", "run"):
+        refused(made(command, *earlier), 6, "org.opencontainers.image.revision", "--as-commit --reason")
+    refused(made("run", *earlier, "--as-commit"), 2, "`--as-commit` needs a reason")
+    assert made.tags == {}
+    made.must("run", *earlier, "--as-commit", "--reason", "only the README changed")
+    assert made.tags["latest"] == made.tags["1.4.3"]
+    assert [entry["as_commit"] for entry in made.log if entry["kind"] == "built"] == [True]
+    assert [entry["reason"] for entry in made.log if entry["kind"] == "planned"] == [
+        "only the README changed"
+    ]
+
+
+def test_a_release_of_foreign_labels_is_done_also_for_later_runs(made: Project) -> None:
+    earlier = parts(made)
+    made.release_commit("v1.4.3")
+    vouched = (*earlier, "--as-commit", "--reason", "checked by hand")
+    made.must("run", *vouched)
+    before = made.kinds()
+    for again in (vouched, ()):
+        made.must("run", *again)
+        assert made.kinds() == before
+
+
+def test_an_image_without_labels_needs_somebody_who_vouches_for_it(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project()
+    project.release_commit("v1.4.2", files={".gitignore": "parts/\n"})
+    bare = bare_image(project)
+    refused(project("run", "--from", bare), 6, "has no label `org.opencontainers.image.revision`")
+    project.must("run", "--from", bare, "--as-commit", "--reason", "made by hand")
+    assert project.tags["latest"] == project.tags["1.4.2"]
+    before = project.kinds()
+    project.must("run")
+    assert project.kinds() == before
+
+
+def bare_image(project: Project) -> str:
+    """An OCI layout with one image for amd64 that has no label at all."""
+    store(make_image(), Layout(str(project.repo.path / "parts" / "bare")), "mine")
+    return "oci:parts/bare"
+
+
+def test_a_killed_release_goes_on_with_the_same_places(made: Project) -> None:
+    places = parts(made)
+    made.must("run", *places)
+    digest = made.tags["1.4.2"]
+    made.lose_disk()
+    made.must("run", *places)
+    assert made.tags["1.4.2"] == digest
+
+
+def test_another_image_for_what_is_visible_already_is_refused(made: Project) -> None:
+    places = parts(made)
+    made.must("run", *places)
+    made.configure(build={**BUILD, "args": {"VERSION": "another"}})
+    made.repo.git("update-index", "--assume-unchanged", "shipmark.yml")
+    others = parts(made)
+    refused(made("run", *others), 6)
+    assert made.kinds().count("released") == 1
+
+
+def test_several_components_need_a_name(make_project: Callable[..., Project]) -> None:
+    project = make_project(
+        image=None,
+        build=None,
+        components={
+            "api": {"image": "oci:dist/api", "build": {"builder": "layers"}},
+            "web": {"image": "oci:dist/web", "build": {"builder": "layers"}},
+        },
+    )
+    project.release_commit("v1.4.2", files={".gitignore": "dist/\nparts/\n"})
+    refused(project("build"), 2, "--component NAME")
+    project.must("build", "--component", "api", "-o", "oci:parts/api")
+    refused(project("run", "--from", "oci:parts/api"), 2, "--component NAME", "`web`")
+    project.must("run", "--component", "api", "--from", "oci:parts/api")
+    assert {entry["component"] for entry in project.log} == {"api"}
+
+
+def test_a_build_leaves_no_trace_in_log_and_registry(made: Project) -> None:
+    document = json.loads(made.must("build", "--json").stdout)
+    assert document["schema"] == "shipmark.build/1"
+    assert [one["platform"] for one in document["platforms"]] == BOTH
+    assert (document["builder"], document["version"], document["output"]) == ("layers", "1.4.2", None)
+    assert made.kinds() == []
+    assert made.tags == {}
+
+
+def test_a_build_of_a_dirty_tree_is_refused(made: Project) -> None:
+    made.repo.write({"hello.txt": "changed\n"})
+    refused(made("build"), 3, "hello.txt")
+
+
+def test_a_build_goes_to_no_registry(made: Project) -> None:
+    refused(made("build", "-o", f"{made.image}:1.4.2"), 2, "shipmark run")
+
+
+def test_the_commands_of_the_page_work_as_written(made: Project) -> None:
+    lines = [line for block in blocks("docs/from.md", "console") for line in block.splitlines()]
+    assert len(lines) == 4
+    made.repo.commit("ignore parts", files={".gitignore": "dist/\npart-*/\n"})
+    for line in lines:
+        made.must(*line.split()[2:])
+    assert made.kinds()[-3:] == ["pushed", "released", "moved"]

@@ -1,0 +1,127 @@
+"""Images of several places joined into the index that is released."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import msgspec
+import pytest
+
+from release.errors import BuildError
+from release.oci import Manifest
+from release.oci.manifest import children, describe, encode_manifest
+from release.plan.supply import Supplied, join
+from tests.support.registries.images import Image, make_image
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+UNKNOWN = {"architecture": "unknown", "os": "unknown"}
+
+
+def fields(platform: str) -> dict[str, str]:
+    return dict(zip(("os", "architecture", "variant"), platform.split("/"), strict=False))
+
+
+def image(platform: str) -> Image:
+    return make_image({"where": platform.encode()}, platform=platform)
+
+
+def bare(platform: str, place: str = "") -> Supplied:
+    """One platform's manifest, as a builder leaves it for one platform."""
+    return Supplied(place=place or f"oci:{platform}", top=image(platform).manifest, platform=fields(platform))
+
+
+def index(*platforms: str, attested: bool = False) -> Manifest:
+    """An index, as BuildKit leaves it; `attested`: first all images, then an attestation for each."""
+    images = [image(platform).descriptor(platform=fields(platform)) for platform in platforms]
+    about = [
+        make_image({"about": one.digest.encode()}).descriptor(
+            platform=UNKNOWN, annotations={"vnd.docker.reference.digest": one.digest}
+        )
+        for one in images
+    ]
+    listed = [*images, *(about if attested else [])]
+    return encode_manifest({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}, INDEX)
+
+
+def shown(found: Manifest) -> list[str]:
+    named = [child.platform or {} for child in children(found)]
+    return [f"{one.get('os')}/{one.get('architecture')}" for one in named]
+
+
+def test_a_single_place_is_taken_as_it_is_byte_for_byte() -> None:
+    for top in (index("linux/amd64", "linux/arm64", attested=True), index("linux/amd64")):
+        assert join([Supplied(place="oci:a", top=top)], ()) is top
+    one = bare("linux/amd64")
+    assert join([one], ("linux/amd64",)) is one.top
+
+
+def test_an_index_lists_the_platforms_in_the_order_of_the_configuration() -> None:
+    wanted = ("linux/arm/v7", "linux/amd64", "linux/arm64")
+    places = [bare(platform) for platform in wanted]
+    order = random.Random(1)
+    found = set()
+    for _ in range(6):
+        order.shuffle(places)
+        joined = join(places, wanted)
+        assert [(child.platform or {}).get("architecture") for child in children(joined)] == [
+            "arm",
+            "amd64",
+            "arm64",
+        ]
+        found.add(joined.digest)
+    assert len(found) == 1
+
+
+def test_attestations_stay_behind_the_image_that_they_are_about() -> None:
+    first = index("linux/amd64", "linux/386", attested=True)
+    joined = join([Supplied(place="oci:a", top=first), bare("linux/arm64")], ())
+    assert shown(joined) == ["linux/amd64", "unknown/unknown", "linux/386", "unknown/unknown", "linux/arm64"]
+    listed = children(joined)
+    for subject, about in ((listed[0], listed[1]), (listed[2], listed[3])):
+        assert (about.annotations or {})["vnd.docker.reference.digest"] == subject.digest
+
+
+def test_entries_of_an_index_keep_their_descriptors() -> None:
+    noted = image("linux/amd64").descriptor(platform=fields("linux/amd64"), annotations={"made": "elsewhere"})
+    first = encode_manifest({"schemaVersion": 2, "mediaType": INDEX, "manifests": [noted]}, INDEX)
+    joined = join([Supplied(place="oci:a", top=first), bare("linux/arm64")], ())
+    assert children(joined)[0] == noted
+    assert json.loads(joined.raw)["mediaType"] == INDEX
+
+
+@pytest.mark.parametrize(
+    ("places", "wanted", "said"),
+    [
+        ([bare("linux/amd64")], ("linux/amd64", "linux/arm64"), "no image for `linux/arm64`, which"),
+        (
+            [bare("linux/amd64"), bare("linux/arm64")],
+            ("linux/amd64",),
+            "`linux/arm64`, which `build: platforms`",
+        ),
+        ([bare("linux/amd64", "oci:a"), bare("linux/amd64", "oci:b")], (), "`oci:a` and `oci:b` both have"),
+        (
+            [bare("linux/arm64", "oci:a"), bare("linux/arm64/v8", "oci:b")],
+            (),
+            "`oci:a` and `oci:b` both have",
+        ),
+        ([Supplied(place="oci:a", top=index())], (), "no image for any platform"),
+        ([Supplied(place="oci:a", top=image("linux/amd64").manifest)], (), "names no platform"),
+    ],
+)
+def test_platforms_that_do_not_fit_are_refused(
+    places: list[Supplied], wanted: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(BuildError, match=said):
+        join(places, wanted)
+
+
+def test_a_variant_satisfies_a_platform_without_one() -> None:
+    assert join([bare("linux/arm/v7")], ("linux/arm",)).digest
+    assert join([bare("linux/arm64/v8")], ("linux/arm64",)).digest
+
+
+def test_a_bare_manifest_gets_the_platform_of_its_config_in_the_index() -> None:
+    places = [bare("linux/arm/v7"), bare("linux/amd64")]
+    expected = msgspec.structs.replace(describe(places[0].top), platform=fields("linux/arm/v7"))
+    assert children(join(places, ()))[0] == expected
