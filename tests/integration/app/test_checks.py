@@ -87,7 +87,7 @@ def test_preview_lists_checks_and_runs_none(checked: Callable[..., Project], tmp
     project = checked(check("smoke", f"echo x >> {shlex.quote(str(count))}"))
     document = json.loads(project.must("preview", "--json").stdout)
     steps = {step["id"]: step["state"] for step in document["releases"][0]["steps"]}
-    assert steps["check-image:app:smoke"] == "to-do"
+    assert steps["check-image:app:smoke"] == "free"
     assert not count.exists()
 
 

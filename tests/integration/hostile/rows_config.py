@@ -31,6 +31,10 @@ KEYS = {
     "latest": CONFIG + "latest: default-branch\n",
     "reuse": CONFIG + "reuse: commit\n",
     "attest": CONFIG + "attest: release\n",
+    "checks": CONFIG + "checks: [{name: x, run: ['@TRAP@']}]\n",
+    "checks.name": CONFIG + "checks: [{name: '../x', run: ['@TRAP@']}]\n",
+    "checks.run": CONFIG + "checks: [{name: x, run: [sh, -c, '@TRAP@ ${SUPERSECRET}']}]\n",
+    "checks.timeout": CONFIG + "checks: [{name: x, run: ['@TRAP@'], timeout: 1}]\n",
     "pull_requests": "image: '@LISTENER@/acme/app'\npull_requests: true\nbuild: {builder: layers}\n",
     "base": CONFIG + "base: nearest\n",
     "channels": CONFIG + "channels: ['$(@TRAP@)', '../x']\n",
@@ -48,7 +52,7 @@ KEYS = {
 #: Keys that a fork may not set: they change nothing, and the check stays green.
 _DENIED = frozenset(
     """
-    images.insecure images.create log log.store log.path log.ref log.remote log.url log.allow_network_fs
+    images.insecure images.create checks checks.name checks.run checks.timeout log log.store log.path log.ref log.remote log.url log.allow_network_fs
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 _GREEN = {"tags": 0, "version": 0, "preview": 0, "run": 0}
