@@ -19,7 +19,7 @@ _REBUILD = re.compile(r"_r([1-9]\d{0,8})$")
 
 
 def fold(entries: Iterable[Entry]) -> LogState:
-    """The state after all `entries`. Kinds and members that this version does not know are skipped."""
+    """The state after all `entries`. Kinds and members of newer versions are skipped, so that both may share a log."""
     folding = _Folding()
     for entry in entries:
         folding.add(entry.fields)

@@ -46,7 +46,10 @@ def _require_beginning(source: LogStore, target: LogStore, have: Head) -> None:
 
 
 def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
-    """Entries in portions of about `_CHUNK`; the entries of one batch stay in one portion."""
+    """Entries in portions of about `_CHUNK`; the entries of one batch stay in one portion.
+
+    So the mirror gets a batch whole or not at all, as the truth did.
+    """
     chunk: list[Entry] = []
     for entry in entries:
         chunk.append(entry)

@@ -17,10 +17,11 @@ from release.errors import ConfigError
 
 _PREFIX = "SHIPMARK_REGISTRY_"
 _ENDINGS = ("TOKEN", "PASSWORD")
-# Different hosts get different names.
-# A label of a host name begins and ends with a letter or digit, so no dash stands beside a dot or colon.
-# Hence a run of one `_` is a dot, a run of three is a colon, and an even number are dashes.
-# Other characters (`_`, the brackets of an IPv6 address) become small letters; the host name is in capitals.
+# Different hosts get different variable names, so that one variable holds the credential of one host.
+# A label of a host name begins and ends with a letter or digit, so no dash stands beside a dot or colon. In a variable
+# of a host name, one `_` therefore comes from a dot, a run of three from a colon, and a run of even length from dashes.
+# The brackets of an IPv6 address become the small letters `v` and `w`; between them each `___` comes from a colon.
+# A `_` in a host becomes the small letter `u`; all other letters are capitals.
 _SPELLINGS = {".": "_", "-": "__", ":": "___", "_": "u", "[": "v", "]": "w"}
 
 

@@ -30,7 +30,8 @@ class RegistryPool:
     `read`: returns a file's bytes, or None for a missing file. `insecure`: hosts whose certificate is not verified and
     that may speak plain http. `ca`: a PEM file with authorities besides the system's. `root`: the workspace: relative
     layout folders lie below it, and are written without following symlinks. `anonymous`: use no credentials.
-    `registries`: hosts of the configuration. Opened hosts are added; no two of them may share a credential variable.
+    `registries`: hosts of the configuration; each opened host is added to them. A credential variable in the spelling
+    of 0.1.0 that two of these hosts could claim is a `ConfigError` when the credential is looked up.
     """
 
     def __init__(

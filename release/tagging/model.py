@@ -26,7 +26,9 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     latest: Literal["auto", "default-branch", "never"] = "auto"
     pull_requests: bool = False  # whether builds of pull requests may be pushed; from forks never
     base: Literal["highest", "nearest"] = "highest"  # release that an untagged version counts from
-    channels: tuple[str, ...] = ()  # prerelease identifiers that get a moving tag of their own: `rc`, `beta`
+    channels: tuple[
+        str, ...
+    ] = ()  # prerelease identifiers with a moving tag (`rc`), which follows stable releases too
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -180,7 +180,7 @@ def show(workspace: Session, request: ShowRequest) -> ShowReport:
 
 
 def find(workspace: Session, request: FindRequest) -> FindReport:
-    """The mentions of a digest in the log. Raises `ConfigError` for text that is not a digest."""
+    """The mentions of a digest in the log. Raises `ConfigError` for text that does not begin a digest."""
     return FindReport(mentions=query.find(workspace.log.store, request.digest, workspace.indexes))
 
 

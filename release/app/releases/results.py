@@ -105,7 +105,10 @@ class PromoteReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RollbackReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The report of `rollback`. `to`: the highest version that still counts. `yanked`: versions that it took back."""
+    """The report of `rollback`. `to`: the version of `--to`. `yanked`: the versions above it that it took back.
+
+    With `--line 1.4`, `yanked` has versions of that line only.
+    """
 
     schema: Literal["shipmark.rollback/1"] = "shipmark.rollback/1"
     component: str

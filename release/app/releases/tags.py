@@ -24,7 +24,9 @@ def tags(workspace: Session, request: TagsRequest) -> DecisionReport:
 
 
 def decide_locally(workspace: Session, name: str | None) -> Decision:
-    """Decide version and tags without a connection, from git and a log file. `name`: the component's name, or None.
+    """Decide version and tags of one component without a connection, from git and a log file.
+
+    `name`: of the component; None for the one of `--component`, or the only one of the configuration.
 
     The planner also reads registries, the git remote and other logs, so its decision may withhold more tags.
     """

@@ -14,7 +14,7 @@ from release.cli.session import open_session
 @click.command(cls=Command)
 @image_options
 @global_options
-@click.option("--to", "to", required=True, metavar="VERSION", help="The highest version that still counts.")
+@click.option("--to", "to", required=True, metavar="VERSION", help="Take back what is above this version.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; recorded with every version taken back.")
 @click.option("--line", metavar="LINE", help="Only versions of this line: `1.4`, `1`.")
 @click.option("--preview", is_flag=True, help="Show what would happen, and change nothing.")

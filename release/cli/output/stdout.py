@@ -42,7 +42,10 @@ def data(*lines: str) -> None:
 
 
 def document(value: Any, *, indent: int | None = 2) -> None:
-    """Write one JSON document to stdout; its first key is `schema`. `indent`: None for one line."""
+    """Write `value` to stdout as one JSON document. `indent`: None for one line.
+
+    Callers put the key `schema` first, except in formats of other programs (docker/metadata-action, bake, JSON Schema).
+    """
     _write([json_text(value, indent=indent)])
 
 
@@ -104,7 +107,9 @@ class PlainSink:
         # Steps emit from several threads: keeps the lines of one event together, and guards the two members below.
         self._lock = threading.Lock()
         self._said: set[str] = set()
-        self._troubles: dict[str, str] = {}  # maps the text of each failure to the first step that had it
+        self._troubles: dict[
+            str, str
+        ] = {}  # text of a failure -> the first step with it; later steps name that step
 
     def emit(self, event: Event) -> None:
         """Show the event, or drop it."""

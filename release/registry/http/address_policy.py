@@ -13,9 +13,10 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Reach(IntEnum):
-    """From where an address can be reached; smaller is wider."""
+    """From where an address can be reached. An answer may not lead to a larger number than the registry's own."""
 
-    # The numbers are an ordering: `may_lead_to` forbids an address with a larger number than the registry's.
+    # Link-local addresses are last: only the machine itself has services there (the cloud's metadata, with credentials),
+    # and no registry, so nothing leads there.
     GLOBAL = 0
     PRIVATE = 1
     LOOPBACK = 2

@@ -34,7 +34,7 @@ _LOCAL: Mapping[str, str] = MappingProxyType(
     }
 )
 # Rounds in which local tokens are expanded. No English format contains another local token, so one round does the work;
-# like moment.js, the number is bounded.
+# a bound keeps a token that named itself from looping for ever. moment.js has a bound of its own.
 _LOCAL_DEPTH = 5
 _DEFAULT = "YYYY-MM-DDTHH:mm:ss"
 

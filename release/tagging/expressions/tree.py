@@ -23,7 +23,10 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """A path, and arguments if the path names a helper. `options`: the named arguments."""
+    """A path and the arguments behind it; `render` refuses arguments if the path names no helper.
+
+    `options`: the named arguments.
+    """
 
     path: Path
     arguments: tuple[Operand, ...] = ()

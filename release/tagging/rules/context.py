@@ -63,7 +63,7 @@ class RuleContext(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def request_ref(self) -> str:
-        """The pull request in `ref`: its number, or `7/head`; empty if `ref` is not of a pull request."""
+        """`7` for the ref `refs/pull/7/merge`, `7/head` for `refs/pull/7/head`; empty for a ref of no pull request."""
         if not self.ref.startswith(_REQUESTS):
             return ""
         return self.ref.removeprefix(_REQUESTS).removesuffix("/merge")

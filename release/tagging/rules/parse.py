@@ -23,7 +23,8 @@ DEFAULT_RULES = ("type=schedule", "type=ref,event=branch", "type=ref,event=tag",
 def parse_rules(items: Iterable[Located]) -> tuple[Rule, ...]:
     """The rules of `items`, the default ones if there is none, highest priority first.
 
-    Raises `ConfigError` with line and column for what docker/metadata-action refuses, and for unknown attributes.
+    Raises `ConfigError` with line and column for what docker/metadata-action refuses, for attributes that no rule has,
+    and for what shipmark does not support: blocks in expressions, patterns without an equivalent in Python, long texts.
     """
     rules = [parse_rule(item) for item in items]
     if not rules:

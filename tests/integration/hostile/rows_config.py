@@ -52,7 +52,8 @@ KEYS = {
 #: Keys that a fork may not set: they change nothing, and the check stays green.
 _DENIED = frozenset(
     """
-    images.insecure images.create checks checks.name checks.run checks.timeout log log.store log.path log.ref log.remote log.url log.allow_network_fs
+    images.insecure images.create checks checks.name checks.run checks.timeout
+    log log.store log.path log.ref log.remote log.url log.allow_network_fs
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 _GREEN = {"tags": 0, "version": 0, "preview": 0, "run": 0}

@@ -500,6 +500,6 @@ def test_push_succeeds_after_a_registry_restart(
 @pytest.mark.parametrize(
     "target", ["oci:", "oci:a:b", "not a reference", "ghcr.io/acme/app:1.0", "https://ghcr.io/a/b"]
 )
-def test_invalid_targets_are_refused(target: str, make_targets: TargetsFactory) -> None:
+def test_text_that_names_no_repository_is_refused(target: str, make_targets: TargetsFactory) -> None:
     with pytest.raises(ConfigError):
         make_targets().open(target)
