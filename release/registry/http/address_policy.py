@@ -13,10 +13,10 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Reach(IntEnum):
-    """From where an address can be reached. An answer may not lead to a larger number than the registry's own."""
+    """From where an address can be reached. No answer may lead to a larger number than its host has."""
 
-    # Link-local addresses are last: only the machine itself has services there (the cloud's metadata, with credentials),
-    # and no registry, so nothing leads there.
+    # Link-local addresses are last: only the machine itself has services there (the cloud's metadata, with
+    # credentials), and no registry, so nothing leads there.
     GLOBAL = 0
     PRIVATE = 1
     LOOPBACK = 2

@@ -159,7 +159,7 @@ def test_rollback_to_an_unreleased_version_is_refused(released: Project) -> None
 def test_rollback_is_refused_before_any_change_if_a_target_lacks_the_image(released: Project) -> None:
     result = released("rollback", "--to", "1.3.8", "--reason", "no")  # has a git tag, and no image
     assert result.code == 5
-    assert "has no `1.3.8`" in result.stderr
+    assert "has no tag `1.3.8`" in result.stderr
     assert of_kind(released, "yanked") == []
 
 

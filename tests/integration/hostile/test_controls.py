@@ -172,4 +172,5 @@ def test_every_key_of_the_config_has_a_row() -> None:
     wanted |= {f"build.{key}" for key in keys("BuildSection")}
     wanted |= {f"log.{key}" for key in keys("LogSection")}
     wanted |= {f"images.{key}" for key in keys("TargetSection")}
+    wanted |= {f"checks.{key}" for key in keys("CheckSection")}
     assert wanted == set(rows_config.KEYS)
