@@ -35,9 +35,9 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """How the image is built. Paths are relative to the repository's root."""
 
     builder: Annotated[
-        Literal["auto", "docker", "layers"],
+        Literal["auto", "buildkit", "docker", "layers"],
         _says(
-            "auto: docker when a daemon answers, else layers when the Dockerfile needs no RUN",
+            "auto: buildkit where buildx or buildctl answers, docker where a daemon does, else layers without RUN",
             Option(is_input=False, untrusted=False),
         ),
     ] = "auto"
@@ -73,6 +73,60 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             Option(is_input=False, untrusted=False),
         ),
     ] = "gzip"
+    secrets: Annotated[
+        tuple[str, ...],
+        _says(
+            "buildkit: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`, for `RUN --mount=type=secret`",
+            Option(is_input=False, untrusted=False),
+        ),
+    ] = ()
+    ssh: Annotated[
+        tuple[str, ...],
+        _says(
+            "buildkit: `default` or `ID=SOCKET`, for `RUN --mount=type=ssh`",
+            Option(is_input=False, untrusted=False),
+        ),
+    ] = ()
+    cache_from: Annotated[
+        tuple[str, ...],
+        _says(
+            "buildkit: caches to read: `type=registry,ref=…`, `type=local,src=…`, `type=gha`",
+            Option(is_input=False, untrusted=False),
+        ),
+    ] = ()
+    cache_to: Annotated[
+        tuple[str, ...],
+        _says(
+            "buildkit: caches to write: `type=registry,ref=…,mode=max`, `type=local,dest=…`, `type=gha`",
+            Option(is_input=False, untrusted=False),
+        ),
+    ] = ()
+    contexts: Annotated[
+        dict[str, str],
+        _says(
+            "buildkit: named contexts: a folder, `docker-image://…`, or a URL",
+            Option(is_input=True, untrusted=False),
+        ),
+    ] = {}
+    network: Annotated[
+        Literal["default", "none", "host"],
+        _says("buildkit: the network of RUN", Option(is_input=False, untrusted=False)),
+    ] = "default"
+    builder_name: Annotated[
+        str | None,
+        _says(
+            "buildkit: the builder of `docker buildx ls` to use",
+            Option(is_input=False, untrusted=False),
+        ),
+    ] = None
+    provenance: Annotated[
+        Literal["none", "min", "max"],
+        _says("buildkit: attach a provenance attestation", Option(is_input=False, untrusted=False)),
+    ] = "none"
+    sbom: Annotated[
+        bool,
+        _says("buildkit: attach a list of packages", Option(is_input=False, untrusted=False)),
+    ] = False
 
     def recorded(self) -> dict[str, Any]:
         """JSON values for plans, without options at their default; of a mapping only the names are kept.

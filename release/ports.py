@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -32,6 +32,20 @@ class Process(Protocol):
 
         Raises `FileNotFoundError` for a missing program, `TimeoutError` for one that runs longer than `timeout`.
         """
+
+
+class FollowedProcess(Process, Protocol):
+    """Also starts programs whose output is read while they run."""
+
+    def follow(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        take: Callable[[bytes], None],
+    ) -> int:
+        """Run to the end; each line of stderr goes to `take`, stdout nowhere. Returns the exit code."""
 
 
 class Clock(Protocol):

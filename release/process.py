@@ -7,8 +7,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import IO
 
 from release.control import Cancel
 from release.filesystem.files import read_file
@@ -21,6 +22,8 @@ GRACE = 2.0
 # Seconds between SIGTERM and SIGKILL when the run is cancelled. Shorter than the 0.6 s that the step scheduler waits
 # for steps, so that the step that started the child can still report how it ended.
 _GRACE_OF_CANCELLED = 0.4
+# Bytes that `follow` reads at once; a longer line arrives in pieces.
+_LONGEST_LINE = 4 * MIB
 
 
 class Processes:
@@ -69,6 +72,54 @@ class Processes:
                 raise
         self._cancel.check()
         return Completed(code=child.returncode, stdout=stdout, stderr=stderr)
+
+    def follow(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        take: Callable[[bytes], None],
+    ) -> int:
+        """Run `argv` to its end and pass each line of its stderr to `take`, as it is written. Returns the exit code.
+
+        stdout is dropped. Raises as `run`, and what `take` raises, after the child's process group is killed.
+        """
+        self._cancel.check()
+        _require_folder(cwd)
+        child = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        with child:
+            try:
+                with self._cancel.on_cancel(lambda: _end_beside(child)):
+                    self._read_lines(child.stderr, take)
+                    self._wait(child)
+            except BaseException:
+                _end(child, 0.0 if self._cancel.tripped else GRACE)
+                raise
+        self._cancel.check()
+        return child.returncode
+
+    def _read_lines(self, stream: IO[bytes] | None, take: Callable[[bytes], None]) -> None:
+        while stream is not None and (line := stream.readline(_LONGEST_LINE)):
+            self._cancel.check()
+            take(line)
+
+    def _wait(self, child: subprocess.Popen[bytes]) -> None:
+        while True:
+            try:
+                child.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                self._cancel.check()
+            else:
+                return
 
     def _communicate(
         self, child: subprocess.Popen[bytes], stdin: bytes | None, timeout: float | None

@@ -128,7 +128,13 @@ class Machine:
         from release import __version__
         from release.build.auto import builders
 
-        return builders(session.settings.env, sink=session.sink, cancel=session.cancel, version=__version__)
+        return builders(
+            session.settings.env,
+            process=Processes(session.cancel),
+            sink=session.sink,
+            cancel=session.cancel,
+            version=__version__,
+        )
 
     def presence(self, session: Session) -> Presence:
         """A `Presence` that locks files in the cache folder."""

@@ -9,6 +9,7 @@ import msgspec
 from release.build import Builder, BuildTask, BuildValues, Prepared, Problem
 from release.control import Cancel
 from release.events import Sink
+from release.ports import FollowedProcess
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,14 +47,18 @@ def order_of(name: str, table: Mapping[str, Builder]) -> tuple[Builder, ...]:
     return tuple(table.values()) if name == "auto" else (table[name],)
 
 
-def builders(env: Mapping[str, str], *, sink: Sink, cancel: Cancel, version: str) -> Mapping[str, Builder]:
+def builders(
+    env: Mapping[str, str], *, process: FollowedProcess, sink: Sink, cancel: Cancel, version: str
+) -> Mapping[str, Builder]:
     """Every builder by its name, in the order in which `builder: auto` tries them.
 
     `env`: the environment, for `DOCKER_HOST` and similar variables. `version`: shipmark's version.
     """
+    from release.build.buildkit.builder import BuildKitBuilder
     from release.build.docker import DockerBuilder
     from release.build.embedded.builder import LayersBuilder
 
+    buildkit = BuildKitBuilder(env, process=process, sink=sink, cancel=cancel)
     docker = DockerBuilder(env, sink=sink, cancel=cancel)
     layers = LayersBuilder(sink=sink, cancel=cancel, version=version)
-    return {docker.name: docker, layers.name: layers}
+    return {buildkit.name: buildkit, docker.name: docker, layers.name: layers}

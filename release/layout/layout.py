@@ -25,7 +25,7 @@ from typing import IO
 from release.errors import DigestMismatch, NotFound, Obstructed, RegistryError
 from release.filesystem.files import read_limited
 from release.filesystem.folders import OpenFolder
-from release.layout.blob_writer import BlobWriter
+from release.layout.blob_writer import BLOB_MODE, BlobWriter
 from release.layout.files import EMPTY_INDEX, LayoutFiles, split_digest
 from release.layout.index import Entries, read_entries
 from release.layout.reader import LayoutReader
@@ -118,6 +118,31 @@ class Layout(LayoutReader):
             # fsync each blob here, while other threads write further blobs, instead of all blobs at the end.
             partial.commit(descriptor, durable=True)
         return True
+
+    def move_blob(self, descriptor: Descriptor, source: Layout) -> None:
+        """Move the blob here from `source`, a layout of this process on the same file system, unless it exists.
+
+        Size and digest are compared first.
+        """
+        if self.has_blob(descriptor):
+            return
+        with source.open_blob(descriptor) as stream:
+            for _ in pieces(stream):
+                pass
+        algorithm, name = split_digest(descriptor.digest)
+        try:
+            with (
+                self._making() as folder,
+                folder.folder("blobs", make=True) as blobs,
+                blobs.folder(algorithm, make=True) as into,
+                source.folder("blobs", algorithm) as origin,
+            ):
+                with origin.read(name) as blob:
+                    os.fchmod(blob.fileno(), BLOB_MODE)
+                    os.fsync(blob.fileno())
+                origin.rename(name, into, name)
+        except _BROKEN as error:
+            raise _broken(f"`{self.name}`", error) from error
 
     @contextlib.contextmanager
     def writer(self, algorithm: str = "sha256") -> Iterator[BlobWriter]:

@@ -71,7 +71,8 @@ def test_preview_names_the_builder_and_why_no_other_was_taken(project: Project, 
     result = project.must("preview", "--json", env=env(tmp_path))
     assert result.json["releases"][0]["builder"] == "layers"
     text = row(result, "obtain:app")["reason"]
-    assert text.startswith("build `Dockerfile` in `.` (auto: layers; `docker`: the docker daemon at ")
+    assert text.startswith("build `Dockerfile` in `.` (auto: layers; `buildkit`: neither `buildx` nor")
+    assert "; `docker`: the docker daemon at " in text
     assert "does not answer: no such file or directory" in text
     assert text in project.must("preview", env=env(tmp_path)).stdout
 
@@ -111,7 +112,8 @@ def test_run_without_a_usable_builder_names_the_reason_of_each_and_records_nothi
     for command in ("preview", "run"):
         result = project(command, "--json", env=env(tmp_path))
         assert (result.code, result.json["exit_code"]) == (4, 4)
-        assert "error: no builder can make this image: `docker`: the docker daemon at " in result.stderr
+        assert "error: no builder can make this image: `buildkit`: neither `buildx` nor" in result.stderr
+        assert "; `docker`: the docker daemon at " in result.stderr
         assert "`layers`: Dockerfile:3: the builder `layers` starts no program" in result.stderr
         assert "hint: start a docker daemon, or make the files before the build" in result.stderr
         assert row(result, "check-builder:app")["state"] == "unknown"

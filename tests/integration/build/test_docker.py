@@ -24,6 +24,7 @@ from release.events import Event, Output
 from release.image_names.archive_writer import write_combined_archive
 from release.layout.layout import Layout
 from release.oci import OCI_INDEX
+from release.process import Processes
 from tests.support.registries.oci_schemas import check_layout, document
 from tests.support.releases.builds import Build, build, build_of, problem
 from tests.support.services.docker import DockerDaemon
@@ -83,7 +84,8 @@ class Project:
 
     def choose(self) -> Choice | Problem:
         """The choice of `builder: auto`."""
-        table = builders(self.env, sink=self.sink, cancel=self.cancel, version="1")
+        process = Processes(self.cancel)
+        table = builders(self.env, process=process, sink=self.sink, cancel=self.cancel, version="1")
         return choose(tuple(table.values()), *self.request())
 
     def config(self, image: BuiltImage) -> Any:

@@ -25,6 +25,17 @@ KEYS = {
     "build: {builder: layers, args: {A: '${SUPERSECRET}', B: '{{env.NPM_TOKEN}}'}}\n",
     "build.platforms": "image: oci:dist/image\nbuild: {builder: layers, platforms: ['linux/amd64', '../../x']}\n",
     "build.compression": "image: oci:dist/image\nbuild: {builder: layers, compression: zstd}\n",
+    "build.secrets": "image: oci:dist/image\nbuild: {builder: buildkit, secrets: ['id=a,src=../victim/bashrc']}\n",
+    "build.ssh": "image: oci:dist/image\nbuild: {builder: buildkit, ssh: ['a=../victim/agent']}\n",
+    "build.cache_from": "image: oci:dist/image\n"
+    "build: {builder: buildkit, cache_from: ['type=registry,ref=@LISTENER@/acme/cache']}\n",
+    "build.cache_to": "image: oci:dist/image\n"
+    "build: {builder: buildkit, cache_to: ['type=local,dest=../victim/cache']}\n",
+    "build.contexts": "image: oci:dist/image\nbuild: {builder: buildkit, contexts: {a: ../victim}}\n",
+    "build.network": "image: oci:dist/image\nbuild: {builder: layers, network: host}\n",
+    "build.builder_name": "image: oci:dist/image\nbuild: {builder: buildkit, builder_name: '$(@TRAP@)'}\n",
+    "build.provenance": "image: oci:dist/image\nbuild: {builder: layers, provenance: max}\n",
+    "build.sbom": "image: oci:dist/image\nbuild: {builder: layers, sbom: true}\n",
     "prefix": CONFIG + "prefix: '$(@TRAP@)/'\n",
     "paths": CONFIG + "paths: ['../../**', '/etc/**', '!(a+)+b']\n",
     "versions": CONFIG + "versions: none\n",

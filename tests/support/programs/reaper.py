@@ -56,8 +56,29 @@ def end_all(mark: str) -> None:
             wait_for_end(pid, GRACE)
 
 
+def end_inside(folder: str, number: int = signal.SIGKILL) -> list[int]:
+    """Send `number` to every process in a container whose file system lies in `folder`; return them.
+
+    A daemon that was killed leaves them, and their environment has no mark.
+    """
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        with contextlib.suppress(OSError):
+            if not name.isdigit() or os.readlink(f"/proc/{name}/ns/mnt") == os.readlink("/proc/self/ns/mnt"):
+                continue
+            with open(f"/proc/{name}/mountinfo", encoding="utf-8") as mounts:
+                # Its own root only: services of the machine see the folder's mounts as well.
+                roots = [line for line in mounts if line.split()[4] == "/"]
+            if any(f"{folder}/" in line for line in roots):
+                os.kill(int(name), number)
+                found.append(int(name))
+    return found
+
+
 def remove(folder: str) -> None:
-    """Unmount what is below `folder`, deepest first, and remove it."""
+    """End what runs in containers of `folder`, unmount what is below it, deepest first, and remove it."""
+    for pid in end_inside(folder):
+        wait_for_end(pid, GRACE)
     with contextlib.suppress(OSError), open("/proc/self/mounts", encoding="utf-8") as mounts:
         points = [line.split()[1] for line in mounts]
         for point in sorted((point for point in points if point.startswith(f"{folder}/")), reverse=True):

@@ -175,7 +175,8 @@ def check_layout(folder: Path) -> list[str]:
         waiting += document.get("manifests", [])
         if schema is MANIFEST:
             waiting += [document["config"], *document["layers"]]
-            _check_layers(folder, document)
+            if all("in-toto" not in layer["mediaType"] for layer in document["layers"]):  # an attestation
+                _check_layers(folder, document)
     return checked
 
 

@@ -43,6 +43,7 @@ class Service(NamedTuple):
 
 #: A row is all that another service takes.
 SERVICES: dict[str, Service] = {
+    "buildkit": Service(("runc",), "runc", needs_root=True),
     "busybox": Service(("busybox",), "busybox-static"),
     "chromium": Service(("chromium", "chromedriver"), "chromium-driver"),
     "docker": Service(("dockerd", "docker", "containerd", "runc"), "docker.io docker-cli", needs_root=True),

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build import Builder, BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.auto import Choice, builders, choose, order_of
 from release.build.task_input import require_options
 from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable
 from release.events import NullSink
+from release.process import Processes
 from tests.support.releases.builds import build_of, problem
 
 DOWN = Problem(kind="unavailable", reason="it is down", hint="start it")
@@ -59,6 +61,11 @@ def test_auto_tries_docker_first_and_then_layers(
     assert isinstance(choice, Choice)
     assert (choice.prepared.builder, choice.passed_over) == (taken, passed_over)
     assert choice.prepared.build("store").digest == taken
+
+
+def table_of(env: Mapping[str, str]) -> Mapping[str, Builder]:
+    cancel = Cancel()
+    return builders(env, process=Processes(cancel), sink=NullSink(), cancel=cancel, version="1")
 
 
 def test_the_reasons_of_both_builders_are_in_the_problem_if_neither_can_build() -> None:
@@ -111,7 +118,7 @@ def test_every_builder_reports_wrong_input_first(
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     env = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
-    for builder in builders(env, sink=NullSink(), cancel=Cancel(), version="1").values():
+    for builder in table_of(env).values():
         found = problem(builder, build_of(tmp_path, **options))
         assert found is not None
         assert found.kind == "input"
@@ -128,20 +135,20 @@ def test_an_option_that_a_builder_does_not_support_is_refused() -> None:
 
 def test_preparing_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
-    (builder,) = order_of("layers", builders({}, sink=NullSink(), cancel=Cancel(), version="1"))
+    (builder,) = order_of("layers", table_of({}))
     assert problem(builder, build_of(tmp_path)) is None
     assert [path.name for path in tmp_path.iterdir()] == ["Dockerfile"]
 
 
 def test_auto_tries_every_builder_and_a_name_only_that_one() -> None:
-    table = builders({}, sink=NullSink(), cancel=Cancel(), version="1")
-    assert [builder.name for builder in order_of("auto", table)] == ["docker", "layers"]
+    table = table_of({})
+    assert [builder.name for builder in order_of("auto", table)] == ["buildkit", "docker", "layers"]
     assert [builder.name for builder in order_of("layers", table)] == ["layers"]
 
 
 def test_every_builder_of_the_configuration_is_in_the_table() -> None:
     names = BuildSpec.__annotations__["builder"].__args__[0].__args__
-    assert set(names) == {"auto", *builders({}, sink=NullSink(), cancel=Cancel(), version="1")}
+    assert set(names) == {"auto", *table_of({})}
 
 
 def test_the_repr_of_build_values_shows_no_value() -> None:

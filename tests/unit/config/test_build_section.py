@@ -26,7 +26,7 @@ def test_schema_for_editors_equals_the_published_one() -> None:
     [
         ("{builder: kaniko}", "shipmark.yml:2:18: `build.builder`: invalid enum value 'kaniko'", None),
         ("{context: [a]}", "shipmark.yml:2:18: `build.context`: expected `str`, got `array`", None),
-        ("{contexts: a}", "shipmark.yml:2:9: unknown key `contexts`", "did you mean `context`?"),
+        ("{contextt: a}", "shipmark.yml:2:9: unknown key `contextt`", "did you mean `context`?"),
         ("{args: [a]}", "shipmark.yml:2:15: `build.args`: expected `object`, got `array`", None),
         ("{args: {A: [b]}}", "shipmark.yml:2:19: `build.args.A`: expected `str`, got `array`", None),
         (

@@ -1,0 +1,1 @@
+"""The builder `buildkit`: builds with BuildKit, through the programs `buildx` and `buildctl`."""

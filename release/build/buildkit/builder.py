@@ -1,0 +1,249 @@
+"""The builder `buildkit`: any Dockerfile, by BuildKit. The image comes back as an OCI layout.
+
+```
+ TaskInput ──► Farm ──► Request ──► buildx_call | buildctl_call ──► BuildProgress ──► adopt ──► BuiltImage
+               folders              argument list, environment       Sink, failure     digests compared
+```
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build.buildkit.adoption import Adopted, adopt
+from release.build.buildkit.environment import child_environment
+from release.build.buildkit.failures import failure
+from release.build.buildkit.farm import Farm
+from release.build.buildkit.options import Extras, extras_of
+from release.build.buildkit.progress import BuildProgress
+from release.build.buildkit.request import Call, Request, buildctl_call, buildx_call
+from release.build.buildkit.secrecy import Secrecy
+from release.build.buildkit.secret_files import read_secrets
+from release.build.buildkit.tools import Tool, find_tool
+from release.build.buildkit.working_folder import working_folder
+from release.build.context import open_context, walk
+from release.build.result import built_image
+from release.build.task_input import COMMON, TaskInput, read_input, require_options
+from release.control import Cancel
+from release.errors import BuildError
+from release.events import Note, Sink
+from release.layout.adopt import translated
+from release.layout.layout import Layout
+from release.ports import FollowedProcess
+
+#: Options that no other builder has.
+OPTIONS = COMMON | {
+    "secrets",
+    "ssh",
+    "cache_from",
+    "cache_to",
+    "contexts",
+    "network",
+    "builder_name",
+    "provenance",
+    "sbom",
+}
+
+
+class BuildKitBuilder:
+    """Builds with BuildKit through `buildx` or `buildctl`. `env`: the environment, for DOCKER_CONFIG and its like."""
+
+    name = "buildkit"
+
+    def __init__(
+        self, env: Mapping[str, str], *, process: FollowedProcess, sink: Sink, cancel: Cancel
+    ) -> None:
+        self._env = env
+        self._process = process
+        self._sink = sink
+        self._cancel = cancel
+
+    def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
+        """Read the input, check the options, and ask whether a daemon answers."""
+        try:
+            read = read_input(task, values)
+            extras = extras_of(task.spec, task.root, self._env)
+            secrets = read_secrets(extras.secrets, self._env, task.root)
+            for folder in extras.folders.values():
+                open_context(_task_of_folder(task, folder))
+        except BuildError as error:
+            return Problem.of("input", error)
+        try:
+            tool = find_tool(self._process, self._env, task.spec.builder_name)
+        except BuildError as error:
+            return Problem.of("unavailable", error)
+        try:
+            require_options(task.spec, self.name, OPTIONS)
+        except BuildError as error:
+            return Problem.of("lacks", error)
+        return _Prepared(
+            read,
+            extras,
+            tool,
+            secrecy=Secrecy(values.args, secrets),
+            env=self._env,
+            process=self._process,
+            sink=self._sink,
+            cancel=self._cancel,
+        )
+
+
+class _Prepared:
+    """A build that BuildKit can do. `secrecy`: values that may not be shown."""
+
+    builder = BuildKitBuilder.name
+
+    def __init__(
+        self,
+        read: TaskInput,
+        extras: Extras,
+        tool: Tool,
+        *,
+        secrecy: Secrecy,
+        env: Mapping[str, str],
+        process: FollowedProcess,
+        sink: Sink,
+        cancel: Cancel,
+    ) -> None:
+        self._read = read
+        self._extras = extras
+        self._tool = tool
+        self._secrecy = secrecy
+        self._env = env
+        self._process = process
+        self._sink = sink
+        self._cancel = cancel
+
+    def build(self, store: str) -> BuiltImage:
+        """Build for all platforms at once. Raises `BuildError`."""
+        spec = self._read.task.spec
+        name = hashlib.sha256(f"{spec.context}\0{spec.dockerfile}\0{spec.target}".encode()).hexdigest()[:16]
+        try:
+            with working_folder(f"{store}.buildkit", name) as folder:
+                request = self._lay_out(folder)
+                self._run(request, folder)
+                with translated():
+                    adopted = adopt(request.output, Layout.create(store), self._secrecy, self._cancel)
+        except OSError as error:
+            raise BuildError(
+                f"the build context cannot be laid out: {error.strerror}: `{error.filename}`",
+                hint="check the space and the rights of the cache folder (SHIPMARK_CACHE_DIR)",
+            ) from error
+        self._check(adopted)
+        return built_image(adopted.top, adopted.images, self._tool.versions)
+
+    def close(self) -> None:
+        """Nothing is held between `prepare` and `build`."""
+
+    def _lay_out(self, folder: str) -> Request:
+        """Write the context and the Dockerfile below `folder`."""
+        read = self._read
+        task, spec = read.task, read.task.spec
+        farm = Farm(created=task.created, check=self._cancel.check)
+        context = os.path.join(folder, "context")
+        farm.lay_out(walk(read.context, check=self._cancel.check), context)
+        folders = {}
+        for number, (name, path) in enumerate(self._extras.folders.items()):
+            named = open_context(_task_of_folder(task, path))
+            folders[name] = os.path.join(folder, f"context-{number}")
+            farm.lay_out(walk(named, check=self._cancel.check), folders[name])
+        dockerfile = _write_dockerfile(os.path.join(folder, "dockerfile"), read)
+        return Request(
+            context=context,
+            dockerfile_folder=os.path.dirname(dockerfile),
+            dockerfile=os.path.basename(dockerfile),
+            output=os.path.join(folder, "image"),
+            created=task.created,
+            labels=task.labels,
+            annotations=task.annotations,
+            args=read.values.args,
+            platforms=tuple(str(platform) for platform in read.platforms),
+            target=spec.target,
+            network=spec.network,
+            provenance=spec.provenance,
+            sbom=spec.sbom,
+            compression="zstd" if spec.compression == "zstd" else "gzip",
+            folders=folders,
+            extras=self._extras,
+        )
+
+    def _run(self, request: Request, folder: str) -> None:
+        call = self._call(request)
+        progress = BuildProgress(self._sink, self._secrecy.hide, self._read.context.dockerfile.name)
+        secrets = [secret.variable for secret in self._extras.secrets if secret.variable is not None]
+        env = child_environment(self._env) | {name: self._env[name] for name in secrets} | dict(call.env)
+        try:
+            code = self._process.follow(call.argv, cwd=folder, env=env, take=progress.take)
+        except FileNotFoundError as error:
+            raise BuildError(f"`{call.argv[0]}` is not there any more", hint="run it again") from error
+        if code != 0:
+            raise self._failure(progress, code)
+        if progress.wrong_base is not None:
+            line, text = progress.wrong_base
+            name = self._read.context.dockerfile.name
+            raise BuildError(
+                f"{name}:{line}: {text}" if line else f"{name}: {text}",
+                hint="the files of the base would be for another processor: take a base image for this platform",
+            )
+
+    def _call(self, request: Request) -> Call:
+        tool = self._tool
+        if tool.kind == "buildx":
+            return buildx_call(tool.program, tool.builder, request, self._env)
+        return buildctl_call(tool.program, request, self._env, takes_variables=tool.takes_variables)
+
+    def _failure(self, progress: BuildProgress, code: int) -> BuildError:
+        failed = progress.failed
+        step = progress.name_of(failed) if failed is not None else None
+        lines = progress.last_lines()
+        if lines:
+            self._sink.emit(Note(level="info", text=f"the last lines of `{step}`:"))
+            for line in lines:
+                self._sink.emit(Note(level="info", text=f"| {line}"))
+        return failure(tuple(progress.said), self._read.context.dockerfile.name, step=step, code=code)
+
+    def _check(self, adopted: Adopted) -> None:
+        """Raise `BuildError` unless the image is for the platforms that were asked for."""
+        if adopted.is_telling:
+            self._sink.emit(
+                Note(
+                    level="warning",
+                    text="values of build arguments stand in the image's history, which `provenance:` seals",
+                    hint="take `secrets:` for what nobody may see",
+                )
+            )
+        wanted = self._read.platforms
+        found = [platform for platform, _ in adopted.images]
+        missing = [one for one in wanted if not any(one.accepts(other) for other in found)]
+        if missing or (wanted and len(found) != len(wanted)):
+            raise BuildError(
+                f"BuildKit built for {_shown(found)} where {_shown(wanted)} was asked for",
+                hint="see whether the Dockerfile names a platform: `FROM --platform=…`",
+            )
+
+
+def _task_of_folder(task: BuildTask, folder: str) -> BuildTask:
+    """The task with another context, to read a named context by the same rules."""
+    return msgspec.structs.replace(task, spec=msgspec.structs.replace(task.spec, context=folder))
+
+
+def _write_dockerfile(folder: str, read: TaskInput) -> str:
+    """Write the Dockerfile that `prepare` read, and an ignore file that hides nothing: our rules were applied already.
+
+    BuildKit would apply a `.dockerignore` of the context anew. Returns the Dockerfile's path.
+    """
+    os.mkdir(folder, 0o700)
+    path = os.path.join(folder, os.path.basename(read.context.dockerfile.name) or "Dockerfile")
+    for name, content in ((path, read.context.text), (f"{path}.dockerignore", b"# applied by shipmark\n")):
+        with open(name, "xb") as file:
+            file.write(content)
+    return path
+
+
+def _shown(platforms: object) -> str:
+    return ", ".join(f"`{one}`" for one in platforms) if isinstance(platforms, list | tuple) else ""

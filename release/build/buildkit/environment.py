@@ -1,0 +1,34 @@
+"""The environment of the programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def child_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """`env` without shipmark's own variables, which hold credentials, and with attestations only as asked for."""
+    kept = {
+        name: value
+        for name, value in env.items()
+        if not name.startswith("SHIPMARK_") and name not in _DROPPED
+    }
+    return kept | {
+        # The default metadata holds the values of build arguments.
+        "BUILDX_METADATA_PROVENANCE": "disabled",
+        "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+        # The context is no git repository: buildx would look for one in the folders above.
+        "BUILDX_GIT_INFO": "false",
+        "NO_COLOR": "1",
+    }
+
+
+#: Variables that would change what is built or how it is told.
+_DROPPED = frozenset(
+    {
+        "BUILDX_GIT_LABELS",
+        "BUILDX_METADATA_WARNINGS",
+        "BUILDKIT_PROGRESS",
+        "BUILDX_EXPERIMENTAL",
+        "SOURCE_DATE_EPOCH",
+    }
+)

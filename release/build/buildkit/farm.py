@@ -1,0 +1,103 @@
+"""Lays out a build context as a folder of hard links, which BuildKit reads like any other folder.
+
+BuildKit takes over modes and times of files as they are, and compares size and time to find what changed since the
+last transfer. A file is linked if its mode and time are right as they are; otherwise it is copied. Nothing of the
+repository is changed: a link shares its file's mode and time.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from collections.abc import Callable
+
+from release.build.embedded.tree import Tree
+from release.compression.entries import Content, HostFile, Node
+from release.compression.host_files import changed
+from release.compression.tar_stream import read_content
+from release.errors import BuildError
+
+_FOLDER_MODE = 0o755
+_NANO = 1_000_000_000
+_SPREAD = 1 << 28  # seconds, about 8 years: copies get their times from a range of this length
+
+
+class Farm:
+    """Lays out trees in folders. `created`: the commit's time, in seconds. `check`: raises when the run is cancelled.
+
+    Layers hold the files' times, cut at `created` (`rewrite-timestamp`): so each file gets a time that is not before
+    it, and the same commit gives the same layers in every clone.
+    """
+
+    def __init__(self, *, created: int, check: Callable[[], None]) -> None:
+        self._created = created
+        self._check = check
+        self._linked: set[tuple[int, int]] = set()
+
+    def lay_out(self, tree: Tree, folder: str) -> None:
+        """Write `tree` into the new folder `folder`. Special files are left out, as docker does.
+
+        Raises `BuildError` for a file that changed meanwhile, and `OSError`.
+        """
+        _make_folder(folder)
+        for path in tree.paths():
+            node = tree.get(path)
+            if node is None or node.kind == "special":
+                continue
+            self._check()
+            target = os.path.join(folder, path)
+            if node.kind == "dir":
+                _make_folder(target)
+            elif node.kind == "symlink":
+                os.symlink(node.target, target)
+            else:
+                self._file(node, target)
+
+    def _file(self, node: Node, target: str) -> None:
+        content = node.content
+        if content is None:
+            raise BuildError(f"`{target}` in the build context has no content")
+        if not isinstance(content, HostFile) or not self._link(content, target, node.mode):
+            self._copy(content, target, node.mode)
+
+    def _link(self, content: HostFile, target: str, mode: int) -> bool:
+        """Make a hard link; False where a copy is needed."""
+        try:
+            found = os.lstat(content.path)
+        except OSError:
+            return False  # reading it tells why
+        inode = (found.st_dev, found.st_ino)
+        fits = stat.S_IMODE(found.st_mode) == mode and found.st_mtime_ns >= self._created * _NANO
+        # BuildKit would turn two links of one file into a hard link in the image, which other clones do not have.
+        if not fits or inode in self._linked or content.inode not in (None, inode):
+            return False
+        try:
+            os.link(content.path, target, follow_symlinks=False)
+        except OSError:
+            return False  # another file system, one without links, or a file that belongs to another user
+        # The path may have led elsewhere by now: only the file that was listed may be in the context.
+        linked = os.lstat(target)
+        if not stat.S_ISREG(linked.st_mode) or (linked.st_dev, linked.st_ino) != inode:
+            os.unlink(target)
+            raise changed(content.path)
+        self._linked.add(inode)
+        return True
+
+    def _copy(self, content: Content, target: str, mode: int) -> None:
+        crc = 0
+        with open(target, "xb") as copy:
+            for piece in read_content(content):
+                self._check()
+                crc = zlib.crc32(piece, crc)
+                copy.write(piece)
+            os.fchmod(copy.fileno(), mode)
+        # After the commit's time, and another one when the content changes: BuildKit does not look at the content of a
+        # file whose size and time are those of the last transfer.
+        seconds = self._created + 1 + crc % _SPREAD
+        os.utime(target, (seconds, seconds))
+
+
+def _make_folder(path: str) -> None:
+    os.mkdir(path)
+    os.chmod(path, _FOLDER_MODE)  # mkdir applies the umask

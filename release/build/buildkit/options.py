@@ -1,0 +1,154 @@
+"""The options of a build that only BuildKit knows, checked and with absolute paths. Pure.
+
+Their texts are what `docker buildx build` takes. Keys that hold a credential are refused: they would stand in plans and
+in lists of processes.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from release.build_spec import BuildSpec
+from release.errors import BuildError
+
+_OF_IMAGES = frozenset(
+    {"image-manifest", "oci-mediatypes", "compression", "compression-level", "force-compression"}
+)
+#: Type of a cache -> the keys of both directions.
+_CACHES: Mapping[str, frozenset[str]] = {
+    "registry": _OF_IMAGES | {"ref", "mode", "ignore-error"},
+    "local": _OF_IMAGES | {"src", "dest", "digest", "tag", "mode", "ignore-error"},
+    "gha": frozenset({"scope", "mode", "ignore-error", "timeout", "version"}),
+}
+_PATHS = frozenset({"src", "dest"})
+_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}")
+_CONTEXT_NAME = re.compile(r"[a-z0-9][a-z0-9._/:@-]{0,254}")
+#: Contexts that are no folders of the repository.
+_REMOTE = ("docker-image://", "https://", "http://", "git://", "ssh://", "git@")
+#: Names that the front ends use themselves.
+_TAKEN = frozenset({"context", "dockerfile"})
+
+
+class Secret(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret of the build, in a variable or in a file. `path`: absolute."""
+
+    name: str
+    variable: str | None = None
+    path: str | None = None
+
+    @property
+    def option(self) -> str:
+        """The text of `--secret`."""
+        source = f"env={self.variable}" if self.variable is not None else f"src={self.path}"
+        return csv([f"id={self.name}", source])
+
+
+class Extras(msgspec.Struct, frozen=True, kw_only=True):
+    """The checked options. `folders`: named contexts in the repository; `contexts`: the others."""
+
+    secrets: tuple[Secret, ...] = ()
+    ssh: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    folders: Mapping[str, str] = {}
+    contexts: Mapping[str, str] = {}
+
+
+def extras_of(spec: BuildSpec, root: str, env: Mapping[str, str]) -> Extras:
+    """Check the options. `root`: of the repository, for relative paths. Raises `BuildError`."""
+    contexts = {_context_name(name): value for name, value in spec.contexts.items()}
+    return Extras(
+        secrets=tuple(_secret(text, root, env) for text in spec.secrets),
+        ssh=tuple(_ssh(text, root, env) for text in spec.ssh),
+        cache_from=tuple(_cache(text, root, "cache_from") for text in spec.cache_from),
+        cache_to=tuple(_cache(text, root, "cache_to") for text in spec.cache_to),
+        folders={name: value for name, value in contexts.items() if not value.startswith(_REMOTE)},
+        contexts={name: value for name, value in contexts.items() if value.startswith(_REMOTE)},
+    )
+
+
+def csv(fields: Sequence[str]) -> str:
+    """One line of comma-separated values: the programs read options in this format."""
+    return ",".join(
+        '"' + field.replace('"', '""') + '"' if re.search(r'[",\r\n]|^\s|\s$', field) else field
+        for field in fields
+    )
+
+
+def _fields(text: str, option: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for field in text.split(","):
+        key, equals, value = field.strip().partition("=")
+        if not equals or not value or '"' in field:
+            raise _wrong(option, text, "write it as `KEY=VALUE,KEY=VALUE`")
+        found[key.lower()] = value
+    return found
+
+
+def _secret(text: str, root: str, env: Mapping[str, str]) -> Secret:
+    fields = _fields(text, "secrets")
+    kind, name = fields.pop("type", None), fields.pop("id", "")
+    variable = fields.pop("env", None)
+    path = fields.pop("src", None) or fields.pop("source", None)
+    is_clear = (variable is None) != (path is None) and kind in (None, "env" if variable else "file")
+    if not _NAME.fullmatch(name) or fields or not is_clear:
+        raise _wrong("secrets", text, "write `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`")
+    if variable is not None and not env.get(variable):
+        raise BuildError(
+            f"`build: {{secrets: …}}`: the variable `{variable}` for the secret `{name}` is not set",
+            hint=f"set `{variable}` in the environment of this step",
+        )
+    return Secret(name=name, variable=variable, path=None if path is None else _absolute(path, root))
+
+
+def _ssh(text: str, root: str, env: Mapping[str, str]) -> str:
+    name, equals, sources = text.partition("=")
+    if not _NAME.fullmatch(name) or (equals and not sources):
+        raise _wrong("ssh", text, "write `default`, or `ID=SOCKET`")
+    if not equals:
+        if not env.get("SSH_AUTH_SOCK"):
+            raise BuildError(
+                f"`build: {{ssh: …}}`: no ssh agent is known for `{name}`: SSH_AUTH_SOCK is not set",
+                hint="start one with `eval $(ssh-agent)` and `ssh-add`, or name a socket: `ID=SOCKET`",
+            )
+        return name
+    return f"{name}={','.join(_absolute(source, root) for source in sources.split(','))}"
+
+
+def _cache(text: str, root: str, option: str) -> str:
+    fields = _fields(text, option)
+    kind = fields.pop("type", "")
+    known = _CACHES.get(kind)
+    if known is None:
+        raise _wrong(option, text, f"begin it with `type=`: {', '.join(f'`{name}`' for name in _CACHES)}")
+    unknown = sorted(fields.keys() - known)
+    if unknown:
+        raise _wrong(
+            option, text, f"`type={kind}` has no `{unknown[0]}` here; credentials come from the environment"
+        )
+    needed = {"registry": "ref", "local": "src" if option == "cache_from" else "dest"}.get(kind)
+    if needed is not None and needed not in fields:
+        raise _wrong(option, text, f"add `{needed}=…`")
+    paths = {key: _absolute(value, root) for key, value in fields.items() if key in _PATHS}
+    return csv([f"type={kind}", *(f"{key}={value}" for key, value in {**fields, **paths}.items())])
+
+
+def _context_name(name: str) -> str:
+    if not _CONTEXT_NAME.fullmatch(name) or name in _TAKEN:
+        raise BuildError(
+            f"`build: {{contexts: …}}`: `{name}` cannot be the name of a context",
+            hint="use lower-case letters, digits, `.`, `_`, `-`, `/`; not `context` or `dockerfile`",
+        )
+    return name
+
+
+def _absolute(path: str, root: str) -> str:
+    return posixpath.normpath(posixpath.join(root, path))
+
+
+def _wrong(option: str, text: str, hint: str) -> BuildError:
+    return BuildError(f"`build: {{{option}: …}}`: `{text}` is not understood", hint=hint)

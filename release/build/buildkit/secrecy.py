@@ -1,0 +1,26 @@
+"""Keeps values of build arguments and secrets out of everything that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from release.known_secrets import Secrets
+
+
+class Secrecy:
+    """Values that may not be shown. `args`: build arguments; `others`: secrets."""
+
+    def __init__(self, args: Mapping[str, str], others: Iterable[str]) -> None:
+        self.args = args
+        self._secrets = Secrets()
+        for text in (*args.values(), *others):
+            # Output is shown line by line.
+            self._secrets.add(text, *text.splitlines())
+
+    def hide(self, text: str) -> str:
+        """`text` with each value replaced by `***`; values below 4 characters stay."""
+        return self._secrets.mask(text)
+
+    def __repr__(self) -> str:
+        """The names only."""
+        return f"Secrecy({sorted(self.args)})"

@@ -1,0 +1,39 @@
+"""Reads the secrets of a build, to keep them out of what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from release.build.buildkit.options import Secret
+from release.errors import BuildError
+from release.filesystem.files import read_file
+from release.filesystem.workspace_paths import is_within
+
+_LARGEST = 500 * 1024  # bytes; BuildKit takes no larger secret
+
+
+def read_secrets(secrets: Sequence[Secret], env: Mapping[str, str], root: str) -> list[str]:
+    """The values. Raises `BuildError` for a file that is not there or cannot be read.
+
+    `root`: the repository. A file in it may not be a symlink that leads out (`ConfigError`).
+    """
+    return [_value(secret, env, root) for secret in secrets]
+
+
+def _value(secret: Secret, env: Mapping[str, str], root: str) -> str:
+    if secret.path is None:
+        return env.get(secret.variable or "", "")
+    try:
+        raw = read_file(secret.path, limit=_LARGEST, within=root if is_within(secret.path, root) else None)
+    except OSError as error:
+        raise _unreadable(secret, error.strerror or "it cannot be read") from error
+    if raw is None:
+        raise _unreadable(secret, "it does not exist")
+    return raw.decode("utf-8", "replace")
+
+
+def _unreadable(secret: Secret, reason: str) -> BuildError:
+    return BuildError(
+        f"`build: {{secrets: …}}`: the file `{secret.path}` of the secret `{secret.name}`: {reason}",
+        hint="paths are relative to the repository's root; a variable is given as `env=NAME`",
+    )

@@ -1,0 +1,73 @@
+"""A private folder for one build, next to the content store: the context, the Dockerfile and the image that comes back.
+
+BuildKit transfers only what changed since the last build from the same path, so the folder's name stays the same from
+build to build. A build that runs at the same time gets a folder of its own. What a killed process left is removed by
+the next build.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def working_folder(parent: str, name: str) -> Iterator[str]:
+    """An empty folder `name` in `parent`, locked for the body and removed after it. Raises `OSError`.
+
+    Another process that has `name` keeps it: then the folder gets a random name.
+    """
+    os.makedirs(parent, mode=0o700, exist_ok=True)
+    _remove_abandoned(parent)
+    path = os.path.join(parent, name)
+    while (held := _lock(path)) is None:
+        path = os.path.join(parent, os.urandom(8).hex())
+    try:
+        _remove(path)
+        os.mkdir(path, 0o700)
+        yield path
+    finally:
+        _remove(path)
+        with suppress(OSError):
+            os.unlink(
+                path + _LOCK
+            )  # before the lock ends: who waits for it finds another file and tries again
+        os.close(held)
+        with suppress(OSError):
+            os.rmdir(parent)
+
+
+def _lock(path: str) -> int | None:
+    """The descriptor of the folder's lock; None while another process has it."""
+    while True:
+        descriptor = os.open(path + _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), os.lstat(path + _LOCK)):
+                return descriptor
+        os.close(descriptor)  # its owner removed it between our open and our lock
+
+
+def _remove_abandoned(parent: str) -> None:
+    """Remove the folders whose lock nobody holds: their processes were killed."""
+    for entry in os.listdir(parent):
+        path = os.path.join(parent, entry.removesuffix(_LOCK))
+        if not entry.endswith(_LOCK) or (held := _lock(path)) is None:
+            continue
+        _remove(path)
+        with suppress(OSError):
+            os.unlink(path + _LOCK)
+        os.close(held)
+
+
+def _remove(path: str) -> None:
+    shutil.rmtree(path, ignore_errors=True)

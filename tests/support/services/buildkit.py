@@ -1,0 +1,213 @@
+"""A private BuildKit daemon, one per worker, and the programs that speak to it: `buildctl` and `buildx`.
+
+Debian packages none of them, so they are built from the module `tests/support/buildkit`. Images come from a registry
+on this machine: it stands in for Docker Hub, so that `FROM busybox` resolves without a network.
+
+    python -m tests.support.services.buildkit    builds the programs
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs.environment import scrubbed
+from tests.support.programs.go_tools import NotBuilt, tools
+from tests.support.programs.processes import Service, remove_if_killed, removed
+from tests.support.programs.reaper import end_inside, remove
+from tests.support.registries.registry import RegistryServer
+from tests.support.services.docker import busybox_root
+from tests.support.services.required import MARK, program, require, required
+
+MODULE = Path(__file__).parents[1] / "buildkit"
+BUILDKIT, BUILDX = "v0.34.2", "v0.38.2"
+_PACKAGES = {
+    "buildkitd": "github.com/moby/buildkit/cmd/buildkitd",
+    "buildctl": "github.com/moby/buildkit/cmd/buildctl",
+    "buildx": "github.com/docker/buildx/cmd/buildx",
+}
+_LINK = f"-X github.com/moby/buildkit/version.Version={BUILDKIT} -X github.com/docker/buildx/version.Version={BUILDX}"
+#: Registries that a Dockerfile may name; all lead to the local one.
+_PUBLIC = ("docker.io", "gcr.io", "ghcr.io", "quay.io", "mcr.microsoft.com")
+BUSYBOX = "busybox:1.36"
+
+
+def programs() -> Path:
+    """Return the folder with `buildkitd`, `buildctl` and `buildx`. Raises `NotBuilt`."""
+    return tools(MODULE, _PACKAGES, link=_LINK)
+
+
+class BuildKitDaemon:
+    """A running buildkitd. `host`: for BUILDKIT_HOST; `registry`: stands in for the public ones.
+
+    `programs`: the folder of the programs.
+    """
+
+    def __init__(self, built: Path, registry: RegistryServer) -> None:
+        # A short path: a socket's path has at most 107 bytes.
+        self.folder = Path(tempfile.mkdtemp(prefix="shipmark-bk-", dir="/tmp"))
+        remove_if_killed(self.folder)
+        self.programs = built
+        self.registry = registry
+        self.host = f"unix://{self.folder / 'bk.sock'}"
+        self._cgroup = f"shipmark-{secrets.token_hex(8)}"
+        (self.folder / "tmp").mkdir()
+        self._write_config()
+        try:
+            self.service = self._start()
+        except RuntimeError:
+            self._remove()
+            raise
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables with which shipmark finds this daemon through `buildctl`."""
+        return {
+            "BUILDKIT_HOST": self.host,
+            "PATH": f"{self.programs}{os.pathsep}{scrubbed(self.folder)['PATH']}",
+        }
+
+    def buildx_env(self, config: Path) -> dict[str, str]:
+        """The variables with which shipmark finds this daemon through `buildx`. `config`: a folder for its state."""
+        env = {"PATH": self.env["PATH"], "DOCKER_CONFIG": str(config), "BUILDX_BUILDER": "tests"}
+        if not config.exists():
+            config.mkdir(parents=True)
+            self.run("buildx", "create", "--name", "tests", "--driver", "remote", self.host, env=env)
+        return env
+
+    def run(self, name: str, *args: str, env: Mapping[str, str] | None = None) -> str:
+        """Run one of the programs; return its stdout."""
+        done = subprocess.run(
+            [self.programs / name, *args],
+            env={**scrubbed(self.folder), **self.env, **(env or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"{name} {' '.join(args)} exited {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    def add_image(
+        self, name: str, dockerfile: str, files: Mapping[str, bytes], *, platform: str = ""
+    ) -> None:
+        """Build an image and put it into the registry, where `FROM name` finds it."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as context:
+            for path, content in {**files, "Dockerfile": dockerfile.encode()}.items():
+                Path(context, path).write_bytes(content)
+            path = name if "/" in name else f"library/{name}"
+            self.run(
+                *("buildctl", "build", "--frontend=dockerfile.v0"),
+                *("--local", f"context={context}", "--local", f"dockerfile={context}"),
+                *(("--opt", f"platform={platform}") if platform else ()),
+                *("--output", f"type=image,name={self.registry.host}/{path},push=true"),
+            )
+
+    def running(self) -> list[int]:
+        """Return the processes in the daemon's containers."""
+        return end_inside(str(self.folder), number=0)
+
+    def kill(self) -> None:
+        """End the daemon by SIGKILL; what it started goes on."""
+        self.service.kill()
+
+    def restart(self) -> None:
+        """Start the daemon again, on the state that it left."""
+        end_inside(str(self.folder))
+        self.service = self._start()
+
+    def stop(self) -> None:
+        """End the daemon and what runs in its containers, and remove what it wrote."""
+        self.service.stop()
+        self._remove()
+
+    def _write_config(self) -> None:
+        host = json.dumps(self.registry.host)
+        lines = [f"[registry.{host}]", "http = true", "insecure = true"]
+        for name in _PUBLIC:
+            lines += [f"[registry.{json.dumps(name)}]", f"mirrors = [{host}]"]
+        lines += ["[worker.oci]", f"defaultCgroupParent = {json.dumps(self._cgroup)}"]
+        (self.folder / "buildkitd.toml").write_text("\n".join(lines) + "\n")
+
+    def _start(self) -> Service:
+        return Service(
+            [
+                str(self.programs / "buildkitd"),
+                f"--addr={self.host}",
+                f"--root={self.folder / 'root'}",
+                f"--config={self.folder / 'buildkitd.toml'}",
+                "--oci-worker=true",
+                "--containerd-worker=false",
+                f"--oci-worker-binary={program('runc')}",
+                "--oci-worker-net=host",
+                "--allow-insecure-entitlement=network.host",
+            ],
+            folder=self.folder,
+            name="buildkitd",
+            env={**scrubbed(self.folder), "TMPDIR": str(self.folder / "tmp"), "OTEL_TRACES_EXPORTER": "none"},
+            ready=lambda line: b"running server on" in line,
+            timeout=60,
+        )
+
+    def _remove(self) -> None:
+        remove(str(self.folder))
+        removed(self.folder)
+        for group in sorted(Path("/sys/fs/cgroup").glob(f"**/{self._cgroup}"), reverse=True):
+            for inner in sorted(group.glob("**/"), reverse=True):
+                with contextlib.suppress(OSError):
+                    inner.rmdir()
+
+
+@pytest.fixture(scope="session")
+def buildkit_programs() -> Path:
+    """Give the folder with `buildkitd`, `buildctl` and `buildx`."""
+    require("buildkit")
+    try:
+        return programs()
+    except NotBuilt as error:
+        text = f"{MARK}buildkit (not built: {str(error).splitlines()[-1]})"
+        if required():
+            pytest.fail(f"{error}\n{text}", pytrace=False)
+        pytest.skip(text)
+
+
+@pytest.fixture(scope="session")
+def buildkit(buildkit_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildKitDaemon]:
+    """Give the worker's BuildKit daemon, whose registry has busybox for this machine's platform."""
+    require("busybox", "docker-registry")
+    registry = RegistryServer(tmp_path_factory.mktemp("hub"))
+    try:
+        daemon = BuildKitDaemon(buildkit_programs, registry)
+        try:
+            daemon.add_image(
+                BUSYBOX, 'FROM scratch\nADD root.tar /\nCMD ["/bin/sh"]\n', {"root.tar": busybox_root()}
+            )
+            yield daemon
+        finally:
+            daemon.stop()
+    finally:
+        registry.close()
+
+
+def main() -> int:
+    """Build the programs, so that no test has to wait for them."""
+    try:
+        programs()
+    except NotBuilt as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
