@@ -27,6 +27,8 @@ _OLDEST = (0, 13)
 #: The first buildctl that is known to take `build-arg:NAME` without a value.
 _ARGUMENTS_FROM_ENV = (0, 34)
 _VERSION = re.compile(r"\bv?([0-9]{1,9})\.([0-9]{1,9})(?:\.[0-9]+)?(\S*)")
+#: A label of workers that keep images in containerd: with it the driver `docker` writes layouts.
+_CONTAINERD = re.compile(r"org\.mobyproject\.buildkit\.worker\.(containerd\.|snapshotter)")
 _LARGEST_ANSWER = 64 * 1024  # bytes of an answer that are read
 
 
@@ -107,6 +109,11 @@ class _Asker:
                 f"the BuildKit daemon of the builder `{fields.get('name')}` does not answer at "
                 f"`{fields.get('endpoint')}`",
                 hint="start it, or choose another builder: `docker buildx ls`",
+            )
+        if fields["driver"] == "docker" and not _CONTAINERD.search(said):
+            raise BuildError(
+                f"the builder `{fields.get('name')}` of buildx has the driver `docker`, which gives no image layout",
+                hint="make one that does: `docker buildx create --use`, or turn on docker's containerd image store",
             )
         # A builder that was not started yet has no version; `buildx build` starts it.
         daemon = _first_version(fields.get("buildkit version", ""))

@@ -22,7 +22,6 @@ def working_folder(parent: str, name: str) -> Iterator[str]:
 
     Another process that has `name` keeps it: then the folder gets a random name.
     """
-    os.makedirs(parent, mode=0o700, exist_ok=True)
     _remove_abandoned(parent)
     path = os.path.join(parent, name)
     while (held := _lock(path)) is None:
@@ -45,7 +44,12 @@ def working_folder(parent: str, name: str) -> Iterator[str]:
 def _lock(path: str) -> int | None:
     """The descriptor of the folder's lock; None while another process has it."""
     while True:
-        descriptor = os.open(path + _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(path + _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            # Nobody needed the parent folder until now, and who was last removed it.
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -59,7 +63,11 @@ def _lock(path: str) -> int | None:
 
 def _remove_abandoned(parent: str) -> None:
     """Remove the folders whose lock nobody holds: their processes were killed."""
-    for entry in os.listdir(parent):
+    try:
+        entries = os.listdir(parent)
+    except FileNotFoundError:
+        return
+    for entry in entries:
         path = os.path.join(parent, entry.removesuffix(_LOCK))
         if not entry.endswith(_LOCK) or (held := _lock(path)) is None:
             continue

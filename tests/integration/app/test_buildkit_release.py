@@ -1,0 +1,149 @@
+"""`shipmark run` with the builder `buildkit`: a release from end to end, and runs that are stopped in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.programs.reaper import marked
+from tests.support.releases.project import Project
+from tests.support.services.buildkit import BUSYBOX, BuildKitDaemon
+
+#: The command waits until somebody else makes a second of it: it says so first, on the builder's stream.
+WAITING = f"FROM {BUSYBOX}\nRUN echo it runs; sleep 100\n"
+PROGRAMS = (b"buildctl", b"buildx")
+
+
+class Scene(Project):
+    """A project that is built by BuildKit. `env`: how shipmark finds the daemon."""
+
+    builder_env: dict[str, str]
+
+    def start_build(self, *args: str) -> Any:
+        """Start the command, and return when the Dockerfile's own command runs."""
+        process = self.start(*args, env=self.builder_env)
+        for line in process.stderr:
+            if b" it runs" in line and b"RUN" not in line:
+                return process
+        raise AssertionError("the build ended")
+
+    def left(self) -> list[str]:
+        """Folders of builds in the cache."""
+        cache = Path(self._shipmark.env["SHIPMARK_CACHE_DIR"])
+        return [str(path) for path in cache.glob("**/*.buildkit/*") if path.is_dir()]
+
+
+@pytest.fixture(params=["buildctl", "buildx"])
+def scene(
+    request: pytest.FixtureRequest,
+    make_project: Callable[..., Project],
+    buildkit: BuildKitDaemon,
+    tmp_path: Path,
+) -> Scene:
+    """Give a project at a release, and one of the two programs."""
+    made = make_project(build={"builder": "auto", "platforms": ["linux/amd64"]})
+    made.__class__ = Scene
+    assert isinstance(made, Scene)
+    is_buildx = request.param == "buildx"
+    made.builder_env = buildkit.buildx_env(tmp_path / "docker") if is_buildx else buildkit.env
+    return made
+
+
+def test_a_release_is_built_pushed_and_recorded(scene: Scene) -> None:
+    dockerfile = f"FROM {BUSYBOX}\nRUN --mount=type=cache,target=/c <<EOF\necho made > /made\nEOF\n"
+    scene.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
+    preview = scene.must("preview", "--json", env=scene.builder_env)
+    assert preview.json["releases"][0]["builder"] == "buildkit"
+    result = scene.must("run", "--json", env=scene.builder_env)
+    assert scene.tags["1.4.2"] == scene.tags["latest"]
+    (built,) = [entry for entry in scene.log if entry["kind"] == "built"]
+    assert (built["builder"], built["image"]["platforms"][0]["platform"]) == ("buildkit", "linux/amd64")
+    assert "building with `buildkit`" in result.stderr
+    assert scene.left() == []
+    again = scene.must("run", "--json", env=scene.builder_env)
+    assert again.json["releases"][0]["builder"] is None
+
+
+def test_an_index_of_two_platforms_is_pushed_as_it_was_built(scene: Scene) -> None:
+    scene.configure(
+        build={"builder": "buildkit", "platforms": ["linux/amd64", "linux/arm64"], "provenance": "min"}
+    )
+    scene.release_commit("v1.4.2", files={"Dockerfile": "FROM scratch\nCOPY hello.txt /\n"})
+    scene.must("run", env=scene.builder_env)
+    (built,) = [entry for entry in scene.log if entry["kind"] == "built"]
+    assert [one["platform"] for one in built["image"]["platforms"]] == ["linux/amd64", "linux/arm64"]
+    assert scene.tags["1.4.2"] == built["image"]["digest"]
+
+
+def test_a_failed_build_exits_4_with_its_line(scene: Scene) -> None:
+    scene.release_commit("v1.4.2", files={"Dockerfile": f"FROM {BUSYBOX}\nRUN echo last words; false\n"})
+    result = scene("run", env=scene.builder_env)
+    assert result.code == 4
+    assert "error: Dockerfile:2: process " in result.stderr
+    assert "\n| last words\n" in result.stderr
+    assert scene.tags == {}
+
+
+def test_sigterm_ends_the_build_at_once_and_leaves_nothing(scene: Scene, buildkit: BuildKitDaemon) -> None:
+    scene.release_commit("v1.4.2", files={"Dockerfile": WAITING})
+    process = scene.start_build("run")
+    moment = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode == 143
+    assert time.monotonic() - moment < 4
+    assert scene.left() == []
+    _await(lambda: buildkit.running() == [] and programs() == [])
+    assert "cancelled" in scene.kinds()
+
+
+def test_a_killed_run_leaves_nothing_that_the_next_one_does_not_mend(
+    scene: Scene, buildkit: BuildKitDaemon
+) -> None:
+    scene.release_commit("v1.4.2", files={"Dockerfile": WAITING})
+    process = scene.start_build("run")
+    process.kill()
+    process.communicate()
+    for pid in programs():
+        os.kill(pid, signal.SIGKILL)
+    _await(lambda: buildkit.running() == [])
+    scene.repo.git("tag", "-d", "v1.4.2")
+    scene.release_commit("v1.4.3", files={"Dockerfile": "FROM scratch\nCOPY hello.txt /\n"})
+    scene.must("run", env=scene.builder_env)
+    assert "1.4.3" in scene.tags
+    assert scene.left() == []
+
+
+def test_the_program_that_is_killed_fails_the_build(scene: Scene, buildkit: BuildKitDaemon) -> None:
+    scene.release_commit("v1.4.2", files={"Dockerfile": WAITING})
+    process = scene.start_build("run")
+    for pid in programs():
+        os.kill(pid, signal.SIGKILL)
+    _, stderr = process.communicate()
+    assert process.returncode == 4, stderr
+    assert scene.tags == {}
+    assert scene.left() == []
+    _await(lambda: buildkit.running() == [])
+
+
+def programs() -> list[int]:
+    """The front ends that this test run started."""
+    mark = f"PYTEST_LEAK_MARK={os.environ['PYTEST_LEAK_MARK']}"
+    return [
+        pid
+        for pid in marked(mark)
+        if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith(PROGRAMS)
+    ]
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)

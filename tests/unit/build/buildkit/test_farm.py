@@ -1,0 +1,95 @@
+"""The context as a folder of hard links: what is linked, what is copied, and that the repository stays as it is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from release.build.buildkit.farm import Farm
+from release.build.buildkit.working_folder import working_folder
+from release.build.context import open_context, walk
+from release.build.embedded.tree import Tree
+from release.compression.entries import HostFile, Node
+from release.errors import BuildError
+from tests.support.releases.builds import build_of
+
+CREATED = 1_700_000_000
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+    for name, mode in (("plain", 0o644), ("tool", 0o755), ("group", 0o664), ("private", 0o600)):
+        (folder / name).write_text(name)
+        (folder / name).chmod(mode)
+    (folder / "old").write_text("old")
+    os.utime(folder / "old", (CREATED - 5, CREATED - 5))
+    return folder
+
+
+def lay_out(root: Path, folder: Path) -> Path:
+    tree = walk(open_context(build_of(root).task))
+    Farm(created=CREATED, check=lambda: None).lay_out(tree, str(folder))
+    return folder
+
+
+def test_files_are_linked_where_mode_and_time_fit(root: Path, tmp_path: Path) -> None:
+    before = {path.name: (os.lstat(path).st_mode, os.lstat(path).st_mtime_ns) for path in root.iterdir()}
+    made = lay_out(root, tmp_path / "farm")
+    linked = {path.name for path in made.iterdir() if path.stat().st_ino == (root / path.name).stat().st_ino}
+    assert linked == {"Dockerfile", "plain", "tool"}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in made.iterdir()}
+    assert modes == {
+        "Dockerfile": 0o644,
+        "plain": 0o644,
+        "tool": 0o755,
+        "group": 0o644,
+        "private": 0o644,
+        "old": 0o644,
+    }
+    assert all(path.stat().st_mtime >= CREATED for path in made.iterdir())
+    after = {path.name: (os.lstat(path).st_mode, os.lstat(path).st_mtime_ns) for path in root.iterdir()}
+    assert after == before
+
+
+def test_a_copy_keeps_its_time_until_its_content_changes(root: Path, tmp_path: Path) -> None:
+    times = []
+    for number, text in enumerate(("old", "old", "new")):
+        (root / "old").write_text(text)
+        os.utime(root / "old", (CREATED - 5, CREATED - 5))
+        times.append((lay_out(root, tmp_path / f"farm-{number}") / "old").stat().st_mtime)
+    assert times[0] == times[1] != times[2]
+
+
+def test_two_names_of_one_file_become_two_files(root: Path, tmp_path: Path) -> None:
+    os.link(root / "plain", root / "second")
+    made = lay_out(root, tmp_path / "farm")
+    assert (made / "plain").stat().st_ino != (made / "second").stat().st_ino
+
+
+def test_a_file_that_was_swapped_for_a_symlink_is_refused(root: Path, tmp_path: Path) -> None:
+    found = (root / "plain").stat()
+    content = HostFile(path=str(root / "plain"), size=5, root=str(root), inode=(found.st_dev, found.st_ino))
+    (root / "plain").unlink()
+    (root / "plain").symlink_to("/etc/passwd")
+    tree = Tree({"plain": Node(kind="file", mode=0o644, content=content)}, rooted=False)
+    with pytest.raises(BuildError):
+        Farm(created=0, check=lambda: None).lay_out(tree, str(tmp_path / "farm"))
+    assert (tmp_path / "farm/plain").read_bytes() == b""
+
+
+def test_a_folder_in_use_is_left_to_its_owner(tmp_path: Path) -> None:
+    parent = tmp_path / "work"
+    with working_folder(str(parent), "a") as first:
+        Path(first, "file").touch()
+        with working_folder(str(parent), "a") as second:
+            assert second != first
+            assert Path(first, "file").exists()
+        with working_folder(str(parent), "b"):
+            assert Path(first, "file").exists()
+    assert not parent.exists()

@@ -1,0 +1,75 @@
+"""The options of `build:` that only BuildKit has: their texts, paths and errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from release.build.buildkit.options import extras_of
+from release.build_spec import BuildSpec
+from release.errors import BuildError
+
+ENV = {"TOKEN": "t", "SSH_AUTH_SOCK": "/agent"}
+
+
+@pytest.mark.parametrize(
+    ("options", "made"),
+    [
+        ({"secrets": ("id=a,env=TOKEN",)}, ["id=a,env=TOKEN"]),
+        ({"secrets": ("type=file,id=a,source=x",)}, ["id=a,src=/root/x"]),
+        ({"secrets": ("id=a,src=/abs/x",)}, ["id=a,src=/abs/x"]),
+        ({"ssh": ("default",)}, ["default"]),
+        ({"ssh": ("a=sock,/b",)}, ["a=/root/sock,/b"]),
+        ({"cache_from": ("type=registry,ref=a/b:c",)}, ["type=registry,ref=a/b:c"]),
+        ({"cache_from": ("type=local,src=c",)}, ["type=local,src=/root/c"]),
+        ({"cache_to": ("type=local,dest=../c,mode=max",)}, ["type=local,dest=/c,mode=max"]),
+        ({"cache_to": ("type=gha,scope=x,mode=max",)}, ["type=gha,scope=x,mode=max"]),
+    ],
+)
+def test_options_are_given_with_absolute_paths(options: dict[str, Any], made: list[str]) -> None:
+    extras = extras_of(BuildSpec(**options), "/root", ENV)
+    secrets = [secret.option for secret in extras.secrets]
+    assert [*secrets, *extras.ssh, *extras.cache_from, *extras.cache_to] == made
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"secrets": ("a",)}, "write it as `KEY=VALUE,KEY=VALUE`"),
+        ({"secrets": ("id=a,env=TOKEN,uid=0",)}, "write `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`"),
+        ({"secrets": ("id=../a,env=TOKEN",)}, "write `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`"),
+        ({"secrets": ("type=env,id=a,src=x",)}, "write `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`"),
+        ({"ssh": ("-x",)}, "write `default`, or `ID=SOCKET`"),
+        ({"cache_from": ("acme/cache",)}, "write it as `KEY=VALUE,KEY=VALUE`"),
+        ({"cache_from": ("ref=acme/cache",)}, "begin it with `type=`: `registry`, `local`, `gha`"),
+        ({"cache_from": ("type=local",)}, "add `src=…`"),
+        ({"cache_to": ("type=local,src=x",)}, "add `dest=…`"),
+        ({"cache_to": ("type=registry,mode=max",)}, "add `ref=…`"),
+        (
+            {"cache_to": ("type=gha,token=abc",)},
+            "`type=gha` has no `token` here; credentials come from the environment",
+        ),
+        ({"contexts": {"context": "x"}}, "use lower-case letters, digits, `.`, `_`, `-`, `/`; not `context`"),
+        ({"contexts": {"A B": "x"}}, "use lower-case letters"),
+    ],
+)
+def test_what_is_not_understood_is_told_with_what_to_write(options: dict[str, Any], hint: str) -> None:
+    with pytest.raises(BuildError) as caught:
+        extras_of(BuildSpec(**options), "/root", ENV)
+    assert str(caught.value.hint).startswith(hint)
+    assert f"`build: {{{next(iter(options))}: …}}`" in str(caught.value)
+
+
+def test_a_variable_or_an_agent_that_is_missing_is_told() -> None:
+    with pytest.raises(BuildError, match="the variable `NONE`"):
+        extras_of(BuildSpec(secrets=("id=a,env=NONE",)), "/root", {})
+    with pytest.raises(BuildError, match="SSH_AUTH_SOCK"):
+        extras_of(BuildSpec(ssh=("default",)), "/root", {})
+
+
+def test_contexts_are_folders_unless_they_name_something_remote() -> None:
+    given = {"a": "lib", "b": "docker-image://alpine", "c": "https://example.org/x.git"}
+    extras = extras_of(BuildSpec(contexts=given), "/root", {})
+    assert extras.folders == {"a": "lib"}
+    assert extras.contexts == {"b": "docker-image://alpine", "c": "https://example.org/x.git"}

@@ -1,0 +1,106 @@
+"""Command lines: what is in them, and what must not be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from release.build.buildkit.options import Extras, Secret
+from release.build.buildkit.request import Call, Request, buildctl_call, buildx_call, output_option
+
+VALUE = "sesame-open-8472"
+
+
+def request(**more: Any) -> Request:
+    return Request(
+        **{
+            "context": "/w/context",
+            "dockerfile_folder": "/w/dockerfile",
+            "dockerfile": "Dockerfile",
+            "output": "/w/image",
+            "created": 7,
+            **more,
+        }
+    )
+
+
+def both(wanted: Request, env: dict[str, str] | None = None) -> list[Call]:
+    return [
+        buildx_call("/bin/buildx", None, wanted, env or {}),
+        buildctl_call("/bin/buildctl", wanted, env or {}, takes_variables=True),
+    ]
+
+
+def test_the_command_line_of_buildx() -> None:
+    call = buildx_call(
+        "/bin/buildx", "mine", request(target="t", platforms=("linux/amd64", "linux/arm64")), {}
+    )
+    assert call.argv == (
+        *("/bin/buildx", "build", "--progress=rawjson", "--builder", "mine"),
+        *("--file", "/w/dockerfile/Dockerfile", "--output", output_option(request())),
+        *("--provenance=false", "--sbom=false", "--platform", "linux/amd64,linux/arm64", "--target", "t"),
+        *("--build-arg", "SOURCE_DATE_EPOCH", "/w/context"),
+    )
+    assert call.env == {"SOURCE_DATE_EPOCH": "7"}
+
+
+def test_the_command_line_of_buildctl() -> None:
+    call = buildctl_call("/bin/buildctl", request(target="t"), {}, takes_variables=True)
+    assert call.argv == (
+        *("/bin/buildctl", "build", "--progress=rawjson", "--frontend=dockerfile.v0"),
+        *("--local", "context=/w/context", "--local", "dockerfile=/w/dockerfile"),
+        *("--opt", "filename=Dockerfile", "--opt", "target=t", "--opt", "build-arg:SOURCE_DATE_EPOCH"),
+        *("--output", output_option(request())),
+    )
+
+
+def test_values_of_arguments_are_in_the_environment_only() -> None:
+    for call in both(request(args={"TOKEN": VALUE})):
+        assert VALUE not in " ".join(call.argv)
+        assert call.env["TOKEN"] == VALUE
+        assert VALUE not in repr(call)
+    assert VALUE not in repr(request(args={"TOKEN": VALUE}))
+
+
+@pytest.mark.parametrize("name", ["PATH", "HTTPS_PROXY", "https_proxy", "LD_PRELOAD", "DOCKER_HOST", "HELD"])
+def test_variables_that_the_program_reads_are_never_replaced(name: str) -> None:
+    for call in both(request(args={name: VALUE}), {"HELD": "by somebody"}):
+        assert name not in call.env
+        assert any(word.endswith(f"{name}={VALUE}") for word in call.argv)
+
+
+def test_older_buildctl_gets_values_on_its_command_line() -> None:
+    call = buildctl_call("/bin/buildctl", request(args={"A": "1"}), {}, takes_variables=False)
+    assert "build-arg:A=1" in call.argv
+    assert call.env == {}
+
+
+def test_the_options_that_only_buildkit_has() -> None:
+    extras = Extras(
+        secrets=(Secret(name="a", variable="A"), Secret(name="b", path="/x,y")),
+        ssh=("default",),
+        cache_from=("type=gha",),
+        cache_to=("type=local,dest=/c",),
+        contexts={"base": "docker-image://alpine"},
+    )
+    wanted = request(extras=extras, folders={"lib": "/w/lib"}, network="host", provenance="max", sbom=True)
+    buildx, buildctl = (" ".join(call.argv) for call in both(wanted))
+    for text in ("--secret id=a,env=A", '--secret id=b,"src=/x,y"', "--ssh default", "--allow network.host"):
+        assert text in buildx
+        assert text in buildctl
+    assert "--cache-from type=gha --cache-to type=local,dest=/c" in buildx
+    assert "--import-cache type=gha --export-cache type=local,dest=/c" in buildctl
+    assert "--build-context base=docker-image://alpine --build-context lib=/w/lib --network host" in buildx
+    assert "--local lib=/w/lib" in buildctl
+    assert "--opt context:base=docker-image://alpine --opt context:lib=local:lib" in buildctl
+    assert "--provenance=mode=max --sbom=true" in buildx
+    assert "--opt attest:provenance=mode=max --opt attest:sbom=" in buildctl
+
+
+def test_annotations_of_an_image_and_of_an_index() -> None:
+    one = output_option(request(annotations={"a": '1,"2"'}))
+    assert one.endswith(',"annotation.a=1,""2"""')
+    assert "annotation-index" not in one
+    for more in ({"platforms": ("linux/amd64", "linux/arm64")}, {"provenance": "min"}, {"sbom": True}):
+        assert "annotation-index.a=1" in output_option(request(annotations={"a": "1"}, **more))
