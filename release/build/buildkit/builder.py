@@ -19,6 +19,7 @@ from release.build.buildkit.adoption import Adopted, adopt
 from release.build.buildkit.environment import child_environment
 from release.build.buildkit.failures import failure
 from release.build.buildkit.farm import Farm
+from release.build.buildkit.loaded import DaemonImages
 from release.build.buildkit.options import Extras, extras_of
 from release.build.buildkit.progress import BuildProgress
 from release.build.buildkit.request import Call, Request, buildctl_call, buildx_call
@@ -29,11 +30,13 @@ from release.build.buildkit.working_folder import working_folder
 from release.build.context import open_context, walk
 from release.build.result import built_image
 from release.build.task_input import COMMON, TaskInput, read_input, require_options
+from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.errors import BuildError
 from release.events import Note, Sink
 from release.layout.adopt import translated
 from release.layout.layout import Layout
+from release.oci.image_json import image_index
 from release.ports import FollowedProcess
 
 #: Options that no other builder has.
@@ -79,6 +82,7 @@ class BuildKitBuilder:
             return Problem.of("unavailable", error)
         try:
             require_options(task.spec, self.name, OPTIONS)
+            _require_possible(tool, task.spec)
         except BuildError as error:
             return Problem.of("lacks", error)
         return _Prepared(
@@ -126,9 +130,12 @@ class _Prepared:
         try:
             with working_folder(f"{store}.buildkit", name) as folder:
                 request = self._lay_out(folder)
-                self._run(request, folder)
-                with translated():
-                    adopted = adopt(request.output, Layout.create(store), self._secrecy, self._cancel)
+                if self._tool.is_loading:
+                    adopted = self._load(request, folder, store)
+                else:
+                    self._run(request, folder)
+                    with translated():
+                        adopted = adopt(request.output, Layout.create(store), self._secrecy, self._cancel)
         except OSError as error:
             raise BuildError(
                 f"the build context cannot be laid out: {error.strerror}: `{error.filename}`",
@@ -171,6 +178,32 @@ class _Prepared:
             folders=folders,
             extras=self._extras,
         )
+
+    def _load(self, request: Request, folder: str, store: str) -> Adopted:
+        """Build platform by platform into the docker daemon, and bring each image home."""
+        annotations = self._read.task.annotations
+        layout = Layout.create(store)
+        daemon = DaemonImages(
+            _of_context(self._env, self._tool.docker_context),
+            codec=self._read.codec,
+            sink=self._sink,
+            cancel=self._cancel,
+        )
+        name = f"shipmark-build:{os.path.basename(folder)}"
+        images = []
+        try:
+            for platform in request.platforms or (None,):
+                chosen = (platform,) if platform is not None else ()
+                self._run(msgspec.structs.replace(request, platforms=chosen, loaded_as=name), folder)
+                images.append(daemon.take(name, layout, self._secrecy, annotations))
+        finally:
+            daemon.remove(name)
+        top = images[0][1]
+        if len(images) > 1:
+            top = image_index(images, annotations)
+            with translated():
+                layout.put_manifest(top)
+        return Adopted(top=top, images=tuple(images))
 
     def _run(self, request: Request, folder: str) -> None:
         call = self._call(request)
@@ -227,6 +260,21 @@ class _Prepared:
             )
 
 
+def _require_possible(tool: Tool, spec: BuildSpec) -> None:
+    """Raise `BuildError` for what buildx's driver `docker` lacks."""
+    asked = (
+        ("provenance", spec.provenance != "none"),
+        ("sbom", spec.sbom),
+        ("cache_to", bool(spec.cache_to)),
+    )
+    for option, is_asked in asked:
+        if tool.is_loading and is_asked:
+            raise BuildError(
+                f"the builder of buildx has the driver `docker`, which does not know `build: {{{option}: …}}`",
+                hint="make another one, `docker buildx create --use`, or turn on docker's containerd image store",
+            )
+
+
 def _task_of_folder(task: BuildTask, folder: str) -> BuildTask:
     """The task with another context, to read a named context by the same rules."""
     return msgspec.structs.replace(task, spec=msgspec.structs.replace(task.spec, context=folder))
@@ -247,3 +295,8 @@ def _write_dockerfile(folder: str, read: TaskInput) -> str:
 
 def _shown(platforms: object) -> str:
     return ", ".join(f"`{one}`" for one in platforms) if isinstance(platforms, list | tuple) else ""
+
+
+def _of_context(env: Mapping[str, str], name: str) -> Mapping[str, str]:
+    """The environment in which docker's own context `name` is the current one. DOCKER_HOST beats it, as for buildx."""
+    return env if name == "default" else {**env, "DOCKER_CONTEXT": name}

@@ -26,7 +26,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One build. Folders are absolute paths.
 
     `context`, `dockerfile_folder`, `output`: the context, the Dockerfile's folder, where the image goes.
-    `folders`: named contexts. `created`: the commit's time, in seconds.
+    `folders`: named contexts. `created`: the commit's time, in seconds. `loaded_as`: the name for the image in the
+    docker daemon, for builders that write no layouts.
     """
 
     context: str
@@ -45,6 +46,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     compression: Literal["gzip", "zstd"] = "gzip"
     folders: Mapping[str, str] = {}
     extras: Extras = Extras()
+    loaded_as: str | None = None
 
     def __repr__(self) -> str:
         """Without values of build arguments."""
@@ -69,7 +71,10 @@ def buildx_call(program: str, builder: str | None, request: Request, env: Mappin
     argv = [program, "build", "--progress=rawjson"]
     argv += ["--builder", builder] if builder is not None else []
     argv += ["--file", f"{request.dockerfile_folder}/{request.dockerfile}"]
-    argv += ["--output", output_option(request)]
+    if request.loaded_as is None:
+        argv += ["--output", output_option(request)]
+    else:
+        argv += ["--load", "--tag", request.loaded_as]
     argv += [f"--provenance={_buildx_provenance(request)}", f"--sbom={str(request.sbom).lower()}"]
     argv += _each("--platform", [",".join(request.platforms)] if request.platforms else [])
     argv += _each("--target", [request.target] if request.target else [])

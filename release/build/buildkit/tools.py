@@ -36,6 +36,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """A program with a daemon that answers. `builder`: the name for buildx; None for its current one.
 
     `versions`: of the program and the daemon, as a record of the build shows them. `driver`: of buildx.
+    `takes_variables`: build arguments may come from the environment. `is_loading`: the builder is a part of the docker
+    daemon of `docker_context`, and leaves images there: it writes no layouts.
     """
 
     kind: Literal["buildx", "buildctl"]
@@ -44,6 +46,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     driver: str = ""
     versions: Mapping[str, str] = {}
     takes_variables: bool = True
+    is_loading: bool = False
+    docker_context: str = "default"
 
 
 def find_tool(process: FollowedProcess, env: Mapping[str, str], builder: str | None) -> Tool:
@@ -110,19 +114,18 @@ class _Asker:
                 f"`{fields.get('endpoint')}`",
                 hint="start it, or choose another builder: `docker buildx ls`",
             )
-        if fields["driver"] == "docker" and not _CONTAINERD.search(said):
-            raise BuildError(
-                f"the builder `{fields.get('name')}` of buildx has the driver `docker`, which gives no image layout",
-                hint="make one that does: `docker buildx create --use`, or turn on docker's containerd image store",
-            )
         # A builder that was not started yet has no version; `buildx build` starts it.
         daemon = _first_version(fields.get("buildkit version", ""))
-        _require_new(daemon, "buildkitd")
+        is_loading = fields["driver"] == "docker" and not _CONTAINERD.search(said)
+        if not is_loading:
+            _require_new(daemon, "buildkitd")
         return Tool(
             kind="buildx",
             program=program,
             builder=builder,
             driver=fields["driver"],
+            is_loading=is_loading,
+            docker_context=fields.get("endpoint", "default"),
             versions=_versions(buildx=version, buildkit=daemon),
         )
 

@@ -126,7 +126,6 @@ def test_a_builder_that_is_started_by_the_build_counts(programs: Callable[..., d
         (TimeoutError("no end within 10 s"), "does not answer: no end within 10 s"),
         (PermissionError(13, "Permission denied"), "does not answer: Permission denied"),
         (running(version="v0.12.5"), "`buildkitd` 0.12.5 is too old"),
-        (running(driver="docker"), "has the driver `docker`, which gives no image layout"),
     ],
 )
 def test_a_builder_that_cannot_be_used_is_told(
@@ -138,11 +137,13 @@ def test_a_builder_that_cannot_be_used_is_told(
     assert caught.value.hint
 
 
-def test_the_driver_docker_counts_with_the_image_store_of_containerd(
+def test_the_driver_docker_writes_layouts_with_the_image_store_of_containerd(
     programs: Callable[..., dict[str, str]],
 ) -> None:
+    plain = running(driver="docker", version="v0.8+unknown")
+    assert find_tool(Answers(inspect=plain), programs("buildx"), None).is_loading
     said = running(driver="docker", more=" org.mobyproject.buildkit.worker.containerd.namespace: moby\n")
-    assert find_tool(Answers(inspect=said), programs("buildx"), None).driver == "docker"
+    assert not find_tool(Answers(inspect=said), programs("buildx"), None).is_loading
 
 
 @pytest.mark.parametrize(("name", "env"), [("buildx", {}), ("buildctl", {"BUILDKIT_HOST": "unix:///x"})])
