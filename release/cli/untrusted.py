@@ -14,6 +14,7 @@ from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.results import Schema, run_report
 from release.app.session import Session, policy_of
 from release.build import Builder, BuildTask, BuildValues, Problem
+from release.build.buildkit.builder import BuildKitBuilder
 from release.build.docker import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.cli.output.ci_outputs import outputs_of_report, publish, summary_of
@@ -23,6 +24,7 @@ from release.config.load import Component
 from release.events import Note
 from release.plan.model import Bindings, Plan, Release
 from release.plan.release import PHASES, release_key
+from release.process import Processes
 from release.runner import Report
 from release.tagging.model import Decision, FixedTag, Withheld
 from release.tagging.withholding import withhold_all
@@ -110,7 +112,10 @@ def _build_line(session: Session, component: Component) -> str:
     shown = f"`{component.build.dockerfile}` in `{component.build.context}`"
     task = BuildTask(spec=component.build, root=session.root)
     reasons = {}
-    order: tuple[Builder, ...] = (layers, docker)
+    buildkit = BuildKitBuilder(
+        env, process=Processes(session.cancel), sink=session.sink, cancel=session.cancel, anonymous=True
+    )
+    order: tuple[Builder, ...] = (layers, docker, buildkit)
     for builder in order:
         answer = builder.prepare(task, values)
         if not isinstance(answer, Problem):

@@ -25,7 +25,7 @@ from release.build.buildkit.progress import BuildProgress
 from release.build.buildkit.request import Call, Request, buildctl_call, buildx_call
 from release.build.buildkit.secrecy import Secrecy
 from release.build.buildkit.secret_files import read_secrets
-from release.build.buildkit.tools import Tool, find_tool
+from release.build.buildkit.tools import Tool, find_program, find_tool
 from release.build.buildkit.working_folder import working_folder
 from release.build.context import open_context, walk
 from release.build.result import built_image
@@ -54,14 +54,25 @@ OPTIONS = COMMON | {
 
 
 class BuildKitBuilder:
-    """Builds with BuildKit through `buildx` or `buildctl`. `env`: the environment, for DOCKER_CONFIG and its like."""
+    """Builds with BuildKit through `buildx` or `buildctl`.
+
+    `env`: the environment, for `DOCKER_CONFIG` and similar variables. `anonymous`: `prepare` starts no program, because
+    the run may read no credential.
+    """
 
     name = "buildkit"
 
     def __init__(
-        self, env: Mapping[str, str], *, process: FollowedProcess, sink: Sink, cancel: Cancel
+        self,
+        env: Mapping[str, str],
+        *,
+        process: FollowedProcess,
+        sink: Sink,
+        cancel: Cancel,
+        anonymous: bool = False,
     ) -> None:
         self._env = env
+        self._anonymous = anonymous
         self._process = process
         self._sink = sink
         self._cancel = cancel
@@ -77,7 +88,10 @@ class BuildKitBuilder:
         except BuildError as error:
             return Problem.of("input", error)
         try:
-            tool = find_tool(self._process, self._env, task.spec.builder_name)
+            if self._anonymous:
+                tool = find_program(self._env)
+            else:
+                tool = find_tool(self._process, self._env, task.spec.builder_name)
         except BuildError as error:
             return Problem.of("unavailable", error)
         try:

@@ -65,10 +65,22 @@ def find_tool(process: FollowedProcess, env: Mapping[str, str], builder: str | N
     buildx = _buildx(env)
     if buildx is not None:
         return asker.buildx(buildx, named)
-    raise BuilderUnavailable(
-        "neither `buildx` nor, with BUILDKIT_HOST, `buildctl` is installed",
-        hint="install the docker buildx plugin; in GitHub Actions, `uses: docker/setup-buildx-action`",
-    )
+    raise _not_installed()
+
+
+def find_program(env: Mapping[str, str]) -> Tool:
+    """The program that `find_tool` would ask. Nothing is started: programs and daemons read credentials.
+
+    Raises `BuilderUnavailable`.
+    """
+    if not env.get("BUILDX_BUILDER") and env.get("BUILDKIT_HOST"):
+        buildctl = _program(env, "buildctl")
+        if buildctl is not None:
+            return Tool(kind="buildctl", program=buildctl)
+    buildx = _buildx(env)
+    if buildx is not None:
+        return Tool(kind="buildx", program=buildx)
+    raise _not_installed()
 
 
 class _Asker:
@@ -145,6 +157,13 @@ class _Asker:
             raise BuilderUnavailable(
                 f"`{program}` does not answer: {reason}", hint="see whether its daemon is overloaded"
             ) from error
+
+
+def _not_installed() -> BuilderUnavailable:
+    return BuilderUnavailable(
+        "neither `buildx` nor, with BUILDKIT_HOST, `buildctl` is installed",
+        hint="install the docker buildx plugin; in GitHub Actions, `uses: docker/setup-buildx-action`",
+    )
 
 
 def _buildx(env: Mapping[str, str]) -> str | None:

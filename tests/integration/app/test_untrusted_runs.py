@@ -314,6 +314,17 @@ class TestBuild:
             result = scene("preview", env=env)
         assert (result.code, "can be built here with `docker`" in result.stdout) == (0, True), result.stderr
 
+    def test_buildx_is_found_and_not_started(self, scene: Scene, listener: HostileServer) -> None:
+        scene.configure(f"image: {listener.host}/acme/app\n")
+        scene.repo.commit("run", files={"Dockerfile": "FROM scratch\nRUN true\n"})
+        env = {**scene.arm(listener.host), **scene.event(), "DOCKER_HOST": "unix:///nowhere.sock"}
+        buildx = scene.folder / "programs" / "buildx"
+        buildx.write_text(f'#!/bin/sh\ntouch "{scene.trap}"\n')
+        buildx.chmod(0o755)
+        result = scene("preview", env=env)
+        assert (result.code, "can be built here with `buildkit`" in result.stdout) == (0, True), result.stderr
+        assert not scene.trap.exists()
+
     def test_missing_dockerfile_is_a_build_error(self, scene: Scene, listener: HostileServer) -> None:
         scene.configure(f"image: {listener.host}/acme/app\nbuild: {{dockerfile: Missing}}\n")
         result = scene("preview", env={**scene.arm(listener.host), **scene.event()})
@@ -340,7 +351,8 @@ class TestBuild:
         env = {**scene.arm(listener.host), **scene.event(), "DOCKER_HOST": "unix:///nowhere.sock"}
         result = scene("preview", env=env)
         assert (result.code, "cannot be built here" in result.stdout) == (0, True), result.stderr
-        assert "cannot be built here: `docker`: the docker daemon at `unix:///nowhere.sock`" in result.stdout
+        assert "cannot be built here: `buildkit`: neither `buildx` nor" in result.stdout
+        assert "; `docker`: the docker daemon at `unix:///nowhere.sock`" in result.stdout
         assert "; `layers`: Dockerfile:2: the builder `layers` starts no program" in result.stdout
 
     def test_request_without_an_image_is_previewed(self, scene: Scene) -> None:
