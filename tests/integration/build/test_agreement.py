@@ -14,13 +14,17 @@ from typing import Any
 import pytest
 
 from release.build import Builder
+from release.build.buildkit.builder import BuildKitBuilder
 from release.build.context import open_context, walk
 from release.build.docker import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.control import Cancel
 from release.events import NullSink
+from release.process import Processes
+from tests.support.programs.environment import scrubbed
 from tests.support.registries.oci_schemas import document
 from tests.support.releases.builds import build, build_of
+from tests.support.services.buildkit import BuildKitDaemon
 from tests.support.services.docker import DockerDaemon
 
 FILES = {
@@ -137,6 +141,26 @@ def test_both_builders_give_equal_files_and_config(
     theirs = built(docker, root, tmp_path / "docker")
     ours = built(layers, root, tmp_path / "layers")
     assert ours == theirs
+
+
+#: BuildKit makes the folder of WORKDIR for its user, who has to stand in /etc/passwd.
+NOT_BY_BUILDKIT = {"user-and-workdir"}
+
+
+@pytest.mark.parametrize("name", sorted(DOCKERFILES.keys() - NOT_BY_BUILDKIT))
+def test_buildkit_gives_the_files_and_config_of_layers(
+    name: str, tmp_path: Path, buildkit: BuildKitDaemon
+) -> None:
+    root = make(tmp_path / "project")
+    (root / "Dockerfile").write_text(f"FROM scratch AS base\n{DOCKERFILES[name]}\n")
+    cancel = Cancel()
+    env = {**scrubbed(tmp_path), **buildkit.env}
+    builder = BuildKitBuilder(env, process=Processes(cancel), sink=NullSink(), cancel=cancel)
+    files, config = built(builder, root, tmp_path / "buildkit")
+    if config.get("WorkingDir") == "/":  # the runtime's default, which BuildKit states
+        del config["WorkingDir"]
+    layers = LayersBuilder(sink=NullSink(), cancel=Cancel(), version="1")
+    assert (files, config) == built(layers, root, tmp_path / "layers")
 
 
 IGNORES = {
