@@ -24,6 +24,7 @@ from release.oci import OCI_INDEX, OCI_MANIFEST
 from release.process import Processes
 from tests.support.programs.environment import scrubbed
 from tests.support.registries.oci_schemas import check_layout, document
+from tests.support.registries.tls import Authority
 from tests.support.releases.builds import build, build_of, problem
 from tests.support.services.buildkit import BUSYBOX, BuildKitDaemon
 
@@ -386,6 +387,33 @@ def test_a_daemon_that_dies_is_told_as_unavailable(
         assert found.kind == "unavailable"
     finally:
         own.stop()
+
+
+def test_a_remote_builder_over_tls_builds_and_refuses_strangers(
+    buildkit_programs: Path, buildkit: BuildKitDaemon, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "authority")
+    remote = BuildKitDaemon(buildkit_programs, buildkit.registry, authority=authority)
+    try:
+        certificate, key = authority.issue("client")
+        env = {"PATH": buildkit.env["PATH"], "DOCKER_CONFIG": str(tmp_path / "docker")}
+        for name, options in (
+            ("remote", f"cacert={authority.path},cert={certificate},key={key},servername=127.0.0.1"),
+            ("stranger", f"cacert={authority.path},servername=127.0.0.1"),
+        ):
+            made = ("create", "--name", name, "--driver", "remote", "--driver-opt", options, remote.host)
+            remote.run("buildx", *made, env=env)
+        project = Project(tmp_path / "project", env)
+        project.write("Dockerfile", f"FROM {BUSYBOX}\nRUN touch /done\n")
+        image = project.build(builder_name="remote")
+        assert "done" in project.members(image.digest)
+        assert "session started" in remote.service.log.read_text()
+        found = project.problem(builder_name="stranger")
+        assert found is not None
+        assert found.kind == "unavailable"
+        project.assert_nothing_left()
+    finally:
+        remote.stop()
 
 
 def test_a_machine_without_programs_has_no_buildkit(tmp_path: Path) -> None:

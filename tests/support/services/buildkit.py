@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from tests.support.programs.go_tools import NotBuilt, tools
 from tests.support.programs.processes import Service, remove_if_killed, removed
 from tests.support.programs.reaper import end_inside, remove
 from tests.support.registries.registry import RegistryServer
+from tests.support.registries.tls import Authority
 from tests.support.services.docker import busybox_root
 from tests.support.services.required import MARK, program, require, required
 
@@ -49,16 +51,18 @@ def programs() -> Path:
 class BuildKitDaemon:
     """A running buildkitd. `host`: for BUILDKIT_HOST; `registry`: stands in for the public ones.
 
-    `programs`: the folder of the programs.
+    `programs`: the folder of the programs. `authority`: then it listens on a port, takes only clients with a
+    certificate of this authority, and writes all that it does to its log.
     """
 
-    def __init__(self, built: Path, registry: RegistryServer) -> None:
+    def __init__(self, built: Path, registry: RegistryServer, *, authority: Authority | None = None) -> None:
         # A short path: a socket's path has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="shipmark-bk-", dir="/tmp"))
         remove_if_killed(self.folder)
         self.programs = built
         self.registry = registry
-        self.host = f"unix://{self.folder / 'bk.sock'}"
+        self.host = "tcp://127.0.0.1:0" if authority is not None else f"unix://{self.folder / 'bk.sock'}"
+        self._authority = authority
         self._cgroup = f"shipmark-{secrets.token_hex(8)}"
         (self.folder / "tmp").mkdir()
         self._write_config()
@@ -151,13 +155,31 @@ class BuildKitDaemon:
                 f"--oci-worker-binary={program('runc')}",
                 "--oci-worker-net=host",
                 "--allow-insecure-entitlement=network.host",
+                *self._tls(),
             ],
             folder=self.folder,
             name="buildkitd",
             env={**scrubbed(self.folder), "TMPDIR": str(self.folder / "tmp"), "OTEL_TRACES_EXPORTER": "none"},
-            ready=lambda line: b"running server on" in line,
+            ready=self._take_address,
             timeout=60,
         )
+
+    def _take_address(self, line: bytes) -> bool:
+        found = re.search(rb"running server on ([^\s\"]+)", line)
+        if found is not None and self._authority is not None:
+            self.host = f"tcp://{found[1].decode()}"
+        return found is not None
+
+    def _tls(self) -> list[str]:
+        if self._authority is None:
+            return []
+        certificate, key = self._authority.issue("127.0.0.1")
+        return [
+            "--debug",
+            f"--tlscacert={self._authority.path}",
+            f"--tlscert={certificate}",
+            f"--tlskey={key}",
+        ]
 
     def _remove(self) -> None:
         remove(str(self.folder))
