@@ -140,6 +140,10 @@ class _Prepared:
     def build(self, store: str) -> BuiltImage:
         """Build for all platforms at once. Raises `BuildError`."""
         spec = self._read.task.spec
+        for cache in self._extras.skipped:
+            text = f"the cache `{cache}` is not used: ACTIONS_RUNTIME_TOKEN is not set"
+            hint = "in GitHub Actions, `uses: crazy-max/ghaction-github-runtime` sets it"
+            self._sink.emit(Note(level="info", text=text, hint=hint))
         name = hashlib.sha256(f"{spec.context}\0{spec.dockerfile}\0{spec.target}".encode()).hexdigest()[:16]
         try:
             with working_folder(f"{store}.buildkit", name) as folder:
@@ -152,7 +156,7 @@ class _Prepared:
                         adopted = adopt(request.output, Layout.create(store), self._secrecy, self._cancel)
         except OSError as error:
             raise BuildError(
-                f"the build context cannot be laid out: {error.strerror}: `{error.filename}`",
+                f"the build cannot be prepared: {error.strerror}: `{error.filename}`",
                 hint="check the space and the rights of the cache folder (SHIPMARK_CACHE_DIR)",
             ) from error
         self._check(adopted)
@@ -183,7 +187,7 @@ class _Prepared:
             labels=task.labels,
             annotations=task.annotations,
             args=read.values.args,
-            platforms=tuple(str(platform) for platform in read.platforms),
+            platforms=tuple(dict.fromkeys(str(platform) for platform in read.platforms)),
             target=spec.target,
             network=spec.network,
             provenance=spec.provenance,
@@ -256,15 +260,16 @@ class _Prepared:
 
     def _check(self, adopted: Adopted) -> None:
         """Raise `BuildError` unless the image is for the platforms that were asked for."""
-        if adopted.is_telling:
+        is_sealed = self._read.task.spec.provenance == "max" and bool(self._read.values.args)
+        if adopted.is_telling or is_sealed:
             self._sink.emit(
                 Note(
                     level="warning",
-                    text="values of build arguments stand in the image's history, which `provenance:` seals",
+                    text="the image's history or its provenance holds values of build arguments",
                     hint="take `secrets:` for what nobody may see",
                 )
             )
-        wanted = self._read.platforms
+        wanted = tuple(dict.fromkeys(self._read.platforms))
         found = [platform for platform, _ in adopted.images]
         missing = [one for one in wanted if not any(one.accepts(other) for other in found)]
         if missing or (wanted and len(found) != len(wanted)):

@@ -1,8 +1,9 @@
 """Lays out a build context as a folder of hard links, which BuildKit reads like any other folder.
 
 BuildKit takes over modes and times of files as they are, and compares size and time to find what changed since the
-last transfer. A file is linked if its mode and time are right as they are; otherwise it is copied. Nothing of the
-repository is changed: a link shares its file's mode and time.
+last transfer. A file is linked if its mode and time are right as they are; otherwise it is copied. A link shares mode,
+time and content of its file, so these stay as they are. It changes the file's ctime, which git compares: `git status`
+reads the file once more, and `git diff-index` before that takes it for changed.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Farm:
             return False
         try:
             os.link(content.path, target, follow_symlinks=False)
-        except OSError:
+        except (OSError, NotImplementedError):
             return False  # another file system, one without links, or a file that belongs to another user
         # The path may have led elsewhere by now: only the file that was listed may be in the context.
         linked = os.lstat(target)

@@ -48,7 +48,10 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Extras(msgspec.Struct, frozen=True, kw_only=True):
-    """The checked options. `folders`: named contexts in the repository; `contexts`: the others."""
+    """The checked options. `folders`: named contexts in the repository; `contexts`: the others.
+
+    `skipped`: caches that cannot be used here.
+    """
 
     secrets: tuple[Secret, ...] = ()
     ssh: tuple[str, ...] = ()
@@ -56,19 +59,29 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True):
     cache_to: tuple[str, ...] = ()
     folders: Mapping[str, str] = {}
     contexts: Mapping[str, str] = {}
+    skipped: tuple[str, ...] = ()
 
 
 def extras_of(spec: BuildSpec, root: str, env: Mapping[str, str]) -> Extras:
     """Check the options. `root`: of the repository, for relative paths. Raises `BuildError`."""
+    # GitHub's cache exists in its runners only; `shipmark.yml` holds on a laptop, too.
+    has_gha = bool(env.get("ACTIONS_RUNTIME_TOKEN"))
+    sources = [_cache(text, root, "cache_from") for text in spec.cache_from]
+    sinks = [_cache(text, root, "cache_to") for text in spec.cache_to]
     contexts = {_context_name(name): value for name, value in spec.contexts.items()}
     return Extras(
         secrets=tuple(_secret(text, root, env) for text in spec.secrets),
         ssh=tuple(_ssh(text, root, env) for text in spec.ssh),
-        cache_from=tuple(_cache(text, root, "cache_from") for text in spec.cache_from),
-        cache_to=tuple(_cache(text, root, "cache_to") for text in spec.cache_to),
+        cache_from=tuple(text for text in sources if has_gha or not _is_gha(text)),
+        cache_to=tuple(text for text in sinks if has_gha or not _is_gha(text)),
+        skipped=tuple(text for text in (*sources, *sinks) if not has_gha and _is_gha(text)),
         folders={name: value for name, value in contexts.items() if not value.startswith(_REMOTE)},
         contexts={name: value for name, value in contexts.items() if value.startswith(_REMOTE)},
     )
+
+
+def _is_gha(cache: str) -> bool:
+    return cache.startswith("type=gha")
 
 
 def csv(fields: Sequence[str]) -> str:

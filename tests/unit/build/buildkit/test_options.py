@@ -10,7 +10,7 @@ from release.build.buildkit.options import extras_of
 from release.build_spec import BuildSpec
 from release.errors import BuildError
 
-ENV = {"TOKEN": "t", "SSH_AUTH_SOCK": "/agent"}
+ENV = {"TOKEN": "t", "SSH_AUTH_SOCK": "/agent", "ACTIONS_RUNTIME_TOKEN": "t"}
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,13 @@ def test_a_variable_or_an_agent_that_is_missing_is_told() -> None:
         extras_of(BuildSpec(secrets=("id=a,env=NONE",)), "/root", {})
     with pytest.raises(BuildError, match="SSH_AUTH_SOCK"):
         extras_of(BuildSpec(ssh=("default",)), "/root", {})
+
+
+def test_the_cache_of_github_is_skipped_outside_of_its_runners() -> None:
+    spec = BuildSpec(cache_from=("type=gha", "type=local,src=c"), cache_to=("type=gha,mode=max",))
+    extras = extras_of(spec, "/root", {})
+    assert (extras.cache_from, extras.cache_to) == (("type=local,src=/root/c",), ())
+    assert extras.skipped == ("type=gha", "type=gha,mode=max")
 
 
 def test_contexts_are_folders_unless_they_name_something_remote() -> None:
