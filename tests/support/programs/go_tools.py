@@ -41,11 +41,10 @@ def tools(module: Path, packages: Mapping[str, str], *, link: str = "") -> Path:
 
     Raises `NotBuilt`.
     """
-    text = "\0".join([(module / "go.sum").read_text(), GO, link, *sorted(packages.values())])
-    key = f"{module.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    key = _key(module, packages, link)
     built = _cache() / key
     with _alone(key):
-        if not all((built / name).exists() for name in packages):
+        if not are_built(module, packages, link=link):
             with tempfile.TemporaryDirectory(dir=_cache(), prefix=f"{key}.") as folder:
                 _build(module, list(packages.values()), Path(folder), link)
                 shutil.rmtree(built, ignore_errors=True)
@@ -53,6 +52,16 @@ def tools(module: Path, packages: Mapping[str, str], *, link: str = "") -> Path:
                 os.rename(folder, built)
                 os.mkdir(folder, 0o700)  # for the context manager to remove
     return built
+
+
+def are_built(module: Path, packages: Mapping[str, str], *, link: str = "") -> bool:
+    """Return whether the programs exist."""
+    return all((_cache() / _key(module, packages, link) / name).exists() for name in packages)
+
+
+def _key(module: Path, packages: Mapping[str, str], link: str) -> str:
+    text = "\0".join([(module / "go.sum").read_text(), GO, link, *sorted(packages.values())])
+    return f"{module.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _build(module: Path, packages: list[str], into: Path, link: str) -> None:

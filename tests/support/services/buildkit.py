@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.programs.environment import scrubbed
-from tests.support.programs.go_tools import NotBuilt, tools
+from tests.support.programs.go_tools import NotBuilt, are_built, tools
 from tests.support.programs.processes import Service, remove_if_killed, removed
 from tests.support.programs.reaper import end_inside, remove
 from tests.support.registries.registry import RegistryServer
@@ -223,6 +223,8 @@ def buildkit(buildkit_programs: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 def main() -> int:
     """Build the programs, so that no test has to wait for them."""
+    if not are_built(MODULE, _PACKAGES, link=_LINK):
+        sys.stderr.write("building BuildKit for the tests, a few minutes ...\n")
     try:
         programs()
     except NotBuilt as error:
