@@ -226,9 +226,9 @@ def test_two_platforms_come_as_one_index(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY bin-$TARGETARCH /bin\n")
     for name in ("amd64", "arm64"):
         project.write(f"bin-{name}", name)
-    image = project.build(platforms=("linux/amd64", "linux/arm64"), labels={"a": "b"}, annotations={"n": "1"})
+    image = project.build(platforms=("linux/arm64", "linux/amd64"), labels={"a": "b"}, annotations={"n": "1"})
     assert image.media_type == OCI_INDEX
-    assert [one.platform for one in image.platforms] == ["linux/amd64", "linux/arm64"]
+    assert [one.platform for one in image.platforms] == ["linux/arm64", "linux/amd64"]
     assert document(project.store, image.digest)["annotations"] == {"n": "1"}
     for one in image.platforms:
         assert project.config(one.digest)["config"]["Labels"] == {"a": "b"}
