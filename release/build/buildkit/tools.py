@@ -167,7 +167,13 @@ def _not_installed() -> BuilderUnavailable:
 
 
 def _buildx(env: Mapping[str, str]) -> str | None:
-    """The program of buildx: as a plugin of the docker command, or by itself on PATH."""
+    """The program of buildx: the one that SHIPMARK_BUILDX names, a plugin of the docker command, or one on PATH.
+
+    An empty SHIPMARK_BUILDX means that there is none.
+    """
+    named = env.get("SHIPMARK_BUILDX")
+    if named is not None:
+        return named if os.path.isabs(named) and _is_program(named) else None
     home = env.get("HOME", "")
     config = env.get("DOCKER_CONFIG") or (os.path.join(home, ".docker") if home else "")
     folders = [os.path.join(config, "cli-plugins")] if os.path.isabs(config) else []

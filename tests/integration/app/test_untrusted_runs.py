@@ -321,6 +321,7 @@ class TestBuild:
         buildx = scene.folder / "programs" / "buildx"
         buildx.write_text(f'#!/bin/sh\ntouch "{scene.trap}"\n')
         buildx.chmod(0o755)
+        env["SHIPMARK_BUILDX"] = str(buildx)
         result = scene("preview", env=env)
         assert (result.code, "can be built here with `buildkit`" in result.stdout) == (0, True), result.stderr
         assert not scene.trap.exists()

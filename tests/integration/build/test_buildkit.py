@@ -397,7 +397,10 @@ def test_a_remote_builder_over_tls_builds_and_refuses_strangers(
     remote = BuildKitDaemon(buildkit_programs, buildkit.registry, authority=authority)
     try:
         certificate, key = authority.issue("client")
-        env = {"PATH": buildkit.env["PATH"], "DOCKER_CONFIG": str(tmp_path / "docker")}
+        env = {
+            "SHIPMARK_BUILDX": str(buildkit_programs / "buildx"),
+            "DOCKER_CONFIG": str(tmp_path / "docker"),
+        }
         for name, options in (
             ("remote", f"cacert={authority.path},cert={certificate},key={key},servername=127.0.0.1"),
             ("stranger", f"cacert={authority.path},servername=127.0.0.1"),

@@ -35,7 +35,7 @@ class Scene:
         base = scrubbed(folder)
         self.env = {
             **base,
-            "PATH": f"{programs}:{base['PATH']}",
+            "SHIPMARK_BUILDX": str(programs / "buildx"),
             "DOCKER_HOST": daemon.host,
             "DOCKER_CONFIG": str(folder / "docker"),
         }

@@ -83,10 +83,10 @@ class Project:
         return build_of(self.root, **{"created": CREATED, **more})
 
     def choose(self) -> Choice | Problem:
-        """The choice of `builder: auto`."""
+        """The choice of `builder: auto` on a machine without buildx."""
         process = Processes(self.cancel)
         table = builders(self.env, process=process, sink=self.sink, cancel=self.cancel, version="1")
-        return choose(tuple(table.values()), *self.request())
+        return choose((table["docker"], table["layers"]), *self.request())
 
     def config(self, image: BuiltImage) -> Any:
         manifest = document(self.store, image.platforms[0].digest)

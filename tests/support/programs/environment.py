@@ -22,6 +22,7 @@ def scrubbed(home: Path) -> dict[str, str]:
         "TZ": "UTC",
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
         "SHIPMARK_CACHE_DIR": str(home / "cache"),
+        "SHIPMARK_BUILDX": "",  # docker's plugin lies in folders that no other variable hides
         MARK: os.environ.get(MARK, ""),
         **hermetic_git(),
     }

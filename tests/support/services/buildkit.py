@@ -82,7 +82,12 @@ class BuildKitDaemon:
 
     def buildx_env(self, config: Path) -> dict[str, str]:
         """The variables with which shipmark finds this daemon through `buildx`. `config`: a folder for its state."""
-        env = {"PATH": self.env["PATH"], "DOCKER_CONFIG": str(config), "BUILDX_BUILDER": "tests"}
+        env = {
+            "PATH": self.env["PATH"],
+            "SHIPMARK_BUILDX": str(self.programs / "buildx"),
+            "DOCKER_CONFIG": str(config),
+            "BUILDX_BUILDER": "tests",
+        }
         if not config.exists():
             config.mkdir(parents=True)
             self.run("buildx", "create", "--name", "tests", "--driver", "remote", self.host, env=env)

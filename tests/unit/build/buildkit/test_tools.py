@@ -103,6 +103,18 @@ def test_the_plugin_of_docker_comes_before_a_program_on_path(
     assert tool.program == str(tmp_path / "config/cli-plugins/docker-buildx")
 
 
+@pytest.mark.parametrize(("name", "taken"), [("mine", True), ("", False), ("missing", False)])
+def test_shipmark_buildx_names_the_only_program(
+    programs: Callable[..., dict[str, str]], tmp_path: Path, name: str, taken: bool
+) -> None:
+    env = programs("buildx", "mine", SHIPMARK_BUILDX=str(tmp_path / name) if name else "")
+    if taken:
+        assert find_tool(Answers(inspect=running()), env, None).program == str(tmp_path / "mine")
+    else:
+        with pytest.raises(BuilderUnavailable):
+            find_tool(Answers(inspect=running()), env, None)
+
+
 def test_relative_folders_of_path_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/buildctl").touch(0o755)
