@@ -12,9 +12,9 @@ from release.layout.adopt import put_bytes
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest
 from release.oci.graph import blobs_of, read_manifests
-from release.oci.image_config import platform_of, read_config
+from release.oci.image_config import read_config
 from release.oci.image_json import Platform, digest, parse_platform
-from release.oci.manifest import children, describe, encode_manifest
+from release.oci.manifest import children, describe, encode_manifest, platform_of
 
 _LARGEST_CONFIG = 8 << 20
 
