@@ -35,8 +35,9 @@ from release.oci import Registries, Repository
 from release.plan.model import Bindings, Free, Step
 from release.ports import Process
 
-#: Step kinds that `preview --offline` observes, since they need no connection. (`build-image` reads the local store.)
-_LOCAL = frozenset({"check-log", "build-image", "record"})
+#: Step kinds that `preview --offline` observes, since they need no connection. (`build-image` reads the local store,
+#: `check-builder` the input that every builder reads.)
+_LOCAL = frozenset({"check-log", "check-builder", "build-image", "record"})
 
 
 class StepPorts(msgspec.Struct, frozen=True, kw_only=True):

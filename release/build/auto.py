@@ -34,12 +34,28 @@ def choose(order: Sequence[Builder], task: BuildTask, values: BuildValues) -> Ch
             return answer
         passed_over.append((builder.name, answer))
     reasons = "; ".join(f"`{name}`: {problem.reason}" for name, problem in passed_over)
-    is_lacking = any(problem.kind == "lacks" for _, problem in passed_over)
+    lacking = [problem for _, problem in passed_over if problem.kind == "lacks"]
+    hint = "start a docker daemon, or make the files before the build and `COPY` them `FROM scratch`"
+    if lacking and all(problem.kind == "lacks" for _, problem in passed_over):
+        hint = lacking[0].hint or hint  # each builder answers, so the Dockerfile has to change
     return Problem(
-        kind="lacks" if is_lacking else "unavailable",
+        kind="lacks" if lacking else "unavailable",
         reason=f"no builder can make this image: {reasons}",
-        hint="start a docker daemon, or make the files before the build and `COPY` them `FROM scratch`",
+        hint=hint,
     )
+
+
+def is_possible_elsewhere(
+    name: str, table: Mapping[str, Builder], task: BuildTask, values: BuildValues
+) -> bool:
+    """Whether another builder than `name` can build this, so that `builder: auto` would help."""
+    for other in table.values():
+        if other.name != name:
+            answer = other.prepare(task, values)
+            if not isinstance(answer, Problem):
+                answer.close()
+                return True
+    return False
 
 
 def order_of(name: str, table: Mapping[str, Builder]) -> tuple[Builder, ...]:

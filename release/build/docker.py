@@ -6,18 +6,24 @@ before the push, and equal content has equal digests.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
-from release.build.context import Context, walk
+from release.build.context import walk
+from release.build.docker_input import (
+    build_arguments,
+    registries_of,
+    require_classic,
+    sent_dockerfile,
+    sent_entries,
+)
+from release.build.docker_leftovers import Leftovers
 from release.build.docker_messages import BuildMessages
-from release.build.dockerfile.instructions import Copy, Dockerfile
-from release.build.embedded.obstacles import expanded_bases
+from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.tree import Tree
 from release.build.result import built_image
 from release.build.task_input import TaskInput, read_input, require_options
-from release.compression.entries import Inline, Node
 from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel
 from release.docker.engine import ANSWER_WITHIN, Engine, connect, require_listener
@@ -27,15 +33,9 @@ from release.events import Sink
 from release.layout.adopt import put_bytes, translated
 from release.layout.layout import Layout
 from release.oci import Manifest
-from release.oci.image_json import Platform, image_index, image_manifest, parse_platform
+from release.oci.image_json import Platform, image_index, image_manifest
 
-# Name in the sent context of a Dockerfile that lies outside of the context folder.
-_FOREIGN_DOCKERFILE = ".shipmark.Dockerfile"
-_IGNORE = ".dockerignore"
-# Characters with a meaning in patterns of `.dockerignore`, and their replacement: a backslash in front.
-_SPECIAL, _ESCAPED = re.compile(r"([*?\[\]\\])"), r"\\\1"
-# The registry of an image name without one.
-_HUB = "docker.io"
+_CLEAR_UP_WITHIN = 1.0  # seconds for the daemon's first answer, after a signal as well
 
 
 class DockerBuilder:
@@ -74,7 +74,7 @@ class DockerBuilder:
             return Problem.of("unavailable", error)
         try:
             require_options(task.spec, self.name)
-            _require_known(read.context.dockerfile)
+            require_classic(read.context.dockerfile)
         except BuildError as error:
             return Problem.of("lacks", error)
         return _Prepared(
@@ -113,17 +113,20 @@ class _Prepared:
         """Build for every platform in turn; more than one gives an index. Raises `BuildError`."""
         files = walk(self._read.context, check=self._cancel.check)
         layout = Layout(store)
-        registries = _registries(self._read.context.dockerfile, self._read.values.args)
+        registries = registries_of(self._read.context.dockerfile, self._read.values.args)
         with connect(self._env, self._cancel, registries, answer_within=self._answer_within) as engine:
+            leftovers = Leftovers.since_now(engine)
             run = _Run(
                 engine,
                 self._read,
                 files,
                 layout=layout,
+                leftovers=leftovers,
                 sink=self._sink,
                 cancel=self._cancel,
             )
-            images = [run.image(platform) for platform in self._read.platforms or (None,)]
+            with leftovers.removed(self._connected_again):
+                images = [run.image(platform) for platform in self._read.platforms or (None,)]
         top = images[0][1]
         if len(images) > 1:
             top = image_index(images, self._read.task.annotations)
@@ -133,6 +136,12 @@ class _Prepared:
 
     def close(self) -> None:
         """Do nothing: `prepare` keeps no connection and no temporary file."""
+
+    @contextmanager
+    def _connected_again(self) -> Iterator[Engine]:
+        """A connection to clear up with: a signal has closed the first one, and leaves little time."""
+        with connect(self._env, Cancel(), answer_within=_CLEAR_UP_WITHIN) as engine:
+            yield engine
 
 
 class _Run:
@@ -145,10 +154,12 @@ class _Run:
         files: Tree,
         *,
         layout: Layout,
+        leftovers: Leftovers,
         sink: Sink,
         cancel: Cancel,
     ) -> None:
         self._engine = engine
+        self._leftovers = leftovers
         self._read = read
         self._files = files
         self._layout = layout
@@ -184,22 +195,25 @@ class _Run:
             return store_archive(archive, self._layout, codec=self._read.codec, check=self._cancel.check)
 
     def _identifier(self, platform: Platform | None, *, cache: bool) -> str:
-        dockerfile = self._read.context.dockerfile
-        following = BuildMessages(dockerfile, self._sink)
-        sent = tar_chunks(
-            _sent(self._read.context, self._files), mtime=self._read.task.created, check=self._cancel.check
-        )
+        context, task = self._read.context, self._read.task
+        dockerfile = sent_dockerfile(context)
+        following = BuildMessages(context.dockerfile, self._sink, added=len(dockerfile.added))
+        entries = sent_entries(context, self._files, dockerfile)
+        sent = tar_chunks(entries, mtime=task.created, check=self._cancel.check)
+        own = self._engine.platform
         messages = self._engine.build(
             counted(sent, "build context", self._sink),
-            dockerfile=self._read.context.dockerfile_path or _FOREIGN_DOCKERFILE,
-            buildargs=_arguments(dockerfile, self._read),
-            labels=dict(self._read.task.labels),
-            target=self._read.task.spec.target,
+            dockerfile=dockerfile.path,
+            buildargs=build_arguments(self._read, dockerfile, target=platform or own, build=own),
+            labels=dict(task.labels),
+            target=task.spec.target,
             platform=str(platform) if platform else None,
             nocache=not cache,
         )
         for message in messages:
             following.take(message)
+            if following.image is not None:
+                self._leftovers.add(following.image)
         following.end()
         if following.image is None:
             raise BuildError(
@@ -213,53 +227,3 @@ def _own_platform(engine: Engine, dockerfile: Dockerfile) -> Platform | None:
     """The platform of a build without an option `platforms`: the daemon's; None if a `FROM --platform` decides."""
     named = any(stage.base.flag("platform") is not None for stage in dockerfile.stages)
     return None if named else engine.platform
-
-
-def _sent(context: Context, files: Tree) -> Iterator[tuple[str, Node]]:
-    """The files to send: the context, and the Dockerfile, which the daemon needs even if it is excluded."""
-    sent = {path: node for path in files.paths() if (node := files.get(path)) is not None}
-    path = context.dockerfile_path or _FOREIGN_DOCKERFILE
-    if context.dockerfile_path is None or context.ignore.excludes(path):
-        # Send a `.dockerignore` that excludes the Dockerfile and itself. The daemon reads the Dockerfile before it
-        # removes excluded files, so the build can use it, but no instruction can copy it.
-        hidden = f"./{_SPECIAL.sub(_ESCAPED, path)}\n{_IGNORE}\n"
-        sent[_IGNORE] = Node(kind="file", mode=0o644, content=Inline(data=hidden.encode()))
-    sent[path] = Node(kind="file", mode=0o644, content=Inline(data=context.text))
-    for name in sorted(sent, key=lambda each: each.encode("utf-8", "surrogateescape")):
-        if sent[name].kind != "special":  # the docker command skips sockets and pipes in the context too
-            yield name, sent[name]
-
-
-def _arguments(dockerfile: Dockerfile, read: TaskInput) -> dict[str, str]:
-    """The build arguments, with the commit's time as SOURCE_DATE_EPOCH if an `ARG` declares that name."""
-    declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}
-    epoch = {"SOURCE_DATE_EPOCH": str(read.task.created)} if "SOURCE_DATE_EPOCH" in declared else {}
-    return {**epoch, **read.values.args}
-
-
-def _require_known(dockerfile: Dockerfile) -> None:
-    for instruction in dockerfile.instructions:
-        if getattr(instruction, "heredocs", ()):
-            raise BuildError(
-                f"{dockerfile.name}:{instruction.line}: the Engine API's builder does not support here-documents",
-                hint="put the text into a file and `COPY` it, or join the commands with `&&`",
-            )
-
-
-def _registries(dockerfile: Dockerfile, given: Mapping[str, str]) -> tuple[str, ...]:
-    """The registries of the images that `FROM` and `COPY --from` name."""
-    stages = {stage.name for stage in dockerfile.stages}
-    images = list(expanded_bases(dockerfile, given, parse_platform("linux/amd64")))
-    images += [
-        source
-        for each in dockerfile.instructions
-        if isinstance(each, Copy) and (source := each.flag("from")) and not source.isdecimal()
-    ]
-    return tuple(
-        dict.fromkeys(_registry(image) for image in images if image not in stages and image != "scratch")
-    )
-
-
-def _registry(image: str) -> str:
-    first, slash, _ = image.partition("/")
-    return first if slash and (re.search(r"[.:]", first) or first == "localhost") else _HUB

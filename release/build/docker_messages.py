@@ -18,12 +18,16 @@ _TELL_AT_MOST = 400
 
 
 class BuildMessages:
-    """Reads the messages of one build. `image`: the built image's id; None until a message contains it."""
+    """Reads the messages of one build. `image`: the built image's id; None until a message contains it.
 
-    def __init__(self, dockerfile: Dockerfile, sink: Sink) -> None:
+    `added`: how many instructions the daemon got before those of the file.
+    """
+
+    def __init__(self, dockerfile: Dockerfile, sink: Sink, *, added: int = 0) -> None:
         self.image: str | None = None
         self._dockerfile = dockerfile
         self._sink = sink
+        self._added = added
         self._step = 0
         self._keyword = ""
         self._partial = ""
@@ -85,9 +89,10 @@ class BuildMessages:
         step at the end. A step with another keyword than the instruction gives no line number.
         """
         instructions = self._dockerfile.instructions
-        if not 0 < self._step <= len(instructions):
+        step = self._step - self._added
+        if not 0 < step <= len(instructions):
             return ""
-        instruction = instructions[self._step - 1]
+        instruction = instructions[step - 1]
         if instruction.keyword != self._keyword:
             return f"{self._dockerfile.name}: "
         return f"{self._dockerfile.name}:{instruction.line}: "

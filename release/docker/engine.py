@@ -69,6 +69,17 @@ class Engine:
                 self._cancel.check()
                 yield chunk
 
+    def images(self) -> frozenset[str]:
+        """The ids of all images, those that are steps of others included. Raises `BuildError`."""
+        with self._speaking():
+            return frozenset(str(one["Id"]) for one in self._client.images(all=True))
+
+    def inspect(self, image: str) -> Mapping[str, Any]:
+        """What the daemon says of an image. `image`: its id, or a name. Raises `BuildError`."""
+        with self._speaking():
+            answer: Mapping[str, Any] = self._client.inspect_image(image)  # type: ignore[no-untyped-call]  # the stubs leave it out
+            return answer
+
     def remove(self, image: str) -> None:
         """Remove an image by its id, and none that it was made from. Raises `BuildError` where it is in use."""
         with self._speaking():

@@ -112,13 +112,20 @@ class BuilderCheck:
         """One line for the preview."""
         return f"check that `{operands.builds_with or 'auto'}` can build this"
 
-    def observe(self, work: Work[BuildImage]) -> None:
-        """Raise the error of choosing a builder, which happened before the plan was made, if there was one."""
-        _choice(self._builds, work.operands)
+    def observe(self, work: Work[BuildImage]) -> bool:
+        """Raise the error of choosing a builder, which happened before the plan was made, if there was one.
 
-    def judge(self, work: Work[BuildImage], seen: None) -> Judgement:
-        """Done: `observe` raises if no builder can build the image."""
-        del work, seen
+        False: none was chosen, and nothing is wrong with the input that every builder reads (`preview --offline`).
+        """
+        if work.operands.component not in self._builds:
+            return False
+        _choice(self._builds, work.operands)
+        return True
+
+    def judge(self, work: Work[BuildImage], seen: bool) -> Judgement:
+        """Done: `observe` raises if no builder can build the image. Free if none was chosen."""
+        if not seen:
+            return Free(reason=f"{self.describe(work.operands)} (builder not asked)")
         return Done(reason="it can")
 
 

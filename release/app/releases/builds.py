@@ -10,7 +10,8 @@ import msgspec
 
 from release.app.session import Session
 from release.build import Builder, BuildTask, BuildValues, Problem
-from release.build.auto import Choice, choose, order_of
+from release.build.auto import Choice, choose, is_possible_elsewhere, order_of
+from release.build.task_input import read_input
 from release.config.variables import expand
 from release.errors import Interrupted, ReleaseError
 from release.oci import Repository
@@ -41,7 +42,10 @@ class Builds:
     def prepare(
         self, session: Session, subjects: Sequence[ReleaseInput], *, offline: bool
     ) -> tuple[ReleaseInput, ...]:
-        """Prepare with the session's builders, see `ask`. `offline`: choose none, since a daemon may be remote."""
+        """Prepare with the session's builders, see `ask`. `offline`: choose none, since a daemon may be remote.
+
+        Offline too, input that is wrong for every builder is found: a missing Dockerfile, for example.
+        """
         table = None if offline else session.ports.builders(session)
         return self.ask(table, subjects, root=session.root, env=session.settings.env)
 
@@ -61,11 +65,23 @@ class Builds:
         needed = [needs_build(subject) for subject in subjects]
         values = [values_of(subject, env) for subject in subjects]
         if table is None:
+            for subject, is_needed, given in zip(subjects, needed, values, strict=True):
+                if is_needed:
+                    self._read(subject, given, root)
             return tuple(subjects)
         return tuple(
             self._ask(table, subject, given, root) if is_needed else subject
             for subject, is_needed, given in zip(subjects, needed, values, strict=True)
         )
+
+    def _read(self, subject: ReleaseInput, values: BuildValues, root: str) -> None:
+        """Look at the input that every builder reads. What is wrong with it is kept for the step that checks it."""
+        try:
+            read_input(task_of(subject, root), values)
+        except Interrupted:
+            raise
+        except ReleaseError as error:
+            self.prepared[subject.component] = error
 
     def _ask(
         self, table: Mapping[str, Builder], subject: ReleaseInput, values: BuildValues, root: str
@@ -83,16 +99,19 @@ class Builds:
 
 def prepare_one(table: Mapping[str, Builder], task: BuildTask, values: BuildValues) -> Choice | ReleaseError:
     """The prepared build of the configured builder, or of the one that `auto` takes; or why there is none."""
+    name = task.spec.builder
     try:
-        answer = choose(order_of(task.spec.builder, table), task, values)
+        answer = choose(order_of(name, table), task, values)
+        if not isinstance(answer, Problem):
+            return answer
+        hint = None
+        if name != "auto" and answer.kind != "input" and is_possible_elsewhere(name, table, task, values):
+            hint = "`builder: auto` takes whichever builder can do it"
+        return answer.error(hint=hint)
     except Interrupted:
         raise
     except ReleaseError as error:
         return error
-    if isinstance(answer, Problem):
-        is_auto = task.spec.builder == "auto"
-        return answer.error(hint=None if is_auto else "`builder: auto` takes whichever builder can do it")
-    return answer
 
 
 def task_of(subject: ReleaseInput, root: str) -> BuildTask:

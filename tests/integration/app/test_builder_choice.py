@@ -105,6 +105,35 @@ def test_no_builder_is_asked_offline_or_when_nothing_is_built(
     assert listener.asked == []
 
 
+def test_offline_finds_what_is_wrong_for_every_builder(project: Project, listener: Listener) -> None:
+    (project.repo.path / "Dockerfile").unlink()
+    project.release_commit("v1.4.3")
+    for options in (["--offline"], []):
+        result = project("preview", *options, "--json", env={"DOCKER_HOST": listener.url})
+        assert (result.code, result.json["exit_code"]) == (4, 4)
+        assert "error: there is no Dockerfile at `" in result.stderr
+        assert row(result, "check-builder:app")["state"] == "unknown"
+    assert listener.asked == []
+
+
+@pytest.mark.parametrize(
+    ("builder", "own"),
+    [
+        ("docker", "hint: start it, or set `DOCKER_HOST` to one that runs"),
+        ("layers", "hint: use `builder: docker`"),
+    ],
+)
+def test_hint_names_auto_only_where_it_would_help(
+    project: Project, tmp_path: Path, builder: str, own: str
+) -> None:
+    project.configure(build={"builder": builder})
+    project.release_commit("v1.4.3", files={"Dockerfile": RUN})
+    result = project("preview", env=env(tmp_path))
+    assert result.code == 4
+    assert own in result.stderr
+    assert "builder: auto" not in result.stderr
+
+
 def test_run_without_a_usable_builder_names_the_reason_of_each_and_records_nothing(
     project: Project, tmp_path: Path
 ) -> None:

@@ -18,7 +18,8 @@ from release.build import BuiltImage, Problem, context, docker
 from release.build.auto import Choice, builders, choose
 from release.build.docker import DockerBuilder
 from release.control import Cancel
-from release.docker.engine import ANSWER_WITHIN
+from release.docker.engine import ANSWER_WITHIN, connect
+from release.docker.saved_images import store_archive
 from release.errors import BuildError, Terminated
 from release.events import Event, Output
 from release.image_names.archive_writer import write_combined_archive
@@ -88,6 +89,11 @@ class Project:
         table = builders(self.env, process=process, sink=self.sink, cancel=self.cancel, version="1")
         return choose((table["docker"], table["layers"]), *self.request())
 
+    def own_platform(self) -> str:
+        """The platform of the daemon."""
+        with connect(self.env, self.cancel) as engine:
+            return str(engine.platform)
+
     def config(self, image: BuiltImage) -> Any:
         manifest = document(self.store, image.platforms[0].digest)
         return document(self.store, manifest["config"]["digest"])
@@ -133,23 +139,150 @@ def test_a_build_is_stored_as_an_oci_image(project: Project, docker_daemon: Dock
 
 def test_the_configs_digest_is_the_daemons_image_id(project: Project, docker_daemon: DockerDaemon) -> None:
     project.write("Dockerfile", "FROM busybox:test\nRUN echo id > /id\n")
-    image = project.build()
+    docker_daemon.docker("build", "--tag", "docker-test/id:1", str(project.root))
+    image = project.build()  # out of the daemon's cache
     config = document(project.store, image.digest)["config"]["digest"]
     assert docker_daemon.api("GET", f"/images/{config}/json")[0] == 200
+    docker_daemon.docker("rmi", "docker-test/id:1")
 
 
-def test_the_same_commit_elsewhere_and_later_has_the_same_digest(
+def test_the_same_commit_elsewhere_and_later_has_the_same_layers(
     project: Project, tmp_path: Path, docker_daemon: DockerDaemon
 ) -> None:
     project.write("Dockerfile", "FROM busybox:test\nCOPY a /a\nRUN date > /d\n")
     project.write("a", "content")
-    first = project.build()
+    first = project.build(labels={"x": "same"})
     other = Project(tmp_path / "else where", docker_daemon.host)
     other.write("Dockerfile", "FROM busybox:test\nCOPY a /a\nRUN date > /d\n")
     other.write("a", "content")
     os.chmod(other.root / "a", 0o600)
     os.utime(other.root / "a", (1, 1))
-    assert other.build().digest == first.digest
+    second = other.build(labels={"x": "same"})
+    layers = [
+        document(each.store, image.digest)["layers"] for each, image in ((project, first), (other, second))
+    ]
+    assert layers[0] == layers[1]
+
+
+PLATFORM_ARGUMENTS = (
+    "TARGETPLATFORM TARGETOS TARGETARCH TARGETVARIANT BUILDPLATFORM BUILDOS BUILDARCH BUILDVARIANT"
+)
+
+
+class TestPlatformArguments:
+    """`TARGETPLATFORM` and its kin, which the classic builder leaves empty."""
+
+    def said(self, project: Project, **more: Any) -> str:
+        shown = ";".join(f"${{{name}}}" for name in PLATFORM_ARGUMENTS.split())
+        declared = "".join(f"ARG {name}\n" for name in PLATFORM_ARGUMENTS.split())
+        project.write("Dockerfile", f'FROM busybox:test\n{declared}RUN echo "said:{shown}"\n')
+        project.build(**more)
+        return next(line for line in project.sink.lines if line.startswith("said:")).removeprefix("said:")
+
+    def test_they_name_the_daemons_platform(self, project: Project) -> None:
+        own = project.own_platform()
+        system, architecture, *_ = own.split("/")
+        assert self.said(project) == f"{own};{system};{architecture};;{own};{system};{architecture};"
+
+    def test_a_given_value_beats_them(self, project: Project) -> None:
+        assert self.said(project, args={"TARGETARCH": "mine"}).split(";")[2] == "mine"
+
+    def test_from_knows_them_without_a_declaration(self, project: Project) -> None:
+        text = (
+            "# escape=\\\n# a comment\nFROM --platform=$BUILDPLATFORM busybox:test AS one\n"
+            "RUN echo $((1 + 1)) > /two\nFROM scratch\nCOPY --from=one /two /two\nCOPY Dockerfile /\n"
+        )
+        project.write("Dockerfile", text)
+        image = project.build(platforms=(project.own_platform(),))
+        layer = document(project.store, image.digest)["layers"][-1]["digest"]
+        with tarfile.open(project.store / "blobs" / layer.replace(":", "/")) as tar:
+            copied = tar.extractfile("Dockerfile")
+            assert copied is not None
+            assert copied.read().decode() == text
+
+    def test_errors_keep_their_line_where_a_declaration_was_added(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM --platform=$BUILDPLATFORM busybox:test\nRUN true\nRUN exit 3\n")
+        assert str(project.refusal()).startswith("Dockerfile:3: ")
+
+
+class TestLeftImages:
+    """The untagged image that a build made goes; everything else stays."""
+
+    def labelled(self, daemon: DockerDaemon, label: str) -> list[str]:
+        found = daemon.docker("images", "--all", "--quiet", "--filter", f"label=docker-test={label}")
+        return found.stdout.decode().split()
+
+    def test_the_image_is_removed_after_its_export(
+        self, project: Project, docker_daemon: DockerDaemon
+    ) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        project.build(labels={"docker-test": "gone"})
+        assert self.labelled(docker_daemon, "gone") == []
+
+    def test_the_cache_of_its_steps_stays(self, project: Project) -> None:
+        project.write("Dockerfile", "FROM busybox:test\nRUN echo once; date +%N > /n\n")
+        project.build(labels={"docker-test": "one"})
+        project.sink.events.clear()
+        project.build(labels={"docker-test": "two"})
+        assert "once" not in project.sink.lines
+
+    def test_an_image_that_was_there_before_stays(
+        self, project: Project, docker_daemon: DockerDaemon
+    ) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        docker_daemon.docker("build", "--label", "docker-test=before", str(project.root))
+        before = self.labelled(docker_daemon, "before")
+        assert len(before) == 1
+        project.build(labels={"docker-test": "before"})
+        assert self.labelled(docker_daemon, "before") == before
+
+    def test_a_base_that_is_built_without_a_change_stays(
+        self, project: Project, docker_daemon: DockerDaemon
+    ) -> None:
+        project.write("Dockerfile", "FROM busybox:test\n")
+        project.build()
+        assert docker_daemon.api("GET", "/images/busybox:test/json")[0] == 200
+
+    def test_a_failure_after_the_build_leaves_nothing(
+        self, project: Project, docker_daemon: DockerDaemon, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+
+        def fail(*_: Any, **__: Any) -> Any:
+            raise BuildError("the disk is full")
+
+        monkeypatch.setattr(docker, "store_archive", fail)
+        project.refusal(labels={"docker-test": "failed"})
+        assert self.labelled(docker_daemon, "failed") == []
+
+    def test_a_signal_after_the_build_leaves_nothing(
+        self, project: Project, docker_daemon: DockerDaemon, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+
+        def trip(*_: Any, **__: Any) -> Any:
+            project.cancel.trip(Terminated("terminated"))
+            project.cancel.check()
+
+        monkeypatch.setattr(docker, "store_archive", trip)
+        with pytest.raises(Terminated):
+            project.build(labels={"docker-test": "stopped"})
+        assert self.labelled(docker_daemon, "stopped") == []
+
+    def test_an_image_that_somebody_tagged_meanwhile_stays(
+        self, project: Project, docker_daemon: DockerDaemon, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+
+        def tag(*args: Any, **options: Any) -> Any:
+            (made,) = self.labelled(docker_daemon, "tagged")
+            docker_daemon.docker("tag", made, "docker-test/tagged:1")
+            return store_archive(*args, **options)
+
+        monkeypatch.setattr(docker, "store_archive", tag)
+        project.build(labels={"docker-test": "tagged"})
+        assert docker_daemon.api("GET", "/images/docker-test/tagged:1/json")[0] == 200
+        docker_daemon.docker("rmi", "docker-test/tagged:1")
 
 
 def test_a_build_leaves_no_container_and_no_tag(project: Project, docker_daemon: DockerDaemon) -> None:
@@ -274,6 +407,25 @@ class TestFailures:
         error = project.refusal()
         assert str(error).startswith("Dockerfile:2: ")
         assert "BuildKit" in str(error.hint)
+
+    @pytest.mark.parametrize(
+        ("text", "flag"),
+        [
+            ("RUN --mount=type=cache,target=/c true", "RUN --mount"),
+            ("RUN --network=none true", "RUN --network"),
+            ("COPY --link Dockerfile /", "COPY --link"),
+            ("COPY --chmod=0700 Dockerfile /", "COPY --chmod"),
+            ("ADD --checksum=sha256:0 Dockerfile /", "ADD --checksum"),
+        ],
+    )
+    def test_options_of_buildkit_are_refused_before_the_build(
+        self, project: Project, text: str, flag: str
+    ) -> None:
+        project.write("Dockerfile", f"FROM busybox:test\n{text}\n")
+        lacking = problem(project.builder, project.request())
+        assert lacking is not None
+        assert lacking.kind == "lacks"
+        assert lacking.reason == f"Dockerfile:2: the Engine API's builder does not support `{flag}`"
 
     def test_a_heredoc_is_refused(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test\nRUN <<EOF\ntrue\nEOF\n")
