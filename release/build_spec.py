@@ -127,6 +127,13 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         bool,
         _says("buildkit: attach a list of packages", Option(is_input=False, untrusted=False)),
     ] = False
+    foreign_binaries: Annotated[
+        tuple[str, ...],
+        _says(
+            "paths in the image that may hold programs of other machines than its platform, as in `.dockerignore`",
+            Option(is_input=False, untrusted=False),
+        ),
+    ] = ()
 
     def recorded(self) -> dict[str, Any]:
         """JSON values for plans, without options at their default; of a mapping only the names are kept.

@@ -61,6 +61,8 @@ ARCHIVE_HEADER_BYTES = 1 * MIB
 #: Members of an archive that holds an image. An image has a few hundred; the reader keeps every member's name in
 #: memory.
 ARCHIVE_MEMBERS = 100_000
+#: Files and folders of a base image; `layers` keeps their names in memory. Large images of data science have 300,000.
+BASE_ENTRIES = 2_000_000
 #: Bytes of a small file of git (`HEAD`, `commondir`, a `.git` file with `gitdir:`). Each holds one path or ref, and
 #: Linux limits a path to 4 KiB.
 GIT_POINTER_BYTES = 64 * KIB

@@ -127,6 +127,7 @@ class Machine:
         """Every builder of shipmark, by name."""
         from release import __version__
         from release.build.auto import builders
+        from release.build.embedded.located_bases import LocatedBases
 
         return builders(
             session.settings.env,
@@ -134,6 +135,7 @@ class Machine:
             sink=session.sink,
             cancel=session.cancel,
             version=__version__,
+            bases=LocatedBases(session, daemon=session.trust.trusted),
         )
 
     def presence(self, session: Session) -> Presence:

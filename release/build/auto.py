@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,6 +11,9 @@ from release.build import Builder, BuildTask, BuildValues, Prepared, Problem
 from release.control import Cancel
 from release.events import Sink
 from release.ports import FollowedProcess
+
+if TYPE_CHECKING:
+    from release.build.embedded.bases import Bases
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,11 +68,18 @@ def order_of(name: str, table: Mapping[str, Builder]) -> tuple[Builder, ...]:
 
 
 def builders(
-    env: Mapping[str, str], *, process: FollowedProcess, sink: Sink, cancel: Cancel, version: str
+    env: Mapping[str, str],
+    *,
+    process: FollowedProcess,
+    sink: Sink,
+    cancel: Cancel,
+    version: str,
+    bases: Bases | None = None,
 ) -> Mapping[str, Builder]:
     """Every builder by its name, in the order in which `builder: auto` tries them.
 
-    `env`: the environment, for `DOCKER_HOST` and similar variables. `version`: shipmark's version.
+    `env`: the environment, for `DOCKER_HOST` and similar variables. `version`: shipmark's version. `bases`: finds base
+    images for `layers`.
     """
     from release.build.buildkit.builder import BuildKitBuilder
     from release.build.docker import DockerBuilder
@@ -76,5 +87,5 @@ def builders(
 
     buildkit = BuildKitBuilder(env, process=process, sink=sink, cancel=cancel)
     docker = DockerBuilder(env, sink=sink, cancel=cancel)
-    layers = LayersBuilder(sink=sink, cancel=cancel, version=version)
+    layers = LayersBuilder(sink=sink, cancel=cancel, version=version, bases=bases)
     return {buildkit.name: buildkit, docker.name: docker, layers.name: layers}

@@ -13,7 +13,9 @@ from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 
 #: Options of `build:` that every builder supports.
-COMMON = frozenset({"builder", "context", "dockerfile", "target", "args", "platforms", "compression"})
+COMMON = frozenset(
+    {"builder", "context", "dockerfile", "target", "args", "platforms", "compression", "foreign_binaries"}
+)
 
 
 class TaskInput(msgspec.Struct, frozen=True, kw_only=True):

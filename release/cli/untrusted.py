@@ -17,6 +17,7 @@ from release.build import Builder, BuildTask, BuildValues, Problem
 from release.build.buildkit.builder import BuildKitBuilder
 from release.build.docker import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
+from release.build.embedded.located_bases import LocatedBases
 from release.cli.output.ci_outputs import outputs_of_report, publish, summary_of
 from release.cli.output.stdout import data, document
 from release.cli.output.text import decision_lines
@@ -36,7 +37,7 @@ def preview(session: Session, *, offline: bool, as_json: bool, result_file: str 
     Raises `BuildError` for faults in the Dockerfile or the context, which the author of the pull request can fix.
     """
     report = _report(session, offline=offline)
-    builds = [_build_line(session, component) for component in session.components]
+    builds = [_build_line(session, component, offline=offline) for component in session.components]
     _finish(session, report, "shipmark.preview/1", result_file, as_json=as_json)
     if not as_json:
         lines = [line for release in report.plan.releases for line in [*decision_lines(release.decision), ""]]
@@ -100,14 +101,16 @@ def _primary(decision: Decision) -> str:
     return names[0].name if names else ""
 
 
-def _build_line(session: Session, component: Component) -> str:
+def _build_line(session: Session, component: Component, *, offline: bool) -> str:
     """A line that says whether the image can be built here. Raises `BuildError` for a bad Dockerfile or context."""
     # All build arguments are empty, so that no environment variable reaches the builder.
     values = BuildValues(args=dict.fromkeys(component.build.args, ""))
     # With a named Docker context, Docker's config file is not read for the current one; that file has credentials,
     # too.
     env = {**session.settings.env, "DOCKER_CONTEXT": session.settings.env.get("DOCKER_CONTEXT") or "default"}
-    layers = LayersBuilder(sink=session.sink, cancel=session.cancel, version=__version__)
+    # Base images are read without a credential: the session of such a run has none.
+    bases = None if offline else LocatedBases(session, daemon=False)
+    layers = LayersBuilder(sink=session.sink, cancel=session.cancel, version=__version__, bases=bases)
     docker = DockerBuilder(env, sink=session.sink, cancel=session.cancel, anonymous=True)
     shown = f"`{component.build.dockerfile}` in `{component.build.context}`"
     task = BuildTask(spec=component.build, root=session.root)

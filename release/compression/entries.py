@@ -36,11 +36,16 @@ Content = HostFile | Inline
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry. `content`: of a file. `target`: of a symlink. `special`: a device, pipe or socket."""
+    """One entry. `content`: of a file; None for a file of a base image, which no layer repeats.
 
-    kind: Literal["file", "dir", "symlink", "special"]
+    `target`: of a symlink; of a hard link (`link`), the path of an earlier entry. `special`: a device, pipe or socket.
+    `xattrs`: pairs of name and value; bytes that are not UTF-8 as surrogates.
+    """
+
+    kind: Literal["file", "dir", "symlink", "special", "link"]
     mode: int = 0o755
     uid: int = 0
     gid: int = 0
     content: Content | None = None
     target: str = ""
+    xattrs: tuple[tuple[str, str], ...] = ()

@@ -22,22 +22,38 @@ CHUNK = 256 * 1024
 # Bytes between two progress events. One event for each chunk would be sixteen times as many, faster than anybody reads.
 _SHOWN_EVERY = 4 * 1024 * 1024
 _BLOCK = tarfile.BLOCKSIZE
-_TYPES = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE}
+_TYPES = {
+    "file": tarfile.REGTYPE,
+    "dir": tarfile.DIRTYPE,
+    "symlink": tarfile.SYMTYPE,
+    "link": tarfile.LNKTYPE,
+}
+#: Prefix of PAX records that hold extended attributes; GNU tar, Go and libarchive read it.
+XATTR = "SCHILY.xattr."
 
 
 def tar_chunks(
-    entries: Iterable[tuple[str, Node]], *, mtime: int, check: Callable[[], None] = lambda: None
+    entries: Iterable[tuple[str, Node]],
+    *,
+    mtime: int,
+    check: Callable[[], None] = lambda: None,
+    look: Callable[[str, Node, bytes], None] | None = None,
 ) -> Iterator[bytes]:
     """The archive of `entries`, in their order. `mtime`: seconds, for all. `check`: called between chunks; may raise.
 
-    Raises `BuildError` if a file changed its size after it was listed.
+    `look`: called with each file that is not empty and its first chunk; may raise. Raises `BuildError` if a file
+    changed its size after it was listed.
     """
     for path, node in entries:
         check()
         yield _header(path, node, mtime)
         if node.content is not None:
+            looking = look
             for chunk in read_content(node.content):
                 check()
+                if looking is not None:
+                    looking(path, node, chunk)
+                    looking = None
                 yield chunk
             yield b"\0" * (-node.content.size % _BLOCK)
     yield b"\0" * (2 * _BLOCK)
@@ -115,4 +131,5 @@ def _header(path: str, node: Node, mtime: int) -> bytes:
     info.mtime = mtime
     info.size = node.content.size if node.content is not None else 0
     info.linkname = node.target
+    info.pax_headers = {f"{XATTR}{name}": value for name, value in node.xattrs}
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")

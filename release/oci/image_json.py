@@ -71,13 +71,15 @@ class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):
     shell: tuple[str, ...] | None = None
     stop_signal: str = ""
     healthcheck: Mapping[str, Any] | None = None
+    on_build: tuple[str, ...] = ()
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the image's history. `empty`: the step added no layer."""
+    """One step of the image's history. `empty`: the step added no layer. `raw`: a step of the base, unchanged."""
 
     created_by: str
     empty: bool
+    raw: Mapping[str, Any] | None = None
 
 
 def encode(value: Any) -> bytes:
@@ -109,10 +111,7 @@ def config_document(
     `diff_ids`: base first; `history`: one non-empty step per layer. `created`: epoch seconds.
     """
     when = timestamp(created)
-    steps = [
-        {"created": when, "created_by": step.created_by, **({"empty_layer": True} if step.empty else {})}
-        for step in history
-    ]
+    steps = [dict(step.raw) if step.raw is not None else _step(step, when) for step in history]
     return encode(
         {
             **platform.fields(),
@@ -122,6 +121,11 @@ def config_document(
             "history": steps,
         }
     )
+
+
+def _step(step: History, when: str) -> dict[str, Any]:
+    empty = {"empty_layer": True} if step.empty else {}
+    return {"created": when, "created_by": step.created_by, **empty}
 
 
 def _container(config: ImageConfig) -> dict[str, Any]:
@@ -134,6 +138,7 @@ def _container(config: ImageConfig) -> dict[str, Any]:
         "Volumes": {path: {} for path in config.volumes},
         "StopSignal": config.stop_signal,
         "Healthcheck": config.healthcheck,
+        "OnBuild": list(config.on_build),
     }
     kept = {key: value for key, value in fields.items() if value}
     commands = {"Entrypoint": config.entrypoint, "Cmd": config.command, "Shell": config.shell}

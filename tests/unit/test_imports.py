@@ -26,7 +26,11 @@ PURE = (
     "release.build.buildkit.options",
     "release.build.buildkit.request",
     "release.build.buildkit.stream",
+    "release.build.embedded.base_config",
+    "release.build.embedded.copy_instruction",
     "release.build.embedded.copying",
+    "release.build.embedded.machines",
+    "release.build.embedded.modes",
     "release.build.dockerfile.parser",
     "release.build.dockerfile.expand",
     "release.build.dockerfile.healthcheck",
@@ -163,6 +167,7 @@ COMMAND_LINE = ("release.cli", "release.cli.*")
 #: Exceptions outside the tree, each caught by the module's own callers.
 CAUGHT_INSIDE = {
     "release.build.embedded.archives": {"ReadError"},  # becomes BuildError with the archive's name
+    "release.build.embedded.base_tree": {"ReadError"},  # likewise, with the base's name
     "release.build.dockerfile.expand": {"ExpansionError"},  # gets its Dockerfile line from the caller
     "release.build.patterns": {"ValueError"},  # likewise
     "release.build.dockerfile.scope": {"ExpansionError"},  # caught where it is raised, with the line

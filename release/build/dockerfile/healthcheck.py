@@ -29,14 +29,14 @@ _TIMES = {
 }
 
 
-def read_healthcheck(instruction: Healthcheck, shell: tuple[str, ...], where: str) -> dict[str, Any]:
+def read_healthcheck(instruction: Healthcheck, where: str) -> dict[str, Any]:
     """The health check of the image config, with times in nanoseconds. Raises `BuildError`. `where`: `Dockerfile:7`."""
     command = instruction.command
     if command is None:
         return {"Test": ["NONE"]}
-    kind = "CMD-SHELL" if command.form == "shell" and shell == ("/bin/sh", "-c") else "CMD"
-    words = command.words if command.form == "exec" or kind == "CMD-SHELL" else (*shell, *command.words)
-    check: dict[str, Any] = {"Test": [kind, *words]}
+    # Whoever runs a `CMD-SHELL` takes the image's `Shell` for it.
+    kind = "CMD-SHELL" if command.form == "shell" else "CMD"
+    check: dict[str, Any] = {"Test": [kind, *command.words]}
     for flag in instruction.flags:
         if flag.name in _TIMES:
             check[_TIMES[flag.name]] = _duration(flag.value or "", where)

@@ -22,7 +22,7 @@ import msgspec
 from release.build.embedded.tree import Tree
 from release.compression.entries import Content, HostFile, Node
 from release.compression.host_files import open_host_file
-from release.compression.tar_stream import read_content
+from release.compression.tar_stream import XATTR, read_content
 from release.errors import BuildError
 from release.filesystem.folders import open_folder
 from release.filesystem.new_files import NewFile
@@ -34,8 +34,6 @@ _CHUNK = 256 * 1024
 # Bytes of an image's `/etc/passwd` or `/etc/group`, which are read whole for `--chown`. Real ones have some kilobytes;
 # an image could hold one that fills the memory.
 _LARGEST_READ = 1024 * 1024
-# The PAX record in which GNU tar and bsdtar keep a file's Linux capabilities.
-_CAPABILITY = "SCHILY.xattr.security.capability"
 # Types of members that tarfile reads into memory as a whole, before it returns the member that they belong to.
 _EXTENSIONS = (
     tarfile.XHDTYPE,
@@ -45,7 +43,7 @@ _EXTENSIONS = (
     tarfile.GNUTYPE_LONGLINK,
 )
 #: Exceptions of Python's tarfile for damaged archives: it checks few of the numbers in headers.
-_BROKEN = (
+BROKEN = (
     tarfile.TarError,
     EOFError,
     LZMAError,
@@ -58,7 +56,7 @@ _BROKEN = (
 )
 
 
-class _Member(tarfile.TarInfo):
+class LimitedMember(tarfile.TarInfo):
     """A header that limits extension headers: Python's class reads any claimed size into memory."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
@@ -98,6 +96,12 @@ class BuildFiles:
             )
         return b"".join(read_content(content))
 
+    def spool(self) -> tuple[NewFile, str]:
+        """A new file for uncompressed content, and its path; it exists until `__exit__`."""
+        with open_folder(self._folder, None, make=True) as folder:
+            spool = self._files.enter_context(NewFile(folder))
+            return spool, os.path.join(folder.path, spool.name)
+
     def unpack(self, content: Content, shown: str) -> Tree | None:
         """The members of an archive as a tree; None for a file that is not an archive. `shown`: its name in messages.
 
@@ -116,7 +120,7 @@ class BuildFiles:
             plain = self._plain(content)
             with _opened(plain, "r:") as tar:
                 return Tree(self._nodes(tar, plain, shown))
-        except _BROKEN as error:
+        except BROKEN as error:
             raise BuildError(
                 f"the archive `{shown}` cannot be read: {error}",
                 hint="create the archive again, or `COPY` it packed",
@@ -128,9 +132,7 @@ class BuildFiles:
             source = cast(IO[bytes], tar.fileobj)  # the file itself, or the decompressor that tarfile chose
             if isinstance(source, io.BufferedReader):
                 return content
-            with open_folder(self._folder, None, make=True) as folder:
-                spool = self._files.enter_context(NewFile(folder))
-                path = os.path.join(folder.path, spool.name)
+            spool, path = self.spool()
             source.seek(0)
             size, limit = 0, max(UNPACKED_BYTES, content.size * UNPACKED_RATIO)
             while data := source.read(_CHUNK):
@@ -159,9 +161,15 @@ class BuildFiles:
 def _opened(content: HostFile, mode: Literal["r:", "r:*"]) -> Iterator[tarfile.TarFile]:
     with (
         io.BufferedReader(open_host_file(content)) as file,
-        tarfile.open(fileobj=file, mode=mode, tarinfo=_Member) as tar,
+        tarfile.open(fileobj=file, mode=mode, tarinfo=LimitedMember) as tar,
     ):
         yield tar
+
+
+def xattrs_of(member: tarfile.TarInfo) -> tuple[tuple[str, str], ...]:
+    """The extended attributes of an entry, sorted by name: file capabilities, for example."""
+    found = ((name, value) for name, value in member.pax_headers.items() if name.startswith(XATTR))
+    return tuple(sorted((name.removeprefix(XATTR), value) for name, value in found))
 
 
 def _is_archive(content: HostFile) -> bool:
@@ -169,7 +177,7 @@ def _is_archive(content: HostFile) -> bool:
     try:
         with _opened(content, "r:*") as tar:
             return tar.next() is not None
-    except _BROKEN:
+    except BROKEN:
         return False
 
 
@@ -186,15 +194,11 @@ def _inside(name: str, shown: str) -> str:
 
 def _node(member: tarfile.TarInfo, plain: HostFile, shown: str, nodes: dict[str, Node]) -> Node:
     mode, uid, gid = member.mode & 0o7777, member.uid, member.gid
-    if _CAPABILITY in member.pax_headers:
-        raise BuildError(
-            f"`{member.name}` in the archive `{shown}` has file capabilities, which would be lost",
-            hint="use `builder: docker`, or make the archive without them",
-        )
+    xattrs = xattrs_of(member)
     if member.isdir():
-        return Node(kind="dir", mode=mode, uid=uid, gid=gid)
+        return Node(kind="dir", mode=mode, uid=uid, gid=gid, xattrs=xattrs)
     if member.issym():
-        return Node(kind="symlink", mode=0o777, uid=uid, gid=gid, target=member.linkname)
+        return Node(kind="symlink", mode=0o777, uid=uid, gid=gid, target=member.linkname, xattrs=xattrs)
     if member.islnk():
         target = nodes.get(_inside(member.linkname, shown))
         if target is None or target.kind != "file":
@@ -206,7 +210,7 @@ def _node(member: tarfile.TarInfo, plain: HostFile, shown: str, nodes: dict[str,
         return target
     if member.isreg() and not member.issparse():
         content = msgspec.structs.replace(plain, size=member.size, offset=member.offset_data)
-        return Node(kind="file", mode=mode, uid=uid, gid=gid, content=content)
+        return Node(kind="file", mode=mode, uid=uid, gid=gid, content=content, xattrs=xattrs)
     raise BuildError(
         f"`{member.name}` in the archive `{shown}` is a device, pipe or sparse file, which cannot be added",
         hint="make the archive without it, or use `builder: docker`",

@@ -1,4 +1,4 @@
-"""The builder `layers`: images from files alone, in this process, without a daemon and without `RUN`.
+"""The builder `layers`: images from files and base images, in this process, without a daemon and without `RUN`.
 
 Equal files, Dockerfile, arguments and time give equal bytes: entries are sorted by the bytes of their paths, have one
 time, numeric owners, and modes from the executable bit; JSON has one form. Diff ids are equal on every machine, digests
@@ -7,20 +7,39 @@ where the compression library is the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.context import walk
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.archives import BuildFiles
-from release.build.embedded.obstacles import needed_stages
-from release.build.embedded.stages import Layer, StageImage, build_stages
+from release.build.embedded.base_config import BaseLayer
+from release.build.embedded.base_tree import base_tree
+from release.build.embedded.bases import Base, Bases
+from release.build.embedded.obstacles import (
+    USE_DOCKER,
+    ImageUse,
+    needed_images,
+    needed_stages,
+)
+from release.build.embedded.programs import Programs, read_allowed
+from release.build.embedded.stages import (
+    Images,
+    Layer,
+    StageImage,
+    build_stages,
+    image_on,
+    read_triggers,
+)
+from release.build.ignore import Ignore
 from release.build.result import built_image
 from release.build.task_input import TaskInput, read_input, require_options
 from release.compression.compress import CompressedLayer, compress_layer
 from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel
-from release.errors import BuildError
+from release.errors import BuildError, BuilderUnavailable
 from release.events import Note, Sink
 from release.layout.adopt import put_bytes, translated
 from release.layout.layout import Layout
@@ -30,50 +49,89 @@ from release.oci.image_json import Platform, config_document, image_index, image
 DEFAULT_PLATFORM = "linux/amd64"  # constant: the result must not depend on the machine that builds
 
 
+#: The base images of one platform's build.
+Found = Mapping[ImageUse, Base]
+
+
 class LayersBuilder:
-    """Builds images `FROM scratch`. `version`: of shipmark, recorded as the tool."""
+    """Builds images from files. `version`: of shipmark, recorded as the tool; `bases`: None where none may be read."""
 
     name = "layers"
 
-    def __init__(self, *, sink: Sink, cancel: Cancel, version: str) -> None:
+    def __init__(self, *, sink: Sink, cancel: Cancel, version: str, bases: Bases | None = None) -> None:
         self._sink = sink
         self._cancel = cancel
         self._version = version
+        self._bases = bases
 
     def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
-        """Read the input; refuse a Dockerfile with an instruction or base image that this builder does not support."""
+        """Read the input and the manifests of base images; refuse what this builder does not support."""
         try:
             read = read_input(task, values)
+            allowed = read_allowed(task.spec.foreign_binaries)
         except BuildError as error:
             return Problem.of("input", error)
         platforms = tuple(dict.fromkeys(read.platforms)) or (parse_platform(DEFAULT_PLATFORM),)
+        read = msgspec.structs.replace(read, platforms=platforms)
         try:
             require_options(task.spec, self.name)
-            for platform in platforms:
-                needed_stages(read.context.dockerfile, task.spec.target, values.args, platform)
+            found = {platform: self._find(read, platform) for platform in platforms}
+        except BuilderUnavailable as error:
+            return Problem.of("unavailable", error)
         except BuildError as error:
             return Problem.of("lacks", error)
-        read = msgspec.structs.replace(read, platforms=platforms)
-        return _Prepared(read, sink=self._sink, cancel=self._cancel, version=self._version)
+        return _Prepared(read, found, allowed, sink=self._sink, cancel=self._cancel, version=self._version)
+
+    def _find(self, read: TaskInput, platform: Platform) -> Found:
+        """The bases for `platform`, their triggers looked at."""
+        dockerfile, target, given = read.context.dockerfile, read.task.spec.target, read.values.args
+        stages = needed_stages(dockerfile, target, given, platform)
+        uses = needed_images(dockerfile, stages, given, platform)
+        found = {use: self._base(use) for use in uses}
+        for use, base in found.items():
+            read_triggers(base.on_build, dockerfile, use.line)
+        return found
+
+    def _base(self, use: ImageUse) -> Base:
+        if self._bases is None:
+            raise BuildError(
+                f"{use.where}: the builder `layers` reads no base image here (`{use.name}`)",
+                hint=f"start `FROM scratch` or from an earlier stage, or {USE_DOCKER}",
+            )
+        try:
+            return self._bases.find(use.name, use.platform)
+        except BuildError as error:
+            raise type(error)(f"{use.where}: {error.message}", hint=error.hint) from error
+
+
+class _Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A layer in the layout, and the programs that are in it."""
+
+    compressed: CompressedLayer
+    programs: Programs
 
 
 class _Prepared:
-    """A prepared build without a daemon."""
+    """A prepared build without a daemon. `found`: the base images of each platform."""
 
     builder = LayersBuilder.name
 
     def __init__(
         self,
         read: TaskInput,
+        found: Mapping[Platform, Found],
+        allowed: Ignore,
         *,
         sink: Sink,
         cancel: Cancel,
         version: str,
     ) -> None:
         self._read = read
+        self._found = found
         self._sink = sink
         self._cancel = cancel
         self._version = version
+        self._allowed = allowed
 
     def build(self, store: str) -> BuiltImage:
         """Build for every platform; more than one gives an index. Raises `BuildError`."""
@@ -81,7 +139,7 @@ class _Prepared:
         self._warn_of_unused(dockerfile)
         files = walk(self._read.context, check=self._cancel.check)
         layout = Layout(store)
-        compressed: dict[Layer, CompressedLayer] = {}
+        written: dict[Layer, _Written] = {}
         images = []
         with BuildFiles(store, check=self._cancel.check) as looked_into:
             for platform in self._read.platforms:
@@ -92,15 +150,34 @@ class _Prepared:
                     platform=platform,
                     given=self._read.values.args,
                     files=looked_into,
+                    images=self._load(self._found[platform], layout, looked_into),
                 )
                 _require_files(dockerfile, image)
-                images.append((platform, self._write(platform, image, layout, compressed)))
+                images.append((platform, self._write(platform, image, layout, written)))
         top = images[0][1]
         if len(images) > 1:
             top = image_index(images, self._read.task.annotations)
             with translated():
                 layout.put_manifest(top)
         return built_image(top, images, {"shipmark": self._version})
+
+    def _load(self, found: Found, layout: Layout, files: BuildFiles) -> Images:
+        """Bring the layers of the bases into the layout, and list their files."""
+        images = {}
+        for use, base in found.items():
+            text = f"{use.where}: the base `{use.name}` is `{base.origin}` for `{use.platform}`"
+            self._sink.emit(Note(level="info", text=text))
+            loaded = base.load(layout, self._read.codec, self._cancel)
+            tree = base_tree(
+                loaded.layers,
+                layout,
+                name=use.name,
+                spool=files.spool if use.is_copied else None,
+                check=self._cancel.check,
+            )
+            config = loaded.config
+            images[use.name, str(use.platform)] = image_on(config.config, loaded.layers, config.history, tree)
+        return images
 
     def close(self) -> None:
         """Do nothing: `prepare` keeps no file open."""
@@ -110,13 +187,16 @@ class _Prepared:
         platform: Platform,
         image: StageImage,
         layout: Layout,
-        compressed: dict[Layer, CompressedLayer],
+        written: dict[Layer, _Written],
     ) -> Manifest:
-        """Write one platform's layers, config and manifest. `compressed`: layers compressed so far, added to here."""
+        """Write one platform's layers, config and manifest. `written`: layers written so far, added to here."""
+        layers: list[CompressedLayer | BaseLayer] = [*image.below]
         for layer in image.layers:
-            if layer not in compressed:
-                compressed[layer] = self._compress(layer, layout)
-        layers = [compressed[layer] for layer in image.layers]
+            found = written.get(layer)
+            if found is None:
+                found = written[layer] = self._compress(layer, layout)
+            found.programs.require(platform)
+            layers.append(found.compressed)
         labelled = msgspec.structs.replace(
             image.config, labels={**image.config.labels, **self._read.task.labels}
         )
@@ -135,10 +215,14 @@ class _Prepared:
             layout.put_manifest(manifest)
         return manifest
 
-    def _compress(self, layer: Layer, layout: Layout) -> CompressedLayer:
-        chunks = tar_chunks(layer, mtime=self._read.task.created, check=self._cancel.check)
+    def _compress(self, layer: Layer, layout: Layout) -> _Written:
+        programs = Programs(self._allowed)
+        chunks = tar_chunks(
+            layer, mtime=self._read.task.created, check=self._cancel.check, look=programs.look
+        )
         with translated(), stream(counted(chunks, "layer", self._sink)) as source:
-            return compress_layer(source, layout, codec=self._read.codec, check=self._cancel.check)
+            compressed = compress_layer(source, layout, codec=self._read.codec, check=self._cancel.check)
+        return _Written(compressed=compressed, programs=programs)
 
     def _warn_of_unused(self, dockerfile: Dockerfile) -> None:
         declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}
@@ -154,7 +238,7 @@ class _Prepared:
 
 def _require_files(dockerfile: Dockerfile, image: StageImage) -> None:
     # The image specification allows images without layers; daemons and some registries refuse them.
-    if not image.layers:
+    if not image.layers and not image.below:
         raise BuildError(
             f"the image of `{dockerfile.name}` would contain no file",
             hint="add a `COPY` of at least one file",

@@ -6,13 +6,15 @@ Source: the Dockerfile reference, "COPY"; where that says nothing, BuildKit's be
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from release.build.embedded.modes import ModeChange
 from release.build.embedded.tree import Escape, LinkLoop, Tree, leaves
-from release.build.ignore import match_component
-from release.build.patterns import has_wildcard
+from release.build.ignore import Ignore, match_component
+from release.build.patterns import expression_of, has_wildcard
 from release.compression.entries import Content, Node
 from release.errors import BuildError
 
@@ -34,7 +36,9 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
     `where`: `Dockerfile:7`. `origin`: where the sources are searched, for messages: `the context`. `inline`:
     here-documents by the word that opened them, which stands in `sources` too. `owner`, `mode`: None: those of the
-    source. `unpack`: returns the content of an archive for `ADD`, None for any other file.
+    source. `excluded`: paths below each source that are left out. `keeps_parents`: folders on the way to a source are
+    made in the destination. `is_linked`: the layer must not depend on what is below it. `unpack`: returns the content
+    of an archive for `ADD`, None for any other file.
     """
 
     where: str
@@ -44,16 +48,24 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     working_dir: str = "/"
     inline: Mapping[str, tuple[str, Content]] = {}  # word -> file name, content
     owner: Owner | None = None
-    mode: int | None = None
+    mode: ModeChange | None = None
+    excluded: Ignore = Ignore()
+    keeps_parents: bool = False
+    is_linked: bool = False
     unpack: Callable[[Content, str], Tree | None] = lambda content, shown: None  # noqa: ARG005 - nothing is an archive
+
+    def leaves_out(self, path: str) -> bool:
+        """Whether `--exclude` leaves out a path below a source."""
+        return bool(self.excluded.patterns) and self.excluded.excludes(path)
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One match of a source. `name`: its name in a destination folder."""
+    """One match of a source. `name`: its name in a destination folder; `above`: folders on the way that are kept."""
 
     path: str
     name: str
     node: Node
+    above: tuple[tuple[str, Node], ...] = ()
 
 
 def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]:
@@ -66,12 +78,16 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
     target, is_folder = _destination(transfer, found, image)
     changes = _Changes(transfer, image)
     for each in found:
+        for folder, node in each.above:
+            changes.add_folder(_join(target, folder), node)
+        # As in BuildKit, `--exclude` counts from the source, or with `--parents` from where its path begins.
+        inner = each.name if transfer.keeps_parents else ""
         archive = _archive(transfer, each)
         if archive is not None:
             changes.add_below(target, archive, "")
         elif each.node.kind == "dir":
-            changes.add_below(target, source, each.path)
-        else:
+            changes.add_below(_join(target, inner), source, each.path, inner=inner)
+        elif not inner or not transfer.leaves_out(inner):
             changes.add(_join(target, each.name) if is_folder else target, each.node, origin=each.path)
     changes.require_links_inside()
     return changes.nodes
@@ -110,18 +126,56 @@ def _find(transfer: Transfer, pattern: str, source: Tree) -> list[_Found]:
     if pattern in transfer.inline:
         name, content = transfer.inline[pattern]
         return [_Found(path=name, name=name, node=Node(kind="file", mode=0o644, content=content))]
-    cleaned = posixpath.normpath(pattern.lstrip("/") or ".")
-    if cleaned.startswith(".."):
-        raise BuildError(
-            f"{transfer.where}: `{pattern}` leaves {transfer.origin}",
-            hint="only what is inside can be copied; choose a wider `context`",
-        )
-    cleaned = "" if cleaned == "." else cleaned
+    if transfer.keeps_parents:
+        return _find_with_parents(transfer, pattern, source)
+    cleaned = _cleaned(transfer, pattern)
     try:
         paths = _glob(cleaned, source) if has_wildcard(cleaned) else [cleaned]
     except ValueError as error:
         raise BuildError(f"{transfer.where}: `{pattern}` is not a pattern: {error}") from error
     return [_follow(transfer, path, source) for path in paths]
+
+
+def _cleaned(transfer: Transfer, pattern: str) -> str:
+    """The pattern relative to the source's root; "" for the root."""
+    cleaned = posixpath.normpath(pattern.lstrip("/") or ".")
+    if cleaned == ".." or cleaned.startswith("../"):
+        raise BuildError(
+            f"{transfer.where}: `{pattern}` leaves {transfer.origin}",
+            hint="only what is inside can be copied; choose a wider `context`",
+        )
+    return "" if cleaned == "." else cleaned
+
+
+def _find_with_parents(transfer: Transfer, pattern: str, source: Tree) -> list[_Found]:
+    """The matches for `--parents`, by the path behind `/./` or from the root. `**` matches folders at any depth."""
+    before, pivot, behind = pattern.partition("/./")
+    root = source.resolve(_cleaned(transfer, before)) if pivot else ""
+    wanted = _cleaned(transfer, behind if pivot else pattern)
+    if not has_wildcard(wanted):
+        paths = [wanted]
+    else:
+        try:
+            expression = re.compile(expression_of(wanted), re.DOTALL)
+        except ValueError as error:
+            raise BuildError(f"{transfer.where}: `{pattern}` is not a pattern: {error}") from error
+        inside = (path[len(root) :].lstrip("/") for path in sorted(source.below(root)))
+        paths = [path for path in inside if expression.fullmatch(path)]
+    found = []
+    for path in paths:
+        node = source.get(_join(root, path))
+        if node is None:
+            raise BuildError(f"{transfer.where}: {transfer.origin} has no `{path}`", hint=_CHECK)
+        names = path.split("/")[:-1]
+        above = ["/".join(names[:count]) for count in range(1, len(names) + 1)]
+        nodes = tuple((each, _folder_at(_join(root, each), source)) for each in above)
+        found.append(_Found(path=_join(root, path), name=path, node=node, above=nodes))
+    return found
+
+
+def _folder_at(path: str, source: Tree) -> Node:
+    node = source.get(path)
+    return node if node is not None and node.kind == "dir" else Node(kind="dir")
 
 
 def _glob(pattern: str, source: Tree) -> list[str]:
@@ -156,7 +210,7 @@ def _follow(transfer: Transfer, path: str, source: Tree) -> _Found:
 def _destination(transfer: Transfer, found: list[_Found], image: Tree) -> tuple[str, bool]:
     """The destination, with symlinks in the image followed, and whether it is a folder to copy into."""
     text = transfer.destination
-    says_folder = text.endswith(("/", "/.")) or text in (".", "..")
+    says_folder = transfer.keeps_parents or text.endswith(("/", "/.")) or text in (".", "..")
     if len(found) > 1 and not says_folder:
         raise BuildError(
             f"{transfer.where}: more than one source, but the destination `{text}` does not end with `/`",
@@ -164,6 +218,12 @@ def _destination(transfer: Transfer, found: list[_Found], image: Tree) -> tuple[
         )
     absolute = posixpath.normpath(posixpath.join("/", transfer.working_dir, text)).lstrip("/")
     resolved = image.resolve(absolute)
+    if transfer.is_linked and resolved != absolute:
+        # BuildKit would put a folder in the link's place, and with that hide what is behind it.
+        raise BuildError(
+            f"{transfer.where}: `--link` to `/{absolute}` leads through a symlink to `/{resolved}`",
+            hint=f"write `/{resolved}`, or do without `--link`",
+        )
     node = image.get(resolved)
     return resolved, says_folder or (node is not None and node.kind == "dir")
 
@@ -194,13 +254,14 @@ class _Changes:
         self._put(resolved, self._stamped(node))
         return resolved
 
-    def add_below(self, target: str, source: Tree, folder: str) -> None:
-        """Add the content of `folder` in `source` to the folder `target`."""
+    def add_below(self, target: str, source: Tree, folder: str, *, inner: str = "") -> None:
+        """Add the content of `folder` in `source` to the folder `target`. `inner`: what `--exclude` calls `folder`."""
         self.add_folder(target)
         for path in sorted(source.below(folder)):
             node = source.get(path)
-            if node is not None:
-                added = self.add(_join(target, path[len(folder) :].lstrip("/")), node, origin=path)
+            name = path[len(folder) :].lstrip("/")
+            if node is not None and not self._transfer.leaves_out(_join(inner, name)):
+                added = self.add(_join(target, name), node, origin=path)
                 if node.kind == "symlink" and not source.rooted:
                     self._links[added] = path
 
@@ -210,7 +271,7 @@ class _Changes:
         self._add_parents(resolved)
         existing = self._result.get(resolved)
         if existing is None:
-            self._put(resolved, self._stamped(node or Node(kind="dir")))
+            self._put(resolved, self._new_folder() if node is None else self._stamped(node))
         elif existing.kind != "dir":
             raise self._error(
                 f"`/{resolved}` in the image is not a folder, but a folder is copied there",
@@ -238,17 +299,24 @@ class _Changes:
         folder = posixpath.dirname(path)
         known = self._result.get(folder)
         if known is None or known.kind != "dir":
-            owner = self._transfer.owner or Owner()
-            for path, node in missing_folders(
-                folder, self._result, owner, where=self._transfer.where
-            ).items():
-                self._put(path, node)
+            for each in missing_folders(folder, self._result, Owner(), where=self._transfer.where):
+                self._put(each, self._new_folder())
+
+    def _new_folder(self) -> Node:
+        """A folder that no source has: as in BuildKit with an octal mode's permissions, whatever it is meant for."""
+        owner, change = self._transfer.owner or Owner(), self._transfer.mode
+        mode = 0o755 if change is None or change.number is None else change.number & 0o777
+        return Node(kind="dir", mode=mode, uid=owner.uid, gid=owner.gid)
 
     def _require_usual(self, node: Node, origin: str) -> None:
         if node.kind == "special":
             raise self._error(
                 f"`{origin}` is a device, pipe or socket, which an image cannot hold",
                 "name it in `.dockerignore`",
+            )
+        if node.kind == "file" and node.content is None:
+            raise self._error(
+                f"`{origin}` is a sparse file, whose content is not read", "copy it in the image's own build"
             )
         if posixpath.basename(origin).startswith(_WHITEOUT):
             raise self._error(
@@ -262,7 +330,7 @@ class _Changes:
         if owner is not None:
             node = msgspec.structs.replace(node, uid=owner.uid, gid=owner.gid)
         if mode is not None and node.kind != "symlink":
-            node = msgspec.structs.replace(node, mode=mode)
+            node = msgspec.structs.replace(node, mode=mode.of(node.mode, is_folder=node.kind == "dir"))
         return node
 
     def _error(self, what: str, hint: str) -> BuildError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from release.build.dockerfile.instructions import (
     Add,
     Copy,
@@ -22,11 +24,24 @@ from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 
 _REMOTE = re.compile(r"(https?|ftp|git|ssh)://|git@", re.IGNORECASE)
-# Flags that the builder `layers` carries out. Others (`--parents`, `--exclude`) are refused, since ignoring them would
-# copy other files. `ADD` has no `--from`.
-_COPY_FLAGS = frozenset({"from", "chown", "chmod", "link"})
-_ADD_FLAGS = _COPY_FLAGS - {"from"}
+# Flags that the builder `layers` carries out. Others (`--checksum`) are refused, since ignoring them would copy other
+# files. `ADD` has no `--from` and no `--parents`.
+_COPY_FLAGS = frozenset({"from", "chown", "chmod", "link", "exclude", "parents"})
+_ADD_FLAGS = _COPY_FLAGS - {"from", "parents"}
 USE_DOCKER = "use `builder: docker`"
+
+
+class ImageUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A base image that the build needs. `where`: `Dockerfile:7`, the first instruction that names it, at `line`.
+
+    `is_copied`: whether files are copied from it, or from a stage on top of it.
+    """
+
+    name: str
+    platform: Platform
+    where: str
+    line: int
+    is_copied: bool
 
 
 def needed_stages(
@@ -46,13 +61,57 @@ def needed_stages(
         if stage.index in wanted:
             continue
         wanted[stage.index] = stage
-        base = base_stage(dockerfile, stage, scope)
-        waiting += [base] if base is not None else []
+        base = base_of(dockerfile, stage, scope)
+        if isinstance(base, Stage):
+            waiting.append(base)
+            _require_triggers(dockerfile, base)
         for instruction in stage.instructions:
             _require_possible(dockerfile, instruction)
-            source = source_stage(dockerfile, stage, instruction)
-            waiting += [source] if source is not None else []
+            source = source_of(dockerfile, stage, instruction)
+            waiting += [source] if isinstance(source, Stage) else []
     return tuple(wanted[index] for index in sorted(wanted))
+
+
+def needed_images(
+    dockerfile: Dockerfile, stages: tuple[Stage, ...], given: Mapping[str, str], platform: Platform
+) -> tuple[ImageUse, ...]:
+    """The base images of `stages`, each once for each platform."""
+    scope = global_scope(dockerfile, given, platform)
+    found: dict[tuple[str, str], ImageUse] = {}
+
+    def use(name: str, of: Platform, instruction: Instruction, *, is_copied: bool) -> None:
+        key = (name, str(of))
+        earlier = found.get(key)
+        line = earlier.line if earlier is not None else instruction.line
+        is_copied = is_copied or (earlier is not None and earlier.is_copied)
+        where = f"{dockerfile.name}:{line}"
+        found[key] = ImageUse(name=name, platform=of, where=where, line=line, is_copied=is_copied)
+
+    copied = _copied_stages(dockerfile, stages, scope)
+    for stage in stages:
+        base = base_of(dockerfile, stage, scope)
+        own = stage_platform(stage, scope, platform)
+        if isinstance(base, str):
+            use(base, own, stage.base, is_copied=stage.index in copied)
+        for instruction in stage.instructions:
+            source = source_of(dockerfile, stage, instruction)
+            if isinstance(source, str):
+                use(source, platform, instruction, is_copied=True)
+    return tuple(found.values())
+
+
+def _copied_stages(dockerfile: Dockerfile, stages: tuple[Stage, ...], scope: Scope) -> frozenset[int]:
+    """The stages that files are copied from, and those below them."""
+    copied: set[int] = set()
+    for stage in reversed(stages):  # a stage is used by later ones only
+        for instruction in stage.instructions:
+            source = source_of(dockerfile, stage, instruction)
+            if isinstance(source, Stage):
+                copied.add(source.index)
+        base = base_of(dockerfile, stage, scope)
+        if stage.index in copied and isinstance(base, Stage):
+            copied.add(base.index)
+    return frozenset(copied)
 
 
 def target_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
@@ -69,18 +128,23 @@ def target_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
     return stage
 
 
-def base_stage(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | None:
-    """The earlier stage in `FROM`; None for `scratch`. Raises `BuildError` for any other image."""
+def base_of(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | str | None:
+    """What `FROM` names: an earlier stage, an image, or None for `scratch`."""
     image = scope.expand(stage.base, stage.base.image)
     earlier = _earlier(dockerfile, stage, image)
     if earlier is not None:
         return earlier
-    if image != "scratch":
+    if not image:
         raise BuildError(
-            f"{_at(dockerfile, stage.base)}: the builder `layers` cannot start from the image `{image}` yet",
-            hint=f"start `FROM scratch` or from an earlier stage, or {USE_DOCKER}",
+            f"{_at(dockerfile, stage.base)}: `FROM` names no image", hint="give its variable a value"
         )
-    return None
+    return None if image == "scratch" else image
+
+
+def stage_platform(stage: Stage, scope: Scope, platform: Platform) -> Platform:
+    """The platform of a stage: that of its `FROM --platform=…`, else that of the build."""
+    text = stage.base.flag("platform")
+    return platform if text is None else parse_platform(scope.expand(stage.base, text))
 
 
 def expanded_bases(dockerfile: Dockerfile, given: Mapping[str, str], platform: Platform) -> tuple[str, ...]:
@@ -89,18 +153,20 @@ def expanded_bases(dockerfile: Dockerfile, given: Mapping[str, str], platform: P
     return tuple(scope.expand(stage.base, stage.base.image) for stage in dockerfile.stages)
 
 
-def source_stage(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> Stage | None:
-    """The earlier stage in `COPY --from=`; None for the context. Raises `BuildError` for an image."""
+def source_of(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> Stage | str | None:
+    """What `COPY --from=` names: an earlier stage or an image; None for the context."""
     name = instruction.flag("from")
     if name is None or not isinstance(instruction, Copy):
         return None
     earlier = _earlier(dockerfile, stage, name)
-    if earlier is None:
+    if earlier is not None:
+        return earlier
+    if not name or name.isdecimal() or any(each.name == name.lower() for each in dockerfile.stages):
         raise BuildError(
             f"{_at(dockerfile, instruction)}: there is no earlier stage `{name}` to copy from",
-            hint=f"name a stage that stands above; to copy from an image {USE_DOCKER}",
+            hint="name a stage that stands above, or an image",
         )
-    return earlier
+    return name
 
 
 def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
@@ -113,15 +179,31 @@ def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
 
 def _require_platform(dockerfile: Dockerfile, stage: Stage, scope: Scope, platform: Platform) -> None:
     """Raise `BuildError` if a stage's `FROM --platform` differs from the platform of the build."""
-    text = stage.base.flag("platform")
-    if text is None:
-        return
-    named = scope.expand(stage.base, text)
-    if parse_platform(named) != platform:
+    named = stage_platform(stage, scope, platform)
+    if named != platform:
         raise BuildError(
             f"{_at(dockerfile, stage.base)}: `FROM --platform={named}`, but the build is for `{platform}`",
             hint=f"remove the flag, or set `build: {{platforms: [{named}]}}`",
         )
+
+
+def _require_triggers(dockerfile: Dockerfile, base: Stage) -> None:
+    """Raise `BuildError` for an `ONBUILD` of `base` that a stage on top of it cannot do."""
+    for instruction in base.instructions:
+        if isinstance(instruction, OnBuild):
+            require_trigger(instruction.trigger, _at(dockerfile, instruction))
+
+
+def require_trigger(trigger: Instruction, where: str) -> None:
+    """Raise `BuildError` for an instruction of `ONBUILD` that this builder cannot do where it takes effect."""
+    if trigger.flag("from") is not None:
+        raise BuildError(
+            f"{where}: the builder `layers` does not support `ONBUILD {trigger.keyword} --from`",
+            hint=f"{USE_DOCKER}, or another base",
+        )
+    refusal = _REFUSALS.get(type(trigger))
+    if refusal is not None:
+        refusal(where, trigger)
 
 
 def _require_possible(dockerfile: Dockerfile, instruction: Instruction) -> None:
@@ -134,12 +216,6 @@ def _refuse_run(where: str, _: Instruction) -> None:
     raise BuildError(
         f"{where}: the builder `layers` starts no program and cannot do `RUN`",
         hint=f"{USE_DOCKER}, or make the files before the build and `COPY` them",
-    )
-
-
-def _refuse_onbuild(where: str, _: Instruction) -> None:
-    raise BuildError(
-        f"{where}: the builder `layers` does not support `ONBUILD`", hint=f"{USE_DOCKER}, or remove the line"
     )
 
 
@@ -187,6 +263,5 @@ _REFUSALS: Mapping[type[Instruction], Callable[[str, Instruction], None]] = {
     Add: _refuse_parts_of_add,
     Copy: _refuse_parts_of_copy,
     Maintainer: _refuse_maintainer,
-    OnBuild: _refuse_onbuild,
     Run: _refuse_run,
 }

@@ -16,17 +16,42 @@ LARGEST_ID = (1 << 32) - 2
 
 
 def find_owner(text: str, image: Tree, read: Callable[[Content], bytes], *, where: str) -> Owner:
-    """`user[:group]` as numbers; without `:group` the group id is the user id. Raises `BuildError`.
+    """`user[:group]` as numbers. Raises `BuildError` for a name that the image does not know.
 
-    Source: the Dockerfile reference, "COPY --chown".
+    A missing group is the account's own for a name, and the same number for a number, as in BuildKit.
     """
     user, colon, group = text.partition(":")
-    uid = _identifier(user, "etc/passwd", image, read, where)
-    gid = _identifier(group, "etc/group", image, read, where) if colon else uid
-    return Owner(uid=uid, gid=gid)
+    account = _account(user, image, read)
+    if account is None:
+        raise _unknown(user, "etc/passwd", where)
+    gid = _number(group, "etc/group", 2, image, read) if colon else account.gid
+    if gid is None:
+        raise _unknown(group, "etc/group", where)
+    return Owner(uid=account.uid, gid=gid)
 
 
-def _identifier(name: str, accounts: str, image: Tree, read: Callable[[Content], bytes], where: str) -> int:
+def find_user(text: str, image: Tree, read: Callable[[Content], bytes]) -> Owner:
+    """`USER` as numbers, as `find_owner`; root for an empty one and for names that the image does not know."""
+    user, _, group = text.partition(":")
+    account = _account(user, image, read) or Owner()
+    gid = _number(group, "etc/group", 2, image, read) if group else None
+    return Owner(uid=account.uid, gid=account.gid if gid is None else gid)
+
+
+def _account(name: str, image: Tree, read: Callable[[Content], bytes]) -> Owner | None:
+    """A user and its own group."""
+    uid = _number(name, "etc/passwd", 2, image, read)
+    if uid is None:
+        return None
+    is_name = number_in(name, most=LARGEST_ID) is None
+    gid = _number(name, "etc/passwd", 3, image, read) if is_name else uid
+    return Owner(uid=uid, gid=gid or 0)
+
+
+def _number(
+    name: str, accounts: str, field: int, image: Tree, read: Callable[[Content], bytes]
+) -> int | None:
+    """The number in `field` of the line that begins with `name`; numbers and root stand for themselves."""
     number = number_in(name, most=LARGEST_ID)
     if number is not None:
         return number
@@ -36,10 +61,13 @@ def _identifier(name: str, accounts: str, image: Tree, read: Callable[[Content],
     if name and node is not None and node.content is not None:
         for line in read(node.content).decode("utf-8", "replace").splitlines():
             fields = line.split(":")
-            number = number_in(fields[2], most=LARGEST_ID) if len(fields) > 2 and fields[0] == name else None
-            if number is not None:
-                return number
-    raise BuildError(
+            if len(fields) > field and fields[0] == name:
+                return number_in(fields[field], most=LARGEST_ID)
+    return None
+
+
+def _unknown(name: str, accounts: str, where: str) -> BuildError:
+    return BuildError(
         f"{where}: `--chown` names `{name}`, which the image's `/{accounts}` does not contain",
         hint="write numbers, like `--chown=65532:65532`",
     )

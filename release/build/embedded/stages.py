@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from release.build.dockerfile.expand import expand_body, expand_words
+from release.build.dockerfile.expand import expand_words
 from release.build.dockerfile.healthcheck import read_healthcheck
 from release.build.dockerfile.instructions import (
     Add,
@@ -27,6 +27,7 @@ from release.build.dockerfile.instructions import (
     Healthcheck,
     Instruction,
     Label,
+    OnBuild,
     Shell,
     Stage,
     StopSignal,
@@ -34,14 +35,21 @@ from release.build.dockerfile.instructions import (
     Volume,
     Workdir,
 )
-from release.build.dockerfile.lines import heredoc_openings
+from release.build.dockerfile.parser import parse
 from release.build.dockerfile.scope import Scope, global_scope
-from release.build.embedded.copying import Owner, Transfer, changes_of, missing_folders
-from release.build.embedded.obstacles import base_stage, needed_stages, refuse_address, source_stage
-from release.build.embedded.owners import LARGEST_ID, find_owner
+from release.build.embedded.base_config import BaseLayer
+from release.build.embedded.copy_instruction import Surroundings, transfer_of
+from release.build.embedded.copying import Owner, changes_of, missing_folders
+from release.build.embedded.obstacles import (
+    base_of,
+    needed_stages,
+    require_trigger,
+    source_of,
+    stage_platform,
+)
+from release.build.embedded.owners import find_user
 from release.build.embedded.tree import LinkLoop, Tree
-from release.compression.entries import Content, Inline, Node
-from release.digits import number_in
+from release.compression.entries import Content, HostFile, Node
 from release.errors import BuildError
 from release.oci.image_json import History, ImageConfig, Platform
 
@@ -65,16 +73,30 @@ class Files(Protocol):
 
 
 class StageImage(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a stage. `layers`: base first. `tree`: the files after all layers.
+    """The result of a stage. `below`: layers of the base image; `layers`: those on top of it, lowest first.
 
-    `args`: build arguments that stages `FROM` this one inherit.
+    `tree`: the files after all layers. `args`: build arguments that stages `FROM` this one inherit.
     """
 
     config: ImageConfig = ImageConfig(env={"PATH": _DEFAULT_PATH})
+    below: tuple[BaseLayer, ...] = ()
     layers: tuple[Layer, ...] = ()
     history: tuple[History, ...] = ()
     tree: Tree = Tree()
     args: Mapping[str, str] = {}
+
+
+#: Base images by name and platform.
+Images = Mapping[tuple[str, str], StageImage]
+
+
+def image_on(
+    config: ImageConfig, below: tuple[BaseLayer, ...], history: tuple[History, ...], tree: Tree
+) -> StageImage:
+    """A base image as the start of a stage."""
+    env = config.env if "PATH" in config.env else {**config.env, "PATH": _DEFAULT_PATH}
+    config = msgspec.structs.replace(config, env=env)
+    return StageImage(config=config, below=below, history=history, tree=tree)
 
 
 def build_stages(
@@ -85,21 +107,46 @@ def build_stages(
     platform: Platform,
     given: Mapping[str, str],
     files: Files,
+    images: Images | None = None,
 ) -> StageImage:
-    """The image of `target` (None: the last stage) for `platform`. `given`: build arguments. Raises `BuildError`."""
+    """The image of `target` (None: the last stage) for `platform`. `given`: build arguments. Raises `BuildError`.
+
+    `images`: those that `needed_images` names.
+    """
     scope = global_scope(dockerfile, given, platform)
     done: dict[int, StageImage] = {}
     last = -1
     for stage in needed_stages(dockerfile, target, given, platform):
-        base = base_stage(dockerfile, stage, scope)
-        start = done[base.index] if base is not None else StageImage()
+        base = base_of(dockerfile, stage, scope)
+        start = StageImage()
+        if isinstance(base, Stage):
+            start = done[base.index]
+        elif base is not None:
+            start = (images or {})[base, str(stage_platform(stage, scope, platform))]
         inner = Scope(
             dockerfile, given=given, outer=scope.args, args=start.args, env=start.config.env, within=scope
         )
-        worker = _Worker(dockerfile, stage, start, inner, context=context, done=done, files=files)
-        done[stage.index] = worker.run()
+        sources = _Sources(context=context, stages=done, images=images or {}, platform=platform)
+        done[stage.index] = _Worker(dockerfile, stage, start, inner, sources=sources, files=files).run()
         last = stage.index
     return done[last]
+
+
+class _Sources(msgspec.Struct, frozen=True, kw_only=True):
+    """Where `COPY` finds files."""
+
+    context: Tree
+    stages: Mapping[int, StageImage]
+    images: Images
+    platform: Platform
+
+    def of(self, source: Stage | str | None) -> tuple[Tree, str]:
+        """The files of a source, and how messages call it."""
+        if source is None:
+            return self.context, "the context"
+        if isinstance(source, Stage):
+            return self.stages[source.index].tree, f"stage `{source.name or source.index}`"
+        return self.images[source, str(self.platform)].tree, f"the image `{source}`"
 
 
 class _Worker:
@@ -112,26 +159,30 @@ class _Worker:
         start: StageImage,
         scope: Scope,
         *,
-        context: Tree,
-        done: Mapping[int, StageImage],
+        sources: _Sources,
         files: Files,
     ) -> None:
         self._dockerfile = dockerfile
         self._stage = stage
         self._scope = scope
-        self._context = context
-        self._done = done
+        self._sources = sources
         self._files = files
         self._image = start
         self._command_said = False
 
     def run(self) -> StageImage:
-        for instruction in self._stage.instructions:
+        triggers = self._image.config.on_build
+        self._config(on_build=())
+        for instruction in (*self._triggered(triggers), *self._stage.instructions):
             before = len(self._image.layers)
             self._do(instruction)
             step = History(created_by=instruction.text, empty=len(self._image.layers) == before)
             self._image = msgspec.structs.replace(self._image, history=(*self._image.history, step))
         return msgspec.structs.replace(self._image, args=self._scope.args)
+
+    def _triggered(self, triggers: tuple[str, ...]) -> tuple[Instruction, ...]:
+        """The instructions that the base left with `ONBUILD`; they take effect at the `FROM`."""
+        return read_triggers(triggers, self._dockerfile, self._stage.base.line)
 
     def _do(self, instruction: Instruction) -> None:
         try:
@@ -147,9 +198,11 @@ class _Worker:
         self._image = msgspec.structs.replace(self._image, config=config)
 
     def _layer(self, changes: Mapping[str, Node]) -> None:
-        layer = tuple(sorted(changes.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape")))
+        layer = sorted(changes.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape"))
         self._image = msgspec.structs.replace(
-            self._image, layers=(*self._image.layers, layer), tree=self._image.tree.with_changes(changes)
+            self._image,
+            layers=(*self._image.layers, _linked(layer)),
+            tree=self._image.tree.with_changes(changes),
         )
 
     def _at(self, instruction: Instruction) -> str:
@@ -191,12 +244,8 @@ class _Worker:
             self._layer(missing)
 
     def _numeric_user(self) -> Owner:
-        """The owner of a new working directory: USER if it is a number, as in BuildKit, else root."""
-        user, _, group = self._image.config.user.partition(":")
-        uid = number_in(user, most=LARGEST_ID)
-        if uid is None:
-            return Owner()
-        return Owner(uid=uid, gid=number_in(group, most=LARGEST_ID) or 0)
+        """The owner of a new working directory: USER, as in BuildKit; root where the image does not know that name."""
+        return find_user(self._image.config.user, self._image.tree, self._files.read)
 
     def do_expose(self, instruction: Expose) -> None:
         ports = list(self._image.config.ports)
@@ -250,72 +299,58 @@ class _Worker:
         self._config(shell=instruction.words)
 
     def do_healthcheck(self, instruction: Healthcheck) -> None:
-        shell = self._image.config.shell or _DEFAULT_SHELL
-        self._config(healthcheck=read_healthcheck(instruction, shell, self._at(instruction)))
+        self._config(healthcheck=read_healthcheck(instruction, self._at(instruction)))
+
+    def do_onbuild(self, instruction: OnBuild) -> None:
+        text = instruction.text.partition(" ")[2].strip()
+        self._config(on_build=(*self._image.config.on_build, text))
 
     def do_copy(self, instruction: Copy | Add) -> None:
-        source = source_stage(self._dockerfile, self._stage, instruction)
-        transfer = Transfer(
+        tree, origin = self._sources.of(source_of(self._dockerfile, self._stage, instruction))
+        around = Surroundings(
             where=self._at(instruction),
-            origin="the context" if source is None else f"stage `{source.name or source.index}`",
-            sources=tuple(self._operand(instruction, each) for each in instruction.sources),
-            destination=self._operand(instruction, instruction.destination),
+            origin=origin,
+            scope=self._scope,
+            image=self._image.tree,
             working_dir=self._image.config.working_dir or "/",
-            inline=self._inline(instruction),
-            owner=self._owner(instruction),
-            mode=self._mode(instruction),
-            unpack=self._files.unpack if isinstance(instruction, Add) else lambda content, shown: None,  # noqa: ARG005 - COPY takes nothing apart
+            escape=self._dockerfile.escape,
+            read=self._files.read,
+            unpack=self._files.unpack,
         )
-        tree = self._context if source is None else self._done[source.index].tree
-        self._layer(changes_of(transfer, tree, self._image.tree))
+        self._layer(changes_of(transfer_of(instruction, around), tree, self._image.tree))
 
-    def _operand(self, instruction: Copy | Add, text: str) -> str:
-        if text in self._heredocs(instruction):
-            return text
-        operand = self._scope.expand(instruction, text)
-        if not operand:  # an empty source would mean the whole context
-            raise BuildError(f"{self._at(instruction)}: `{text}` is empty", hint="give its variable a value")
-        if isinstance(instruction, Add):
-            refuse_address(self._at(instruction), operand)
-        return operand
 
-    def _heredocs(self, instruction: Copy | Add) -> tuple[str, ...]:
-        if not instruction.heredocs:
-            return ()
-        return heredoc_openings(" ".join(instruction.sources), self._dockerfile.escape)
-
-    def _inline(self, instruction: Copy | Add) -> dict[str, tuple[str, Content]]:
-        words = self._heredocs(instruction)
-        if len(words) != len(instruction.heredocs):
+def read_triggers(triggers: tuple[str, ...], dockerfile: Dockerfile, line: int) -> tuple[Instruction, ...]:
+    """The instructions of a base's `ONBUILD`. `line`: of the `FROM` that they come with. Raises `BuildError`."""
+    where = f"{dockerfile.name}:{line}"
+    found: list[Instruction] = []
+    for text in triggers:
+        try:
+            (instruction,) = parse(f"FROM scratch\n{text}\n", "ONBUILD").stages[0].instructions
+        except (BuildError, ValueError) as error:
             raise BuildError(
-                f"{self._at(instruction)}: the here-documents cannot be told apart",
-                hint="quote nothing but a whole delimiter: `<<'EOF'`",
-            )
-        inline: dict[str, tuple[str, Content]] = {}
-        for word, heredoc in zip(words, instruction.heredocs, strict=True):
-            body = (
-                self._scope.apply(instruction, heredoc.body, expand_body) if heredoc.expand else heredoc.body
-            )
-            inline[word] = (heredoc.name, Inline(data=body.encode()))
-        return inline
+                f"{where}: `ONBUILD {text}` of the base cannot be read: {error}",
+                hint="choose another base image",
+            ) from error
+        require_trigger(instruction, f"{where}: `ONBUILD {text}` of the base")
+        found.append(msgspec.structs.replace(instruction, line=line, end_line=line))
+    return tuple(found)
 
-    def _owner(self, instruction: Copy | Add) -> Owner | None:
-        text = instruction.flag("chown")
-        if text is None:
-            return None
-        owner = self._scope.expand(instruction, text)
-        return find_owner(owner, self._image.tree, self._files.read, where=self._at(instruction))
 
-    def _mode(self, instruction: Copy | Add) -> int | None:
-        text = instruction.flag("chmod")
-        if text is None:
-            return None
-        mode = self._scope.expand(instruction, text)
-        if not re.fullmatch(r"[0-7]{1,5}", mode) or int(mode, 8) > 0o7777:
-            raise BuildError(
-                f"{self._at(instruction)}: `{mode}` is not an octal mode", hint="write it like `--chmod=0755`"
-            )
-        return int(mode, 8)
+def _linked(layer: list[tuple[str, Node]]) -> Layer:
+    """The layer with hard links of an archive or a base as such: later names of one content refer to the first."""
+    first: dict[Node, str] = {}
+    entries = []
+    for path, node in layer:
+        # Only members of archives are one file under several names; files of the context are copied each.
+        if isinstance(node.content, HostFile) and node.content.offset is not None:
+            earlier = first.setdefault(node, path)
+            if earlier != path:
+                link = msgspec.structs.replace(node, kind="link", content=None, target=earlier)
+                entries.append((path, link))
+                continue
+        entries.append((path, node))
+    return tuple(entries)
 
 
 _DOERS: Mapping[type[Instruction], Callable[[_Worker, Any], None]] = {
@@ -328,6 +363,7 @@ _DOERS: Mapping[type[Instruction], Callable[[_Worker, Any], None]] = {
     Expose: _Worker.do_expose,
     Healthcheck: _Worker.do_healthcheck,
     Label: _Worker.do_label,
+    OnBuild: _Worker.do_onbuild,
     Shell: _Worker.do_shell,
     StopSignal: _Worker.do_stopsignal,
     User: _Worker.do_user,

@@ -177,3 +177,29 @@ def test_plan_names_the_builder_and_stays_valid_on_a_machine_with_another_builde
     assert (operands["builder"], operands["spec"].get("builder")) == ("layers", None)
     project.must("run", "--plan", "plan.json", env={"DOCKER_HOST": listener.url})
     assert "released" in project.kinds()
+
+
+def test_a_release_on_a_base_that_an_earlier_release_made(project: Project, tmp_path: Path) -> None:
+    project.must("run", env=env(tmp_path))
+    digest = project.tags["1.4.2"]
+    base = f"{project.image}@{digest}"
+    project.release_commit("v1.5.0", files={"Dockerfile": f"FROM {base}\nCOPY hello.txt /again\n"})
+    previewed = project.must("preview", "--json", env=env(tmp_path))
+    assert previewed.json["releases"][0]["builder"] == "layers"
+    result = project.must("run", "-v", env=env(tmp_path))
+    assert f"Dockerfile:1: the base `{base}` is `{base}` for `linux/amd64`" in result.stderr
+    layers = {
+        version: json.loads(project.registry.manifest(project.name, version)[1])["layers"]
+        for version in ("1.4.2", "1.5.0")
+    }
+    assert layers["1.5.0"][:-1] == layers["1.4.2"]
+
+
+def test_a_base_that_does_not_exist_is_found_by_preview(project: Project, tmp_path: Path) -> None:
+    base = f"{project.registry.host}/none:1"
+    project.release_commit("v1.5.0", files={"Dockerfile": f"FROM {base}\nCOPY hello.txt /\n"})
+    for command in ("preview", "run"):
+        result = project(command, env=env(tmp_path))
+        assert result.code == 4
+        assert f"`layers`: Dockerfile:1: the base `{base}` cannot be read: " in result.stderr
+    assert project.log == []

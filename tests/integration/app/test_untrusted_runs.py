@@ -453,3 +453,24 @@ class TestLogToken:
         assert result.code != 0
         assert "hint: the remote redirects, and its credential is not sent on" in result.stderr
         assert "hunter2" not in result.stderr
+
+
+def test_a_base_is_read_without_a_credential_and_offline_not_at_all(
+    scene: Scene, listener: HostileServer
+) -> None:
+    dockerfile = f"FROM {listener.host}/base:1\nCOPY hello.txt /\n"
+    scene.repo.commit(
+        "base",
+        files={"Dockerfile": dockerfile, "hello.txt": "", "shipmark.yml": "image: oci:dist/image\n"},
+    )
+    env = {**scene.arm(listener.host), **scene.event()}
+    offline = scene("preview", "--offline", env=env)
+    assert offline.code == 0
+    assert listener.requests == []
+    assert "`layers`: Dockerfile:1: the builder `layers` reads no base image here" in offline.stdout
+    result = scene("preview", env=env)
+    assert result.code == 0
+    assert "cannot be built here" in result.stdout
+    assert listener.requests
+    assert not [secret for secret in SECRETS if secret in heard(listener) + result.stdout + result.stderr]
+    assert not scene.trap.exists()

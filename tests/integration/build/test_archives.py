@@ -102,6 +102,43 @@ def test_an_archive_is_unpacked_as_the_daemon_unpacks_it(
     check_layout(tmp_path / "ours")
 
 
+#: `cap_net_raw+ep` in the form of the kernel (VFS_CAP_REVISION_2), with a byte that is not UTF-8.
+CAPABILITY = bytes.fromhex("0100000200a0000000000000000000000000000000")[:20].decode(
+    "utf-8", "surrogateescape"
+)
+
+
+def test_file_capabilities_are_kept_as_by_the_daemon(tmp_path: Path, docker_daemon: DockerDaemon) -> None:
+    headers = {"SCHILY.xattr.security.capability": CAPABILITY}
+    packed = pack((entry("ping", pax_headers=headers, mode=0o755), b"ping"))
+    added = "FROM scratch AS one\nADD root.bin /\n"
+    copied = f"{added}FROM scratch\nCOPY --from=one /ping /\n"
+    docker = DockerBuilder({"DOCKER_HOST": docker_daemon.host}, sink=NullSink(), cancel=Cancel())
+    found: list[str | None] = []
+    for builder, text in ((layers(), added), (layers(), copied), (docker, added)):
+        store = tmp_path / f"store{len(found)}"
+        request = project(tmp_path / "p", text, root_bin=packed)
+        layer = document(store, build(builder, request, store).digest)["layers"][-1]["digest"]
+        with tarfile.open(store / "blobs" / layer.replace(":", "/")) as tar:
+            found.append(tar.getmember("ping").pax_headers.get("SCHILY.xattr.security.capability"))
+    assert found == [CAPABILITY] * 3
+
+
+def test_hard_links_stay_hard_links(tmp_path: Path) -> None:
+    request = project(
+        tmp_path / "p",
+        "FROM scratch AS one\nADD root.bin /\nFROM scratch\nCOPY --from=one --chmod=0700 /usr/bin /b/\n",
+        root_bin=ROOT,
+    )
+    image = build(layers(), request, tmp_path / "store")
+    layer = document(tmp_path / "store", image.digest)["layers"][-1]["digest"]
+    with tarfile.open(tmp_path / "store" / "blobs" / layer.replace(":", "/")) as tar:
+        assert [(each.name, each.linkname) for each in tar if not each.isdir()] == [
+            ("b/hard", ""),
+            ("b/tool", "b/hard"),
+        ]
+
+
 def test_the_compression_of_an_archive_makes_no_difference(tmp_path: Path) -> None:
     digests = set()
     for ending, packer in PACKERS.items():
@@ -149,10 +186,6 @@ def broken(tmp_path: Path, content: bytes) -> BuildError:
         ([(entry("l", tarfile.LNKTYPE, linkname="../../etc/passwd"), b"")], "leads out of the archive"),
         ([(entry("a/.wh.b"), b"")], "begins with `.wh.`"),
         ([(entry("a"), b""), (entry("a/b"), b"")], "`/x/a` in the image is not a folder"),
-        (
-            [(entry("ping", pax_headers={"SCHILY.xattr.security.capability": "x"}), b"")],
-            "has file capabilities, which would be lost",
-        ),
     ],
 )
 def test_archive_members_that_an_image_cannot_contain_are_refused_with_the_line(

@@ -144,7 +144,8 @@ def test_the_layout_passes_the_image_schemas(built: tuple[BuiltImage, Path]) -> 
 def test_several_platforms_are_one_index_that_shares_layers(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     wanted = ("linux/amd64", "linux/arm64", "linux/arm/v7")
-    image = build(builder(), request(project, platforms=wanted), tmp_path / "store")
+    asked = request(project, platforms=wanted, foreign_binaries=("bin/busybox",))
+    image = build(builder(), asked, tmp_path / "store")
     assert image.media_type == OCI_INDEX
     assert tuple(each.platform for each in image.platforms) == wanted
     assert len(check_layout(tmp_path / "store")) == 7
@@ -157,6 +158,35 @@ def test_several_platforms_are_one_index_that_shares_layers(tmp_path: Path) -> N
     layers = [document(tmp_path / "store", each.digest)["layers"] for each in image.platforms]
     assert layers[0][0] == layers[1][0] == layers[2][0]
     assert layers[0][2] != layers[1][2]  # the greeting names the architecture
+
+
+class TestForeignPrograms:
+    """A program of another machine than the platform: the image would never run."""
+
+    def test_it_is_refused_with_its_path_and_both_machines(self, tmp_path: Path) -> None:
+        project = make_project(tmp_path / "project")
+        with pytest.raises(BuildError) as caught:
+            build(builder(), request(project, platforms=("linux/amd64", "linux/s390x")), tmp_path / "store")
+        own = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+        assert str(caught.value) == (
+            f"`/bin/busybox` is a program for {own}, but the image is for `linux/s390x`"
+        )
+        assert "`build: {foreign_binaries: [bin/busybox]}`" in str(caught.value.hint)
+
+    def test_a_stage_that_is_not_in_the_image_may_hold_any(self, tmp_path: Path) -> None:
+        project = make_project(tmp_path / "project")
+        (project / "Dockerfile").write_text(
+            "FROM scratch AS other\nCOPY rootfs /\nFROM scratch\nCOPY --from=other /etc /etc\n"
+        )
+        image = build(builder(), request(project, args={}, platforms=("linux/s390x",)), tmp_path / "store")
+        assert image.platforms[0].platform == "linux/s390x"
+
+    def test_a_pattern_that_means_nothing_is_wrong_input(self, tmp_path: Path) -> None:
+        project = make_project(tmp_path / "project")
+        wrong = problem(builder(), request(project, foreign_binaries=("a", "[")))
+        assert wrong is not None
+        assert wrong.kind == "input"
+        assert wrong.reason.startswith("build.foreign_binaries:2: `[` is not a pattern")
 
 
 _BUILD = """
@@ -249,7 +279,7 @@ def test_a_daemon_loads_and_runs_the_combined_archive(
 def test_the_combined_archive_of_an_index_is_read_as_either_kind(tmp_path: Path) -> None:
     require("skopeo")
     project = make_project(tmp_path / "project")
-    wanted = request(project, platforms=("linux/arm64", "linux/amd64"))
+    wanted = request(project, platforms=("linux/arm64", "linux/amd64"), foreign_binaries=("**",))
     image = build(builder(), wanted, tmp_path / "store")
     layout = Layout(str(tmp_path / "store"))
     first, second = tmp_path / "1.tar", tmp_path / "2.tar"

@@ -36,6 +36,8 @@ KEYS = {
     "build.builder_name": "image: oci:dist/image\nbuild: {builder: buildkit, builder_name: '$(@TRAP@)'}\n",
     "build.provenance": "image: oci:dist/image\nbuild: {builder: layers, provenance: max}\n",
     "build.sbom": "image: oci:dist/image\nbuild: {builder: layers, sbom: true}\n",
+    "build.foreign_binaries": "image: oci:dist/image\n"
+    "build: {builder: layers, foreign_binaries: ['../../**', '!*', '[']}\n",
     "prefix": CONFIG + "prefix: '$(@TRAP@)/'\n",
     "paths": CONFIG + "paths: ['../../**', '/etc/**', '!(a+)+b']\n",
     "versions": CONFIG + "versions: none\n",

@@ -1,0 +1,145 @@
+"""Reads the config of a base image: what an image that is built on it inherits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from release.errors import BuildError
+from release.oci import OCI_LAYER, Descriptor
+from release.oci.image_json import History, ImageConfig, Platform, parse_platform
+
+#: Media type of a layer -> suffix of its OCI type, which names the compression. The bytes are the same.
+_SUFFIXES = {
+    OCI_LAYER: "",
+    f"{OCI_LAYER}+gzip": "+gzip",
+    f"{OCI_LAYER}+zstd": "+zstd",
+    "application/vnd.docker.image.rootfs.diff.tar": "",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": "+gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": "+zstd",
+}
+
+
+class BaseLayer(msgspec.Struct, frozen=True, kw_only=True):
+    """A layer of a base. `descriptor`: of the unchanged blob, with an OCI media type; `suffix`: its compression."""
+
+    diff_id: str
+    descriptor: Descriptor
+    suffix: str
+
+
+class _Container(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """The member `config` of an image config. A member that is null counts as absent."""
+
+    user: str | None = None
+    working_dir: str | None = None
+    env: tuple[str, ...] | None = None
+    labels: dict[str, str] | None = None
+    exposed_ports: dict[str, Any] | None = None
+    volumes: dict[str, Any] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    shell: tuple[str, ...] | None = None
+    stop_signal: str | None = None
+    healthcheck: dict[str, Any] | None = None
+    on_build: tuple[str, ...] | None = None
+
+
+class _RootFiles(msgspec.Struct, frozen=True, kw_only=True):
+    diff_ids: tuple[str, ...] = ()
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True):
+    os: str
+    architecture: str
+    variant: str = ""
+    config: _Container | None = None
+    rootfs: _RootFiles = _RootFiles()
+    history: tuple[dict[str, Any], ...] | None = None
+
+
+class BaseConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a base hands down. `history`: as many steps that add a layer as it has layers."""
+
+    platform: Platform
+    config: ImageConfig
+    diff_ids: tuple[str, ...]
+    history: tuple[History, ...]
+
+
+def read_base_config(document: Mapping[str, Any], name: str) -> BaseConfig:
+    """The config of the base `name`. Raises `BuildError` for one that does not have the form of an image config."""
+    try:
+        read = msgspec.convert(document, _Document)
+        platform = parse_platform(
+            "/".join(part for part in (read.os, read.architecture, read.variant) if part)
+        )
+    except (msgspec.ValidationError, BuildError) as error:
+        raise BuildError(
+            f"the config of the base `{name}` cannot be read: {error}", hint="choose another base image"
+        ) from error
+    diff_ids = read.rootfs.diff_ids
+    return BaseConfig(
+        platform=platform,
+        config=inherited(read.config or _Container()),
+        diff_ids=diff_ids,
+        history=_history(read.history or (), len(diff_ids)),
+    )
+
+
+def inherited(container: _Container) -> ImageConfig:
+    """The settings, without those that only the engine that made the base knew."""
+    env = {key: value for key, _, value in (text.partition("=") for text in container.env or ()) if key}
+    return ImageConfig(
+        user=container.user or "",
+        working_dir=container.working_dir or "",
+        env=env,
+        labels=container.labels or {},
+        ports=tuple(container.exposed_ports or ()),
+        volumes=tuple(container.volumes or ()),
+        entrypoint=container.entrypoint,
+        command=container.cmd,
+        shell=container.shell,
+        stop_signal=container.stop_signal or "",
+        healthcheck=container.healthcheck,
+        on_build=container.on_build or (),
+    )
+
+
+def base_layers(
+    layers: tuple[Descriptor, ...], diff_ids: tuple[str, ...], name: str
+) -> tuple[BaseLayer, ...]:
+    """The layers with their diff ids. Raises `BuildError` for layers that cannot be taken over as they are."""
+    if len(layers) != len(diff_ids):
+        raise BuildError(
+            f"the base `{name}` has {len(layers)} layers, but its config names {len(diff_ids)}",
+            hint="choose another base image",
+        )
+    found = []
+    for layer, diff_id in zip(layers, diff_ids, strict=True):
+        suffix = _SUFFIXES.get(layer.media_type)
+        if suffix is None or layer.urls:
+            raise BuildError(
+                f"the base `{name}` has a layer of type `{layer.media_type}`, which cannot be taken over",
+                hint="choose another base image",
+            )
+        descriptor = Descriptor(media_type=OCI_LAYER + suffix, digest=layer.digest, size=layer.size)
+        found.append(BaseLayer(diff_id=diff_id, descriptor=descriptor, suffix=suffix))
+    return tuple(found)
+
+
+def _history(steps: tuple[dict[str, Any], ...], layers: int) -> tuple[History, ...]:
+    """The steps as they are, with a step for each layer that none of them speaks of."""
+    found = [
+        History(
+            created_by=str(step.get("created_by", "")), empty=step.get("empty_layer") is True, raw=dict(step)
+        )
+        for step in steps
+    ]
+    missing = layers - sum(not step.empty for step in found)
+    if missing < 0:
+        found, missing = [], layers  # contradicts the layers, so it says nothing
+    untold = History(created_by="", empty=False, raw={"comment": "a layer of the base without a history"})
+    return (*found, *(untold,) * missing)

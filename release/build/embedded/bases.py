@@ -1,0 +1,146 @@
+"""Base images: where they come from, and the layers and settings that they bring.
+
+`prepare` finds a base and remembers its digest; `build` takes over the bytes of that digest, so a tag that moves in
+between has no effect. Layers keep their bytes and digests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from release.build.embedded.base_config import BaseConfig, BaseLayer, base_layers, read_base_config
+from release.compression.codecs import Codec
+from release.control import Cancel
+from release.errors import BuildError, BuilderUnavailable, Denied, Invalid, NotFound, RegistryError
+from release.layout.layout import Layout
+from release.oci import Descriptor, Manifest, Repository
+from release.oci.image_config import read_config
+from release.oci.image_json import Platform, parse_platform
+from release.oci.manifest import children, platform_of
+from release.task_group import run_all
+
+_DOWNLOADS = 4  # layers at a time
+
+
+class LoadedBase(msgspec.Struct, frozen=True, kw_only=True):
+    """A base whose layers are in the layout."""
+
+    config: BaseConfig
+    layers: tuple[BaseLayer, ...]
+
+
+class Base(Protocol):
+    """A base image that was found, for one platform."""
+
+    @property
+    def name(self) -> str:
+        """As the Dockerfile calls it."""
+
+    @property
+    def origin(self) -> str:
+        """Where it is, with its digest: `docker.io/library/alpine@sha256:…`."""
+
+    @property
+    def on_build(self) -> tuple[str, ...]:
+        """The triggers of its `ONBUILD` instructions."""
+
+    def load(self, layout: Layout, codec: Codec, cancel: Cancel) -> LoadedBase:
+        """Bring its layers into `layout`. Raises `BuildError`. `codec`: of layers that come uncompressed."""
+
+
+class Bases(Protocol):
+    """Finds base images."""
+
+    def find(self, name: str, platform: Platform) -> Base:
+        """The image `name` for `platform`; only its manifest and config are read.
+
+        Raises `BuilderUnavailable` where nobody answers, `BuildError` for an image that does not exist or has no such
+        platform.
+        """
+
+
+class StoredBase:
+    """A base in a registry or an OCI layout. `manifest`: of the one platform."""
+
+    def __init__(self, name: str, repository: Repository, manifest: Manifest, config: BaseConfig) -> None:
+        self.name = name
+        self.origin = f"{repository.name}@{manifest.digest}"
+        self.on_build = config.config.on_build
+        self._repository = repository
+        self._manifest = manifest
+        self._config = config
+
+    def load(self, layout: Layout, codec: Codec, cancel: Cancel) -> LoadedBase:
+        """Copy the layers that the layout lacks, byte for byte."""
+        del codec
+        blobs = children(self._manifest)[1:]
+        layers = base_layers(blobs, self._config.diff_ids, self.name)
+        once = {blob.digest: blob for blob in blobs}
+        puts: list[Callable[[], object]] = [partial(self._copy, layout, blob) for blob in once.values()]
+        run_all(puts, jobs=_DOWNLOADS, cancel=cancel)
+        return LoadedBase(config=self._config, layers=layers)
+
+    def _copy(self, layout: Layout, blob: Descriptor) -> None:
+        try:
+            layout.put_blob(blob, lambda: self._repository.open_blob(blob))
+        except RegistryError as error:
+            raise translated(error, self.name) from error
+
+
+def find_stored(
+    name: str, repository: Repository, read: Callable[[], Manifest], platform: Platform
+) -> StoredBase:
+    """The base for `platform`. `read`: gives its manifest or index. Raises as `Bases.find`."""
+    try:
+        manifest = read()
+        if manifest.is_index:
+            manifest = repository.manifest(_choose(manifest, name, platform))
+        document = read_config(repository, manifest)
+    except RegistryError as error:
+        raise translated(error, name) from error
+    config = read_base_config(document, name)
+    require_platform(name, platform, config.platform)
+    return StoredBase(name, repository, manifest, config)
+
+
+def require_platform(name: str, wanted: Platform, found: Platform) -> None:
+    """Raise `BuildError` unless an image that says `found` of itself can be the base for `wanted`."""
+    if not wanted.accepts(found):
+        raise _lacking(name, wanted, (str(found),))
+
+
+def translated(error: RegistryError, name: str) -> BuildError:
+    """A failure to read the base `name` as an error of the build."""
+    text = f"the base `{name}` cannot be read: {error.message}"
+    if isinstance(error, NotFound | Denied | Invalid):
+        return BuildError(text, hint=error.hint or "check its name, and that this run may read it")
+    return BuilderUnavailable(text, hint=error.hint or "check that its registry answers")
+
+
+def _choose(index: Manifest, name: str, platform: Platform) -> str:
+    """The digest of the index's entry for `platform`; where several fit, the one with the same variant."""
+    named = [(platform_of(child), child.digest) for child in children(index)]
+    found = [(_parsed(text), text, digest) for text, digest in named if text is not None]
+    fitting = [(parsed, digest) for parsed, _, digest in found if parsed and platform.accepts(parsed)]
+    if not fitting:
+        raise _lacking(name, platform, tuple(dict.fromkeys(text for _, text, _ in found)))
+    return next((digest for parsed, digest in fitting if parsed == platform), fitting[0][1])
+
+
+def _parsed(text: str) -> Platform | None:
+    try:
+        return parse_platform(text)
+    except BuildError:
+        return None  # an index may name platforms of a later time
+
+
+def _lacking(name: str, platform: Platform, there: tuple[str, ...]) -> BuildError:
+    shown = ", ".join(f"`{each}`" for each in there) or "none"
+    return BuildError(
+        f"the base `{name}` does not exist for `{platform}`",
+        hint=f"it exists for {shown}: choose another base, or leave the platform out of `build: {{platforms: …}}`",
+    )

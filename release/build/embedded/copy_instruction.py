@@ -1,0 +1,132 @@
+"""Turns a `COPY` or local `ADD` with its flags into a `Transfer`: operands expanded, owner and mode resolved. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from release.build.dockerfile.expand import expand_body
+from release.build.dockerfile.instructions import Add, Copy
+from release.build.dockerfile.lines import heredoc_openings
+from release.build.dockerfile.scope import Scope
+from release.build.embedded.copying import Owner, Transfer
+from release.build.embedded.modes import ModeChange, read_mode
+from release.build.embedded.obstacles import refuse_address
+from release.build.embedded.owners import LARGEST_ID, find_owner
+from release.build.embedded.tree import Tree
+from release.build.ignore import Ignore, parse_ignore
+from release.compression.entries import Content, Inline
+from release.digits import number_in
+from release.errors import BuildError
+
+_TRUE = frozenset({"", "1", "t", "true"})  # `--link` and `--link=true`, as Go's ParseBool reads them
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an instruction's operands depend on. `where`: `Dockerfile:7`. `origin`: as in `Transfer`.
+
+    `image`: the files so far. `read`, `unpack`: as in `Files`. `escape`: the Dockerfile's escape character.
+    """
+
+    where: str
+    origin: str
+    scope: Scope
+    image: Tree
+    working_dir: str
+    escape: str
+    read: Callable[[Content], bytes]
+    unpack: Callable[[Content, str], Tree | None]
+
+
+def transfer_of(instruction: Copy | Add, around: Surroundings) -> Transfer:
+    """What the instruction copies, and how. Raises `BuildError`."""
+    return Transfer(
+        where=around.where,
+        origin=around.origin,
+        sources=tuple(_operand(instruction, each, around) for each in instruction.sources),
+        destination=_operand(instruction, instruction.destination, around),
+        working_dir=around.working_dir,
+        inline=_inline(instruction, around),
+        owner=_owner(instruction, around),
+        mode=_mode(instruction, around),
+        excluded=_excluded(instruction, around),
+        keeps_parents=_is_on(instruction, "parents"),
+        is_linked=_is_on(instruction, "link"),
+        unpack=around.unpack if isinstance(instruction, Add) else lambda content, shown: None,  # noqa: ARG005 - COPY takes nothing apart
+    )
+
+
+def _is_on(instruction: Copy | Add, flag: str) -> bool:
+    value = instruction.flag(flag)
+    return value is not None and value.lower() in _TRUE
+
+
+def _operand(instruction: Copy | Add, text: str, around: Surroundings) -> str:
+    if text in _heredocs(instruction, around):
+        return text
+    operand = around.scope.expand(instruction, text)
+    if not operand:  # an empty source would mean the whole context
+        raise BuildError(f"{around.where}: `{text}` is empty", hint="give its variable a value")
+    if isinstance(instruction, Add):
+        refuse_address(around.where, operand)
+    return operand
+
+
+def _heredocs(instruction: Copy | Add, around: Surroundings) -> tuple[str, ...]:
+    if not instruction.heredocs:
+        return ()
+    return heredoc_openings(" ".join(instruction.sources), around.escape)
+
+
+def _inline(instruction: Copy | Add, around: Surroundings) -> dict[str, tuple[str, Content]]:
+    words = _heredocs(instruction, around)
+    if len(words) != len(instruction.heredocs):
+        raise BuildError(
+            f"{around.where}: the here-documents cannot be told apart",
+            hint="quote nothing but a whole delimiter: `<<'EOF'`",
+        )
+    inline: dict[str, tuple[str, Content]] = {}
+    for word, heredoc in zip(words, instruction.heredocs, strict=True):
+        body = around.scope.apply(instruction, heredoc.body, expand_body) if heredoc.expand else heredoc.body
+        inline[word] = (heredoc.name, Inline(data=body.encode()))
+    return inline
+
+
+def _owner(instruction: Copy | Add, around: Surroundings) -> Owner | None:
+    text = instruction.flag("chown")
+    if text is None:
+        return None
+    owner = around.scope.expand(instruction, text)
+    if _is_on(instruction, "link") and any(
+        number_in(part, most=LARGEST_ID) is None for part in owner.split(":")
+    ):
+        # The layer of `--link` must not depend on what is below it.
+        raise BuildError(
+            f"{around.where}: `--chown={owner}` names an account, which `--link` does not allow",
+            hint="write numbers, like `--chown=65532:65532`, or do without `--link`",
+        )
+    return find_owner(owner, around.image, around.read, where=around.where)
+
+
+def _mode(instruction: Copy | Add, around: Surroundings) -> ModeChange | None:
+    text = instruction.flag("chmod")
+    if text is None:
+        return None
+    mode = around.scope.expand(instruction, text)
+    change = read_mode(mode)
+    if change is None:
+        raise BuildError(
+            f"{around.where}: `{mode}` is not an octal mode, nor a symbolic one",
+            hint="write it like `--chmod=0755` or `--chmod=u=rwX,go=rX`",
+        )
+    return change
+
+
+def _excluded(instruction: Copy | Add, around: Surroundings) -> Ignore:
+    patterns = [
+        around.scope.expand(instruction, flag.value or "")
+        for flag in instruction.flags
+        if flag.name == "exclude"
+    ]
+    return parse_ignore("\n".join(patterns), around.where) if patterns else Ignore()
