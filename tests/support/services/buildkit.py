@@ -9,6 +9,7 @@ on this machine: it stands in for Docker Hub, so that `FROM busybox` resolves wi
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import re
@@ -189,10 +190,11 @@ class BuildKitDaemon:
     def _remove(self) -> None:
         remove(str(self.folder))
         removed(self.folder)
-        for group in sorted(Path("/sys/fs/cgroup").glob(f"**/{self._cgroup}"), reverse=True):
-            for inner in sorted(group.glob("**/"), reverse=True):
+        # At the top of the second version's tree, and of each controller's of the first.
+        for place in ("/sys/fs/cgroup", *glob.glob("/sys/fs/cgroup/*/")):
+            for group, _, _ in os.walk(os.path.join(place, self._cgroup), topdown=False):
                 with contextlib.suppress(OSError):
-                    inner.rmdir()
+                    os.rmdir(group)
 
 
 @pytest.fixture(scope="session")
