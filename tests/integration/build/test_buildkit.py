@@ -22,6 +22,7 @@ from release.errors import BuildError, BuilderUnavailable, Terminated
 from release.events import Event, Note, Output
 from release.oci import OCI_INDEX, OCI_MANIFEST
 from release.process import Processes
+from tests.support.disks.confined import small_disk
 from tests.support.programs.environment import scrubbed
 from tests.support.registries.oci_schemas import check_layout, document
 from tests.support.registries.tls import Authority
@@ -437,6 +438,19 @@ def test_what_a_killed_process_left_is_removed(project: Project) -> None:
     left.with_name(left.name + ".lock").touch()
     project.build()
     assert not left.exists()
+
+
+@pytest.mark.parametrize("size", [2, 5])
+def test_a_full_disk_fails_the_build_and_leaves_nothing(project: Project, size: int) -> None:
+    """The context has 4 MiB: on 2 MiB its copy does not fit, on 5 MiB the image that comes back."""
+    project.write("Dockerfile", "FROM scratch\nCOPY data /\n")
+    (project.root / "data").write_bytes(os.urandom(4 << 20))
+    with small_disk(project.folder / "disk", size << 20) as disk:
+        project.store = disk.path / "store"
+        error = project.refusal()
+        assert "no space left" in str(error).lower()
+        assert error.hint
+        assert not list(disk.path.glob("store.buildkit"))
 
 
 def _await(condition: Callable[[], bool]) -> None:
