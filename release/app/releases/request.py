@@ -67,6 +67,15 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
             asked["reason"] = self.reason
         return asked
 
+    def require_whole(self) -> None:
+        """Raise `ConfigError` if the request vouches for an image and names none, or lacks a reason."""
+        if self.as_commit and not self.places:
+            raise ConfigError(
+                "`--as-commit` is about the image of `--from`, and there is none",
+                hint="add `--from PLACE`, or leave `--as-commit` out",
+            )
+        self.require_reason()
+
     def require_reason(self) -> None:
         """Raise `ConfigError` if `--version` or `--allow-backward` is given without a reason."""
         for asked, option in (

@@ -35,7 +35,7 @@ def preview(session: Session, request: RunRequest) -> RunResult:
     Raises errors that prevent a plan; errors of the plan's steps are the result's `error`.
     """
     session.require_trusted("preview")
-    request.require_reason()
+    request.require_whole()
     with Builds() as builds:
         inputs, plan = make_plan(session, request, builds)
         details = survey(session, plan, at_own_targets(session), builds=builds, connected=not request.offline)
@@ -57,7 +57,7 @@ def run(session: Session, request: RunRequest) -> RunResult:
     refused = refusal(session, request.component)
     if refused is not None:
         raise refused
-    request.require_reason()
+    request.require_whole()
     with Builds() as builds:
         inputs, plan = make_plan(session, request, builds)
         if earlier is not None:

@@ -53,7 +53,7 @@ def command(
     require_publishable(session, result_file)
     require_outputs(session, [output])
     request = run_request(session, offline=offline, **wished)
-    request.require_reason()
+    request.require_whole()
     if not session.trust.trusted:
         from release.cli import untrusted
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -231,3 +232,18 @@ def test_the_commands_of_the_page_work_as_written(made: Project) -> None:
     for line in lines:
         made.must(*line.split()[2:])
     assert made.kinds()[-3:] == ["pushed", "released", "moved"]
+
+
+def test_an_approved_plan_names_the_places(made: Project, tmp_path: Path) -> None:
+    plan = str(tmp_path / "plan.json")
+    made.must("preview", *parts(made), "-o", plan)
+    made.must("run", "--plan", plan)
+    assert made.kinds() == ["planned", "built", "pushed", "released", "moved"]
+    assert made.log[1]["via"] == "from"
+
+
+def test_vouching_for_nothing_is_refused(made: Project) -> None:
+    for command in ("preview", "run"):
+        refused(
+            made(command, "--as-commit", "--reason", "x"), 2, "`--as-commit` is about the image of `--from`"
+        )
