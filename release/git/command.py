@@ -83,14 +83,14 @@ class Git:
         self._env = git_environment(env)
         self._entered = False
 
-    def run(self, *arguments: str, timeout: float | None = None) -> Completed:
+    def run(self, *arguments: str, timeout: float | None = None, stdin: bytes = b"") -> Completed:
         """Run `git <arguments>`; returns any exit code. Raises `GitError` if git is missing or does not end in time."""
         if not self._entered:
             require_entry(self._directory, self._env)
             self._entered = True
         try:
             return self._process.run(
-                git_argv(*arguments), cwd=self._directory, env=self._env, timeout=timeout
+                git_argv(*arguments), cwd=self._directory, env=self._env, stdin=stdin, timeout=timeout
             )
         except FileNotFoundError as error:
             if error.filename == self._directory:
@@ -106,9 +106,9 @@ class Git:
         except TimeoutError as error:
             raise GitError(f"`git {arguments[0]}` did not answer within {timeout:g} s") from error
 
-    def read(self, *arguments: str, accept: tuple[int, ...] = (0,)) -> bytes:
+    def read(self, *arguments: str, accept: tuple[int, ...] = (0,), stdin: bytes = b"") -> bytes:
         """The output of `git <arguments>`. Raises from the `GitError` branch for exit codes not in `accept`."""
-        done = self.run(*arguments)
+        done = self.run(*arguments, stdin=stdin)
         if done.code not in accept:
             raise failure(arguments[0], done, self._directory)
         return done.stdout

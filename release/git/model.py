@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 
@@ -37,3 +39,18 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     describe: Describe | None = None
     commit_count: int | None = None  # None if a version tag is reachable or the clone is shallow
     remote_url: str | None = None  # credentials stripped
+
+
+class GitFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """What git says of the files below a folder.
+
+    `modes`: tracked files and symlinks with their mode in the index (0o100644, 0o100755, 0o120000), those of submodules
+    that are checked out included. `skipped`: of these, the ones with the skip-worktree bit, which a sparse checkout
+    sets. `missing`: submodules that are not checked out. `repositories`: the folders whose repository answered: `""`
+    and those of submodules.
+    """
+
+    modes: Mapping[str, int] = {}
+    skipped: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ("",)

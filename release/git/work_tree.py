@@ -1,0 +1,114 @@
+"""Asks git which files of a folder it tracks, with their modes, and what of the commit is not in the work tree.
+
+Submodules that are checked out are asked too, one process each. Paths are relative to the folder that was asked about.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from release.git.command import Git, understood
+from release.git.model import GitFiles
+from release.git.repository import discover
+from release.ports import Process
+
+_SUBMODULE = 0o160000
+
+
+class WorkTree:
+    """Asks about folders of one work tree. `env`: of the git processes."""
+
+    def __init__(self, process: Process, env: Mapping[str, str]) -> None:
+        self._process = process
+        self._env = env
+
+    def files(self, folder: str) -> GitFiles | None:
+        """What git tracks below `folder` (absolute, without symlinks); None where no repository is.
+
+        Raises from the `GitError` branch.
+        """
+        found = discover(folder, self._env)
+        if found is None or not found.git_dir:
+            return None
+        modes: dict[str, int] = {}
+        skipped: list[str] = []
+        missing: list[str] = []
+        repositories = [""]
+        for prefix in repositories:  # the loop appends to `repositories`
+            for path, mode, is_skipped in self._entries(folder, prefix):
+                if mode != _SUBMODULE:
+                    modes[path] = mode
+                    skipped += [path] if is_skipped else []
+                elif os.path.lexists(os.path.join(folder, path, ".git")):
+                    # A symlink in place of the submodule could lead to any repository of this machine.
+                    is_own = os.path.realpath(os.path.join(folder, path)) == os.path.join(folder, path)
+                    repositories += [path] if is_own else []
+                elif not _holds_files(os.path.join(folder, path)):
+                    missing.append(path)
+        return GitFiles(
+            modes=modes,
+            skipped=tuple(skipped),
+            missing=tuple(missing),
+            repositories=tuple(repositories),
+        )
+
+    def unignored(self, folder: str, files: GitFiles) -> tuple[str, ...]:
+        """Files below `folder` that git neither tracks nor ignores; `path/` stands for all of another repository."""
+        found = []
+        for prefix in files.repositories:
+            listed = self._git(folder, prefix).read("ls-files", "-z", "--others", "--exclude-standard")
+            found += [_join(prefix, os.fsdecode(path)) for path in listed.split(b"\0") if path]
+        return tuple(found)
+
+    def filtered(self, folder: str, files: GitFiles, paths: Sequence[str], name: str) -> tuple[str, ...]:
+        """Those of the tracked `paths` whose attributes say `filter=NAME`. No filter is run."""
+        found = []
+        for prefix, own in _by_repository(files, paths):
+            given = b"".join(os.fsencode(path) + b"\0" for path in own)
+            answer = self._git(folder, prefix).read("check-attr", "-z", "--stdin", "filter", stdin=given)
+            # git-check-attr(1), "OUTPUT": <path> NUL <attribute> NUL <info> NUL
+            fields = answer.split(b"\0")
+            found += [
+                _join(prefix, os.fsdecode(path))
+                for path, value in zip(fields[::3], fields[2::3], strict=False)
+                if value == name.encode()
+            ]
+        return tuple(found)
+
+    def _entries(self, folder: str, prefix: str) -> Iterator[tuple[str, int, bool]]:
+        """Path, mode and whether it is skipped, of each entry of the index below the folder."""
+        listed = self._git(folder, prefix).read("ls-files", "-z", "-s", "-t")
+        with understood("its index"):
+            for record in listed.split(b"\0"):
+                if record:
+                    # git-ls-files(1): <tag> <mode> <object> <stage> TAB <path>; the tag `S` is skip-worktree.
+                    facts, _, path = record.partition(b"\t")
+                    tag, mode = facts.split(b" ", 2)[:2]
+                    yield _join(prefix, os.fsdecode(path)), int(mode, 8), tag == b"S"
+
+    def _git(self, folder: str, prefix: str) -> Git:
+        return Git(self._process, os.path.join(folder, prefix) if prefix else folder, self._env)
+
+
+def _by_repository(files: GitFiles, paths: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Repositories with those of `paths` that are theirs, relative to them."""
+    left = list(paths)
+    for prefix in sorted(files.repositories, key=len, reverse=True):  # a submodule before what it lies in
+        start = f"{prefix}/" if prefix else ""
+        own = [path[len(start) :] for path in left if path.startswith(start)]
+        left = [path for path in left if not path.startswith(start)]
+        if own:
+            yield prefix, own
+
+
+def _holds_files(folder: str) -> bool:
+    # Git makes an empty folder for a submodule that it does not check out.
+    try:
+        return not os.path.islink(folder) and bool(os.listdir(folder))
+    except OSError:
+        return False
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
