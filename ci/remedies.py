@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 What = Literal["shallow", "no-tags", "dubious-ownership"]
+Lack = Literal["submodules", "sparse", "lfs"]
 
 _GITHUB_CHECKOUT = "set `with: {fetch-depth: 0}` on `actions/checkout`"
 _JENKINS_CHECKOUT = (
@@ -78,3 +79,67 @@ def remedy(system: str, what: What) -> str:
         return f'run `git config --global --add safe.directory "{_WORKSPACE.get(system, "$PWD")}"` before'
     shallow, no_tags = _CLONES.get(system, _CLONES["none"])
     return shallow if what == "shallow" else no_tags
+
+
+_GITHUB_FILES: dict[Lack, str] = {
+    "submodules": "set `with: {submodules: recursive}` on `actions/checkout`",
+    "sparse": "take `sparse-checkout` out of `with:` of `actions/checkout`",
+    "lfs": "set `with: {lfs: true}` on `actions/checkout`",
+}
+_COMMANDS: dict[Lack, str] = {
+    "submodules": "git submodule update --init --recursive",
+    "sparse": "git sparse-checkout disable",
+    "lfs": "git lfs pull",
+}
+_JENKINS_EXTENSION = (
+    "check out with `checkout scmGit(branches: scm.branches, userRemoteConfigs: scm.userRemoteConfigs, extensions: "
+    "scm.extensions + [{}])`"
+)
+
+#: System -> what brings the files that a checkout left out. What is not listed is a command in a step of its own.
+_FILES: dict[str, dict[Lack, str]] = {
+    "github": _GITHUB_FILES,
+    "gitea": _GITHUB_FILES,
+    "forgejo": _GITHUB_FILES,
+    "gitlab": {
+        "submodules": "set `variables: {GIT_SUBMODULE_STRATEGY: recursive}` on the job",
+        "lfs": 'set `variables: {GIT_LFS_SKIP_SMUDGE: "0"}` on the job, and install git-lfs in its image',
+    },
+    "jenkins": {
+        "submodules": _JENKINS_EXTENSION.format(
+            "submodule(recursiveSubmodules: true, parentCredentials: true)"
+        ),
+        "sparse": "take `sparseCheckout` out of the `extensions` of `checkout`",
+        "lfs": _JENKINS_EXTENSION.format("lfs()"),
+    },
+    "tekton": {
+        "submodules": 'set the param `{name: submodules, value: "true"}` of the `git-clone` task',
+        "sparse": "take the param `sparseCheckoutDirectories` out of the `git-clone` task",
+    },
+    "azure": {
+        "submodules": "set `- {checkout: self, submodules: recursive}` as the first step",
+        "sparse": "take `sparseCheckoutDirectories` and `sparseCheckoutPatterns` out of the `checkout` step",
+        "lfs": "set `- {checkout: self, lfs: true}` as the first step",
+    },
+    "buildkite": {
+        "submodules": 'take `BUILDKITE_GIT_SUBMODULES: "false"` out of `env:`',
+    },
+    "bitbucket": {
+        "lfs": "set `clone: {lfs: true}` in `bitbucket-pipelines.yml`",
+    },
+    "woodpecker": {
+        "submodules": "set `clone: [{name: git, image: woodpeckerci/plugin-git, settings: {recursive: true}}]`",
+        "lfs": "set `clone: [{name: git, image: woodpeckerci/plugin-git, settings: {lfs: true}}]`",
+    },
+}
+
+
+def files_remedies(system: str) -> dict[Lack, str]:
+    """Return what brings the files that a clone on `system` lacks, by kind, each with the line in backticks.
+
+    `submodules`: they are not checked out. `sparse`: a sparse checkout leaves files out. `lfs`: pointers of Git LFS are
+    there in place of files.
+    """
+    verb = "run" if system == "none" else "add a step before shipmark that runs"
+    commands: dict[Lack, str] = {lack: f"{verb} `{command}`" for lack, command in _COMMANDS.items()}
+    return {**commands, **_FILES.get(system, {})}

@@ -52,6 +52,29 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             Option(is_input=True, untrusted=True, path=True),
         ),
     ] = "Dockerfile"
+    files: Annotated[
+        Literal["all", "tracked"],
+        _says(
+            "all: every file of the context; tracked: only files that git tracks",
+            Option(is_input=True, untrusted=True),
+        ),
+    ] = "all"
+    keep_git: Annotated[
+        bool,
+        _says(
+            "whether `.git` is part of the context",
+            # `.git/config` may hold the CI's token, so an outsider's configuration does not decide.
+            Option(is_input=True, untrusted=False),
+        ),
+    ] = False
+    allow_missing: Annotated[
+        tuple[str, ...],
+        _says(
+            "submodules, Git LFS files and files outside of a sparse checkout that the build can do without",
+            # It changes no image: a clone that has these files builds with them all the same.
+            Option(is_input=False, untrusted=True),
+        ),
+    ] = ()
     target: Annotated[
         str | None, _says("the stage to build", Option(is_input=True, untrusted=True, name="stage"))
     ] = None

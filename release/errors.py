@@ -3,7 +3,7 @@
 ReleaseError          1  unexpected failure
 ├─ ConfigError        2  usage or configuration
 ├─ GitError           3  NoRepository, NoCommits, BareRepository, DubiousOwnership, DirtyTree, ShallowClone,
-│                        AmbiguousVersion
+│                        AmbiguousVersion, IncompleteTree
 ├─ BuildError         4  BuilderUnavailable
 ├─ RegistryError      5  Unreachable, Denied, NotFound, Invalid, DigestMismatch
 ├─ RefusedError       6  TagConflict, StalePlan, InputsChanged, Obstructed
@@ -74,6 +74,10 @@ class ShallowClone(GitError):
 
 class AmbiguousVersion(GitError):
     """Two version tags of equal precedence name one commit, or the git tag that triggered the run is not at HEAD."""
+
+
+class IncompleteTree(GitError):
+    """Files of the commit that the build needs are not in the work tree."""
 
 
 class BuildError(ReleaseError):

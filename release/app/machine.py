@@ -126,6 +126,7 @@ class Machine:
     def builders(self, session: Session) -> Mapping[str, Builder]:
         """Every builder of shipmark, by name."""
         from release import __version__
+        from release.app.releases.builds import contexts_of
         from release.build.auto import builders
         from release.build.embedded.located_bases import LocatedBases
 
@@ -136,6 +137,7 @@ class Machine:
             cancel=session.cancel,
             version=__version__,
             bases=LocatedBases(session, daemon=session.trust.trusted),
+            contexts=contexts_of(session),
         )
 
     def presence(self, session: Session) -> Presence:

@@ -18,12 +18,14 @@ from release.errors import BuildError, BuilderUnavailable
 class BuildTask(msgspec.Struct, frozen=True, kw_only=True):
     """What to build, without secrets: plans and records may show every field.
 
-    `root`: absolute path of the repository, in which context and Dockerfile must lie. `created`: seconds since the
-    epoch, the commit's time (SOURCE_DATE_EPOCH).
+    `root`: absolute path of the repository, in which context and Dockerfile must lie. `outputs`: paths in it that
+    shipmark writes itself, such as OCI layouts; they are never part of a context. `created`: seconds since the epoch,
+    the commit's time (SOURCE_DATE_EPOCH).
     """
 
     spec: BuildSpec
     root: str
+    outputs: tuple[str, ...] = ()
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
     created: int = 0
@@ -70,6 +72,16 @@ class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
+class BuiltFrom(msgspec.Struct, frozen=True, kw_only=True):
+    """The context that an image was built from. `digest`: of its files, see `release.build.context.digest`.
+
+    `untracked`: how many of its files git does not track; None where no repository is.
+    """
+
+    digest: str
+    untracked: int | None = None
+
+
 class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
     """The image that a build wrote to the layout: its index or only manifest, and the manifest of each platform."""
 
@@ -78,6 +90,7 @@ class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     platforms: tuple[PlatformImage, ...] = ()
     tools: Mapping[str, str] = {}  # {"docker": "28.2.2"}
+    context: BuiltFrom | None = None  # None where it is not known
 
 
 class Prepared(Protocol):

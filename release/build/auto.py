@@ -13,6 +13,7 @@ from release.events import Sink
 from release.ports import FollowedProcess
 
 if TYPE_CHECKING:
+    from release.build.context.contexts import Contexts
     from release.build.embedded.bases import Bases
 
 
@@ -75,17 +76,18 @@ def builders(
     cancel: Cancel,
     version: str,
     bases: Bases | None = None,
+    contexts: Contexts | None = None,
 ) -> Mapping[str, Builder]:
     """Every builder by its name, in the order in which `builder: auto` tries them.
 
     `env`: the environment, for `DOCKER_HOST` and similar variables. `version`: shipmark's version. `bases`: finds base
-    images for `layers`.
+    images for `layers`. `contexts`: reads the contexts of their builds.
     """
     from release.build.buildkit.builder import BuildKitBuilder
     from release.build.docker import DockerBuilder
     from release.build.embedded.builder import LayersBuilder
 
-    buildkit = BuildKitBuilder(env, process=process, sink=sink, cancel=cancel)
-    docker = DockerBuilder(env, sink=sink, cancel=cancel)
-    layers = LayersBuilder(sink=sink, cancel=cancel, version=version, bases=bases)
+    buildkit = BuildKitBuilder(env, process=process, sink=sink, cancel=cancel, contexts=contexts)
+    docker = DockerBuilder(env, sink=sink, cancel=cancel, contexts=contexts)
+    layers = LayersBuilder(sink=sink, cancel=cancel, version=version, bases=bases, contexts=contexts)
     return {buildkit.name: buildkit, docker.name: docker, layers.name: layers}

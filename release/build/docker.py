@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
-from release.build.context import walk
+from release.build.context.contexts import Contexts
+from release.build.context.digest import hashing
 from release.build.docker_input import (
     build_arguments,
     registries_of,
@@ -41,8 +42,8 @@ _CLEAR_UP_WITHIN = 1.0  # seconds for the daemon's first answer, after a signal 
 class DockerBuilder:
     """Builds through the Engine API. `env`: the environment, for `DOCKER_HOST` and similar variables.
 
-    `anonymous`: only connect to the daemon's socket and send nothing, for a run that must not read credentials.
-    `answer_within`: seconds to wait for the daemon's first answers.
+    `contexts`: reads contexts for all builders. `anonymous`: only connect to the daemon's socket and send nothing, for
+    a run that must not read credentials. `answer_within`: seconds to wait for the daemon's first answers.
     """
 
     name = "docker"
@@ -53,19 +54,22 @@ class DockerBuilder:
         *,
         sink: Sink,
         cancel: Cancel,
+        contexts: Contexts | None = None,
         anonymous: bool = False,
         answer_within: float = ANSWER_WITHIN,
     ) -> None:
         self._env = env
         self._sink = sink
         self._cancel = cancel
+        self._contexts = contexts
         self._anonymous = anonymous
         self._answer_within = answer_within
 
     def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
         """Read the input; check that a daemon answers, and that the Engine API supports the Dockerfile and options."""
         try:
-            read = read_input(task, values)
+            contexts = self._contexts or Contexts(sink=self._sink, cancel=self._cancel)
+            read = read_input(task, values, contexts)
         except BuildError as error:
             return Problem.of("input", error)
         try:
@@ -111,15 +115,17 @@ class _Prepared:
 
     def build(self, store: str) -> BuiltImage:
         """Build for every platform in turn; more than one gives an index. Raises `BuildError`."""
-        files = walk(self._read.context, check=self._cancel.check)
         layout = Layout(store)
         registries = registries_of(self._read.context.dockerfile, self._read.values.args)
-        with connect(self._env, self._cancel, registries, answer_within=self._answer_within) as engine:
+        with (
+            hashing(self._read.chosen, self._cancel) as context,
+            connect(self._env, self._cancel, registries, answer_within=self._answer_within) as engine,
+        ):
             leftovers = Leftovers.since_now(engine)
             run = _Run(
                 engine,
                 self._read,
-                files,
+                self._read.chosen.files,
                 layout=layout,
                 leftovers=leftovers,
                 sink=self._sink,
@@ -127,12 +133,13 @@ class _Prepared:
             )
             with leftovers.removed(self._connected_again):
                 images = [run.image(platform) for platform in self._read.platforms or (None,)]
+            built_from = context.built_from()
         top = images[0][1]
         if len(images) > 1:
             top = image_index(images, self._read.task.annotations)
             with translated():
                 layout.put_manifest(top)
-        return built_image(top, images, {"docker": engine.version})
+        return built_image(top, images, {"docker": engine.version}, built_from)
 
     def close(self) -> None:
         """Do nothing: `prepare` keeps no connection and no temporary file."""

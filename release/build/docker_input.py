@@ -73,7 +73,7 @@ def sent_dockerfile(context: Context) -> SentDockerfile:
 def sent_entries(context: Context, files: Tree, dockerfile: SentDockerfile) -> Iterator[tuple[str, Node]]:
     """The files to send: the context, and the Dockerfile, which the daemon needs even if it is excluded."""
     sent = {path: node for path in files.paths() if (node := files.get(path)) is not None}
-    if dockerfile.path != context.dockerfile_path or context.ignore.excludes(dockerfile.path):
+    if dockerfile.path != context.dockerfile_path or files.get(dockerfile.path) is None:
         # Send a `.dockerignore` that excludes the Dockerfile and itself. The daemon reads the Dockerfile before it
         # removes excluded files, so the build can use it, but no instruction can copy it.
         hidden = f"./{_SPECIAL.sub(_ESCAPED, dockerfile.path)}\n{_IGNORE}\n"

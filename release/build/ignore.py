@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -19,10 +20,20 @@ from release.limits import IGNORE_PATTERNS
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):
-    """A pattern of an ignore file. `text`: normalised, without `!` and leading `/`; `exception`: whether it had `!`."""
+    """A pattern of an ignore file. `text`: normalised, without `!` and leading `/`; `exception`: whether it had `!`.
+
+    `line`: its number in the file, from 1.
+    """
 
     text: str
     exception: bool
+    line: int = 0
+
+    def matches(self, path: str) -> bool:
+        """Whether the line is about `path` itself. For one path only: it translates the pattern each time."""
+        if not has_wildcard(self.text):
+            return self.text == path
+        return re.compile(expression_of(self.text), re.DOTALL).fullmatch(path) is not None
 
 
 class _Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +84,19 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
             verdict = self.judge("/".join(parts[:count]), verdict)
         return verdict.excluded
 
+    def line_that_hides(self, path: str) -> int | None:
+        """The number of the line that leaves `path` out, or the folder that it lies in; None where none does.
+
+        Judges line by line, which is slow: for an error about one path.
+        """
+        parts = path.split("/")
+        paths = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+        hiding: int | None = None
+        for pattern in self.patterns:
+            if pattern.exception != (hiding is None) and any(map(pattern.matches, paths)):
+                hiding = None if pattern.exception else pattern.line
+        return hiding
+
     def may_include_below(self, folder: str) -> bool:
         """Whether an exception could include something in the excluded `folder`; if not, a walk skips the folder."""
         return any(pattern.exception and _reaches(pattern.text, folder) for pattern in self.patterns)
@@ -100,7 +124,7 @@ def parse_ignore(text: str, name: str = ".dockerignore") -> Ignore:
             continue  # docker ignores these two patterns: they do not exclude the whole context
         if len(patterns) == IGNORE_PATTERNS:
             raise BuildError(f"{name}:{number}: more than {IGNORE_PATTERNS} patterns", hint="use wildcards")
-        patterns.append(Pattern(text=cleaned, exception=exception))
+        patterns.append(Pattern(text=cleaned, exception=exception, line=number))
         wild = has_wildcard(cleaned) or len(cleaned) > LONGEST_PATTERN
         expressions.append(_expression(cleaned, f"{name}:{number}") if wild else None)
     return Ignore(patterns=tuple(patterns), groups=_grouped(patterns, expressions))
@@ -125,7 +149,13 @@ def _group(exception: bool, lines: list[tuple[Pattern, str | None]]) -> _Group:
 
 def match_component(pattern: str, name: str) -> bool:
     """Whether one path component matches a `COPY` wildcard. Raises `ValueError` for a broken pattern."""
-    return re.compile(expression_of(pattern), re.DOTALL).fullmatch(name) is not None
+    return _component(pattern).fullmatch(name) is not None
+
+
+@lru_cache(maxsize=256)
+def _component(pattern: str) -> re.Pattern[str]:
+    # A wildcard is compared with every path of a context, and its translation takes longer than the comparison.
+    return re.compile(expression_of(pattern), re.DOTALL)
 
 
 def _clean(pattern: str) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from release.build import BuiltImage, PlatformImage
+from release.build import BuiltFrom, BuiltImage, PlatformImage
 from release.oci import Manifest
 from release.oci.image_json import Platform
 
 
 def built_image(
-    top: Manifest, children: Sequence[tuple[Platform, Manifest]], tools: Mapping[str, str]
+    top: Manifest,
+    children: Sequence[tuple[Platform, Manifest]],
+    tools: Mapping[str, str],
+    context: BuiltFrom | None = None,
 ) -> BuiltImage:
     """The `BuiltImage` of a builder that stored `top` and the `children` (one for each platform) in the layout."""
     return BuiltImage(
@@ -22,4 +25,5 @@ def built_image(
             for platform, child in children
         ),
         tools=dict(tools),
+        context=context,
     )

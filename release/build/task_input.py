@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from release.build import BuildTask, BuildValues
-from release.build.context import Context, open_context
-from release.build.embedded.obstacles import target_stage
+from release.build.context import Context
+from release.build.context.contexts import Contexts
+from release.build.context.selection import Selection
 from release.build_spec import BuildSpec
 from release.compression.codecs import Codec, codec_named
 from release.errors import BuildError
@@ -14,34 +15,38 @@ from release.oci.image_json import Platform, parse_platform
 
 #: Options of `build:` that every builder supports.
 COMMON = frozenset(
-    {"builder", "context", "dockerfile", "target", "args", "platforms", "compression", "foreign_binaries"}
+    """
+    builder context dockerfile files keep_git allow_missing target args platforms compression foreign_binaries
+    """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 
 
 class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
-    """A build task with its Dockerfile, ignore rules and options, parsed and checked.
+    """A build task with its Dockerfile, files and options, read and checked.
 
-    `platforms`: empty if the task names none.
+    `chosen`: the files of the context, the same for every builder. `platforms`: empty if the task names none.
     """
 
     task: BuildTask
     values: BuildValues
     context: Context
+    chosen: Selection
     platforms: tuple[Platform, ...]
     codec: Codec
 
 
-def read_input(task: BuildTask, values: BuildValues) -> TaskInput:
-    """Read the Dockerfile and the ignore rules, and check the options.
+def read_input(task: BuildTask, values: BuildValues, contexts: Contexts | None = None) -> TaskInput:
+    """Read the Dockerfile and the context, and check the options. `contexts`: None: git is not asked.
 
-    Raises `BuildError` for an error in the Dockerfile, in a path or in an option, and `ConfigError` if the library for
-    `compression` is not installed.
+    Raises `BuildError` for an error in the Dockerfile, in a path or in an option, `ConfigError` if the library for
+    `compression` is not installed, and as `Contexts.read`.
     """
-    context = open_context(task)
     codec = codec_named(task.spec.compression)
-    target_stage(context.dockerfile, task.spec.target)
     platforms = tuple(parse_platform(text) for text in task.spec.platforms)
-    return TaskInput(task=task, values=values, context=context, platforms=platforms, codec=codec)
+    read = (contexts or Contexts()).read(task, values)
+    return TaskInput(
+        task=task, values=values, context=read.context, chosen=read.chosen, platforms=platforms, codec=codec
+    )
 
 
 def require_options(spec: BuildSpec, builder: str, known: frozenset[str] = COMMON) -> None:

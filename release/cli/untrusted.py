@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from release import __version__
+from release.app.releases.builds import contexts_of, outputs_of
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.results import Schema, run_report
@@ -110,13 +111,21 @@ def _build_line(session: Session, component: Component, *, offline: bool) -> str
     env = {**session.settings.env, "DOCKER_CONTEXT": session.settings.env.get("DOCKER_CONTEXT") or "default"}
     # Base images are read without a credential: the session of such a run has none.
     bases = None if offline else LocatedBases(session, daemon=False)
-    layers = LayersBuilder(sink=session.sink, cancel=session.cancel, version=__version__, bases=bases)
-    docker = DockerBuilder(env, sink=session.sink, cancel=session.cancel, anonymous=True)
+    contexts = contexts_of(session)
+    layers = LayersBuilder(
+        sink=session.sink, cancel=session.cancel, version=__version__, bases=bases, contexts=contexts
+    )
+    docker = DockerBuilder(env, sink=session.sink, cancel=session.cancel, anonymous=True, contexts=contexts)
     shown = f"`{component.build.dockerfile}` in `{component.build.context}`"
-    task = BuildTask(spec=component.build, root=session.root)
+    task = BuildTask(spec=component.build, root=session.root, outputs=outputs_of(session.config))
     reasons = {}
     buildkit = BuildKitBuilder(
-        env, process=Processes(session.cancel), sink=session.sink, cancel=session.cancel, anonymous=True
+        env,
+        process=Processes(session.cancel),
+        sink=session.sink,
+        cancel=session.cancel,
+        anonymous=True,
+        contexts=contexts,
     )
     order: tuple[Builder, ...] = (layers, docker, buildkit)
     for builder in order:

@@ -133,6 +133,8 @@ def image_bindings(component: str, built: BuiltImage) -> Bindings:
     """The values of a built or found image that later steps and records use."""
     described = plain(built)
     tools = described.pop("tools", {})
+    if described.get("context") is None:
+        described.pop("context", None)
     return (
         binding(image_of(component), built.digest)
         .with_value(built_of(component), described)

@@ -49,4 +49,9 @@ def whole_fact(operands: Record, context: Mapping[str, Any]) -> dict[str, Any]:
     """The step's fact together with the members that every fact of the run has."""
     said = {name: value for name, value in operands.fact.items() if not isinstance(value, Slot)}
     tools = {**context.get("tools", {}), **said.get("tools", {})}
+    image = said.get("image")
+    if isinstance(image, Mapping) and "context" in image:
+        # A slot of its own for the context would change the hash of every plan.
+        said["image"] = {name: value for name, value in image.items() if name != "context"}
+        said["context"] = image["context"]
     return {**context, **said, **({"tools": tools} if tools else {})}

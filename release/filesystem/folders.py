@@ -154,6 +154,10 @@ class OpenFolder:
         """Whether this user may create files here."""
         return os.access(".", os.W_OK | os.X_OK, dir_fd=self._descriptor)
 
+    def can_read(self, name: str) -> bool:
+        """Whether this user may read the file `name`."""
+        return os.access(name, os.R_OK, dir_fd=self._descriptor, effective_ids=True, follow_symlinks=False)
+
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
         """Open the regular file `name`; returns its descriptor. `flags`: of open(2); safe flags (`_SAFE`) are added.
 

@@ -87,6 +87,13 @@ class RecordedImage(_Part, frozen=True, kw_only=True, omit_defaults=True):
     platforms: tuple[RecordedPlatform, ...] = ()
 
 
+class RecordedContext(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """The files that an image was built from. `untracked`: how many of them git does not track; absent without git."""
+
+    digest: Digest
+    untracked: Natural | None = None
+
+
 class RecordedTag(_Part, frozen=True, kw_only=True, omit_defaults=True):
     """A tag after an attempt. `before`: the digest that the tag held before, absent if the tag did not exist.
 
@@ -172,10 +179,11 @@ class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pla
 class Built(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="built"):
     """The image exists. `via`: `build`, `adopt`, `reuse`, `resume`, `from` or `archive`.
 
-    `as_commit`: the image was taken although its labels do not name the commit.
+    `context`: of a build by shipmark. `as_commit`: the image was taken although its labels do not name the commit.
     """
 
     image: RecordedImage
+    context: RecordedContext | None = None
     via: str = ""
     as_commit: bool = False
     checks: tuple[RecordedCheck, ...] = ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from release.app.cache import trim_at_exit
-from release.app.releases.builds import prepare_one, task_of, values_of
+from release.app.releases.builds import outputs_of, prepare_one, task_of, values_of
 from release.app.releases.run import refusal
 from release.app.releases.tags import decide_locally
 from release.app.session import Session, policy_of
@@ -72,7 +74,7 @@ def build(session: Session, request: BuildRequest) -> BuildReport:
     decision = decide_locally(session, component.name)
     place = None if request.output is None else _place(session, request.output)
     subject = _subject(session, component, decision, _spec(component, request))
-    built, builder = _build(session, subject)
+    built, builder = _build(session, subject, [*outputs_of(session.config), *_folder(session, place)])
     output = None if place is None else _copy(session, built, place, decision)
     return BuildReport(
         component=component.name,
@@ -119,10 +121,17 @@ def _subject(session: Session, component: Component, decision: Decision, spec: B
     )
 
 
-def _build(session: Session, subject: ReleaseInput) -> tuple[BuiltImage, str]:
+def _folder(session: Session, place: ImageLocation | None) -> list[str]:
+    """The OCI layout that the image is copied to: the next build must not find it in its context."""
+    if place is None or not place.name.startswith("oci:"):
+        return []
+    return [os.path.join(session.directory, place.name.removeprefix("oci:"))]
+
+
+def _build(session: Session, subject: ReleaseInput, outputs: Sequence[str]) -> tuple[BuiltImage, str]:
     """Build into the content store. Returns the image and the builder's name."""
     values = values_of(subject, session.settings.env)
-    answer = prepare_one(session.ports.builders(session), task_of(subject, session.root), values)
+    answer = prepare_one(session.ports.builders(session), task_of(subject, session.root, outputs), values)
     if isinstance(answer, ReleaseError):
         raise answer
     trim_at_exit(session)

@@ -8,16 +8,22 @@ from typing import Self
 
 import msgspec
 
+from ci.remedies import files_remedies
 from release.app.session import Session
 from release.build import Builder, BuildTask, BuildValues, Problem
 from release.build.auto import Choice, choose, is_possible_elsewhere, order_of
+from release.build.context.contexts import Contexts
 from release.build.task_input import read_input
+from release.config.load import Config
 from release.config.variables import expand
 from release.errors import Interrupted, ReleaseError
+from release.git.work_tree import WorkTree
 from release.oci import Repository
 from release.plan.release import needs_build
 from release.plan.release_input import ReleaseInput
 from release.tagging.version_text import fill_names
+
+_LAYOUT = "oci:"
 
 
 class Builds:
@@ -47,7 +53,14 @@ class Builds:
         Offline too, input that is wrong for every builder is found: a missing Dockerfile, for example.
         """
         table = None if offline else session.ports.builders(session)
-        return self.ask(table, subjects, root=session.root, env=session.settings.env)
+        return self.ask(
+            table,
+            subjects,
+            root=session.root,
+            env=session.settings.env,
+            outputs=outputs_of(session.config),
+            contexts=contexts_of(session) if offline else None,
+        )
 
     def ask(
         self,
@@ -56,6 +69,8 @@ class Builds:
         *,
         root: str,
         env: Mapping[str, str],
+        outputs: Sequence[str] = (),
+        contexts: Contexts | None = None,
     ) -> tuple[ReleaseInput, ...]:
         """Prepare each component that has to be built with the first builder of `table` that can build it.
 
@@ -67,27 +82,27 @@ class Builds:
         if table is None:
             for subject, is_needed, given in zip(subjects, needed, values, strict=True):
                 if is_needed:
-                    self._read(subject, given, root)
+                    self._read(task_of(subject, root, outputs), subject.component, given, contexts)
             return tuple(subjects)
         return tuple(
-            self._ask(table, subject, given, root) if is_needed else subject
+            self._ask(table, task_of(subject, root, outputs), subject, given) if is_needed else subject
             for subject, is_needed, given in zip(subjects, needed, values, strict=True)
         )
 
-    def _read(self, subject: ReleaseInput, values: BuildValues, root: str) -> None:
+    def _read(self, task: BuildTask, component: str, values: BuildValues, contexts: Contexts | None) -> None:
         """Look at the input that every builder reads. What is wrong with it is kept for the step that checks it."""
         try:
-            read_input(task_of(subject, root), values)
+            read_input(task, values, contexts)
         except Interrupted:
             raise
         except ReleaseError as error:
-            self.prepared[subject.component] = error
+            self.prepared[component] = error
 
     def _ask(
-        self, table: Mapping[str, Builder], subject: ReleaseInput, values: BuildValues, root: str
+        self, table: Mapping[str, Builder], task: BuildTask, subject: ReleaseInput, values: BuildValues
     ) -> ReleaseInput:
         name = subject.build.builder
-        answer = prepare_one(table, task_of(subject, root), values)
+        answer = prepare_one(table, task, values)
         self.prepared[subject.component] = answer
         if not isinstance(answer, Choice):
             return subject
@@ -114,15 +129,39 @@ def prepare_one(table: Mapping[str, Builder], task: BuildTask, values: BuildValu
         return error
 
 
-def task_of(subject: ReleaseInput, root: str) -> BuildTask:
-    """The build task of a release, without the values of build arguments."""
+def task_of(subject: ReleaseInput, root: str, outputs: Sequence[str] = ()) -> BuildTask:
+    """The build task of a release, without the values of build arguments. `outputs`: as `outputs_of` gives them."""
     decision = subject.decision
     return BuildTask(
         spec=subject.build,
         root=root,
+        outputs=tuple(outputs),
         labels=decision.labels,
         annotations=decision.annotations,
         created=subject.committed_at,
+    )
+
+
+def outputs_of(config: Config) -> tuple[str, ...]:
+    """What shipmark writes into the workspace by the configuration: OCI layouts, and version logs that are files."""
+    layouts = [
+        target.image.removeprefix(_LAYOUT)
+        for component in config.components
+        for target in component.targets
+        if target.image.startswith(_LAYOUT)
+    ]
+    logs = [section.path for section in config.log if section.store == "file"]
+    return (*layouts, *(name for path in logs for name in (path, f"{path}.lock")))
+
+
+def contexts_of(session: Session) -> Contexts:
+    """What reads the contexts of one plan's builds, with git and with hints for the CI system at hand."""
+    return Contexts(
+        sink=session.sink,
+        cancel=session.cancel,
+        work_tree=WorkTree(session.process, session.settings.env),
+        remedies=files_remedies(session.ci.system),
+        judges_git=session.trust.trusted,
     )
 
 

@@ -13,7 +13,7 @@ import msgspec
 from release.app.report import DecisionReport, decision_report
 from release.errors import ReleaseError
 from release.plan.model import Plan, plain
-from release.plan.operands import BuildImage
+from release.plan.operands import BuildImage, built_of
 from release.plan.release_input import ReleaseInput
 from release.runner import Outcome, Report, State
 
@@ -38,16 +38,29 @@ class ErrorReport(msgspec.Struct, frozen=True, kw_only=True):
     hint: str | None
 
 
-class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True):
+class ContextReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that an image was built from, as the log records them. `digest`: of the files.
+
+    `untracked`: how many of them git does not track; None where no repository is.
+    """
+
+    digest: str
+    untracked: int | None
+
+
+class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The release of one component. `steps`: the steps that all components share, then the component's own.
 
     `builder`: the name of the builder; None if nothing is built, or if `preview --offline` did not choose a builder.
+    `context`: of the image that this run built. In a preview, and where no image was built, it is None, and no member
+    of the document.
     """
 
     component: str
     key: str
     decision: DecisionReport
     builder: str | None
+    context: ContextReport | None = None
     steps: tuple[StepReport, ...]
 
 
@@ -163,6 +176,7 @@ def run_report(schema: Schema, details: Report) -> RunReport:
             key=release.key,
             decision=decision_report(release.decision),
             builder=_builder(details, release.component),
+            context=_context(details, release.component),
             steps=(
                 *shared,
                 *(step_report(one) for one in details.outcomes if one.step.scope == release.component),
@@ -185,6 +199,12 @@ def _builder(details: Report, component: str) -> str | None:
         if isinstance(operands, BuildImage) and operands.component == component:
             return operands.builds_with
     return None
+
+
+def _context(details: Report, component: str) -> ContextReport | None:
+    built = details.bindings.get(built_of(component)) or {}
+    found = built.get("context")
+    return None if found is None else ContextReport(digest=found["digest"], untracked=found.get("untracked"))
 
 
 def step_report(outcome: Outcome) -> StepReport:

@@ -28,6 +28,8 @@ from release.build.buildkit.secret_files import read_secrets
 from release.build.buildkit.tools import Tool, find_program, find_tool
 from release.build.buildkit.working_folder import working_folder
 from release.build.context import open_context, walk
+from release.build.context.contexts import Contexts
+from release.build.context.digest import hashing
 from release.build.result import built_image
 from release.build.task_input import COMMON, TaskInput, read_input, require_options
 from release.build_spec import BuildSpec
@@ -56,8 +58,8 @@ OPTIONS = COMMON | {
 class BuildKitBuilder:
     """Builds with BuildKit through `buildx` or `buildctl`.
 
-    `env`: the environment, for `DOCKER_CONFIG` and similar variables. `anonymous`: `prepare` starts no program, because
-    the run may read no credential.
+    `env`: the environment, for `DOCKER_CONFIG` and similar variables. `contexts`: reads contexts for all builders.
+    `anonymous`: `prepare` starts no program, because the run may read no credential.
     """
 
     name = "buildkit"
@@ -69,9 +71,11 @@ class BuildKitBuilder:
         process: FollowedProcess,
         sink: Sink,
         cancel: Cancel,
+        contexts: Contexts | None = None,
         anonymous: bool = False,
     ) -> None:
         self._env = env
+        self._contexts = contexts
         self._anonymous = anonymous
         self._process = process
         self._sink = sink
@@ -80,7 +84,8 @@ class BuildKitBuilder:
     def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
         """Read the input, check the options, and ask whether a daemon answers."""
         try:
-            read = read_input(task, values)
+            contexts = self._contexts or Contexts(sink=self._sink, cancel=self._cancel)
+            read = read_input(task, values, contexts)
             extras = extras_of(task.spec, task.root, self._env)
             secrets = read_secrets(extras.secrets, self._env, task.root)
             for folder in extras.folders.values():
@@ -146,7 +151,10 @@ class _Prepared:
             self._sink.emit(Note(level="info", text=text, hint=hint))
         name = hashlib.sha256(f"{spec.context}\0{spec.dockerfile}\0{spec.target}".encode()).hexdigest()[:16]
         try:
-            with working_folder(f"{store}.buildkit", name) as folder:
+            with (
+                hashing(self._read.chosen, self._cancel) as context,
+                working_folder(f"{store}.buildkit", name) as folder,
+            ):
                 request = self._lay_out(folder)
                 if self._tool.is_loading:
                     adopted = self._load(request, folder, store)
@@ -154,13 +162,14 @@ class _Prepared:
                     self._run(request, folder)
                     with translated():
                         adopted = adopt(request.output, Layout.create(store), self._secrecy, self._cancel)
+                built_from = context.built_from()
         except OSError as error:
             raise BuildError(
                 f"the build cannot be prepared: {error.strerror}: `{error.filename}`",
                 hint="check the space and the rights of the cache folder (SHIPMARK_CACHE_DIR)",
             ) from error
         self._check(adopted)
-        return built_image(adopted.top, adopted.images, self._tool.versions)
+        return built_image(adopted.top, adopted.images, self._tool.versions, built_from)
 
     def close(self) -> None:
         """Nothing is held between `prepare` and `build`."""
@@ -171,7 +180,7 @@ class _Prepared:
         task, spec = read.task, read.task.spec
         farm = Farm(created=task.created, check=self._cancel.check)
         context = os.path.join(folder, "context")
-        farm.lay_out(walk(read.context, check=self._cancel.check), context)
+        farm.lay_out(read.chosen.files, context)
         folders = {}
         for number, (name, path) in enumerate(self._extras.folders.items()):
             named = open_context(_task_of_folder(task, path))

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import msgspec
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
-from release.build.context import walk
+from release.build.context.contexts import Contexts
+from release.build.context.digest import hashing
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.archives import BuildFiles
 from release.build.embedded.base_config import BaseLayer
@@ -54,20 +55,33 @@ Found = Mapping[ImageUse, Base]
 
 
 class LayersBuilder:
-    """Builds images from files. `version`: of shipmark, recorded as the tool; `bases`: None where none may be read."""
+    """Builds images from files. `version`: of shipmark, recorded as the tool; `bases`: None where none may be read.
+
+    `contexts`: reads contexts for all builders.
+    """
 
     name = "layers"
 
-    def __init__(self, *, sink: Sink, cancel: Cancel, version: str, bases: Bases | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        sink: Sink,
+        cancel: Cancel,
+        version: str,
+        bases: Bases | None = None,
+        contexts: Contexts | None = None,
+    ) -> None:
         self._sink = sink
         self._cancel = cancel
         self._version = version
         self._bases = bases
+        self._contexts = contexts
 
     def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
         """Read the input and the manifests of base images; refuse what this builder does not support."""
         try:
-            read = read_input(task, values)
+            contexts = self._contexts or Contexts(sink=self._sink, cancel=self._cancel)
+            read = read_input(task, values, contexts)
             allowed = read_allowed(task.spec.foreign_binaries)
         except BuildError as error:
             return Problem.of("input", error)
@@ -137,15 +151,17 @@ class _Prepared:
         """Build for every platform; more than one gives an index. Raises `BuildError`."""
         dockerfile = self._read.context.dockerfile
         self._warn_of_unused(dockerfile)
-        files = walk(self._read.context, check=self._cancel.check)
         layout = Layout(store)
         written: dict[Layer, _Written] = {}
         images = []
-        with BuildFiles(store, check=self._cancel.check) as looked_into:
+        with (
+            hashing(self._read.chosen, self._cancel) as context,
+            BuildFiles(store, check=self._cancel.check) as looked_into,
+        ):
             for platform in self._read.platforms:
                 image = build_stages(
                     dockerfile,
-                    files,
+                    self._read.chosen.files,
                     target=self._read.task.spec.target,
                     platform=platform,
                     given=self._read.values.args,
@@ -154,12 +170,13 @@ class _Prepared:
                 )
                 _require_files(dockerfile, image)
                 images.append((platform, self._write(platform, image, layout, written)))
+            built_from = context.built_from()
         top = images[0][1]
         if len(images) > 1:
             top = image_index(images, self._read.task.annotations)
             with translated():
                 layout.put_manifest(top)
-        return built_image(top, images, {"shipmark": self._version})
+        return built_image(top, images, {"shipmark": self._version}, built_from)
 
     def _load(self, found: Found, layout: Layout, files: BuildFiles) -> Images:
         """Bring the layers of the bases into the layout, and list their files."""

@@ -19,6 +19,7 @@ from tests.support.programs.command import Result, Shipmark
 from tests.support.registries.hostile import HostileServer, Reply, Request
 from tests.support.registries.registry import RegistryFactory, RegistryServer
 from tests.support.releases.git import GitRepo
+from tests.support.releases.incomplete import add_submodule
 
 GOLDEN = Path(__file__).parents[2] / "unit" / "ci" / "golden"
 SECRETS = ("hunter2-token", "hunter2-file", "hunter2-helper", "hunter2-env", "hunter2-log", "hunter2-git")
@@ -245,6 +246,32 @@ class TestEveryKey:
         sections = (ConfigFile, ComponentSection, TargetSection, BuildSpec, LogSection)
         known = {name for section in sections for name in section.__struct_fields__}
         assert {"image", "url", "args", "insecure"} <= known
+
+
+class TestContext:
+    def test_keep_git_of_a_fork_is_not_read_and_its_dockerfile_is_no_error(self, scene: Scene) -> None:
+        """`.git/config` may hold the CI's token; and the projects that need `.git` must not turn red for forks."""
+        scene.configure("image: oci:dist/image\nbuild: {builder: layers, keep_git: true}\n")
+        scene.repo.commit(files={"Dockerfile": "FROM scratch\nCOPY .git /g\n"})
+        result = scene("preview", env=scene.event())
+        assert result.code == 0, result.stderr
+        assert "can be built here with `layers`" in result.stdout
+        assert re.search("not asked \\(untrusted\\): .*`build.keep_git`", result.stderr)
+
+    def test_a_submodule_that_is_not_there_is_told_to_the_requests_author(
+        self, scene: Scene, make_repo: Callable[[str], GitRepo], tmp_path: Path, shipmark: Shipmark
+    ) -> None:
+        inner = make_repo("inner")
+        inner.commit(files={"i": ""})
+        scene.configure("image: oci:dist/image\nbuild: {builder: layers, allow_missing: [lib]}\n")
+        scene.repo.commit(files={"Dockerfile": "FROM scratch\nCOPY . /\n"})
+        add_submodule(scene.repo, inner, "lib")
+        add_submodule(scene.repo, inner, "other")
+        clone = Scene(scene.repo.clone(tmp_path / "clone"), shipmark, tmp_path)
+        result = clone("preview", env=scene.event())
+        assert result.code == 3
+        assert "the submodule `other` is not checked out" in result.stderr
+        assert "`with: {submodules: recursive}` on `actions/checkout`" in result.stderr
 
 
 class TestNothingIsWritten:

@@ -156,7 +156,7 @@ def test_the_context_is_the_one_that_every_builder_sees(project: Project) -> Non
         project.write(name, "x")
     project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
     project.write(".dockerignore", "gone\nsub\n")
-    project.write("Dockerfile.dockerignore", "gone\n")
+    project.write("Dockerfile.dockerignore", "gone\npipe\n")
     (project.root / "link").symlink_to("kept")
     os.mkfifo(project.root / "pipe")
     names = set(project.members(project.build().digest))
@@ -189,8 +189,10 @@ def test_a_failed_command_is_told_with_its_line_and_its_last_lines(project: Proj
 
 def test_a_missing_file_is_told_with_its_line(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY none /\n")
+    assert str(project.refusal()) == "Dockerfile:2: the context has no `none`"
+    project.write("Dockerfile", "FROM scratch\nARG NAME=none\nCOPY $NAME /\n")
     error = project.refusal()
-    assert str(error).startswith("Dockerfile:2: ")
+    assert str(error).startswith("Dockerfile:3: ")
     assert "/none" in str(error)
     assert ".dockerignore" in str(error.hint)
 

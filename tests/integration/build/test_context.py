@@ -166,6 +166,22 @@ class TestBadInput:
         assert {tree.get("pipe"), tree.get("sock")} == {Node(kind="special", mode=0o644)}
 
 
+def test_an_unreadable_file_is_named_before_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read everything, so the system's answer is replaced."""
+    write(tmp_path, **{"d/secret": "x", "open": "", ".dockerignore": ""})
+    (tmp_path / "d/secret").chmod(0o600)
+    assert "d/secret" in paths(opened(tmp_path))
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    with pytest.raises(BuildError) as caught:
+        paths(opened(tmp_path))
+    assert str(caught.value) == f"`{tmp_path}/d/secret` cannot be read: Permission denied"
+    assert "`.dockerignore`" in str(caught.value.hint)
+    (tmp_path / ".dockerignore").write_text("d\n")
+    assert paths(opened(tmp_path)) == [".dockerignore", "Dockerfile", "open"]
+
+
 class TestWhatChangesDuringABuild:
     """Between listing and reading, a file or folder of the context is replaced, such as by a symlink to a secret."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from release.build import BuiltImage, Problem, context, docker
+from release.build import BuiltImage, Problem, docker
 from release.build.auto import Choice, builders, choose
 from release.build.docker import DockerBuilder
 from release.control import Cancel
@@ -331,11 +331,20 @@ class TestContext:
         project.write("a", "")
         assert project.names(project.build(dockerfile=str(project.root / "#[a]*.file"))) == ["a"]
 
-    def test_symlinks_are_sent_as_symlinks_and_sockets_are_not(self, project: Project) -> None:
+    def test_symlinks_are_sent_as_symlinks(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
         os.symlink("/nowhere/at/all", project.root / "link")
-        os.mkfifo(project.root / "pipe")
         assert project.names(project.build()) == ["Dockerfile", "link"]
+
+    def test_a_pipe_that_would_be_copied_is_refused_and_another_one_is_not_sent(
+        self, project: Project
+    ) -> None:
+        project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
+        os.mkfifo(project.root / "pipe")
+        assert "`pipe` is a device, pipe or socket" in str(project.refusal())
+        project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
+        project.write("a", "")
+        assert project.names(project.build()) == ["a"]
 
     def test_files_larger_than_a_chunk_arrive_whole(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY big /\n")
@@ -393,8 +402,12 @@ class TestFailures:
     def test_a_missing_source_names_its_line(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY gone /\n")
         error = project.refusal()
-        assert str(error).startswith("Dockerfile:2: COPY failed:")
-        assert ".dockerignore" in str(error.hint)
+        assert str(error) == "Dockerfile:2: the context has no `gone`"
+        project.write("gone", "")
+        project.write(".dockerignore", "go*\n")
+        assert (
+            str(project.refusal()) == "Dockerfile:2: the context has no `gone`: .dockerignore:1 hides `gone`"
+        )
 
     def test_a_missing_base_names_its_line(self, project: Project) -> None:
         project.write("Dockerfile", "ARG A\nFROM localhost:1/none:1\n")
@@ -437,19 +450,15 @@ class TestFailures:
         project.write("Dockerfile", "FROM busybox:test AS one\n")
         assert str(project.refusal(target="two")) == "`Dockerfile` has no stage `two`"
 
-    def test_a_file_that_changes_while_it_is_sent_is_named(
-        self, project: Project, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_file_that_changes_while_it_is_sent_is_named(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
         project.write("a", "x")
-
-        def walk_then_write(*args: Any, **options: Any) -> Any:
-            tree = context.walk(*args, **options)
-            project.write("a", "longer than it was")
-            return tree
-
-        monkeypatch.setattr(docker, "walk", walk_then_write)
-        assert str(project.refusal()) == f"`{project.root}/a` changed while it was read"
+        prepared = project.builder.prepare(*project.request())
+        assert not isinstance(prepared, Problem)
+        project.write("a", "longer than it was")
+        with pytest.raises(BuildError) as caught:
+            prepared.build(str(project.store))
+        assert str(caught.value) == f"`{project.root}/a` changed while it was read"
 
 
 def test_cancelling_stops_the_daemon_at_once(project: Project, docker_daemon: DockerDaemon) -> None:

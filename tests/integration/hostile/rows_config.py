@@ -20,6 +20,10 @@ KEYS = {
     "build.builder": "image: oci:dist/image\nbuild: {builder: docker}\n",
     "build.context": "image: oci:dist/image\nbuild: {builder: layers, context: ../victim}\n",
     "build.dockerfile": "image: oci:dist/image\nbuild: {builder: layers, dockerfile: ../victim/bashrc}\n",
+    "build.files": "image: oci:dist/image\nbuild: {builder: layers, files: tracked}\n",
+    "build.keep_git": "image: oci:dist/image\nbuild: {builder: layers, keep_git: true}\n",
+    "build.allow_missing": "image: oci:dist/image\n"
+    "build: {builder: layers, allow_missing: ['../victim', '@VICTIM@']}\n",
     "build.target": "image: oci:dist/image\nbuild: {builder: layers, target: '$(@TRAP@)'}\n",
     "build.args": "image: oci:dist/image\n"
     "build: {builder: layers, args: {A: '${SUPERSECRET}', B: '{{env.NPM_TOKEN}}'}}\n",

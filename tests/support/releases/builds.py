@@ -24,6 +24,7 @@ def build_of(
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
     created: int = 0,
+    outputs: tuple[str, ...] = (),
     **options: Any,
 ) -> Build:
     """A build in the repository `root`. `options`: of `BuildSpec`."""
@@ -33,6 +34,7 @@ def build_of(
         labels=labels or {},
         annotations=annotations or {},
         created=created,
+        outputs=outputs,
     )
     return Build(task, BuildValues(args=args or {}))
 

@@ -255,3 +255,22 @@ class TestAgainstASlowReference:
         folders = ["/".join(parts[:count]) for count in range(1, len(parts))]
         if any(ignore.excludes(folder) and not ignore.may_include_below(folder) for folder in folders):
             assert ignore.excludes(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "line"),
+    [
+        ("a\n", "a", 1),
+        ("a\n", "a/b/c", 1),
+        ("a\n", "b", None),
+        ("# a\n\n*.log\n**/tmp\n", "x/tmp/y", 4),
+        ("*\n!src\n", "src/x", None),
+        ("*\n!src\nsrc/*.md\n", "src/x.md", 3),
+        ("*\n!src\n", "other", 1),
+        ("a\n!a\na\n", "a", 3),
+    ],
+)
+def test_the_line_that_hides_a_path_is_known(text: str, path: str, line: int | None) -> None:
+    ignore = parse_ignore(text)
+    assert ignore.line_that_hides(path) == line
+    assert ignore.excludes(path) == (line is not None)

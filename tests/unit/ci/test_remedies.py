@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ci.remedies import remedy
+from ci.remedies import files_remedies, remedy
 from ci.systems import NAMES
 
 
@@ -35,3 +35,33 @@ def test_every_remedy_contains_a_line_to_copy(system: str, what: str) -> None:
 )
 def test_remedy_contains_the_setting_of_the_system(system: str, what: str, line: str) -> None:
     assert line in remedy(system, what)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("system", NAMES)
+def test_each_system_says_what_brings_the_files_that_a_clone_lacks(system: str) -> None:
+    found = files_remedies(system)
+    assert set(found) == {"submodules", "sparse", "lfs"}
+    for said in found.values():
+        assert re.search(r"`[^`]+`", said)
+        assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("system", "lack", "line"),
+    [
+        ("github", "submodules", "with: {submodules: recursive}"),
+        ("forgejo", "lfs", "with: {lfs: true}"),
+        ("github", "sparse", "take `sparse-checkout` out"),
+        ("gitlab", "submodules", "GIT_SUBMODULE_STRATEGY: recursive"),
+        ("gitlab", "sparse", "add a step before shipmark that runs `git sparse-checkout disable`"),
+        ("jenkins", "submodules", "submodule(recursiveSubmodules: true, parentCredentials: true)"),
+        ("jenkins", "lfs", "scm.extensions + [lfs()]"),
+        ("azure", "submodules", "submodules: recursive"),
+        ("tekton", "lfs", "git lfs pull"),
+        ("bitbucket", "lfs", "clone: {lfs: true}"),
+        ("none", "submodules", "run `git submodule update --init --recursive`"),
+        ("hudson", "lfs", "git lfs pull"),
+    ],
+)
+def test_lines_for_missing_files(system: str, lack: str, line: str) -> None:
+    assert line in files_remedies(system)[lack]  # type: ignore[index]

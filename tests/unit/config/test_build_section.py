@@ -58,7 +58,15 @@ def test_every_build_option_is_declared() -> None:
 def test_build_options_that_are_read_in_an_untrusted_run() -> None:
     """An outsider may have written the configuration that these options are read from."""
     counts = {name for name, option in options().items() if option.untrusted}
-    assert counts == {"context", "dockerfile", "target", "args", "platforms"}
+    assert counts == {
+        "context",
+        "dockerfile",
+        "files",
+        "allow_missing",
+        "target",
+        "args",
+        "platforms",
+    }
 
 
 def test_names_but_not_values_of_build_arguments_are_recorded() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from release.log.record import KINDS, Planned, record_schema, typed
+from release.log.record import KINDS, Built, Planned, record_schema, typed
 from tests.support.logs.facts import MemoryStore, built, fact, key, moved, planned, pushed, released, writer
 from tests.support.logs.record_schema import text as record_schema_text
 
@@ -87,3 +87,16 @@ def test_known_kind_of_an_unknown_shape_has_no_typed_form() -> None:
 def test_every_kind_has_a_typed_form() -> None:
     for fields in entries_of(ALL[:-1]):
         assert type(typed(fields)) is KINDS[fields["kind"]]
+
+
+def test_built_holds_the_context_where_it_is_known_and_is_the_same_fact_without() -> None:
+    """0.1.0 and this version may record the same image, one without the context."""
+    context = {"digest": f"sha256:{'a' * 64}", "untracked": 0}
+    stored = entries_of([built(context=context)])[0]
+    record = typed(stored)
+    assert isinstance(record, Built)
+    assert record.context is not None
+    assert (record.context.digest, record.context.untracked) == (context["digest"], 0)
+    older = entries_of([built()])[0]
+    assert "context" not in older
+    assert stored["id"] == older["id"]

@@ -1,30 +1,20 @@
-"""Reads a build context: its files, its ignore rules and the Dockerfile. No symlink out of the repository is followed.
-
-Git keeps no owners, and of modes only the executable bit. So files get mode 0755 or 0644 by their executable bit, and
-the owner 0: one commit gives one context, whatever umask and user checked it out.
-"""
+"""Opens a build context: where it is, its Dockerfile and its ignore file. Follows no link out of the repository."""
 
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Callable
 
 import msgspec
 
 from release.build import BuildTask
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.dockerfile.parser import parse
-from release.build.embedded.tree import Tree
-from release.build.ignore import Ignore, Verdict, parse_ignore
-from release.compression.entries import HostFile, Node
-from release.compression.host_files import changed
-from release.errors import BuildError, RefusedError
+from release.build.ignore import Ignore, parse_ignore
+from release.errors import BuildError
 from release.filesystem.files import read_file
-from release.filesystem.folders import OpenFolder, open_folder
 from release.limits import DOCKERFILE_BYTES, IGNORE_BYTES
 
-_OWN_FOLDER = ".shipmark"
+OWN_FOLDER = ".shipmark"
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +31,17 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     text: bytes
     ignore: Ignore
     ignore_file: str | None
-    skipped: str | None  # path of the repository's `.shipmark`, relative to `folder`; None if it lies outside
+    hidden: frozenset[str] = frozenset()  # paths in the context that are never part of it
+    keep_git: bool = False
+
+    @property
+    def place(self) -> str:
+        """The context's path below the repository's root; "" for the root itself."""
+        return "" if self.folder == self.root else os.path.relpath(self.folder, self.root)
+
+    def shown(self, path: str) -> str:
+        """A path of the context as messages name it: relative to the repository's root."""
+        return f"{self.place}/{path}" if self.place else path
 
 
 def open_context(task: BuildTask) -> Context:
@@ -62,7 +62,7 @@ def open_context(task: BuildTask) -> Context:
     raw, real = _read_dockerfile(task, root)
     shown = os.path.relpath(real, root)
     ignore, ignore_file = _read_ignore(real, folder, root)
-    own = os.path.relpath(os.path.join(root, _OWN_FOLDER), folder)
+    written = [os.path.relpath(os.path.join(root, path), folder) for path in (OWN_FOLDER, *task.outputs)]
     return Context(
         root=root,
         folder=folder,
@@ -71,72 +71,11 @@ def open_context(task: BuildTask) -> Context:
         text=raw,
         ignore=ignore,
         ignore_file=ignore_file,
-        skipped=None if own.startswith("..") else own,
+        hidden=frozenset(
+            {OWN_FOLDER, *(path for path in written if path not in (".", "..") and path[:3] != "../")}
+        ),
+        keep_git=task.spec.keep_git,
     )
-
-
-def walk(context: Context, *, check: Callable[[], None] = lambda: None) -> Tree:
-    """The files of the context that are not ignored, sorted by the bytes of their paths: folders before their content.
-
-    An excluded folder is part of the result only if an exception (`!`) includes something in it. `check`: called for
-    each folder; may raise to cancel. Raises `BuildError` for a folder that cannot be listed.
-    """
-    nodes: dict[str, Node] = {}
-    waiting = [("", context.ignore.root)]
-    while waiting:
-        check()
-        for path, node, verdict in _list(context, *waiting.pop()):
-            if node.kind == "dir" and (not verdict.excluded or context.ignore.may_include_below(path)):
-                waiting.append((path, verdict))
-            if not verdict.excluded:
-                _add_with_parents(nodes, path, node)
-    return Tree(dict(sorted(nodes.items(), key=lambda item: os.fsencode(item[0]))), rooted=False)
-
-
-def _list(context: Context, folder: str, above: Verdict) -> list[tuple[str, Node, Verdict]]:
-    listed = []
-    try:
-        with open_folder(os.path.join(context.folder, folder), context.root) as opened:
-            for name in opened.names():
-                path = f"{folder}/{name}" if folder else name
-                if path not in (context.skipped, _OWN_FOLDER):
-                    listed.append(
-                        (path, _node(opened, name, context.root), context.ignore.judge(path, above))
-                    )
-    except RefusedError as error:
-        raise changed(folder or context.folder) from error
-    except OSError as error:
-        raise BuildError(
-            f"`{folder or context.folder}` in the build context cannot be read: {error.strerror}",
-            hint="make it readable, or name it in `.dockerignore`",
-        ) from error
-    return listed
-
-
-def _node(folder: OpenFolder, name: str, root: str) -> Node:
-    status = folder.status(name)
-    if status is None:
-        raise changed(os.path.join(folder.path, name))
-    if stat.S_ISDIR(status.st_mode):
-        return Node(kind="dir", mode=0o755)
-    if stat.S_ISLNK(status.st_mode):
-        return Node(kind="symlink", mode=0o777, target=folder.target(name))
-    if stat.S_ISREG(status.st_mode):
-        content = HostFile(
-            path=os.path.join(folder.path, name),
-            size=status.st_size,
-            root=root,
-            inode=(status.st_dev, status.st_ino),
-        )
-        return Node(kind="file", mode=0o755 if status.st_mode & 0o100 else 0o644, content=content)
-    return Node(kind="special", mode=0o644)
-
-
-def _add_with_parents(nodes: dict[str, Node], path: str, node: Node) -> None:
-    parts = path.split("/")
-    for count in range(1, len(parts)):
-        nodes.setdefault("/".join(parts[:count]), Node(kind="dir", mode=0o755))
-    nodes[path] = node
 
 
 def _read_dockerfile(task: BuildTask, root: str) -> tuple[bytes, str]:

@@ -1,0 +1,203 @@
+"""Reads the context of a build for every builder: once, whichever builders are asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from release.build import BuildTask, BuildValues
+from release.build.context.completeness import (
+    POINTER_BYTES,
+    POINTERS,
+    Lack,
+    incomplete,
+    read_by_build,
+    without_allowed,
+)
+from release.build.context.folder import Context, open_context
+from release.build.context.git_use import git_warnings, require_no_git
+from release.build.context.reach import Reach, reach_of
+from release.build.context.selection import GIT_FOLDER, Selection, select
+from release.build.context.sizes import size_warning
+from release.build.context.sources import require_sources, require_usual
+from release.build.context.walk import walk
+from release.build.embedded.obstacles import target_stage
+from release.compression.entries import HostFile, Inline
+from release.compression.host_files import open_host_file
+from release.control import Cancel
+from release.errors import BuildError, ConfigError, GitError
+from release.events import Note, NullSink, Sink
+from release.filesystem.files import read_file
+from release.git.model import GitFiles
+from release.git.work_tree import WorkTree
+from release.oci.image_json import Platform, parse_platform
+
+_PYPROJECT = "pyproject.toml"
+_PYPROJECT_BYTES = 1 << 20
+_NAMED = 5
+_DEFAULT = parse_platform("linux/amd64")
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """A context that was read: where it is, and the files that every builder sends."""
+
+    context: Context
+    chosen: Selection
+
+
+class Contexts:
+    """Reads contexts, and keeps what it read for the next builder that is asked.
+
+    `work_tree`: asks git; None: git is not asked, and every file counts. `remedies`: what helps on the CI at hand, by
+    kind (`submodules`, `sparse`, `lfs`). `judges_git`: False where the configuration's `keep_git` was not read, so
+    that a Dockerfile may name `.git`; nothing is built there.
+    """
+
+    def __init__(
+        self,
+        *,
+        sink: Sink | None = None,
+        cancel: Cancel | None = None,
+        work_tree: WorkTree | None = None,
+        remedies: Mapping[Lack, str] | None = None,
+        judges_git: bool = True,
+    ) -> None:
+        self._sink = sink or NullSink()
+        self._check: Callable[[], None] = cancel.check if cancel is not None else lambda: None
+        self._work_tree = work_tree
+        self._remedies = remedies or {}
+        self._judges_git = judges_git
+        self._known: list[tuple[BuildTask, BuildValues, Read]] = []
+
+    def read(self, task: BuildTask, values: BuildValues) -> Read:
+        """The context of `task`.
+
+        Raises `BuildError` for what is wrong with the Dockerfile or the files, `IncompleteTree` for files of the commit
+        that the build needs and the clone lacks, `GitError` where git cannot be asked.
+        """
+        for known_task, known_values, read in self._known:
+            if (known_task, known_values) == (task, values):
+                return read
+        read = self._read(task, values)
+        self._known.append((task, values, read))
+        return read
+
+    def _read(self, task: BuildTask, values: BuildValues) -> Read:
+        context = open_context(task)
+        target_stage(context.dockerfile, task.spec.target)
+        platforms: Sequence[Platform] = [parse_platform(text) for text in task.spec.platforms] or [_DEFAULT]
+        reach = reach_of(context.dockerfile, task.spec.target, values.args, platforms)
+        if self._judges_git and not task.spec.keep_git:
+            require_no_git(reach)
+        git = self._work_tree.files(context.folder) if self._work_tree is not None else None
+        if git is None and self._work_tree is not None and task.spec.files == "tracked":
+            raise GitError(
+                f"`build: {{files: tracked}}`, but there is no git repository at `{context.root}`",
+                hint="run in a clone, or set `build: {files: all}`",
+            )
+        walked = walk(context, check=self._check)
+        chosen = _as_parsed(select(walked, git, task.spec.files), context)
+        if git is not None:
+            self._require_complete(task, context, reach, git, chosen)
+        require_usual(chosen, reach)
+        require_sources(context, chosen, reach)
+        for note in self._warnings(task, context, reach, git, chosen):
+            self._sink.emit(note)
+        return Read(context=context, chosen=chosen)
+
+    def _require_complete(
+        self, task: BuildTask, context: Context, reach: Reach, git: GitFiles, chosen: Selection
+    ) -> None:
+        absent = [path for path in git.skipped if chosen.files.get(path) is None]
+        lacks: tuple[tuple[Lack, Sequence[str]], ...] = (
+            ("submodules", git.missing),
+            ("sparse", absent),
+            ("lfs", self._pointers(context, reach, git, chosen)),
+        )
+        for lack, paths in lacks:
+            read = read_by_build(paths, reach, context.ignore)
+            shown = {context.shown(path): path for path in read}
+            left = without_allowed(list(shown), task.spec.allow_missing)
+            source = reach.source_of(shown[left[0]]) if left else None
+            if source is not None:
+                raise incomplete(lack, left, source, self._remedies)
+
+    def _pointers(self, context: Context, reach: Reach, git: GitFiles, chosen: Selection) -> list[str]:
+        """Tracked files that are pointers of Git LFS. Only small ones that the build reads are looked at."""
+        small: dict[str, HostFile] = {}
+        for path in git.modes:
+            node = chosen.files.get(path)
+            content = node.content if node is not None else None
+            if isinstance(content, HostFile) and 0 < content.size <= POINTER_BYTES and reach.source_of(path):
+                small[path] = content
+        if not small or self._work_tree is None:
+            return []
+        marked = self._work_tree.filtered(context.folder, git, list(small), "lfs")
+        return [path for path in marked if _starts(small[path]).startswith(POINTERS)]
+
+    def _warnings(
+        self, task: BuildTask, context: Context, reach: Reach, git: GitFiles | None, chosen: Selection
+    ) -> Sequence[Note]:
+        found = [size_warning(chosen), self._stray_files(context, git, chosen)]
+        is_missed = (
+            self._judges_git
+            and not task.spec.keep_git
+            and not context.ignore.excludes(GIT_FOLDER)
+            and os.path.lexists(os.path.join(context.folder, GIT_FOLDER))
+        )
+        if is_missed:
+            found += git_warnings(reach, context.dockerfile.name, _pyproject(context))
+        return [note for note in found if note is not None]
+
+    def _stray_files(self, context: Context, git: GitFiles | None, chosen: Selection) -> Note | None:
+        """One warning for files that git neither tracks nor ignores: another clone does not have them."""
+        if self._work_tree is None or git is None or not chosen.untracked:
+            return None
+        listed = self._work_tree.unignored(context.folder, git)
+        names = {path for path in listed if not path.endswith("/")}
+        folders = tuple(path for path in listed if path.endswith("/"))
+        stray = [path for path in chosen.untracked if path in names or path.startswith(folders)]
+        if not stray:
+            return None
+        shown = ", ".join(f"`{context.shown(path)}`" for path in stray[:_NAMED]) + (
+            ", …" if len(stray) > _NAMED else ""
+        )
+        is_one = len(stray) == 1
+        return Note(
+            level="warning",
+            text=f"{len(stray)} file{'' if is_one else 's'} in the build context {'is' if is_one else 'are'} neither "
+            f"tracked nor ignored by git: {shown}",
+            hint="commit, or name in `.gitignore` or `.dockerignore`; `build: {files: tracked}` leaves them out",
+        )
+
+
+def _as_parsed(chosen: Selection, context: Context) -> Selection:
+    """The selection with the Dockerfile that was parsed, whatever is written to the file meanwhile."""
+    path = context.dockerfile_path
+    node = chosen.files.get(path) if path is not None else None
+    if path is None or node is None or node.kind != "file":
+        return chosen
+    parsed = msgspec.structs.replace(node, content=Inline(data=context.text))
+    return msgspec.structs.replace(chosen, files=chosen.files.with_changes({path: parsed}))
+
+
+def _starts(content: HostFile) -> bytes:
+    try:
+        with open_host_file(content) as file:
+            return file.read(max(map(len, POINTERS))) or b""
+    except OSError as error:
+        raise BuildError(
+            f"`{content.path}` cannot be read: {error.strerror}",
+            hint="make it readable, or name it in `.dockerignore`",
+        ) from error
+
+
+def _pyproject(context: Context) -> str:
+    path = os.path.join(context.folder, _PYPROJECT)
+    try:
+        raw = read_file(path, limit=_PYPROJECT_BYTES, within=context.root)
+    except (ConfigError, OSError):
+        return ""  # it serves only a warning
+    return (raw or b"").decode("utf-8", "replace")

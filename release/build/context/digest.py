@@ -1,0 +1,84 @@
+"""The digest of a context: SHA-256 over a canonical listing of its files.
+
+The listing begins with `shipmark.context/1` and a newline. Then follow the entries in the order of the bytes of their
+paths, each as fields that end with NUL: kind (`file`, `dir`, `symlink`), mode in octal, size in bytes, SHA-256 of
+the content in hex (of a symlink its target), path. Nothing in `.git` is an entry, and no pipe, socket or device.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from release.build import BuiltFrom
+from release.build.context.selection import Selection, is_git
+from release.compression.entries import Node
+from release.compression.tar_stream import read_content
+from release.control import Cancel
+from release.errors import BuildError
+from release.task_group import Task, TaskGroup
+
+_SCHEMA = b"shipmark.context/1\n"
+
+
+def context_digest(chosen: Selection, *, check: Callable[[], None] = lambda: None) -> str:
+    """`sha256:…`. Reads every file once. `check`: called while reading; may raise. Raises `BuildError`."""
+    listing = hashlib.sha256(_SCHEMA)
+    for path, node in chosen.files.nodes().items():
+        if node.kind != "special" and not is_git(path):
+            head = f"{node.kind}\0{node.mode:o}\0{_size(node)}\0".encode()
+            listing.update(b"%b%b\0%b\0" % (head, _content(node, check), os.fsencode(path)))
+    return f"sha256:{listing.hexdigest()}"
+
+
+class Hashing:
+    """A digest that is computed in a thread of its own while the builder works."""
+
+    def __init__(self, chosen: Selection, group: TaskGroup, task: Task[str]) -> None:
+        self._chosen = chosen
+        self._group = group
+        self._task = task
+
+    def built_from(self) -> BuiltFrom:
+        """What the record says of the context. Waits for the digest. Raises as `context_digest`, and when cancelled."""
+        self._group.wait()
+        untracked = self._chosen.untracked
+        return BuiltFrom(digest=self._task.result(), untracked=None if untracked is None else len(untracked))
+
+
+@contextmanager
+def hashing(chosen: Selection, cancel: Cancel) -> Iterator[Hashing]:
+    """Hash the context beside the body. Leaving the body ends the hashing.
+
+    The files are in the page cache then, because the builder reads them too; hashing takes no time of its own where
+    a core is free.
+    """
+    is_over = False
+
+    def check() -> None:
+        cancel.check()
+        if is_over:
+            raise BuildError("the build has ended")  # nobody takes the result any more
+
+    group = TaskGroup(jobs=1, name="context", cancel=cancel)
+    task = group.start(lambda: context_digest(chosen, check=check))
+    try:
+        yield Hashing(chosen, group, task)
+    finally:
+        is_over = True
+
+
+def _size(node: Node) -> int:
+    return node.content.size if node.content is not None else 0
+
+
+def _content(node: Node, check: Callable[[], None]) -> bytes:
+    if node.content is None:
+        return os.fsencode(node.target)
+    found = hashlib.sha256()
+    for chunk in read_content(node.content):
+        check()
+        found.update(chunk)
+    return found.hexdigest().encode()

@@ -1,0 +1,222 @@
+"""Which paths of the context a build reads: by COPY, ADD and bind mounts of the stages that it needs. Pure.
+
+A source with a variable that only a base image may define counts as the whole context.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
+from release.build.dockerfile.scope import Scope, global_scope
+from release.build.ignore import match_component
+from release.build.patterns import has_wildcard
+from release.digits import number_in
+from release.errors import BuildError
+from release.oci.image_json import Platform
+
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
+_HEREDOC = re.compile(r"\d*<<")
+_EXPANDED = re.compile(r"[$\\'\"`]")
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One source of an instruction. `where`: `Dockerfile:3`. `stage`: the number of its stage. `text`: as written.
+
+    `pattern`: the names of the path, each a name or a wildcard; () is the whole context. `is_exact`: no variable had to
+    be replaced. `is_mount`: of a bind mount.
+    """
+
+    where: str
+    keyword: str
+    stage: int
+    text: str
+    pattern: tuple[str, ...]
+    is_exact: bool = True
+    is_mount: bool = False
+
+    def reaches(self, path: str) -> bool:
+        """Whether this source reads `path`, something in it, or a folder that it lies in."""
+        return all(_fits(wanted, name) for wanted, name in zip(self.pattern, path.split("/"), strict=False))
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """What the needed stages read. `bases`: stage -> the earlier stage that it starts from."""
+
+    sources: tuple[Source, ...]
+    stages: tuple[Stage, ...]
+    bases: Mapping[int, int]
+
+    def source_of(self, path: str) -> Source | None:
+        """The first source that reads `path`."""
+        return next((source for source in self.sources if source.reaches(path)), None)
+
+    def in_stage(self, stage: int) -> tuple[Source, ...]:
+        """The sources of a stage and of the stages that it starts from."""
+        line = {stage}
+        while stage in self.bases:
+            stage = self.bases[stage]
+            line.add(stage)
+        return tuple(source for source in self.sources if source.stage in line)
+
+
+def reach_of(
+    dockerfile: Dockerfile, target: str | None, given: Mapping[str, str], platforms: Sequence[Platform]
+) -> Reach:
+    """What the build of `target` (None: the last stage) reads. `given`: build arguments."""
+    found: dict[Source, None] = {}
+    stages: dict[int, Stage] = {}
+    bases: dict[int, int] = {}
+    for platform in platforms:
+        scope = global_scope(dockerfile, given, platform)
+        needed, starts = _needed(dockerfile, target, scope)
+        stages |= needed
+        bases |= starts
+        inherited: dict[int, Scope] = {}
+        for index in sorted(needed):
+            before = inherited.get(starts.get(index, -1))
+            inner = Scope(
+                dockerfile,
+                given=given,
+                outer=scope.args,
+                args=before.args if before is not None else {},
+                env=before.env if before is not None else {},
+                within=scope,
+            )
+            inherited[index] = inner
+            found |= dict.fromkeys(_sources(dockerfile, needed[index], inner))
+    return Reach(sources=tuple(found), stages=tuple(stages[index] for index in sorted(stages)), bases=bases)
+
+
+def _needed(
+    dockerfile: Dockerfile, target: str | None, scope: Scope
+) -> tuple[dict[int, Stage], dict[int, int]]:
+    """The stages that `target` needs, as BuildKit chooses them, and which stage each of them starts from."""
+    last = dockerfile.stages[-1] if target is None else dockerfile.stage(target)
+    waiting = [last] if last is not None else []
+    needed: dict[int, Stage] = {}
+    starts: dict[int, int] = {}
+    while waiting:
+        stage = waiting.pop()
+        if stage.index in needed:
+            continue
+        needed[stage.index] = stage
+        base = _base(dockerfile, stage, scope)
+        if base is not None:
+            starts[stage.index] = base.index
+            waiting.append(base)
+        for instruction in stage.instructions:
+            names = [instruction.flag("from")] if isinstance(instruction, Copy) else []
+            names += [mount.get("from") for mount in mounts_of(instruction)]
+            found = [_earlier(dockerfile, stage, name) for name in names if name]
+            waiting += [each for each in found if each is not None]
+    return needed, starts
+
+
+def _base(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | None:
+    try:
+        return _earlier(dockerfile, stage, scope.expand(stage.base, stage.base.image))
+    except BuildError:
+        return None  # the builder reports it
+
+
+def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
+    before = [each for each in dockerfile.stages[: stage.index] if each.name == name.lower()]
+    if before:
+        return before[-1]
+    number = number_in(name, most=stage.index - 1)
+    return None if number is None else dockerfile.stages[number]
+
+
+def mounts_of(instruction: Instruction) -> Iterator[dict[str, str]]:
+    """The options of each `RUN --mount=`."""
+    if isinstance(instruction, Run):
+        for flag in instruction.flags:
+            if flag.name == "mount":
+                options = (part.strip().partition("=") for part in (flag.value or "").split(","))
+                yield {name.lower(): value.strip('"') for name, _, value in options}
+
+
+def _sources(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Iterator[Source]:
+    for instruction in stage.instructions:
+        if isinstance(instruction, Arg | Env):
+            _take(scope, instruction)
+            continue
+        for text, is_mount in _operands(instruction):
+            pattern, is_exact = _pattern(text, instruction, scope)
+            if pattern is not None:
+                yield Source(
+                    where=f"{dockerfile.name}:{instruction.line}",
+                    keyword=instruction.keyword,
+                    stage=stage.index,
+                    text=text,
+                    pattern=pattern,
+                    is_exact=is_exact,
+                    is_mount=is_mount,
+                )
+
+
+def _take(scope: Scope, instruction: Arg | Env) -> None:
+    """Do an ARG or ENV. One that cannot be expanded leaves its variables undefined; the builder reports it."""
+    try:
+        if isinstance(instruction, Arg):
+            scope.declare(instruction)
+        else:
+            scope.env.update(
+                {
+                    scope.expand(instruction, pair.key): scope.expand(instruction, pair.value)
+                    for pair in instruction.pairs
+                }
+            )
+    except BuildError:
+        return
+
+
+def _operands(instruction: Instruction) -> Iterator[tuple[str, bool]]:
+    """The sources that come from the context, and whether they are mounted."""
+    if isinstance(instruction, Copy | Add) and not (
+        isinstance(instruction, Copy) and instruction.flag("from")
+    ):
+        for text in instruction.sources:
+            is_inline = bool(instruction.heredocs) and _HEREDOC.match(text) is not None
+            is_remote = isinstance(instruction, Add) and _REMOTE.match(text) is not None
+            if not (is_inline or is_remote):
+                yield text, False
+    for mount in mounts_of(instruction):
+        if mount.get("type", "bind") == "bind" and not mount.get("from"):
+            yield mount.get("source") or mount.get("src") or ".", True
+
+
+def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[str, ...] | None, bool]:
+    """The names of a source; None for one that leaves the context, which every builder refuses."""
+    is_exact = not _EXPANDED.search(text)
+    if not is_exact:
+        if not set(_VARIABLE.findall(text)) <= scope.variables.keys():
+            return (), False
+        try:
+            text = scope.expand(instruction, text)
+        except BuildError:
+            return (), False
+        if isinstance(instruction, Add) and _REMOTE.match(text):
+            return None, False
+    cleaned = posixpath.normpath(text.lstrip("/") or ".")
+    if cleaned == ".." or cleaned.startswith("../"):
+        return None, is_exact
+    names = [] if cleaned == "." else cleaned.split("/")
+    # `**` of `COPY --parents` stands for any number of names: whatever is below may be read.
+    cut = next((number for number, name in enumerate(names) if name == "**"), len(names))
+    return tuple(names[:cut]), is_exact and cut == len(names)
+
+
+def _fits(wanted: str, name: str) -> bool:
+    if not has_wildcard(wanted):
+        return wanted == name
+    try:
+        return match_component(wanted, name)
+    except ValueError:
+        return False  # not a pattern: the builder reports it

@@ -1,0 +1,121 @@
+"""Checks that what COPY, ADD and bind mounts name is in the context, and finds out why it is not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import groupby
+
+from release.build.context.folder import Context
+from release.build.context.reach import Reach, Source
+from release.build.context.selection import GIT_FOLDER, Selection
+from release.build.embedded.tree import Escape, LinkLoop, Tree
+from release.build.ignore import match_component
+from release.build.patterns import has_wildcard
+from release.errors import BuildError
+
+
+def require_sources(context: Context, chosen: Selection, reach: Reach) -> None:
+    """Raise `BuildError` for a source that the context lacks, with the reason.
+
+    As with BuildKit, each literal path must be there, and one of the wildcards of an instruction must match. A source
+    with a variable is left to the builder, which knows the base image's environment.
+    """
+    for _, group in groupby(reach.sources, key=lambda source: (source.stage, source.where)):
+        sources = list(group)
+        lacking = [source for source in sources if not _is_there(source, context, chosen.files)]
+        literal = [source for source in lacking if not _is_wild(source)]
+        if literal:
+            raise _absent(context, chosen, literal[0])
+        if lacking and len(lacking) == len(sources):
+            raise _absent(context, chosen, lacking[0])
+
+
+def require_usual(chosen: Selection, reach: Reach) -> None:
+    """Raise `BuildError` for a pipe, socket or device that an instruction would copy: no image can hold it."""
+    for path in chosen.files.paths():
+        node = chosen.files.get(path)
+        source = reach.source_of(path) if node is not None and node.kind == "special" else None
+        if source is not None:
+            raise BuildError(
+                f"{source.where}: `{path}` is a device, pipe or socket, which an image cannot hold",
+                hint="remove it, or name it in `.dockerignore`",
+            )
+
+
+def _is_wild(source: Source) -> bool:
+    return any(has_wildcard(name) for name in source.pattern)
+
+
+def _is_there(source: Source, context: Context, files: Tree) -> bool:
+    if not source.is_exact or not source.pattern:
+        return True
+    if GIT_FOLDER in source.pattern and not context.keep_git:
+        return True  # refused before, unless the configuration's `keep_git` was not read
+    if _is_wild(source):
+        depth = len(source.pattern)
+        return any(path.count("/") + 1 == depth and source.reaches(path) for path in files.paths())
+    path = "/".join(source.pattern)
+    try:
+        resolved = files.resolve(path)
+        return files.get(path) is not None or files.get(resolved) is not None
+    except Escape:
+        return True  # whether a link out of the context may be followed is the builder's to say
+    except LinkLoop as error:
+        raise BuildError(
+            f"{source.where}: the symlink `{error.args[0]}` leads in a circle", hint="repair the link"
+        ) from error
+
+
+def _absent(context: Context, chosen: Selection, source: Source) -> BuildError:
+    """The error for a source that nothing in the context matches."""
+    what = (
+        f"nothing in the context matches `{source.text}`"
+        if _is_wild(source)
+        else f"the context has no `{'/'.join(source.pattern)}`"
+    )
+    found = next(_on_disk(context.folder, "", source.pattern), None)
+    cause, hint = _cause(context, chosen, found)
+    return BuildError(f"{source.where}: {what}{cause}", hint=hint)
+
+
+def _cause(context: Context, chosen: Selection, path: str | None) -> tuple[str, str]:
+    """Why a path that is on the disk is not in the context, and what to do."""
+    if path is None:
+        return "", "check the path: it is relative to the context, and upper and lower case differ"
+    hidden = next((one for one in context.hidden if path == one or path.startswith(f"{one}/")), None)
+    if hidden is not None:
+        return (
+            f": shipmark writes `{hidden}` itself, and never sends it",
+            "copy the file to another folder first",
+        )
+    if GIT_FOLDER in path.split("/"):
+        return ": `.git` is not part of it", "set `build: {keep_git: true}`"
+    line = context.ignore.line_that_hides(path)
+    if line is not None:
+        return (
+            f": {context.ignore_file}:{line} hides `{path}`",
+            f"remove that line, or write `!{path}` behind it",
+        )
+    if chosen.untracked is not None:
+        return (
+            f": git does not track `{path}`",
+            f"`git add {path}` and commit, or set `build: {{files: all}}`",
+        )
+    return "", "check the path"
+
+
+def _on_disk(folder: str, path: str, pattern: tuple[str, ...]) -> Iterator[str]:
+    """Paths below `folder` that match, whether or not they belong to the context. Follows no link."""
+    if not pattern:
+        yield path
+        return
+    here = os.path.join(folder, path) if path else folder
+    try:
+        names = sorted(os.listdir(here)) if not os.path.islink(here) else []
+    except OSError:
+        return
+    for name in names:
+        wanted = pattern[0]
+        if match_component(wanted, name) if has_wildcard(wanted) else wanted == name:
+            yield from _on_disk(folder, f"{path}/{name}" if path else name, pattern[1:])

@@ -1,0 +1,106 @@
+"""Which paths of the context a Dockerfile reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from release.build.context.reach import Reach, reach_of
+from release.build.dockerfile.parser import parse
+from release.oci.image_json import parse_platform
+
+AMD64 = parse_platform("linux/amd64")
+
+
+def reach(text: str, target: str | None = None, given: Mapping[str, str] | None = None) -> Reach:
+    return reach_of(parse(text), target, given or {}, [AMD64])
+
+
+@pytest.mark.parametrize(
+    ("lines", "read", "unread"),
+    [
+        ("COPY . /", "a a/b .git", ""),
+        ("COPY a /", "a a/b a/b/c", "b ab"),
+        ("COPY ./a/ /", "a a/b", "b"),
+        ("COPY /a/b /", "a a/b a/b/c", "a/c b"),
+        ("COPY *.txt /", "x.txt", "x.md d/x.txt"),
+        ("COPY src/*.c include /", "src src/x.c include include/y", "src/x.h"),
+        ('COPY ["a", "/"]', "a", "b"),
+        ("COPY a /\nADD b /", "a b", "c"),
+        ("ADD a https://example.org/b git@example.org:c.git /x/", "a", "https: b c.git"),
+        ("COPY <<EOF /b\ntext\nEOF", "", "a b EOF"),
+        ("COPY --from=one a /", "", "a"),
+        ("COPY --link --chmod=644 a /", "a", "b"),
+        ("COPY ../a /", "", "a"),
+        ("COPY --parents a/**/x /", "a a/b/c", "b"),
+        ("RUN --mount=type=bind,source=a,target=/a true", "a a/b", "b"),
+        ("RUN --mount=source=a,target=/a --mount=type=bind,src=b,target=/b true", "a b", "c"),
+        ("RUN --mount=target=/a true", "a b", ""),
+        ("RUN --mount=type=bind,from=one,source=a,target=/a true", "", "a"),
+        ("RUN --mount=type=cache,target=/a --mount=type=secret,id=a true", "", "a"),
+        ("ARG D=a\nCOPY $D/b /", "a a/b", "a/c b"),
+        ("ENV D=a\nCOPY ${D} /", "a", "b"),
+        ("ARG G\nCOPY $G /", "given", "b"),
+        ("COPY $FROM_THE_BASE/b /", "a b", ""),
+        ("COPY ${D:-a} /", "a b", ""),
+        ("ONBUILD COPY a /", "", "a"),
+    ],
+)
+def test_an_instruction_reads_its_sources(lines: str, read: str, unread: str) -> None:
+    found = reach(f"FROM base AS one\nFROM base\n{lines}\n", given={"G": "given"})
+    assert [path for path in read.split() if found.source_of(path) is None] == []
+    assert [path for path in unread.split() if found.source_of(path) is not None] == []
+
+
+STAGES = """
+ARG START=one
+FROM base AS one
+COPY a /
+FROM one AS two
+COPY b /
+FROM base AS unused
+COPY c /
+FROM base AS mounted
+COPY d /
+FROM base AS copied
+COPY e /
+FROM $START AS last
+RUN --mount=from=mounted,target=/m true
+COPY --from=copied /x /
+COPY f /
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "expected"),
+    [
+        (None, {}, "adef"),
+        ("two", {}, "ab"),
+        ("0", {}, "a"),
+        ("last", {"START": "two"}, "abdef"),
+        ("unused", {}, "c"),
+    ],
+)
+def test_only_stages_that_the_target_needs_count(
+    target: str | None, given: dict[str, str], expected: str
+) -> None:
+    found = reach(STAGES, target, given)
+    assert "".join(path for path in "abcdef" if found.source_of(path) is not None) == expected
+
+
+def test_a_source_says_where_it_stands() -> None:
+    source = reach("FROM base\n\nCOPY a \\\n  b /\n").source_of("b")
+    assert source is not None
+    assert (source.where, source.keyword, source.text) == ("Dockerfile:3", "COPY", "b")
+
+
+def test_a_stage_has_what_its_bases_copied() -> None:
+    found = reach("FROM base AS one\nCOPY . /\nFROM one AS two\nRUN true\nFROM base\nCOPY --from=two /x /\n")
+    assert [len(found.in_stage(number)) for number in (0, 1, 2)] == [1, 1, 0]
+
+
+def test_each_platform_may_read_another_file() -> None:
+    text = "FROM base\nARG TARGETARCH\nCOPY bin/$TARGETARCH/app /\n"
+    found = reach_of(parse(text), None, {}, [AMD64, parse_platform("linux/arm64")])
+    assert {"/".join(source.pattern) for source in found.sources} == {"bin/amd64/app", "bin/arm64/app"}
