@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -79,6 +80,21 @@ def test_an_index_of_two_platforms_is_pushed_as_it_was_built(scene: Scene) -> No
     (built,) = [entry for entry in scene.log if entry["kind"] == "built"]
     assert [one["platform"] for one in built["image"]["platforms"]] == ["linux/amd64", "linux/arm64"]
     assert scene.tags["1.4.2"] == built["image"]["digest"]
+
+
+def test_parts_of_two_runners_are_joined_with_their_attestations(scene: Scene) -> None:
+    both = ["linux/amd64", "linux/arm64"]
+    scene.configure(build={"builder": "buildkit", "platforms": both, "provenance": "min"})
+    files = {"Dockerfile": "FROM scratch\nCOPY hello.txt /\n", ".gitignore": "parts/\n"}
+    scene.release_commit("v1.4.2", files=files)
+    for platform in both:
+        scene.must("build", "--platform", platform, "-o", f"oci:parts/{platform[6:]}", env=scene.builder_env)
+    scene.must("run", "--from", "oci:parts/amd64", "--from", "oci:parts/arm64", env=scene.builder_env)
+    index = json.loads(scene.registry.manifest(scene.name, "1.4.2")[1])
+    systems = [f"{one['platform']['os']}/{one['platform']['architecture']}" for one in index["manifests"]]
+    assert systems == [both[0], "unknown/unknown", both[1], "unknown/unknown"]
+    (built,) = [entry for entry in scene.log if entry["kind"] == "built"]
+    assert [one["platform"] for one in built["image"]["platforms"]] == both
 
 
 def test_a_failed_build_exits_4_with_its_line(scene: Scene) -> None:
