@@ -151,6 +151,19 @@ def test_heredocs_and_mounts_are_built(project: Project) -> None:
     assert "html/robots" in project.members(image.digest)
 
 
+def test_a_frontend_that_the_dockerfile_names_is_used(project: Project, dockerfile_syntax: str) -> None:
+    project.write(
+        "Dockerfile",
+        f"# syntax={dockerfile_syntax}\nFROM {BUSYBOX}\nARG TOKEN\nRUN echo {project.folder.name} $TOKEN > /made\n",
+    )
+    image = project.build(args={"TOKEN": TOKEN}, labels={"a": "b"})
+    assert project.config(image.digest)["config"]["Labels"] == {"a": "b"}
+    assert any("docker/dockerfile:1" in line for line in project.sink.lines)
+    assert TOKEN not in project.sink.text
+    project.write("Dockerfile", f"# syntax={dockerfile_syntax}\nFROM {BUSYBOX}\nRUN exit 3\n")
+    assert str(project.refusal()).startswith("Dockerfile:3: process ")
+
+
 def test_the_context_is_the_one_that_every_builder_sees(project: Project) -> None:
     for name in ("kept", "gone", "sub/.dockerignore", ".shipmark/log", "Dockerfile"):
         project.write(name, "x")

@@ -37,6 +37,7 @@ _PACKAGES = {
     "buildkitd": "github.com/moby/buildkit/cmd/buildkitd",
     "buildctl": "github.com/moby/buildkit/cmd/buildctl",
     "buildx": "github.com/docker/buildx/cmd/buildx",
+    "dockerfile-frontend": "github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend",
 }
 _LINK = f"-X github.com/moby/buildkit/version.Version={BUILDKIT} -X github.com/docker/buildx/version.Version={BUILDX}"
 #: Registries that a Dockerfile may name; all lead to the local one.
@@ -226,6 +227,15 @@ def buildkit(buildkit_programs: Path, tmp_path_factory: pytest.TempPathFactory) 
             daemon.stop()
     finally:
         registry.close()
+
+
+@pytest.fixture(scope="session")
+def dockerfile_syntax(buildkit: BuildKitDaemon) -> str:
+    """Give the name for `# syntax=`: the frontend's image is in the daemon's registry."""
+    content = (buildkit.programs / "dockerfile-frontend").read_bytes()
+    entry = 'FROM scratch\nCOPY --chmod=755 frontend /bin/\nENTRYPOINT ["/bin/frontend"]\n'
+    buildkit.add_image("docker/dockerfile:1", entry, {"frontend": content})
+    return "docker/dockerfile:1"
 
 
 def main() -> int:
