@@ -41,6 +41,13 @@ MAY_WRITE: dict[str, dict[str, str]] = {
     "release.log.stores.sql_schema": {
         "sqlite3.connect": "refuses symlinks before; SQLite itself opens what it is given"
     },
+    "release.app.check_places": {"shutil.rmtree": "the scratch folder that it made"},
+    "release.build.buildkit.builder": {
+        "os.mkdir": "in the build's private folder",
+        "open": "new files there",
+    },
+    "release.build.buildkit.farm": {"*": "in the build's private folder, which it made"},
+    "release.build.buildkit.working_folder": {"*": "makes and removes that folder, in our cache folder"},
     "release.image_names.tar_index": {"tempfile.TemporaryFile": "a file without a name"},
 }
 

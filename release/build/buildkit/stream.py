@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from release.decoding import decode
+
 
 class Vertex(msgspec.Struct, frozen=True):
     """One step of the build, as far as it is known by now."""
@@ -63,14 +65,11 @@ class Update(msgspec.Struct, frozen=True):
     warnings: tuple[Finding, ...] | None = None
 
 
-_DECODER = msgspec.json.Decoder(Update)
-
-
 def read_update(line: bytes) -> Update | None:
     """The document in `line`; None for a line of text, which the programs write when they fail."""
     if not line.lstrip().startswith(b"{"):
         return None
     try:
-        return _DECODER.decode(line)
+        return decode(line, Update)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

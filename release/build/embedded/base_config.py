@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from release.decoding import convert
 from release.errors import BuildError
 from release.oci import OCI_LAYER, Descriptor
 from release.oci.image_json import History, ImageConfig, Platform, parse_platform
@@ -72,7 +73,7 @@ class BaseConfig(msgspec.Struct, frozen=True, kw_only=True):
 def read_base_config(document: Mapping[str, Any], name: str) -> BaseConfig:
     """The config of the base `name`. Raises `BuildError` for one that does not have the form of an image config."""
     try:
-        read = msgspec.convert(document, _Document)
+        read = convert(document, _Document)
         platform = parse_platform(
             "/".join(part for part in (read.os, read.architecture, read.variant) if part)
         )

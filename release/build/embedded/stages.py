@@ -122,7 +122,7 @@ def build_stages(
         if isinstance(base, Stage):
             start = done[base.index]
         elif base is not None:
-            start = (images or {})[base, str(stage_platform(stage, scope, platform))]
+            start = _image(images or {}, base, stage_platform(stage, scope, platform))
         inner = Scope(
             dockerfile, given=given, outer=scope.args, args=start.args, env=start.config.env, within=scope
         )
@@ -146,7 +146,16 @@ class _Sources(msgspec.Struct, frozen=True, kw_only=True):
             return self.context, "the context"
         if isinstance(source, Stage):
             return self.stages[source.index].tree, f"stage `{source.name or source.index}`"
-        return self.images[source, str(self.platform)].tree, f"the image `{source}`"
+        return _image(self.images, source, self.platform).tree, f"the image `{source}`"
+
+
+def _image(images: Images, name: str, platform: Platform) -> StageImage:
+    found = images.get((name, str(platform)))
+    if found is None:
+        raise BuildError(
+            f"the image `{name}` was not read for `{platform}`", hint="check how its name is written"
+        )
+    return found
 
 
 class _Worker:

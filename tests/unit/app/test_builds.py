@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -86,11 +88,18 @@ def test_what_exists_already_needs_no_builder() -> None:
     assert layers.asked == []
 
 
-def test_nobody_is_asked_without_a_table() -> None:
+def test_nobody_is_asked_without_a_table(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
     whole = [subject(build=AUTO)]
     with Builds() as builds:
-        assert builds.ask(None, whole, root="/", env=ENV) == tuple(whole)
+        assert builds.ask(None, whole, root=str(tmp_path), env=ENV) == tuple(whole)
         assert builds.prepared == {}
+
+
+def test_input_that_no_builder_could_read_is_found_without_a_table(tmp_path: Path) -> None:
+    with Builds() as builds:
+        builds.ask(None, [subject(build=AUTO)], root=str(tmp_path), env=ENV)
+        assert "there is no Dockerfile" in str(builds.prepared["app"])
 
 
 @pytest.mark.parametrize("held", [{}, EVERYWHERE])
@@ -108,7 +117,7 @@ def test_a_variable_that_is_not_set_is_an_error_even_where_nothing_is_built(held
             BuildSpec(builder="layers"),
             Problem(kind="lacks", reason="a `RUN`", hint="x"),
             BuilderUnavailable,
-            "`builder: auto` takes",
+            "x",
         ),
         (BuildSpec(), Problem(kind="lacks", reason="a `RUN`", hint="x"), BuilderUnavailable, "x"),
         (BuildSpec(builder="layers"), RefusedError("a symlink", hint="x"), RefusedError, "x"),
@@ -123,6 +132,15 @@ def test_why_there_is_no_builder_is_kept_for_the_check(
         assert kept.builder is None
         assert isinstance(answer, kind)
         assert str(answer.hint).startswith(hint)
+
+
+def test_auto_is_named_where_another_builder_can_do_it() -> None:
+    layers = Recorder(failure=Problem(kind="lacks", reason="a `RUN`", hint="x"))
+    with Builds() as builds:
+        asked(builds, [subject(build=BuildSpec(builder="layers"))], layers, Recorder("docker"))
+        answer = builds.prepared["app"]
+        assert isinstance(answer, BuilderUnavailable)
+        assert str(answer.hint).startswith("`builder: auto` takes")
 
 
 def test_a_signal_while_a_builder_is_asked_gives_up_what_another_one_holds() -> None:
