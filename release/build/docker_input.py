@@ -77,7 +77,9 @@ def sent_entries(context: Context, files: Tree, dockerfile: SentDockerfile) -> I
         # Send a `.dockerignore` that excludes the Dockerfile and itself. The daemon reads the Dockerfile before it
         # removes excluded files, so the build can use it, but no instruction can copy it.
         hidden = f"./{_SPECIAL.sub(_ESCAPED, dockerfile.path)}\n{_IGNORE}\n"
-        sent[_IGNORE] = Node(kind="file", mode=0o644, content=Inline(data=hidden.encode()))
+        sent[_IGNORE] = Node(
+            kind="file", mode=0o644, content=Inline(data=hidden.encode("utf-8", "surrogateescape"))
+        )
     sent[dockerfile.path] = Node(kind="file", mode=0o644, content=Inline(data=dockerfile.text))
     for name in sorted(sent, key=lambda each: each.encode("utf-8", "surrogateescape")):
         if sent[name].kind != "special":  # the docker command skips sockets and pipes in the context too

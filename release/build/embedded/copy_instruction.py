@@ -89,7 +89,7 @@ def _inline(instruction: Copy | Add, around: Surroundings) -> dict[str, tuple[st
     inline: dict[str, tuple[str, Content]] = {}
     for word, heredoc in zip(words, instruction.heredocs, strict=True):
         body = around.scope.apply(instruction, heredoc.body, expand_body) if heredoc.expand else heredoc.body
-        inline[word] = (heredoc.name, Inline(data=body.encode()))
+        inline[word] = (heredoc.name, Inline(data=body.encode("utf-8", "surrogateescape")))
     return inline
 
 
