@@ -38,6 +38,7 @@ ROWS = {
     "promote --result-file": Row((*PROMOTE, "--result-file", "out")),
     "rollback --result-file": Row(("rollback", "--to", "1.4.0", "--reason", "test", "--result-file", "out")),
     "build --output": Row(("build", "-o", "oci-archive:out")),
+    "dockerfile new --file": Row(("dockerfile", "new", "--template", "static", "--file", "out")),
     "log export --output": Row(("log", "export", "-o", "out")),
     "metadata --bake-dir": Row(
         ("metadata", "--context", "git", "--bake-dir", "."), "docker-metadata-action-bake.json"

@@ -1,0 +1,1 @@
+"""Use cases for setting up a repository: writing and checking Dockerfiles."""

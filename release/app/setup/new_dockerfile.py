@@ -1,0 +1,86 @@
+"""Writes a new Dockerfile and its ignore file from a template; existing files are never replaced."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+import msgspec
+
+from release.app.session import Session
+from release.build.dockerfile.templates.render import Base, render
+from release.errors import ConfigError
+from release.filesystem.folders import OpenFolder, open_parent
+from release.filesystem.new_files import NewFile
+
+_IGNORE = ".dockerignore"
+
+
+class NewDockerfileRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for a Dockerfile. `file`: relative to the workspace's folder. `name`: the program's name.
+
+    `bases`: stage (`build`, `run`) -> image with a digest, in place of the template's.
+    """
+
+    template: str
+    file: str = "Dockerfile"
+    name: str = "app"
+    bases: dict[str, str] = {}
+
+
+class NewDockerfileReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`shipmark.dockerfile/1`. `dockerfile`, `ignore_file`: the files, relative to the workspace's folder."""
+
+    schema: Literal["shipmark.dockerfile/1"] = "shipmark.dockerfile/1"
+    template: str
+    dockerfile: str
+    ignore_file: str
+    bases: tuple[Base, ...]
+
+
+def new_dockerfile(session: Session, request: NewDockerfileRequest) -> NewDockerfileReport:
+    """Write both files, or none. Raises `ConfigError` if one of them exists, and `RefusedError` for a symlink."""
+    rendered = render(request.template, name=request.name, bases=request.bases)
+    ignore_file = ignore_file_of(request.file)
+    path = os.path.join(session.directory, request.file)
+    try:
+        with open_parent(path, session.root, make=True) as (folder, name):
+            ignore_name = os.path.basename(ignore_file)
+            for one, shown in ((name, request.file), (ignore_name, ignore_file)):
+                _require_free(folder, one, shown)
+            _write(folder, ignore_name, rendered.ignore)
+            try:
+                _write(folder, name, rendered.dockerfile)
+            except BaseException:
+                folder.remove(ignore_name)
+                raise
+    except OSError as error:
+        cause = (error.strerror or str(error)).lower()
+        raise ConfigError(
+            f"`{request.file}` cannot be written: {cause}", hint="check the folder's rights"
+        ) from error
+    return NewDockerfileReport(
+        template=request.template, dockerfile=request.file, ignore_file=ignore_file, bases=rendered.bases
+    )
+
+
+def ignore_file_of(dockerfile: str) -> str:
+    """The ignore file that is written for `dockerfile`: `.dockerignore`, or that of one Dockerfile among several."""
+    folder, name = os.path.split(dockerfile)
+    return os.path.join(folder, _IGNORE if name == "Dockerfile" else f"{name}{_IGNORE}")
+
+
+def _require_free(folder: OpenFolder, name: str, shown: str) -> None:
+    # `status` does not follow symlinks: a dangling one is in the way as well.
+    if folder.status(name) is None:
+        return
+    raise ConfigError(
+        f"`{shown}` exists, and is not replaced",
+        hint=f"move it away, or choose another name: `--file NAME` writes `NAME` and `NAME{_IGNORE}`",
+    )
+
+
+def _write(folder: OpenFolder, name: str, text: str) -> None:
+    with NewFile(folder, mode=0o666) as new:
+        new.stream.write(text.encode())
+        new.place(name, replace=False)

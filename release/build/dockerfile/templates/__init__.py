@@ -1,0 +1,1 @@
+"""Templates for new Dockerfiles, each with the `.dockerignore` that fits it."""

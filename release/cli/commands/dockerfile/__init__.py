@@ -1,0 +1,1 @@
+"""The subcommands of `shipmark dockerfile`: new Dockerfiles from templates."""
