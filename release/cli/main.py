@@ -26,7 +26,7 @@ COMMANDS: dict[str, Row] = {
     "rollback": Row("rollback", "Take versions back, and move the tags to the highest that is left."),
     "deployed": Row("deployed", "Record that an image runs in an environment from now on."),
     "image": Row("image.group", "Registries and OCI layouts: list, inspect, copy, tag, delete."),
-    "dockerfile": Row("dockerfile.group", "Dockerfiles: new ones from templates."),
+    "dockerfile": Row("dockerfile.group", "Dockerfiles: new ones from templates, and checks."),
     "cache": Row("cache", "The folder with state between runs: its size, and emptying it."),
     "ci": Row("ci", "Show which CI system was detected, and from what."),
     "config": Row("config", "Show and check the configuration in force."),

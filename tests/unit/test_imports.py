@@ -47,6 +47,7 @@ PURE = (
     "release.build.embedded.owners",
     "release.build.patterns",
     "release.build.dockerfile.scope",
+    "release.build.dockerfile.lint.*",
     "release.build.dockerfile.templates.*",
     "release.build.embedded.stages",
     "release.build.embedded.tree",

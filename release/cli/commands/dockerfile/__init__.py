@@ -1,1 +1,1 @@
-"""The subcommands of `shipmark dockerfile`: new Dockerfiles from templates."""
+"""The subcommands of `shipmark dockerfile`: new Dockerfiles from templates, and checks."""

@@ -1,0 +1,96 @@
+"""Checks Dockerfiles by our own rules, and states which other checkers did not run."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+import msgspec
+
+from release.app.session import Session
+from release.build.dockerfile.lint.findings import Finding, Severity, reaches
+from release.build.dockerfile.lint.lint import lint
+from release.build.dockerfile.lint.rules import RULES
+from release.errors import ConfigError
+from release.filesystem.files import read_file
+from release.filesystem.workspace_paths import is_within
+from release.limits import DOCKERFILE_BYTES
+
+_IGNORE = ".dockerignore"
+
+
+class LintRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for a check. `files`: relative to the workspace's folder. `ignored`: ids of rules that do not count.
+
+    `fail_on`: the least severity with which a finding makes the check fail.
+    """
+
+    files: tuple[str, ...] = ("Dockerfile",)
+    fail_on: Severity = "error"
+    ignored: tuple[str, ...] = ()
+
+
+class Checker(msgspec.Struct, frozen=True, kw_only=True):
+    """A program that checks Dockerfiles. `reason`: why it did not run; None if it ran."""
+
+    name: str
+    reason: str | None = None
+
+
+class LintReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`shipmark.lint/1`. `failed`: whether a finding is as severe as the request's `fail_on`, or more."""
+
+    schema: Literal["shipmark.lint/1"] = "shipmark.lint/1"
+    files: tuple[str, ...]
+    failed: bool
+    findings: tuple[Finding, ...]
+    checkers: tuple[Checker, ...]
+
+
+def lint_dockerfiles(session: Session, request: LintRequest) -> LintReport:
+    """Check the files. Raises `ConfigError` for a file that cannot be read, and for an unknown rule of ours."""
+    _require_rules(request.ignored)
+    findings: list[Finding] = []
+    for file in request.files:
+        findings += lint(_read(session, file), file, has_ignore=_has_ignore(session, file))
+    kept = tuple(one for one in findings if one.rule not in request.ignored)
+    return LintReport(
+        files=request.files,
+        failed=any(reaches(one.severity, request.fail_on) for one in kept),
+        findings=kept,
+        checkers=(Checker(name="shipmark"),),
+    )
+
+
+def _require_rules(ids: tuple[str, ...]) -> None:
+    for id_ in ids:
+        if id_ not in RULES:
+            raise ConfigError(f"there is no rule `{id_}`", hint=f"the rules are {', '.join(RULES)}")
+
+
+def _read(session: Session, file: str) -> str:
+    path = os.path.abspath(os.path.join(session.directory, file))
+    # A symlink of the repository must not lead out of it; a path outside is the user's own.
+    within = session.root if is_within(path, os.path.abspath(session.root)) else None
+    try:
+        raw = read_file(path, limit=DOCKERFILE_BYTES, within=within)
+    except OSError as error:
+        cause = (error.strerror or str(error)).lower()
+        raise ConfigError(f"`{file}` cannot be read: {cause}", hint="check its rights") from error
+    if raw is None:
+        raise ConfigError(
+            f"`{file}` does not exist",
+            hint="name the file: `shipmark dockerfile lint FILE`; or write one: `shipmark dockerfile new`",
+        )
+    try:
+        return raw.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{file}:{line}: not UTF-8", hint="save the file as UTF-8") from error
+
+
+def _has_ignore(session: Session, file: str) -> bool:
+    """Whether an ignore file applies: that of this Dockerfile, or that of the context, the folder or the repository."""
+    own = os.path.join(session.directory, f"{file}{_IGNORE}")
+    places = (own, os.path.join(session.directory, _IGNORE), os.path.join(session.root, _IGNORE))
+    return any(os.path.isfile(place) for place in places)
