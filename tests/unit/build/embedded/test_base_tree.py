@@ -99,8 +99,8 @@ def test_a_later_folder_changes_owner_and_mode_and_keeps_the_content(tmp_path: P
 
 
 def test_entries_behind_a_symlink_of_an_earlier_layer_are_where_it_leads(tmp_path: Path) -> None:
-    found = tree(tmp_path, [folder("usr/lib"), link("lib", "usr/lib")], [file("lib/x")], [file("lib/.wh.x")])
-    assert paths(found) == ["lib", "usr", "usr/lib"]
+    layers = [folder("usr/lib"), link("lib", "usr/lib")], [file("lib/x"), file("lib/y")], [file("lib/.wh.x")]
+    assert paths(tree(tmp_path, *layers)) == ["lib", "usr", "usr/lib", "usr/lib/y"]
 
 
 def test_names_stay_inside_of_the_tree(tmp_path: Path) -> None:
