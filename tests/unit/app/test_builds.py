@@ -89,7 +89,7 @@ def test_what_exists_already_needs_no_builder() -> None:
 
 
 def test_nobody_is_asked_without_a_table(tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
     whole = [subject(build=AUTO)]
     with Builds() as builds:
         assert builds.ask(None, whole, root=str(tmp_path), env=ENV) == tuple(whole)
