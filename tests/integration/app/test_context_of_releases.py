@@ -88,6 +88,12 @@ def test_a_second_release_does_not_hold_the_layout_of_the_first(make_project: Ca
     assert [entry["context"]["untracked"] for entry in entries if entry["kind"] == "built"] == [0, 0]
 
 
+def test_a_build_into_a_layout_does_not_take_the_last_image_along(project: Project) -> None:
+    first, second = (project.must("build", "-o", "oci:parts/one", "--json").json for _ in range(2))
+    assert first["digest"] == second["digest"]
+    assert [name for name in names_in(project, "parts/one") if "parts" in name] == []
+
+
 class TestIncompleteClone:
     @pytest.fixture
     def clone(self, project: Project, make_repo: Callable[[str], GitRepo], tmp_path: Path) -> GitRepo:

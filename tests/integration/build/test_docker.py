@@ -16,18 +16,21 @@ import pytest
 
 from release.build import BuiltImage, Problem, docker
 from release.build.auto import Choice, builders, choose
+from release.build.context.contexts import Contexts
 from release.build.docker import DockerBuilder
 from release.control import Cancel
 from release.docker.engine import ANSWER_WITHIN, connect
 from release.docker.saved_images import store_archive
 from release.errors import BuildError, Terminated
 from release.events import Event, Output
+from release.git.work_tree import WorkTree
 from release.image_names.archive_writer import write_combined_archive
 from release.layout.layout import Layout
 from release.oci import OCI_INDEX
 from release.process import Processes
 from tests.support.registries.oci_schemas import check_layout, document
 from tests.support.releases.builds import Build, build, build_of, problem
+from tests.support.releases.git import GitRepo
 from tests.support.services.docker import DockerDaemon
 
 CREATED = 1_700_000_000
@@ -324,6 +327,18 @@ class TestContext:
         project.write("app/a", "")
         project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
         assert project.names(project.build(context=str(project.root / "app"))) == ["a"]
+
+    def test_an_untracked_dockerfile_builds_and_is_not_copied(self, project: Project) -> None:
+        repo = GitRepo(project.root, home=project.folder)
+        repo.commit(files={"a": ""})
+        project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
+        work_tree = WorkTree(Processes(project.cancel), repo.env)
+        contexts = Contexts(work_tree=work_tree)
+        builder = DockerBuilder(project.env, sink=project.sink, cancel=project.cancel, contexts=contexts)
+        image = build(builder, project.request(files="tracked"), project.store)
+        assert project.names(image) == ["a"]
+        assert image.context is not None
+        assert image.context.untracked == 0
 
     def test_a_dockerfile_with_an_odd_name_can_be_ignored_too(self, project: Project) -> None:
         project.write("#[a]*.file", "FROM scratch\nCOPY . /\n")
