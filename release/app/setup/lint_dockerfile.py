@@ -1,14 +1,17 @@
-"""Checks Dockerfiles by our own rules, and states which other checkers did not run."""
+"""Checks Dockerfiles by our own rules and by hadolint, and states which checkers did not run."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 from release.app.session import Session
+from release.app.setup.hadolint import NAME, NOT_INSTALLED, find_hadolint, run_hadolint
 from release.build.dockerfile.lint.findings import Finding, Severity, reaches
+from release.build.dockerfile.lint.hadolint import RULE_ID
 from release.build.dockerfile.lint.lint import lint
 from release.build.dockerfile.lint.rules import RULES
 from release.errors import ConfigError
@@ -50,22 +53,42 @@ class LintReport(msgspec.Struct, frozen=True, kw_only=True):
 def lint_dockerfiles(session: Session, request: LintRequest) -> LintReport:
     """Check the files. Raises `ConfigError` for a file that cannot be read, and for an unknown rule of ours."""
     _require_rules(request.ignored)
-    findings: list[Finding] = []
-    for file in request.files:
-        findings += lint(_read(session, file), file, has_ignore=_has_ignore(session, file))
+    texts = {file: _read(session, file) for file in request.files}
+    findings, hadolint = _hadolint(session, texts)
+    for file, text in texts.items():
+        findings += lint(text, file, has_ignore=_has_ignore(session, file))
+    order = {file: number for number, file in enumerate(texts)}
+    findings.sort(key=lambda one: (order[one.file], one.line, one.column, one.rule))
     kept = tuple(one for one in findings if one.rule not in request.ignored)
     return LintReport(
         files=request.files,
         failed=any(reaches(one.severity, request.fail_on) for one in kept),
         findings=kept,
-        checkers=(Checker(name="shipmark"),),
+        checkers=(Checker(name="shipmark"), hadolint),
     )
+
+
+def _hadolint(session: Session, texts: Mapping[str, str]) -> tuple[list[Finding], Checker]:
+    program = find_hadolint(session.settings.env.get("PATH", ""))
+    if program is None:
+        return [], Checker(name=NAME, reason=NOT_INSTALLED)
+    found: list[Finding] = []
+    reasons: list[str] = []
+    for file, text in texts.items():
+        answer = run_hadolint(session, program, file, text)
+        if isinstance(answer, str):
+            reasons.append(f"{file}: {answer}")
+        else:
+            found += answer
+    return found, Checker(name=NAME, reason="; ".join(reasons) or None)
 
 
 def _require_rules(ids: tuple[str, ...]) -> None:
     for id_ in ids:
-        if id_ not in RULES:
-            raise ConfigError(f"there is no rule `{id_}`", hint=f"the rules are {', '.join(RULES)}")
+        if id_ not in RULES and not RULE_ID.fullmatch(id_):
+            raise ConfigError(
+                f"there is no rule `{id_}`", hint=f"the rules are {', '.join(RULES)}, and those of hadolint"
+            )
 
 
 def _read(session: Session, file: str) -> str:

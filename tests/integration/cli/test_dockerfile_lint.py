@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,89 @@ def test_unknown_rule_is_refused_with_the_list(shipmark: Shipmark, folder: Path)
     done = shipmark(*LINT, "--ignore", "no-such", cwd=folder)
     assert done.code == 2
     assert "user-not-numeric" in done.stderr
+
+
+def install_hadolint(folder: Path, output: str, code: int = 0) -> str:
+    """Put a program `hadolint` into `folder` that keeps how it was called; returns a `PATH` with the folder."""
+    folder.mkdir()
+    program = folder / "hadolint"
+    program.write_text(
+        f"#!{sys.executable} -I\n"
+        "import json, os, sys\n"
+        f"kept = {str(folder / 'called.json')!r}\n"
+        "call = {'argv': sys.argv[1:], 'cwd': os.getcwd(), 'env': dict(os.environ), 'stdin': sys.stdin.read()}\n"
+        "open(kept, 'w').write(json.dumps(call))\n"
+        f"print({output!r}, end='')\n"
+        f"sys.exit({code})\n"
+    )
+    program.chmod(0o755)
+    return f"{folder}:/usr/bin:/bin"
+
+
+def row(code: str, level: str, line: int) -> dict[str, object]:
+    return {"code": code, "column": 1, "file": "-", "level": level, "line": line, "message": "m\x1b[1m"}
+
+
+def test_findings_of_hadolint_are_merged_without_those_that_our_rules_have(
+    shipmark: Shipmark, folder: Path
+) -> None:
+    rows = [row("DL3059", "style", 2), row("DL3002", "warning", 3), row("SC2164", "error", 1)]
+    path = install_hadolint(folder.parent / "bin", json.dumps(rows))
+    done = shipmark(*LINT, "--json", cwd=folder, env={"PATH": path, "HADOLINT_NOFAIL": "0"})
+    found = [(one["rule"], one["severity"], one["line"], one["file"]) for one in done.json["findings"]]
+    assert [one for one in found if one[0][:2] in ("DL", "SC")] == [
+        ("SC2164", "error", 1, "Dockerfile"),
+        ("DL3059", "info", 2, "Dockerfile"),
+    ]
+    assert [one[2] for one in found] == sorted(one[2] for one in found)
+    assert {"name": "hadolint", "reason": None} in done.json["checkers"]
+    called = json.loads((folder.parent / "bin/called.json").read_text())
+    assert (called["stdin"], called["cwd"], called["argv"][-1]) == (BAD, "/", "-")
+    assert called["env"]["HOME"] == "/dev/null"
+    assert "HADOLINT_NOFAIL" not in called["env"]
+    ignored = ("--ignore", "SC2164", "--ignore", "add-without-checksum")
+    assert shipmark(*LINT, *ignored, cwd=folder, env={"PATH": path}).code == 0
+
+
+@pytest.mark.parametrize(
+    ("output", "code", "reason"),
+    [
+        ("", 0, "Dockerfile: its output is not JSON"),
+        ("[]", 2, "Dockerfile: it ended with 2"),
+        (json.dumps([row("DL1000", "error", 7)]), 0, "Dockerfile: it cannot read line 7: m"),
+    ],
+)
+def test_hadolint_that_did_not_check_is_named(
+    shipmark: Shipmark, folder: Path, output: str, code: int, reason: str
+) -> None:
+    path = install_hadolint(folder.parent / "bin", output, code)
+    done = shipmark(*LINT, cwd=folder, env={"PATH": path})
+    assert f"not run: hadolint: {reason}" in done.stderr
+    assert done.code == 4  # for our own rules
+
+
+def test_missing_hadolint_is_named_with_the_way_to_install_it(shipmark: Shipmark, folder: Path) -> None:
+    install_hadolint(folder / "bin", "[]")
+    # A relative folder of `PATH` is one of the workspace's.
+    done = shipmark(*LINT, cwd=folder, env={"PATH": "bin:/usr/bin:/bin"})
+    assert "not run: hadolint: not installed; `pip install 'shipmark[lint]'` installs it" in done.stderr
+    assert not (folder / "bin/called.json").exists()
+
+
+def test_sarif_names_rules_places_and_only_checkers_that_ran(shipmark: Shipmark, folder: Path) -> None:
+    done = shipmark(*LINT, "--sarif", cwd=folder, env={"PATH": "/usr/bin:/bin"})
+    assert (done.code, done.json["version"]) == (4, "2.1.0")
+    (run,) = done.json["runs"]
+    ids = {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+    assert [(one["ruleId"], one["level"]) for one in run["results"]] == [
+        ("add-without-checksum", "error"),
+        ("user-not-numeric", "warning"),
+    ]
+    assert ids >= {one["ruleId"] for one in run["results"]}
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "Dockerfile"
+    assert place["region"] == {"startLine": 2, "startColumn": 5}
+
+
+def test_two_documents_at_once_are_refused(shipmark: Shipmark, folder: Path) -> None:
+    assert shipmark(*LINT, "--sarif", "--json", cwd=folder).code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import quote
 
 import click
 import msgspec
@@ -12,12 +13,13 @@ from release.app.session import Session
 from release.app.setup.lint_dockerfile import LintReport, LintRequest, lint_dockerfiles
 from release.build.dockerfile.lint.findings import SEVERITIES, Finding, Severity
 from release.build.dockerfile.lint.rules import RULES
+from release.build.dockerfile.lint.sarif import sarif
 from release.cli.options import Command, global_options
 from release.cli.output.ci_sink import voice_of
 from release.cli.output.foreign import clean
 from release.cli.output.stdout import data, document, speak
 from release.cli.session import open_session
-from release.errors import BuildError
+from release.errors import BuildError, ConfigError
 from release.events import Note
 
 #: GitHub keeps this many annotations of a level per step; the rest stays in the log.
@@ -42,21 +44,34 @@ _LIST = "\n".join(f"  {rule.id:25}{rule.severity:9}{rule.summary}" for rule in R
     help="Leave this rule out; may be given several times.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.lint/1`.")
+@click.option("--sarif", "as_sarif", is_flag=True, help="One SARIF 2.1.0 document, for code scanning.")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.pass_context
 def command(
-    ctx: click.Context, fail_on: Severity, ignored: tuple[str, ...], as_json: bool, files: tuple[str, ...]
+    ctx: click.Context,
+    fail_on: Severity,
+    ignored: tuple[str, ...],
+    as_json: bool,
+    as_sarif: bool,
+    files: tuple[str, ...],
 ) -> int:
     """Check Dockerfiles; without FILE, `Dockerfile`.
 
     Prints `FILE:LINE:COLUMN: SEVERITY: MESSAGE [RULE]` for each finding, and a hint. Exits 0 without findings of the
-    severity of --fail-on, else 4. In CI, findings become annotations.
+    severity of --fail-on, else 4. In CI, findings become annotations. hadolint runs as well where it is installed
+    (`shipmark[lint]`), without its config files; a checker that did not run is named on stderr.
     """
+    if as_json and as_sarif:
+        raise ConfigError("`--json` and `--sarif` are two documents", hint="choose one of them")
     session = open_session(ctx)
     request = LintRequest(files=files or ("Dockerfile",), fail_on=fail_on, ignored=ignored)
     report = lint_dockerfiles(session, request)
     if as_json:
         document(msgspec.to_builtins(report))
+    elif as_sarif:
+        ran = [checker.name for checker in report.checkers if checker.reason is None]
+        paths = {one.file: quote(_from_root(session, one)) for one in report.findings}
+        document(sarif(report.findings, checkers=ran, paths=paths))
     else:
         data(*_lines(report))
     _annotate(session, report)

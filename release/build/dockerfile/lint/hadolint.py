@@ -1,0 +1,52 @@
+"""Reads what hadolint prints. Pure. Source: hadolint 2.15, `--format json`."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from release.build.dockerfile.lint.findings import Finding, Severity
+
+#: Ids of hadolint's rules and of ShellCheck's, which hadolint applies to `RUN`.
+RULE_ID = re.compile(r"(DL|SC)[0-9]{4}")
+# Hadolint's parser failed. It lags behind BuildKit's, so this is not a finding where our parser reads the file.
+_UNREADABLE = "DL1000"
+# Found by rules of ours as well: root, no tag, `latest`, shell form, secret names, user names.
+_OURS = frozenset({"DL3002", "DL3006", "DL3007", "DL3025", "DL3064", "DL3066"})
+_SEVERITIES: dict[str, Severity] = {"error": "error", "warning": "warning", "info": "info", "style": "info"}
+
+
+class _Row(msgspec.Struct, frozen=True):
+    code: str
+    line: int
+    column: int
+    level: str
+    message: str
+
+
+def read_hadolint(raw: bytes, file: str) -> tuple[Finding, ...] | str:
+    """The findings in hadolint's output, without those that our rules have; or why there are none to read.
+
+    `file`: the file's name in findings; hadolint read it from stdin and does not know it.
+    """
+    try:
+        rows = msgspec.json.decode(raw, type=list[_Row])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return "its output is not JSON"
+    for row in rows:
+        if row.code == _UNREADABLE:
+            return f"it cannot read line {row.line}: {row.message}"
+    return tuple(
+        Finding(
+            file=file,
+            line=max(1, row.line),
+            column=max(1, row.column),
+            severity=_SEVERITIES.get(row.level, "info"),
+            rule=row.code,
+            message=row.message,
+            checker="hadolint",
+        )
+        for row in rows
+        if row.code not in _OURS
+    )
