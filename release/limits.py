@@ -38,6 +38,9 @@ DOCKERFILE_INSTRUCTIONS = 10_000
 #: doubles the value of `A`, so that thirty such lines would take 1 GB.
 EXPANDED_CHARACTERS = 1 * MIB
 EXPANDED_IN_ALL = 16 * MIB
+#: Characters of a value in which `${name#pattern}` and the like of a Dockerfile search. Versions and paths are far
+#: shorter; a file of 1 MiB may hold a hundred thousand of these searches.
+PATTERN_CHARACTERS = 8 * KIB
 #: Bytes of `.dockerignore` or `<Dockerfile>.dockerignore`. Far above hand-written ones; the whole file is read.
 IGNORE_BYTES = 1 * MIB
 #: Patterns in an ignore file. Each path of the build context is compared with every pattern, so their number limits

@@ -26,14 +26,12 @@ PURE = (
     "release.build.buildkit.options",
     "release.build.buildkit.request",
     "release.build.buildkit.stream",
+    "release.build.dockerfile.*",
     "release.build.embedded.base_config",
     "release.build.embedded.copy_instruction",
     "release.build.embedded.copying",
     "release.build.embedded.machines",
     "release.build.embedded.modes",
-    "release.build.dockerfile.parser",
-    "release.build.dockerfile.expand",
-    "release.build.dockerfile.healthcheck",
     "release.build.context.completeness",
     "release.build.context.git_use",
     "release.build.context.reach",
@@ -41,14 +39,9 @@ PURE = (
     "release.build.context.sizes",
     "release.build.ignore",
     "release.oci.image_json",
-    "release.build.dockerfile.instructions",
-    "release.build.dockerfile.lines",
     "release.build.embedded.obstacles",
     "release.build.embedded.owners",
     "release.build.patterns",
-    "release.build.dockerfile.scope",
-    "release.build.dockerfile.lint.*",
-    "release.build.dockerfile.templates.*",
     "release.build.embedded.stages",
     "release.build.embedded.tree",
     "release.build_spec",
@@ -175,7 +168,10 @@ COMMAND_LINE = ("release.cli", "release.cli.*")
 CAUGHT_INSIDE = {
     "release.build.embedded.archives": {"ReadError"},  # becomes BuildError with the archive's name
     "release.build.embedded.base_tree": {"ReadError"},  # likewise, with the base's name
-    "release.build.dockerfile.expand": {"ExpansionError"},  # gets its Dockerfile line from the caller
+    "release.build.dockerfile.json_words": {"NotStrings"},  # gets its Dockerfile line from the caller
+    "release.build.dockerfile.lexer": {"ExpansionError"},  # likewise
+    "release.build.dockerfile.mounts": {"MountError"},  # likewise
+    "release.build.dockerfile.substitution": {"ValueError"},  # becomes ExpansionError
     "release.build.patterns": {"ValueError"},  # likewise
     "release.build.dockerfile.scope": {"ExpansionError"},  # caught where it is raised, with the line
     "release.build.embedded.tree": {"Escape", "LinkLoop"},  # likewise

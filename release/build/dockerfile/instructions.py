@@ -13,14 +13,16 @@ from release.digits import number_in
 
 
 class Heredoc(msgspec.Struct, frozen=True, kw_only=True):
-    """A here-document. `body`: its lines with their newlines, leading tabs removed for `<<-`.
+    """A here-document. `body`: its lines with their line ends, leading tabs removed for `<<-`.
 
-    `expand`: whether variables in the body are replaced; False if the name is quoted (`<<'EOF'`).
+    `expand`: whether variables in the body are replaced; False if the name is quoted (`<<'EOF'`). `word`: the word
+    that opens it (`<<-EOF`), which is also one of the sources of a `COPY`.
     """
 
     name: str
     body: str
     expand: bool = True
+    word: str = ""
 
 
 class Flag(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +50,17 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
 
     def flag(self, name: str) -> str | None:
         """The value of the last flag called `name`, "" when it stands without a value, None when it is not there."""
-        values = [flag.value or "" for flag in self.flags if flag.name == name]
+        values = self.flag_values(name)
         return values[-1] if values else None
+
+    def flag_values(self, name: str) -> tuple[str, ...]:
+        """The values of every flag called `name`, in order."""
+        return tuple(flag.value or "" for flag in self.flags if flag.name == name)
+
+    def is_set(self, name: str) -> bool:
+        """Whether a flag like `--link` is there and does not say `false`."""
+        value = self.flag(name)
+        return value is not None and value.lower() != "false"
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,10 +85,14 @@ class From(Instruction, frozen=True, kw_only=True):
 
 
 class Arg(Instruction, frozen=True, kw_only=True):
-    """`ARG name[=default] ...`; `defaults`: only the names with a default."""
+    """`ARG name[=default] ...`. `pairs`: name and default as written, None where there is none."""
 
-    names: tuple[str, ...]
-    defaults: tuple[Pair, ...] = ()
+    pairs: tuple[tuple[str, str | None], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that it declares."""
+        return tuple(name for name, _ in self.pairs)
 
 
 class Env(Instruction, frozen=True, kw_only=True):
@@ -93,7 +108,7 @@ class Label(Instruction, frozen=True, kw_only=True):
 
 
 class Copy(Instruction, frozen=True, kw_only=True):
-    """`COPY source ... destination`; here-documents among the sources are in `heredocs`, in order."""
+    """`COPY source ... destination`. A here-document's opening stands among the sources and is its `word`."""
 
     sources: tuple[str, ...]
     destination: str
@@ -197,7 +212,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed Dockerfile. `name`: its name in messages. `arguments`: the `ARG`s before the first `FROM`.
 
-    `syntax`: the image of a `# syntax=` line. `escape`: the continuation character.
+    `syntax`: the image of a `# syntax=` line. `escape`: the continuation character. `check`: the options of a
+    `# check=` line.
     """
 
     name: str
@@ -205,6 +221,7 @@ class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[Stage, ...]
     syntax: str | None = None
     escape: str = "\\"
+    check: str | None = None
 
     @property
     def instructions(self) -> tuple[Instruction, ...]:

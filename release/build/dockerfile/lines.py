@@ -1,4 +1,7 @@
-"""A Dockerfile's text as logical lines: directives, comments, continuations and here-documents. Pure."""
+"""A Dockerfile's text as logical lines: directives, comments, continuations and here-documents. Pure.
+
+Follows BuildKit 0.34, `frontend/dockerfile/parser/parser.go`.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ from collections.abc import Iterator
 
 import msgspec
 
+from release.build.dockerfile.heredocs import Opening, has_heredocs, openings_in
 from release.build.dockerfile.instructions import Heredoc
+from release.build.dockerfile.white_space import SPACE, first_word
 from release.errors import BuildError
 
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(\S.*)")  # matches a line after strip()
+_DIRECTIVE = re.compile(r"([A-Za-z][A-Za-z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
 _KNOWN_DIRECTIVES = frozenset({"syntax", "escape", "check"})
-_HEREDOC = re.compile(r"^\d*<<(-?)([^<]+)$")
-_WITH_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
-_KEYWORD = re.compile(r"^\s*([^\s]+)\s*(.*)$", re.DOTALL)
+_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+# What Go's `bufio.Scanner` holds of one line. BuildKit, the Engine and Buildah read Dockerfiles with it.
+_LINE_BYTES = 65_535
+_SHOWN_CHARACTERS = 120  # of an instruction, in an error
 
 
 class Directives(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +28,7 @@ class Directives(msgspec.Struct, frozen=True, kw_only=True):
 
     syntax: str | None = None
     escape: str = "\\"
+    check: str | None = None
     count: int = 0
 
 
@@ -34,34 +41,76 @@ class LogicalLine(msgspec.Struct, frozen=True, kw_only=True):
     rest: str
     heredocs: tuple[Heredoc, ...] = ()
 
+    @property
+    def shown(self) -> str:
+        """The instruction as errors quote it."""
+        text = f"{self.keyword} {self.rest}".rstrip()
+        return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+
+
+class _Directive(msgspec.Struct, frozen=True, kw_only=True):
+    """One directive. `line`: from 1. `indented`: white space stands in front of the `#`."""
+
+    line: int
+    key: str
+    value: str
+    indented: bool
+
 
 def read_directives(text: str, name: str) -> Directives:
     """The `# syntax=`, `# escape=` and `# check=` lines at the start of the file. Raises `BuildError`."""
+    lines = _physical(text)
     found: dict[str, str] = {}
-    count = 0
-    for number, line in enumerate(_physical(text), 1):
-        match = _DIRECTIVE.fullmatch(line.strip())
-        if match is None or match[1].lower() not in _KNOWN_DIRECTIVES:
-            break
-        key = match[1].lower()
-        if key in found:
+    for each in _directives(lines):
+        if each.key in found:
             raise BuildError(
-                f"{name}:{number}: the directive `{key}` stands twice", hint="remove one of the two lines"
+                f"{name}:{each.line}: the directive `{each.key}` stands twice: `{lines[each.line - 1].strip()}`",
+                hint="remove one of the two lines",
             )
-        found[key] = match[2]
-        count = number
-    escape = found.get("escape", "\\")
-    if escape not in ("\\", "`"):
-        raise BuildError(
-            f"{name}: `{escape}` cannot be the escape character", hint="use `\\` or a backtick in `# escape=`"
-        )
-    return Directives(syntax=found.get("syntax"), escape=escape, count=count)
+        if each.key == "escape" and each.value not in ("\\", "`"):
+            raise BuildError(
+                f"{name}:{each.line}: `{each.value}` cannot be the escape character",
+                hint="use `\\` or a backtick in `# escape=`",
+            )
+        found[each.key] = each.value
+    return Directives(
+        syntax=_syntax(lines), escape=found.get("escape", "\\"), check=found.get("check"), count=len(found)
+    )
+
+
+def _directives(lines: list[str]) -> Iterator[_Directive]:
+    for number, line in enumerate(lines, 1):
+        comment = line.rstrip("\r").lstrip(SPACE)
+        match = _DIRECTIVE.fullmatch(comment[1:].lstrip(SPACE)) if comment.startswith("#") else None
+        if match is None or match[1].lower() not in _KNOWN_DIRECTIVES:
+            return
+        yield _Directive(line=number, key=match[1].lower(), value=match[2], indented=not line.startswith("#"))
+
+
+def _syntax(lines: list[str]) -> str | None:
+    """The frontend's image, for which BuildKit looks in a pass of its own.
+
+    A first line that makes the file a program does not end that pass, a directive with white space before it does.
+    """
+    is_program = bool(lines) and lines[0].startswith("#!")
+    for each in _directives(lines[1:] if is_program else lines):
+        if each.indented:
+            return None
+        if each.key == "syntax":
+            return each.value.split(" ")[0]
+    return None
 
 
 def logical_lines(text: str, name: str, directives: Directives) -> Iterator[LogicalLine]:
     """The instructions of the file in order. Raises `BuildError` for a here-document without an end."""
     lines = _physical(text)
-    continues = re.compile(rf"(^|[^{re.escape(directives.escape)}]){re.escape(directives.escape)}[ \t]*$")
+    for number, line in enumerate(lines, 1):
+        if len(line) > _LINE_BYTES // 4 and len(line.encode()) > _LINE_BYTES:
+            raise BuildError(
+                f"{name}:{number}: the line is longer than {_LINE_BYTES:,} bytes, the most that builders read",
+                hint="break the line with the escape character, or put the text into a file and `COPY` it",
+            )
+    continues = re.compile(rf"(^|[^{re.escape(directives.escape)}]){re.escape(directives.escape)}[ \t]*\Z")
     at = directives.count
     while at < len(lines):
         if _is_empty(lines[at]):
@@ -69,58 +118,24 @@ def logical_lines(text: str, name: str, directives: Directives) -> Iterator[Logi
             continue
         start = at
         joined, at = _join(lines, at, continues)
-        match = _KEYWORD.match(joined)
-        if match is None:
-            continue
-        keyword, rest = match[1].upper(), match[2].rstrip()
+        keyword, rest = first_word(joined.strip(SPACE))
+        logical = LogicalLine(line=start + 1, end_line=at, keyword=keyword.upper(), rest=rest)
         heredocs: list[Heredoc] = []
-        if keyword in _WITH_HEREDOCS and "<<" in rest:
-            for opening in heredoc_openings(rest, directives.escape):
-                heredoc, at = _read_heredoc(lines, at, opening, f"{name}:{start + 1}")
+        if "<<" in joined and has_heredocs(logical.keyword, logical.rest, directives.escape):
+            for opening in openings_in(joined):
+                heredoc, at = _read_heredoc(lines, at, opening, name, logical)
                 heredocs.append(heredoc)
-        yield LogicalLine(line=start + 1, end_line=at, keyword=keyword, rest=rest, heredocs=tuple(heredocs))
-
-
-def heredoc_openings(rest: str, escape: str) -> tuple[str, ...]:
-    """The words of `rest` that open a here-document: `<<EOF`, `<<-"EOF"`."""
-    return tuple(word for word in split_words(rest, escape) if is_heredoc(word))
-
-
-def is_heredoc(word: str) -> bool:
-    """Whether a word opens a here-document."""
-    match = _HEREDOC.match(word)
-    return match is not None and re.fullmatch(r"\w+", match[2].strip("\"'")) is not None
-
-
-def split_words(text: str, escape: str) -> list[str]:
-    """Split at white space outside of quotes; quotes and escapes stay in the words."""
-    words: list[str] = []
-    word = ""
-    quote = ""
-    characters = iter(text)
-    for character in characters:
-        if character == escape and quote != "'":
-            word += character + next(characters, "")
-        elif quote:
-            word += character
-            quote = "" if character == quote else quote
-        elif character.isspace():
-            words += [word] if word else []
-            word = ""
-        else:
-            quote = character if character in "\"'" else ""
-            word += character
-    return [*words, word] if word else words
+        yield msgspec.structs.replace(logical, end_line=at, heredocs=tuple(heredocs))
 
 
 def _physical(text: str) -> list[str]:
-    return [
-        line.removesuffix("\r") for line in text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").split("\n")
-    ]
+    """The lines without their line feeds. Carriage returns stay: a here-document keeps them."""
+    lines = text.removeprefix(_BYTE_ORDER_MARK).split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def _is_empty(line: str) -> bool:
-    stripped = line.strip()
+    stripped = line.lstrip(SPACE)
     return not stripped or stripped.startswith("#")
 
 
@@ -130,10 +145,11 @@ def _join(lines: list[str], at: int, continues: re.Pattern[str]) -> tuple[str, i
     Comments and empty lines between continued lines are dropped, as in the classic builder and BuildKit.
     """
     joined = ""
+    start = at
     while at < len(lines):
-        line = lines[at]
+        line = lines[at].rstrip("\r")
         at += 1
-        if joined and _is_empty(line):
+        if at - 1 > start and _is_empty(line):
             continue
         match = continues.search(line)
         if match is None:
@@ -142,17 +158,16 @@ def _join(lines: list[str], at: int, continues: re.Pattern[str]) -> tuple[str, i
     return joined, at
 
 
-def _read_heredoc(lines: list[str], at: int, opening: str, where: str) -> tuple[Heredoc, int]:
-    match = _HEREDOC.match(opening)
-    assert match is not None, opening  # noqa: S101 - the caller found this word by the same expression
-    tabs, quoted = match[1] == "-", match[2]
-    end = quoted.strip("\"'")
-    body = ""
+def _read_heredoc(
+    lines: list[str], at: int, opening: Opening, name: str, logical: LogicalLine
+) -> tuple[Heredoc, int]:
+    body: list[str] = []
     for position in range(at, len(lines)):
-        line = lines[position].lstrip("\t") if tabs else lines[position]
-        if line == end:
-            return Heredoc(name=end, body=body, expand=quoted == end), position + 1
-        body += line + "\n"
+        line = lines[position].lstrip("\t") if opening.tabs else lines[position]
+        if line.rstrip("\r") == opening.name:
+            return opening.heredoc("".join(body)), position + 1
+        body.append(line + "\n")
     raise BuildError(
-        f"{where}: the here-document `{end}` has no end", hint=f"add a line that says only `{end}`"
+        f"{name}:{logical.line}: the here-document `{opening.name}` has no end: `{logical.shown}`",
+        hint=f"add a line that says only `{opening.name}`; `<<` in a shell's arithmetic needs quotes around it",
     )

@@ -62,12 +62,11 @@ class Scope:
 
     def declare(self, arg: Arg) -> None:
         """Set the variables of an `ARG`: to the given value, else the default, else the value outside of the stage."""
-        defaults = {pair.key: pair.value for pair in arg.defaults}
-        for name in arg.names:
+        for name, default in arg.pairs:
             if name in self._given:
                 self.args[name] = self._given[name]
-            elif name in defaults:
-                self.args[name] = self.expand(arg, defaults[name])
+            elif default is not None:
+                self.args[name] = self.expand(arg, default)
             elif name in self._outer:
                 self.args[name] = self._outer[name]
 

@@ -8,7 +8,6 @@ import msgspec
 
 from release.build.dockerfile.expand import expand_body
 from release.build.dockerfile.instructions import Add, Copy
-from release.build.dockerfile.lines import heredoc_openings
 from release.build.dockerfile.scope import Scope
 from release.build.embedded.copying import Owner, Transfer
 from release.build.embedded.modes import ModeChange, read_mode
@@ -20,13 +19,11 @@ from release.compression.entries import Content, Inline
 from release.digits import number_in
 from release.errors import BuildError
 
-_TRUE = frozenset({"", "1", "t", "true"})  # `--link` and `--link=true`, as Go's ParseBool reads them
-
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What an instruction's operands depend on. `where`: `Dockerfile:7`. `origin`: as in `Transfer`.
 
-    `image`: the files so far. `read`, `unpack`: as in `Files`. `escape`: the Dockerfile's escape character.
+    `image`: the files so far. `read`, `unpack`: as in `Files`.
     """
 
     where: str
@@ -34,7 +31,6 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope
     image: Tree
     working_dir: str
-    escape: str
     read: Callable[[Content], bytes]
     unpack: Callable[[Content, str], Tree | None]
 
@@ -51,19 +47,14 @@ def transfer_of(instruction: Copy | Add, around: Surroundings) -> Transfer:
         owner=_owner(instruction, around),
         mode=_mode(instruction, around),
         excluded=_excluded(instruction, around),
-        keeps_parents=_is_on(instruction, "parents"),
-        is_linked=_is_on(instruction, "link"),
+        keeps_parents=instruction.is_set("parents"),
+        is_linked=instruction.is_set("link"),
         unpack=around.unpack if isinstance(instruction, Add) else lambda content, shown: None,  # noqa: ARG005 - COPY takes nothing apart
     )
 
 
-def _is_on(instruction: Copy | Add, flag: str) -> bool:
-    value = instruction.flag(flag)
-    return value is not None and value.lower() in _TRUE
-
-
 def _operand(instruction: Copy | Add, text: str, around: Surroundings) -> str:
-    if text in _heredocs(instruction, around):
+    if any(text == heredoc.word for heredoc in instruction.heredocs):
         return text
     operand = around.scope.expand(instruction, text)
     if not operand:  # an empty source would mean the whole context
@@ -73,23 +64,11 @@ def _operand(instruction: Copy | Add, text: str, around: Surroundings) -> str:
     return operand
 
 
-def _heredocs(instruction: Copy | Add, around: Surroundings) -> tuple[str, ...]:
-    if not instruction.heredocs:
-        return ()
-    return heredoc_openings(" ".join(instruction.sources), around.escape)
-
-
 def _inline(instruction: Copy | Add, around: Surroundings) -> dict[str, tuple[str, Content]]:
-    words = _heredocs(instruction, around)
-    if len(words) != len(instruction.heredocs):
-        raise BuildError(
-            f"{around.where}: the here-documents cannot be told apart",
-            hint="quote nothing but a whole delimiter: `<<'EOF'`",
-        )
     inline: dict[str, tuple[str, Content]] = {}
-    for word, heredoc in zip(words, instruction.heredocs, strict=True):
+    for heredoc in instruction.heredocs:
         body = around.scope.apply(instruction, heredoc.body, expand_body) if heredoc.expand else heredoc.body
-        inline[word] = (heredoc.name, Inline(data=body.encode("utf-8", "surrogateescape")))
+        inline[heredoc.word] = (heredoc.name, Inline(data=body.encode("utf-8", "surrogateescape")))
     return inline
 
 
@@ -98,7 +77,7 @@ def _owner(instruction: Copy | Add, around: Surroundings) -> Owner | None:
     if text is None:
         return None
     owner = around.scope.expand(instruction, text)
-    if _is_on(instruction, "link") and any(
+    if instruction.is_set("link") and any(
         number_in(part, most=LARGEST_ID) is None for part in owner.split(":")
     ):
         # The layer of `--link` must not depend on what is below it.
@@ -124,9 +103,5 @@ def _mode(instruction: Copy | Add, around: Surroundings) -> ModeChange | None:
 
 
 def _excluded(instruction: Copy | Add, around: Surroundings) -> Ignore:
-    patterns = [
-        around.scope.expand(instruction, flag.value or "")
-        for flag in instruction.flags
-        if flag.name == "exclude"
-    ]
+    patterns = [around.scope.expand(instruction, each) for each in instruction.flag_values("exclude")]
     return parse_ignore("\n".join(patterns), around.where) if patterns else Ignore()

@@ -322,7 +322,6 @@ class _Worker:
             scope=self._scope,
             image=self._image.tree,
             working_dir=self._image.config.working_dir or "/",
-            escape=self._dockerfile.escape,
             read=self._files.read,
             unpack=self._files.unpack,
         )

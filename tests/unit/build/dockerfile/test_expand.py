@@ -36,9 +36,11 @@ VARIABLES = {"A": "one", "EMPTY": "", "TWO": "a b", "P_1": "p"}
         ("\\$A", "$A"),
         ("a\\ b", "a b"),
         ('"a\\b"', "a\\b"),
-        ("a\\", "a\\"),
+        ("a\\", "a"),
         ("$", "$"),
-        ("a$-b", "a$-b"),
+        ("a$ b", "a$ b"),
+        ("a$-b$$c$1d", "abcd"),
+        ("$é", ""),
         ("x\"y\"'z'", "xyz"),
     ],
 )
@@ -49,10 +51,14 @@ def test_variables_and_quotes_expand_as_in_the_dockerfile_reference(text: str, v
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("${A", "`}` is not supported in `${A`"),
+        ("${A", "`}` is missing in `${A`"),
+        ("${A#o", "`}` is missing in `${A#o`"),
+        ("${A/o", "`/` is missing in `${A/o`"),
         ("${A:-x", "`}` is missing in `${A:-x`"),
         ("${}", "`${` is not followed by a name in `${}`"),
-        ("${A%x}", "`%` is not supported in `${A%x}`"),
+        ("${A!x}", "`!` is not supported in `${A!x}`"),
+        ("${A:#x}", "`:#` is not supported in `${A:#x}`"),
+        ("${A#\\o}", "`\\o` is not an escape of a pattern in `${A#\\o}`"),
         ("${NONE:?needed}", "`NONE` has no value: needed"),
         ("${EMPTY:?}", "`EMPTY` has no value: it is required"),
         ("'a", "a single quote is not closed in `'a`"),
@@ -71,7 +77,7 @@ def test_text_that_cannot_be_expanded_is_refused_with_the_reason(text: str, mess
         ("$TWO", ("a", "b")),
         ('"$TWO" c', ("a b", "c")),
         ("x${TWO}y", ("xa", "by")),
-        ("'' a", ("", "a")),
+        ("'' a", ("a",)),
         ("$NONE", ()),
     ],
 )
@@ -83,8 +89,51 @@ def test_the_escape_character_given_is_used() -> None:
     assert expand("C:\\x\\$A `$A", VARIABLES, "`") == "C:\\x\\one $A"
 
 
-def test_a_heredoc_body_keeps_its_quotes() -> None:
-    assert expand_body("a '$A' \"b\" \\$A \\n\n", VARIABLES) == "a 'one' \"b\" $A \\n\n"
+def test_a_heredoc_body_keeps_its_quotes_and_loses_its_backslashes() -> None:
+    """As in BuildKit; a quoted name (`<<'EOF'`) keeps them."""
+    assert expand_body("a '$A' \"b\" \\$A \\n\n", VARIABLES) == "a 'one' \"b\" $A n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${V#v}", "1.24.3-rc.1"),
+        ("${V#*.}", "24.3-rc.1"),
+        ("${V##*.}", "1"),
+        ("${V%.*}", "v1.24.3-rc"),
+        ("${V%%.*}", "v1"),
+        ("${V%%-*}", "v1.24.3"),
+        ("${V#1}", "v1.24.3-rc.1"),
+        ("${V#?}", "1.24.3-rc.1"),
+        ("${V/./-}", "v1-24.3-rc.1"),
+        ("${V//./-}", "v1-24-3-rc-1"),
+        ("${V//[.]/-}", "v1.24.3-rc.1"),
+        ("${P/\\//-}", "linux-arm64/v8"),
+        ("${P//\\//-}", "linux-arm64-v8"),
+        ("${P//a*/x}", "linux/x"),
+        ("${V#$W}", "24.3-rc.1"),
+        ("${NONE#v}", ""),
+        ('"${V#v}"', "1.24.3-rc.1"),
+        ("${S%\\\\}", "*?"),
+        ("${S//\\?/}", "*\\"),
+    ],
+)
+def test_patterns_cut_and_replace(text: str, value: str) -> None:
+    variables = {"V": "v1.24.3-rc.1", "P": "linux/arm64/v8", "W": "v1.", "S": "*?\\"}
+    assert expand(text, variables) == value
+
+
+def test_no_pattern_takes_more_than_one_pass_over_the_value() -> None:
+    value = "a" * 8192
+    assert expand("${A##" + "a*" * 200 + "b}", {"A": value}) == value
+    assert expand("${A//" + "*a" * 200 + "b/x}", {"A": value}) == value
+
+
+def test_patterns_end_at_the_limits() -> None:
+    with pytest.raises(ExpansionError, match="a pattern is applied to more than 8,192 characters"):
+        expand("${A#x}", {"A": "a" * 8193})
+    with pytest.raises(ExpansionError, match="the replacements make too many characters"):
+        expand("${A//a/" + "b" * 200 + "}", {"A": "a" * 8192})
 
 
 @given(st.text(alphabet="ab /.-_", max_size=20))
@@ -93,7 +142,7 @@ def test_text_without_special_characters_is_its_own_expansion(text: str) -> None
     assert expand_body(text, {}) == text
 
 
-@given(st.text(alphabet="$A{}:-+?\"'\\ x", max_size=12))
+@given(st.text(alphabet="$A{}:-+?#%/*\"'\\ x<", max_size=12))
 def test_any_text_expands_or_is_refused(text: str) -> None:
     try:
         expand(text, {"A": "1"})

@@ -113,7 +113,7 @@ def test_heredocs_are_parsed_with_their_bodies() -> None:
     assert user.line == 10
 
 
-@pytest.mark.parametrize("text", ["RUN echo '<<EOF'", "RUN cat <<<EOF", "RUN a << b", "CMD <<EOF"])
+@pytest.mark.parametrize("text", ["RUN echo '<<EOF'", "RUN cat <<<EOF", "RUN echo $((1<<2))", "CMD <<EOF"])
 def test_a_word_that_only_resembles_a_heredoc_is_not_one(text: str) -> None:
     assert not getattr(first(text), "heredocs", ())
 
@@ -170,7 +170,7 @@ def test_label_and_arg_and_expose_keep_what_is_written() -> None:
     arg = first("ARG a b=1 c=")
     assert isinstance(arg, Arg)
     assert arg.names == ("a", "b", "c")
-    assert arg.defaults == (Pair(key="b", value="1"), Pair(key="c", value=""))
+    assert arg.pairs == (("a", None), ("b", "1"), ("c", ""))
     expose = first("EXPOSE 80 $PORT/udp")
     assert isinstance(expose, Expose)
     assert expose.ports == ("80", "$PORT/udp")
@@ -210,27 +210,118 @@ def test_stages_are_found_by_name_and_number() -> None:
     [
         ("", "`Dockerfile` has no `FROM`"),
         ("ARG A=1\n", "`Dockerfile` has no `FROM`"),
-        ("COPY a b\nFROM a", "Dockerfile:1: `COPY` stands before the first `FROM`"),
-        ("FROM a\n\nCOPPY a b", "Dockerfile:3: unknown instruction `COPPY`"),
-        ("FROM a\nCOPY a", "Dockerfile:2: `COPY` needs a source and a destination"),
-        ("FROM a b", "Dockerfile:1: `FROM` takes an image, or `image AS name`"),
-        ("FROM a AS 1x", "Dockerfile:1: `1x` cannot name a stage"),
+        (
+            "COPY a b\nFROM a",
+            "Dockerfile:1: `COPY` stands before the first `FROM`: `COPY a b`",
+        ),
+        ("FROM a\n\nCOPPY a b", "Dockerfile:3: unknown instruction `COPPY`: `COPPY a b`"),
+        ("FROM a\nCOPY a", "Dockerfile:2: `COPY` needs a source and a destination: `COPY a`"),
+        (
+            "FROM a\nCOPY a <<EOF\nEOF",
+            "Dockerfile:2: `COPY` needs a destination behind the here-document: `COPY a <<EOF`",
+        ),
+        ("FROM a b", "Dockerfile:1: `FROM` takes an image, or `image AS name`: `FROM a b`"),
+        ("FROM a AS 1x", "Dockerfile:1: `1x` cannot name a stage: `FROM a AS 1x`"),
         ("FROM a\nENV x", "Dockerfile:2: `ENV x` has no value"),
-        ("FROM a\nENV a=1 b", "Dockerfile:2: `b` is not `name=value`"),
-        ("FROM a\nARG 1=2", "Dockerfile:2: `1` cannot name a build argument"),
-        ("FROM a\nSHELL a", "Dockerfile:2: `SHELL` takes its words in JSON form"),
-        ("FROM a\nCMD [1]", "Dockerfile:2: only strings may stand in the brackets of `CMD`"),
-        ("FROM a\nHEALTHCHECK a", "Dockerfile:2: `HEALTHCHECK` takes `CMD command` or `NONE`"),
-        ("FROM a\nONBUILD FROM b", "Dockerfile:2: `ONBUILD FROM` is not allowed"),
-        ("FROM a\nUSER a b", "Dockerfile:2: `USER` takes one word"),
+        ("FROM a\nENV a=1 b", "Dockerfile:2: `b` is not `name=value`: `ENV a=1 b`"),
+        ("FROM a\nARG =2", "Dockerfile:2: `=2` has no name in front of `=`: `ARG =2`"),
+        ("FROM a\nSHELL a", "Dockerfile:2: `SHELL` takes its words in JSON form: `SHELL a`"),
+        ("FROM a\nCMD [1]", "Dockerfile:2: only strings may stand in the brackets of `CMD`: `CMD [1]`"),
+        (
+            "FROM a\nHEALTHCHECK a",
+            "Dockerfile:2: `HEALTHCHECK` takes `CMD command` or `NONE`: `HEALTHCHECK a`",
+        ),
+        ("FROM a\nVOLUME []", "Dockerfile:2: a `VOLUME` is empty: `VOLUME []`"),
+        ("FROM a\nONBUILD FROM b", "Dockerfile:2: `ONBUILD FROM` is not allowed: `ONBUILD FROM b`"),
         ("FROM a\nWORKDIR", "Dockerfile:2: `WORKDIR` needs an operand"),
-        ("FROM a\nRUN cat <<EOF\nx\n", "Dockerfile:2: the here-document `EOF` has no end"),
-        ("# escape=x\nFROM a", "Dockerfile: `x` cannot be the escape character"),
-        ("# escape=`\n# escape=`\nFROM a", "Dockerfile:2: the directive `escape` stands twice"),
+        ("FROM a\nRUN cat <<EOF\nx\n", "Dockerfile:2: the here-document `EOF` has no end: `RUN cat <<EOF`"),
+        ("FROM a\nRUN a << b", "Dockerfile:2: the here-document `b` has no end: `RUN a << b`"),
+        (
+            "FROM a\nRUN " + "x" * 65532,
+            "Dockerfile:2: the line is longer than 65,535 bytes, the most that builders read",
+        ),
+        (
+            "FROM a\nRUN \\\n echo " + "x" * 200 + " <<EOF",
+            "Dockerfile:2: the here-document `EOF` has no end: `RUN echo " + "x" * 111 + "…`",
+        ),
+        ("# escape=x\nFROM a", "Dockerfile:1: `x` cannot be the escape character"),
+        ("# check=a\n# check=b\nFROM a", "Dockerfile:2: the directive `check` stands twice: `# check=b`"),
     ],
 )
 def test_a_syntax_error_names_the_line(text: str, message: str) -> None:
     assert refusal(text) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("COPY --form=a b c", "`COPY` has no flag `--form`", "did you mean `--from`?"),
+        ("ADD --from=a b c", "`ADD` has no flag `--from`", "`ADD` has `--checksum`, `--chmod`, `--chown`, "),
+        ("RUN --mont=type=cache x", "`RUN` has no flag `--mont`", "did you mean `--mount`?"),
+        ("CMD --x", "`CMD` has no flag `--x`", "write `CMD -- --x …`"),
+        ("HEALTHCHECK --intervall=1s CMD x", "`HEALTHCHECK` has no flag `--intervall`", "`--interval`"),
+        ("COPY --link --link a b", "the flag `--link` stands twice", "remove"),
+        ("COPY --link=maybe a b", "`--link=maybe` is neither `true` nor `false`", "`--link`"),
+        ("COPY --chown a b", "the flag `--chown` has no value", "write `--chown=…`"),
+        ("RUN --network=lan x", "`--network=lan` is not known", "`default`, `none`, `host`"),
+        ("RUN --security=none x", "`--security=none` is not known", "`sandbox`, `insecure`"),
+        (
+            "RUN --mount=from=$B,target=/x x",
+            "`--mount=from=$B,target=/x` cannot be read: `from` takes no variable",
+            "",
+        ),
+        ("RUN --mount= x", "`--mount=` cannot be read: it is empty", ""),
+        ("HEALTHCHECK --interval=1 CMD x", "`--interval=1`: `1` is not a duration", "`30s`"),
+        ("HEALTHCHECK --timeout=1us CMD x", "`--timeout=1us` is less than a millisecond", "`30s`"),
+        ("HEALTHCHECK --retries=-1 CMD x", "`--retries=-1` is not a number", "`--retries=3`"),
+    ],
+)
+def test_flags_that_no_builder_takes_are_refused(text: str, message: str, hint: str) -> None:
+    with pytest.raises(BuildError) as caught:
+        parse(f"FROM a\n{text}")
+    assert str(caught.value).startswith(f"Dockerfile:2: {message}")
+    assert str(caught.value).endswith(f": `{text}`")
+    assert hint in str(caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("opening", "end", "name", "expand"),
+    [
+        ("<<robots.txt", "robots.txt", "robots.txt", True),
+        ("<<etc/app.conf", "etc/app.conf", "etc/app.conf", True),
+        ("<< EOF", "EOF", "EOF", True),
+        ("<<E'O'F", "EOF", "EOF", False),
+        ("<<E\\OF", "EOF", "EOF", True),
+    ],
+)
+def test_a_heredoc_may_have_any_word_as_its_name(opening: str, end: str, name: str, expand: bool) -> None:
+    run = first(f"RUN cat {opening}\n$A\n{end}\n")
+    assert isinstance(run, Run)
+    assert [(each.name, each.body, each.expand) for each in run.heredocs] == [(name, "$A\n", expand)]
+
+
+def test_a_trigger_may_have_a_heredoc() -> None:
+    onbuild = first("ONBUILD COPY <<a.txt /\n1\na.txt\n")
+    assert isinstance(onbuild, OnBuild)
+    assert isinstance(onbuild.trigger, Copy)
+    assert [each.body for each in onbuild.trigger.heredocs] == ["1\n"]
+
+
+def test_a_heredoc_keeps_the_line_ends_of_the_file() -> None:
+    copy = first("COPY <<EOF /x\r\na\r\nEOF\r\n")
+    assert isinstance(copy, Copy)
+    assert copy.heredocs[0].body == "a\r\n"
+
+
+def test_words_behind_two_dashes_are_no_flags() -> None:
+    run = first("RUN --network=none -- --x")
+    assert isinstance(run, Run)
+    assert (run.command.words, run.flag("network")) == (("--x",), "none")
+
+
+def test_a_flag_of_truth_may_say_that_it_is_not_set() -> None:
+    states = [first(f"COPY {flag} a b") for flag in ("--link", "--link=TRUE", "--link=false", "")]
+    assert [copy.is_set("link") for copy in states if isinstance(copy, Copy)] == [True, True, False, False]
 
 
 def test_an_unknown_instruction_hints_at_a_similar_one() -> None:

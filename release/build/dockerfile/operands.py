@@ -1,0 +1,279 @@
+"""Reads the operands of one instruction. Pure.
+
+Follows BuildKit 0.34, `frontend/dockerfile/parser/line_parsers.go` and `frontend/dockerfile/instructions/parse.go`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import msgspec
+
+from release.build.dockerfile.flags import read_flags, split_flags
+from release.build.dockerfile.healthcheck import times_of
+from release.build.dockerfile.heredocs import opening_of
+from release.build.dockerfile.instructions import (
+    Add,
+    Arg,
+    Cmd,
+    Command,
+    Copy,
+    Entrypoint,
+    Env,
+    Expose,
+    Flag,
+    From,
+    Healthcheck,
+    Heredoc,
+    Instruction,
+    Label,
+    Maintainer,
+    OnBuild,
+    Pair,
+    Run,
+    Shell,
+    StopSignal,
+    User,
+    Volume,
+    Workdir,
+)
+from release.build.dockerfile.json_words import NotStrings, json_words
+from release.build.dockerfile.lines import LogicalLine
+from release.build.dockerfile.mounts import MountError, mount_form, read_device
+from release.build.dockerfile.white_space import SPACE, first_word, split_blanks
+from release.build.dockerfile.words import split_words
+from release.errors import BuildError
+
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_NETWORKS = ("default", "none", "host")
+_SECURITIES = ("sandbox", "insecure")
+# A command may be missing: it is empty then, which runs the shell, or clears what the base image has.
+_MAY_BE_EMPTY = frozenset({"CMD", "ENTRYPOINT", "RUN"})
+
+
+def read_instruction(name: str, logical: LogicalLine, escape: str) -> Instruction:
+    """The instruction on a logical line of the file `name`. Raises `BuildError`."""
+    return _Reader(name, logical, escape).read()
+
+
+class _Reader:
+    """Reads the operands of one logical line."""
+
+    def __init__(self, name: str, logical: LogicalLine, escape: str) -> None:
+        self._name = name
+        self._logical = logical
+        self._escape = escape
+        self._flag_words, rest = split_flags(logical.rest, escape)
+        self._rest = rest.strip(SPACE)
+        self._flags: tuple[Flag, ...] = ()
+
+    def read(self) -> Instruction:
+        keyword = self._logical.keyword
+        reader = _READERS.get(keyword)
+        if reader is None:
+            nearest = difflib.get_close_matches(keyword, _READERS, n=1)
+            self._fail(
+                f"unknown instruction `{keyword}`", f"did you mean `{nearest[0]}`?" if nearest else None
+            )
+        if not self._rest and keyword not in _MAY_BE_EMPTY:
+            self._fail(f"`{keyword}` needs an operand")
+        try:
+            self._flags = read_flags(self._read_words(), keyword, f"{self._name}:{self._logical.line}")
+        except BuildError as error:
+            raise BuildError(f"{error.message}: `{self._logical.shown}`", hint=error.hint) from error
+        return reader(self)
+
+    def _read_words(self) -> tuple[str, ...]:
+        """The flags that BuildKit looks at: none of `HEALTHCHECK NONE`."""
+        is_none = self._logical.keyword == "HEALTHCHECK" and first_word(self._rest)[0].upper() == "NONE"
+        return () if is_none else self._flag_words
+
+    def _common(self) -> dict[str, Any]:
+        text = f"{self._logical.keyword} {self._logical.rest}".rstrip()
+        return {
+            "line": self._logical.line,
+            "end_line": self._logical.end_line,
+            "text": text,
+            "flags": self._flags,
+        }
+
+    def _fail(self, what: str, hint: str | None = None) -> NoReturn:
+        shown = self._logical.shown
+        quoted = "" if f"`{shown}`" in what else f": `{shown}`"
+        raise BuildError(f"{self._name}:{self._logical.line}: {what}{quoted}", hint=hint)
+
+    def _words(self) -> tuple[str, ...]:
+        """JSON words, or words split at blanks."""
+        words = self._json(self._rest)
+        return words if words is not None else split_blanks(self._rest)
+
+    def _json(self, text: str) -> tuple[str, ...] | None:
+        """The strings of `["a", "b"]`; None when the operand is not a JSON array, which makes it shell form."""
+        try:
+            return json_words(text)
+        except NotStrings:
+            self._fail(
+                f"only strings may stand in the brackets of `{self._logical.keyword}`", "quote every word"
+            )
+
+    def _pairs(self) -> tuple[Pair, ...]:
+        keyword = self._logical.keyword
+        words = split_words(self._rest, self._escape)
+        if not words or "=" not in words[0]:
+            key, value = first_word(self._rest)
+            if not value:
+                self._fail(f"`{keyword} {key}` has no value", f"write `{keyword} {key}=…`")
+            return (Pair(key=key, value=value),)
+        for word in words:
+            if "=" not in word or word.startswith("="):
+                self._fail(f"`{word}` is not `name=value`", "quote values that hold spaces")
+        return tuple(Pair(key=key, value=value) for key, _, value in (word.partition("=") for word in words))
+
+    def _command(self, text: str) -> Command:
+        words = self._json(text)
+        if words is not None:
+            return Command(words=words, form="exec")
+        return Command(words=(text,) if text else (), form="shell")
+
+    def read_from(self) -> Instruction:
+        words = split_blanks(self._rest)
+        if len(words) == 1:
+            return From(image=words[0], **self._common())
+        if len(words) != 3 or words[1].lower() != "as":
+            self._fail("`FROM` takes an image, or `image AS name`")
+        if not _STAGE_NAME.fullmatch(words[2].lower()):
+            self._fail(
+                f"`{words[2]}` cannot name a stage", "use letters, digits, `-`, `_` and `.`, a letter first"
+            )
+        return From(image=words[0], name=words[2].lower(), **self._common())
+
+    def read_arg(self) -> Instruction:
+        pairs: list[tuple[str, str | None]] = []
+        for word in split_words(self._rest, self._escape):
+            key, equals, value = word.partition("=")
+            if not key:
+                self._fail(f"`{word}` has no name in front of `=`", "write `ARG name=default`")
+            pairs.append((key, value if equals else None))
+        return Arg(pairs=tuple(pairs), **self._common())
+
+    def read_env(self) -> Instruction:
+        return Env(pairs=self._pairs(), **self._common())
+
+    def read_label(self) -> Instruction:
+        return Label(pairs=self._pairs(), **self._common())
+
+    def read_copy(self) -> Instruction:
+        return Copy(**self._transfer(), **self._common())
+
+    def read_add(self) -> Instruction:
+        return Add(**self._transfer(), **self._common())
+
+    def _transfer(self) -> dict[str, Any]:
+        words = self._words()
+        if len(words) < 2:
+            self._fail(f"`{self._logical.keyword}` needs a source and a destination")
+        if opening_of(words[-1]) is not None:
+            self._fail(f"`{self._logical.keyword}` needs a destination behind the here-document")
+        # The last of several with one name counts for all of them. In JSON form nothing was read: they are empty.
+        bodies = {each.name: each.body for each in self._logical.heredocs}
+        heredocs: list[Heredoc] = []
+        for word in words[:-1]:
+            opening = opening_of(word)
+            if opening is not None:
+                heredocs.append(opening.heredoc(bodies.get(opening.name, "")))
+        return {"sources": words[:-1], "destination": words[-1], "heredocs": tuple(heredocs)}
+
+    def read_run(self) -> Instruction:
+        instruction = Run(
+            command=self._command(self._rest), heredocs=self._logical.heredocs, **self._common()
+        )
+        for name, known in (("network", _NETWORKS), ("security", _SECURITIES)):
+            value = instruction.flag(name)
+            if value is not None and value not in known:
+                self._fail(f"`--{name}={value}` is not known", f"`--{name}` takes {_listed(known)}")
+        for name, check in (("mount", mount_form), ("device", read_device)):
+            for text in instruction.flag_values(name):
+                try:
+                    check(text)
+                except MountError as error:
+                    self._fail(f"`--{name}={text}` cannot be read: {error}")
+        return instruction
+
+    def read_entrypoint(self) -> Instruction:
+        return Entrypoint(command=self._command(self._rest), **self._common())
+
+    def read_cmd(self) -> Instruction:
+        return Cmd(command=self._command(self._rest), **self._common())
+
+    def read_shell(self) -> Instruction:
+        words = self._json(self._rest)
+        if not words:
+            self._fail("`SHELL` takes its words in JSON form", 'write `SHELL ["/bin/sh", "-c"]`')
+        return Shell(words=words, **self._common())
+
+    def read_healthcheck(self) -> Instruction:
+        kind, rest = first_word(self._rest)
+        command = self._command(rest)
+        if kind.upper() == "NONE" and not command.words:
+            return Healthcheck(command=None, **self._common())
+        if kind.upper() != "CMD" or not command.words:
+            self._fail("`HEALTHCHECK` takes `CMD command` or `NONE`")
+        times_of(self._flags, f"{self._name}:{self._logical.line}", self._logical.shown)
+        return Healthcheck(command=command, **self._common())
+
+    def read_workdir(self) -> Instruction:
+        return Workdir(path=self._rest, **self._common())
+
+    def read_user(self) -> Instruction:
+        return User(user=self._rest, **self._common())
+
+    def read_stopsignal(self) -> Instruction:
+        return StopSignal(signal=self._rest, **self._common())
+
+    def read_expose(self) -> Instruction:
+        return Expose(ports=split_blanks(self._rest), **self._common())
+
+    def read_volume(self) -> Instruction:
+        paths = tuple(path.strip(SPACE) for path in self._words())
+        if not paths or not all(paths):
+            self._fail("a `VOLUME` is empty", "name a folder: `VOLUME /data`")
+        return Volume(paths=paths, **self._common())
+
+    def read_maintainer(self) -> Instruction:
+        return Maintainer(name=self._rest, **self._common())
+
+    def read_onbuild(self) -> Instruction:
+        keyword, rest = first_word(self._rest)
+        if keyword.upper() in ("ONBUILD", "FROM", "MAINTAINER"):
+            self._fail(f"`ONBUILD {keyword.upper()}` is not allowed")
+        inner = msgspec.structs.replace(self._logical, keyword=keyword.upper(), rest=rest)
+        return OnBuild(trigger=_Reader(self._name, inner, self._escape).read(), **self._common())
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+_READERS: Mapping[str, Callable[[_Reader], Instruction]] = {
+    "ADD": _Reader.read_add,
+    "ARG": _Reader.read_arg,
+    "CMD": _Reader.read_cmd,
+    "COPY": _Reader.read_copy,
+    "ENTRYPOINT": _Reader.read_entrypoint,
+    "ENV": _Reader.read_env,
+    "EXPOSE": _Reader.read_expose,
+    "FROM": _Reader.read_from,
+    "HEALTHCHECK": _Reader.read_healthcheck,
+    "LABEL": _Reader.read_label,
+    "MAINTAINER": _Reader.read_maintainer,
+    "ONBUILD": _Reader.read_onbuild,
+    "RUN": _Reader.read_run,
+    "SHELL": _Reader.read_shell,
+    "STOPSIGNAL": _Reader.read_stopsignal,
+    "USER": _Reader.read_user,
+    "VOLUME": _Reader.read_volume,
+    "WORKDIR": _Reader.read_workdir,
+}
