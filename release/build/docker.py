@@ -15,16 +15,16 @@ from release.build.context.digest import hashing
 from release.build.docker_input import (
     build_arguments,
     registries_of,
-    require_classic,
     sent_dockerfile,
     sent_entries,
 )
 from release.build.docker_leftovers import Leftovers
 from release.build.docker_messages import BuildMessages
+from release.build.dockerfile.features import Feature
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.tree import Tree
 from release.build.result import built_image
-from release.build.task_input import TaskInput, read_input, require_options
+from release.build.task_input import TaskInput, read_input, require_features, require_options
 from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel
 from release.docker.engine import ANSWER_WITHIN, Engine, connect, require_listener
@@ -37,6 +37,28 @@ from release.oci import Manifest
 from release.oci.image_json import Platform, image_index, image_manifest
 
 _CLEAR_UP_WITHIN = 1.0  # seconds for the daemon's first answer, after a signal as well
+
+#: Features of the classic builder (moby, `builder/dockerfile`), for which `# syntax=` and `# check=` are comments.
+CLASSIC_FEATURES: frozenset[Feature] = frozenset(
+    {
+        "add-url",
+        "check",
+        "copy-chown",
+        "copy-from-image",
+        "copy-from-stage",
+        "from-image",
+        "from-platform",
+        "from-platform-argument",  # `sent_dockerfile` declares it
+        "healthcheck",
+        "healthcheck-start-interval",  # with a daemon of version 25 or newer
+        "maintainer",
+        "onbuild",
+        "platform-argument",
+        "run",
+        "shell",
+        "syntax",
+    }
+)
 
 
 class DockerBuilder:
@@ -78,7 +100,7 @@ class DockerBuilder:
             return Problem.of("unavailable", error)
         try:
             require_options(task.spec, self.name)
-            require_classic(read.context.dockerfile)
+            require_features(read, "the Engine API's builder", CLASSIC_FEATURES, builds_all=True)
         except BuildError as error:
             return Problem.of("lacks", error)
         return _Prepared(

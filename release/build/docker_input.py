@@ -12,13 +12,12 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from release.build.context import Context
-from release.build.dockerfile.instructions import Add, Copy, Dockerfile, Instruction, Run
+from release.build.dockerfile.instructions import Copy, Dockerfile
 from release.build.dockerfile.scope import platform_arguments
 from release.build.embedded.obstacles import expanded_bases
 from release.build.embedded.tree import Tree
 from release.build.task_input import TaskInput
 from release.compression.entries import Inline, Node
-from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 
 # Name in the sent context of a Dockerfile that lies outside of the context folder, or that was changed.
@@ -29,12 +28,6 @@ _SPECIAL, _ESCAPED = re.compile(r"([*?\[\]\\])"), r"\\\1"
 # The registry of an image name without one.
 _HUB = "docker.io"
 _PLATFORM_NAME = re.compile(r"\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT))\b")
-#: Flags that the classic builder knows, for instructions whose other flags it refuses in the middle of a build.
-_KNOWN_FLAGS: Mapping[type[Instruction], frozenset[str]] = {
-    Add: frozenset({"chown"}),
-    Copy: frozenset({"chown", "from"}),
-    Run: frozenset(),
-}
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -104,24 +97,6 @@ def build_arguments(
         **{name: value for name, value in platform_arguments(build).items() if name.startswith("BUILD")},
     }
     return {**{name: value for name, value in known.items() if name in declared}, **read.values.args}
-
-
-def require_classic(dockerfile: Dockerfile) -> None:
-    """Raise `BuildError` for an instruction that only BuildKit knows."""
-    for instruction in dockerfile.instructions:
-        where = f"{dockerfile.name}:{instruction.line}"
-        if getattr(instruction, "heredocs", ()):
-            raise BuildError(
-                f"{where}: the Engine API's builder does not support here-documents",
-                hint="put the text into a file and `COPY` it, or join the commands with `&&`",
-            )
-        known = _KNOWN_FLAGS.get(type(instruction))
-        unknown = [flag.name for flag in instruction.flags if known is not None and flag.name not in known]
-        if unknown:
-            raise BuildError(
-                f"{where}: the Engine API's builder does not support `{instruction.keyword} --{unknown[0]}`",
-                hint="do without the option, which needs BuildKit",
-            )
 
 
 def registries_of(dockerfile: Dockerfile, given: Mapping[str, str]) -> tuple[str, ...]:

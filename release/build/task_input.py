@@ -8,6 +8,7 @@ from release.build import BuildTask, BuildValues
 from release.build.context import Context
 from release.build.context.contexts import Contexts
 from release.build.context.selection import Selection
+from release.build.dockerfile.features import FEATURES, Feature, needs_of
 from release.build_spec import BuildSpec
 from release.compression.codecs import Codec, codec_named
 from release.errors import BuildError
@@ -19,6 +20,10 @@ COMMON = frozenset(
     builder context dockerfile files keep_git allow_missing target args platforms compression foreign_binaries
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
+
+# The platform for which a Dockerfile is read where the builder chooses it. Any will do, unless a `FROM` line chooses
+# its image by `TARGETARCH`.
+_SOME_PLATFORM = parse_platform("linux/amd64")
 
 
 class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +49,29 @@ def read_input(task: BuildTask, values: BuildValues, contexts: Contexts | None =
     codec = codec_named(task.spec.compression)
     platforms = tuple(parse_platform(text) for text in task.spec.platforms)
     read = (contexts or Contexts()).read(task, values)
-    return TaskInput(
+    found = TaskInput(
         task=task, values=values, context=read.context, chosen=read.chosen, platforms=platforms, codec=codec
     )
+    require_features(found, "", FEATURES)
+    return found
+
+
+def require_features(
+    read: TaskInput, builder: str, known: frozenset[Feature], *, builds_all: bool = False
+) -> None:
+    """Raise `BuildError` for the first feature that the Dockerfile needs and that is not in `known`.
+
+    `builder`: for the message. `builds_all`: the builder also builds stages that the target does not need.
+    """
+    for platform in read.platforms or (_SOME_PLATFORM,):
+        needs = needs_of(
+            read.context.dockerfile,
+            target=read.task.spec.target,
+            given=read.values.args,
+            platform=platform,
+            builds_all=builds_all,
+        )
+        needs.require(known, builder)
 
 
 def require_options(spec: BuildSpec, builder: str, known: frozenset[str] = COMMON) -> None:

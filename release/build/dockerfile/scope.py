@@ -15,19 +15,19 @@ from release.oci.image_json import Platform
 _T = TypeVar("_T")
 
 
-def platform_arguments(platform: Platform) -> dict[str, str]:
+def platform_arguments(platform: Platform, build: Platform | None = None) -> dict[str, str]:
     """The build arguments `TARGETPLATFORM`, `TARGETOS`, `BUILDPLATFORM` and so on.
 
-    `BUILDPLATFORM` is the target platform too: the builder `layers` runs no program, so its image must not depend on
-    the machine that builds.
+    `build`: the platform of the machine that builds. By default it is the target platform too: the builder `layers`
+    runs no program, so its image must not depend on that machine.
     """
-    parts = {
-        "PLATFORM": str(platform),
-        "OS": platform.os,
-        "ARCH": platform.architecture,
-        "VARIANT": platform.variant,
-    }
-    return {f"{side}{name}": value for side in ("TARGET", "BUILD") for name, value in parts.items()}
+    values: dict[str, str] = {}
+    for side, each in (("TARGET", platform), ("BUILD", build or platform)):
+        values[f"{side}PLATFORM"] = str(each)
+        values[f"{side}OS"] = each.os
+        values[f"{side}ARCH"] = each.architecture
+        values[f"{side}VARIANT"] = each.variant
+    return values
 
 
 class Scope:
@@ -100,10 +100,16 @@ def _size(result: object) -> int:
     )
 
 
-def global_scope(dockerfile: Dockerfile, given: Mapping[str, str], platform: Platform) -> Scope:
-    """The scope of `FROM` lines: the `ARG`s before the first `FROM`, and the platform arguments."""
-    platform_values = platform_arguments(platform)
-    scope = Scope(dockerfile, given=given, outer=platform_values, args=platform_values)
+def global_scope(
+    dockerfile: Dockerfile, given: Mapping[str, str], platform: Platform, build: Platform | None = None
+) -> Scope:
+    """The scope of `FROM` lines: the `ARG`s before the first `FROM`, and the platform arguments.
+
+    A given build argument overrides a platform argument of the same name even where no `ARG` declares it.
+    """
+    values = platform_arguments(platform, build)
+    values |= {name: given[name] for name in values if name in given}
+    scope = Scope(dockerfile, given=given, outer=values, args=values)
     for arg in dockerfile.arguments:
         scope.declare(arg)
     return scope

@@ -1,0 +1,299 @@
+"""Finds the features that one instruction needs. Pure.
+
+Operands are expanded, as a builder would, so that a text which no builder can expand is found before the build.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from release.build.dockerfile.expand import expand_body, expand_words
+from release.build.dockerfile.instructions import (
+    Add,
+    Arg,
+    Copy,
+    Dockerfile,
+    Env,
+    Expose,
+    From,
+    Healthcheck,
+    Instruction,
+    Label,
+    Maintainer,
+    OnBuild,
+    Run,
+    Shell,
+    Stage,
+    StopSignal,
+    User,
+    Volume,
+    Workdir,
+)
+from release.build.dockerfile.mounts import MountError, read_mount
+from release.build.dockerfile.scope import Scope
+from release.build.dockerfile.stage_graph import local_sources, source_of
+from release.errors import BuildError
+
+#: What a Dockerfile may need. A builder without `mount-cache` cannot build a `RUN --mount=type=cache`.
+Feature = Literal[
+    "add-checksum",
+    "add-git",
+    "add-keep-git-dir",
+    "add-unpack",
+    "add-url",
+    "check",
+    "copy-chmod",
+    "copy-chmod-symbolic",
+    "copy-chown",
+    "copy-exclude",
+    "copy-from-image",
+    "copy-from-stage",
+    "copy-link",
+    "copy-parents",
+    "expansion-pattern",
+    "from-image",
+    "from-platform",
+    "from-platform-argument",
+    "frontend",
+    "healthcheck",
+    "healthcheck-start-interval",
+    "heredoc",
+    "maintainer",
+    "mount-bind",
+    "mount-cache",
+    "mount-secret",
+    "mount-ssh",
+    "mount-tmpfs",
+    "onbuild",
+    "platform-argument",
+    "run",
+    "run-device",
+    "run-network",
+    "run-security",
+    "shell",
+    "stage-index",
+    "syntax",
+]
+FEATURES: frozenset[Feature] = frozenset(get_args(Feature))
+
+PLATFORM_ARGUMENTS = frozenset(
+    f"{side}{name}" for side in ("TARGET", "BUILD") for name in ("PLATFORM", "OS", "ARCH", "VARIANT")
+)
+_PATTERN = re.compile(r"(?<!\\)\$\{\w+[#%/]")
+_VARIABLE = re.compile(r"(?<!\\)\$\{?(\w+)")
+# `ParseGitRef` of BuildKit; `github.com/a/b` without a scheme is a local path to it.
+_GIT = re.compile(r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#?]*\.git(/?[#?].*)?\Z", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_OCTAL = re.compile(r"0*[0-7]{1,4}")
+_SYMBOLIC = re.compile(r"[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*")
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """A use of a feature. `what`: its name in messages; `text`: the whole instruction."""
+
+    feature: Feature
+    line: int
+    what: str
+    text: str
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """The stage of an instruction, and its variables there.
+
+    `is_open`: the stage starts from an image, whose environment is not known, so a variable may have a value there.
+    """
+
+    dockerfile: Dockerfile
+    stage: Stage
+    scope: Scope
+    is_open: bool
+
+    def expand(self, instruction: Instruction, text: str) -> str:
+        """The operand with variables replaced. Raises `BuildError`."""
+        try:
+            return self.scope.expand(instruction, text)
+        except BuildError:
+            if self.is_open and "?" in text:  # `${NAME:?…}` asks for a variable that the image may have
+                return text
+            raise
+
+
+def needs_in(instruction: Instruction, place: Place) -> Iterator[Need]:
+    """The features that one instruction needs. Raises `BuildError` with the line."""
+    rule = _RULES.get(type(instruction))
+    for feature, what in rule(instruction, place) if rule is not None else ():
+        yield Need(feature=feature, line=instruction.line, what=what, text=instruction.text)
+
+
+Found = Iterator[tuple[Feature, str]]
+
+
+def _expanded(instruction: Instruction, place: Place, *texts: str) -> Found:
+    """Expand operands for the errors in them."""
+    for text in texts:
+        place.expand(instruction, text)
+        if match := _PATTERN.search(text):
+            yield "expansion-pattern", f"`{match[0]}…}}`"
+
+
+def _from(base: From, place: Place) -> Found:
+    platform = base.flag("platform")
+    yield from _expanded(base, place, base.image, platform or "")
+    if platform:
+        yield "from-platform", f"`FROM --platform={platform}`"
+    declared = {name for each in place.dockerfile.arguments for name in each.names}
+    for name in _VARIABLE.findall(f"{base.image} {platform or ''}"):
+        if name in PLATFORM_ARGUMENTS - declared:
+            yield "from-platform-argument", f"`${name}` in `FROM`"
+
+
+def _arg(arg: Arg, place: Place) -> Found:
+    for name, default in arg.pairs:
+        if name in PLATFORM_ARGUMENTS and default is None:
+            yield "platform-argument", f"`ARG {name}`"
+        if default is not None and _PATTERN.search(default):
+            yield from _expanded(arg, place, default)
+    place.scope.declare(arg)
+
+
+def _env(env: Env, place: Place) -> Found:
+    values: dict[str, str] = {}
+    for pair in env.pairs:
+        yield from _expanded(env, place, pair.key, pair.value)
+        values[place.expand(env, pair.key)] = place.expand(env, pair.value)
+    place.scope.env.update(values)  # after all of them: `ENV a=1 b=$a` uses the earlier `a`
+
+
+def _label(label: Label, place: Place) -> Found:
+    for pair in label.pairs:
+        yield from _expanded(label, place, pair.key, pair.value)
+
+
+def _transfer(transfer: Copy | Add, place: Place) -> Found:
+    sources = local_sources(transfer)
+    flags = [transfer.flag(name) or "" for name in ("chown", "chmod", "checksum")]
+    yield from _expanded(transfer, place, *sources, transfer.destination, *flags)
+    for heredoc in transfer.heredocs:
+        yield "heredoc", "here-documents"
+        if heredoc.expand:
+            place.scope.apply(transfer, heredoc.body, expand_body)
+    for name, feature in _COPY_FLAGS.items():
+        if transfer.is_set(name):
+            yield feature, f"`{transfer.keyword} --{name}`"
+    yield from _mode(transfer, place)
+    source = source_of(place.dockerfile, place.stage, transfer)
+    if source is not None:
+        feature = "copy-from-stage" if isinstance(source, Stage) else "copy-from-image"
+        yield feature, f"`COPY --from={transfer.flag('from')}`"
+    if isinstance(transfer, Add):
+        yield from _add(transfer, place, sources)
+
+
+def _mode(transfer: Copy | Add, place: Place) -> Found:
+    text = place.expand(transfer, transfer.flag("chmod") or "")
+    if not text or "$" in text:
+        return
+    if not _OCTAL.fullmatch(text) and not _SYMBOLIC.fullmatch(text):
+        raise BuildError(
+            f"{place.dockerfile.name}:{transfer.line}: `--chmod={text}` is not a mode: `{transfer.text}`",
+            hint="write it like `--chmod=0755` or `--chmod=u+x`",
+        )
+    yield (
+        ("copy-chmod" if _OCTAL.fullmatch(text) else "copy-chmod-symbolic"),
+        f"`{transfer.keyword} --chmod={text}`",
+    )
+
+
+def _add(add: Add, place: Place, sources: tuple[str, ...]) -> Found:
+    for source in sources:
+        expanded = place.expand(add, source)
+        if _GIT.match(expanded):
+            yield "add-git", "`ADD` of a git repository"
+        elif _ADDRESS.match(expanded):
+            yield "add-url", "`ADD` of an address"
+    for name, feature in _ADD_FLAGS.items():
+        if add.flag(name) is not None:
+            yield feature, f"`ADD --{name}`"
+
+
+def _run(run: Run, place: Place) -> Found:
+    yield "run", "`RUN`"
+    if run.heredocs:
+        yield "heredoc", "here-documents"
+    for name, feature in _RUN_FLAGS.items():
+        if run.flag(name) is not None:
+            yield feature, f"`RUN --{name}`"
+    for text in run.flag_values("mount"):
+        yield from _mount(run, place, text)
+
+
+def _mount(run: Run, place: Place, text: str) -> Found:
+    try:
+        kind = read_mount(text, lambda value: place.expand(run, value)).type
+    except MountError as error:
+        if place.is_open and "$" in text:
+            return  # a variable of the image decides
+        raise BuildError(
+            f"{place.dockerfile.name}:{run.line}: `--mount={text}` cannot be read: {error}",
+            hint="see the Dockerfile reference, `RUN --mount`",
+        ) from error
+    yield _MOUNTS[kind], f"`RUN --mount=type={kind}`"
+
+
+def _healthcheck(healthcheck: Healthcheck, _: Place) -> Found:
+    yield "healthcheck", "`HEALTHCHECK`"
+    if healthcheck.flag("start-interval") is not None:
+        yield "healthcheck-start-interval", "`HEALTHCHECK --start-interval`"
+
+
+def _expose(expose: Expose, place: Place) -> Found:
+    yield from _expanded(expose, place, *expose.ports)
+    for text in expose.ports:
+        place.scope.apply(expose, text, expand_words)
+
+
+_ADD_FLAGS: Mapping[str, Feature] = {
+    "checksum": "add-checksum",
+    "keep-git-dir": "add-keep-git-dir",
+    "unpack": "add-unpack",
+}
+_COPY_FLAGS: Mapping[str, Feature] = {
+    "chown": "copy-chown",
+    "exclude": "copy-exclude",
+    "link": "copy-link",
+    "parents": "copy-parents",
+}
+_RUN_FLAGS: Mapping[str, Feature] = {
+    "device": "run-device",
+    "network": "run-network",
+    "security": "run-security",
+}
+_MOUNTS: Mapping[str, Feature] = {
+    "bind": "mount-bind",
+    "cache": "mount-cache",
+    "secret": "mount-secret",
+    "ssh": "mount-ssh",
+    "tmpfs": "mount-tmpfs",
+}
+_RULES: Mapping[type[Instruction], Callable[[Any, Place], Found]] = {
+    Add: _transfer,
+    Arg: _arg,
+    Copy: _transfer,
+    Env: _env,
+    Expose: _expose,
+    From: _from,
+    Healthcheck: _healthcheck,
+    Label: _label,
+    Maintainer: lambda _, __: iter((("maintainer", "`MAINTAINER`"),)),
+    OnBuild: lambda _, __: iter((("onbuild", "`ONBUILD`"),)),
+    Run: _run,
+    Shell: lambda _, __: iter((("shell", "`SHELL`"),)),
+    StopSignal: lambda each, place: _expanded(each, place, each.signal),
+    User: lambda each, place: _expanded(each, place, each.user),
+    Volume: lambda each, place: _expanded(each, place, *each.paths),
+    Workdir: lambda each, place: _expanded(each, place, each.path),
+}

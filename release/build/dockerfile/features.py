@@ -1,0 +1,149 @@
+"""The features that a Dockerfile needs for one target stage and platform. Pure.
+
+Each builder declares the features that it has. One that lacks a feature reports the first use of it before the build,
+not in the middle of it. A value in a Dockerfile that no builder can read is a `BuildError` here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from release.build.dockerfile.feature_rules import FEATURES, Feature, Need, Place, needs_in
+from release.build.dockerfile.instructions import Dockerfile, Stage
+from release.build.dockerfile.scope import Scope, global_scope
+from release.build.dockerfile.stage_graph import (
+    base_of,
+    effective_instructions,
+    needed_stages,
+    stage_platform,
+    stages_up_to,
+    target_stage,
+)
+from release.errors import BuildError
+from release.oci.image_json import Platform
+
+__all__ = ["FEATURES", "Feature", "Need", "Needs", "needs_of"]
+
+# The frontends that are BuildKit's own Dockerfile frontend. Any other image may read the file in another way.
+_OWN_FRONTEND = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?")
+
+_ANOTHER = "choose a builder that knows it with `build: {builder: …}`"
+#: What to write in place of a feature.
+_INSTEAD: Mapping[Feature, str] = {
+    "add-checksum": "check the file before the build and `COPY` it",
+    "add-git": "check the repository out before the build and `COPY` it",
+    "add-url": "fetch and check the file before the build and `COPY` it",
+    "copy-chmod": "set the mode with `git update-index --chmod=+x`, or in a `RUN chmod`",
+    "copy-chmod-symbolic": "write the mode in octal: `--chmod=0755`",
+    "copy-exclude": "name the files in `.dockerignore`",
+    "copy-link": "remove `--link`: the image has the same files without it",
+    "expansion-pattern": "give the shortened text as a build argument of its own",
+    "from-image": "start `FROM scratch` or from an earlier stage",
+    "heredoc": "put the text into a file and `COPY` it, or join the commands with `&&`",
+    "maintainer": "write `LABEL org.opencontainers.image.authors=…`",
+    "mount-cache": "remove the mount: the build takes longer without it",
+    "mount-secret": f"{_ANOTHER}; a build argument would show the secret in the image's history",
+    "run": "make the files before the build and `COPY` them",
+    "stage-index": "name the stage with `FROM … AS name`",
+}
+
+
+class Needs(msgspec.Struct, frozen=True, kw_only=True):
+    """The features that a Dockerfile needs, each with its first use, in the order of the file.
+
+    `name`: the file's name in messages.
+    """
+
+    name: str
+    needs: tuple[Need, ...]
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """The names alone."""
+        return frozenset(need.feature for need in self.needs)
+
+    def missing(self, known: frozenset[Feature]) -> tuple[Need, ...]:
+        """The needs that a builder with the features `known` lacks."""
+        return tuple(need for need in self.needs if need.feature not in known)
+
+    def require(self, known: frozenset[Feature], builder: str) -> None:
+        """Raise `BuildError` for the first use of a feature that is not in `known`. `builder`: for the message."""
+        for need in self.missing(known):
+            raise BuildError(
+                f"{self.name}:{need.line}: {builder} does not know {need.what}",
+                hint=_INSTEAD.get(need.feature, _ANOTHER),
+            )
+
+
+def needs_of(
+    dockerfile: Dockerfile,
+    *,
+    target: str | None,
+    given: Mapping[str, str],
+    platform: Platform,
+    build: Platform | None = None,
+    builds_all: bool = False,
+) -> Needs:
+    """The features that the stages of `target` (None: the last one) need.
+
+    `given`: build arguments. `build`: the platform of the machine that builds, by default `platform`. `builds_all`: the
+    builder builds the stages in front of the target, too, that the target does not need. Raises `BuildError` with the
+    line.
+    """
+    scope = global_scope(dockerfile, given, platform, build)
+    needed = needed_stages(dockerfile, target, scope)
+    stages = stages_up_to(dockerfile, target) if builds_all else needed
+    found: dict[Feature, Need] = {}
+    places: dict[int, Place] = {}
+    uses = [*_of_file(dockerfile, target)]
+    for stage in stages:
+        stage_platform(dockerfile, stage, scope, platform)
+        uses += _of_stage(dockerfile, stage, scope, given, places)
+    for use in sorted(uses, key=lambda each: each.line):
+        found.setdefault(use.feature, use)
+    return Needs(name=dockerfile.name, needs=tuple(found.values()))
+
+
+def _of_file(dockerfile: Dockerfile, target: str | None) -> Iterator[Need]:
+    if dockerfile.syntax is not None:
+        feature: Feature = "syntax" if _OWN_FRONTEND.fullmatch(dockerfile.syntax) else "frontend"
+        text = f"# syntax={dockerfile.syntax}"
+        yield Need(feature=feature, line=1, what=f"`{text}`", text=text)
+    if dockerfile.check is not None:
+        yield Need(feature="check", line=1, what="`# check=`", text=f"# check={dockerfile.check}")
+    stage = target_stage(dockerfile, target)
+    if target is not None and stage.name != target.lower():
+        what = f"the stage `{target}` without a name"
+        yield Need(feature="stage-index", line=stage.base.line, what=what, text=stage.base.text)
+
+
+def _of_stage(
+    dockerfile: Dockerfile,
+    stage: Stage,
+    scope: Scope,
+    given: Mapping[str, str],
+    places: dict[int, Place],
+) -> Iterator[Need]:
+    """`places`: of the stages before this one; this one's is added."""
+    base = base_of(dockerfile, stage, scope)
+    below = places.get(base.index) if isinstance(base, Stage) else None
+    inner = Scope(
+        dockerfile,
+        given=given,
+        outer=scope.args,
+        args=below.scope.args if below else None,
+        env=below.scope.env if below else None,
+        within=scope,
+    )
+    is_open = below.is_open if below else isinstance(base, str)
+    place = Place(dockerfile=dockerfile, stage=stage, scope=inner, is_open=is_open)
+    places[stage.index] = place
+    outside = Place(dockerfile=dockerfile, stage=stage, scope=scope, is_open=False)
+    yield from needs_in(stage.base, outside)
+    if isinstance(base, str):
+        yield Need(feature="from-image", line=stage.base.line, what=f"`FROM {base}`", text=stage.base.text)
+    for instruction in effective_instructions(dockerfile, stage, scope):
+        yield from needs_in(instruction, place)

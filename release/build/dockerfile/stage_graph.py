@@ -1,0 +1,165 @@
+"""Relations between the stages of a Dockerfile: bases, sources, and the stages that a target needs. Pure.
+
+Names are resolved as in BuildKit 0.34 (`frontend/dockerfile/dockerfile2llb/convert.go`): `FROM` takes the name of an
+earlier stage, `COPY --from=` the name or the index of one, `RUN --mount=from=` the name of one; any other text is an
+image.
+"""
+
+from __future__ import annotations
+
+from release.build.dockerfile.instructions import Add, Copy, Dockerfile, Instruction, OnBuild, Run, Stage
+from release.build.dockerfile.mounts import mount_form
+from release.build.dockerfile.scope import Scope
+from release.digits import number_in
+from release.errors import BuildError
+from release.oci.image_json import Platform, parse_platform
+
+SCRATCH = "scratch"
+
+
+def target_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
+    """The stage `target`; None: the last one. Raises `BuildError`, whose hint lists the stages."""
+    if target is None:
+        return dockerfile.stages[-1]
+    stage = dockerfile.stage(target)
+    if stage is None:
+        names = ", ".join(f"`{each.name}`" for each in dockerfile.stages if each.name)
+        raise BuildError(
+            f"`{dockerfile.name}` has no stage `{target}`",
+            hint=f"it has {names}" if names else "name a stage with `FROM … AS name`",
+        )
+    return stage
+
+
+def base_of(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | str | None:
+    """The operand of `FROM`: an earlier stage, the name of an image, or None for `scratch`. Raises `BuildError`."""
+    image = scope.expand(stage.base, stage.base.image)
+    earlier = [each for each in dockerfile.stages[: stage.index] if each.name == image]
+    if earlier:
+        return earlier[-1]
+    if not image:
+        raise BuildError(
+            f"{_at(dockerfile, stage.base)}: `{stage.base.text}` names no image",
+            hint="give its variable a value, or a default with `ARG` before the first `FROM`",
+        )
+    return None if image == SCRATCH else image
+
+
+def stage_platform(dockerfile: Dockerfile, stage: Stage, scope: Scope, platform: Platform) -> Platform:
+    """The platform in `FROM --platform=…`; without that flag, `platform`. Raises `BuildError`."""
+    text = stage.base.flag("platform")
+    if not text:
+        return platform
+    try:
+        return parse_platform(scope.expand(stage.base, text))
+    except BuildError as error:
+        raise BuildError(
+            f"{_at(dockerfile, stage.base)}: {error.message}: `{stage.base.text}`", hint=error.hint
+        ) from error
+
+
+def expanded_bases(dockerfile: Dockerfile, scope: Scope) -> tuple[str, ...]:
+    """The operand of each `FROM`, with variables replaced."""
+    return tuple(scope.expand(stage.base, stage.base.image) for stage in dockerfile.stages)
+
+
+def source_of(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> Stage | str | None:
+    """The operand of `COPY --from=`: an earlier stage, the name of an image, or None for the context.
+
+    Raises `BuildError` for a later stage, and for a variable.
+    """
+    name = instruction.flag("from")
+    if not name or not isinstance(instruction, Copy):
+        return None
+    if "$" in name[:-1]:  # a `$` at the end is none: BuildKit compares the text with its expansion
+        raise BuildError(
+            f"{_at(dockerfile, instruction)}: `--from` takes no variable: `{instruction.text}`",
+            hint="name a stage for it: `FROM $VARIABLE AS name`",
+        )
+    number = number_in(name, most=len(dockerfile.stages) - 1)
+    found = _named(dockerfile, name) if number is None else dockerfile.stages[number]
+    if found is None and not name.isdecimal():
+        return name
+    if found is None or found.index >= stage.index:
+        raise BuildError(
+            f"{_at(dockerfile, instruction)}: there is no earlier stage `{name}` to copy from",
+            hint="name a stage that stands above, or an image",
+        )
+    return found
+
+
+def mounted_from(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> tuple[Stage | str, ...]:
+    """The earlier stages and the images in `RUN --mount=from=`. Raises `BuildError` for a later stage."""
+    found: list[Stage | str] = []
+    for text in instruction.flag_values("mount") if isinstance(instruction, Run) else ():
+        for field in mount_form(text):
+            key, _, name = field.partition("=")
+            if key.lower() != "from" or not name:
+                continue
+            source = _named(dockerfile, name)
+            if source is not None and source.index >= stage.index:
+                raise BuildError(
+                    f"{_at(dockerfile, instruction)}: there is no earlier stage `{name}` to mount",
+                    hint="name a stage that stands above, or an image",
+                )
+            found.append(name if source is None else source)
+    return tuple(found)
+
+
+def effective_instructions(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> tuple[Instruction, ...]:
+    """The instructions that are executed in a stage: the `ONBUILD` triggers of the stage below it, then its own.
+
+    The triggers of a base image are not known here.
+    """
+    base = base_of(dockerfile, stage, scope)
+    triggers = [
+        each.trigger
+        for each in (base.instructions if isinstance(base, Stage) else ())
+        if isinstance(each, OnBuild)
+    ]
+    return (*triggers, *stage.instructions)
+
+
+def needed_stages(dockerfile: Dockerfile, target: str | None, scope: Scope) -> tuple[Stage, ...]:
+    """The stages that `target` needs, in the order of the file: BuildKit and `layers` skip the others.
+
+    `scope`: of the `FROM` lines. Raises `BuildError` for a target that does not exist, and for what no stage may say.
+    """
+    for stage in dockerfile.stages:  # BuildKit resolves these operands in every stage
+        base_of(dockerfile, stage, scope)
+        for instruction in stage.instructions:
+            source_of(dockerfile, stage, instruction)
+    wanted: dict[int, Stage] = {}
+    waiting = [target_stage(dockerfile, target)]
+    while waiting:
+        stage = waiting.pop()
+        if stage.index in wanted:
+            continue
+        wanted[stage.index] = stage
+        used = [base_of(dockerfile, stage, scope)]
+        for instruction in effective_instructions(dockerfile, stage, scope):
+            used.append(source_of(dockerfile, stage, instruction))
+            used += mounted_from(dockerfile, stage, instruction)
+        waiting += [each for each in used if isinstance(each, Stage)]
+    return tuple(wanted[index] for index in sorted(wanted))
+
+
+def stages_up_to(dockerfile: Dockerfile, target: str | None) -> tuple[Stage, ...]:
+    """The stages that the classic builder of a Docker daemon builds: the target and all before it."""
+    return dockerfile.stages[: target_stage(dockerfile, target).index + 1]
+
+
+def local_sources(instruction: Copy | Add) -> tuple[str, ...]:
+    """The sources that are not here-documents."""
+    words = {heredoc.word for heredoc in instruction.heredocs}
+    return tuple(source for source in instruction.sources if source not in words)
+
+
+def _named(dockerfile: Dockerfile, name: str) -> Stage | None:
+    """The last stage of that name, in any case."""
+    named = [each for each in dockerfile.stages if each.name == name.lower()]
+    return named[-1] if named else None
+
+
+def _at(dockerfile: Dockerfile, instruction: Instruction) -> str:
+    return f"{dockerfile.name}:{instruction.line}"

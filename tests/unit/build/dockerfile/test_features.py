@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import pytest
+
+from release.build.dockerfile.features import FEATURES, Needs, needs_of
+from release.build.dockerfile.parser import parse
+from release.errors import BuildError
+from release.oci.image_json import parse_platform
+
+
+def needs(
+    text: str,
+    *,
+    target: str | None = None,
+    platform: str = "linux/amd64",
+    builds_all: bool = False,
+    **given: str,
+) -> Needs:
+    return needs_of(
+        parse(text),
+        target=target,
+        given=given,
+        platform=parse_platform(platform),
+        build=parse_platform("linux/amd64"),
+        builds_all=builds_all,
+    )
+
+
+def refusal(text: str, **options: str) -> BuildError:
+    with pytest.raises(BuildError) as caught:
+        needs(text, **options)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("line", "feature", "what"),
+    [
+        ("ADD --checksum=sha256:00 https://x.example/y /", "add-checksum", "`ADD --checksum`"),
+        ("ADD https://x.example/y.git#v1:sub /", "add-git", "`ADD` of a git repository"),
+        ("ADD git@x.example:y.git /", "add-git", "`ADD` of a git repository"),
+        ("ADD --keep-git-dir=false https://x.example/y.git /", "add-keep-git-dir", "`ADD --keep-git-dir`"),
+        ("ADD --unpack=false a.tar /", "add-unpack", "`ADD --unpack`"),
+        ("ADD https://x.example/y.tar /", "add-url", "`ADD` of an address"),
+        ("COPY --chmod=0755 a /", "copy-chmod", "`COPY --chmod=0755`"),
+        ("ARG M=u+x,go=rX\nCOPY --chmod=$M a /", "copy-chmod-symbolic", "`COPY --chmod=u+x,go=rX`"),
+        ("ADD --chown=1:2 a /", "copy-chown", "`ADD --chown`"),
+        ("COPY --exclude=*.md a /", "copy-exclude", "`COPY --exclude`"),
+        ("COPY --from=nginx:1 /a /", "copy-from-image", "`COPY --from=nginx:1`"),
+        ("COPY --link a /", "copy-link", "`COPY --link`"),
+        ("COPY --parents a /", "copy-parents", "`COPY --parents`"),
+        ("ARG V=1.2\nENV V=${V%.*}", "expansion-pattern", "`${V%…}`"),
+        ("HEALTHCHECK CMD x", "healthcheck", "`HEALTHCHECK`"),
+        (
+            "HEALTHCHECK --start-interval=1s CMD x",
+            "healthcheck-start-interval",
+            "`HEALTHCHECK --start-interval`",
+        ),
+        ("COPY <<robots.txt /\nx\nrobots.txt", "heredoc", "here-documents"),
+        ("RUN <<EOF\nx\nEOF", "heredoc", "here-documents"),
+        ("MAINTAINER me", "maintainer", "`MAINTAINER`"),
+        ("RUN --mount=target=/x a", "mount-bind", "`RUN --mount=type=bind`"),
+        ("ARG T=cache\nRUN --mount=type=$T,target=/x a", "mount-cache", "`RUN --mount=type=cache`"),
+        ("RUN --mount=type=secret,id=a x", "mount-secret", "`RUN --mount=type=secret`"),
+        ("RUN --mount=type=ssh x", "mount-ssh", "`RUN --mount=type=ssh`"),
+        ("RUN --mount=type=tmpfs,target=/x a", "mount-tmpfs", "`RUN --mount=type=tmpfs`"),
+        ("ONBUILD RUN x", "onbuild", "`ONBUILD`"),
+        ("ARG TARGETARCH", "platform-argument", "`ARG TARGETARCH`"),
+        ("RUN x", "run", "`RUN`"),
+        ("RUN --device=a.example/b=c x", "run-device", "`RUN --device`"),
+        ("RUN --network=none x", "run-network", "`RUN --network`"),
+        ("RUN --security=insecure x", "run-security", "`RUN --security`"),
+        ('SHELL ["a"]', "shell", "`SHELL`"),
+    ],
+)
+def test_an_instruction_needs_a_feature(line: str, feature: str, what: str) -> None:
+    found = {need.feature: need for need in needs(f"FROM scratch\nUSER 1\n{line}\n").needs}
+    assert (found[feature].what, found[feature].line) == (what, 3 + line.startswith("ARG") * line.count("\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "feature", "line"),
+    [
+        ("# syntax=docker/dockerfile:1.7@sha256:00\nFROM scratch", "syntax", 1),
+        ("# syntax=acme/other\nFROM scratch", "frontend", 1),
+        ("# check=skip=all\nFROM scratch", "check", 1),
+        ("FROM alpine:3", "from-image", 1),
+        ("FROM scratch AS a\nFROM --platform=linux/arm64 scratch", "from-platform", 2),
+        ("FROM --platform=$BUILDPLATFORM golang", "from-platform-argument", 1),
+        ("FROM scratch AS a\nFROM scratch\nCOPY --from=a / /", "copy-from-stage", 3),
+    ],
+)
+def test_a_file_needs_a_feature(text: str, feature: str, line: int) -> None:
+    assert {need.feature: need.line for need in needs(text).needs}[feature] == line  # type: ignore[index]  # a text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "COPY a /",
+        "COPY --link=false a /",
+        "ADD a.git github.com/a/b /",
+        "CMD x",
+        "ENV A=b",
+        "LABEL a=b",
+        "EXPOSE 80",
+        "VOLUME /a",
+        "USER 1",
+        "WORKDIR /a",
+        "STOPSIGNAL 9",
+        "ENTRYPOINT x",
+        "ARG A=1",
+        "ARG TARGETARCH=amd64",
+        "ENV A=\\${V%x}",
+    ],
+)
+def test_what_every_builder_knows_is_no_feature(line: str) -> None:
+    assert needs(f"FROM scratch\nENV V=1\n{line}\n").features == set()
+
+
+def test_every_feature_has_a_test() -> None:
+    tested = {
+        *(row[1] for row in test_an_instruction_needs_a_feature.pytestmark[0].args[1]),  # type: ignore[attr-defined]
+        *(row[1] for row in test_a_file_needs_a_feature.pytestmark[0].args[1]),  # type: ignore[attr-defined]
+    }
+    assert tested | {"stage-index"} == FEATURES
+
+
+class TestStages:
+    FILE = (
+        "FROM golang AS build\nRUN --mount=type=cache,target=/x make\n"
+        "FROM alpine AS tools\nRUN --mount=type=bind,from=build,target=/y x\n"
+        "FROM scratch AS app\nCOPY --link a /\n"
+        "FROM app\nCOPY --from=tools /t /\n"
+    )
+
+    @pytest.mark.parametrize(
+        ("target", "builds_all", "expected"),
+        [
+            ("app", False, {"copy-link"}),
+            ("app", True, {"copy-link", "run", "from-image", "mount-cache", "mount-bind"}),
+            ("tools", False, {"run", "from-image", "mount-cache", "mount-bind"}),
+            ("build", True, {"run", "from-image", "mount-cache"}),
+            (
+                None,
+                False,
+                {"copy-link", "copy-from-stage", "run", "from-image", "mount-cache", "mount-bind"},
+            ),
+        ],
+    )
+    def test_only_stages_that_are_built_count(
+        self, target: str | None, builds_all: bool, expected: set[str]
+    ) -> None:
+        assert needs(self.FILE, target=target, builds_all=builds_all).features == expected
+
+    def test_a_stage_is_chosen_by_the_platform_and_by_arguments(self) -> None:
+        text = (
+            "ARG KIND=a\nFROM scratch AS a-amd64\nFROM scratch AS a-arm64\nRUN x\n"
+            'FROM scratch AS b-amd64\nSHELL ["x"]\nFROM $KIND-$TARGETARCH'
+        )
+        assert needs(text).features == {"from-platform-argument"}
+        assert "run" in needs(text, platform="linux/arm64").features
+        assert "shell" in needs(text, KIND="b").features
+
+    def test_triggers_count_in_the_stage_that_they_run_in(self) -> None:
+        text = "FROM scratch AS a\nONBUILD RUN x\nFROM a\nUSER 1\n"
+        assert needs(text, target="a").features == {"onbuild"}
+        assert needs(text).features == {"onbuild", "run"}
+
+    def test_a_target_may_be_an_index_where_a_builder_knows_it(self) -> None:
+        assert needs("FROM scratch\nFROM scratch\n", target="0").features == {"stage-index"}
+        assert needs("FROM scratch AS a\n", target="A").features == set()
+
+    def test_the_first_use_is_reported(self) -> None:
+        found = needs("FROM scratch AS x\nCOPY --link b /\nCOPY --link c /\nFROM x\nCOPY --link d /\n")
+        assert [(need.line, need.text) for need in found.needs] == [(2, "COPY --link b /")]
+
+
+class TestErrors:
+    """What no builder can build, in any stage that is built."""
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (
+                "FROM scratch\nCOPY --from=b / /\nFROM scratch AS b",
+                "Dockerfile:2: there is no earlier stage `b`",
+            ),
+            ("FROM scratch\nCOPY --from=1 / /\nFROM scratch", "Dockerfile:2: there is no earlier stage `1`"),
+            ("FROM scratch\nCOPY --from=$B / /", "Dockerfile:2: `--from` takes no variable"),
+            (
+                "FROM scratch\nRUN --mount=from=b,target=/x a\nFROM scratch AS b\nCOPY --from=0 / /",
+                "Dockerfile:2: there is no earlier stage `b` to mount",
+            ),
+            ("ARG A\nFROM $A", "Dockerfile:2: `FROM $A` names no image"),
+            ("FROM --platform=arm64 a", "Dockerfile:1: `arm64` is not a platform: `FROM --platform=arm64 a`"),
+            (
+                "FROM scratch\nRUN --mount=type=chache,target=/x a",
+                "Dockerfile:2: `--mount=type=chache,target=/x` cannot be read: the type `chache`",
+            ),
+            ("FROM scratch\nCOPY --chmod=abc a /", "Dockerfile:2: `--chmod=abc` is not a mode"),
+            ("FROM scratch\nENV A=${B:?needed}", "Dockerfile:2: `B` has no value: needed"),
+            ("FROM scratch\nLABEL A='b", "Dockerfile:2: a single quote is not closed"),
+            ("FROM alpine\nWORKDIR ${A!b}", "Dockerfile:2: `!` is not supported"),
+        ],
+    )
+    def test_an_error_names_the_line(self, text: str, message: str) -> None:
+        assert str(refusal(text)).startswith(message)
+
+    def test_a_variable_of_the_base_image_may_be_required(self) -> None:
+        assert needs("FROM alpine\nENV A=${PATH:?}\nRUN --mount=type=$KIND,target=/x a").features == {
+            "from-image",
+            "run",
+        }
+
+    def test_errors_in_stages_that_are_not_needed_are_those_of_buildkit(self) -> None:
+        assert needs("FROM scratch\nENV A=${B:?}\nFROM scratch\n").features == set()
+        assert "names no image" in str(refusal("FROM $B\nFROM scratch\n"))
+
+
+def test_a_builder_names_what_it_lacks_and_what_to_do() -> None:
+    found = needs("FROM scratch\nCOPY <<EOF /\nEOF\nRUN x\n")
+    found.require(frozenset({"heredoc", "run"}), "the builder `b`")
+    with pytest.raises(BuildError) as caught:
+        found.require(frozenset({"heredoc"}), "the builder `b`")
+    assert str(caught.value) == "Dockerfile:4: the builder `b` does not know `RUN`"
+    assert caught.value.hint == "make the files before the build and `COPY` them"
