@@ -20,6 +20,7 @@ from release.build.dockerfile.expand import ExpansionError, expand, expand_body,
 from tests.support.buildkit_parser.cases import mutated_file, operand, written_files
 from tests.support.buildkit_parser.told import told
 from tests.support.conformance import FOLDER
+from tests.support.corpus import cases
 
 Answer = dict[str, Any]
 _HOW = {"word": expand, "words": expand_words, "body": expand_body}
@@ -78,7 +79,7 @@ def questions(seed: int, files: int, operands: int) -> list[dict[str, Any]]:
 
 def main(program: Path) -> None:
     """Write the table anew: all written files, and of those made by chance more right ones than wrong ones."""
-    written = [{"dockerfile": text} for text in written_files()]
+    written = [{"dockerfile": text} for text in (*written_files(), *(case.text() for case in cases()))]
     made = questions(1, 3000, 1500)
     answers = ask(program, [*written, *made])
     pairs = list(zip([*written, *made], answers, strict=True))

@@ -1,0 +1,3 @@
+#!/bin/sh
+set -e
+./app/main.sh x | grep -q 'hello x'

@@ -1,0 +1,4 @@
+FROM scratch
+COPY app /app
+COPY conf/*.conf VERSION /etc/app/
+COPY static/css/ static/img/ /srv/

@@ -1,0 +1,13 @@
+FROM scratch AS base
+ENV A=1 B=two
+LABEL a=b
+WORKDIR /w
+USER 5
+FROM base
+ENV C=$A-$B
+COPY VERSION .
+FROM base AS unused
+COPY missing /
+FROM 1-$X AS never
+FROM base AS last
+COPY app ./app/

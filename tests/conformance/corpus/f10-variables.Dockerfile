@@ -1,0 +1,13 @@
+ARG VERSION=v1.24.3-rc.1
+FROM scratch
+ARG VERSION
+ARG EMPTY=
+ENV A=${VERSION#v} B=${VERSION%%-*} C=${VERSION##*.} D=${VERSION%.*} E=${VERSION/./_} F=${VERSION//./_}
+ENV G=${NONE:-d} H=${EMPTY-e} I=${EMPTY:-f} J=${VERSION:+g} K="a $A" L='$A' M=\$A
+LABEL "$A"=$B c${D}="${E}"
+WORKDIR /${A}
+COPY VERSION ${B}/
+VOLUME /vol/$C
+EXPOSE 80 ${NONE:-443}/udp
+USER ${NONE:-7}:8
+STOPSIGNAL ${NONE:-SIGUSR1}

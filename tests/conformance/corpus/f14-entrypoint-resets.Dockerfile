@@ -1,0 +1,5 @@
+FROM scratch AS base
+COPY VERSION /
+CMD ["x"]
+FROM base
+ENTRYPOINT ["y"]

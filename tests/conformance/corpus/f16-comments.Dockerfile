@@ -1,0 +1,13 @@
+# a comment
+
+#syntax=not a directive
+FROM scratch
+# one
+COPY app/main.sh \
+  # two
+
+  app/lib.sh \
+# three
+  /x/
+   # indented
+COPY VERSION /

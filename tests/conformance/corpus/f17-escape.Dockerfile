@@ -1,0 +1,6 @@
+# escape=`
+FROM scratch
+COPY app/main.sh `
+  app/lib.sh `
+  C:\x/
+ENV A=c:\dir B=`$x

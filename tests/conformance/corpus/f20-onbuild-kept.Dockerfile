@@ -1,0 +1,4 @@
+FROM scratch
+COPY VERSION /
+ONBUILD RUN make
+ONBUILD COPY . /src

@@ -1,0 +1,3 @@
+FROM busybox@{busybox}
+COPY --chown=nobody:nobody conf /etc/app/
+USER nobody
