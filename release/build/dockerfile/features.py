@@ -30,23 +30,34 @@ __all__ = ["FEATURES", "Feature", "Need", "Needs", "needs_of"]
 # The frontends that are BuildKit's own Dockerfile frontend. Any other image may read the file in another way.
 _OWN_FRONTEND = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?")
 
-_ANOTHER = "choose a builder that knows it with `build: {builder: …}`"
-#: What to write in place of a feature.
+_ANOTHER = "choose a builder that supports it with `build: {builder: …}`"
+_BUILDKIT = "BuildKit supports it: choose a builder that uses BuildKit with `build: {builder: …}`"
+#: What to write in place of a feature, or which builder to take.
 _INSTEAD: Mapping[Feature, str] = {
-    "add-checksum": "check the file before the build and `COPY` it",
-    "add-git": "check the repository out before the build and `COPY` it",
+    "add-checksum": f"check the file before the build and `COPY` it; {_BUILDKIT}",
+    "add-git": f"check the repository out before the build and `COPY` it; {_BUILDKIT}",
+    "add-keep-git-dir": _BUILDKIT,
+    "add-unpack": _BUILDKIT,
     "add-url": "fetch and check the file before the build and `COPY` it",
-    "copy-chmod": "set the mode with `git update-index --chmod=+x`, or in a `RUN chmod`",
-    "copy-chmod-symbolic": "write the mode in octal: `--chmod=0755`",
-    "copy-exclude": "name the files in `.dockerignore`",
-    "copy-link": "remove `--link`: the image has the same files without it",
-    "expansion-pattern": "give the shortened text as a build argument of its own",
+    "copy-chmod": f"set the mode with `git update-index --chmod=+x`, or in a `RUN chmod`; {_BUILDKIT}",
+    "copy-chmod-symbolic": f"set the mode in a `RUN chmod`; {_BUILDKIT}",
+    "copy-exclude": f"name the files in `.dockerignore`; {_BUILDKIT}",
+    "copy-link": f"remove `--link`, which changes no file of the image; {_BUILDKIT}",
+    "copy-parents": _BUILDKIT,
+    "expansion-pattern": f"give the shortened text as a build argument of its own; {_BUILDKIT}",
     "from-image": "start `FROM scratch` or from an earlier stage",
+    "frontend": _BUILDKIT,
     "heredoc": "put the text into a file and `COPY` it, or join the commands with `&&`",
     "maintainer": "write `LABEL org.opencontainers.image.authors=…`",
-    "mount-cache": "remove the mount: the build takes longer without it",
-    "mount-secret": f"{_ANOTHER}; a build argument would show the secret in the image's history",
+    "mount-bind": f"`COPY` the files; {_BUILDKIT}",
+    "mount-cache": f"remove the mount, which only makes the build faster; {_BUILDKIT}",
+    "mount-secret": _BUILDKIT,  # no other way keeps it out of the image's history
+    "mount-ssh": _BUILDKIT,
+    "mount-tmpfs": _BUILDKIT,
     "run": "make the files before the build and `COPY` them",
+    "run-device": _BUILDKIT,
+    "run-network": _BUILDKIT,
+    "run-security": _BUILDKIT,
     "stage-index": "name the stage with `FROM … AS name`",
 }
 
@@ -73,7 +84,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
         """Raise `BuildError` for the first use of a feature that is not in `known`. `builder`: for the message."""
         for need in self.missing(known):
             raise BuildError(
-                f"{self.name}:{need.line}: {builder} does not know {need.what}",
+                f"{self.name}:{need.line}: {builder} does not support {need.what}",
                 hint=_INSTEAD.get(need.feature, _ANOTHER),
             )
 

@@ -7,6 +7,8 @@ image.
 
 from __future__ import annotations
 
+import re
+
 from release.build.dockerfile.instructions import Add, Copy, Dockerfile, Instruction, OnBuild, Run, Stage
 from release.build.dockerfile.mounts import mount_form
 from release.build.dockerfile.scope import Scope
@@ -15,6 +17,12 @@ from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 
 SCRATCH = "scratch"
+# The grammar of github.com/distribution/reference: domain, path, tag, digest.
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,})?"
+)
 
 
 def target_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
@@ -126,9 +134,9 @@ def needed_stages(dockerfile: Dockerfile, target: str | None, scope: Scope) -> t
     `scope`: of the `FROM` lines. Raises `BuildError` for a target that does not exist, and for what no stage may say.
     """
     for stage in dockerfile.stages:  # BuildKit resolves these operands in every stage
-        base_of(dockerfile, stage, scope)
+        _require_reference(dockerfile, stage.base, base_of(dockerfile, stage, scope))
         for instruction in stage.instructions:
-            source_of(dockerfile, stage, instruction)
+            _require_reference(dockerfile, instruction, source_of(dockerfile, stage, instruction))
     wanted: dict[int, Stage] = {}
     waiting = [target_stage(dockerfile, target)]
     while waiting:
@@ -153,6 +161,16 @@ def local_sources(instruction: Copy | Add) -> tuple[str, ...]:
     """The sources that are not here-documents."""
     words = {heredoc.word for heredoc in instruction.heredocs}
     return tuple(source for source in instruction.sources if source not in words)
+
+
+def _require_reference(dockerfile: Dockerfile, instruction: Instruction, image: Stage | str | None) -> None:
+    if not isinstance(image, str) or _REFERENCE.fullmatch(image):
+        return
+    stage = _named(dockerfile, image)
+    raise BuildError(
+        f"{_at(dockerfile, instruction)}: `{image}` is not the name of an image: `{instruction.text}`",
+        hint=f"the stage is called `{stage.name}`" if stage else "names of images are in lower case",
+    )
 
 
 def _named(dockerfile: Dockerfile, name: str) -> Stage | None:

@@ -8,6 +8,6 @@ ENV C=$A-$B
 COPY VERSION .
 FROM base AS unused
 COPY missing /
-FROM 1-$X AS never
+FROM base AS never
 FROM base AS last
 COPY app ./app/

@@ -193,6 +193,9 @@ class TestErrors:
                 "Dockerfile:2: there is no earlier stage `b` to mount",
             ),
             ("ARG A\nFROM $A", "Dockerfile:2: `FROM $A` names no image"),
+            ("FROM scratch AS base\nFROM Base", "Dockerfile:2: `Base` is not the name of an image"),
+            ("FROM 1-$X\nFROM scratch", "Dockerfile:1: `1-` is not the name of an image"),
+            ("FROM scratch\nCOPY --from=Nginx:1 / /", "Dockerfile:2: `Nginx:1` is not the name of an image"),
             ("FROM --platform=arm64 a", "Dockerfile:1: `arm64` is not a platform: `FROM --platform=arm64 a`"),
             (
                 "FROM scratch\nRUN --mount=type=chache,target=/x a",
@@ -223,5 +226,5 @@ def test_a_builder_names_what_it_lacks_and_what_to_do() -> None:
     found.require(frozenset({"heredoc", "run"}), "the builder `b`")
     with pytest.raises(BuildError) as caught:
         found.require(frozenset({"heredoc"}), "the builder `b`")
-    assert str(caught.value) == "Dockerfile:4: the builder `b` does not know `RUN`"
+    assert str(caught.value) == "Dockerfile:4: the builder `b` does not support `RUN`"
     assert caught.value.hint == "make the files before the build and `COPY` them"

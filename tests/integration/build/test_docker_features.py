@@ -1,0 +1,93 @@
+"""The features that the builder `docker` declares are those of a daemon's classic builder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from release.build import Problem
+from release.build.docker import CLASSIC_FEATURES, DockerBuilder
+from release.control import Cancel
+from release.events import NullSink
+from tests.support.releases.builds import build_of
+from tests.support.services.docker import DockerDaemon
+
+#: Feature -> lines behind `FROM scratch` and `COPY a /`.
+LACKING = {
+    "add-checksum": "ADD --checksum=sha256:00 a /b",
+    "add-keep-git-dir": "ADD --keep-git-dir a /b",
+    "add-unpack": "ADD --unpack=false a /b",
+    "copy-chmod": "COPY --chmod=0755 a /b",
+    "copy-chmod-symbolic": "COPY --chmod=u+x a /b",
+    "copy-exclude": "COPY --exclude=x a /b",
+    "copy-link": "COPY --link a /b",
+    "copy-parents": "COPY --parents a /b/",
+    "heredoc": "COPY <<robots.txt /b\nx\nrobots.txt",
+    "mount-bind": "RUN --mount=target=/x a",
+    "mount-cache": "RUN --mount=type=cache,target=/x a",
+    "mount-secret": "RUN --mount=type=secret,id=x a",
+    "mount-ssh": "RUN --mount=type=ssh a",
+    "mount-tmpfs": "RUN --mount=type=tmpfs,target=/x a",
+    "run-device": "RUN --device=a/b=c a",
+    "run-network": "RUN --network=none a",
+    "run-security": "RUN --security=insecure a",
+}
+
+
+@pytest.fixture
+def builder(docker_daemon: DockerDaemon) -> DockerBuilder:
+    return DockerBuilder({"DOCKER_HOST": docker_daemon.host}, sink=NullSink(), cancel=Cancel())
+
+
+def write(root: Path, text: str) -> Path:
+    root.mkdir()
+    (root / "a").write_text("a")
+    (root / "Dockerfile").write_text(text)
+    return root
+
+
+@pytest.mark.parametrize("feature", LACKING)
+def test_a_feature_that_the_daemon_refuses_is_lacking_before_the_build(
+    feature: str, tmp_path: Path, builder: DockerBuilder, docker_daemon: DockerDaemon
+) -> None:
+    assert feature not in CLASSIC_FEATURES
+    root = write(tmp_path / "project", f"FROM scratch\nCOPY a /\n{LACKING[feature]}\n")
+    found = builder.prepare(*build_of(root))
+    assert isinstance(found, Problem)
+    assert found.kind == "lacks"
+    assert found.reason.startswith("Dockerfile:3: the Engine API's builder does not support ")
+    assert docker_daemon.docker("build", "--quiet", str(root), check=False).returncode != 0
+
+
+def test_a_stage_that_the_target_does_not_need_is_built_by_the_daemon_too(
+    tmp_path: Path, builder: DockerBuilder
+) -> None:
+    text = "FROM scratch AS unused\nCOPY --link a /\nFROM scratch AS app\nCOPY a /\nFROM scratch\nCOPY --link a /\n"
+    root = write(tmp_path / "project", text)
+    found = builder.prepare(*build_of(root, target="app"))
+    assert isinstance(found, Problem)
+    assert found.reason == "Dockerfile:2: the Engine API's builder does not support `COPY --link`"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (
+            "COPY --from=later / /\nFROM scratch AS later\nCOPY a /",
+            "there is no earlier stage `later` to copy from",
+        ),
+        ("RUN --mount=type=chache,target=/x a", "`--mount=type=chache,target=/x` cannot be read"),
+        ("COPY --chmod=9 a /b", "`--chmod=9` is not a mode"),
+        ("ENV A=${B:?needed}", "`B` has no value: needed"),
+    ],
+)
+def test_a_line_that_no_builder_reads_is_an_error_of_the_input(
+    line: str, reason: str, tmp_path: Path, builder: DockerBuilder
+) -> None:
+    root = write(tmp_path / "project", f"FROM scratch\nCOPY a /\n{line}\n")
+    target = "later" if "later" in line else None
+    found = builder.prepare(*build_of(root, target=target))
+    assert isinstance(found, Problem)
+    assert (found.kind, reason in found.reason) == ("input", True)
+    assert found.reason.startswith("Dockerfile:3: ")
