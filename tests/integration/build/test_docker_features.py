@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from release.build.docker import CLASSIC_FEATURES, DockerBuilder
 from release.control import Cancel
 from release.events import NullSink
 from tests.support.releases.builds import build_of
+from tests.support.releases.project import Project
 from tests.support.services.docker import DockerDaemon
 
 #: Feature -> lines behind `FROM scratch` and `COPY a /`.
@@ -91,3 +93,25 @@ def test_a_line_that_no_builder_reads_is_an_error_of_the_input(
     assert isinstance(found, Problem)
     assert (found.kind, reason in found.reason) == ("input", True)
     assert found.reason.startswith("Dockerfile:3: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM scratch\nCOPY --link hello.txt /\n",
+        "FROM busybox:test\nRUN --mount=type=cache,target=/x true\n",
+        "FROM --platform=$BUILDPLATFORM busybox:test\nCOPY hello.txt /\n",
+        "FROM busybox:test\nCOPY hello.txt /\n",
+    ],
+)
+def test_preview_exits_as_run_will(
+    text: str, make_project: Callable[..., Project], docker_daemon: DockerDaemon, busybox_image: str
+) -> None:
+    project = make_project(build={"builder": "docker"})
+    project.release_commit("v1.4.2", files={"Dockerfile": text})
+    env = {"DOCKER_HOST": docker_daemon.host}
+    preview = project("preview", env=env)
+    run = project("run", env=env)
+    assert preview.code == run.code
+    assert (preview.code == 4) == ("the Engine API's builder does not support" in run.stderr)
+    assert bool(project.log) == (run.code == 0)
