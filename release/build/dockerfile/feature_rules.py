@@ -36,6 +36,7 @@ from release.build.dockerfile.instructions import (
 from release.build.dockerfile.mounts import MountError, read_mount
 from release.build.dockerfile.scope import Scope
 from release.build.dockerfile.stage_graph import local_sources, source_of
+from release.build.dockerfile.values import is_signal, parse_ports
 from release.errors import BuildError
 
 #: What a Dockerfile may need. A builder without `mount-cache` cannot build a `RUN --mount=type=cache`.
@@ -165,7 +166,7 @@ def _env(env: Env, place: Place) -> Found:
     for pair in env.pairs:
         yield from _expanded(env, place, pair.key, pair.value)
         values[place.expand(env, pair.key)] = place.expand(env, pair.value)
-    place.scope.env.update(values)  # after all of them: `ENV a=1 b=$a` uses the earlier `a`
+    place.scope.set_env(values)  # after all of them: `ENV a=1 b=$a` uses the earlier `a`
 
 
 def _label(label: Label, place: Place) -> Found:
@@ -198,9 +199,11 @@ def _mode(transfer: Copy | Add, place: Place) -> Found:
     if not text or "$" in text:
         return
     if not _OCTAL.fullmatch(text) and not _SYMBOLIC.fullmatch(text):
-        raise BuildError(
-            f"{place.dockerfile.name}:{transfer.line}: `--chmod={text}` is not a mode: `{transfer.text}`",
-            hint="write it like `--chmod=0755` or `--chmod=u+x`",
+        raise _error(
+            transfer,
+            place,
+            f"`--chmod={text}` is not a mode",
+            "write it like `--chmod=0755` or `--chmod=u+x`",
         )
     yield (
         ("copy-chmod" if _OCTAL.fullmatch(text) else "copy-chmod-symbolic"),
@@ -253,7 +256,29 @@ def _healthcheck(healthcheck: Healthcheck, _: Place) -> Found:
 def _expose(expose: Expose, place: Place) -> Found:
     yield from _expanded(expose, place, *expose.ports)
     for text in expose.ports:
-        place.scope.apply(expose, text, expand_words)
+        for word in () if "?" in text and place.is_open else place.scope.apply(expose, text, expand_words):
+            if parse_ports(word) is None and "$" not in text * place.is_open:
+                raise _error(
+                    expose, place, f"`{word}` is not a port", "write `8080`, `53/udp` or `8000-8010`"
+                )
+
+
+def _stopsignal(stopsignal: StopSignal, place: Place) -> Found:
+    yield from _expanded(stopsignal, place, stopsignal.signal)
+    signal = place.expand(stopsignal, stopsignal.signal)
+    if not is_signal(signal) and "$" not in stopsignal.signal * place.is_open:
+        raise _error(stopsignal, place, f"`{signal}` is not a signal", "write `SIGTERM` or a number")
+
+
+def _volume(volume: Volume, place: Place) -> Found:
+    yield from _expanded(volume, place, *volume.paths)
+    for path in volume.paths:
+        if not place.expand(volume, path) and not place.is_open:
+            raise _error(volume, place, "a `VOLUME` is empty", "give its variable a value")
+
+
+def _error(instruction: Instruction, place: Place, what: str, hint: str) -> BuildError:
+    return BuildError(f"{place.dockerfile.name}:{instruction.line}: {what}: `{instruction.text}`", hint=hint)
 
 
 _ADD_FLAGS: Mapping[str, Feature] = {
@@ -292,8 +317,8 @@ _RULES: Mapping[type[Instruction], Callable[[Any, Place], Found]] = {
     OnBuild: lambda _, __: iter((("onbuild", "`ONBUILD`"),)),
     Run: _run,
     Shell: lambda _, __: iter((("shell", "`SHELL`"),)),
-    StopSignal: lambda each, place: _expanded(each, place, each.signal),
+    StopSignal: _stopsignal,
     User: lambda each, place: _expanded(each, place, each.user),
-    Volume: lambda each, place: _expanded(each, place, *each.paths),
+    Volume: _volume,
     Workdir: lambda each, place: _expanded(each, place, each.path),
 }

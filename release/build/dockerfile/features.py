@@ -13,7 +13,7 @@ import msgspec
 
 from release.build.dockerfile.feature_rules import FEATURES, Feature, Need, Place, needs_in
 from release.build.dockerfile.instructions import Dockerfile, Stage
-from release.build.dockerfile.scope import Scope, global_scope
+from release.build.dockerfile.scope import DEFAULT_PATH, Scope, global_scope
 from release.build.dockerfile.stage_graph import (
     base_of,
     effective_instructions,
@@ -146,7 +146,7 @@ def _of_stage(
         given=given,
         outer=scope.args,
         args=below.scope.args if below else None,
-        env=below.scope.env if below else None,
+        env=below.scope.env if below else {"PATH": DEFAULT_PATH},
         within=scope,
     )
     is_open = below.is_open if below else isinstance(base, str)

@@ -14,6 +14,9 @@ from release.oci.image_json import Platform
 
 _T = TypeVar("_T")
 
+#: The PATH of an image without one, in the classic builder and BuildKit. `ENV PATH=/app:$PATH` relies on it.
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 def platform_arguments(platform: Platform, build: Platform | None = None) -> dict[str, str]:
     """The build arguments `TARGETPLATFORM`, `TARGETOS`, `BUILDPLATFORM` and so on.
@@ -31,7 +34,9 @@ def platform_arguments(platform: Platform, build: Platform | None = None) -> dic
 
 
 class Scope:
-    """The variables of the `FROM` lines, or of one stage. `env` overrides `args` with equal names.
+    """The variables of the `FROM` lines, or of one stage. Of an `ENV` and an `ARG` with equal names, the later counts.
+
+    What a stage inherits from the stage below it are its `args` and `env`, of which `env` counts.
 
     `given`: build arguments of the task. `outer`: values for an `ARG` with neither a given value nor a default.
     `within`: the scope of the `FROM` lines, which counts the expanded characters of the whole file.
@@ -52,23 +57,33 @@ class Scope:
         self._outer = outer
         self.args = dict(args or {})
         self.env = dict(env or {})
+        self._later: dict[str, str] = {}  # build arguments that were declared after an ENV of the same name
         self._whole: Scope = within._whole if within is not None else self
         self._grown = 0  # characters that expansion added; counted for the whole file in its outermost scope
 
     @property
     def variables(self) -> Mapping[str, str]:
         """Name -> value of each variable that is set."""
-        return ChainMap(self.env, self.args)
+        return ChainMap(self._later, self.env, self.args)
 
     def declare(self, arg: Arg) -> None:
         """Set the variables of an `ARG`: to the given value, else the default, else the value outside of the stage."""
         for name, default in arg.pairs:
             if name in self._given:
-                self.args[name] = self._given[name]
+                value = self._given[name]
             elif default is not None:
-                self.args[name] = self.expand(arg, default)
+                value = self.expand(arg, default)
             elif name in self._outer:
-                self.args[name] = self._outer[name]
+                value = self._outer[name]
+            else:
+                continue
+            self.args[name] = self._later[name] = value
+
+    def set_env(self, values: Mapping[str, str]) -> None:
+        """Set the variables of an `ENV`."""
+        self.env.update(values)
+        for name in values:
+            self._later.pop(name, None)
 
     def expand(self, instruction: Instruction, text: str) -> str:
         """`text` with this scope's variables. Raises `BuildError` with the line."""

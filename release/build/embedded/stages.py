@@ -223,7 +223,7 @@ class _Worker:
     def do_env(self, instruction: Env) -> None:
         # Expand all values of one `ENV` before any is set: in `ENV a=1 b=$a` the value of `b` is `a` from before the
         # line.
-        self._scope.env.update(self._expanded(instruction))
+        self._scope.set_env(self._expanded(instruction))
         self._config(env=dict(self._scope.env))
 
     def do_label(self, instruction: Label) -> None:

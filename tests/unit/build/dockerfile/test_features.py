@@ -202,6 +202,9 @@ class TestErrors:
                 "Dockerfile:2: `--mount=type=chache,target=/x` cannot be read: the type `chache`",
             ),
             ("FROM scratch\nCOPY --chmod=abc a /", "Dockerfile:2: `--chmod=abc` is not a mode"),
+            ("FROM scratch\nEXPOSE 80 99999", "Dockerfile:2: `99999` is not a port: `EXPOSE 80 99999`"),
+            ("FROM scratch\nSTOPSIGNAL SIGFOO", "Dockerfile:2: `SIGFOO` is not a signal"),
+            ("FROM scratch\nVOLUME $A", "Dockerfile:2: a `VOLUME` is empty: `VOLUME $A`"),
             ("FROM scratch\nENV A=${B:?needed}", "Dockerfile:2: `B` has no value: needed"),
             ("FROM scratch\nLABEL A='b", "Dockerfile:2: a single quote is not closed"),
             ("FROM alpine\nWORKDIR ${A!b}", "Dockerfile:2: `!` is not supported"),
@@ -211,6 +214,7 @@ class TestErrors:
         assert str(refusal(text)).startswith(message)
 
     def test_a_variable_of_the_base_image_may_be_required(self) -> None:
+        assert needs("FROM alpine\nEXPOSE $P ${P:?}\nSTOPSIGNAL $S\nVOLUME $V").features == {"from-image"}
         assert needs("FROM alpine\nENV A=${PATH:?}\nRUN --mount=type=$KIND,target=/x a").features == {
             "from-image",
             "run",
