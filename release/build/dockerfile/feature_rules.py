@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 import msgspec
 
 from release.build.dockerfile.expand import expand_body, expand_words
+from release.build.dockerfile.feature_names import Feature, Need
 from release.build.dockerfile.instructions import (
     Add,
     Arg,
@@ -39,48 +40,6 @@ from release.build.dockerfile.stage_graph import local_sources, source_of
 from release.build.dockerfile.values import is_signal, parse_ports
 from release.errors import BuildError
 
-#: What a Dockerfile may need. A builder without `mount-cache` cannot build a `RUN --mount=type=cache`.
-Feature = Literal[
-    "add-checksum",
-    "add-git",
-    "add-keep-git-dir",
-    "add-unpack",
-    "add-url",
-    "check",
-    "copy-chmod",
-    "copy-chmod-symbolic",
-    "copy-chown",
-    "copy-exclude",
-    "copy-from-image",
-    "copy-from-stage",
-    "copy-link",
-    "copy-parents",
-    "expansion-pattern",
-    "from-image",
-    "from-platform",
-    "from-platform-argument",
-    "frontend",
-    "healthcheck",
-    "healthcheck-start-interval",
-    "heredoc",
-    "maintainer",
-    "mount-bind",
-    "mount-cache",
-    "mount-secret",
-    "mount-ssh",
-    "mount-tmpfs",
-    "onbuild",
-    "platform-argument",
-    "run",
-    "run-device",
-    "run-network",
-    "run-security",
-    "shell",
-    "stage-index",
-    "syntax",
-]
-FEATURES: frozenset[Feature] = frozenset(get_args(Feature))
-
 PLATFORM_ARGUMENTS = frozenset(
     f"{side}{name}" for side in ("TARGET", "BUILD") for name in ("PLATFORM", "OS", "ARCH", "VARIANT")
 )
@@ -91,15 +50,6 @@ _GIT = re.compile(r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#?]*\.git(/?[#?].*)
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _OCTAL = re.compile(r"0*[0-7]{1,4}")
 _SYMBOLIC = re.compile(r"[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*")
-
-
-class Need(msgspec.Struct, frozen=True, kw_only=True):
-    """A use of a feature. `what`: its name in messages; `text`: the whole instruction."""
-
-    feature: Feature
-    line: int
-    what: str
-    text: str
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from release.build.dockerfile.feature_rules import FEATURES, Feature, Need, Place, needs_in
+from release.build.dockerfile.feature_names import FEATURES, Feature, Need
+from release.build.dockerfile.feature_rules import Place, needs_in
 from release.build.dockerfile.instructions import Dockerfile, Stage
 from release.build.dockerfile.scope import DEFAULT_PATH, Scope, global_scope
 from release.build.dockerfile.stage_graph import (

@@ -12,8 +12,9 @@ import msgspec
 from release.build.dockerfile.flags import split_flags
 from release.build.dockerfile.instructions import Heredoc
 from release.build.dockerfile.json_words import is_json_array
-from release.build.dockerfile.lexer import ExpansionError, Lexer, words_of
+from release.build.dockerfile.lexer import ExpansionError, Lexer
 from release.build.dockerfile.white_space import first_word
+from release.build.dockerfile.words import words_of
 
 _OPENING = re.compile(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)")
 _WITH_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})

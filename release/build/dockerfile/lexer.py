@@ -6,37 +6,18 @@ serve to find here-documents, for which no variable has a value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from release.build.dockerfile.substitution import read_pattern, replace, trim_prefix, trim_suffix
-from release.build.dockerfile.white_space import is_space
+from release.build.dockerfile.words import Piece
 from release.limits import DOCUMENT_DEPTH, EXPANDED_CHARACTERS
 
 #: `$@`, `$*` and so on: the parameters that POSIX reserves (2.5.2). None of them has a value in a Dockerfile.
 _SPECIAL = frozenset("@*#?-$!0")
 
-Piece = tuple[str, bool]  # text, and whether white space in it does not separate words
-
 
 class ExpansionError(ValueError):
     """The text cannot be expanded. The message gives the reason, but not the file and line."""
-
-
-def words_of(pieces: Iterable[Piece]) -> tuple[str, ...]:
-    """The pieces joined and split at unprotected white space. Empty words vanish, as in BuildKit."""
-    words: list[str] = []
-    word = ""
-    for piece, is_protected in pieces:
-        if is_protected:
-            word += piece
-            continue
-        for character in piece:
-            if not is_space(character):
-                word += character
-            elif word:
-                words.append(word)
-                word = ""
-    return (*words, word) if word else tuple(words)
 
 
 class Lexer:

@@ -159,18 +159,6 @@ class _Reader:
             pairs.append((key, value if equals else None))
         return Arg(pairs=tuple(pairs), **self._common())
 
-    def read_env(self) -> Instruction:
-        return Env(pairs=self._pairs(), **self._common())
-
-    def read_label(self) -> Instruction:
-        return Label(pairs=self._pairs(), **self._common())
-
-    def read_copy(self) -> Instruction:
-        return Copy(**self._transfer(), **self._common())
-
-    def read_add(self) -> Instruction:
-        return Add(**self._transfer(), **self._common())
-
     def _transfer(self) -> dict[str, Any]:
         words = self._words()
         if len(words) < 2:
@@ -202,12 +190,6 @@ class _Reader:
                     self._fail(f"`--{name}={text}` cannot be read: {error}")
         return instruction
 
-    def read_entrypoint(self) -> Instruction:
-        return Entrypoint(command=self._command(self._rest), **self._common())
-
-    def read_cmd(self) -> Instruction:
-        return Cmd(command=self._command(self._rest), **self._common())
-
     def read_shell(self) -> Instruction:
         words = self._json(self._rest)
         if not words:
@@ -224,26 +206,11 @@ class _Reader:
         times_of(self._flags, f"{self._name}:{self._logical.line}", self._logical.shown)
         return Healthcheck(command=command, **self._common())
 
-    def read_workdir(self) -> Instruction:
-        return Workdir(path=self._rest, **self._common())
-
-    def read_user(self) -> Instruction:
-        return User(user=self._rest, **self._common())
-
-    def read_stopsignal(self) -> Instruction:
-        return StopSignal(signal=self._rest, **self._common())
-
-    def read_expose(self) -> Instruction:
-        return Expose(ports=split_blanks(self._rest), **self._common())
-
     def read_volume(self) -> Instruction:
         paths = tuple(path.strip(SPACE) for path in self._words())
         if not paths or not all(paths):
             self._fail("a `VOLUME` is empty", "name a folder: `VOLUME /data`")
         return Volume(paths=paths, **self._common())
-
-    def read_maintainer(self) -> Instruction:
-        return Maintainer(name=self._rest, **self._common())
 
     def read_onbuild(self) -> Instruction:
         keyword, rest = first_word(self._rest)
@@ -258,22 +225,22 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 _READERS: Mapping[str, Callable[[_Reader], Instruction]] = {
-    "ADD": _Reader.read_add,
+    "ADD": lambda reader: Add(**reader._transfer(), **reader._common()),
     "ARG": _Reader.read_arg,
-    "CMD": _Reader.read_cmd,
-    "COPY": _Reader.read_copy,
-    "ENTRYPOINT": _Reader.read_entrypoint,
-    "ENV": _Reader.read_env,
-    "EXPOSE": _Reader.read_expose,
+    "CMD": lambda reader: Cmd(command=reader._command(reader._rest), **reader._common()),
+    "COPY": lambda reader: Copy(**reader._transfer(), **reader._common()),
+    "ENTRYPOINT": lambda reader: Entrypoint(command=reader._command(reader._rest), **reader._common()),
+    "ENV": lambda reader: Env(pairs=reader._pairs(), **reader._common()),
+    "EXPOSE": lambda reader: Expose(ports=split_blanks(reader._rest), **reader._common()),
     "FROM": _Reader.read_from,
     "HEALTHCHECK": _Reader.read_healthcheck,
-    "LABEL": _Reader.read_label,
-    "MAINTAINER": _Reader.read_maintainer,
+    "LABEL": lambda reader: Label(pairs=reader._pairs(), **reader._common()),
+    "MAINTAINER": lambda reader: Maintainer(name=reader._rest, **reader._common()),
     "ONBUILD": _Reader.read_onbuild,
     "RUN": _Reader.read_run,
     "SHELL": _Reader.read_shell,
-    "STOPSIGNAL": _Reader.read_stopsignal,
-    "USER": _Reader.read_user,
+    "STOPSIGNAL": lambda reader: StopSignal(signal=reader._rest, **reader._common()),
+    "USER": lambda reader: User(user=reader._rest, **reader._common()),
     "VOLUME": _Reader.read_volume,
-    "WORKDIR": _Reader.read_workdir,
+    "WORKDIR": lambda reader: Workdir(path=reader._rest, **reader._common()),
 }

@@ -1,11 +1,16 @@
-"""Splits `name=value` operands into words that keep their quotes. Pure.
+"""Splits operands into words. Pure.
 
-Follows BuildKit 0.34, `parseWords` in `frontend/dockerfile/parser/line_parsers.go`.
+Follows BuildKit 0.34: `parseWords` in `frontend/dockerfile/parser/line_parsers.go`, and `wordsStruct` in
+`frontend/dockerfile/shell/lex.go`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from release.build.dockerfile.white_space import is_space
+
+Piece = tuple[str, bool]  # text, and whether white space in it does not separate words
 
 
 def split_words(text: str, escape: str) -> list[str]:
@@ -30,3 +35,20 @@ def split_words(text: str, escape: str) -> list[str]:
             quote = character if character in "\"'" else ""
             word += character
     return [*words, word] if word else words
+
+
+def words_of(pieces: Iterable[Piece]) -> tuple[str, ...]:
+    """The pieces joined and split at unprotected white space. Empty words vanish, as in BuildKit."""
+    words: list[str] = []
+    word = ""
+    for piece, is_protected in pieces:
+        if is_protected:
+            word += piece
+            continue
+        for character in piece:
+            if not is_space(character):
+                word += character
+            elif word:
+                words.append(word)
+                word = ""
+    return (*words, word) if word else tuple(words)

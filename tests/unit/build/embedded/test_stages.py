@@ -155,7 +155,7 @@ class TestVariables:
             ("ARG A=outer\nFROM scratch\nARG A\nENV V=x$A", "xouter"),
             ("ARG A=outer\nFROM scratch\nARG A=inner\nENV V=x$A", "xinner"),
             ("FROM scratch\nARG A=inner\nENV A=env\nENV V=x$A", "xenv"),
-            ("FROM scratch\nENV A=env\nARG A=inner\nENV V=x$A", "xenv"),
+            ("FROM scratch\nENV A=env\nARG A=inner\nENV V=x$A", "xinner"),
             ("ARG B=b\nARG A=$B-c\nFROM scratch\nARG A\nENV V=x$A", "xb-c"),
             ("FROM scratch AS a\nARG A=1\nFROM a\nENV V=x$A", "x1"),
             ("FROM scratch AS a\nARG A=1\nFROM scratch\nENV V=x$A", "x"),

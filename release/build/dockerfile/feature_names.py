@@ -1,0 +1,58 @@
+"""The names of the features that a Dockerfile may need. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import msgspec
+
+#: What a Dockerfile may need. A builder without `mount-cache` cannot build a `RUN --mount=type=cache`.
+Feature = Literal[
+    "add-checksum",
+    "add-git",
+    "add-keep-git-dir",
+    "add-unpack",
+    "add-url",
+    "check",
+    "copy-chmod",
+    "copy-chmod-symbolic",
+    "copy-chown",
+    "copy-exclude",
+    "copy-from-image",
+    "copy-from-stage",
+    "copy-link",
+    "copy-parents",
+    "expansion-pattern",
+    "from-image",
+    "from-platform",
+    "from-platform-argument",
+    "frontend",
+    "healthcheck",
+    "healthcheck-start-interval",
+    "heredoc",
+    "maintainer",
+    "mount-bind",
+    "mount-cache",
+    "mount-secret",
+    "mount-ssh",
+    "mount-tmpfs",
+    "onbuild",
+    "platform-argument",
+    "run",
+    "run-device",
+    "run-network",
+    "run-security",
+    "shell",
+    "stage-index",
+    "syntax",
+]
+FEATURES: frozenset[Feature] = frozenset(get_args(Feature))
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """A use of a feature. `what`: its name in messages; `text`: the whole instruction."""
+
+    feature: Feature
+    line: int
+    what: str
+    text: str
