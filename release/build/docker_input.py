@@ -13,8 +13,8 @@ import msgspec
 
 from release.build.context import Context
 from release.build.dockerfile.instructions import Copy, Dockerfile
-from release.build.dockerfile.scope import platform_arguments
-from release.build.embedded.obstacles import expanded_bases
+from release.build.dockerfile.scope import global_scope, platform_arguments
+from release.build.dockerfile.stage_graph import expanded_bases
 from release.build.embedded.tree import Tree
 from release.build.task_input import TaskInput
 from release.compression.entries import Inline, Node
@@ -102,7 +102,7 @@ def build_arguments(
 def registries_of(dockerfile: Dockerfile, given: Mapping[str, str]) -> tuple[str, ...]:
     """The registries of the images that `FROM` and `COPY --from` name."""
     stages = {stage.name for stage in dockerfile.stages}
-    images = list(expanded_bases(dockerfile, given, parse_platform("linux/amd64")))
+    images = list(expanded_bases(dockerfile, global_scope(dockerfile, given, parse_platform("linux/amd64"))))
     images += [
         source
         for each in dockerfile.instructions

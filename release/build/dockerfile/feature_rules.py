@@ -87,8 +87,12 @@ def _expanded(instruction: Instruction, place: Place, *texts: str) -> Found:
     """Expand operands for the errors in them."""
     for text in texts:
         place.expand(instruction, text)
-        if match := _PATTERN.search(text):
-            yield "expansion-pattern", f"`{match[0]}…}}`"
+        yield from _patterns(text)
+
+
+def _patterns(text: str) -> Found:
+    if match := _PATTERN.search(text):
+        yield "expansion-pattern", f"`{match[0]}…}}`"
 
 
 def _from(base: From, place: Place) -> Found:
@@ -106,15 +110,14 @@ def _arg(arg: Arg, place: Place) -> Found:
     for name, default in arg.pairs:
         if name in PLATFORM_ARGUMENTS and default is None:
             yield "platform-argument", f"`ARG {name}`"
-        if default is not None and _PATTERN.search(default):
-            yield from _expanded(arg, place, default)
+        yield from _patterns(default or "")
     place.scope.declare(arg)
 
 
 def _env(env: Env, place: Place) -> Found:
     values: dict[str, str] = {}
     for pair in env.pairs:
-        yield from _expanded(env, place, pair.key, pair.value)
+        yield from _patterns(f"{pair.key} {pair.value}")
         values[place.expand(env, pair.key)] = place.expand(env, pair.value)
     place.scope.set_env(values)  # after all of them: `ENV a=1 b=$a` uses the earlier `a`
 

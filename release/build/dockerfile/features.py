@@ -39,7 +39,7 @@ _INSTEAD: Mapping[Feature, str] = {
     "add-git": f"check the repository out before the build and `COPY` it; {_BUILDKIT}",
     "add-keep-git-dir": _BUILDKIT,
     "add-unpack": _BUILDKIT,
-    "add-url": "fetch and check the file before the build and `COPY` it",
+    "add-url": "use `builder: docker`, or fetch and check the file before the build and `COPY` it",
     "copy-chmod": f"set the mode with `git update-index --chmod=+x`, or in a `RUN chmod`; {_BUILDKIT}",
     "copy-chmod-symbolic": f"set the mode in a `RUN chmod`; {_BUILDKIT}",
     "copy-exclude": f"name the files in `.dockerignore`; {_BUILDKIT}",
@@ -55,7 +55,7 @@ _INSTEAD: Mapping[Feature, str] = {
     "mount-secret": _BUILDKIT,  # no other way keeps it out of the image's history
     "mount-ssh": _BUILDKIT,
     "mount-tmpfs": _BUILDKIT,
-    "run": "make the files before the build and `COPY` them",
+    "run": "use `builder: docker`, or make the files before the build and `COPY` them",
     "run-device": _BUILDKIT,
     "run-network": _BUILDKIT,
     "run-security": _BUILDKIT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -11,13 +12,14 @@ from release.build.dockerfile.instructions import Add, Copy
 from release.build.dockerfile.scope import Scope
 from release.build.embedded.copying import Owner, Transfer
 from release.build.embedded.modes import ModeChange, read_mode
-from release.build.embedded.obstacles import refuse_address
 from release.build.embedded.owners import LARGEST_ID, find_owner
 from release.build.embedded.tree import Tree
 from release.build.ignore import Ignore, parse_ignore
 from release.compression.entries import Content, Inline
 from release.digits import number_in
 from release.errors import BuildError
+
+_ADDRESS = re.compile(r"(https?|git|ssh)://", re.IGNORECASE)
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +61,12 @@ def _operand(instruction: Copy | Add, text: str, around: Surroundings) -> str:
     operand = around.scope.expand(instruction, text)
     if not operand:  # an empty source would mean the whole context
         raise BuildError(f"{around.where}: `{text}` is empty", hint="give its variable a value")
-    if isinstance(instruction, Add):
-        refuse_address(around.where, operand)
+    if isinstance(instruction, Add) and _ADDRESS.match(operand):
+        # Found by the features of the Dockerfile, unless a variable of the base image has the address.
+        raise BuildError(
+            f"{around.where}: the builder `layers` does not support `ADD` of an address (`{operand}`)",
+            hint="fetch and check the file before the build and `COPY` it",
+        )
     return operand
 
 

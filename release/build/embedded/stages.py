@@ -6,7 +6,6 @@ Pure except for `Files`, which reads account files and archives.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -37,16 +36,12 @@ from release.build.dockerfile.instructions import (
 )
 from release.build.dockerfile.parser import parse
 from release.build.dockerfile.scope import Scope, global_scope
+from release.build.dockerfile.stage_graph import base_of, source_of, stage_platform
+from release.build.dockerfile.values import is_signal, parse_ports
 from release.build.embedded.base_config import BaseLayer
 from release.build.embedded.copy_instruction import Surroundings, transfer_of
 from release.build.embedded.copying import Owner, changes_of, missing_folders
-from release.build.embedded.obstacles import (
-    base_of,
-    needed_stages,
-    require_trigger,
-    source_of,
-    stage_platform,
-)
+from release.build.embedded.obstacles import needed_stages, require_trigger
 from release.build.embedded.owners import find_user
 from release.build.embedded.tree import LinkLoop, Tree
 from release.compression.entries import Content, HostFile, Node
@@ -56,8 +51,6 @@ from release.oci.image_json import History, ImageConfig, Platform
 # The PATH that both of Docker's builders assume for an image without one; `ENV PATH=/app:$PATH` relies on it.
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEFAULT_SHELL = ("/bin/sh", "-c")
-_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
-_SIGNAL = re.compile(r"(SIG)?[A-Z][A-Z0-9]*([+-]\d+)?|\d{1,3}")
 
 Layer = tuple[tuple[str, Node], ...]  # (path, node), sorted by the bytes of the path
 
@@ -122,7 +115,7 @@ def build_stages(
         if isinstance(base, Stage):
             start = done[base.index]
         elif base is not None:
-            start = _image(images or {}, base, stage_platform(stage, scope, platform))
+            start = _image(images or {}, base, stage_platform(dockerfile, stage, scope, platform))
         inner = Scope(
             dockerfile, given=given, outer=scope.args, args=start.args, env=start.config.env, within=scope
         )
@@ -264,14 +257,13 @@ class _Worker:
         self._config(ports=tuple(ports))
 
     def _ports(self, instruction: Instruction, word: str) -> tuple[str, ...]:
-        match = _PORT.fullmatch(word)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if match is None or not 0 < first <= last <= 65535:
+        ports = parse_ports(word)
+        if ports is None:
             raise BuildError(
                 f"{self._at(instruction)}: `{word}` is not a port",
                 hint="write `8080`, `53/udp` or `8000-8010`",
             )
-        return tuple(f"{port}/{(match[3] or 'tcp').lower()}" for port in range(first, last + 1))
+        return ports
 
     def do_volume(self, instruction: Volume) -> None:
         paths = [self._scope.expand(instruction, path) for path in instruction.paths]
@@ -283,7 +275,7 @@ class _Worker:
 
     def do_stopsignal(self, instruction: StopSignal) -> None:
         signal = self._scope.expand(instruction, instruction.signal)
-        if not _SIGNAL.fullmatch(signal):
+        if not is_signal(signal):
             raise BuildError(
                 f"{self._at(instruction)}: `{signal}` is not a signal", hint="write `SIGTERM` or a number"
             )
@@ -302,7 +294,8 @@ class _Worker:
 
     def _argv(self, command: Command) -> tuple[str, ...]:
         shell = self._image.config.shell or _DEFAULT_SHELL
-        return (*shell, *command.words) if command.form == "shell" and command.words else command.words
+        # An empty command in shell form starts the shell with an empty text, as in BuildKit.
+        return (*shell, *(command.words or ("",))) if command.form == "shell" else command.words
 
     def do_shell(self, instruction: Shell) -> None:
         self._config(shell=instruction.words)

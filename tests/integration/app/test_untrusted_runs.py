@@ -381,7 +381,7 @@ class TestBuild:
         assert (result.code, "cannot be built here" in result.stdout) == (0, True), result.stderr
         assert "cannot be built here: `buildkit`: neither `buildx` nor" in result.stdout
         assert "; `docker`: the docker daemon at `unix:///nowhere.sock`" in result.stdout
-        assert "; `layers`: Dockerfile:2: the builder `layers` starts no program" in result.stdout
+        assert "; `layers`: Dockerfile:2: the builder `layers` does not support `RUN`" in result.stdout
 
     def test_request_without_an_image_is_previewed(self, scene: Scene) -> None:
         scene.configure("image: ${REGISTRY_HOST}/acme/app\n")

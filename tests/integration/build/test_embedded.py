@@ -340,7 +340,7 @@ def test_run_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text('FROM scratch\nCOPY a /\nRUN ["/a"]\n')
     with pytest.raises(BuildError) as caught:
         build(builder(), request(tmp_path), tmp_path / "store")
-    assert str(caught.value) == "Dockerfile:3: the builder `layers` starts no program and cannot do `RUN`"
+    assert str(caught.value) == "Dockerfile:3: the builder `layers` does not support `RUN`"
     assert "use `builder: docker`" in str(caught.value.hint)
     assert problem(builder(), request(tmp_path)) == Problem(
         kind="lacks", reason=str(caught.value), hint=caught.value.hint

@@ -231,4 +231,4 @@ def test_a_builder_names_what_it_lacks_and_what_to_do() -> None:
     with pytest.raises(BuildError) as caught:
         found.require(frozenset({"heredoc"}), "the builder `b`")
     assert str(caught.value) == "Dockerfile:4: the builder `b` does not support `RUN`"
-    assert caught.value.hint == "make the files before the build and `COPY` them"
+    assert caught.value.hint == "use `builder: docker`, or make the files before the build and `COPY` them"

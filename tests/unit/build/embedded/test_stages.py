@@ -390,7 +390,7 @@ class TestCopy:
             ("[a /", "`[a` is not a pattern: a bracket is not closed within its path component"),
             ("$NOTHING /", "`$NOTHING` is empty"),
             ("app $NOTHING", "`$NOTHING` is empty"),
-            ("--chmod=abc app /", "`abc` is not an octal mode, nor a symbolic one"),
+            ("--chmod=abc app /", "`--chmod=abc` is not a mode: `COPY --chmod=abc app /`"),
             (
                 "--chown=nobody app /",
                 "`--chown` names `nobody`, which the image's `/etc/passwd` does not contain",
@@ -495,15 +495,15 @@ class TestStages:
         [
             (
                 "FROM scratch\nRUN make",
-                "Dockerfile:2: the builder `layers` starts no program and cannot do `RUN`",
+                "Dockerfile:2: the builder `layers` does not support `RUN`",
                 "use `builder: docker`",
             ),
             (
                 "FROM scratch\nADD https://x/y /",
-                "Dockerfile:2: the builder `layers` opens no connection",
+                "Dockerfile:2: the builder `layers` does not support `ADD` of an address",
                 "fetch",
             ),
-            ("FROM $NOTHING\nCOPY app /", "Dockerfile:1: `FROM` names no image", "variable"),
+            ("FROM $NOTHING\nCOPY app /", "Dockerfile:1: `FROM $NOTHING` names no image", "variable"),
             ("FROM scratch AS a\nCOPY --from=a /a /", "Dockerfile:2: there is no earlier stage `a`", "above"),
             (
                 "FROM scratch\nCOPY --from=0 /a /",
@@ -517,23 +517,23 @@ class TestStages:
             ),
             (
                 "FROM scratch\nMAINTAINER me",
-                "Dockerfile:2: `MAINTAINER` is deprecated, and not supported",
-                'authors="me"',
+                "Dockerfile:2: the builder `layers` does not support `MAINTAINER`",
+                "image.authors=",
             ),
             (
-                "FROM scratch\nONBUILD RUN make\nFROM 0\nCOPY app /",
-                "Dockerfile:2: the builder `layers` starts no program and cannot do `RUN`",
+                "FROM scratch AS a\nONBUILD RUN make\nFROM a\nCOPY app /",
+                "Dockerfile:2: the builder `layers` does not support `RUN`",
                 "docker",
             ),
             (
-                "FROM scratch\nONBUILD COPY --from=x a /\nFROM 0\nCOPY app /",
+                "FROM scratch AS a\nONBUILD COPY --from=x a /\nFROM a\nCOPY app /",
                 "Dockerfile:2: the builder `layers` does not support `ONBUILD COPY --from`",
                 "docker",
             ),
             (
                 "FROM scratch\nADD --checksum=sha256:0 a /",
                 "Dockerfile:2: the builder `layers` does not support `ADD --checksum`",
-                "`--chmod`",
+                "check the file",
             ),
             ("FROM scratch\nEXPOSE 99999", "Dockerfile:2: `99999` is not a port", "8080"),
             ("FROM scratch\nSTOPSIGNAL 1x", "Dockerfile:2: `1x` is not a signal", "SIGTERM"),
@@ -553,7 +553,7 @@ class TestStages:
 
     def test_add_of_a_url_in_a_variable_is_refused(self) -> None:
         error = refusal("FROM scratch\nARG U=https://x.example/y\nADD $U /")
-        assert "cannot `ADD` the address `https://x.example/y`" in str(error)
+        assert "does not support `ADD` of an address" in str(error)
 
     def test_a_last_stage_for_another_platform_is_refused(self) -> None:
         one = "FROM --platform=linux/arm64 scratch AS one\nCOPY app /\n"
