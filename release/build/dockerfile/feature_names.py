@@ -24,6 +24,7 @@ Feature = Literal[
     "copy-parents",
     "expansion-pattern",
     "from-image",
+    "from-place",
     "from-platform",
     "from-platform-argument",
     "frontend",

@@ -36,7 +36,7 @@ from release.build.dockerfile.instructions import (
 )
 from release.build.dockerfile.mounts import MountError, read_mount
 from release.build.dockerfile.scope import Scope
-from release.build.dockerfile.stage_graph import local_sources, source_of
+from release.build.dockerfile.stage_graph import is_place, local_sources, source_of
 from release.build.dockerfile.values import is_signal, parse_ports
 from release.errors import BuildError
 
@@ -142,6 +142,8 @@ def _transfer(transfer: Copy | Add, place: Place) -> Found:
     source = source_of(place.dockerfile, place.stage, transfer)
     if source is not None:
         feature = "copy-from-stage" if isinstance(source, Stage) else "copy-from-image"
+        if isinstance(source, str) and is_place(source):
+            yield "from-place", f"`COPY --from={source}`"
         yield feature, f"`COPY --from={transfer.flag('from')}`"
     if isinstance(transfer, Add):
         yield from _add(transfer, place, sources)

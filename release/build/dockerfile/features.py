@@ -18,6 +18,7 @@ from release.build.dockerfile.scope import DEFAULT_PATH, Scope, global_scope
 from release.build.dockerfile.stage_graph import (
     base_of,
     effective_instructions,
+    is_place,
     needed_stages,
     stage_platform,
     stages_up_to,
@@ -47,6 +48,7 @@ _INSTEAD: Mapping[Feature, str] = {
     "copy-parents": _BUILDKIT,
     "expansion-pattern": f"give the shortened text as a build argument of its own; {_BUILDKIT}",
     "from-image": "start `FROM scratch` or from an earlier stage",
+    "from-place": "use `builder: layers`, or push the image to a registry",
     "frontend": _BUILDKIT,
     "heredoc": "put the text into a file and `COPY` it, or join the commands with `&&`",
     "maintainer": "write `LABEL org.opencontainers.image.authors=…`",
@@ -156,6 +158,7 @@ def _of_stage(
     outside = Place(dockerfile=dockerfile, stage=stage, scope=scope, is_open=False)
     yield from needs_in(stage.base, outside)
     if isinstance(base, str):
-        yield Need(feature="from-image", line=stage.base.line, what=f"`FROM {base}`", text=stage.base.text)
+        feature: Feature = "from-place" if is_place(base) else "from-image"
+        yield Need(feature=feature, line=stage.base.line, what=f"`FROM {base}`", text=stage.base.text)
     for instruction in effective_instructions(dockerfile, stage, scope):
         yield from needs_in(instruction, place)

@@ -17,6 +17,8 @@ from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 
 SCRATCH = "scratch"
+# Bases that do not lie in a registry; only the builder `layers` reads them.
+_PLACES = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:")
 # The grammar of github.com/distribution/reference: domain, path, tag, digest.
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
@@ -51,6 +53,11 @@ def base_of(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | str |
             hint="give its variable a value, or a default with `ARG` before the first `FROM`",
         )
     return None if image == SCRATCH else image
+
+
+def is_place(image: str) -> bool:
+    """Whether a base is a layout, an archive or an image of a daemon: `oci:vendor/base`."""
+    return image.startswith(_PLACES)
 
 
 def stage_platform(dockerfile: Dockerfile, stage: Stage, scope: Scope, platform: Platform) -> Platform:
@@ -164,11 +171,11 @@ def local_sources(instruction: Copy | Add) -> tuple[str, ...]:
 
 
 def _require_reference(dockerfile: Dockerfile, instruction: Instruction, image: Stage | str | None) -> None:
-    if not isinstance(image, str) or _REFERENCE.fullmatch(image):
+    if not isinstance(image, str) or _REFERENCE.fullmatch(image) or is_place(image):
         return
     stage = _named(dockerfile, image)
     raise BuildError(
-        f"{_at(dockerfile, instruction)}: `{image}` is not the name of an image: `{instruction.text}`",
+        f"{_at(dockerfile, instruction)}: the base `{image}` is not the name of an image: `{instruction.text}`",
         hint=f"the stage is called `{stage.name}`" if stage else "names of images are in lower case",
     )
 

@@ -28,6 +28,7 @@ LAYERS_FEATURES: frozenset[Feature] = frozenset(
         "copy-parents",
         "expansion-pattern",
         "from-image",
+        "from-place",
         "from-platform",
         "from-platform-argument",
         "healthcheck",

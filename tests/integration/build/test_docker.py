@@ -439,10 +439,10 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("text", "flag"),
         [
-            ("RUN --mount=type=cache,target=/c true", "RUN --mount"),
+            ("RUN --mount=type=cache,target=/c true", "RUN --mount=type=cache"),
             ("RUN --network=none true", "RUN --network"),
             ("COPY --link Dockerfile /", "COPY --link"),
-            ("COPY --chmod=0700 Dockerfile /", "COPY --chmod"),
+            ("COPY --chmod=0700 Dockerfile /", "COPY --chmod=0700"),
             ("ADD --checksum=sha256:0 Dockerfile /", "ADD --checksum"),
         ],
     )

@@ -41,6 +41,7 @@ SHARES = {
 #: Features that no container of a test has, or that only a test of their own needs.
 ELSEWHERE = {
     "add-keep-git-dir",
+    "from-place",
     "frontend",
     "healthcheck-start-interval",
     "mount-ssh",
