@@ -23,7 +23,7 @@ from release.build.context.selection import GIT_FOLDER, Selection, select
 from release.build.context.sizes import size_warning
 from release.build.context.sources import require_sources, require_usual
 from release.build.context.walk import walk
-from release.build.embedded.obstacles import target_stage
+from release.build.dockerfile.stage_graph import target_stage
 from release.compression.entries import HostFile, Inline
 from release.compression.host_files import open_host_file
 from release.control import Cancel

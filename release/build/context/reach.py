@@ -13,6 +13,7 @@ import msgspec
 
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
 from release.build.dockerfile.scope import Scope, global_scope
+from release.build.dockerfile.stage_graph import local_sources
 from release.build.ignore import match_component
 from release.build.patterns import has_wildcard
 from release.digits import number_in
@@ -20,7 +21,6 @@ from release.errors import BuildError
 from release.oci.image_json import Platform
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
-_HEREDOC = re.compile(r"\d*<<")
 _EXPANDED = re.compile(r"[$\\'\"`]")
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -167,7 +167,7 @@ def _take(scope: Scope, instruction: Arg | Env) -> None:
         if isinstance(instruction, Arg):
             scope.declare(instruction)
         else:
-            scope.env.update(
+            scope.set_env(
                 {
                     scope.expand(instruction, pair.key): scope.expand(instruction, pair.value)
                     for pair in instruction.pairs
@@ -182,10 +182,8 @@ def _operands(instruction: Instruction) -> Iterator[tuple[str, bool]]:
     if isinstance(instruction, Copy | Add) and not (
         isinstance(instruction, Copy) and instruction.flag("from")
     ):
-        for text in instruction.sources:
-            is_inline = bool(instruction.heredocs) and _HEREDOC.match(text) is not None
-            is_remote = isinstance(instruction, Add) and _REMOTE.match(text) is not None
-            if not (is_inline or is_remote):
+        for text in local_sources(instruction):
+            if not (isinstance(instruction, Add) and _REMOTE.match(text)):
                 yield text, False
     for mount in mounts_of(instruction):
         if mount.get("type", "bind") == "bind" and not mount.get("from"):

@@ -94,6 +94,11 @@ class Arg(Instruction, frozen=True, kw_only=True):
         """The names that it declares."""
         return tuple(name for name, _ in self.pairs)
 
+    @property
+    def defaults(self) -> tuple[Pair, ...]:
+        """The names that have a default, with it."""
+        return tuple(Pair(key=name, value=default) for name, default in self.pairs if default is not None)
+
 
 class Env(Instruction, frozen=True, kw_only=True):
     """`ENV key=value ...`, or the old `ENV key value`."""
