@@ -1,4 +1,4 @@
-"""Checks Dockerfiles by our own rules and by hadolint, and states which checkers did not run."""
+"""Checks Dockerfiles by our own rules, hadolint and buildx, and states which checkers did not run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Literal
 import msgspec
 
 from release.app.session import Session
-from release.app.setup.hadolint import NAME, NOT_INSTALLED, find_hadolint, run_hadolint
+from release.app.setup import buildx_check, hadolint
+from release.build.dockerfile.lint.buildx import CHECK_ID
 from release.build.dockerfile.lint.findings import Finding, Severity, reaches
 from release.build.dockerfile.lint.hadolint import RULE_ID
 from release.build.dockerfile.lint.lint import lint
@@ -54,7 +55,11 @@ def lint_dockerfiles(session: Session, request: LintRequest) -> LintReport:
     """Check the files. Raises `ConfigError` for a file that cannot be read, and for an unknown rule of ours."""
     _require_rules(request.ignored)
     texts = {file: _read(session, file) for file in request.files}
-    findings, hadolint = _hadolint(session, texts)
+    findings: list[Finding] = []
+    checkers = [Checker(name="shipmark")]
+    for checker, found in (_hadolint(session, texts), _buildx(session, texts)):
+        checkers.append(checker)
+        findings += found
     for file, text in texts.items():
         findings += lint(text, file, has_ignore=_has_ignore(session, file))
     order = {file: number for number, file in enumerate(texts)}
@@ -64,30 +69,39 @@ def lint_dockerfiles(session: Session, request: LintRequest) -> LintReport:
         files=request.files,
         failed=any(reaches(one.severity, request.fail_on) for one in kept),
         findings=kept,
-        checkers=(Checker(name="shipmark"), hadolint),
+        checkers=tuple(checkers),
     )
 
 
-def _hadolint(session: Session, texts: Mapping[str, str]) -> tuple[list[Finding], Checker]:
-    program = find_hadolint(session.settings.env.get("PATH", ""))
+def _hadolint(session: Session, texts: Mapping[str, str]) -> tuple[Checker, list[Finding]]:
+    program = hadolint.find_hadolint(session.settings.env.get("PATH", ""))
     if program is None:
-        return [], Checker(name=NAME, reason=NOT_INSTALLED)
-    found: list[Finding] = []
-    reasons: list[str] = []
-    for file, text in texts.items():
-        answer = run_hadolint(session, program, file, text)
-        if isinstance(answer, str):
-            reasons.append(f"{file}: {answer}")
-        else:
-            found += answer
-    return found, Checker(name=NAME, reason="; ".join(reasons) or None)
+        return Checker(name=hadolint.NAME, reason=hadolint.NOT_INSTALLED), []
+    answers = {file: hadolint.run_hadolint(session, program, file, text) for file, text in texts.items()}
+    return _merged(hadolint.NAME, answers)
+
+
+def _buildx(session: Session, texts: Mapping[str, str]) -> tuple[Checker, list[Finding]]:
+    program, reason = buildx_check.find_buildx(session)
+    if program is None:
+        return Checker(name=buildx_check.NAME, reason=reason), []
+    answers = {file: buildx_check.run_buildx(session, program, file, text) for file, text in texts.items()}
+    return _merged(buildx_check.NAME, answers)
+
+
+def _merged(name: str, answers: Mapping[str, tuple[Finding, ...] | str]) -> tuple[Checker, list[Finding]]:
+    """The findings of all files, and the reasons of the files that were not checked."""
+    reasons = [f"{file}: {answer}" for file, answer in answers.items() if isinstance(answer, str)]
+    found = [one for answer in answers.values() if not isinstance(answer, str) for one in answer]
+    return Checker(name=name, reason="; ".join(reasons) or None), found
 
 
 def _require_rules(ids: tuple[str, ...]) -> None:
     for id_ in ids:
-        if id_ not in RULES and not RULE_ID.fullmatch(id_):
+        if id_ not in RULES and not RULE_ID.fullmatch(id_) and not CHECK_ID.fullmatch(id_):
             raise ConfigError(
-                f"there is no rule `{id_}`", hint=f"the rules are {', '.join(RULES)}, and those of hadolint"
+                f"there is no rule `{id_}`",
+                hint=f"the rules are {', '.join(RULES)}, and those of hadolint and BuildKit",
             )
 
 

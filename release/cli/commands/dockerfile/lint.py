@@ -59,7 +59,8 @@ def command(
 
     Prints `FILE:LINE:COLUMN: SEVERITY: MESSAGE [RULE]` for each finding, and a hint. Exits 0 without findings of the
     severity of --fail-on, else 4. In CI, findings become annotations. hadolint runs as well where it is installed
-    (`shipmark[lint]`), without its config files; a checker that did not run is named on stderr.
+    (`shipmark[lint]`), without its config files, and in trusted runs the build checks of buildx. A checker that did
+    not run is named on stderr.
     """
     if as_json and as_sarif:
         raise ConfigError("`--json` and `--sarif` are two documents", hint="choose one of them")
