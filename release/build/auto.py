@@ -40,7 +40,7 @@ def choose(order: Sequence[Builder], task: BuildTask, values: BuildValues) -> Ch
         passed_over.append((builder.name, answer))
     reasons = "; ".join(f"`{name}`: {problem.reason}" for name, problem in passed_over)
     lacking = [problem for _, problem in passed_over if problem.kind == "lacks"]
-    hint = "start a docker daemon, or make the files before the build and `COPY` them `FROM scratch`"
+    hint = "install buildx or start a docker daemon; or make the files before the build and `COPY` them"
     if lacking and all(problem.kind == "lacks" for _, problem in passed_over):
         hint = lacking[0].hint or hint  # each builder answers, so the Dockerfile has to change
     return Problem(

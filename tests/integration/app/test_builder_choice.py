@@ -144,7 +144,7 @@ def test_run_without_a_usable_builder_names_the_reason_of_each_and_records_nothi
         assert "error: no builder can make this image: `buildkit`: neither `buildx` nor" in result.stderr
         assert "; `docker`: the docker daemon at " in result.stderr
         assert "`layers`: Dockerfile:3: the builder `layers` does not support `RUN`" in result.stderr
-        assert "hint: start a docker daemon, or make the files before the build" in result.stderr
+        assert "hint: install buildx or start a docker daemon; or make the files" in result.stderr
         assert row(result, "check-builder:app")["state"] == "unknown"
     assert project.log == []
 

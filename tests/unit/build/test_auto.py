@@ -75,7 +75,7 @@ def test_the_reasons_of_both_builders_are_in_the_problem_if_neither_can_build() 
     error = refused.error()
     assert isinstance(error, BuilderUnavailable)
     assert str(error) == "no builder can make this image: `docker`: it is down; `layers`: a `RUN`"
-    assert str(error.hint).startswith("start a docker daemon")
+    assert str(error.hint).startswith("install buildx")
 
 
 def test_the_problem_of_a_named_builder_is_returned_unchanged() -> None:
