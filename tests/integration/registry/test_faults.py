@@ -498,7 +498,9 @@ class TestPlaces:
             registry_server.start()
 
         proxy = fault_proxy(registry_server.host, Rule(*PUT_BLOB, Do(restart, then=Reset()), first=2))
-        remote = make_targets(policy=STUBBORN).open(f"{proxy.host}/app")
+        # A registry takes seconds to restart on a busy machine: longer than all pauses of STUBBORN together.
+        patient = RetryPolicy(attempts=30, base=0.05, cap=1.0, longest_wait=3.0, patience=60.0)
+        remote = make_targets(policy=patient).open(f"{proxy.host}/app")
         outcome = _outcome(lambda: _push(tmp_path, remote, IMAGE))
         stored = Storage(registry_server.root, "app")
         record_property(ROW, ("R23 the registry restarts", _told(outcome), stored.describe("1.0", IMAGE)))

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from release.build.dockerfile.lint.findings import Finding
+from release.decoding import decode
 
 #: Ids of BuildKit's checks, such as `FromAsCasing`.
 CHECK_ID = re.compile(r"[A-Z][A-Za-z]{3,60}")
@@ -50,7 +51,7 @@ def read_checks(raw: bytes, file: str) -> tuple[Finding, ...] | str:
     `file`: the file's name in findings; buildx read it from stdin and does not know it.
     """
     try:
-        results = msgspec.json.decode(raw, type=_Results)
+        results = decode(raw, _Results)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return "its output is not JSON"
     if results.build_error is not None:

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from release.build.dockerfile.lint.findings import Finding, Severity
+from release.decoding import decode
 
 #: Ids of hadolint's rules and of ShellCheck's, which hadolint applies to `RUN`.
 RULE_ID = re.compile(r"(DL|SC)[0-9]{4}")
@@ -31,7 +32,7 @@ def read_hadolint(raw: bytes, file: str) -> tuple[Finding, ...] | str:
     `file`: the file's name in findings; hadolint read it from stdin and does not know it.
     """
     try:
-        rows = msgspec.json.decode(raw, type=list[_Row])
+        rows = decode(raw, list[_Row])
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return "its output is not JSON"
     for row in rows:
