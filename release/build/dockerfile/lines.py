@@ -105,7 +105,7 @@ def logical_lines(text: str, name: str, directives: Directives) -> Iterator[Logi
     """The instructions of the file in order. Raises `BuildError` for a here-document without an end."""
     lines = _physical(text)
     for number, line in enumerate(lines, 1):
-        if len(line) > _LINE_BYTES // 4 and len(line.encode()) > _LINE_BYTES:
+        if len(line) > _LINE_BYTES // 4 and len(line.encode("utf-8", "surrogateescape")) > _LINE_BYTES:
             raise BuildError(
                 f"{name}:{number}: the line is longer than {_LINE_BYTES:,} bytes, the most that builders read",
                 hint="break the line with the escape character, or put the text into a file and `COPY` it",
