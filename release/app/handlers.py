@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from release.app.check_places import SessionCheckPlaces
+from release.app.obtain.check_places import SessionCheckPlaces
 from release.app.session import Session
 from release.build.auto import Choice
 from release.control import Cancel

@@ -126,7 +126,7 @@ class Machine:
     def builders(self, session: Session) -> Mapping[str, Builder]:
         """Every builder of shipmark, by name."""
         from release import __version__
-        from release.app.releases.builds import contexts_of
+        from release.app.obtain.builds import contexts_of
         from release.build.auto import builders
         from release.build.embedded.located_bases import LocatedBases
 

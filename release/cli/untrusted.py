@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from release import __version__
-from release.app.releases.builds import contexts_of, outputs_of
+from release.app.obtain.builds import contexts_of, outputs_of
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.results import Schema, run_report

@@ -52,7 +52,7 @@ class ImageChecks:
         self._root = root
         self._env = env
         self._lock = threading.Lock()  # checks of one image run side by side
-        self._passed: dict[tuple[str, str], bool] = {}
+        self._passed: set[tuple[str, str]] = set()  # (digest, step id)
 
     def describe(self, operands: CheckImage) -> str:
         """One line for the preview: the check and its command."""
@@ -62,7 +62,7 @@ class ImageChecks:
         """Whether this run has seen the check pass for this image. What earlier runs saw does not count."""
         image = work.operands.image
         with self._lock:
-            return not isinstance(image, Slot) and self._passed.get((image, work.id), False)
+            return not isinstance(image, Slot) and (image, work.id) in self._passed
 
     def judge(self, work: Work[CheckImage], seen: bool) -> Judgement:
         """Free until the check passed in this run."""
@@ -81,7 +81,7 @@ class ImageChecks:
             argv = [self._filled(word, digest, operands, held) for word in operands.run]
             self._run(argv, operands)
         with self._lock:
-            self._passed[digest, work.id] = True
+            self._passed.add((digest, work.id))
         return Bindings()
 
     def _filled(self, word: str, digest: str, operands: CheckImage, held: ExitStack) -> str:

@@ -33,14 +33,12 @@ class Supplied(msgspec.Struct, frozen=True, kw_only=True):
 class Supply(msgspec.Struct, frozen=True, kw_only=True):
     """The image that `--from` gives a release.
 
-    `index`: the new index over the images of several places; None where one place has all of it. `said`: what the
-    image says of itself, all platforms read. `as_commit`: its labels need not name the commit.
+    `said`: the image's labels, equal on all platforms. `as_commit`: they need not name the commit.
     """
 
     digest: str
     places: tuple[str, ...]
     said: Held
-    index: Manifest | None = None
     as_commit: bool = False
 
 

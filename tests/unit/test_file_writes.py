@@ -41,7 +41,7 @@ MAY_WRITE: dict[str, dict[str, str]] = {
     "release.log.stores.sql_schema": {
         "sqlite3.connect": "refuses symlinks before; SQLite itself opens what it is given"
     },
-    "release.app.check_places": {"shutil.rmtree": "the scratch folder that it made"},
+    "release.app.obtain.check_places": {"shutil.rmtree": "the scratch folder that it made"},
     "release.build.buildkit.builder": {
         "os.mkdir": "in the build's private folder",
         "open": "new files there",

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from release.app.cache import trim_at_exit
-from release.app.releases.builds import outputs_of, prepare_one, task_of, values_of
+from release.app.obtain.builds import outputs_of, prepare_one, task_of, values_of
 from release.app.releases.run import refusal
 from release.app.releases.tags import decide_locally
 from release.app.session import Session, policy_of

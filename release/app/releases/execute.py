@@ -7,8 +7,8 @@ attempt is recorded; facts that the log does not take are written to a file.
 from __future__ import annotations
 
 from release.app.handlers import handlers, offline, ports_of
+from release.app.obtain.builds import Builds
 from release.app.open import record_context
-from release.app.releases.builds import Builds
 from release.app.releases.unrecorded import settle_end
 from release.app.session import Session
 from release.effects.watch import ReleaseSource

@@ -7,12 +7,12 @@ from contextlib import suppress
 
 import msgspec
 
+from release.app.obtain.supplied import OpenedSupply, supply_of
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.held_tags import gather_held
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.rebuild import rebuild_number, require_checked_out
 from release.app.releases.request import RunRequest
-from release.app.releases.supplied import OpenedSupply, supply_of
 from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
@@ -103,7 +103,7 @@ def _subject(
     recorded = _recorded(session, project, decision)
     supply = None
     if supplied is not None and decision.tags:
-        supply = supply_of(session, supplied, decision, wishes)
+        supply = supply_of(session, supplied, decision, as_commit=wishes.as_commit)
     return ReleaseInput(
         component=component.name,
         project=project,

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from release.app.cache import trim_at_exit
-from release.app.releases.builds import Builds
+from release.app.obtain.builds import Builds
+from release.app.obtain.supplied import open_supply
 from release.app.releases.execute import execute, survey
 from release.app.releases.gather import gather
 from release.app.releases.release_sources import at_own_targets
 from release.app.releases.request import RunRequest, version_of
 from release.app.releases.results import RunResult, run_report
-from release.app.releases.supplied import open_supply
 from release.app.releases.wait import wait_for_others
 from release.app.session import Session, policy_of
 from release.errors import ConfigError, DirtyTree, PartialError, ReleaseError, StalePlan
@@ -96,7 +96,7 @@ def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[tu
             "`--from` gives the image of one component, and there are several",
             hint=f"add `--component NAME`: {', '.join(f'`{one.name}`' for one in components)}",
         )
-    supplied = open_supply(session, components[0], request)
+    supplied = open_supply(session, components[0], request.places, offline=request.offline)
     builds.supplied = None if supplied is None else supplied.repository
     subjects = tuple(gather(session, component, request, supplied=supplied) for component in components)
     warn(session, subjects)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from release.app.releases.builds import Builds
+from release.app.obtain.builds import Builds
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.auto import Choice
 from release.build_spec import BuildSpec

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from release.app.releases.request import RunRequest
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError, RefusedError
@@ -25,38 +24,40 @@ class OpenedSupply(msgspec.Struct, frozen=True, kw_only=True):
     repository: Repository
     top: Manifest
     places: tuple[str, ...]
-    index: Manifest | None = None
 
 
-def open_supply(session: Session, component: Component, request: RunRequest) -> OpenedSupply | None:
+def open_supply(
+    session: Session, component: Component, places: Sequence[str], *, offline: bool
+) -> OpenedSupply | None:
     """Read the manifests at the places, and join them; None where nothing was given.
 
     Raises `ConfigError` for a place that may change while it is released, `BuildError` for platforms that do not fit,
     and what the places raise.
     """
-    if not request.places:
+    if not places:
         return None
-    located = [_locate(session, text, offline=request.offline) for text in request.places]
+    located = [_locate(session, text, offline=offline) for text in places]
     supplied = [_supplied(place) for place in located]
     top = join(supplied, component.build.platforms)
-    places = tuple(place.text for place in located)
-    if len(located) == 1:
-        return OpenedSupply(repository=located[0].repository, top=top, places=places)
-    joined = JoinedImages(FROM, top, [place.repository for place in located])
-    return OpenedSupply(repository=joined, top=top, places=places, index=top)
+    repositories: list[Repository] = [place.repository for place in located]
+    only = repositories[0] if len(repositories) == 1 else None
+    return OpenedSupply(
+        repository=only or JoinedImages(FROM, top, repositories),
+        top=top,
+        places=tuple(place.text for place in located),
+    )
 
 
-def supply_of(session: Session, opened: OpenedSupply, decision: Decision, request: RunRequest) -> Supply:
+def supply_of(session: Session, opened: OpenedSupply, decision: Decision, *, as_commit: bool) -> Supply:
     """The image as a value for the planner. Raises `RefusedError` where its labels do not say the commit."""
     said = session.tags.read(opened.repository, FROM, opened.top.digest, every=True)
-    if not request.as_commit:
+    if not as_commit:
         _require_labels(said, decision, opened.places)
     return Supply(
         digest=opened.top.digest,
         places=opened.places,
         said=said,
-        index=opened.index,
-        as_commit=request.as_commit,
+        as_commit=as_commit,
     )
 
 
