@@ -494,7 +494,7 @@ _ATOMS = [
     "$$",
 ]
 _ATOMS += [" ", "\t", "${P// /}", '"${V}"', "'$V'"]
-_PATTERN_ATOMS = '* ? a v . 1 / \\/ \\* \\? \\\\ \\} \'a\' "." "\\a" \'\\\' $A b o - \\a "\\$" l [ ('.split()  # noqa: SIM905
+_PATTERN_ATOMS = '* ? a v . 1 / \\/ \\* \\? \\\\ \\} \'a\' "." "\\a" \'\\\' $A b o - \\a "\\$" l [ ('.split()  # noqa: SIM905  # many quoted atoms would hide the list
 _REPLACEMENTS = ["", "z", "'$1'", "$A", "\\$1", "${V}", '"q"', "\\}"]
 
 

@@ -29,7 +29,7 @@ from tests.support.programs.reaper import end_inside, remove
 from tests.support.registries.registry import RegistryServer
 from tests.support.registries.tls import Authority
 from tests.support.services.docker import busybox_root
-from tests.support.services.required import MARK, program, require, required
+from tests.support.services.required import lack, program, require
 
 MODULE = Path(__file__).parents[1] / "buildkit"
 BUILDKIT, BUILDX = "v0.34.2", "v0.38.2"
@@ -205,10 +205,7 @@ def buildkit_programs() -> Path:
     try:
         return programs()
     except NotBuilt as error:
-        text = f"{MARK}buildkit (not built: {str(error).splitlines()[-1]})"
-        if required():
-            pytest.fail(f"{error}\n{text}", pytrace=False)
-        pytest.skip(text)
+        lack({"buildkit": f"not built: {str(error).splitlines()[-1]}"}, str(error))
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import glob
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, NoReturn
 
 import pytest
 
@@ -102,10 +102,15 @@ def require(*names: str) -> None:
     absent = {name: reason for name, reason in reasons.items() if reason is not None}
     if not absent:
         return
-    text = MARK + ", ".join(f"{name} ({reason})" for name, reason in sorted(absent.items()))
+    lack(absent)
+
+
+def lack(reasons: Mapping[str, str], details: str = "") -> NoReturn:
+    """Skip the test because of missing services, or fail it where CI requires them. `reasons`: by service's name."""
+    text = MARK + ", ".join(f"{name} ({reason})" for name, reason in sorted(reasons.items()))
     if required():
-        pytest.fail(f"{text}; SHIPMARK_REQUIRE_SERVICES=1 allows no skip", pytrace=False)
-    pytest.skip(text)
+        pytest.fail(f"{details}\n{text}; SHIPMARK_REQUIRE_SERVICES=1 allows no skip".lstrip(), pytrace=False)
+    pytest.skip(text)  # a machine without the service; the end of the run lists it
 
 
 def required() -> bool:

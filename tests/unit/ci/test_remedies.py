@@ -64,4 +64,4 @@ def test_each_system_says_what_brings_the_files_that_a_clone_lacks(system: str) 
     ],
 )
 def test_lines_for_missing_files(system: str, lack: str, line: str) -> None:
-    assert line in files_remedies(system)[lack]  # type: ignore[index]
+    assert line in files_remedies(system)[lack]  # type: ignore[index]  # `lack` is one of its keys

@@ -122,8 +122,8 @@ def test_what_every_builder_knows_is_no_feature(line: str) -> None:
 
 def test_every_feature_has_a_test() -> None:
     tested = {
-        *(row[1] for row in test_an_instruction_needs_a_feature.pytestmark[0].args[1]),  # type: ignore[attr-defined]
-        *(row[1] for row in test_a_file_needs_a_feature.pytestmark[0].args[1]),  # type: ignore[attr-defined]
+        *(row[1] for row in test_an_instruction_needs_a_feature.pytestmark[0].args[1]),  # type: ignore[attr-defined]  # set by `parametrize`
+        *(row[1] for row in test_a_file_needs_a_feature.pytestmark[0].args[1]),  # type: ignore[attr-defined]  # set by `parametrize`
     }
     assert tested | {"stage-index"} == FEATURES
 
