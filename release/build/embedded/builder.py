@@ -19,16 +19,16 @@ from release.build.embedded.archives import BuildFiles
 from release.build.embedded.base_config import BaseLayer
 from release.build.embedded.base_tree import base_tree
 from release.build.embedded.bases import Base, Bases
+from release.build.embedded.layer_writer import LayerWriter
 from release.build.embedded.obstacles import (
     USE_DOCKER,
     ImageUse,
     needed_images,
     needed_stages,
 )
-from release.build.embedded.programs import Programs, read_allowed
+from release.build.embedded.programs import read_allowed
 from release.build.embedded.stages import (
     Images,
-    Layer,
     StageImage,
     build_stages,
     image_on,
@@ -37,8 +37,7 @@ from release.build.embedded.stages import (
 from release.build.ignore import Ignore
 from release.build.result import built_image
 from release.build.task_input import TaskInput, read_input, require_options
-from release.compression.compress import CompressedLayer, compress_layer
-from release.compression.tar_stream import counted, stream, tar_chunks
+from release.compression.compress import CompressedLayer
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable
 from release.events import Note, Sink
@@ -118,13 +117,6 @@ class LayersBuilder:
             raise type(error)(f"{use.where}: {error.message}", hint=error.hint) from error
 
 
-class _Written(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer in the layout, and the programs that are in it."""
-
-    compressed: CompressedLayer
-    programs: Programs
-
-
 class _Prepared:
     """A prepared build without a daemon. `found`: the base images of each platform."""
 
@@ -152,7 +144,14 @@ class _Prepared:
         dockerfile = self._read.context.dockerfile
         self._warn_of_unused(dockerfile)
         layout = Layout(store)
-        written: dict[Layer, _Written] = {}
+        writer = LayerWriter(
+            layout,
+            codec=self._read.codec,
+            mtime=self._read.task.created,
+            allowed=self._allowed,
+            sink=self._sink,
+            cancel=self._cancel,
+        )
         images = []
         with (
             hashing(self._read.chosen, self._cancel) as context,
@@ -169,7 +168,7 @@ class _Prepared:
                     images=self._load(self._found[platform], layout, looked_into),
                 )
                 _require_files(dockerfile, image)
-                images.append((platform, self._write(platform, image, layout, written)))
+                images.append((platform, self._write(platform, image, layout, writer)))
             built_from = context.built_from()
         top = images[0][1]
         if len(images) > 1:
@@ -199,21 +198,13 @@ class _Prepared:
     def close(self) -> None:
         """Do nothing: `prepare` keeps no file open."""
 
-    def _write(
-        self,
-        platform: Platform,
-        image: StageImage,
-        layout: Layout,
-        written: dict[Layer, _Written],
-    ) -> Manifest:
-        """Write one platform's layers, config and manifest. `written`: layers written so far, added to here."""
+    def _write(self, platform: Platform, image: StageImage, layout: Layout, writer: LayerWriter) -> Manifest:
+        """Write one platform's layers, config and manifest."""
         layers: list[CompressedLayer | BaseLayer] = [*image.below]
         for layer in image.layers:
-            found = written.get(layer)
-            if found is None:
-                found = written[layer] = self._compress(layer, layout)
-            found.programs.require(platform)
-            layers.append(found.compressed)
+            written = writer.write(layer)
+            written.programs.require(platform)
+            layers.append(written.compressed)
         labelled = msgspec.structs.replace(
             image.config, labels={**image.config.labels, **self._read.task.labels}
         )
@@ -231,15 +222,6 @@ class _Prepared:
             put_bytes(layout, described, config)
             layout.put_manifest(manifest)
         return manifest
-
-    def _compress(self, layer: Layer, layout: Layout) -> _Written:
-        programs = Programs(self._allowed)
-        chunks = tar_chunks(
-            layer, mtime=self._read.task.created, check=self._cancel.check, look=programs.look
-        )
-        with translated(), stream(counted(chunks, "layer", self._sink)) as source:
-            compressed = compress_layer(source, layout, codec=self._read.codec, check=self._cancel.check)
-        return _Written(compressed=compressed, programs=programs)
 
     def _warn_of_unused(self, dockerfile: Dockerfile) -> None:
         declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}
