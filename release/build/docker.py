@@ -36,7 +36,9 @@ from release.layout.layout import Layout
 from release.oci import Manifest
 from release.oci.image_json import Platform, image_index, image_manifest
 
-_CLEAR_UP_WITHIN = 1.0  # seconds for the daemon's first answer, after a signal as well
+# Seconds for the daemon's first answer when leftovers of a build are removed. After a signal the process ends within 4
+# s (`cli/signals.py`), and the end of the attempt has to be recorded in that time, too.
+_CLEAR_UP_WITHIN = 1.0
 
 #: Features of the classic builder (moby, `builder/dockerfile`), for which `# syntax=` and `# check=` are comments.
 CLASSIC_FEATURES: frozenset[Feature] = frozenset(
@@ -168,7 +170,7 @@ class _Prepared:
 
     @contextmanager
     def _connected_again(self) -> Iterator[Engine]:
-        """A connection to clear up with: a signal has closed the first one, and leaves little time."""
+        """A new connection for removing leftovers, since a signal closes the connection of the build."""
         with connect(self._env, Cancel(), answer_within=_CLEAR_UP_WITHIN) as engine:
             yield engine
 

@@ -58,7 +58,7 @@ class BuildMessages:
         if step is not None:
             self._step, self._keyword = int(step[1]), step[2]
         if text.startswith(_OWN_WORDS):
-            self.end()  # show the command's last line: it may have had no newline
+            self.end()  # the command has ended: show its last line, which may have no newline
         *lines, self._partial = (self._partial + _COLOUR.sub("", text)).split("\n")
         for line in lines:
             self._emit(line)

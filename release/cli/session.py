@@ -17,7 +17,8 @@ from release.events import Sink
 def open_session(ctx: click.Context) -> Session:
     """Open the session for the settings in `ctx`, and handle signals until the command ends."""
     session = Session(settings_of(ctx))
-    hide(session.secrets)  # before anything is printed, so that no output holds a secret
+    # The first statement that could print comes after this one, so that no output contains a secret.
+    hide(session.secrets)
     session.sink = _sink(session)
     ctx.with_resource(Watch(session.cancel, session.sink))
     return session

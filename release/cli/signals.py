@@ -73,7 +73,7 @@ class Watch:
             # ever.
             threading.Thread(target=self._force, args=(number,), name="end", daemon=True).start()
             name = signal.Signals(number).name
-            with suppress(Exception):  # the sender may have closed the terminal first
+            with suppress(Exception):  # a terminal that was closed (SIGHUP) cannot be written to
                 self._sink.emit(
                     Note(level="warning", text=f"{name}: stopping; the next run goes on from here")
                 )

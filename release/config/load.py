@@ -41,7 +41,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     project: str | None = None
     components: tuple[Component, ...] = ()
-    log: tuple[LogSection, ...] = (LogSection(),)  # the first is authoritative; the others are copies
+    log: tuple[LogSection, ...] = (LogSection(),)  # the first is read; the others get copies of its entries
     source: str | None = None
     ignored: tuple[str, ...] = ()  # keys of the file that are not read in an untrusted run
 

@@ -16,7 +16,8 @@ from release.plan.model import Bindings, Done, Free, Judgement, Slot
 from release.plan.operands import CheckImage, checked_of, digest_in
 from release.ports import Process
 
-#: Lines of a check's output that are kept at most; a scanner may print a page for each package.
+#: Last lines of a check's output that are shown. A scanner may print a page for each package, and CI systems cut or
+#: slow down long logs.
 _LINES = 2000
 
 
@@ -51,7 +52,8 @@ class ImageChecks:
         self._sink = sink
         self._root = root
         self._env = env
-        self._lock = threading.Lock()  # checks of one image run side by side
+        # Guards `_passed`: checks of one image run at the same time, in threads of their own.
+        self._lock = threading.Lock()
         self._passed: set[tuple[str, str]] = set()  # (digest, step id)
 
     def describe(self, operands: CheckImage) -> str:

@@ -215,7 +215,7 @@ def lease(root: str, key: str, wait: Callable[[float], None] = time.sleep) -> in
                 if held is None:
                     wait(_PAUSE)
                 elif _is_still(above, key, folder.own_status()) and _is_still(folder, LEASE, os.fstat(held)):
-                    os.utime(held)  # the time of the folder's last use, which `cache_limit` compares
+                    os.utime(held)  # the time of the last use, by which `cache_limit` deletes folders
                     return held
                 else:
                     os.close(held)  # deleted between opening and locking: create it again

@@ -74,7 +74,6 @@ def _remote_refs(
     refs: dict[str, str] = {}
     for line in done.stdout.decode("utf-8", "backslashreplace").splitlines():
         commit, _, ref = line.partition("\t")
-        refs[ref.removeprefix(start).removesuffix("^{}")] = (
-            commit  # an annotated tag's second line (`^{}`) has its commit, and replaces the first
-        )
+        # An annotated tag has two lines. The second (`^{}`) has the commit and replaces the first, the tag object.
+        refs[ref.removeprefix(start).removesuffix("^{}")] = commit
     return refs

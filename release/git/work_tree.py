@@ -13,7 +13,7 @@ from release.git.model import GitFiles
 from release.git.repository import discover
 from release.ports import Process
 
-_SUBMODULE = 0o160000
+_SUBMODULE = 0o160000  # the mode of a submodule's entry in git's index ("gitlink", gitformat-index(5))
 
 
 class WorkTree:
@@ -35,7 +35,8 @@ class WorkTree:
         skipped: list[str] = []
         missing: list[str] = []
         repositories = [""]
-        for prefix in repositories:  # the loop appends to `repositories`
+        # The loop body appends the submodules that it finds, so submodules of submodules are visited, too.
+        for prefix in repositories:
             for path, mode, is_skipped in self._entries(folder, prefix):
                 if mode != _SUBMODULE:
                     modes[path] = mode
@@ -94,7 +95,8 @@ class WorkTree:
 def _by_repository(files: GitFiles, paths: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Repositories with those of `paths` that are theirs, relative to them."""
     left = list(paths)
-    for prefix in sorted(files.repositories, key=len, reverse=True):  # a submodule before what it lies in
+    # Longest prefix first: a path in a submodule also starts with the prefix of the repository that has the submodule.
+    for prefix in sorted(files.repositories, key=len, reverse=True):
         start = f"{prefix}/" if prefix else ""
         own = [path[len(start) :] for path in left if path.startswith(start)]
         left = [path for path in left if not path.startswith(start)]

@@ -63,6 +63,7 @@ class LayoutReader:
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
         """Manifests of this layout with `digest` as their subject."""
         found = []
+        # The index lists a manifest once for each of its tags; each manifest is read once.
         for descriptor in {item.digest: item for item in self.entries().descriptors()}.values():
             if not self.has_blob(descriptor):
                 continue

@@ -16,6 +16,8 @@ def attested(entries: Iterable[Entry], *, key: str | None = None) -> Iterator[At
     """
     released: dict[tuple[str, str], dict[str, Any]] = {}
     pushed: dict[tuple[str, str, str], dict[str, Any]] = {}
+    # One pass in the log's order: an `abandoned` entry removes what stands before it, and a later `released` counts
+    # again.
     for entry in entries:
         fields = entry.fields
         of = str(fields.get("release", ""))

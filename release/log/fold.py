@@ -19,7 +19,7 @@ _REBUILD = re.compile(r"_r([1-9]\d{0,8})$")
 
 
 def fold(entries: Iterable[Entry]) -> LogState:
-    """The state after all `entries`. Kinds and members of newer versions are skipped, so that both may share a log."""
+    """The state after all `entries`. Unknown kinds and members are skipped: a newer shipmark may have recorded them."""
     folding = _Folding()
     for entry in entries:
         folding.add(entry.fields)
@@ -92,7 +92,8 @@ class _Release:
             self.released = None
 
     def end_all(self, seq: int) -> None:
-        """End all open attempts: the release is done, whichever attempt finished it."""
+        """End all open attempts of this release."""
+        # One attempt has finished the release, so the others have nothing left to do, also those that recorded no end.
         for attempt in self.attempts.values():
             if attempt.ended is None:
                 ended = msgspec.structs.replace(attempt, ended="released", ended_seq=seq)
@@ -106,7 +107,8 @@ class _Release:
         moved = tuple(content for (of, _), content in self.moved.items() if of == digest)
         unfinished = _unfinished(plan.targets, moved) if released else ()
         if released and not unfinished:
-            self.end_all(self.last_seq)  # also attempts that began after the release and had nothing to do
+            # Also ends attempts that began after the release: with nothing left to do, they record no end.
+            self.end_all(self.last_seq)
         version = (released.version if released else "") or plan.version
         return ReleaseState(
             key=self.key,

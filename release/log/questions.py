@@ -135,7 +135,7 @@ def find(entries: Iterable[Entry], digest: str) -> tuple[Mention, ...]:
     start = require_digest(digest)
     found = []
     for entry in entries:
-        # A search in the bytes excludes most entries without decoding them.
+        # Searching the raw bytes is cheap and excludes most entries; only entries with the text are decoded.
         if start.encode() in entry.raw:
             found += [mention for mention in _mentions(entry.fields) if mention.digest.startswith(start)]
     return tuple(found)

@@ -46,10 +46,9 @@ def _require_beginning(source: LogStore, target: LogStore, have: Head) -> None:
 
 
 def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
-    """Entries in portions of about `_CHUNK`; the entries of one batch stay in one portion.
-
-    So the mirror gets a batch whole or not at all, as the truth did.
-    """
+    """Entries in portions of `_CHUNK` or more; all entries of one batch are in one portion."""
+    # A batch was appended to the source all or nothing, and a portion is appended to the target all or nothing: an
+    # interrupted copy never leaves a part of a batch in the target.
     chunk: list[Entry] = []
     for entry in entries:
         chunk.append(entry)

@@ -30,18 +30,16 @@ _TAKEN_BY = {"reuse": "its commit", "from": "its commit, or because `--as-commit
 
 PHASES = (
     Phase(name="preflight"),
-    Phase(
-        name="permission"
-    ),  # after all reads: checking permission begins an upload, which changes the registry
+    # Comes after all reads: checking permission begins an upload, which changes the registry.
+    Phase(name="permission"),
     Phase(name="planned"),
     Phase(name="obtain"),
     Phase(name="content"),
     Phase(name="fixed", visible=True),
     Phase(name="released", visible=True),
     Phase(name="moving", visible=True),
-    Phase(
-        name="attested", visible=True
-    ),  # last, since a statement repeats what the log's entries of this run say
+    # Comes last, since a statement repeats the log's entries of this run.
+    Phase(name="attested", visible=True),
 )
 
 

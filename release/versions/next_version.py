@@ -16,7 +16,7 @@ from release.versions.model import Version
 from release.versions.semver import parse, precedence_key
 
 Part = Literal["major", "minor", "patch"]
-# The smallest change first: the index of a part is its rank.
+# Sorted from the smallest change to the largest: the greatest index among several commits gives the next version.
 _ORDER: tuple[Part, ...] = ("patch", "minor", "major")
 _HEADER = re.compile(r"(?P<type>[A-Za-z]+)(?:\([^()\r\n]*\))?(?P<breaking>!)?: \S", re.ASCII)
 _BREAKING = re.compile(r"^BREAKING[ -]CHANGE: \S", re.MULTILINE)

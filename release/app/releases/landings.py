@@ -173,6 +173,7 @@ def _promoted(state: LogState, own: frozenset[str], gone: frozenset[str]) -> lis
 
 def _deployed(entries: Iterable[Entry], project: str, gone: frozenset[str]) -> list[Note]:
     last: dict[str, Mapping[str, object]] = {}
+    # In the log's order, so that the latest deployment to an environment replaces earlier ones.
     for entry in entries:
         if entry.kind == "deployed" and entry.fields.get("project") == project:
             last[str(entry.fields.get("environment", ""))] = entry.fields

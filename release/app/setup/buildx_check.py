@@ -10,7 +10,8 @@ from release.build.dockerfile.lint.findings import Finding
 from release.errors import BuilderUnavailable
 
 NAME = "buildx"
-#: Seconds. A builder that was not used before is started first, and the frontend of `# syntax=` is downloaded.
+#: Seconds that `docker buildx build --check` may take: it may have to start a builder, which downloads BuildKit's
+#: image, and to download the frontend of `# syntax=`. One that hangs must not block the command.
 _TIMEOUT = 120.0
 
 

@@ -12,7 +12,8 @@ from release.build.dockerfile.lint.hadolint import read_hadolint
 
 NAME = "hadolint"
 NOT_INSTALLED = "not installed; `pip install 'shipmark[lint]'` installs it"
-#: Seconds. It takes about 0.1 s for a usual file.
+#: Seconds that hadolint may take. It takes about 0.1 s for a usual Dockerfile; one that hangs must not block the
+#: command.
 _TIMEOUT = 60.0
 # An environment without the user's: hadolint reads options from `HADOLINT_…`, and a config file from the working
 # folder and the home folder, which would change the findings from one machine to the next.

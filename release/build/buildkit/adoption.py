@@ -16,6 +16,7 @@ from release.oci.image_config import read_config
 from release.oci.image_json import Platform, digest, parse_platform
 from release.oci.manifest import children, describe, encode_manifest, platform_of
 
+# Bytes of the image config, which is read into memory. Usual configs have some KiB; the limit is that of manifests.
 _LARGEST_CONFIG = 8 << 20
 
 

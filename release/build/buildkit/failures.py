@@ -36,7 +36,8 @@ _UNREACHABLE = (
     "context deadline exceeded",
     "client connection is closing",
 )
-#: A part of the message -> what helps. The first that fits counts.
+#: A part of BuildKit's message -> the hint for it. The first part that occurs wins, so rarer parts stand above
+#: commoner ones.
 _HINTS = (
     (
         "exec format error",
@@ -62,7 +63,9 @@ _HINTS = (
     ("unknown flag", "the program is too old: install a newer buildx or buildctl"),
     ("flag provided but not defined", "the program is too old: install a newer buildx or buildctl"),
 )
-_LONGEST = 600  # characters of BuildKit's message in ours
+# Characters of BuildKit's message in our error. Enough for its cause; the message of a failed RUN repeats the whole
+# command, which would fill the terminal.
+_LONGEST = 600
 
 
 def failure(said: Sequence[str], dockerfile: str, *, step: str | None, code: int) -> BuildError:

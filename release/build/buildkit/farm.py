@@ -19,9 +19,11 @@ from release.compression.host_files import changed
 from release.compression.tar_stream import read_content
 from release.errors import BuildError
 
-_FOLDER_MODE = 0o755
-_NANO = 1_000_000_000
-_SPREAD = 1 << 28  # seconds, about 8 years: copies get their times from a range of this length
+_FOLDER_MODE = 0o755  # git stores no modes of folders, so another mode would differ from clone to clone
+_NANO = 1_000_000_000  # nanoseconds in a second: `st_mtime_ns` has the former, commits have the latter
+# Seconds after the commit's time in which copies get their times, chosen by their content. About 8 years: two contents
+# of one path get equal times once in 270 million cases; more would set times decades ahead.
+_SPREAD = 1 << 28
 
 
 class Farm:
@@ -93,8 +95,8 @@ class Farm:
                 crc = zlib.crc32(piece, crc)
                 copy.write(piece)
             os.fchmod(copy.fileno(), mode)
-        # After the commit's time, and another one when the content changes: BuildKit does not look at the content of a
-        # file whose size and time are those of the last transfer.
+        # A time after the commit's, which depends on the content: BuildKit does not read a file again whose size and
+        # time are those of the last transfer.
         seconds = self._created + 1 + crc % _SPREAD
         os.utime(target, (seconds, seconds))
 

@@ -22,7 +22,8 @@ from release.layout.layout import Layout
 from release.oci import Manifest
 from release.oci.image_json import Platform, image_manifest
 
-#: Seconds for the daemon to answer before an image that it holds for us is left there.
+#: Seconds that the daemon gets for its answer when the temporary image is removed. After a signal the process ends
+#: within 4 s (`cli/signals.py`), so a longer wait would be cut off; an image that stays only costs disk space.
 _PATIENCE = 3.0
 
 

@@ -9,11 +9,15 @@ from collections.abc import Callable
 from release.build.buildkit.stream import Finding, Log, Status, Update, Vertex, read_update
 from release.events import Note, Output, Progress, Sink
 
-#: Lines of a failed step's output that are repeated at the end, where they are found.
+#: Lines of a failed step's output that are repeated below the error: usually the whole error of a compiler or package
+#: manager fits; more would push our own error message out of the terminal.
 LAST_LINES = 20
 _SOURCE = "buildkit"
-_MOST_SAID = 200  # lines of plain text that are kept: the error is at the end
-_LONGEST = 16 * 1024  # characters of a line; a progress bar without newlines is cut
+# Lines of plain text (not progress records) that are kept in memory. BuildKit's error is among the last ones.
+_MOST_SAID = 200
+# Characters of one line. A command that draws a progress bar may write megabytes without a newline, and the unfinished
+# line is kept in memory.
+_LONGEST = 16 * 1024
 _LINE = re.compile(r" \(line [0-9]+\)$")  # BuildKit's own; we put the line in front
 _BASE_PLATFORM = "InvalidBaseImagePlatform"
 
@@ -91,7 +95,7 @@ class BuildProgress:
             self._line(log.vertex, step, line)
 
     def _line(self, digest: str, step: _Step, line: str) -> None:
-        # A carriage return starts the line anew: what was before it is no longer there on a terminal.
+        # A terminal overwrites a line after a carriage return, so only the text behind the last one is shown.
         shown = self._hide(line.rstrip("\r").rpartition("\r")[2][:_LONGEST])
         step.lines.append(shown)
         self._show(digest, step, shown)

@@ -9,7 +9,7 @@ from release.errors import BuildError
 from release.filesystem.files import read_file
 from release.filesystem.workspace_paths import is_within
 
-_LARGEST = 500 * 1024  # bytes; BuildKit takes no larger secret
+_LARGEST = 500 * 1024  # bytes; BuildKit refuses a larger secret (`MaxSecretSize` in `session/secrets`)
 
 
 def read_secrets(secrets: Sequence[Secret], env: Mapping[str, str], root: str) -> list[str]:

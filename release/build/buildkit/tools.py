@@ -13,9 +13,11 @@ from release.build.buildkit.environment import child_environment
 from release.errors import BuildError, BuilderUnavailable
 from release.ports import Completed, FollowedProcess
 
-#: Seconds for an answer of the program or of the daemon behind it.
+#: Seconds for an answer of the program or of the daemon behind it. A version or a list of workers comes within a
+#: second; a remote or overloaded daemon may take longer, and one that never answers must not block the run.
 ANSWER_WITHIN = 10.0
-#: Where packages put plugins of the docker command, in its order.
+#: Folders in which packages install plugins of the docker command, in the order in which docker searches them, so that
+#: shipmark finds the buildx that `docker buildx` would run.
 _PLUGINS = (
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
@@ -29,7 +31,9 @@ _ARGUMENTS_FROM_ENV = (0, 34)
 _VERSION = re.compile(r"\bv?([0-9]{1,9})\.([0-9]{1,9})(?:\.[0-9]+)?(\S*)")
 #: A label of workers that keep images in containerd: with it the driver `docker` writes layouts.
 _CONTAINERD = re.compile(r"org\.mobyproject\.buildkit\.worker\.(containerd\.|snapshotter)")
-_LARGEST_ANSWER = 64 * 1024  # bytes of an answer that are read
+# Bytes of an answer that are parsed. Versions and lists of workers have a few hundred; a wrapper script may print
+# anything.
+_LARGEST_ANSWER = 64 * 1024
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,10 +32,10 @@ def working_folder(parent: str, name: str) -> Iterator[str]:
         yield path
     finally:
         _remove(path)
+        # The file is removed before its lock ends: a process that opened it meanwhile compares it with the file at this
+        # path, sees that it is another one, and locks anew.
         with suppress(OSError):
-            os.unlink(
-                path + _LOCK
-            )  # before the lock ends: who waits for it finds another file and tries again
+            os.unlink(path + _LOCK)
         os.close(held)
         with suppress(OSError):
             os.rmdir(parent)
@@ -43,11 +43,13 @@ def working_folder(parent: str, name: str) -> Iterator[str]:
 
 def _lock(path: str) -> int | None:
     """The descriptor of the folder's lock; None while another process has it."""
+    # Repeated while the parent folder or the lock file is removed between two calls: each removal means that another
+    # process has ended, so the loop ends.
     while True:
         try:
             descriptor = os.open(path + _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
-            # Nobody needed the parent folder until now, and who was last removed it.
+            # The parent folder does not exist yet, or the last process that used it has removed it.
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             continue
         try:
@@ -58,7 +60,7 @@ def _lock(path: str) -> int | None:
         with suppress(OSError):
             if os.path.samestat(os.fstat(descriptor), os.lstat(path + _LOCK)):
                 return descriptor
-        os.close(descriptor)  # its owner removed it between our open and our lock
+        os.close(descriptor)  # the previous owner removed the lock file between our open(2) and our flock(2)
 
 
 def _remove_abandoned(parent: str) -> None:

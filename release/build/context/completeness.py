@@ -18,7 +18,7 @@ Lack = Literal["submodules", "sparse", "lfs"]
 #: What a file begins with that stands for a large one. Source: the Git LFS specification, "The Pointer"; `hawser` is
 #: the name that the project had before.
 POINTERS = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
-#: Bytes of the largest pointer, by the same specification.
+#: Bytes of the largest pointer file, by the Git LFS specification, "The Pointer".
 POINTER_BYTES = 1024
 
 _SAYS: Mapping[Lack, tuple[str, str]] = {
@@ -41,7 +41,7 @@ _COMMANDS: Mapping[Lack, str] = {
     "sparse": "run `git sparse-checkout disable`",
     "lfs": "run `git lfs pull`",
 }
-_NAMED = 3
+_NAMED = 3  # paths that the error names: enough to recognise the files, and the error stays readable
 
 
 def read_by_build(paths: Sequence[str], reach: Reach, ignore: Ignore) -> list[str]:

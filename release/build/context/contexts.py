@@ -35,8 +35,10 @@ from release.git.work_tree import WorkTree
 from release.oci.image_json import Platform, parse_platform
 
 _PYPROJECT = "pyproject.toml"
+# Bytes of `pyproject.toml`, which is read whole, for a warning only. Real files have some kilobytes; of a larger one no
+# warning is given.
 _PYPROJECT_BYTES = 1 << 20
-_NAMED = 5
+_NAMED = 5  # stray files that a warning names: enough to recognise them, and the warning stays readable
 _DEFAULT = parse_platform("linux/amd64")
 
 

@@ -20,6 +20,7 @@ from release.control import Cancel
 from release.errors import BuildError
 from release.task_group import Task, TaskGroup
 
+# Hashed first: the digest of a context never equals a hash of the same bytes for another purpose or of another version.
 _SCHEMA = b"shipmark.context/1\n"
 
 

@@ -7,9 +7,10 @@ from collections import Counter
 from release.build.context.selection import Selection
 from release.events import Note
 
-#: Bytes from which a context is called large: reading and sending it takes seconds, and most of it is mostly a mistake.
+#: Bytes of a build context from which a warning is printed. Reading and sending 1 GiB takes seconds, and that much is
+#: usually a forgotten folder of data or dependencies.
 LARGE = 1 << 30
-_NAMED = 5
+_NAMED = 5  # paths that the warning names: usually one or two make up the whole
 
 
 def size_warning(chosen: Selection, large: int = LARGE) -> Note | None:

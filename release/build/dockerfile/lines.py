@@ -20,7 +20,7 @@ _KNOWN_DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 # What Go's `bufio.Scanner` holds of one line. BuildKit, the Engine and Buildah read Dockerfiles with it.
 _LINE_BYTES = 65_535
-_SHOWN_CHARACTERS = 120  # of an instruction, in an error
+_SHOWN_CHARACTERS = 120  # of an instruction that an error quotes; about one line of a terminal
 
 
 class Directives(msgspec.Struct, frozen=True, kw_only=True):

@@ -99,7 +99,7 @@ def read_device(text: str) -> str:
 
 
 def _is_read_only(said: dict[str, str], kind: str) -> bool:
-    for key in reversed(said):  # the last one that was said counts
+    for key in reversed(said):  # the last of several options counts, as in BuildKit
         if key in ("readonly", "readwrite"):
             return (said[key] in _TRUE) == (key == "readonly")
     return kind not in ("cache", "tmpfs")

@@ -10,7 +10,7 @@ import re
 
 from release.digits import number_in
 
-_LARGEST_PORT = 65_535
+_LARGEST_PORT = 65_535  # port numbers of TCP, UDP and SCTP have 16 bits
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _SIGNALS = frozenset(
     """

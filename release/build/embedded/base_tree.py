@@ -30,8 +30,11 @@ from release.oci.verify import CHUNK
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 #: Small files that instructions ask for by name: `--chown=web` and `USER web`.
 _ACCOUNTS = frozenset({"etc/passwd", "etc/group"})
+# Bytes of `/etc/passwd` or `/etc/group` of a base image, which are kept in memory. Real ones have some kilobytes.
 _LARGEST_ACCOUNTS = 1024 * 1024
-_BUFFER = 16 * 1024  # bytes that tarfile reads at once; it copies what is left of them for each entry
+# Bytes that tarfile reads at once. It copies the rest of its buffer for each entry, so a larger buffer would slow down
+# archives of many small files; a smaller one would need more reads.
+_BUFFER = 16 * 1024
 
 #: Makes a file for an uncompressed layer; it is removed when the build ends.
 Spool = Callable[[], tuple[NewFile, str]]

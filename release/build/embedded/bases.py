@@ -23,7 +23,9 @@ from release.oci.image_json import Platform, parse_platform
 from release.oci.manifest import children, platform_of
 from release.task_group import run_all
 
-_DOWNLOADS = 4  # layers at a time
+# Layers of one base image that are downloaded at a time: most images have few large layers, which share the bandwidth.
+# More would use up the requests that a host gets at once (`registry/host.py`), which steps of other images need.
+_DOWNLOADS = 4
 
 
 class LoadedBase(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ import msgspec
 
 from release.oci.image_json import Platform
 
-#: Bytes of a file that `program_of` needs.
+#: First bytes of a file that `program_of` needs: the ELF header up to the end of `e_machine`. Mach-O needs 16.
 NEEDED = 20
 _ELF = b"\x7fELF"
 _EXECUTABLE_TYPES = (2, 3)  # ET_EXEC, ET_DYN
@@ -41,8 +41,10 @@ _MACHINES: dict[int, dict[tuple[bool, bool], str]] = {
 }
 _MACH_O = (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
 _MACH_O_EXECUTABLE = 2  # MH_EXECUTE
-_FAT, _FEWEST_OF_JAVA = b"\xca\xfe\xba\xbe", 43  # Java classes have the same magic, then their version
-#: What else a machine runs: 64-bit machines run programs of their 32-bit kind, as wine and old drivers need them.
+# Java classes begin with the bytes of a universal Mach-O file, too. Where that has the number of its machines (a few),
+# a class has the version of its format, which is 43 at least.
+_FAT, _FEWEST_OF_JAVA = b"\xca\xfe\xba\xbe", 43
+#: Further architectures whose programs a machine runs: wine and old drivers bring 32-bit programs into 64-bit images.
 _ALSO_RUNS = {"amd64": ("386",), "arm64": ("arm",)}
 
 

@@ -14,8 +14,8 @@ _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
 _ACTION = re.compile(r"([-+=])([rwxXst]*|[ugo])(?=[-+=]|$)")
 _SHIFT = {"u": 6, "g": 3, "o": 0}
 _BITS = {"r": 0o4, "w": 0o2, "x": 0o1}
-_ALL = 0o7777
-_EXECUTE = 0o111
+_ALL = 0o7777  # largest mode: permissions of three classes, setuid, setgid and the sticky bit
+_EXECUTE = 0o111  # the execute bits of all classes: `X` adds its bit to files that have one of them (POSIX)
 
 
 class ModeChange(msgspec.Struct, frozen=True, kw_only=True):

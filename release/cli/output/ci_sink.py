@@ -12,7 +12,8 @@ from release.cli.output.stdout import speak
 from release.errors import ReleaseError
 from release.events import Event, Note, Output, Sink
 
-_PER_LEVEL = 10  # GitHub keeps this many annotations of a level per step; the rest stays in the log
+# Warnings that become annotations. GitHub's runner drops further ones of a step, so further warnings are only printed.
+_PER_LEVEL = 10
 
 
 class CiSink:

@@ -62,7 +62,8 @@ class SqlStore:
     def read(self, after: int = -1) -> Iterator[Entry]:
         """See `LogStore.read`."""
         head = Head()
-        position = after - 1  # also read entry `after`: the next entry is checked against its hash
+        # Reading begins one entry early: the first entry of the answer has to name the hash of entry `after`.
+        position = after - 1
         while True:
             with self._reading() as connection:
                 lines = self._ahead(position) or lines_behind(connection, position)

@@ -33,14 +33,14 @@ _LOCAL: Mapping[str, str] = MappingProxyType(
         "llll": "ddd, MMM D, YYYY h:mm A",
     }
 )
-# Rounds in which local tokens are expanded. No English format contains another local token, so one round does the work;
-# a bound keeps a token that named itself from looping for ever. moment.js has a bound of its own.
+# Most rounds in which local tokens (`LLL`) are expanded: moment.js counts its rounds down from 5 (`expandFormat`). No
+# English format contains a local token, so one round is enough; the bound ends a token that would contain itself.
 _LOCAL_DEPTH = 5
 _DEFAULT = "YYYY-MM-DDTHH:mm:ss"
 
 
-# Characters of a time zone's name. IANA's longest has 32; `zoneinfo` would look for a package for each slash of a
-# longer text.
+# Characters of a time zone's name. IANA's longest has 32. `zoneinfo` searches the file system for a name, so text from
+# a pull request must not be arbitrarily long.
 _LONGEST_ZONE = 100
 
 

@@ -35,8 +35,8 @@ _VERSION = Kind(
     expressions=("pattern", "value"),
 )
 
-#: The types of tag rules with the priorities and defaults of docker/metadata-action v6.2.0, so that its rules give the
-#: same tags in the same order. `calver` and `describe` are additions.
+#: The types of tag rules. Priorities and defaults are those of docker/metadata-action v6.2.0, so that its rules give
+#: equal tags in equal order. `calver` and `describe` are shipmark's own.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "schedule": Kind(priority=1000, attributes={"pattern": "nightly"}, expressions=("pattern",)),

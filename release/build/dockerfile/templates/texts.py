@@ -121,7 +121,8 @@ USER 65532:65532
 ENTRYPOINT ["/@NAME@"]
 """
 
-#: In every ignore file after the exceptions, since the last matching pattern decides.
+#: Patterns at the end of every ignore file: the last matching pattern decides, so no exception (`!…`) above can send
+#: secrets or the repository's history.
 _NEVER = "**/.git\n**/.env\n**/.env.*\n**/*.pem\n**/*.key\n"
 
 TEMPLATES: dict[str, Template] = {

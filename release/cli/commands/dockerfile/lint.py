@@ -22,7 +22,8 @@ from release.cli.session import open_session
 from release.errors import BuildError, ConfigError
 from release.events import Note
 
-#: GitHub keeps this many annotations of a level per step; the rest stays in the log.
+#: Annotations of one level (error, warning, notice) that are written. GitHub's runner drops further ones of a step, so
+#: further findings are only printed.
 _PER_LEVEL = 10
 _LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "notice"}
 _LIST = "\n".join(f"  {rule.id:25}{rule.severity:9}{rule.summary}" for rule in RULES.values())
