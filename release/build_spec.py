@@ -71,7 +71,7 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         tuple[str, ...],
         _says(
             "submodules, Git LFS files and files outside of a sparse checkout that the build can do without",
-            # It changes no image: a clone that has these files builds with them all the same.
+            # `allow_missing` changes no image: a clone that has the listed files builds with them all the same.
             Option(is_input=False, untrusted=True),
         ),
     ] = ()
@@ -194,7 +194,7 @@ def options() -> Mapping[str, Option]:
 
 @cache
 def input_defaults() -> Mapping[str, Any]:
-    """Maps the recorded name of each build input to the value that a record without that name stands for."""
+    """Maps the name of each build input in records to its default, which applies if a record lacks it; None is `""`."""
     found = {
         option.name or field: _plain(getattr(_DEFAULT, field))
         for field, option in options().items()

@@ -33,9 +33,9 @@ def digest_of(schema: str, value: Any) -> str:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a quick check finds `value` canonical: ASCII text and the subset's types only.
+    """Whether a quick check finds that `value` has a canonical form: all its text is ASCII without U+0000.
 
-    False is no verdict: `require_canonical` checks such a value in full.
+    False does not mean that `value` has none: text that is not ASCII needs the full check, `require_canonical`.
     """
     kind = type(value)
     if kind is dict:
@@ -69,7 +69,7 @@ def _require_subset(value: Any, where: str) -> None:
             _require_text(value, where)
         case int():
             if not -_LIMIT < value < _LIMIT:
-                raise ValueError(f"integer at `{where}` is not below 2^53")
+                raise ValueError(f"integer at `{where}` is not between -2^53 and 2^53")
         case list() | tuple():
             for position, item in enumerate(value):
                 _require_subset(item, f"{where}[{position}]")

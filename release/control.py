@@ -1,4 +1,4 @@
-"""Deadlines and cancellation: classes `Deadline` and `Cancel`, which all code that waits gets as arguments."""
+"""Deadlines and cancellation: the classes `Deadline` and `Cancel`, which code that waits takes as arguments."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from release.errors import Interrupted
 
 
 class Cancel:
-    """Cancels the run: wakes every thread that blocks. Thread-safe.
+    """Cancels the run: wakes the threads that sleep in `wait` or have registered a callback. Thread-safe.
 
     Code that blocks registers a callback with `on_cancel` that wakes it (shuts a socket, kills a child). `trip` runs
     these callbacks and makes `check` raise from then on. `noticed` is set when the main thread finds the run cancelled,
-    in `tripped` or `check`.
+    in `tripped`, `check` or `wait`.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Cancel:
             _quietly(callback)
 
     def check(self) -> None:
-        """Raise the error that `trip` was called with, if the run is cancelled."""
+        """Raise the error of the first call of `trip`, if there was one."""
         if self._error is not None:
             self._notice()
             raise self._error
@@ -71,7 +71,10 @@ class Cancel:
 
     @contextlib.contextmanager
     def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Have `callback` called, at most once and by another thread, if the run is cancelled while the body runs."""
+        """Have `trip` call `callback`, at most once, if the run is cancelled while the body runs.
+
+        Raises as `check` before the body runs, if the run is cancelled already.
+        """
         with self._lock:
             self.check()
             token = self._next

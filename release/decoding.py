@@ -20,8 +20,10 @@ _known: set[Any] = set()  # types that msgspec has analysed; they are decoded wi
 
 
 def decode(raw: bytes | bytearray | memoryview | str, kind: type[T], *, strict: bool = True) -> T:
-    """The JSON text `raw` as a `kind`. Raises `msgspec.DecodeError`, also for a value that does not fit.
+    """The JSON text `raw` as a `kind`.
 
+    Raises `msgspec.DecodeError` for text that is not JSON and for a value that does not fit `kind`,
+    `UnicodeDecodeError` for bytes that are not UTF-8, and `RecursionError` for very deep nesting.
     `strict`: if false, the text `"1"` is accepted where a number is expected.
     """
     _learn(kind)
@@ -29,8 +31,7 @@ def decode(raw: bytes | bytearray | memoryview | str, kind: type[T], *, strict: 
 
 
 def convert(value: Any, kind: type[T], *, strict: bool = True) -> T:
-    """Convert lists, mappings, texts and numbers to a `kind`. Raises `msgspec.ValidationError`.
-
+    """Convert lists, mappings, texts and numbers to a `kind`. Raises `msgspec.ValidationError` if they do not fit.
     `strict`: if false, the text `"1"` is accepted where a number is expected.
     """
     _learn(kind)
@@ -47,5 +48,5 @@ def _learn(kind: Any) -> None:
     # A type enters `_known` only after msgspec has analysed it completely, so it may be read without the lock.
     if kind not in _known:
         with _FIRST_USE:
-            msgspec.json.Decoder(kind)  # works out the types of its fields, too
+            msgspec.json.Decoder(kind)  # analyses `kind` and the types of the fields
             _known.add(kind)

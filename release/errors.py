@@ -73,7 +73,10 @@ class ShallowClone(GitError):
 
 
 class AmbiguousVersion(GitError):
-    """Two version tags of equal precedence name one commit, or the git tag that triggered the run is not at HEAD."""
+    """Two version tags of equal precedence name one commit, or the git tag that triggered the run is not at HEAD.
+
+    Also raised if that git tag is at another commit on the remote.
+    """
 
 
 class IncompleteTree(GitError):
@@ -144,7 +147,7 @@ class RefusedError(ReleaseError):
 
 
 class TagConflict(RefusedError):
-    """A fixed tag holds another image, or a git tag names another commit than its released image."""
+    """A tag, a git tag or the version log has another image or commit, which shipmark does not overwrite."""
 
 
 class StalePlan(RefusedError):
@@ -174,7 +177,7 @@ class LogUnavailable(LogError):
 
 
 class LogCorrupt(LogError):
-    """The version log's hash chain is broken: an entry was changed, removed or inserted."""
+    """The version log is damaged: an entry was changed, removed or inserted, or the file is not a log."""
 
     exit_code = 6
 

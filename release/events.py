@@ -16,7 +16,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A step changed its state: `started`, `done`, `withheld`, `conflict`, `unknown`, `failed`, `skipped`."""
+    """A step changed its state: `started`, then one of `release.runner.State`, such as `made`, `done` or `failed`."""
 
     step: str
     state: str
@@ -24,7 +24,10 @@ class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """The progress of a transfer. `label`: the blob, as a short digest. `done`, `total`: bytes; `total` may be None."""
+    """The progress of a transfer. `label`: what is sent or read, such as a blob's short digest.
+
+    `done`, `total`: bytes; `total` is None while the size is not known.
+    """
 
     label: str
     done: int

@@ -78,7 +78,7 @@ Handlers = Mapping[str, Handler]
 
 
 def acting(actor: Actor[O, S]) -> Handler:
-    """The handler of a kind that changes something. The runner calls `look`, then `act`, then `look` again."""
+    """The handler of a kind that changes something. If `look` judges a step free, the runner acts and looks again."""
     return _handler(actor, actor.act)
 
 

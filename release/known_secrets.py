@@ -36,7 +36,7 @@ class Secrets:
         self._public = ""
 
     def add(self, *texts: str) -> None:
-        """Add secrets of at least 4 characters: each as it is, in base64, and percent-encoded."""
+        """Add secrets, each as it is, in base64, and percent-encoded; texts of fewer than 4 characters are ignored."""
         spellings = {spelling for text in texts for spelling in _spell(text)}
         if not spellings.issubset(self._spellings):
             with self._lock:
@@ -49,7 +49,7 @@ class Secrets:
             self._public = "\n".join([self._public, *texts])
 
     def scrub(self, text: str) -> str:
-        """A server's text with each known secret replaced by `***`, and without control characters."""
+        """A server's text with each known secret replaced by `***`, and each control character by a blank."""
         for spelling in self._spellings:
             text = text.replace(spelling, HIDDEN)
         return "".join(character if character.isprintable() else " " for character in text)
@@ -70,7 +70,10 @@ class Secrets:
 
 
 def secrets_in(env: Mapping[str, str]) -> Iterable[str]:
-    """Credentials in `env`: values of variables that are named like secrets, and passwords in URLs."""
+    """Credentials in `env`: values of variables that are named like secrets, and passwords and tokens in URLs.
+
+    Variables of other programs count from 8 characters on. Values of more than 65,536 characters are skipped.
+    """
     for name, value in env.items():
         if len(value) > _LARGEST:
             continue

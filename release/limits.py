@@ -52,8 +52,8 @@ CREDENTIAL_BYTES = 4 * MIB
 #: Bytes of a plan file of `preview -o`, or of a file for `log import`. Far above what shipmark writes for hundreds of
 #: components; the whole file is parsed in memory.
 PLAN_BYTES = 64 * MIB
-#: Bytes of `index.json` of an image layout. Four times the largest manifest (8 MiB), since it lists every tag of a
-#: layout.
+#: Bytes of `index.json` of an image layout. Four times the largest manifest (8 MiB), since the file has an entry for
+#: each tag of the layout.
 LAYOUT_INDEX_BYTES = 32 * MIB
 #: A compressed archive may unpack to UNPACKED_BYTES or to UNPACKED_RATIO times its own size, whichever is more.
 #: Deflate packs zeros to about a thousandth of their size, so an archive of 100 MB could otherwise fill 100 GB.

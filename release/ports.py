@@ -30,7 +30,8 @@ class Process(Protocol):
     ) -> Completed:
         """Run a program to its end. `timeout`: seconds.
 
-        Raises `FileNotFoundError` for a missing program, `TimeoutError` for one that runs longer than `timeout`.
+        Raises `FileNotFoundError` for a missing program, `TimeoutError` for one that runs longer than `timeout`, and
+        `Interrupted` when the run is cancelled.
         """
 
 
@@ -45,7 +46,10 @@ class FollowedProcess(Process, Protocol):
         env: Mapping[str, str],
         take: Callable[[bytes], None],
     ) -> int:
-        """Run to the end; each line of stderr goes to `take`, stdout nowhere. Returns the exit code."""
+        """Run a program to its end, and return its exit code; `take` gets each line of its stderr, stdout is dropped.
+
+        Raises `FileNotFoundError` for a missing program, and `Interrupted` when the run is cancelled.
+        """
 
 
 class Clock(Protocol):

@@ -17,12 +17,13 @@ from release.limits import MIB
 from release.ports import Completed
 
 # Seconds between SIGTERM and SIGKILL for a process group: enough for git to remove its lock files; more would delay
-# the error of a time-out. Also how often a run looks whether it was cancelled while a child works.
+# the error of a time-out. Also the seconds between two checks for a cancelled run while a child works.
 GRACE = 2.0
 # Seconds between SIGTERM and SIGKILL when the run is cancelled. Shorter than the 0.6 s that the step scheduler waits
 # for steps, so that the step that started the child can still report how it ended.
 _GRACE_OF_CANCELLED = 0.4
-# Bytes that `follow` reads at once; a longer line arrives in pieces.
+# Bytes of one line that `follow` keeps in memory; a longer line is passed on in pieces. Progress records of BuildKit,
+# one on a line, have some kilobytes.
 _LONGEST_LINE = 4 * MIB
 
 

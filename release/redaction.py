@@ -41,7 +41,7 @@ def redact(text: str) -> str:
 
 
 def secrets_of(url: str) -> Iterator[str]:
-    """The texts that `redact` would replace in `url`: its password or token, and secret parameters."""
+    """The password or token in the user part of `url`, and the values of its parameters that look secret."""
     for start, end in _user_parts(url, generous=True):
         user, separator, password = url[start:end].partition(":")
         yield password if separator else user

@@ -27,7 +27,10 @@ RemoteKind = Literal["name", "url", "path"]
 
 
 def is_ref(name: str) -> bool:
-    """Whether `name` is a full ref name, such as `refs/tags/v1.4.2`, by git's rules, and has no leading `-`."""
+    """Whether git accepts `name` as a ref of two parts or more, such as `refs/tags/v1.4.2`.
+
+    A name with a leading `-` or of more than 1024 characters is not accepted here, though git would accept it.
+    """
     if not name or len(name) > _LONGEST or "/" not in name or name[0] in "/-" or name[-1] in "/.":
         return False
     parts = name.split("/")
@@ -67,8 +70,8 @@ def require_ref(key: str, name: str) -> str:
 def remote_kind(key: str, text: str) -> RemoteKind:
     """What `text` names: a configured remote, a URL, or an absolute path.
 
-    Raises `ConfigError` that names `key` for options, for `ext::` and all other remote helpers, for schemes without
-    encryption or authentication, and for a URL that holds a password.
+    Raises `ConfigError` that names `key` for any other text: options, `ext::` and other remote helpers, schemes other
+    than https, ssh, git and file (http only to this machine), and URLs with credentials or without a host.
     """
     scheme = _SCHEME.match(text)
     if scheme is not None:

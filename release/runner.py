@@ -1,7 +1,8 @@
 """Executes plans, phase by phase, with the handler of each step's kind, and reports how every step ended.
 
-For each step the runner observes and judges; if the step is free, it acts, then observes and judges again. It never
-retries an act: the second observation decides whether the step is done, whatever the act returned or raised.
+For each step the runner observes and judges; if the step is free, it acts, then observes and judges again. The runner
+never retries an act. Even if the act raised an error of a registry or of the log, the second observation decides
+whether the step is done.
 """
 
 from __future__ import annotations
@@ -55,12 +56,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     error: Any = None  # ReleaseError | None
 
     def outcome(self, step_id: str) -> Outcome | None:
-        """How the step with this id ended."""
+        """How the step with this id ended; None if the plan has no such step."""
         return next((outcome for outcome in self.outcomes if outcome.step.id == step_id), None)
 
     @property
     def acted(self) -> bool:
-        """Whether any step changed something."""
+        """Whether any step acted and was judged done afterwards."""
         return any(outcome.state == "made" for outcome in self.outcomes)
 
 
@@ -137,7 +138,10 @@ class Runner:
         self._cancel = cancel
 
     def survey(self, plan: Plan) -> Report:
-        """Observe and judge every step, without acting: reports the state that `execute` would start from."""
+        """Observe and judge every step, without acting: reports the state that `execute` would start from.
+
+        Raises `Interrupted` when the run is cancelled.
+        """
         walk = self._walk()
 
         def look(step: Step, handler: Handler) -> Outcome:
@@ -151,7 +155,10 @@ class Runner:
         return walk.report(plan, _verdict(plan, walk.outcomes))
 
     def execute(self, plan: Plan) -> Report:
-        """Carry the plan out, phase by phase; stop after a phase in which a required step has an error."""
+        """Carry the plan out, phase by phase; stop after a phase in which a required step has an error.
+
+        Also stops after a phase in which the run was cancelled. The report has the error; none is raised.
+        """
         walk = self._walk()
         carry_out = self._carry_out(walk, frozenset(step.id for step in plan.steps))
         for phase in plan.phases:
@@ -255,7 +262,7 @@ def _error_of(failed: list[Outcome], *, visible: bool) -> ReleaseError:
         return error
     partial = PartialError(
         f"{error.message} (step `{first.step.id}`)",
-        hint=error.hint or "run it again: it goes on where it stopped",
+        hint=error.hint or "run the command again: it goes on where this run stopped",
     )
     partial.__cause__ = error
     return partial

@@ -21,7 +21,8 @@ _GRACE = 0.6
 class StepScheduler:
     """Runs steps in an order that respects their `needs` and `after`.
 
-    `work` is called once for each step, after every step in its `needs` and `after` has ended; it must not raise.
+    `work` is called once for each step, after every step in its `needs` and `after` has ended; a cancelled run starts
+    no further steps. `work` must not raise.
     """
 
     def __init__(self, work: Callable[[Step], None], cancel: Cancel) -> None:
@@ -31,7 +32,8 @@ class StepScheduler:
         self._turn = threading.Condition()
         self._ended: set[str] = set()
         self._busy = 0
-        # Without `cancel`: the group would drop a step that was counted in `_busy`, and `_drain` would wait for it.
+        # The group does not get `cancel`: it would drop a step that `_busy` counts already, so that `_drain` would wait
+        # `_GRACE` seconds for a step that never runs.
         self._group = TaskGroup(jobs=_LIMIT, name="step")
 
     def run(self, steps: Sequence[Step]) -> None:

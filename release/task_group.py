@@ -68,7 +68,7 @@ class TaskGroup:
         self._error: BaseException | None = None
 
     def start(self, work: Callable[[], T]) -> Task[T]:
-        """Run `work` when fewer than `jobs` calls run; never, if an error has stopped the group."""
+        """Run `work` when fewer than `jobs` calls run; never, if an error or a cancellation has stopped the group."""
         task = Task(work)
         with self._turn:
             if self._error is not None:
@@ -127,8 +127,8 @@ class TaskGroup:
 def run_all(tasks: Sequence[Callable[[], T]], *, jobs: int, cancel: Cancel) -> list[T]:
     """The results of `tasks`, in their order; `jobs` run at a time.
 
-    After a failure no further task starts, and the first error is raised. A single task runs in the calling
-    thread; the wait for more of them ends at once when the run is cancelled.
+    After a failure no further task starts, running ones get 2 s to end, and the first error is raised. With two tasks
+    or more, a cancelled run raises `Interrupted` at once; a single task runs in the calling thread to its end.
     """
     if len(tasks) < 2:
         return [task() for task in tasks]

@@ -78,7 +78,9 @@ class Watch:
                     Note(level="warning", text=f"{name}: stopping; the next run goes on from here")
                 )
             error = Terminated if number == signal.SIGTERM else Interrupted
-            self._cancel.trip(error(f"stopped by {name}", hint="run it again: it goes on where it stopped"))
+            self._cancel.trip(
+                error(f"stopped by {name}", hint="run the command again: it goes on where this run stopped")
+            )
 
     def _force(self, number: int) -> None:
         """End the process unless the main thread notices the signal within 0.8 s, and leaves within 4 s."""

@@ -92,8 +92,7 @@ class _Release:
             self.released = None
 
     def end_all(self, seq: int) -> None:
-        """End all open attempts of this release."""
-        # One attempt has finished the release, so the others have nothing left to do, also those that recorded no end.
+        """End all open attempts of this release: one has finished it, so that the others have nothing left to do."""
         for attempt in self.attempts.values():
             if attempt.ended is None:
                 ended = msgspec.structs.replace(attempt, ended="released", ended_seq=seq)
@@ -107,8 +106,7 @@ class _Release:
         moved = tuple(content for (of, _), content in self.moved.items() if of == digest)
         unfinished = _unfinished(plan.targets, moved) if released else ()
         if released and not unfinished:
-            # Also ends attempts that began after the release: with nothing left to do, they record no end.
-            self.end_all(self.last_seq)
+            self.end_all(self.last_seq)  # attempts that began after the release record no end
         version = (released.version if released else "") or plan.version
         return ReleaseState(
             key=self.key,
