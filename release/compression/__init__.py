@@ -18,7 +18,7 @@ class NewBlob(Protocol):
         """Append to the blob."""
 
     def commit(self) -> str:
-        """Store the blob under its digest, and return that."""
+        """Store the blob under its digest, and return the digest."""
 
 
 class LayerStore(Protocol):
@@ -34,4 +34,4 @@ class LayerStore(Protocol):
         """Open a blob for reading; reading to the end checks size and digest."""
 
     def folder(self, *names: str, make: bool = False) -> AbstractContextManager[OpenFolder]:
-        """Open a folder beside the blobs. `make`: create it."""
+        """Open a folder beside the blobs. `make`: create the folder if it is missing."""

@@ -1,9 +1,9 @@
 """The codecs for layers: gzip by isal, zlib-ng or zlib (the first that is installed), and zstd on request.
 
-The gzip header is written here, because Python's differs between versions (its OS byte). The compressed bytes differ
-between libraries and their versions. So only the diff id identifies a layer everywhere, and a codec's name contains
-library, level, version and the way in which the input is cut (`blocks`): codecs with different bytes never share a
-cache entry.
+This module and `parallel_gzip` write the gzip header themselves, because Python's differs between versions (its OS
+byte). The compressed bytes differ between libraries and their versions. So only the diff id identifies a layer
+everywhere, and a codec's name contains library, level, version and the way in which the input is cut (`blocks`): codecs
+with different bytes never share a cache entry.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ CODECS: dict[str, Callable[[], Codec]] = {
 
 
 def codec_named(name: str) -> Codec:
-    """The codec with the name in the config or an option. Raises `ConfigError` if its library is not installed."""
+    """The codec `name`, a key of `CODECS`. Raises `ConfigError` if the library for zstd is not installed."""
     return CODECS[name]()
 
 

@@ -87,8 +87,8 @@ def keep_layer(
 ) -> CompressedLayer:
     """Store a layer that is compressed already, unchanged, so that its digest stays the same.
 
-    `suffix`: of its media type. `what`: its name in messages. `check`: as for `compress_layer`. Raises `Invalid`, and
-    stores nothing, if the layer is damaged or does not have `diff_id`.
+    `suffix`: of its media type. `what`: its name in messages. `check`: as for `compress_layer`. Nothing is stored, and
+    `Invalid` is raised, if the layer is damaged or does not have `diff_id`; `ConfigError` without the library for zstd.
     """
     diff = hashlib.sha256(usedforsecurity=False)
     size = 0
@@ -112,8 +112,7 @@ def keep_layer(
 def find_compressed(
     layout: LayerStore, diff_id: str, *, codec: Codec | None = None, check: Callable[[], None] = lambda: None
 ) -> CompressedLayer | None:
-    """The cached result of `compress_layer` for this diff id and codec, if its blob exists and has that diff id.
-
+    """The cached result of `compress_layer` for this diff id and codec; None if its blob is missing or damaged.
     `check`: as for `compress_layer`. The blob is decompressed and its diff id compared, unless this process compressed
     it, or found this diff id in this blob before.
     """
@@ -150,7 +149,7 @@ def _diff_id(
 
 
 def _recall(layout: LayerStore, codec: Codec, diff_id: str) -> CompressedLayer | None:
-    """The cache entry for a diff id, not verified; None if it cannot be read."""
+    """The cache entry for a diff id, whose blob is not verified; None without a readable entry for this diff id."""
     if not is_digest(diff_id):
         return None
     try:

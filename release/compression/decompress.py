@@ -36,9 +36,9 @@ def suffix_of(start: bytes) -> str:
 
 @contextmanager
 def unpacked(layer: IO[bytes], suffix: str, *, what: str) -> Iterator[IO[bytes]]:
-    """The tar in `layer`. Raises `Invalid` if it is damaged, `ConfigError` if the library for zstd is missing.
+    """The tar in `layer`. Reading damaged bytes raises `Invalid`; `ConfigError` if the library for zstd is missing.
 
-    `what`: the layer's name in messages.
+    `suffix`: `+gzip` or `+zstd`. `what`: the layer's name in messages.
     """
     try:
         with cast(IO[bytes], _Plain(layer, suffix)) as plain:
@@ -120,7 +120,8 @@ def plain_layers(
 ) -> Iterator[dict[str, PlainLayer]]:
     """Decompress the zstd layers of `image` to temporary files in `folder`, and yield them by the layer's digest.
 
-    Raises `Invalid` if a layer's diff id is not that of the config, `ConfigError` if the library for zstd is missing.
+    Raises `Invalid` if a layer is damaged or its diff id is not that of the config, and `ConfigError` if the library
+    for zstd is missing. Images without a zstd layer give an empty dict, and nothing is read.
     """
     config, *layers = children(image)
     wanted = [number for number, layer in enumerate(layers) if layer.media_type.endswith(_SUFFIX)]

@@ -11,7 +11,7 @@ class HostFile(msgspec.Struct, frozen=True, kw_only=True):
     """Content in a file of this machine, or in the part of such a file that starts at `offset`.
 
     `size`, `inode` (device and number): of the file when it was listed; a whole file must have the same size when it is
-    read. `root`: the folder below which no symlink may lead to the file.
+    read. `root`: the folder below which no symlink may lead to the file; None: only the file with `inode` is read.
     """
 
     path: str
@@ -22,7 +22,7 @@ class HostFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inline(msgspec.Struct, frozen=True, kw_only=True):
-    """Content in memory: a here-document."""
+    """Content in memory, such as a here-document."""
 
     data: bytes
 

@@ -1,4 +1,4 @@
-"""Opens files that were listed before, and only those: a symlink swapped in meanwhile is not followed."""
+"""Opens files that were listed before; a symlink that was put in a file's place meanwhile is not followed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXE
 
 
 def open_host_file(content: HostFile) -> io.FileIO:
-    """Open the listed file. Raises `BuildError` if its path now leads to anything but a regular file.
-
+    """Open the listed file. Raises `BuildError` if it is not readable, or its path no longer leads to a regular file.
     A new regular file at the path is accepted only if `root` is set and no symlink below `root` leads to it.
     """
     try:

@@ -1,4 +1,4 @@
-"""Compresses one gzip stream on all cores: each piece of the input becomes separate deflate blocks.
+"""Compresses one gzip stream on up to eight cores: each piece of the input becomes separate deflate blocks.
 
 Pieces are compressed independently and joined in order. So the result depends only on where the input is cut, and not
 on the number of cores or their speed.

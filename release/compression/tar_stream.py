@@ -1,7 +1,8 @@
 """Writes a tar as a stream of chunks. Equal entries give equal bytes.
 
 The format is PAX with integer times: plain ustar headers, and PAX records only where ustar is not sufficient (a long or
-non-ASCII path, a file above 8 GiB, a large id). No user and group names. Only one chunk is in memory.
+non-ASCII path, a file above 8 GiB, a large id). The tar has no user and group names. Of a file on disk only one chunk
+at a time is in memory.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def tar_chunks(
 ) -> Iterator[bytes]:
     """The archive of `entries`, in their order. `mtime`: seconds, for all. `check`: called between chunks; may raise.
 
-    `look`: called with each file that is not empty and its first chunk; may raise. Raises `BuildError` if a file
-    changed its size after it was listed.
+    `look`: called with each file and its first chunk, but not for an empty file on disk; may raise. Raises `BuildError`
+    if a file cannot be read, or is another or of another size than when it was listed.
     """
     for path, node in entries:
         check()

@@ -18,7 +18,7 @@ def put_bytes(layout: Layout, descriptor: Descriptor, raw: bytes) -> None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise errors of the local store in the body as `BuildError`: a full disk is not a failure of a registry."""
+    """Raise a `RegistryError` of the body, which writes to the local store, as `BuildError`: no registry has failed."""
     try:
         yield
     except RegistryError as error:

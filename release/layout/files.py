@@ -1,7 +1,7 @@
 """The files of an OCI image layout: creates and finds them, and removes temporary files of killed writers.
 
-A layout may lie in a workspace that a stranger prepared. So no symlink inside the layout is followed, and for writing
-none on the way to it either.
+A layout may lie in a workspace that a stranger prepared. So no symlink inside the layout is followed; when writing, no
+symlink below the workspace on the way to the layout is followed either.
 """
 
 from __future__ import annotations
@@ -70,15 +70,17 @@ class LayoutFiles:
         return folder
 
     def replace_index(self, folder: OpenFolder, content: bytes) -> None:
-        """Replace `index.json`; fsync the file, the layout's folder, and the folder above."""
+        """Replace `index.json`; fsync the file, the layout's folder, and the folder above.
+
+        Raises `RefusedError` and `OSError`.
+        """
         _write(folder, "index.json", content)
         folder.sync()
         with open_folder(os.path.dirname(self._path), self._workspace) as parent:
             parent.sync()
 
     def unwritable(self) -> str | None:
-        """The first folder on the way to the blobs that cannot be written; None if all can.
-
+        """The last existing folder on the way to the blobs, if it cannot be written; None if it can.
         Raises `RefusedError` for symlinks and other obstacles, and `OSError`.
         """
         inside = self._boundary()

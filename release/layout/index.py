@@ -51,7 +51,10 @@ class Entries:
         return tuple(sorted({name for item in self._items if (name := _name(item)) and is_tag(name)}))
 
     def add(self, descriptor: Descriptor, tag: str | None) -> None:
-        """Add an entry for `descriptor`. `tag`: its name, which other entries lose; None: no name."""
+        """Add an entry for `descriptor`, unless the tag names it already. `tag` is removed from other entries.
+
+        `tag` None: add an entry without a name, unless the digest has an entry.
+        """
         if tag is None:
             if self.with_digest(descriptor.digest) is None:
                 self._items.append(_item(descriptor, None))
@@ -83,7 +86,10 @@ class Entries:
 
 
 def read_entries(raw: bytes, source: str) -> Entries:
-    """Parse `index.json`. Raises `Invalid` naming `source`."""
+    """Parse `index.json`. `source`: the layout's name in messages.
+
+    Raises `Invalid` for text that is not JSON, without a list `manifests`, or with an entry that is not a descriptor.
+    """
     try:
         document = parse_json(raw, "index.json")
     except ConfigError as error:

@@ -5,8 +5,8 @@
 - A manifest that is put by digest gets an entry without a name in `index.json`, so that it stays reachable. This entry
   is removed when an index that lists the manifest is put, and gets a name when the manifest is tagged.
 - Blobs are synced before the `index.json` that references them is written: a power cut leaves no incomplete image.
-- The layout may lie in a workspace that a stranger prepared: symlinks in it are not followed, nor on the way to it for
-  writing.
+- The layout may lie in a workspace that a stranger prepared: symlinks in the layout are not followed, and when writing
+  none below the workspace on the way to it.
 
 Source: OCI image-spec v1.1, image-layout.
 """
@@ -65,7 +65,10 @@ class Layout(LayoutReader):
         return f"oci:{self._shown}"
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob's file. Its size is checked, its digest is not: the receiver of a transfer compares the digest."""
+        """The blob's file. Its size is checked, its digest is not: the receiver of a transfer compares the digest.
+
+        Raises `NotFound` if the file is missing, and `DigestMismatch` for another size.
+        """
         algorithm, name = split_digest(descriptor.digest)
         try:
             with self._files.opened("blobs", algorithm) as folder:
@@ -87,7 +90,10 @@ class Layout(LayoutReader):
         return os.path.join(self.path, "blobs", *split_digest(digest))
 
     def folder(self, *names: str, make: bool = False) -> AbstractContextManager[OpenFolder]:
-        """A folder in the layout for our own files. `make`: create it. Raises `RefusedError` and `OSError`."""
+        """A folder in the layout for shipmark's own files. `make`: create the folder if it is missing.
+
+        Raises `RefusedError` and `OSError`.
+        """
         return self._files.opened(*names, make=make)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
@@ -107,7 +113,10 @@ class Layout(LayoutReader):
         *,
         mount_from: tuple[str, ...] = (),  # noqa: ARG002 - a folder has nothing to mount from
     ) -> bool:
-        """Store the blob unless it exists; returns whether it was stored. Size and digest are checked first."""
+        """Store the blob unless it exists; returns whether it was stored.
+
+        Raises `DigestMismatch`, and stores nothing, if size or digest are not those of `descriptor`.
+        """
         if self.has_blob(descriptor):
             return False
         with reopen() as source, self.writer(descriptor.digest.partition(":")[0]) as partial:
@@ -120,9 +129,9 @@ class Layout(LayoutReader):
         return True
 
     def move_blob(self, descriptor: Descriptor, source: Layout) -> None:
-        """Move the blob here from `source`, a layout of this process on the same file system, unless it exists.
+        """Move the blob here from `source`, a layout of this process on the same file system, unless it exists here.
 
-        Size and digest are compared first.
+        Raises `DigestMismatch`, and moves nothing, if size or digest are not those of `descriptor`.
         """
         if self.has_blob(descriptor):
             return
@@ -154,7 +163,10 @@ class Layout(LayoutReader):
             raise _broken(f"`{self.name}`", error) from error
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Store the manifest's bytes. Blobs and manifests that it references must exist, except those with `urls`."""
+        """Store the manifest's bytes, and add it to `index.json` under `tag`, or without a name.
+
+        Raises `NotFound` if a blob or manifest that it references does not exist; descriptors with `urls` need not.
+        """
         if tag is not None:
             require_tag(tag)
         for child in children(manifest):
@@ -195,7 +207,7 @@ class Layout(LayoutReader):
             raise RegistryError(f"`{self.name}` cannot be written", hint=f"check the rights of `{refused}`")
 
     def delete_tag(self, tag: str) -> None:
-        """Remove the tag. The manifest stays reachable by its digest."""
+        """Remove the tag. The manifest stays reachable by its digest. Raises `NotFound` if there is no such tag."""
         require_tag(tag)
         if self.resolve(tag) is None:
             raise NotFound(f"`{self.name}` has no tag `{tag}`", hint=self._tag_hint())
@@ -203,7 +215,7 @@ class Layout(LayoutReader):
             entries.untag(tag)
 
     def delete_manifest(self, digest: str) -> None:
-        """Remove the manifest and all its tags. Its blobs stay."""
+        """Remove the manifest and all its tags; its blobs stay. Raises `NotFound` if there is no such manifest."""
         if self.resolve(require_digest(digest)) is None:
             raise NotFound(f"`{self.name}` has no `{digest}`")
         try:

@@ -38,7 +38,7 @@ class LayoutReader:
         raise NotImplementedError
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """The descriptor of a tag or digest, or None."""
+        """The descriptor of a tag or digest, or None. A digest may be of a manifest that only an index here lists."""
         entries = self.entries()
         if not is_digest(reference):
             return entries.named(require_tag(reference))
@@ -53,7 +53,7 @@ class LayoutReader:
         return self._load(descriptor)
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob as a stream that checks size and digest."""
+        """The blob as a stream. Reading it to its end checks size and digest (`DigestMismatch`)."""
         return verified(self.open_raw(descriptor), descriptor, source=f"`{self.name}`")
 
     def tags(self) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class LayoutReader:
         return self.entries().names()
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
-        """Manifests of this layout with `digest` as their subject."""
+        """The manifests in `index.json` whose subject is `digest`, with artifact types; missing files are skipped."""
         found = []
         # The index lists a manifest once for each of its tags; each manifest is read once.
         for descriptor in {item.digest: item for item in self.entries().descriptors()}.values():
@@ -75,7 +75,10 @@ class LayoutReader:
 
     def _load(self, descriptor: Descriptor) -> Manifest:
         if descriptor.size > LARGEST_PULLED:
-            raise Invalid(f"manifest `{descriptor.digest}` in `{self.name}` claims {descriptor.size} bytes")
+            raise Invalid(
+                f"manifest `{descriptor.digest}` in `{self.name}` has {descriptor.size} bytes,"
+                f" more than {LARGEST_PULLED}"
+            )
         with self.open_raw(descriptor) as stream:
             raw = stream.read(LARGEST_PULLED + 1)
         return read_manifest(
@@ -103,4 +106,4 @@ class LayoutReader:
 
     def _tag_hint(self) -> str | None:
         names = self.tags()
-        return f"it has: {', '.join(names[:10])}" if names else None
+        return f"tags that exist: {', '.join(names[:10])}" if names else None

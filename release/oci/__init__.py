@@ -18,8 +18,8 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 # OCI's media types and the older ones of Docker, which many registries still serve.
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
-# Sent with every request for a manifest. With fewer types, registries answer 404 for an existing tag, or convert the
-# manifest (to schema 1), which changes its digest.
+# Media types in the `Accept` header of every request for a manifest. With fewer types, a registry may answer 404 for an
+# existing tag, or convert the manifest (to schema 1), which changes its digest.
 ACCEPTED_TYPES = (OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
 
 
@@ -102,7 +102,10 @@ class Repository(Protocol):
         """All valid tags, in any order; () for a repository that does not exist."""
 
     def check_push(self) -> None:
-        """Raise `Denied` unless the credential may push. Sends a write request and undoes it."""
+        """Raise from the `RegistryError` branch unless images may be pushed: `Denied` if a registry refuses.
+
+        Registries get a write request, which is undone; layouts are only looked at.
+        """
 
     def delete_tag(self, tag: str) -> None:
         """Delete only the tag, not its manifest. Raises `Invalid` if the registry cannot do that."""

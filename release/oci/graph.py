@@ -25,7 +25,8 @@ def read_manifests(
 ) -> tuple[Manifest, ...]:
     """The manifest of `digest` and all manifests below, each once, children before parents. Read in parallel.
 
-    `top`: the manifest of `digest`, if the caller has read it.
+    `top`: the manifest of `digest`, if the caller has read it. Raises `Invalid` for more than 8 levels of indexes or
+    2000 manifests.
     """
     found: dict[str, Manifest] = {}
     waiting = [digest]

@@ -89,7 +89,10 @@ def _are_one_platform(named: str, own: str) -> bool:
 
 
 def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
-    """The image configuration as a JSON object; empty for an index, and for an artifact with another config."""
+    """The image configuration as a JSON object; empty for an index, and for an artifact with another config.
+
+    Raises `Invalid` for a config that is larger than 8 MiB or not a JSON object.
+    """
     if manifest.is_index:
         return {}
     config = children(manifest)[0]

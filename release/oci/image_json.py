@@ -44,7 +44,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_platform(text: str) -> Platform:
-    """Parse `linux/amd64`, `linux/arm/v7`. Raises `BuildError`."""
+    """Parse a platform such as `linux/arm/v7`; `linux/arm64/v8` becomes `linux/arm64`. Raises `BuildError`."""
     normal = _VARIANTS.get(text, text)
     if not _PLATFORM.fullmatch(normal):
         raise BuildError(

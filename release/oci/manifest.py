@@ -1,8 +1,8 @@
 """Checks manifests and indexes, and reads the descriptors in them.
 
-Callers pass the media type, from `Content-Type` or a descriptor; it must agree with the document's `mediaType` and with
-its members. Otherwise a document could be read as an image by one program and as an index by
-another (CVE-2021-41190). Schema 1 is refused.
+Callers pass the media type, from `Content-Type` or a descriptor. The media type must agree with the document's
+`mediaType`, if there is one, and with the document's members. Otherwise a document could be read as an image by one
+program and as an index by another (CVE-2021-41190). Docker's schema 1 is refused.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def read_manifest(raw: bytes, media_type: str, *, expected: str | None, source: 
     digest = digest_bytes(raw, algorithm)
     if expected is not None and digest != expected:
         raise DigestMismatch(
-            f"the manifest at {source} has digest `{digest}` where `{expected}` was asked for"
+            f"the manifest at {source} has digest `{digest}`, but `{expected}` was requested"
         )
     kind = _require_known(media_type, source)
     document = _object(raw, source)
@@ -138,7 +138,7 @@ def _require_type(document: dict[str, Any], declared: str, source: str) -> None:
         raise _schema_1(source)
     inner = document.get("mediaType")
     if inner is not None and inner != declared:
-        raise Invalid(f"{source} was served as `{declared}` but calls itself `{_short(inner)}`")
+        raise Invalid(f"{source} was served as `{declared}`, but its `mediaType` is `{_short(inner)}`")
     if document.get("schemaVersion") != 2:
         raise Invalid(f"{source} has no `schemaVersion` 2")
 
@@ -155,7 +155,7 @@ def _require_shape(document: dict[str, Any], kind: str, source: str) -> None:
     for name in sorted(foreign):
         if document.get(name) is not None:
             raise Invalid(
-                f"{source} is `{kind}` but holds `{name}`: it could be read as two different things"
+                f"{source} is `{kind}` but holds `{name}`: programs could read it as an image or as an index"
             )
 
 

@@ -93,7 +93,7 @@ def pieces(stream: IO[bytes]) -> Iterator[memoryview]:
 
 
 class _Told(io.RawIOBase):
-    """Reads `raw`, and emits a `Progress` event every `SHOWN_EVERY` bytes."""
+    """Reads `raw`, and emits a `Progress` event every `SHOWN_EVERY` bytes and at the end."""
 
     def __init__(self, raw: IO[bytes], descriptor: Descriptor, sink: Sink) -> None:
         super().__init__()

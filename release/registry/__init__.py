@@ -1,1 +1,1 @@
-"""Client for one registry host: repositories, uploads, downloads, throttling."""
+"""Client for image registries: repositories, uploads, downloads, throttling."""

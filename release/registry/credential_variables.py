@@ -62,7 +62,10 @@ class Variables:
         self._said: set[str] = set()
 
     def find(self, registry: str) -> Found | None:
-        """The host's credential, or None. Raises `ConfigError` for an old spelling that several hosts could claim."""
+        """The host's credential, or None. Raises `ConfigError` for an old spelling that several hosts could claim.
+
+        Prints a warning where a variable in the old spelling is used, or belongs to another host.
+        """
         own, old = prefix_of(registry), old_prefix_of(registry)
         found = self._at(own)
         return found if found is not None or old == own else self._in_old_spelling(registry, own, old)

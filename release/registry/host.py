@@ -109,7 +109,10 @@ class Host:
         )
 
     def base(self) -> str:
-        """Scheme and host. If plain http is allowed, the host is probed once to find out whether it speaks TLS."""
+        """Scheme and host. If plain http is allowed, the host is probed once to find out whether it speaks TLS.
+
+        Raises `Unreachable` if the probe gets no answer; the next call probes again.
+        """
         with self._lock:
             if self._base is None:
                 allowed = self.ports.trust.allows_http(self._api_host)
@@ -117,7 +120,10 @@ class Host:
             return self._base
 
     def call(self, call: Call) -> Answer:
-        """Send a request, with retries of transient failures. The caller judges the answer's status."""
+        """Send a request, with retries of transient failures. The caller judges the answer's status.
+
+        Raises the error of the last attempt if all fail.
+        """
         attempt = 0
         while True:
             attempt += 1
@@ -127,7 +133,10 @@ class Host:
                 self.retrier.pause(error, attempt)
 
     def once(self, call: Call) -> Answer:
-        """Send a request; after a 401, send again with a new token. Raises `Unreachable` for transient statuses."""
+        """Send a request; after a 401, send it again with a new token, and once more with a token for pushing.
+
+        Raises `Unreachable` for transient statuses and network errors, which are not retried.
+        """
         answer, authorization = self.send(call)
         if answer.status == 401 and self.renew(answer, authorization):
             answer.close()
@@ -200,7 +209,10 @@ class Host:
                 self.retrier.pause(error, attempt)
 
     def location(self, answer: Answer, what: str) -> str:
-        """The URL of an upload's next request. A URL at another host is accepted, but gets no credential."""
+        """The URL of an upload's next request. A URL at another host is accepted, but gets no credential.
+
+        Raises `Invalid` for an answer without a usable URL, and for http at another host if the registry uses https.
+        """
         text = answer.headers.get("Location")
         if not text:
             raise Invalid(f"`{self.registry}` gave no location for {what}")
@@ -226,7 +238,10 @@ class Host:
         return found
 
     def authorization(self, call: Call) -> str | None:
-        """The `Authorization` header for a call at our own origin; None before the registry sent a challenge."""
+        """The `Authorization` header for a call at our own origin; None before the registry sent a challenge.
+
+        Raises `Denied` if the registry requires a user name and password and none are configured.
+        """
         challenge = self._challenge
         if challenge is None:
             return None

@@ -133,7 +133,10 @@ class RemoteRepository:
         return upload.send(partial(self._present, descriptor), sources)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Send a manifest's raw bytes. After a lost reply, read back whether the registry stored them."""
+        """Send a manifest's raw bytes. After a lost reply, read back whether the registry stored them.
+
+        Raises `Invalid` for more than 4 MiB, and `DigestMismatch` if the registry reports another digest.
+        """
         if len(manifest.raw) > LARGEST_PUSHED:
             raise Invalid(
                 f"manifest `{manifest.digest}` is larger than the {LARGEST_PUSHED} bytes that registries accept"
@@ -181,7 +184,7 @@ class RemoteRepository:
             for answer, raw in read_pages(self._host, call, most=LARGEST_PULLED, name="list of referrers"):
                 media_type = answer.headers.get("Content-Type") or ""
                 if not media_type.lower().startswith(OCI_INDEX):
-                    return None  # an HTML page of a proxy in front of the registry
+                    return None  # not an index: for example the HTML page of a proxy in front of the registry
                 found += children(read_manifest(raw, media_type, expected=None, source=what))
         except RegistryError as error:
             if not found and error.status in _NO_SUCH_QUESTION:
@@ -196,7 +199,10 @@ class RemoteRepository:
         sessions.cancel(sessions.open(self._host.call))
 
     def delete_tag(self, tag: str) -> None:
-        """Delete one tag. Never by deleting its digest, which would delete all its other tags."""
+        """Delete one tag, and never its digest, which would delete all other tags of the digest.
+
+        Raises `Invalid` if the registry cannot delete a tag alone.
+        """
         call = self._call(
             "DELETE",
             f"manifests/{require_tag(tag)}",

@@ -92,7 +92,7 @@ class Tokens:
         self._noticed: set[str] = set()
 
     def get(self, challenge: Challenge, scopes: tuple[str, ...], credential: Credential) -> str:
-        """A token for `scopes`. Raises `Denied`, `Invalid`, `Unreachable`."""
+        """A token for `scopes`, fetched unless a fresh one is known. Raises `Denied`, `Invalid`, `Unreachable`."""
         key = _key(challenge, scopes)
         # One lock for each token, so that a slow realm holds up only the threads that need its answer.
         with self._lock:

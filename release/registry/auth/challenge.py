@@ -40,7 +40,7 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
 
 
 def choose(challenges: tuple[Challenge, ...]) -> Challenge | None:
-    """The challenge to answer: the first bearer with a realm, else the first basic."""
+    """The challenge to answer: the first bearer with a realm, else the first basic; None without either."""
     for challenge in challenges:
         if challenge.scheme == "bearer" and challenge.parameters.get("realm"):
             return challenge
@@ -48,7 +48,7 @@ def choose(challenges: tuple[Challenge, ...]) -> Challenge | None:
 
 
 def scope(repository: str, *actions: str) -> str:
-    """`repository:acme/app:pull,push`."""
+    """The scope of a token: `repository:acme/app:pull,push`."""
     return f"repository:{repository}:{','.join(actions)}"
 
 

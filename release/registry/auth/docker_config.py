@@ -34,7 +34,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuthFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One credential file. `entries` and `helpers`: by registry, perhaps with a path. `store`: helper for others."""
+    """One credential file. `entries`, `helpers`: the keys are registries, some with a path below.
+
+    `store`: the helper for registries that `helpers` does not list, or None.
+    """
 
     path: str
     entries: Mapping[str, Entry] = {}

@@ -116,7 +116,7 @@ class Credentials:
         """The credential, `ANONYMOUS` when there is none.
 
         Raises `ConfigError` for a file that cannot be understood and for a variable that several hosts could claim, and
-        `Denied` for a helper that fails.
+        `Denied` if a helper fails or AWS refuses.
         """
         stated = self._from_variables(registry)
         if stated is not None:

@@ -24,7 +24,7 @@ class Reach(IntEnum):
 
 
 def reach_of(address: str) -> Reach:
-    """The reach of an IP address; text that is not an address counts as the narrowest."""
+    """The reach of an IP address; text that is not an address counts as `LINK`, which no registry may lead to."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -54,7 +54,10 @@ class Answer:
         self._closed = False
 
     def read(self, most: int, what: str = "answer") -> bytes:
-        """The whole body, at most `most` bytes. Raises `Invalid` for more, naming it as `what`."""
+        """Read the whole body and close the answer. Raises `Invalid` for more than `most` bytes.
+
+        `what`: the body's name in that message.
+        """
         with contextlib.closing(self):
             parts: list[bytes] = []
             total = 0

@@ -46,7 +46,10 @@ def read_refusal(body: bytes, scrub: Callable[[str], str]) -> Refusal:
 def fault_of(
     status: int, refusal: Refusal, *, what: str, host: str, wait: float | None = None, hint: str | None = None
 ) -> RegistryError:
-    """The error for an answer that is not a success. `what`: the request's purpose (`reading tag \\`1.0\\``)."""
+    """The error for an answer that is not a success. `what`: the request's purpose (`reading tag \\`1.0\\``).
+
+    `Denied` for 401 and 403, `NotFound` for 404, `Unreachable` where a retry may help, `Invalid` for the rest.
+    """
     said = ": ".join(part for part in (refusal.code, refusal.message) if part)
     text = f"`{host}` answered {status}{f' ({said})' if said else ''} to {what}"
     kind = _kind(status)

@@ -17,7 +17,10 @@ from release.registry.http.watchdog import Exchange
 
 @contextlib.contextmanager
 def translated(exchange: Exchange, url: str) -> Iterator[None]:
-    """Translate network errors in a `with` block. Messages name the host only: path and query may hold secrets."""
+    """Raise network errors of a `with` block as `Unreachable`, or as the cancellation's error if the run is cancelled.
+
+    Messages name the host only: path and query may hold secrets.
+    """
     try:
         yield
     except (HTTPError, OSError, http.client.HTTPException) as error:

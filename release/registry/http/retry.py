@@ -47,7 +47,7 @@ class Retrier:
         self._is_silent = False
 
     def pause(self, error: RegistryError, attempt: int) -> None:
-        """Pause after the failed attempt number `attempt` (from 1); raise `error` if no retry makes sense."""
+        """Pause after the failed attempt number `attempt` (from 1); raise `error` if no retry is left or can help."""
         if not is_transient(error):
             raise error
         asked = error.retry_after or 0.0
@@ -71,7 +71,7 @@ class Retrier:
 
 
 def is_transient(error: RegistryError) -> bool:
-    """Whether the same request may succeed later."""
+    """Whether a retry may succeed: true for `Unreachable`, except for TLS errors and unknown host names."""
     if not isinstance(error, Unreachable):
         return False
     return error.code not in (TLS_FAULT, NO_SUCH_HOST)

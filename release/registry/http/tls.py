@@ -18,7 +18,7 @@ class Trust:
     """Decisions about hosts, from the environment and the configuration.
 
     `insecure`: hosts (`registry.lan`, `registry.lan:5000`) that the user named: any certificate is accepted, and plain
-    http too. `ca`: a PEM file with authorities besides the system's, which `SSL_CERT_FILE` replaces.
+    http too. `ca`: a PEM file with further authorities. `SSL_CERT_FILE` replaces the system's authorities, not `ca`.
     """
 
     def __init__(

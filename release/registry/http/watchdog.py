@@ -65,7 +65,7 @@ class Exchange:
         self._stack.enter_context(cancel.on_cancel(lambda: self.end("cancelled")))
 
     def attach(self, live: socket.socket) -> None:
-        """Remember the connection that is used from now on."""
+        """Remember the connection that is used from now on; shut it down if the exchange has been ended already."""
         # A duplicate, since wrapping a socket in TLS takes the descriptor away from the original object.
         handle = socket.socket(fileno=os.dup(live.fileno()))
         with self._lock:
@@ -87,7 +87,7 @@ class Exchange:
         self._mark = (self._now(), self._moved)
 
     def moved(self, count: int) -> None:
-        """Count bytes."""
+        """Count bytes that were sent or received."""
         self._moved += count
 
     def examine(self) -> None:
@@ -115,7 +115,7 @@ class Exchange:
         self._shut()
 
     def check_cancelled(self) -> None:
-        """Raise what the run was cancelled with, if it was."""
+        """Raise the error of the cancellation, if the run is cancelled."""
         self._cancel.check()
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class Exchange:
 
 
 class Watchdog:
-    """A daemon thread that examines the running exchanges, and ends after about a second without any."""
+    """Examines the running exchanges in a daemon thread, which ends after about a second without an exchange."""
 
     def __init__(self) -> None:
         # Guards `_live` and `_running`: an exchange that is added while the idle thread ends must start a new thread.

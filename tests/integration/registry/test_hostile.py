@@ -285,10 +285,10 @@ class TestContentIsWhatItSays:
     @pytest.mark.parametrize(
         ("media_type", "raw", "why"),
         [
-            (OCI_MANIFEST, json.dumps({"schemaVersion": 2, "layers": [], "manifests": []}), "two different things"),
-            (OCI_INDEX, json.dumps({"schemaVersion": 2, "manifests": [], "layers": []}), "two different things"),
-            (OCI_INDEX, json.dumps({"schemaVersion": 2, "manifests": [], "config": {}}), "two different things"),
-            (OCI_INDEX, json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "manifests": []}), "calls itself"),
+            (OCI_MANIFEST, json.dumps({"schemaVersion": 2, "layers": [], "manifests": []}), "or as an index"),
+            (OCI_INDEX, json.dumps({"schemaVersion": 2, "manifests": [], "layers": []}), "or as an index"),
+            (OCI_INDEX, json.dumps({"schemaVersion": 2, "manifests": [], "config": {}}), "or as an index"),
+            (OCI_INDEX, json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "manifests": []}), "`mediaType`"),
             ("text/html", "<html>", "not an image manifest"),
             ("", "{}", "not an image manifest"),
             ("application/vnd.docker.distribution.manifest.v1+prettyjws", "{}", "schema 1"),
