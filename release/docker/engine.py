@@ -70,18 +70,18 @@ class Engine:
                 yield chunk
 
     def images(self) -> frozenset[str]:
-        """The ids of all images, those that are steps of others included. Raises `BuildError`."""
+        """The ids of all images, also of the intermediate images of builds. Raises `BuildError`."""
         with self._speaking():
             return frozenset(str(one["Id"]) for one in self._client.images(all=True))
 
     def inspect(self, image: str) -> Mapping[str, Any]:
-        """What the daemon says of an image. `image`: its id, or a name. Raises `BuildError`."""
+        """The daemon's description of an image, given by id or name. Raises `BuildError`, also for a missing image."""
         with self._speaking():
             answer: Mapping[str, Any] = self._client.inspect_image(image)  # type: ignore[no-untyped-call]  # the stubs leave it out
             return answer
 
     def remove(self, image: str) -> None:
-        """Remove an image by its id, and none that it was made from. Raises `BuildError` where it is in use."""
+        """Remove an image, given by id or name, but none of its parent images. Raises `BuildError` if it is in use."""
         with self._speaking():
             self._client.remove_image(image, noprune=True)
 
@@ -177,10 +177,10 @@ def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> Bu
     if cause is not None:
         return kind(
             f"the docker daemon at `{endpoint.shown}` (from {endpoint.source}) does not answer: {cause}",
-            hint="start it, or set `DOCKER_HOST` to one that runs",
+            hint="start the daemon, or set `DOCKER_HOST` to one that runs",
         )
     return kind(
-        f"what answers at `{endpoint.shown}` (from {endpoint.source}) does not speak the Docker Engine API",
+        f"the server at `{endpoint.shown}` (from {endpoint.source}) does not answer as a docker daemon does",
         hint="check `DOCKER_HOST` and the docker context",
     )
 

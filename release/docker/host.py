@@ -47,7 +47,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_endpoint(env: Mapping[str, str]) -> Endpoint:
-    """The daemon that the docker command would use with `env`. Raises `BuilderUnavailable`."""
+    """The daemon that the docker command would use with `env`.
+
+    Raises `BuilderUnavailable` for ssh and unknown schemes, a missing context, and files that cannot be read.
+    """
     endpoint = _find(env)
     if endpoint.url.startswith("ssh://"):
         raise BuilderUnavailable(

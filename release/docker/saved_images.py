@@ -187,6 +187,6 @@ class _Reader:
 
 def _broken(what: str) -> BuildError:
     return BuildError(
-        f"the image that the docker daemon exported does not hold together: {what}",
+        f"the image that the docker daemon exported is damaged: {what}",
         hint="build again; if that does not help, update the docker daemon",
     )

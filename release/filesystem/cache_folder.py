@@ -79,7 +79,8 @@ class Unsafe(Exception):
 def open_cache(around: Surroundings) -> Cache:
     """The repository's folder in the cache: created with mode 0700, owned by this user, leased until `release`.
 
-    A temporary folder, removed when this process ends, if the run is private or no cache folder is usable.
+    A temporary folder, removed when this process ends, if the run is private or no cache folder is usable. Raises
+    `ConfigError` if there is no place for a temporary folder.
     """
     found = None if around.private else open_root(around)
     if found is None:
@@ -224,7 +225,10 @@ def lease(root: str, key: str, wait: Callable[[float], None] = time.sleep) -> in
 
 @contextmanager
 def alone(above: OpenFolder, key: str) -> Iterator[OpenFolder | None]:
-    """A repository's folder, locked exclusively for the body; None if a process uses it, or it has no lease."""
+    """A repository's folder, locked exclusively for the body.
+
+    None if a process uses the folder, or the folder has no lease or cannot be opened.
+    """
     held = folder = None
     try:
         with suppress(OSError, RefusedError):

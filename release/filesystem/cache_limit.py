@@ -54,7 +54,10 @@ class _Blob(msgspec.Struct, frozen=True):
 
 
 def limit_of(text: str | None) -> int:
-    """SHIPMARK_CACHE_SIZE in bytes: `500MiB`, `20G`, `1073741824`; units are powers of 1024. Raises `ConfigError`."""
+    """SHIPMARK_CACHE_SIZE in bytes: `500MiB`, `20G`, `1073741824`; units are powers of 1024.
+
+    The default if the variable is not set or empty. Raises `ConfigError` for other text.
+    """
     if not text:
         return DEFAULT_LIMIT
     match = _SIZE.fullmatch(text.strip())
@@ -122,7 +125,10 @@ def _oldest(blobs: list[_Blob], excess: int) -> dict[str, list[_Blob]]:
 
 
 def _evict(above: OpenFolder, key: str, blobs: list[_Blob]) -> int:
-    """Delete blobs of one repository, unless a process uses it now."""
+    """Delete blobs of one repository; returns their bytes. Keeps blobs that were used since they were listed.
+
+    Deletes nothing if a process uses the repository now.
+    """
     freed = 0
     with alone(above, key) as repository:
         if repository is None:

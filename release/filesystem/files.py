@@ -99,7 +99,8 @@ def write_file(
 
     path: absolute. workspace: absolute; no symlink below it is followed. Missing folders are created.
     mode: of a new file, before the umask; a replaced file keeps its mode. durable: fsync before the rename.
-    Raises `RefusedError` for a symlink or a folder in the way, and `OSError`.
+    Raises `RefusedError` for a symlink or a folder in the way, and `OSError`. An open stream (`/dev/stdout`,
+    `/dev/fd/N`) is written directly, so a part of `content` may stay written.
     """
     if _STREAM.fullmatch(path):
         _write_stream(path, content)

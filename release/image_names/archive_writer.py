@@ -80,7 +80,8 @@ def combined_archive(
 
     `folder`: for temporary files. `reference`: `repository:tag`, the image's name after `docker load`. `platform`: of
     the image for daemons that cannot read an index; None: the first. `for_daemons`: store zstd layers uncompressed too,
-    because not every daemon can read zstd. Raises `OSError`, and the errors of `layout`.
+    because not every daemon can read zstd. Raises `Invalid` if the index has no image for `platform`, `OSError`, and
+    the errors of `layout`.
     """
     top = layout.manifest(digest)
     image = _for_daemons(layout, top, platform)
@@ -243,7 +244,10 @@ class ArchiveTarget:
         return self._store.put_blob(descriptor, reopen, mount_from=mount_from)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Without a tag, keep the manifest in the store; with a tag, write the archive."""
+        """Without a tag, keep the manifest in the store; with a tag, write the archive.
+
+        Raises `ConfigError` if this object wrote the archive under another tag before.
+        """
         if tag is None:
             self._store.put_manifest(manifest)
             return

@@ -114,7 +114,9 @@ class Folder:
             if tag is None:
                 return
             self._write(folder, "version", io.BytesIO(_VERSION))
-            folder.sync()  # first what the manifest references, so that a power cut leaves no incomplete image
+            # fsync the names of blobs and manifests before `manifest.json` exists: a power cut leaves no incomplete
+            # image.
+            folder.sync()
             self._write(folder, _MANIFEST, io.BytesIO(manifest.raw))
             folder.sync()
             with open_folder(os.path.dirname(self.path), self._workspace) as parent:
@@ -139,7 +141,7 @@ class Folder:
         raise ConfigError(f"`{self.name}` has no tags to delete (`{tag}`)", hint="remove the folder")
 
     def delete_manifest(self, digest: str) -> None:
-        """Raise `ConfigError`: the folder has one image, which is deleted with it."""
+        """Raise `ConfigError`: the folder has one image, so the user has to remove the folder."""
         raise ConfigError(f"`{digest}` cannot be deleted from `{self.name}`", hint="remove the folder")
 
     def _document(self, reference: str) -> bytes | None:

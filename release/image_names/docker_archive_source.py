@@ -106,7 +106,9 @@ class DockerArchive(ReadOnly):
     def manifest(self, reference: str) -> Manifest:
         """The manifest made by the conversion. Raises `NotFound` for other tags and digests."""
         if self.resolve(reference) is None:
-            raise NotFound(f"`{self.name}` has no `{reference}`", hint=f"it has: {', '.join(self.tags())}")
+            raise NotFound(
+                f"`{self.name}` has no `{reference}`", hint=f"tags that exist: {', '.join(self.tags())}"
+            )
         return self._convert()
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
@@ -143,7 +145,7 @@ class DockerArchive(ReadOnly):
         shown = ", ".join(f"`{name}`" for name in names[:10]) or "none with a name"
         raise (ConfigError if entries else NotFound)(
             f"`{self.name}` holds {len(entries)} images" + (f" called `{image}`" if image else ""),
-            hint=f"write `{self.name}:REFERENCE`; it holds: {shown}",
+            hint=f"write `{self.name}:REFERENCE`; images in the archive: {shown}",
         )
 
     def _convert(self) -> Manifest:
@@ -173,7 +175,7 @@ class DockerArchive(ReadOnly):
         return manifest
 
     def _layers(self, diff_ids: Sequence[str]) -> list[Descriptor]:
-        """Store the layers; returns descriptors, base first. Layers with the same diff id are stored once."""
+        """Store the layers; returns descriptors, base first. Layers with equal diff ids are stored once."""
         members = dict(zip(diff_ids, self._entry.layers, strict=True))
         # The largest first: otherwise one thread would compress the largest at the end, while the others have no work.
         largest_first = sorted(
@@ -210,7 +212,7 @@ class DockerArchive(ReadOnly):
         if name not in self._archive:
             hint = None
             if "oci-layout" in self._archive:
-                hint = f"it looks like an OCI layout: `oci-archive:{self._shown}`"
+                hint = f"the archive has an OCI layout: write `oci-archive:{self._shown}`"
             raise Invalid(f"`{self.name}` holds no `{name}`", hint=hint)
         return self._archive.read(name, most=_LARGEST_DOCUMENT)
 

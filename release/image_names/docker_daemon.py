@@ -37,7 +37,7 @@ from release.oci.manifest import describe
 from release.oci.reference import Reference, is_digest
 
 # Parts of the daemon's error messages, in lower case, for an image that does not exist. The SDK's error has no code for
-# it.
+# a missing image.
 _ABSENT = ("no such image", "reference does not exist")
 
 
@@ -83,7 +83,10 @@ class DaemonImage:
         return (self.tag,)
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """The descriptor of the image, which is read first; by digest, of the image or a manifest in the store."""
+        """The descriptor of the image, which is read first; by digest, of the image or a manifest in the store.
+
+        None for another tag and for an unknown digest.
+        """
         if is_digest(reference):
             held = self._store.resolve(reference)
             return held if self._held is None or self._held.digest != reference else describe(self._held)
@@ -94,7 +97,7 @@ class DaemonImage:
         if is_digest(reference) and (self._held is None or self._held.digest != reference):
             return self._store.manifest(reference)
         if not is_digest(reference) and reference != self.tag:
-            raise NotFound(f"`{self.name}` has no `{reference}`", hint=f"it has: `{self.tag}`")
+            raise NotFound(f"`{self.name}` has no `{reference}`", hint=f"its only tag is `{self.tag}`")
         return self._read()
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
@@ -116,7 +119,10 @@ class DaemonImage:
         return self._store.put_blob(descriptor, reopen, mount_from=mount_from)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Without a tag, keep the manifest in the store; with the image's tag, load the image into the daemon."""
+        """Without a tag, keep the manifest in the store; with the image's tag, load the image into the daemon.
+
+        Raises `ConfigError` for another tag, or if the image is named by its id.
+        """
         if tag is None:
             self._store.put_manifest(manifest)
             return

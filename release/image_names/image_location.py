@@ -193,7 +193,7 @@ def _of_platform(repository: Repository, manifest: Manifest, platform: str) -> M
     if platform not in found:
         raise NotFound(
             f"`{repository.name}@{manifest.digest}` has no image for `{platform}`",
-            hint=f"it has: {', '.join(f'`{name}`' for name in found) or 'none'}",
+            hint=f"platforms of the image: {', '.join(f'`{name}`' for name in found) or 'none'}",
         )
     return manifest if found[platform] == manifest.digest else repository.manifest(found[platform])
 

@@ -1,4 +1,4 @@
-"""Several places read as one repository: the images of one release that other tools or runners left apart."""
+"""Reads several repositories as one: the images of one release that several tools or runners built."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from release.oci.manifest import children, describe
 
 
 class JoinedImages(ReadOnly):
-    """Reads `index`, which no place has, and everything below it from the place that has it. Thread-safe.
+    """An index that no place has, and the manifests and blobs below it, which are read from `places`. Thread-safe.
 
-    `places`: asked in this order for what no manifest told the place of.
+    `places`: searched in this order. A blob is read from the place whose manifest names it, if that manifest was read.
     """
 
     def __init__(self, name: str, index: Manifest, places: Sequence[Repository]) -> None:
         self._name = name
         self._index = index
         self._places = tuple(places)
-        # Content -> the place whose manifest names it. Threads only add; each would add the same.
+        # Digest -> the place whose manifest names it. Needs no lock: threads only add entries, and equal ones.
         self._owners: dict[str, Repository] = {}
 
     @property
     def name(self) -> str:
-        """As plans name it."""
+        """The repository's name in plans."""
         return self._name
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """The descriptor of the index, or of something below it; None for another digest. There are no tags."""
+        """The descriptor of the index, or of a manifest that one of the places has; else None."""
         if reference == self._index.digest:
             return describe(self._index)
         return next((found for place in self._places if (found := place.resolve(reference))), None)
@@ -48,7 +48,10 @@ class JoinedImages(ReadOnly):
         raise NotFound(f"none of the places that were given has the manifest {reference}")
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """A stream of the blob, from the place whose manifest names it. Raises `NotFound`."""
+        """A stream of the blob, from the place whose manifest names it, else from the first that has it.
+
+        Raises `NotFound`.
+        """
         return self._place_of(descriptor).open_blob(descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
@@ -56,7 +59,7 @@ class JoinedImages(ReadOnly):
         return any(place.has_blob(descriptor) for place in self._places)
 
     def tags(self) -> tuple[str, ...]:
-        """None: the joined image has no name yet."""
+        """An empty tuple: a joined image has no tags before it is released."""
         return ()
 
     def _place_of(self, descriptor: Descriptor) -> Repository:

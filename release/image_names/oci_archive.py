@@ -59,7 +59,7 @@ class OciArchive(ReadOnly, LayoutReader):
             self._archive.close()
             hint = None
             if "manifest.json" in self._archive:
-                hint = f"it looks like what `docker save` writes: `docker-archive:{self._shown}`"
+                hint = f"the archive may be one of `docker save`: write `docker-archive:{self._shown}`"
             raise Invalid(f"`{self._shown}` holds no OCI layout", hint=hint)
 
     @property

@@ -95,7 +95,10 @@ class LogWriter(Protocol):
     """Appends facts: numbers, chains and deduplicates them by `id` over any store."""
 
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
-        """Append the facts that the log lacks; return the durable entries that hold all of `facts`, in their order."""
+        """Append the facts that the log lacks; return the durable entries that hold all of `facts`, in their order.
+
+        Raises `TagConflict` for a fact that contradicts the log, and `LogError`.
+        """
 
     def entries(self) -> Sequence[Entry]:
         """Return every entry, verified. Only entries that this writer has not read yet are read from the store."""

@@ -91,9 +91,10 @@ def _image_digest(fact: dict[str, Any]) -> str:
 
 
 def checked(fact: dict[str, Any]) -> dict[str, Any]:
-    """A copy of the fact that may be sealed: plain JSON values, no members that are None, no URLs with credentials.
+    """A copy of the fact that may be sealed: plain JSON values, and no members that are None.
 
-    Raises `LogError` naming the member that is wrong.
+    Raises `LogError` for a fact that has no JSON form, no `kind`, a member of another shape than its kind's, a member
+    that only the log sets, or a URL with credentials.
     """
     kind = fact.get("kind")
     try:
@@ -157,7 +158,7 @@ def require_safe(fact: dict[str, Any]) -> None:
 
 
 def safe_message(text: str) -> str:
-    """`text` fit for `error.message`: credentials in URLs replaced by `***`, at most 2 KiB of UTF-8."""
+    """`text` for `error.message`: without NUL, credentials in URLs replaced by `***`, cut to 2 KiB of UTF-8."""
     text = text.replace("\0", "").encode("utf-8", "replace").decode()
     # Redact before cutting: `redact` would not recognise a URL that was cut inside its password.
     return redact(text).encode()[:MESSAGE_LIMIT].decode("utf-8", "ignore")

@@ -105,7 +105,7 @@ def last_entry(tail: bytes, *, whole: bool) -> Entry | None:
 
 
 def batch_of(entry: Entry) -> tuple[int, int]:
-    """First and last `seq` of the append that wrote the entry."""
+    """First and last `seq` of the append that wrote the entry. Raises `LogCorrupt` for an impossible `batch`."""
     seq = entry.seq
     batch = entry.fields.get("batch")
     if not isinstance(batch, dict):

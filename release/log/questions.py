@@ -106,7 +106,7 @@ def moment(text: str) -> str:
 
 
 def history(state: LogState, tag: str) -> tuple[TagHistory, ...]:
-    """What `tag` (`latest`, or `ghcr.io/acme/app:latest`) held over time, for each target that has it."""
+    """The digests that `tag` (`latest`, or `ghcr.io/acme/app:latest`) held, for each target that ever had the tag."""
     return tuple(
         TagHistory(target=target, tag=name, holds=holds)
         for (target, name), holds in state.holds.items()
@@ -152,8 +152,7 @@ def require_digest(text: str) -> str:
 
 
 def resolve(state: LogState, name: str) -> tuple[ReleaseState, ...]:
-    """The releases that `name` means: a release key, version, git tag, image tag, digest or commit; oldest first.
-
+    """The releases with the key, version, git tag, image tag, digest or commit `name`, oldest first; () if none.
     Versions are tried before image tags: `1.4.2` is the release 1.4.2, not a release that only set a tag `1.4.2`.
     Keys, digests and commits may be shortened to 7 digits.
     """

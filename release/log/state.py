@@ -33,7 +33,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TargetContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a release did on one target: the digest that it pushed, and the tags that it left on it."""
+    """The result of a release on one target: the pushed digest, and the tags that were set to it."""
 
     target: str
     digest: str
@@ -111,7 +111,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.channel in _BETWEEN_RELEASES
 
     def pushed_to(self, target: str) -> TargetContent | None:
-        """What was pushed to `target`; None if nothing was."""
+        """The digest and tags that were pushed to `target`; None if nothing was pushed there."""
         return next((content for content in self.pushed if content.target == target), None)
 
 
@@ -136,7 +136,7 @@ class LogState(msgspec.Struct, frozen=True, kw_only=True):
         return self.releases.get(key)
 
     def released_versions(self, project: str | None = None) -> tuple[tuple[str, str, int], ...]:
-        """(version, commit, rebuild) of what was released, of one project or of all; yanked ones included.
+        """(version, commit, rebuild) of each release of one project, or of all; yanked versions are included.
 
         Builds of branches, pull requests and snapshots are left out: their versions are calculated, not released.
         """

@@ -23,7 +23,7 @@ class UniqueTags:
         self._released: dict[str, str] = {}  # release -> digest
 
     def add(self, fields: dict[str, Any]) -> None:
-        """Add one entry's claims. The first claim counts; contradicting later entries are reported by `log verify`."""
+        """Add one entry's claims. Of contradicting claims the first counts; `log verify` reports the others."""
         kind = fields.get("kind")
         if kind not in _CLAIMING:
             return

@@ -60,7 +60,7 @@ def _targets(release: ReleaseState) -> frozenset[str]:
 
 
 def _is_same_job(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
-    # `run_attempt` is not compared: CI systems repeat a job only after its earlier attempt has ended.
+    # `run_attempt` is not compared: CI systems repeat a job only after the job's earlier attempt has ended.
     return bool(ours.get("run_id")) and all(
         theirs.get(name) == ours.get(name) for name in ("system", "run_id", "job")
     )

@@ -191,7 +191,7 @@ class Writer:
         self._has_read = True
 
     def _take(self, entry: Entry) -> None:
-        # Of entries with equal ids the first counts: this writer never appends a second, but another program may.
+        # Of entries with equal ids the first counts. This writer never appends an id twice, but other programs may.
         self._by_id.setdefault(str(entry.fields.get("id", "")), len(self._lines))
         self._lines.append(entry.raw)
         self._claims.add(entry.fields)

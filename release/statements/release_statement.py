@@ -1,7 +1,8 @@
 """Makes the in-toto statement that attests a release on a target. Pure.
 
 All values come from two log entries, the release's `released` and the target's first `pushed`, so every statement for
-the release and target has equal bytes. The hash of `released` in it proves later that the log was not rewritten.
+the release and target has equal bytes. A statement has the hash of the `released` entry, which proves later that the
+log was not rewritten.
 Source: in-toto attestation spec, Statement v1 and predicates/release.md.
 """
 
@@ -20,7 +21,7 @@ EXTENSION = "https://shipmark.dev/release/v1"
 
 
 class Attested(msgspec.Struct, frozen=True, kw_only=True):
-    """A release on one target. `tags`: its fixed tags there. `anchor`: `seq:hash` of the `released` entry."""
+    """A release on one target. `tags`: its fixed tags on the target. `anchor`: `seq:hash` of the `released` entry."""
 
     key: str
     project: str

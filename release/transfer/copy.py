@@ -42,7 +42,7 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """What the destination lacks. `missing`: manifests, children before parents."""
+    """The manifests that a destination lacks of the image `digest`. `missing`: children before parents."""
 
     digest: str
     missing: tuple[Manifest, ...] = ()
@@ -58,7 +58,7 @@ def copy_image(
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
 ) -> Copied:
-    """Copy `digest` and everything below it to `destination`, and read it back.
+    """Copy `digest` and everything below it to `destination`; if a manifest was missing there, read `digest` back.
 
     `jobs`: blobs at a time. `mount_from`: repositories of the destination's registry that may have the blobs. Raises
     the repositories' errors, and `DigestMismatch` if something else is read back.
@@ -121,7 +121,7 @@ def read_back(destination: Repository, digest: str, cancel: Cancel) -> None:
             break
         cancel.wait(pause)
     raise DigestMismatch(
-        f"`{destination.name}` took `{digest}` and now has {f'`{stored.digest}`' if stored else 'nothing'} there"
+        f"`{destination.name}` accepted `{digest}`, but then had {f'`{stored.digest}`' if stored else 'nothing'} there"
     )
 
 

@@ -22,7 +22,10 @@ _QUESTIONS = 16
 
 
 class Holders(msgspec.Struct, frozen=True, kw_only=True):
-    """What needs a digest: `tags` that hold it, tags of `indexes` that list it, and `referrers` with it as subject."""
+    """Everything that needs a digest. `tags`: tags that hold the digest. `indexes`: tags of indexes that list it.
+
+    `referrers`: digests of manifests with the digest as their subject.
+    """
 
     tags: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
@@ -32,14 +35,17 @@ class Holders(msgspec.Struct, frozen=True, kw_only=True):
 def resolve_tags(
     repository: Repository, tags: Iterable[str], *, cancel: Cancel
 ) -> dict[str, Descriptor | None]:
-    """What each tag holds now; None for one that was deleted meanwhile or holds no image. 16 requests at a time."""
+    """The descriptor under each tag; None for a tag that was deleted meanwhile or holds no image.
+
+    Sends 16 requests at a time.
+    """
     names = list(tags)
     found = run_all([partial(_resolve, repository, tag) for tag in names], jobs=_QUESTIONS, cancel=cancel)
     return dict(zip(names, found, strict=True))
 
 
 def find_holders(repository: Repository, digest: str, *, cancel: Cancel) -> Holders:
-    """Everything in the repository that needs `digest`."""
+    """The tags, indexes and referrers in the repository that need `digest`."""
     held = resolve_tags(repository, repository.tags(), cancel=cancel)
     tags = tuple(sorted(tag for tag, found in held.items() if found is not None and found.digest == digest))
     listing = run_all(
@@ -80,7 +86,7 @@ def delete_tag(repository: Repository, tag: str, *, sink: Sink, cancel: Cancel) 
 
 
 def delete_digest(repository: Repository, digest: str, *, cancel: Cancel) -> tuple[str, ...]:
-    """Delete a manifest and all its tags; returns the tags. Raises `RefusedError` if something needs it."""
+    """Delete a manifest and all its tags; returns the tags. Raises `RefusedError` if an index or referrer needs it."""
     holders = find_holders(repository, digest, cancel=cancel)
     if holders.indexes:
         raise RefusedError(
@@ -130,7 +136,7 @@ def _lists(repository: Repository, found: Descriptor | None, digest: str) -> boo
 _AT_ONCE = 16
 # Levels of indexes in indexes that are read below a tag.
 # Bounds the recursion on content that others pushed.
-# What is listed deeper is not found, and does not prevent the deletion.
+# A manifest that is listed deeper is not found, so it may be deleted although an index needs it.
 _DEEPEST = 8
 
 
@@ -139,12 +145,12 @@ def require_unused(
 ) -> None:
     """Raise `RefusedError` if an image under another tag needs the digest, or a referrer refers to it.
 
-    `listed`: what each tag of the repository holds.
+    `listed`: for each tag of the repository its descriptor, None if the tag is gone, or the error of reading it.
     """
     unclear = [tag for tag, one in listed.items() if isinstance(one, Invalid)]
     if unclear:
         raise RefusedError(
-            f"what `{repository.name}:{unclear[0]}` holds is unknown, so it may need {digest}",
+            f"`{repository.name}:{unclear[0]}` cannot be read as an image, and may need {digest}",
             hint="delete that tag first, or leave the digest",
         )
     _require_no_referrer(repository, digest)
@@ -155,7 +161,9 @@ def require_unused(
         tops.values(), run_all(tasks, jobs=_AT_ONCE, cancel=cancel) if tasks else [], strict=True
     ):
         if needs is not None:
-            raise RefusedError(f"{digest} is {needs} of `{repository.name}:{tag}`", hint="delete that first")
+            raise RefusedError(
+                f"{digest} is {needs} of `{repository.name}:{tag}`", hint="delete that tag first"
+            )
 
 
 def _require_no_referrer(repository: Repository, digest: str) -> None:
@@ -163,7 +171,7 @@ def _require_no_referrer(repository: Repository, digest: str) -> None:
     found = [f"`{repository.name}:{tag}`" for tag in attached.tags]
     found += [one.digest for one in attached.referrers]
     if found:
-        raise RefusedError(f"{found[0]} refers to {digest}", hint="delete what refers to it first")
+        raise RefusedError(f"{found[0]} refers to {digest}", hint="delete the referrer first")
 
 
 def _needs(repository: Repository, top: str, digest: str) -> str | None:

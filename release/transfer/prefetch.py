@@ -28,7 +28,10 @@ class Converts(Repository, Protocol):
 
 
 class Prefetch:
-    """Sends blobs given to `take` from `source` to `destination`, `jobs` at a time. `__exit__` waits for all blobs."""
+    """Sends blobs given to `take` from `source` to `destination`, `jobs` at a time.
+
+    `__exit__` waits for all blobs; after an error of the body it drops those that are not being sent yet.
+    """
 
     def __init__(
         self, source: Repository, destination: Repository, *, jobs: int, sink: Sink, cancel: Cancel

@@ -53,7 +53,7 @@ class Answering(Protocol):
 
 
 class Attached(msgspec.Struct, frozen=True, kw_only=True):
-    """What is attached to an image. `referrers`: manifests with it as their subject. `tags`: tags of cosign."""
+    """Attachments of an image. `referrers`: manifests with the image as their subject. `tags`: tags of cosign."""
 
     referrers: tuple[Descriptor, ...] = ()
     tags: tuple[str, ...] = ()
@@ -180,9 +180,10 @@ def attach(
 ) -> None:
     """List a manifest that is in the repository as a referrer of its subject.
 
-    Without the API the list is an index under a tag. Tags have no compare-and-swap, so two writers may overwrite each
-    other's entry: the list is read back, and written again until it holds ours. Raises `Unreachable` when others
-    overwrite it all the time.
+    Without the referrers API the list is an index under a tag. Tags have no compare-and-swap, so two writers may
+    overwrite each other's entry: the list is read back, and written again until it has this entry. Raises `Unreachable`
+    if others have overwritten the list six times. With the API, the registry lists the manifest itself; if it does not
+    do so within about 3 s, no error is raised. A manifest without a subject is ignored.
     """
     about = subject(manifest)
     if about is None:

@@ -24,7 +24,7 @@ class UploadSlots:
         self._left: set[int] = set()
 
     def enter(self, position: int) -> None:
-        """Wait until each blob before `position` has entered or left, and a slot is free."""
+        """Wait until each blob before `position` has entered or left, and a slot is free. Raises when cancelled."""
         with self._cancel.on_cancel(self._wake), self._changed:
             self._changed.wait_for(lambda: self._cancel.tripped or self._may_begin(position))
             self._begun.add(position)

@@ -56,7 +56,7 @@ class FileStore:
             allow_network  # True if the file system was found to be local, or need not be checked
         )
         self._files = files or OsFiles()
-        # Keeps other processes and threads from appending between our look at the head and our write.
+        # Keeps other processes and threads from appending between reading the head and writing the next entry.
         # Two entries after one head would fork the chain.
         self._lock = FileLock(
             f"{path}.lock", files=self._files, cancel=cancel, monotonic=monotonic, timeout=timeout

@@ -52,7 +52,7 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 def credentials_of(process: Process, clone: str, env: Mapping[str, str]) -> Credentials:
-    """The clone's own settings about remotes (`_HANDED_OVER`), with conditional includes resolved."""
+    """The clone's own settings about remotes (`_HANDED_OVER`), with conditional includes; none if git fails."""
     done = Git(process, clone, env).run(
         "config", "--local", "--includes", "--null", "--get-regexp", _HANDED_OVER, timeout=10.0
     )
@@ -121,7 +121,10 @@ class GitRemote:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the private repository's lock for the body; make the repository if it is missing."""
+        """Hold the private repository's lock for the body; make the repository if it is missing.
+
+        Raises `LogError` if the lock stays taken, or the folder cannot be used.
+        """
         try:
             os.makedirs(os.path.dirname(self._cache), exist_ok=True)
             with self._lock.held():
@@ -134,7 +137,7 @@ class GitRemote:
             ) from error
 
     def fetch(self, *refspecs: str) -> dict[str, str]:
-        """Fetch and prune; returns the private repository's refs."""
+        """Fetch and prune; returns the private repository's refs. Raises `LogError` if the fetch fails."""
         done = self._git(
             "fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", _REMOTE, *refspecs
         )
@@ -144,7 +147,10 @@ class GitRemote:
         return {ref: commit for commit, ref in (line.split(" ", 1) for line in lines)}
 
     def push(self, *updates: str, dry_run: bool = False) -> tuple[Push, ...]:
-        """Push without force; returns the outcome of each update (`<commit>:<ref>`, or `:<ref>` to delete)."""
+        """Push without force; returns the outcome of each update (`<commit>:<ref>`, or `:<ref>` to delete).
+
+        The outcome is `unknown` if git does not end in time.
+        """
         options = ("--dry-run",) if dry_run else ()
         try:
             done = self._git("push", "--porcelain", "--no-verify", *options, _REMOTE, *updates)

@@ -15,7 +15,7 @@ from release.control import Cancel
 
 
 class SqlSession:
-    """Gives one caller at a time the kept connection of `engine`; others get new ones meanwhile."""
+    """Lends the kept connection of `engine` to one caller at a time; other callers get new connections meanwhile."""
 
     def __init__(self, engine: Engine, cancel: Cancel) -> None:
         self._engine = engine
@@ -38,7 +38,7 @@ class SqlSession:
             self._kept.append(wired)
 
     def close(self) -> None:
-        """Close the connections; `use` opens another."""
+        """Close the kept connection; the next `use` opens a new one."""
         while self._kept:
             self._kept.pop().close()
         self._engine.dispose()

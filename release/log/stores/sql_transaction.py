@@ -60,7 +60,7 @@ class Locked:
         self.head = head
 
     def commit(self) -> None:
-        """Write the collected rows and commit; with PostgreSQL in one round trip."""
+        """Write the collected rows and the new head, and commit; with PostgreSQL in one round trip."""
         if self._rows and self.connection.dialect.name == "postgresql":
             _commit_postgres(self.connection, self._rows, self.head)
             return

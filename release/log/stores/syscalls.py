@@ -25,7 +25,7 @@ _LOCAL_FUSE = frozenset({"fuseblk", "fuse.fuse-overlayfs", "fusectl"})
 
 
 class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Which file, and how long. `size`: bytes; `mode`: its permission bits."""
+    """Identity and size of an open file. `size`: bytes; `mode`: permission bits."""
 
     device: int
     inode: int
@@ -63,7 +63,7 @@ class Files(Protocol):
         """The first 200 bytes."""
 
     def write(self, fd: int, data: bytes) -> int:
-        """One `write(2)`; returns how many bytes were taken."""
+        """One `write(2)`; returns the number of bytes that were written."""
 
     def rewrite(self, fd: int, data: bytes, offset: int) -> int:
         """One `pwrite(2)`."""
@@ -78,7 +78,7 @@ class Files(Protocol):
         """Take the exclusive advisory lock; False if another descriptor holds it. Never waits."""
 
     def make_directory(self, path: str) -> None:
-        """Make one directory; one that exists is fine."""
+        """Make one directory; an existing directory is no error."""
 
     def exists(self, path: str) -> bool:
         """Whether there is something at `path`."""

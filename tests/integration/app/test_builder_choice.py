@@ -119,7 +119,7 @@ def test_offline_finds_what_is_wrong_for_every_builder(project: Project, listene
 @pytest.mark.parametrize(
     ("builder", "own"),
     [
-        ("docker", "hint: start it, or set `DOCKER_HOST` to one that runs"),
+        ("docker", "hint: start the daemon, or set `DOCKER_HOST` to one that runs"),
         ("layers", "hint: use `builder: docker`"),
     ],
 )

@@ -174,7 +174,7 @@ def test_the_problem_of_a_daemon_that_is_down_names_its_address(tmp_path: Path) 
     assert str(caught.value) == (
         f"the docker daemon at `{url}` (from `DOCKER_HOST`) does not answer: no such file or directory"
     )
-    assert caught.value.hint == "start it, or set `DOCKER_HOST` to one that runs"
+    assert caught.value.hint == "start the daemon, or set `DOCKER_HOST` to one that runs"
     assert problem(builder(url), request(tmp_path)) == Problem(
         kind="unavailable", reason=str(caught.value), hint=caught.value.hint
     )
@@ -218,7 +218,7 @@ def test_a_daemon_that_does_not_answer_is_unavailable_after_the_timeout(
     [
         (raw_answer(b""), "does not answer: it closed the connection"),
         (raw_answer(b"garbage\r\n"), "does not"),
-        (stream_answer(b"\x00\xff not json"), "does not speak the Docker Engine API"),
+        (stream_answer(b"\x00\xff not json"), "does not answer as a docker daemon does"),
         (stream_answer(b'["a list"]\n', b'"text"\n'), "ended the build without an image"),
         (
             stream_answer(b'{"stream": "Step 1/1 : FROM scratch"}\n', b'{"error": "boom"}\n'),
@@ -248,8 +248,8 @@ BUILT = stream_answer(b'{"aux": {"ID": "sha256:' + b"a" * 64 + b'"}}\n')
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (stream_answer(b"not a tar" * 200), "does not hold together"),
-        (stream_answer(), "does not hold together"),
+        (stream_answer(b"not a tar" * 200), "is damaged"),
+        (stream_answer(), "is damaged"),
         (json_answer({"message": "no such image"}, status=404), "refused: no such image"),
         (raw_answer(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\nshort"), "does not"),
     ],
@@ -321,7 +321,7 @@ def test_cancelling_ends_every_wait_for_the_daemon(tmp_path: Path, daemon: Daemo
 def test_an_export_may_be_prepared_for_longer_than_an_answer_takes(tmp_path: Path, daemon: Daemon) -> None:
     late = stream_answer(b"no tar" * 200)
     daemon.answers.update(build=BUILT, get=lambda handler: (daemon.release.wait(0.5), late(handler))[1])
-    assert "does not hold together" in str(refusal(daemon, tmp_path, answer_within=0.2))
+    assert "is damaged" in str(refusal(daemon, tmp_path, answer_within=0.2))
 
 
 def test_only_the_registries_of_the_dockerfile_get_their_credentials(tmp_path: Path, daemon: Daemon) -> None:

@@ -127,7 +127,7 @@ class TestReading:
         assert arm.stdout.strip() == ARM.digest
         missing = scene("digest", f"{scene.name}:1.0.0", "--platform", "linux/s390x")
         assert missing.code == 5
-        assert "hint: it has: `linux/amd64`, `linux/arm64`" in missing.stderr
+        assert "hint: platforms of the image: `linux/amd64`, `linux/arm64`" in missing.stderr
 
     def test_inspect_tells_platforms_layers_and_labels(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")

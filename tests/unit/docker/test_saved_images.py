@@ -182,7 +182,7 @@ def test_inconsistent_archive_is_refused_with_the_cause(
 ) -> None:
     with pytest.raises(BuildError) as caught:
         store(members, tmp_path)
-    assert str(caught.value).startswith("the image that the docker daemon exported does not hold together: ")
+    assert str(caught.value).startswith("the image that the docker daemon exported is damaged: ")
     assert cause in str(caught.value)
     assert not list(tmp_path.rglob(".partial-*"))
 
@@ -201,7 +201,7 @@ def test_members_with_paths_outside_of_the_archive_are_ignored(tmp_path: Path) -
 @pytest.mark.parametrize("size", [0, 100, 512, 2000, 5000])
 def test_truncated_archive_is_refused(tmp_path: Path, size: int) -> None:
     raw = pack(old_form(ONE, TWO))
-    with pytest.raises(BuildError, match="does not hold together"):
+    with pytest.raises(BuildError, match="exported is damaged"):
         store_archive(io.BytesIO(raw[:size]), Layout(str(tmp_path)))
 
 

@@ -239,7 +239,7 @@ class TestOciArchive:
         _saved(tmp_path / "a.tar", make_tar({"a": b"1"}))
         with pytest.raises(Invalid) as caught:
             OciArchive(str(tmp_path / "a.tar"), shown="a.tar")
-        assert caught.value.hint == "it looks like what `docker save` writes: `docker-archive:a.tar`"
+        assert caught.value.hint == "the archive may be one of `docker save`: write `docker-archive:a.tar`"
 
     def test_writing_to_an_oci_archive_is_a_config_error(self, tmp_path: Path) -> None:
         image = make_image()
