@@ -1,4 +1,4 @@
-"""Reads the last release in HEAD's history and the commit messages since, for the next version."""
+"""Reads the last release in HEAD's history and the commits since, for the next version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from release.errors import ShallowClone
 from release.git.command import Git
 from release.git.describe import position_of
 from release.git.model import Snapshot
+from release.git.unreleased import unreleased_commits
 from release.ports import Process
+from release.versions.commits import Commit
 from release.versions.git_tags import VersionTag, VersionTags, highest_tag, versions_in
 
 
@@ -19,16 +21,21 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
     `stable`: the highest stable one; `highest`: the highest of all, prereleases included.
 
-    `messages`: of the commits after `stable` (without a stable release, of all commits), newest first.
+    `commits`: those after `stable` (without a stable release, all), newest first, children before their parents.
     """
 
     stable: VersionTag | None
     highest: VersionTag | None
-    messages: tuple[str, ...]
+    commits: tuple[Commit, ...]
 
 
-def history(process: Process, snapshot: Snapshot, prefix: str, env: Mapping[str, str]) -> History:
-    """Read the releases and commit messages in HEAD's history. Raises `ShallowClone` in a shallow clone."""
+def history(
+    process: Process, snapshot: Snapshot, prefix: str, env: Mapping[str, str], *, paths: bool = False
+) -> History:
+    """Read the releases and commits in HEAD's history. Raises `ShallowClone` in a shallow clone.
+
+    `paths`: with the files that each commit changed.
+    """
     if snapshot.shallow:
         raise ShallowClone(
             "the next version depends on the commits since the last release, and this clone is shallow",
@@ -40,10 +47,9 @@ def history(process: Process, snapshot: Snapshot, prefix: str, env: Mapping[str,
     stable = highest
     if highest is not None and not highest.version.is_stable:
         stable = _reachable(git, snapshot.head, found.where(lambda version: version.is_stable))
-    span = f"{stable.commit}..{snapshot.head}" if stable is not None else snapshot.head
-    output = git.read("log", "--format=%B%x00", "--encoding=UTF-8", span, "--")
-    messages = output.decode("utf-8", "replace").split("\0")[:-1]
-    return History(stable=stable, highest=highest, messages=tuple(message.strip() for message in messages))
+    since = None if stable is None else stable.commit
+    commits = unreleased_commits(git, snapshot.head, since, paths=paths)
+    return History(stable=stable, highest=highest, commits=commits)
 
 
 def _reachable(git: Git, head: str, found: VersionTags) -> VersionTag | None:

@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A version and its origin. `base`, `distance`: the git tag that the version counts from, and commits since then.
 
-    `committed_at`: seconds since the epoch.
+    `committed_at`: seconds since the epoch. `reason`: why it is the next version, if it was read from commits.
     """
 
     version: Version
@@ -39,6 +39,7 @@ class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
     branch: str | None = None
     dirty: bool = False
     labels: Mapping[str, str] = {}
+    reason: str | None = None
 
 
 def names_of(facts: VersionFacts) -> dict[str, Value]:
@@ -115,6 +116,7 @@ def fields_of(facts: VersionFacts) -> dict[str, Any]:
         "branch": facts.branch,
         "dirty": facts.dirty,
         "date": _moment(facts),
+        **({} if facts.reason is None else {"reason": facts.reason}),
     }
 
 

@@ -56,8 +56,9 @@ from release.tagging.rules.git_versions import read_calver, read_pep440, read_se
 from release.tagging.rules.github import github_run
 from release.tagging.rules.javascript import parse_pattern
 from release.tagging.rules.parse import rules_from_config
+from release.versions.bump import part_of, step_of
+from release.versions.commits import Commit, standing_changes
 from release.versions.git_tags import versions_in
-from release.versions.next_version import change_of, part_of
 from release.versions.semver import parse_tag_name, version_of_image_tag
 from tests.support.fuzzing import COUNT, Parser, as_text, damaged, fuzz
 from tests.support.logs.facts import MemoryStore, built, fact, moved, planned, pushed, released, writer
@@ -178,8 +179,11 @@ def _versions(text: str) -> None:
 
 
 def _commit(text: str) -> None:
-    change_of(text)
-    part_of([text, "fix: x"])
+    part_of(text)
+    commits = [
+        Commit(id=f"{number:040x}", message=text, parents=("0" * 40,) * number) for number in (2, 1, 0)
+    ]
+    step_of(standing_changes(commits))
 
 
 def _moment(text: str) -> None:

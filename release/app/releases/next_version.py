@@ -13,6 +13,8 @@ from release.errors import ConfigError, DirtyTree, RefusedError, ShallowClone, T
 from release.events import Note
 from release.git.history import History, history
 from release.tagging.version_text import VersionFacts
+from release.versions.bump import Part, Step, step_of
+from release.versions.commits import standing_changes
 from release.versions.git_tags import versions_in
 from release.versions.next_version import automatic_version
 from release.versions.next_version import next_version as raised_version
@@ -64,16 +66,13 @@ def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | 
             hint=f"{remedy(session.ci.system, 'shallow')}, or add `--deepen`",
         )
     found = history(session.process, snapshot, policy.prefix, session.settings.env)
-    version = _next(found, request.part)
-    if version is None:
-        since = f" since `{found.stable.git_tag}`" if found.stable else ""
-        session.sink.emit(
-            Note(
-                level="info",
-                text=f"note: no commit{since} asks for a release (`feat:`, `fix:`, `!`, `BREAKING CHANGE:`)",
-            )
-        )
+    step = step_of(standing_changes(found.commits)) if request.part == "auto" else None
+    if request.part == "auto" and step is None:
+        session.sink.emit(Note(level="info", text=f"note: {_nothing_asked(found)}"))
         return None
+    version = _next(found, request.part, step)
+    if step is not None:
+        session.sink.emit(Note(level="info", text=f"note: {version} is due: {step.reason}"))
     _require_new(version, snapshot, policy)
     git_tag = f"{policy.prefix}{_style(found, policy.prefix)}{version}"
     if request.git_tag != "none":
@@ -86,17 +85,24 @@ def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | 
         committed_at=snapshot.committed_at,
         git_tag=git_tag,
         base=found.stable.git_tag if found.stable else None,
-        distance=len(found.messages),
+        distance=len(found.commits),
         branch=snapshot.branch,
         dirty=snapshot.dirty_count > 0,
+        reason=None if step is None else step.reason,
     )
 
 
-def _next(found: History, part: Literal["major", "minor", "patch", "auto"]) -> Version | None:
+def _next(found: History, part: Literal["major", "minor", "patch", "auto"], step: Step | None) -> Version:
     highest = found.highest.version if found.highest else None
     if part != "auto":
         return raised_version(highest, part)
-    return automatic_version(found.stable.version if found.stable else None, highest, found.messages)
+    asked: Part = "patch" if step is None else step.part
+    return automatic_version(found.stable.version if found.stable else None, highest, asked)
+
+
+def _nothing_asked(found: History) -> str:
+    since = f" since `{found.stable.git_tag}`" if found.stable else ""
+    return f"no commit{since} asks for a release (`feat:`, `fix:`, `!`, `BREAKING CHANGE:`)"
 
 
 def _style(found: History, prefix: str) -> str:

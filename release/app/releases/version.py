@@ -24,7 +24,8 @@ class VersionRequest(msgspec.Struct, frozen=True, kw_only=True):
 class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
     """A version by its parts. `base`: the git tag from which the version counts. `distance`: commits since that tag.
 
-    `date`: of the commit, RFC 3339 in UTC. `dirty`: whether tracked files differ from the commit.
+    `date`: of the commit, RFC 3339 in UTC. `dirty`: whether tracked files differ from the commit. `reason`: the part
+    of the version that the commits raise, and which commits; only of a next version that was read from commits.
     """
 
     schema: Literal["shipmark.version/1"] = "shipmark.version/1"
@@ -43,6 +44,7 @@ class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
     branch: str | None
     dirty: bool
     date: str
+    reason: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def version(workspace: Session, request: VersionRequest) -> VersionReport:

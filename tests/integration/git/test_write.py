@@ -133,7 +133,7 @@ class TestHistory:
             "v1.0.0",
             "v2.0.0-rc.1",
         )
-        assert found.messages == ("fix: c", "feat: ä\n\nBREAKING CHANGE: b")
+        assert [one.message for one in found.commits] == ["fix: c", "feat: ä\n\nBREAKING CHANGE: b"]
 
     def test_history_of_a_release_at_head_has_no_messages(
         self, git_repo: GitRepo, process: Processes
@@ -142,13 +142,17 @@ class TestHistory:
         git_repo.tag("v1.0.0")
         taken = snapshot(process, str(git_repo.path), env=git_repo.env)
         found = history(process, taken, "", git_repo.env)
-        assert (found.stable and found.stable.git_tag, found.messages) == ("v1.0.0", ())
+        assert (found.stable and found.stable.git_tag, found.commits) == ("v1.0.0", ())
 
     def test_history_without_a_release_has_all_messages(self, git_repo: GitRepo, process: Processes) -> None:
         git_repo.commit("feat: a")
         taken = snapshot(process, str(git_repo.path), env=git_repo.env)
         found = history(process, taken, "", git_repo.env)
-        assert (found.stable, found.highest, found.messages) == (None, None, ("feat: a",))
+        assert (found.stable, found.highest, [one.message for one in found.commits]) == (
+            None,
+            None,
+            ["feat: a"],
+        )
 
     def test_history_of_a_shallow_clone_is_an_error(
         self, clone: GitRepo, git_repo: GitRepo, tmp_path: Path, process: Processes

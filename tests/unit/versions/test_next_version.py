@@ -1,4 +1,4 @@
-"""The next version, by a given part or by commit messages."""
+"""The next version, by a given part or by what commits ask for."""
 
 from __future__ import annotations
 
@@ -6,42 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from release.versions.bump import Part, step_of
+from release.versions.commits import Commit, standing_changes
 from release.versions.model import Version
-from release.versions.next_version import Part, automatic_version, change_of, next_version, part_of
+from release.versions.next_version import automatic_version, next_version
 from release.versions.semver import parse, precedence_key
-
-MESSAGES = [
-    ("feat: x", "minor", False),
-    ("feat(api): x", "minor", False),
-    ("FEAT: x", "minor", False),
-    ("fix: x", "patch", False),
-    ("perf(core): x", "patch", False),
-    ("revert: feat: x", "patch", False),
-    ("feat!: x", "major", True),
-    ("chore(deps)!: x", "major", True),
-    ("fix: x\n\nbody\n\nBREAKING CHANGE: y", "major", True),
-    ("refactor: x\n\nBREAKING-CHANGE: y", "major", True),
-    ("docs: x", None, False),
-    ("chore: x", None, False),
-    ("feat:x", None, False),
-    ("feat : x", None, False),
-    ("add a feature", None, False),
-    ("Merge branch 'feat: x'", None, False),
-    ("fix: x\n\nthis is no BREAKING CHANGE: at all", "patch", False),
-    ("fix: x\n\nbreaking change: y", "patch", False),
-    ("", None, False),
-]
-
-
-@pytest.mark.parametrize(("message", "part", "breaking"), MESSAGES)
-def test_commit_message_raises_a_part_of_the_version(message: str, part: Part | None, breaking: bool) -> None:
-    change = change_of(message)
-    assert (change.part, change.breaking) == (part, breaking)
-
-
-def test_most_significant_part_of_several_messages_is_raised() -> None:
-    assert part_of(["fix: a", "feat: b", "docs: c"]) == "minor"
-    assert part_of(["docs: c", "words"]) is None
 
 
 @pytest.mark.parametrize(
@@ -83,10 +52,31 @@ def test_next_version_raises_the_given_part(base: str | None, part: Part, expect
 def test_automatic_version_follows_from_the_messages_since_the_release(
     stable: str | None, highest: str | None, messages: list[str], expected: str | None
 ) -> None:
+    commits = [Commit(id=f"{number:040x}", message=message) for number, message in enumerate(messages)]
+    step = step_of(standing_changes(commits))
+    if step is None:
+        assert expected is None
+        return
     version = automatic_version(
-        parse(stable) if stable else None, parse(highest) if highest else None, messages
+        parse(stable) if stable else None, parse(highest) if highest else None, step.part
     )
-    assert (None if version is None else str(version)) == expected
+    assert str(version) == expected
+
+
+@pytest.mark.parametrize(
+    ("stable", "part", "expected"),
+    [
+        ("0.4.2", "major", "1.0.0"),
+        (None, "major", "1.0.0"),
+        ("0.4.2", "minor", "0.5.0"),
+        ("1.4.2", "major", "2.0.0"),
+    ],
+)
+def test_a_breaking_change_ends_the_zero_versions_where_it_may(
+    stable: str | None, part: Part, expected: str
+) -> None:
+    version = automatic_version(parse(stable) if stable else None, None, part, major_on_zero=True)
+    assert str(version) == expected
 
 
 numbers = st.integers(0, 50)
