@@ -9,7 +9,12 @@ from pathlib import Path
 from tests.bench.harness import machine
 
 #: Bench -> its module, which has `run(folder, *, rounds)`.
-BENCHES = {"log": "tests.bench.log", "push": "tests.bench.push", "tags": "tests.bench.tags"}
+BENCHES = {
+    "build": "tests.bench.build",
+    "log": "tests.bench.log",
+    "push": "tests.bench.push",
+    "tags": "tests.bench.tags",
+}
 
 
 def main() -> None:

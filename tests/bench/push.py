@@ -82,7 +82,7 @@ class _Tools:
     def __init__(self, folder: Path) -> None:
         self.missing: list[str] = []
         self.own: list[str | Path] = [sys.executable, "-I", Path(sys.executable).parent / "shipmark"]
-        self.crane = _crane(folder) or self._none("crane (needs go)")
+        self.crane = find_crane(folder) or self._none("crane (needs go)")
         self.skopeo = shutil.which("skopeo", path=SEARCH_PATH) or self._none("skopeo")
         self.oras = _oras(folder) or self._none("oras-py")
 
@@ -395,7 +395,8 @@ def _many_tags(server: RegistryServer) -> None:
         server.request("PUT", path, body=raw, headers={"Content-Type": OCI_MANIFEST})
 
 
-def _crane(folder: Path) -> str | None:
+def find_crane(folder: Path) -> str | None:
+    """The path of crane: the machine's own, or one that Go builds below `folder`; None without either."""
     found = shutil.which("crane", path=SEARCH_PATH)
     if found:
         return found
