@@ -100,8 +100,18 @@ class Prepared(Protocol):
     def builder(self) -> str:
         """The name of the builder that prepared it."""
 
-    def build(self, store: str) -> BuiltImage:
-        """Build into the OCI layout folder `store` (made if missing). Raises from the `BuildError` branch."""
+    @property
+    def makes_index(self) -> bool:
+        """Whether one build makes the image of all platforms; if not, each of several platforms is a build of its own.
+
+        The same for every number of platforms.
+        """
+
+    def build(self, store: str, platform: str | None = None) -> BuiltImage:
+        """Build into the OCI layout folder `store` (made if missing). Raises from the `BuildError` branch.
+
+        `platform`: the one of several platforms to build for, where the builder does not make the index; else None.
+        """
 
     def close(self) -> None:
         """Release what `prepare` opened: connections, temporary files. Called once, whether or not `build` ran."""

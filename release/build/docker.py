@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.context.contexts import Contexts
-from release.build.context.digest import hashing
+from release.build.context.digest import SharedHashing
 from release.build.docker_input import (
     build_arguments,
     registries_of,
@@ -34,7 +34,7 @@ from release.events import Sink
 from release.layout.adopt import put_bytes, translated
 from release.layout.layout import Layout
 from release.oci import Manifest
-from release.oci.image_json import Platform, image_index, image_manifest
+from release.oci.image_json import Platform, image_manifest, parse_platform
 
 # Seconds for the daemon's first answer when leftovers of a build are removed. After a signal the process ends within 4
 # s (`cli/signals.py`), and the end of the attempt has to be recorded in that time, too.
@@ -121,6 +121,7 @@ class _Prepared:
     """A prepared build by a daemon. `build` opens a new connection: it may start hours after `prepare`."""
 
     builder = DockerBuilder.name
+    makes_index = False
 
     def __init__(
         self,
@@ -132,17 +133,18 @@ class _Prepared:
         answer_within: float,
     ) -> None:
         self._read = read
+        self._context = SharedHashing(read.chosen, cancel)
         self._answer_within = answer_within
         self._env = env
         self._sink = sink
         self._cancel = cancel
 
-    def build(self, store: str) -> BuiltImage:
-        """Build for every platform in turn; more than one gives an index. Raises `BuildError`."""
+    def build(self, store: str, platform: str | None = None) -> BuiltImage:
+        """Build for `platform`, or for the only one, which may be the daemon's choice. Raises `BuildError`."""
         layout = Layout(store)
         registries = registries_of(self._read.context.dockerfile, self._read.values.args)
         with (
-            hashing(self._read.chosen, self._cancel) as context,
+            self._context.beside() as built_from,
             connect(self._env, self._cancel, registries, answer_within=self._answer_within) as engine,
         ):
             leftovers = Leftovers.since_now(engine)
@@ -156,14 +158,17 @@ class _Prepared:
                 cancel=self._cancel,
             )
             with leftovers.removed(self._connected_again):
-                images = [run.image(platform) for platform in self._read.platforms or (None,)]
-            built_from = context.built_from()
-        top = images[0][1]
-        if len(images) > 1:
-            top = image_index(images, self._read.task.annotations)
-            with translated():
-                layout.put_manifest(top)
-        return built_image(top, images, {"docker": engine.version}, built_from)
+                image = run.image(self._chosen(platform))
+            context = built_from()
+        return built_image(image[1], [image], {"docker": engine.version}, context)
+
+    def _chosen(self, platform: str | None) -> Platform | None:
+        if platform is not None:
+            return parse_platform(platform)
+        distinct = tuple(dict.fromkeys(self._read.platforms))
+        if len(distinct) > 1:
+            raise AssertionError("each of several platforms is a build of its own")
+        return distinct[0] if distinct else None
 
     def close(self) -> None:
         """Do nothing: `prepare` keeps no connection and no temporary file."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from release.build import BuiltImage, PlatformImage
+from release.build.assemble import build_whole
 from release.build.auto import Choice
 from release.build_spec import BuildSpec
 from release.effects.local_store import ContentStore, Sources
@@ -20,6 +21,7 @@ from release.oci.manifest import children, platform_of
 from release.plan.evidence import STORE
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Slot, binding, plain
 from release.plan.operands import BuildImage, FindImage, builder_of, built_of, image_of, tools_of
+from release.plan.ownership import several_platforms
 from release.tagging.labels import INPUTS, REVISION, VERSION, held_image
 from release.tagging.model import Held
 
@@ -71,7 +73,8 @@ class Build:
         prepared = _choice(self._builds, operands).prepared
         if operands.builder is not None:
             self._sink.emit(Note(level="info", text=f"building with `{prepared.builder}`"))
-        built = prepared.build(self._store.path)
+        platforms = several_platforms(operands.spec.get("platforms", ()))
+        built = build_whole(prepared, self._store.path, platforms, operands.spec.get("annotations", {}))
         self._store.mark_used(built.digest)
         _require_labelled(self._tags.read(self._store.open(), STORE, built.digest, every=True), operands)
         return image_bindings(operands.component, built).with_value(

@@ -1,6 +1,6 @@
-"""Writes image configs, manifests and indexes as JSON with sorted keys, so that equal values give equal bytes.
+"""Writes image configs and manifests as JSON with sorted keys, so that equal values give equal bytes.
 
-Source: OCI image-spec v1.1, config, manifest and image-index; `Healthcheck` and `Shell` are Docker's additions.
+Source: OCI image-spec v1.1, config and manifest; `Healthcheck` and `Shell` are Docker's additions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from release.errors import BuildError
-from release.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
+from release.oci import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _PLATFORM = re.compile(r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_.]+)?")
@@ -158,25 +158,6 @@ def image_manifest(
         **({"annotations": dict(annotations)} if annotations else {}),
     }
     return described, _manifest(document, OCI_MANIFEST)
-
-
-def image_index(children: Sequence[tuple[Platform, Manifest]], annotations: Mapping[str, str]) -> Manifest:
-    """The index of one manifest for each platform, in the order of `children`."""
-    document = {
-        "schemaVersion": 2,
-        "mediaType": OCI_INDEX,
-        "manifests": [
-            Descriptor(
-                media_type=child.media_type,
-                digest=child.digest,
-                size=len(child.raw),
-                platform=platform.fields(),
-            )
-            for platform, child in children
-        ],
-        **({"annotations": dict(annotations)} if annotations else {}),
-    }
-    return _manifest(document, OCI_INDEX)
 
 
 def _manifest(document: dict[str, Any], media_type: str) -> Manifest:

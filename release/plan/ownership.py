@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -115,6 +116,12 @@ def same_platforms(held: Held, expected: Expectation) -> bool:
 def normal_platform(text: str) -> str:
     """The platform in one spelling: `linux/arm64` for `linux/arm64/v8`."""
     return _SAME_PLATFORM.get(text, text)
+
+
+def several_platforms(platforms: Iterable[str]) -> tuple[str, ...]:
+    """The platforms of an image for two or more, each once and in one spelling; () for one, or none named."""
+    distinct = tuple(dict.fromkeys(map(normal_platform, platforms)))
+    return distinct if len(distinct) > 1 else ()
 
 
 def accepts_platform(wanted: str, found: str) -> bool:

@@ -38,6 +38,7 @@ PURE = (
     "release.build.context.selection",
     "release.build.context.sizes",
     "release.build.ignore",
+    "release.oci.image_index",
     "release.oci.image_json",
     "release.build.embedded.obstacles",
     "release.build.embedded.owners",

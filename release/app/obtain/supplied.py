@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -11,25 +12,36 @@ from release.config.load import Component
 from release.errors import ConfigError, RefusedError
 from release.image_names.image_location import ImageLocation, locate, read
 from release.image_names.joined import JoinedImages
-from release.oci import Manifest, Repository
+from release.oci import Repository
 from release.oci.image_config import read_config
-from release.plan.supply import FROM, Supplied, Supply, join
+from release.plan.supply import FROM, Joined, Supplied, Supply, join
 from release.tagging.labels import REVISION, VERSION
 from release.tagging.model import Decision, Held
 
 
 class OpenedSupply(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--from` gives, and the repository to read it from. `top`: the manifest or index to release."""
+    """What `--from` gives: the image at each place. `platforms`: those that the configuration names."""
 
-    repository: Repository
-    top: Manifest
-    places: tuple[str, ...]
+    supplied: tuple[Supplied, ...]
+    repositories: tuple[Any, ...]  # of type Repository
+    platforms: tuple[str, ...]
+
+    def joined(self, annotations: Mapping[str, str]) -> Joined:
+        """The image to release. `annotations`: of a new index over several places. Raises `BuildError`."""
+        return join(self.supplied, self.platforms, annotations)
+
+    def repository(self, annotations: Mapping[str, str]) -> Repository:
+        """Where the image to release is read: the only place, or all as one, with the new index."""
+        if len(self.repositories) == 1:
+            only: Repository = self.repositories[0]
+            return only
+        return JoinedImages(FROM, self.joined(annotations).top, self.repositories)
 
 
 def open_supply(
     session: Session, component: Component, places: Sequence[str], *, offline: bool
 ) -> OpenedSupply | None:
-    """Read the manifests at the places, and join them; None where nothing was given.
+    """Read the manifests at the places; None where nothing was given.
 
     Raises `ConfigError` for a place that may change while it is released, `BuildError` for platforms that do not fit,
     and what the places raise.
@@ -37,27 +49,29 @@ def open_supply(
     if not places:
         return None
     located = [_locate(session, text, offline=offline) for text in places]
-    supplied = [_supplied(place) for place in located]
-    top = join(supplied, component.build.platforms)
-    repositories: list[Repository] = [place.repository for place in located]
-    only = repositories[0] if len(repositories) == 1 else None
-    return OpenedSupply(
-        repository=only or JoinedImages(FROM, top, repositories),
-        top=top,
-        places=tuple(place.text for place in located),
+    opened = OpenedSupply(
+        supplied=tuple(_supplied(place) for place in located),
+        repositories=tuple(place.repository for place in located),
+        platforms=component.build.platforms,
     )
+    opened.joined({})  # raises for platforms that do not fit, before anything else is asked
+    return opened
 
 
 def supply_of(session: Session, opened: OpenedSupply, decision: Decision, *, as_commit: bool) -> Supply:
     """The image as a value for the planner. Raises `RefusedError` where its labels do not say the commit."""
-    said = session.tags.read(opened.repository, FROM, opened.top.digest, every=True)
+    joined = opened.joined(decision.annotations)
+    places = tuple(one.place for one in opened.supplied)
+    said = session.tags.read(opened.repository(decision.annotations), FROM, joined.top.digest, every=True)
     if not as_commit:
-        _require_labels(said, decision, opened.places)
+        _require_labels(said, decision, places)
     return Supply(
-        digest=opened.top.digest,
-        places=opened.places,
+        digest=joined.top.digest,
+        places=places,
         said=said,
         as_commit=as_commit,
+        parts=joined.parts,
+        joined=len(places) > 1,
     )
 
 
@@ -78,13 +92,7 @@ def _locate(session: Session, text: str, *, offline: bool) -> ImageLocation:
 
 def _supplied(place: ImageLocation) -> Supplied:
     top = read(place)
-    config = read_config(place.repository, top)
-    platform = {
-        name: text
-        for name in ("architecture", "os", "os.version", "variant")
-        if isinstance(text := config.get(name), str) and text
-    }
-    return Supplied(place=place.text, top=top, platform=None if top.is_index else platform)
+    return Supplied(place=place.text, top=top, config=read_config(place.repository, top))
 
 
 def _require_labels(said: Held, decision: Decision, places: Sequence[str]) -> None:

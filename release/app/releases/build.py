@@ -14,11 +14,13 @@ from release.app.releases.run import refusal
 from release.app.releases.tags import decide_locally
 from release.app.session import Session, policy_of
 from release.build import BuiltImage
+from release.build.assemble import build_whole
 from release.build_spec import BuildSpec
 from release.config.load import Component
 from release.errors import ConfigError, RefusedError, ReleaseError
 from release.image_names.image_location import ImageLocation, locate_destination
 from release.plan.obtain import primary_tag
+from release.plan.ownership import several_platforms
 from release.plan.release_input import ReleaseInput
 from release.tagging.model import Decision
 from release.transfer.copy import copy_image
@@ -136,7 +138,8 @@ def _build(session: Session, subject: ReleaseInput, outputs: Sequence[str]) -> t
         raise answer
     trim_at_exit(session)
     try:
-        built = answer.prepared.build(session.store.path)
+        platforms = several_platforms(subject.build.platforms)
+        built = build_whole(answer.prepared, session.store.path, platforms, subject.decision.annotations)
     finally:
         answer.prepared.close()
     session.store.mark_used(built.digest)

@@ -97,8 +97,9 @@ def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[tu
             hint=f"add `--component NAME`: {', '.join(f'`{one.name}`' for one in components)}",
         )
     supplied = open_supply(session, components[0], request.places, offline=request.offline)
-    builds.supplied = None if supplied is None else supplied.repository
     subjects = tuple(gather(session, component, request, supplied=supplied) for component in components)
+    if supplied is not None:
+        builds.supplied = supplied.repository(subjects[0].decision.annotations)
     warn(session, subjects)
     subjects = builds.prepare(session, subjects, offline=request.offline)
     plan = plan_release(subjects, request.request)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -38,7 +38,7 @@ from release.errors import BuildError
 from release.events import Note, Sink
 from release.layout.adopt import translated
 from release.layout.layout import Layout
-from release.oci.image_json import image_index
+from release.oci.image_json import parse_platform
 from release.ports import FollowedProcess
 
 #: Options that no other builder has.
@@ -142,8 +142,13 @@ class _Prepared:
         self._sink = sink
         self._cancel = cancel
 
-    def build(self, store: str) -> BuiltImage:
-        """Build for all platforms at once. Raises `BuildError`."""
+    @property
+    def makes_index(self) -> bool:
+        """Whether the image is built whole; the driver `docker` builds one platform at a time, into the daemon."""
+        return not self._tool.is_loading
+
+    def build(self, store: str, platform: str | None = None) -> BuiltImage:
+        """Build for all platforms at once, or for `platform`. Raises `BuildError`."""
         spec = self._read.task.spec
         for cache in self._extras.skipped:
             text = f"the cache `{cache}` is not used: ACTIONS_RUNTIME_TOKEN is not set"
@@ -156,6 +161,8 @@ class _Prepared:
                 working_folder(f"{store}.buildkit", name) as folder,
             ):
                 request = self._lay_out(folder)
+                if platform is not None:
+                    request = msgspec.structs.replace(request, platforms=(platform,))
                 if self._tool.is_loading:
                     adopted = self._load(request, folder, store)
                 else:
@@ -168,7 +175,7 @@ class _Prepared:
                 f"the build cannot be prepared: {error.strerror}: `{error.filename}`",
                 hint="check the space and the rights of the cache folder (SHIPMARK_CACHE_DIR)",
             ) from error
-        self._check(adopted)
+        self._check(adopted, request.platforms)
         return built_image(adopted.top, adopted.images, self._tool.versions, built_from)
 
     def close(self) -> None:
@@ -207,7 +214,7 @@ class _Prepared:
         )
 
     def _load(self, request: Request, folder: str, store: str) -> Adopted:
-        """Build platform by platform into the docker daemon, and bring each image home."""
+        """Build for one platform into the docker daemon, and bring the image home."""
         annotations = self._read.task.annotations
         layout = Layout.create(store)
         daemon = DaemonImages(
@@ -217,20 +224,12 @@ class _Prepared:
             cancel=self._cancel,
         )
         name = f"shipmark-build:{os.path.basename(folder)}"
-        images = []
         try:
-            for platform in request.platforms or (None,):
-                chosen = (platform,) if platform is not None else ()
-                self._run(msgspec.structs.replace(request, platforms=chosen, loaded_as=name), folder)
-                images.append(daemon.take(name, layout, self._secrecy, annotations))
+            self._run(msgspec.structs.replace(request, loaded_as=name), folder)
+            image = daemon.take(name, layout, self._secrecy, annotations)
         finally:
             daemon.remove(name)
-        top = images[0][1]
-        if len(images) > 1:
-            top = image_index(images, annotations)
-            with translated():
-                layout.put_manifest(top)
-        return Adopted(top=top, images=tuple(images))
+        return Adopted(top=image[1], images=(image,))
 
     def _run(self, request: Request, folder: str) -> None:
         call = self._call(request)
@@ -267,7 +266,7 @@ class _Prepared:
                 self._sink.emit(Note(level="info", text=f"| {line}"))
         return failure(tuple(progress.said), self._read.context.dockerfile.name, step=step, code=code)
 
-    def _check(self, adopted: Adopted) -> None:
+    def _check(self, adopted: Adopted, platforms: Sequence[str]) -> None:
         """Raise `BuildError` unless the image is for the platforms that were asked for."""
         is_sealed = self._read.task.spec.provenance == "max" and bool(self._read.values.args)
         if adopted.is_telling or is_sealed:
@@ -278,7 +277,7 @@ class _Prepared:
                     hint="take `secrets:` for what nobody may see",
                 )
             )
-        wanted = tuple(dict.fromkeys(self._read.platforms))
+        wanted = tuple(map(parse_platform, platforms))
         found = [platform for platform, _ in adopted.images]
         missing = [one for one in wanted if not any(one.accepts(other) for other in found)]
         if missing or (wanted and len(found) != len(wanted)):

@@ -71,6 +71,28 @@ def hashing(chosen: Selection, cancel: Cancel) -> Iterator[Hashing]:
         is_over = True
 
 
+class SharedHashing:
+    """The digest of a context from which several images are built, one after the other: hashed beside the first."""
+
+    def __init__(self, chosen: Selection, cancel: Cancel) -> None:
+        self._chosen = chosen
+        self._cancel = cancel
+        self._found: BuiltFrom | None = None
+
+    @contextmanager
+    def beside(self) -> Iterator[Callable[[], BuiltFrom]]:
+        """Hash the context beside the body, as `hashing`. Yields a function that waits for the answer."""
+        if (found := self._found) is not None:
+            yield lambda: found
+            return
+        with hashing(self._chosen, self._cancel) as context:
+            yield lambda: self._keep(context.built_from())
+
+    def _keep(self, found: BuiltFrom) -> BuiltFrom:
+        self._found = found
+        return found
+
+
 def _size(node: Node) -> int:
     return node.content.size if node.content is not None else 0
 

@@ -8,12 +8,13 @@ where the compression library is the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 import msgspec
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.context.contexts import Contexts
-from release.build.context.digest import hashing
+from release.build.context.digest import SharedHashing
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.archives import BuildFiles
 from release.build.embedded.base_config import BaseLayer
@@ -44,7 +45,7 @@ from release.events import Note, Sink
 from release.layout.adopt import put_bytes, translated
 from release.layout.layout import Layout
 from release.oci import Manifest
-from release.oci.image_json import Platform, config_document, image_index, image_manifest, parse_platform
+from release.oci.image_json import Platform, config_document, image_manifest, parse_platform
 
 DEFAULT_PLATFORM = "linux/amd64"  # constant: the result must not depend on the machine that builds
 
@@ -117,10 +118,22 @@ class LayersBuilder:
             raise type(error)(f"{use.where}: {error.message}", hint=error.hint) from error
 
 
+class _Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """What the builds of several platforms share. `files`: unpacked archives, and files of bases."""
+
+    layout: Layout
+    files: BuildFiles
+    writer: LayerWriter
+
+
 class _Prepared:
-    """A prepared build without a daemon. `found`: the base images of each platform."""
+    """A prepared build without a daemon. `found`: the base images of each platform.
+
+    What platforms have in common is made once: layers, unpacked archives, the digest of the context.
+    """
 
     builder = LayersBuilder.name
+    makes_index = False
 
     def __init__(
         self,
@@ -138,44 +151,62 @@ class _Prepared:
         self._cancel = cancel
         self._version = version
         self._allowed = allowed
+        self._context = SharedHashing(read.chosen, cancel)
+        self._missing = set(read.platforms)
+        self._tools: _Tools | None = None
+        self._held = ExitStack()
 
-    def build(self, store: str) -> BuiltImage:
-        """Build for every platform; more than one gives an index. Raises `BuildError`."""
+    def build(self, store: str, platform: str | None = None) -> BuiltImage:
+        """Build for `platform`, or for the only one. Raises `BuildError`."""
+        chosen = self._chosen(platform)
         dockerfile = self._read.context.dockerfile
-        self._warn_of_unused(dockerfile)
-        layout = Layout(store)
-        writer = LayerWriter(
-            layout,
-            codec=self._read.codec,
-            mtime=self._read.task.created,
-            allowed=self._allowed,
-            sink=self._sink,
-            cancel=self._cancel,
-        )
-        images = []
-        with (
-            hashing(self._read.chosen, self._cancel) as context,
-            BuildFiles(store, check=self._cancel.check) as looked_into,
-        ):
-            for platform in self._read.platforms:
-                image = build_stages(
-                    dockerfile,
-                    self._read.chosen.files,
-                    target=self._read.task.spec.target,
-                    platform=platform,
-                    given=self._read.values.args,
-                    files=looked_into,
-                    images=self._load(self._found[platform], layout, looked_into),
-                )
-                _require_files(dockerfile, image)
-                images.append((platform, self._write(platform, image, layout, writer)))
-            built_from = context.built_from()
-        top = images[0][1]
-        if len(images) > 1:
-            top = image_index(images, self._read.task.annotations)
-            with translated():
-                layout.put_manifest(top)
-        return built_image(top, images, {"shipmark": self._version}, built_from)
+        tools = self._opened(store)
+        with self._context.beside() as built_from:
+            image = build_stages(
+                dockerfile,
+                self._read.chosen.files,
+                target=self._read.task.spec.target,
+                platform=chosen,
+                given=self._read.values.args,
+                files=tools.files,
+                images=self._load(self._found[chosen], tools.layout, tools.files),
+            )
+            _require_files(dockerfile, image)
+            manifest = self._write(chosen, image, tools)
+            context = built_from()
+        self._missing.discard(chosen)
+        if not self._missing:
+            self.close()  # before the push: unpacked archives may be large
+        return built_image(manifest, [(chosen, manifest)], {"shipmark": self._version}, context)
+
+    def _chosen(self, platform: str | None) -> Platform:
+        if platform is not None:
+            return parse_platform(platform)
+        if len(self._read.platforms) != 1:
+            raise AssertionError("each of several platforms is a build of its own")
+        return self._read.platforms[0]
+
+    def _opened(self, store: str) -> _Tools:
+        """What the builds of all platforms share; made for the first one."""
+        if self._tools is None:
+            self._warn_of_unused(self._read.context.dockerfile)
+            layout = Layout(store)
+            writer = LayerWriter(
+                layout,
+                codec=self._read.codec,
+                mtime=self._read.task.created,
+                allowed=self._allowed,
+                sink=self._sink,
+                cancel=self._cancel,
+            )
+            files = self._held.enter_context(BuildFiles(store, check=self._cancel.check))
+            self._tools = _Tools(layout=layout, files=files, writer=writer)
+        return self._tools
+
+    def close(self) -> None:
+        """Remove temporary files, and forget the layers."""
+        self._tools = None
+        self._held.close()
 
     def _load(self, found: Found, layout: Layout, files: BuildFiles) -> Images:
         """Bring the layers of the bases into the layout, and list their files."""
@@ -195,14 +226,11 @@ class _Prepared:
             images[use.name, str(use.platform)] = image_on(config.config, loaded.layers, config.history, tree)
         return images
 
-    def close(self) -> None:
-        """Do nothing: `prepare` keeps no file open."""
-
-    def _write(self, platform: Platform, image: StageImage, layout: Layout, writer: LayerWriter) -> Manifest:
+    def _write(self, platform: Platform, image: StageImage, tools: _Tools) -> Manifest:
         """Write one platform's layers, config and manifest."""
         layers: list[CompressedLayer | BaseLayer] = [*image.below]
         for layer in image.layers:
-            written = writer.write(layer)
+            written = tools.writer.write(layer)
             written.programs.require(platform)
             layers.append(written.compressed)
         labelled = msgspec.structs.replace(
@@ -219,8 +247,8 @@ class _Prepared:
             config, [layer.descriptor for layer in layers], self._read.task.annotations
         )
         with translated():
-            put_bytes(layout, described, config)
-            layout.put_manifest(manifest)
+            put_bytes(tools.layout, described, config)
+            tools.layout.put_manifest(manifest)
         return manifest
 
     def _warn_of_unused(self, dockerfile: Dockerfile) -> None:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from release.build import Builder, BuiltImage
+from release.build.assemble import index_of
 from release.build.docker import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.build.embedded.located_bases import LocatedBases
@@ -25,7 +26,6 @@ from release.errors import BuildError, BuilderUnavailable
 from release.events import NullSink, Sink
 from release.layout.layout import Layout
 from release.oci import Registries
-from release.oci.image_json import image_index, parse_platform
 from release.transfer.copy import copy_image
 from tests.support.registries.oci_schemas import check_layout, document
 from tests.support.registries.registry import RegistryServer
@@ -374,12 +374,12 @@ class TestPlatforms:
     def several(self, ground: Ground) -> str:
         """Push an index with a base for two platforms; returns its name."""
         store = Layout(str(ground.folder / "several"))
-        children = []
+        children: list[str] = []
         for text in ("linux/amd64", "linux/arm/v7"):
             ground.write(f"FROM scratch\nCOPY app /bin/app\nLABEL for={text}\n")
             one = build(ground.layers(), build_of(ground.root, platforms=(text,)), store.path)
-            children.append((parse_platform(text), store.manifest(one.digest)))
-        index = image_index(children, {})
+            children.append(one.digest)
+        index = index_of(store, children, {})
         store.put_manifest(index)
         name = f"{ground.registry.host}/several"
         repository = ground.context.registries.open(name)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from release.build import Builder, BuildTask, BuildValues, BuiltImage, Problem
+from release.build.assemble import build_whole
 from release.build_spec import BuildSpec
+from release.plan.ownership import several_platforms
 
 
 class Build(NamedTuple):
@@ -54,6 +56,7 @@ def build(builder: Builder, wanted: Build, store: Path | str) -> BuiltImage:
     if isinstance(prepared, Problem):
         raise prepared.error()
     try:
-        return prepared.build(str(store))
+        platforms = several_platforms(wanted.task.spec.platforms)
+        return build_whole(prepared, str(store), platforms, wanted.task.annotations)
     finally:
         prepared.close()

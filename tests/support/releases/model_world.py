@@ -273,6 +273,7 @@ class Builder:
 
 class _Build:
     builder = Builder.name
+    makes_index = True
 
     def __init__(
         self, labels: Mapping[str, str], commit: str, machine: Machine, turn: Callable[[str], None]
@@ -285,8 +286,8 @@ class _Build:
     def close(self) -> None:
         """Nothing is held."""
 
-    def build(self, store: str) -> BuiltImage:
-        del store
+    def build(self, store: str, platform: str | None = None) -> BuiltImage:
+        del store, platform
         self._turn("ask")
         content = self._machine.store
         config = json.dumps(
@@ -301,8 +302,8 @@ class _Build:
         manifest = Manifest(media_type=_MANIFEST, digest=_digest(raw), raw=raw)
         content.manifests[manifest.digest] = manifest
         self._turn("ask")
-        platform = PlatformImage(platform="linux/amd64", digest=manifest.digest, size=len(raw))
-        return BuiltImage(digest=manifest.digest, media_type=_MANIFEST, size=len(raw), platforms=(platform,))
+        only = PlatformImage(platform="linux/amd64", digest=manifest.digest, size=len(raw))
+        return BuiltImage(digest=manifest.digest, media_type=_MANIFEST, size=len(raw), platforms=(only,))
 
 
 class MemoryContent:

@@ -29,6 +29,7 @@ class Recorder:
     def __init__(self, name: str = "layers", failure: Problem | ReleaseError | None = None) -> None:
         self.name = name
         self.builder = name
+        self.makes_index = True
         self.failure = failure
         self.asked: list[tuple[BuildTask, BuildValues]] = []
         self.closed = 0
@@ -39,7 +40,7 @@ class Recorder:
             raise self.failure
         return self.failure or self
 
-    def build(self, store: str) -> BuiltImage:
+    def build(self, store: str, platform: str | None = None) -> BuiltImage:
         raise AssertionError("nothing is built while a plan is made")
 
     def close(self) -> None:

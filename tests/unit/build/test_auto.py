@@ -27,6 +27,7 @@ class Fixed:
     def __init__(self, name: str, answer: Problem | None) -> None:
         self.name = name
         self.builder = name
+        self.makes_index = True
         self.asked = 0
         self._answer = answer
 
@@ -34,7 +35,7 @@ class Fixed:
         self.asked += 1
         return self._answer or self
 
-    def build(self, store: str) -> BuiltImage:
+    def build(self, store: str, platform: str | None = None) -> BuiltImage:
         return BuiltImage(digest=self.name, media_type="", size=0)
 
     def close(self) -> None:

@@ -34,11 +34,13 @@ class Leaves:
     """A prepared build that always puts the given image into the store."""
 
     builder = "layers"
+    makes_index = True
 
     def __init__(self, image: Image) -> None:
         self._image = image
 
-    def build(self, path: str) -> BuiltImage:
+    def build(self, path: str, platform: str | None = None) -> BuiltImage:
+        assert platform is None
         store(self._image, Layout(path))
         return BuiltImage(digest=self._image.digest, media_type=OCI_MANIFEST, size=1)
 

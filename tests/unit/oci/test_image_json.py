@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.build.result import built_image
 from release.errors import BuildError
 from release.oci import OCI_LAYER, Descriptor
 from release.oci.image_json import (
@@ -15,7 +14,6 @@ from release.oci.image_json import (
     config_document,
     digest,
     encode,
-    image_index,
     image_manifest,
     parse_platform,
     timestamp,
@@ -81,8 +79,6 @@ def test_documents_do_not_depend_on_the_order_of_labels() -> None:
     config, manifest = image_manifest(raws[0], [LAYER], {"b": "1", "a": "2"})
     assert config.digest == digest(raws[0])
     assert manifest.raw == plain(manifest.raw)
-    index = image_index([(AMD64, manifest)], {"y": "1", "x": "2"})
-    assert index.raw == plain(index.raw)
 
 
 def test_settings_without_a_value_are_left_out_of_the_config() -> None:
@@ -103,14 +99,6 @@ def test_empty_command_is_written_and_env_keeps_its_order() -> None:
     config = ImageConfig(command=(), entrypoint=("/a",), env={"Z": "1", "A": "2"})
     container = json.loads(config_document(config, AMD64, diff_ids=[], history=[], created=0))["config"]
     assert container == {"Cmd": [], "Entrypoint": ["/a"], "Env": ["Z=1", "A=2"]}
-
-
-def test_index_entries_name_their_platforms() -> None:
-    _, manifest = image_manifest(b"{}", [LAYER], {})
-    index = image_index([(AMD64, manifest), (parse_platform("linux/arm/v7"), manifest)], {})
-    built = built_image(index, [(AMD64, manifest), (parse_platform("linux/arm/v7"), manifest)], {"x": "1"})
-    assert (built.digest, built.size) == (digest(index.raw), len(index.raw))
-    assert [each.platform for each in built.platforms] == ["linux/amd64", "linux/arm/v7"]
 
 
 JSON = st.recursive(

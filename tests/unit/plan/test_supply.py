@@ -28,7 +28,7 @@ def image(platform: str) -> Image:
 
 def bare(platform: str, place: str = "") -> Supplied:
     """One platform's manifest, as a builder leaves it for one platform."""
-    return Supplied(place=place or f"oci:{platform}", top=image(platform).manifest, platform=fields(platform))
+    return Supplied(place=place or f"oci:{platform}", top=image(platform).manifest, config=fields(platform))
 
 
 def index(*platforms: str, attested: bool = False) -> Manifest:
@@ -51,9 +51,9 @@ def shown(found: Manifest) -> list[str]:
 
 def test_a_single_place_is_taken_as_it_is_byte_for_byte() -> None:
     for top in (index("linux/amd64", "linux/arm64", attested=True), index("linux/amd64")):
-        assert join([Supplied(place="oci:a", top=top)], ()) is top
+        assert join([Supplied(place="oci:a", top=top)], ()).top is top
     one = bare("linux/amd64")
-    assert join([one], ("linux/amd64",)) is one.top
+    assert join([one], ("linux/amd64",)).top is one.top
 
 
 def test_an_index_lists_the_platforms_in_the_order_of_the_configuration() -> None:
@@ -63,7 +63,7 @@ def test_an_index_lists_the_platforms_in_the_order_of_the_configuration() -> Non
     found = set()
     for _ in range(6):
         order.shuffle(places)
-        joined = join(places, wanted)
+        joined = join(places, wanted).top
         assert [(child.platform or {}).get("architecture") for child in children(joined)] == [
             "arm",
             "amd64",
@@ -75,7 +75,7 @@ def test_an_index_lists_the_platforms_in_the_order_of_the_configuration() -> Non
 
 def test_attestations_stay_behind_the_image_that_they_are_about() -> None:
     first = index("linux/amd64", "linux/386", attested=True)
-    joined = join([Supplied(place="oci:a", top=first), bare("linux/arm64")], ())
+    joined = join([Supplied(place="oci:a", top=first), bare("linux/arm64")], ()).top
     assert shown(joined) == ["linux/amd64", "unknown/unknown", "linux/386", "unknown/unknown", "linux/arm64"]
     listed = children(joined)
     for subject, about in ((listed[0], listed[1]), (listed[2], listed[3])):
@@ -85,7 +85,7 @@ def test_attestations_stay_behind_the_image_that_they_are_about() -> None:
 def test_entries_of_an_index_keep_their_descriptors() -> None:
     noted = image("linux/amd64").descriptor(platform=fields("linux/amd64"), annotations={"made": "elsewhere"})
     first = encode_manifest({"schemaVersion": 2, "mediaType": INDEX, "manifests": [noted]}, INDEX)
-    joined = join([Supplied(place="oci:a", top=first), bare("linux/arm64")], ())
+    joined = join([Supplied(place="oci:a", top=first), bare("linux/arm64")], ()).top
     assert children(joined)[0] == noted
     assert json.loads(joined.raw)["mediaType"] == INDEX
 
@@ -117,11 +117,11 @@ def test_platforms_that_do_not_fit_are_refused(
 
 
 def test_a_variant_satisfies_a_platform_without_one() -> None:
-    assert join([bare("linux/arm/v7")], ("linux/arm",)).digest
-    assert join([bare("linux/arm64/v8")], ("linux/arm64",)).digest
+    assert join([bare("linux/arm/v7")], ("linux/arm",)).top.digest
+    assert join([bare("linux/arm64/v8")], ("linux/arm64",)).top.digest
 
 
 def test_a_bare_manifest_gets_the_platform_of_its_config_in_the_index() -> None:
     places = [bare("linux/arm/v7"), bare("linux/amd64")]
     expected = msgspec.structs.replace(describe(places[0].top), platform=fields("linux/arm/v7"))
-    assert children(join(places, ()))[0] == expected
+    assert children(join(places, ()).top)[0] == expected
