@@ -16,7 +16,7 @@ from release.errors import ReleaseError
 
 COMMANDS: dict[str, Row] = {
     "preview": Row("preview", "Show what `run` would do, and why; change nothing."),
-    "run": Row("run", "Release: build, push, tag, record. Killed anywhere, the next run finishes."),
+    "run": Row("run", "Release: build, push, tag, record; finishes the release of a killed run."),
     "build": Row("build", "Build the image of this commit, and release nothing."),
     "tags": Row("tags", "Print the image tags of this commit, one reference a line."),
     "version": Row("version", "Print the version of this commit."),

@@ -19,7 +19,10 @@ def global_options(function: _Function) -> _Function:
     options = (
         click.option("-C", "directory", metavar="DIR", help="Work in DIR instead of here."),
         click.option(
-            "--config", metavar="FILE", envvar="SHIPMARK_CONFIG", help="The config file; `shipmark.yml` else."
+            "--config",
+            metavar="FILE",
+            envvar="SHIPMARK_CONFIG",
+            help="The config file [default: shipmark.yml].",
         ),
         click.option("-q", "quiet", is_flag=True, help="Only data and errors."),
         click.option("-v", "verbose", is_flag=True, help="Say more."),
@@ -99,7 +102,8 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except ReleaseError as error:
-            # Annotated here and not in `main`, since `--ci`, which is known here, decides the form of annotations.
+            # Annotated before `main` handles the error: `--ci` decides the form of annotations, and `main` does not
+            # have that option.
             from release.cli.output.ci_sink import annotate_failure
 
             annotate_failure(error, settings)
@@ -128,7 +132,7 @@ def settings_of(ctx: click.Context) -> Settings:
 
 
 def wish_options(function: _Function) -> _Function:
-    """Add the options of `preview` and `run` that ask for something special: `--version`, `--from`, and others."""
+    """Add the options of `preview` and `run` for special releases: `--version`, `--rebuild`, `--from`, and others."""
     options = (
         click.option(
             "--version", metavar="X.Y.Z", help="Release this version, which has no git tag; needs --reason."

@@ -25,8 +25,8 @@ _SCHEMA = "shipmark.cache/1"
 def command(ctx: click.Context, /, as_json: bool, **options: object) -> None:
     """Show the cache folder and its size; `clean` empties it.
 
-    The folder holds built images, compressed layers, private git repositories and indexes of logs. They make the next
-    run faster, or let it push an image that was built and not pushed. SHIPMARK_CACHE_DIR names another folder.
+    The folder holds built images, compressed layers, private git repositories and indexes of logs. With them the next
+    run is faster, and can push an image that was built but not pushed. SHIPMARK_CACHE_DIR names another folder.
     """
     given = {name: value for name, value in options.items() if value}
     ctx.obj = {**ctx.ensure_object(dict), **given}

@@ -17,7 +17,7 @@ from release.cli.session import open_session
 @click.argument("adapter", required=False, type=click.Choice(["github-action"]), metavar="")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool, adapter: str | None) -> int:
-    """Show which CI system was detected, from which variables, and what they said."""
+    """Show which CI system was detected, the facts of the run with the variables that gave them, and the trust."""
     if adapter is not None:
         # An internal command: `action.yml` calls it, with its inputs in environment variables.
         from release.cli.github_action import arguments

@@ -36,7 +36,7 @@ class _Stage:
         kept = {name: env[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in env}
         self._env = {
             **kept,
-            # In the scratch folder, so that the cache is deleted with it.
+            # The cache lies in the scratch folder, so that it is deleted together with that folder.
             "SHIPMARK_CACHE_DIR": os.path.join(os.path.abspath(folder), ".shipmark", "cache"),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",

@@ -36,10 +36,12 @@ def _lines(name: str, text: str) -> Callable[[Any], Any]:
 @_lines("flavor", "`latest=auto`, `prefix=`, `suffix=`.")
 @_lines("labels", "`name=value`, over the default ones.")
 @_lines("annotations", "`name=value`, over the default ones.")
-@click.option("--sep-tags", metavar="TEXT", help="Between tags; a line break else. [env: INPUT_SEP-TAGS]")
+@click.option(
+    "--sep-tags", metavar="TEXT", help="Between tags [default: a line break]. [env: INPUT_SEP-TAGS]"
+)
 @click.option("--sep-labels", metavar="TEXT", help="Between labels. [env: INPUT_SEP-LABELS]")
 @click.option("--sep-annotations", metavar="TEXT", help="Between annotations. [env: INPUT_SEP-ANNOTATIONS]")
-@click.option("--bake-target", metavar="NAME", help=f"`{DEFAULT_TARGET}` else. [env: INPUT_BAKE-TARGET]")
+@click.option("--bake-target", metavar="NAME", help=f"[default: {DEFAULT_TARGET}] [env: INPUT_BAKE-TARGET]")
 @click.option(
     "--context",
     "source",
@@ -51,7 +53,11 @@ def _lines(name: str, text: str) -> Callable[[Any], Any]:
     "--component", metavar="NAME", help="What is not given comes from this component of the config."
 )
 @click.option(
-    "--output", "wanted", type=click.Choice(OUTPUTS), default="json", help="What is printed; `json` else."
+    "--output",
+    "wanted",
+    type=click.Choice(OUTPUTS),
+    default="json",
+    help="The output to print [default: json].",
 )
 @click.option("--bake-dir", metavar="DIR", help="Write the bake files there.")
 @click.option(

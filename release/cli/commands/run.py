@@ -33,7 +33,7 @@ from release.runner import Report
 @global_options
 @wish_options
 @click.option(
-    "--plan", "plan_file", metavar="FILE", help="Only if the world is as this plan of `preview -o` found it."
+    "--plan", "plan_file", metavar="FILE", help="Run only if nothing changed since this plan (`preview -o`)."
 )
 @click.option(
     "--wait", is_flag=True, help="First wait for runs that are at work on the same images, by the log."
@@ -50,7 +50,7 @@ def command(
     result_file: str | None,
     **wished: Any,
 ) -> int:
-    """Release: build, push, tag, record. Killed anywhere, the next run finishes.
+    """Release: build, push, tag, record. If a run is killed, the next run finishes its release.
 
     Pushes content by digest first, then fixed tags everywhere, then moving tags. Steps that are done already are
     skipped, so `run` can always be repeated. For a pull request from another repository nothing is released.
@@ -76,7 +76,7 @@ def command(
 
 
 def _say(session: Session, report: Report) -> None:
-    """Print what no step event says: tags that the decision withholds, a run without changes, incomplete targets."""
+    """Print notes on tags that the decision withholds, on a run without changes, and on incomplete targets."""
     notes = withheld_lines(report)
     if report.error is None and not report.acted:
         notes.append("nothing to release" if not report.outcomes else summary_line(report.outcomes))

@@ -54,7 +54,7 @@ def takes_outputs(session: Session, result_file: str | None) -> bool:
 
 
 def publish_decision(session: Session, decision: DecisionReport, result_file: str | None) -> None:
-    """Write the decision as outputs for later CI steps."""
+    """Write the decision as outputs for later CI steps; do nothing if no outputs are requested."""
     if not takes_outputs(session, result_file):
         return  # saves importing the modules that write outputs
     from release.cli.output.ci_outputs import outputs_of_decision, publish, require_publishable

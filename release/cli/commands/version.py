@@ -65,8 +65,8 @@ def command(
     _require_sense(part, create=create, push=push)
     component = session.settings.component
     if part is not None:
-        # Imported only for `--next`: only that reads the commits since the last release, and its modules take time to
-        # load.
+        # Imported late: the modules that read the commits since the last release take time to load, and only `--next`
+        # needs them.
         from release.app.releases.next_version import NextVersionRequest, next_facts
 
         git_tag = "pushed" if push else "local" if create else "none"

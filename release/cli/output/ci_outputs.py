@@ -175,7 +175,7 @@ def change_outputs(session: Session, result: ChangeResult, document: str) -> Out
 
 
 def held_reference(outcome: Outcome) -> str | None:
-    """`repository:tag` of a step that put a tag or found it right; None for any other step."""
+    """`repository:tag` of a step that put a tag, or found the tag on its image already; None for any other step."""
     operands = outcome.step.operands
     if outcome.state not in _HOLDS or not isinstance(operands, PutTag | MoveTag | SetTag):
         return None
@@ -253,7 +253,11 @@ def write_bake_files(
 
 
 def write_outputs(session: Session, outputs: Mapping[str, str]) -> None:
-    """Append `outputs` to the file GITHUB_OUTPUT, and as variables `DOCKER_METADATA_OUTPUT_…` to GITHUB_ENV."""
+    """Append `outputs` to the file GITHUB_OUTPUT, and as variables `DOCKER_METADATA_OUTPUT_…` to GITHUB_ENV.
+
+    GITHUB_ENV is left alone if it is not set, or if DOCKER_METADATA_SET_OUTPUT_ENV is false. Raises `ConfigError` if
+    GITHUB_OUTPUT is not set, or DOCKER_METADATA_SET_OUTPUT_ENV is not a truth value.
+    """
     env = session.settings.env
     path = env.get("GITHUB_OUTPUT")
     if not path:

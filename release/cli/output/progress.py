@@ -45,7 +45,7 @@ class Transfers:
         return any(done != self._total[label] for label, done in self._done.items())
 
     def __str__(self) -> str:
-        """`12.3 MB of 63.2 MB, 1 of 2 blobs, 4.1 MB/s`."""
+        """The progress of all blobs as text: `12.3 MB of 63.2 MB, 1 of 2 blobs, 4.1 MB/s`."""
         done = sum(self._done.values())
         whole = sum(total or self._done[label] for label, total in self._total.items())
         arrived = sum(done == self._total[label] for label, done in self._done.items())
@@ -96,7 +96,7 @@ class Heartbeat:
             case StepEvent():
                 self._steps.pop(event.step, None)
                 if not self._steps:
-                    self._transfers.clear()  # also those that failed on the way
+                    self._transfers.clear()  # a blob whose transfer failed never completes
             case _:
                 self._last = self._now()
         return None

@@ -1,6 +1,7 @@
 """Prints data on stdout and messages on stderr. No other module of shipmark writes to either stream.
 
-All text is escaped, since parts of it are not trusted. Only commands for the CI system (type `LogCommand`) are not.
+All text is escaped, since parts of it are not trusted. Only commands for the CI system (type `LogCommand`) are written
+unescaped.
 """
 
 from __future__ import annotations
@@ -107,9 +108,9 @@ class PlainSink:
         # Steps emit from several threads: keeps the lines of one event together, and guards the two members below.
         self._lock = threading.Lock()
         self._said: set[str] = set()
-        self._troubles: dict[
-            str, str
-        ] = {}  # text of a failure -> the first step with it; later steps name that step
+        # Text of a failure -> the first step that failed with it. Later steps with this text print only "as `STEP`", so
+        # that an unreachable registry is reported once.
+        self._troubles: dict[str, str] = {}
 
     def emit(self, event: Event) -> None:
         """Show the event, or drop it."""

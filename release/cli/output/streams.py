@@ -29,7 +29,7 @@ class Escaping:
         self._forgiving = forgiving
         # Guards `_rest`, and keeps lines of several threads apart.
         self._lock = threading.Lock()
-        self._rest = ""  # of a line that has not ended: what it begins with decides how it is escaped
+        self._rest = ""  # the beginning of a line that has not ended: only whole lines can be escaped
 
     def write(self, text: str) -> int:
         """Write the lines that end in `text`, and keep the rest; returns the length of `text`."""

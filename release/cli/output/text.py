@@ -43,7 +43,7 @@ def csv_cell(text: str) -> str:
     """`text` as one cell of a CSV file: on one line, and with an apostrophe if a spreadsheet would read a formula.
 
     Source: OWASP, "CSV Injection": `=`, `+`, `-`, `@`, tab and CR begin a formula, and their full-width forms; an
-    apostrophe in front makes it text. Some programs skip blanks in front of it.
+    apostrophe in front makes it text. Some programs skip blanks before such a character.
     """
     line = one_line(text)
     is_formula = text.lstrip(" ").startswith(_FORMULA) or line.lstrip().startswith(_FORMULA)

@@ -85,7 +85,7 @@ def command(
 
 
 def _lines(report: LintReport) -> list[str]:
-    """Two lines for each finding, and one with their number."""
+    """A line for each finding, a second line for its hint if there is one, and a last line that counts the findings."""
     lines: list[str] = []
     for one in report.findings:
         lines.append(f"{one.file}:{one.line}:{one.column}: {one.severity}: {one.message} [{one.rule}]")

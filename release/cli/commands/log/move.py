@@ -21,7 +21,7 @@ from release.cli.session import open_session
 )
 @click.pass_context
 def copy(ctx: click.Context, source: str, target: str) -> None:
-    """Append to one store the entries of another that it lacks, byte for byte. Copying again continues.
+    """Append the entries that the store --to lacks from the store --from, byte for byte; may be repeated.
 
     Take passwords from environment variables: `--to 'sql:postgresql://ci:${PASSWORD}@db/log'`.
     """

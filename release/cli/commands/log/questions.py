@@ -44,14 +44,15 @@ def find(ctx: click.Context, digest: str, as_json: bool) -> None:
 @click.argument("time")
 @click.pass_context
 def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
-    """Show what TAG held at TIME, which is a day, or a moment such as 2026-11-20T17:55Z."""
+    """Show the digest that TAG held at TIME, which is a day, or a moment such as 2026-11-20T17:55Z."""
     report = questions.at(open_session(ctx), AtRequest(tag=tag, time=time))
     if as_json:
         document(msgspec.to_builtins(report))
         return
     if not report.tags:
         raise ConfigError(
-            f"`{tag}` held no image at {time}", hint=f"`shipmark log history {tag}` shows what it held"
+            f"`{tag}` held no image at {time}",
+            hint=f"`shipmark log history {tag}` lists the digests of the tag",
         )
     rows = [
         (
@@ -71,13 +72,15 @@ def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
 @click.argument("tag")
 @click.pass_context
 def history(ctx: click.Context, tag: str, as_json: bool) -> None:
-    """Show what TAG held over time, on each target."""
+    """Show the digests that TAG held over time, on each target."""
     report = questions.history(open_session(ctx), HistoryRequest(tag=tag))
     if as_json:
         document(msgspec.to_builtins(report))
         return
     if not report.tags:
-        raise ConfigError(f"the log has no tag `{tag}`", hint="`shipmark log list` shows what it has")
+        raise ConfigError(
+            f"the log has no tag `{tag}`", hint="`shipmark log list` lists the recorded releases"
+        )
     rows = [(f"{one.target}:{one.tag}", *_held(hold)) for one in report.tags for hold in one.holds]
     data(*columns(rows))
 
@@ -89,7 +92,7 @@ def history(ctx: click.Context, tag: str, as_json: bool) -> None:
 @click.argument("after")
 @click.pass_context
 def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
-    """Show what lies between two releases: commits, inputs, platforms."""
+    """Show how two releases differ: commits, inputs, platforms."""
     session = open_session(ctx)
     report = questions.diff(session, DiffRequest(before=before, after=after))
     if as_json:

@@ -23,7 +23,7 @@ from release.cli.session import open_session
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-verify/1`.")
 @click.pass_context
 def verify(ctx: click.Context, registry: bool, as_json: bool) -> None:
-    """Check every entry's hash and its link to the one before."""
+    """Check every entry's hash and its link to the entry before; with --registry, also the recorded tags."""
     report = use_case.verify(open_session(ctx), VerifyRequest(registry=registry))
     if as_json:
         document(msgspec.to_builtins(report))
