@@ -17,7 +17,7 @@ def open_cache_of(session: Session) -> Cache:
 
 
 def surroundings_of(session: Session) -> Surroundings:
-    """What the choice of the cache folder depends on: environment, workspace, repository, and whether it is trusted."""
+    """The facts that decide on the cache folder: environment, workspace, repository, and the trust in the run."""
     shared = common_dir(session)
     return Surroundings(
         env=session.settings.env,

@@ -11,7 +11,7 @@ from release.limits import CONFIG_BYTES, CREDENTIAL_BYTES, EVENT_BYTES
 
 
 def read_credentials(path: str) -> bytes | None:
-    """The bytes of a file with credentials, or None where there is no such file."""
+    """The bytes of a file with credentials, or None where there is no such file. Raises `ConfigError`."""
     try:
         return read_file(path, limit=CREDENTIAL_BYTES)
     except OSError as error:

@@ -56,7 +56,7 @@ class Machine:
         return Processes(cancel)
 
     def snapshot(self, session: Session, policy: TagPolicy) -> Snapshot:
-        """What the `git` program says of the working folder."""
+        """The state of the repository around the working folder, from the `git` program."""
         from release import git
 
         return git.snapshot(
@@ -69,13 +69,13 @@ class Machine:
         )
 
     def remote_heads(self, session: Session) -> dict[str, str] | None:
-        """The remote's branches and their commits, from `git ls-remote`."""
+        """The remote's branches and their commits, from `git ls-remote`; None if the remote does not answer."""
         from release import git
 
         return git.remote_heads(session.process, session.root, session.settings.env)
 
     def remote_tags(self, session: Session) -> dict[str, str] | None:
-        """The remote's git tags and their commits, from `git ls-remote`."""
+        """The remote's git tags and their commits, from `git ls-remote`; None if the remote does not answer."""
         from release import git
 
         return git.remote_tags(session.process, session.root, session.settings.env)

@@ -46,7 +46,7 @@ def last_words(session: Session, facts: Sequence[dict[str, Any]]) -> None:
         return
     cancel = Cancel()
     seconds = _AFTER_A_SIGNAL if session.cancel.tripped else _AFTER_A_FAILURE
-    late = Interrupted(f"the version log did not take it within {seconds:g} s")
+    late = Interrupted(f"the end of the attempt was not recorded within {seconds:g} s")
     timer = threading.Timer(seconds, cancel.trip, (late,))
     timer.daemon = True
     timer.start()

@@ -57,13 +57,13 @@ class Ports(Protocol):
         """A starter of programs, which ends them when `cancel` is tripped."""
 
     def snapshot(self, session: Session, policy: TagPolicy) -> Snapshot:
-        """What git says of the working folder; called once for each way to read versions from git tags."""
+        """The state of the repository, from git; called once for each way to read versions, and after `--deepen`."""
 
     def remote_heads(self, session: Session) -> dict[str, str] | None:
-        """The remote's branches and their commits; None when it does not answer."""
+        """The remote's branches and their commits; None if the remote does not answer."""
 
     def remote_tags(self, session: Session) -> dict[str, str] | None:
-        """The remote's git tags and their commits; None when it does not answer."""
+        """The remote's git tags and their commits; None if the remote does not answer."""
 
     def registries(self, session: Session) -> OpenRegistries:
         """The registries and layouts that targets name."""

@@ -61,7 +61,7 @@ class Session:
 
     @cached_property
     def directory(self) -> str:
-        """The absolute path of the working folder."""
+        """The absolute path of the working folder. Raises `ConfigError` if `-C` does not name a folder."""
         path = os.path.abspath(self.settings.directory)
         if not os.path.isdir(path):
             raise ConfigError(
@@ -135,7 +135,7 @@ class Session:
 
     @cached_property
     def ci(self) -> CiContext:
-        """What the CI system says of this run."""
+        """The facts about this run in the CI system's variables and event file."""
         path = event_path(self.settings.env, system=self.settings.ci)
         return detect(self.settings.env, read_event(path), system=self.settings.ci)
 
@@ -145,7 +145,10 @@ class Session:
         return judge(self.ci)
 
     def snapshot(self, policy: TagPolicy) -> Snapshot:
-        """What git says of the working folder, with versions read by the policy; with `--deepen` after a fetch."""
+        """The state of the repository, with versions read by the policy; a trusted run with `--deepen` fetches first.
+
+        Raises from the `GitError` branch.
+        """
         key = (policy.prefix, policy.base, policy.versions)
         if key not in self._snapshots:
             taken = self.ports.snapshot(self, policy)

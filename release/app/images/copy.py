@@ -27,7 +27,7 @@ _B = TypeVar("_B")
 
 
 class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Copies the image `source` to `destination`; without a tag in `destination` it gets the tag of `source`.
+    """Copies the image `source` to `destination`. Without a tag in `destination` the image gets the tag of `source`.
 
     A `source` given by digest is copied without a tag. `platform`: only this image of an index. `referrers`: also
     signatures, attestations and SBOMs. `move`: take the tag from another image, unless it is a fixed tag. `jobs`: blobs
@@ -55,7 +55,8 @@ class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
 def copy(workspace: Session, request: CopyRequest) -> CopyReport:
     """Copy blobs and manifests by digest first, and put the tag last.
 
-    So a copy that is interrupted leaves no incomplete image under a tag.
+    So a copy that is interrupted leaves no incomplete image under a tag. Raises `RefusedError` in a run that is not
+    trusted (except for archives, folders and layouts), `ConfigError`, and the errors of `place_tags`.
     """
     origin = locate(workspace, request.source, compression=request.compression)
     target = locate_destination(workspace, request.destination)

@@ -61,7 +61,7 @@ class Referrer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What an image's manifests and configs say. `size`: bytes of all distinct layers together.
+    """The content of an image's manifests and configs. `size`: bytes of all distinct layers together.
 
     `base`: `name` and `digest` of the base image, as far as annotations or labels name them.
     """

@@ -37,7 +37,7 @@ def put_tags(repository: Repository, manifest: Manifest, judged: tuple[Placed, .
 def judge_tags(
     repository: Repository, digest: str, tags: tuple[str, ...], *, move: bool
 ) -> tuple[Placed, ...]:
-    """What `place_tags` would do with each tag now, and the errors that it would raise."""
+    """The result that `place_tags` would have for each tag now. Raises as `place_tags`, and changes nothing."""
     return tuple(_judge(repository, digest, tag, move=move) for tag in tags)
 
 

@@ -73,12 +73,12 @@ def read_unrecorded(path: str, shown: str) -> list[dict[str, Any]]:
 
 
 def fact_in(line: bytes, where: str) -> dict[str, Any]:
-    """The fact in one line of a file. `where`: `FILE:LINE`, for messages."""
-    value = parse_json(line, where, hint="the file is what `run` wrote, unchanged")
+    """The fact in one line of a file. `where`: `FILE:LINE`, for messages. Raises `ConfigError` for another line."""
+    value = parse_json(line, where, hint="give the file that `run` wrote, without changes")
     fact = value.get("fact") if isinstance(value, dict) else None
     if not isinstance(fact, dict) or value.get("schema") != UNRECORDED_SCHEMA:
         raise ConfigError(
             f"{where}: this line is not of schema `{UNRECORDED_SCHEMA}`",
-            hint="the file is what `run` wrote, unchanged",
+            hint="give the file that `run` wrote, without changes",
         )
     return fact

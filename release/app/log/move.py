@@ -32,7 +32,11 @@ class MigrateReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def copy_log(workspace: Session, request: CopyLogRequest) -> CopyLogReport:
-    """Append to the target every entry that it lacks, with its bytes unchanged. Copying again continues."""
+    """Append to the target every entry that it lacks, with its bytes unchanged; may be repeated after an interruption.
+
+    Raises `RefusedError` if the target's entries are not the beginning of the source's, and in a run that is not
+    trusted.
+    """
     from release.log.replicate import copy as replicate
 
     workspace.require_trusted("log copy")
@@ -49,7 +53,7 @@ def migrate(workspace: Session) -> MigrateReport:
         raise ConfigError(
             "the config names no SQL log", hint="write `log: {store: sql, url: ${SHIPMARK_LOG_URL}}`"
         )
-    open_store(sections[0], workspace.ground)  # raises with the name of a package that is missing
+    open_store(sections[0], workspace.ground)  # raises `ConfigError` if a package of the SQL log is missing
     from release.log.stores.sql_migrate import migrate as migrate_tables
 
     url = sql_url(sections[0], workspace.settings.env)

@@ -59,7 +59,7 @@ def unasked_log(reason: str, ground: LogContext) -> Writer:
 def open_stores(sections: Sequence[LogSection], ground: LogContext) -> LogStore:
     """Open the configured stores as one: the first is read and written, the others mirror it.
 
-    Reads and creates nothing yet.
+    No entry is read yet. Raises as `open_store`.
     """
     truth, *others = [open_store(section, ground) for section in sections]
     if not others:
@@ -70,8 +70,7 @@ def open_stores(sections: Sequence[LogSection], ground: LogContext) -> LogStore:
 
 
 def open_store(section: LogSection, ground: LogContext) -> LogStore:
-    """Open one store. Raises `RefusedError` if somebody else may have made the folder `.shipmark`.
-
+    """Open one store. Raises `RefusedError` if somebody else may have made the folder `.shipmark`, and `ConfigError`.
     The folder is checked for every store, since facts that a log cannot take are written to a file in the folder.
     """
     ground.guard()

@@ -1,6 +1,7 @@
-"""Questions to the version log: lists and shows releases, finds digests, tells what tags held, compares releases.
+"""Questions to the version log: lists, shows and compares releases, finds digests, and lists the digests of tags.
 
-A question without a match returns an empty report; only a name that means no release raises `ConfigError`.
+A question without a match returns an empty report. `ConfigError` is raised for the name of an unknown release, and for
+text that is not a time or not a digest.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class AtRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AtReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tag held at the given time, for each target where it held an image."""
+    """The digest that the tag held at the given time, for each target where it held an image."""
 
     schema: Literal["shipmark.log-at/1"] = "shipmark.log-at/1"
     tags: tuple[TagThen, ...]
@@ -110,7 +111,7 @@ class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HistoryReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tag held over time, for each target that has it."""
+    """The digests that the tag held over time, for each target that ever had the tag."""
 
     schema: Literal["shipmark.log-history/1"] = "shipmark.log-history/1"
     tags: tuple[TagHistory, ...]
@@ -185,18 +186,21 @@ def find(workspace: Session, request: FindRequest) -> FindReport:
 
 
 def at(workspace: Session, request: AtRequest) -> AtReport:
-    """What the tag held at the time. Raises `ConfigError` for text that is not a time."""
+    """The digest that the tag held at the time, by target. Raises `ConfigError` for text that is not a time."""
     moment = questions.moment(request.time)
     return AtReport(tags=query.at(workspace.log.store, request.tag, moment, workspace.indexes))
 
 
 def history(workspace: Session, request: HistoryRequest) -> HistoryReport:
-    """What the tag held over time."""
+    """The digests that the tag held over time, by target."""
     return HistoryReport(tags=query.history(workspace.log.store, request.tag, workspace.indexes))
 
 
 def diff(workspace: Session, request: DiffRequest) -> DiffReport:
-    """The difference of two releases. Raises `ConfigError` if git does not have the commits of both."""
+    """The difference of two releases. Raises `ConfigError` for an unknown name, or if git lacks one of the commits.
+
+    Raises `RefusedError` if the log has something else than a commit id for one of the releases.
+    """
     old, new = (releases_named(workspace, name)[-1] for name in (request.before, request.after))
     found = questions.difference(old, new)
     return DiffReport(
@@ -212,7 +216,9 @@ def releases_named(workspace: Session, name: str) -> tuple[ReleaseState, ...]:
     """
     found = questions.resolve(workspace.log_state, name)
     if not found:
-        raise ConfigError(f"the log has no release `{name}`", hint="`shipmark log list` shows what it has")
+        raise ConfigError(
+            f"the log has no release `{name}`", hint="`shipmark log list` lists the recorded releases"
+        )
     return found
 
 

@@ -53,12 +53,14 @@ def recover_report(found: Settlement) -> RecoverReport:
 def settle(workspace: Session, request: RecoverRequest) -> Settlement:
     """Append `abandoned` for the attempt that the request names, or for those whose time has passed.
 
-    Raises `ConfigError` for an attempt that is not open.
+    Raises `ConfigError` for an attempt that is not open, or given without evidence; `RefusedError` in a run that is not
+    trusted.
     """
     attempt, evidence = request.attempt, request.evidence
     if (attempt is None) != (evidence is None):
         raise ConfigError(
-            "`--attempt` and `--evidence` go together", hint="say which attempt, and how you know"
+            "`--attempt` and `--evidence` go together",
+            hint="give the attempt's id, and the evidence that its run is over",
         )
     workspace.require_trusted("log recover")
     now = workspace.clock.now()
@@ -66,7 +68,8 @@ def settle(workspace: Session, request: RecoverRequest) -> Settlement:
     settled = tuple((one, why) for one, why in judged if why is not None)
     if attempt is not None and not settled:
         raise ConfigError(
-            f"the log has no open attempt `{attempt}`", hint="`shipmark log recover` lists them"
+            f"the log has no open attempt `{attempt}`",
+            hint="`shipmark log recover` lists the open attempts, and settles those whose time has passed",
         )
     projects = {key: release.project for key, release in workspace.log_state.releases.items()}
     workspace.log.append([_fact(one, projects[one.release], why) for one, why in settled])

@@ -72,7 +72,7 @@ def fault(report: VerifyReport) -> ReleaseError | None:
         names = ", ".join(f"`{one.target}:{one.tag}`" for one in wrong)
         return RefusedError(
             f"not what was recorded: {names}",
-            hint="they were moved or deleted without a record: `shipmark log history TAG` shows what was recorded",
+            hint="the tags were moved or deleted without a record: `shipmark log history TAG` lists what was recorded",
         )
     first = next((one for one in report.tags if one.finding == "differs"), None)
     if first is not None:

@@ -16,7 +16,7 @@ _TIMEOUT = 120.0
 
 
 def find_buildx(session: Session) -> tuple[str | None, str]:
-    """The program, and why it is not run if it is None."""
+    """The program, or None and the reason why it is not run: an untrusted run, or no such program."""
     if not session.trust.trusted:
         # A `# syntax=` line names an image with a program, which BuildKit runs.
         return None, f"the run is not trusted: {session.trust.reason}"
@@ -28,7 +28,7 @@ def find_buildx(session: Session) -> tuple[str | None, str]:
 
 
 def run_buildx(session: Session, program: str, file: str, text: str) -> tuple[Finding, ...] | str:
-    """The findings in one file, or why there are none to show. The builder gets the file alone, without a context."""
+    """The findings in one file, or as text why it was not checked. The builder gets the file without a context."""
     argv = [program, "build", "--call=check,format=json", "-"]
     env = child_environment(session.settings.env)
     try:

@@ -21,7 +21,10 @@ _ENV = {"HOME": os.devnull, "XDG_CONFIG_HOME": os.devnull, "LANG": "C.UTF-8"}
 
 
 def find_hadolint(path: str) -> str | None:
-    """The program in an absolute folder of `path`, a value of `PATH`, else beside our own, where pip installs it."""
+    """The path of hadolint: in an absolute folder of `path`, a value of `PATH`, else where pip installs programs.
+
+    None if it is not installed.
+    """
     # A relative folder would be one of the workspace, whose author is not trusted.
     folders = [folder for folder in path.split(os.pathsep) if os.path.isabs(folder)]
     folders.append(sysconfig.get_path("scripts"))
@@ -29,7 +32,7 @@ def find_hadolint(path: str) -> str | None:
 
 
 def run_hadolint(session: Session, program: str, file: str, text: str) -> tuple[Finding, ...] | str:
-    """The findings in one file, or why there are none to show."""
+    """The findings in one file, or as text the reason why the file was not checked."""
     # `--no-fail`: the exit code is 1 for findings and for broken input alike, so the output decides.
     argv = [program, "--no-fail", "--format", "json", "-"]
     try:

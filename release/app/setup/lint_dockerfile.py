@@ -24,7 +24,7 @@ _IGNORE = ".dockerignore"
 
 
 class LintRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for a check. `files`: relative to the workspace's folder. `ignored`: ids of rules that do not count.
+    """The Dockerfiles to check. `files`: relative to the workspace's folder. `ignored`: ids of rules that do not count.
 
     `fail_on`: the least severity with which a finding makes the check fail.
     """
@@ -52,7 +52,10 @@ class LintReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lint_dockerfiles(session: Session, request: LintRequest) -> LintReport:
-    """Check the files. Raises `ConfigError` for a file that cannot be read, and for an unknown rule of ours."""
+    """Check the files. Raises `ConfigError` for a file that cannot be read, and for an unknown rule in `ignored`.
+
+    A checker that is missing or fails is no error: the report has the reason.
+    """
     _require_rules(request.ignored)
     texts = {file: _read(session, file) for file in request.files}
     findings: list[Finding] = []

@@ -17,7 +17,7 @@ _IGNORE = ".dockerignore"
 
 
 class NewDockerfileRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for a Dockerfile. `file`: relative to the workspace's folder. `name`: the program's name.
+    """The Dockerfile to write. `file`: relative to the workspace's folder. `name`: the program's name.
 
     `bases`: stage (`build`, `run`) -> image with a digest, in place of the template's.
     """
@@ -39,7 +39,10 @@ class NewDockerfileReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_dockerfile(session: Session, request: NewDockerfileRequest) -> NewDockerfileReport:
-    """Write both files, or none. Raises `ConfigError` if one of them exists, and `RefusedError` for a symlink."""
+    """Write both files, or none. Raises `ConfigError` if one of them exists or cannot be written.
+
+    Raises `RefusedError` for a symlink on the way to them, and the errors of `render`.
+    """
     rendered = render(request.template, name=request.name, bases=request.bases)
     ignore_file = ignore_file_of(request.file)
     path = os.path.join(session.directory, request.file)
