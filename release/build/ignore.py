@@ -14,9 +14,9 @@ from functools import lru_cache
 
 import msgspec
 
-from release.build.patterns import LONGEST_PATTERN, expression_of, has_wildcard
 from release.errors import BuildError
 from release.limits import IGNORE_PATTERNS
+from release.patterns import LONGEST_PATTERN, expression_of, has_wildcard
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,16 @@ from typing import Any, NoReturn
 import msgspec
 
 from release.build_spec import BuildSpec
+from release.config.checks import require_component, require_graph
 from release.config.document import Document, Position, parse
-from release.config.model import ComponentSection, ConfigFile, LogSection, TargetSection
+from release.config.model import (
+    BumpPart,
+    BumpSection,
+    ComponentSection,
+    ConfigFile,
+    LogSection,
+    TargetSection,
+)
 from release.config.untrusted import readable
 from release.config.variables import expand_name, expand_url
 from release.decoding import convert
@@ -70,6 +78,7 @@ def load(
         _component(name, _merged(file, section), env, images, document)
         for name, section in (file.components or {"app": _own(file)}).items()
     )
+    require_graph({one.name: one.section for one in components}, document)
     return Config(
         project=file.project,
         components=components,
@@ -119,7 +128,9 @@ def _real_path(document: Document, path: str) -> str:
     value, real = document.value, "$"
     for part in _PARTS.findall(path):
         if part == "[...]":
-            wanted = ComponentSection if real == "$.components" else str
+            wanted: Any = ComponentSection if real == "$.components" else str
+            if real.endswith(".bump.types"):
+                wanted = BumpPart
             step = next((key for key, item in value.items() if _fails(item, wanted)), None)
         else:
             step = int(part[1:-1]) if part.startswith("[") else part[1:]
@@ -131,7 +142,7 @@ def _real_path(document: Document, path: str) -> str:
     return real
 
 
-def _fails(value: Any, wanted: type) -> bool:
+def _fails(value: Any, wanted: Any) -> bool:
     try:
         convert(_without_empty(value), wanted, strict=False)
     except msgspec.ValidationError:
@@ -146,6 +157,7 @@ def _fields_at(path: str) -> tuple[str, ...]:
         "build": BuildSpec,
         "log": LogSection,
         "images": TargetSection,
+        "bump": BumpSection,
     }
     return sections.get(last, ComponentSection).__struct_fields__
 
@@ -193,6 +205,7 @@ def _component(
     if section.prefix:
         where = document.at(f"{own}.prefix" if f"{own}.prefix" in document.positions else "$.prefix")
         require_git_tag(f"{where}: prefix", f"{section.prefix}1.0.0")
+    require_component(name, section, document)
     key = "--image" if images else _key_of_images(document, own, section)
     place = "" if images else f"{document.at('$').source}: "
     named = [TargetSection(image=one) if isinstance(one, str) else one for one in given]

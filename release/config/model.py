@@ -23,7 +23,6 @@ class TargetSection(_Section, frozen=True, kw_only=True):
     insecure: Annotated[bool, Meta(description="plain http, or TLS that is not verified, for this host")] = (
         False
     )
-    create: Annotated[bool, Meta(description="make the repository where the registry needs that")] = False
 
 
 class LogSection(_Section, frozen=True, kw_only=True):
@@ -65,6 +64,36 @@ class CheckSection(_Section, frozen=True, kw_only=True):
     timeout: Annotated[int, Meta(description="seconds", ge=1, le=86400)] = 1800
 
 
+#: The part of the version that a type of commits raises.
+BumpPart = Literal["major", "minor", "patch", "none"]
+
+
+class BumpSection(_Section, frozen=True, kw_only=True):
+    """How `version --next` reads commits and dates."""
+
+    types: Annotated[
+        dict[str, BumpPart],
+        Meta(
+            description="type of a commit -> the part of the version that it raises: `{docs: patch, fix: none}`"
+        ),
+    ] = {}
+    major_on_zero: Annotated[
+        bool, Meta(description="whether a breaking change leads from 0.4.2 to 1.0.0, and not to 0.5.0")
+    ] = False
+    paths: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="globs: only commits that change one of these files count; the component's `paths` if not given"
+        ),
+    ] = ()
+    calver: Annotated[
+        str,
+        Meta(
+            description="versions: calver: tokens of calver.org: `YYYY.MM.MICRO`, `YY.0M`; else taken from the tags"
+        ),
+    ] = ""
+
+
 class ComponentSection(_Section, frozen=True, kw_only=True):
     """One thing to release. At the top level: the only one, or what all components have in common."""
 
@@ -90,6 +119,7 @@ class ComponentSection(_Section, frozen=True, kw_only=True):
     ] = ()
     prefix: Annotated[str, Meta(description="what git tags begin with before the version: `api/`")] = ""
     paths: Annotated[tuple[str, ...], Meta(description="globs of the files that belong to it")] = ()
+    depends: Annotated[tuple[str, ...], Meta(description="components whose change makes this one stale")] = ()
     versions: Annotated[
         Literal["semver", "calver", "none"], Meta(description="what a git tag is read as")
     ] = "semver"
@@ -111,6 +141,9 @@ class ComponentSection(_Section, frozen=True, kw_only=True):
     channels: Annotated[
         tuple[str, ...], Meta(description="prerelease identifiers with a moving tag of their own: `rc`")
     ] = ()
+    bump: Annotated[BumpSection, Meta(description="how `version --next` reads commits and dates")] = (
+        BumpSection()
+    )
 
 
 class ConfigFile(ComponentSection, frozen=True, kw_only=True):

@@ -13,12 +13,19 @@ from typing import Any
 import msgspec
 
 from release.build_spec import BuildSpec, options
-from release.config.model import CheckSection, ComponentSection, ConfigFile, LogSection, TargetSection
+from release.config.model import (
+    BumpSection,
+    CheckSection,
+    ComponentSection,
+    ConfigFile,
+    LogSection,
+    TargetSection,
+)
 from release.config.variables import names_in
 
 _COMPONENT = frozenset(
     """
-    image images tags flavor labels annotations build prefix paths versions latest base channels
+    image images tags flavor labels annotations build prefix paths depends versions latest base channels
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 
@@ -30,17 +37,19 @@ ALLOWED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     BuildSpec: frozenset(name for name, option in options().items() if option.untrusted),
     LogSection: frozenset(),
     CheckSection: frozenset(),
+    BumpSection: frozenset(),
 }
 
 #: Section -> its keys that are not read in an untrusted run. A test fails for a key that is in neither `ALLOWED` nor
 #: `DENIED`.
 DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
-    ConfigFile: frozenset({"reuse", "attest", "checks", "pull_requests", "project", "log"}),
-    ComponentSection: frozenset({"reuse", "attest", "checks", "pull_requests"}),
-    TargetSection: frozenset({"insecure", "create"}),
+    ConfigFile: frozenset({"reuse", "attest", "checks", "pull_requests", "bump", "project", "log"}),
+    ComponentSection: frozenset({"reuse", "attest", "checks", "pull_requests", "bump"}),
+    TargetSection: frozenset({"insecure"}),
     BuildSpec: frozenset(name for name, option in options().items() if not option.untrusted),
     LogSection: frozenset({"store", "path", "ref", "remote", "url", "allow_network_fs"}),
     CheckSection: frozenset({"name", "run", "timeout"}),
+    BumpSection: frozenset({"types", "major_on_zero", "paths", "calver"}),
 }
 
 _ENV = re.compile(r"\benv\b(?:\s*\.\s*([A-Za-z_][A-Za-z0-9_]*))?")

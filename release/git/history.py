@@ -14,6 +14,7 @@ from release.git.unreleased import unreleased_commits
 from release.ports import Process
 from release.versions.commits import Commit
 from release.versions.git_tags import VersionTag, VersionTags, highest_tag, versions_in
+from release.versions.model import Scheme
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +31,13 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def history(
-    process: Process, snapshot: Snapshot, prefix: str, env: Mapping[str, str], *, paths: bool = False
+    process: Process,
+    snapshot: Snapshot,
+    prefix: str,
+    env: Mapping[str, str],
+    *,
+    scheme: Scheme = "semver",
+    paths: bool = False,
 ) -> History:
     """Read the releases and commits in HEAD's history. Raises `ShallowClone` in a shallow clone.
 
@@ -42,7 +49,7 @@ def history(
             hint="run `git fetch --unshallow --tags`, or add `--deepen`",
         )
     git = Git(process, snapshot.root, env)
-    found = versions_in(snapshot.tag_listing, prefix)
+    found = versions_in(snapshot.tag_listing, prefix, scheme)
     highest = _reachable(git, snapshot.head, found)
     stable = highest
     if highest is not None and not highest.version.is_stable:

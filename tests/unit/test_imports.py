@@ -42,7 +42,7 @@ PURE = (
     "release.oci.image_json",
     "release.build.embedded.obstacles",
     "release.build.embedded.owners",
-    "release.build.patterns",
+    "release.patterns",
     "release.build.embedded.stages",
     "release.build.embedded.tree",
     "release.build_spec",
@@ -173,7 +173,7 @@ CAUGHT_INSIDE = {
     "release.build.dockerfile.lexer": {"ExpansionError"},  # likewise
     "release.build.dockerfile.mounts": {"MountError"},  # likewise
     "release.build.dockerfile.substitution": {"ValueError"},  # becomes ExpansionError
-    "release.build.patterns": {"ValueError"},  # likewise
+    "release.patterns": {"ValueError"},  # likewise
     "release.build.dockerfile.scope": {"ExpansionError"},  # caught where it is raised, with the line
     "release.build.embedded.tree": {"Escape", "LinkLoop"},  # likewise
     "release.filesystem.cache_folder": {
@@ -202,6 +202,11 @@ CAUGHT_INSIDE = {
     },  # to urllib3, which asked for it
     "release.versions.calver": {"ValueError"},  # not a version: the caller knows where it stood
     "release.versions.semver": {"ValueError"},  # likewise
+    "release.versions.next_calver": {
+        "ValueError"
+    },  # becomes ConfigError, with the place of the key or the command
+    "release.versions.prereleases": {"ValueError"},  # becomes ConfigError in `next_due`
+    "release.config.path_globs": {"ValueError"},  # becomes ConfigError with the place of the list
 }
 
 #: Says "this line is never reached" or "an adapter left this out", never something to a person.

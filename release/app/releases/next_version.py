@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from ci.remedies import remedy
+from release.app.releases.next_step import NextPart, Wish, next_due
 from release.app.releases.version import VersionReport, version_report
 from release.app.session import Session, policy_of
+from release.config.components import Ownership
 from release.errors import ConfigError, DirtyTree, RefusedError, ShallowClone, TagConflict
 from release.events import Note
 from release.git.history import History, history
 from release.tagging.version_text import VersionFacts
-from release.versions.bump import Part, Step, step_of
-from release.versions.commits import standing_changes
 from release.versions.git_tags import versions_in
-from release.versions.next_version import automatic_version
-from release.versions.next_version import next_version as raised_version
 from release.versions.semver import precedence_key
 
 if TYPE_CHECKING:
@@ -29,12 +27,14 @@ if TYPE_CHECKING:
 class NextVersionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for the next version of one component. `component`: None for the workspace's only component.
 
-    `part`: the part of the version that is raised; `auto` concludes the part from the commits (Conventional Commits).
+    `part`: the part of the version that is raised; `auto` concludes the part from the commits (Conventional Commits);
+    `prerelease` gives the next prerelease of `channel`, or of the channel in progress.
     `git_tag`: `local` creates the annotated git tag; `pushed` also pushes it to `origin`, and removes it again if the
     push fails.
     """
 
-    part: Literal["major", "minor", "patch", "auto"] = "auto"
+    part: NextPart = "auto"
+    channel: str | None = None
     component: str | None = None
     git_tag: Literal["none", "local", "pushed"] = "none"
 
@@ -54,9 +54,9 @@ def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | 
         session.require_trusted("version --create")
     component = components[0]
     policy = policy_of(component)
-    if policy.versions != "semver":
+    if policy.versions == "none":
         raise ConfigError(
-            f"with `versions: {policy.versions}` the next version cannot be worked out",
+            "with `versions: none` the next version cannot be worked out",
             hint="give it to `run --version`, or tag it by hand",
         )
     snapshot = session.snapshot(policy)
@@ -65,14 +65,26 @@ def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | 
             "the next version depends on the commits since the last release, and this clone is shallow",
             hint=f"{remedy(session.ci.system, 'shallow')}, or add `--deepen`",
         )
-    found = history(session.process, snapshot, policy.prefix, session.settings.env)
-    step = step_of(standing_changes(found.commits)) if request.part == "auto" else None
-    if request.part == "auto" and step is None:
+    reach = Ownership(session.config.components).reach(component.name)
+    found = history(
+        session.process,
+        snapshot,
+        policy.prefix,
+        session.settings.env,
+        scheme=policy.versions,
+        paths=reach is not None,
+    )
+    known = versions_in(snapshot.tag_listing, policy.prefix, policy.versions).versions
+    wish = Wish(part=request.part, channel=request.channel)
+    due = next_due(component, found, wish, known, session.clock.now(), reach=reach)
+    if due is None:
         session.sink.emit(Note(level="info", text=f"note: {_nothing_asked(found)}"))
         return None
-    version = _next(found, request.part, step)
-    if step is not None:
-        session.sink.emit(Note(level="info", text=f"note: {version} is due: {step.reason}"))
+    version = due.version
+    if due.reason is not None:
+        session.sink.emit(Note(level="info", text=f"note: {version} is due: {due.reason}"))
+    if due.warning:
+        session.warn(due.warning)
     _require_new(version, snapshot, policy)
     git_tag = f"{policy.prefix}{_style(found, policy.prefix)}{version}"
     if request.git_tag != "none":
@@ -80,7 +92,7 @@ def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | 
     return VersionFacts(
         version=version,
         commit=snapshot.head,
-        channel="release",
+        channel="release" if version.is_stable else "prerelease",
         component=component.name,
         committed_at=snapshot.committed_at,
         git_tag=git_tag,
@@ -88,16 +100,8 @@ def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | 
         distance=len(found.commits),
         branch=snapshot.branch,
         dirty=snapshot.dirty_count > 0,
-        reason=None if step is None else step.reason,
+        reason=due.reason,
     )
-
-
-def _next(found: History, part: Literal["major", "minor", "patch", "auto"], step: Step | None) -> Version:
-    highest = found.highest.version if found.highest else None
-    if part != "auto":
-        return raised_version(highest, part)
-    asked: Part = "patch" if step is None else step.part
-    return automatic_version(found.stable.version if found.stable else None, highest, asked)
 
 
 def _nothing_asked(found: History) -> str:
@@ -112,7 +116,7 @@ def _style(found: History, prefix: str) -> str:
 
 
 def _require_new(version: Version, snapshot: Snapshot, policy: TagPolicy) -> None:
-    for tag in versions_in(snapshot.tag_listing, policy.prefix).tags:
+    for tag in versions_in(snapshot.tag_listing, policy.prefix, policy.versions).tags:
         if precedence_key(tag.version) == precedence_key(version):
             raise TagConflict(
                 f"the next version is {version}, but git tag `{tag.git_tag}` exists on `{tag.commit[:12]}`",
@@ -130,7 +134,7 @@ def _create(
             f"{snapshot.dirty_count} tracked files differ from the commit that would be tagged",
             hint="commit or stash them first (`git status`)",
         )
-    at_head = versions_in(snapshot.tag_listing, policy.prefix).at(snapshot.head)
+    at_head = versions_in(snapshot.tag_listing, policy.prefix, policy.versions).at(snapshot.head)
     if at_head and at_head[0].version.is_stable:
         raise RefusedError(
             f"this commit is released as `{at_head[0].git_tag}` already", hint="commit something first"

@@ -15,10 +15,10 @@ from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, En
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import local_sources
 from release.build.ignore import match_component
-from release.build.patterns import has_wildcard
 from release.digits import number_in
 from release.errors import BuildError
 from release.oci.image_json import Platform
+from release.patterns import has_wildcard
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
 _EXPANDED = re.compile(r"[$\\'\"`]")

@@ -11,8 +11,8 @@ from release.build.context.reach import Reach, Source
 from release.build.context.selection import GIT_FOLDER, Selection
 from release.build.embedded.tree import Escape, LinkLoop, Tree
 from release.build.ignore import match_component
-from release.build.patterns import has_wildcard
 from release.errors import BuildError
+from release.patterns import has_wildcard
 
 
 def require_sources(context: Context, chosen: Selection, reach: Reach) -> None:

@@ -14,9 +14,9 @@ import msgspec
 from release.build.embedded.modes import ModeChange
 from release.build.embedded.tree import Escape, LinkLoop, Tree, leaves
 from release.build.ignore import Ignore, match_component
-from release.build.patterns import expression_of, has_wildcard
 from release.compression.entries import Content, Node
 from release.errors import BuildError
+from release.patterns import expression_of, has_wildcard
 
 _WHITEOUT = ".wh."
 _CHECK = "check the path, and that `.dockerignore` does not leave it out"

@@ -38,8 +38,11 @@ from release.tagging.version_text import FORMS, fill, write
 @click.option(
     "--next",
     "part",
-    type=click.Choice(["major", "minor", "patch", "auto"]),
+    type=click.Choice(["major", "minor", "patch", "prerelease", "auto"]),
     help="The next version; `auto` reads the commits since the release (Conventional Commits).",
+)
+@click.option(
+    "--channel", metavar="NAME", help="With `--next prerelease`: `rc`, `beta`; else the channel in progress."
 )
 @click.option("--create", is_flag=True, help="With `--next`: make the annotated git tag.")
 @click.option("--push", is_flag=True, help="With `--create`: push it to `origin`, or take it away again.")
@@ -52,6 +55,7 @@ def command(
     template: str | None,
     go_variables: tuple[str, ...],
     part: str | None,
+    channel: str | None,
     create: bool,
     push: bool,
     result_file: str | None,
@@ -62,7 +66,7 @@ def command(
     `1.4.3-dev.5.g3f2a9c1b7d40`.
     """
     session = open_session(ctx)
-    _require_sense(part, create=create, push=push)
+    _require_sense(part, channel, create=create, push=push)
     component = session.settings.component
     if part is not None:
         # Imported late: the modules that read the commits since the last release take time to load, and only `--next`
@@ -70,7 +74,7 @@ def command(
         from release.app.releases.next_version import NextVersionRequest, next_facts
 
         git_tag = "pushed" if push else "local" if create else "none"
-        request = {"part": part, "component": component, "git_tag": git_tag}
+        request = {"part": part, "channel": channel, "component": component, "git_tag": git_tag}
         facts = next_facts(session, convert(request, NextVersionRequest))
         if facts is None:
             return
@@ -87,7 +91,9 @@ def command(
         data(*write(facts, form, go_variables).split("\n"))
 
 
-def _require_sense(part: str | None, *, create: bool, push: bool) -> None:
+def _require_sense(part: str | None, channel: str | None, *, create: bool, push: bool) -> None:
+    if channel is not None and part != "prerelease":
+        raise ConfigError("`--channel` names the channel of a prerelease", hint="add `--next prerelease`")
     if create and part is None:
         raise ConfigError("`--create` needs `--next`, which chooses the version", hint="add `--next auto`")
     if push and not create:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,80 @@ class TestNext:
         done = shipmark("version", "--next", "patch", "--create", cwd=repo.path, env=PERSON)
         assert (done.code, done.stdout) == (0, "1.0.1\n"), done.stderr
         assert repo.git("tag", "--list", "api/*").splitlines() == ["api/1.0.0", "api/1.0.1"]
+
+
+class TestNextByRules:
+    def test_the_note_and_the_document_name_the_commits(self, repo: GitRepo, shipmark: Shipmark) -> None:
+        broken = repo.commit("fix!: gone\n\nbody")
+        done = shipmark("version", "--next", "auto", "--json", cwd=repo.path)
+        found = json.loads(done.stdout)
+        assert found["reason"] == f"major: `fix!: gone` ({broken[:12]})"
+        assert f"note: 2.0.0 is due: major: `fix!: gone` ({broken[:12]})" in done.stderr
+        assert "reason" not in json.loads(shipmark("version", "--json", cwd=repo.path).stdout)
+
+    def test_the_config_says_which_part_a_type_raises(self, repo: GitRepo, shipmark: Shipmark) -> None:
+        repo.git("tag", "--delete", "v1.4.2")
+        repo.tag("v0.5.0")
+        repo.commit("docs: a")
+        repo.write({"shipmark.yml": "image: r.example/x\nbump: {types: {Docs: patch}}\n"})
+        assert shipmark("version", "--next", "auto", cwd=repo.path).stdout == "0.5.1\n"
+        repo.commit("feat!: b")
+        assert shipmark("version", "--next", "auto", cwd=repo.path).stdout == "0.6.0\n"
+        repo.write({"shipmark.yml": "image: r.example/x\nbump: {major_on_zero: true}\n"})
+        assert shipmark("version", "--next", "auto", cwd=repo.path).stdout == "1.0.0\n"
+
+    def test_prereleases_count_up_in_each_channel(self, repo: GitRepo, shipmark: Shipmark) -> None:
+        def following(*options: str) -> str:
+            done = shipmark("version", "--next", "prerelease", *options, cwd=repo.path)
+            assert done.code == 0, done.stderr
+            return done.stdout.strip()
+
+        assert following("--channel", "rc") == "1.5.0-rc.1"
+        repo.tag("v1.5.0-rc.1")
+        repo.commit("fix: a")
+        assert following("--channel", "rc") == "1.5.0-rc.2"
+        assert following() == "1.5.0-rc.2"
+        repo.tag("v1.5.0-rc.2")
+        repo.commit("fix: b")
+        done = shipmark("version", "--next", "prerelease", "--channel", "beta", cwd=repo.path)
+        assert done.stdout == "1.5.0-beta.1\n"
+        assert "1.5.0-beta.1 sorts below 1.5.0-rc.2" in done.stderr
+        assert shipmark("version", "--next", "auto", cwd=repo.path).stdout == "1.5.0\n"
+        repo.commit("feat!: c")
+        assert following() == "2.0.0-rc.1"
+        assert shipmark("version", "--next", "prerelease", "--channel", "1", cwd=repo.path).code == 2
+        assert shipmark("version", "--next", "auto", "--channel", "rc", cwd=repo.path).code == 2
+
+    def test_a_calendar_version_takes_the_date_and_the_next_number(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
+        repo.write({"shipmark.yml": "image: r.example/x\nversions: calver\nbump: {calver: YYYY.0M.MICRO}\n"})
+        first = shipmark("version", "--next", "auto", "--create", cwd=repo.path, env=PERSON)
+        assert re.fullmatch(r"20[0-9]{2}\.(0[1-9]|1[0-2])\.0\n", first.stdout), first.stderr
+        nothing = shipmark("version", "--next", "auto", cwd=repo.path)
+        assert (nothing.code, nothing.stdout) == (0, "")
+        second = shipmark("version", "--next", "patch", cwd=repo.path)
+        assert second.stdout.strip().rpartition(".")[2] in {"1", "0"}  # 0 where the month has just ended
+        assert shipmark("version", "--next", "major", cwd=repo.path).code == 2
+
+    def test_only_commits_in_its_paths_raise_the_version_of_a_component(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
+        config = (
+            "components:\n  api: {image: r.example/api, prefix: api/, paths: [api/**], depends: [lib]}\n"
+            "  web: {image: r.example/web, prefix: web/, paths: [web/**]}\n"
+            "  lib: {image: r.example/lib, prefix: lib/, paths: [lib/**]}\n"
+        )
+        repo.commit("start", {"shipmark.yml": config, "api/x": "1", "web/x": "1", "lib/x": "1"})
+        for name in ("api", "web", "lib"):
+            repo.tag(f"{name}/v1.0.0")
+
+        def following(name: str) -> str:
+            return shipmark("version", "--component", name, "--next", "auto", cwd=repo.path).stdout.strip()
+
+        repo.commit("feat(web)!: only web", {"web/x": "2"})
+        assert [following(name) for name in ("api", "web", "lib")] == ["", "2.0.0", ""]
+        repo.commit("feat(lib)!: only lib", {"lib/x": "2"})
+        assert [following(name) for name in ("api", "web", "lib")] == ["1.0.1", "2.0.0", "2.0.0"]
+        repo.commit("feat: api", {"api/x": "2", "other": "1"})
+        assert [following(name) for name in ("api", "web", "lib")] == ["1.1.0", "2.0.0", "2.0.0"]

@@ -168,9 +168,10 @@ def test_every_key_of_the_config_has_a_row() -> None:
     def keys(name: str) -> list[str]:
         return list(definitions[name]["properties"])
 
-    wanted = {key for key in keys("ConfigFile") if key != "build"}
+    wanted = {key for key in keys("ConfigFile") if key not in {"build", "bump"}}
     wanted |= {f"build.{key}" for key in keys("BuildSection")}
     wanted |= {f"log.{key}" for key in keys("LogSection")}
     wanted |= {f"images.{key}" for key in keys("TargetSection")}
     wanted |= {f"checks.{key}" for key in keys("CheckSection")}
+    wanted |= {f"bump.{key}" for key in keys("BumpSection")}
     assert wanted == set(rows_config.KEYS)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.build.ignore import match_component, parse_ignore
-from release.build.patterns import expression_of, has_wildcard
 from release.errors import BuildError
+from release.patterns import expression_of, has_wildcard
 
 
 @pytest.mark.parametrize(

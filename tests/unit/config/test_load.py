@@ -55,6 +55,45 @@ def fails(text: str, **env: str) -> ConfigError:
             None,
         ),
         ("image: a\nimages: [b]\n", "shipmark.yml:2:9: `image` and `images` are both given", None),
+        (
+            "images: [{image: a, create: true}]\n",
+            "shipmark.yml:1:21: unknown key `create`",
+            "known here: image, required, moving, insecure",
+        ),
+        ("image: a\nbump: {type: {}}\n", "shipmark.yml:2:8: unknown key `type`", "did you mean `types`?"),
+        (
+            "image: a\nbump: {types: {docs: big}}\n",
+            "shipmark.yml:2:22: `bump.types.docs`: invalid enum value 'big'",
+            None,
+        ),
+        (
+            "image: a\nbump: {calver: MICRO.YY}\n",
+            "shipmark.yml:2:16: `bump.calver`: `MICRO.YY` is not a pattern such as `YYYY.MM.MICRO` or `YY.0M`",
+            "the tokens stand on calver.org",
+        ),
+        (
+            "image: a\npaths: ['a[']\n",
+            "shipmark.yml:2:8: `paths`: a bracket is not closed within its path component",
+            "write it as in `.dockerignore`: `api/**`, `*.proto`",
+        ),
+        (
+            "components:\n  api: {image: a, depends: [lob]}\n  lib: {image: b}\n",
+            "shipmark.yml:2:28: `depends`: no component is called `lob`",
+            "did you mean `lib`?",
+        ),
+        (
+            (
+                "components:\n  a: {image: a, depends: [b]}\n  b: {image: b, depends: [c]}\n"
+                "  c: {image: c, depends: [b]}\n"
+            ),
+            "shipmark.yml:3:26: components depend on one another in a circle: `b` → `c` → `b`",
+            "take one of these names out of its `depends`",
+        ),
+        (
+            "components: {a: {image: a, depends: [a]}}\n",
+            "shipmark.yml:1:37: components depend on one another in a circle: `a` → `a`",
+            "take one of these names out of its `depends`",
+        ),
     ],
 )
 def test_error_has_its_position_and_a_hint(text: str, message: str, hint: str | None) -> None:

@@ -59,8 +59,8 @@ class TestKeys:
                 ("build.builder", "build.compression"),
             ),
             (
-                "images: [{image: a/b, insecure: true, create: true}]",
-                ("images[0].insecure", "images[0].create"),
+                "images: [{image: a/b, insecure: true}]",
+                ("images[0].insecure",),
             ),
             ("project: x\nreuse: commit\nattest: release", ("project", "reuse", "attest")),
             ("components: {api: {image: a/b, pull_requests: true}}", ("components.api.pull_requests",)),

@@ -1,4 +1,4 @@
-"""Patterns of `.dockerignore` and COPY: Go's `filepath.Match` plus `**`, matched in linear time. Pure.
+"""Patterns of `.dockerignore`, COPY and `paths:`: Go's `filepath.Match` plus `**`, matched in linear time. Pure.
 
 No star is tried twice: if text follows `*` or `**`, the first position where that text matches is as good as a later
 one. So a star and the text after it are matched lazily inside an atomic group, `(?>…)`, into which `re` does not

@@ -1,0 +1,126 @@
+"""Decides which version is next: by the commits since the last release, a given part, a channel, or the date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from release.config.load import Component
+from release.errors import ConfigError
+from release.git.history import History
+from release.versions.bump import BumpRules, Part, Reach, Step, step_of
+from release.versions.commits import standing_changes
+from release.versions.model import Scheme, Version
+from release.versions.next_calver import next_calver
+from release.versions.next_version import automatic_version
+from release.versions.next_version import next_version as raised_version
+from release.versions.prereleases import DEFAULT_CHANNEL, channel_of, next_prerelease, require_channel
+from release.versions.semver import precedence_key
+
+NextPart = Literal["major", "minor", "patch", "prerelease", "auto"]
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """The next version. `reason`: the commits that ask for it, if they decided. `warning`: or empty."""
+
+    version: Version
+    reason: str | None = None
+    warning: str = ""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of `version --next`. `channel`: of a prerelease; None for the one in progress."""
+
+    part: NextPart
+    channel: str | None = None
+
+
+def next_due(
+    component: Component,
+    found: History,
+    wish: Wish,
+    known: Sequence[Version],
+    now: int,
+    *,
+    reach: Callable[[Sequence[str]], Reach] | None = None,
+) -> Due | None:
+    """The next version of a component; None if no commit asks for a release, and the wish is `auto`.
+
+    `known`: the component's versions, reachable or not. `now`: milliseconds since the epoch. `reach`: how files concern
+    the component. Raises `ConfigError` if the wish fits neither the scheme nor the versions that exist.
+    """
+    section = component.section
+    rules = BumpRules(
+        types={name.lower(): part for name, part in section.bump.types.items()},
+        major_on_zero=section.bump.major_on_zero,
+    )
+    step = None
+    if wish.part in {"auto", "prerelease"}:
+        step = step_of(standing_changes(found.commits), rules, reach)
+        if step is None and wish.part == "auto":
+            return None
+    try:
+        version = _stable(section.versions, found, wish.part, step, known, now, component)
+        if wish.part != "prerelease":
+            return Due(version=version, reason=None if step is None else step.reason)
+        channel = _channel(component, found, version, wish.channel)
+        version = next_prerelease(version, channel, known)
+    except ValueError as error:
+        raise ConfigError(
+            f"the next version cannot be worked out: {error}",
+            hint="give it to `run --version`, or tag it by hand",
+        ) from error
+    return Due(
+        version=version, reason=None if step is None else step.reason, warning=_overtaken(version, known)
+    )
+
+
+def _stable(
+    scheme: Scheme,
+    found: History,
+    part: NextPart,
+    step: Step | None,
+    known: Sequence[Version],
+    now: int,
+    component: Component,
+) -> Version:
+    """The next stable version; a prerelease leads to it."""
+    if scheme == "calver":
+        if part in {"major", "minor"}:
+            raise ConfigError(
+                f"with `versions: calver` the date makes the version, and `--next {part}` has no meaning",
+                hint="`--next auto`, `--next patch` and `--next prerelease` take the date",
+            )
+        return next_calver(known, now, component.section.bump.calver)
+    highest = found.highest.version if found.highest else None
+    stable = found.stable.version if found.stable else None
+    if part == "major" or part == "minor" or part == "patch":  # mypy narrows no `in`
+        return raised_version(highest, part)
+    asked: Part = "patch" if step is None else step.part
+    return automatic_version(stable, highest, asked, major_on_zero=component.section.bump.major_on_zero)
+
+
+def _channel(component: Component, found: History, core: Version, asked: str | None) -> str:
+    """The channel that was asked for, else that of the prerelease in progress, else the first of the config."""
+    if asked is not None:
+        require_channel(asked)
+        return asked
+    highest = found.highest.version if found.highest else None
+    same = highest is not None and (highest.major, highest.minor, highest.patch) == (
+        core.major,
+        core.minor,
+        core.patch,
+    )
+    in_progress = channel_of(highest) if same else None
+    return in_progress or next(iter(component.section.channels), DEFAULT_CHANNEL)
+
+
+def _overtaken(version: Version, known: Sequence[Version]) -> str:
+    same = (version.major, version.minor, version.patch)
+    others = [one for one in known if (one.major, one.minor, one.patch) == same]
+    top = max(others, key=precedence_key, default=None)
+    if top is None or precedence_key(top) < precedence_key(version):
+        return ""
+    return f"{version} sorts below {top}, which exists: SemVer compares the names of channels as text"

@@ -1,0 +1,73 @@
+"""Checks of components that need more than one key: globs, dependencies, the pattern of calendar versions. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from release.config.document import Document, Position
+from release.config.model import ComponentSection
+from release.config.path_globs import expressions_of
+from release.errors import ConfigError
+from release.versions.next_calver import require_pattern
+
+
+def require_component(name: str, section: ComponentSection, document: Document) -> None:
+    """Raise `ConfigError` for an invalid glob in `paths` or `bump.paths`, or for an invalid `bump.calver`."""
+    for key, globs in (("paths", section.paths), ("bump.paths", section.bump.paths)):
+        try:
+            expressions_of(globs)
+        except ValueError as error:
+            where = _at(document, name, key)
+            hint = "write it as in `.dockerignore`: `api/**`, `*.proto`"
+            raise ConfigError(f"{where}: `{key}`: {error}", hint=hint) from error
+    if section.bump.calver:
+        try:
+            require_pattern(section.bump.calver)
+        except ValueError as error:
+            where = _at(document, name, "bump.calver")
+            raise ConfigError(
+                f"{where}: `bump.calver`: {error}", hint="the tokens stand on calver.org"
+            ) from error
+
+
+def require_graph(sections: Mapping[str, ComponentSection], document: Document) -> None:
+    """Raise `ConfigError` if a component depends on an unknown component, or, through others, on itself."""
+    direct = {name: section.depends for name, section in sections.items()}
+    for name, names in direct.items():
+        for unknown in [one for one in names if one not in direct]:
+            near = difflib.get_close_matches(unknown, direct, n=1, cutoff=0.5)
+            hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(direct)}"
+            where = _at(document, name, "depends")
+            raise ConfigError(f"{where}: `depends`: no component is called `{unknown}`", hint=hint)
+    if circle := cycle_in(direct):
+        raise ConfigError(
+            f"{_at(document, circle[0], 'depends')}: components depend on one another in a circle: "
+            f"{' → '.join(f'`{one}`' for one in circle)}",
+            hint="take one of these names out of its `depends`",
+        )
+
+
+def cycle_in(direct: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """A circle of dependencies, which begins and ends with the same name; empty if there is none."""
+    done: set[str] = set()
+    for start in direct:
+        path: list[str] = []
+        stack: list[tuple[str, bool]] = [(start, True)]
+        while stack:
+            name, enters = stack.pop()
+            if not enters:
+                done.add(path.pop())
+            elif name in path:
+                return (*path[path.index(name) :], name)
+            elif name not in done:
+                path.append(name)
+                stack.append((name, False))
+                stack += [(one, True) for one in reversed(direct.get(name, ()))]
+    return ()
+
+
+def _at(document: Document, name: str, key: str) -> Position:
+    """The place of a component's key; else of the same key at the top level, from which the component has it."""
+    own = f"$.components.{name}.{key}"
+    return document.at(own if own in document.positions else f"$.{key}")

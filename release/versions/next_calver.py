@@ -1,0 +1,118 @@
+"""Computes the next calendar version from the date and the versions that exist. Pure.
+
+Source: calver.org. The tokens of a version come from the config, else from the form of the versions that exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+
+from release.versions.calver import parse_calver
+from release.versions.model import Version
+from release.versions.semver import precedence_key
+
+_TOKEN = re.compile(r"YYYY|YY|0Y|MM|0M|WW|0W|DD|0D|MICRO")
+_PATTERN = re.compile(
+    rf"(?:YYYY|YY|0Y)(?P<dot>[.-])(?:{_TOKEN.pattern})(?:(?P=dot)(?:{_TOKEN.pattern})){{0,2}}"
+)
+#: Taken before the first version; calver.org's examples use it most.
+DEFAULT_PATTERN = "YYYY.MM.MICRO"
+_DECEMBER = 12
+
+
+def require_pattern(pattern: str) -> None:
+    """Raise `ValueError` unless the pattern begins with a year, has 2 to 4 tokens, and MICRO at its end only."""
+    if _PATTERN.fullmatch(pattern) is None or "MICRO" in _tokens(pattern)[:-1]:
+        raise ValueError(f"`{pattern}` is not a pattern such as `{DEFAULT_PATTERN}` or `YY.0M`")
+
+
+def next_calver(known: Sequence[Version], now: int, pattern: str = "") -> Version:
+    """The next stable version. `now`: milliseconds since the epoch, taken in UTC.
+
+    `known`: all versions of the component. `pattern`: tokens of calver.org; empty: taken from `known`. A second release
+    with the same date raises the last number, or gets one: `24.04`, `24.04.1`. A version whose prerelease exists is not
+    raised. Raises `ValueError` if `known` shows no pattern, or if its highest version is later than `now`.
+    """
+    pattern = pattern or _pattern_of(known)
+    today = datetime.fromtimestamp(now / 1000, UTC).date()
+    tokens = _tokens(pattern)
+    dot = _dot(pattern)
+    numbers = [_written(token, today) for token in tokens if token != "MICRO"]  # noqa: S105  # not a password
+    made = None
+    if "MICRO" not in tokens:
+        made = parse_calver(dot.join(numbers))
+        if any(one.is_stable and precedence_key(one) >= precedence_key(made) for one in known):
+            made = None
+    if made is None:
+        micro = _micro(known, numbers, dot, first=0 if "MICRO" in tokens else 1)
+        made = parse_calver(dot.join([*numbers, str(micro)]))
+    later = [one for one in known if one.is_stable and precedence_key(one) >= precedence_key(made)]
+    if later:
+        raise ValueError(
+            f"{max(later, key=precedence_key)} exists, and is not below {made}, which today gives"
+        )
+    return made
+
+
+def _micro(known: Iterable[Version], numbers: Sequence[str], dot: str, *, first: int) -> int:
+    """The number behind `numbers`: one more than the highest stable version has; a prerelease keeps its number."""
+    taken = [(first, False)]
+    for one in known:
+        parts = one.text.split("+")[0].split("-" + one.prerelease)[0].split("_")[0].split(dot)
+        same = [int(text) for text in parts[: len(numbers)]] == [int(text) for text in numbers]
+        if same and len(parts) == len(numbers) + 1:
+            taken.append((int(parts[-1]), one.is_stable))
+    number, is_stable = max(taken)
+    return number + 1 if is_stable else number
+
+
+def _pattern_of(known: Sequence[Version]) -> str:
+    texts = [one.text for one in known if one.is_stable and one.text]
+    if not texts:
+        return DEFAULT_PATTERN
+    highest = max((one for one in known if one.is_stable and one.text), key=precedence_key).text
+    dot = "." if "." in highest else "-"
+    rows = [text.split("+")[0].split(dot) for text in texts]
+    seconds, thirds = [row[1] for row in rows], [row[2] for row in rows if len(row) > 2]
+    if any(int(text) > _DECEMBER for text in seconds) or any(len(row) > 3 for row in rows):
+        raise ValueError(f"the versions that exist, such as {highest}, do not show what their numbers mean")
+    year = "YYYY" if len(highest.split(dot)[0]) == 4 else "YY"
+    is_padded = any(text.startswith("0") for text in seconds)
+    if not is_padded and not any(len(text) == 1 for text in seconds):
+        is_padded = (
+            year == "YY"
+        )  # 10, 11 and 12 fit both; two digits of a year are mostly followed by two of a month
+    month = "0M" if is_padded else "MM"
+    if not thirds:
+        return dot.join([year, month])
+    return dot.join(
+        [year, month, "0D" if any(len(text) > 1 and text[0] == "0" for text in thirds) else "MICRO"]
+    )
+
+
+def _written(token: str, today: date) -> str:
+    year, week, _ = today.isocalendar()
+    values = {
+        "YYYY": str(today.year),
+        "YY": str(today.year % 100),
+        "0Y": f"{today.year % 100:02}",
+        "MM": str(today.month),
+        "0M": f"{today.month:02}",
+        # The first days of January may belong to the last week of the year before; so that versions do not fall,
+        # that week is then called 0.
+        "WW": str(week if year == today.year else 0 if year < today.year else 53),
+        "0W": f"{week if year == today.year else 0 if year < today.year else 53:02}",
+        "DD": str(today.day),
+        "0D": f"{today.day:02}",
+    }
+    return values[token]
+
+
+def _tokens(pattern: str) -> list[str]:
+    return pattern.split(_dot(pattern))
+
+
+def _dot(pattern: str) -> str:
+    return "." if "." in pattern else "-"

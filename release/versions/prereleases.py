@@ -1,0 +1,51 @@
+"""Computes the next prerelease of a channel: `1.5.0-rc.2` after `1.5.0-rc.1`. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from release.versions.model import Version
+from release.versions.semver import parse_either, precedence_key
+
+_CHANNEL = re.compile(r"[A-Za-z][0-9A-Za-z-]*", re.ASCII)
+_NUMBERED = re.compile(
+    r"(?P<channel>[A-Za-z](?:[0-9A-Za-z-]*[A-Za-z-])?)(?P<dot>\.?)(?P<number>[0-9]{1,9})", re.ASCII
+)
+DEFAULT_CHANNEL = "rc"
+
+
+def require_channel(channel: str) -> None:
+    """Raise `ValueError` unless the channel is one identifier of SemVer that begins with a letter."""
+    if _CHANNEL.fullmatch(channel) is None:
+        raise ValueError(f"`{channel}` is not the name of a channel, such as `rc`")
+
+
+def channel_of(version: Version | None) -> str | None:
+    """The channel of a prerelease: `rc` of `1.5.0-rc.1` and of `1.5.0-rc1`; None of a stable version."""
+    if version is None or version.is_stable:
+        return None
+    found = _NUMBERED.fullmatch(version.prerelease)
+    first = found["channel"] if found is not None else version.prerelease.split(".")[0]
+    return first if _CHANNEL.fullmatch(first) else None
+
+
+def next_prerelease(core: Version, channel: str, known: Iterable[Version]) -> Version:
+    """The next prerelease of the stable version `core`: one number more than the highest of the channel, or 1.
+
+    `known`: all versions of the component. `rc1` is continued as `rc2`. Raises `ValueError` where that would sort below
+    its predecessor, as `rc10` does below `rc9`.
+    """
+    dot, number, last = ".", 0, None
+    for one in known:
+        if not one.prerelease or (one.major, one.minor, one.patch) != (core.major, core.minor, core.patch):
+            continue
+        found = _NUMBERED.fullmatch(one.prerelease)
+        if one.prerelease == channel:
+            last = last or one
+        elif found is not None and found["channel"] == channel and int(found["number"]) > number:
+            dot, number, last = found["dot"], int(found["number"]), one
+    made = parse_either(f"{core}-{channel}{dot}{number + 1}")
+    if last is not None and precedence_key(made) <= precedence_key(last):
+        raise ValueError(f"{made} would sort below {last}, which exists")
+    return made

@@ -1,0 +1,131 @@
+"""`paths:` and `depends:`: which components the files of a change concern."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.config.checks import cycle_in
+from release.config.components import Ownership, dependencies
+from release.config.load import load
+from release.config.path_globs import MOST_GLOBS, matcher
+
+GLOBS = [
+    (["api/**"], "api/main.go", True),
+    (["api/**"], "api/a/b/c", True),
+    (["api/**"], "apis/main.go", False),
+    (["api/**"], "web/api/main.go", False),
+    (["api"], "api/main.go", True),
+    (["api"], "api", True),
+    (["api"], "apis", False),
+    (["api/"], "api/main.go", True),
+    (["./api/**"], "api/main.go", True),
+    (["/api/**"], "api/main.go", True),
+    (["go.mod"], "go.mod", True),
+    (["go.mod"], "api/go.mod", False),
+    (["**/go.mod"], "go.mod", True),
+    (["**/go.mod"], "api/v1/go.mod", True),
+    (["*.proto"], "a.proto", True),
+    (["*.proto"], "x/a.proto", False),
+    (["**/*.proto"], "x/a.proto", True),
+    (["api/*"], "api/a", True),
+    (["api/*"], "api/a/b", False),
+    (["services/*/src/**"], "services/a/src/b/c", True),
+    (["services/*/src/**"], "services/a/b/src/c", False),
+    (["a?c/**"], "abc/x", True),
+    (["a?c/**"], "a/c/x", False),
+    (["[ab]/**"], "b/x", True),
+    (["[ab]/**"], "c/x", False),
+    (["api/**", "!api/docs/**"], "api/docs/x", False),
+    (["api/**", "!api/docs/**"], "api/x", True),
+    (["api/**", "!**/*.md", "api/README.md"], "api/README.md", True),
+    (["api/**", "!**/*.md", "api/README.md"], "api/other.md", False),
+    (["!api/**"], "web/x", False),
+    (["**"], "x/y", True),
+    (["äöü/**"], "äöü/x", True),
+    (["a b/**"], "a b/x", True),
+    (["line\nbreak"], "line\nbreak", True),
+    ([], "x", False),
+]
+
+
+def test_globs_match_as_the_table_says() -> None:
+    assert [(globs, path, matcher(globs)(path)) for globs, path, _ in GLOBS] == GLOBS
+
+
+@pytest.mark.parametrize("globs", [["a["], ["[z-a]"], [""], ["/"], ["!"], ["a"] * (MOST_GLOBS + 1)])
+def test_invalid_globs_are_refused(globs: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        matcher(globs)
+
+
+def test_a_glob_with_many_stars_is_matched_at_once() -> None:
+    matches = matcher(["*a" * 20 + "b", "**/" + "*a" * 20 + "b/**/x"])
+    assert not matches("a" * 5_000)
+    assert not matches("/".join(["a" * 100] * 100))
+
+
+CONFIG = """
+components:
+  api: {image: a, paths: [api/**], depends: [lib, gen]}
+  lib: {image: b, paths: [lib/**], depends: [base]}
+  gen: {image: c, paths: [gen/**], depends: [base]}
+  base: {image: d, paths: [base/**, go.mod]}
+  web: {image: e, paths: [web/**]}
+  all: {image: f}
+  tool: {image: g, paths: [tool/**], depends: [all]}
+  docs: {image: h, paths: [docs/**], bump: {paths: [docs/src/**]}}
+"""
+
+
+def test_dependencies_are_followed_through_others() -> None:
+    components = load(CONFIG, "shipmark.yml", {}).components
+    assert dependencies(components, "api") == ("lib", "gen", "base")
+    assert dependencies(components, "web") == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "paths", "expected"),
+    [
+        ("api", ["api/x"], "own"),
+        ("api", ["lib/x"], "dependency"),
+        ("api", ["go.mod"], "dependency"),
+        ("api", ["web/x", "lib/x", "api/x"], "own"),
+        ("api", ["web/x"], "none"),
+        ("api", [], "none"),
+        ("lib", ["gen/x"], "none"),
+        ("tool", ["anything"], "dependency"),
+        ("docs", ["docs/src/x"], "own"),
+        ("docs", ["docs/x"], "none"),
+    ],
+)
+def test_files_concern_a_component(name: str, paths: list[str], expected: str) -> None:
+    reach = Ownership(load(CONFIG, "shipmark.yml", {}).components).reach(name)
+    assert reach is not None
+    assert reach(paths) == expected
+
+
+def test_every_commit_concerns_a_component_without_paths() -> None:
+    owners = Ownership(load(CONFIG, "shipmark.yml", {}).components)
+    assert owners.reach("all") is None
+    assert owners.concerning("all", ["x"]) == "x"
+    assert owners.concerning("all", []) == ""
+
+
+names = st.sampled_from("abcdef")
+
+
+@given(st.dictionaries(names, st.lists(names, max_size=3)))
+def test_a_circle_is_found_where_there_is_one(direct: dict[str, list[str]]) -> None:
+    reachable = {name: set(direct[name]) for name in direct}
+    for _ in direct:
+        for name in direct:
+            reachable[name] |= {far for near in reachable[name] for far in direct.get(near, ())}
+    circle = cycle_in(direct)
+    assert bool(circle) == any(name in reachable[name] for name in direct)
+    if circle:
+        assert circle[0] == circle[-1]
+        assert all(after in direct[name] for name, after in itertools.pairwise(circle))

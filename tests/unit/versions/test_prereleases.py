@@ -1,0 +1,113 @@
+"""The next prerelease of a channel, and the next calendar version."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from release.versions.calver import parse_calver
+from release.versions.next_calver import next_calver, require_pattern
+from release.versions.prereleases import channel_of, next_prerelease, require_channel
+from release.versions.semver import parse, precedence_key
+
+
+@pytest.mark.parametrize(
+    ("core", "channel", "known", "expected"),
+    [
+        ("1.5.0", "rc", [], "1.5.0-rc.1"),
+        ("1.5.0", "rc", ["1.5.0-rc.1"], "1.5.0-rc.2"),
+        ("1.5.0", "rc", ["1.5.0-rc.9", "1.5.0-rc.10", "1.5.0-rc.2"], "1.5.0-rc.11"),
+        ("1.5.0", "rc", ["1.5.0-beta.7"], "1.5.0-rc.1"),
+        ("1.5.0", "beta", ["1.5.0-rc.1", "1.5.0-beta.3"], "1.5.0-beta.4"),
+        ("1.5.0", "rc", ["1.4.0-rc.3", "2.0.0-rc.4"], "1.5.0-rc.1"),
+        ("1.5.0", "rc", ["1.5.0-rc"], "1.5.0-rc.1"),
+        ("1.5.0", "rc", ["1.5.0-rc1"], "1.5.0-rc2"),
+        ("1.5.0", "alpha-x", ["1.5.0-alpha-x.1"], "1.5.0-alpha-x.2"),
+        ("1.5.0", "rc", ["1.5.0-rc.1.dev.4"], "1.5.0-rc.1"),
+    ],
+)
+def test_a_prerelease_has_the_next_number_of_its_channel(
+    core: str, channel: str, known: list[str], expected: str
+) -> None:
+    assert str(next_prerelease(parse(core), channel, [parse(one) for one in known])) == expected
+
+
+def test_a_prerelease_that_would_sort_below_its_predecessor_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"1\.5\.0-rc10 would sort below 1\.5\.0-rc9"):
+        next_prerelease(parse("1.5.0"), "rc", [parse("1.5.0-rc9")])
+
+
+@pytest.mark.parametrize("channel", ["", "1", "1rc", "rc.1", "r c", "rc+1", "ä", "-rc", "rc\n"])
+def test_a_channel_is_one_identifier(channel: str) -> None:
+    with pytest.raises(ValueError, match="not the name of a channel"):
+        require_channel(channel)
+
+
+@pytest.mark.parametrize(
+    ("version", "channel"),
+    [("1.5.0-rc.1", "rc"), ("1.5.0-rc1", "rc"), ("1.5.0-rc", "rc"), ("1.5.0", None), ("1.5.0-4", None)],
+)
+def test_a_prerelease_shows_its_channel(version: str, channel: str | None) -> None:
+    assert channel_of(parse(version)) == channel
+
+
+def moment(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("known", "today", "pattern", "expected"),
+    [
+        ([], "2024-10-03", "", "2024.10.0"),
+        (["2024.10.0"], "2024-10-31", "", "2024.10.1"),
+        (["2024.10.9", "2024.10.10"], "2024-10-31", "", "2024.10.11"),
+        (["2024.10.3"], "2024-11-01", "", "2024.11.0"),
+        (["2024.9.3"], "2024-10-01", "", "2024.10.0"),
+        (["2024.09.3"], "2025-01-01", "", "2025.01.0"),
+        (["24.04"], "2024-10-10", "", "24.10"),
+        (["24.04"], "2024-04-20", "", "24.04.1"),
+        (["24.04", "24.04.1"], "2024-04-20", "YY.0M", "24.04.2"),
+        (["24.10"], "2025-04-01", "", "25.04"),
+        (["2024-10-03"], "2024-11-07", "", "2024-11-07"),
+        (["2024.10.03"], "2024-10-03", "", "2024.10.03.1"),
+        (["2024.10.03", "2024.10.03.1"], "2024-10-03", "YYYY.0M.0D", "2024.10.03.2"),
+        (["2024.10.3-rc.1"], "2024-10-03", "YYYY.MM.MICRO", "2024.10.3"),
+        (["2024.10.2", "2024.10.3-rc.1"], "2024-10-03", "", "2024.10.3"),
+        ([], "2024-02-05", "YYYY.WW.MICRO", "2024.6.0"),
+        ([], "2024-02-05", "YY.0W", "24.06"),
+        ([], "2007-02-05", "0Y.0M.0D", "07.02.05"),
+        ([], "2024-12-31", "YYYY.WW", "2024.53"),
+        ([], "2027-01-01", "YYYY.0W", "2027.00"),
+        (["2024.7"], "2024-10-03", "YYYY.MICRO", "2024.8"),
+        (["2023.7"], "2024-10-03", "YYYY.MICRO", "2024.0"),
+    ],
+)
+def test_a_calendar_version_takes_the_date(known: list[str], today: str, pattern: str, expected: str) -> None:
+    versions = [parse_calver(one) for one in known]
+    made = next_calver(versions, moment(today), pattern)
+    assert str(made) == expected
+    assert all(precedence_key(made) > precedence_key(one) for one in versions)
+
+
+@pytest.mark.parametrize(
+    ("known", "pattern", "message"),
+    [
+        (["2024.12.1"], "", "2024.12.1 exists, and is not below 2024.10.0"),
+        (["2024.57"], "", "do not show what their numbers mean"),
+        (["2024.10.3.1"], "", "do not show what their numbers mean"),
+    ],
+)
+def test_a_calendar_version_that_cannot_be_told_is_an_error(
+    known: list[str], pattern: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        next_calver([parse_calver(one) for one in known], moment("2024-10-03"), pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "YYYY", "MM.YYYY", "YYYY.MICRO.MM", "YYYY.MM-DD", "YYYY.M", "YY.MM.DD.DD.DD"]
+)
+def test_a_pattern_begins_with_the_year_and_ends_with_micro(pattern: str) -> None:
+    with pytest.raises(ValueError, match="is not a pattern"):
+        require_pattern(pattern)
