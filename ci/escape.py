@@ -31,7 +31,7 @@ import re
 # CSI sequences. They are dropped and not shown, because coloured output of builders is frequent and harmless.
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # Controls of C0 (but the tab) and C1, line and paragraph separators, marks that reorder or hide text, lone surrogates,
-# the invisible tag characters of plane 14.
+# the tag characters and variation selectors of plane 14.
 _CONTROLS = (
     r"\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"

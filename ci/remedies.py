@@ -70,8 +70,7 @@ _WORKSPACE: dict[str, str] = {
 
 
 def remedy(system: str, what: What) -> str:
-    """Return what to do about `what` on `system`, one sentence fragment with the line in backticks.
-
+    """Return the instruction against the problem `what` on `system`: a sentence fragment with the line in backticks.
     `shallow`: history is missing. `no-tags`: history is there, its tags are not. `dubious-ownership`: git refuses the
     folder of another user. A system that is not known gets the plain git command.
     """
@@ -96,7 +95,8 @@ _JENKINS_EXTENSION = (
     "scm.extensions + [{}])`"
 )
 
-#: System -> what brings the files that a checkout left out. What is not listed is a command in a step of its own.
+#: System -> instructions for files that a checkout left out. For kinds of files that are not listed, a step with a
+#: command of `_COMMANDS` is the instruction.
 _FILES: dict[str, dict[Lack, str]] = {
     "github": _GITHUB_FILES,
     "gitea": _GITHUB_FILES,
@@ -135,8 +135,7 @@ _FILES: dict[str, dict[Lack, str]] = {
 
 
 def files_remedies(system: str) -> dict[Lack, str]:
-    """Return what brings the files that a clone on `system` lacks, by kind, each with the line in backticks.
-
+    """Return the instructions for getting the files that a clone on `system` lacks, by kind, with lines in backticks.
     `submodules`: they are not checked out. `sparse`: a sparse checkout leaves files out. `lfs`: pointers of Git LFS are
     there in place of files.
     """

@@ -43,7 +43,7 @@ class Evidence:
         return None
 
     def field(self, *path: str) -> Said | None:
-        """Return the text or number at `path` in the event file."""
+        """Return the text, number or boolean at `path` in the event file, as text; None for other values and blanks."""
         value = self.node(*path)
         if isinstance(value, bool):
             value = "true" if value else "false"
@@ -54,7 +54,7 @@ class Evidence:
         return Said(value, ".".join(("event", *path)))
 
     def node(self, *path: str) -> object:
-        """Return whatever the event file holds at `path`, None for nothing."""
+        """Return the JSON value at `path` in the event file; None if there is none."""
         value: object = self._event
         for key in path:
             if not isinstance(value, Mapping):

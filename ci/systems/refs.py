@@ -17,7 +17,7 @@ _SCP = re.compile(r"(?:([^/@:\s]+)@)?([^/@:\s]+):(?!//)([^@\s]+)")
 
 
 class Ref(msgspec.Struct, frozen=True, kw_only=True):
-    """What a ref names: at most one of a git tag, a branch and a request's number."""
+    """The name in a ref: at most one of a git tag, a branch and a request's number."""
 
     git_tag: Said | None = None
     branch: Said | None = None
@@ -25,7 +25,10 @@ class Ref(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_ref(said: Said | None) -> Ref:
-    """Take a ref apart: `refs/tags/api/v1` is the tag `api/v1`; a name outside `refs/` is a branch."""
+    """Take a ref apart: `refs/tags/api/v1` is the tag `api/v1`; a name outside `refs/` is a branch.
+
+    Refs of requests give the number; other refs below `refs/` give nothing.
+    """
     if said is None:
         return Ref()
     if request := _REQUEST.fullmatch(said.value):
@@ -79,7 +82,10 @@ def is_path(text: str) -> bool:
 
 
 def host_of(url: str) -> str | None:
-    """Return the host of a repository's URL without its port and the `ssh.` that some hosts have for ssh."""
+    """Return the host of a repository's URL without its port and the `ssh.` that some hosts have for ssh.
+
+    None for text that is neither a URL nor an scp-like address.
+    """
     found = _URL.fullmatch(url) or _SCP.fullmatch(url)
     if found is None:
         return None
@@ -88,7 +94,7 @@ def host_of(url: str) -> str | None:
 
 
 def repository_name(url: str) -> str | None:
-    """Return `acme/app` of a repository's URL."""
+    """Return the path in a repository's URL, such as `acme/app`, without `.git`; None for other text."""
     if found := _URL.fullmatch(url):
         path = found[3]
     elif address := _SCP.fullmatch(url):
