@@ -54,7 +54,7 @@ def asked(
     return builds.ask(table, subjects, root="/repository", env=ENV if env is None else env)
 
 
-def test_a_builder_gets_the_task_and_the_values_that_no_plan_holds() -> None:
+def test_builder_gets_the_build_task_and_the_argument_values() -> None:
     layers = Recorder()
     decision = msgspec.structs.replace(DECISION, annotations={"team": "a"})
     with Builds() as builds:
@@ -66,7 +66,7 @@ def test_a_builder_gets_the_task_and_the_values_that_no_plan_holds() -> None:
     assert "hunter2" not in repr(layers.asked)
 
 
-def test_the_subject_names_what_auto_took_and_nothing_that_was_named_anyway() -> None:
+def test_release_input_names_the_builder_only_if_auto_chose_it() -> None:
     layers = Recorder()
     with Builds() as builds:
         taken, named = asked(
@@ -81,7 +81,7 @@ def test_the_subject_names_what_auto_took_and_nothing_that_was_named_anyway() ->
     assert layers.closed == 2
 
 
-def test_what_exists_already_needs_no_builder() -> None:
+def test_no_builder_is_prepared_for_an_image_that_exists() -> None:
     layers = Recorder()
     with Builds() as builds:
         asked(builds, [subject(held=holds(EVERYWHERE))], layers)
@@ -89,7 +89,7 @@ def test_what_exists_already_needs_no_builder() -> None:
     assert layers.asked == []
 
 
-def test_nobody_is_asked_without_a_table(tmp_path: Path) -> None:
+def test_no_build_is_prepared_without_a_table_of_builders(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
     whole = [subject(build=AUTO)]
     with Builds() as builds:
@@ -97,14 +97,16 @@ def test_nobody_is_asked_without_a_table(tmp_path: Path) -> None:
         assert builds.prepared == {}
 
 
-def test_input_that_no_builder_could_read_is_found_without_a_table(tmp_path: Path) -> None:
+def test_missing_dockerfile_is_reported_without_a_table_of_builders(tmp_path: Path) -> None:
     with Builds() as builds:
         builds.ask(None, [subject(build=AUTO)], root=str(tmp_path), env=ENV)
         assert "there is no Dockerfile" in str(builds.prepared["app"])
 
 
 @pytest.mark.parametrize("held", [{}, EVERYWHERE])
-def test_a_variable_that_is_not_set_is_an_error_even_where_nothing_is_built(held: dict[str, str]) -> None:
+def test_unset_variable_in_a_build_argument_is_an_error_even_if_nothing_is_built(
+    held: dict[str, str],
+) -> None:
     layers = Recorder()
     with Builds() as builds, pytest.raises(ConfigError, match="NPM_TOKEN"):
         asked(builds, [subject(build=AUTO, held=holds(held))], layers, env={})
@@ -124,7 +126,7 @@ def test_a_variable_that_is_not_set_is_an_error_even_where_nothing_is_built(held
         (BuildSpec(builder="layers"), RefusedError("a symlink", hint="x"), RefusedError, "x"),
     ],
 )
-def test_why_there_is_no_builder_is_kept_for_the_check(
+def test_error_of_a_builder_is_kept_for_the_check_step(
     spec: BuildSpec, failure: Problem | ReleaseError, kind: type[ReleaseError], hint: str
 ) -> None:
     with Builds() as builds:
@@ -135,7 +137,7 @@ def test_why_there_is_no_builder_is_kept_for_the_check(
         assert str(answer.hint).startswith(hint)
 
 
-def test_auto_is_named_where_another_builder_can_do_it() -> None:
+def test_error_of_a_named_builder_hints_at_auto_if_another_builder_can_build() -> None:
     layers = Recorder(failure=Problem(kind="lacks", reason="a `RUN`", hint="x"))
     with Builds() as builds:
         asked(builds, [subject(build=BuildSpec(builder="layers"))], layers, Recorder("docker"))
@@ -144,7 +146,7 @@ def test_auto_is_named_where_another_builder_can_do_it() -> None:
         assert str(answer.hint).startswith("`builder: auto` takes")
 
 
-def test_a_signal_while_a_builder_is_asked_gives_up_what_another_one_holds() -> None:
+def test_signal_while_a_builder_prepares_closes_the_builds_prepared_before() -> None:
     layers, docker = Recorder(), Recorder("docker", Terminated("terminated"))
     web = subject(component="web", build=BuildSpec(builder="docker"))
     with pytest.raises(Terminated), Builds() as builds:

@@ -62,7 +62,7 @@ def build(image: Image, folder: Path) -> Bindings:
 
 
 @pytest.mark.parametrize("image", [RIGHT, INDEX])
-def test_an_image_with_the_labels_is_taken_from_a_builder(image: Image, tmp_path: Path) -> None:
+def test_built_image_with_the_expected_labels_is_accepted(image: Image, tmp_path: Path) -> None:
     assert build(image, tmp_path).get(image_of("app")) == image.digest
 
 
@@ -107,7 +107,7 @@ SAID = Held(
 )
 
 
-def test_the_image_that_was_judged_is_found(tmp_path: Path) -> None:
+def test_image_with_the_planned_labels_is_found_in_the_store(tmp_path: Path) -> None:
     store(INDEX, Layout(str(tmp_path)))
     judged = find(SAID, tmp_path)
     assert isinstance(judged, Done)
@@ -127,7 +127,7 @@ def test_the_image_that_was_judged_is_found(tmp_path: Path) -> None:
         {"disputed": (REVISION,)},
     ],
 )
-def test_an_image_that_says_something_else_by_now_is_a_conflict(
+def test_stored_image_with_other_labels_than_planned_is_a_conflict(
     change: dict[str, Any], tmp_path: Path
 ) -> None:
     store(INDEX, Layout(str(tmp_path)))

@@ -59,14 +59,14 @@ def test_plan_and_label_of_a_build_never_change(text: str) -> None:
     assert (plan.hash, label) == (GOLDEN[text][0], f"shipmark.inputs/1:{GOLDEN[text][1]}")
 
 
-def test_a_plan_holds_names_of_arguments_and_no_text() -> None:
+def test_plan_has_names_but_no_values_of_build_arguments() -> None:
     plan, _ = planned("{args: {B: '{{version}}', A: hunter2, C: '${NPM_TOKEN}'}}")
     text = msgspec.json.encode(plain(plan)).decode()
     assert '"args":["A","B","C"]' in text
     assert [secret for secret in ("hunter2", "NPM_TOKEN", "{{version}}") if secret in text] == []
 
 
-def test_the_record_of_a_plan_names_every_input() -> None:
+def test_planned_record_has_every_build_input() -> None:
     def inputs(text: str) -> Any:
         plan, _ = planned(text)
         facts = [step.operands.fact for step in plan.steps if isinstance(step.operands, Record)]
@@ -85,7 +85,7 @@ def test_the_record_of_a_plan_names_every_input() -> None:
     }
 
 
-def test_the_builder_that_auto_took_is_in_the_plan_and_makes_no_plan_stale() -> None:
+def test_chosen_builder_is_in_the_plan_but_does_not_make_it_stale() -> None:
     """The builder is in the plan file but is not an input, so a runner with another builder may execute the plan."""
     docker, layers = (
         plan_release([subject(build=BuildSpec(), builder=name)]) for name in ("docker", "layers")
@@ -99,7 +99,7 @@ def test_the_builder_that_auto_took_is_in_the_plan_and_makes_no_plan_stale() -> 
 
 
 @pytest.mark.parametrize("channel", ["release", "branch"])
-def test_only_what_will_be_built_needs_a_builder(channel: Any) -> None:
+def test_builder_is_needed_only_if_the_image_must_be_built(channel: Any) -> None:
     decision = msgspec.structs.replace(DECISION, channel=channel)
     assert needs_build(subject(decision=decision))
     assert not needs_build(subject(decision=decision, held=holds(EVERYWHERE)))

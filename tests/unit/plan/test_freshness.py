@@ -34,18 +34,18 @@ def test_tag_set_by_an_earlier_attempt_of_the_release_keeps_the_plan_fresh() -> 
     assert moved_since(earlier(), after, frozenset()) != ()
 
 
-def test_a_changed_input_is_named() -> None:
+def test_changed_build_input_makes_a_plan_stale() -> None:
     now = plan_release([subject(build=BuildSpec(builder="layers", context="elsewhere"))])
     assert moved_since(earlier(), now, frozenset()) == ("input `context` of `app` changed",)
 
 
-def test_another_decision_is_named() -> None:
+def test_changed_tag_decision_makes_a_plan_stale() -> None:
     decision = msgspec.structs.replace(DECISION, tags=DECISION.tags[:-1])
     moved = moved_since(earlier(), plan_release([subject(decision=decision)]), frozenset())
     assert moved == ("the decision about `latest` of `app` changed",)
 
 
-def test_another_commit_is_another_release() -> None:
+def test_plan_of_another_commit_is_stale() -> None:
     decision = msgspec.structs.replace(DECISION, commit="f" * 40)
     moved = moved_since(earlier(), plan_release([subject(decision=decision)]), frozenset())
     assert "another release" in moved[0]

@@ -15,7 +15,7 @@ def label(*, labels: dict[str, str] | None = None, args: tuple[str, ...] = (), *
     return inputs_label(BuildSpec(args=dict.fromkeys(args, "x"), **options), labels or {})
 
 
-def test_the_label_is_a_schema_and_a_digest_that_never_change() -> None:
+def test_inputs_label_of_given_options_never_changes() -> None:
     """Images in registries have these labels: one of a build with defaults only, and one with every option set."""
     assert label() == "shipmark.inputs/1:1d2b5ad220afe7890f00ad781f6e1db9efd4989cee29cf4f2b0fc53f48f77264"
     whole = label(context="src", dockerfile="src/D", target="final", labels={"a": "b"}, args=("B", "A"))
@@ -50,22 +50,24 @@ def test_every_input_changes_the_label(changes: dict[str, Any]) -> None:
         {"labels": {"org.opencontainers.image.source": "https://git.example/x", "dev.shipmark.inputs": "x"}},
     ],
 )
-def test_defaults_and_what_depends_on_commit_version_or_clone_do_not(changes: dict[str, Any]) -> None:
+def test_defaults_and_values_of_commit_version_or_clone_do_not_change_the_label(
+    changes: dict[str, Any],
+) -> None:
     assert label(**changes) == label()
 
 
-def test_names_of_arguments_have_no_order() -> None:
+def test_order_of_build_arguments_does_not_change_the_label() -> None:
     assert label(args=("A", "B")) == label(args=("B", "A"))
 
 
 @pytest.mark.parametrize("labels", [{"größe": "1"}, {"a": "x\0y"}, {"a": "\ud800"}])
-def test_labels_without_a_canonical_form_are_a_fault_of_the_config(labels: dict[str, str]) -> None:
+def test_image_label_without_a_canonical_form_is_a_config_error(labels: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="cannot be written down") as caught:
         label(labels=labels)
     assert caught.value.hint
 
 
-def test_the_record_is_that_of_the_first_version() -> None:
+def test_recorded_inputs_have_the_members_of_version_0_1_0() -> None:
     """Version 0.1.0 compares every member, and takes a missing one for a change."""
     assert inputs_of(BuildSpec(platforms=("linux/b", "linux/a")), {}) == {
         "context": ".",
@@ -94,7 +96,7 @@ OLD = inputs_of(BuildSpec(), {})
         (OLD, {**OLD, "labels": {"a": "b"}}, ("labels",)),
     ],
 )
-def test_an_absent_input_equals_its_default(
+def test_changed_inputs_are_listed_and_an_absent_input_equals_its_default(
     before: dict[str, Any], now: dict[str, Any], changed: tuple[str, ...]
 ) -> None:
     assert changed_inputs(before, now) == changed

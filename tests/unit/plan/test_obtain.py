@@ -56,7 +56,7 @@ class TestResume:
 
     @pytest.mark.parametrize("where", [STORE, IMAGE])
     @pytest.mark.parametrize(("said", "why"), ANOTHER)
-    def test_another_image_is_given_up_while_nothing_is_visible(
+    def test_recorded_image_that_contradicts_the_release_is_given_up_while_nothing_is_visible(
         self, where: str, said: dict[str, Any], why: str
     ) -> None:
         place = has(where, **{**RIGHT, "platforms": BOTH, **said})
@@ -66,7 +66,7 @@ class TestResume:
         assert DIGEST in (found.abandons or "")
 
     @pytest.mark.parametrize(("said", "why"), ANOTHER)
-    def test_another_image_is_refused_where_the_log_calls_it_visible(
+    def test_recorded_image_that_contradicts_the_release_is_refused_once_pushed_or_released(
         self, said: dict[str, Any], why: str
     ) -> None:
         place = has(IMAGE, **{**RIGHT, "platforms": BOTH, **said})
@@ -77,7 +77,7 @@ class TestResume:
             assert caught.value.hint
 
     @pytest.mark.parametrize("recorded", [BUILT, PUSHED])
-    def test_what_cannot_be_read_is_never_taken_for_right(self, recorded: Recorded) -> None:
+    def test_source_with_unreadable_labels_is_not_used(self, recorded: Recorded) -> None:
         silent = Held(target=IMAGE, tag=DIGEST, state="unknown", digest=DIGEST, cause="timed out")
         with pytest.raises(RegistryError, match="timed out"):
             chosen(recorded, ContentSource(name=IMAGE, digest=DIGEST, image=silent))
@@ -90,19 +90,21 @@ class TestResume:
         assert (found.mode, found.unlabelled) == ("resume", True)
         assert not chosen(BUILT, has(**RIGHT)).unlabelled
 
-    def test_other_inputs_in_the_label_are_given_up_where_only_we_have_them(self) -> None:
+    def test_image_from_other_inputs_in_the_local_store_is_built_again(self) -> None:
         found = chosen(BUILT, has(STORE, inputs=FAT))
         assert (found.mode, found.false) == ("build", False)
         assert "was built from other inputs" in (found.abandons or "")
 
     @pytest.mark.parametrize(("recorded", "where"), [(BUILT, IMAGE), (PUSHED, IMAGE), (PUSHED, STORE)])
-    def test_other_inputs_are_refused_once_others_can_see_them(self, recorded: Recorded, where: str) -> None:
+    def test_image_from_other_inputs_is_refused_once_others_can_see_it(
+        self, recorded: Recorded, where: str
+    ) -> None:
         with pytest.raises(InputsChanged, match=f"its label `{INPUTS}` differs"):
             chosen(recorded, has(where, inputs=FAT))
         with pytest.raises(InputsChanged, match=r'another `context`: `"\."` then, `"src"` now'):
             chosen(recorded, has(where, inputs=FAT), inputs={"context": "src"})
 
-    def test_labels_that_the_config_sets_are_the_ones_that_count(self) -> None:
+    def test_labels_set_by_the_config_are_the_expected_ones(self) -> None:
         mine = msgspec.structs.replace(EXPECTED, revision="mine", version="one")
         assert chosen(BUILT, has(**RIGHT), expected=mine).mode == "build"
         place = has(**{**RIGHT, "revision": "mine", "version": "one"})
@@ -121,7 +123,7 @@ class TestResume:
             ((), ("linux/s390x",), True),
         ],
     )
-    def test_a_platform_without_variant_takes_any(
+    def test_platforms_are_compared_without_order_and_with_optional_variants(
         self, wanted: tuple[str, ...], there: tuple[str, ...], fits: bool
     ) -> None:
         expected = msgspec.structs.replace(EXPECTED, platforms=wanted)
@@ -132,39 +134,39 @@ class TestResume:
 class TestAdopt:
     """Adopting an image of the release that a target holds and the log does not have."""
 
-    def test_an_image_from_other_inputs_is_refused(self) -> None:
+    def test_tagged_image_from_other_inputs_is_not_adopted_but_refused(self) -> None:
         with pytest.raises(InputsChanged, match=f"`{IMAGE}:1.4.2` is this version of this commit") as caught:
             chosen(Recorded(), held=holds({"1.4.2": OTHER}, inputs=FAT))
         assert "suffix" in (caught.value.hint or "")
 
-    def test_the_input_is_named_where_the_log_has_it(self) -> None:
+    def test_refusal_of_an_image_names_the_input_that_the_log_recorded(self) -> None:
         with pytest.raises(InputsChanged, match="another `dockerfile`"):
             chosen(
                 Recorded(inputs={"dockerfile": "Dockerfile.fat"}), held=holds({"1.4.2": OTHER}, inputs=FAT)
             )
 
-    def test_other_platforms_leave_the_conflict_to_preflight(self) -> None:
+    def test_tagged_image_for_other_platforms_is_not_adopted(self) -> None:
         held = holds({"1.4.2": OTHER}, inputs=OURS, platforms=("linux/amd64",))
         assert chosen(Recorded(), held=held, expected=EXPECTED_BOTH).mode == "build"
 
     @pytest.mark.parametrize("inputs", [None, "other/7:abc"])
-    def test_an_unlabelled_image_is_adopted_and_said_to_be(self, inputs: str | None) -> None:
+    def test_image_without_an_inputs_label_is_adopted_as_unlabelled(self, inputs: str | None) -> None:
         found = chosen(Recorded(), held=holds({"1.4.2": OTHER}, inputs=inputs))
         assert (found.mode, found.digest, found.unlabelled) == ("adopt", OTHER, True)
 
-    def test_the_log_cannot_vouch_for_what_a_tag_holds(self) -> None:
+    def test_tagged_image_of_another_commit_is_not_used_although_the_log_names_its_digest(self) -> None:
         """The log names a digest that no target serves by digest; the tag that holds it is of another commit."""
         held = holds({"1.4.2": DIGEST}, revision="f" * 40, inputs=OURS)
         assert chosen(BUILT, held=held).mode == "build"
         assert chosen(PUSHED, held=held).mode == "build"  # and the conflict is preflight's
 
-    def test_the_right_image_is_adopted_in_place_of_a_false_one(self) -> None:
+    def test_tagged_image_replaces_a_recorded_image_of_another_commit(self) -> None:
         false = has(IMAGE, **{**RIGHT, "revision": "f" * 40})
         found = chosen(BUILT, false, held=holds({"1.4.2": OTHER}, inputs=OURS))
         assert (found.mode, found.digest, found.false) == ("adopt", OTHER, True)
         assert DIGEST in (found.abandons or "")
 
-    def test_a_sibling_under_the_commit_s_tag_is_not_adopted_and_no_conflict(self) -> None:
+    def test_image_from_other_inputs_under_the_commit_tag_is_not_adopted(self) -> None:
         found = chosen(Recorded(), held=holds({SHA: OTHER}, inputs=FAT))
         assert found.mode == "build"
 
@@ -189,18 +191,18 @@ class TestReuse:
         assert chosen(BUILT, place, held=held, reuse=True).mode == "resume"
         assert chosen(BUILT, place, held=held).mode == "build"
 
-    def test_it_is_still_the_release_when_the_commit_s_tag_was_deleted(self) -> None:
+    def test_reused_image_is_resumed_although_its_commit_tag_was_deleted(self) -> None:
         held = holds({"1.4.2": DIGEST}, version=self.BRANCH, inputs=OURS)
         place = has(IMAGE, **{**RIGHT, "version": self.BRANCH})
         assert chosen(PUSHED, place, held=held, reuse=True).mode == "resume"
 
-    def test_another_version_that_no_tag_of_the_commit_holds_is_not(self) -> None:
+    def test_branch_build_under_the_commit_tag_replaces_an_image_of_another_version(self) -> None:
         place = has(IMAGE, **{**RIGHT, "version": "1.4.2-rc.1"})
         held = holds({SHA: OTHER}, version=self.BRANCH, inputs=OURS)
         found = chosen(BUILT, place, held=held, reuse=True)
         assert (found.mode, found.digest, found.false) == ("reuse", OTHER, True)
 
-    def test_a_branch_build_from_other_inputs_is_refused(self) -> None:
+    def test_reuse_of_a_branch_build_from_other_inputs_is_refused(self) -> None:
         held = holds({SHA: OTHER}, version=self.BRANCH, inputs=FAT)
         with pytest.raises(InputsChanged):
             chosen(Recorded(), held=held, reuse=True)

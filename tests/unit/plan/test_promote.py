@@ -58,7 +58,7 @@ def operands(plan: Plan, step_id: str) -> Any:
     return next(step for step in plan.steps if step.id == step_id).operands
 
 
-def test_the_order_is_that_of_a_release() -> None:
+def test_promotion_has_the_phases_and_step_order_of_a_release() -> None:
     plan = plan_promotion(promotion())
     assert [(step.phase, step.id) for step in plan.steps] == [
         ("preflight", "check:log"),
@@ -74,7 +74,7 @@ def test_the_order_is_that_of_a_release() -> None:
     assert [phase.name for phase in plan.phases if phase.visible] == ["fixed", "moving"]
 
 
-def test_each_step_knows_the_digest_and_never_a_tag_of_the_source() -> None:
+def test_promotion_steps_use_the_digest_of_the_source() -> None:
     plan = plan_promotion(promotion())
     content, check = operands(plan, f"content:{TO}"), operands(plan, f"check:{TO}")
     assert isinstance(content, PushContent)
@@ -86,7 +86,7 @@ def test_each_step_knows_the_digest_and_never_a_tag_of_the_source() -> None:
     assert (move.candidate, move.line) == (CANDIDATE, Line(kind="release"))
 
 
-def test_moving_tags_wait_for_the_narrower_ones_and_the_record_for_all() -> None:
+def test_promoted_record_comes_after_all_moving_tags_and_wide_tags_after_narrow_ones() -> None:
     steps = {step.id: step for step in plan_promotion(promotion()).steps}
     assert steps[f"move:{TO}:latest"].after == (f"move:{TO}:1.4",)
     assert set(steps[f"record:promoted:{TO}"].after) == {
@@ -96,7 +96,7 @@ def test_moving_tags_wait_for_the_narrower_ones_and_the_record_for_all() -> None
     }
 
 
-def test_the_record_says_from_where_to_where() -> None:
+def test_promoted_record_has_source_target_digest_and_reason() -> None:
     plan = plan_promotion(promotion(msgspec.structs.replace(FREE, follows=7), release="a" * 64, reason="go"))
     fact = operands(plan, f"record:promoted:{TO}").fact
     assert {
@@ -114,19 +114,19 @@ def test_the_record_says_from_where_to_where() -> None:
     assert None not in fact.values()
 
 
-def test_what_is_there_and_recorded_is_neither_pushed_nor_recorded_again() -> None:
+def test_recorded_promotion_is_neither_pushed_nor_recorded_again() -> None:
     plan = plan_promotion(promotion(holding(DIGEST, recorded=True)))
     assert f"check-push:{TO}" not in ids(plan)
     assert f"record:promoted:{TO}" not in ids(plan)
 
 
-def test_what_is_there_and_not_recorded_is_recorded() -> None:
+def test_unrecorded_promotion_is_recorded_without_a_push() -> None:
     plan = plan_promotion(promotion(holding(DIGEST)))
     assert f"check-push:{TO}" not in ids(plan)
     assert f"record:promoted:{TO}" in ids(plan)
 
 
-def test_a_name_that_holds_a_higher_version_is_refused() -> None:
+def test_promotion_over_a_higher_version_is_refused_without_allow_backward() -> None:
     place = holding(OTHER, version="2.0.0")
     with pytest.raises(RefusedError, match=r"holds 2\.0\.0, which is higher than 1\.4\.2"):
         plan_promotion(promotion(place))
@@ -145,11 +145,13 @@ def test_a_name_that_holds_a_higher_version_is_refused() -> None:
         ("main", "1.4.2", False),
     ],
 )
-def test_going_back_is_known_only_between_versions(ours: str | None, theirs: str | None, back: bool) -> None:
+def test_tag_goes_back_only_from_a_higher_to_a_lower_version(
+    ours: str | None, theirs: str | None, back: bool
+) -> None:
     assert goes_back(ours, Held(target=TO, tag="stable", state="held", version=theirs)) is back
 
 
-def test_the_hash_changes_with_what_the_tags_hold() -> None:
+def test_promotion_plan_hash_changes_with_the_digests_of_the_tags() -> None:
     assert plan_promotion(promotion()).hash == plan_promotion(promotion()).hash
     assert plan_promotion(promotion(holding(OTHER))).hash != plan_promotion(promotion()).hash
 
@@ -162,7 +164,7 @@ def test_what_is_withheld_is_recorded_and_has_no_step() -> None:
     assert {"name": "latest", "result": "withheld", "reason": "2.0.0 is higher"} in tags
 
 
-def test_two_destinations_have_steps_of_their_own() -> None:
+def test_promotion_to_two_targets_has_unique_step_ids() -> None:
     other = msgspec.structs.replace(FREE, target="registry.example.com/stage")
     plan = plan_promotion(promotion(FREE, other))
     assert len(set(ids(plan))) == len(plan.steps)

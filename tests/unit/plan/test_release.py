@@ -40,7 +40,7 @@ def operands(plan: Plan, step_id: str) -> Any:
     return next(step for step in plan.steps if step.id == step_id).operands
 
 
-def test_the_order_of_a_release() -> None:
+def test_release_steps_are_in_the_order_of_their_phases() -> None:
     """No tag is put before every target has the content; moving tags come after all fixed tags."""
     plan = plan_release([subject()])
     order = {phase.name: number for number, phase in enumerate(plan.phases)}
@@ -67,7 +67,7 @@ def test_the_order_of_a_release() -> None:
     assert visible == ["fixed", "released", "moving", "attested"]
 
 
-def test_a_statement_is_attached_last_and_nothing_fails_with_it() -> None:
+def test_attest_steps_come_last_and_are_not_required() -> None:
     targets = (Target(name=IMAGE), Target(name="oci:copy", required=False))
     plan = plan_release([subject(targets=targets, attest=True)])
     assert plan.phases[-1].name == "attested"
@@ -81,7 +81,7 @@ def test_a_statement_is_attached_last_and_nothing_fails_with_it() -> None:
     assert operands(plan, f"attest:{IMAGE}").key == plan.releases[0].key
 
 
-def test_nothing_is_attested_unless_asked() -> None:
+def test_release_without_attest_has_no_attest_step() -> None:
     assert not [step for step in plan_release([subject()]).steps if step.kind == "attest"]
 
 
@@ -95,7 +95,7 @@ def test_moving_tags_go_narrow_to_wide_and_each_carries_its_line_and_candidate()
     assert (latest.line, latest.candidate) == (Line(kind="release"), DECISION.candidate)
 
 
-def test_the_key_is_project_commit_and_tag_and_nothing_else() -> None:
+def test_release_key_depends_only_on_project_commit_and_tag() -> None:
     key = release_key(IMAGE, COMMIT, "1.4.2")
     elsewhere = subject(
         targets=(Target(name="registry.example.com/copy"),),
@@ -110,7 +110,7 @@ def test_the_key_is_project_commit_and_tag_and_nothing_else() -> None:
     assert release_key(IMAGE, COMMIT, "1.4.3") != key
 
 
-def test_a_finished_release_leaves_nothing_but_reading() -> None:
+def test_plan_of_a_finished_release_has_no_record_or_permission_steps() -> None:
     recorded = Recorded(digest=DIGEST, pushed=(IMAGE,), moved=(IMAGE,), released=True)
     place = has(IMAGE)
     plan = plan_release([subject(held=holds(EVERYWHERE), recorded=recorded, places=(place,))])
@@ -124,7 +124,7 @@ def test_a_finished_release_leaves_nothing_but_reading() -> None:
     }
 
 
-def test_a_release_that_the_log_forgot_is_adopted_and_recorded() -> None:
+def test_tagged_release_that_the_log_lacks_is_adopted_and_recorded() -> None:
     plan = plan_release([subject(held=holds(EVERYWHERE))])
     found = operands(plan, "obtain:app")
     assert isinstance(found, FindImage)
@@ -139,7 +139,7 @@ def test_a_release_that_the_log_forgot_is_adopted_and_recorded() -> None:
     ]
 
 
-def test_a_killed_run_goes_on_from_the_recorded_digest() -> None:
+def test_image_recorded_by_a_killed_run_is_pushed_without_a_build() -> None:
     recorded = Recorded(digest=DIGEST)
     plan = plan_release([subject(recorded=recorded, places=(has(STORE),))])
     found = operands(plan, "obtain:app")
@@ -150,7 +150,7 @@ def test_a_killed_run_goes_on_from_the_recorded_digest() -> None:
     assert (pushed.image, pushed.sources) == (DIGEST, (STORE,))
 
 
-def test_bytes_that_died_with_the_machine_are_built_again_and_the_old_attempt_is_abandoned() -> None:
+def test_lost_image_is_built_again_after_its_attempt_is_abandoned() -> None:
     plan = plan_release([subject(recorded=Recorded(digest=DIGEST, attempt="first"))])
     assert ids(plan).index("record:abandoned:app") < ids(plan).index("record:planned:app")
     fact = operands(plan, "record:abandoned:app").fact
@@ -161,7 +161,7 @@ def test_bytes_that_died_with_the_machine_are_built_again_and_the_old_attempt_is
     assert next(step for step in plan.steps if step.id == "obtain:app").kind == "build-image"
 
 
-def test_an_image_that_nobody_saw_gives_way_to_what_somebody_released_meanwhile() -> None:
+def test_tagged_image_is_preferred_to_a_recorded_image_that_was_not_pushed() -> None:
     here = (has(STORE),)
     elsewhere = holds({"1.4.2": OTHER})
     plan = plan_release([subject(recorded=Recorded(digest=DIGEST), places=here, held=elsewhere)])
@@ -177,7 +177,7 @@ def test_a_release_is_adopted_through_any_of_its_fixed_tags() -> None:
     assert (found.mode, found.digest, found.sources) == ("adopt", OTHER, (IMAGE,))
 
 
-def test_a_moving_tag_that_a_higher_release_lost_to_this_one_is_looked_at_again() -> None:
+def test_withheld_tag_on_this_release_gets_a_move_step() -> None:
     line = Line(kind="release")
     withheld = Withheld(name="latest", reason="1.5.0 is higher", line=line)
     tags = tuple(tag for tag in DECISION.tags if tag.name != "latest")
@@ -191,13 +191,13 @@ def test_a_moving_tag_that_a_higher_release_lost_to_this_one_is_looked_at_again(
         assert ("latest" in [tag.get("name") for tag in fact["tags"] if isinstance(tag, dict)]) is not moves
 
 
-def test_going_on_does_not_change_how_the_image_came_about() -> None:
+def test_resumed_release_records_the_earlier_attempt_and_no_via() -> None:
     plan = plan_release([subject(recorded=Recorded(digest=DIGEST, attempt="first"), places=(has(STORE),))])
     assert "via" not in operands(plan, "record:released:app").fact
     assert operands(plan, "record:planned:app").fact["resumes"] == "first"
 
 
-def test_the_branch_build_keeps_its_first_wins_tag_and_is_no_conflict() -> None:
+def test_commit_tag_stays_on_the_branch_build_of_the_commit() -> None:
     plan = plan_release([subject(held=holds({SHA: OTHER}, version="1.4.2-dev.3.g3f2a9c1b7d40"))])
     decision = plan.releases[0].decision
     assert SHA not in [tag.name for tag in decision.tags]
@@ -213,7 +213,7 @@ def test_reuse_releases_the_branch_build_without_a_build() -> None:
     assert SHA in [tag.name for tag in plan.releases[0].decision.tags]
 
 
-def test_a_reused_release_is_recognised_without_a_log() -> None:
+def test_reused_release_is_adopted_without_a_log() -> None:
     held = holds({SHA: OTHER, "1.4.2": OTHER}, version="1.4.2-dev.3.g3f2a9c1b7d40")
     found = operands(plan_release([subject(held=held, reuse=True)]), "obtain:app")
     assert (found.mode, found.digest) == ("adopt", OTHER)
@@ -234,19 +234,19 @@ def test_two_targets_with_different_images_of_one_release_are_a_conflict() -> No
     assert OTHER in caught.value.message
 
 
-def test_going_on_with_other_inputs_after_something_became_visible_names_the_field() -> None:
+def test_resuming_a_pushed_image_with_other_inputs_is_refused_with_the_input() -> None:
     recorded = Recorded(digest=DIGEST, inputs={**INPUTS, "context": "elsewhere"}, pushed=(IMAGE,))
     with pytest.raises(InputsChanged, match='`context`: `"elsewhere"` then, '):
         plan_release([subject(recorded=recorded, places=(has(IMAGE),))])
 
 
-def test_other_inputs_before_anything_was_visible_mean_a_new_build() -> None:
+def test_image_from_other_inputs_that_was_not_pushed_is_built_again() -> None:
     recorded = Recorded(digest=DIGEST, inputs={**INPUTS, "context": "elsewhere"})
     plan = plan_release([subject(recorded=recorded, places=(has(STORE),))])
     assert next(step for step in plan.steps if step.id == "obtain:app").kind == "build-image"
 
 
-def test_inputs_hold_names_of_arguments_and_no_place_of_the_clone() -> None:
+def test_recorded_inputs_have_argument_names_but_no_values_and_no_clone_url() -> None:
     labels = {"org.opencontainers.image.source": "https://git.example.com/x", "team": "a"}
     spec = BuildSpec(args={"VERSION": "{{version}}", "TOKEN": "hunter2"})
     inputs = inputs_of(spec, labels)
@@ -254,7 +254,7 @@ def test_inputs_hold_names_of_arguments_and_no_place_of_the_clone() -> None:
     assert inputs["labels"] == {"team": "a"}
 
 
-def test_a_target_with_immutable_tags_gets_no_moving_ones() -> None:
+def test_target_with_moving_false_gets_no_moving_tags() -> None:
     plan = plan_release([subject(targets=(Target(name=IMAGE, moving=False),))])
     assert not [step for step in plan.steps if step.phase == "moving"]
     assert plan.releases[0].decision.references == (f"{IMAGE}:1.4.2", f"{IMAGE}:{SHA}")
@@ -279,21 +279,21 @@ def test_a_component_without_tags_plans_nothing() -> None:
     assert plan_release([subject(decision=decision)]).steps == ()
 
 
-def test_moving_tags_alone_name_no_release() -> None:
+def test_release_without_a_fixed_tag_is_a_config_error() -> None:
     decision = msgspec.structs.replace(DECISION, tags=DECISION.tags[2:])
     with pytest.raises(ConfigError, match=r"moving tags only: `1\.4`, `1`, `latest`") as caught:
         plan_release([subject(decision=decision)])
     assert caught.value.hint == "add a rule that names the commit, such as `type=sha`"
 
 
-def test_two_components_have_steps_of_their_own() -> None:
+def test_steps_of_two_components_have_unique_ids_and_scopes() -> None:
     web = subject(component="web", project="ghcr.io/acme/web", targets=(Target(name="ghcr.io/acme/web"),))
     plan = plan_release([subject(), web])
     assert len(set(ids(plan))) == len(plan.steps)
     assert {step.scope for step in plan.steps} == {"", "app", "web"}
 
 
-def test_the_plan_hash_changes_with_the_basis_and_not_with_the_call() -> None:
+def test_release_plan_hash_changes_with_the_present_tags() -> None:
     assert plan_release([subject()]).hash == plan_release([subject()]).hash
     moved = holds({"latest": OTHER}, version="1.4.1", revision="f" * 40)
     assert plan_release([subject(held=moved)]).hash != plan_release([subject()]).hash

@@ -69,7 +69,7 @@ class TestAbove:
 
 
 class TestAims:
-    def test_each_line_gets_the_highest_that_is_left_narrow_ones_first(self) -> None:
+    def test_rollback_aims_each_tag_at_the_highest_version_left_narrow_tags_first(self) -> None:
         releases = known("1.3.9", "1.4.1", "1.4.2", "2.0.0", yanked=("1.4.2", "2.0.0"))
         found, left = aims((LATEST, TWO, ONE, ONE_FOUR), releases)
         assert [(aim.tag, str(aim.version)) for aim in found] == [
@@ -79,11 +79,11 @@ class TestAims:
         ]
         assert left == ("2",)
 
-    def test_a_line_that_was_not_touched_stays_with_its_own(self) -> None:
+    def test_tag_of_a_line_without_yanked_versions_stays_on_its_version(self) -> None:
         found, _ = aims((LATEST, ONE_FOUR), known("1.4.1", "1.4.2", "2.0.0", yanked=("1.4.2",)))
         assert {aim.tag: str(aim.version) for aim in found} == {"1.4": "1.4.1", "latest": "2.0.0"}
 
-    def test_a_rebuild_is_where_its_version_is(self) -> None:
+    def test_rollback_aims_at_the_last_rebuild_of_a_version(self) -> None:
         rebuilt = KnownVersion(version=parse("1.4.1"), source="registry", rebuild=2)
         releases = KnownReleases(versions=(*known("1.4.1", "1.4.2").versions, rebuilt), yanked=("1.4.2",))
         (aim,), _ = aims((LATEST,), releases)
@@ -93,7 +93,9 @@ class TestAims:
         st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=12, unique=True),
         st.data(),
     )
-    def test_the_guard_lets_every_tag_land(self, numbers: list[tuple[int, int, int]], data: Any) -> None:
+    def test_guard_allows_every_move_of_a_rollback(
+        self, numbers: list[tuple[int, int, int]], data: Any
+    ) -> None:
         releases = known(*(f"{major}.{minor}.{patch}" for major, minor, patch in numbers))
         to = data.draw(st.sampled_from(releases.versions)).version
         after = without(releases, texts(above(to, releases)))
@@ -160,7 +162,7 @@ def test_records_have_versions_reason_and_follows() -> None:
     assert moved.fact["reason"] == "rollback to 1.4.1: bad"
 
 
-def test_an_optional_target_does_not_stop_the_others() -> None:
+def test_rollback_steps_of_an_optional_target_are_not_required() -> None:
     other = landing(target="registry.example.com/copy", required=False)
     required = {step.id: step.required for step in plan(landing(), other).steps}
     assert {flag for name, flag in required.items() if "example.com" in name} == {False}

@@ -49,7 +49,7 @@ def shown(found: Manifest) -> list[str]:
     return [f"{one.get('os')}/{one.get('architecture')}" for one in named]
 
 
-def test_a_single_place_is_taken_as_it_is_byte_for_byte() -> None:
+def test_image_of_a_single_place_is_released_unchanged() -> None:
     for top in (index("linux/amd64", "linux/arm64", attested=True), index("linux/amd64")):
         assert join([Supplied(place="oci:a", top=top)], ()).top is top
     one = bare("linux/amd64")

@@ -24,7 +24,7 @@ def texts(holds: dict[tuple[str, str], tuple[TagHold, ...]], *entries: Entry) ->
     return [note.text for note in notes]
 
 
-def test_moving_tags_of_other_places_count_and_own_ones_do_not() -> None:
+def test_warning_names_moving_tags_of_other_repositories_on_a_yanked_version() -> None:
     found = texts(
         {
             ("prod", "latest"): (hold("1.4.1"), hold("1.4.2")),
@@ -37,7 +37,7 @@ def test_moving_tags_of_other_places_count_and_own_ones_do_not() -> None:
     assert found == ["`prod` still has 1.4.2 under `1`, `latest`"]
 
 
-def test_only_what_runs_last_in_an_environment_counts() -> None:
+def test_warning_names_environments_whose_latest_deployment_is_yanked() -> None:
     entries = (
         deployed("staging", "1.4.2"),
         deployed("staging", "1.4.1"),

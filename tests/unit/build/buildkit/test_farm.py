@@ -57,7 +57,7 @@ def test_files_are_linked_where_mode_and_time_fit(root: Path, tmp_path: Path) ->
     assert after == before
 
 
-def test_a_copy_keeps_its_time_until_its_content_changes(root: Path, tmp_path: Path) -> None:
+def test_copied_file_keeps_its_time_until_its_content_changes(root: Path, tmp_path: Path) -> None:
     times = []
     for number, text in enumerate(("old", "old", "new")):
         (root / "old").write_text(text)
@@ -66,7 +66,7 @@ def test_a_copy_keeps_its_time_until_its_content_changes(root: Path, tmp_path: P
     assert times[0] == times[1] != times[2]
 
 
-def test_two_names_of_one_file_become_two_files(root: Path, tmp_path: Path) -> None:
+def test_hard_links_of_one_file_become_two_files_in_the_context(root: Path, tmp_path: Path) -> None:
     os.link(root / "plain", root / "second")
     made = lay_out(root, tmp_path / "farm")
     assert (made / "plain").stat().st_ino != (made / "second").stat().st_ino
@@ -83,7 +83,7 @@ def test_a_file_that_was_swapped_for_a_symlink_is_refused(root: Path, tmp_path: 
     assert (tmp_path / "farm/plain").read_bytes() == b""
 
 
-def test_a_folder_in_use_is_left_to_its_owner(tmp_path: Path) -> None:
+def test_working_folder_in_use_is_not_touched_by_other_builds(tmp_path: Path) -> None:
     parent = tmp_path / "work"
     with working_folder(str(parent), "a") as first:
         Path(first, "file").touch()

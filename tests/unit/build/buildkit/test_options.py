@@ -27,7 +27,7 @@ ENV = {"TOKEN": "t", "SSH_AUTH_SOCK": "/agent", "ACTIONS_RUNTIME_TOKEN": "t"}
         ({"cache_to": ("type=gha,scope=x,mode=max",)}, ["type=gha,scope=x,mode=max"]),
     ],
 )
-def test_options_are_given_with_absolute_paths(options: dict[str, Any], made: list[str]) -> None:
+def test_paths_in_buildkit_options_become_absolute(options: dict[str, Any], made: list[str]) -> None:
     extras = extras_of(BuildSpec(**options), "/root", ENV)
     secrets = [secret.option for secret in extras.secrets]
     assert [*secrets, *extras.ssh, *extras.cache_from, *extras.cache_to] == made
@@ -54,28 +54,28 @@ def test_options_are_given_with_absolute_paths(options: dict[str, Any], made: li
         ({"contexts": {"A B": "x"}}, "use lower-case letters"),
     ],
 )
-def test_what_is_not_understood_is_told_with_what_to_write(options: dict[str, Any], hint: str) -> None:
+def test_invalid_buildkit_option_is_an_error_with_a_hint(options: dict[str, Any], hint: str) -> None:
     with pytest.raises(BuildError) as caught:
         extras_of(BuildSpec(**options), "/root", ENV)
     assert str(caught.value.hint).startswith(hint)
     assert f"`build: {{{next(iter(options))}: …}}`" in str(caught.value)
 
 
-def test_a_variable_or_an_agent_that_is_missing_is_told() -> None:
+def test_missing_secret_variable_or_ssh_agent_is_a_build_error() -> None:
     with pytest.raises(BuildError, match="the variable `NONE`"):
         extras_of(BuildSpec(secrets=("id=a,env=NONE",)), "/root", {})
     with pytest.raises(BuildError, match="SSH_AUTH_SOCK"):
         extras_of(BuildSpec(ssh=("default",)), "/root", {})
 
 
-def test_the_cache_of_github_is_skipped_outside_of_its_runners() -> None:
+def test_cache_of_type_gha_is_skipped_outside_of_github_runners() -> None:
     spec = BuildSpec(cache_from=("type=gha", "type=local,src=c"), cache_to=("type=gha,mode=max",))
     extras = extras_of(spec, "/root", {})
     assert (extras.cache_from, extras.cache_to) == (("type=local,src=/root/c",), ())
     assert extras.skipped == ("type=gha", "type=gha,mode=max")
 
 
-def test_contexts_are_folders_unless_they_name_something_remote() -> None:
+def test_named_context_is_a_folder_unless_it_is_an_image_or_url() -> None:
     given = {"a": "lib", "b": "docker-image://alpine", "c": "https://example.org/x.git"}
     extras = extras_of(BuildSpec(contexts=given), "/root", {})
     assert extras.folders == {"a": "lib"}

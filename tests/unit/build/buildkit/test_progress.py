@@ -46,7 +46,7 @@ def log(digest: str, text: str) -> dict[str, Any]:
     return {"logs": [{"vertex": digest, "stream": 1, "data": base64.b64encode(text.encode()).decode()}]}
 
 
-def test_lines_of_steps_that_run_together_stay_apart() -> None:
+def test_output_lines_of_concurrent_steps_are_not_mixed() -> None:
     _, sink = follow(
         {"vertexes": [{"digest": "a", "name": "[1/2] RUN a"}]},
         step("a", "[1/2] RUN a"),
@@ -70,7 +70,7 @@ def test_steps_of_buildkit_itself_are_shown_only_when_they_fail() -> None:
     assert sink.lines == ["#2 [internal] x", "#2 ERROR: no"]
 
 
-def test_transfers_are_progress() -> None:
+def test_transfer_of_buildkit_is_a_progress_event() -> None:
     _, sink = follow(
         step("a", "x"),
         {"statuses": [{"id": "layer", "vertex": "a", "current": 5, "total": 9, "timestamp": START}]},
@@ -91,7 +91,7 @@ def test_the_last_lines_of_the_step_that_failed_are_kept() -> None:
     assert progress.last_lines() == [str(number) for number in range(50 - LAST_LINES, 50)]
 
 
-def test_values_are_shown_nowhere() -> None:
+def test_secret_values_are_in_no_event_of_a_build() -> None:
     secrecy = Secrecy({"A": "sesame-8472"}, ["two\nlines-of-key"])
     progress, sink = follow(
         step("a", "RUN echo sesame-8472", completed=END, error="sesame-8472"),
@@ -105,7 +105,7 @@ def test_values_are_shown_nowhere() -> None:
     assert "lines-of-key" not in shown
 
 
-def test_warnings_are_told_with_their_line_and_a_wrong_base_is_kept() -> None:
+def test_buildkit_warning_has_its_line_and_a_wrong_base_platform_is_kept() -> None:
     def warning(text: str) -> dict[str, Any]:
         short = base64.b64encode(text.encode()).decode()
         return {"warnings": [{"vertex": "a", "level": 1, "short": short, "range": [{"start": {"line": 4}}]}]}
@@ -137,7 +137,7 @@ def test_warnings_are_told_with_their_line_and_a_wrong_base_is_kept() -> None:
         b"{" * 9000,
     ],
 )
-def test_whatever_a_line_holds_it_is_read(line: bytes) -> None:
+def test_malformed_progress_lines_raise_no_error(line: bytes) -> None:
     follow(line)
 
 
@@ -149,7 +149,7 @@ EXCERPT = (
 )
 
 
-def test_a_failed_build_has_its_line() -> None:
+def test_error_of_a_failed_build_has_the_line_of_the_dockerfile() -> None:
     said = (
         *EXCERPT,
         'ERROR: failed to build: failed to solve: process "/bin/sh" did not complete successfully: exit code: 1',
@@ -170,17 +170,17 @@ def test_a_failed_build_has_its_line() -> None:
         "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
     ],
 )
-def test_a_daemon_that_is_gone_is_told_apart(text: str) -> None:
+def test_unreachable_buildkit_daemon_is_builder_unavailable(text: str) -> None:
     error = failure([text], "Dockerfile", step=None, code=1)
     assert isinstance(error, BuilderUnavailable)
     assert not isinstance(failure([text], "Dockerfile", step="RUN curl", code=1), BuilderUnavailable)
 
 
-def test_an_end_without_a_word_is_told() -> None:
+def test_build_that_ends_without_a_message_has_the_exit_code_in_its_error() -> None:
     assert "exit code -9" in str(failure([], "Dockerfile", step=None, code=-9))
 
 
-def test_values_leave_the_history_and_nothing_else_changes() -> None:
+def test_argument_values_are_removed_from_the_history_only() -> None:
     secrecy = Secrecy({"A": "1", "B": "sesame-8472"}, ())
     config = {
         "config": {"Labels": {"b": "sesame-8472"}},

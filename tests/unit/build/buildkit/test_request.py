@@ -32,7 +32,7 @@ def both(wanted: Request, env: dict[str, str] | None = None) -> list[Call]:
     ]
 
 
-def test_the_command_line_of_buildx() -> None:
+def test_buildx_command_line_has_all_options() -> None:
     call = buildx_call(
         "/bin/buildx", "mine", request(target="t", platforms=("linux/amd64", "linux/arm64")), {}
     )
@@ -45,7 +45,7 @@ def test_the_command_line_of_buildx() -> None:
     assert call.env == {"SOURCE_DATE_EPOCH": "7"}
 
 
-def test_the_command_line_of_buildctl() -> None:
+def test_buildctl_command_line_has_all_options() -> None:
     call = buildctl_call("/bin/buildctl", request(target="t"), {}, takes_variables=True)
     assert call.argv == (
         *("/bin/buildctl", "build", "--progress=rawjson", "--frontend=dockerfile.v0"),
@@ -55,7 +55,7 @@ def test_the_command_line_of_buildctl() -> None:
     )
 
 
-def test_values_of_arguments_are_in_the_environment_only() -> None:
+def test_build_argument_values_are_passed_in_the_environment_only() -> None:
     for call in both(request(args={"TOKEN": VALUE})):
         assert VALUE not in " ".join(call.argv)
         assert call.env["TOKEN"] == VALUE
@@ -64,19 +64,19 @@ def test_values_of_arguments_are_in_the_environment_only() -> None:
 
 
 @pytest.mark.parametrize("name", ["PATH", "HTTPS_PROXY", "https_proxy", "LD_PRELOAD", "DOCKER_HOST", "HELD"])
-def test_variables_that_the_program_reads_are_never_replaced(name: str) -> None:
+def test_build_argument_named_like_a_variable_of_the_program_is_passed_as_an_option(name: str) -> None:
     for call in both(request(args={name: VALUE}), {"HELD": "by somebody"}):
         assert name not in call.env
         assert any(word.endswith(f"{name}={VALUE}") for word in call.argv)
 
 
-def test_older_buildctl_gets_values_on_its_command_line() -> None:
+def test_older_buildctl_gets_argument_values_on_its_command_line() -> None:
     call = buildctl_call("/bin/buildctl", request(args={"A": "1"}), {}, takes_variables=False)
     assert "build-arg:A=1" in call.argv
     assert call.env == {}
 
 
-def test_the_options_that_only_buildkit_has() -> None:
+def test_buildkit_only_options_are_on_both_command_lines() -> None:
     extras = Extras(
         secrets=(Secret(name="a", variable="A"), Secret(name="b", path="/x,y")),
         ssh=("default",),
@@ -98,7 +98,7 @@ def test_the_options_that_only_buildkit_has() -> None:
     assert "--opt attest:provenance=mode=max --opt attest:sbom=" in buildctl
 
 
-def test_annotations_of_an_image_and_of_an_index() -> None:
+def test_annotations_are_set_on_the_image_and_on_the_index_if_there_is_one() -> None:
     one = output_option(request(annotations={"a": '1,"2"'}))
     assert one.endswith(',"annotation.a=1,""2"""')
     assert "annotation-index" not in one

@@ -75,7 +75,7 @@ def programs(tmp_path: Path) -> Callable[..., dict[str, str]]:
     return make
 
 
-def test_buildctl_is_taken_where_a_daemon_is_named(programs: Callable[..., dict[str, str]]) -> None:
+def test_buildctl_is_used_if_buildkit_host_is_set(programs: Callable[..., dict[str, str]]) -> None:
     answers = Answers()
     tool = find_tool(answers, programs("buildx", "buildctl", BUILDKIT_HOST="unix:///x"), None)
     assert (tool.kind, tool.versions) == ("buildctl", {"buildctl": "0.34.2", "buildkit": "0.34.2"})
@@ -83,7 +83,7 @@ def test_buildctl_is_taken_where_a_daemon_is_named(programs: Callable[..., dict[
 
 
 @pytest.mark.parametrize(("option", "variable"), [("mine", None), (None, "mine"), ("mine", "other")])
-def test_a_named_builder_is_one_of_buildx(
+def test_named_builder_selects_buildx(
     programs: Callable[..., dict[str, str]], option: str | None, variable: str | None
 ) -> None:
     answers = Answers(inspect=running())
@@ -115,7 +115,9 @@ def test_shipmark_buildx_names_the_only_program(
             find_tool(Answers(inspect=running()), env, None)
 
 
-def test_relative_folders_of_path_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_in_relative_folders_of_path_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/buildctl").touch(0o755)
     monkeypatch.chdir(tmp_path)
@@ -123,7 +125,7 @@ def test_relative_folders_of_path_do_not_count(tmp_path: Path, monkeypatch: pyte
         find_tool(Answers(), {"PATH": "bin:", "BUILDKIT_HOST": "unix:///x"}, None)
 
 
-def test_a_builder_that_is_started_by_the_build_counts(programs: Callable[..., dict[str, str]]) -> None:
+def test_builder_that_the_build_starts_is_accepted(programs: Callable[..., dict[str, str]]) -> None:
     said = "Name: a\nDriver: docker-container\n\nNodes:\nName: a0\nEndpoint: x\nStatus: inactive\n"
     tool = find_tool(Answers(inspect=said), programs("buildx"), None)
     assert (tool.driver, tool.versions) == ("docker-container", {"buildx": "0.34.2"})
@@ -140,7 +142,7 @@ def test_a_builder_that_is_started_by_the_build_counts(programs: Callable[..., d
         (running(version="v0.12.5"), "`buildkitd` 0.12.5 is too old"),
     ],
 )
-def test_a_builder_that_cannot_be_used_is_told(
+def test_unusable_builder_is_builder_unavailable_with_the_reason(
     programs: Callable[..., dict[str, str]], said: str | int | Exception, reason: str
 ) -> None:
     with pytest.raises(BuildError) as caught:
@@ -159,7 +161,7 @@ def test_the_driver_docker_writes_layouts_with_the_image_store_of_containerd(
 
 
 @pytest.mark.parametrize(("name", "env"), [("buildx", {}), ("buildctl", {"BUILDKIT_HOST": "unix:///x"})])
-def test_a_program_that_is_too_old_is_told(
+def test_too_old_program_is_builder_unavailable(
     programs: Callable[..., dict[str, str]], name: str, env: dict[str, str]
 ) -> None:
     with pytest.raises(BuildError) as caught:

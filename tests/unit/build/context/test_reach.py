@@ -47,7 +47,7 @@ def reach(text: str, target: str | None = None, given: Mapping[str, str] | None 
         ("ONBUILD COPY a /", "", "a"),
     ],
 )
-def test_an_instruction_reads_its_sources(lines: str, read: str, unread: str) -> None:
+def test_instruction_reads_exactly_its_sources(lines: str, read: str, unread: str) -> None:
     found = reach(f"FROM base AS one\nFROM base\n{lines}\n", given={"G": "given"})
     assert [path for path in read.split() if found.source_of(path) is None] == []
     assert [path for path in unread.split() if found.source_of(path) is not None] == []
@@ -89,18 +89,18 @@ def test_only_stages_that_the_target_needs_count(
     assert "".join(path for path in "abcdef" if found.source_of(path) is not None) == expected
 
 
-def test_a_source_says_where_it_stands() -> None:
+def test_source_has_the_line_and_keyword_of_its_instruction() -> None:
     source = reach("FROM base\n\nCOPY a \\\n  b /\n").source_of("b")
     assert source is not None
     assert (source.where, source.keyword, source.text) == ("Dockerfile:3", "COPY", "b")
 
 
-def test_a_stage_has_what_its_bases_copied() -> None:
+def test_sources_of_a_stage_include_those_of_its_base_stages() -> None:
     found = reach("FROM base AS one\nCOPY . /\nFROM one AS two\nRUN true\nFROM base\nCOPY --from=two /x /\n")
     assert [len(found.in_stage(number)) for number in (0, 1, 2)] == [1, 1, 0]
 
 
-def test_each_platform_may_read_another_file() -> None:
+def test_sources_of_all_platforms_are_included() -> None:
     text = "FROM base\nARG TARGETARCH\nCOPY bin/$TARGETARCH/app /\n"
     found = reach_of(parse(text), None, {}, [AMD64, parse_platform("linux/arm64")])
     assert {"/".join(source.pattern) for source in found.sources} == {"bin/amd64/app", "bin/arm64/app"}

@@ -32,33 +32,33 @@ def test_a_tracked_file_has_the_mode_of_the_commit() -> None:
     assert {path: node.mode for path, node in found.nodes().items()} == {"a": 0o755, "b": 0o644, "c": 0o755}
 
 
-def test_all_takes_untracked_files_too_and_counts_them() -> None:
+def test_files_all_selects_untracked_files_and_counts_them() -> None:
     found = chosen(GitFiles(modes={"a": 0o100644}), a=False, b=False, d=None, d__e=False, empty=None)
     assert list(found.files.paths()) == ["a", "b", "d", "d/e", "empty"]
     assert found.untracked == ("b", "d/e")
 
 
-def test_tracked_takes_what_git_tracks_and_the_folders_of_it() -> None:
+def test_files_tracked_selects_tracked_files_and_their_folders() -> None:
     git = GitFiles(modes={"a": 0o100644, "d/e": 0o100644, "gone": 0o100644})
     found = chosen(git, "tracked", a=False, b=False, d=None, d__e=False, d__f=None, empty=None)
     assert list(found.files.paths()) == ["a", "d", "d/e"]
     assert found.untracked == ()
 
 
-def test_git_folders_are_kept_where_the_walk_kept_them_and_are_not_counted() -> None:
+def test_git_folder_stays_selected_and_is_not_counted_as_untracked() -> None:
     nodes = {".git": FOLDER, ".git/HEAD": Node(kind="file"), "a": Node(kind="file")}
     found = select(Tree(nodes, rooted=False), GitFiles(modes={"a": 0o100644}), "tracked")
     assert list(found.files.paths()) == [".git", ".git/HEAD", "a"]
     assert found.untracked == ()
 
 
-def test_without_a_repository_every_file_counts_and_none_is_called_untracked() -> None:
+def test_outside_of_a_repository_every_file_is_selected() -> None:
     found = chosen(None, a=True, b=False)
     assert {path: node.mode for path, node in found.files.nodes().items()} == {"a": 0o755, "b": 0o644}
     assert found.untracked is None
 
 
-def test_a_tracked_symlink_stays_one() -> None:
+def test_tracked_symlink_is_not_changed() -> None:
     link = Node(kind="symlink", mode=0o777, target="a")
     found = select(Tree({"l": link}, rooted=False), GitFiles(modes={"l": 0o120000}), "all")
     assert found.files.get("l") == link

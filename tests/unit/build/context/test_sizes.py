@@ -19,7 +19,7 @@ def context(**mebibytes: int) -> Selection:
     return Selection(files=Tree(nodes, rooted=False))
 
 
-def test_a_context_of_a_gibibyte_is_told_with_what_fills_it() -> None:
+def test_warning_of_a_large_context_names_its_largest_folders_and_files() -> None:
     note = size_warning(
         context(a=100, node_modules__x__y=900, node_modules__x__z=800, data__dump=300, src__m=1)
     )
@@ -28,13 +28,13 @@ def test_a_context_of_a_gibibyte_is_told_with_what_fills_it() -> None:
     assert ".dockerignore" in str(note.hint)
 
 
-def test_a_folder_of_many_files_is_named_as_a_whole() -> None:
+def test_warning_names_a_folder_of_many_small_files_as_a_whole() -> None:
     note = size_warning(context(**{f"data__{number}": 10 for number in range(200)}))
     assert note is not None
     assert note.text == "the build context has 2.0 GiB: `data` 2.0 GiB"
 
 
-def test_a_smaller_context_is_not_told() -> None:
+def test_context_below_a_gibibyte_causes_no_warning() -> None:
     assert size_warning(context(a=1023)) is None
     assert size_warning(context(a=1024)) is not None
     assert LARGE == 1024 * MIB

@@ -108,7 +108,7 @@ def test_a_damaged_or_missing_blob_is_written_anew(builds: Builds, damage: bytes
     assert builds.compressed == 2
 
 
-def test_a_memory_that_names_the_diff_id_of_another_layer_is_not_believed(builds: Builds) -> None:
+def test_layer_cache_entry_with_the_diff_id_of_another_layer_is_not_used(builds: Builds) -> None:
     other = builds.write(b"evil")
     builds.entry().unlink()
     honest = builds.write(b"good")
@@ -117,7 +117,7 @@ def test_a_memory_that_names_the_diff_id_of_another_layer_is_not_believed(builds
 
 
 @pytest.mark.parametrize("entry", [b"", b"{", b'{"diff_id": "../../etc"}', b"\xff" * 100, b"x" * 5000])
-def test_a_damaged_memory_costs_a_compression_and_no_error(builds: Builds, entry: bytes) -> None:
+def test_damaged_layer_cache_entry_causes_a_compression_and_no_error(builds: Builds, entry: bytes) -> None:
     first = builds.write(b"one")
     builds.entry().write_bytes(entry)
     assert builds.write(b"one") == first

@@ -36,7 +36,7 @@ def mach_o(machine: int, kind: int = 2, order: str = "<") -> bytes:
         (elf(8), "mips64le"),
     ],
 )
-def test_programs_of_linux(start: bytes, architecture: str) -> None:
+def test_machine_of_an_elf_program_is_read_from_its_header(start: bytes, architecture: str) -> None:
     for is_executable in (True, False):  # shared libraries are not executable in many images
         found = program_of(start, is_executable=is_executable)
         assert found == Program(system="linux", architecture=architecture)
@@ -60,7 +60,7 @@ def test_programs_of_linux(start: bytes, architecture: str) -> None:
         mach_o(0x01000007)[:15],
     ],
 )
-def test_what_is_no_program(start: bytes) -> None:
+def test_other_files_are_not_programs(start: bytes) -> None:
     assert program_of(start, is_executable=True) is None
 
 
@@ -73,7 +73,7 @@ def test_what_is_no_program(start: bytes) -> None:
         (b"\xca\xfe\xba\xbe\x00\x00\x00\x02" + bytes(20), "macOS (several machines)"),
     ],
 )
-def test_programs_of_macos_count_where_they_are_executable(start: bytes, shown: str) -> None:
+def test_mach_o_program_is_recognised_if_executable(start: bytes, shown: str) -> None:
     found = program_of(start, is_executable=True)
     assert found is not None
     assert str(found) == shown
@@ -96,5 +96,7 @@ def test_programs_of_macos_count_where_they_are_executable(start: bytes, shown: 
         ("amd64", "freebsd/arm64", True),
     ],
 )
-def test_which_machines_run_a_program(architecture: str, platform: str, runs: bool) -> None:
+def test_machine_runs_programs_of_its_own_and_its_32_bit_architecture(
+    architecture: str, platform: str, runs: bool
+) -> None:
     assert Program(system="linux", architecture=architecture).runs_on(parse_platform(platform)) is runs

@@ -29,7 +29,7 @@ SYMBOLIC = [
 
 
 @pytest.mark.parametrize("text", SYMBOLIC)
-def test_symbolic_modes_change_what_chmod_changes(text: str, tmp_path: Path) -> None:
+def test_symbolic_mode_changes_a_file_as_chmod_does(text: str, tmp_path: Path) -> None:
     change = read_mode(text)
     assert change is not None
     path = tmp_path / "file"
@@ -43,7 +43,7 @@ def test_symbolic_modes_change_what_chmod_changes(text: str, tmp_path: Path) -> 
         assert oct(change.of(mode, is_folder=False)) == oct(expected), oct(mode)
 
 
-def test_without_a_class_all_are_meant_whatever_the_umask() -> None:
+def test_symbolic_mode_without_a_class_ignores_the_umask() -> None:
     change = read_mode("+x")
     assert change is not None
     assert change.of(0o644, is_folder=False) == 0o755
@@ -65,5 +65,5 @@ def test_octal_modes_replace_all_bits(text: str, mode: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "8", "10000", "777777", "u", "u+q", "rwx", "u+x,", "u=rw g=r", "-1", "u=gu"]
 )
-def test_what_is_no_mode(text: str) -> None:
+def test_invalid_mode_is_none(text: str) -> None:
     assert read_mode(text) is None
