@@ -9,6 +9,9 @@ import msgspec
 #: The repository of the commit that a run is about: this repository, another one (a fork), or not known.
 HeadOrigin = Literal["own", "foreign", "unknown"]
 
+#: Why a run has nothing of its own to build: what its event is about was closed, deleted, or is not published yet.
+Gone = Literal["request-closed", "ref-deleted", "release-deleted", "release-draft", "queue-left"]
+
 
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A pull or merge request. `head_sha`: the request's own head, not the merge commit that is checked out."""
@@ -47,6 +50,8 @@ class CiContext(msgspec.Struct, frozen=True, kw_only=True):
     for tag builds and requests; in a merge queue the queue's temporary branch, so check `merge_queue` first.
     `head_origin`: set for requests, and for events about a commit that may be another repository's (`workflow_run`,
     a comment on a request); None where nothing names another repository: pushes, tags, schedules, manual runs.
+    `ref_name`: the name of a branch or a git tag where the event does not say which (`workflow_run`). `gone`: what the
+    event is about no longer exists, or is not published. `prerelease`: the pre-release box of a release event.
     """
 
     system: str = "none"
@@ -55,6 +60,9 @@ class CiContext(msgspec.Struct, frozen=True, kw_only=True):
     commit: str | None = None
     branch: str | None = None
     git_tag: str | None = None
+    ref_name: str | None = None
+    gone: Gone | None = None
+    prerelease: bool | None = None
     head_origin: HeadOrigin | None = None
     pull_request: PullRequest | None = None
     merge_queue: bool = False

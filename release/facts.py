@@ -9,22 +9,24 @@ import msgspec
 from ci.context import CiContext
 from release.errors import AmbiguousVersion
 from release.git.model import Snapshot
+from release.run_scope import RunScope, scope_of
 from release.versions.git_tags import commit_named
+from release.versions.version_like import looks_like_version
 
-# Used if the CI system names no default branch. Reading `origin/HEAD` instead would start one more git process, and
-# that ref may be missing or out of date.
-_USUAL_DEFAULT_BRANCHES = frozenset({"main", "master"})
+# Used if neither the CI system nor the clone names a default branch. The first that exists is the default branch.
+_USUAL_DEFAULT_BRANCHES = ("main", "master")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of a run: commit, branch or git tag, time. The commit is HEAD, whatever the CI system says.
 
-    `git_tag`: the tag that triggered the run and names HEAD. `branch`: None on a tag, in a detached HEAD without
-    CI context, and where the CI's commit is not HEAD. `now`: milliseconds since the epoch.
+    `scope`: what the run may do. `git_tag`: the tag that triggered the run and names HEAD. `branch`: None on a tag, in
+    a detached HEAD without CI context, and where the CI's commit is not HEAD. `now`: milliseconds since the epoch.
     """
 
     snapshot: Snapshot
     ci: CiContext
+    scope: RunScope
     commit: str
     branch: str | None
     git_tag: str | None
@@ -34,34 +36,80 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-def reconcile(snapshot: Snapshot, ci: CiContext, now: int, *, remote_branches: Iterable[str] = ()) -> Facts:
+def reconcile(
+    snapshot: Snapshot,
+    ci: CiContext,
+    now: int,
+    *,
+    remote_branches: Iterable[str] = (),
+    default_branch: str | None = None,
+) -> Facts:
     """The facts of the run. `now`: milliseconds since the epoch.
 
     `remote_branches`: the branches of the remote, if they were listed: a CI system's clone has only one branch.
-    The default branch is the one that the CI system names, else `main` or `master`. Raises `AmbiguousVersion`
-    when the tag that triggered the run does not name HEAD.
+    `default_branch`: the one that the clone's `origin/HEAD` names. The default branch is the one that the CI system
+    names, else this one, else `main`, else `master`. Raises `AmbiguousVersion` when the tag that triggered the run does
+    not name HEAD.
     """
-    at_head = _is_head(snapshot, ci)
     warnings = list(ci.warnings)
+    ci = _with_ref(snapshot, ci, warnings)
+    at_head = _is_head(snapshot, ci)
     git_tag = _triggering_tag(snapshot, ci, at_head=at_head, warnings=warnings)
+    scope = _narrowed(snapshot, ci)
     branch = None
     if git_tag is None and at_head:
-        branch = _branch(snapshot, ci)
+        branch = _branch(snapshot, ci, scope)
     elif git_tag is None:
+        named = ci.branch or ci.ref_name
         warnings.append(
             f"{ci.system} says commit `{_short(ci.commit)}`, but HEAD is `{_short(snapshot.head)}`: "
-            f"HEAD is taken, and the branch{f' `{ci.branch}`' if ci.branch else ''} is left out"
+            f"HEAD is taken, and the branch{f' `{named}`' if named else ''} is left out"
         )
+    branches = {*_local_branches(snapshot), *remote_branches}
     return Facts(
         snapshot=snapshot,
         ci=ci,
+        scope=scope,
         commit=snapshot.head,
         branch=branch,
         git_tag=git_tag,
-        is_default_branch=_is_default(ci, branch),
+        is_default_branch=_is_default(ci, branch, default_branch, branches),
         now=now,
-        branches=tuple(sorted({*_local_branches(snapshot), *remote_branches})),
+        branches=tuple(sorted(branches)),
         warnings=tuple(warnings),
+    )
+
+
+def _with_ref(snapshot: Snapshot, ci: CiContext, warnings: list[str]) -> CiContext:
+    """`ci` with `ref_name` as a branch or as a git tag, whichever the clone has at HEAD; a branch if it has both.
+
+    A name that looks like a version, and that the clone has as neither, is left out: the clone may lack its git tag.
+    """
+    name = ci.ref_name
+    if name is None:
+        return ci
+    is_branch = name in _local_branches(snapshot)
+    if not is_branch and commit_of_tag(snapshot, name) == snapshot.head:
+        return msgspec.structs.replace(ci, git_tag=name, ref_name=None)
+    if not is_branch and looks_like_version(name) and snapshot.branch != name:
+        warnings.append(
+            f"the event names `{name}`, which is neither a branch nor a git tag at HEAD in this clone: it is left out"
+        )
+        return msgspec.structs.replace(ci, ref_name=None)
+    is_default = None if ci.default_branch is None else name == ci.default_branch
+    return msgspec.structs.replace(ci, branch=name, ref_name=None, is_default_branch=is_default)
+
+
+def _narrowed(snapshot: Snapshot, ci: CiContext) -> RunScope:
+    """The scope of the run; `nothing` where a `pull_request_target` run has checked out the base branch."""
+    scope = scope_of(ci)
+    request = ci.pull_request
+    if scope.may != "request" or ci.event != "pull-request-target" or request is None:
+        return scope
+    if request.head_sha is not None and request.head_sha in (snapshot.head, *snapshot.parents):
+        return scope
+    return scope.narrowed(
+        f"`{ci.event_name or ci.event}` has checked out the base branch, not pull request {request.number}"
     )
 
 
@@ -155,20 +203,20 @@ def commit_of_tag(snapshot: Snapshot, git_tag: str) -> str | None:
     return commit_named(snapshot.tag_listing, git_tag)
 
 
-def _branch(snapshot: Snapshot, ci: CiContext) -> str | None:
-    if ci.pull_request is not None or ci.merge_queue:
-        return None
-    return ci.branch or snapshot.branch
+def _branch(snapshot: Snapshot, ci: CiContext, scope: RunScope) -> str | None:
+    return (ci.branch or snapshot.branch) if scope.may == "branch" else None
 
 
-def _is_default(ci: CiContext, branch: str | None) -> bool:
+def _is_default(ci: CiContext, branch: str | None, default_branch: str | None, branches: set[str]) -> bool:
     if branch is None:
         return False
     if ci.is_default_branch is not None and branch == ci.branch:
         return ci.is_default_branch
-    if ci.default_branch is not None:
-        return branch == ci.default_branch
-    return branch in _USUAL_DEFAULT_BRANCHES
+    named = ci.default_branch or default_branch
+    if named is not None:
+        return branch == named
+    usual = next((one for one in _USUAL_DEFAULT_BRANCHES if one == branch or one in branches), None)
+    return branch == usual
 
 
 def _short(commit: str | None) -> str:

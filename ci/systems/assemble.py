@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from typing import get_args
 
-from ci.context import CiContext, CiRun, Conclusion, HeadOrigin, PullRequest
+from ci.context import CiContext, CiRun, Conclusion, Gone, HeadOrigin, PullRequest
 from ci.systems.evidence import Findings, Said
 from ci.systems.refs import public_url, repository_name
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
+_ZEROS = re.compile(r"0{40}(?:0{24})?")
 _NUMBER = re.compile(r"0*[1-9][0-9]{0,17}")
 
 _REQUESTS = ("pull-request", "pull-request-target")
 ORIGINS: tuple[HeadOrigin, ...] = get_args(HeadOrigin)
+GONE: tuple[Gone, ...] = get_args(Gone)
 
 #: Prefix of the branches of GitHub's merge queue. Other CI systems that build GitHub repositories see them too.
 _QUEUE = "gh-readonly-queue/"
@@ -36,8 +38,9 @@ class _Record:
         return self.take(field, said, said.value if said else None)
 
     def commit(self, field: str, said: Said | None) -> str | None:
-        """Record a full commit id, and return it in lower case; None for `HEAD` and abbreviated ids."""
-        full = said is not None and _COMMIT.fullmatch(said.value.strip())
+        """Record a full commit id, and return it in lower case; None for `HEAD`, abbreviated ids, and zeros only."""
+        text = said.value.strip() if said is not None else ""
+        full = _COMMIT.fullmatch(text) and not _ZEROS.fullmatch(text)
         return self.take(field, said, said.value.strip().lower() if said and full else None)
 
     def url(self, field: str, said: Said | None) -> str | None:
@@ -56,6 +59,8 @@ def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ..
     if number is not None and request is None:
         warnings += (f"`{number.source}` holds no request number: taken for a request without one",)
     branch = None if git_tag or sign else record.text("branch", found.branch)
+    is_named = git_tag is not None or sign is not None or branch is not None
+    ref_name = None if is_named else record.text("ref_name", found.ref_name)
     merge_queue = _merge_queue(found, branch, record)
     default_branch, is_default = _default(found, branch, record)
     url = record.url("repository_url", found.repository_url)
@@ -67,6 +72,9 @@ def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ..
         commit=record.commit("commit", found.commit),
         branch=branch,
         git_tag=git_tag,
+        ref_name=ref_name,
+        gone=_gone(found, record),
+        prerelease=_box(found, record),
         head_origin=_head_origin(found, git_tag, sign, record),
         pull_request=request,
         merge_queue=merge_queue,
@@ -111,6 +119,25 @@ def _head_origin(
     if found.fork is not None and found.fork.value == "false":
         return _origin("own", found.fork, record)
     return _origin("unknown", found.fork or sign, record)
+
+
+def _gone(found: Findings, record: _Record) -> Gone | None:
+    """Return why the run has nothing to build. A commit of zeros only: the push deleted its branch or git tag."""
+    said = found.gone
+    if said is None and found.commit is not None and _ZEROS.fullmatch(found.commit.value.strip()):
+        said = Said("ref-deleted", found.commit.source)
+    for gone in GONE:
+        if said is not None and said.value == gone:
+            record.take("gone", said, gone)
+            return gone
+    return None
+
+
+def _box(found: Findings, record: _Record) -> bool | None:
+    said = found.prerelease
+    if said is None or said.value not in ("true", "false"):
+        return None
+    return record.take("prerelease", said, said.value) == "true"
 
 
 def _origin(origin: HeadOrigin, said: Said, record: _Record) -> HeadOrigin:

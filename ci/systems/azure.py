@@ -10,6 +10,7 @@ from ci.systems.refs import public_url, read_ref, short
 
 _TRIGGERS = {
     "pullrequest": "pull-request",
+    "validateshelveset": "pull-request",  # changes that are not checked in yet, of Team Foundation Version Control
     "schedule": "schedule",
     "manual": "manual",
     "buildcompletion": "other",

@@ -19,6 +19,7 @@ def read(evidence: Evidence) -> Findings:
     return Findings(
         event_name=event,
         trigger=_TRIGGERS.get(event.value) if event else None,
+        gone=_gone(evidence),
         commit=evidence.variable("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
         git_tag=evidence.variable("DRONE_TAG") or ref.git_tag,
         branch=evidence.variable("DRONE_BRANCH", "DRONE_COMMIT_BRANCH") or ref.branch,
@@ -34,6 +35,15 @@ def read(evidence: Evidence) -> Findings:
         run_url=evidence.variable("DRONE_BUILD_LINK"),
         actor=evidence.variable("DRONE_BUILD_TRIGGER", "DRONE_COMMIT_AUTHOR"),
     )
+
+
+def _gone(evidence: Evidence) -> Said | None:
+    """Return `request-closed` or `ref-deleted`; Harness builds for these actions if its triggers select them."""
+    action = evidence.variable("DRONE_BUILD_ACTION")
+    word = action.value.lower() if action else ""
+    gone = {"close": "request-closed", "closed": "request-closed", "merge": "request-closed"}.get(word)
+    gone = gone or ("ref-deleted" if word in ("delete", "deleted") else None)
+    return Said(gone, action.source) if action and gone else None
 
 
 def _fork(evidence: Evidence) -> Said | None:

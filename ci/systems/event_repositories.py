@@ -28,10 +28,10 @@ def head_of_request(evidence: Evidence) -> Said | None:
     return Said("false" if own == {name.value.lower()} else "true", name.source)
 
 
-def head_of_event(evidence: Evidence, event_name: str, *, on_a_branch: bool) -> Said | None:
+def head_of_event(evidence: Evidence, event_name: str, *, on_a_ref: bool) -> Said | None:
     """Return `own`, `foreign` or `unknown` for an event that is not a request's; None if no other repository is named.
 
-    `on_a_branch`: whether the run's ref is a branch of this repository, for deployments, which may be of any commit.
+    `on_a_ref`: whether the run has a branch or git tag of this repository; deployments may be of any commit.
     """
     if event_name in _OWN:
         return None
@@ -41,7 +41,7 @@ def head_of_event(evidence: Evidence, event_name: str, *, on_a_branch: bool) -> 
         if name is None or own != {name}:
             return Said("foreign" if own or name is None else "unknown", source)
     if event_name in ("deployment", "deployment_status"):
-        return None if on_a_branch else Said("unknown", "GITHUB_REF")
+        return None if on_a_ref else Said("unknown", "GITHUB_REF")
     if event_name in ("commit_comment", "fork"):
         return Said("unknown", "GITHUB_EVENT_NAME")
     judge = _JUDGES.get(event_name)

@@ -68,7 +68,9 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
     `trigger`: `schedule`, `manual`, `other`, `pull-request` or `pull-request-target` where the system says so; None
     lets tag, request and branch decide. `fork` and `primary`: `true` or `false`. `request`: a sign that this is a
-    request, where its number is not given. `head_origin`: `own`, `foreign` or `unknown`, for other events.
+    request, where its number is not given. `head_origin`: `own`, `foreign` or `unknown`, for other events. `ref_name`:
+    a branch or a git tag, where the system does not say which. `gone`: a value of `ci.context.Gone`. `prerelease`:
+    `true` or `false`.
     """
 
     event_name: Said | None = None
@@ -76,6 +78,9 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     commit: Said | None = None
     git_tag: Said | None = None
     branch: Said | None = None
+    ref_name: Said | None = None
+    gone: Said | None = None
+    prerelease: Said | None = None
     number: Said | None = None
     request: Said | None = None
     head_origin: Said | None = None

@@ -5,8 +5,11 @@ Source: docs.github.com, "Variables reference" and "Events that trigger workflow
 
 from __future__ import annotations
 
+import msgspec
+
 from ci.systems.event_repositories import head_of_event, head_of_request
 from ci.systems.evidence import Evidence, Findings, Said
+from ci.systems.github_events import Head, gone_of, head_of_workflow, prerelease_box
 from ci.systems.refs import Ref, read_ref, short
 
 #: Event -> trigger, for events without a push, tag or request. Their ref is the default branch or one that a user
@@ -23,18 +26,50 @@ _TRIGGERS = {
 
 
 def read(evidence: Evidence) -> Findings:
-    """Read the variables and the event file."""
+    """Read the variables and the event file. `workflow_run` is about another run, whose head it names."""
+    found = _read(evidence)
+    if found.event_name is None or found.event_name.value != "workflow_run":
+        return found
+    return _with_head(found, head_of_workflow(evidence))
+
+
+def _with_head(found: Findings, head: Head) -> Findings:
+    """Return `found` with commit and ref of the head. The ref of the event itself is always the default branch."""
+    origin = found.head_origin
+    stated = {"own": "false", "foreign": "true"}.get(origin.value) if origin else None
+    fork = Said(stated, origin.source) if head.request and origin and stated else None
+    return msgspec.structs.replace(
+        found,
+        trigger=head.trigger,
+        commit=head.commit,
+        git_tag=head.git_tag,
+        branch=None,
+        ref_name=head.ref_name,
+        number=head.number,
+        request=head.request,
+        head_sha=head.request_head,
+        source_branch=None,
+        target_branch=head.target_branch,
+        fork=fork,
+        merge_queue=head.merge_queue,
+    )
+
+
+def _read(evidence: Evidence) -> Findings:
     name = evidence.variable("GITHUB_EVENT_NAME")
     word = name.value if name else ""
     ref = _ref(evidence, word)
     trigger = _trigger(word)
     # The ref of a request's run may be the base branch, so it gives no branch here; the number may be unknown then.
     request = trigger in ("pull-request", "pull-request-target") or ref.number is not None
+    git_tag = None if request else ref.git_tag
     return Findings(
         event_name=name,
         trigger=trigger,
         commit=evidence.variable("GITHUB_SHA"),
-        git_tag=None if request else ref.git_tag,
+        git_tag=git_tag,
+        gone=gone_of(evidence, word),
+        prerelease=prerelease_box(evidence, word, git_tag),
         branch=None if request else ref.branch,
         number=(evidence.field("pull_request", "number") or evidence.field("number") or ref.number)
         if request
@@ -44,7 +79,9 @@ def read(evidence: Evidence) -> Findings:
         target_branch=evidence.variable("GITHUB_BASE_REF") or evidence.field("pull_request", "base", "ref"),
         request=name if request else None,
         fork=head_of_request(evidence) if request else None,
-        head_origin=None if request else head_of_event(evidence, word, on_a_branch=ref.branch is not None),
+        head_origin=None
+        if request
+        else head_of_event(evidence, word, on_a_ref=(ref.branch or ref.git_tag) is not None),
         merge_queue=name if word == "merge_group" else None,
         default_branch=evidence.field("repository", "default_branch")
         or (ref.branch if word == "schedule" else None),

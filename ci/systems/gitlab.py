@@ -20,7 +20,8 @@ def read(evidence: Evidence) -> Findings:
     git_tag = evidence.variable("CI_COMMIT_TAG")
     kind = evidence.variable("CI_MERGE_REQUEST_EVENT_TYPE")
     branch = evidence.variable("CI_COMMIT_BRANCH")
-    if branch is None and git_tag is None and number is None:
+    child = _child_of_request(evidence, source) if number is None else None
+    if branch is None and git_tag is None and number is None and child is None:
         branch = evidence.variable("CI_COMMIT_REF_NAME")
     return Findings(
         event_name=source,
@@ -31,7 +32,8 @@ def read(evidence: Evidence) -> Findings:
         number=number,
         request=evidence.variable(
             "CI_MERGE_REQUEST_ID", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_REF_PATH"
-        ),
+        )
+        or child,
         head_sha=_head_sha(evidence, kind),
         source_branch=evidence.variable(
             "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME"
@@ -50,6 +52,16 @@ def read(evidence: Evidence) -> Findings:
         run_url=evidence.variable("CI_JOB_URL", "CI_PIPELINE_URL"),
         actor=evidence.variable("GITLAB_USER_LOGIN"),
     )
+
+
+def _child_of_request(evidence: Evidence, source: Said | None) -> Said | None:
+    """Return the source of a child pipeline without a branch and a git tag: its parent is the pipeline of a request.
+
+    CI_COMMIT_REF_NAME is the source branch of the request then, and a fork's branch may be called `main` too.
+    """
+    if source is None or source.value != "parent_pipeline":
+        return None
+    return None if evidence.variable("CI_COMMIT_BRANCH", "CI_COMMIT_TAG") else source
 
 
 def _head_sha(evidence: Evidence, kind: Said | None) -> Said | None:

@@ -20,6 +20,7 @@ def read(evidence: Evidence) -> Findings:
     return Findings(
         event_name=evidence.variable("gitlabActionType", "BUILD_CAUSE"),
         trigger=_trigger(evidence),
+        gone=_gone(evidence),
         commit=evidence.variable("GIT_COMMIT"),
         git_tag=tag or ref.git_tag,
         branch=evidence.variable("BRANCH_NAME") or ref.branch,
@@ -53,6 +54,16 @@ def _trigger(evidence: Evidence) -> str | None:
         return "pull-request"
     cause = evidence.variable("BUILD_CAUSE")
     return "schedule" if cause is not None and "TIMERTRIGGER" in cause.value else None
+
+
+def _gone(evidence: Evidence) -> Said | None:
+    """Return `request-closed` or `ref-deleted` from the variables of the GitLab plugin."""
+    state, after = evidence.variable("gitlabMergeRequestState"), evidence.variable("gitlabAfter")
+    if state is not None and state.value in ("closed", "merged"):
+        return Said("request-closed", state.source)
+    if after is not None and not after.value.strip("0 "):
+        return Said("ref-deleted", after.source)
+    return None
 
 
 def _gitlab_fork(evidence: Evidence) -> Said | None:

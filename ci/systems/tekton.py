@@ -5,7 +5,8 @@ SHIPMARK_SHA or SHIPMARK_PR does. A placeholder that was not replaced counts as 
 
 SHIPMARK_REF             full ref, or a branch: `refs/tags/v1.4.2`, `refs/heads/main`, `refs/pull/12/head`, `main`
 SHIPMARK_SHA             commit id that was checked out
-SHIPMARK_EVENT           the trigger's word: `push`, `pull_request`, `schedule`, `manual`
+SHIPMARK_EVENT           the trigger's word: `push`, `pull_request`, `schedule`, `manual`; or the Git server's own name
+                         of the event: `Merge Request Hook`, `pullrequest:created`
 SHIPMARK_PR              number of the pull or merge request
 SHIPMARK_PR_HEAD_SHA     the request's own head
 SHIPMARK_PR_SOURCE       source branch;   SHIPMARK_PR_TARGET  target branch;   SHIPMARK_PR_FORK  true or false
@@ -16,10 +17,20 @@ SHIPMARK_RUN_ID, SHIPMARK_RUN_URL, SHIPMARK_JOB, SHIPMARK_ACTOR
 
 from __future__ import annotations
 
+import re
+
 from ci.systems.evidence import Evidence, Findings, Said
 from ci.systems.refs import read_ref, short
 
+_WORD = re.compile(r"[a-z]+")
 _TRIGGERS = {"schedule": "schedule", "cron": "schedule", "manual": "manual", "incoming": "other"}
+#: Words of the events of requests, and of comments on them, in the names that Git servers and Pipelines-as-Code use:
+#: `pull_request`, `Merge Request Hook`, `pullrequest:created`, `pr:opened`, `Note Hook`, `retest-all-comment`.
+_REQUEST_WORDS = frozenset("pr mr pull merge pullrequest mergerequest comment note review retest".split())  # noqa: SIM905
+#: Words of events after which a request is over: `pullrequest:fulfilled`, `pr:declined`, `pull_request_closed`.
+_CLOSED_WORDS = frozenset("closed close merged fulfilled rejected declined abandoned".split())  # noqa: SIM905
+_DELETED_WORDS = frozenset({"delete", "deleted"})
+_QUEUE_WORDS = frozenset({"group", "queue", "train"})
 
 
 def read(evidence: Evidence) -> Findings:
@@ -27,9 +38,13 @@ def read(evidence: Evidence) -> Findings:
     ref = read_ref(evidence.variable("SHIPMARK_REF"))
     event = evidence.variable("SHIPMARK_EVENT")
     fork = evidence.variable("SHIPMARK_PR_FORK")
+    words = frozenset(_WORD.findall(event.value.lower())) if event else frozenset()
+    queue = event if {"merge"} <= words and words & _QUEUE_WORDS else None
     return Findings(
         event_name=event,
-        trigger=_trigger(event.value.lower() if event else ""),
+        trigger=None if queue else _trigger(event, words),
+        gone=_gone(event, words),
+        merge_queue=queue,
         commit=evidence.variable("SHIPMARK_SHA"),
         git_tag=ref.git_tag,
         branch=ref.branch,
@@ -48,9 +63,18 @@ def read(evidence: Evidence) -> Findings:
     )
 
 
-def _trigger(event: str) -> str | None:
-    """Return the trigger of an event. Requests have many names: `pull_request`, `ok-to-test-comment`."""
-    if event in _TRIGGERS:
-        return _TRIGGERS[event]
-    request = any(word in event for word in ("pull", "merge", "comment", "review"))
-    return "pull-request" if request else None
+def _trigger(event: Said | None, words: frozenset[str]) -> str | None:
+    """Return the trigger of an event. Requests have many names, so each is split into words."""
+    text = event.value.strip().lower() if event else ""
+    if text in _TRIGGERS:
+        return _TRIGGERS[text]
+    joined = any(part in text for part in ("pullrequest", "mergerequest", "comment"))
+    return "pull-request" if joined or words & _REQUEST_WORDS else None
+
+
+def _gone(event: Said | None, words: frozenset[str]) -> Said | None:
+    if event is None:
+        return None
+    if words & _REQUEST_WORDS and words & (_CLOSED_WORDS | _DELETED_WORDS):
+        return Said("request-closed", event.source)
+    return Said("ref-deleted", event.source) if words & _DELETED_WORDS else None

@@ -5,7 +5,7 @@ Woodpecker sets variables CI_COMMIT_* as GitLab does, but with other meanings: C
 
 from __future__ import annotations
 
-from ci.systems.evidence import Evidence, Findings
+from ci.systems.evidence import Evidence, Findings, Said
 from ci.systems.refs import read_ref
 
 _TRIGGERS = {"cron": "schedule", "manual": "manual", "deployment": "manual"}
@@ -18,6 +18,8 @@ def read(evidence: Evidence) -> Findings:
     return Findings(
         event_name=event,
         trigger=_trigger(event.value if event else ""),
+        gone=Said("request-closed", event.source) if event and event.value == "pull_request_closed" else None,
+        prerelease=evidence.variable("CI_COMMIT_PRERELEASE") if event and event.value == "release" else None,
         commit=evidence.variable("CI_COMMIT_SHA"),
         git_tag=evidence.variable("CI_COMMIT_TAG") or ref.git_tag,
         branch=evidence.variable("CI_COMMIT_BRANCH") or ref.branch,

@@ -20,8 +20,9 @@ from release.events import Note, NullSink, Sink
 from release.facts import Facts, may_lack_tags, reconcile, with_remote_tags
 from release.git.model import Snapshot
 from release.known_secrets import Secrets, passwords_of, secrets_in
+from release.run_scope import RunScope, scope_of
 from release.tagging.model import TagPolicy
-from release.trust import Trust, judge
+from release.trust import Trust
 
 if TYPE_CHECKING:
     from release.app.log.open_log import LogContext
@@ -142,7 +143,12 @@ class Session:
     @cached_property
     def trust(self) -> Trust:
         """Whether an outsider may have written what this run builds."""
-        return judge(self.ci)
+        return self.scope.trust
+
+    @cached_property
+    def scope(self) -> RunScope:
+        """What the run may do, according to the CI system; `facts` narrows it by what git says."""
+        return scope_of(self.ci)
 
     def snapshot(self, policy: TagPolicy) -> Snapshot:
         """The state of the repository, with versions read by the policy; a trusted run with `--deepen` fetches first.
@@ -170,9 +176,20 @@ class Session:
         if online and may_lack_tags(snapshot, self.ci.git_tag):
             snapshot = with_remote_tags(snapshot, self.remote_tags)
         facts = reconcile(snapshot, self.ci, now)
-        if not online or facts.branch is None:
+        if facts.branch is None:
             return facts
-        return reconcile(snapshot, self.ci, now, remote_branches=self.remote_heads or ())
+        # `origin/HEAD` costs one git process, and only some tags depend on the default branch.
+        reads_head = policy.follows_default_branch and self.ci.default_branch is None
+        named = self.default_branch if reads_head else None
+        remote = (self.remote_heads if online else None) or ()
+        return reconcile(snapshot, self.ci, now, remote_branches=remote, default_branch=named)
+
+    @cached_property
+    def default_branch(self) -> str | None:
+        """The default branch according to the clone; None if it does not say."""
+        from release.app.default_branch import clone_default_branch
+
+        return clone_default_branch(self.process, self.root, self.settings.env)
 
     @cached_property
     def remote_heads(self) -> dict[str, str] | None:
@@ -318,4 +335,5 @@ def policy_of(component: Component) -> TagPolicy:
         pull_requests=section.pull_requests,
         base=section.base,
         channels=section.channels,
+        follows_default_branch=section.latest == "default-branch" or section.tags != "default",
     )

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import msgspec
 
 from release.decoding import convert
 from release.log import Entry
+from release.log.members import Fields, dicts_of, number_of, object_of, text_of
 from release.log.record import PlannedTarget, RecordedImage
-from release.log.state import Attempt, BuiltContent, LogState, ReleaseState, State, TagHold, TargetContent
+from release.log.state import (
+    Attempt,
+    BuiltContent,
+    LogState,
+    ReleaseState,
+    State,
+    StatusHold,
+    TagHold,
+    TargetContent,
+    hold_status,
+)
 
-Fields = dict[str, Any]
 _SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned"})
 _REBUILD = re.compile(r"_r([1-9]\d{0,8})$")
 
@@ -151,6 +160,7 @@ class _Folding:
         self._releases: dict[str, _Release] = {}
         self._holds: dict[tuple[str, str], list[TagHold]] = {}
         self._yanks: list[tuple[str, str]] = []
+        self._statuses: dict[tuple[str, str], StatusHold] = {}
         self._skipped = 0
         self._seq = -1
         self._of_release: dict[str, Callable[[_Release, Fields], None]] = {
@@ -165,6 +175,7 @@ class _Folding:
         }
         self._beside: dict[str, Callable[[Fields], None]] = {
             "yanked": self._yanked,
+            "status": self._status,
             "promoted": self._tagged,
             "pruned": self._tagged,
             "deployed": _nothing,
@@ -173,9 +184,9 @@ class _Folding:
 
     def add(self, fields: Fields) -> None:
         """Apply one entry."""
-        kind = _text(fields, "kind")
-        self._seq = _number(fields, "seq")
-        if kind in self._of_release and _text(fields, "release"):
+        kind = text_of(fields, "kind")
+        self._seq = number_of(fields, "seq")
+        if kind in self._of_release and text_of(fields, "release"):
             release = self._release(fields)
             release.last_seq = self._seq
             self._of_release[kind](release, fields)
@@ -190,12 +201,13 @@ class _Folding:
             releases={key: self._releases.pop(key).result() for key in tuple(self._releases)},
             holds={tag: tuple(holds) for tag, holds in self._holds.items()},
             yanks=tuple(self._yanks),
+            statuses=dict(self._statuses),
             skipped=self._skipped,
             seq=self._seq,
         )
 
     def _release(self, fields: Fields) -> _Release:
-        key = _text(fields, "release")
+        key = text_of(fields, "release")
         release = self._releases.get(key)
         if release is None:
             release = self._releases[key] = _Release(key, _said(fields))
@@ -203,17 +215,17 @@ class _Folding:
 
     def _planned(self, release: _Release, fields: Fields) -> None:
         release.plan = _plan(fields)
-        attempt = _text(fields, "attempt")
+        attempt = text_of(fields, "attempt")
         if attempt not in release.attempts:
             release.attempts[attempt] = Attempt(
                 id=attempt,
                 release=release.key,
                 seq=self._seq,
-                at=_text(fields, "at"),
-                ci=_object(fields, "ci"),
-                actor=_text(fields, "actor"),
-                lease_ms=max(0, _number(fields, "lease_ms", 0)),
-                resumes=_text(fields, "resumes"),
+                at=text_of(fields, "at"),
+                ci=object_of(fields, "ci"),
+                actor=text_of(fields, "actor"),
+                lease_ms=max(0, number_of(fields, "lease_ms", 0)),
+                resumes=text_of(fields, "resumes"),
             )
 
     def _built(self, release: _Release, fields: Fields) -> None:
@@ -221,7 +233,7 @@ class _Folding:
         if image is not None:
             release.built.pop(image.digest, None)
             vouched = fields.get("as_commit") is True
-            release.built[image.digest] = BuiltContent(image, _text(fields, "via"), vouched)
+            release.built[image.digest] = BuiltContent(image, text_of(fields, "via"), vouched)
 
     def _pushed(self, release: _Release, fields: Fields) -> None:
         content = self._content(fields)
@@ -244,15 +256,15 @@ class _Folding:
         self._hold(fields, release)
 
     def _ended(self, release: _Release, fields: Fields) -> None:
-        self._end(release, fields, _text(fields, "kind"))
+        self._end(release, fields, text_of(fields, "kind"))
 
     def _abandoned(self, release: _Release, fields: Fields) -> None:
         self._end(release, fields, "abandoned")
-        if lost := _text(fields, "lost"):
+        if lost := text_of(fields, "lost"):
             release.forget(lost)
 
     def _end(self, release: _Release, fields: Fields, how: str) -> None:
-        attempt = release.attempts.get(_text(fields, "attempt"))
+        attempt = release.attempts.get(text_of(fields, "attempt"))
         # Only the first recorded end counts: a frozen process that others declared dead may wake up and record another.
         if attempt is not None and attempt.ended is None:
             release.attempts[attempt.id] = msgspec.structs.replace(attempt, ended=how, ended_seq=self._seq)
@@ -260,18 +272,22 @@ class _Folding:
     def _yanked(self, fields: Fields) -> None:
         versions = fields.get("versions")
         if isinstance(versions, list):
-            self._yanks += [(_text(fields, "project"), str(version)) for version in versions]
+            self._yanks += [(text_of(fields, "project"), str(version)) for version in versions]
+
+    def _status(self, fields: Fields) -> None:
+        said = StatusHold(number=number_of(fields, "number", 0), status=text_of(fields, "status"))
+        hold_status(self._statuses, text_of(fields, "project"), text_of(fields, "version"), said)
 
     def _tagged(self, fields: Fields) -> None:
         self._hold(fields, None)
 
     def _content(self, fields: Fields) -> TargetContent:
-        tags = list(_dicts(fields, "tags"))
+        tags = list(dicts_of(fields, "tags"))
         return TargetContent(
-            target=_text(fields, "target"),
+            target=text_of(fields, "target"),
             digest=_digest(fields),
-            tags=tuple(_text(tag, "name") for tag in tags if _text(tag, "result") != "withheld"),
-            withheld=tuple(_text(tag, "name") for tag in tags if _text(tag, "result") == "withheld"),
+            tags=tuple(text_of(tag, "name") for tag in tags if text_of(tag, "result") != "withheld"),
+            withheld=tuple(text_of(tag, "name") for tag in tags if text_of(tag, "result") == "withheld"),
             seq=self._seq,
         )
 
@@ -288,27 +304,27 @@ class _Folding:
         holds.append(
             TagHold(
                 seq=self._seq,
-                at=_text(fields, "at"),
+                at=text_of(fields, "at"),
                 digest=digest,
-                release=release.key if release else _text(fields, "release"),
-                version=release.plan.version if release else _text(fields, "version"),
-                kind=_text(fields, "kind"),
+                release=release.key if release else text_of(fields, "release"),
+                version=release.plan.version if release else text_of(fields, "version"),
+                kind=text_of(fields, "kind"),
             )
         )
 
 
 def tags_set(fields: Fields) -> Iterator[tuple[str, str, str]]:
     """(target, tag, digest) for each tag that the entry records as set; digest `""`: the tag was removed."""
-    kind = _text(fields, "kind")
+    kind = text_of(fields, "kind")
     if kind not in _SETS_TAGS:
         return
-    target = _text(fields, "to" if kind == "promoted" else "target")
-    for tag in _dicts(fields, "tags"):
-        digest = _text(tag, "digest")
+    target = text_of(fields, "to" if kind == "promoted" else "target")
+    for tag in dicts_of(fields, "tags"):
+        digest = text_of(tag, "digest")
         if kind == "pruned":
-            yield target, _text(tag, "name"), ""
-        elif digest and _text(tag, "result") != "withheld":
-            yield target, _text(tag, "name"), digest
+            yield target, text_of(tag, "name"), ""
+        elif digest and text_of(tag, "result") != "withheld":
+            yield target, text_of(tag, "name"), digest
 
 
 def _nothing(_: Fields) -> None:
@@ -326,29 +342,29 @@ def _unfinished(targets: tuple[PlannedTarget, ...], moved: tuple[TargetContent, 
 
 def _plan(fields: Fields) -> _Plan:
     return _Plan(
-        version=_text(fields, "version"),
-        rebuild=_number(fields, "rebuild", 0),
+        version=text_of(fields, "version"),
+        rebuild=number_of(fields, "rebuild", 0),
         commit=_commit(fields),
-        channel=_text(fields, "channel"),
-        git_tag=_text(fields, "git_tag"),
-        inputs=_object(fields, "inputs"),
-        inputs_label=_text(fields, "inputs_label"),
-        image_version=_text(fields, "image_version"),
-        source=_object(fields, "source"),
+        channel=text_of(fields, "channel"),
+        git_tag=text_of(fields, "git_tag"),
+        inputs=object_of(fields, "inputs"),
+        inputs_label=text_of(fields, "inputs_label"),
+        image_version=text_of(fields, "image_version"),
+        source=object_of(fields, "source"),
         targets=_planned_targets(fields),
     )
 
 
 def _said(fields: Fields) -> _Said:
     return _Said(
-        seq=_number(fields, "seq"),
-        at=_text(fields, "at"),
-        project=_text(fields, "project"),
+        seq=number_of(fields, "seq"),
+        at=text_of(fields, "at"),
+        project=text_of(fields, "project"),
         commit=_commit(fields),
         digest=_digest(fields),
-        version=_text(fields, "version"),
-        rebuild=_number(fields, "rebuild", 0),
-        via=_text(fields, "via"),
+        version=text_of(fields, "version"),
+        rebuild=number_of(fields, "rebuild", 0),
+        via=text_of(fields, "via"),
     )
 
 
@@ -372,29 +388,8 @@ def _rebuild_of(version: str) -> int:
 
 
 def _commit(fields: Fields) -> str:
-    return _text(fields, "commit") or _text(_object(fields, "source"), "commit")
+    return text_of(fields, "commit") or text_of(object_of(fields, "source"), "commit")
 
 
 def _digest(fields: Fields) -> str:
-    return _text(_object(fields, "image"), "digest")
-
-
-def _text(fields: Fields, name: str) -> str:
-    value = fields.get(name)
-    return value if type(value) is str else ""
-
-
-def _number(fields: Fields, name: str, default: int = -1) -> int:
-    value = fields.get(name)
-    return value if type(value) is int else default
-
-
-def _object(fields: Fields, name: str) -> Fields:
-    value = fields.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(fields: Fields, name: str) -> Iterator[Fields]:
-    value = fields.get(name)
-    if isinstance(value, list):
-        yield from (item for item in value if isinstance(item, dict))
+    return text_of(object_of(fields, "image"), "digest")

@@ -252,6 +252,18 @@ class Yanked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="yanked"
     reason: str = ""
 
 
+class VersionStatus(Record, frozen=True, kw_only=True, omit_defaults=True, tag="status"):
+    """The status of one version: `prerelease` versions count for no stable line, `stable` takes that back.
+
+    `number`: counts the statuses of the version; the highest decides, and at equal numbers `prerelease`.
+    """
+
+    version: str
+    number: Natural
+    status: str
+    reason: str = ""
+
+
 class Promoted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="promoted"):
     """A digest was copied from the target `from` and got tags on the target `to`, both named as in plans.
 
@@ -302,6 +314,7 @@ KINDS: dict[str, type[Record]] = {
     "cancelled": Cancelled,
     "abandoned": Abandoned,
     "yanked": Yanked,
+    "status": VersionStatus,
     "promoted": Promoted,
     "pruned": Pruned,
     "deployed": Deployed,

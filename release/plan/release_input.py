@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -29,11 +29,20 @@ class ImageCheck(msgspec.Struct, frozen=True, kw_only=True):
     timeout: int
 
 
+class StatusChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A new status of a version, to be recorded. `number`: one more than that of its status before."""
+
+    version: str
+    status: Literal["prerelease", "stable"]
+    number: int
+    reason: str
+
+
 class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     """One component and everything that is known of its release. `attest`: whether the image gets a release statement.
 
     `builder`: the builder that `builder: auto` chose; None if the config names one, or none was chosen.
-    `supply`: the image that another tool or runner built, given with `--from`.
+    `supply`: the image that another tool or runner built, given with `--from`. `status`: None if it does not change.
     """
 
     component: str
@@ -50,4 +59,5 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     supply: Supply | None = None
     checks: tuple[ImageCheck, ...] = ()
     attest: bool = False
+    status: StatusChange | None = None
     facts: Mapping[str, Any] = {}  # further members of the `planned` record: reason, git tag, ...

@@ -8,7 +8,7 @@ from typing import Any
 from release.plan import operands as op
 from release.plan.model import Release, Step, duration_of
 from release.plan.obtain import Obtain
-from release.plan.release_input import ReleaseInput
+from release.plan.release_input import ReleaseInput, StatusChange
 from release.tagging.labels import INPUTS, VERSION
 from release.tagging.model import FixedTag, Withheld
 
@@ -51,6 +51,16 @@ def planned(subject: ReleaseInput, release: Release, obtain: Obtain) -> Fact:
         "targets": targets,
         "resumes": subject.recorded.attempt,
         **subject.facts,
+    }
+
+
+def status(change: StatusChange) -> Fact:
+    """The fact `status`: whether the version counts for stable lines, and why."""
+    return {
+        "version": change.version,
+        "number": change.number,
+        "status": change.status,
+        "reason": change.reason,
     }
 
 

@@ -47,6 +47,10 @@ class ReleaseSteps:
         written += [self._make.check_push(target) for target in targets if self._lacks_something(target)]
         if self.begins:
             written += self._planned()
+        if self._subject.status is not None:
+            # Recorded before a tag moves: the guard of other runs reads the log, and so does this run's.
+            fact = records.status(self._subject.status)
+            written.append(self._make.record("status", "planned", fact, after=ids(written[-1:])))
         written += self._obtain_steps()
         for target in targets:
             written.append(self._make.content(target, self._image, self._places))

@@ -55,7 +55,7 @@ def decide(
     `TagConflict` (the version was released from another commit), `GitError` (the version makes no valid image tag).
     """
     basis = basis_of(facts, policy, known, component=component, version=version, rebuild=rebuild)
-    base = basis.decision
+    base, known = basis.decision, basis.known
     require_valid(basis.proposal.tags)
     candidate = base.candidate or Candidate(commit=facts.commit)
     tags, withheld = guarded(basis.proposal, candidate, known, held, allow_backward)
@@ -70,9 +70,13 @@ def decide(
 
 
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision without tags, and the tags that the default scheme proposes, before the guard judges them."""
+    """A decision without tags, and the tags that the default scheme proposes, before the guard judges them.
+
+    `known`: the known releases, with the status that this run's release event gives to the version.
+    """
 
     decision: Decision
+    known: KnownReleases
     proposal: Proposal
 
 
@@ -94,15 +98,18 @@ def basis_of(
     release = _release(facts, policy, found, version)
     candidate = Candidate(commit=facts.commit, version=release.version if release else None, rebuild=rebuild)
     require_own_version(candidate, known, found)
+    known = with_box(facts, candidate.version, known)
     proposal = propose(facts, policy, release, rebuild)
+    is_boxed = release is not None and str(release.version) in known.prereleases
     shown = release.version if release else _off_tag(facts, policy, found)
     return Basis(
+        known=known,
         proposal=proposal,
         decision=Decision(
             component=component,
             version=None if shown is None else str(shown),
             commit=facts.commit,
-            channel=proposal.channel,
+            channel="prerelease" if is_boxed else proposal.channel,
             git_tag=release.git_tag if release else None,
             known_from=known.known_from,
             labels=_labels(facts, shown),
@@ -134,7 +141,7 @@ def require_version(decision: Decision, facts: Facts) -> str:
 def _release(facts: Facts, policy: TagPolicy, found: VersionTags, version: Version | None) -> Release | None:
     if version is not None:
         return Release(version=_as(version, policy.versions), git_tag=None, why="given with `--version`")
-    if policy.versions == "none" or facts.ci.pull_request is not None:
+    if policy.versions == "none" or facts.scope.may not in ("release", "branch"):
         return None
     if facts.git_tag is not None:
         named = parse_tag_name(facts.git_tag, policy.prefix, policy.versions)
@@ -178,8 +185,10 @@ def _off_tag(facts: Facts, policy: TagPolicy, found: VersionTags) -> Version | N
     if snapshot.describe is not None:
         base = found.named(snapshot.describe.git_tag)
         return off_tag_version(base.version if base else None, snapshot.describe.distance, facts.commit)
-    if (at_head := found.at(facts.commit)) and facts.ci.pull_request is not None:
-        return at_head[0].version  # a pull request of a released commit has that version, but its own tags
+    if at_head := found.at(facts.commit):
+        return at_head[
+            0
+        ].version  # a run that may not release the commit's version has that version, but other tags
     if snapshot.commit_count is not None:
         return off_tag_version(None, snapshot.commit_count, facts.commit)
     return None
@@ -262,6 +271,16 @@ def _verdict(
     moves = next((one for one in verdicts if isinstance(one, Move | Keep)), None)
     wrongly = next((one for one in verdicts if isinstance(one, Withhold) and not one.rightly), None)
     return refused or moves or wrongly or verdicts[0]
+
+
+def with_box(facts: Facts, version: Version | None, known: KnownReleases) -> KnownReleases:
+    """`known` with the status of `version` that the pre-release box of this run's release event gives."""
+    box = facts.ci.prerelease
+    if version is None or box is None or facts.git_tag is None:
+        return known
+    others = {one for one in known.prereleases if one != str(version)}
+    own = {str(version)} if box else set()
+    return msgspec.structs.replace(known, prereleases=tuple(sorted(others | own)))
 
 
 def _labels(facts: Facts, version: Version | None) -> dict[str, str]:

@@ -33,13 +33,25 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
 
 def propose(facts: Facts, policy: TagPolicy, release: Release | None, rebuild: int) -> Proposal:
     """The tags that fit the situation: a release, a request, a branch's build, or a commit of no branch."""
-    if facts.ci.pull_request is not None and release is None:
-        return _propose_request(facts, policy, rebuild)
     if release is not None:
         return _propose_release(facts, policy, release, rebuild)
-    moving = _branch_tags(facts, policy)
+    if facts.ci.pull_request is not None and facts.scope.may in ("request", "nothing"):
+        return _propose_request(facts, policy, rebuild)
     fixed = _commit_fixed(facts, rebuild)
+    if facts.scope.may == "nothing":
+        refused = Withheld(name=fixed.name, reason=facts.scope.reason)
+        return Proposal(channel="snapshot", tags=(), refused=(refused,))
+    moving = _branch_tags(facts, policy)
     return Proposal(channel="branch" if moving else "snapshot", tags=(fixed, *moving))
+
+
+def refusal(facts: Facts, policy: TagPolicy) -> str | None:
+    """Why the run may not push anything; None if it may."""
+    if facts.scope.may == "nothing":
+        return facts.scope.reason
+    if facts.scope.may == "request" and not policy.pull_requests:
+        return "builds of pull requests are pushed only with `pull_requests: true`"
+    return None
 
 
 def _propose_release(facts: Facts, policy: TagPolicy, release: Release, rebuild: int) -> Proposal:
@@ -94,9 +106,9 @@ def _propose_request(facts: Facts, policy: TagPolicy, rebuild: int) -> Proposal:
     head = f", head `{request.head_sha[:12]}`" if request.head_sha else ""
     fixed = request_commit_tag(request.number, facts.commit) + (f"_r{rebuild}" if rebuild else "")
     moving = request_tag(request.number)
-    closed = _request_closed(policy, request.fork)
-    if closed is not None:
-        refused = tuple(Withheld(name=name, reason=closed) for name in (fixed, moving))
+    reason = refusal(facts, policy)
+    if reason is not None:
+        refused = tuple(Withheld(name=name, reason=reason) for name in (fixed, moving))
         return Proposal(channel="pull-request", tags=(), refused=refused)
     line = Line(kind="pull-request", number=request.number)
     reason = f"build of request {request.number}{head}"
@@ -107,16 +119,6 @@ def _propose_request(facts: Facts, policy: TagPolicy, rebuild: int) -> Proposal:
             MovingTag(name=moving, reason="", line=line),
         ),
     )
-
-
-def _request_closed(policy: TagPolicy, fork: bool | None) -> str | None:
-    if fork:
-        return "a pull request from a fork is never pushed"
-    if fork is None:
-        return "it is not known whether the pull request comes from a fork, and those are never pushed"
-    if not policy.pull_requests:
-        return "builds of pull requests are pushed only with `pull_requests: true`"
-    return None
 
 
 def _commit_fixed(facts: Facts, rebuild: int) -> FixedTag:

@@ -71,7 +71,7 @@ def judge(
 
 
 def highest(line: Line, known: KnownReleases) -> KnownVersion | None:
-    """The highest released version of `line`, without yanked versions; None if there is none."""
+    """The highest released version of `line`, without yanked versions and pre-releases; None if there is none."""
     return _top(_in_line(line, known), line)
 
 
@@ -87,6 +87,8 @@ def _judge_release(line: Line, candidate: Candidate, known: KnownReleases, held:
         return Withhold(reason=f"{version or 'this commit'} is not a {_describe(line)}")
     if _is_yanked(version, candidate.rebuild, known):
         return Withhold(reason=f"{version} was taken back")
+    if _is_boxed(version, candidate.rebuild, known):
+        return Withhold(reason=f"{version} is a pre-release: the pre-release box of its release is set")
     if clash := other_commit(candidate, known):
         return Refuse(
             reason=f"{version} was released from `{clash.commit}` ({clash.source}), not from `{candidate.commit}`"
@@ -107,7 +109,7 @@ def _compare(
     if top is not None and _rank(top) == own and top.commit not in {None, candidate.commit}:
         return Withhold(reason=f"{top.version} has the same precedence and was released from another commit")
     shown = _version_of(held, "calver" if version.text else "semver")
-    if shown is not None and _covers(line, shown) and not _is_yanked(shown, 0, known):
+    if shown is not None and _covers(line, shown) and not _is_out(shown, 0, known):
         if precedence_key(shown) > own[0]:
             return Withhold(reason=f"its image has version {shown}, which is higher")
         if (
@@ -165,8 +167,8 @@ def _in_line(line: Line, known: KnownReleases) -> list[KnownVersion]:
         and (minor is None or one.version.minor == minor)
         and (not one.version.prerelease or (channel is not None and _covers(line, one.version)))
     ]
-    if known.yanked:
-        found = [one for one in found if not _is_yanked(one.version, one.rebuild, known)]
+    if known.yanked or known.prereleases:
+        found = [one for one in found if not _is_out(one.version, one.rebuild, known)]
     return found
 
 
@@ -176,6 +178,15 @@ def _top(released: list[KnownVersion], line: Line) -> KnownVersion | None:
 
 def _is_yanked(version: Version, rebuild: int, known: KnownReleases) -> bool:
     return str(version) in known.yanked or image_tag_of(version, rebuild) in known.yanked
+
+
+def _is_boxed(version: Version, rebuild: int, known: KnownReleases) -> bool:
+    return str(version) in known.prereleases or image_tag_of(version, rebuild) in known.prereleases
+
+
+def _is_out(version: Version, rebuild: int, known: KnownReleases) -> bool:
+    """Whether a released version counts for no line."""
+    return _is_yanked(version, rebuild, known) or _is_boxed(version, rebuild, known)
 
 
 def _rank(known: KnownVersion) -> tuple[Key, int]:

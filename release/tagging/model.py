@@ -19,6 +19,7 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     `prefix`: of git tags, before the version (`api/`); an optional `v` may follow it.
     `versions`: the scheme of git tags. `latest`: `auto` follows the highest stable release;
     `default-branch` moves `latest` to every build of the default branch; `never` sets no `latest`.
+    `follows_default_branch`: whether a tag may depend on which branch is the default branch.
     """
 
     prefix: str = ""
@@ -29,6 +30,7 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     channels: tuple[
         str, ...
     ] = ()  # prerelease identifiers with a moving tag (`rc`), which follows stable releases too
+    follows_default_branch: bool = False
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,10 +108,14 @@ class KnownVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class KnownReleases(msgspec.Struct, frozen=True, kw_only=True):
-    """The versions that exist, united over git tags, version log and registry. `yanked`: versions taken back."""
+    """The versions that exist, united over git tags, version log and registry. `yanked`: versions taken back.
+
+    `prereleases`: versions that count for no stable line, because the pre-release box of their release is set.
+    """
 
     versions: tuple[KnownVersion, ...] = ()
     yanked: tuple[str, ...] = ()
+    prereleases: tuple[str, ...] = ()
     known_from: KnownFrom = KnownFrom()
 
 

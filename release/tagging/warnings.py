@@ -17,12 +17,22 @@ def cautions(
 
     `found`: the version tags of the clone; `version`: the decision's, None if it is unknown.
     """
-    warnings = [*facts.warnings, *_dirty(facts), *_detached(facts)]
+    warnings = [*facts.warnings, *_idle(facts), *_dirty(facts), *_detached(facts)]
     if version is not None and version.build_metadata:
         warnings.append(f"a registry takes no `+`: {version} is the image tag `{image_tag_of(version)}`")
     if policy.versions != "none":
         warnings += [*_incomplete_clone(facts, version, known), *_odd(found)]
     return tuple(warnings)
+
+
+def _idle(facts: Facts) -> list[str]:
+    """A warning for a trusted run that releases nothing; commands themselves report a run that is not trusted."""
+    scope = facts.scope
+    return (
+        [f"this run releases nothing: {scope.reason}"]
+        if scope.may == "nothing" and scope.trust.trusted
+        else []
+    )
 
 
 def _dirty(facts: Facts) -> list[str]:
@@ -38,7 +48,7 @@ def _dirty(facts: Facts) -> list[str]:
 
 def _detached(facts: Facts) -> list[str]:
     ci = facts.ci
-    known = facts.branch or facts.git_tag or ci.pull_request or ci.merge_queue
+    known = facts.branch or facts.git_tag or facts.scope.may != "branch"
     # If the CI system names another commit, `reconcile` has warned already.
     if known or facts.snapshot.branch is not None or ci.branch is not None:
         return []

@@ -159,3 +159,56 @@ class TestRemoteTags:
 def test_branches_come_from_the_clone_and_the_remote() -> None:
     facts = reconcile(SNAPSHOT, CiContext(), NOW, remote_branches=["main", "topic-x"])
     assert facts.branches == ("main", "topic-x", "topic/x")
+
+
+@pytest.mark.parametrize(
+    ("branch", "named", "is_default"),
+    [
+        ("main", "main", True),
+        ("master", "main", False),
+        ("trunk", "trunk", True),
+        ("main", "trunk", False),
+        ("main", None, True),
+        ("master", None, False),  # the clone has a branch `main`
+        ("topic/x", None, False),
+    ],
+)
+def test_clone_names_the_default_branch_where_the_ci_system_does_not(
+    branch: str, named: str | None, is_default: bool
+) -> None:
+    ci = CiContext(system="jenkins", branch=branch)
+    assert reconcile(DETACHED, ci, NOW, default_branch=named).is_default_branch is is_default
+
+
+def test_master_is_the_default_branch_where_no_branch_is_called_main() -> None:
+    alone = msgspec.structs.replace(DETACHED, tag_listing=f"{HEAD} refs/heads/master\n".encode())
+    assert reconcile(alone, CiContext(system="jenkins", branch="master"), NOW).is_default_branch
+
+
+def test_ci_systems_default_branch_overrides_that_of_the_clone() -> None:
+    ci = CiContext(system="gitlab", branch="trunk", default_branch="trunk")
+    assert reconcile(DETACHED, ci, NOW, default_branch="main").is_default_branch
+
+
+@pytest.mark.parametrize(
+    ("name", "branch", "git_tag"),
+    [
+        ("v1.1.0", None, "v1.1.0"),  # a git tag at HEAD
+        ("topic/x", "topic/x", None),
+        ("feature/new", "feature/new", None),  # a clone in CI may lack the branch
+        ("v1.0.0", None, None),  # a git tag at another commit
+        ("v9.9", None, None),  # looks like a version: the clone may lack the git tag
+    ],
+)
+def test_name_of_an_event_is_a_git_tag_or_a_branch_according_to_the_clone(
+    name: str, branch: str | None, git_tag: str | None
+) -> None:
+    facts = reconcile(DETACHED, CiContext(system="github", commit=HEAD, ref_name=name), NOW)
+    assert (facts.branch, facts.git_tag) == (branch, git_tag)
+    assert bool(facts.warnings) is (branch is None and git_tag is None)
+
+
+def test_name_of_both_a_branch_and_a_git_tag_is_taken_as_the_branch() -> None:
+    both = msgspec.structs.replace(DETACHED, tag_listing=f"{HEAD} refs/heads/v1.1.0\n".encode() + LISTING)
+    facts = reconcile(both, CiContext(system="github", commit=HEAD, ref_name="v1.1.0"), NOW)
+    assert (facts.branch, facts.git_tag) == ("v1.1.0", None)

@@ -66,6 +66,7 @@ PURE = (
     "release.log.questions",
     "release.log.waiters",
     "release.log.record",
+    "release.log.members",
     "release.log.jsonl",
     "release.log.served",
     "release.log.state",
@@ -85,6 +86,7 @@ PURE = (
     "release.tagging.*",
     "release.versions",
     "release.versions.*",
+    "release.run_scope",
     "release.trust",
 )
 

@@ -13,6 +13,7 @@ from release.app.releases.held_tags import gather_held
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.rebuild import rebuild_number, require_checked_out
 from release.app.releases.request import RunRequest
+from release.app.releases.status import status_change
 from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
@@ -25,7 +26,9 @@ from release.plan.evidence import STORE, ContentSource, Recorded
 from release.plan.release import release_key
 from release.plan.release_input import ImageCheck, ReleaseInput, Target
 from release.plan.supply import FROM, Supply
-from release.tagging.model import Decision, FixedTag, Held, HeldTags
+from release.tagging.decide import with_box
+from release.tagging.guard import highest
+from release.tagging.model import Decision, FixedTag, Held, HeldTags, KnownReleases
 
 #: Milliseconds after which `log recover` may settle an attempt as abandoned: 6 hours, the limit of a job on GitHub's
 #: runners. After less an attempt that still works could be settled; after more `run --wait` waits longer for a dead
@@ -73,18 +76,24 @@ def gather(
         session.tags, session.process, repositories, first, facts, session.settings.env, heads=heads
     )
     decision = decide_component(session, msgspec.structs.replace(situation, held=held))
-    held = HeldTags(held=(*held.held, *_withheld(session, moving, decision)), branch_tip=held.branch_tip)
+    version = None if decision.candidate is None else decision.candidate.version
+    overtaken = _withheld(session, moving, decision, with_box(facts, version, releases))
+    held = HeldTags(held=(*held.held, *overtaken), branch_tip=held.branch_tip)
     return _subject(session, component, facts, decision, held, wishes, supplied)
 
 
-def _withheld(session: Session, repositories: Sequence[Repository], decision: Decision) -> Iterator[Held]:
-    """What moving tags hold that this release does not get because a higher release exists.
+def _withheld(
+    session: Session, repositories: Sequence[Repository], decision: Decision, known: KnownReleases
+) -> Iterator[Held]:
+    """What moving tags hold that this release does not get because another release should have them.
 
     A tag may still hold this release, if a run was killed during a race; then the plan moves the tag off.
     """
     for one in decision.withheld:
         if not one.rightly or one.line is None or one.line.kind != "release":
             continue
+        if highest(one.line, known) is None:
+            continue  # no release could take the tag over: without this, each run would plan that again
         for repository in repositories:
             with suppress(RegistryError):  # the plan's step `check-target` reports the registry's error
                 yield session.tags.read(repository, repository.name, one.name)
@@ -121,6 +130,7 @@ def _subject(
         supply=supply,
         checks=_checks(component),
         attest=component.section.attest == "release",
+        status=status_change(facts, decision, session.log_state, project),
         facts={**wishes.request, "source": source_of(facts, decision), "lease_ms": LEASE_MS},
     )
 

@@ -71,10 +71,12 @@ def from_log_versions(
     yanked: Iterable[str] = (),
     knowledge: Knowledge = "complete",
     scheme: Scheme = "semver",
+    prereleases: Iterable[str] = (),
 ) -> KnownReleases:
     """The versions in a version log. `released`: pairs of a version or fixed image tag, and its commit.
 
-    `yanked`: versions that were taken back. Names that are not versions (`sha-…` of a branch build) are left out.
+    `yanked`: versions that were taken back. `prereleases`: versions whose status is `prerelease`. Names that are not
+    versions (`sha-…` of a branch build) are left out.
     """
     return KnownReleases(
         versions=tuple(
@@ -83,6 +85,7 @@ def from_log_versions(
             if (read := version_of_image_tag(name.replace("+", "_"), scheme)) is not None
         ),
         yanked=tuple(sorted(set(yanked))),
+        prereleases=tuple(sorted(set(prereleases))),
         known_from=KnownFrom(log=knowledge),
     )
 
@@ -110,6 +113,7 @@ def unite(*sources: KnownReleases) -> KnownReleases:
     return KnownReleases(
         versions=tuple(one for source in sources for one in source.versions),
         yanked=tuple(sorted({version for source in sources for version in source.yanked})),
+        prereleases=tuple(sorted({version for source in sources for version in source.prereleases})),
         known_from=KnownFrom(
             git=_best([source.known_from.git for source in sources]),
             log=_all([source.known_from.log for source in sources]),
@@ -162,7 +166,9 @@ def known_from_log(session: Session, component: Component, policy: TagPolicy) ->
     named = [
         (f"{version}_r{rebuild}" if rebuild else version, commit) for version, commit, rebuild in released
     ]
-    return from_log_versions(named, state.yanked(project), scheme=policy.versions)
+    return from_log_versions(
+        named, state.yanked(project), scheme=policy.versions, prereleases=state.prereleases(project)
+    )
 
 
 def known_everywhere(

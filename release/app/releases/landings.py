@@ -17,6 +17,7 @@ from release.log.state import LogState, ReleaseState
 from release.plan.release import release_key
 from release.plan.rollback import RestoreTarget, TagRestore, commit_of
 from release.plan.tag_kind import fixed_policy
+from release.run_scope import scope_of
 from release.tagging.model import Held, KnownReleases, MovingTag, TagPolicy
 from release.versions.git_tags import versions_in
 from release.versions.model import Version
@@ -45,12 +46,14 @@ def _as_if_tagged(facts: Facts, policy: TagPolicy, version: Version) -> Facts:
     named = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions).of(version)
     git_tag = next((tag.git_tag for tag in named), f"{policy.prefix}v{version}")
     listing = f"{facts.commit} refs/tags/{git_tag}\n".encode("utf-8", "backslashreplace")
+    ci = msgspec.structs.replace(
+        facts.ci, event="tag", git_tag=git_tag, branch=None, pull_request=None, merge_queue=False, gone=None
+    )
     return msgspec.structs.replace(
         facts,
         snapshot=msgspec.structs.replace(facts.snapshot, tag_listing=listing, describe=None),
-        ci=msgspec.structs.replace(
-            facts.ci, event="tag", git_tag=git_tag, branch=None, pull_request=None, merge_queue=False
-        ),
+        ci=ci,
+        scope=scope_of(ci),
         branch=None,
         git_tag=git_tag,
         is_default_branch=False,

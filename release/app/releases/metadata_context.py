@@ -155,17 +155,11 @@ def _with_git(
     if not here:
         return run
     committed = snapshot.committed_at * 1000 if run.commit_date is None else run.commit_date
-    default = run.default_branch or _default_branch(client)
+    default = run.default_branch or session.default_branch or ""
     is_default = run.is_default_branch or (bool(default) and run.ref == f"refs/heads/{default}")
     return msgspec.structs.replace(
         run, commit_date=committed, default_branch=default, is_default_branch=is_default
     )
-
-
-def _default_branch(client: Git) -> str:
-    """The default branch that `origin` had when the repository was cloned; empty if the clone does not say."""
-    done = client.run("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
-    return done.stdout.decode("utf-8", "replace").strip().removeprefix("origin/") if done.code == 0 else ""
 
 
 def _repository(session: Session, event: Mapping[str, Any], snapshot: Snapshot | None) -> RepositoryFacts:

@@ -52,7 +52,7 @@ def known_at(session: Session, project: str, repository: Repository) -> KnownRel
     """The releases that count at the destination of a promotion.
 
     At a target of a configured component all known releases count. In another repository (`production`) only releases
-    count that were promoted there before. Yanked versions count nowhere.
+    count that were promoted there before. Yanked versions and pre-releases count nowhere.
     """
     for component in session.config.components:
         if repository.name in {session.registries.open(one.image).name for one in component.targets}:
@@ -61,5 +61,9 @@ def known_at(session: Session, project: str, repository: Repository) -> KnownRel
         there = known.from_registry_tags(repository.tags())
     except RegistryError:
         there = known.from_registry_tags(None)
-    taken_back = KnownReleases(yanked=session.log_state.yanked(project), known_from=KnownFrom(log="complete"))
+    taken_back = KnownReleases(
+        yanked=session.log_state.yanked(project),
+        prereleases=session.log_state.prereleases(project),
+        known_from=KnownFrom(log="complete"),
+    )
     return known.unite(there, taken_back)

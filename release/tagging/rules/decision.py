@@ -15,7 +15,7 @@ import msgspec
 from release.errors import ConfigError
 from release.facts import Facts
 from release.tagging.decide import basis_of, guarded, require_own_version, require_valid
-from release.tagging.default_scheme import Proposal
+from release.tagging.default_scheme import Proposal, refusal
 from release.tagging.expressions.render import Names, expand
 from release.tagging.model import (
     Candidate,
@@ -66,7 +66,7 @@ def rules_decision(
     Other arguments and errors are those of `decide`. Raises `ConfigError` with line and column for an error in a rule.
     """
     basis = basis_of(facts, policy, known, component=component, version=version, rebuild=rebuild)
-    base = basis.decision
+    base, known = basis.decision, basis.known
     runs = _runs(facts, policy, base, commit_count)
     outcomes = [evaluate_rules(rules, flavor or Flavor(), run) for run in runs]
     tags: dict[str, RuleTag] = {}
@@ -74,7 +74,14 @@ def rules_decision(
         tags.setdefault(tag.name, tag)
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
     released = _released(base, tuple(tags.values()), rebuild, known, found)
-    decision = _tagged(released, basis.proposal, tuple(tags.values()), known, held, allow_backward)
+    is_release = base.candidate is not None and base.candidate.version is not None
+    refused = None if is_release else refusal(facts, policy)
+    if refused is None or not tags:
+        decision = _tagged(released, basis.proposal, tuple(tags.values()), known, held, allow_backward)
+    else:
+        # Nothing of this run is pushed, whatever its tags are called.
+        withheld = tuple(Withheld(name=name, reason=refused) for name in tags)
+        decision = msgspec.structs.replace(released, withheld=withheld)
     warnings = itertools.chain(decision.warnings, *(outcome.warnings for outcome in outcomes))
     named = msgspec.structs.replace(
         decision,
@@ -163,11 +170,6 @@ def _tagged(
     """`base` with the tags of the rules. `default`: the proposal of the default scheme."""
     if not tags:
         return msgspec.structs.replace(base, warnings=(*base.warnings, "no rule gives this run a tag"))
-    if default.refused and not default.tags:
-        # A pull request that must not be pushed, whatever its tags are called.
-        reason = default.refused[0].reason
-        refused = tuple(Withheld(name=tag.name, reason=reason) for tag in tags)
-        return msgspec.structs.replace(base, withheld=refused)
     candidate = base.candidate or Candidate(commit=base.commit)
     fixed = _fixed(tags, candidate) or _first_fixed(default)
     moving = sorted(_moving(tags), key=lambda tag: _width(tag.line))

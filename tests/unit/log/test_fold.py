@@ -178,6 +178,17 @@ def test_yanked_versions_are_listed_for_each_project() -> None:
     assert state.yanked() == ("1.4.2", "1.4.3", "9.0.0")
 
 
+def test_highest_number_decides_a_versions_status_and_at_equal_numbers_the_prerelease() -> None:
+    said = {"kind": "status", "project": PROJECT, "version": "1.5.0"}
+    state = folded({**said, "number": 1, "status": "prerelease"}, {**said, "number": 1, "status": "stable"})
+    assert state.prereleases(PROJECT) == ("1.5.0",)
+    cleared = {**said, "number": 2, "status": "stable"}
+    state = folded(cleared, {**said, "number": 1, "status": "prerelease"})
+    assert (state.prereleases(), state.statuses[PROJECT, "1.5.0"].number) == ((), 2)
+    other = folded({**said, "project": "other", "number": 1, "status": "prerelease"})
+    assert (other.prereleases(PROJECT), other.prereleases()) == ((), ("1.5.0",))
+
+
 def test_tag_history_lists_each_digest_and_the_removal() -> None:
     tag = {"name": "latest", "digest": digest("image-a"), "before": digest("image-b"), "result": "moved"}
     back = moved("a", tags=[tag])

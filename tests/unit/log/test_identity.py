@@ -47,6 +47,7 @@ def test_abandoned_record_with_lost_has_another_id() -> None:
         (moved(), moved(target="elsewhere/app")),
         ({"kind": "note", "text": "a"}, {"kind": "note", "text": "b"}),
         ({"kind": "yanked", "versions": ["1"]}, {"kind": "yanked", "versions": ["2"]}),
+        ({"kind": "status", "version": "1", "number": 1}, {"kind": "status", "version": "1", "number": 3}),
     ],
 )
 def test_different_facts_have_different_ids(one: dict[str, Any], other: dict[str, Any]) -> None:

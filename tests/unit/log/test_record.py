@@ -17,6 +17,14 @@ OTHERS = [
     fact("cancelled", signal="SIGTERM"),
     fact("abandoned", attempt="b", reason="its run is over", evidence="https://ci.example/runs/7"),
     {"kind": "yanked", "project": "p", "versions": ["1.4.2"], "reason": "broken"},
+    {
+        "kind": "status",
+        "project": "p",
+        "version": "1.5.0",
+        "number": 1,
+        "status": "prerelease",
+        "reason": "box",
+    },
     {"kind": "promoted", "project": "p", "from": "a/b", "to": "c/d", "digest": "sha256:" + "0" * 64},
     {"kind": "pruned", "project": "p", "target": "a/b", "tags": [{"name": "pr-7"}]},
     {

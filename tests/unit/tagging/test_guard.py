@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,11 @@ def known(*released: str, yanked: tuple[str, ...] = (), known_from: KnownFrom | 
     )
 
 
+def boxed(*versions: str, released: tuple[str, ...] = ()) -> KnownReleases:
+    """Known versions, of which `versions` have the pre-release box set."""
+    return msgspec.structs.replace(known(*versions, *released), prereleases=versions)
+
+
 def candidate(version: str, rebuild: int = 0) -> Candidate:
     return Candidate(commit=HEAD, version=parse(version), rebuild=rebuild)
 
@@ -55,6 +61,10 @@ RELEASES = [
     ("a backport moves its minor", Line(kind="release", major=1, minor=3), "1.3.9", known("1.4.2", "1.3.8"), Move),
     ("a backport after 2.0.0 moves its major", ONE, "1.3.9", known("2.0.0", "1.3.8"), Move),
     ("another major does not count", ONE_FOUR, "1.4.0", known("2.4.9"), Move),
+    ("a version with the pre-release box moves nothing", LATEST, "1.5.0", boxed("1.5.0"), Withhold),
+    ("such a version does not hold latest", LATEST, "1.4.3", boxed("1.5.0", released=("1.4.2",)), Move),
+    ("such a version does not hold its major", ONE, "1.4.3", boxed("1.5.0"), Move),
+    ("a version with the box follows no channel", RC, "1.5.0", boxed("1.5.0"), Withhold),
     ("a prerelease moves nothing", LATEST, "2.0.0-rc.1", known("1.0.0"), Withhold),
     ("a known prerelease does not hold latest", LATEST, "1.9.0", known("2.0.0-rc.1"), Move),
     ("a prerelease moves its channel", RC, "2.0.0-rc.2", known("2.0.0-rc.1", "1.9.0"), Move),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ci.context import CiContext, PullRequest
 from release.facts import Facts
 from release.git.model import Describe, Snapshot
+from release.run_scope import scope_of
 from release.tagging.model import TagPolicy
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.github import github_run
@@ -144,9 +145,11 @@ class TestHistory:
 
 
 def test_facts_give_the_same_context_as_the_ci_variables() -> None:
+    ci = CiContext(event="schedule", commit=SHA, branch="main")
     facts = Facts(
         snapshot=snapshot(),
-        ci=CiContext(event="schedule", commit=SHA, branch="main"),
+        ci=ci,
+        scope=scope_of(ci),
         commit=SHA,
         branch="main",
         git_tag=None,
