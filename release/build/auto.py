@@ -91,3 +91,28 @@ def builders(
     docker = DockerBuilder(env, sink=sink, cancel=cancel, contexts=contexts)
     layers = LayersBuilder(sink=sink, cancel=cancel, version=version, bases=bases, contexts=contexts)
     return {buildkit.name: buildkit, docker.name: docker, layers.name: layers}
+
+
+def anonymous_builders(
+    env: Mapping[str, str],
+    *,
+    process: FollowedProcess,
+    sink: Sink,
+    cancel: Cancel,
+    version: str,
+    bases: Bases | None = None,
+    contexts: Contexts | None = None,
+) -> tuple[Builder, ...]:
+    """The builders that check a build in a run that is not trusted; none of them reads a credential.
+
+    The first is `layers`, because it starts no program and connects to no daemon. Parameters as for `builders`.
+    """
+    from release.build.buildkit.builder import BuildKitBuilder
+    from release.build.docker import DockerBuilder
+    from release.build.embedded.builder import LayersBuilder
+
+    return (
+        LayersBuilder(sink=sink, cancel=cancel, version=version, bases=bases, contexts=contexts),
+        DockerBuilder(env, sink=sink, cancel=cancel, anonymous=True, contexts=contexts),
+        BuildKitBuilder(env, process=process, sink=sink, cancel=cancel, anonymous=True, contexts=contexts),
+    )

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
-
 import click
+import msgspec
 
-from release.app.cache import common_dir, surroundings_of
 from release.app.session import Session
+from release.app.setup.cache import cache_usage, empty_cache
 from release.cli.options import Command, global_options, settings_from
 from release.cli.output.sizes import size_text
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
-from release.filesystem.cache_folder import open_root, repository_key
-from release.filesystem.cache_limit import clean, limit_of, sizes
-
-_SCHEMA = "shipmark.cache/1"
 
 
 @click.group(name="cache", invoke_without_command=True)
@@ -44,35 +39,32 @@ def clean_(ctx: click.Context, as_json: bool) -> None:
     The next run builds images again that were built and not pushed, and fetches the whole of a git log.
     """
     session = open_session(ctx)
-    root = open_root(surroundings_of(session))
-    done = None if root is None else clean(root)
-    freed, repositories, busy = (0, 0, 0) if done is None else (done.freed, done.repositories, done.busy)
+    done = empty_cache(session)
     if as_json:
-        schema = "shipmark.cache-clean/1"
-        document({"schema": schema, "freed": freed, "repositories": repositories, "in_use": busy})
+        document(
+            {
+                "schema": "shipmark.cache-clean/1",
+                "freed": done.freed,
+                "repositories": done.repositories,
+                "in_use": done.busy,
+            }
+        )
         return
-    data(
-        f"removed {size_text(freed)} of {repositories} {'repository' if repositories == 1 else 'repositories'}"
-    )
-    if busy:
-        session.warn(f"left alone because a run uses it: {busy}; clean again when it is over")
+    unit = "repository" if done.repositories == 1 else "repositories"
+    data(f"removed {size_text(done.freed)} of {done.repositories} {unit}")
+    if done.busy:
+        session.warn(f"left alone because a run uses it: {done.busy}; clean again when it is over")
 
 
 def _show(session: Session, *, as_json: bool) -> None:
-    limit = limit_of(session.settings.env.get("SHIPMARK_CACHE_SIZE"))
-    root = open_root(surroundings_of(session))
-    found = {} if root is None else sizes(root)
-    shared = common_dir(session)
-    key = None if shared is None else repository_key(shared)
-    mine = None if root is None or key is None else os.path.join(root, key)
-    size, here = sum(found.values()), found.get(key or "", 0)
+    found = cache_usage(session)
     if as_json:
-        known = {"folder": root, "size": size, "limit": limit, "repositories": len(found)}
-        document({"schema": _SCHEMA, **known, "repository": mine and {"folder": mine, "size": here}})
+        document({"schema": "shipmark.cache/1", **msgspec.to_builtins(found)})
         return
-    if root is None:
+    if found.folder is None:
         data("no folder can be used: nothing is kept between runs")
         return
-    data(f"{root}: {size_text(size)}, repositories: {len(found)}; images may take {size_text(limit)}")
-    if mine is not None:
-        data(f"{mine}: {size_text(here)}, this repository")
+    size, limit = size_text(found.size), size_text(found.limit)
+    data(f"{found.folder}: {size}, repositories: {found.repositories}; images may take {limit}")
+    if found.repository is not None:
+        data(f"{found.repository.folder}: {size_text(found.repository.size)}, this repository")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
-from release.app.releases.decide import rules_of
+from release.app.setup.check_config import check_config
 from release.cli.options import Command, global_options, image_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
@@ -33,12 +33,9 @@ def show(ctx: click.Context) -> None:
 @click.pass_context
 def check(ctx: click.Context) -> None:
     """Read the configuration and its tag rules, and report the first error."""
-    session = open_session(ctx)
-    count = len(session.config.components)
-    for component in session.config.components:
-        if component.section.tags != "default":
-            rules_of(component)
-    data(f"{session.config.source or 'no file'}: {count} component{'s' if count != 1 else ''}, no error")
+    found = check_config(open_session(ctx))
+    plural = "s" if found.components != 1 else ""
+    data(f"{found.source or 'no file'}: {found.components} component{plural}, no error")
 
 
 @command.command()

@@ -55,14 +55,17 @@ def command(
     request = run_request(session, offline=offline, **wished)
     request.require_whole()
     if not session.trust.trusted:
-        from release.cli import untrusted
+        from release.app.untrusted import preview_untrusted
+        from release.cli.output.untrusted import tell_preview
 
         if output is not None:
             text = (
                 f"`{output}` is not written: a plan that an outsider may have shaped is not for a later run"
             )
             session.sink.emit(Note(level="warning", text=text))
-        return untrusted.preview(session, offline=offline, as_json=as_json, result_file=result_file)
+        decided = preview_untrusted(session, offline=offline)
+        tell_preview(session, decided, result_file, as_json=as_json)
+        return 0
     result = preview(session, request)
     if output is not None:
         text = json.dumps(plan_document(result.details.plan), indent=2, ensure_ascii=False)

@@ -58,9 +58,11 @@ def command(
     session = open_session(ctx)
     require_publishable(session, result_file)
     if not session.trust.trusted:
-        from release.cli import untrusted
+        from release.app.untrusted import run_untrusted
+        from release.cli.output.untrusted import tell_run
 
-        return untrusted.run(session, as_json=as_json, result_file=result_file)
+        tell_run(session, run_untrusted(session), result_file, as_json=as_json)
+        return 0
     plan = None if plan_file is None else _read(plan_file)
     result = run(session, run_request(session, wait=wait, plan=plan, plan_name=plan_file or "", **wished))
     _say(session, result.details)
