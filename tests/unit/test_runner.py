@@ -119,14 +119,14 @@ def test_a_second_run_finds_everything_done(tmp_path: Path) -> None:
     assert not again.acted
 
 
-def test_a_slot_is_filled_by_the_step_before(tmp_path: Path) -> None:
+def test_slot_is_filled_by_an_earlier_step(tmp_path: Path) -> None:
     whole = plan(file_step(tmp_path, "a", text="one"), file_step(tmp_path, "b", "shown", read_by("a")))
     report = running(Files()).execute(whole)
     assert report.error is None
     assert (tmp_path / "b").read_text() == "one"
 
 
-def test_a_phase_waits_for_the_one_before(tmp_path: Path) -> None:
+def test_conflict_skips_the_steps_of_the_next_phase(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("something else")
     files = Files()
     report = running(files).execute(
@@ -138,7 +138,7 @@ def test_a_phase_waits_for_the_one_before(tmp_path: Path) -> None:
     assert files.acted == []
 
 
-def test_a_failure_after_something_is_visible_is_partial(tmp_path: Path) -> None:
+def test_failed_step_after_a_visible_one_is_a_partial_error(tmp_path: Path) -> None:
     (tmp_path / "c").write_text("something else")
     report = running(Files()).execute(
         plan(file_step(tmp_path, "b", "shown"), file_step(tmp_path, "c", "last"))
@@ -148,7 +148,7 @@ def test_a_failure_after_something_is_visible_is_partial(tmp_path: Path) -> None
     assert report.error.exit_code == 7
 
 
-def test_an_optional_step_fails_alone(tmp_path: Path) -> None:
+def test_failed_optional_step_does_not_fail_the_run(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("something else")
     report = running(Files()).execute(
         plan(
@@ -214,7 +214,7 @@ def test_a_run_goes_on_if_its_event_sink_fails(tmp_path: Path) -> None:
     assert report.error is None
 
 
-def test_what_a_step_needs_may_have_been_left_out_of_the_plan_but_not_have_failed(tmp_path: Path) -> None:
+def test_step_is_skipped_if_a_needed_step_failed_but_not_if_the_plan_lacks_it(tmp_path: Path) -> None:
     left_out = file_step(tmp_path, "b", "shown", needs=("done long ago",))
     assert states(running(Files()).execute(plan(left_out))) == {"b": "made"}
     report = running(Files()).execute(
@@ -223,7 +223,7 @@ def test_what_a_step_needs_may_have_been_left_out_of_the_plan_but_not_have_faile
     assert states(report)["c"] == "skipped"
 
 
-def test_a_defect_in_a_handler_is_reported_and_loses_nothing(tmp_path: Path) -> None:
+def test_exception_in_a_handler_fails_its_step_and_keeps_other_outcomes(tmp_path: Path) -> None:
     def defect(work: Work[File]) -> None:
         if work.id == "a":
             raise ZeroDivisionError
@@ -252,7 +252,7 @@ def test_independent_steps_run_in_parallel(tmp_path: Path) -> None:
     assert set(states(report).values()) == {"made"}
 
 
-def test_cancelling_ends_a_step_that_hangs_and_starts_no_other(tmp_path: Path) -> None:
+def test_cancellation_does_not_wait_for_a_hanging_step_and_starts_no_other(tmp_path: Path) -> None:
     cancel = Cancel()
     hanging = threading.Event()
 

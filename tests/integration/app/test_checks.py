@@ -62,7 +62,9 @@ def test_a_check_that_fails_ends_the_release_before_anything_is_visible(
     assert project.log[-1]["error"]["step"] == "check-image:app:scan"
 
 
-def test_a_mended_check_lets_the_next_run_go_on(checked: Callable[..., Project], tmp_path: Path) -> None:
+def test_next_run_continues_after_a_failing_check_is_repaired(
+    checked: Callable[..., Project], tmp_path: Path
+) -> None:
     switch = tmp_path / "switch"
     project = checked(check("smoke", f"test -e {shlex.quote(str(switch))}"))
     assert project("run").code == 4
@@ -72,9 +74,7 @@ def test_a_mended_check_lets_the_next_run_go_on(checked: Callable[..., Project],
     assert project.kinds().count("released") == 1
 
 
-def test_an_image_that_is_visible_is_not_checked_again(
-    checked: Callable[..., Project], tmp_path: Path
-) -> None:
+def test_pushed_image_is_not_checked_again(checked: Callable[..., Project], tmp_path: Path) -> None:
     count = tmp_path / "count"
     project = checked(check("smoke", f"echo x >> {shlex.quote(str(count))}"))
     project.must("run")
@@ -91,7 +91,7 @@ def test_preview_lists_checks_and_runs_none(checked: Callable[..., Project], tmp
     assert not count.exists()
 
 
-def test_images_that_were_built_elsewhere_are_checked_too(checked: Callable[..., Project]) -> None:
+def test_images_of_from_are_checked(checked: Callable[..., Project]) -> None:
     project = checked(check("scan", "exit 1"))
     project.repo.commit("ignore", files={".gitignore": "dist/\npart/\n"})
     project.must("build", "-o", "oci:part")
@@ -108,7 +108,7 @@ def test_images_that_were_built_elsewhere_are_checked_too(checked: Callable[...,
         (["/"], 60, "`/` cannot be started"),
     ],
 )
-def test_a_check_that_cannot_run_says_why(
+def test_check_that_cannot_run_is_an_error_with_the_reason(
     checked: Callable[..., Project], run: list[str], timeout: int, said: str
 ) -> None:
     project = checked({"name": "smoke", "run": run, "timeout": timeout})
@@ -119,7 +119,7 @@ def test_a_check_that_cannot_run_says_why(
     assert project.tags == {}
 
 
-def test_nothing_of_a_check_is_left(checked: Callable[..., Project], tmp_path: Path) -> None:
+def test_checks_leave_no_temporary_files(checked: Callable[..., Project], tmp_path: Path) -> None:
     place = tmp_path / "place"
     project = checked(check("smoke", f"echo $1 > {shlex.quote(str(place))}"))
     project.must("run")

@@ -66,7 +66,7 @@ def test_joined_images_are_the_index_that_one_builder_makes(made: Project) -> No
     assert whole["digest"] == joined
 
 
-def test_the_order_of_the_places_does_not_matter(made: Project) -> None:
+def test_order_of_from_places_does_not_change_the_digest(made: Project) -> None:
     amd, arm = part(made, BOTH[0]), part(made, BOTH[1])
     preview = json.loads(made.must("preview", "--from", arm, "--from", amd, "--json").stdout)
     other = json.loads(made.must("preview", "--from", amd, "--from", arm, "--json").stdout)
@@ -82,7 +82,7 @@ def test_the_order_of_the_places_does_not_matter(made: Project) -> None:
 @pytest.mark.parametrize(
     "transport", ["oci:parts/one:mine", "oci-archive:one.tar:mine", "docker-archive:one.tar"]
 )
-def test_one_place_of_every_transport_is_released(
+def test_from_accepts_an_image_of_every_transport(
     make_project: Callable[..., Project], transport: str
 ) -> None:
     project = make_project()
@@ -105,7 +105,7 @@ def test_an_image_of_a_registry_is_named_by_its_digest(made: Project) -> None:
     assert made.tags["latest"] == made.tags["1.4.2"]
 
 
-def test_platforms_have_to_be_those_of_the_configuration(made: Project) -> None:
+def test_from_with_other_platforms_than_configured_is_refused(made: Project) -> None:
     amd, arm = part(made, BOTH[0]), part(made, BOTH[1])
     other = part(made, "linux/riscv64")
     for command in ("preview", "run"):
@@ -125,7 +125,7 @@ def test_platforms_have_to_be_those_of_the_configuration(made: Project) -> None:
     assert made.kinds() == []
 
 
-def test_an_image_of_another_commit_is_refused_unless_somebody_vouches_for_it(made: Project) -> None:
+def test_from_with_an_image_of_another_commit_needs_as_commit(made: Project) -> None:
     earlier = parts(made)
     made.release_commit("v1.4.3")
     for command in ("preview", "run"):
@@ -140,7 +140,7 @@ def test_an_image_of_another_commit_is_refused_unless_somebody_vouches_for_it(ma
     ]
 
 
-def test_a_release_of_foreign_labels_is_done_also_for_later_runs(made: Project) -> None:
+def test_release_with_as_commit_is_done_for_later_runs(made: Project) -> None:
     earlier = parts(made)
     made.release_commit("v1.4.3")
     vouched = (*earlier, "--as-commit", "--reason", "checked by hand")
@@ -151,7 +151,7 @@ def test_a_release_of_foreign_labels_is_done_also_for_later_runs(made: Project) 
         assert made.kinds() == before
 
 
-def test_an_image_without_labels_needs_somebody_who_vouches_for_it(
+def test_from_with_an_image_without_labels_needs_as_commit(
     make_project: Callable[..., Project],
 ) -> None:
     project = make_project()
@@ -171,7 +171,7 @@ def bare_image(project: Project) -> str:
     return "oci:parts/bare"
 
 
-def test_a_killed_release_goes_on_with_the_same_places(made: Project) -> None:
+def test_killed_release_with_from_is_finished_by_the_next_run(made: Project) -> None:
     places = parts(made)
     made.must("run", *places)
     digest = made.tags["1.4.2"]
@@ -180,7 +180,7 @@ def test_a_killed_release_goes_on_with_the_same_places(made: Project) -> None:
     assert made.tags["1.4.2"] == digest
 
 
-def test_another_image_for_what_is_visible_already_is_refused(made: Project) -> None:
+def test_from_with_another_image_for_a_pushed_release_is_refused(made: Project) -> None:
     places = parts(made)
     made.must("run", *places)
     made.configure(build={**BUILD, "args": {"VERSION": "another"}})
@@ -190,7 +190,7 @@ def test_another_image_for_what_is_visible_already_is_refused(made: Project) -> 
     assert made.kinds().count("released") == 1
 
 
-def test_several_components_need_a_name(make_project: Callable[..., Project]) -> None:
+def test_from_with_several_components_needs_component(make_project: Callable[..., Project]) -> None:
     project = make_project(
         image=None,
         build=None,
@@ -242,7 +242,7 @@ def test_an_approved_plan_names_the_places(made: Project, tmp_path: Path) -> Non
     assert made.log[1]["via"] == "from"
 
 
-def test_vouching_for_nothing_is_refused(made: Project) -> None:
+def test_as_commit_without_from_is_refused(made: Project) -> None:
     for command in ("preview", "run"):
         refused(
             made(command, "--as-commit", "--reason", "x"), 2, "`--as-commit` is about the image of `--from`"

@@ -121,7 +121,7 @@ def leaked(server: HostileServer) -> list[str]:
 
 class TestEverySystem:
     @pytest.mark.parametrize("name", golden(("foreign", "unknown")))
-    def test_preview_and_run_send_nothing_and_are_green(
+    def test_untrusted_preview_and_run_send_no_credential_and_exit_0(
         self, scene: Scene, listener: HostileServer, name: str
     ) -> None:
         case = json.loads((GOLDEN / f"{name}.json").read_text())
@@ -144,7 +144,7 @@ class TestEverySystem:
         assert not scene.trap.exists()
 
     @pytest.mark.parametrize("event", ["missing", "malformed", "deep", "number"])
-    def test_pull_request_without_a_usable_event_file_has_the_verdict_untold(
+    def test_pull_request_without_a_usable_event_file_is_not_trusted(
         self, scene: Scene, listener: HostileServer, event: str
     ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\n")
@@ -172,7 +172,9 @@ class TestTrustedTwin:
         assert "hunter2-token" in heard(listener)
         assert "hunter2" not in result.stdout + result.stderr
 
-    def test_helper_is_asked(self, scene: Scene, listener: HostileServer) -> None:
+    def test_credential_helper_is_started_in_a_trusted_run(
+        self, scene: Scene, listener: HostileServer
+    ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\n")
         env = {name: text for name, text in scene.arm(listener.host).items() if "REGISTRY" not in name}
         scene("preview", env=env)
@@ -412,7 +414,7 @@ REFUSED = [
 
 class TestOtherCommands:
     @pytest.mark.parametrize("argv", REFUSED, ids=lambda argv: " ".join(argv[:3]))
-    def test_what_changes_things_outside_is_refused(
+    def test_untrusted_run_refuses_commands_that_change_registries_or_logs(
         self, scene: Scene, listener: HostileServer, argv: tuple[str, ...]
     ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\n")
@@ -433,7 +435,7 @@ class TestOtherCommands:
             assert "this run is not trusted" in result.stderr + result.stdout
         assert leaked(listener) == []
 
-    def test_log_is_empty(self, scene: Scene) -> None:
+    def test_untrusted_run_reads_an_empty_version_log(self, scene: Scene) -> None:
         scene.configure("log: {path: log.jsonl}\nimage: a.example/b\n")
         scene.repo.commit("log", files={"log.jsonl": "nonsense", ".shipmark/log.jsonl": "nonsense"})
         result = scene("log", "list", env=scene.event())
@@ -461,7 +463,7 @@ class TestRemote:
 class TestLogToken:
     """SHIPMARK_LOG_TOKEN goes to the host of the log's remote."""
 
-    def test_token_does_not_follow_a_redirect(self, scene: Scene, listener: HostileServer) -> None:
+    def test_log_token_is_not_sent_to_a_redirected_host(self, scene: Scene, listener: HostileServer) -> None:
         """Git would send the token to the redirect's host, with the request after the redirected one."""
         own: list[str] = []
 

@@ -78,7 +78,7 @@ class TestNames:
         assert plain(report) == shipmark("version", "--json", cwd=repo.path).json
         assert (report.major, report.base, report.distance) == (1, "v1.4.2", 1)
 
-    def test_one_workspace_answers_for_each_component(self, repo: GitRepo) -> None:
+    def test_tags_of_one_workspace_for_each_component(self, repo: GitRepo) -> None:
         repo.write({"shipmark.yml": CONFIG})
         workspace = opened(repo)
         found = [tags(workspace, TagsRequest(component=name)) for name in ("api", "web")]
@@ -89,7 +89,7 @@ class TestNames:
         assert tags(only, TagsRequest()).references[-1] == "r.example/web:main"
         assert tags(only, TagsRequest(component="api")).references[-1] == "r.example/api:main"
 
-    def test_next_version_changes_nothing_unless_it_is_asked_to(self, repo: GitRepo) -> None:
+    def test_next_version_creates_a_git_tag_only_on_request(self, repo: GitRepo) -> None:
         report = next_version(opened(repo), NextVersionRequest())
         assert report is not None
         assert (report.version, report.git_tag) == ("1.5.0", "v1.5.0")
@@ -101,13 +101,13 @@ class TestNames:
         assert made is not None
         assert repo.git("tag", "--list").split() == ["v1.4.2", "v1.4.3"]
 
-    def test_no_next_version_is_none_and_a_note(self, repo: GitRepo) -> None:
+    def test_next_version_without_releasable_commits_is_none(self, repo: GitRepo) -> None:
         repo.tag("v1.5.0")
         notes = Notes()
         assert next_version(opened(repo, sink=notes), NextVersionRequest()) is None
         assert "no commit since `v1.5.0` asks for a release" in notes.texts[0]
 
-    def test_metadata_fills_what_is_not_given_from_the_config(
+    def test_metadata_takes_inputs_that_are_not_given_from_the_config(
         self, repo: GitRepo, shipmark: Shipmark
     ) -> None:
         repo.write(
@@ -175,7 +175,7 @@ class TestLog:
             (verify, VerifyRequest(), ["verify"]),
         ],
     )
-    def test_answers_are_the_documents_of_the_commands(
+    def test_log_reports_are_the_json_documents_of_the_commands(
         self,
         use_case: Callable[[Session, Any], object],
         request_: object,
@@ -186,7 +186,7 @@ class TestLog:
         report = plain(use_case(opened(logged), request_))
         assert report == shipmark("log", *command, "--json", cwd=logged.path).json
 
-    def test_an_empty_answer_is_an_answer(self, logged: GitRepo) -> None:
+    def test_log_questions_without_a_match_return_empty_reports(self, logged: GitRepo) -> None:
         workspace = opened(logged)
         assert questions.find(workspace, questions.FindRequest(digest="sha256:0000000")).mentions == ()
         assert questions.at(workspace, questions.AtRequest(tag="latest", time="2001-01-01")).tags == ()
@@ -203,7 +203,7 @@ class TestLog:
         kinds = [entry["kind"] for entry in export(opened(logged)).entries]
         assert kinds[-2:] == ["planned", "abandoned"]
 
-    def test_what_the_registry_has_differently_is_a_finding_and_an_error(self) -> None:
+    def test_fault_is_an_error_for_moved_differing_and_unreadable_tags(self) -> None:
         found = {"target": "r.example/app", "tag": "1", "detail": "d"}
         report = VerifyReport(log="l", entries=1, head="0:0", tags=())
         for finding, kind in (("moved", RefusedError), ("differs", RefusedError), ("unknown", RegistryError)):
@@ -215,7 +215,7 @@ class TestLog:
 class TestImages:
     """The functions for images, on OCI layouts, which need no registry."""
 
-    def test_copy_tag_list_and_delete(self, repo: GitRepo) -> None:
+    def test_image_functions_copy_tag_list_and_delete_in_layouts(self, repo: GitRepo) -> None:
         image = make_image({"a": b"one"}, labels={"version": "1"})
         store(image, Layout(str(repo.path / "app")), "1.0.0")
         workspace = opened(repo)

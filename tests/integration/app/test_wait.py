@@ -92,7 +92,7 @@ def held(guarded: Project, gate: Gate) -> Iterator[Held]:
     made.go_on()
 
 
-def test_a_waiting_run_begins_when_the_other_has_ended(guarded: Project, held: Held) -> None:
+def test_run_with_wait_begins_after_the_other_run_has_ended(guarded: Project, held: Held) -> None:
     waiter = Waiter(guarded.start("run", "--wait", env={"USER": "second"}))
     waiter.says("waiting for attempt")
     before = len(guarded.registry.access_log())
@@ -156,7 +156,7 @@ def test_a_killed_run_in_this_workspace_is_not_waited_for(guarded: Project, held
     assert set(guarded.tags) >= RELEASE
 
 
-def test_a_wait_ends_when_the_other_is_killed(guarded: Project, held: Held) -> None:
+def test_wait_ends_when_the_other_run_is_killed(guarded: Project, held: Held) -> None:
     waiter = Waiter(guarded.start("run", "--wait"))
     waiter.says("waiting for attempt")
     held.process.kill()
@@ -188,7 +188,7 @@ def elsewhere(project: Project, shipmark: Shipmark, tmp_path: Path) -> tuple[Pat
     return clone.path, dict(shipmark.env)
 
 
-def test_a_dead_run_elsewhere_is_waited_for_until_somebody_says_that_it_is_over(
+def test_killed_run_on_another_machine_is_waited_for_until_log_recover(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     log = {"store": "file", "path": str(tmp_path / "shared.jsonl")}
@@ -209,7 +209,7 @@ def test_a_dead_run_elsewhere_is_waited_for_until_somebody_says_that_it_is_over(
     assert set(project.tags) >= RELEASE
 
 
-def test_a_log_in_a_git_ref_is_waited_by_as_well(
+def test_run_with_wait_reads_attempts_from_a_git_log(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project="acme/app", log={"store": "git"})
@@ -230,7 +230,7 @@ def test_a_log_in_a_git_ref_is_waited_by_as_well(
     assert kinds.count("planned") == kinds.count("released") == 1
 
 
-def test_nobody_waits_longer_than_an_attempt_said_that_it_would_take(guarded: Project) -> None:
+def test_wait_ends_at_the_lease_end_of_the_other_attempt(guarded: Project) -> None:
     folder = guarded.repo.path / ".shipmark"
     folder.mkdir(exist_ok=True)
     cancel = Cancel()
@@ -299,12 +299,12 @@ class TestPresence:
             assert Presence(str(tmp_path / "runs")).is_alive("a") is True
         assert presence.is_alive("a") is None
 
-    def test_a_file_that_nobody_holds_is_a_dead_process_s(self, tmp_path: Path) -> None:
+    def test_unlocked_presence_file_means_a_killed_process(self, tmp_path: Path) -> None:
         presence = Presence(str(tmp_path))
         (tmp_path / "a").touch()
         assert presence.is_alive("a") is False
 
-    def test_old_files_go_unless_somebody_holds_them(self, tmp_path: Path) -> None:
+    def test_old_unlocked_presence_files_are_deleted(self, tmp_path: Path) -> None:
         presence = Presence(str(tmp_path))
         for name in ("dead", "alive", "young"):
             (tmp_path / name).touch()
@@ -315,7 +315,7 @@ class TestPresence:
             with presence.announced("new"):
                 assert sorted(one.name for one in tmp_path.iterdir()) == ["alive", "new", "young"]
 
-    def test_where_no_file_can_be_made_the_run_goes_on(self, tmp_path: Path) -> None:
+    def test_run_continues_if_no_presence_file_can_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "taken").write_text("no folder")
         with Presence(str(tmp_path / "taken" / "runs")).announced("a"):
             pass

@@ -242,7 +242,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_on_a_base_both_builders_agree(name: str, ground: Ground) -> None:
+def test_both_builders_make_equal_images_on_a_base(name: str, ground: Ground) -> None:
     base = ground.base(BASE, "base:1")
     shutil.make_archive(str(ground.root / "archive"), "gztar", ground.root / "conf")
     ground.write(f"FROM {base}\n{CASES[name]}\n")
@@ -263,7 +263,7 @@ COPIES = {
 
 
 @pytest.mark.parametrize("name", COPIES)
-def test_copies_from_an_image_agree(name: str, ground: Ground) -> None:
+def test_both_builders_copy_equal_files_from_an_image(name: str, ground: Ground) -> None:
     base = ground.base(BASE, "base:1")
     copies = COPIES[name].replace("BASE", base)
     ground.write(f"FROM {base} AS one\nCOPY app /usr/share/app/own\nFROM scratch\nCOPY app /\n{copies}\n")
@@ -278,7 +278,7 @@ def test_triggers_of_the_base_take_effect(ground: Ground) -> None:
     assert "triggered/app" in ours.files
 
 
-def test_own_triggers_are_left_for_the_next_build(ground: Ground) -> None:
+def test_onbuild_triggers_of_the_last_stage_are_kept_in_the_config(ground: Ground) -> None:
     ground.write(
         "FROM scratch AS one\nONBUILD COPY  app \\\n  /on\nONBUILD USER 7\nCOPY app /\nFROM one\nONBUILD ENV X=1\n"
     )
@@ -287,7 +287,7 @@ def test_own_triggers_are_left_for_the_next_build(ground: Ground) -> None:
     assert ours.settings["OnBuild"] == ["ENV X=1"]
 
 
-def test_a_trigger_that_cannot_be_done_is_refused_in_preview(ground: Ground) -> None:
+def test_unsupported_onbuild_trigger_of_the_base_is_a_problem(ground: Ground) -> None:
     base = ground.base("FROM busybox:test\nONBUILD RUN true\n", "run:1")
     ground.write(f"ARG X\nFROM {base}\nCOPY app .\n")
     lacking = problem(ground.layers(), build_of(ground.root))
@@ -298,7 +298,7 @@ def test_a_trigger_that_cannot_be_done_is_refused_in_preview(ground: Ground) -> 
     )
 
 
-def test_layers_and_history_of_the_base_stay_as_they_are(ground: Ground) -> None:
+def test_layers_and_history_of_the_base_are_unchanged(ground: Ground) -> None:
     base = ground.base(BASE, "base:1")
     ground.write(f"FROM {base}\nCOPY app /bin/app\n")
     image = ground.build(ground.layers(), "layers", labels={"own": "1"})
@@ -340,7 +340,7 @@ def test_the_same_base_gives_one_digest_from_a_registry_a_layout_and_by_digest(g
     assert len(digests) == 1
 
 
-def test_a_base_in_the_daemon_is_taken_as_it_is_there(ground: Ground) -> None:
+def test_base_image_of_the_daemon_is_used_in_trusted_runs_only(ground: Ground) -> None:
     base = ground.base(BASE, "base:1")
     ground.write(f"FROM docker-daemon:{base}\nCOPY app /bin/app\n")
     ours = ground.flat(ground.layers(), "layers")
@@ -354,7 +354,7 @@ def test_a_base_in_the_daemon_is_taken_as_it_is_there(ground: Ground) -> None:
     assert "Dockerfile:1: " in str(ground.refusal())
 
 
-def test_a_tag_that_moves_after_prepare_has_no_effect(ground: Ground) -> None:
+def test_base_tag_moved_after_prepare_does_not_change_the_build(ground: Ground) -> None:
     base = ground.base(BASE, "moving:1")
     ground.write(f"FROM {base}\nCOPY app /bin/app\n")
     request = build_of(ground.root)
@@ -387,7 +387,7 @@ class TestPlatforms:
         repository.put_manifest(index, tag="1")
         return f"{name}:1"
 
-    def test_each_platform_gets_its_own(self, ground: Ground) -> None:
+    def test_each_platform_is_built_on_the_base_of_its_platform(self, ground: Ground) -> None:
         ground.write(f"FROM {self.several(ground)}\nCOPY app /own\n")
         image = ground.build(ground.layers(), "layers", platforms=("linux/amd64", "linux/arm/v7"))
         found = {}
@@ -396,7 +396,7 @@ class TestPlatforms:
             found[child.platform] = document(ground.folder / "layers", config)["config"]["Labels"]["for"]
         assert found == {"linux/amd64": "linux/amd64", "linux/arm/v7": "linux/arm/v7"}
 
-    def test_a_base_without_the_platform_says_which_it_has(self, ground: Ground) -> None:
+    def test_error_for_a_base_without_the_platform_lists_its_platforms(self, ground: Ground) -> None:
         name = self.several(ground)
         ground.write(f"FROM {name}\nCOPY app /own\n")
         error = ground.refusal(platforms=("linux/arm64",))
@@ -410,7 +410,7 @@ class TestPlatforms:
         assert "does not exist for `linux/s390x`" in str(error)
         assert "it exists for `linux/" in str(error.hint)
 
-    def test_a_stage_may_be_for_another_platform(self, ground: Ground) -> None:
+    def test_earlier_stage_may_have_another_platform(self, ground: Ground) -> None:
         name = self.several(ground)
         ground.write(
             f"FROM --platform=linux/arm/v7 {name} AS other\nFROM {name}\nCOPY --from=other /bin/app /other\n"
@@ -421,14 +421,14 @@ class TestPlatforms:
 class TestTrouble:
     """What is wrong with a base is said with the line, the cause and what to do."""
 
-    def test_a_base_that_does_not_exist(self, ground: Ground) -> None:
+    def test_missing_base_image_is_an_error_with_the_line(self, ground: Ground) -> None:
         name = f"{ground.registry.host}/none:1"
         ground.write(f"FROM scratch AS a\nCOPY app /\nFROM {name}\n")
         error = ground.refusal()
         assert str(error).startswith(f"Dockerfile:3: the base `{name}` cannot be read: ")
         assert not isinstance(error.__cause__, BuilderUnavailable)
 
-    def test_a_registry_that_does_not_answer(self, ground: Ground) -> None:
+    def test_unreachable_registry_of_a_base_is_an_error_with_the_line(self, ground: Ground) -> None:
         ground.write("FROM 127.0.0.1:1/none:1\n")
         lacking = problem(ground.layers(), build_of(ground.root))
         assert lacking is not None
@@ -436,18 +436,18 @@ class TestTrouble:
         assert lacking.reason.startswith("Dockerfile:1: the base `127.0.0.1:1/none:1` cannot be read: ")
 
     @pytest.mark.parametrize("name", ["oci:../outside:1", "oci:/tmp:1", "oci-archive:x.tar", "Upper:1"])
-    def test_a_name_that_leads_nowhere_or_out_of_the_repository(self, ground: Ground, name: str) -> None:
+    def test_missing_or_outside_layout_as_a_base_is_an_error(self, ground: Ground, name: str) -> None:
         ground.write(f"FROM {name}\n")
         assert str(ground.refusal()).startswith(f"Dockerfile:1: the base `{name}` ")
 
-    def test_a_linked_copy_through_a_symlink_of_the_base(self, ground: Ground) -> None:
+    def test_copy_link_through_a_symlink_of_the_base_is_an_error(self, ground: Ground) -> None:
         base = ground.base(BASE, "base:1")
         ground.write(f"FROM {base}\nCOPY --link app /share/app/new\n")
         error = ground.refusal()
         assert str(error).startswith("Dockerfile:2: `--link` to `/share/app/new` leads through a symlink")
         assert "`/usr/share/app/new`" in str(error.hint)
 
-    def test_without_bases_only_scratch_can_be_built_on(self, ground: Ground) -> None:
+    def test_builder_without_bases_accepts_only_scratch(self, ground: Ground) -> None:
         ground.write("FROM a/b:1\n")
         lacking = problem(LayersBuilder(sink=NullSink(), cancel=Cancel(), version="1"), build_of(ground.root))
         assert lacking is not None
@@ -457,7 +457,7 @@ class TestTrouble:
         )
 
 
-def test_nothing_but_the_image_stays_in_the_store(ground: Ground) -> None:
+def test_build_on_a_base_leaves_only_the_image_in_the_store(ground: Ground) -> None:
     base = ground.base(BASE, "base:1")
     ground.write(f"FROM scratch\nCOPY --from={base} /usr/share/app /x/\n")
     ground.build(ground.layers(), "layers")

@@ -85,18 +85,18 @@ def dockerfile(repo: GitRepo, text: str, **files: str) -> GitRepo:
 
 
 class TestFiles:
-    def test_the_clones_own_folder_is_no_part_of_it(self, git_repo: GitRepo) -> None:
+    def test_git_folder_of_the_clone_is_not_part_of_the_context(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, a="1")
         nested = GitRepo(git_repo.path / "x/nested", home=Path(git_repo.env["HOME"]))
         nested.write({"n": ""})
         assert paths(git_repo) == ["Dockerfile", "a", "x", "x/nested", "x/nested/n"]
 
-    def test_keep_git_keeps_it(self, git_repo: GitRepo) -> None:
+    def test_keep_git_adds_the_git_folder_to_the_context(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, "FROM scratch\nCOPY .git /g\n")
         assert ".git/HEAD" in paths(git_repo, keep_git=True)
         assert ".git/HEAD" in paths(git_repo, keep_git=True, files="tracked")
 
-    def test_the_git_file_of_a_linked_work_tree_is_no_part_of_it(
+    def test_git_file_of_a_linked_work_tree_is_not_part_of_the_context(
         self, git_repo: GitRepo, tmp_path: Path
     ) -> None:
         dockerfile(git_repo, COPY_ALL)
@@ -105,7 +105,7 @@ class TestFiles:
         assert paths(linked) == ["Dockerfile"]
         assert digest(linked) == digest(git_repo)
 
-    def test_tracked_leaves_out_whatever_git_does_not_track(self, git_repo: GitRepo) -> None:
+    def test_files_tracked_leaves_untracked_files_out_of_the_context(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, **{"src/a": "", ".gitignore": "dist/\n"})
         git_repo.write({"dist/x": "", "stray": "", "src/new": ""})
         (git_repo.path / "empty").mkdir()
@@ -114,7 +114,7 @@ class TestFiles:
         assert list(found.files.paths()) == [".gitignore", "Dockerfile", "src", "src/a"]
         assert (found.untracked, notes.texts) == ((), [])
 
-    def test_tracked_needs_a_repository(self, tmp_path: Path) -> None:
+    def test_files_tracked_outside_of_a_repository_is_a_git_error(self, tmp_path: Path) -> None:
         (tmp_path / "plain").mkdir()
         repo = GitRepo(tmp_path / "plain", home=tmp_path, init=False)
         repo.write({"Dockerfile": COPY_ALL})
@@ -123,7 +123,7 @@ class TestFiles:
         assert "`build: {files: all}`" in str(caught.value.hint)
         assert read(repo).chosen.untracked is None
 
-    def test_what_shipmark_writes_is_no_part_of_it(self, git_repo: GitRepo) -> None:
+    def test_output_folders_of_shipmark_are_not_part_of_the_context(self, git_repo: GitRepo) -> None:
         """Otherwise the second image would hold the first."""
         dockerfile(git_repo, COPY_ALL)
         before = digest(git_repo)
@@ -136,7 +136,9 @@ class TestFiles:
         git_repo.write({"dist/other": ""})
         assert paths(git_repo, outputs=outputs) == ["Dockerfile", "dist", "dist/other"]
 
-    def test_an_output_above_or_beside_the_context_changes_nothing(self, git_repo: GitRepo) -> None:
+    def test_output_folder_above_or_beside_the_context_does_not_change_the_context(
+        self, git_repo: GitRepo
+    ) -> None:
         git_repo.commit(files={"app/Dockerfile": COPY_ALL, "app/a": ""})
         options = {"context": "app", "dockerfile": "app/Dockerfile"}
         assert paths(git_repo, outputs=("dist", ".", "app", "../x"), **options) == ["Dockerfile", "a"]
@@ -144,7 +146,7 @@ class TestFiles:
 
 
 class TestDigest:
-    def test_one_tag_has_one_digest_in_every_clone(
+    def test_context_of_a_git_tag_has_one_digest_in_every_clone(
         self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo], tmp_path: Path
     ) -> None:
         """Another umask, time zone, folder and depth; modes of the work tree that say nothing; submodules too."""
@@ -183,7 +185,9 @@ class TestDigest:
             lambda root: (root / "untracked").chmod(0o755),
         ],
     )
-    def test_every_difference_changes_it(self, git_repo: GitRepo, change: Callable[[Path], Any]) -> None:
+    def test_every_changed_file_changes_the_context_digest(
+        self, git_repo: GitRepo, change: Callable[[Path], Any]
+    ) -> None:
         os.symlink("a", git_repo.path / "link")
         dockerfile(git_repo, COPY_ALL, a="1")
         git_repo.write({"untracked": ""})
@@ -191,7 +195,7 @@ class TestDigest:
         change(git_repo.path)
         assert digest(git_repo) != before
 
-    def test_what_is_not_sent_does_not_change_it(self, git_repo: GitRepo) -> None:
+    def test_files_outside_of_the_context_do_not_change_its_digest(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, a="1", **{".dockerignore": "hidden\n"})
         before = digest(git_repo)
         assert digest(git_repo, keep_git=True) == before
@@ -199,7 +203,7 @@ class TestDigest:
         git_repo.git("tag", "new")
         assert digest(git_repo, keep_git=True) == before
 
-    def test_it_is_over_the_listing_that_its_page_describes(self, git_repo: GitRepo) -> None:
+    def test_context_digest_is_the_hash_of_the_documented_listing(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"Dockerfile": COPY_ALL, "d/a": "1"})
         os.symlink("d/a", git_repo.path / "link")
         import hashlib
@@ -216,7 +220,7 @@ class TestDigest:
         listing = "shipmark.context/1\n" + "".join(f"{field}\0" for line in lines for field in line)
         assert digest(git_repo) == f"sha256:{sha(listing.encode())}"
 
-    def test_a_file_that_grows_while_it_is_hashed_is_an_error(self, git_repo: GitRepo) -> None:
+    def test_file_that_grows_while_the_context_is_hashed_is_a_build_error(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, a="1")
         chosen = read(git_repo).chosen
         git_repo.write({"a": "longer"})
@@ -226,7 +230,7 @@ class TestDigest:
         ):
             context.built_from()
 
-    def test_a_cancelled_run_does_not_wait_for_it(self, git_repo: GitRepo) -> None:
+    def test_cancelled_run_does_not_wait_for_the_context_digest(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, a="1")
         cancel = Cancel()
         with hashing(read(git_repo).chosen, cancel) as context:
@@ -236,7 +240,7 @@ class TestDigest:
 
 
 class TestUntracked:
-    def test_files_that_git_does_not_ignore_are_named_in_one_warning(self, git_repo: GitRepo) -> None:
+    def test_untracked_files_in_the_context_are_named_in_one_warning(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, **{".gitignore": "dist/\n", ".dockerignore": "hidden\n"})
         git_repo.write({"dist/app": "", "hidden": "", **{f"stray{n}": "" for n in range(7)}})
         notes = Notes()
@@ -250,14 +254,14 @@ class TestUntracked:
         )
         assert "`build: {files: tracked}`" in str(note.hint)
 
-    def test_ignored_files_are_counted_and_not_named(self, git_repo: GitRepo) -> None:
+    def test_git_ignored_files_in_the_context_are_counted_without_a_warning(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, **{".gitignore": "dist/\n"})
         git_repo.write({"dist/app": "x"})
         notes = Notes()
         assert read(git_repo, notes).chosen.untracked == ("dist/app",)
         assert notes.texts == []
 
-    def test_files_of_another_repository_are_named(self, git_repo: GitRepo) -> None:
+    def test_files_of_a_nested_repository_are_named_as_untracked(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL)
         GitRepo(git_repo.path / "nested", home=Path(git_repo.env["HOME"])).commit(files={"n": ""})
         notes = Notes()
@@ -266,7 +270,7 @@ class TestUntracked:
             "1 file in the build context is neither tracked nor ignored by git: `nested/n`"
         ]
 
-    def test_they_are_named_below_the_repository(self, git_repo: GitRepo) -> None:
+    def test_untracked_files_are_named_by_their_paths_in_the_repository(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"app/Dockerfile": COPY_ALL, "b": ""})
         git_repo.write({"app/stray": "", "other": ""})
         notes = Notes()
@@ -275,7 +279,7 @@ class TestUntracked:
             "1 file in the build context is neither tracked nor ignored by git: `app/stray`"
         ]
 
-    def test_the_warning_is_given_once_for_all_builders(self, git_repo: GitRepo) -> None:
+    def test_warning_about_untracked_files_is_given_once_for_all_builders(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL)
         git_repo.write({"stray": ""})
         notes = Notes()
@@ -309,7 +313,9 @@ class TestIncomplete:
         files = {"a.bin": POINTER, "d/b.bin": POINTER, "c.txt": POINTER, ".gitattributes": attributes}
         return dockerfile(git_repo, COPY_ALL, **files)
 
-    def test_a_sparse_checkout_is_refused(self, sparse: GitRepo) -> None:
+    def test_files_missing_from_a_sparse_checkout_are_refused_if_the_build_reads_them(
+        self, sparse: GitRepo
+    ) -> None:
         error = refusal(sparse)
         assert str(error) == (
             "2 files of the commit are not in this sparse checkout (`out/b`, `out/c`), and Dockerfile:2 reads them: "
@@ -322,7 +328,9 @@ class TestIncomplete:
         sparse.git("sparse-checkout", "disable")
         assert "out/b" in paths(sparse)
 
-    def test_a_submodule_that_is_not_there_is_refused(self, without_submodule: GitRepo) -> None:
+    def test_submodule_that_is_not_checked_out_is_refused_if_the_build_reads_it(
+        self, without_submodule: GitRepo
+    ) -> None:
         error = refusal(without_submodule)
         assert str(error) == (
             "the submodule `vendor/inner` is not checked out, and Dockerfile:2 reads it: `COPY` of `.`"
@@ -331,7 +339,9 @@ class TestIncomplete:
         check_out_submodules(without_submodule)
         assert "vendor/inner/i" in paths(without_submodule)
 
-    def test_pointers_of_lfs_are_refused_where_the_attributes_say_so(self, with_pointers: GitRepo) -> None:
+    def test_git_lfs_pointers_are_refused_if_attributes_name_the_lfs_filter(
+        self, with_pointers: GitRepo
+    ) -> None:
         error = refusal(with_pointers)
         assert str(error) == (
             "2 files are Git LFS pointers without their content (`a.bin`, `d/b.bin`), and Dockerfile:2 reads them: "
@@ -353,7 +363,7 @@ class TestIncomplete:
             ),
         ],
     )
-    def test_the_hint_is_the_line_for_the_ci_at_hand(
+    def test_hint_for_missing_files_is_the_setting_of_the_ci_system(
         self,
         make_repo: Callable[[str], GitRepo],
         tmp_path: Path,
@@ -384,7 +394,7 @@ class TestIncomplete:
             ("FROM scratch\nRUN --mount=target=/x,source=in true\n", ""),
         ],
     )
-    def test_what_no_instruction_reads_may_be_missing(
+    def test_files_that_no_instruction_reads_may_be_missing(
         self, git_repo: GitRepo, text: str, ignore: str
     ) -> None:
         dockerfile(git_repo, text, **{"in/a": "", "out/b": "", "out/c": "", ".dockerignore": ignore})
@@ -394,42 +404,44 @@ class TestIncomplete:
     @pytest.mark.parametrize(
         "instruction", ["ADD out/b /", "RUN --mount=target=/x,source=out true", "COPY o*/b /"]
     )
-    def test_every_kind_of_instruction_counts(self, git_repo: GitRepo, instruction: str) -> None:
+    def test_add_and_mount_and_wildcards_require_their_files_in_a_sparse_checkout(
+        self, git_repo: GitRepo, instruction: str
+    ) -> None:
         dockerfile(git_repo, f"FROM scratch\nCOPY in /\n{instruction}\n", **{"in/a": "", "out/b": ""})
         make_sparse(git_repo, "in")
         assert "Dockerfile:3 reads it" in str(refusal(git_repo))
 
-    def test_a_hidden_submodule_may_be_missing(self, without_submodule: GitRepo) -> None:
+    def test_submodule_excluded_by_dockerignore_may_be_missing(self, without_submodule: GitRepo) -> None:
         for ignore in ("vendor\n", "vendor/inner/*\n"):
             without_submodule.write({".dockerignore": ignore})
             assert "a" in paths(without_submodule)
 
-    def test_allow_missing_lifts_what_it_names_and_no_more(self, sparse: GitRepo) -> None:
+    def test_allow_missing_accepts_only_the_missing_files_that_it_names(self, sparse: GitRepo) -> None:
         for allowed in (("out/b", "out/c"), ("out",), ("./out/",)):
             assert paths(sparse, allow_missing=allowed) == ["Dockerfile", "in", "in/a"]
         assert "`out/c`" in str(refusal(sparse, allow_missing=("out/b",)))
         assert "`out/b`" in str(refusal(sparse, allow_missing=("ou", "out/b/x")))
 
-    def test_allow_missing_lifts_submodules_and_pointers(
+    def test_allow_missing_accepts_submodules_and_lfs_pointers(
         self, without_submodule: GitRepo, make_repo: Callable[[str], GitRepo]
     ) -> None:
         assert "a" in paths(without_submodule, allow_missing=("vendor/inner",))
         lfs = dockerfile(make_repo("lfs"), COPY_ALL, **{"a": POINTER, ".gitattributes": "a filter=lfs\n"})
         assert "a" in paths(lfs, allow_missing=("a",))
 
-    def test_paths_are_those_of_the_repository(self, git_repo: GitRepo) -> None:
+    def test_missing_files_are_named_by_their_paths_in_the_repository(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"app/Dockerfile": COPY_ALL, "app/in/a": "", "app/out/b": ""})
         make_sparse(git_repo, "app/in")
         options = {"context": "app", "dockerfile": "app/Dockerfile"}
         assert "`app/out/b` is not in this sparse checkout" in str(refusal(git_repo, **options))
         assert "in/a" in paths(git_repo, allow_missing=("app/out/b",), **options)
 
-    def test_a_skipped_file_that_is_there_is_no_lack(self, git_repo: GitRepo) -> None:
+    def test_skip_worktree_file_that_exists_is_accepted(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, a="1")
         git_repo.git("update-index", "--skip-worktree", "a")
         assert "a" in paths(git_repo)
 
-    def test_attributes_run_no_filter(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_reading_git_attributes_runs_no_filter_program(self, git_repo: GitRepo, tmp_path: Path) -> None:
         dockerfile(git_repo, COPY_ALL, **{"a": POINTER, ".gitattributes": "a filter=lfs\n"})
         git_repo.git("config", "filter.lfs.clean", f"touch {tmp_path}/ran; cat")
         git_repo.git("config", "filter.lfs.smudge", f"touch {tmp_path}/ran; cat")
@@ -476,7 +488,7 @@ class TestSources:
             (".shipmark/x", {".shipmark/x": ""}, {}, "shipmark writes `.shipmark` itself", "another folder"),
         ],
     )
-    def test_a_missing_source_says_why(
+    def test_missing_copy_source_is_an_error_with_the_reason(
         self,
         git_repo: GitRepo,
         copy: str,
@@ -491,7 +503,7 @@ class TestSources:
         assert said in str(error)
         assert hint in str(error.hint)
 
-    def test_a_source_that_git_does_not_track_says_so(self, git_repo: GitRepo) -> None:
+    def test_untracked_copy_source_is_an_error_with_files_tracked(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, "FROM scratch\nCOPY new /\n")
         git_repo.write({"new": ""})
         error = problem(git_repo, files="tracked")
@@ -511,13 +523,13 @@ class TestSources:
             "COPY --from=busybox /bin/sh /",
         ],
     )
-    def test_no_source_is_called_missing_that_a_builder_may_find(self, git_repo: GitRepo, lines: str) -> None:
+    def test_copy_sources_that_a_builder_may_find_are_accepted(self, git_repo: GitRepo, lines: str) -> None:
         os.symlink("d", git_repo.path / "link")
         os.symlink("/etc/hostname", git_repo.path / "outside")
         dockerfile(git_repo, f"FROM base\n{lines}\n", **{"a": "", "d/e": ""})
         assert "a" in paths(git_repo)
 
-    def test_a_link_in_a_circle_is_named(self, git_repo: GitRepo) -> None:
+    def test_circular_symlink_as_a_copy_source_is_a_build_error(self, git_repo: GitRepo) -> None:
         os.symlink("two", git_repo.path / "one")
         os.symlink("one", git_repo.path / "two")
         dockerfile(git_repo, "FROM scratch\nCOPY one /\n")
@@ -534,7 +546,7 @@ class TestSources:
             assert "`sock` is a device, pipe or socket" in str(problem(git_repo))
         assert paths(git_repo, files="tracked") == ["Dockerfile"]
 
-    def test_a_pipe_that_nothing_reads_is_no_obstacle(self, git_repo: GitRepo) -> None:
+    def test_pipe_that_no_instruction_copies_is_accepted(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, "FROM scratch\nCOPY a /\n", a="")
         os.mkfifo(git_repo.path / "pipe")
         assert digest(git_repo)
@@ -544,13 +556,13 @@ class TestSources:
         assert "`.git` is not part of the context" in str(problem(git_repo))
         assert ".git/HEAD" in paths(git_repo, keep_git=True)
 
-    def test_where_keep_git_was_not_read_nothing_is_judged_by_it(self, git_repo: GitRepo) -> None:
+    def test_use_of_git_is_not_refused_if_keep_git_was_not_read(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, "FROM scratch\nCOPY .git /g\n")
         assert paths(git_repo, judges_git=False) == ["Dockerfile"]
         git_repo.write({"Dockerfile": "FROM scratch\nCOPY .git /g\nCOPY gone /\n"})
         assert "Dockerfile:3: the context has no `gone`" in str(problem(git_repo, judges_git=False))
 
-    def test_a_tool_that_misses_git_is_warned_about(self, git_repo: GitRepo) -> None:
+    def test_tool_that_needs_the_git_folder_causes_a_warning(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, "FROM base\nCOPY . /\nRUN git describe > /v\n")
         notes = Notes()
         read(git_repo, notes)

@@ -182,15 +182,15 @@ class TestPlatformArguments:
         project.build(**more)
         return next(line for line in project.sink.lines if line.startswith("said:")).removeprefix("said:")
 
-    def test_they_name_the_daemons_platform(self, project: Project) -> None:
+    def test_platform_arguments_have_the_platform_of_the_daemon(self, project: Project) -> None:
         own = project.own_platform()
         system, architecture, *_ = own.split("/")
         assert self.said(project) == f"{own};{system};{architecture};;{own};{system};{architecture};"
 
-    def test_a_given_value_beats_them(self, project: Project) -> None:
+    def test_given_build_argument_overrides_a_platform_argument(self, project: Project) -> None:
         assert self.said(project, args={"TARGETARCH": "mine"}).split(";")[2] == "mine"
 
-    def test_from_knows_them_without_a_declaration(self, project: Project) -> None:
+    def test_from_may_use_platform_arguments_without_a_declaration(self, project: Project) -> None:
         text = (
             "# escape=\\\n# a comment\nFROM --platform=$BUILDPLATFORM busybox:test AS one\n"
             "RUN echo $((1 + 1)) > /two\nFROM scratch\nCOPY --from=one /two /two\nCOPY Dockerfile /\n"
@@ -203,7 +203,7 @@ class TestPlatformArguments:
             assert copied is not None
             assert copied.read().decode() == text
 
-    def test_errors_keep_their_line_where_a_declaration_was_added(self, project: Project) -> None:
+    def test_errors_have_the_users_line_numbers_if_arg_lines_were_added(self, project: Project) -> None:
         project.write("Dockerfile", "FROM --platform=$BUILDPLATFORM busybox:test\nRUN true\nRUN exit 3\n")
         assert str(project.refusal()).startswith("Dockerfile:3: ")
 
@@ -215,21 +215,21 @@ class TestLeftImages:
         found = daemon.docker("images", "--all", "--quiet", "--filter", f"label=docker-test={label}")
         return found.stdout.decode().split()
 
-    def test_the_image_is_removed_after_its_export(
+    def test_built_image_is_removed_from_the_daemon_after_its_export(
         self, project: Project, docker_daemon: DockerDaemon
     ) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
         project.build(labels={"docker-test": "gone"})
         assert self.labelled(docker_daemon, "gone") == []
 
-    def test_the_cache_of_its_steps_stays(self, project: Project) -> None:
+    def test_build_cache_of_the_daemon_is_kept(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test\nRUN echo once; date +%N > /n\n")
         project.build(labels={"docker-test": "one"})
         project.sink.events.clear()
         project.build(labels={"docker-test": "two"})
         assert "once" not in project.sink.lines
 
-    def test_an_image_that_was_there_before_stays(
+    def test_image_that_existed_before_the_build_is_not_removed(
         self, project: Project, docker_daemon: DockerDaemon
     ) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
@@ -239,14 +239,14 @@ class TestLeftImages:
         project.build(labels={"docker-test": "before"})
         assert self.labelled(docker_daemon, "before") == before
 
-    def test_a_base_that_is_built_without_a_change_stays(
+    def test_base_image_built_without_a_change_is_not_removed(
         self, project: Project, docker_daemon: DockerDaemon
     ) -> None:
         project.write("Dockerfile", "FROM busybox:test\n")
         project.build()
         assert docker_daemon.api("GET", "/images/busybox:test/json")[0] == 200
 
-    def test_a_failure_after_the_build_leaves_nothing(
+    def test_failed_export_leaves_no_image_in_the_daemon(
         self, project: Project, docker_daemon: DockerDaemon, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
@@ -258,7 +258,7 @@ class TestLeftImages:
         project.refusal(labels={"docker-test": "failed"})
         assert self.labelled(docker_daemon, "failed") == []
 
-    def test_a_signal_after_the_build_leaves_nothing(
+    def test_signal_after_the_build_leaves_no_image_in_the_daemon(
         self, project: Project, docker_daemon: DockerDaemon, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
@@ -272,7 +272,7 @@ class TestLeftImages:
             project.build(labels={"docker-test": "stopped"})
         assert self.labelled(docker_daemon, "stopped") == []
 
-    def test_an_image_that_somebody_tagged_meanwhile_stays(
+    def test_built_image_that_was_tagged_meanwhile_is_not_removed(
         self, project: Project, docker_daemon: DockerDaemon, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")

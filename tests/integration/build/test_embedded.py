@@ -163,7 +163,9 @@ def test_several_platforms_are_one_index_that_shares_layers(tmp_path: Path) -> N
 class TestForeignPrograms:
     """A program of another machine than the platform: the image would never run."""
 
-    def test_it_is_refused_with_its_path_and_both_machines(self, tmp_path: Path) -> None:
+    def test_program_of_another_machine_is_refused_with_its_path_and_both_machines(
+        self, tmp_path: Path
+    ) -> None:
         project = make_project(tmp_path / "project")
         with pytest.raises(BuildError) as caught:
             build(builder(), request(project, platforms=("linux/amd64", "linux/s390x")), tmp_path / "store")
@@ -173,7 +175,7 @@ class TestForeignPrograms:
         )
         assert "`build: {foreign_binaries: [bin/busybox]}`" in str(caught.value.hint)
 
-    def test_a_stage_that_is_not_in_the_image_may_hold_any(self, tmp_path: Path) -> None:
+    def test_earlier_stage_may_have_programs_of_another_machine(self, tmp_path: Path) -> None:
         project = make_project(tmp_path / "project")
         (project / "Dockerfile").write_text(
             "FROM scratch AS other\nCOPY rootfs /\nFROM scratch\nCOPY --from=other /etc /etc\n"
@@ -181,7 +183,7 @@ class TestForeignPrograms:
         image = build(builder(), request(project, args={}, platforms=("linux/s390x",)), tmp_path / "store")
         assert image.platforms[0].platform == "linux/s390x"
 
-    def test_a_pattern_that_means_nothing_is_wrong_input(self, tmp_path: Path) -> None:
+    def test_invalid_pattern_in_foreign_binaries_is_an_input_problem(self, tmp_path: Path) -> None:
         project = make_project(tmp_path / "project")
         wrong = problem(builder(), request(project, foreign_binaries=("a", "[")))
         assert wrong is not None

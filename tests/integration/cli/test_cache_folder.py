@@ -96,7 +96,7 @@ class TestPlace:
         assert not (offline.repo.path / ".cache").exists()
         assert not (offline.repo.path / "shipmark").exists()
 
-    def test_where_nothing_can_be_kept_a_temporary_folder_goes_with_the_process(
+    def test_temporary_folder_is_used_and_removed_if_no_cache_folder_is_usable(
         self, offline: Project, tmp_path: Path
     ) -> None:
         (tmp_path / "temporary").mkdir()
@@ -104,7 +104,7 @@ class TestPlace:
         offline.must("run", env=env)
         assert kept(tmp_path / "temporary") == []
 
-    def test_an_outsider_s_request_gets_a_folder_of_its_own(self, offline: Project, tmp_path: Path) -> None:
+    def test_untrusted_run_uses_a_fresh_cache_folder(self, offline: Project, tmp_path: Path) -> None:
         (tmp_path / "temporary").mkdir()
         event = tmp_path / "event.json"
         fork = {"repo": {"full_name": "mallory/app", "fork": True}, "sha": offline.repo.head, "ref": "x"}
@@ -163,7 +163,7 @@ class TestHostile:
         assert len(kept(tmp_path / "shipmark-cache")) == 1
 
     @pytest.mark.parametrize("kind", ["symlink", "file", "writable"])
-    def test_a_prepared_folder_of_this_repository_is_not_used(
+    def test_symlink_file_or_open_folder_in_place_of_the_repository_cache_is_not_used(
         self, offline: Project, tmp_path: Path, kind: str
     ) -> None:
         victim = tmp_path / "victim"
@@ -181,7 +181,7 @@ class TestHostile:
         warned(offline("run", env={"SHIPMARK_CACHE_DIR": str(folder)}))
         assert kept(victim) == []
 
-    def test_a_lease_that_leads_elsewhere_is_not_opened(self, offline: Project, tmp_path: Path) -> None:
+    def test_lease_file_that_is_a_symlink_is_not_opened(self, offline: Project, tmp_path: Path) -> None:
         victim = tmp_path / "victim"
         victim.write_text("precious")
         before = victim.stat().st_mtime_ns
@@ -193,13 +193,13 @@ class TestHostile:
         assert (victim.read_text(), victim.stat().st_mtime_ns) == ("precious", before)
 
     @pytest.mark.parametrize("place", ["cache", ".", "dist", ".shipmark", ".shipmark-not"])
-    def test_in_the_workspace_only_our_own_folder_may_hold_it(self, offline: Project, place: str) -> None:
+    def test_cache_in_the_workspace_must_lie_below_dot_shipmark(self, offline: Project, place: str) -> None:
         """In another folder of the workspace the cache would get into build contexts, and a commit could contain it."""
         folder = offline.repo.path / place
         warned(offline("preview", env={"SHIPMARK_CACHE_DIR": str(folder)}), "below `.shipmark/`")
         assert [path for path in folder.glob("*") if len(path.name) == KEY] == []
 
-    def test_below_our_own_folder_it_is_used_and_hidden_from_git(self, offline: Project) -> None:
+    def test_cache_below_dot_shipmark_is_hidden_from_git(self, offline: Project) -> None:
         folder = offline.repo.path / ".shipmark/cache"
         for args in (("preview",), ("run",), ("run",)):
             result = offline.must(*args, env={"SHIPMARK_CACHE_DIR": str(folder)})
@@ -208,7 +208,7 @@ class TestHostile:
         assert offline.repo.git("status", "--porcelain") == ""
 
     @pytest.mark.parametrize("how", ["tracked", "symlink"])
-    def test_below_our_own_folder_it_is_not_used_where_a_commit_brought_it(
+    def test_cache_below_a_committed_or_symlinked_dot_shipmark_is_not_used(
         self, offline: Project, tmp_path: Path, how: str
     ) -> None:
         victim = tmp_path / "victim"
@@ -230,7 +230,9 @@ class TestHostile:
 
 
 class TestSharing:
-    def test_worktrees_share_and_clones_and_submodules_do_not(self, offline: Project, tmp_path: Path) -> None:
+    def test_worktrees_share_a_cache_folder_and_clones_and_submodules_do_not(
+        self, offline: Project, tmp_path: Path
+    ) -> None:
         offline.repo.commit("config")
         offline.repo.tag("v1.4.3")
         tree = tmp_path / "tree"
@@ -255,7 +257,7 @@ class TestSharing:
         offline.must("preview", cwd=tmp_path / "link")
         assert len(kept(tmp_path / "home/cache")) == 1
 
-    def test_runs_side_by_side_use_one_folder(self, offline: Project, tmp_path: Path) -> None:
+    def test_concurrent_runs_share_one_cache_folder(self, offline: Project, tmp_path: Path) -> None:
         """Two worktrees release different commits twice each, while other commands empty and show the cache."""
         trees = []
         for number in (3, 4):

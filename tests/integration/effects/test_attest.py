@@ -61,7 +61,7 @@ def writes(project: Project, since: int = 0) -> list[str]:
 
 
 @pytest.mark.parametrize("way", ["tag", "api"])
-def test_the_statement_hangs_on_the_image_and_the_next_run_finds_it(
+def test_statement_is_attached_to_the_image_and_found_by_the_next_run(
     attesting: Project, gate: Gate, make_targets: TargetsFactory, way: str
 ) -> None:
     if way == "api":
@@ -108,7 +108,7 @@ def listing(gate: Gate, tmp_path: Path) -> Iterator[str]:
     foreign.close()
 
 
-def test_a_registry_that_lists_referrers_needs_no_tag(
+def test_registry_with_the_referrers_api_gets_no_fallback_tag(
     make_project: Callable[..., Project], listing: str, make_targets: TargetsFactory
 ) -> None:
     project = make_project(image=f"{listing}/acme/app", attest="release")
@@ -121,7 +121,7 @@ def test_a_registry_that_lists_referrers_needs_no_tag(
     assert len(hanging(make_targets, listing, digest)) == 1
 
 
-def test_a_registry_that_only_says_oci_subject_is_not_believed(
+def test_registry_that_sends_oci_subject_without_the_api_gets_a_fallback_tag(
     attesting: Project, gate: Gate, make_targets: TargetsFactory
 ) -> None:
     """Like ECR, the registry sends `OCI-Subject` in its answer to the PUT, and 404 for the list of referrers."""
@@ -146,7 +146,7 @@ def test_a_registry_that_only_says_oci_subject_is_not_believed(
     ],
     ids=["400", "406", "501", "html"],
 )
-def test_other_answers_than_a_list_mean_that_the_registry_makes_none(
+def test_registry_that_answers_without_a_referrers_list_gets_a_fallback_tag(
     gate: Gate, make_targets: TargetsFactory, answer: Any
 ) -> None:
     repository = make_targets().open(f"{gate.host}/app")
@@ -159,7 +159,9 @@ def test_other_answers_than_a_list_mean_that_the_registry_makes_none(
     assert referrers_tag(image.digest) in repository.tags()
 
 
-def test_a_question_that_fails_leaves_it_unknown(attesting: Project, gate: Gate) -> None:
+def test_denied_referrers_request_causes_a_warning_and_no_fallback_tag(
+    attesting: Project, gate: Gate
+) -> None:
     denied = b'{"errors":[{"code":"DENIED","message":"not for you"}]}'
     gate.instead = lambda passage: (
         (403, [("Content-Type", "application/json")], denied) if "/referrers/" in passage.path else None
@@ -169,7 +171,9 @@ def test_a_question_that_fails_leaves_it_unknown(attesting: Project, gate: Gate)
     assert not [tag for tag in attesting.tags if tag.startswith("sha256-")]
 
 
-def test_a_preview_shows_it_and_nothing_is_asked_unless_configured(attesting: Project) -> None:
+def test_preview_shows_the_attest_step_and_runs_without_attest_request_no_referrers(
+    attesting: Project,
+) -> None:
     shown = attesting.must("preview").stdout
     assert (
         f"attest:{attesting.image}" in shown.replace(attesting.registry.host, "")
@@ -185,7 +189,7 @@ def test_a_preview_shows_it_and_nothing_is_asked_unless_configured(attesting: Pr
     assert not [one for one in later if "/referrers/" in one.path or "/sha256-" in one.path]
 
 
-def test_inspect_and_skopeo_find_it(attesting: Project, gate: Gate) -> None:
+def test_image_inspect_and_skopeo_show_the_attached_statement(attesting: Project, gate: Gate) -> None:
     require("skopeo")
     attesting.must("run")
     digest = attesting.tags["1.4.2"]
@@ -215,7 +219,7 @@ def is_statement(gate: Gate) -> Callable[[Passage], bool]:
     return found
 
 
-def test_a_release_stands_although_its_statement_could_not_be_attached(
+def test_release_succeeds_although_its_statement_cannot_be_attached(
     attesting: Project, gate: Gate, make_targets: TargetsFactory
 ) -> None:
     chosen = is_statement(gate)
@@ -236,7 +240,7 @@ def test_a_release_stands_although_its_statement_could_not_be_attached(
     assert attesting.kinds() == kinds  # a replica of the log needs no entry of its own
 
 
-def test_each_target_has_a_statement_that_names_it(
+def test_each_target_has_a_statement_with_its_own_name(
     make_project: Callable[..., Project], gate: Gate, make_targets: TargetsFactory
 ) -> None:
     images = [f"{gate.host}/acme/app", f"{gate.host}/acme/copy"]
@@ -249,7 +253,7 @@ def test_each_target_has_a_statement_that_names_it(
     assert "nothing to do" in project.must("run").stderr
 
 
-def test_a_lost_log_adds_no_second_statement(
+def test_release_without_its_log_attaches_no_second_statement(
     attesting: Project, gate: Gate, shipmark: Shipmark, tmp_path: Path, make_targets: TargetsFactory
 ) -> None:
     attesting.must("run")
@@ -291,7 +295,7 @@ class Kill:
         return True
 
 
-def test_a_kill_at_any_write_of_it_leaves_it_to_the_next_run(
+def test_attestation_killed_at_any_request_is_finished_by_the_next_run(
     attesting: Project, gate: Gate, make_targets: TargetsFactory
 ) -> None:
     effects = []
@@ -311,7 +315,7 @@ def test_a_kill_at_any_write_of_it_leaves_it_to_the_next_run(
     attesting.must("log", "verify")
 
 
-def test_a_layout_is_attested_too(make_project: Callable[..., Project]) -> None:
+def test_statement_is_attached_in_an_oci_layout(make_project: Callable[..., Project]) -> None:
     project = make_project(image="oci:dist/image", project="acme/app", attest="release")
     project.release_commit("v1.4.2")
     project.must("run")
@@ -322,7 +326,7 @@ def test_a_layout_is_attested_too(make_project: Callable[..., Project]) -> None:
     assert (project.repo.path / "dist/image/index.json").read_bytes() == before
 
 
-def test_a_target_that_lacks_the_release_gets_no_statement_and_is_complained_of_once(
+def test_unreachable_optional_target_causes_one_warning_with_attest(
     make_project: Callable[..., Project], gate: Gate
 ) -> None:
     images = [f"{gate.host}/acme/app", {"image": "127.0.0.1:1/acme/app", "required": False}]

@@ -28,9 +28,7 @@ def files(asked: WorkTree, folder: Path) -> GitFiles:
     return found
 
 
-def test_tracked_files_have_the_mode_of_the_index_whatever_lies_on_the_disk(
-    asked: WorkTree, git_repo: GitRepo
-) -> None:
+def test_tracked_files_have_the_modes_of_the_git_index(asked: WorkTree, git_repo: GitRepo) -> None:
     git_repo.write({"a": "1", "run": "2", "odd \n'\"ü": "3"})
     os.symlink("a", git_repo.path / "link")
     os.chmod(git_repo.path / "run", 0o755)
@@ -44,7 +42,9 @@ def test_tracked_files_have_the_mode_of_the_index_whatever_lies_on_the_disk(
     assert (found.skipped, found.missing, found.repositories) == ((), (), ("",))
 
 
-def test_a_name_that_is_not_utf8_is_the_one_that_python_lists(asked: WorkTree, git_repo: GitRepo) -> None:
+def test_tracked_file_name_that_is_not_utf8_equals_the_listed_name(
+    asked: WorkTree, git_repo: GitRepo
+) -> None:
     (git_repo.path / os.fsdecode(b"\xff")).write_text("x")
     git_repo.commit()
     assert list(files(asked, git_repo.path).modes) == ["\udcff"]
@@ -56,13 +56,13 @@ def test_paths_are_relative_to_the_folder(asked: WorkTree, git_repo: GitRepo) ->
     assert set(files(asked, git_repo.path / "app").modes) == {"b", "c/d"}
 
 
-def test_what_is_staged_counts_as_tracked(asked: WorkTree, git_repo: GitRepo) -> None:
+def test_staged_files_are_tracked(asked: WorkTree, git_repo: GitRepo) -> None:
     git_repo.write({"a": ""})
     git_repo.git("add", "a")
     assert set(files(asked, git_repo.path).modes) == {"a"}
 
 
-def test_without_a_repository_there_is_no_answer(asked: WorkTree, tmp_path: Path) -> None:
+def test_folder_outside_of_a_repository_has_no_git_files(asked: WorkTree, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     assert asked.files(str(tmp_path / "plain")) is None
 
@@ -86,7 +86,7 @@ class TestSubmodules:
         add_submodule(git_repo, inner, "vendor/inner")
         return git_repo
 
-    def test_the_files_of_one_that_is_there_are_tracked(self, asked: WorkTree, repo: GitRepo) -> None:
+    def test_files_of_checked_out_submodules_are_tracked(self, asked: WorkTree, repo: GitRepo) -> None:
         check_out_submodules(repo)
         found = files(asked, repo.path)
         assert found.missing == ()
@@ -98,19 +98,25 @@ class TestSubmodules:
             "vendor/inner/deep/d",
         }
 
-    def test_one_that_is_not_there_is_named(self, asked: WorkTree, repo: GitRepo, tmp_path: Path) -> None:
+    def test_submodule_that_is_not_checked_out_is_listed_as_missing(
+        self, asked: WorkTree, repo: GitRepo, tmp_path: Path
+    ) -> None:
         clone = repo.clone(tmp_path / "clone")
         assert files(asked, clone.path).missing == ("vendor/inner",)
         os.rmdir(clone.path / "vendor/inner")
         assert files(asked, clone.path).missing == ("vendor/inner",)
 
-    def test_one_inside_of_another_is_named(self, asked: WorkTree, repo: GitRepo) -> None:
+    def test_nested_submodule_that_is_not_checked_out_is_listed_as_missing(
+        self, asked: WorkTree, repo: GitRepo
+    ) -> None:
         assert files(asked, repo.path).missing == ("vendor/inner/deep",)
 
-    def test_a_context_in_a_submodule_asks_that(self, asked: WorkTree, repo: GitRepo) -> None:
+    def test_folder_of_a_submodule_has_the_files_of_that_submodule(
+        self, asked: WorkTree, repo: GitRepo
+    ) -> None:
         assert set(files(asked, repo.path / "vendor/inner").modes) == {".gitmodules", "i", "run"}
 
-    def test_a_symlink_in_its_place_is_not_entered(
+    def test_symlink_in_place_of_a_submodule_is_not_followed(
         self, asked: WorkTree, repo: GitRepo, make_repo: Callable[[str], GitRepo]
     ) -> None:
         other = make_repo("other")
@@ -140,7 +146,7 @@ class TestSubmodules:
         assert asked.filtered(str(repo.path), found, wanted, "lfs") == ("vendor/inner/i",)
 
 
-def test_what_git_ignores_is_not_listed(asked: WorkTree, git_repo: GitRepo) -> None:
+def test_git_ignored_files_are_not_listed_as_unignored(asked: WorkTree, git_repo: GitRepo) -> None:
     git_repo.commit(files={".gitignore": "dist/\n*.tmp\n", "a": ""})
     git_repo.write({"dist/x": "", "y.tmp": "", "new/z": "", "ü": ""})
     nested = GitRepo(git_repo.path / "nested", home=Path(git_repo.env["HOME"]))
@@ -149,7 +155,7 @@ def test_what_git_ignores_is_not_listed(asked: WorkTree, git_repo: GitRepo) -> N
     assert set(asked.unignored(str(git_repo.path), found)) == {"new/z", "ü", "nested/"}
 
 
-def test_attributes_say_which_files_are_of_lfs(asked: WorkTree, git_repo: GitRepo) -> None:
+def test_files_with_the_lfs_filter_are_found_by_their_attributes(asked: WorkTree, git_repo: GitRepo) -> None:
     git_repo.commit(
         files={
             ".gitattributes": "[attr]large filter=lfs -text\n*.bin large\n*.txt filter=other\nno.bin !filter\n",

@@ -63,7 +63,7 @@ def test_size_text_uses_decimal_units(count: float, text: str) -> None:
     assert size_text(count) == text
 
 
-def test_transfers_add_up() -> None:
+def test_transfers_sum_up_blobs_bytes_and_speed() -> None:
     clock = Clock()
     transfers = Transfers(clock)
     idle = not transfers.busy  # a name: mypy would take the property's value for constant
@@ -86,7 +86,7 @@ def test_a_blob_that_starts_again_is_counted_once() -> None:
 
 
 class TestHeartbeat:
-    def test_a_large_blob_is_a_line_when_it_has_arrived_and_a_small_one_is_not(self) -> None:
+    def test_heartbeat_prints_a_line_for_a_completed_large_blob_only(self) -> None:
         lines = Lines()
         beat = Heartbeat(lines, now=Clock())
         for done in (MB, 2 * MB):
@@ -103,7 +103,7 @@ class TestHeartbeat:
         beat.emit(StepEvent(step="obtain:app", state="done"))
         _no_heartbeat_thread()
 
-    def test_bytes_on_their_way_are_said_with_their_speed(self) -> None:
+    def test_heartbeat_reports_transferred_bytes_and_speed(self) -> None:
         lines = Lines()
         beat = Heartbeat(lines, now=_monotonic(), interval=0.02)
         beat.emit(Progress(label="a", done=MB, total=4 * MB))
@@ -113,7 +113,7 @@ class TestHeartbeat:
         beat.emit(Progress(label="a", done=4 * MB, total=4 * MB))
         _no_heartbeat_thread()
 
-    def test_a_transfer_that_failed_ends_with_its_step(self) -> None:
+    def test_heartbeat_ends_with_the_step_of_a_failed_transfer(self) -> None:
         lines = Lines()
         beat = Heartbeat(lines, now=_monotonic(), interval=60)
         beat.emit(StepEvent(step="content", state="started"))

@@ -69,7 +69,7 @@ def test_sinks_print_no_command(sink: Any, text: str, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("text", ALL)
 @pytest.mark.parametrize("system", sorted(VOICES))
-def test_a_voice_speaks_its_own_commands_only(
+def test_ci_sink_prints_only_its_own_log_commands(
     system: str, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sink = CiSink(stdout.PlainSink(1), voice(system))
@@ -96,7 +96,7 @@ def test_a_voice_speaks_its_own_commands_only(
 
 
 @pytest.mark.parametrize("text", ALL)
-def test_json_keeps_its_value(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_escaped_json_keeps_its_value(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     value = {"schema": "x/1", "key": text, "list": [text, 1, None, True], "::": {"##[": "##vso["}}
     stdout.document(value)
     assert json.loads(capsys.readouterr().out) == value
@@ -110,14 +110,14 @@ def test_json_keeps_its_value(text: str, capsys: pytest.CaptureFixture[str]) -> 
         lambda x: st.lists(x) | st.dictionaries(st.text(), x),
     )
 )
-def test_any_value_survives_as_json(value: Any) -> None:
+def test_any_value_is_read_back_from_json_text(value: Any) -> None:
     text = json_text({"value": value}, indent=2)
     assert json.loads(text) == {"value": value}
     assert list(commands_in(text)) == []
     text.encode()
 
 
-def test_one_text_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_prints_each_text_as_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     stdout.data("a\nb", "c")
     assert capsys.readouterr().out == "a\\nb\nc\n"
 
@@ -184,24 +184,24 @@ class TestStreams:
             guard.finish()
         assert list(commands_in(kept.getvalue())) == []
 
-    def test_a_line_is_judged_whole(self) -> None:
+    def test_stderr_escapes_a_line_written_in_parts(self) -> None:
         with self._stderr() as kept:
             for part in (":", ":", "error::x", "\n"):
                 sys.stderr.write(part)
                 sys.stderr.flush()
         assert kept.getvalue() == ": :error::x\n"
 
-    def test_only_a_command_of_ours_passes(self) -> None:
+    def test_stderr_passes_only_log_commands_of_shipmark(self) -> None:
         with self._stderr() as kept:
             stdout.speak(LogCommand("::group::x"))
             stdout.speak("::group::y")  # type: ignore[arg-type]
         assert kept.getvalue() == "::group::x\n: :group::y\n"
 
-    def test_nobody_writes_past_it(self) -> None:
+    def test_escaping_stream_hides_attributes_that_write_unescaped(self) -> None:
         guard = escaping(io.TextIOWrapper(io.BytesIO()))
         assert not any(hasattr(guard, name) for name in ("buffer", "detach", "writelines"))
 
-    def test_stderr_that_is_gone_is_no_failure(self) -> None:
+    def test_closed_stderr_raises_no_error_if_forgiving(self) -> None:
         kept = io.StringIO()
         guard = escaping(kept, forgiving=True)
         kept.close()
