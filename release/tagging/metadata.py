@@ -16,12 +16,14 @@ import msgspec
 from release.tagging.expressions.render import Names, parse_template, render
 from release.tagging.expressions.source_text import Located
 from release.tagging.guard import Keep, Move, judge
-from release.tagging.model import Candidate, KnownReleases, Line, Withheld
+from release.tagging.metadata_guard import Guarded, Loose, MetadataGuard
+from release.tagging.model import Candidate, KnownReleases, Withheld
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
 from release.tagging.rules.images import parse_flavor, parse_images, repositories
 from release.tagging.rules.javascript_collation import collation_key
 from release.tagging.rules.listing import parse_items
+from release.tagging.rules.model import Flavor
 from release.tagging.rules.parse import parse_rules
 
 _LABEL = "org.opencontainers.image."
@@ -53,13 +55,15 @@ class RepositoryFacts(msgspec.Struct, frozen=True, kw_only=True):
 class MetadataContext(msgspec.Struct, frozen=True, kw_only=True):
     """The run, its repository, and the releases that are known.
 
-    `known`: None if moving tags are not guarded. `unguarded`: why not, for a warning; or empty.
+    `known`: None if moving tags are not guarded. `unguarded`: why not, for a warning; or empty. `git_tags`: the names
+    of all git tags, among which a rule's `match=` selects; empty where `known` is None.
     """
 
     run: RuleContext
     repository: RepositoryFacts = RepositoryFacts()
     known: KnownReleases | None = None
     unguarded: str = ""
+    git_tags: tuple[str, ...] = ()
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +146,7 @@ def evaluate(inputs: MetadataInputs, context: MetadataContext) -> Metadata:
     images, image_warnings = parse_images(inputs.images)
     flavor, flavor_warnings = parse_flavor(inputs.flavor)
     outcome = evaluate_rules(parse_rules(inputs.tags), flavor, context.run)
-    names, withheld = _guarded(outcome.tags, context)
+    names, withheld, loose = _guarded(outcome.tags, flavor, context)
     places = repositories(images)
     tags = tuple(f"{place}:{name}" for place in places for name in names) if places else names
     defaults = _defaults(context, outcome.version)
@@ -158,44 +162,40 @@ def evaluate(inputs: MetadataInputs, context: MetadataContext) -> Metadata:
         bake_target=inputs.bake_target,
         annotation_levels=inputs.annotation_levels,
         withheld=withheld,
-        warnings=(*image_warnings, *flavor_warnings, *outcome.warnings, *_unguarded(outcome.tags, context)),
+        warnings=(*image_warnings, *flavor_warnings, *outcome.warnings, *loose),
     )
 
 
 def _guarded(
-    tags: Sequence[RuleTag], context: MetadataContext
-) -> tuple[tuple[str, ...], tuple[Withheld, ...]]:
-    """The tag names that may be set, and the withheld tags: moving tags that would go to a lower release."""
+    tags: Sequence[RuleTag], flavor: Flavor, context: MetadataContext
+) -> tuple[tuple[str, ...], tuple[Withheld, ...], tuple[str, ...]]:
+    """The tag names that may be set, the withheld tags, which would go to a lower release, and warnings."""
+    guard = MetadataGuard(
+        context.run,
+        tags,
+        flavor,
+        known=context.known,
+        unguarded=context.unguarded,
+        git_tags=context.git_tags,
+    )
     names: list[str] = []
     withheld: list[Withheld] = []
+    loose: dict[str, list[str]] = {}
     for tag in tags:
-        reason = _hindrance(tag, context)
-        if reason is None:
+        found = guard.of(tag)
+        verdict = None
+        if isinstance(found, Guarded):
+            candidate = Candidate(commit=context.run.sha, version=found.release)
+            verdict = judge(found.line, candidate, found.known)
+        elif isinstance(found, Loose):
+            loose.setdefault(found.reason, []).append(f"`{tag.name}`")
+        if verdict is None or isinstance(verdict, Move | Keep):
             names.append(tag.name)
         else:
-            withheld.append(reason)
-    return tuple(names), tuple(withheld)
-
-
-def _hindrance(tag: RuleTag, context: MetadataContext) -> Withheld | None:
-    if (
-        context.known is None
-        or tag.release is None
-        or not isinstance(tag.role, Line)
-        or tag.role.kind != "release"
-    ):
-        return None
-    verdict = judge(tag.role, Candidate(commit=context.run.sha, version=tag.release), context.known)
-    if isinstance(verdict, Move | Keep):
-        return None
-    return Withheld(name=tag.name, reason=verdict.reason, rightly=getattr(verdict, "rightly", True))
-
-
-def _unguarded(tags: Sequence[RuleTag], context: MetadataContext) -> tuple[str, ...]:
-    names = [f"`{tag.name}`" for tag in tags if isinstance(tag.role, Line) and tag.role.kind == "release"]
-    if context.known is not None or not names or not context.unguarded:
-        return ()
-    return (f"{', '.join(names)} may go backwards: {context.unguarded}",)
+            rightly = getattr(verdict, "rightly", True)
+            withheld.append(Withheld(name=tag.name, reason=verdict.reason, rightly=rightly))
+    warnings = (f"{', '.join(named)} may go backwards: {reason}" for reason, named in loose.items())
+    return tuple(names), tuple(withheld), tuple(warnings)
 
 
 def _defaults(context: MetadataContext, version: str | None) -> dict[str, str]:

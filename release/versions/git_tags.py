@@ -158,6 +158,12 @@ def _names_of(listing: bytes, commit: str) -> list[str]:
     return names
 
 
+def names_of(listing: bytes) -> tuple[str, ...]:
+    """The names of all tags in a listing, versions or not."""
+    found = re.findall(rb"^[0-9a-f]+ refs/tags/([^^\n]+)$", listing, re.MULTILINE)
+    return tuple(name.decode("utf-8", "backslashreplace") for name in found)
+
+
 def commit_named(listing: bytes, git_tag: str) -> str | None:
     """The object that `git_tag` peels to (a commit, as a rule), or None when the listing has no such tag."""
     for suffix in (b"^{}\n", b"\n"):

@@ -22,7 +22,7 @@ from release.tagging.model import KnownReleases, TagPolicy
 from release.tagging.rules.context import RuleContext
 from release.tagging.rules.github import github_run
 from release.tagging.rules.run import Checkout, ci_run, with_history
-from release.versions.git_tags import versions_in
+from release.versions.git_tags import names_of, versions_in
 from release.versions.semver import precedence_key
 
 _GITHUB = frozenset({"github", "gitea", "forgejo"})
@@ -50,7 +50,11 @@ def gather_context(session: Session, *, source: str, policy: TagPolicy, count: b
     if snapshot is not None:
         run = _with_git(session, run, snapshot, policy, count=count)
     return MetadataContext(
-        run=run, repository=_repository(session, event, snapshot), known=known, unguarded=unguarded
+        run=run,
+        repository=_repository(session, event, snapshot),
+        known=known,
+        unguarded=unguarded,
+        git_tags=() if snapshot is None or known is None else names_of(snapshot.tag_listing),
     )
 
 
@@ -133,8 +137,10 @@ def _known(
     session: Session, run: RuleContext, snapshot: Snapshot | None, policy: TagPolicy
 ) -> tuple[KnownReleases | None, str]:
     """The releases in git's tags, if HEAD is the run's commit; and a reason why tags are not guarded, or `""`."""
-    if snapshot is None or snapshot.head != run.sha:
-        return None, ""
+    if snapshot is None:
+        return None, "there is no git repository here, so other releases are not known"
+    if snapshot.head != run.sha:
+        return None, f"`{snapshot.head[:12]}` is checked out, and the run is for `{run.sha[:12]}`"
     if snapshot.shallow:
         return (
             None,

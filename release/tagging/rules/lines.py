@@ -18,6 +18,24 @@ _PARTS = re.compile(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 # Names of CalVer patterns that count as a version's first number (`_YEAR`) or second number (`_MONTH`).
 _YEAR = frozenset({"year", "YYYY", "YY"})
 _MONTH = frozenset({"month", "MM", "0M"})
+# What a name carries that belongs to one run. Each part stands alone between separators, so that `alpine3.19`, `jdk-17`
+# and `ltsc2022` stay names that move with releases.
+_CACHE = re.compile(r"(?:build-?|layer-?)?cache", re.ASCII | re.IGNORECASE)
+# The words that CI systems and people put before the number of a run.
+_RUN = re.compile(
+    r"(?:run|build|bld|job|pipeline|workflow|ci|attempt|nightly|snapshot|rev|b|r|j)[-_.]?[0-9]+|[0-9]+[-_.](?:run|build|attempt)",
+    re.ASCII | re.IGNORECASE,
+)
+_DATE = re.compile(
+    r"(?:19|20|21)[0-9]{2}(?P<dot>[-_.]?)(?:0[1-9]|1[0-2])(?:(?P=dot)(?:0[1-9]|[12][0-9]|3[01]))?(?:[Tt_.-]?[0-9]{4,6}[Zz]?)?"
+    r"|(?:19|20|21)[0-9]{2}[-_.]?[Ww](?:0[1-9]|[1-4][0-9]|5[0-3])"
+    r"|(?:[01][0-9]|2[0-3])(?:h[0-5][0-9](?:m[0-5][0-9]s?)?|[-_][0-5][0-9][-_][0-5][0-9])",
+    re.ASCII,
+)
+# A number alone, or one as long as an id, a compact date (`240131`) or seconds since 1970.
+_NUMBERS = re.compile(r"[0-9]+(?:[-_][0-9]+)*", re.ASCII)
+_LONG_NUMBER = re.compile(r"[0-9]{6,}", re.ASCII)
+_APART = re.compile(r"(?:^|[-_.])", re.ASCII)
 # Names whose text is a commit id, so that a tag with it names one commit for ever.
 _COMMITS = frozenset({"sha", "pr_head_sha"})
 
@@ -70,6 +88,18 @@ def role_of_text(text: str, context: RuleContext) -> Role | None:
     if int(parts[2]) != release.minor:
         return role_of_ref(context)
     return Line(kind="release", major=release.major, minor=release.minor)
+
+
+def names_one_run(name: str) -> bool:
+    """Whether a name carries a run's number, a date or a time, or names a build cache: it belongs to no line."""
+    if _NUMBERS.fullmatch(name):
+        return True
+    for start in [found.end() for found in _APART.finditer(name)]:
+        for pattern in (_CACHE, _RUN, _DATE, _LONG_NUMBER):
+            found = pattern.match(name, start)
+            if found is not None and name[found.end() : found.end() + 1] in ("", "-", "_", "."):
+                return True
+    return False
 
 
 def role_of_expression(used: frozenset[str], text: str, context: RuleContext) -> Role | None:

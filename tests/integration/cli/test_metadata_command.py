@@ -74,7 +74,8 @@ class TestInTheActionsPlace:
             SOURCE_DATE_EPOCH="1578616200",
         )
         done = shipmark("metadata", env=env)
-        assert (done.code, done.stderr) == (0, "")
+        warned = "`1.2`, `1`, `latest` may go backwards: there is no git repository here"
+        assert (done.code, done.stderr) == (0, f"warning: {warned}, so other releases are not known\n")
         names = ["1.2.3", "1.2", "1", "20220419-092724", "latest"]
         assert done.json["tag-names"] == names
         assert done.json["tags"] == [
@@ -194,6 +195,19 @@ class TestInAClone:
     ) -> None:
         done = shipmark("metadata", "--tags", RULES, cwd=clone.path, env=github("refs/tags/v1.3.9"))
         assert done.json["tag-names"] == ["1.3.9", "1.3", "1", "latest"]
+
+    def test_metadata_compares_with_the_releases_that_match_selects(
+        self, clone: GitRepo, shipmark: Shipmark
+    ) -> None:
+        clone.tag("api/v1.2.0")
+        rules = "type=match,pattern=api/v(.*),group=1\ntype=raw,value=run-55\ntype=raw,value=cache-main"
+        env = github("refs/tags/api/v1.2.0", clone.head)
+        done = shipmark("metadata", "--tags", rules, cwd=clone.path, env=env)
+        assert (done.code, "warning" in done.stderr) == (0, False)
+        assert done.stdout.split() == ["1.2.0", "run-55", "cache-main", "latest"]
+        clone.git("tag", "api/v1.3.0", "main")
+        done = shipmark("metadata", "--tags", rules, cwd=clone.path, env=env)
+        assert done.stdout.split() == ["1.2.0", "run-55", "cache-main"]
 
     def test_metadata_in_a_shallow_clone_warns_that_tags_are_not_guarded(
         self, shipmark: Shipmark, clone: GitRepo, tmp_path: Path
