@@ -35,9 +35,10 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """How the image is built. Paths are relative to the repository's root."""
 
     builder: Annotated[
-        Literal["auto", "buildkit", "docker", "layers"],
+        Literal["auto", "buildkit", "docker", "buildah", "podman", "layers"],
         _says(
-            "auto: buildkit where buildx or buildctl answers, docker where a daemon does, else layers without RUN",
+            "auto: buildkit where buildx or buildctl answers, docker where a daemon does, buildah or podman where "
+            "one is installed, else layers without RUN",
             Option(is_input=False, untrusted=False),
         ),
     ] = "auto"
@@ -99,7 +100,7 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     secrets: Annotated[
         tuple[str, ...],
         _says(
-            "buildkit: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`, for `RUN --mount=type=secret`",
+            "buildkit, buildah, podman: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`, for `RUN --mount=type=secret`",
             Option(is_input=False, untrusted=False),
         ),
     ] = ()
@@ -127,7 +128,7 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     contexts: Annotated[
         dict[str, str],
         _says(
-            "buildkit: named contexts: a folder, `docker-image://…`, or a URL",
+            "buildkit, buildah, podman: named contexts: a folder, `docker-image://…`, or a URL",
             Option(is_input=True, untrusted=False),
         ),
     ] = {}

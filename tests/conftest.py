@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.support.registries.targets",
     "tests.support.services.docker",
     "tests.support.services.buildkit",
+    "tests.support.services.buildah",
     "tests.support.programs.wheel",
     "tests.support.programs.old_program",
     "tests.support.releases.project",

@@ -129,10 +129,12 @@ class Machine:
         from release.app.obtain.builds import contexts_of
         from release.build.auto import builders
         from release.build.embedded.located_bases import LocatedBases
+        from release.control import Cancel
 
         return builders(
             session.settings.env,
             process=Processes(session.cancel),
+            last=Processes(Cancel()),
             sink=session.sink,
             cancel=session.cancel,
             version=__version__,

@@ -10,7 +10,7 @@ import msgspec
 from release.build import Builder, BuildTask, BuildValues, Prepared, Problem
 from release.control import Cancel
 from release.events import Sink
-from release.ports import FollowedProcess
+from release.ports import FollowedProcess, Process
 
 if TYPE_CHECKING:
     from release.build.context.contexts import Contexts
@@ -72,6 +72,7 @@ def builders(
     env: Mapping[str, str],
     *,
     process: FollowedProcess,
+    last: Process,
     sink: Sink,
     cancel: Cancel,
     version: str,
@@ -80,17 +81,23 @@ def builders(
 ) -> Mapping[str, Builder]:
     """Every builder by its name, in the order in which `builder: auto` tries them.
 
-    `env`: the environment, for `DOCKER_HOST` and similar variables. `version`: shipmark's version. `bases`: finds base
-    images for `layers`. `contexts`: reads the contexts of their builds.
+    `env`: the environment, for `DOCKER_HOST` and similar variables. `last`: runs programs even if the run is
+    cancelled, to clear up. `version`: shipmark's version. `bases`: finds base images for `layers`. `contexts`: reads
+    the contexts of their builds.
     """
+    from release.build.buildah.builder import BuildahBuilder, Ground
     from release.build.buildkit.builder import BuildKitBuilder
     from release.build.docker import DockerBuilder
     from release.build.embedded.builder import LayersBuilder
 
     buildkit = BuildKitBuilder(env, process=process, sink=sink, cancel=cancel, contexts=contexts)
     docker = DockerBuilder(env, sink=sink, cancel=cancel, contexts=contexts)
+    ground = Ground(env=env, process=process, last=last, sink=sink, cancel=cancel)
+    buildah = BuildahBuilder("buildah", ground, contexts=contexts)
+    podman = BuildahBuilder("podman", ground, contexts=contexts)
     layers = LayersBuilder(sink=sink, cancel=cancel, version=version, bases=bases, contexts=contexts)
-    return {buildkit.name: buildkit, docker.name: docker, layers.name: layers}
+    order: tuple[Builder, ...] = (buildkit, docker, buildah, podman, layers)
+    return {builder.name: builder for builder in order}
 
 
 def anonymous_builders(
@@ -107,12 +114,16 @@ def anonymous_builders(
 
     The first is `layers`, because it starts no program and connects to no daemon. Parameters as for `builders`.
     """
+    from release.build.buildah.builder import BuildahBuilder, Ground
     from release.build.buildkit.builder import BuildKitBuilder
     from release.build.docker import DockerBuilder
     from release.build.embedded.builder import LayersBuilder
 
+    ground = Ground(env=env, process=process, last=process, sink=sink, cancel=cancel)
     return (
         LayersBuilder(sink=sink, cancel=cancel, version=version, bases=bases, contexts=contexts),
         DockerBuilder(env, sink=sink, cancel=cancel, anonymous=True, contexts=contexts),
         BuildKitBuilder(env, process=process, sink=sink, cancel=cancel, anonymous=True, contexts=contexts),
+        BuildahBuilder("buildah", ground, contexts=contexts, anonymous=True),
+        BuildahBuilder("podman", ground, contexts=contexts, anonymous=True),
     )

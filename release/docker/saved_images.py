@@ -25,7 +25,7 @@ from release.layout.layout import Layout
 from release.oci import Descriptor
 from release.oci.image_json import Platform, parse_platform
 
-_LAYER = re.compile(r"[0-9a-f]{64}/layer\.tar")
+_LAYER = re.compile(r"[0-9a-f]{64}(?:/layer)?\.tar")  # podman writes `DIFF_ID.tar`
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
 _CONFIG = re.compile(r"([0-9a-f]{64})\.json")
 # JSON documents are kept in memory until the archive's end, since `manifest.json` may come last. For one image a daemon
@@ -71,13 +71,14 @@ def store_archive(
     codec: Codec | None = None,
     check: Callable[[], None] = lambda: None,
     take: Callable[[Descriptor], None] = lambda _: None,
+    source: str = "the docker daemon",
 ) -> SavedImage:
     """Read the whole archive and store its layers in `layout`; `take` is called with each stored layer.
 
-    `codec`: compresses the layers; None: the fastest gzip. Raises `BuildError` when the archive is damaged or
-    inconsistent.
+    `codec`: compresses the layers; None: the fastest gzip. `source`: who wrote the archive, for messages. Raises
+    `BuildError` when the archive is damaged or inconsistent.
     """
-    reader = _Reader(layout, codec, check, take)
+    reader = _Reader(layout, codec, check, take, source)
     try:
         with tarfile.open(fileobj=archive, mode="r|", bufsize=_BUFFER) as members:
             for member in members:
@@ -85,7 +86,7 @@ def store_archive(
                 reader.take(members, member)
         return reader.image()
     except (tarfile.TarError, EOFError, LookupError, ValueError, OverflowError, RecursionError) as error:
-        raise _broken(f"it cannot be read: {type(error).__name__}") from error
+        raise reader.broken(f"it cannot be read: {type(error).__name__}") from error
 
 
 class _Reader:
@@ -95,11 +96,13 @@ class _Reader:
         codec: Codec | None,
         check: Callable[[], None],
         take: Callable[[Descriptor], None],
+        source: str,
     ) -> None:
         self._layout = layout
         self._codec = codec
         self._check = check
         self._take = take
+        self._source = source
         self._documents: dict[str, bytes] = {}
         self._layers: dict[str, CompressedLayer] = {}
         self._links: dict[str, str] = {}
@@ -142,7 +145,7 @@ class _Reader:
 
     def _take_document(self, name: str, content: IO[bytes], size: int) -> None:
         if size > _LARGEST_DOCUMENT or len(self._documents) >= _MOST_DOCUMENTS:
-            raise _broken(f"`{name}` is above the limit of {_MOST_DOCUMENTS} documents of 8 MiB")
+            raise self.broken(f"`{name}` is above the limit of {_MOST_DOCUMENTS} documents of 8 MiB")
         self._documents[name] = content.read()
 
     def _compress(self, content: IO[bytes]) -> CompressedLayer:
@@ -154,21 +157,21 @@ class _Reader:
             try:
                 layer = keep_layer(content, self._layout, suffix, what=f"`{name}`", check=self._check)
             except Invalid as error:
-                raise _broken(error.message) from error
+                raise self.broken(error.message) from error
         if layer.descriptor.digest != f"sha256:{posixpath.basename(name)}":
-            raise _broken(f"`{name}` has another digest than its name")
+            raise self.broken(f"`{name}` has another digest than its name")
         return layer
 
     def image(self) -> SavedImage:
         """The archive's only image. Call this method after the last member."""
         entries = decode(self._documents["manifest.json"], tuple[_Entry, ...])
         if len(entries) != 1:
-            raise _broken(f"it holds {len(entries)} images instead of one")
+            raise self.broken(f"it holds {len(entries)} images instead of one")
         config = self._config(entries[0].config)
         fields = decode(config, _Config)
         layers = tuple(self._layer(name) for name in entries[0].layers)
         if tuple(layer.diff_id for layer in layers) != fields.rootfs.diff_ids:
-            raise _broken("its layers are not those that the image's config names")
+            raise self.broken("its layers are not those that the image's config names")
         named = "/".join(part for part in (fields.os, fields.architecture, fields.variant) if part)
         platform = parse_platform(named)  # base images write `arm64` or `arm64/v8` for one platform
         return SavedImage(config=config, platform=platform, layers=layers)
@@ -177,16 +180,16 @@ class _Reader:
         config = self._documents[posixpath.normpath(name)]
         match = _CONFIG.fullmatch(name) or _BLOB.fullmatch(name)
         if match is not None and hashlib.sha256(config).hexdigest() != match[1]:
-            raise _broken(f"`{name}` has another digest than its name")
+            raise self.broken(f"`{name}` has another digest than its name")
         return config
 
     def _layer(self, name: str) -> CompressedLayer:
         name = posixpath.normpath(name)
         return self._layers[self._links.get(name, name)]
 
-
-def _broken(what: str) -> BuildError:
-    return BuildError(
-        f"the image that the docker daemon exported is damaged: {what}",
-        hint="build again; if that does not help, update the docker daemon",
-    )
+    def broken(self, what: str) -> BuildError:
+        """The error for an archive that is damaged."""
+        return BuildError(
+            f"the image that {self._source} exported is damaged: {what}",
+            hint=f"build again; if that does not help, update {self._source}",
+        )

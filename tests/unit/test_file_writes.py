@@ -42,6 +42,8 @@ MAY_WRITE: dict[str, dict[str, str]] = {
         "sqlite3.connect": "refuses symlinks before; SQLite itself opens what it is given"
     },
     "release.app.obtain.check_places": {"shutil.rmtree": "the scratch folder that it made"},
+    "release.build.buildah.folder": {"*": "in the build's private folder"},
+    "release.build.buildah.removal": {"shutil.rmtree": "the build's private folder, in our cache folder"},
     "release.build.buildkit.builder": {
         "os.mkdir": "in the build's private folder",
         "open": "new files there",

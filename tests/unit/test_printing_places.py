@@ -30,6 +30,9 @@ PLACES: dict[str, dict[str, str]] = {
         "Console": "draws bars; their labels are escaped, and nothing else is printed through it",
         "unescaped": "bars move the cursor",
     },
+    "release.build.buildah.request": {
+        "/dev/stderr": "a word of a command line: the pipe that shipmark reads"
+    },
     "release.registry.http.connections": {"os.sendfile": "sends a file to a socket"},
     "release.log.stores.syscalls": {"os.write": "writes to the descriptor of a log file"},
 }

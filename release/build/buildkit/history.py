@@ -1,7 +1,7 @@
 """Removes values of build arguments from the history in an image's config. Pure.
 
-BuildKit writes them there: `RUN |1 TOKEN=abc /bin/sh -c …`. What the Dockerfile itself puts into labels or the
-environment stays.
+BuildKit writes them there: `RUN |1 TOKEN=abc /bin/sh -c …`; buildah does, too, without the word `RUN`. What the
+Dockerfile itself puts into labels or the environment stays.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def without_values(config: bytes, args: Mapping[str, str], hide: Callable[[str],
 
 
 def _without_pairs(text: str, args: Mapping[str, str]) -> str:
-    if not text.startswith(("RUN |", "ARG ")):
+    if not text.startswith(("RUN |", "ARG ", "|")):
         return text
     for name, value in args.items():
         text = text.replace(f" {name}={value}", f" {name}={HIDDEN}") if value else text

@@ -10,28 +10,34 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 _LOCK = ".lock"
 
 
+def remove_tree(path: str) -> None:
+    """Remove a folder and what is in it, if it is there."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
 @contextmanager
-def working_folder(parent: str, name: str) -> Iterator[str]:
+def working_folder(parent: str, name: str, *, remove: Callable[[str], None] = remove_tree) -> Iterator[str]:
     """An empty folder `name` in `parent`, locked for the body and removed after it. Raises `OSError`.
 
-    Another process that has `name` keeps it: then the folder gets a random name.
+    Another process that has `name` keeps it: then the folder gets a random name. `remove`: removes a folder, which
+    need not exist.
     """
-    _remove_abandoned(parent)
+    _remove_abandoned(parent, remove)
     path = os.path.join(parent, name)
     while (held := _lock(path)) is None:
         path = os.path.join(parent, os.urandom(8).hex())
     try:
-        _remove(path)
+        remove(path)
         os.mkdir(path, 0o700)
         yield path
     finally:
-        _remove(path)
+        remove(path)
         # The file is removed before its lock ends: a process that opened it meanwhile compares it with the file at this
         # path, sees that it is another one, and locks anew.
         with suppress(OSError):
@@ -63,7 +69,7 @@ def _lock(path: str) -> int | None:
         os.close(descriptor)  # the previous owner removed the lock file between our open(2) and our flock(2)
 
 
-def _remove_abandoned(parent: str) -> None:
+def _remove_abandoned(parent: str, remove: Callable[[str], None]) -> None:
     """Remove the folders whose lock nobody holds: their processes were killed."""
     try:
         entries = os.listdir(parent)
@@ -73,11 +79,7 @@ def _remove_abandoned(parent: str) -> None:
         path = os.path.join(parent, entry.removesuffix(_LOCK))
         if not entry.endswith(_LOCK) or (held := _lock(path)) is None:
             continue
-        _remove(path)
+        remove(path)
         with suppress(OSError):
             os.unlink(path + _LOCK)
         os.close(held)
-
-
-def _remove(path: str) -> None:
-    shutil.rmtree(path, ignore_errors=True)

@@ -35,6 +35,7 @@ Feature = Literal[
     "mount-bind",
     "mount-cache",
     "mount-secret",
+    "mount-secret-env",
     "mount-ssh",
     "mount-tmpfs",
     "onbuild",

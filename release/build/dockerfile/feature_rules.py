@@ -191,7 +191,7 @@ def _run(run: Run, place: Place) -> Found:
 
 def _mount(run: Run, place: Place, text: str) -> Found:
     try:
-        kind = read_mount(text, lambda value: place.expand(run, value)).type
+        mount = read_mount(text, lambda value: place.expand(run, value))
     except MountError as error:
         if place.is_open and "$" in text:
             return  # a variable of the image decides
@@ -199,7 +199,9 @@ def _mount(run: Run, place: Place, text: str) -> Found:
             f"{place.dockerfile.name}:{run.line}: `--mount={text}` cannot be read: {error}",
             hint="see the Dockerfile reference, `RUN --mount`",
         ) from error
-    yield _MOUNTS[kind], f"`RUN --mount=type={kind}`"
+    yield _MOUNTS[mount.type], f"`RUN --mount=type={mount.type}`"
+    if mount.env:
+        yield "mount-secret-env", f"`RUN --mount=type={mount.type},env=…`"
 
 
 def _healthcheck(healthcheck: Healthcheck, _: Place) -> Found:

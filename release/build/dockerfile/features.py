@@ -55,6 +55,7 @@ _INSTEAD: Mapping[Feature, str] = {
     "mount-bind": f"`COPY` the files; {_BUILDKIT}",
     "mount-cache": f"remove the mount, which only makes the build faster; {_BUILDKIT}",
     "mount-secret": _BUILDKIT,  # no other way keeps it out of the image's history
+    "mount-secret-env": f"read the secret from its file, `/run/secrets/ID`; {_BUILDKIT}",
     "mount-ssh": _BUILDKIT,
     "mount-tmpfs": _BUILDKIT,
     "run": "use `builder: docker`, or make the files before the build and `COPY` them",

@@ -42,6 +42,7 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     target: str = ""
     id: str = ""
+    env: str = ""
     read_only: bool = True
 
 
@@ -79,6 +80,7 @@ def read_mount(text: str, expand: Callable[[str], str]) -> Mount:
         source=said.get("source", ""),
         target=said.get("target", ""),
         id=said.get("id", ""),
+        env=said.get("env", ""),
         read_only=_is_read_only(said, kind),
     )
 

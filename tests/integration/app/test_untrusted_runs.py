@@ -383,7 +383,10 @@ class TestBuild:
         env = {**scene.arm(listener.host), **scene.event(), "DOCKER_HOST": "unix:///nowhere.sock"}
         result = scene("preview", env=env)
         assert (result.code, "cannot be built here" in result.stdout) == (0, True), result.stderr
-        assert "cannot be built here: `buildkit`: neither `buildx` nor" in result.stdout
+        assert (
+            "cannot be built here: `buildah`: `buildah` is not installed; `buildkit`: neither `buildx` nor"
+            in (result.stdout)
+        )
         assert "; `docker`: the docker daemon at `unix:///nowhere.sock`" in result.stdout
         assert "; `layers`: Dockerfile:2: the builder `layers` does not support `RUN`" in result.stdout
 

@@ -89,7 +89,9 @@ class Project:
     def choose(self) -> Choice | Problem:
         """The choice of `builder: auto` on a machine without buildx."""
         process = Processes(self.cancel)
-        table = builders(self.env, process=process, sink=self.sink, cancel=self.cancel, version="1")
+        table = builders(
+            self.env, process=process, last=process, sink=self.sink, cancel=self.cancel, version="1"
+        )
         return choose((table["docker"], table["layers"]), *self.request())
 
     def own_platform(self) -> str:

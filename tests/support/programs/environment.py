@@ -23,6 +23,8 @@ def scrubbed(home: Path) -> dict[str, str]:
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
         "SHIPMARK_CACHE_DIR": str(home / "cache"),
         "SHIPMARK_BUILDX": "",  # docker's plugin lies in folders that no other variable hides
+        "SHIPMARK_BUILDAH": "",  # the machine may have them, and tests say which builder they want
+        "SHIPMARK_PODMAN": "",
         MARK: os.environ.get(MARK, ""),
         **hermetic_git(),
     }

@@ -43,6 +43,7 @@ class Service(NamedTuple):
 
 #: A row is all that another service takes.
 SERVICES: dict[str, Service] = {
+    "buildah": Service(("buildah",), "buildah", needs_root=True),
     "buildkit": Service(("runc",), "runc", needs_root=True),
     "busybox": Service(("busybox",), "busybox-static"),
     "chromium": Service(("chromium", "chromedriver"), "chromium-driver"),
@@ -50,6 +51,7 @@ SERVICES: dict[str, Service] = {
     "docker-registry": Service(("docker-registry",), "docker-registry"),
     "git": Service(("git",), "git"),
     "groovy": Service(("groovy", "java"), "groovy"),
+    "podman": Service(("podman",), "podman", needs_root=True),
     "postgres": Service(("postgres", "initdb", "psql", "setpriv"), "postgresql"),
     "skopeo": Service(("skopeo",), "skopeo"),
     "umoci": Service(("umoci",), "umoci"),

@@ -66,7 +66,8 @@ def test_auto_tries_docker_first_and_then_layers(
 
 def table_of(env: Mapping[str, str]) -> Mapping[str, Builder]:
     cancel = Cancel()
-    return builders(env, process=Processes(cancel), sink=NullSink(), cancel=cancel, version="1")
+    process = Processes(cancel)
+    return builders(env, process=process, last=process, sink=NullSink(), cancel=cancel, version="1")
 
 
 def test_the_reasons_of_both_builders_are_in_the_problem_if_neither_can_build() -> None:
@@ -143,7 +144,13 @@ def test_preparing_writes_nothing(tmp_path: Path) -> None:
 
 def test_auto_tries_every_builder_and_a_name_only_that_one() -> None:
     table = table_of({})
-    assert [builder.name for builder in order_of("auto", table)] == ["buildkit", "docker", "layers"]
+    assert [builder.name for builder in order_of("auto", table)] == [
+        "buildkit",
+        "docker",
+        "buildah",
+        "podman",
+        "layers",
+    ]
     assert [builder.name for builder in order_of("layers", table)] == ["layers"]
 
 

@@ -44,6 +44,7 @@ ELSEWHERE = {
     "from-place",
     "frontend",
     "healthcheck-start-interval",
+    "mount-secret-env",
     "mount-ssh",
     "run-device",
     "run-network",

@@ -61,6 +61,11 @@ def refusal(text: str) -> BuildError:
         ("RUN --mount=target=/x a", "mount-bind", "`RUN --mount=type=bind`"),
         ("ARG T=cache\nRUN --mount=type=$T,target=/x a", "mount-cache", "`RUN --mount=type=cache`"),
         ("RUN --mount=type=secret,id=a x", "mount-secret", "`RUN --mount=type=secret`"),
+        (
+            "RUN --mount=type=secret,id=a,env=A x",
+            "mount-secret-env",
+            "`RUN --mount=type=secret,env=…`",
+        ),
         ("RUN --mount=type=ssh x", "mount-ssh", "`RUN --mount=type=ssh`"),
         ("RUN --mount=type=tmpfs,target=/x a", "mount-tmpfs", "`RUN --mount=type=tmpfs`"),
         ("ONBUILD RUN x", "onbuild", "`ONBUILD`"),

@@ -1,0 +1,1 @@
+"""The builders `buildah` and `podman`: one driver for both programs, which need no daemon."""

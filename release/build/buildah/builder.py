@@ -1,0 +1,231 @@
+"""The builders `buildah` and `podman`: Dockerfiles without a daemon, and without root where the machine allows it.
+
+```
+ TaskInput ──► Farm ──► Request ──► build_call ──► BuildProgress ──► export_call ──► store_archive ──► BuiltImage
+               folder               one platform   Sink, failure     docker-archive   our layout
+```
+
+Storage, state and temporary files lie in a private folder, which is removed at the end. So no build finds layers of
+an earlier one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from functools import cached_property
+
+import msgspec
+
+from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build.buildah.config import clean_config
+from release.build.buildah.failures import failure
+from release.build.buildah.folder import lay_out, own_platform, request_of, task_of_folder
+from release.build.buildah.progress import BuildProgress
+from release.build.buildah.removal import remover
+from release.build.buildah.request import (
+    ARCHIVE,
+    IMAGE_ID,
+    TEMPORARY,
+    Request,
+    build_call,
+    export_call,
+    is_own,
+)
+from release.build.buildah.tools import Name, Tool, find_program, find_tool
+from release.build.buildkit.environment import child_environment
+from release.build.buildkit.options import Extras, extras_of
+from release.build.buildkit.secrecy import Secrecy
+from release.build.buildkit.secret_files import read_secrets
+from release.build.buildkit.working_folder import working_folder
+from release.build.context import open_context
+from release.build.context.contexts import Contexts
+from release.build.context.digest import SharedHashing
+from release.build.result import built_image
+from release.build.task_input import COMMON, TaskInput, read_input, require_features, require_options
+from release.control import Cancel
+from release.docker.saved_images import SavedImage, store_archive
+from release.errors import BuildError
+from release.events import Note, Sink
+from release.filesystem.files import open_file, read_file
+from release.layout.adopt import put_bytes, translated
+from release.layout.layout import Layout
+from release.oci import Manifest
+from release.oci.image_json import Platform, image_manifest, parse_platform
+from release.ports import FollowedProcess, Process
+
+OPTIONS = COMMON | {"secrets", "contexts"}
+_ID_BYTES = 256
+#: Variables that would make podman speak to a service elsewhere.
+_REMOTE = ("CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINER_SSHKEY")
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a builder works. `last`: runs programs even if the run is cancelled, to clear up."""
+
+    env: Mapping[str, str]
+    process: FollowedProcess
+    last: Process
+    sink: Sink
+    cancel: Cancel
+
+
+class BuildahBuilder:
+    """Builds with `buildah` or `podman`, as `name` says.
+
+    `contexts`: reads contexts for all builders. `anonymous`: `prepare` starts no program, because the run may read no
+    credential; the features are those of the oldest version then.
+    """
+
+    def __init__(
+        self, name: Name, ground: Ground, *, contexts: Contexts | None = None, anonymous: bool = False
+    ) -> None:
+        self.name = name
+        self._ground = ground
+        self._contexts = contexts
+        self._anonymous = anonymous
+
+    def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
+        """Read the input; find the program, and check that its version can build this."""
+        ground = self._ground
+        try:
+            contexts = self._contexts or Contexts(sink=ground.sink, cancel=ground.cancel)
+            read = read_input(task, values, contexts)
+            extras = extras_of(task.spec, task.root, ground.env)
+            secrets = read_secrets(extras.secrets, ground.env, task.root)
+            for folder in extras.folders.values():
+                open_context(task_of_folder(task, folder))
+        except BuildError as error:
+            return Problem.of("input", error)
+        try:
+            if self._anonymous:
+                tool = find_program(ground.env, self.name)
+            else:
+                tool = find_tool(ground.process, ground.env, self.name)
+        except BuildError as error:
+            return Problem.of("unavailable", error)
+        try:
+            require_options(task.spec, self.name, OPTIONS)
+            require_features(read, tool.shown, tool.abilities.features)
+            _require_hidden_arguments(tool, values.args)
+        except BuildError as error:
+            return Problem.of("lacks", error)
+        return _Prepared(read, extras, tool, Secrecy(values.args, secrets), ground)
+
+
+class _Prepared:
+    """A build that the program can do. `secrecy`: values that may not be shown."""
+
+    makes_index = False
+
+    def __init__(self, read: TaskInput, extras: Extras, tool: Tool, secrecy: Secrecy, ground: Ground) -> None:
+        self.builder: str = tool.name
+        self._read = read
+        self._context = SharedHashing(read.chosen, ground.cancel)
+        self._extras = extras
+        self._tool = tool
+        self._secrecy = secrecy
+        self._ground = ground
+
+    def build(self, store: str, platform: str | None = None) -> BuiltImage:
+        """Build for `platform`, or for the only one, which may be this machine's. Raises `BuildError`."""
+        read, tool = self._read, self._tool
+        spec = read.task.spec
+        name = hashlib.sha256(f"{spec.context}\0{spec.dockerfile}\0{spec.target}".encode()).hexdigest()[:16]
+        remove = remover(self._ground.last, tool, self._env)
+        try:
+            with (
+                self._context.beside() as built_from,
+                working_folder(f"{store}.{tool.name}", name, remove=remove) as folder,
+            ):
+                image = self._image(folder, self._chosen(platform), Layout.create(store))
+                context = built_from()
+        except OSError as error:
+            raise BuildError(
+                f"the build cannot be prepared: {error.strerror}: `{error.filename}`",
+                hint="check the space and the rights of the cache folder (SHIPMARK_CACHE_DIR)",
+            ) from error
+        return built_image(image[1], [image], {tool.name: tool.version or ""}, context)
+
+    def close(self) -> None:
+        """Nothing is held between `prepare` and `build`."""
+
+    @cached_property
+    def _env(self) -> dict[str, str]:
+        """The programs' environment, but for the folder of a build."""
+        given = self._ground.env
+        kept = {name: value for name, value in child_environment(given).items() if name not in _REMOTE}
+        held = [secret.variable for secret in self._extras.secrets if secret.variable is not None]
+        arguments = {name: value for name, value in self._read.values.args.items() if not is_own(name)}
+        return kept | arguments | {name: given[name] for name in held}
+
+    def _chosen(self, platform: str | None) -> Platform:
+        if platform is not None:
+            return parse_platform(platform)
+        distinct = tuple(dict.fromkeys(self._read.platforms))
+        if len(distinct) > 1:
+            raise AssertionError("each of several platforms is a build of its own")
+        return distinct[0] if distinct else own_platform()
+
+    def _image(self, folder: str, platform: Platform, layout: Layout) -> tuple[Platform, Manifest]:
+        contexts = lay_out(folder, self._read, self._extras, self._ground.cancel)
+        env = self._env | {"TMPDIR": os.path.join(folder, TEMPORARY)}
+        request = request_of(self._tool, self._read, self._extras, platform, contexts)
+        return self._stored(self._saved(request, folder, env, layout), platform, layout)
+
+    def _saved(self, request: Request, folder: str, env: Mapping[str, str], layout: Layout) -> SavedImage:
+        """Build and export the image; its layers are in the layout then."""
+        ground, name = self._ground, self._tool.name
+        progress = BuildProgress(ground.sink, self._secrecy.hide, self._read.context.dockerfile, name)
+        try:
+            code = ground.process.follow(build_call(request), cwd=folder, env=env, take=progress.take)
+            if code != 0:
+                raise self._failure(progress, code)
+            if progress.wrong_base is not None:
+                raise BuildError(
+                    progress.wrong_base,
+                    hint="the files of the base would be for another processor: take a base image for this platform",
+                )
+            image = (read_file(os.path.join(folder, IMAGE_ID), limit=_ID_BYTES) or b"").decode().strip()
+            code = ground.process.follow(export_call(request, image), cwd=folder, env=env, take=progress.take)
+        except FileNotFoundError as error:
+            raise BuildError(f"`{request.program}` is not there any more", hint="run it again") from error
+        if code != 0:
+            raise self._failure(progress, code)
+        with open_file(os.path.join(folder, ARCHIVE)) as file:
+            return store_archive(
+                file, layout, codec=self._read.codec, check=ground.cancel.check, source=f"`{name}`"
+            )
+
+    def _stored(self, saved: SavedImage, platform: Platform, layout: Layout) -> tuple[Platform, Manifest]:
+        if self._read.platforms and not platform.accepts(saved.platform):
+            raise BuildError(
+                f"`{self._tool.name}` built for `{saved.platform}` instead of `{platform}`",
+                hint="see whether the Dockerfile names a platform: `FROM --platform=…`",
+            )
+        config = clean_config(saved.config, self._secrecy.args, self._secrecy.hide)
+        layers = [layer.descriptor for layer in saved.layers]
+        described, manifest = image_manifest(config, layers, self._read.task.annotations)
+        with translated():
+            put_bytes(layout, described, config)
+            layout.put_manifest(manifest)
+        return saved.platform, manifest
+
+    def _failure(self, progress: BuildProgress, code: int) -> BuildError:
+        if progress.last_lines:
+            emit = self._ground.sink.emit
+            emit(Note(level="info", text=f"the last lines of `{progress.step}`:"))
+            for line in progress.last_lines:
+                emit(Note(level="info", text=f"| {line}"))
+        return failure(tuple(progress.said), program=self._tool.name, where=progress.where, code=code)
+
+
+def _require_hidden_arguments(tool: Tool, args: Mapping[str, str]) -> None:
+    """Raise `BuildError` for an argument whose value would stand on the command line, which every user can read."""
+    for name, value in args.items():
+        if is_own(name) and ("\n" in value or not tool.abilities.has_argument_files):
+            raise BuildError(
+                f"{tool.shown} cannot take the build argument `{name}` without showing its value",
+                hint="rename the argument, or install buildah 1.30 or podman 4.5, which read arguments from a file",
+            )

@@ -1,0 +1,58 @@
+"""Takes the members out of an image's config that are another value in every build. Pure.
+
+buildah names the container in which it built: its id, its host name, and its config once more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from release.build.buildkit.history import without_values
+
+#: Members of the config that the OCI and docker formats have in common.
+_MEMBERS = ("created", "author", "architecture", "variant", "os", "os.version", "os.features", "rootfs")
+#: Members of its `config`: the rest is about the container in which buildah built.
+_RUNTIME = (
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "Healthcheck",
+    "OnBuild",
+    "Shell",
+    "ArgsEscaped",
+)
+_FROM_ID = re.compile(r"FROM [0-9a-f]{12,64}")
+
+
+def clean_config(raw: bytes, args: Mapping[str, str], hide: Callable[[str], str]) -> bytes:
+    """The config without these members and without values of build arguments in its history.
+
+    `hide`: replaces values in any text, except for very short ones.
+    """
+    found: dict[str, Any] = msgspec.json.decode(raw)
+    runtime = found.get("config")
+    runtime = runtime if isinstance(runtime, dict) else {}
+    clean: dict[str, Any] = {name: found[name] for name in _MEMBERS if found.get(name)}
+    clean["config"] = {name: runtime[name] for name in _RUNTIME if runtime.get(name)}
+    history = found.get("history")
+    clean["history"] = (
+        [_step(one) for one in history if isinstance(one, dict)] if isinstance(history, list) else []
+    )
+    return without_values(msgspec.json.encode(clean), args, hide)
+
+
+def _step(step: dict[str, Any]) -> dict[str, Any]:
+    """The step without the id of the image that it began with, which holds the container's."""
+    comment = step.get("comment")
+    is_id = isinstance(comment, str) and _FROM_ID.fullmatch(comment)
+    return {name: value for name, value in step.items() if name != "comment" or not is_id}

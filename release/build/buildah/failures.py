@@ -1,0 +1,63 @@
+"""What the end of a build means, by the messages of buildah and podman. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from release.errors import BuildError
+
+_ERROR = re.compile(r"Error: (?P<text>.*)")
+_LOGGED = re.compile(r'time="[^"]*" level=(?:error|fatal) msg="(?P<text>(?:[^"\\]|\\.)*)"')
+_STEP = re.compile(r'building at STEP "[^"]*(?:\\.[^"]*)*": ')
+_ENDED = re.compile(r"(?:while running runtime: )?exit status (?P<code>[0-9]+)")
+_SEVERAL = re.compile(r".*[0-9]+ errors? occurred:")  # each is on a line of its own
+#: A part of the message -> what helps. The first that fits counts.
+_HINTS = (
+    (
+        "exec format error",
+        "the machine cannot run programs of this platform: install QEMU (binfmt), or copy files only",
+    ),
+    ("no space left on device", "make room in the cache folder (SHIPMARK_CACHE_DIR)"),
+    ("exit status", "the lines above are what the command wrote"),
+    ("no image found in", "take a base image that exists for the platform, or remove it from `platforms:`"),
+    ("initializing source docker://", "check the image's name, and that this machine can reach its registry"),
+    ("no such file or directory", "check the path, and that `.dockerignore` does not leave it out"),
+    (
+        "operation not permitted",
+        "the program may not make containers here: set BUILDAH_ISOLATION=chroot, or run as root",
+    ),
+)
+_LONGEST = 600  # characters of the program's message in ours
+
+
+def failure(said: Sequence[str], *, program: str, where: str, code: int) -> BuildError:
+    """The error to end with. `said`: the program's lines, without values. `where`: `Dockerfile:3: `, or empty."""
+    text = _reason(said) or f"{program} ended with exit code {code} and without a message"
+    lowered = text.lower()
+    hint = next(
+        (hint for mark, hint in _HINTS if mark in lowered), f"the lines above are what {program} wrote"
+    )
+    return BuildError(f"{where}{text}", hint=hint)
+
+
+def _reason(said: Sequence[str]) -> str:
+    """The message of the last line that has one."""
+    for number in range(len(said) - 1, -1, -1):
+        match = _ERROR.match(said[number]) or _LOGGED.match(said[number])
+        if match is not None:
+            text = _STEP.sub("", match["text"], count=1)
+            if _SEVERAL.fullmatch(text):
+                parts = [line.strip(" \t*") for line in said[number + 1 :]]
+                text = max(parts, key=_weight, default=text)
+                # In front of the reason stands what the program was asked to do, in full length.
+                text = ": ".join(text.split(": ")[-2:])
+            ended = _ENDED.fullmatch(text)
+            text = text if ended is None else f"the command ended with exit code {ended['code']}"
+            return text[:_LONGEST]
+    return next((line[:_LONGEST] for line in reversed(said) if line.strip()), "")
+
+
+def _weight(text: str) -> bool:
+    """Whether something is known that helps."""
+    return any(mark in text.lower() for mark, _ in _HINTS)

@@ -1,0 +1,114 @@
+"""Lays out the private folder of a build (contexts, Dockerfile, values, secrets), and says what is built of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from release.build import BuildTask
+from release.build.buildah.images import full_name, hub_images
+from release.build.buildah.request import (
+    ARGUMENTS,
+    CONTEXT,
+    DOCKERFILE,
+    IGNORE_FILE,
+    TEMPORARY,
+    Request,
+    is_own,
+)
+from release.build.buildah.tools import Tool
+from release.build.buildkit.farm import Farm
+from release.build.buildkit.options import Extras, Secret
+from release.build.context import open_context, walk
+from release.build.dockerfile.scope import global_scope
+from release.build.task_input import TaskInput
+from release.control import Cancel
+from release.oci.image_json import Platform, parse_platform
+
+_DOCKER_IMAGE = "docker-image://"
+#: What `uname` calls a machine -> its platform.
+_MACHINES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv6l": "arm/v6",
+    "armv7l": "arm/v7",
+    "i686": "386",
+}
+
+
+def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dict[str, str]:
+    """Write what the build needs below `folder`; return the named contexts of the options. Raises `OSError`."""
+    farm = Farm(created=read.task.created, check=cancel.check)
+    farm.lay_out(read.chosen.files, os.path.join(folder, CONTEXT))
+    contexts = {name: _with_registry(text) for name, text in extras.contexts.items()}
+    for number, (name, path) in enumerate(extras.folders.items()):
+        named = open_context(task_of_folder(read.task, path))
+        contexts[name] = f"context-{number}"
+        farm.lay_out(walk(named, check=cancel.check), os.path.join(folder, contexts[name]))
+    os.mkdir(os.path.join(folder, TEMPORARY), 0o700)
+    held = {name: value for name, value in read.values.args.items() if is_own(name)}
+    written = {
+        DOCKERFILE: read.context.text,
+        # Our rules were applied already; a `.dockerignore` of the context would be applied once more.
+        IGNORE_FILE: b"# applied by shipmark\n",
+        ARGUMENTS: "".join(f"{name}={value}\n" for name, value in held.items()).encode(),
+    }
+    for name, content in written.items():
+        with open(os.path.join(folder, name), "xb") as file:
+            file.write(content)
+    for number, secret in enumerate(extras.secrets):
+        if secret.path is not None:
+            # The option knows no quotes, so a path with a comma in it could not be written there.
+            os.symlink(secret.path, os.path.join(folder, _secret_name(number)))
+    return contexts
+
+
+def request_of(
+    tool: Tool, read: TaskInput, extras: Extras, platform: Platform, contexts: Mapping[str, str]
+) -> Request:
+    """The build for one platform. `contexts`: as `lay_out` returned them."""
+    dockerfile, values = read.context.dockerfile, read.values.args
+    declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}
+    images = hub_images(dockerfile, global_scope(dockerfile, values, platform, own_platform()))
+    return Request(
+        program=tool.program,
+        is_podman=tool.name == "podman",
+        platform=str(platform),
+        created=read.task.created,
+        labels=read.task.labels,
+        args=tuple(name for name in values if not is_own(name)),
+        has_argument_file=any(is_own(name) for name in values),
+        epoch="SOURCE_DATE_EPOCH" in declared - values.keys(),
+        target=read.task.spec.target,
+        contexts={**images, **contexts},
+        secrets=tuple(_option(number, one) for number, one in enumerate(extras.secrets)),
+    )
+
+
+def own_platform() -> Platform:
+    """The platform of this machine."""
+    machine = os.uname().machine
+    return parse_platform(f"linux/{_MACHINES.get(machine, machine)}")
+
+
+def task_of_folder(task: BuildTask, folder: str) -> BuildTask:
+    """The task with another context, to read a named context by the same rules."""
+    return msgspec.structs.replace(task, spec=msgspec.structs.replace(task.spec, context=folder))
+
+
+def _with_registry(context: str) -> str:
+    """The named context with a registry in front of an image's name that has none."""
+    image = context.removeprefix(_DOCKER_IMAGE)
+    full = full_name(image) if image != context else None
+    return context if full is None else _DOCKER_IMAGE + full
+
+
+def _secret_name(number: int) -> str:
+    return f"secret-{number}"
+
+
+def _option(number: int, secret: Secret) -> str:
+    source = f"env={secret.variable}" if secret.variable is not None else f"src={_secret_name(number)}"
+    return f"id={secret.name},{source}"

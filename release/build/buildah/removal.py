@@ -1,0 +1,83 @@
+"""Removes the private folder of a build and what a killed program left there: processes, mounts, foreign files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from release.build.buildah.request import remove_call
+from release.build.buildah.tools import Tool
+from release.filesystem.files import read_file
+from release.limits import MIB
+from release.ports import Process
+
+_DETACH, _NOFOLLOW = 2, 8  # MNT_DETACH, UMOUNT_NOFOLLOW of umount2(2)
+_MOUNTS_BYTES = 16 * MIB
+_MOUNT_POINT = 4  # the field of /proc/self/mountinfo
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+_REMOVED_WITHIN = 60.0  # seconds
+
+
+def remover(process: Process, tool: Tool, env: Mapping[str, str]) -> Callable[[str], None]:
+    """A function that removes a folder. `process`: runs programs even if the run is cancelled."""
+
+    def remove(folder: str) -> None:
+        if not os.path.isdir(folder):
+            return
+        end_processes(folder)
+        unmount(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.path.isdir(folder):
+            # Files in a layer may belong to users that exist in a user namespace only.
+            argv = remove_call(tool.program, tool.name, folder)
+            with suppress(OSError):
+                process.run(argv, cwd=folder, env=env, timeout=_REMOVED_WITHIN)
+
+    return remove
+
+
+def end_processes(folder: str) -> None:
+    """Kill every process whose root or working folder lies in `folder`: nobody else works there."""
+    for entry in os.listdir("/proc"):
+        if not entry.isdecimal() or int(entry) == os.getpid():
+            continue
+        if any(_lies_in(_link(f"/proc/{entry}/{name}"), folder) for name in ("root", "cwd")):
+            with suppress(OSError):
+                os.kill(int(entry), signal.SIGKILL)
+
+
+def unmount(folder: str) -> None:
+    """Detach every mount in `folder`: removing it would reach into what is mounted."""
+    raw = read_file("/proc/self/mountinfo", limit=_MOUNTS_BYTES) or b""
+    points = [
+        _unescaped(line.split(b" ")[_MOUNT_POINT])
+        for line in raw.splitlines()
+        if line.count(b" ") > _MOUNT_POINT
+    ]
+    inside = [point for point in points if _lies_in(os.fsdecode(point), folder)]
+    if not inside:
+        return
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    for point in reversed(inside):  # the inner ones were mounted later
+        library.umount2(point, _DETACH | _NOFOLLOW)
+
+
+def _unescaped(field: bytes) -> bytes:
+    return _ESCAPED.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), field)
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""  # the process has ended, or belongs to another user
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip("/") + "/") or path == folder

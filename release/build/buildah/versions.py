@@ -1,0 +1,101 @@
+"""What each version of buildah can build. Pure.
+
+Sources: the change log of buildah 1.39.3, and builds with buildah 1.28.2, buildah 1.39.3, podman 4.3.1. A later version
+is taken for one that can do what 1.39 can.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from release.build.dockerfile.features import Feature
+
+Version = tuple[int, int]
+
+#: The oldest version that was tried. 1.26 was the first with `--build-context` and `--identity-label`.
+OLDEST: Version = (1, 28)
+#: podman -> the buildah that is built into it. A podman between two of these has that of the older one.
+_OF_PODMAN: tuple[tuple[Version, Version], ...] = (
+    ((5, 4), (1, 39)),
+    ((5, 3), (1, 38)),
+    ((5, 2), (1, 37)),
+    ((5, 1), (1, 36)),
+    ((5, 0), (1, 35)),
+    ((4, 8), (1, 33)),
+    ((4, 7), (1, 32)),
+    ((4, 6), (1, 31)),
+    ((4, 5), (1, 30)),
+    ((4, 4), (1, 29)),
+    ((4, 3), (1, 28)),
+)
+#: Features of the oldest version. `# syntax=` and `# check=` are comments to it. `RUN --mount=type=ssh` is none: the
+#: socket is made below TMPDIR, and a socket's path has at most 107 bytes, which the cache folder exceeds.
+_ALWAYS: frozenset[Feature] = frozenset(
+    {
+        "add-url",
+        "check",
+        "copy-chmod",
+        "copy-chown",
+        "copy-from-image",
+        "copy-from-stage",
+        "from-image",
+        "from-platform",
+        "healthcheck",
+        "maintainer",
+        "mount-bind",
+        "mount-cache",
+        "mount-secret",
+        "mount-tmpfs",
+        "onbuild",
+        "platform-argument",
+        "run",
+        "shell",
+        "syntax",
+    }
+)
+#: Feature -> the first version that has it. `COPY --exclude` (1.38) is no feature: a pattern without a slash does not
+#: match inside of a copied folder, as it does in BuildKit.
+_SINCE: Mapping[Feature, Version] = {
+    "run-network": (1, 30),
+    "add-checksum": (1, 33),
+    "heredoc": (1, 33),
+    "healthcheck-start-interval": (1, 37),
+    "add-git": (1, 38),
+    # In this version and not in 1.28; the change log does not say when.
+    "expansion-pattern": (1, 39),
+    "from-platform-argument": (1, 39),
+}
+#: The first version that reads build arguments from a file.
+_ARGUMENT_FILES: Version = (1, 30)
+_NUMBERS = re.compile(r"\bversion v?([0-9]{1,6})\.([0-9]{1,6})(\.[0-9]{1,6})?")
+
+
+class Abilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What one version can do. `has_argument_files`: build arguments may come from a file."""
+
+    features: frozenset[Feature] = _ALWAYS
+    has_argument_files: bool = False
+
+
+def shown_version(said: str) -> str | None:
+    """The version in the answer to `--version`: `1.28.2`; None for another answer."""
+    match = _NUMBERS.search(said)
+    return f"{match[1]}.{match[2]}{match[3] or ''}" if match is not None else None
+
+
+def buildah_version(program: str, version: str) -> Version | None:
+    """The version of buildah behind `buildah` or `podman` with this version; None: older than `OLDEST`."""
+    major, minor = (int(part) for part in version.split(".")[:2])
+    own = (major, minor)
+    inside = next((buildah for podman, buildah in _OF_PODMAN if podman <= own), None)
+    found = inside if program == "podman" else own
+    return found if found is not None and found >= OLDEST else None
+
+
+def abilities_of(version: Version) -> Abilities:
+    """What buildah can do in this version."""
+    since = {feature for feature, first in _SINCE.items() if first <= version}
+    return Abilities(features=_ALWAYS | since, has_argument_files=version >= _ARGUMENT_FILES)

@@ -1,0 +1,333 @@
+"""The pure parts of the builders `buildah` and `podman`: versions, command lines, names, configs, messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.build.buildah.config import clean_config
+from release.build.buildah.failures import failure
+from release.build.buildah.images import hub_images
+from release.build.buildah.progress import BuildProgress
+from release.build.buildah.removal import unmount
+from release.build.buildah.request import Request, build_call, export_call, is_own
+from release.build.buildah.tools import find_program, find_tool
+from release.build.buildah.versions import abilities_of, buildah_version, shown_version
+from release.build.dockerfile.features import FEATURES
+from release.build.dockerfile.parser import parse
+from release.build.dockerfile.scope import global_scope
+from release.errors import BuilderUnavailable
+from release.events import Event
+from release.oci.image_json import parse_platform
+from release.ports import Completed
+
+
+@pytest.mark.parametrize(
+    ("program", "version", "expected"),
+    [
+        ("buildah", "1.28.2", (1, 28)),
+        ("buildah", "1.27.0", None),
+        ("buildah", "1.41.4", (1, 41)),
+        ("buildah", "2.0", (2, 0)),
+        ("podman", "4.3.1", (1, 28)),
+        ("podman", "4.9.4", (1, 33)),
+        ("podman", "5.4.2", (1, 39)),
+        ("podman", "6.0.0", (1, 39)),
+        ("podman", "4.2.0", None),
+        ("podman", "3.4.4", None),
+    ],
+)
+def test_podman_has_a_buildah_inside(program: str, version: str, expected: tuple[int, int] | None) -> None:
+    assert buildah_version(program, version) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("buildah version 1.28.2 (image-spec 1.1.0-rc2, runtime-spec 1.0.2-dev)", "1.28.2"),
+        ("podman version 5.4.2\n", "5.4.2"),
+        ("buildah version 1.42.0-dev (image-spec 1.1.1)", "1.42.0"),
+        ("podman version v5.6\n", "5.6"),
+        ("something else 1.2", None),
+    ],
+)
+def test_a_version_is_read_from_the_answer(said: str, expected: str | None) -> None:
+    assert shown_version(said) == expected
+
+
+@pytest.mark.parametrize(
+    ("feature", "last_without", "first_with"),
+    [
+        ("run-network", (1, 29), (1, 30)),
+        ("heredoc", (1, 32), (1, 33)),
+        ("add-checksum", (1, 32), (1, 33)),
+        ("healthcheck-start-interval", (1, 36), (1, 37)),
+        ("add-git", (1, 37), (1, 38)),
+        ("expansion-pattern", (1, 38), (1, 39)),
+        ("from-platform-argument", (1, 38), (1, 39)),
+    ],
+)
+def test_a_feature_comes_with_a_version(
+    feature: Any, last_without: tuple[int, int], first_with: tuple[int, int]
+) -> None:
+    assert feature not in abilities_of(last_without).features
+    assert feature in abilities_of(first_with).features
+
+
+def test_features_are_known_ones() -> None:
+    assert abilities_of((1, 28)).features < abilities_of((9, 0)).features < FEATURES
+
+
+def request(**more: Any) -> Request:
+    return Request(
+        **{"program": "/bin/buildah", "is_podman": False, "platform": "linux/arm64", "created": 7, **more}
+    )
+
+
+def test_the_command_lines() -> None:
+    assert build_call(
+        request(
+            target="t",
+            labels={"a": "b c"},
+            args=("TOKEN",),
+            epoch=True,
+            contexts={"x": "context-0"},
+            secrets=("id=a,env=A",),
+        )
+    ) == (
+        *("/bin/buildah", "--root", "storage", "--runroot", "run", "build"),
+        *("--format", "docker", "--layers", "--no-cache", "--force-rm", "--identity-label=false"),
+        *("--logfile", "/dev/stderr", "--ignorefile", "ignore", "--iidfile", "id"),
+        *("--timestamp", "7", "--platform", "linux/arm64", "--file", "Dockerfile", "--target", "t"),
+        *("--label", "a=b c", "--build-arg", "TOKEN", "--build-arg", "SOURCE_DATE_EPOCH=7"),
+        *("--build-context", "x=context-0", "--secret", "id=a,env=A", "context"),
+    )
+    podman = request(is_podman=True, program="/bin/podman", has_argument_file=True)
+    assert build_call(podman)[:9] == (
+        *("/bin/podman", "--root", "storage", "--runroot", "run", "--tmpdir", "state"),
+        *("--events-backend", "none"),
+    )
+    assert "--build-arg-file" in build_call(podman)
+    assert export_call(request(), "sha256:00")[5:] == (
+        "push",
+        "--quiet",
+        "sha256:00",
+        "docker-archive:image.tar",
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["PATH", "HTTPS_PROXY", "no_proxy", "CONTAINERS_CONF", "BUILDAH_ISOLATION", "TMPDIR"]
+)
+def test_variables_that_the_programs_read_are_never_those_of_arguments(name: str) -> None:
+    assert is_own(name)
+    assert not is_own(f"MY_{name}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM busybox", {"busybox": "docker.io/library/busybox"}),
+        ("FROM acme/app:1", {"acme/app:1": "docker.io/acme/app:1"}),
+        ("FROM ghcr.io/acme/app", {}),
+        ("FROM localhost/app", {}),
+        ("FROM 127.0.0.1:5000/app", {}),
+        ("FROM scratch AS a\nFROM a\nCOPY --from=a / /\nCOPY --from=0 / /", {}),
+        ("ARG I=x:1\nFROM $I", {"x:1": "docker.io/library/x:1", "$I": "docker.io/library/x:1"}),
+        ("ARG I=ghcr.io/x\nFROM ${I}", {}),
+        ("FROM scratch\nCOPY --from=x:1 / /", {"x:1": "docker.io/library/x:1"}),
+        ("FROM scratch\nRUN --mount=from=x:1,target=/x y", {"x:1": "docker.io/library/x:1"}),
+        (
+            "FROM x-$TARGETARCH",
+            {"x-arm64": "docker.io/library/x-arm64", "x-$TARGETARCH": "docker.io/library/x-arm64"},
+        ),
+    ],
+)
+def test_an_image_without_a_registry_is_one_of_docker_hub(text: str, expected: dict[str, str]) -> None:
+    dockerfile = parse(text + "\n", "Dockerfile")
+    scope = global_scope(dockerfile, {}, parse_platform("linux/arm64"))
+    assert hub_images(dockerfile, scope) == {
+        name: f"docker-image://{full}" for name, full in expected.items()
+    }
+
+
+def test_a_config_loses_what_is_another_value_in_every_build() -> None:
+    raw = {
+        "created": "2001-09-09T01:46:40Z",
+        "container": "00",
+        "container_config": {"Hostname": "one"},
+        "config": {"Hostname": "one", "Image": "", "Env": ["A=b"], "Cmd": [], "Tty": False, "Shell": ["x"]},
+        "architecture": "amd64",
+        "os": "linux",
+        "parent": "sha256:00",
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:00"]},
+        "history": [
+            {"created_by": "|1 A=secret /bin/sh -c x", "comment": "FROM cb0ac4a10e19"},
+            {"created_by": "COPY a", "comment": "buildkit.dockerfile.v0"},
+        ],
+    }
+    clean = json.loads(clean_config(json.dumps(raw).encode(), {"A": "secret"}, lambda text: text))
+    assert clean == {
+        "created": "2001-09-09T01:46:40Z",
+        "architecture": "amd64",
+        "os": "linux",
+        "rootfs": raw["rootfs"],
+        "config": {"Env": ["A=b"], "Shell": ["x"]},
+        "history": [
+            {"created_by": "|1 A=*** /bin/sh -c x"},
+            {"created_by": "COPY a", "comment": "buildkit.dockerfile.v0"},
+        ],
+    }
+
+
+class Collect:
+    def emit(self, event: Event) -> None:
+        pass
+
+
+def follow(text: str, lines: Iterable[str]) -> BuildProgress:
+    progress = BuildProgress(Collect(), lambda line: line, parse(text, "ci/Dockerfile"), "buildah")
+    for line in lines:
+        progress.take(line.encode() + b"\n")
+    return progress
+
+
+TWO_STAGES = "ARG A\nFROM a AS a\nRUN one\nFROM a\nENV B=1\nRUN two\nRUN three\nCOPY x /\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        ("[1/2] STEP 1/2: FROM docker.io/library/a AS a", 2),
+        ("[1/2] STEP 2/2: RUN one", 3),
+        ("[2/2] STEP 3/5: RUN two", 6),
+        ("[2/2] STEP 5/5: COPY x /", 8),
+        ("[2/2] STEP 7/9: COPY x /", 8),  # the base has two triggers
+        ("[2/2] STEP 9/9: RUN three", None),  # which one is not known
+        ("[9/9] STEP 1/1: FROM x", None),
+    ],
+)
+def test_a_step_is_found_in_the_file(step: str, line: int | None) -> None:
+    assert follow(TWO_STAGES, [step]).where == ("" if line is None else f"ci/Dockerfile:{line}: ")
+
+
+def test_the_last_lines_are_those_that_the_command_wrote() -> None:
+    numbers = [str(number) for number in range(30)]
+    progress = follow(
+        "FROM a\nRUN x\n",
+        [
+            *("STEP 1/2: FROM a", "pulled", "Copying blob sha256:00", "STEP 2/2: RUN x", *numbers),
+            *("subprocess exited with status 1", 'Error: building at STEP "RUN x": exit status 1'),
+        ],
+    )
+    assert list(progress.last_lines) == numbers[-20:]
+    unused = "[Warning] one or more build args were not consumed: [TARGETARCH {}]"
+    assert not list(follow("FROM a\n", [unused.format("TARGETOS")]).said)
+    assert list(follow("FROM a\n", [unused.format("MINE")]).said)
+
+
+def test_a_base_of_another_platform_is_noticed() -> None:
+    text = "WARNING: image platform ({amd64 linux  [] }) does not match the expected platform ({arm64 linux  [] })"
+    assert follow("FROM a\n", ["STEP 1/1: FROM a", text]).wrong_base == (
+        "ci/Dockerfile:1: the base image is for `linux/amd64`, and `linux/arm64` is to be built"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "hint"),
+    [
+        (
+            ["out", 'Error: building at STEP "RUN false": while running runtime: exit status 3'],
+            "F:1: the command ended with exit code 3",
+            "the lines above",
+        ),
+        (
+            ['Error: building at STEP "RUN say \\"x\\"; y": exit status 3'],
+            "F:1: the command ended with exit code 3",
+            "the lines above",
+        ),
+        (
+            ['time="2026" level=error msg="exec format error"', "after"],
+            "F:1: exec format error",
+            "QEMU",
+        ),
+        (
+            [
+                "Error: 2 errors occurred:",
+                "\t* doing it all: other",
+                "\t* copy: write /a/b: no space left on device",
+            ],
+            "F:1: write /a/b: no space left on device",
+            "make room",
+        ),
+        (
+            ["Error: no image found in manifest list for architecture arm64"],
+            "F:1: no image found in",
+            "exists for",
+        ),
+        (["words only"], "F:1: words only", "the lines above are what buildah wrote"),
+        ([], "F:1: buildah ended with exit code 7 and without a message", "the lines above"),
+    ],
+)
+def test_the_error_is_told_by_the_messages(said: list[str], message: str, hint: str) -> None:
+    error = failure(said, program="buildah", where="F:1: ", code=7)
+    assert str(error).startswith(message)
+    assert hint in str(error.hint)
+
+
+class Answers:
+    """A process that answers every program with the same."""
+
+    def __init__(self, answer: Completed | OSError) -> None:
+        self._answer = answer
+
+    def run(self, argv: Iterable[str], **_: Any) -> Completed:
+        if isinstance(self._answer, OSError):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (
+            Completed(code=0, stdout=b"buildah version 1.23.1", stderr=b""),
+            "`buildah` 1.23.1 is too old: 1.28 is the first",
+        ),
+        (
+            Completed(code=1, stdout=b"", stderr=b"no\nlibrary is missing"),
+            "does not tell its version: library is missing",
+        ),
+        (TimeoutError("no end within 10 s"), "does not answer: no end within 10 s"),
+        (OSError(8, "Exec format error"), "does not answer: Exec format error"),
+    ],
+)
+def test_a_program_that_cannot_build_is_unavailable(
+    tmp_path: Path, answer: Completed | OSError, reason: str
+) -> None:
+    program = tmp_path / "buildah"
+    program.touch(0o755)
+    with pytest.raises(BuilderUnavailable) as caught:
+        find_tool(Answers(answer), {"SHIPMARK_BUILDAH": str(program)}, "buildah")
+    assert reason in str(caught.value)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("value", ["", "buildah", "/nowhere/buildah"])
+def test_a_variable_names_the_program_or_that_there_is_none(tmp_path: Path, value: str) -> None:
+    (tmp_path / "buildah").touch(0o755)
+    env = {"PATH": f".:{tmp_path}"}
+    assert find_program(env, "buildah").program == str(tmp_path / "buildah")
+    with pytest.raises(BuilderUnavailable) as caught:
+        find_program({**env, "SHIPMARK_BUILDAH": value}, "buildah")
+    assert str(caught.value) == "`buildah` is not installed"
+
+
+def test_nothing_outside_of_the_folder_is_unmounted(tmp_path: Path) -> None:
+    before = Path("/proc/self/mountinfo").read_text()
+    unmount(str(tmp_path))
+    assert Path("/proc/self/mountinfo").read_text() == before
