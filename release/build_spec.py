@@ -49,7 +49,7 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     dockerfile: Annotated[
         str,
         _says(
-            "the Dockerfile, anywhere in the context",
+            "the Dockerfile, from the repository's root or in the context",
             Option(is_input=True, untrusted=True, path=True),
         ),
     ] = "Dockerfile"

@@ -107,7 +107,12 @@ def _check(session: Session, component: Component, *, offline: bool) -> BuildChe
     """Call `prepare` of each builder until one can build the image. Raises `BuildError` for input that none takes."""
     # All build arguments are empty, so that no environment variable reaches the builder.
     values = BuildValues(args=dict.fromkeys(component.build.args, ""))
-    task = BuildTask(spec=component.build, root=session.root, outputs=outputs_of(session.config))
+    task = BuildTask(
+        spec=component.build,
+        root=session.root,
+        outputs=outputs_of(session.config),
+        own_dockerfile=session.config.has_components,
+    )
     shown = f"`{component.build.dockerfile}` in `{component.build.context}`"
     problems: list[tuple[str, str]] = []
     for builder in _builders(session, offline=offline):

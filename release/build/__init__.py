@@ -20,7 +20,7 @@ class BuildTask(msgspec.Struct, frozen=True, kw_only=True):
 
     `root`: absolute path of the repository, in which context and Dockerfile must lie. `outputs`: paths in it that
     shipmark writes itself, such as OCI layouts; they are never part of a context. `created`: seconds since the epoch,
-    the commit's time (SOURCE_DATE_EPOCH).
+    the commit's time (SOURCE_DATE_EPOCH). `own_dockerfile`: whether the Dockerfile is looked up in the context first.
     """
 
     spec: BuildSpec
@@ -29,6 +29,7 @@ class BuildTask(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
     created: int = 0
+    own_dockerfile: bool = False
 
 
 class BuildValues(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,6 +52,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log: tuple[LogSection, ...] = (LogSection(),)  # the first is read; the others get copies of its entries
     source: str | None = None
     ignored: tuple[str, ...] = ()  # keys of the file that are not read in an untrusted run
+    has_components: bool = False  # whether the file has the key `components`
 
 
 def load(
@@ -85,6 +86,7 @@ def load(
         log=_logs(file.log, env, document),
         source=source,
         ignored=ignored,
+        has_components=bool(file.components),
     )
 
 

@@ -38,6 +38,18 @@ class StatusChange(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
+    """A component that is not built, because none of its files changed. `digest`: of the image that `tag` holds.
+
+    `since`: the commit that HEAD was compared with.
+    """
+
+    reason: str
+    tag: str
+    digest: str | None = None
+    since: str | None = None
+
+
 class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     """One component and everything that is known of its release. `attest`: whether the image gets a release statement.
 
@@ -60,4 +72,8 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[ImageCheck, ...] = ()
     attest: bool = False
     status: StatusChange | None = None
+    unchanged: Unchanged | None = None
+    own_dockerfile: bool = (
+        False  # one of several components: its Dockerfile is looked up in its context first
+    )
     facts: Mapping[str, Any] = {}  # further members of the `planned` record: reason, git tag, ...

@@ -139,6 +139,7 @@ def task_of(subject: ReleaseInput, root: str, outputs: Sequence[str] = ()) -> Bu
         labels=decision.labels,
         annotations=decision.annotations,
         created=subject.committed_at,
+        own_dockerfile=subject.own_dockerfile,
     )
 
 

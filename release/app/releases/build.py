@@ -119,6 +119,7 @@ def _subject(session: Session, component: Component, decision: Decision, spec: B
         targets=(),
         decision=decision,
         build=spec,
+        own_dockerfile=session.config.has_components,
         committed_at=session.facts(policy_of(component)).snapshot.committed_at,
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from release.app.releases.concerned import only_released
 from release.app.releases.request import RunRequest
 from release.config.load import Component
 from release.errors import ConfigError
@@ -40,6 +41,8 @@ def decide_component(session: Session, situation: Situation) -> Decision:
     component = situation.component
     by_default = component.section.tags == "default"
     decision = _by_default(situation) if by_default else _by_rules(session, situation)
+    if situation.request.version is None:
+        decision = only_released(session, component, situation.facts, decision)
     label = inputs_label(component.build, pairs(component.section.labels))
     return msgspec.structs.replace(decision, labels={**decision.labels, INPUTS: label})
 

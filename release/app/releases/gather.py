@@ -8,6 +8,7 @@ from contextlib import suppress
 import msgspec
 
 from release.app.obtain.supplied import OpenedSupply, supply_of
+from release.app.releases.concerned import unchanged, without_tags
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.held_tags import gather_held
 from release.app.releases.known import known_everywhere, project_of
@@ -76,10 +77,16 @@ def gather(
         session.tags, session.process, repositories, first, facts, session.settings.env, heads=heads
     )
     decision = decide_component(session, msgspec.structs.replace(situation, held=held))
+    same = None
+    if wishes.version is None and wishes.rebuild_of is None and not wishes.places:
+        same = unchanged(session, component, facts, first, held.held)
+    if same is not None:
+        decision = without_tags(decision, same.reason)
     version = None if decision.candidate is None else decision.candidate.version
     overtaken = _withheld(session, moving, decision, with_box(facts, version, releases))
     held = HeldTags(held=(*held.held, *overtaken), branch_tip=held.branch_tip)
-    return _subject(session, component, facts, decision, held, wishes, supplied)
+    subject = _subject(session, component, facts, decision, held, wishes, supplied)
+    return msgspec.structs.replace(subject, unchanged=same)
 
 
 def _withheld(
@@ -122,6 +129,7 @@ def _subject(
         ),
         decision=decision,
         build=component.build,
+        own_dockerfile=session.config.has_components,
         committed_at=facts.snapshot.committed_at,
         held=held,
         recorded=recorded,

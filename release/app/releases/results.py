@@ -6,6 +6,7 @@ with more details of each step, for text output.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -64,14 +65,31 @@ class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     steps: tuple[StepReport, ...]
 
 
-class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The report of `preview` or `run`: every release with its steps, judged or executed. `plan`: the plan's hash."""
+class UnchangedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A component that is not built, because none of its files changed. `digest`: of the image that `tag` holds.
+
+    `since`: the commit that HEAD was compared with. `digest` and `since` are None where they are not known.
+    """
+
+    component: str
+    reason: str
+    tag: str
+    digest: str | None
+    since: str | None
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The report of `preview` or `run`: every release with its steps, judged or executed. `plan`: the plan's hash.
+
+    `unchanged`: no member of the document where every component changed.
+    """
 
     schema: Schema
     releases: tuple[ReleaseReport, ...]
     plan: str
     exit_code: int
     error: ErrorReport | None
+    unchanged: tuple[UnchangedReport, ...] = ()
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,8 +184,8 @@ def step_reports(details: Report) -> tuple[StepReport, ...]:
     return tuple(step_report(one) for one in details.outcomes)
 
 
-def run_report(schema: Schema, details: Report) -> RunReport:
-    """The report of `preview` or `run`, made from the runner's report."""
+def run_report(schema: Schema, details: Report, inputs: Sequence[ReleaseInput] = ()) -> RunReport:
+    """The report of `preview` or `run`, made from the runner's report. `inputs`: the planner's, by component."""
     plan = details.plan
     shared = [step_report(one) for one in details.outcomes if not one.step.scope]
     releases = tuple(
@@ -190,6 +208,17 @@ def run_report(schema: Schema, details: Report) -> RunReport:
         plan=plan.hash,
         exit_code=exit_code(details),
         error=error_report(details),
+        unchanged=tuple(
+            UnchangedReport(
+                component=one.component,
+                reason=one.unchanged.reason,
+                tag=one.unchanged.tag,
+                digest=one.unchanged.digest,
+                since=one.unchanged.since,
+            )
+            for one in inputs
+            if one.unchanged is not None
+        ),
     )
 
 

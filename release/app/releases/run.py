@@ -24,7 +24,7 @@ from release.plan.freshness import moved_since
 from release.plan.model import Plan
 from release.plan.operands import Record
 from release.plan.release import plan_release
-from release.plan.release_input import ReleaseInput
+from release.plan.release_input import ReleaseInput, Unchanged
 from release.runner import Report
 from release.secret_names import looks_secret
 
@@ -40,7 +40,7 @@ def preview(session: Session, request: RunRequest) -> RunResult:
         inputs, plan = make_plan(session, request, builds)
         details = survey(session, plan, at_own_targets(session), builds=builds, connected=not request.offline)
     details = with_withheld(details, refusal(session, request.component) or details.error)
-    return RunResult(report=run_report("shipmark.preview/1", details), details=details, inputs=inputs)
+    return RunResult(report=run_report("shipmark.preview/1", details, inputs), details=details, inputs=inputs)
 
 
 def run(session: Session, request: RunRequest) -> RunResult:
@@ -65,7 +65,7 @@ def run(session: Session, request: RunRequest) -> RunResult:
         trim_at_exit(session)
         details = execute(session, plan, at_own_targets(session), builds=builds)
     details = with_withheld(details, details.error)
-    return RunResult(report=run_report("shipmark.run/1", details), details=details, inputs=inputs)
+    return RunResult(report=run_report("shipmark.run/1", details, inputs), details=details, inputs=inputs)
 
 
 def _approved(request: RunRequest, asked: dict[str, Any]) -> RunRequest:
@@ -119,8 +119,17 @@ def warn(session: Session, subjects: Sequence[ReleaseInput]) -> None:
     for subject in subjects:
         for text in subject.decision.warnings:
             session.sink.emit(Note(level="warning", text=text))
+        if subject.unchanged is not None:
+            session.sink.emit(
+                Note(level="info", text=f"note: {_unchanged(subject.component, subject.unchanged)}")
+            )
     if names := sorted({name for subject in subjects for name in subject.build.args if looks_secret(name)}):
         session.sink.emit(_secret_arguments(names))
+
+
+def _unchanged(component: str, one: Unchanged) -> str:
+    holds = "" if one.digest is None else f"; `{one.tag}` holds {one.digest}"
+    return f"component `{component}` is not built: {one.reason}{holds}"
 
 
 def _secret_arguments(names: Sequence[str]) -> Note:

@@ -79,20 +79,28 @@ def open_context(task: BuildTask) -> Context:
 
 
 def _read_dockerfile(task: BuildTask, root: str) -> tuple[bytes, str]:
-    named = os.path.normpath(os.path.join(task.root, task.spec.dockerfile))
-    real = os.path.realpath(named)
-    if not _is_inside(real, root):
-        raise BuildError(
-            f"the Dockerfile `{named}` is outside of the repository `{task.root}`",
-            hint="choose a `dockerfile` inside the repository",
-        )
-    raw = _read(real, named, DOCKERFILE_BYTES, root)
-    if raw is None:
-        raise BuildError(
-            f"there is no Dockerfile at `{named}`",
-            hint="write one there, or set `build: {dockerfile: …}` to where it is",
-        )
-    return raw, real
+    """The Dockerfile: its path counts from the top folder, or from the context where the file is not there.
+
+    For components the context comes first: each may have a Dockerfile, beside one in the top folder.
+    """
+    places = [task.root, os.path.join(task.root, task.spec.context)]
+    if task.own_dockerfile:
+        places.reverse()
+    tried = list(dict.fromkeys(os.path.normpath(os.path.join(one, task.spec.dockerfile)) for one in places))
+    for named in tried:
+        real = os.path.realpath(named)
+        if not _is_inside(real, root):
+            raise BuildError(
+                f"the Dockerfile `{named}` is outside of the repository `{task.root}`",
+                hint="choose a `dockerfile` inside the repository",
+            )
+        raw = _read(real, named, DOCKERFILE_BYTES, root)
+        if raw is not None:
+            return raw, real
+    raise BuildError(
+        f"there is no Dockerfile at {' or '.join(f'`{named}`' for named in tried)}",
+        hint="write one there, or set `build: {dockerfile: …}` to where it is",
+    )
 
 
 def _read_ignore(dockerfile: str, folder: str, root: str) -> tuple[Ignore, str | None]:

@@ -138,18 +138,23 @@ def _json(report: msgspec.Struct) -> str:
 
 def summary_of(report: RunReport, outputs: Outputs) -> Summary:
     """The job summary of `preview` or `run`: a table of all tags."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for release in report.releases:
-        rows += [
+        of_component = [
             (tag.name, "fixed" if isinstance(tag, FixedTag) else "moving", tag.reason)
             for tag in release.decision.tags
         ]
-        rows += [(one.name, "withheld", one.reason) for one in release.decision.withheld]
+        of_component += [(one.name, "withheld", one.reason) for one in release.decision.withheld]
+        rows += [(release.component, *row) for row in of_component]
+    rows += [(one.component, one.tag, "unchanged", one.reason) for one in report.unchanged]
+    columns: tuple[str, ...] = ("component", "tag", "kind", "reason")
+    if len({row[0] for row in rows}) < 2:
+        rows, columns = [row[1:] for row in rows], columns[1:]
     notes = [f"digest {outputs.digest}", f"log entry {outputs.log_entry}"]
     if report.error is not None:
         notes.insert(0, report.error.message)
     title = f"shipmark {outputs.version or outputs.primary_tag or 'nothing to release'}"
-    return Summary(title=title, columns=("tag", "kind", "reason"), rows=rows, notes=notes)
+    return Summary(title=title, columns=columns, rows=rows, notes=notes)
 
 
 _HOLDS = frozenset({"made", "done"})

@@ -144,8 +144,9 @@ def unattested(report: Report) -> dict[str, str]:
 
 def withheld_lines(report: Report) -> list[str]:
     """A line for each tag that the decision withholds, with the reason."""
+    several = len(report.plan.releases) > 1
     return [
-        f"- {one.name} withheld: {one.reason}"
+        f"- {f'{release.component}: ' if several else ''}{one.name} withheld: {one.reason}"
         for release in report.plan.releases
         for one in release.decision.withheld
     ]

@@ -202,11 +202,11 @@ class TestInAClone:
         clone.tag("api/v1.2.0")
         rules = "type=match,pattern=api/v(.*),group=1\ntype=raw,value=run-55\ntype=raw,value=cache-main"
         env = github("refs/tags/api/v1.2.0", clone.head)
-        done = shipmark("metadata", "--tags", rules, cwd=clone.path, env=env)
+        done = shipmark("metadata", "--output", "tags", "--tags", rules, cwd=clone.path, env=env)
         assert (done.code, "warning" in done.stderr) == (0, False)
         assert done.stdout.split() == ["1.2.0", "run-55", "cache-main", "latest"]
         clone.git("tag", "api/v1.3.0", "main")
-        done = shipmark("metadata", "--tags", rules, cwd=clone.path, env=env)
+        done = shipmark("metadata", "--output", "tags", "--tags", rules, cwd=clone.path, env=env)
         assert done.stdout.split() == ["1.2.0", "run-55", "cache-main"]
 
     def test_metadata_in_a_shallow_clone_warns_that_tags_are_not_guarded(

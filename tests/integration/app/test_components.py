@@ -1,0 +1,183 @@
+"""Several components in one repository: what a branch, a request and a git tag build of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.programs.command import Result, Shipmark
+from tests.support.releases.git import GitRepo
+
+CONFIG = """
+build: {builder: layers}
+components:
+  api: {image: 'oci:dist/api', prefix: api/, paths: [api/**], depends: [lib], build: {builder: layers, context: api}}
+  lib: {image: 'oci:dist/lib', prefix: lib/, paths: [lib/**], build: {builder: layers, context: lib}}
+  web: {image: 'oci:dist/web', prefix: web/, paths: [web/**, '!web/docs/**'], build: {builder: layers, context: web}}
+"""
+NAMES = ("api", "lib", "web")
+
+
+class Monorepo:
+    def __init__(self, repo: GitRepo, shipmark: Shipmark) -> None:
+        self.repo, self._shipmark = repo, shipmark
+        files = {f"{name}/{file}": text for name in NAMES for file, text in self.files(name).items()}
+        repo.commit("feat: start", {"shipmark.yml": CONFIG, ".gitignore": "dist/\n", **files})
+
+    @staticmethod
+    def files(name: str) -> dict[str, str]:
+        return {"Dockerfile": "FROM scratch\nCOPY x /x\n", "x": f"{name}\n"}
+
+    def change(self, *paths: str, message: str = "change") -> str:
+        count = self.repo.git("rev-list", "--count", "HEAD")
+        return self.repo.commit(message, {path: f"{path} {count}\n" for path in paths})
+
+    def __call__(self, *args: str, **env: str) -> Result:
+        return self._shipmark(*args, cwd=self.repo.path, env=env)
+
+    def run(self, *args: str, **env: str) -> dict[str, Any]:
+        done = self("run", "--json", *args, **env)
+        assert done.code == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def tags(self, name: str) -> dict[str, str]:
+        """The tags in a component's layout and their digests."""
+        path = self.repo.path / "dist" / name / "index.json"
+        rows = json.loads(path.read_text())["manifests"] if path.exists() else []
+        key = "org.opencontainers.image.ref.name"
+        return {row["annotations"][key]: row["digest"] for row in rows if key in row.get("annotations", {})}
+
+    def all_tags(self) -> dict[str, dict[str, str]]:
+        return {name: self.tags(name) for name in NAMES}
+
+
+@pytest.fixture
+def mono(git_repo: GitRepo, shipmark: Shipmark) -> Monorepo:
+    return Monorepo(git_repo, shipmark)
+
+
+def released(report: dict[str, Any]) -> list[str]:
+    return [one["component"] for one in report["releases"]]
+
+
+def test_a_branch_builds_what_changed_and_names_the_rest(mono: Monorepo) -> None:
+    first = mono.run()
+    assert (released(first), "unchanged" in first) == (list(NAMES), False)
+    before = mono.all_tags()
+    start = mono.repo.head
+    mono.change("web/x")
+    second = mono.run()
+    assert released(second) == ["web"]
+    assert second["unchanged"] == [
+        {
+            "component": name,
+            "reason": f"none of its files changed since `{start[:12]}`",
+            "tag": "main",
+            "digest": before[name]["main"],
+            "since": start,
+        }
+        for name in ("api", "lib")
+    ]
+    assert {name: mono.tags(name) for name in ("api", "lib")} == {
+        name: before[name] for name in ("api", "lib")
+    }
+    assert set(mono.tags("web")) == {"main", f"sha-{start[:12]}", f"sha-{mono.repo.head[:12]}"}
+    # The branch's tag of `api` still holds the first commit: everything that changed since then counts.
+    mono.change("lib/x")
+    mono.change("README.md")
+    third = mono("run")
+    assert third.code == 0
+    built = second["releases"][0]["decision"]["commit"]
+    assert (
+        f"note: component `web` is not built: none of its files changed since `{built[:12]}`" in third.stderr
+    )
+    assert mono.tags("api")["main"] != before["api"]["main"]
+    assert mono.tags("lib")["main"] != before["lib"]["main"]
+    again = mono.run()  # built from this commit already: nothing to do, and nothing that is called unchanged
+    assert (released(again), [one["component"] for one in again["unchanged"]]) == (["api", "lib"], ["web"])
+
+
+def test_changes_of_the_config_and_outside_of_paths(mono: Monorepo) -> None:
+    mono.run()
+    mono.change("README.md", "web/docs/page.md")
+    assert released(mono.run()) == []
+    mono.repo.commit("chore: config", {"shipmark.yml": CONFIG + "# changed\n"})
+    report = mono("preview", "--json")
+    assert released(json.loads(report.stdout)) == list(NAMES)
+
+
+def test_a_component_without_paths_is_always_built(mono: Monorepo) -> None:
+    mono.repo.commit("chore: config", {"shipmark.yml": CONFIG.replace("paths: [lib/**], ", "")})
+    mono.run()
+    mono.change("README.md")
+    assert released(mono.run()) == ["api", "lib"]  # a dependency without paths owns every file
+
+
+def test_an_image_of_an_unknown_revision_is_built_again(mono: Monorepo) -> None:
+    mono.run()
+    gone = mono.change("web/x")
+    mono.run()
+    mono.repo.git("reset", "--quiet", "--hard", "HEAD~1")
+    mono.change("README.md")
+    mono.repo.git("reflog", "expire", "--expire=now", "--all")
+    mono.repo.git("gc", "--quiet", "--prune=now")
+    assert mono.repo.git("cat-file", "-t", gone, check=False) == ""
+    report = json.loads(mono("preview", "--json").stdout)
+    assert released(report) == ["web"]
+
+
+def test_a_git_tag_releases_its_component_alone(mono: Monorepo) -> None:
+    mono.run()
+    before = mono.all_tags()
+    mono.change("api/x", "web/x", "lib/x")
+    mono.repo.tag("api/v1.0.1")
+    env = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_REF": "refs/tags/api/v1.0.1",
+        "GITHUB_SHA": mono.repo.head,
+        "GITHUB_REPOSITORY": "acme/app",
+    }
+    shown = mono("preview", **env)
+    assert "git tag `api/v1.0.1` releases `api` alone" in shown.stdout
+    assert released(mono.run(**env)) == ["api"]
+    assert set(mono.tags("api")) - set(before["api"]) == {
+        "1.0.1", "1.0", "1", "latest", f"sha-{mono.repo.head[:12]}",
+    }  # fmt: skip
+    assert mono.tags("api")["main"] == before["api"]["main"]
+    assert {name: mono.tags(name) for name in ("lib", "web")} == {
+        name: before[name] for name in ("lib", "web")
+    }
+    other = mono.run("--component", "web", **env)
+    assert (released(other), mono.tags("web")) == ([], before["web"])
+
+
+def test_a_git_tag_at_head_releases_its_component_alone_on_a_laptop(mono: Monorepo) -> None:
+    mono.repo.tag("web/v2.0.0")
+    assert released(mono.run()) == ["web"]
+    assert mono.all_tags()["api"] == {}
+
+
+def test_a_request_builds_what_it_changed(mono: Monorepo) -> None:
+    mono.repo.write({"shipmark.yml": "pull_requests: true\n" + CONFIG})
+    mono.repo.commit("chore: config")
+    mono.repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    mono.repo.branch("topic")
+    mono.change("web/x")
+    mono.change("README.md")
+    env = {
+        "GITLAB_CI": "true",
+        "CI_COMMIT_SHA": mono.repo.head,
+        "CI_PIPELINE_SOURCE": "merge_request_event",
+        "CI_MERGE_REQUEST_IID": "7",
+        "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "topic",
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_MERGE_REQUEST_PROJECT_ID": "1",
+        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1",
+    }
+    report = mono.run(**env)
+    assert released(report) == ["web"]
+    assert [one["component"] for one in report["unchanged"]] == ["api", "lib"]
