@@ -15,6 +15,7 @@ from release.app.obtain.check_places import SessionCheckPlaces
 from release.app.session import Session
 from release.build.auto import Choice
 from release.control import Cancel
+from release.effects.assemble import Assembly
 from release.effects.attest import Attestations
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
@@ -98,6 +99,7 @@ def handlers(
         "check-push": acting(PushCheck(registries)),
         "build-image": acting(Build(builds, ports.store, tags, sink)),
         "find-image": checking(Find(sources)),
+        "assemble": acting(Assembly(sources, sink=sink, cancel=cancel)),
         "check-image": acting(
             ImageChecks(ports.process, sources, ports.places, sink, root=ports.root, env=ports.env)
         ),

@@ -6,23 +6,27 @@ from collections.abc import Mapping
 
 import msgspec
 
-from release.build import BuiltImage, PlatformImage
+from release.build import BuiltImage, Prepared
 from release.build.assemble import build_whole
 from release.build.auto import Choice
 from release.build_spec import BuildSpec
+from release.effects.image_bindings import (
+    Found,
+    find_image,
+    image_bindings,
+    part_bindings,
+    within_bindings,
+)
 from release.effects.local_store import ContentStore, Sources
 from release.effects.tag_reader import TagReader
 from release.errors import BuildError, NotFound, RegistryError, ReleaseError
 from release.events import Note, Sink
 from release.handler import Work
-from release.oci import ImageFacts, Manifest, Repository
-from release.oci.image_config import manifest_facts
-from release.oci.manifest import children, platform_of
 from release.plan.evidence import STORE
-from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Slot, binding, plain
-from release.plan.operands import BuildImage, FindImage, builder_of, built_of, image_of, tools_of
-from release.plan.ownership import several_platforms
-from release.tagging.labels import INPUTS, REVISION, VERSION, held_image
+from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Slot, plain
+from release.plan.operands import BuildImage, FindImage, builder_of, part_of
+from release.plan.ownership import accepts_platform, several_platforms
+from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import Held
 
 _DEFAULTS = msgspec.structs.asdict(BuildSpec())
@@ -45,7 +49,8 @@ class Build:
     def describe(self, operands: BuildImage) -> str:
         """One line for the preview: what is built, with which builder, and why `auto` took no other."""
         spec = {**_DEFAULTS, **operands.spec}
-        platforms = f" for {', '.join(spec['platforms'])}" if spec["platforms"] else ""
+        asked = spec["platforms"] if operands.platform is None else [operands.platform]
+        platforms = f" for {', '.join(asked)}" if asked else ""
         builder = spec["builder"] if operands.builder is None else f"{spec['builder']}: {operands.builder}"
         answer = self._builds.get(operands.component)
         passed_over = answer.passed_over if isinstance(answer, Choice) else ()
@@ -73,13 +78,38 @@ class Build:
         prepared = _choice(self._builds, operands).prepared
         if operands.builder is not None:
             self._sink.emit(Note(level="info", text=f"building with `{prepared.builder}`"))
+        if operands.platform is not None:
+            return self._one_platform(operands, operands.platform, prepared)
         platforms = several_platforms(operands.spec.get("platforms", ()))
         built = build_whole(prepared, self._store.path, platforms, operands.spec.get("annotations", {}))
-        self._store.mark_used(built.digest)
-        _require_labelled(self._tags.read(self._store.open(), STORE, built.digest, every=True), operands)
+        self._accept(built, operands)
+        top = self._store.open().manifest(built.digest)
         return image_bindings(operands.component, built).with_value(
             builder_of(operands.component), prepared.builder
+        ) | within_bindings(operands.component, platforms, top, builder=prepared.builder)
+
+    def _one_platform(self, operands: BuildImage, platform: str, prepared: Prepared) -> Bindings:
+        built = prepared.build(self._store.path, platform)
+        found = self._accept(built, operands)
+        if not any(accepts_platform(platform, each) for each in found.platforms):
+            raise BuildError(
+                f"the builder left an image for {', '.join(found.platforms)} where `{platform}` was asked for",
+                hint="see whether the Dockerfile names a platform: `FROM --platform=…`",
+            )
+        return part_bindings(
+            part_of(operands.component, platform),
+            built.digest,
+            builder=prepared.builder,
+            context=plain(built.context),
+            tools=built.tools,
         )
+
+    def _accept(self, built: BuiltImage, operands: BuildImage) -> Held:
+        """What the built image says of itself. Raises `BuildError` if it is not what a later run would recognise."""
+        self._store.mark_used(built.digest)
+        found = self._tags.read(self._store.open(), STORE, built.digest, every=True)
+        _require_labelled(found, operands)
+        return found
 
 
 def _choice(builds: Builds, operands: BuildImage) -> Choice:
@@ -132,26 +162,6 @@ class BuilderCheck:
         return Done(reason="it can")
 
 
-def image_bindings(component: str, built: BuiltImage) -> Bindings:
-    """The values of a built or found image that later steps and records use."""
-    described = plain(built)
-    tools = described.pop("tools", {})
-    if described.get("context") is None:
-        described.pop("context", None)
-    return (
-        binding(image_of(component), built.digest)
-        .with_value(built_of(component), described)
-        .with_value(tools_of(component), tools)
-    )
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """An image in a repository or the store. `said`: its labels, read from bytes that match their digests."""
-
-    image: BuiltImage
-    said: Held
-
-
 class Find:
     """The handler of `find-image` steps (resume, adopt, reuse): finds an existing image, and changes nothing."""
 
@@ -162,7 +172,8 @@ class Find:
 
     def describe(self, operands: FindImage) -> str:
         """One line for the preview."""
-        return f"{operands.mode} {operands.digest}: {operands.reason}"
+        platform = "" if operands.part is None else f" for {operands.part.platform}"
+        return f"{operands.mode} {operands.digest}{platform}: {operands.reason}"
 
     def observe(self, work: Work[FindImage]) -> Found:
         """The image from the first source that has it. Raises the error of the last source if none has."""
@@ -187,35 +198,15 @@ class Find:
                 reason=f"{operands.digest} on `{seen.said.target}` is not the image that was planned with",
                 hint="run it again: the new plan reads the image again",
             )
-        bindings = image_bindings(operands.component, seen.image)
-        return Done(reason=f"{operands.mode}: {operands.reason}", bindings=bindings)
+        return Done(reason=f"{operands.mode}: {operands.reason}", bindings=_found_bindings(operands, seen))
 
 
-def find_image(repository: Repository, name: str, digest: str) -> Found:
-    """Read an existing image, and describe it as builders describe the images that they build. Raises `NotFound`."""
-    manifest = repository.manifest(digest)
-    facts = manifest_facts(repository, manifest, every=True)
-    image = BuiltImage(
-        digest=manifest.digest,
-        media_type=manifest.media_type,
-        size=len(manifest.raw),
-        platforms=platform_images(manifest, facts),
-    )
-    return Found(image=image, said=held_image(name, digest, digest, facts))
-
-
-def platform_images(manifest: Manifest, facts: ImageFacts) -> tuple[PlatformImage, ...]:
-    """The image of each platform; attestation manifests, which have no platform, are left out."""
-    if not manifest.is_index:
-        return tuple(
-            PlatformImage(platform=name, digest=manifest.digest, size=len(manifest.raw))
-            for name in facts.platforms
-        )
-    return tuple(
-        PlatformImage(platform=name, digest=child.digest, size=child.size)
-        for child in children(manifest)
-        if (name := platform_of(child)) is not None
-    )
+def _found_bindings(operands: FindImage, seen: Found) -> Bindings:
+    part = operands.part
+    if part is None:
+        return image_bindings(operands.component, seen.image)
+    name = part_of(operands.component, part.platform)
+    return part_bindings(name, seen.image.digest, builder=part.builder, context=part.context)
 
 
 def _says_the_same(one: Held, other: Held) -> bool:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from release.decoding import convert
 from release.log import Entry
+from release.log.entry_members import (
+    CommonMembers,
+    PlanMembers,
+    common_of,
+    digest_of,
+    image_of,
+    part_of,
+    plan_of,
+    rebuild_of,
+    without_rebuild,
+)
 from release.log.members import Fields, dicts_of, number_of, object_of, text_of
 from release.log.record import PlannedTarget, RecordedImage
 from release.log.state import (
     Attempt,
     BuiltContent,
+    BuiltPart,
     LogState,
     ReleaseState,
     State,
@@ -24,7 +34,6 @@ from release.log.state import (
 )
 
 _SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned"})
-_REBUILD = re.compile(r"_r([1-9]\d{0,8})$")
 
 
 def fold(entries: Iterable[Entry]) -> LogState:
@@ -35,52 +44,36 @@ def fold(entries: Iterable[Entry]) -> LogState:
     return folding.result()
 
 
-class _Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The members of a `planned` entry that the state needs."""
-
-    version: str = ""
-    rebuild: int = 0
-    commit: str = ""
-    channel: str = ""
-    git_tag: str = ""
-    inputs: Fields = {}
-    inputs_label: str = ""
-    image_version: str = ""
-    source: Fields = {}
-    targets: tuple[PlannedTarget, ...] = ()
-
-
-class _Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Members that any entry of a release may have."""
-
-    seq: int
-    at: str
-    project: str
-    commit: str
-    digest: str
-    version: str
-    rebuild: int
-    via: str
-
-
 class _Release:
     """A release while the log is read: members of its first, its newest `planned` and its first `released` entry.
 
     Only needed members are kept: whole entries would take most of the memory for a long log.
     """
 
-    __slots__ = ("attempts", "built", "first", "key", "last_seq", "moved", "plan", "pushed", "released")
+    __slots__ = (
+        "attempts",
+        "built",
+        "first",
+        "key",
+        "last_seq",
+        "moved",
+        "parts",
+        "plan",
+        "pushed",
+        "released",
+    )
 
-    def __init__(self, key: str, first: _Said) -> None:
+    def __init__(self, key: str, first: CommonMembers) -> None:
         self.key = key
-        self.plan = _Plan()
+        self.plan = PlanMembers()
         self.first = first
         self.attempts: dict[str, Attempt] = {}
         # By digest, the newest build last: `image` falls back to the newest.
         self.built: dict[str, BuiltContent] = {}
+        self.parts: dict[tuple[str, str], BuiltPart] = {}  # (platform, digest), the newest last
         self.pushed: dict[tuple[str, str], TargetContent] = {}  # (digest, target)
         self.moved: dict[tuple[str, str], TargetContent] = {}
-        self.released: _Said | None = None
+        self.released: CommonMembers | None = None
         self.last_seq = -1
 
     def image(self) -> RecordedImage | None:
@@ -121,8 +114,8 @@ class _Release:
             key=self.key,
             project=first.project,
             commit=plan.commit or (released or first).commit,
-            version=_REBUILD.sub("", version),
-            rebuild=(released.rebuild if released else 0) or plan.rebuild or _rebuild_of(version),
+            version=without_rebuild(version),
+            rebuild=(released.rebuild if released else 0) or plan.rebuild or rebuild_of(version),
             channel=plan.channel,
             git_tag=plan.git_tag,
             state=self._state(),
@@ -133,6 +126,7 @@ class _Release:
             targets=plan.targets,
             attempts=tuple(self.attempts.values()),
             image=image,
+            parts=tuple(self.parts.values()),
             via=(released.via if released else "") or (built.via if built else ""),
             as_commit=built.as_commit if built else False,
             pushed=tuple(content for (of, _), content in self.pushed.items() if of == digest),
@@ -165,6 +159,7 @@ class _Folding:
         self._seq = -1
         self._of_release: dict[str, Callable[[_Release, Fields], None]] = {
             "planned": self._planned,
+            "built-platform": self._built_platform,
             "built": self._built,
             "pushed": self._pushed,
             "released": self._released,
@@ -210,11 +205,11 @@ class _Folding:
         key = text_of(fields, "release")
         release = self._releases.get(key)
         if release is None:
-            release = self._releases[key] = _Release(key, _said(fields))
+            release = self._releases[key] = _Release(key, common_of(fields))
         return release
 
     def _planned(self, release: _Release, fields: Fields) -> None:
-        release.plan = _plan(fields)
+        release.plan = plan_of(fields)
         attempt = text_of(fields, "attempt")
         if attempt not in release.attempts:
             release.attempts[attempt] = Attempt(
@@ -229,11 +224,18 @@ class _Folding:
             )
 
     def _built(self, release: _Release, fields: Fields) -> None:
-        image = _image(fields)
+        image = image_of(fields)
         if image is not None:
             release.built.pop(image.digest, None)
             vouched = fields.get("as_commit") is True
             release.built[image.digest] = BuiltContent(image, text_of(fields, "via"), vouched)
+
+    def _built_platform(self, release: _Release, fields: Fields) -> None:
+        part = part_of(fields)
+        if part is not None:
+            key = (part.platform, part.digest)
+            release.parts.pop(key, None)
+            release.parts[key] = part
 
     def _pushed(self, release: _Release, fields: Fields) -> None:
         content = self._content(fields)
@@ -245,7 +247,7 @@ class _Folding:
 
     def _released(self, release: _Release, fields: Fields) -> None:
         if release.released is None:
-            release.released = _said(fields)
+            release.released = common_of(fields)
         release.end_all(self._seq)
 
     def _moved(self, release: _Release, fields: Fields) -> None:
@@ -285,7 +287,7 @@ class _Folding:
         tags = list(dicts_of(fields, "tags"))
         return TargetContent(
             target=text_of(fields, "target"),
-            digest=_digest(fields),
+            digest=digest_of(fields),
             tags=tuple(text_of(tag, "name") for tag in tags if text_of(tag, "result") != "withheld"),
             withheld=tuple(text_of(tag, "name") for tag in tags if text_of(tag, "result") == "withheld"),
             seq=self._seq,
@@ -338,58 +340,3 @@ def _unfinished(targets: tuple[PlannedTarget, ...], moved: tuple[TargetContent, 
         for target in targets
         if target.target not in done and any(tag.kind == "moving" for tag in target.tags)
     )
-
-
-def _plan(fields: Fields) -> _Plan:
-    return _Plan(
-        version=text_of(fields, "version"),
-        rebuild=number_of(fields, "rebuild", 0),
-        commit=_commit(fields),
-        channel=text_of(fields, "channel"),
-        git_tag=text_of(fields, "git_tag"),
-        inputs=object_of(fields, "inputs"),
-        inputs_label=text_of(fields, "inputs_label"),
-        image_version=text_of(fields, "image_version"),
-        source=object_of(fields, "source"),
-        targets=_planned_targets(fields),
-    )
-
-
-def _said(fields: Fields) -> _Said:
-    return _Said(
-        seq=number_of(fields, "seq"),
-        at=text_of(fields, "at"),
-        project=text_of(fields, "project"),
-        commit=_commit(fields),
-        digest=_digest(fields),
-        version=text_of(fields, "version"),
-        rebuild=number_of(fields, "rebuild", 0),
-        via=text_of(fields, "via"),
-    )
-
-
-def _planned_targets(plan: Fields) -> tuple[PlannedTarget, ...]:
-    try:
-        return convert(plan.get("targets", ()), tuple[PlannedTarget, ...])
-    except msgspec.ValidationError:
-        return ()
-
-
-def _image(fields: Fields) -> RecordedImage | None:
-    try:
-        return convert(fields.get("image"), RecordedImage)
-    except msgspec.ValidationError:
-        return None
-
-
-def _rebuild_of(version: str) -> int:
-    match = _REBUILD.search(version)
-    return int(match[1]) if match else 0
-
-
-def _commit(fields: Fields) -> str:
-    return text_of(fields, "commit") or text_of(object_of(fields, "source"), "commit")
-
-
-def _digest(fields: Fields) -> str:
-    return text_of(object_of(fields, "image"), "digest")

@@ -74,6 +74,8 @@ def _identity(fact: dict[str, Any]) -> Any:
         return [kind, release, fact.get("attempt", ""), *([fact["lost"]] if fact.get("lost") else [])]
     if kind in ("built", "released"):
         return [kind, release, _image_digest(fact)]
+    if kind == "built-platform":
+        return [kind, release, fact["platform"], fact["digest"]]
     if kind == "pushed":
         names = sorted(tag["name"] for tag in fact.get("tags", ()))
         return [kind, release, fact["target"], _image_digest(fact), names]

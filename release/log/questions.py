@@ -266,8 +266,11 @@ def digests_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for tag in _dicts(fields.get("tags")):
         yield str(tag.get("digest", "")), f"tag {tag.get('name', '')} on {where}"
         yield str(tag.get("before", "")), f"before: tag {tag.get('name', '')} on {where}"
-    for name in ("digest", "lost"):
-        yield str(fields.get(name, "")), name
+    is_part = fields.get("kind") == "built-platform"
+    yield str(fields.get("digest", "")), f"platform {fields.get('platform', '')}" if is_part else "digest"
+    yield str(fields.get("lost", "")), "lost"
+    if isinstance(fields.get("attestations"), list):
+        yield from ((str(digest), "attestation") for digest in fields["attestations"])
     if isinstance(fields.get("digests"), list):
         yield from ((str(digest), "pruned") for digest in fields["digests"])
 

@@ -191,6 +191,21 @@ class Built(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="built
     duration_ms: Natural = 0
 
 
+class BuiltPlatform(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="built-platform"):
+    """The image of one platform of several exists. Version 0.1.0 skips this kind.
+
+    `attestations`: digests of the manifests that are about the image. `via`, `builder`, `context`: as in `built`.
+    """
+
+    platform: str
+    digest: Digest
+    attestations: tuple[Digest, ...] = ()
+    context: RecordedContext | None = None
+    via: str = ""
+    builder: str = ""
+    duration_ms: Natural = 0
+
+
 class Pushed(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pushed"):
     """A target holds the image and its fixed tags, which was checked by reading them back."""
 
@@ -306,6 +321,7 @@ class Remark(Record, frozen=True, kw_only=True, omit_defaults=True, tag="note"):
 
 KINDS: dict[str, type[Record]] = {
     "planned": Planned,
+    "built-platform": BuiltPlatform,
     "built": Built,
     "pushed": Pushed,
     "released": Released,

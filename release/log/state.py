@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from release.log.record import PlannedTarget, RecordedImage
+from release.log.record import PlannedTarget, RecordedContext, RecordedImage
 
 State = Literal["planned", "built", "pushed", "released"]
 
@@ -50,6 +50,16 @@ class BuiltContent(msgspec.Struct, frozen=True, gc=False):
     as_commit: bool
 
 
+class BuiltPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The image of one platform of several. `attested`: there are attestations about it."""
+
+    platform: str
+    digest: str
+    attested: bool = False
+    builder: str = ""
+    context: RecordedContext | None = None
+
+
 class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A tag held `digest` from time `at` on; `""` if the tag was removed. `version`: of the release that set it."""
 
@@ -66,6 +76,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `source`, `inputs`, `inputs_label`, `image_version`: as the newest plan recorded them. `image`: the released image,
     else the first pushed one, else the newest built one. `pushed`, `moved`: of that image, one for each target.
+    `parts`: images of single platforms, the newest last, also of attempts whose image has no record `built`.
     `unfinished`: planned targets whose moving tags are not recorded as moved yet; () before `released`.
     """
 
@@ -82,6 +93,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     targets: tuple[PlannedTarget, ...]
     attempts: tuple[Attempt, ...]
     image: RecordedImage | None = None
+    parts: tuple[BuiltPart, ...] = ()
     inputs_label: str = ""
     image_version: str = ""
     via: str = ""

@@ -19,11 +19,25 @@ from release.tagging.model import Held
 STORE = "store"  # the name of the local content store among the sources of an image in plans
 
 
+class RecordedPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log says of one platform's image. `attested`: manifests that are about it exist.
+
+    `context`: what the image was built from, in the form of a record.
+    """
+
+    platform: str
+    digest: str
+    attested: bool = False
+    builder: str | None = None
+    context: Mapping[str, Any] | None = None
+
+
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """What the version log says of one release. `pushed`, `moved`: targets for which the log has such an entry.
 
     `digest`, `inputs`: of the image that was built. `attempt`: the last one.
     `via`: how it was obtained. `as_commit`: it was released although its labels do not name the commit.
+    `parts`: the images of single platforms, the newest last.
     """
 
     digest: str | None = None
@@ -34,6 +48,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     released: bool = False
     via: str = ""
     as_commit: bool = False
+    parts: tuple[RecordedPart, ...] = ()
 
     @property
     def visible(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import msgspec
+
 from release.plan.model import Operands, Slot
 from release.plan.ownership import Expectation
 from release.tagging.model import Candidate, FixedTag, Held, Line
@@ -40,6 +42,21 @@ def tools_of(component: str) -> Slot[Mapping[str, str]]:
 def builder_of(component: str) -> Slot[str]:
     """The slot for the name of the builder that built the component's image."""
     return Slot(slot=f"builder:{component}")
+
+
+def part_of(component: str, platform: str) -> str:
+    """The name of one platform's image in the slots `image:…`, `tools:…` and `builder:…` of a component."""
+    return f"{component}:{platform}"
+
+
+def attestations_of(part: str) -> Slot[tuple[str, ...]]:
+    """The slot for the digests of the manifests that are about a platform's image; unbound if there are none."""
+    return Slot(slot=f"attestations:{part}", optional=True)
+
+
+def context_of(part: str) -> Slot[Mapping[str, Any]]:
+    """The slot for what a platform's image was built from, in the form of a record; unbound if it is not known."""
+    return Slot(slot=f"context:{part}", optional=True)
 
 
 def tagged_of(step_id: str, *, optional: bool = False) -> Slot[Mapping[str, str]]:
@@ -78,7 +95,7 @@ class BuildImage(Operands, frozen=True, kw_only=True):
     """Operands of the build of an image into the local store.
 
     `spec`: the options as `BuildSpec.recorded` gives them, and the annotations. `builder`: the builder that `auto`
-    chose. `created`: seconds since the epoch.
+    chose. `created`: seconds since the epoch. `platform`: the one of several that is built; None for the whole image.
     """
 
     component: str
@@ -87,6 +104,7 @@ class BuildImage(Operands, frozen=True, kw_only=True):
     created: int
     image: Image
     builder: str | None = None
+    platform: str | None = None
 
     @property
     def builds_with(self) -> str | None:
@@ -95,10 +113,19 @@ class BuildImage(Operands, frozen=True, kw_only=True):
         return self.builder if named == "auto" else named
 
 
+class PartOf(msgspec.Struct, frozen=True, kw_only=True):
+    """One platform's image, as an earlier run recorded it. `builder`, `context`: None if the record has none."""
+
+    platform: str
+    builder: str | None = None
+    context: Mapping[str, Any] | None = None
+
+
 class FindImage(Operands, frozen=True, kw_only=True):
     """Operands for taking an image that exists from one of `sources`; `mode`: how the release got it.
 
-    `said`: the labels by which the plan chose the image; the image must still have them when the step runs.
+    `said`: the labels by which the plan chose the image; the image must still have them when the step runs. `part`:
+    the image is one platform's; None for a whole image.
     """
 
     component: str
@@ -107,6 +134,28 @@ class FindImage(Operands, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     reason: str
     said: Held | None = None
+    part: PartOf | None = None
+
+
+class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):
+    """One platform's image in an index. `sources`: the places that may have it, the first that does is used."""
+
+    platform: str
+    image: Image
+    sources: tuple[str, ...]
+
+
+class Assemble(Operands, frozen=True, kw_only=True):
+    """Operands for making the index of the images of several platforms, in the order of `parts`.
+
+    `image`: the index, where it exists already: a builder made it, or `--from` gave it. `place`: where the index is.
+    """
+
+    component: str
+    parts: tuple[PlatformImage, ...]
+    image: Image
+    place: str
+    annotations: Mapping[str, str]
 
 
 class CheckImage(Operands, frozen=True, kw_only=True):

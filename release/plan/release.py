@@ -16,7 +16,8 @@ from release.errors import ConfigError
 from release.plan.inputs import inputs_of
 from release.plan.model import Phase, Plan, Release, Step
 from release.plan.obtain import Obtain, choose, primary_tag
-from release.plan.ownership import Expectation
+from release.plan.ownership import Expectation, several_platforms
+from release.plan.parts import Parts, find_parts
 from release.plan.release_input import ReleaseInput
 from release.plan.release_steps import ReleaseSteps
 from release.plan.steps import check_log
@@ -88,11 +89,11 @@ def require_name(subject: ReleaseInput) -> None:
 
 
 def needs_build(subject: ReleaseInput) -> bool:
-    """Whether the plan will build the component's image. Raises the errors of `plan_release`."""
+    """Whether the plan will build the component's image, or a platform of it. Raises the errors of `plan_release`."""
     if not subject.decision.tags:
         return False
     require_name(subject)
-    return obtain_of(subject).mode == "build"
+    return obtain_of(subject).mode == "build" and not _parts_of(subject).are_complete
 
 
 def obtain_of(subject: ReleaseInput) -> Obtain:
@@ -106,6 +107,25 @@ def obtain_of(subject: ReleaseInput) -> Obtain:
         inputs_of(subject.build, subject.decision.labels),
         reuse=subject.reuse,
         supply=subject.supply,
+    )
+
+
+def _parts_of(subject: ReleaseInput) -> Parts:
+    """The platforms of an image that is built here, and which of them exist."""
+    decision = subject.decision
+    # All platforms of an index must have the same labels, so the version is compared in every case.
+    expected = Expectation(
+        commit=decision.commit,
+        version=decision.labels.get(VERSION, decision.version),
+        revision=decision.labels.get(REVISION),
+        inputs=decision.labels.get(INPUTS),
+    )
+    return find_parts(
+        several_platforms(subject.build.platforms),
+        subject.recorded,
+        subject.places,
+        expected,
+        inputs_of(subject.build, decision.labels),
     )
 
 
@@ -150,9 +170,14 @@ def _plan_one(subject: ReleaseInput, prefix: str) -> tuple[Release, list[Step]]:
         inputs=inputs,
         decision=decision,
     )
-    made = ReleaseSteps(subject, release, obtain, expected, prefix)
+    parts = _parts_of(subject) if obtain.mode == "build" else Parts()
+    made = ReleaseSteps(subject, release, obtain, parts, expected, prefix)
     if made.begins:
-        warned = (*decision.warnings, *_cautions(obtain))
+        warned = (
+            *decision.warnings,
+            *_cautions(obtain),
+            *(f"{text}; it is built again" for text in parts.wrong),
+        )
         release = msgspec.structs.replace(
             release, decision=msgspec.structs.replace(decision, warnings=warned)
         )

@@ -54,6 +54,8 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     """One component and everything that is known of its release. `attest`: whether the image gets a release statement.
 
     `builder`: the builder that `builder: auto` chose; None if the config names one, or none was chosen.
+    `makes_index`: whether the chosen builder makes an image for several platforms whole, or each platform on its own;
+    None if none was chosen.
     `supply`: the image that another tool or runner built, given with `--from`. `status`: None if it does not change.
     """
 
@@ -64,6 +66,7 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     build: BuildSpec
     committed_at: int  # seconds since the epoch
     builder: str | None = None
+    makes_index: bool | None = None
     held: HeldTags = HeldTags()
     recorded: Recorded = Recorded()
     places: tuple[ContentSource, ...] = ()

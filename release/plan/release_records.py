@@ -90,6 +90,21 @@ def built(component: str, obtain: Obtain, checks: Sequence[Step] = (), *, as_com
     return fact
 
 
+def built_platform(
+    part: str, platform: str, digest: op.Image, obtain: Obtain, attestations: Sequence[str] = ()
+) -> Fact:
+    """The fact `built-platform`: one platform's image exists. `part`: its name in slots; `attestations`: if known."""
+    fact: dict[str, Any] = {
+        "platform": platform,
+        "digest": digest,
+        "attestations": tuple(attestations) or op.attestations_of(part),
+        "via": obtain.mode,
+    }
+    if obtain.mode == "build":
+        fact |= {"builder": op.builder_of(part), "context": op.context_of(part), "tools": op.tools_of(part)}
+    return fact
+
+
 def pushed(target: str, image: op.Image, puts: Sequence[Step], content: str) -> Fact:
     """The fact `pushed`: the target holds the image under its fixed tags. `content`: the id of the push step."""
     return {

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from release.plan import release_records as records
 from release.plan.evidence import STORE
 from release.plan.model import Release, Step
 from release.plan.obtain import Obtain
-from release.plan.operands import BuildImage, CheckImage, FindImage, PutTag, image_of
+from release.plan.obtain_steps import ObtainSteps
+from release.plan.operands import PutTag, image_of
 from release.plan.ownership import Expectation
+from release.plan.parts import Parts
 from release.plan.release_input import ReleaseInput, Target
 from release.plan.steps import StepMaker, ids
 from release.tagging.model import Candidate, FixedTag, MovingTag
-
-#: The first members of a build in plan files. They keep the order of version 0.1.0, so that plan files of two versions
-#: can be compared as text; members that are not listed follow.
-_FIRST = ("builder", "context", "dockerfile", "stage", "platforms", "args", "annotations")
 
 
 class ReleaseSteps:
     """Makes the steps of one release; records that the log has already are left out."""
 
     def __init__(
-        self, subject: ReleaseInput, release: Release, obtain: Obtain, expected: Expectation, prefix: str
+        self,
+        subject: ReleaseInput,
+        release: Release,
+        obtain: Obtain,
+        parts: Parts,
+        expected: Expectation,
+        prefix: str,
     ) -> None:
         self._subject = subject
         self._release = release
         self._obtain = obtain
         self._expected = expected
         self._make = StepMaker(scope=subject.component, prefix=prefix, common=records.common(release))
+        self._obtaining = ObtainSteps(subject, release, obtain, parts, self._make)
         self._image = obtain.digest or image_of(subject.component)
 
     @property
@@ -51,7 +55,7 @@ class ReleaseSteps:
             # Recorded before a tag moves: the guard of other runs reads the log, and so does this run's.
             fact = records.status(self._subject.status)
             written.append(self._make.record("status", "planned", fact, after=ids(written[-1:])))
-        written += self._obtain_steps()
+        written += self._obtaining.all()
         for target in targets:
             written.append(self._make.content(target, self._image, self._places))
             written += self._tag_steps(target)
@@ -88,73 +92,6 @@ class ReleaseSteps:
         gone = records.abandoned(self._subject, self._obtain)
         abandoned = self._make.record("abandoned", "planned", gone)
         return [abandoned, self._make.record("planned", "planned", planned, after=(abandoned.id,))]
-
-    def _obtain_steps(self) -> list[Step]:
-        if self._obtain.mode == "build":
-            operands = self._building()
-            checks = self._checks()
-            return [
-                self._make.check_builder(operands),
-                self._make.build(operands),
-                *checks,
-                self._built(checks),
-            ]
-        find = self._make.find(self._finding())
-        checks = self._checks() if self._is_unseen else []
-        if self._subject.recorded.digest == self._obtain.digest:
-            return [find, *checks]
-        return [find, *checks, self._built(checks)]
-
-    @property
-    def _is_unseen(self) -> bool:
-        """Whether nobody else can see the image yet."""
-        return self._obtain.mode in {"resume", "from"} and not self._subject.recorded.visible
-
-    def _checks(self) -> list[Step]:
-        return [
-            self._make.check_image(
-                CheckImage(
-                    name=check.name,
-                    run=check.run,
-                    timeout=check.timeout,
-                    version=self._release.decision.version or "",
-                    image=self._image,
-                    sources=self._places,
-                ),
-                needs=(f"obtain:{self._subject.component}",),
-            )
-            for check in self._subject.checks
-        ]
-
-    def _built(self, checks: Sequence[Step]) -> Step:
-        component = self._subject.component
-        supply = self._subject.supply
-        as_commit = self._obtain.mode == "from" and supply is not None and supply.as_commit
-        fact = records.built(component, self._obtain, checks, as_commit=as_commit)
-        needs = (f"obtain:{component}", *ids(checks))
-        return self._make.record("built", "obtain", fact, needs=needs)
-
-    def _building(self) -> BuildImage:
-        decision = self._release.decision
-        return BuildImage(
-            component=self._subject.component,
-            spec=_recorded(self._subject),
-            builder=self._subject.builder,
-            labels=decision.labels,
-            created=self._subject.committed_at,
-            image=self._image,
-        )
-
-    def _finding(self) -> FindImage:
-        obtain = self._obtain
-        return FindImage(
-            component=self._subject.component,
-            mode="resume" if obtain.mode == "build" else obtain.mode,
-            digest=obtain.digest or "",
-            sources=obtain.sources,
-            reason=obtain.reason,
-            said=obtain.said,
-        )
 
     def _tag_steps(self, target: Target) -> list[Step]:
         content = self._make.content_id(target)
@@ -240,11 +177,3 @@ class ReleaseSteps:
         return digest is not None and any(
             held.target == target.name and held.digest == digest for held in self._subject.held.at(tag)
         )
-
-
-def _recorded(subject: ReleaseInput) -> dict[str, Any]:
-    """The build options and annotations, in the form of plans."""
-    found = subject.build.recorded()
-    if subject.decision.annotations:
-        found["annotations"] = dict(subject.decision.annotations)
-    return {name: found[name] for name in _FIRST if name in found} | found

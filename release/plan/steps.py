@@ -59,13 +59,22 @@ class StepMaker:
         """The step that checks that a builder can build the image."""
         return self._step(f"check-builder:{self._scope}", "check-builder", "preflight", operands)
 
-    def build(self, operands: op.BuildImage) -> Step:
-        """The step that builds the image into the local store."""
-        return self._step(f"obtain:{self._scope}", "build-image", "obtain", operands)
+    def build(self, operands: op.BuildImage, *, needs: Ids = ()) -> Step:
+        """The step that builds the image, or that of one platform, into the local store."""
+        id_ = self._obtain_id(operands.platform)
+        return self._step(id_, "build-image", "obtain", operands, needs=needs)
 
     def find(self, operands: op.FindImage) -> Step:
-        """The step that finds an existing image on a target or in the store."""
-        return self._step(f"obtain:{self._scope}", "find-image", "obtain", operands)
+        """The step that finds an existing image, or that of one platform, on a target or in the store."""
+        id_ = self._obtain_id(None if operands.part is None else operands.part.platform)
+        return self._step(id_, "find-image", "obtain", operands)
+
+    def assemble(self, operands: op.Assemble, *, needs: Ids) -> Step:
+        """The step that makes the index of the images of several platforms."""
+        return self._step(f"assemble:{self._scope}", "assemble", "obtain", operands, needs=needs)
+
+    def _obtain_id(self, platform: str | None) -> str:
+        return f"obtain:{self._scope}" + (f":{platform}" if platform is not None else "")
 
     def check_image(self, operands: op.CheckImage, *, needs: Ids) -> Step:
         """The image passes a check, before anything of it is visible."""
@@ -151,14 +160,15 @@ class StepMaker:
     ) -> Step:
         """The step that appends a fact with the common members and those of `fact`, without members that are None.
 
-        `target`: the target that the fact is about; None for a fact about the component.
+        `target`: the target that the fact is about; None for a fact about the component. `of`: ends the step's id, if a
+        plan has several such records.
         """
         whole = {"kind": kind, **self._common, **fact}
         operands = op.Record(fact={name: value for name, value in whole.items() if value is not None})
         name = f"record:{kind}"
         if target is not None:
             return self._at(target, name, "record", phase, operands, of=of, needs=needs, after=after)
-        id_ = f"{name}:{self._scope}" if self._scope else name
+        id_ = ":".join(part for part in (name, self._scope, of) if part)
         return self._step(id_, "record", phase, operands, needs=needs, after=after)
 
     def _at(

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from tests.support.programs.command import Shipmark
 from tests.support.registries.gate import Gate
+from tests.support.registries.registry import RegistryServer
 from tests.support.releases.kill_matrix import PROJECT, Matrix, totals
+from tests.support.releases.part_matrix import PLATFORMS, PartMatrix
 from tests.support.releases.project import Project
 from tests.support.services.docker import DockerDaemon
 
@@ -46,3 +48,47 @@ def test_a_release_by_docker_killed_at_any_effect_ends_as_one_that_was_not_kille
     project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
     env = {"DOCKER_HOST": docker_daemon.host}
     _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False))
+
+
+TWO = {"builder": "layers", "platforms": list(PLATFORMS), "args": {"VERSION": "{{version}}"}}
+
+
+def test_a_release_of_two_platforms_killed_at_any_effect_ends_as_one_that_was_not_killed(
+    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
+    project.release_commit("v1.4.2")
+    _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix"))
+
+
+def test_joining_two_runners_killed_at_any_effect_ends_as_one_that_was_not_killed(
+    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
+    project.release_commit("v1.4.2")
+    places = [f"oci:{tmp_path}/parts/{number}" for number in range(2)]
+    for platform, place in zip(PLATFORMS, places, strict=True):
+        project.must("build", "--platform", platform, "-o", place)
+    more = [word for place in places for word in ("--from", place)]
+    _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix", more=more))
+
+
+def test_a_runner_killed_at_any_effect_of_its_platforms_build_leads_to_the_same_release(
+    make_project: Callable[..., Project], registry_server: RegistryServer, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    project = make_project(project=PROJECT, build=TWO)
+    project.release_commit("v1.4.2")
+    matrix = PartMatrix(project.repo, registry_server, shipmark, tmp_path / "matrix")
+    expected, points = matrix.learn()
+    rows = []
+    print()
+    for point in points:
+        rows.append(matrix.strike(point, expected))
+        print(rows[-1].text, flush=True)
+        matrix.forget(point)
+    at_once = sum(row.at_once == 0 for row in rows)
+    bad = [row.text for row in rows if row.faults]
+    print(
+        f"{len(rows)} kill points; joined at once: {at_once} released, {len(rows) - at_once} refused; {len(bad)} wrong"
+    )
+    assert bad == []

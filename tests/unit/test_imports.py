@@ -65,6 +65,7 @@ PURE = (
     "release.log.attested",
     "release.log.chain",
     "release.log.uniqueness",
+    "release.log.entry_members",
     "release.log.fold",
     "release.log.identity",
     "release.log.page.html",

@@ -107,8 +107,10 @@ class Builds:
         if not isinstance(answer, Choice):
             return subject
         self._held.callback(answer.prepared.close)
-        return (
-            msgspec.structs.replace(subject, builder=answer.prepared.builder) if name == "auto" else subject
+        return msgspec.structs.replace(
+            subject,
+            builder=answer.prepared.builder if name == "auto" else subject.builder,
+            makes_index=answer.prepared.makes_index,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 
 import msgspec
 
@@ -21,9 +22,12 @@ from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, Not
 from release.facts import Facts, require_current_tag
 from release.log.chain import timestamp
 from release.log.state import LogState
-from release.oci import Repository
+from release.oci import INDEX_TYPES, Repository
 from release.oci.reference import is_digest
-from release.plan.evidence import STORE, ContentSource, Recorded
+from release.plan.evidence import STORE, ContentSource, Recorded, RecordedPart
+from release.plan.model import plain
+from release.plan.ownership import several_platforms
+from release.plan.parts import candidates
 from release.plan.release import release_key
 from release.plan.release_input import ImageCheck, ReleaseInput, Target
 from release.plan.supply import FROM, Supply
@@ -189,6 +193,16 @@ def recorded_in(log: LogState, key: str, primary: str) -> Recorded:
         released=state.state == "released",
         via=state.via,
         as_commit=state.as_commit,
+        parts=tuple(
+            RecordedPart(
+                platform=part.platform,
+                digest=part.digest,
+                attested=part.attested,
+                builder=part.builder or None,
+                context=None if part.context is None else plain(part.context),
+            )
+            for part in state.parts
+        ),
     )
 
 
@@ -197,17 +211,27 @@ def _places(session: Session, component: Component, recorded: Recorded) -> tuple
 
     A target that does not answer is left out; the plan's step `check-target` reports its error.
     """
-    if recorded.digest is None:
-        return ()
+    found = [] if recorded.digest is None else list(_having(session, component, recorded.digest))
+    if not found:
+        for platform in several_platforms(component.build.platforms):
+            for part in candidates(recorded, platform):
+                # One place is enough, and the store is asked first: a target rarely has a part of an image.
+                found += islice(_having(session, component, part.digest, is_part=True), 1)
+    return tuple(found)
+
+
+def _having(
+    session: Session, component: Component, digest: str, *, is_part: bool = False
+) -> Iterator[ContentSource]:
+    """The local store, then the targets that have the image. `is_part`: and it is one platform's, so no index."""
     store = session.store.open()
-    places = []
-    if _is_whole(store, recorded.digest):
-        places.append(_place(session, store, STORE, recorded.digest))
+    if _is_whole(store, digest, is_part=is_part):
+        yield from _place(session, store, STORE, digest)
     for repository in [session.registries.open(one.image) for one in component.targets]:
         with suppress(RegistryError):
-            if repository.resolve(recorded.digest) is not None:
-                places.append(_place(session, repository, repository.name, recorded.digest))
-    return tuple(place for place in places if place is not None)
+            there = repository.resolve(digest)
+            if there is not None and not (is_part and there.media_type in INDEX_TYPES):
+                yield from _place(session, repository, repository.name, digest)
 
 
 def _checks(component: Component) -> tuple[ImageCheck, ...]:
@@ -228,24 +252,28 @@ def _given(supply: Supply | None) -> tuple[ContentSource, ...]:
     return (ContentSource(name=FROM, digest=supply.digest, image=supply.said),)
 
 
-def _place(session: Session, repository: Repository, name: str, digest: str) -> ContentSource | None:
-    """A repository with the image, and the labels read there; None if a manifest or config is missing or damaged."""
+def _place(session: Session, repository: Repository, name: str, digest: str) -> Iterator[ContentSource]:
+    """A repository with the image, and the labels read there; none if a manifest or config is missing or damaged."""
     try:
         image = session.tags.read(repository, name, digest, every=True)
     except (NotFound, DigestMismatch):
-        return None
+        return
     except Invalid as error:
         image = Held(target=name, tag=digest, state="held", digest=digest, cause=error.message)
     except RegistryError as error:
         image = Held(target=name, tag=digest, state="unknown", digest=digest, cause=error.message)
-    return None if image.state == "free" else ContentSource(name=name, digest=digest, image=image)
+    if image.state != "free":
+        yield ContentSource(name=name, digest=digest, image=image)
 
 
-def _is_whole(store: Repository, digest: str) -> bool:
+def _is_whole(store: Repository, digest: str, *, is_part: bool) -> bool:
     """Whether the local store has all manifests and blobs of an image: a power cut may lose blobs of a listed image."""
     from release.oci.graph import blobs_of, read_manifests
 
     try:
-        return all(store.has_blob(blob) for blob in blobs_of(read_manifests(store, digest)))
+        manifests = read_manifests(store, digest)
+        return not (is_part and manifests[-1].is_index) and all(
+            store.has_blob(blob) for blob in blobs_of(manifests)
+        )
     except RegistryError:
         return False

@@ -80,6 +80,16 @@ def test_an_index_of_two_platforms_is_pushed_as_it_was_built(scene: Scene) -> No
     (built,) = [entry for entry in scene.log if entry["kind"] == "built"]
     assert [one["platform"] for one in built["image"]["platforms"]] == ["linux/amd64", "linux/arm64"]
     assert scene.tags["1.4.2"] == built["image"]["digest"]
+    alone = [entry for entry in scene.log if entry["kind"] == "built-platform"]
+    assert [(entry["platform"], entry["builder"]) for entry in alone] == [
+        ("linux/amd64", "buildkit"),
+        ("linux/arm64", "buildkit"),
+    ]
+    index = json.loads(scene.registry.manifest(scene.name, "1.4.2")[1])
+    listed = {entry["digest"]: entry.get("annotations", {}) for entry in index["manifests"]}
+    for entry in alone:
+        (about,) = entry["attestations"]
+        assert listed[about]["vnd.docker.reference.digest"] == entry["digest"]
 
 
 def test_parts_of_two_runners_are_joined_with_their_attestations(scene: Scene) -> None:

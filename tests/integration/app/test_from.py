@@ -16,6 +16,7 @@ from tests.support.registries.images import make_image, store
 from tests.support.releases.project import Project
 
 BOTH = ["linux/amd64", "linux/arm64"]
+KINDS = ["planned", "built-platform", "built-platform", "built", "pushed", "released", "moved"]
 BUILD: dict[str, Any] = {"builder": "layers", "platforms": BOTH}
 
 
@@ -52,14 +53,20 @@ def test_images_of_two_runners_become_one_index_and_one_release(made: Project) -
         f"{one['platform']['os']}/{one['platform']['architecture']}" for one in index["manifests"]
     ] == BOTH
     assert len({made.tags[tag] for tag in ("1.4.2", "1.4", "1", "latest")}) == 1
-    assert made.kinds() == ["planned", "built", "pushed", "released", "moved"]
-    assert (made.log[0]["from"], made.log[1]["via"]) == (
-        ["oci:parts/amd64", "oci:parts/arm64"],
-        "from",
-    )
+    assert made.kinds() == KINDS
+    assert made.log[0]["from"] == ["oci:parts/amd64", "oci:parts/arm64"]
+    assert {entry["via"] for entry in made.log[1:4]} == {"from"}
+    recorded = {entry["platform"]: entry["digest"] for entry in made.log[1:3]}
+    assert [recorded[platform] for platform in BOTH] == [one["digest"] for one in index["manifests"]]
 
 
-def test_joined_images_are_the_index_that_one_builder_makes(made: Project) -> None:
+@pytest.mark.parametrize("annotations", [{}, {"team": "a", "version": "{{version}}"}])
+def test_joined_images_are_the_index_that_one_builder_makes(
+    made: Project, annotations: dict[str, str]
+) -> None:
+    made.configure(build=BUILD, annotations=annotations)
+    made.repo.git("tag", "-d", "v1.4.2")
+    made.release_commit("v1.4.2")
     made.must("run", *parts(made))
     joined = made.tags["1.4.2"]
     whole = json.loads(made.must("build", "--json").stdout)
@@ -74,9 +81,10 @@ def test_order_of_from_places_does_not_change_the_digest(made: Project) -> None:
         step["reason"].partition(" ")[0]
         for document in (preview, other)
         for step in document["releases"][0]["steps"]
-        if step["kind"] == "find-image"
+        if step["kind"] == "assemble"
     }
     assert len(digests) == 1
+    assert all(digest.startswith("sha256:") for digest in digests)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +246,7 @@ def test_an_approved_plan_names_the_places(made: Project, tmp_path: Path) -> Non
     plan = str(tmp_path / "plan.json")
     made.must("preview", *parts(made), "-o", plan)
     made.must("run", "--plan", plan)
-    assert made.kinds() == ["planned", "built", "pushed", "released", "moved"]
+    assert made.kinds() == KINDS
     assert made.log[1]["via"] == "from"
 
 

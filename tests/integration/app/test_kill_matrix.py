@@ -9,7 +9,9 @@ import pytest
 
 from tests.support.programs.command import Shipmark
 from tests.support.registries.gate import Gate
+from tests.support.registries.registry import RegistryServer
 from tests.support.releases.kill_matrix import PROJECT, Matrix, Point, spread, table
+from tests.support.releases.part_matrix import PLATFORMS, PartMatrix
 from tests.support.releases.project import Project
 from tests.support.services.docker import DockerDaemon
 
@@ -74,3 +76,55 @@ def _is_telling(point: Point) -> bool:
     """Around the content, the version's tag and the last moving tag."""
     named = ("PUT manifests/sha256", "PUT manifests/1.4.2", "PUT manifests/latest")
     return point.place == "http" and point.when == "after" and point.effect.startswith(named)
+
+
+TWO = {"builder": "layers", "platforms": ["linux/amd64", "linux/arm64"], "args": {"VERSION": "{{version}}"}}
+
+
+def test_a_killed_release_of_two_platforms_builds_only_what_is_missing(
+    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    """Killed around each platform's record, around the index, and while the index is pushed."""
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
+    project.release_commit("v1.4.2")
+    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix")
+    expected, points = matrix.learn()
+    assert expected.platforms == {"linux/amd64", "linux/arm64"}
+    log = [point for point in points if point.place == "local" and "log.jsonl" in point.effect]
+    writes = [point for point in log if point.effect.startswith(("write", "pwrite"))]
+    tops = [point for point in points if point.effect.startswith("PUT manifests/sha256")]
+    # The second entry of the log is of the first platform, the fourth of the index: `before` and `torn` of each.
+    chosen = [*writes[2:8:2], writes[7], tops[-1]]
+    rows = [matrix.strike(point, expected) for point in chosen]
+    assert [row.text for row in rows if row.faults] == [], table(rows)
+    assert {"built-platform" in row.recorded and "built" not in row.recorded for row in rows} == {True, False}
+
+
+def test_joining_two_runners_killed_at_any_effect_ends_in_one_release(
+    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
+    project.release_commit("v1.4.2", files={".gitignore": "dist/\nparts/\n"})
+    places = [f"oci:{tmp_path}/parts/{platform.rpartition('/')[2]}" for platform in PLATFORMS]
+    for platform, place in zip(PLATFORMS, places, strict=True):
+        project.must("build", "--platform", platform, "-o", place)
+    more = [word for place in places for word in ("--from", place)]
+    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix", more=more)
+    expected, points = matrix.learn()
+    assert expected.kinds.count("built") == 1
+    chosen = spread([point for point in points if "log.jsonl" in point.effect or point.place == "http"], 5)
+    rows = [matrix.strike(point, expected) for point in chosen]
+    assert [row.text for row in rows if row.faults] == [], table(rows)
+
+
+def test_a_runner_that_was_killed_while_it_built_its_platform_leads_to_the_same_release(
+    make_project: Callable[..., Project], registry_server: RegistryServer, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    project = make_project(project=PROJECT, build=TWO)
+    project.release_commit("v1.4.2")
+    matrix = PartMatrix(project.repo, registry_server, shipmark, tmp_path / "matrix")
+    expected, points = matrix.learn()
+    assert expected.kinds.count("released") == expected.kinds.count("built") == 1
+    assert len(expected.images or ()) == 2
+    rows = [matrix.strike(point, expected) for point in spread(points, 4)]
+    assert [row.text for row in rows if row.faults] == []

@@ -59,6 +59,7 @@ class Forgery:
         facts: dict[str, dict[str, Any]] = {
             "planned": {"version": "1.4.2", "channel": "release", "inputs": self.inputs, **more},
             "built": {"via": "build", **image},
+            "built-platform": {"platform": "linux/amd64", "digest": digest, "via": "build"},
             "pushed": {"target": self.project.image, "tags": tags, **image},
             "released": {"version": more.get("version", "1.4.2"), **image},
         }
@@ -189,6 +190,32 @@ def test_forged_image_for_another_platform_is_not_resumed(scene: Scene) -> None:
     other = forgery.put(make_image({"a": b"1"}, labels=forgery.labels, platform="linux/arm64"))
     forgery.write(other)
     released_rightly(forgery, forgery.run(), other)
+
+
+@pytest.mark.parametrize("of", ["an older release", "an index", "an image without labels", "other inputs"])
+def test_forged_entry_of_one_platform_is_not_resumed(scene: Scene, of: str) -> None:
+    """One platform of a release is put together with those that are built: it must say of itself what they say."""
+    forgery = scene(build={"builder": "layers", "platforms": ["linux/amd64", "linux/arm64"]})
+    older = json.loads(forgery.project.registry.manifest(forgery.project.name, "1.4.1")[1])
+    right = make_image({"a": b"1"}, labels=forgery.labels)
+    others: dict[str, Callable[[], str]] = {
+        "an older release": lambda: str(older["manifests"][0]["digest"]),
+        "an index": lambda: forgery.put(make_index(right)),
+        "an image without labels": lambda: forgery.put(make_image({"a": b"1"})),
+        "other inputs": lambda: forgery.put(
+            make_image({"a": b"1"}, labels={**forgery.labels, INPUTS: f"{SCHEMA}:{'0' * 64}"})
+        ),
+    }
+    digest = others[of]()
+    forgery.write(digest, kinds=("planned", "built-platform"))
+    result = forgery.run()
+    assert result.code == 0, result.stderr
+    says_so = of in {"an older release", "an image without labels"}
+    assert (f"{digest} for `linux/amd64`, which is another image" in result.stderr) == says_so
+    index = json.loads(forgery.project.registry.manifest(forgery.project.name, "1.4.2")[1])
+    assert digest not in {one["digest"] for one in index["manifests"]}
+    assert forgery.revisions("1.4.2") == {forgery.project.repo.head}
+    assert {forgery.project.tags[name] for name in NEXT} == {forgery.project.tags["1.4.2"]}
 
 
 def test_forged_image_with_a_broken_config_is_not_resumed(scene: Scene) -> None:

@@ -102,6 +102,13 @@ def built(release: str = "r", image: str = "i", attempt: str = "a", **fields: An
     return fact("built", release, attempt, **{"image": content, "via": "build", **fields})
 
 
+def built_platform(
+    release: str = "r", platform: str = "linux/amd64", image: str = "p", attempt: str = "a", **fields: Any
+) -> dict[str, Any]:
+    values = {"platform": platform, "digest": digest(image), "via": "build", "builder": "layers", **fields}
+    return fact("built-platform", release, attempt, **values)
+
+
 def pushed(
     release: str = "r", image: str = "i", attempt: str = "a", tag: str = "1.4.2", **fields: Any
 ) -> dict[str, Any]:

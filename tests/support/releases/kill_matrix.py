@@ -49,12 +49,16 @@ class Point(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a release left: tags of the registry, the folded log, the kinds of its entries, statements on the image."""
+    """What a release left: tags of the registry, the folded log, the kinds of its entries, statements on the image.
+
+    `platforms`: those whose images were built and recorded alone.
+    """
 
     tags: dict[str, str]
     folded: Any
     kinds: tuple[str, ...]
     statements: int = 0
+    platforms: frozenset[str] = frozenset()
 
 
 class Row(NamedTuple):
@@ -88,6 +92,7 @@ class Matrix:
         *,
         env: Mapping[str, str] | None = None,
         same_digest: bool = True,
+        more: Sequence[str] = (),
     ) -> None:
         folder.mkdir()
         self._gate = gate
@@ -95,6 +100,7 @@ class Matrix:
         self._project = project
         self._shipmark = shipmark
         self._env = {**shipmark.env, **(env or {})}
+        self._more = tuple(more)  # arguments of `run`, such as `--from PLACE`
         self._same_digest = same_digest  # whether two builds of one commit give one digest
         self._inflight = 0
         self._idle = threading.Condition()
@@ -112,19 +118,7 @@ class Matrix:
             effect = f"{passage.method} {_short_path(passage.path)}"
             number = len({point.number for point in points}) + 1
             points += [Point("http", number, when, effect) for when in ("before", "after")]
-        for line in listing.read_text().splitlines():
-            number_text, name, what = line.split(" ", 2)
-            effect = f"{name} {_short_file(what, place)}"
-            points.append(Point("local", int(number_text), "before", effect))
-            if name in {"write", "pwrite"} and "log.jsonl" in what:
-                points.append(Point("local", int(number_text), "torn", effect))
-        last = max(point.number for point in points if point.place == "local")
-        points.append(
-            Point(
-                "local", last, "after", next(point.effect for point in points[::-1] if point.number == last)
-            )
-        )
-        return self._state(place), points
+        return self._state(place), points + local_points(listing.read_text(), place.path)
 
     def strike(self, point: Point, expected: State) -> Row:
         """Kill a run at `point`, let the next ones finish, and compare."""
@@ -146,7 +140,8 @@ class Matrix:
         if done.returncode != 0:
             return False, [f"{name}: exit {done.returncode}: {done.stderr.strip().splitlines()[-2:]}"]
         steps = json.loads(done.stdout)["releases"][0]["steps"]
-        built = any(step["kind"] == "build-image" for step in steps)
+        built_here = [step["id"] for step in steps if step["kind"] == "build-image"]
+        built = bool(built_here)
         state = self._state(place)
         faults = _difference(state, expected, same_digest=self._same_digest)
         if name == "kept" and self._same_digest and state.folded != expected.folded:
@@ -154,6 +149,9 @@ class Matrix:
         named = "built" in left.kinds if name == "kept" else bool(left.tags)
         if named and built:
             faults.append("built again although the bytes were there")
+        if name == "kept":
+            again = [platform for platform in left.platforms if f"obtain:app:{platform}" in built_here]
+            faults += [f"{platform} built again although the bytes were there" for platform in again]
         if named and left.tags and set(state.tags.values()) != set(left.tags.values()):
             faults.append("another digest than before the kill")
         return built, [f"{name}: {fault}" for fault in faults]
@@ -237,7 +235,7 @@ class Matrix:
         return lost
 
     def _argv(self, place: _Place) -> Sequence[str]:
-        return ("run", "--json", "--image", f"{self._gate.host}/{place.repository}")
+        return ("run", "--json", "--image", f"{self._gate.host}/{place.repository}", *self._more)
 
     def _run(
         self, place: _Place, env: Mapping[str, str], *, counted: bool = False
@@ -255,8 +253,7 @@ class Matrix:
 
     def _state(self, place: _Place) -> State:
         # A kill may leave half a line. Reading verifies the chain and raises for anything else that is wrong.
-        path = str(place.path / ".shipmark/log.jsonl")
-        entries = list(FileStore(path, cancel=Cancel(), monotonic=time.monotonic).read())
+        entries = read_log(place.path)
         image = f"{self._gate.host}/{place.repository}"
         tags = self._gate.registry.tags(place.repository)
         lists = [tag for tag in tags if tag.startswith("sha256-")]
@@ -266,12 +263,32 @@ class Matrix:
             json.loads(json.dumps(_folded(entries)).replace(image, "IMAGE")),
             tuple(entry.kind for entry in entries),
             sum(len(one["manifests"]) for one in listed),
+            frozenset(str(entry.fields["platform"]) for entry in entries if entry.kind == "built-platform"),
         )
 
 
 class _Place(NamedTuple):
     path: Path
     repository: str
+
+
+def local_points(listing: str, workspace: Path) -> list[Point]:
+    """The points of a run on its own machine. `listing`: what `COUNTED_LOG` got; `workspace`: left out of the names."""
+    points: list[Point] = []
+    for line in listing.splitlines():
+        number, name, what = line.split(" ", 2)
+        effect = f"{name} {_short_file(what, workspace)}"
+        points.append(Point("local", int(number), "before", effect))
+        if name in {"write", "pwrite"} and "log.jsonl" in what:
+            points.append(Point("local", int(number), "torn", effect))
+    last = points[-1]
+    return [*points, Point("local", last.number, "after", last.effect)]
+
+
+def read_log(workspace: Path) -> list[Entry]:
+    """The entries of a workspace's log, verified."""
+    path = str(workspace / ".shipmark/log.jsonl")
+    return list(FileStore(path, cancel=Cancel(), monotonic=time.monotonic).read())
 
 
 def _folded(entries: Sequence[Entry]) -> dict[str, Any]:
@@ -282,6 +299,7 @@ def _folded(entries: Sequence[Entry]) -> dict[str, Any]:
         fields = {name: getattr(release, name) for name in release.__struct_fields__ if name not in _NOISE}
         fields["pushed"] = [(one.target, one.digest, sorted(one.tags)) for one in release.pushed]
         fields["moved"] = [(one.target, one.digest, sorted(one.tags)) for one in release.moved]
+        fields["parts"] = sorted((one.platform, one.digest) for one in release.parts)
         fields["open"] = len(release.open_attempts)
         releases.append({name: repr(value) for name, value in fields.items()})
     holds = {" ".join(place): [hold.digest for hold in held] for place, held in sorted(state.holds.items())}
@@ -326,8 +344,8 @@ def _short_path(path: str) -> str:
     return path if len(path) < 40 else f"{path[:34]}…"
 
 
-def _short_file(what: str, place: _Place) -> str:
-    words = what.replace(str(place.path), "").replace(
+def _short_file(what: str, workspace: Path) -> str:
+    words = what.replace(str(workspace), "").replace(
         "-c log.showSignature=false -c core.fsmonitor=false ", ""
     )
     words = re.sub(r"/\S*/cache/[0-9a-f]{64}/images", "STORE", words)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from release.build import BuiltImage
+from release.build import BuiltFrom, BuiltImage
 from release.build.auto import Choice
 from release.effects.local_store import LocalStore, Sources
 from release.effects.obtain import Build, Find
@@ -20,7 +20,7 @@ from release.layout.layout import Layout
 from release.oci import OCI_MANIFEST, Repository
 from release.plan.evidence import STORE
 from release.plan.model import Bindings, Conflict, Done, Judgement
-from release.plan.operands import BuildImage, FindImage, built_of, image_of
+from release.plan.operands import BuildImage, FindImage, built_of, context_of, image_of, part_of
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import Held
 from tests.support.registries.images import Image, make_image, make_index, store
@@ -64,6 +64,67 @@ def build(image: Image, folder: Path) -> Bindings:
 @pytest.mark.parametrize("image", [RIGHT, INDEX])
 def test_built_image_with_the_expected_labels_is_accepted(image: Image, tmp_path: Path) -> None:
     assert build(image, tmp_path).get(image_of("app")) == image.digest
+
+
+class LeavesParts:
+    """A prepared build that leaves the given image whichever platform it is called with."""
+
+    builder = "layers"
+    makes_index = False
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self.asked: list[str | None] = []
+
+    def build(self, path: str, platform: str | None = None) -> BuiltImage:
+        self.asked.append(platform)
+        store(self._image, Layout(path))
+        context = BuiltFrom(digest="sha256:" + "c" * 64)
+        return BuiltImage(digest=self._image.digest, media_type=OCI_MANIFEST, size=1, context=context)
+
+    def close(self) -> None:
+        raise AssertionError("who prepared it closes it")
+
+
+def build_part(
+    prepared: Leaves | LeavesParts, folder: Path, platform: str | None, *platforms: str
+) -> Bindings:
+    operands = BuildImage(
+        component="app",
+        spec={"builder": "layers", "platforms": list(platforms)},
+        labels=LABELS,
+        created=0,
+        image=image_of("app"),
+        platform=platform,
+    )
+    work = Work(id="obtain", scope="app", operands=operands, bound=Bindings())
+    store_ = LocalStore(str(folder / "store"))
+    return Build({"app": Choice(prepared=prepared)}, store_, TagReader(), NullSink()).act(work, None)
+
+
+def test_one_platform_of_several_is_bound_under_its_own_name(tmp_path: Path) -> None:
+    prepared = LeavesParts(RIGHT)
+    found = build_part(prepared, tmp_path, "linux/amd64", "linux/amd64", "linux/arm64")
+    part = part_of("app", "linux/amd64")
+    assert prepared.asked == ["linux/amd64"]
+    assert found.get(image_of(part)) == RIGHT.digest
+    assert found.get(context_of(part)) == {"digest": "sha256:" + "c" * 64}
+    assert found.get(image_of("app")) is None
+
+
+def test_an_image_for_another_platform_than_the_asked_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="linux/amd64 where `linux/arm64` was asked for"):
+        build_part(LeavesParts(RIGHT), tmp_path, "linux/arm64", "linux/amd64", "linux/arm64")
+
+
+def test_an_index_that_is_made_whole_binds_each_of_its_platforms(tmp_path: Path) -> None:
+    found = build_part(Leaves(INDEX), tmp_path, None, "linux/amd64", "linux/arm64")
+    assert found.get(image_of("app")) == INDEX.digest
+    digests = [found.get(image_of(part_of("app", name))) for name in ("linux/amd64", "linux/arm64")]
+    assert digests == [child.digest for child in INDEX.children]
+    (tmp_path / "second").mkdir()
+    with pytest.raises(BuildError, match="where `linux/s390x` was asked for"):
+        build_part(Leaves(INDEX), tmp_path / "second", None, "linux/amd64", "linux/s390x")
 
 
 @pytest.mark.parametrize("name", sorted(LABELS))

@@ -17,6 +17,7 @@ from tests.support.logs.facts import (
     PROJECT,
     MemoryStore,
     built,
+    built_platform,
     digest,
     fact,
     key,
@@ -148,6 +149,28 @@ def test_lost_image_is_dropped_from_its_release() -> None:
     assert release(planned(), built(), pushed(), released(), lost, *again).state == "released"
 
 
+def test_images_of_single_platforms_are_kept_the_newest_last() -> None:
+    arm = built_platform(platform="linux/arm64", image="arm", attestations=[digest("x")])
+    context = {"digest": digest("c"), "untracked": 0}
+    found = release(
+        planned(),
+        built_platform(image="old"),
+        arm,
+        built_platform(image="new", attempt="b", context=context),
+        built_platform(image="odd") | {"digest": "sha256:1", "kind": "built-platform-2"},
+    )
+    assert [(part.platform, part.digest) for part in found.parts] == [
+        ("linux/amd64", digest("old")),
+        ("linux/arm64", digest("arm")),
+        ("linux/amd64", digest("new")),
+    ]
+    assert [part.attested for part in found.parts] == [False, True, False]
+    newest = found.parts[-1]
+    assert (newest.builder, newest.context.digest if newest.context else None) == ("layers", digest("c"))
+    assert found.state == "planned"  # only `built` says that there is an image
+    assert found.image is None
+
+
 def test_pushed_content_is_kept_for_each_target() -> None:
     found = release(planned(), built(), pushed(), pushed(target="mirror/app"))
     assert [content.target for content in found.pushed] == [PROJECT, "mirror/app"]
@@ -237,7 +260,9 @@ VALUES = st.recursive(
 MEMBERS = st.sampled_from(
     ["release", "attempt", "image", "tags", "targets", "target", "versions", "version", "lost", "ci", "seq"]
 )
-KINDS = st.sampled_from(["planned", "built", "pushed", "released", "moved", "abandoned", "yanked", "pruned"])
+KINDS = st.sampled_from(
+    ["planned", "built-platform", "built", "pushed", "released", "moved", "abandoned", "yanked", "pruned"]
+)
 
 
 @given(st.lists(st.tuples(KINDS, st.dictionaries(MEMBERS, VALUES, max_size=6)), max_size=9))

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from release.errors import LogError
 from release.log.identity import MESSAGE_LIMIT, checked, fact_id, require_safe, safe_message
-from tests.support.logs.facts import built, digest, fact, moved, planned, pushed, released
+from tests.support.logs.facts import built, built_platform, digest, fact, moved, planned, pushed, released
 
 SAME_WHOEVER_WRITES = {"ci": {"system": "jenkins"}, "actor": "bob"}
 
 
-@pytest.mark.parametrize("make", [built, pushed, released, moved])
+@pytest.mark.parametrize("make", [built, built_platform, pushed, released, moved])
 def test_id_of_a_result_does_not_depend_on_the_attempt(make: Any) -> None:
     assert fact_id(make(attempt="b", **SAME_WHOEVER_WRITES)) == fact_id(make(attempt="a"))
 
@@ -37,6 +37,9 @@ def test_abandoned_record_with_lost_has_another_id() -> None:
         (built(), built(image="j")),
         (built(), released()),
         (built(), built(release="s")),
+        (built_platform(), built_platform(platform="linux/arm64")),
+        (built_platform(), built_platform(image="q")),
+        (built_platform(), built_platform(release="s")),
         (pushed(), pushed(tag="1.4.3")),
         (pushed(), pushed(target="elsewhere/app")),
         (pushed(), pushed(image="j")),
@@ -52,6 +55,16 @@ def test_abandoned_record_with_lost_has_another_id() -> None:
 )
 def test_different_facts_have_different_ids(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert fact_id(one) != fact_id(other)
+
+
+def test_id_of_a_platform_does_not_depend_on_what_else_is_known_of_its_image() -> None:
+    more: dict[str, Any] = {
+        "context": {"digest": digest("c")},
+        "attestations": [digest("x")],
+        "builder": "docker",
+        "via": "from",
+    }
+    assert fact_id(built_platform(**more)) == fact_id(built_platform())
 
 
 def test_moving_a_tag_back_has_another_id() -> None:

@@ -17,6 +17,7 @@ from tests.support.logs.facts import (
     PROJECT,
     MemoryStore,
     built,
+    built_platform,
     digest,
     fact,
     key,
@@ -145,6 +146,13 @@ def test_find_lists_the_digest_of_a_platform() -> None:
     # Only in the first release; both platforms' digests begin alike in this test's names.
     (mention,) = find(entries, wanted)
     assert (mention.role, mention.release, mention.digest) == ("platform linux/amd64", key("r"), wanted)
+
+
+def test_find_lists_platforms_and_attestations_that_were_built_alone() -> None:
+    part = built_platform(platform="linux/arm64", image="q", attestations=[digest("t")])
+    entries = log([planned(), part]).entries()
+    assert [mention.role for mention in find(entries, digest("q"))] == ["platform linux/arm64"]
+    assert [mention.role for mention in find(entries, digest("t"))] == ["attestation"]
 
 
 def test_find_accepts_a_shortened_digest() -> None:

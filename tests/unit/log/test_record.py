@@ -9,7 +9,18 @@ import jsonschema
 import pytest
 
 from release.log.record import KINDS, Built, Planned, record_schema, typed
-from tests.support.logs.facts import MemoryStore, built, fact, key, moved, planned, pushed, released, writer
+from tests.support.logs.facts import (
+    MemoryStore,
+    built,
+    built_platform,
+    fact,
+    key,
+    moved,
+    planned,
+    pushed,
+    released,
+    writer,
+)
 from tests.support.logs.record_schema import text as record_schema_text
 
 OTHERS = [
@@ -36,7 +47,7 @@ OTHERS = [
     {"kind": "note", "project": "p", "text": "looked at it"},
     {"kind": "eclipsed", "project": "p", "of": {"a": [1, True]}},
 ]
-ALL = [planned(), built(), pushed(), released(), moved(), *OTHERS]
+ALL = [planned(), built_platform(), built(), pushed(), released(), moved(), *OTHERS]
 
 
 def entries_of(facts: list[dict[str, Any]]) -> list[dict[str, Any]]:

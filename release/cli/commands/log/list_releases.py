@@ -120,9 +120,15 @@ def _markdown(releases: Sequence[ListedRelease]) -> list[str]:
 
 def _line(fields: dict[str, Any]) -> tuple[str, ...]:
     tags = ", ".join(_tag(tag) for tag in fields.get("tags", ()))
-    image = fields.get("image", {}).get("digest", "")
+    is_part = fields.get("kind") == "built-platform"
+    image = fields.get("image", {}).get("digest", "") or (fields.get("digest", "") if is_part else "")
     error = fields.get("error", {}).get("message") or fields.get("reason") or ""
-    about = fields.get("target") or fields.get("version") or ", ".join(fields.get("versions", ()))
+    about = (
+        (fields.get("platform") if is_part else None)
+        or fields.get("target")
+        or fields.get("version")
+        or ", ".join(fields.get("versions", ()))
+    )
     said = " ".join(part for part in (about, tags or image, error) if part)
     return (str(fields["seq"]), str(fields.get("at", "")), str(fields.get("kind", "")), said)
 

@@ -1,0 +1,95 @@
+"""Decides which platforms of an image exist already, so that only the others have to be built. Pure.
+
+What the version log says of a platform's image counts only if the image says the same of itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from release.plan.evidence import ContentSource, Recorded, RecordedPart
+from release.plan.inputs import changed_inputs
+from release.plan.ownership import Expectation, accepts_platform, image_inputs, mismatch
+from release.tagging.model import Held
+
+# Images of one platform that are looked at, the newest first. An attempt records one, and a release has few attempts;
+# a log that somebody filled with others must not cost a request for each.
+_CANDIDATES = 4
+
+
+class FoundPart(msgspec.Struct, frozen=True, kw_only=True):
+    """The image of one platform, which an earlier run built. `sources`: the store or the targets that have it.
+
+    `said`: the labels that were read from the image.
+    """
+
+    recorded: RecordedPart
+    sources: tuple[str, ...]
+    said: Held
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """The platforms of an image for several. `platforms`: () for an image for one.
+
+    `found`: by platform, the image that an earlier run built. `wrong`: about recorded images that are others.
+    """
+
+    platforms: tuple[str, ...] = ()
+    found: Mapping[str, FoundPart] = {}
+    wrong: tuple[str, ...] = ()
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether the image is for several platforms, each of which exists."""
+        return bool(self.platforms) and len(self.found) == len(self.platforms)
+
+
+def find_parts(
+    platforms: Sequence[str],
+    recorded: Recorded,
+    places: Sequence[ContentSource],
+    expected: Expectation,
+    inputs: Mapping[str, Any],
+) -> Parts:
+    """Which of `platforms` exist. `platforms`: as `several_platforms` gives them. `expected`: of the whole image."""
+    if changed_inputs(_of_parts(recorded.inputs), _of_parts(inputs)):
+        return Parts(platforms=tuple(platforms))
+    found: dict[str, FoundPart] = {}
+    wrong: list[str] = []
+    for platform in platforms:
+        of_part = msgspec.structs.replace(expected, platforms=(platform,))
+        for part in candidates(recorded, platform):
+            having = [
+                place for place in places if place.digest == part.digest and place.image.state == "held"
+            ]
+            if not having:
+                continue
+            image = having[0].image
+            differs = mismatch(image, msgspec.structs.replace(of_part, inputs=None))
+            if differs is not None:
+                wrong.append(
+                    f"the version log gives this release {part.digest} for `{platform}`, which is another image:"
+                    f" {differs}"
+                )
+            elif image_inputs(image, of_part) == "equal":
+                names = tuple(place.name for place in having)
+                found[platform] = FoundPart(recorded=part, sources=names, said=image)
+                break
+    return Parts(platforms=tuple(platforms), found=found, wrong=tuple(wrong))
+
+
+def candidates(recorded: Recorded, platform: str) -> Iterator[RecordedPart]:
+    """The recorded images that may be the one for `platform`, the newest first.
+
+    One with attestations is part of an index that a builder made whole, and is not taken out of it.
+    """
+    fitting = [one for one in reversed(recorded.parts) if accepts_platform(platform, one.platform)]
+    yield from (one for one in fitting[:_CANDIDATES] if not one.attested)
+
+
+def _of_parts(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of one platform's image: another list of platforms changes none of them."""
+    return {name: value for name, value in inputs.items() if name != "platforms"}
