@@ -335,5 +335,8 @@ def policy_of(component: Component) -> TagPolicy:
         pull_requests=section.pull_requests,
         base=section.base,
         channels=section.channels,
+        ignore_tags=section.ignore_tags,
+        release_on=section.release_on,
+        other_prefixes=component.other_prefixes,
         follows_default_branch=section.latest == "default-branch" or section.tags != "default",
     )

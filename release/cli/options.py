@@ -138,6 +138,9 @@ def wish_options(function: _Function) -> _Function:
             "--version", metavar="X.Y.Z", help="Release this version, which has no git tag; needs --reason."
         ),
         click.option(
+            "--release", metavar="TAG", help="Release this git tag, which is at HEAD, in a run for a branch."
+        ),
+        click.option(
             "--rebuild",
             metavar="[TAG]",
             is_flag=False,

@@ -42,6 +42,7 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     build: BuildSpec
     tag_places: tuple[Position, ...] = ()  # positions of the entries of `tags`, or of its text
     flavor_place: Position | None = None
+    other_prefixes: tuple[str, ...] = ()  # what the git tags of the other components begin with
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,11 +83,21 @@ def load(
     require_graph({one.name: one.section for one in components}, document)
     return Config(
         project=file.project,
-        components=components,
+        components=_among_others(components),
         log=_logs(file.log, env, document),
         source=source,
         ignored=ignored,
         has_components=bool(file.components),
+    )
+
+
+def _among_others(components: tuple[Component, ...]) -> tuple[Component, ...]:
+    """The components, each with the prefixes of the others."""
+    return tuple(
+        msgspec.structs.replace(
+            one, other_prefixes=tuple(other.section.prefix for other in components if other is not one)
+        )
+        for one in components
     )
 
 

@@ -121,8 +121,18 @@ class ComponentSection(_Section, frozen=True, kw_only=True):
     paths: Annotated[tuple[str, ...], Meta(description="globs of the files that belong to it")] = ()
     depends: Annotated[tuple[str, ...], Meta(description="components whose change makes this one stale")] = ()
     versions: Annotated[
-        Literal["semver", "calver", "none"], Meta(description="what a git tag is read as")
+        Literal["semver", "semver-loose", "calver", "none"],
+        Meta(description="what a git tag is read as; semver-loose: `v1.4` too, as 1.4.0"),
     ] = "semver"
+    ignore_tags: Annotated[
+        tuple[str, ...], Meta(description="globs of git tags that are no releases, and no mistakes either")
+    ] = ("v[0-9]", "v[0-9][0-9]")
+    release_on: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="events for which a branch's run releases a version tag at HEAD: `schedule`, `push`"
+        ),
+    ] = ()
     latest: Annotated[
         Literal["auto", "default-branch", "never"],
         Meta(description="auto: the highest stable release; default-branch: each of its builds"),

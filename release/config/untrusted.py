@@ -25,7 +25,7 @@ from release.config.variables import names_in
 
 _COMPONENT = frozenset(
     """
-    image images tags flavor labels annotations build prefix paths depends versions latest base channels
+    image images tags flavor labels annotations build prefix paths depends versions ignore_tags latest base channels
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 
@@ -43,8 +43,10 @@ ALLOWED: Mapping[type[msgspec.Struct], frozenset[str]] = {
 #: Section -> its keys that are not read in an untrusted run. A test fails for a key that is in neither `ALLOWED` nor
 #: `DENIED`.
 DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
-    ConfigFile: frozenset({"reuse", "attest", "checks", "pull_requests", "bump", "project", "log"}),
-    ComponentSection: frozenset({"reuse", "attest", "checks", "pull_requests", "bump"}),
+    ConfigFile: frozenset(
+        {"reuse", "attest", "checks", "pull_requests", "release_on", "bump", "project", "log"}
+    ),
+    ComponentSection: frozenset({"reuse", "attest", "checks", "pull_requests", "release_on", "bump"}),
     TargetSection: frozenset({"insecure"}),
     BuildSpec: frozenset(name for name, option in options().items() if not option.untrusted),
     LogSection: frozenset({"store", "path", "ref", "remote", "url", "allow_network_fs"}),

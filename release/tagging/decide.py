@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from ci.remedies import remedy
-from release.errors import AmbiguousVersion, ConfigError, GitError, ShallowClone, TagConflict
+from release.errors import ConfigError, GitError, ShallowClone, TagConflict
 from release.facts import Facts
-from release.tagging.default_scheme import Proposal, Release, propose
+from release.tagging.default_scheme import Proposal, propose
 from release.tagging.guard import Keep, Move, Refuse, Verdict, Withhold, judge, other_commit
 from release.tagging.labels import source_url
 from release.tagging.model import (
@@ -25,10 +25,12 @@ from release.tagging.model import (
     Withheld,
 )
 from release.tagging.names import is_image_tag
+from release.tagging.released import left_at_head, release_of, unread_tag
+from release.tagging.unread import Unread
 from release.tagging.warnings import cautions
-from release.versions.git_tags import VersionTag, VersionTags, versions_in
-from release.versions.model import Scheme, Version
-from release.versions.semver import off_tag_version, parse_as, parse_tag_name, precedence_key
+from release.versions.git_tags import VersionTags, versions_in
+from release.versions.model import Version
+from release.versions.semver import off_tag_version
 
 _LABEL = "org.opencontainers.image."
 
@@ -41,6 +43,7 @@ def decide(
     component: str = "app",
     held: HeldTags | None = None,
     version: Version | None = None,
+    asked: str | None = None,
     rebuild: int = 0,
     repositories: tuple[str, ...] = (),
     labels: Mapping[str, str] = {},
@@ -50,12 +53,15 @@ def decide(
     """The decision for one component, by the default scheme.
 
     `held`: the images that the tags name on the targets; None if no target was read. `version`: releases a commit
-    without a git tag (`run --version`). `rebuild`: N of the suffix `_rN`, if a released commit is built again.
+    without a git tag (`run --version`). `asked`: the git tag at HEAD to release, whatever the run's ref is (`run
+    --release`), `""` for any version tag there. `rebuild`: N of the suffix `_rN`, if a released commit is built again.
     `labels`: override those of the decision. Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD),
     `TagConflict` (the version was released from another commit), `GitError` (the version makes no valid image tag).
     """
-    basis = basis_of(facts, policy, known, component=component, version=version, rebuild=rebuild)
+    basis = basis_of(facts, policy, known, component=component, version=version, asked=asked, rebuild=rebuild)
     base, known = basis.decision, basis.known
+    if basis.unread is not None and basis.unread.looks == "version":
+        raise basis.unread.error()
     require_valid(basis.proposal.tags)
     candidate = base.candidate or Candidate(commit=facts.commit)
     tags, withheld = guarded(basis.proposal, candidate, known, held, allow_backward)
@@ -72,11 +78,13 @@ def decide(
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
     """A decision without tags, and the tags that the default scheme proposes, before the guard judges them.
 
-    `known`: the known releases, with the status that this run's release event gives to the version.
+    `known`: the known releases, with the status that this run's release event gives to the version. `unread`: the git
+    tag of the run, if it is not a version.
     """
 
     decision: Decision
     known: KnownReleases
+    unread: Unread | None
     proposal: Proposal
 
 
@@ -87,6 +95,7 @@ def basis_of(
     *,
     component: str = "app",
     version: Version | None = None,
+    asked: str | None = None,
     rebuild: int = 0,
 ) -> Basis:
     """Version, channel, labels and warnings of the commit. Arguments and errors are those of `decide`.
@@ -95,15 +104,17 @@ def basis_of(
     tag rules, which make other names.
     """
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
-    release = _release(facts, policy, found, version)
+    release = release_of(facts, policy, found, version=version, asked=asked)
+    odd = unread_tag(facts, policy, release)
     candidate = Candidate(commit=facts.commit, version=release.version if release else None, rebuild=rebuild)
     require_own_version(candidate, known, found)
     known = with_box(facts, candidate.version, known)
-    proposal = propose(facts, policy, release, rebuild)
+    proposal = propose(facts, policy, release, rebuild, unread="" if odd is None else odd.reason)
     is_boxed = release is not None and str(release.version) in known.prereleases
     shown = release.version if release else _off_tag(facts, policy, found)
     return Basis(
         known=known,
+        unread=odd,
         proposal=proposal,
         decision=Decision(
             component=component,
@@ -113,7 +124,11 @@ def basis_of(
             git_tag=release.git_tag if release else None,
             known_from=known.known_from,
             labels=_labels(facts, shown),
-            warnings=cautions(facts, found, shown, policy, known),
+            warnings=(
+                *cautions(facts, found, shown, policy, known),
+                *left_at_head(facts, policy, found, release),
+                *([f"nothing is released: {odd.reason}"] if odd is not None and odd.looks == "other" else []),
+            ),
             candidate=candidate,
         ),
     )
@@ -136,46 +151,6 @@ def require_version(decision: Decision, facts: Facts) -> str:
     raise ConfigError(
         "this component has no versions", hint="set `versions: semver`, or run `shipmark tags` instead"
     )
-
-
-def _release(facts: Facts, policy: TagPolicy, found: VersionTags, version: Version | None) -> Release | None:
-    if version is not None:
-        return Release(version=_as(version, policy.versions), git_tag=None, why="given with `--version`")
-    if policy.versions == "none" or facts.scope.may not in ("release", "branch"):
-        return None
-    if facts.git_tag is not None:
-        named = parse_tag_name(facts.git_tag, policy.prefix, policy.versions)
-        if named is not None:
-            return Release(version=named, git_tag=facts.git_tag, why=f"git tag {facts.git_tag} at HEAD")
-    at_head = found.at(facts.commit)
-    if not at_head:
-        return None
-    _require_unambiguous(at_head)
-    return Release(
-        version=at_head[0].version, git_tag=at_head[0].git_tag, why=f"git tag {at_head[0].git_tag} at HEAD"
-    )
-
-
-def _as(version: Version, scheme: Scheme) -> Version:
-    """A version from the command line, parsed again in the project's scheme. Raises `ConfigError`."""
-    try:
-        return version if scheme == "none" else parse_as(str(version), scheme)
-    except ValueError as error:
-        raise ConfigError(
-            f"`--version {version}` does not fit `versions: {scheme}`: {error}",
-            hint="write the version as in the project's git tags",
-        ) from error
-
-
-def _require_unambiguous(at_head: tuple[VersionTag, ...]) -> None:
-    first = at_head[0]
-    for other in at_head[1:]:
-        # `v1.4.2` and `1.4.2` are the same version; `1.4.2+a` and `1.4.2+b` differ at equal precedence.
-        if precedence_key(other.version) == precedence_key(first.version) and other.version != first.version:
-            raise AmbiguousVersion(
-                f"git tags `{first.git_tag}` and `{other.git_tag}` are both at HEAD and have equal precedence",
-                hint=f"delete one (`git tag -d {other.git_tag}`), or release with the tag that starts the run",
-            )
 
 
 def _off_tag(facts: Facts, policy: TagPolicy, found: VersionTags) -> Version | None:

@@ -31,15 +31,20 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[Withheld, ...] = ()
 
 
-def propose(facts: Facts, policy: TagPolicy, release: Release | None, rebuild: int) -> Proposal:
-    """The tags that fit the situation: a release, a request, a branch's build, or a commit of no branch."""
+def propose(
+    facts: Facts, policy: TagPolicy, release: Release | None, rebuild: int, *, unread: str = ""
+) -> Proposal:
+    """The tags that fit the situation: a release, a request, a branch's build, or a commit of no branch.
+
+    `unread`: why the git tag of the run is not a version, so that the run gets no tags; empty if it is one.
+    """
     if release is not None:
         return _propose_release(facts, policy, release, rebuild)
     if facts.ci.pull_request is not None and facts.scope.may in ("request", "nothing"):
         return _propose_request(facts, policy, rebuild)
     fixed = _commit_fixed(facts, rebuild)
-    if facts.scope.may == "nothing":
-        refused = Withheld(name=fixed.name, reason=facts.scope.reason)
+    if facts.scope.may == "nothing" or unread:
+        refused = Withheld(name=fixed.name, reason=unread or facts.scope.reason)
         return Proposal(channel="snapshot", tags=(), refused=(refused,))
     moving = _branch_tags(facts, policy)
     return Proposal(channel="branch" if moving else "snapshot", tags=(fixed, *moving))

@@ -13,13 +13,19 @@ Knowledge = Literal["complete", "partial", "unknown", "not asked"]
 Channel = Literal["release", "prerelease", "branch", "pull-request", "snapshot"]
 
 
+#: Git tags that are ignored by default: moving tags such as `v1`, which users of GitHub actions know.
+IGNORED_TAGS = ("v[0-9]", "v[0-9][0-9]")
+
+
 class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one component's tags are chosen.
 
     `prefix`: of git tags, before the version (`api/`); an optional `v` may follow it.
     `versions`: the scheme of git tags. `latest`: `auto` follows the highest stable release;
     `default-branch` moves `latest` to every build of the default branch; `never` sets no `latest`.
-    `follows_default_branch`: whether a tag may depend on which branch is the default branch.
+    `follows_default_branch`: whether a tag may depend on which branch is the default branch. `ignore_tags`: globs of
+    git tags that are known not to be releases. `release_on`: events for which a branch's run releases a version tag at
+    HEAD. `other_prefixes`: those of the other components' git tags.
     """
 
     prefix: str = ""
@@ -31,6 +37,9 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         str, ...
     ] = ()  # prerelease identifiers with a moving tag (`rc`), which follows stable releases too
     follows_default_branch: bool = False
+    ignore_tags: tuple[str, ...] = IGNORED_TAGS
+    release_on: tuple[str, ...] = ()
+    other_prefixes: tuple[str, ...] = ()
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ci.remedies import remedy
 from release.facts import Facts
 from release.tagging.model import KnownReleases, TagPolicy
-from release.versions.git_tags import VersionTags
+from release.tagging.unread import is_ignored
+from release.versions.git_tags import VersionTags, examples_of
 from release.versions.model import Version
 from release.versions.semver import image_tag_of
 
@@ -17,11 +18,11 @@ def cautions(
 
     `found`: the version tags of the clone; `version`: the decision's, None if it is unknown.
     """
-    warnings = [*facts.warnings, *_idle(facts), *_dirty(facts), *_detached(facts)]
+    warnings = [*facts.warnings, *_idle(facts), *_dirty(facts), *_detached(facts, found)]
     if version is not None and version.build_metadata:
         warnings.append(f"a registry takes no `+`: {version} is the image tag `{image_tag_of(version)}`")
     if policy.versions != "none":
-        warnings += [*_incomplete_clone(facts, version, known), *_odd(found)]
+        warnings += [*_incomplete_clone(facts, version, known), *_odd(found, policy)]
     return tuple(warnings)
 
 
@@ -46,13 +47,15 @@ def _dirty(facts: Facts) -> list[str]:
     ]
 
 
-def _detached(facts: Facts) -> list[str]:
+def _detached(facts: Facts, found: VersionTags) -> list[str]:
     ci = facts.ci
     known = facts.branch or facts.git_tag or facts.scope.may != "branch"
     # If the CI system names another commit, `reconcile` has warned already.
     if known or facts.snapshot.branch is not None or ci.branch is not None:
         return []
-    return ["HEAD is detached and nothing says which branch this is: there is no branch's tag"]
+    text = "HEAD is detached and nothing says which branch this is: there is no branch's tag"
+    at_head = () if facts.scope.at_head else found.at(facts.commit)
+    return [f"{text}; `run --release {at_head[0].git_tag}` releases the git tag at HEAD" if at_head else text]
 
 
 def _incomplete_clone(facts: Facts, version: Version | None, known: KnownReleases) -> list[str]:
@@ -77,10 +80,11 @@ def _incomplete_clone(facts: Facts, version: Version | None, known: KnownRelease
     return ["this clone lacks git tags; if there are any, " + remedy(system, "no-tags")]
 
 
-def _odd(found: VersionTags) -> list[str]:
-    if not found.odd_count:
+def _odd(found: VersionTags, policy: TagPolicy) -> list[str]:
+    names = [name for name in found.odd if not is_ignored(name, policy.ignore_tags)]
+    if not names:
         return []
-    names = ", ".join(f"`{name}`" for name in found.odd_examples)
-    more = ", …" if found.odd_count > len(found.odd_examples) else ""
-    tags = "git tag is not a version and is" if found.odd_count == 1 else "git tags are not versions and are"
-    return [f"{found.odd_count} {tags} ignored: {names}{more}"]
+    shown = ", ".join(f"`{name}`" for name in examples_of(names))
+    more = ", …" if len(names) > len(examples_of(names)) else ""
+    tags = "git tag is not a version and is" if len(names) == 1 else "git tags are not versions and are"
+    return [f"{len(names)} {tags} ignored: {shown}{more}"]

@@ -17,7 +17,8 @@ import msgspec
 from release.versions.model import Scheme, Version
 from release.versions.semver import NUMBER, Key, parse_tag_name, precedence_key
 
-_FLOATING = re.compile(r"v?[0-9]+(?:\.[0-9]+)?", re.ASCII)
+# Moving git tags such as `v1`. `v1.4` may be one, too, or a release that the scheme does not read.
+_FLOATING = re.compile(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 # Odd tags that the warning names: enough to recognise their form, and the warning stays on one line.
 _ODD_EXAMPLES = 3
 _ODD_LENGTH = 100  # characters of one example, since a ref name may have hundreds
@@ -36,8 +37,7 @@ class VersionTag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class VersionTags:
     """The version tags with one prefix; immutable.
 
-    `versions`: the version of each tag, unsorted. `odd_count`: how many tags with the prefix do not name a version;
-    `odd_examples`: the first three of these.
+    `versions`: the version of each tag, unsorted. `odd`: the tags with the prefix that do not name a version.
     """
 
     def __init__(
@@ -52,8 +52,17 @@ class VersionTags:
         self._prefix = prefix
         self._scheme = scheme
         self.versions = versions
-        self.odd_count = len(odd)
-        self.odd_examples = tuple(name[:_ODD_LENGTH] for name in odd[:_ODD_EXAMPLES])
+        self.odd = tuple(odd)
+
+    @property
+    def odd_count(self) -> int:
+        """The number of odd tags."""
+        return len(self.odd)
+
+    @property
+    def odd_examples(self) -> tuple[str, ...]:
+        """The first odd tags, for messages."""
+        return examples_of(self.odd)
 
     @cached_property
     def tags(self) -> tuple[VersionTag, ...]:
@@ -97,7 +106,9 @@ class VersionTags:
         return None if commit is None else VersionTag(git_tag=git_tag, version=version, commit=commit)
 
     def of(self, version: Version) -> tuple[VersionTag, ...]:
-        """The tags of exactly `version`, with and without `v`: `v1.4.2`, `1.4.2`."""
+        """The tags of exactly `version`, with and without `v`: `v1.4.2`, `1.4.2`; in `semver-loose` also `v1.4`."""
+        if self._scheme == "semver-loose":
+            return tuple(tag for tag in self.tags if tag.version == version)
         names = (f"{self._prefix}v{version}", f"{self._prefix}{version}")
         return tuple(tag for name in names if (tag := self.named(name)) is not None)
 
@@ -111,29 +122,42 @@ class VersionTags:
 def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> VersionTags:
     """The version tags in `listing` that start with `prefix`. The scheme `none` has neither versions nor odd tags.
 
-    Tags with a slash after the prefix (of another component) are not odd; nor are, in SemVer, moving tags such as `v1`
-    and `v1.4`.
+    Tags with a slash after the prefix (of another component) are not odd; nor are, in SemVer, moving tags: `v1`, and
+    `v1.4` if there is a version 1.4.x.
     """
     if scheme == "none":
         return VersionTags(listing, prefix, scheme, ())
     text = listing.decode("utf-8", "backslashreplace")
     # Most tags are three numbers, which the regular expression has parsed; only other names are parsed below.
-    rows = _pattern(prefix, numbers=scheme == "semver").findall(text)
+    rows = _pattern(prefix, numbers=scheme != "calver").findall(text)
     versions = [
         Version(major=int(major), minor=int(minor), patch=int(patch))
         for major, minor, patch, _ in rows
         if major
     ]
-    odd = []
+    odd: list[str] = []
+    moving: list[str] = []
     for name in [name for _, _, _, name in rows if name]:
         # There may be thousands of nightly tags. A SemVer version has two dots or more, so other names are not parsed.
-        hopeful = scheme == "calver" or name.count(".") > 1
+        hopeful = scheme == "calver" or name.count(".") >= (1 if scheme == "semver-loose" else 2)
         version = parse_tag_name(name, scheme=scheme) if hopeful else None
         if version is not None:
             versions.append(version)
         elif scheme == "calver" or not _FLOATING.fullmatch(name):
             odd.append(prefix + name)
+        else:
+            moving.append(name)
+    odd += [prefix + name for name in _without_line(moving, versions)]
     return VersionTags(listing, prefix, scheme, versions, odd)
+
+
+def _without_line(names: Sequence[str], versions: Sequence[Version]) -> list[str]:
+    """Those of the names `v1.4` whose line has no version 1.4.x: they are no moving tags of a line."""
+    if not names:
+        return []
+    lines = {(str(one.major), str(one.minor)) for one in versions}
+    found = [(name, _FLOATING.fullmatch(name)) for name in names]
+    return [name for name, match in found if match and match[2] and match.groups() not in lines]
 
 
 # One pattern for each prefix (component) and scheme; more components than this compile again.
@@ -172,6 +196,11 @@ def commit_named(listing: bytes, git_tag: str) -> str | None:
             start = listing.rfind(b"\n", 0, end) + 1
             return listing[start:end].decode("ascii", "backslashreplace")
     return None
+
+
+def examples_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The first of `names`, shortened, for messages."""
+    return tuple(name[:_ODD_LENGTH] for name in names[:_ODD_EXAMPLES])
 
 
 def highest_tag(tags: Iterable[VersionTag]) -> VersionTag | None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-Scheme = Literal["semver", "calver", "none"]
+Scheme = Literal["semver", "semver-loose", "calver", "none"]
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True, order=False, gc=False):

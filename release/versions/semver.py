@@ -16,6 +16,12 @@ _SEMVER = (
     r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
 _VERSION = re.compile(_SEMVER, re.ASCII)
+_LOOSE = re.compile(
+    rf"({NUMBER})\.({NUMBER})(?:\.({NUMBER}))?"
+    rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*)|([A-Za-z][0-9A-Za-z-]*(?:\.{_IDENTIFIER})*))?"
+    r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?",
+    re.ASCII,
+)
 _REBUILT = re.compile(r"_r([1-9][0-9]{0,17})", re.ASCII)
 # Characters of a version. An image tag has at most 128, so no longer version is released; and `int` refuses more than
 # 4300 digits.
@@ -36,7 +42,18 @@ def parse_as(text: str, scheme: Scheme) -> Version:
     """Parse a version of `scheme`. Raises `ValueError`; for the scheme `none` always."""
     if scheme == "none":
         raise ValueError("the scheme `none` has no versions")
+    if scheme == "semver-loose":
+        return _parse_loose(text)
     return parse(text) if scheme == "semver" else parse_calver(text)
+
+
+def _parse_loose(text: str) -> Version:
+    """Parse a SemVer version that may lack its third number, or the `-` before its prerelease: `1.4`, `1.4rc1`."""
+    match = _LOOSE.fullmatch(text) if len(text) <= LONGEST else None
+    if match is None:
+        raise ValueError(f"`{text[:LONGEST]}` is not a SemVer version, nor one without its third number")
+    major, minor, patch, dashed, plain, build_metadata = match.groups(default="")
+    return _version((major, minor, patch or "0", dashed or plain, build_metadata))
 
 
 def parse_either(text: str) -> Version:
@@ -107,6 +124,8 @@ def image_tag_of(version: Version, rebuild: int = 0) -> str:
 
 def version_of_image_tag(image_tag: str, scheme: Scheme = "semver") -> tuple[Version, int] | None:
     """The version and the rebuild number that an image tag names (`1.4.2`, `1.4.2_r1`, `1.4.2_build.5`), or None."""
+    # The image tag `1.4` is a moving tag, also where the git tag `v1.4` is read as 1.4.0.
+    scheme = "semver" if scheme == "semver-loose" else scheme
     text, separator, rest = image_tag.partition("_")
     rebuild = 0
     metadata = rest

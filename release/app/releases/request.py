@@ -14,16 +14,17 @@ from release.versions.semver import parse_either
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for a release, or for its preview.
 
-    `version`: release this version, which has no git tag; needs `reason`. `rebuild_of`: build this released version
-    again, `""` for the version at HEAD; `rebuild`: the number of the rebuild, filled in by the use case. `offline`: a
-    preview that opens no connection. `wait`: first wait for other runs that release the same images. `plan`: the bytes
-    of a plan file; the run is refused if anything changed since the plan was made. `component`: None for all of the
-    workspace's components.
+    `version`: release this version, which has no git tag; needs `reason`. `release`: release this git tag, which is at
+    HEAD, although the run is for a branch. `rebuild_of`: build this released version again, `""` for the version at
+    HEAD; `rebuild`: the number of the rebuild, filled in by the use case. `offline`: a preview that opens no
+    connection. `wait`: first wait for other runs that release the same images. `plan`: the bytes of a plan file; the
+    run is refused if anything changed since the plan was made. `component`: None for all of the workspace's components.
     `places`: where another tool or runner left the image (`--from`). `as_commit`: release it although its labels do
     not name this commit; needs `reason`.
     """
 
     version: Version | None = None
+    release: str | None = None
     rebuild_of: str | None = None
     rebuild: int = 0
     reason: str | None = None
@@ -41,6 +42,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
         """Whether any option is given whose value a plan file has, too."""
         return bool(
             self.version is not None
+            or self.release is not None
             or self.rebuild_of is not None
             or self.reason is not None
             or self.allow_backward
@@ -53,6 +55,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
         asked: dict[str, Any] = {}
         if self.version is not None:
             asked["version"] = str(self.version)
+        if self.release is not None:
+            asked["release_tag"] = self.release  # `release` is the release key in a record
         if self.rebuild_of is not None:
             asked["rebuild_of"] = self.rebuild_of
         if self.rebuild:
@@ -74,7 +78,17 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
                 "`--as-commit` is about the image of `--from`, and there is none",
                 hint="add `--from PLACE`, or leave `--as-commit` out",
             )
+        if self.release is not None and self.version is not None:
+            raise ConfigError(
+                "`--release` and `--version` are both given",
+                hint="`--release TAG` releases a git tag, `--version X.Y.Z` a version without one",
+            )
         self.require_reason()
+
+    @property
+    def asked_tag(self) -> str | None:
+        """The git tag that is asked for; `""` for any version tag at HEAD, of which a rebuild is asked."""
+        return self.release or (None if self.rebuild_of is None else "")
 
     def require_reason(self) -> None:
         """Raise `ConfigError` if `--version` or `--allow-backward` is given without a reason."""

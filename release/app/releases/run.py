@@ -75,6 +75,7 @@ def _approved(request: RunRequest, asked: dict[str, Any]) -> RunRequest:
         version=version_of(asked.get("version")),
         reason=asked.get("reason"),
         allow_backward=asked.get("allow_backward", False),
+        release=asked.get("release_tag"),
         rebuild_of=asked.get("rebuild_of"),
         places=tuple(asked.get("from", ())),
         as_commit=asked.get("as_commit", False),

@@ -16,7 +16,7 @@ from release.errors import ConfigError
 from release.facts import Facts
 from release.tagging.decide import basis_of, guarded, require_own_version, require_valid
 from release.tagging.default_scheme import Proposal, refusal
-from release.tagging.expressions.render import Names, expand
+from release.tagging.expressions.render import Names, expand, parse_template
 from release.tagging.model import (
     Candidate,
     Channel,
@@ -53,6 +53,7 @@ def rules_decision(
     component: str = "app",
     held: HeldTags | None = None,
     version: Version | None = None,
+    asked: str | None = None,
     rebuild: int = 0,
     repositories: tuple[str, ...] = (),
     labels: Mapping[str, str] = {},
@@ -65,7 +66,7 @@ def rules_decision(
     `commit_count`: for `{{commit_count}}`, if it was counted. Expressions in labels and annotations are expanded.
     Other arguments and errors are those of `decide`. Raises `ConfigError` with line and column for an error in a rule.
     """
-    basis = basis_of(facts, policy, known, component=component, version=version, rebuild=rebuild)
+    basis = basis_of(facts, policy, known, component=component, version=version, asked=asked, rebuild=rebuild)
     base, known = basis.decision, basis.known
     runs = _runs(facts, policy, base, commit_count)
     outcomes = [evaluate_rules(rules, flavor or Flavor(), run) for run in runs]
@@ -73,6 +74,12 @@ def rules_decision(
     for tag in (tag for outcome in outcomes for tag in outcome.tags):
         tags.setdefault(tag.name, tag)
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
+    if (
+        basis.unread is not None
+        and basis.unread.looks == "version"
+        and not any(map(_of_git_tag, tags.values()))
+    ):
+        raise basis.unread.error()
     released = _released(base, tuple(tags.values()), rebuild, known, found)
     is_release = base.candidate is not None and base.candidate.version is not None
     refused = None if is_release else refusal(facts, policy)
@@ -89,6 +96,18 @@ def rules_decision(
         warnings=tuple(dict.fromkeys(warnings)),
     )
     return _labelled(named, global_names(runs[0]), labels, annotations)
+
+
+def _of_git_tag(tag: RuleTag) -> bool:
+    """Whether a rule made the tag of the run's git tag, and not only of its commit or of text in the rule."""
+    rule = tag.rule
+    if tag.of_flavor:
+        return False
+    if rule.type in ("semver", "pep440", "calver", "match"):
+        return not rule.text("value") or "tag" in parse_template(rule.value("value")).names()
+    if rule.type == "ref":
+        return rule.text("event") == "tag"
+    return rule.type == "raw" and "tag" in parse_template(rule.value("value")).names()
 
 
 def with_labels(

@@ -155,11 +155,13 @@ class TestListing:
                 (COMMIT, "vNOT-A-VERSION^{}"),
                 (OTHER, "v1"),
                 (OTHER, "v1.2"),
+                (OTHER, "v1.2.0"),
+                (OTHER, "v1.3"),  # no version 1.3.x: not a moving tag
                 (OTHER, "web/v3.0.0"),
                 (OTHER, "nightly"),
             )
         )
-        assert (found.odd_count, found.odd_examples) == (2, ("vNOT-A-VERSION", "nightly"))
+        assert (found.odd_count, found.odd_examples) == (3, ("vNOT-A-VERSION", "nightly", "v1.3"))
 
     def test_only_tags_of_the_prefix_are_read(self) -> None:
         found = versions_in(listing((OTHER, "v9.0.0"), (OTHER, "api/v1.0.0"), (OTHER, "api/x")), "api/")

@@ -124,11 +124,11 @@ class TestRelease:
         rules = "\n".join(f"type=semver,pattern={pattern}" for pattern in patterns)
         assert names(decided(facts({"v1.4.2": HEAD}), rules))[1] == ["1.4", "1", "latest"]
 
-    def test_branch_build_of_a_released_commit_has_release_and_branch_tags(self) -> None:
+    def test_branch_build_of_a_released_commit_has_the_tags_of_the_branch_only(self) -> None:
         ci = CiContext(system="github", event="push", commit=HEAD, branch="main", default_branch="main")
         assert names(decided(facts({"v1.4.2": HEAD}, ci=ci), SEMVER)) == (
-            ["1.4.2", "sha-3f2a9c1"],
-            ["1.4", "main", "1", "latest"],
+            ["sha-3f2a9c1"],
+            ["main"],
             [],
         )
 

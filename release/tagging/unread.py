@@ -1,0 +1,100 @@
+"""Finds out what to do about the git tag of a run that is not a version: an error, a warning, or nothing. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import msgspec
+
+from release.errors import GitError
+from release.tagging.model import TagPolicy
+from release.versions.model import Scheme
+from release.versions.semver import parse_tag_name
+from release.versions.version_like import looks_like_version
+
+# In the order in which they are recommended: `2024.10.3` is a version of the first two.
+_SCHEMES: tuple[Scheme, ...] = ("semver", "calver", "semver-loose")
+# Where the version begins in a tag such as `release-1.2.3`. Digits are limited as in `version_like`.
+_NUMBERS = re.compile(r"v?[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
+# Characters of a git tag that are compared with `ignore_tags`, and shown. Longer names are nobody's versions.
+_LONGEST = 255
+
+
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """A git tag that started the run, or that is at HEAD, and that is not a version of the component.
+
+    `looks`: `version`, `other`; `elsewhere` for a tag of another component; `ignored` for one of `ignore_tags`.
+    """
+
+    git_tag: str
+    looks: Literal["version", "other", "elsewhere", "ignored"]
+    reading: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why nothing is released for the tag."""
+        if self.looks == "elsewhere":
+            return f"git tag `{self.git_tag}` does not belong to this component"
+        return f"git tag `{self.git_tag}` is not a version here" + (
+            "" if not self.reading else f"; {self.reading}"
+        )
+
+    def error(self) -> GitError:
+        """The error for a tag that looks like a version."""
+        ways = "" if not self.reading else f"{self.reading}; "
+        return GitError(
+            f"git tag `{self.git_tag}` started this run and looks like a version, but is not one here",
+            hint=f"{ways}if it is not a release, add it to `ignore_tags:` in shipmark.yml",
+        )
+
+
+def unread(git_tag: str, policy: TagPolicy) -> Unread | None:
+    """What to do about `git_tag`; None if it is a version of the component."""
+    if policy.versions != "none" and parse_tag_name(git_tag, policy.prefix, policy.versions) is not None:
+        return None
+    if _belongs_elsewhere(git_tag, policy):
+        return Unread(git_tag=git_tag, looks="elsewhere")
+    if is_ignored(git_tag, policy.ignore_tags):
+        return Unread(git_tag=git_tag, looks="ignored")
+    if looks_like_version(git_tag):
+        return Unread(git_tag=git_tag, looks="version", reading=_reading(git_tag, policy))
+    return Unread(git_tag=git_tag, looks="other")
+
+
+def is_ignored(git_tag: str, patterns: Iterable[str]) -> bool:
+    """Whether one of `patterns` (`*`, `?`, `[0-9]`) matches the whole name."""
+    return any(fnmatchcase(git_tag[:_LONGEST], pattern) for pattern in patterns)
+
+
+def _belongs_elsewhere(git_tag: str, policy: TagPolicy) -> bool:
+    """Whether the longest prefix of a component that the tag has is another component's."""
+    fitting = [prefix for prefix in policy.other_prefixes if git_tag.startswith(prefix)]
+    longest = max(map(len, fitting), default=-1)
+    return longest > (len(policy.prefix) if git_tag.startswith(policy.prefix) else -1)
+
+
+def _reading(git_tag: str, policy: TagPolicy) -> str:
+    """The setting that would read the tag as a version: a scheme, else a prefix, else both; empty if none would."""
+    if git_tag.startswith(policy.prefix) and (found := _scheme_of(git_tag, policy.prefix)):
+        scheme, version = found
+        return f"`versions: {scheme}` reads it as {version}"
+    numbers = _NUMBERS.search(git_tag)
+    prefix = git_tag[: numbers.start()] if numbers else ""
+    if not prefix:
+        return ""
+    own = None if policy.versions == "none" else parse_tag_name(git_tag, prefix, policy.versions)
+    if own is not None:
+        return f"`prefix: {prefix}` reads it as {own}"
+    read = _scheme_of(git_tag, prefix)
+    return "" if read is None else f"`prefix: {prefix}` with `versions: {read[0]}` reads it as {read[1]}"
+
+
+def _scheme_of(git_tag: str, prefix: str) -> tuple[Scheme, str] | None:
+    for scheme in _SCHEMES:
+        version = parse_tag_name(git_tag, prefix, scheme)
+        if version is not None:
+            return scheme, str(version)
+    return None
