@@ -1,4 +1,4 @@
-"""Reads the conformance tables of `tests/conformance/`: cases that other projects agree on, as data."""
+"""Reads the tables of `tests/conformance/`: test cases of other projects, or results of their programs, as data."""
 
 from __future__ import annotations
 

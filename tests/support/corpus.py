@@ -21,7 +21,10 @@ PLACEHOLDERS: Mapping[str, str] = {
 
 
 class Case(NamedTuple):
-    """One Dockerfile. `group`: `people` has the shares of real ones, `files` needs no program to run."""
+    """One Dockerfile of the corpus.
+
+    `group`: the Dockerfiles of `people` use features as often as real ones do; those of `files` need no program to run.
+    """
 
     name: str
     group: str
@@ -30,7 +33,7 @@ class Case(NamedTuple):
     features: frozenset[str]
 
     def text(self, values: Mapping[str, str] = PLACEHOLDERS) -> str:
-        """The file with its placeholders replaced."""
+        """The Dockerfile's text with `values` in place of its placeholders."""
         text = (CORPUS / f"{self.name}.Dockerfile").read_bytes().decode()
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)
@@ -38,7 +41,7 @@ class Case(NamedTuple):
 
 
 def cases() -> list[Case]:
-    """Every case, in order."""
+    """Every Dockerfile of the corpus, in the order of `corpus.json`."""
     rows: list[dict[str, Any]] = json.loads((CORPUS / "corpus.json").read_bytes())["cases"]
     return [
         Case(row["name"], row["group"], row.get("args", {}), row.get("target"), frozenset(row["features"]))
@@ -47,5 +50,5 @@ def cases() -> list[Case]:
 
 
 def files() -> list[Path]:
-    """The Dockerfiles in the folder."""
+    """The paths of the Dockerfiles in the corpus, sorted."""
     return sorted(CORPUS.glob("*.Dockerfile"))

@@ -1,6 +1,6 @@
-"""Feeds damaged examples to parsers, which have to parse them or to raise one of our own errors, within a time limit.
+"""Feeds damaged examples to parsers, which must parse each or raise a `ReleaseError`, within a time limit.
 
-`SHIPMARK_FUZZ=100000` sets how many inputs each parser gets; the seed is fixed, so that a failure comes again.
+`SHIPMARK_FUZZ=100000` sets how many inputs each parser gets; the seed is fixed, so that a failure can be repeated.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _VALUES: tuple[Any, ...] = (
 
 
 class Parser(NamedTuple):
-    """`parse` takes bytes; `seeds` are examples that it understands; `words` belong to its language.
+    """A parser to fuzz. `parse` takes bytes; `seeds`: valid inputs; `words`: tokens of the language that `parse` reads.
 
-    `understood`: the share of damaged inputs that it must understand at least. A fuzzer whose inputs all fail at the
-    first byte tests nothing. `pumped`: bytes of inputs in which one piece is repeated.
+    `understood`: the smallest acceptable share of damaged inputs that parse without an error, since a fuzzer whose
+    inputs all fail at the first byte tests nothing. `pumped`: the size in bytes of inputs with one piece repeated.
     """
 
     name: str
@@ -52,20 +52,21 @@ class Parser(NamedTuple):
 
 
 def as_text(function: Callable[[str], object]) -> Callable[[bytes], object]:
-    """A parser of bytes from one of text: damaged UTF-8 becomes lone surrogates, as in variables of the environment."""
+    """Make a function of text one of bytes: damaged UTF-8 becomes lone surrogates, as in environment variables."""
     return lambda raw: function(raw.decode("utf-8", "surrogateescape"))
 
 
 def fuzz(parser: Parser, count: int = COUNT, *, printable: bool = False) -> None:
-    """Feed `count` damaged inputs. Raises `AssertionError` with the input for a foreign error or a slow answer.
+    """Feed `parser` its seeds and `count` damaged inputs.
 
-    `printable`: messages must be, since they quote bytes of somebody else's server.
+    Raises `AssertionError` for an error that is no `ReleaseError` or has no message, a slow answer, or too few inputs
+    that parse. `printable`: error messages must be printable too, since they may quote bytes of a foreign server.
     """
     understood = 0
     try:
         for number, raw in enumerate(damaged(parser.seeds, count, parser.words, parser.pumped)):
             if number % _BATCH == 0:
-                # Nothing in Python ends a loop in C; this shows where it is and leaves.
+                # Python cannot interrupt a loop in C; this timer prints the traceback and ends the process.
                 faulthandler.dump_traceback_later(_HANG, exit=True, file=2)
             started = time.process_time()
             refusal = _refusal(parser, raw)
@@ -92,7 +93,7 @@ def _refusal(parser: Parser, raw: bytes) -> ReleaseError | None:
 def damaged(
     seeds: tuple[bytes, ...], count: int, words: tuple[bytes, ...] = (), pumped: int = 100_000
 ) -> Iterator[bytes]:
-    """The seeds, then `count` damaged forms of them; what is JSON is also damaged as values."""
+    """Yield the seeds, then `count` damaged forms of them; in JSON seeds, values are damaged as well as bytes."""
     chance = random.Random(20)
     documents = [document for seed in seeds if (document := _document(seed)) is not None]
     yield from seeds
@@ -137,7 +138,7 @@ def _damaged_bytes(seeds: tuple[bytes, ...], words: tuple[bytes, ...], chance: r
 
 
 def _pumped(seeds: tuple[bytes, ...], words: tuple[bytes, ...], size: int, chance: random.Random) -> bytes:
-    """An example with a piece repeated to `size`: what takes the square of its length, takes seconds then."""
+    """A seed with one piece repeated to about `size` bytes, on which a parser of quadratic time takes seconds."""
     seed = chance.choice(seeds)
     at = chance.randrange(len(seed) + 1)
     piece = chance.choice(

@@ -18,7 +18,7 @@ _COMMAND = re.compile(r"(?:^|\$ |/bin/)(shipmark .+)")
 
 
 def pages() -> list[str]:
-    """Pages that describe what is, below the root. The changelog is not one of them: it names what was."""
+    """The documentation's pages below the root, without the changelog, which also names things that were removed."""
     docs = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
     return ["README.md", "CONTRIBUTING.md", "SECURITY.md", *docs]
 

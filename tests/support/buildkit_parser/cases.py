@@ -1,4 +1,4 @@
-"""Dockerfiles and operands to ask BuildKit's parser and ours about, right ones and wrong ones."""
+"""Valid and invalid Dockerfiles and operands, on which BuildKit's parser and shipmark's parser are compared."""
 
 from __future__ import annotations
 
@@ -499,7 +499,7 @@ _REPLACEMENTS = ["", "z", "'$1'", "$A", "\\$1", "${V}", '"q"', "\\}"]
 
 
 def written_files() -> list[str]:
-    """Every directive, base, instruction and here-document, in a file of its own."""
+    """Dockerfiles with one directive, base, instruction or here-document each, and all of `FILES`."""
     return [
         *(f"{directive}FROM scratch\nRUN a `\n b\nCMD c\\d\n" for directive in DIRECTIVES),
         *(f"ARG A=x\n{base}\nUSER 1\n" for base in BASES),
@@ -511,7 +511,7 @@ def written_files() -> list[str]:
 
 
 def mutated_file(rng: random.Random) -> str:
-    """A file of a few of them, often damaged in up to three places."""
+    """A random Dockerfile of a few instructions, often damaged in up to three places."""
     parts = [rng.choice(DIRECTIVES) if rng.random() < 0.3 else ""]
     if rng.random() < 0.3:
         parts.append(rng.choice(["ARG A=1\n", "ARG B\n", "# c\n", "\n"]))
@@ -530,7 +530,7 @@ def mutated_file(rng: random.Random) -> str:
 
 
 def operand(rng: random.Random) -> dict[str, Any]:
-    """A question about the expansion of one operand."""
+    """A random operand to expand, with its variables, its escape character and the way of expansion."""
     if rng.random() < 0.4:
         name = rng.choice([*VARIABLES, "NONE"])
         operator = rng.choice(["#", "##", "%", "%%", "/", "//", ":-", "-", ":+", "+"])

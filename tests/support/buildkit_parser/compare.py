@@ -1,7 +1,7 @@
-"""Asks BuildKit's parser and ours, and says where they differ, apart from what is known.
+"""Compares BuildKit's parser of Dockerfiles with shipmark's, and lists the known differences.
 
 `python -m tests.support.buildkit_parser.compare PROGRAM` writes the table `tests/conformance/dockerfiles.json.gz` anew.
-`PROGRAM`: the module in this folder, built with `go build`.
+`PROGRAM` is the program that `go build` makes of the Go module in `tests/support/buildkit_parser/`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _FORGETS = "BuildKit forgets the beginning of a word in front of `${NAME:-x}`: `
 
 
 def ask(program: Path, questions: Sequence[dict[str, Any]]) -> list[Answer]:
-    """BuildKit's answers, in order."""
+    """BuildKit's answers to `questions`, in the order of the questions."""
     lines = "".join(json.dumps(question) + "\n" for question in questions)
     done = subprocess.run([program], input=lines, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def ours(question: dict[str, Any]) -> Answer:
-    """Our answer to a question."""
+    """The answer of shipmark's parser to a question."""
     if "dockerfile" in question:
         return told(question["dockerfile"])
     how = question["how"]
@@ -48,12 +48,12 @@ def ours(question: dict[str, Any]) -> Answer:
 
 
 def agree(one: Answer, other: Answer) -> bool:
-    """Whether two answers say the same. Of errors, only that there is one."""
+    """Whether two answers are equal, or both are errors (with any text)."""
     return ("error" in one and "error" in other) or one == other
 
 
 def known_difference(question: dict[str, Any], answer: Answer, buildkit: Answer) -> str | None:
-    """Why the two differ here on purpose; None where they must not. `answer`: ours."""
+    """Why shipmark's `answer` may differ from BuildKit's on purpose; None for a difference that nothing explains."""
     if "dockerfile" in question:
         is_refused, is_taken = "error" in answer, "error" not in buildkit
         if is_refused and is_taken and re.search(r"(?i)ONBUILD", question["dockerfile"]):
@@ -69,7 +69,7 @@ def known_difference(question: dict[str, Any], answer: Answer, buildkit: Answer)
 
 
 def questions(seed: int, files: int, operands: int) -> list[dict[str, Any]]:
-    """Questions made by chance."""
+    """Random questions: `files` Dockerfiles and `operands` operands; equal seeds give equal questions."""
     rng = random.Random(seed)
     return [
         *({"dockerfile": mutated_file(rng)} for _ in range(files)),
@@ -78,7 +78,7 @@ def questions(seed: int, files: int, operands: int) -> list[dict[str, Any]]:
 
 
 def main(program: Path) -> None:
-    """Write the table anew: all written files, and of those made by chance more right ones than wrong ones."""
+    """Write the table anew: all hand-written files, and of the random ones all valid and an eighth of the invalid."""
     written = [{"dockerfile": text} for text in (*written_files(), *(case.text() for case in cases()))]
     made = questions(1, 3000, 1500)
     answers = ask(program, [*written, *made])

@@ -1,6 +1,6 @@
-"""What the parser makes of a Dockerfile, in the shape in which BuildKit's own parser tells it.
+"""The result of shipmark's parser for a Dockerfile, in the JSON form that the program around BuildKit's parser prints.
 
-`tests/support/buildkit_parser/` is the program that asks BuildKit's packages.
+That program is the Go module in `tests/support/buildkit_parser/`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from release.errors import BuildError
 
 
 def told(text: str) -> dict[str, Any]:
-    """What the file says, or `{"error": …}`."""
+    """The Dockerfile `text` as JSON values, or `{"error": …}` when the parser refuses it."""
     try:
         return _file(parse(text))
     except (BuildError, MountError) as error:

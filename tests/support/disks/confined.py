@@ -17,9 +17,9 @@ from tests.support.programs.processes import remove_if_killed, removed
 
 
 class Taken(NamedTuple):
-    """How a command ended and what it took: seconds, bytes of resident memory at the peak, bytes put on disks.
+    """How a command ended and what it used: `wall` in seconds, `memory` and `written` in bytes.
 
-    `written`: bytes to any disk, also outside of the small one, but not to memory (tmpfs) or sockets.
+    `memory`: the peak of resident memory. `written`: to any disk, but not to memory (tmpfs) or sockets.
     """
 
     code: int
@@ -38,9 +38,9 @@ class SmallDisk(NamedTuple):
     mounted: bool
 
     def run(self, argv: Sequence[str | Path], *, env: Mapping[str, str]) -> Taken:
-        """Run `argv` with everything that a program may write to on this disk.
+        """Run `argv` with its working directory, home, temporary and cache folders on this disk.
 
-        Where nothing could be mounted, no file may grow beyond the disk's size.
+        Where the disk could not be mounted, no file may grow beyond the disk's size.
         """
         report = self.path.with_suffix(".report")
         places = {name: str(self.path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME")}

@@ -1,4 +1,4 @@
-"""Simulates a power cut of an ext4 file system: it lies in a file on a loop device, and a cut is a copy of that file.
+"""Simulates power cuts of an ext4 file system that lies in a file on a loop device: a cut is a copy of that file.
 
 What only the page cache holds is not in the copy. Needs root and loop devices.
 """
@@ -19,7 +19,7 @@ from tests.support.services.required import program
 
 
 class Ext4:
-    """`path`: the mounted file system."""
+    """An ext4 file system in a file below `folder`; `path` is where it is mounted."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,7 +27,7 @@ class Ext4:
         self.path = folder / "mounted"
 
     def make(self, size: int) -> None:
-        """Make and mount it. Nothing is written back for its age: only what is asked for reaches the medium."""
+        """Make and mount the file system, so that the kernel writes back for age only once an hour."""
         self.path.mkdir(parents=True)
         with self._image.open("wb") as image:
             image.truncate(size)
@@ -36,7 +36,7 @@ class Ext4:
 
     @contextlib.contextmanager
     def after_power_cut(self) -> Iterator[Path]:
-        """Give the file system as the next start would find it; nothing may write meanwhile."""
+        """Give the file system as a start after a power cut would find it; no process may write during the call."""
         medium, point = self._folder / "cut", self._folder / "found"
         shutil.copyfile(self._image, medium)
         point.mkdir()
@@ -70,7 +70,7 @@ def _mount(image: Path, point: Path) -> None:
 
 @contextlib.contextmanager
 def frozen(process: subprocess.Popen[bytes]) -> Iterator[bool]:
-    """Stop a process, all of its threads, and let it go on afterwards; False when it has ended."""
+    """Stop all threads of a process during the body, and continue them afterwards; False when the process has ended."""
     os.kill(process.pid, signal.SIGSTOP)
     try:
         yield _await_stop(process.pid)
@@ -80,7 +80,7 @@ def frozen(process: subprocess.Popen[bytes]) -> Iterator[bool]:
 
 
 def _await_stop(pid: int) -> bool:
-    # A thread inside of fsync stops when that is over.
+    # A thread inside of fsync stops only when the fsync is over.
     pause = threading.Event()
     while states := _states(pid):
         if states == {"T"}:

@@ -1,7 +1,7 @@
-"""`measured.py FILE LIMIT COMMAND …` starts the command, waits for it, and writes what it took to FILE, as JSON.
+"""`measured.py FILE LIMIT COMMAND …` runs COMMAND; writes its exit code, memory and bytes on disks to FILE, as JSON.
 
-`LIMIT`: bytes that no file may grow beyond, or -1. This has to be a small process of its own: the system counts the
-peak memory of a process from before its `exec`, when it was still a copy of its parent.
+`LIMIT`: bytes that no file may grow beyond, or -1 for no limit. The script is a small program of its own because the
+system counts the peak memory of a process from before its `exec`, when it was still a copy of its parent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 
 
 def main(report: str, limit: str, *argv: str) -> None:
-    """Run `argv`, whose first word is a path."""
+    """Run `argv`, whose first word is the path of a program, and write the measurements to `report`."""
     if limit != "-1":
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     process = os.posix_spawn(argv[0], argv, os.environ)

@@ -1,8 +1,8 @@
 """A disk in memory that enumerates the states which a power cut may leave.
 
 `ModelFiles` does what `release.log.stores.syscalls.OsFiles` does, on a `Disk`. A killed process leaves the disk as
-it is (the page cache survives); a power cut leaves one of `Disk.after_power_cut()`: what was not synced may be there,
-partly there, there as zeros, or gone; a directory entry may be gone until its directory was synced.
+it is (the page cache survives); a power cut leaves one of `Disk.after_power_cut()`: unsynced bytes may be there,
+partly there, zeros, or gone; a new name in a directory may be lost until the directory was synced.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from release.log.stores.syscalls import FileFacts
 
-#: What lies in these files changes nothing for a log, so their loss is not enumerated.
+#: Ends of the names of files whose content does not matter to a log, so their loss is not enumerated.
 _INDIFFERENT = (".lock", ".gitignore")
 
 
@@ -50,7 +50,7 @@ class File:
         self.durable, self.unsynced = self.data, []
 
     def after_power_cut(self, sector: int) -> set[bytes]:
-        """Contents that the medium may hold: the size as after any of the operations, each sector old or new."""
+        """Contents that a power cut may leave: the size after any unsynced operation, each sector old or new."""
         states, new = {self.durable}, self.durable
         for kind, offset, data in self.unsynced:
             new = new[:offset].ljust(offset, b"\0") if kind == "truncate" else _spliced(new, offset, data)
@@ -59,7 +59,7 @@ class File:
 
 
 class Disk:
-    """`folders`: absolute paths that exist, durably."""
+    """A disk in memory. `folders`: absolute paths of folders that exist and that no power cut loses."""
 
     def __init__(self, *folders: str) -> None:
         self.root = Directory()
@@ -89,7 +89,7 @@ class Disk:
         return found.data if isinstance(found, File) else None
 
     def put(self, path: str, data: bytes) -> None:
-        """Make a durable file."""
+        """Create a file that no power cut loses."""
         file = File()
         file.data = file.durable = data
         self.parent(path).entries[path.rpartition("/")[2]] = file
@@ -99,9 +99,9 @@ class Disk:
         return copy.deepcopy(self)
 
     def after_power_cut(self, sector: int) -> Iterator[Disk]:
-        """Every disk that a power cut may leave. `sector`: bytes that arrive together; small ones tear lines more.
+        """The disks that a power cut may leave. `sector`: bytes that arrive together; small sectors tear lines more.
 
-        The disks share their files: copy one before it is written to.
+        The yielded disks share their files: `copy` a disk before a test writes to it.
         """
         for root in _remains(self.root, sector):
             disk = Disk()
@@ -110,7 +110,7 @@ class Disk:
 
 
 def _remains(directory: Directory, sector: int) -> Iterator[Directory]:
-    """Copies of `directory` with what may be left in it."""
+    """Yield copies of `directory` as a power cut may leave it: without some unsynced names, with possible contents."""
     new = [name for name in directory.entries if name not in directory.durable]
     losable = [name for name in new if not name.endswith(_INDIFFERENT)]
     for lost in itertools.chain.from_iterable(
@@ -139,7 +139,7 @@ def _node_remains(name: str, node: File | Directory, sector: int) -> list[File |
 
 
 def _mixed(old: bytes, new: bytes, sector: int) -> Iterator[bytes]:
-    """`new` with sectors that did not arrive: old content, or zeros beyond the old end; and with a shorter size."""
+    """Yield `new` with some sectors missing (old bytes, or zeros beyond the old end), and cut to shorter sizes."""
     yield new
     edges = sorted({*range(0, len(new), sector), len(new)})
     sectors = list(itertools.pairwise(edges))
@@ -179,10 +179,10 @@ def _parents(path: str) -> list[str]:
 
 
 class ModelFiles:
-    """`release.log.stores.syscalls.Files` on `disk`. `before`: runs ahead of every operation that changes something.
+    """`release.log.stores.syscalls.Files` on `disk`. `before` is called before every operation that changes the disk.
 
-    `before` gets the operation's name and may raise `Killed`; for a `write` it may return how many bytes a kill
-    lets through.
+    `before` gets the operation's name and may raise `Killed`; for a `write` it may return the number of bytes that are
+    written before the process is killed.
     """
 
     def __init__(self, disk: Disk, before: Callable[[str], int | None] = lambda operation: None) -> None:

@@ -1,7 +1,8 @@
 """Runs a composite action as GitHub's runner does, with the runner's features that our `action.yml` uses.
 
 `env` values are evaluated, `run` steps go to bash with the runner's flags, output files are read by the runner's
-grammar. A `uses` step is replaced by outputs that the test gives. Not here: masking, problem matchers, nested actions.
+grammar.
+A `uses` step is replaced by outputs that the test gives. Masking, problem matchers and nested actions are not imitated.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _EXPRESSION = re.compile(r"\$\{\{\s*([a-z_.-]+)\s*\}\}", re.IGNORECASE)
 
 
 class ActionRun(NamedTuple):
-    """How the action ended. `outputs`: its own, by their `value` expressions. `summary`: the step summary."""
+    """How the action ended. `outputs`: the action's outputs, from their `value` expressions."""
 
     code: int
     stdout: str
@@ -63,7 +64,7 @@ def _heredoc(rest: Any, delimiter: str) -> str:
 
 
 class Composite:
-    """One action in `folder`. `used`: outputs of its `uses` steps by step id."""
+    """The composite action in `folder`. `used`: the outputs to give its `uses` steps, by step id."""
 
     def __init__(self, folder: Path, used: Mapping[str, Mapping[str, str]]) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""shipmark 0.1.0 as a program: built from its source, installed in an environment of the tests' own."""
+"""Installs shipmark 0.1.0, built from its source, in a virtual environment for tests."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def old_installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 @pytest.fixture
 def old_shipmark(old_installed: Installed, shipmark: Shipmark) -> Shipmark:
-    """Give shipmark 0.1.0, with the home and the cache folder of the new one."""
+    """Give shipmark 0.1.0, with the home and the cache folder that this version has in the test."""
     return OldShipmark(shipmark, [str(old_installed.python), "-I", str(old_installed.script)])
 
 
 @pytest.fixture
 def old_shipmark_with(old_installed: Installed, shipmark: Shipmark) -> Callable[[str], Shipmark]:
-    """Give a function that gives shipmark 0.1.0 with some code run in its process before the command."""
+    """Give a function that returns shipmark 0.1.0, with code that runs in its process before the command."""
     run = "from release.cli.main import main\nmain()\n"
     return lambda code: OldShipmark(shipmark, [str(old_installed.python), "-I", "-c", f"{code}\n{run}"])
 

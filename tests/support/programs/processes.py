@@ -177,7 +177,7 @@ _LEAKS = pytest.StashKey[list[str]]()
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the run when a process survived: here, or in a worker."""
+    """Fail the test run when a process survived it, in this process's tests or in an xdist worker's."""
     leaks = session.config.stash[_LEAKS]
     if not _has_workers(session.config):
         leaks += survivors(os.environ[MARK])

@@ -1,8 +1,8 @@
 """Cleans up after a killed test process: ends its daemons, and removes its mounts and folders.
 
-Started by `tests.support.programs.processes` as a program of its own: `reaper.py NAME=VALUE`. It reads the paths of
-folders from stdin, one a line; `-PATH` takes one back. When stdin ends, however the other side ended, every process
-with `NAME=VALUE` in its environment is terminated, later killed, and the folders are unmounted and removed.
+Started by `tests.support.programs.processes` as a program of its own: `reaper.py NAME=VALUE`. The program
+reads paths of folders from stdin, one a line; a line `-PATH` removes a path from the list. When stdin ends, every
+process with `NAME=VALUE` in its environment is terminated, later killed, and the folders are unmounted and removed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def end_all(mark: str) -> None:
 def end_inside(folder: str, number: int = signal.SIGKILL) -> list[int]:
     """Send `number` to every process in a container whose file system lies in `folder`; return them.
 
-    A daemon that was killed leaves them, and their environment has no mark.
+    Such processes outlive a daemon that was killed, and their environment does not contain the mark of the tests.
     """
     found = []
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
@@ -87,7 +87,7 @@ def remove(folder: str) -> None:
 
 
 def main() -> None:
-    """Wait for the end of stdin, then clean up."""
+    """Read the folders from stdin, and when stdin ends, end the marked processes and remove the folders."""
     folders: set[str] = set()
     for line in sys.stdin:
         path = line.removesuffix("\n")

@@ -21,8 +21,8 @@ _TOOL = re.compile(r'"shipmark":( ?)"[^"]+"')
 class Transcript:
     """Runs commands and keeps `$ shipmark ...`, the exit code unless it is 0, stdout, and stderr with `2> `.
 
-    Digests, commit ids and tokens are numbered by their first 12 digits, and their length is kept: a short digest and
-    the whole one have the same number.
+    Digests, commit ids and tokens are replaced by numbers, with their length kept: values with the same first 12
+    digits, such as a digest and its short form, have the same number.
     """
 
     def __init__(self, command: Callable[..., Result], *, folder: Path, registry: str | None = None) -> None:
@@ -32,14 +32,14 @@ class Transcript:
         self._parts: list[str] = []
 
     def __call__(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Result:
-        """Run `shipmark args` and write down how it went."""
+        """Run `shipmark args`, and add the command line, exit code and output to the transcript."""
         done = self._command(*args, cwd=cwd, env=env)
         self.note(f"$ shipmark {' '.join(args)}", *([f"exit {done.code}"] if done.code else []))
         self.note(*done.stdout.splitlines(), *(f"2> {line}" for line in done.stderr.splitlines()))
         return done
 
     def note(self, *lines: str) -> None:
-        """Write down `lines`, such as the content of a file that a command wrote."""
+        """Add `lines` to the transcript, such as the content of a file that a command wrote."""
         self._parts += [self._steady(line) for line in lines]
 
     @property

@@ -1,4 +1,4 @@
-"""The wheel as users get it, and an environment that holds nothing of the source tree."""
+"""Builds the project's wheel, and installs it in a virtual environment that does not see the source tree."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Installed:
 
     @classmethod
     def at(cls, folder: Path) -> Installed:
-        """Return the environment that was made in `folder` before."""
+        """Return the virtual environment that an earlier call made in `folder`."""
         made = cls.__new__(cls)
         made._name(folder)
         return made
@@ -81,5 +81,5 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Give an environment that the wheel is installed in."""
+    """Give a virtual environment in which the wheel is installed."""
     return Installed(tmp_path_factory.mktemp("installed") / "venv", wheel)

@@ -29,7 +29,10 @@ class Status(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """Reset the connection. `after`: bytes of the body to read first. `apply`: forward the request to the registry."""
+    """Reset the client's connection instead of answering a request.
+
+    `after`: bytes of the request's body to read before. `apply`: forward the request to the registry before.
+    """
 
     after: int = 0
     apply: bool = False

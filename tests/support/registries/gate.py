@@ -21,7 +21,7 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Passage(NamedTuple):
-    """One request at the gate. `number` counts writing requests from 1; 0 for reads."""
+    """One request at the gate. `number` numbers the writing requests from 1; a read has 0."""
 
     method: str
     path: str
@@ -61,7 +61,7 @@ class Gate:
             return Passage(method, path, self._writes if method in _WRITES else 0)
 
     def close(self) -> None:
-        """Close the door."""
+        """Stop the proxy."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)

@@ -28,7 +28,7 @@ def digest(raw: bytes) -> str:
 
 
 class Image:
-    """A manifest with its blobs. `blobs`: digest to bytes, config included; `children`: of an index."""
+    """A manifest with its blobs. `blobs`: digest -> bytes, config included; `children`: the images of an index."""
 
     def __init__(self, manifest: Manifest, blobs: dict[str, bytes], children: tuple[Image, ...] = ()) -> None:
         self.manifest = manifest
@@ -37,11 +37,11 @@ class Image:
 
     @property
     def digest(self) -> str:
-        """Of the manifest."""
+        """The manifest's digest."""
         return self.manifest.digest
 
     def descriptor(self, **more: Any) -> Descriptor:
-        """Of the manifest."""
+        """The manifest's descriptor, with the fields `more`."""
         return Descriptor(
             media_type=self.manifest.media_type, digest=self.digest, size=len(self.manifest.raw), **more
         )

@@ -42,7 +42,7 @@ def put_image(root: Path, repository: str, sizes: Sequence[int], tag: str) -> st
 def check_image(root: Path, repository: str, tag: str) -> tuple[str, int]:
     """Hash everything below a tag in the storage; return the tag's digest and the total size of its blobs in bytes.
 
-    Raises `AssertionError` for a blob with another digest or size, or that is not linked to the repository.
+    Raises `AssertionError` for a blob with a wrong digest or size, and for one that is not linked to the repository.
     """
     repositories = root / _BASE / "repositories" / repository
     digest = (repositories / "_manifests/tags" / tag / "current/link").read_text()

@@ -33,7 +33,7 @@ LEEWAY = 60
 
 
 class TokenRequest(NamedTuple):
-    """One request for a token. `account`: None for an anonymous request. `status`: of the answer."""
+    """One request for a token. `account`: None for an anonymous request. `status`: the HTTP status of the answer."""
 
     method: str
     scopes: tuple[str, ...]
@@ -122,7 +122,7 @@ class TokenServer:
         return {"type": kind, "name": name, "actions": sorted(allowed - self.denied)}
 
     def answer(self, handler: BaseHTTPRequestHandler) -> tuple[int, dict[str, Any]]:
-        """Return status and document for one request, and record it."""
+        """Return the HTTP status and the JSON document for one token request, and record the request."""
         authorization = handler.headers.get("Authorization")
         query = parse_qs(urlsplit(handler.path).query)
         account, known = self._basic(authorization)

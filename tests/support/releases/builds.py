@@ -13,7 +13,7 @@ from release.plan.ownership import several_platforms
 
 
 class Build(NamedTuple):
-    """What is to be built, and the values that only the builder sees."""
+    """A `BuildTask`, and the values of build arguments and the like that only the builder sees."""
 
     task: BuildTask
     values: BuildValues = BuildValues()
@@ -29,7 +29,7 @@ def build_of(
     outputs: tuple[str, ...] = (),
     **options: Any,
 ) -> Build:
-    """A build in the repository `root`. `options`: of `BuildSpec`."""
+    """The description of a build whose context is the repository `root`. `options`: of `BuildSpec`."""
     task = BuildTask(
         spec=BuildSpec(args=dict.fromkeys(args or {}, "a template"), **options),
         root=str(root),
@@ -42,7 +42,7 @@ def build_of(
 
 
 def problem(builder: Builder, wanted: Build) -> Problem | None:
-    """Why the builder cannot build this, or None."""
+    """The `Problem` for which the builder refuses the build, or None."""
     answer = builder.prepare(wanted.task, wanted.values)
     if isinstance(answer, Problem):
         return answer
@@ -51,7 +51,7 @@ def problem(builder: Builder, wanted: Build) -> Problem | None:
 
 
 def build(builder: Builder, wanted: Build, store: Path | str) -> BuiltImage:
-    """Prepare and build into `store`. Raises the error of a `Problem`."""
+    """Prepare a build and build it into `store`. Raises the error of the builder's `Problem`, if it has one."""
     prepared = builder.prepare(wanted.task, wanted.values)
     if isinstance(prepared, Problem):
         raise prepared.error()

@@ -1,11 +1,11 @@
-"""Runs shipmark in this process and counts its effects on the machine. A script for an isolated interpreter.
+"""Runs shipmark in the script's own process and counts its effects on the machine; for an isolated interpreter.
 
 `COUNTED_LOG`: a file that gets one line for each effect, in order. `COUNTED_KILL`: the number of the effect at
 which the process kills itself by SIGKILL. `COUNTED_WHEN`: `before` the effect happens, `after` it has, or `torn`:
 a write of which only the first half happens.
 
-Effects are what the file store, the layout and git calls are made of: opening to create, write, fsync, rename,
-link, mkdir, truncate, unlink, and starting a program. Writes to a terminal or a pipe are none.
+An effect is a file opened to create it, a write, fsync, rename, link, mkdir, truncate or unlink, or the start of a
+program. Writes to a terminal or a pipe are not counted.
 """
 
 from __future__ import annotations

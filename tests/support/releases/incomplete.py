@@ -12,7 +12,7 @@ POINTER = (
 
 
 def add_submodule(repo: GitRepo, inner: GitRepo, path: str) -> None:
-    """Commit `inner` as a submodule at `path`; it is checked out."""
+    """Commit `inner` as a submodule at `path`, and leave the submodule checked out."""
     repo.git(
         "-c",
         "protocol.file.allow=always",
@@ -27,7 +27,7 @@ def add_submodule(repo: GitRepo, inner: GitRepo, path: str) -> None:
 
 
 def check_out_submodules(repo: GitRepo) -> None:
-    """Do what the hint of the error says."""
+    """Check out all submodules with the git command that the error's hint names."""
     repo.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive")
 
 

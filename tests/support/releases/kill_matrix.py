@@ -1,8 +1,8 @@
 """The kill matrix: kills a release at every counted effect, and checks how the next run ends.
 
-One dry pass learns the effects: each writing request at the gate, and each change that the process makes on its
-own machine (files, git calls). Then each point gets a repository of its own in the registry, a run that SIGKILL ends
-there, and two next runs: `kept` on the same disk, and `lost` from a fresh clone, with a copy of the registry's state.
+One pass without a kill finds the effects: each writing request at the gate, and each change that the process makes on
+its own machine (files, git calls). Then, for each point of a kill, a run in an empty registry repository is ended by
+SIGKILL, and two next runs follow: `kept` on the same disk, `lost` from a fresh clone with the registry's state copied.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ _NOISE = ("attempts", "planned_seq", "planned_at", "released_seq", "released_at"
 
 
 class Point(NamedTuple):
-    """Where a run is killed. `place`: `http` or `local`; `number`: from 1; `when`: `before`, `after`, `torn`."""
+    """The effect at which a run is killed, and when.
+
+    `place`: `http` (a request) or `local` (a change on the machine); `number`: the effect's number among those, from 1.
+    """
 
     place: str
     number: int
@@ -44,14 +47,14 @@ class Point(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The point as the table shows it."""
+        """The point as a text of a fixed width, for the table."""
         return f"{self.when:6} {self.place}#{self.number:<3} {self.effect}"
 
 
 class State(NamedTuple):
-    """What a release left: tags of the registry, the folded log, the kinds of its entries, statements on the image.
+    """The state after a release: the registry's tags, the folded log, kinds of log entries, statements on the image.
 
-    `platforms`: those whose images were built and recorded alone.
+    `platforms`: the platforms whose images were built and recorded one by one.
     """
 
     tags: dict[str, str]
@@ -62,7 +65,7 @@ class State(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of the table. `visible`: tags at the kill; `recorded`: kinds at the kill; each way: faults found."""
+    """The result for one point: the tags in the registry and the kinds of log entries at the kill, and faults found."""
 
     point: Point
     visible: tuple[str, ...]
@@ -72,7 +75,7 @@ class Row(NamedTuple):
 
     @property
     def text(self) -> str:
-        """One line."""
+        """The result as one line of the table."""
         built = "/".join("build" if again else "-" for again in self.builds)
         seen = f"{len(self.visible)} tags, log {'+'.join(self.recorded) or 'empty'}"
         return (
@@ -121,7 +124,7 @@ class Matrix:
         return self._state(place), points + local_points(listing.read_text(), place.path)
 
     def strike(self, point: Point, expected: State) -> Row:
-        """Kill a run at `point`, let the next ones finish, and compare."""
+        """Kill a run at `point`, let both next runs finish, and compare each end state with the expected one."""
         place = self._place(f"{point.place}-{point.number}-{point.when}")
         code = self._killed(place, point)
         faults = [] if code == -signal.SIGKILL else [f"not killed: exit {code}"]
@@ -214,7 +217,7 @@ class Matrix:
         self._gate.before, self._gate.after = entering, leaving
 
     def _settle(self) -> None:
-        """Wait until the registry has dealt with what the killed process sent."""
+        """Wait until the registry has processed the requests of the killed process."""
         with self._idle:
             assert self._idle.wait_for(lambda: self._inflight == 0, 30)
         self._gate.before = self._gate.after = lambda passage: True
@@ -225,7 +228,7 @@ class Matrix:
         return _Place(path, f"acme/{name}")
 
     def _without_disk(self, place: _Place) -> _Place:
-        """A fresh clone, and the registry's repository under another name with the same content."""
+        """Make a fresh clone, and copy the registry's repository under another name."""
         lost = _Place(place.path.with_name(f"{place.path.name}-lost"), f"{place.repository}-lost")
         clone = GitRepo(place.path, home=self._folder, init=False).clone(lost.path)
         clone.git("checkout", "--quiet", "main")
@@ -354,7 +357,7 @@ def _short_file(what: str, workspace: Path) -> str:
 
 
 def spread(points: Sequence[Point], count: int) -> list[Point]:
-    """About `count` of the points, always the same ones, from the first to the last: all phases."""
+    """About `count` of the points, evenly spread from the first to the last; equal calls choose the same points."""
     step = max(1, len(points) // count)
     return [*points[::step]]
 

@@ -20,13 +20,13 @@ from tests.support.releases.model_world import IMAGE, Machine, Stored, World, co
 
 
 class Dead(Interrupted):
-    """The run of the model was killed; raised in its thread to end it."""
+    """Raised in the thread of a `Run` that is killed, to end the thread."""
 
 
 class Run:
-    """One `shipmark run` for `version` on `machine`, in a thread that advances only by `advance` and the like.
+    """One `shipmark run` for `version` on `machine`, in a thread that makes port calls only when a test lets it.
 
-    `folder`: where it works; empty, and it stays so.
+    `folder`: the run's working directory, which is empty and stays empty.
     """
 
     def __init__(self, number: int, version: str, machine: Machine, registry: Stored, folder: str) -> None:

@@ -1,8 +1,8 @@
-"""Releases, crashes, lost disks and several runners at once, in every order that Hypothesis thinks of.
+"""Releases, crashes, lost disks and several runners at once, in orders that Hypothesis generates.
 
-The invariants are those that any history must keep: a plan in the log before anything is visible, a log whose chain
-is whole, one release of a version, a version tag that never changes, exit 0 only for what is recorded and there;
-and once everybody has come to an end, every moving tag on the highest version and no attempt left open.
+Every history must keep these invariants: a plan is in the log before anything is visible, the log's chain is valid,
+a version has one release, a version tag never changes, and a run exits 0 only when its release is recorded and served.
+When all runs have ended, every moving tag must be on the highest version, and no attempt may be open.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ MOMENTS = ("append", "put", *(f"put {tag}" for tag in (*VERSIONS, "1.4", "1", "l
 
 
 class Releases(RuleBasedStateMachine):
-    """Two machines, one registry, some versions. `folder`: where every run works; empty, and it stays so."""
+    """Hypothesis' state machine: runs on two machines release four versions to one registry.
+
+    `folder`: the working directory of every run, which is empty and stays empty.
+    """
 
     folder = ""
 

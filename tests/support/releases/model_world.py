@@ -1,6 +1,6 @@
-"""The world that the model's runs reach through their ports: a registry, machines with their logs and stores, git.
+"""In-memory ports for the runs of the model: a registry, machines with their logs and stores, git.
 
-In memory, so that thousands of interleavings and crashes can be tried.
+They are in memory so that tests can try thousands of interleavings and crashes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Stored:
 
 
 class Repository:
-    """A view of `content` by one run: `turn` is called before each question and each change."""
+    """A registry repository or store as one run sees it: `turn` is called before each query and each change."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class Machine:
 
 
 class _Log:
-    """The machine's log as one run reaches it: each append is a turn."""
+    """The machine's log as one run sees it: `turn` is called before each append and before `check_writable`."""
 
     local = True
     name = "the machine's log"
@@ -153,9 +153,9 @@ class _Log:
 
 
 class World:
-    """`Ports` of one run at the git tag of `version`. `turn` is called before each question and each change.
+    """`Ports` of one run at the git tag of `version`. `turn` is called before each query and each change.
 
-    `attempt`: its name in the log. `before_tag`: called with tag and digest before a tag is put on the registry.
+    `attempt`: the run's name in the log. `before_tag`: called with tag and digest before a tag is put on the registry.
     """
 
     def __init__(

@@ -60,7 +60,7 @@ def holds(tags: dict[str, str], target: str = IMAGE, **labels: Any) -> HeldTags:
 
 
 def has(name: str = STORE, digest: str = DIGEST, **said: Any) -> ContentSource:
-    """A place that has an image, which says of itself that it is this release, or what `said` changes."""
+    """A content source `name` with the image `digest`, whose labels are those of the release, changed by `said`."""
     labels = {"state": "held", "revision": COMMIT, "version": "1.4.2", **said}
     return ContentSource(
         name=name, digest=digest, image=Held(target=name, tag=digest, digest=digest, **labels)

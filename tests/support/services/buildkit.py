@@ -51,10 +51,10 @@ def programs() -> Path:
 
 
 class BuildKitDaemon:
-    """A running buildkitd. `host`: for BUILDKIT_HOST; `registry`: stands in for the public ones.
+    """A running buildkitd. `host`: the value for BUILDKIT_HOST; `registry`: used in place of the public registries.
 
-    `programs`: the folder of the programs. `authority`: then it listens on a port, takes only clients with a
-    certificate of this authority, and writes all that it does to its log.
+    `built`: the folder of the programs. With `authority`, the daemon listens on a TCP port instead of a Unix socket,
+    accepts only clients with a certificate of this authority, and writes a debug log.
     """
 
     def __init__(self, built: Path, registry: RegistryServer, *, authority: Authority | None = None) -> None:
