@@ -18,9 +18,10 @@ from release.errors import BuildError, BuilderUnavailable
 class BuildTask(msgspec.Struct, frozen=True, kw_only=True):
     """What to build, without secrets: plans and records may show every field.
 
-    `root`: absolute path of the repository, in which context and Dockerfile must lie. `outputs`: paths in it that
-    shipmark writes itself, such as OCI layouts; they are never part of a context. `created`: seconds since the epoch,
-    the commit's time (SOURCE_DATE_EPOCH). `own_dockerfile`: whether the Dockerfile is looked up in the context first.
+    `root`: absolute path of the repository, in which context and Dockerfile must lie. `outputs`: paths in the
+    repository that shipmark writes, such as OCI layouts; no context contains them. `created`: the commit's time in
+    seconds since the epoch (SOURCE_DATE_EPOCH). `own_dockerfile`: whether the Dockerfile is looked up in the context
+    first.
     """
 
     spec: BuildSpec
@@ -74,9 +75,10 @@ class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuiltFrom(msgspec.Struct, frozen=True, kw_only=True):
-    """The context that an image was built from. `digest`: of its files, see `release.build.context.digest`.
+    """The context that an image was built from.
 
-    `untracked`: how many of its files git does not track; None where no repository is.
+    `digest`: the digest of the context's files, see `release.build.context.digest`. `untracked`: the number of files in
+    the context that git does not track; None without a git repository.
     """
 
     digest: str
@@ -103,9 +105,9 @@ class Prepared(Protocol):
 
     @property
     def makes_index(self) -> bool:
-        """Whether one build makes the image of all platforms; if not, each of several platforms is a build of its own.
+        """Whether one call of `build` makes the index of all platforms; if not, `build` is called for each platform.
 
-        The same for every number of platforms.
+        The answer does not depend on the number of platforms.
         """
 
     def build(self, store: str, platform: str | None = None) -> BuiltImage:

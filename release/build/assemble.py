@@ -19,8 +19,8 @@ def build_whole(
 ) -> BuiltImage:
     """Build the image for all `platforms` into the layout `store`.
 
-    `platforms`: two or more, as `several_platforms` gives them, or (). `annotations`: of the index. Raises from the
-    `BuildError` branch.
+    `platforms`: two or more, as `several_platforms` gives them, or (). `annotations`: annotations for the index. Raises
+    from the `BuildError` branch.
     """
     if prepared.makes_index or not platforms:
         return prepared.build(store)
@@ -43,7 +43,7 @@ def read_entry(repository: Repository, digest: str) -> PlatformEntry:
     entry = entry_of(manifest, read_config(repository, manifest))
     if entry is None:
         raise BuildError(
-            f"{digest} names no platform in its config",
+            f"the config of the image {digest} names no platform",
             hint="an index can hold images only; see which builder made it",
         )
     return entry
@@ -62,6 +62,6 @@ def joined(top: Manifest, parts: Sequence[BuiltImage]) -> BuiltImage:
 
 
 def same_context(contexts: Sequence[BuiltFrom | None]) -> BuiltFrom | None:
-    """The context that all platforms were built from; None if it is not known of all, or not one."""
+    """The context that all platforms were built from; None if a platform's is not known, or the contexts differ."""
     first = contexts[0]
     return first if all(each == first for each in contexts) else None

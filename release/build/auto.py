@@ -53,7 +53,7 @@ def choose(order: Sequence[Builder], task: BuildTask, values: BuildValues) -> Ch
 def is_possible_elsewhere(
     name: str, table: Mapping[str, Builder], task: BuildTask, values: BuildValues
 ) -> bool:
-    """Whether another builder than `name` can build this, so that `builder: auto` would help."""
+    """Whether a builder other than `name` can build the task, so that an error may recommend `builder: auto`."""
     for other in table.values():
         if other.name != name:
             answer = other.prepare(task, values)

@@ -5,8 +5,8 @@
                folder               one platform   Sink, failure     docker-archive   our layout
 ```
 
-Storage, state and temporary files lie in a private folder, which is removed at the end. So no build finds layers of
-an earlier one.
+Storage, state and temporary files lie in a private folder, which is removed at the end. So no build can reuse layers of
+an earlier build.
 """
 
 from __future__ import annotations
@@ -57,12 +57,15 @@ from release.ports import FollowedProcess, Process
 
 OPTIONS = COMMON | {"secrets", "contexts"}
 _ID_BYTES = 256
-#: Variables that would make podman speak to a service elsewhere.
+#: Variables that would make podman use a service on another machine.
 _REMOTE = ("CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINER_SSHKEY")
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a builder works. `last`: runs programs even if the run is cancelled, to clear up."""
+    """The folders, environment and processes that a builder uses.
+
+    `last`: runs programs even if the run is cancelled, to clear up.
+    """
 
     env: Mapping[str, str]
     process: FollowedProcess
@@ -115,7 +118,10 @@ class BuildahBuilder:
 
 
 class _Prepared:
-    """A build that the program can do. `secrecy`: values that may not be shown."""
+    """A build that `prepare` has checked for the program.
+
+    `secrecy`: hides values of build arguments and secrets in texts.
+    """
 
     makes_index = False
 
@@ -129,7 +135,10 @@ class _Prepared:
         self._ground = ground
 
     def build(self, store: str, platform: str | None = None) -> BuiltImage:
-        """Build for `platform`, or for the only one, which may be this machine's. Raises `BuildError`."""
+        """Build for `platform`; None: for the task's only platform, or this machine's if the task names none.
+
+        Raises `BuildError`.
+        """
         read, tool = self._read, self._tool
         spec = read.task.spec
         name = hashlib.sha256(f"{spec.context}\0{spec.dockerfile}\0{spec.target}".encode()).hexdigest()[:16]
@@ -149,11 +158,11 @@ class _Prepared:
         return built_image(image[1], [image], {tool.name: tool.version or ""}, context)
 
     def close(self) -> None:
-        """Nothing is held between `prepare` and `build`."""
+        """Do nothing: `prepare` keeps no connection and no temporary file."""
 
     @cached_property
     def _env(self) -> dict[str, str]:
-        """The programs' environment, but for the folder of a build."""
+        """The environment of the programs, without the variables that name a build's folder."""
         given = self._ground.env
         kept = {name: value for name, value in child_environment(given).items() if name not in _REMOTE}
         held = [secret.variable for secret in self._extras.secrets if secret.variable is not None]
@@ -175,7 +184,7 @@ class _Prepared:
         return self._stored(self._saved(request, folder, env, layout), platform, layout)
 
     def _saved(self, request: Request, folder: str, env: Mapping[str, str], layout: Layout) -> SavedImage:
-        """Build and export the image; its layers are in the layout then."""
+        """Build the image, export it, and store its layers in the layout."""
         ground, name = self._ground, self._tool.name
         progress = BuildProgress(ground.sink, self._secrecy.hide, self._read.context.dockerfile, name)
         try:
@@ -222,7 +231,7 @@ class _Prepared:
 
 
 def _require_hidden_arguments(tool: Tool, args: Mapping[str, str]) -> None:
-    """Raise `BuildError` for an argument whose value would stand on the command line, which every user can read."""
+    """Raise `BuildError` for a build argument whose value would stand on the command line, which all users can read."""
     for name, value in args.items():
         if is_own(name) and ("\n" in value or not tool.abilities.has_argument_files):
             raise BuildError(

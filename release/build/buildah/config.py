@@ -1,4 +1,4 @@
-"""Takes the members out of an image's config that are another value in every build. Pure.
+"""Removes the members of an image's config that differ from build to build. Pure.
 
 buildah names the container in which it built: its id, its host name, and its config once more.
 """
@@ -35,7 +35,7 @@ _FROM_ID = re.compile(r"FROM [0-9a-f]{12,64}")
 
 
 def clean_config(raw: bytes, args: Mapping[str, str], hide: Callable[[str], str]) -> bytes:
-    """The config without these members and without values of build arguments in its history.
+    """The image config without members that differ from build to build, and values of build arguments in its history.
 
     `hide`: replaces values in any text, except for very short ones.
     """
@@ -52,7 +52,7 @@ def clean_config(raw: bytes, args: Mapping[str, str], hide: Callable[[str], str]
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
-    """The step without the id of the image that it began with, which holds the container's."""
+    """The history step without the id of the image that the step began with, since that id depends on the container."""
     comment = step.get("comment")
     is_id = isinstance(comment, str) and _FROM_ID.fullmatch(comment)
     return {name: value for name, value in step.items() if name != "comment" or not is_id}

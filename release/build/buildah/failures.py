@@ -1,4 +1,4 @@
-"""What the end of a build means, by the messages of buildah and podman. Pure."""
+"""Turns the last lines of a failed build by buildah or podman into an error with a hint. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LOGGED = re.compile(r'time="[^"]*" level=(?:error|fatal) msg="(?P<text>(?:[^"\\
 _STEP = re.compile(r'building at STEP "[^"]*(?:\\.[^"]*)*": ')
 _ENDED = re.compile(r"(?:while running runtime: )?exit status (?P<code>[0-9]+)")
 _SEVERAL = re.compile(r".*[0-9]+ errors? occurred:")  # each is on a line of its own
-#: A part of the message -> what helps. The first that fits counts.
+#: A part of the message -> the hint for it. The first part that the message contains decides.
 _HINTS = (
     (
         "exec format error",
@@ -28,11 +28,16 @@ _HINTS = (
         "the program may not make containers here: set BUILDAH_ISOLATION=chroot, or run as root",
     ),
 )
-_LONGEST = 600  # characters of the program's message in ours
+_LONGEST = (
+    600  # characters of the program's message that our error quotes; a longer one would fill the terminal
+)
 
 
 def failure(said: Sequence[str], *, program: str, where: str, code: int) -> BuildError:
-    """The error to end with. `said`: the program's lines, without values. `where`: `Dockerfile:3: `, or empty."""
+    """The error for a failed build.
+
+    `said`: the program's lines, with values of build arguments and secrets hidden. `where`: `Dockerfile:3: `, or empty.
+    """
     text = _reason(said) or f"{program} ended with exit code {code} and without a message"
     lowered = text.lower()
     hint = next(
@@ -42,7 +47,7 @@ def failure(said: Sequence[str], *, program: str, where: str, code: int) -> Buil
 
 
 def _reason(said: Sequence[str]) -> str:
-    """The message of the last line that has one."""
+    """The error message in the last line that contains one."""
     for number in range(len(said) - 1, -1, -1):
         match = _ERROR.match(said[number]) or _LOGGED.match(said[number])
         if match is not None:
@@ -50,7 +55,7 @@ def _reason(said: Sequence[str]) -> str:
             if _SEVERAL.fullmatch(text):
                 parts = [line.strip(" \t*") for line in said[number + 1 :]]
                 text = max(parts, key=_weight, default=text)
-                # In front of the reason stands what the program was asked to do, in full length.
+                # In front of the reason, the program repeats the whole instruction.
                 text = ": ".join(text.split(": ")[-2:])
             ended = _ENDED.fullmatch(text)
             text = text if ended is None else f"the command ended with exit code {ended['code']}"
@@ -59,5 +64,5 @@ def _reason(said: Sequence[str]) -> str:
 
 
 def _weight(text: str) -> bool:
-    """Whether something is known that helps."""
+    """Whether there is a hint for the message."""
     return any(mark in text.lower() for mark, _ in _HINTS)

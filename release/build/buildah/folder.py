@@ -1,4 +1,4 @@
-"""Lays out the private folder of a build (contexts, Dockerfile, values, secrets), and says what is built of it."""
+"""Writes the private folder of a build (contexts, Dockerfile, values, secrets), and makes the request for the build."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from release.control import Cancel
 from release.oci.image_json import Platform, parse_platform
 
 _DOCKER_IMAGE = "docker-image://"
-#: What `uname` calls a machine -> its platform.
+#: The name of a machine type in `uname` -> its platform.
 _MACHINES = {
     "x86_64": "amd64",
     "aarch64": "arm64",
@@ -39,7 +39,10 @@ _MACHINES = {
 
 
 def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dict[str, str]:
-    """Write what the build needs below `folder`; return the named contexts of the options. Raises `OSError`."""
+    """Write the files that the build needs into `folder`, and return the named contexts of the task's options.
+
+    Raises `OSError`.
+    """
     farm = Farm(created=read.task.created, check=cancel.check)
     farm.lay_out(read.chosen.files, os.path.join(folder, CONTEXT))
     contexts = {name: _with_registry(text) for name, text in extras.contexts.items()}
@@ -51,7 +54,7 @@ def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dic
     held = {name: value for name, value in read.values.args.items() if is_own(name)}
     written = {
         DOCKERFILE: read.context.text,
-        # Our rules were applied already; a `.dockerignore` of the context would be applied once more.
+        # shipmark has applied the ignore file; the program would apply a `.dockerignore` in the context once more.
         IGNORE_FILE: b"# applied by shipmark\n",
         ARGUMENTS: "".join(f"{name}={value}\n" for name, value in held.items()).encode(),
     }
@@ -60,7 +63,7 @@ def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dic
             file.write(content)
     for number, secret in enumerate(extras.secrets):
         if secret.path is not None:
-            # The option knows no quotes, so a path with a comma in it could not be written there.
+            # The option has no quoting, so a path that contains a comma could not be written in it.
             os.symlink(secret.path, os.path.join(folder, _secret_name(number)))
     return contexts
 
@@ -94,12 +97,12 @@ def own_platform() -> Platform:
 
 
 def task_of_folder(task: BuildTask, folder: str) -> BuildTask:
-    """The task with another context, to read a named context by the same rules."""
+    """The task with another folder as its context, so that a named context is read by the rules of the main context."""
     return msgspec.structs.replace(task, spec=msgspec.structs.replace(task.spec, context=folder))
 
 
 def _with_registry(context: str) -> str:
-    """The named context with a registry in front of an image's name that has none."""
+    """The named context, with Docker Hub in front of an image name that has no registry."""
     image = context.removeprefix(_DOCKER_IMAGE)
     full = full_name(image) if image != context else None
     return context if full is None else _DOCKER_IMAGE + full

@@ -1,7 +1,7 @@
-"""Names of images as they stand in a Dockerfile, with the registry that they mean. Pure.
+"""Adds Docker Hub to names of images in a Dockerfile that have no registry. Pure.
 
 buildah looks for a name without a registry in the registries of the machine's `registries.conf`, which need not have
-Docker Hub. Such a name is given to it as a named context, so that it means the same image with every builder.
+Docker Hub. A named context replaces each such name, so that the name means the same image with every builder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _HUB = "docker.io"
 
 
 def hub_images(dockerfile: Dockerfile, scope: Scope) -> dict[str, str]:
-    """Name of an image, as it is written and with variables replaced -> the named context that it stands for.
+    """Map each image name without a registry, as written and with variables replaced, to its named context.
 
     `scope`: of the `FROM` lines, for one platform.
     """
@@ -37,7 +37,7 @@ def hub_images(dockerfile: Dockerfile, scope: Scope) -> dict[str, str]:
 
 
 def full_name(image: str) -> str | None:
-    """The image's name with Docker Hub in front; None where it has a registry."""
+    """The image's name with Docker Hub in front; None for a name that has a registry."""
     first, slash, _ = image.partition("/")
     if slash and (re.search(r"[.:]", first) or first == "localhost"):
         return None

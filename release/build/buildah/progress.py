@@ -20,7 +20,7 @@ _WRONG_BASE = re.compile(
     r"WARNING: image platform \((?P<found>.*)\) does not match the expected platform \((?P<wanted>.*)\)"
 )
 _UNUSED = re.compile(r"\[Warning\] one or more build args were not consumed: \[(?P<names>.*)\]")
-#: Set by the programs themselves, whether or not the Dockerfile asks for them.
+#: Build arguments that the programs set themselves, whether or not the Dockerfile declares them.
 _BUILT_IN = re.compile(r"(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT)")
 _PLATFORM = re.compile(r"\{(?P<architecture>\S+) (?P<os>\S+)")
 _NOISE = re.compile(
@@ -31,9 +31,9 @@ _NOISE = re.compile(
 
 
 class BuildProgress:
-    """`hide`: replaces values of build arguments and secrets. `said`: the last lines.
+    """`hide`: replaces values of build arguments and secrets. `said`: the last lines of the program.
 
-    `wrong_base`: the message about a base image of another platform, with its place.
+    `wrong_base`: the program's message about a base image of another platform, with the Dockerfile line in front.
     """
 
     def __init__(self, sink: Sink, hide: Callable[[str], str], dockerfile: Dockerfile, source: str) -> None:
@@ -49,11 +49,11 @@ class BuildProgress:
 
     @property
     def where(self) -> str:
-        """`Dockerfile:3: ` for the step that ran last; empty where it is not known."""
+        """`Dockerfile:3: ` for the step that ran last; empty if its line is not known."""
         return "" if self._instruction is None else f"{self._dockerfile.name}:{self._instruction.line}: "
 
     def take(self, line: bytes) -> None:
-        """One line of the program's stderr."""
+        """Read one line of the program's stderr: show it, and keep it for an error message."""
         # A carriage return starts the line anew: what was before it is no longer there on a terminal.
         text = self._hide(line.decode("utf-8", "replace").rstrip().rpartition("\r")[2][:_LONGEST])
         if not text or self._is_needless(text):
@@ -76,7 +76,10 @@ class BuildProgress:
         return unused is not None and all(_BUILT_IN.fullmatch(name) for name in unused["names"].split())
 
     def _find(self, stage: int, step: int, text: str) -> Instruction | None:
-        """The instruction of a step. Triggers of a base image move the numbers, so the keyword has to fit as well."""
+        """The Dockerfile instruction that a step executes.
+
+        Triggers of a base image move the numbers, so the keyword has to fit as well.
+        """
         if stage > len(self._dockerfile.stages):
             return None
         found = self._dockerfile.stages[stage - 1]

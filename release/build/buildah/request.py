@@ -28,9 +28,9 @@ _OWN = re.compile(
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One build for one platform.
 
-    `args`: names of build arguments whose values stand in the environment. `has_argument_file`: others stand in the
-    file `ARGUMENTS`. `epoch`: whether the Dockerfile declares SOURCE_DATE_EPOCH. `contexts`: name -> folder, image or
-    address. `secrets`: texts of this option.
+    `args`: names of the build arguments that the program takes from its environment. `has_argument_file`: the file
+    `ARGUMENTS` contains the other build arguments. `epoch`: whether the Dockerfile declares SOURCE_DATE_EPOCH.
+    `contexts`: name -> folder, image or address. `secrets`: the values of the options `--secret`.
     """
 
     program: str
@@ -47,16 +47,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_own(name: str) -> bool:
-    """Whether the programs read this variable themselves."""
+    """Whether the programs themselves read the environment variable `name`."""
     return _OWN.fullmatch(name) is not None
 
 
 def build_call(request: Request) -> tuple[str, ...]:
     """The command line that builds, and writes the image's id to `IMAGE_ID`.
 
-    `--format docker`: an image in the OCI format loses HEALTHCHECK, SHELL and ONBUILD. `--logfile`: the output of
-    commands goes to stdout otherwise, where it would be apart from the errors. `--no-cache`: intermediate images of
-    another platform would be taken.
+    `--format docker`: an image in the OCI format loses HEALTHCHECK, SHELL and ONBUILD. `--logfile`: without it, the
+    output of commands goes to stdout, apart from the errors. `--no-cache`: with the cache, buildah could take
+    intermediate images of another platform.
     """
     argv = [*_storage(request.program, is_podman=request.is_podman), "build"]
     argv += ["--format", "docker", "--layers", "--no-cache", "--force-rm", "--identity-label=false"]

@@ -24,7 +24,7 @@ _STATUS_BYTES = 64 * 1024
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """A program that can build here. `version`: of the program; None where it was not asked."""
+    """A program that can build here. `version`: the program's version; None if the program was not started."""
 
     name: Name
     program: str
@@ -38,9 +38,9 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_program(env: Mapping[str, str], name: Name) -> Tool:
-    """The program, which is not started. Raises `BuilderUnavailable`.
+    """The program, which is not started. Raises `BuilderUnavailable` if there is none.
 
-    SHIPMARK_BUILDAH and SHIPMARK_PODMAN name a program; with an empty value there is none.
+    SHIPMARK_BUILDAH and SHIPMARK_PODMAN may name a program; an empty value means that there is none.
     """
     named = env.get(f"SHIPMARK_{name.upper()}")
     found = _on_path(env, name) if named is None else named
@@ -53,7 +53,10 @@ def find_program(env: Mapping[str, str], name: Name) -> Tool:
 
 
 def find_tool(process: Process, env: Mapping[str, str], name: Name) -> Tool:
-    """The program, after it has told its version. Raises `BuilderUnavailable`, also where it cannot make containers."""
+    """The program, started once to read its version.
+
+    Raises `BuilderUnavailable` if no usable program is found, or if the program cannot make containers on this machine.
+    """
     tool = find_program(env, name)
     if not sys.platform.startswith("linux"):
         raise BuilderUnavailable(
@@ -115,7 +118,10 @@ def _reason(said: Completed) -> str:
 
 
 def _on_path(env: Mapping[str, str], name: str) -> str | None:
-    """The program on PATH. Relative folders do not count: they are in the workspace, which is a stranger's."""
+    """The program on PATH.
+
+    Relative folders of PATH are skipped: they would lie in the workspace, whose author may not be trusted.
+    """
     for folder in env.get("PATH", "").split(os.pathsep):
         if os.path.isabs(folder) and _is_program(path := os.path.join(folder, name)):
             return path

@@ -1,7 +1,7 @@
 """What each version of buildah can build. Pure.
 
-Sources: the change log of buildah 1.39.3, and builds with buildah 1.28.2, buildah 1.39.3, podman 4.3.1. A later version
-is taken for one that can do what 1.39 can.
+Sources: the change log of buildah 1.39.3, and builds with buildah 1.28.2, buildah 1.39.3, podman 4.3.1. For a later
+version, the features of 1.39 are assumed.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _NUMBERS = re.compile(r"\bversion v?([0-9]{1,6})\.([0-9]{1,6})(\.[0-9]{1,6})?")
 
 
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What one version can do. `has_argument_files`: build arguments may come from a file."""
+    """The features of one version of buildah. `has_argument_files`: build arguments may come from a file."""
 
     features: frozenset[Feature] = _ALWAYS
     has_argument_files: bool = False
@@ -96,6 +96,6 @@ def buildah_version(program: str, version: str) -> Version | None:
 
 
 def abilities_of(version: Version) -> Abilities:
-    """What buildah can do in this version."""
+    """The features of buildah in `version`."""
     since = {feature for feature, first in _SINCE.items() if first <= version}
     return Abilities(features=_ALWAYS | since, has_argument_files=version >= _ARGUMENT_FILES)

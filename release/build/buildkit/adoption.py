@@ -1,4 +1,4 @@
-"""Takes the image that BuildKit left in a layout folder into the content store, after every digest was compared."""
+"""Moves the image that BuildKit wrote to a layout folder into the content store, and checks every digest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LARGEST_CONFIG = 8 << 20
 class Adopted(msgspec.Struct, frozen=True, kw_only=True):
     """The image in the store. `images`: by platform; attestations, which are for no platform, are left out.
 
-    `is_telling`: values of build arguments had to stay in the history, since attestations name these bytes.
+    `is_telling`: the history still contains values of build arguments, because attestations name the config's digest.
     """
 
     top: Manifest
@@ -38,7 +38,7 @@ def adopt(folder: str, store: Layout, secrecy: Secrecy, cancel: Cancel) -> Adopt
     if len(tops) != 1:
         raise BuildError(
             f"BuildKit left {len(tops)} images where one was expected",
-            hint="see the lines above, and the log of its daemon",
+            hint="see the lines above, and the log of the BuildKit daemon",
         )
     manifests = read_manifests(source, tops.pop(), cancel=cancel)
     top = manifests[-1]
@@ -77,7 +77,7 @@ def read_platform(layout: Layout, manifest: Manifest) -> Platform | None:
 
 
 def _clean(source: Layout, manifest: Manifest, secrecy: Secrecy) -> bytes | None:
-    """The image's config with a history without values; None where it has none."""
+    """The image config with values removed from its history; None if its history contains no value."""
     with source.open_blob(children(manifest)[0]) as stream:
         raw = stream.read(_LARGEST_CONFIG)
     clean = without_values(raw, secrecy.args, secrecy.hide)
@@ -85,7 +85,7 @@ def _clean(source: Layout, manifest: Manifest, secrecy: Secrecy) -> bytes | None
 
 
 def _written(store: Layout, manifest: Manifest, config: bytes | None) -> Manifest:
-    """The manifest over `config`, which is written to the store; None: the manifest as it is."""
+    """Write `config` to the store, and return the manifest that names it; None: return the manifest unchanged."""
     if config is None:
         return manifest
     described = msgspec.structs.replace(children(manifest)[0], digest=digest(config), size=len(config))

@@ -1,4 +1,4 @@
-"""The builder `buildkit`: any Dockerfile, by BuildKit. The image comes back as an OCI layout.
+"""The builder `buildkit`: gives the Dockerfile to BuildKit, and gets the image as an OCI layout.
 
 ```
  TaskInput ──► Farm ──► Request ──► buildx_call | buildctl_call ──► BuildProgress ──► adopt ──► BuiltImage
@@ -117,7 +117,10 @@ class BuildKitBuilder:
 
 
 class _Prepared:
-    """A build that BuildKit can do. `secrecy`: values that may not be shown."""
+    """A build that `prepare` has checked for BuildKit.
+
+    `secrecy`: hides values of build arguments and secrets in texts.
+    """
 
     builder = BuildKitBuilder.name
 
@@ -144,7 +147,7 @@ class _Prepared:
 
     @property
     def makes_index(self) -> bool:
-        """Whether the image is built whole; the driver `docker` builds one platform at a time, into the daemon."""
+        """Whether one build makes the image of all platforms; the driver `docker` builds one platform at a time."""
         return not self._tool.is_loading
 
     def build(self, store: str, platform: str | None = None) -> BuiltImage:
@@ -179,7 +182,7 @@ class _Prepared:
         return built_image(adopted.top, adopted.images, self._tool.versions, built_from)
 
     def close(self) -> None:
-        """Nothing is held between `prepare` and `build`."""
+        """Do nothing: `prepare` keeps no connection and no temporary file."""
 
     def _lay_out(self, folder: str) -> Request:
         """Write the context and the Dockerfile below `folder`."""
@@ -214,7 +217,7 @@ class _Prepared:
         )
 
     def _load(self, request: Request, folder: str, store: str) -> Adopted:
-        """Build for one platform into the docker daemon, and bring the image home."""
+        """Build for one platform into the docker daemon, and export the image from there into the store."""
         annotations = self._read.task.annotations
         layout = Layout.create(store)
         daemon = DaemonImages(
@@ -288,7 +291,7 @@ class _Prepared:
 
 
 def _require_possible(tool: Tool, spec: BuildSpec) -> None:
-    """Raise `BuildError` for what buildx's driver `docker` lacks."""
+    """Raise `BuildError` for an option that buildx's driver `docker` does not support."""
     asked = (
         ("provenance", spec.provenance != "none"),
         ("sbom", spec.sbom),
@@ -303,7 +306,7 @@ def _require_possible(tool: Tool, spec: BuildSpec) -> None:
 
 
 def _task_of_folder(task: BuildTask, folder: str) -> BuildTask:
-    """The task with another context, to read a named context by the same rules."""
+    """The task with another folder as its context, so that a named context is read by the rules of the main context."""
     return msgspec.structs.replace(task, spec=msgspec.structs.replace(task.spec, context=folder))
 
 

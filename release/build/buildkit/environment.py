@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def child_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """`env` without shipmark's own variables, which hold credentials, and with attestations only as asked for."""
+    """`env` without shipmark's own variables, which hold credentials, and with buildx's default attestations off."""
     kept = {
         name: value
         for name, value in env.items()
@@ -22,7 +22,7 @@ def child_environment(env: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-#: Variables that would change what is built or how it is told.
+#: Variables that would change the image or the format of the progress output.
 _DROPPED = frozenset(
     {
         "BUILDX_GIT_LABELS",

@@ -1,4 +1,4 @@
-"""What the end of a build means. Pure.
+"""Turns the end of a failed build by BuildKit into an error with a hint. Pure.
 
 Exit codes do not tell a failed build, a cancelled one and a missing daemon apart: `buildctl` exits with 1 for all of
 them. The messages do.
@@ -69,7 +69,7 @@ _LONGEST = 600
 
 
 def failure(said: Sequence[str], dockerfile: str, *, step: str | None, code: int) -> BuildError:
-    """The error to end with.
+    """The error for a failed build.
 
     `said`: the program's lines of text, without values. `dockerfile`: its shown name. `step`: the name of the step
     that failed; without one the daemon may be what failed.
@@ -86,7 +86,7 @@ def failure(said: Sequence[str], dockerfile: str, *, step: str | None, code: int
 
 
 def _reason(said: Sequence[str]) -> str:
-    """The message of the last line that has one, without the prefixes of the layers that it came through."""
+    """The message of the last line that begins with BuildKit's prefixes (`ERROR: `), without them; else the last line."""
     for line in reversed(said):
         match = _PREFIXES.match(line)
         if match is not None:

@@ -1,9 +1,9 @@
 """Lays out a build context as a folder of hard links, which BuildKit reads like any other folder.
 
 BuildKit takes over modes and times of files as they are, and compares size and time to find what changed since the
-last transfer. A file is linked if its mode and time are right as they are; otherwise it is copied. A link shares mode,
-time and content of its file, so these stay as they are. It changes the file's ctime, which git compares: `git status`
-reads the file once more, and `git diff-index` before that takes it for changed.
+last transfer. A file is linked if its mode and time are right as they are; otherwise it is copied. A hard link shares
+the mode, time and content of its file, so the link does not change them. A new hard link changes the file's ctime,
+which git compares: `git status` reads the file once more, and `git diff-index` before that takes it for changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from release.compression.host_files import changed
 from release.compression.tar_stream import read_content
 from release.errors import BuildError
 
-_FOLDER_MODE = 0o755  # git stores no modes of folders, so another mode would differ from clone to clone
+_FOLDER_MODE = 0o755  # git stores no modes of folders, so their real modes differ from clone to clone
 _NANO = 1_000_000_000  # nanoseconds in a second: `st_mtime_ns` has the former, commits have the latter
 # Seconds after the commit's time in which copies get their times, chosen by their content. About 8 years: two contents
 # of one path get equal times once in 270 million cases; more would set times decades ahead.
@@ -65,7 +65,7 @@ class Farm:
             self._copy(content, target, node.mode)
 
     def _link(self, content: HostFile, target: str, mode: int) -> bool:
-        """Make a hard link; False where a copy is needed."""
+        """Make a hard link; return False if the file has to be copied instead."""
         try:
             found = os.lstat(content.path)
         except OSError:

@@ -1,4 +1,4 @@
-"""Takes an image that buildx's driver `docker` left in a docker daemon into the content store, and removes it there.
+"""Exports an image that buildx's driver `docker` built from the docker daemon into the content store; removes it there.
 
 That BuildKit is a part of the daemon and writes no layouts, unless the daemon keeps its images in containerd.
 """
@@ -28,7 +28,10 @@ _PATIENCE = 3.0
 
 
 class DaemonImages:
-    """The images of one docker daemon. `env`: finds it, as the docker command does; `codec`: compresses layers."""
+    """The images of one docker daemon.
+
+    `env`: the environment that names the daemon, as for the docker command; `codec`: compresses layers.
+    """
 
     def __init__(self, env: Mapping[str, str], *, codec: Codec, sink: Sink, cancel: Cancel) -> None:
         self._env = env
@@ -39,7 +42,10 @@ class DaemonImages:
     def take(
         self, name: str, layout: Layout, secrecy: Secrecy, annotations: Mapping[str, str]
     ) -> tuple[Platform, Manifest]:
-        """Store the image `name` in `layout`; its history gets no values. Raises `BuildError`."""
+        """Store the image `name` in `layout`, with values of build arguments removed from its history.
+
+        Raises `BuildError`.
+        """
         with connect(self._env, self._cancel) as engine:
             exported = counted(engine.export(name), "image from the daemon", self._sink)
             with stream(exported) as archive:

@@ -1,7 +1,7 @@
-"""The options of a build that only BuildKit knows, checked and with absolute paths. Pure.
+"""Checks the options of `build:` that only BuildKit supports, and makes their paths absolute. Pure.
 
-Their texts are what `docker buildx build` takes. Keys that hold a credential are refused: they would stand in plans and
-in lists of processes.
+Their texts are what `docker buildx build` takes. Keys for credentials are refused, because plans and lists of processes
+would show their values.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Extras(msgspec.Struct, frozen=True, kw_only=True):
-    """The checked options. `folders`: named contexts in the repository; `contexts`: the others.
+    """The checked options.
 
-    `skipped`: caches that cannot be used here.
+    `folders`: named contexts that are folders of the repository; `contexts`: all other named contexts. `skipped`:
+    caches that cannot be used here.
     """
 
     secrets: tuple[Secret, ...] = ()

@@ -25,7 +25,7 @@ _BASE_PLATFORM = "InvalidBaseImagePlatform"
 class BuildProgress:
     """`hide`: replaces the values of build arguments and secrets, which BuildKit expands into the names of steps.
 
-    `failed`: the first step that failed. `said`: the lines that are no JSON. `wrong_base`: the warning about a base
+    `failed`: the first step that failed. `said`: the lines that are not JSON. `wrong_base`: the warning about a base
     image of another platform, with its line.
     """
 
@@ -40,7 +40,7 @@ class BuildProgress:
         self._shown: str | None = None  # the step whose lines were shown last
 
     def take(self, line: bytes) -> None:
-        """One line of the program's stderr."""
+        """Read one line of the program's stderr: show it, and keep it for an error message."""
         update = read_update(line)
         if update is None:
             text = line.decode("utf-8", "replace").rstrip()
@@ -128,7 +128,7 @@ class BuildProgress:
 
 
 class _Step:
-    """A step that was seen. `lines`: the last ones that it wrote."""
+    """A step of the build that the progress output has named. `lines`: the last lines that the step wrote."""
 
     def __init__(self, number: int, name: str) -> None:
         self.number = number

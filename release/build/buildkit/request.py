@@ -23,7 +23,7 @@ _OWN = re.compile(
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One build. Folders are absolute paths.
+    """One build, as both front ends need it; folders are absolute paths.
 
     `context`, `dockerfile_folder`, `output`: the context, the Dockerfile's folder, where the image goes.
     `folders`: named contexts. `created`: the commit's time, in seconds. `loaded_as`: the name for the image in the
@@ -49,18 +49,21 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     loaded_as: str | None = None
 
     def __repr__(self) -> str:
-        """Without values of build arguments."""
+        """Only the context's path, so that no value of a build argument is shown."""
         return f"Request({self.context!r})"
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """A command line, and the variables to set for it. Not to be printed."""
+    """A command line, and the environment variables to set for it.
+
+    Do not print it: the variables hold values of build arguments.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
 
     def __repr__(self) -> str:
-        """The program only: arguments may hold values."""
+        """The name of the program only, since its arguments may hold values of build arguments."""
         return f"Call({self.argv[0]!r})"
 
 

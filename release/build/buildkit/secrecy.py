@@ -8,7 +8,7 @@ from release.known_secrets import Secrets
 
 
 class Secrecy:
-    """Values that may not be shown. `args`: build arguments; `others`: secrets."""
+    """The values that no output may show. `args`: build arguments; `others`: secrets."""
 
     def __init__(self, args: Mapping[str, str], others: Iterable[str]) -> None:
         self.args = args

@@ -31,20 +31,23 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Log(msgspec.Struct, frozen=True):
-    """What a step's command wrote; not whole lines. `data`: base64 in the document."""
+    """A piece of the output of a step's command, which may begin and end within a line.
+
+    `data`: base64 in the document.
+    """
 
     vertex: str = ""
     data: bytes = b""
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A place in the Dockerfile."""
+    """The start of a range: the number of a line in the Dockerfile."""
 
     line: int = 0
 
 
 class Range(msgspec.Struct, frozen=True):
-    """From a place in the Dockerfile on."""
+    """A range of the Dockerfile, of which only the start is read."""
 
     start: Position = Position()
 

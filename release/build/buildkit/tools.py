@@ -40,8 +40,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """A program with a daemon that answers. `builder`: the name for buildx; None for its current one.
 
     `versions`: of the program and the daemon, as a record of the build shows them. `driver`: of buildx.
-    `takes_variables`: build arguments may come from the environment. `is_loading`: the builder is a part of the docker
-    daemon of `docker_context`, and leaves images there: it writes no layouts.
+    `takes_variables`: the program can read values of build arguments from its environment. `is_loading`: the builder is
+    a part of the docker daemon of `docker_context`, and leaves images there: it writes no layouts.
     """
 
     kind: Literal["buildx", "buildctl"]
@@ -189,7 +189,10 @@ def _buildx(env: Mapping[str, str]) -> str | None:
 
 
 def _program(env: Mapping[str, str], name: str) -> str | None:
-    """The program on PATH. Relative folders do not count: they are in the workspace, which is a stranger's."""
+    """The program on PATH.
+
+    Relative folders of PATH are skipped: they would lie in the workspace, whose author may not be trusted.
+    """
     for folder in env.get("PATH", "").split(os.pathsep):
         if os.path.isabs(folder) and _is_program(path := os.path.join(folder, name)):
             return path
@@ -201,7 +204,7 @@ def _is_program(path: str) -> bool:
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
-    """`Name: value` of `buildx inspect`, the first of each name last, so that it counts."""
+    """The fields `Name: value` of `buildx inspect`, in reverse order, so that in a mapping the first of a name wins."""
     for line in reversed(text.splitlines()):
         name, colon, value = line.partition(":")
         if colon and value.strip():
@@ -214,7 +217,7 @@ def _first_version(text: str) -> str | None:
 
 
 def _numbers(version: str | None) -> tuple[int, int] | None:
-    """The first two numbers; None for builds that do not know their version (`0.0.0+unknown`)."""
+    """The first two numbers of a version; None for a program built without a version (`0.0.0+unknown`)."""
     match = _VERSION.match(version or "")
     if match is None or (int(match[1]), int(match[2])) == (0, 0):
         return None
