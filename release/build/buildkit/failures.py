@@ -86,7 +86,7 @@ def failure(said: Sequence[str], dockerfile: str, *, step: str | None, code: int
 
 
 def _reason(said: Sequence[str]) -> str:
-    """The message of the last line that begins with BuildKit's prefixes (`ERROR: `), without them; else the last line."""
+    """The message behind BuildKit's prefixes (`ERROR: `) in the last line that has any; else the last line."""
     for line in reversed(said):
         match = _PREFIXES.match(line)
         if match is not None:
