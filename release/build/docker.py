@@ -24,7 +24,13 @@ from release.build.dockerfile.features import Feature
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.tree import Tree
 from release.build.result import built_image
-from release.build.task_input import TaskInput, read_input, require_features, require_options
+from release.build.task_input import (
+    TaskInput,
+    read_input,
+    require_features,
+    require_options,
+    require_sources_of_all,
+)
 from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel
 from release.docker.engine import ANSWER_WITHIN, Engine, connect, require_listener
@@ -103,6 +109,7 @@ class DockerBuilder:
         try:
             require_options(task.spec, self.name)
             require_features(read, "the Engine API's builder", CLASSIC_FEATURES, builds_all=True)
+            require_sources_of_all(read)
         except BuildError as error:
             return Problem.of("lacks", error)
         return _Prepared(

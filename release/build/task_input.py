@@ -7,7 +7,9 @@ import msgspec
 from release.build import BuildTask, BuildValues
 from release.build.context import Context
 from release.build.context.contexts import Contexts
+from release.build.context.reach import reach_of
 from release.build.context.selection import Selection
+from release.build.context.sources import require_sources
 from release.build.dockerfile.features import FEATURES, Feature, needs_of
 from release.build_spec import BuildSpec
 from release.compression.codecs import Codec, codec_named
@@ -72,6 +74,18 @@ def require_features(
             builds_all=builds_all,
         )
         needs.require(known, builder)
+
+
+def require_sources_of_all(read: TaskInput) -> None:
+    """Raise `BuildError` for a missing source of a stage that the target does not need, but the builder builds."""
+    platforms = read.platforms or (_SOME_PLATFORM,)
+    dockerfile, target = read.context.dockerfile, read.task.spec.target
+    reach = reach_of(dockerfile, target, read.values.args, platforms, builds_all=True)
+    try:
+        require_sources(read.context, read.chosen, reach)
+    except BuildError as error:
+        hint = "remove the stage, or choose a builder that skips stages that it does not need: `builder: buildkit`"
+        raise BuildError(error.message, hint=hint) from error
 
 
 def require_options(spec: BuildSpec, builder: str, known: frozenset[str] = COMMON) -> None:

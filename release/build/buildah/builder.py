@@ -22,6 +22,7 @@ from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.buildah.config import clean_config
 from release.build.buildah.failures import failure
 from release.build.buildah.folder import lay_out, own_platform, request_of, task_of_folder
+from release.build.buildah.obstacles import require_alike
 from release.build.buildah.progress import BuildProgress
 from release.build.buildah.removal import remover
 from release.build.buildah.request import (
@@ -111,6 +112,7 @@ class BuildahBuilder:
         try:
             require_options(task.spec, self.name, OPTIONS)
             require_features(read, tool.shown, tool.abilities.features)
+            require_alike(read.context.dockerfile, tool.shown)
             _require_hidden_arguments(tool, values.args)
         except BuildError as error:
             return Problem.of("lacks", error)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from release.build.buildkit.history import without_values
+from release.build.dockerfile.values import parse_ports
 
 #: Members of the config that the OCI and docker formats have in common.
 _MEMBERS = ("created", "author", "architecture", "variant", "os", "os.version", "os.features", "rootfs")
@@ -44,6 +45,9 @@ def clean_config(raw: bytes, args: Mapping[str, str], hide: Callable[[str], str]
     runtime = runtime if isinstance(runtime, dict) else {}
     clean: dict[str, Any] = {name: found[name] for name in _MEMBERS if found.get(name)}
     clean["config"] = {name: runtime[name] for name in _RUNTIME if runtime.get(name)}
+    ports = clean["config"].get("ExposedPorts")
+    if isinstance(ports, dict):
+        clean["config"]["ExposedPorts"] = {one: {} for port in ports for one in _each_port(port)}
     history = found.get("history")
     clean["history"] = (
         [_step(one) for one in history if isinstance(one, dict)] if isinstance(history, list) else []
@@ -56,3 +60,8 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
     comment = step.get("comment")
     is_id = isinstance(comment, str) and _FROM_ID.fullmatch(comment)
     return {name: value for name, value in step.items() if name != "comment" or not is_id}
+
+
+def _each_port(port: str) -> tuple[str, ...]:
+    """The ports of a range: buildah keeps `8000-8002/tcp` as it is written, and runtimes know single ports only."""
+    return parse_ports(port) or (port,)

@@ -19,6 +19,7 @@ from release.build.buildah.request import (
     is_own,
 )
 from release.build.buildah.tools import Tool
+from release.build.buildah.working_dir import NOTHING, with_working_dir
 from release.build.buildkit.farm import Farm
 from release.build.buildkit.options import Extras, Secret
 from release.build.context import open_context, walk
@@ -50,10 +51,12 @@ def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dic
         named = open_context(task_of_folder(read.task, path))
         contexts[name] = f"context-{number}"
         farm.lay_out(walk(named, check=cancel.check), os.path.join(folder, contexts[name]))
-    os.mkdir(os.path.join(folder, TEMPORARY), 0o700)
+    for name in (TEMPORARY, NOTHING):
+        os.mkdir(os.path.join(folder, name), 0o700)
+    dockerfile = with_working_dir(read.context.text, read.context.dockerfile, read.task.spec.target)
     held = {name: value for name, value in read.values.args.items() if is_own(name)}
     written = {
-        DOCKERFILE: read.context.text,
+        DOCKERFILE: dockerfile,
         # shipmark has applied the ignore file; the program would apply a `.dockerignore` in the context once more.
         IGNORE_FILE: b"# applied by shipmark\n",
         ARGUMENTS: "".join(f"{name}={value}\n" for name, value in held.items()).encode(),
@@ -85,7 +88,7 @@ def request_of(
         has_argument_file=any(is_own(name) for name in values),
         epoch="SOURCE_DATE_EPOCH" in declared - values.keys(),
         target=read.task.spec.target,
-        contexts={**images, **contexts},
+        contexts={NOTHING: NOTHING, **images, **contexts},
         secrets=tuple(_option(number, one) for number, one in enumerate(extras.secrets)),
     )
 

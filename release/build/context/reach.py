@@ -66,15 +66,23 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reach_of(
-    dockerfile: Dockerfile, target: str | None, given: Mapping[str, str], platforms: Sequence[Platform]
+    dockerfile: Dockerfile,
+    target: str | None,
+    given: Mapping[str, str],
+    platforms: Sequence[Platform],
+    *,
+    builds_all: bool = False,
 ) -> Reach:
-    """What the build of `target` (None: the last stage) reads. `given`: build arguments."""
+    """What the build of `target` (None: the last stage) reads. `given`: build arguments.
+
+    `builds_all`: the builder also builds the stages above the target that it does not need.
+    """
     found: dict[Source, None] = {}
     stages: dict[int, Stage] = {}
     bases: dict[int, int] = {}
     for platform in platforms:
         scope = global_scope(dockerfile, given, platform)
-        needed, starts = _needed(dockerfile, target, scope)
+        needed, starts = _needed(dockerfile, target, scope, builds_all=builds_all)
         stages |= needed
         bases |= starts
         inherited: dict[int, Scope] = {}
@@ -94,11 +102,13 @@ def reach_of(
 
 
 def _needed(
-    dockerfile: Dockerfile, target: str | None, scope: Scope
+    dockerfile: Dockerfile, target: str | None, scope: Scope, *, builds_all: bool
 ) -> tuple[dict[int, Stage], dict[int, int]]:
     """The stages that `target` needs, as BuildKit chooses them, and which stage each of them starts from."""
     last = dockerfile.stages[-1] if target is None else dockerfile.stage(target)
     waiting = [last] if last is not None else []
+    if builds_all and last is not None:
+        waiting = list(dockerfile.stages[: last.index + 1])
     needed: dict[int, Stage] = {}
     starts: dict[int, int] = {}
     while waiting:

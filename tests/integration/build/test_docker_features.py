@@ -72,6 +72,16 @@ def test_a_stage_that_the_target_does_not_need_is_built_by_the_daemon_too(
     assert found.reason == "Dockerfile:2: the Engine API's builder does not support `COPY --link`"
 
 
+def test_a_missing_source_of_a_stage_that_the_target_does_not_need_is_lacking(
+    tmp_path: Path, builder: DockerBuilder
+) -> None:
+    root = write(tmp_path / "project", "FROM scratch AS unused\nCOPY none /\nFROM scratch\nCOPY a /\n")
+    found = builder.prepare(*build_of(root))
+    assert isinstance(found, Problem)
+    assert (found.kind, found.reason) == ("lacks", "Dockerfile:2: the context has no `none`")
+    assert "skips stages" in str(found.hint)
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

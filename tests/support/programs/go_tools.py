@@ -114,14 +114,33 @@ def _fetched() -> str:
         if not folder.exists():
             with tempfile.TemporaryDirectory(dir=_cache(), prefix=f"{name}.") as made:
                 _fetch(
-                    f"https://proxy.golang.org/golang.org/toolchain/@v/{name}.zip", architecture, Path(made)
+                    f"https://proxy.golang.org/golang.org/toolchain/@v/{name}.zip",
+                    _TOOLCHAINS[architecture],
+                    Path(made),
                 )
+                _restore_modes(Path(made))
                 os.rename(made, folder)
                 os.mkdir(made, 0o700)
     return str(top / "bin" / "go")
 
 
-def _fetch(url: str, architecture: str, into: Path) -> None:
+def module_files(module: str, version: str, sha256: str) -> Path:
+    """Return the folder with the files of a Go module, from the module proxy. `sha256`: of its archive.
+
+    Raises `NotBuilt`.
+    """
+    name = f"{module.replace('/', '-')}-{sha256[:16]}"
+    folder = _cache() / name
+    with _alone(name):
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=_cache(), prefix=f"{name}.") as made:
+                _fetch(f"https://proxy.golang.org/{module}/@v/{version}.zip", sha256, Path(made))
+                os.rename(made, folder)
+                os.mkdir(made, 0o700)  # for the context manager to remove
+    return folder / f"{module}@{version}"
+
+
+def _fetch(url: str, sha256: str, into: Path) -> None:
     archive = into / "toolchain.zip"
     try:
         with urllib.request.urlopen(url, timeout=60) as answer, archive.open("wb") as file:
@@ -129,12 +148,15 @@ def _fetch(url: str, architecture: str, into: Path) -> None:
     except OSError as error:
         raise NotBuilt(f"{url}: {error}") from error
     with archive.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != _TOOLCHAINS[architecture]:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             raise NotBuilt(f"{url}: another digest than expected")
     with zipfile.ZipFile(archive) as members:
         members.extractall(into)
     archive.unlink()
-    # Modules hold no modes.
+
+
+def _restore_modes(into: Path) -> None:
+    """Make the programs of the toolchain executable: modules hold no modes."""
     for path in into.rglob("*"):
         if path.parent.name == "bin" or "/pkg/tool/" in str(path):
             path.chmod(0o755)

@@ -29,13 +29,14 @@ class DockerDaemon:
     """A running dockerd without network. `host` is `unix://…/docker.sock`, `socket` its path.
 
     The storage driver is the daemon's own choice, so that it also runs where overlay2 does not (a data root
-    that is itself an overlay falls back to vfs).
+    that is itself an overlay falls back to vfs). `mirror`: the address of a registry that stands in for Docker Hub.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, mirror: str | None = None) -> None:
         # A short path: the daemon's sockets lie below it, and a socket's path has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="shipmark-docker-", dir="/tmp"))
         remove_if_killed(self.folder)
+        self._mirror = mirror
         self.socket = self.folder / "docker.sock"
         self.host = f"unix://{self.socket}"
         self._exec_root = self.folder / "exec"
@@ -108,7 +109,7 @@ class DockerDaemon:
                 "--iptables=false",
                 "--ip6tables=false",
                 # The machine's own configuration file would set options twice, which the daemon refuses.
-                f"--config-file={self._empty_config()}",
+                f"--config-file={self._config()}",
             ],
             folder=self.folder,
             name="dockerd",
@@ -117,9 +118,9 @@ class DockerDaemon:
             timeout=60,
         )
 
-    def _empty_config(self) -> Path:
+    def _config(self) -> Path:
         path = self.folder / "daemon.json"
-        path.write_text("{}")
+        path.write_text(json.dumps({"registry-mirrors": [self._mirror]} if self._mirror is not None else {}))
         return path
 
     def _remove(self) -> None:

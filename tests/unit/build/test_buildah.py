@@ -12,15 +12,17 @@ import pytest
 from release.build.buildah.config import clean_config
 from release.build.buildah.failures import failure
 from release.build.buildah.images import hub_images
+from release.build.buildah.obstacles import require_alike
 from release.build.buildah.progress import BuildProgress
 from release.build.buildah.removal import unmount
 from release.build.buildah.request import Request, build_call, export_call, is_own
 from release.build.buildah.tools import find_program, find_tool
 from release.build.buildah.versions import abilities_of, buildah_version, shown_version
+from release.build.buildah.working_dir import with_working_dir
 from release.build.dockerfile.features import FEATURES
 from release.build.dockerfile.parser import parse
 from release.build.dockerfile.scope import global_scope
-from release.errors import BuilderUnavailable
+from release.errors import BuildError, BuilderUnavailable
 from release.events import Event
 from release.oci.image_json import parse_platform
 from release.ports import Completed
@@ -182,6 +184,62 @@ def test_a_config_loses_what_is_another_value_in_every_build() -> None:
             {"created_by": "COPY a", "comment": "buildkit.dockerfile.v0"},
         ],
     }
+
+
+def test_ranges_of_ports_become_single_ports() -> None:
+    raw = json.dumps({"config": {"ExposedPorts": {"80/tcp": {}, "53-54/udp": {}, "odd": {}}}}).encode()
+    clean = json.loads(clean_config(raw, {}, lambda text: text))
+    assert clean["config"]["ExposedPorts"] == {"80/tcp": {}, "53/udp": {}, "54/udp": {}, "odd": {}}
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("# escape=`\nFROM a\n", "F:1: buildah 1.28 does not apply `# escape=`` to operands"),
+        ('FROM a\nSHELL ["x"]\nCMD y\n', "F:3: buildah 1.28 does not apply `SHELL` to `CMD`"),
+        ('FROM a\nSHELL ["x"]\nENTRYPOINT y\n', "F:3: buildah 1.28 does not apply `SHELL` to `ENTRYPOINT`"),
+        (
+            "FROM a AS One\nFROM a\nCOPY --from=one / /\n",
+            "F:3: buildah 1.28 does not find the stage `One` by",
+        ),
+        (
+            "FROM a AS one\nFROM a\nRUN --mount=from=ONE,target=/x y\n",
+            "F:3: buildah 1.28 does not find the",
+        ),
+        ("FROM a AS one\nFROM one\nCOPY --from=one / /\nCOPY --from=0 / /\nCOPY --from=B / /\n", None),
+        ('FROM a\nCMD y\nSHELL ["x"]\nCMD ["y"]\nRUN z\nHEALTHCHECK CMD x\n', None),
+    ],
+)
+def test_what_buildah_builds_otherwise_is_lacking(text: str, refused: str | None) -> None:
+    dockerfile = parse(text, "F")
+    if refused is None:
+        require_alike(dockerfile, "buildah 1.28")
+        return
+    with pytest.raises(BuildError) as caught:
+        require_alike(dockerfile, "buildah 1.28")
+    assert str(caught.value).startswith(refused)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "expected"),
+    [
+        ("FROM a\nWORKDIR /a\nCMD x\n", None, "FROM a\nWORKDIR /a\nCMD x\n+\n"),
+        ("FROM a\nWORKDIR /a", None, "FROM a\nWORKDIR /a\n+"),
+        ("FROM a\nWORKDIR /a\nCOPY b /\n", None, None),
+        ("FROM a\nCOPY b /\n", None, None),
+        ("FROM a\n", None, None),
+        (
+            "FROM a AS a\nWORKDIR \\\n  /a\nFROM b\nCOPY x /\n",
+            "a",
+            "FROM a AS a\nWORKDIR \\\n  /a\n+\nFROM b\nCOPY x /\n",
+        ),
+        ("FROM a AS a\nWORKDIR /a\nFROM b\nCOPY x /\n", None, None),
+    ],
+)
+def test_a_last_working_folder_is_made(text: str, target: str | None, expected: str | None) -> None:
+    sent = with_working_dir(text.encode(), parse(text, "F"), target).decode()
+    assert sent == (text if expected is None else expected.replace("+", "COPY --from=shipmark-nothing . ./"))
 
 
 class Collect:

@@ -1,0 +1,75 @@
+"""Finds what every version of buildah builds otherwise than BuildKit does, before anything is built. Pure.
+
+Seen with buildah 1.28.2 and 1.39.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from release.build.dockerfile.instructions import (
+    Cmd,
+    Copy,
+    Dockerfile,
+    Entrypoint,
+    Instruction,
+    Run,
+    Shell,
+    Stage,
+)
+from release.build.dockerfile.mounts import mount_form
+from release.errors import BuildError
+
+
+def require_alike(dockerfile: Dockerfile, shown: str) -> None:
+    """Raise `BuildError` for the first line that would make another image. `shown`: the program, for the message."""
+    if dockerfile.escape != "\\":
+        raise BuildError(
+            f"{dockerfile.name}:1: {shown} does not apply `# escape={dockerfile.escape}` to operands",
+            hint="continue lines with a backslash",
+        )
+    for line, what, hint in sorted(_found(dockerfile)):
+        raise BuildError(f"{dockerfile.name}:{line}: {shown} {what}", hint=hint)
+
+
+def _found(dockerfile: Dockerfile) -> Iterator[tuple[int, str, str]]:
+    for stage in dockerfile.stages:
+        yield from _shells(stage)
+        for instruction in (stage.base, *stage.instructions):
+            for name in _names(instruction):
+                written = _spelling(dockerfile, stage, name)
+                if written is not None and written != name:
+                    what = f"does not find the stage `{written}` by the name `{name}`"
+                    yield instruction.line, what, f"write `{written}`"
+
+
+def _shells(stage: Stage) -> Iterator[tuple[int, str, str]]:
+    """Commands in shell form behind `SHELL`: they get `/bin/sh -c`, whatever `SHELL` says."""
+    is_set = False
+    for instruction in stage.instructions:
+        is_set = is_set or isinstance(instruction, Shell)
+        if is_set and isinstance(instruction, Cmd | Entrypoint) and instruction.command.form == "shell":
+            keyword = instruction.text.split(None, 1)[0]
+            yield (
+                instruction.line,
+                f"does not apply `SHELL` to `{keyword}`",
+                f'write `{keyword} ["shell", "-c", "…"]`',
+            )
+
+
+def _names(instruction: Instruction) -> Iterator[str]:
+    """The names of stages or images in an instruction other than `FROM`, whose names are compared as they are."""
+    name = instruction.flag("from")
+    if isinstance(instruction, Copy) and name:
+        yield name
+    for text in instruction.flag_values("mount") if isinstance(instruction, Run) else ():
+        for field in mount_form(text):
+            key, _, value = field.partition("=")
+            if key.lower() == "from" and value:
+                yield value
+
+
+def _spelling(dockerfile: Dockerfile, stage: Stage, name: str) -> str | None:
+    """How the last earlier stage of that name, in any case, is called in the file."""
+    named = [each for each in dockerfile.stages[: stage.index] if each.name == name.lower()]
+    return named[-1].base.text.split()[-1] if named else None
