@@ -38,7 +38,8 @@ class Run:
         self.ports = World(version, f"attempt-{number}", machine, registry, self._turn, self._planned_before)
         self._folder = folder
         self._turns = threading.Condition()
-        self._granted = self._parked = self._ended = self._dead = False
+        self._granted = self._ended = self._dead = False
+        self._waiting = 0  # threads that wait for a turn: an image is copied by several
         self._next = ""  # what it does when it may move
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -65,13 +66,12 @@ class Run:
         """Let the run make `calls` port calls."""
         for _ in range(calls):
             with self._turns:
-                self._await(lambda: self._parked or self._ended)
+                self._await(lambda: self._waiting > 0 or self._ended)
                 if self._ended:
                     return
                 self._granted = True
-                self._parked = False
                 self._turns.notify_all()
-                self._await(lambda: self._parked or self._ended)
+                self._await(lambda: (self._waiting > 0 and not self._granted) or self._ended)
 
     def advance_to(self, what: str) -> None:
         """Continue until the run is about to call `what`, or to its end. `put`: any tag's put, `put 1`: one tag's."""
@@ -92,7 +92,7 @@ class Run:
     def kill(self) -> None:
         """Kill the run before the port call at which it waits."""
         with self._turns:
-            self._await(lambda: self._parked or self._ended)
+            self._await(lambda: self._waiting > 0 or self._ended)
             self._dead = True
             self._turns.notify_all()
         self._thread.join(20)
@@ -105,10 +105,12 @@ class Run:
         with self._turns:
             if not self._dead:
                 self._next = what
-                self._parked = True
+                self._waiting += 1
                 self._turns.notify_all()
                 self._turns.wait_for(lambda: self._granted or self._dead)
+                self._waiting -= 1
                 self._granted = False
+                self._turns.notify_all()
             if self._dead:
                 raise Dead("killed")
 

@@ -256,7 +256,7 @@ class World:
 
 
 class Builder:
-    """Builds one image for each set of labels, always the same, into the machine's store."""
+    """Builds one image for each set of labels and platform, always the same, into the machine's store."""
 
     name = "layers"
 
@@ -273,7 +273,7 @@ class Builder:
 
 class _Build:
     builder = Builder.name
-    makes_index = True
+    makes_index = False
 
     def __init__(
         self, labels: Mapping[str, str], commit: str, machine: Machine, turn: Callable[[str], None]
@@ -287,11 +287,16 @@ class _Build:
         """Nothing is held."""
 
     def build(self, store: str, platform: str | None = None) -> BuiltImage:
-        del store, platform
-        self._turn("ask")
+        del store
+        self._turn("build")
+        platform = platform or "linux/amd64"
         content = self._machine.store
         config = json.dumps(
-            {"os": "linux", "architecture": "amd64", "config": {"Labels": self._labels}}
+            {
+                "os": "linux",
+                "architecture": platform.removeprefix("linux/"),
+                "config": {"Labels": self._labels},
+            }
         ).encode()
         parts = [(_CONFIG, config), (_LAYER, self._commit.encode())]
         described = [{"mediaType": kind, "digest": _digest(raw), "size": len(raw)} for kind, raw in parts]
@@ -302,7 +307,7 @@ class _Build:
         manifest = Manifest(media_type=_MANIFEST, digest=_digest(raw), raw=raw)
         content.manifests[manifest.digest] = manifest
         self._turn("ask")
-        only = PlatformImage(platform="linux/amd64", digest=manifest.digest, size=len(raw))
+        only = PlatformImage(platform=platform, digest=manifest.digest, size=len(raw))
         return BuiltImage(digest=manifest.digest, media_type=_MANIFEST, size=len(raw), platforms=(only,))
 
 
