@@ -12,12 +12,11 @@ from typing import IO, Any
 import msgspec
 
 from release.compression.decompress import PlainLayer, plain_layers
-from release.errors import ConfigError, Invalid, RegistryError
-from release.events import Note, Sink
-from release.filesystem.files import require_file
+from release.errors import Invalid, RegistryError
 from release.filesystem.folders import OpenFolder, open_parent
 from release.filesystem.new_files import NewFile
 from release.layout.blob_writer import BLOB_MODE
+from release.layout.entry_names import CONTAINERD_NAME, REF_NAME
 from release.layout.files import MARKER
 from release.layout.layout import Layout
 from release.oci import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Manifest
@@ -29,7 +28,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 def write_combined_archive(
     layout: Layout,
     digest: str,
-    reference: str,
+    reference: str | None,
     path: str,
     *,
     workspace: str | None = None,
@@ -68,7 +67,7 @@ def write_combined_archive(
 def combined_archive(
     layout: Layout,
     digest: str,
-    reference: str,
+    reference: str | None,
     stream: IO[bytes],
     folder: OpenFolder,
     *,
@@ -78,10 +77,10 @@ def combined_archive(
 ) -> tuple[str, ...]:
     """Write an image archive to `stream`; returns the digests of layers that were also stored uncompressed.
 
-    `folder`: for temporary files. `reference`: `repository:tag`, the image's name after `docker load`. `platform`: of
-    the image for daemons that cannot read an index; None: the first. `for_daemons`: store zstd layers uncompressed too,
-    because not every daemon can read zstd. Raises `Invalid` if the index has no image for `platform`, `OSError`, and
-    the errors of `layout`.
+    `folder`: for temporary files. `reference`: `repository:tag`, the image's name after `docker load`; or only a tag,
+    for readers of layouts; None: the image gets no name. `platform`: of the image for daemons that cannot read an
+    index; None: the first. `for_daemons`: store zstd layers uncompressed too, because not every daemon can read zstd.
+    Raises `Invalid` if the index has no image for `platform`, `OSError`, and the errors of `layout`.
     """
     top = layout.manifest(digest)
     image = _for_daemons(layout, top, platform)
@@ -108,17 +107,16 @@ def combined_archive(
 
 
 def _documents(
-    top: Manifest, image: Manifest, reference: str, unpacked: Mapping[str, str]
+    top: Manifest, image: Manifest, reference: str | None, unpacked: Mapping[str, str]
 ) -> dict[str, bytes]:
     """The JSON files of the archive, by name. `unpacked`: digest of a layer -> digest of its uncompressed tar."""
     config, *layers = children(image)
-    tag = reference.rpartition(":")[2]
-    named = {
-        "mediaType": top.media_type,
-        "digest": top.digest,
-        "size": len(top.raw),
-        "annotations": {"org.opencontainers.image.ref.name": tag, "io.containerd.image.name": reference},
-    }
+    whole = reference if reference and ":" in reference else None
+    named: dict[str, Any] = {"mediaType": top.media_type, "digest": top.digest, "size": len(top.raw)}
+    if reference is not None:
+        named["annotations"] = {REF_NAME: reference.rpartition(":")[2]}
+    if whole is not None:
+        named["annotations"][CONTAINERD_NAME] = whole
     return {
         "index.json": _ENCODER.encode(
             {
@@ -131,7 +129,7 @@ def _documents(
             [
                 {
                     "Config": _blob_name(config.digest),
-                    "RepoTags": [reference],
+                    "RepoTags": [whole] if whole else None,
                     "Layers": [_blob_name(unpacked.get(layer.digest, layer.digest)) for layer in layers],
                 }
             ]
@@ -181,108 +179,3 @@ def _add(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o644
     tar.addfile(info, content)
-
-
-class ArchiveTarget:
-    """A `Repository` that writes one image to a tar archive. `path`: the archive, replaced if it exists.
-
-    `store`: keeps blobs until the archive is written. `image`: the repository in the image's name. `shown`: transport
-    and path for messages. `for_daemons`: store zstd layers uncompressed too, for old daemons. `workspace`: no symlink
-    below this folder is followed on the path to the archive.
-    """
-
-    def __init__(
-        self,
-        path: str,
-        *,
-        store: Layout,
-        shown: str,
-        sink: Sink,
-        image: str = "image",
-        for_daemons: bool = True,
-        check: Callable[[], None] = lambda: None,
-        workspace: str | None = None,
-    ) -> None:
-        self._path = path
-        self._store = store
-        self._shown = shown
-        self._sink = sink
-        self._image = image
-        self._for_daemons = for_daemons
-        self._check = check
-        self._workspace = workspace
-        self._written: dict[str, Manifest] = {}
-
-    @property
-    def name(self) -> str:
-        """The transport and the path of the archive."""
-        return self._shown
-
-    def resolve(self, reference: str) -> Descriptor | None:
-        """The descriptor of the image written under a tag, or of a manifest in the store; None if there is none."""
-        written = self._written.get(reference)
-        if written is not None:
-            return describe(written)
-        return self._store.resolve(reference) if ":" in reference else None
-
-    def manifest(self, reference: str) -> Manifest:
-        """The manifest written under a tag, or in the store. Raises `NotFound`."""
-        return self._written.get(reference) or self._store.manifest(reference)
-
-    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """A blob from the store."""
-        return self._store.open_blob(descriptor)
-
-    def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the store has the blob."""
-        return self._store.has_blob(descriptor)
-
-    def put_blob(
-        self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
-    ) -> bool:
-        """Keep the blob in the store for the archive."""
-        return self._store.put_blob(descriptor, reopen, mount_from=mount_from)
-
-    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Without a tag, keep the manifest in the store; with a tag, write the archive.
-
-        Raises `ConfigError` if this object wrote the archive under another tag before.
-        """
-        if tag is None:
-            self._store.put_manifest(manifest)
-            return
-        if self._written and tag not in self._written:
-            raise ConfigError(
-                f"`{self.name}` can have only one image, with one tag", hint="write a layout, `oci:PATH`"
-            )
-        unpacked = write_combined_archive(
-            self._store,
-            manifest.digest,
-            f"{self._image}:{tag}",
-            self._path,
-            workspace=self._workspace,
-            for_daemons=self._for_daemons,
-            check=self._check,
-        )
-        if unpacked:
-            count = len(unpacked)
-            text = f"`{self.name}`: zstd layers are stored uncompressed too ({count}), for docker daemons before 23"
-            self._sink.emit(Note(level="info", text=text))
-        self._written[tag] = manifest
-
-    def tags(self) -> tuple[str, ...]:
-        """The tag that this object wrote, if any."""
-        return tuple(self._written)
-
-    def check_push(self) -> None:
-        """Raise `RefusedError` if the archive's path is a symlink or not a regular file."""
-        with contextlib.suppress(OSError):
-            require_file(self._path, workspace=self._workspace)
-
-    def delete_tag(self, tag: str) -> None:
-        """Refuse."""
-        raise Invalid(f"`{tag}` cannot be deleted from `{self.name}`", hint="remove the file")
-
-    def delete_manifest(self, digest: str) -> None:
-        """Refuse."""
-        raise Invalid(f"`{digest}` cannot be deleted from `{self.name}`", hint="remove the file")

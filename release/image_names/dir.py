@@ -1,8 +1,9 @@
 """The transport `dir:FOLDER`: a folder with the files of one image, as skopeo writes it, as a `Repository`.
 
 `manifest.json` is the image's manifest or index; manifests below an index are `HEX.manifest.json`; blobs are `HEX`; the
-file `version` names the format. A folder has one image, so every tag resolves to this image, and the list of tags is
-`latest`. Symlinks in the folder are not followed; for writing, neither are symlinks in the path below the workspace.
+file `version` names the format. A folder has one image without a name: every tag resolves to this image, and the list
+of tags is empty. Symlinks in the folder are not followed; for writing, neither are symlinks in the path below the
+workspace.
 Source: containers/image, directory transport 1.1.
 """
 
@@ -30,7 +31,8 @@ from release.oci.verify import CHUNK, verified
 
 # Content of the file `version`, which containers/image requires.
 _VERSION = b"Directory Transport Version: 1.1\n"
-_TAG = "latest"
+# Any tag resolves to the folder's image; this one is never stored.
+_ANY = "latest"
 _MANIFEST = "manifest.json"
 
 
@@ -69,8 +71,17 @@ class Folder:
         return self._read(raw, reference)
 
     def tags(self) -> tuple[str, ...]:
-        """The tag `latest` if the folder has an image."""
-        return (_TAG,) if self._status(_MANIFEST) is not None else ()
+        """No tag: the folder's image has no name."""
+        return ()
+
+    def only(self) -> tuple[Descriptor, str | None] | None:
+        """The folder's image, which has no tag; None if the folder has none."""
+        found = self.resolve(_ANY)
+        return None if found is None else (found, None)
+
+    def put_only(self, manifest: Manifest) -> None:
+        """Store a manifest as the folder's image."""
+        self.put_manifest(manifest, tag=_ANY)
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """The blob as a stream that checks size and digest."""

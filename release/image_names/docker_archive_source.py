@@ -27,13 +27,12 @@ from release.image_names.oci_archive import ReadOnly
 from release.image_names.tar_index import ArchiveFile
 from release.layout.layout import Layout
 from release.oci import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
-from release.oci.manifest import digest_bytes, encode_manifest
+from release.oci.manifest import describe, digest_bytes, encode_manifest
 from release.oci.reference import Reference, is_digest
 from release.task_group import run_all
 
 # Bytes of `manifest.json` and of the image config, which are read into memory. Usual ones have some KiB.
 _LARGEST_DOCUMENT = 8 * 1024 * 1024
-_UNNAMED = "latest"
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -77,9 +76,11 @@ class DockerArchive(ReadOnly):
         self._lock = threading.Lock()  # threads of a copy share this object; the image is converted only once
         self._converted: Manifest | None = None
         self._take: Callable[[Descriptor], None] = lambda _: None
+        self._image = image
+        self._wanted = None if image is None else Reference.parse(image)
         self._archive = ArchiveFile(path)
         try:
-            self._entry = self._choose(image)
+            self._entry = self._choose()
         except BaseException:
             self._archive.close()
             raise
@@ -90,25 +91,32 @@ class DockerArchive(ReadOnly):
         return f"docker-archive:{self._shown}"
 
     def tags(self) -> tuple[str, ...]:
-        """The tags of the image in the archive; `latest` if there are none."""
-        found = [name.tag for name in _names(self._entry)]
-        return tuple(dict.fromkeys(tag for tag in found if tag)) or (_UNNAMED,)
+        """The tags of the image in the archive; only the requested one, if a name was requested."""
+        if self._wanted is not None:
+            return (self._wanted.tag or "latest",)
+        return tuple(dict.fromkeys(tag for name in _names(self._entry) if (tag := name.tag)))
+
+    def tag(self) -> str | None:
+        """The tag of the image; None if it has none, or several."""
+        tags = self.tags()
+        return tags[0] if len(tags) == 1 else None
+
+    def only(self) -> tuple[Descriptor, str | None]:
+        """The image, converted, and its tag; see `tag`."""
+        return describe(self._convert()), self.tag()
 
     def resolve(self, reference: str) -> Descriptor | None:
         """The descriptor of the converted image for one of its tags or its digest, else None."""
         if not is_digest(reference) and reference not in self.tags():
             return None
         manifest = self._convert()
-        if is_digest(reference) and reference != manifest.digest:
-            return None
-        return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
+        return None if is_digest(reference) and reference != manifest.digest else describe(manifest)
 
     def manifest(self, reference: str) -> Manifest:
         """The manifest made by the conversion. Raises `NotFound` for other tags and digests."""
         if self.resolve(reference) is None:
-            raise NotFound(
-                f"`{self.name}` has no `{reference}`", hint=f"tags that exist: {', '.join(self.tags())}"
-            )
+            shown = ", ".join(self.tags()) or "none"
+            raise NotFound(f"`{self.name}` has no `{reference}`", hint=f"tags that exist: {shown}")
         return self._convert()
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
@@ -127,7 +135,7 @@ class DockerArchive(ReadOnly):
         """Close the file of the archive."""
         self._archive.close()
 
-    def _choose(self, image: str | None) -> _Entry:
+    def _choose(self) -> _Entry:
         raw = self._document("manifest.json")
         try:
             entries = decode(raw, tuple[_Entry, ...])
@@ -136,15 +144,18 @@ class DockerArchive(ReadOnly):
                 f"`manifest.json` in `{self.name}` is not what `docker save` writes: {error}"
             ) from error
         names = [name for entry in entries for name in entry.repo_tags or ()]
-        if image is not None:
-            wanted = str(Reference.parse(image))
-            wished = {wanted, f"{wanted}:latest"}
+        wanted = self._wanted
+        if wanted is not None:
+            wished = {str(wanted), f"{wanted}:latest"} if wanted.tag is None else {str(wanted)}
             entries = tuple(entry for entry in entries if wished & {str(name) for name in _names(entry)})
-        if len(entries) == 1:
+        if wanted is not None and len(entries) > 1:
+            text = f"`{self.name}` holds {len(entries)} images called `{self._image}`: the first is taken"
+            self._sink.emit(Note(level="warning", text=text))
+        if len(entries) == 1 or (wanted is not None and entries):
             return entries[0]
         shown = ", ".join(f"`{name}`" for name in names[:10]) or "none with a name"
         raise (ConfigError if entries else NotFound)(
-            f"`{self.name}` holds {len(entries)} images" + (f" called `{image}`" if image else ""),
+            f"`{self.name}` holds {len(entries)} images" + (f" called `{self._image}`" if wanted else ""),
             hint=f"write `{self.name}:REFERENCE`; images in the archive: {shown}",
         )
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 
 from release.control import Cancel
-from release.errors import ConfigError, NotFound
-from release.events import Sink
+from release.errors import ConfigError
+from release.events import Note, Sink
+from release.image_names.path_and_name import split_path
 from release.layout.layout import Layout
-from release.oci import Manifest, Registries, Repository
-from release.oci.image_config import read_config
-from release.oci.manifest import children, platform_of
-from release.oci.reference import Reference, is_digest, is_tag, require_digest
+from release.layout.reader import LayoutReader
+from release.oci import Manifest, Registries
+from release.oci.reference import Reference, is_digest
 
 if TYPE_CHECKING:
-    from release.image_names.names import TransportContext
+    from release.image_names.names import OpenedImage, TransportContext
 
 _REGISTRY = "docker://"
 _LAYOUT = "oci:"
@@ -62,25 +62,34 @@ class HasEnvironment(Protocol):
         """Environment variables."""
 
 
+@runtime_checkable
+class HoldsOneImage(Protocol):
+    """A repository that is written with one image, which need not have a tag: an archive or a folder."""
+
+    def put_only(self, manifest: Manifest) -> None:
+        """Store the manifest as the image, without a tag."""
+
+
 class ImageLocation(msgspec.Struct, frozen=True, kw_only=True):
     """A repository, and a tag or digest in it. `text`: as the user wrote it; `mount`: the path in its registry.
 
-    `guarded`: whether an existing tag may be replaced only if that was requested; False for archives, folders and
-    daemons.
+    `whole`: the whole reference by which a layout or an archive lists the image. `guarded`: whether an existing tag may
+    be replaced only if that was requested; False for archives, folders and daemons.
     """
 
     text: str
     repository: Any  # Repository
     tag: str | None = None
     digest: str | None = None
+    whole: str | None = None
     registry: str | None = None
     mount: str | None = None
     guarded: bool = True
 
     @property
     def reference(self) -> str | None:
-        """The digest, else the tag, else None."""
-        return self.digest or self.tag
+        """The digest, else the whole reference, else the tag, else None."""
+        return self.digest or self.whole or self.tag
 
     @property
     def name(self) -> str:
@@ -100,8 +109,8 @@ def locate(context: LocationContext, text: str, *, compression: str = "gzip") ->
         from release.image_names.names import open_source
 
         place = open_source(text, _workshop(context, compression))
-        return ImageLocation(text=text, repository=place.repository, tag=place.tag, guarded=False)
-    return locate_target(context, text)
+        return _warned(context, _unguarded(text, place))
+    return _warned(context, locate_target(context, text))
 
 
 def locate_destination(context: LocationContext, text: str) -> ImageLocation:
@@ -111,8 +120,7 @@ def locate_destination(context: LocationContext, text: str) -> ImageLocation:
     if text.startswith(_TRANSPORTS):
         from release.image_names.names import open_destination
 
-        place = open_destination(text, _workshop(context))
-        return ImageLocation(text=text, repository=place.repository, tag=place.tag, guarded=False)
+        return _unguarded(text, open_destination(text, _workshop(context)))
     return locate_target(context, text)
 
 
@@ -158,68 +166,40 @@ def mounts(source: ImageLocation, destination: ImageLocation) -> tuple[str, ...]
     return (source.mount,)
 
 
-def read(location: ImageLocation, *, platform: str | None = None) -> Manifest:
-    """The manifest of `location`, or that of `platform` in its index.
-
-    Without tag and digest: `latest` in a registry, the only tag elsewhere. Raises `NotFound`, and `ConfigError` if
-    there are several tags or none.
-    """
-    repository: Repository = location.repository
-    reference = location.reference or _default(location)
-    manifest = repository.manifest(reference)
-    return manifest if platform is None else _of_platform(repository, manifest, platform)
-
-
-def _default(location: ImageLocation) -> str:
-    if location.registry is not None:
-        return "latest"
-    tags = location.repository.tags()
-    if len(tags) == 1:
-        return str(tags[0])
-    shown = ", ".join(f"`{tag}`" for tag in tags[:10]) or "none"
-    raise ConfigError(
-        f"`{location.text}` has no tag, and the repository has not exactly one",
-        hint=f"write `{location.name}:TAG`; its tags: {shown}",
-    )
-
-
-def _of_platform(repository: Repository, manifest: Manifest, platform: str) -> Manifest:
-    if not manifest.is_index:
-        config = read_config(repository, manifest)
-        found = {_platform_text(config): manifest.digest}
-    else:
-        named = ((platform_of(child), child.digest) for child in children(manifest))
-        found = {name: digest for name, digest in named if name is not None}
-    if platform not in found:
-        raise NotFound(
-            f"`{repository.name}@{manifest.digest}` has no image for `{platform}`",
-            hint=f"platforms of the image: {', '.join(f'`{name}`' for name in found) or 'none'}",
-        )
-    return manifest if found[platform] == manifest.digest else repository.manifest(found[platform])
-
-
-def _platform_text(config: dict[str, Any]) -> str:
-    parts = (config.get(name) for name in ("os", "architecture", "variant"))
-    return "/".join(part for part in parts if isinstance(part, str) and part)
-
-
 def _layout(context: LocationContext, text: str) -> ImageLocation:
-    path, separator, digest = text.removeprefix(_LAYOUT).partition("@")
-    if separator:
-        require_digest(digest)
-    head, colon, tag = path.rpartition(":")
-    if colon and is_tag(tag):
-        path = head
-    else:
-        tag = ""
-    if not path:
+    place = split_path(text.removeprefix(_LAYOUT), context.directory)
+    if not place.path:
         raise ConfigError(f"`{text}` names no folder", hint="write `oci:PATH` or `oci:PATH:TAG`")
     return ImageLocation(
         text=text,
-        repository=Layout(path, root=context.directory, workspace=context.root),
-        tag=tag or None,
-        digest=digest if is_digest(digest) else None,
+        repository=Layout(place.path, root=context.directory, workspace=context.root),
+        tag=place.tag,
+        whole=place.name if place.name != place.tag else None,
+        digest=place.digest,
     )
+
+
+def _unguarded(text: str, place: OpenedImage) -> ImageLocation:
+    whole = place.reference if place.reference not in (place.tag, place.digest) else None
+    return ImageLocation(
+        text=text,
+        repository=place.repository,
+        tag=place.tag,
+        whole=whole,
+        digest=place.digest,
+        guarded=False,
+    )
+
+
+def _warned(context: LocationContext, location: ImageLocation) -> ImageLocation:
+    """`location`, with a warning if its name stands for several images."""
+    repository, name = location.repository, location.reference
+    if name is None or is_digest(name) or not isinstance(repository, LayoutReader):
+        return location
+    if repository.is_ambiguous(name):
+        text = f"`{location.name}` lists several images as `{name}`: the first is taken"
+        context.sink.emit(Note(level="warning", text=text))
+    return location
 
 
 def _daemon(context: LocationContext, text: str, compression: str = "gzip") -> ImageLocation:

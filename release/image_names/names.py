@@ -1,4 +1,4 @@
-"""Opens images in archives and folders: `oci-archive:FILE`, `docker-archive:FILE[:REFERENCE]`, `dir:FOLDER`.
+"""Opens images in archives and folders: `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:REFERENCE]`, `dir:FOLDER`.
 
 `image_location` opens the other transports: `docker://`, `oci:` and `docker-daemon:`.
 """
@@ -13,10 +13,11 @@ from release.compression.codecs import Codec
 from release.control import Cancel
 from release.errors import ConfigError
 from release.events import Sink
-from release.image_names.archive_writer import ArchiveTarget
+from release.image_names.archive_target import ArchiveTarget
 from release.image_names.dir import Folder
 from release.image_names.docker_archive_source import DockerArchive
 from release.image_names.oci_archive import OciArchive
+from release.image_names.path_and_name import PathAndName, split_path
 from release.layout.layout import Layout
 from release.oci import Repository
 from release.oci.reference import Reference, is_tag
@@ -43,75 +44,75 @@ class TransportContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenedImage(msgspec.Struct, frozen=True, kw_only=True):
-    """An opened repository. `tag`: the tag in the image's name, or the transport's default; None if there is none."""
+    """An opened repository, and what the user's text names in it.
+
+    `reference`: a tag, a whole reference or a digest; None if the text names no image. `tag`, `digest`: its parts.
+    """
 
     repository: Repository
+    reference: str | None = None
     tag: str | None = None
+    digest: str | None = None
 
 
 def open_source(text: str, workshop: TransportContext) -> OpenedImage:
     """Open an image for reading. Raises `ConfigError` for a bad name, `RegistryError` for a bad archive."""
-    transport, path, detail = _split(text)
-    full = os.path.join(workshop.root, path)
-    shown = f"{path}:{detail}" if detail else path
+    transport, place = _split(text, workshop)
+    full = os.path.join(workshop.root, place.path)
     match transport:
         case "oci-archive:":
-            return OpenedImage(repository=OciArchive(full, shown=path), tag=_tag(text, detail))
+            archive = OciArchive(full, shown=place.path)
+            return OpenedImage(
+                repository=archive, reference=place.digest or place.name, tag=place.tag, digest=place.digest
+            )
         case "docker-archive:":
-            archive = DockerArchive(
+            found = DockerArchive(
                 full,
                 store=workshop.store,
                 sink=workshop.sink,
                 cancel=workshop.cancel,
                 codec=workshop.codec,
-                image=detail or None,
-                shown=shown,
+                image=place.name,
+                shown=f"{place.path}:{place.name}" if place.name else place.path,
             )
-            return OpenedImage(repository=archive, tag=archive.tags()[0])
+            tag = found.tag()
+            return OpenedImage(repository=found, reference=place.digest or tag, tag=tag, digest=place.digest)
         case _:
-            return OpenedImage(repository=Folder(full, shown=path), tag="latest")
+            return OpenedImage(repository=Folder(full, shown=place.path))
 
 
 def open_destination(text: str, workshop: TransportContext) -> OpenedImage:
     """Open an archive or folder for writing an image. Raises `ConfigError`."""
-    transport, path, detail = _split(text)
-    full = os.path.join(workshop.root, path)
+    transport, place = _split(text, workshop)
+    full = os.path.join(workshop.root, place.path)
     if transport == FOLDER:
-        folder = Folder(full, shown=path, workspace=workshop.workspace)
-        return OpenedImage(repository=folder, tag="latest")
-    image, tag = "image", detail or None
-    if transport == DOCKER_ARCHIVE and detail:
-        reference = Reference.parse(detail)
+        folder = Folder(full, shown=place.path, workspace=workshop.workspace)
+        return OpenedImage(repository=folder)
+    name = place.name
+    if name is not None and (transport == DOCKER_ARCHIVE or not is_tag(name)):
         # The name as the user wrote it: the daemon itself completes `app` to `docker.io/library/app`.
-        image, tag = detail.removesuffix(f":{reference.tag}") if reference.tag else detail, reference.tag
-    elif detail:
-        tag = _tag(text, detail)
+        name = name if Reference.parse(name).tag else f"{name}:latest"
     target = ArchiveTarget(
         full,
         store=workshop.store,
-        shown=f"{transport}{path}",
+        shown=f"{transport}{place.path}",
         sink=workshop.sink,
-        image=image,
+        image=name,
         for_daemons=transport == DOCKER_ARCHIVE,
         check=workshop.cancel.check,
         workspace=workshop.workspace,
     )
-    return OpenedImage(repository=target, tag=tag or "latest")
+    return OpenedImage(repository=target, tag=target.tag, digest=place.digest)
 
 
-def _split(text: str) -> tuple[str, str, str]:
+def _split(text: str, workshop: TransportContext) -> tuple[str, PathAndName]:
     transport = next((name for name in TRANSPORTS if text.startswith(name)), None)
     if transport is None:
         known = ", ".join(f"`{name}`" for name in ("docker://", "oci:", *TRANSPORTS, "docker-daemon:"))
         raise ConfigError(f"`{text}` has no known transport", hint=f"known are: {known}")
     rest = text.removeprefix(transport)
-    path, _, detail = rest.partition(":") if transport != FOLDER else (rest, "", "")
-    if not path:
+    # A folder's image has no name.
+    place = PathAndName(path=rest) if transport == FOLDER else split_path(rest, workshop.root, is_file=True)
+    if not place.path:
         raise ConfigError(f"`{text}` names no file", hint=f"write `{transport}PATH`")
-    return transport, path, detail
-
-
-def _tag(text: str, detail: str) -> str | None:
-    if detail and not is_tag(detail):
-        raise ConfigError(f"`{detail}` in `{text}` is not a tag")
-    return detail or None
+    return transport, place

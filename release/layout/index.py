@@ -15,10 +15,10 @@ import msgspec
 from release.decoding import convert
 from release.errors import ConfigError, Invalid
 from release.json_text import parse_json
+from release.layout.entry_names import REF_NAME, is_called, is_named, only_image, tag_of, without_name
 from release.oci import Descriptor
-from release.oci.reference import is_digest, is_tag
-
-REF_NAME = "org.opencontainers.image.ref.name"
+from release.oci.manifest import without_nulls
+from release.oci.reference import is_digest
 
 
 class Entries:
@@ -37,18 +37,29 @@ class Entries:
         for item in self._items:
             yield _descriptor(item)
 
-    def named(self, tag: str) -> Descriptor | None:
-        """The descriptor of a tag, or None. Of several entries the last counts, as for other readers of layouts."""
-        found = [item for item in self._items if _name(item) == tag]
-        return _descriptor(found[-1]) if found else None
+    def named(self, name: str) -> Descriptor | None:
+        """The descriptor of a tag or a whole reference, or None. Of several entries the first counts, as for skopeo."""
+        return next((_descriptor(item) for item in self._items if is_called(item, name)), None)
+
+    def is_ambiguous(self, name: str) -> bool:
+        """Whether several entries of different digests have this tag or reference."""
+        return len({item["digest"] for item in self._items if is_called(item, name)}) > 1
+
+    def only(self) -> tuple[Descriptor, str | None] | None:
+        """The only image and its tag; None if there are several images, or none. The tag is None if it has several."""
+        found = only_image(self._items)
+        if found is None:
+            return None
+        tags = {tag for item in self._items if item["digest"] == found["digest"] and (tag := tag_of(item))}
+        return _descriptor(found), tags.pop() if len(tags) == 1 else None
 
     def with_digest(self, digest: str) -> Descriptor | None:
         """The descriptor of an entry for the digest, or None."""
         return next((_descriptor(item) for item in self._items if item["digest"] == digest), None)
 
     def names(self) -> tuple[str, ...]:
-        """All tags, sorted. Names that are not tags (some tools write whole references) are left out."""
-        return tuple(sorted({name for item in self._items if (name := _name(item)) and is_tag(name)}))
+        """All tags, sorted, also those in whole references."""
+        return tuple(sorted({tag for item in self._items if (tag := tag_of(item))}))
 
     def add(self, descriptor: Descriptor, tag: str | None) -> None:
         """Add an entry for `descriptor`, unless the tag names it already. `tag` is removed from other entries.
@@ -62,23 +73,23 @@ class Entries:
         if (held := self.named(tag)) is not None and held.digest == descriptor.digest:
             return
         self.untag(tag)
-        self._items[:] = [item for item in self._items if _name(item) or item["digest"] != descriptor.digest]
+        self._items[:] = [
+            item for item in self._items if is_named(item) or item["digest"] != descriptor.digest
+        ]
         self._items.append(_item(descriptor, tag))
 
     def untag(self, tag: str) -> None:
         """Remove the tag. If the digest has no other entry, an entry without a name keeps it reachable."""
-        for item in [item for item in self._items if _name(item) == tag]:
+        for item in [item for item in self._items if tag_of(item) == tag]:
             if sum(other["digest"] == item["digest"] for other in self._items) > 1:
                 self._items.remove(item)
                 continue
-            del item["annotations"][REF_NAME]
-            if not item["annotations"]:
-                del item["annotations"]
+            without_name(item)
 
     def absorb(self, digests: Iterable[str]) -> None:
         """Remove entries without a name for `digests`, which an index in the layout now lists."""
         listed = frozenset(digests)
-        self._items[:] = [item for item in self._items if _name(item) or item["digest"] not in listed]
+        self._items[:] = [item for item in self._items if is_named(item) or item["digest"] not in listed]
 
     def remove(self, digest: str) -> None:
         """Remove every entry of the digest."""
@@ -94,6 +105,8 @@ def read_entries(raw: bytes, source: str) -> Entries:
         document = parse_json(raw, "index.json")
     except ConfigError as error:
         raise Invalid(f"`index.json` of `{source}` cannot be used: {error.message}") from error
+    if isinstance(document, dict) and document.get("manifests", ...) is None:
+        document["manifests"] = []  # what Go writes for a list that was never filled
     items = document.get("manifests") if isinstance(document, dict) else None
     if not isinstance(items, list):
         raise Invalid(f"`index.json` of `{source}` has no list `manifests`")
@@ -104,15 +117,11 @@ def read_entries(raw: bytes, source: str) -> Entries:
 
 def _require(item: Any, where: str) -> None:
     try:
-        descriptor = convert(item, Descriptor)
+        descriptor = convert(without_nulls(item), Descriptor)
     except (msgspec.ValidationError, RecursionError) as error:
         raise Invalid(f"{where}: not a descriptor: {error}") from error
     if not is_digest(descriptor.digest) or descriptor.size < 0:
         raise Invalid(f"{where}: digest or size is invalid")
-
-
-def _name(item: dict[str, Any]) -> str | None:
-    return (item.get("annotations") or {}).get(REF_NAME)
 
 
 def _descriptor(item: dict[str, Any]) -> Descriptor:

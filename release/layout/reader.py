@@ -11,9 +11,9 @@ import msgspec
 
 from release.errors import Invalid, NotFound
 from release.layout.index import Entries
-from release.oci import Descriptor, Manifest
+from release.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest
 from release.oci.manifest import LARGEST_PULLED, artifact_type, children, read_manifest, subject
-from release.oci.reference import is_digest, require_tag
+from release.oci.reference import is_digest, require_name
 from release.oci.verify import verified
 
 
@@ -38,10 +38,13 @@ class LayoutReader:
         raise NotImplementedError
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """The descriptor of a tag or digest, or None. A digest may be of a manifest that only an index here lists."""
+        """The descriptor of a tag, a whole reference or a digest, or None.
+
+        A digest may be of a manifest that only an index in the layout lists.
+        """
         entries = self.entries()
         if not is_digest(reference):
-            return entries.named(require_tag(reference))
+            return entries.named(require_name(reference))
         known = entries.with_digest(reference)
         return known if known is not None else self._nested(entries, reference)
 
@@ -60,12 +63,20 @@ class LayoutReader:
         """All tags, sorted."""
         return self.entries().names()
 
+    def only(self) -> tuple[Descriptor, str | None] | None:
+        """The only image and its tag; see `Entries.only`."""
+        return self.entries().only()
+
+    def is_ambiguous(self, name: str) -> bool:
+        """Whether several images have this tag or reference."""
+        return self.entries().is_ambiguous(name)
+
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
         """The manifests in `index.json` whose subject is `digest`, with artifact types; missing files are skipped."""
         found = []
         # The index lists a manifest once for each of its tags; each manifest is read once.
         for descriptor in {item.digest: item for item in self.entries().descriptors()}.values():
-            if not self.has_blob(descriptor):
+            if descriptor.media_type not in MANIFEST_TYPES | INDEX_TYPES or not self.has_blob(descriptor):
                 continue
             manifest = self._load(descriptor)
             about = subject(manifest)
@@ -96,12 +107,11 @@ class LayoutReader:
             descriptor = waiting.pop()
             if descriptor.digest == digest:
                 return descriptor
-            if descriptor.digest in seen or not self.has_blob(descriptor):
+            is_index = descriptor.media_type in INDEX_TYPES
+            if not is_index or descriptor.digest in seen or not self.has_blob(descriptor):
                 continue
             seen.add(descriptor.digest)
-            manifest = self._load(descriptor)
-            if manifest.is_index:
-                waiting.extend(children(manifest))
+            waiting.extend(children(self._load(descriptor)))
         return None
 
     def _tag_hint(self) -> str | None:

@@ -171,16 +171,23 @@ def _read_links(document: dict[str, Any], manifest: Manifest, source: str) -> tu
 
 def _list(document: dict[str, Any], name: str, source: str) -> list[Any]:
     value = document.get(name)
-    if value is None and name == "manifests":
-        value = []
+    if value is None and (name == "manifests" or name in document):
+        value = []  # Go writes `null` for a list that was never filled
     if not isinstance(value, list):
         raise Invalid(f"{source} has no list `{name}`")
     return value
 
 
+def without_nulls(value: Any) -> Any:
+    """`value` without the members of an object that are `null`: programs in Go write them for empty lists and maps."""
+    return (
+        {name: item for name, item in value.items() if item is not None} if isinstance(value, dict) else value
+    )
+
+
 def _descriptor(value: Any, where: str) -> Descriptor:
     try:
-        descriptor = convert(value, Descriptor)
+        descriptor = convert(without_nulls(value), Descriptor)
     except (msgspec.ValidationError, RecursionError) as error:
         raise Invalid(f"{where}: not a descriptor: {error}") from error
     if not is_digest(descriptor.digest):

@@ -99,6 +99,13 @@ def require_tag(text: str) -> str:
     return text
 
 
+def require_name(text: str) -> str:
+    """Return `text` if it is a valid tag or a whole reference. Raises `ConfigError`."""
+    if not is_tag(text):
+        Reference.parse(text)
+    return text
+
+
 def require_digest(text: str) -> str:
     """Return `text` if it is a valid digest. Raises `ConfigError`."""
     fault = _digest_fault(text)

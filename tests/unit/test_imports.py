@@ -86,6 +86,7 @@ PURE = (
     "release.plan.*",
     "release.ref_names",
     "release.oci.manifest",
+    "release.layout.entry_names",
     "release.layout.index",
     "release.oci.reference",
     "release.statements",

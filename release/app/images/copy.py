@@ -14,7 +14,14 @@ from release.app.images.tag import PlacedTag, placed_tags
 from release.app.session import Session
 from release.errors import ConfigError
 from release.events import Note
-from release.image_names.image_location import ImageLocation, locate, locate_destination, mounts, read
+from release.image_names.choose_image import choose, read
+from release.image_names.image_location import (
+    HoldsOneImage,
+    ImageLocation,
+    locate,
+    locate_destination,
+    mounts,
+)
 from release.oci import Manifest
 from release.oci.graph import read_manifests
 from release.task_group import run_all
@@ -67,9 +74,16 @@ def copy(workspace: Session, request: CopyRequest) -> CopyReport:
             f"`{request.destination}` names a digest, but the digest is that of SOURCE",
             hint=f"write `{target.name}:TAG`",
         )
-    tag = target.tag or (origin.tag if origin.digest is None else None)
-    with _ahead(workspace, origin, target, tag, request.jobs):
+    with _ahead(workspace, origin, target, target.tag or origin.tag, request.jobs):
         manifest = read(origin, platform=request.platform)
+    tag = target.tag or choose(origin).tag
+    if tag is None and origin.digest is None and not isinstance(target.repository, HoldsOneImage):
+        tags = origin.repository.tags()
+        shown = f"has the tags {', '.join(f'`{name}`' for name in tags)}" if tags else "has no tag"
+        raise ConfigError(
+            f"`{request.destination}` names no tag, and the image in `{request.source}` {shown}",
+            hint=f"write `{target.name}:TAG`",
+        )
     placed = _copy(workspace, origin, target, manifest, tag, request)
     return CopyReport(repository=target.name, digest=manifest.digest, tags=placed_tags(placed))
 
@@ -121,7 +135,12 @@ def _copy(
         # Judged again: sending blobs takes minutes, in which another program may have put the tag.
         back = partial(read_back, repository, manifest.digest, workspace.cancel)
         judged, _ = _both(workspace, judge, back)
-    return put_tags(repository, manifest, judged)
+    if tag is None and isinstance(repository, HoldsOneImage):
+        repository.put_only(manifest)
+        return ()
+    put = put_tags(repository, manifest, judged)
+    # Folders, and archives for daemons without a name, keep no tag.
+    return put if target.guarded else tuple(one for one in put if one.tag in repository.tags())
 
 
 def _both(workspace: Session, one: Callable[[], _A], other: Callable[[], _B]) -> tuple[_A, _B]:

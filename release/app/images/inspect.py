@@ -9,7 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.session import Session
-from release.image_names.image_location import locate, read
+from release.image_names.choose_image import read
+from release.image_names.image_location import locate
 from release.oci import Manifest, Repository
 from release.oci.image_config import read_config
 from release.oci.manifest import children, platform_of

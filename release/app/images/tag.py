@@ -8,7 +8,8 @@ import msgspec
 
 from release.app.images.put_tags import Placed, place_tags
 from release.app.session import Session
-from release.image_names.image_location import locate_target, read
+from release.image_names.choose_image import read
+from release.image_names.image_location import locate_target
 from release.oci.reference import require_tag
 
 

@@ -10,7 +10,8 @@ import msgspec
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError, RefusedError
-from release.image_names.image_location import ImageLocation, locate, read
+from release.image_names.choose_image import read
+from release.image_names.image_location import ImageLocation, locate
 from release.image_names.joined import JoinedImages
 from release.oci import Repository
 from release.oci.image_config import read_config

@@ -15,7 +15,8 @@ from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import ConfigError
 from release.events import Note
-from release.image_names.image_location import ImageLocation, locate_target, read
+from release.image_names.choose_image import read
+from release.image_names.image_location import ImageLocation, locate_target
 from release.log.served import contradiction
 from release.log.state import LogState, ReleaseState
 from release.oci import ImageFacts, Repository

@@ -11,6 +11,8 @@ import pytest
 
 from release.control import Cancel
 from release.events import NullSink
+from release.image_names.choose_image import HoldsImages
+from release.image_names.image_location import HoldsOneImage
 from release.image_names.names import TransportContext, open_destination, open_source
 from release.layout.layout import Layout
 from release.oci import Repository
@@ -51,8 +53,10 @@ def test_image_written_by_skopeo_is_copied_unchanged(
     _skopeo("copy", f"oci:{tmp_path / 'l'}:1.0", f"{transport}:{tmp_path / 'out'}")
     place = open_source(f"{transport}:out", _workshop(tmp_path))
     remote = make_targets().open(f"{registry_server.host}/app")
-    (tag,) = place.repository.tags() or ("",)
-    found = place.repository.manifest(tag) if tag else image.manifest
+    assert isinstance(place.repository, HoldsImages)
+    only = place.repository.only()
+    assert only is not None
+    found = place.repository.manifest(only[0].digest)
     assert found == image.manifest
     _copy(place.repository, remote, found.digest)
     assert remote.manifest(image.digest) == image.manifest
@@ -89,7 +93,8 @@ def test_image_written_by_shipmark_is_read_by_skopeo(transport: str, tmp_path: P
     store(image, layout)
     place = open_destination(f"{transport}:out", _workshop(tmp_path))
     _copy(layout, place.repository, image.digest)
-    place.repository.put_manifest(image.manifest, tag=place.tag)
+    assert isinstance(place.repository, HoldsOneImage)
+    place.repository.put_only(image.manifest)
     assert json.loads(_skopeo("inspect", "--config", f"{transport}:{tmp_path / 'out'}"))["config"] == {
         "Labels": {"x": "y"}
     }

@@ -29,7 +29,7 @@ from release.image_names.names import TransportContext, open_destination, open_s
 from release.image_names.oci_archive import OciArchive
 from release.image_names.tar_index import ArchiveFile, read_members
 from release.layout.layout import Layout
-from release.oci import OCI_LAYER, Descriptor
+from release.oci import OCI_LAYER, Descriptor, Manifest
 from release.transfer.copy import copy_image
 from tests.support.registries.images import Image, digest, make_image, make_index, make_tar, store
 
@@ -282,7 +282,7 @@ class TestDockerArchive:
         tar = gzip.decompress(packed) if suffix == "+gzip" else zstandard.decompress(packed)
         _saved(tmp_path / "a.tar", tar, pack=lambda _: packed)
         archive = _docker(tmp_path)
-        (layer,) = json.loads(archive.manifest("latest").raw)["layers"]
+        (layer,) = json.loads(_only(archive).raw)["layers"]
         assert (layer["mediaType"], layer["digest"]) == (OCI_LAYER + suffix, digest(packed))
         with archive.open_blob(Descriptor(media_type="x", digest=digest(packed), size=len(packed))) as stream:
             assert stream.read() == packed
@@ -296,7 +296,7 @@ class TestDockerArchive:
         _saved(tmp_path / "a.tar", make_tar({"a": os.urandom(5000)}), pack=lambda tar: harm(pack(tar)))
         archive = _docker(tmp_path)
         with pytest.raises(Invalid, match=r"is damaged|does not have diff id"):
-            archive.manifest("latest")
+            _only(archive)
         archive.close()
 
     def test_zstd_layer_with_a_large_window_is_refused(self, tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ class TestDockerArchive:
         _saved(tmp_path / "a.tar", tar, pack=lambda _: packed)
         archive = _docker(tmp_path)
         with pytest.raises(Invalid, match="memory"):
-            archive.manifest("latest")
+            _only(archive)
         archive.close()
 
     def test_missing_zstd_library_is_an_error_with_the_command_to_install_it(
@@ -319,7 +319,7 @@ class TestDockerArchive:
         monkeypatch.setitem(sys.modules, "zstandard", None)
         archive = _docker(tmp_path)
         with pytest.raises(ConfigError) as caught:
-            archive.manifest("latest")
+            _only(archive)
         assert caught.value.hint == "python -m pip install 'shipmark[zstd]'"
         archive.close()
 
@@ -331,7 +331,7 @@ class TestDockerArchive:
         )
         archive = _docker(tmp_path)
         with pytest.raises(Invalid, match="diff id"):
-            archive.manifest("latest")
+            _only(archive)
         archive.close()
 
     @pytest.mark.parametrize(
@@ -420,6 +420,13 @@ class TestWriting:
                 opened(text, _workshop(tmp_path))
 
 
+def _only(archive: DockerArchive) -> Manifest:
+    """Read the archive's only image, which has no name."""
+    descriptor, tag = archive.only()
+    assert tag is None
+    return archive.manifest(descriptor.digest)
+
+
 def _docker(tmp_path: Path, image: str | None = None) -> DockerArchive:
     workshop = _workshop(tmp_path)
     return DockerArchive(
@@ -429,7 +436,7 @@ def _docker(tmp_path: Path, image: str | None = None) -> DockerArchive:
 
 def _read_and_close(tmp_path: Path) -> None:
     with contextlib.closing(_docker(tmp_path)) as archive:
-        archive.manifest("latest")
+        _only(archive)
 
 
 def _copy(source: object, destination: object, image: Image) -> None:

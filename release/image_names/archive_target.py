@@ -1,0 +1,133 @@
+"""A `Repository` that writes one image to a tar archive: `oci-archive:` and `docker-archive:`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import IO
+
+from release.errors import ConfigError, Invalid
+from release.events import Note, Sink
+from release.filesystem.files import require_file
+from release.image_names.archive_writer import write_combined_archive
+from release.layout.layout import Layout
+from release.oci import Descriptor, Manifest
+from release.oci.manifest import describe
+
+
+class ArchiveTarget:
+    """A `Repository` that writes one image to a tar archive. `path`: the archive, replaced if it exists.
+
+    `store`: keeps blobs until the archive is written. `image`: `repository:tag`, or only a tag, that the image is
+    called; None: an archive for daemons names no image, any other has the tag that is put. `shown`: transport and path
+    for messages. `for_daemons`: store zstd layers uncompressed too, for old daemons. `workspace`: no symlink below this
+    folder is followed on the path to the archive.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        store: Layout,
+        shown: str,
+        sink: Sink,
+        image: str | None = None,
+        for_daemons: bool = True,
+        check: Callable[[], None] = lambda: None,
+        workspace: str | None = None,
+    ) -> None:
+        self._path = path
+        self._store = store
+        self._shown = shown
+        self._sink = sink
+        self._image = image
+        self._for_daemons = for_daemons
+        self._check = check
+        self._workspace = workspace
+        self._written: dict[str, Manifest] = {}
+
+    @property
+    def name(self) -> str:
+        """The transport and the path of the archive."""
+        return self._shown
+
+    @property
+    def tag(self) -> str | None:
+        """The tag of the name that the image gets, if it was given one."""
+        return self._image.rpartition(":")[2] if self._image else None
+
+    def resolve(self, reference: str) -> Descriptor | None:
+        """The descriptor of the image written under a tag, or of a manifest in the store; None if there is none."""
+        written = self._written.get(reference)
+        if written is not None:
+            return describe(written)
+        return self._store.resolve(reference) if ":" in reference else None
+
+    def manifest(self, reference: str) -> Manifest:
+        """The manifest written under a tag, or in the store. Raises `NotFound`."""
+        return self._written.get(reference) or self._store.manifest(reference)
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        """A blob from the store."""
+        return self._store.open_blob(descriptor)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the store has the blob."""
+        return self._store.has_blob(descriptor)
+
+    def put_blob(
+        self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
+    ) -> bool:
+        """Keep the blob in the store for the archive."""
+        return self._store.put_blob(descriptor, reopen, mount_from=mount_from)
+
+    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
+        """Without a tag, keep the manifest in the store; with a tag, write the archive.
+
+        Raises `ConfigError` if this object wrote the archive under another tag before.
+        """
+        if tag is None:
+            self._store.put_manifest(manifest)
+            return
+        if self._written and tag not in self._written:
+            raise ConfigError(
+                f"`{self.name}` can have only one image, with one tag", hint="write a layout, `oci:PATH`"
+            )
+        self._write(manifest, self._image or (None if self._for_daemons else tag))
+        self._written[tag] = manifest
+
+    def put_only(self, manifest: Manifest) -> None:
+        """Write the archive with an image that has no name."""
+        self._write(manifest, None)
+
+    def _write(self, manifest: Manifest, reference: str | None) -> None:
+        unpacked = write_combined_archive(
+            self._store,
+            manifest.digest,
+            reference,
+            self._path,
+            workspace=self._workspace,
+            for_daemons=self._for_daemons,
+            check=self._check,
+        )
+        if unpacked:
+            count = len(unpacked)
+            text = f"`{self.name}`: zstd layers are stored uncompressed too ({count}), for docker daemons before 23"
+            self._sink.emit(Note(level="info", text=text))
+
+    def tags(self) -> tuple[str, ...]:
+        """The tag that this object wrote, if any, and if the archive has it."""
+        return () if self._for_daemons and self._image is None else tuple(self._written)
+
+    def check_push(self) -> None:
+        """Raise `RefusedError` if the archive's path is a symlink or not a regular file."""
+        with contextlib.suppress(OSError):
+            require_file(self._path, workspace=self._workspace)
+
+    def delete_tag(self, tag: str) -> None:
+        """Refuse."""
+        raise Invalid(f"`{tag}` cannot be deleted from `{self.name}`", hint="remove the file")
+
+    def delete_manifest(self, digest: str) -> None:
+        """Refuse."""
+        raise Invalid(f"`{digest}` cannot be deleted from `{self.name}`", hint="remove the file")

@@ -1,0 +1,93 @@
+"""Chooses the image that a location names, and its platform, and reads its manifest."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from release.errors import ConfigError, NotFound
+from release.image_names.image_location import ImageLocation
+from release.oci import INDEX_TYPES, Descriptor, Manifest, Repository
+from release.oci.image_config import read_config
+from release.oci.manifest import children, platform_of
+
+# Levels of indexes in which a platform is looked for. Images have two; each level costs requests.
+_DEEPEST = 4
+
+
+@runtime_checkable
+class HoldsImages(Protocol):
+    """A repository that knows whether it holds one image only: a layout, an archive or a folder."""
+
+    def only(self) -> tuple[Descriptor, str | None] | None:
+        """The only image and its tag, None for the tag if it has none or several; None without exactly one image."""
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a location names: the reference of the image, and the tag that it has there, None if it has none."""
+
+    reference: str
+    tag: str | None
+
+
+def choose(location: ImageLocation) -> Chosen:
+    """The image that `location` names; without a name, `latest` in a registry, the only image elsewhere.
+
+    An image that is named by its digest has no tag. Raises `ConfigError` if there are several images or none.
+    """
+    if location.digest is not None:
+        return Chosen(reference=location.digest, tag=None)
+    if location.reference is not None:
+        return Chosen(reference=location.reference, tag=location.tag)
+    if location.registry is not None:
+        return Chosen(reference="latest", tag="latest")
+    found = location.repository.only() if isinstance(location.repository, HoldsImages) else None
+    if found is None:
+        tags = location.repository.tags()
+        shown = ", ".join(f"`{tag}`" for tag in tags[:10]) or "none"
+        raise ConfigError(
+            f"`{location.text}` does not say which image, and there is not exactly one",
+            hint=f"write `{location.name}:TAG`, or `{location.name}@DIGEST`; its tags: {shown}",
+        )
+    descriptor, tag = found
+    return Chosen(reference=descriptor.digest, tag=tag)
+
+
+def read(location: ImageLocation, *, platform: str | None = None) -> Manifest:
+    """The manifest that `choose` finds at `location`, or that of `platform` in its index.
+
+    Raises `NotFound`, and as `choose`.
+    """
+    repository: Repository = location.repository
+    manifest = repository.manifest(choose(location).reference)
+    return manifest if platform is None else _of_platform(repository, manifest, platform)
+
+
+def _of_platform(repository: Repository, manifest: Manifest, platform: str) -> Manifest:
+    found = _platforms(repository, manifest, _DEEPEST)
+    if platform not in found:
+        raise NotFound(
+            f"`{repository.name}@{manifest.digest}` has no image for `{platform}`",
+            hint=f"platforms of the image: {', '.join(f'`{name}`' for name in found) or 'none'}",
+        )
+    return manifest if found[platform] == manifest.digest else repository.manifest(found[platform])
+
+
+def _platforms(repository: Repository, top: Manifest, levels: int) -> dict[str, str]:
+    """The digest of each platform's image, also in nested indexes. Of twins the first counts, as for containerd."""
+    if not top.is_index:
+        return {_platform_text(read_config(repository, top)): top.digest}
+    found: dict[str, str] = {}
+    for child in children(top):
+        name = platform_of(child)
+        if child.media_type in INDEX_TYPES and levels:
+            found = {**_platforms(repository, repository.manifest(child.digest), levels - 1), **found}
+        elif name is not None:
+            found.setdefault(name, child.digest)
+    return found
+
+
+def _platform_text(config: dict[str, Any]) -> str:
+    parts = (config.get(name) for name in ("os", "architecture", "variant"))
+    return "/".join(part for part in parts if isinstance(part, str) and part)

@@ -1,0 +1,103 @@
+"""What the entries of a layout's `index.json` are called, by shipmark and by other tools. Pure.
+
+Annotation `org.opencontainers.image.ref.name`: a tag (shipmark, crane, regctl, BuildKit, `docker save`) or a whole
+reference (podman, skopeo where it is given one). Annotation `io.containerd.image.name`: a whole reference, beside a
+tag.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from release.errors import ConfigError
+from release.oci import INDEX_TYPES, MANIFEST_TYPES
+from release.oci.reference import Reference, is_tag
+
+REF_NAME = "org.opencontainers.image.ref.name"
+CONTAINERD_NAME = "io.containerd.image.name"
+# Tags that name what belongs to another image: fallback tags of referrers (distribution-spec v1.1, "Referrers Tag
+# Schema") and the tags of cosign, which end with `.sig`, `.att` or `.sbom`.
+_ATTACHED = re.compile(r"sha(256|512)-[0-9a-f]{64,128}(\..*)?")
+
+Item = dict[str, Any]
+
+
+def annotation(item: Item, name: str) -> str | None:
+    """An annotation of an entry; None if it is missing or empty."""
+    found = (item.get("annotations") or {}).get(name)
+    return found if isinstance(found, str) and found else None
+
+
+def tag_of(item: Item) -> str | None:
+    """The tag of an entry: its name, or the tag in the reference that is its name. None if it has neither."""
+    name = annotation(item, REF_NAME)
+    if name is not None and is_tag(name):
+        return name
+    for text in (name, annotation(item, CONTAINERD_NAME)):
+        reference = _reference(text)
+        if reference is not None and reference.tag is not None:
+            return reference.tag
+    return None
+
+
+def is_named(item: Item) -> bool:
+    """Whether an entry has a name of any kind, also one that is no tag and no reference."""
+    return annotation(item, REF_NAME) is not None or annotation(item, CONTAINERD_NAME) is not None
+
+
+def is_called(item: Item, name: str) -> bool:
+    """Whether `name` is the entry's tag, or the whole reference of the image.
+
+    An entry that names no repository is called by its tag in every repository.
+    """
+    if is_tag(name):
+        return tag_of(item) == name
+    wanted = _reference(name)
+    if wanted is None:
+        return annotation(item, REF_NAME) == name
+    repository = _repository(item)
+    return tag_of(item) == (wanted.tag or "latest") and repository in (None, wanted.name)
+
+
+def without_name(item: Item) -> None:
+    """Remove an entry's names."""
+    annotations = item.get("annotations") or {}
+    for name in (REF_NAME, CONTAINERD_NAME):
+        annotations.pop(name, None)
+    if not annotations:
+        item.pop("annotations", None)
+
+
+def only_image(items: Sequence[Item]) -> Item | None:
+    """The entry of the only image; None if there are several images, or none.
+
+    Signatures and other referrers are no images, nor is what is not a manifest. If some images have a name, those
+    without one do not count: they are parts of others, or have lost their tag.
+    """
+    images = [item for item in items if _is_image(item)]
+    named = [item for item in images if tag_of(item) is not None]
+    found = {item["digest"]: item for item in reversed(named or images)}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _is_image(item: Item) -> bool:
+    if item["mediaType"] not in INDEX_TYPES | MANIFEST_TYPES or item.get("artifactType"):
+        return False
+    return _ATTACHED.fullmatch(tag_of(item) or "") is None
+
+
+def _repository(item: Item) -> str | None:
+    """The repository that an entry names, as `docker.io/library/app`."""
+    for text in (annotation(item, CONTAINERD_NAME), annotation(item, REF_NAME)):
+        if text is not None and not is_tag(text) and (reference := _reference(text)) is not None:
+            return reference.name
+    return None
+
+
+def _reference(text: str | None) -> Reference | None:
+    try:
+        return Reference.parse(text) if text else None
+    except ConfigError:
+        return None
