@@ -36,6 +36,8 @@ def remover(process: Process, tool: Tool, env: Mapping[str, str]) -> Callable[[s
             argv = remove_call(tool.program, tool.name, folder)
             with suppress(OSError):
                 process.run(argv, cwd=folder, env=env, timeout=_REMOVED_WITHIN)
+            # podman writes lock files of its storage when it ends, after `rm` has removed the folder.
+            shutil.rmtree(folder, ignore_errors=True)
 
     return remove
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from release.build.buildah.failures import failure
 from release.build.buildah.images import hub_images
 from release.build.buildah.obstacles import require_alike
 from release.build.buildah.progress import BuildProgress
-from release.build.buildah.removal import unmount
+from release.build.buildah.removal import remover, unmount
 from release.build.buildah.request import Request, build_call, export_call, is_own
-from release.build.buildah.tools import find_program, find_tool
+from release.build.buildah.tools import Tool, find_program, find_tool
 from release.build.buildah.versions import abilities_of, buildah_version, shown_version
 from release.build.buildah.working_dir import with_working_dir
 from release.build.dockerfile.features import FEATURES
@@ -389,3 +390,38 @@ def test_nothing_outside_of_the_folder_is_unmounted(tmp_path: Path) -> None:
     before = Path("/proc/self/mountinfo").read_text()
     unmount(str(tmp_path))
     assert Path("/proc/self/mountinfo").read_text() == before
+
+
+class Removing:
+    """A program that writes a lock file after it has removed what it was told to, as podman does."""
+
+    def __init__(self) -> None:
+        self.argv: list[str] = []
+
+    def run(self, argv: Iterable[str], *, cwd: str | None = None, **_: Any) -> Completed:
+        assert cwd is not None
+        self.argv = list(argv)
+        Path(cwd, "storage.lock").touch()
+        return Completed(code=0, stdout=b"", stderr=b"")
+
+
+def test_files_of_other_users_are_removed_by_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removals: list[str] = []
+
+    def rmtree(path: str, *, ignore_errors: bool) -> None:
+        """The first removal fails, as it does for a user who is not root."""
+        assert ignore_errors
+        removals.append(path)
+        if len(removals) > 1:
+            real(path)
+
+    real = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    folder = tmp_path / "build"
+    folder.mkdir()
+    process = Removing()
+    remover(process, Tool(name="podman", program="/bin/podman"), {})(str(folder))
+    assert process.argv[-5:] == ["unshare", "rm", "-rf", "--", str(folder)]
+    assert not folder.exists()
