@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
 from ci.context import CiContext
 from release.errors import AmbiguousVersion
-from release.git.model import Snapshot
+from release.git.model import RemoteRefs, Snapshot
 from release.run_scope import RunScope, scope_of
-from release.versions.git_tags import commit_named
+from release.versions.git_tags import commit_named, has_version_tag
 from release.versions.version_like import looks_like_version
 
 # Used if neither the CI system nor the clone names a default branch. The first that exists is the default branch.
@@ -34,6 +34,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     branches: tuple[str, ...] = ()  # known branches, to find those that would get the same image tag
     warnings: tuple[str, ...] = ()
+    remote: RemoteRefs = RemoteRefs(state="not asked")
 
 
 def reconcile(
@@ -43,6 +44,7 @@ def reconcile(
     *,
     remote_branches: Iterable[str] = (),
     default_branch: str | None = None,
+    remote: RemoteRefs = RemoteRefs(state="not asked"),  # noqa: B008 - frozen
 ) -> Facts:
     """The facts of the run. `now`: milliseconds since the epoch.
 
@@ -50,6 +52,7 @@ def reconcile(
     `default_branch`: the one that the clone's `origin/HEAD` names. The default branch is the one that the CI system
     names, else this one, else `main`, else `master`. Raises `AmbiguousVersion` when the tag that triggered the run does
     not name HEAD.
+    `remote`: what the remote answered, if it was asked.
     """
     warnings = list(ci.warnings)
     ci = _with_ref(snapshot, ci, warnings)
@@ -65,7 +68,7 @@ def reconcile(
             f"{ci.system} says commit `{_short(ci.commit)}`, but HEAD is `{_short(snapshot.head)}`: "
             f"HEAD is taken, and the branch{f' `{named}`' if named else ''} is left out"
         )
-    branches = {*_local_branches(snapshot), *remote_branches}
+    branches = {*local_branches(snapshot), *remote_branches}
     return Facts(
         snapshot=snapshot,
         ci=ci,
@@ -77,6 +80,7 @@ def reconcile(
         now=now,
         branches=tuple(sorted(branches)),
         warnings=tuple(warnings),
+        remote=remote,
     )
 
 
@@ -88,7 +92,7 @@ def _with_ref(snapshot: Snapshot, ci: CiContext, warnings: list[str]) -> CiConte
     name = ci.ref_name
     if name is None:
         return ci
-    is_branch = name in _local_branches(snapshot)
+    is_branch = name in local_branches(snapshot)
     if not is_branch and commit_of_tag(snapshot, name) == snapshot.head:
         return msgspec.structs.replace(ci, git_tag=name, ref_name=None)
     if not is_branch and looks_like_version(name) and snapshot.branch != name:
@@ -114,47 +118,22 @@ def _narrowed(snapshot: Snapshot, ci: CiContext) -> RunScope:
 
 
 def may_lack_tags(snapshot: Snapshot, git_tag: str | None = None) -> bool:
-    """Whether the remote may have git tags that this clone lacks.
+    """Whether the remote may have version tags that this clone lacks, as far as the clone itself shows.
 
-    True if the clone is shallow, if it has a remote and no tags, or if it lacks `git_tag`, the tag that triggered the
-    run.
+    True if the clone is shallow, if it has a remote and no version tag at all, or if it lacks `git_tag`, the tag that
+    triggered the run.
     """
-    none = b" refs/tags/" not in snapshot.tag_listing and snapshot.remote_url is not None
+    none = bool(snapshot.remotes) and not has_version_tag(snapshot.tag_listing)
     return snapshot.shallow or none or (git_tag is not None and commit_of_tag(snapshot, git_tag) is None)
 
 
-def with_remote_tags(snapshot: Snapshot, remote_tags: Mapping[str, str] | None) -> Snapshot:
-    """`snapshot` with the git tags of the remote that it lacks, so that all tags at HEAD are known.
-
-    The distance from HEAD to an added tag is unknown, so adding tags removes `describe` and `commit_count`.
-    """
-    missing = [name for name in remote_tags or {} if commit_of_tag(snapshot, name) is None]
-    if not missing or remote_tags is None:
-        return snapshot
-    lines = "".join(f"{remote_tags[name]} refs/tags/{name}\n" for name in missing)
-    listing = snapshot.tag_listing + lines.encode("utf-8", "backslashreplace")
-    return msgspec.structs.replace(snapshot, tag_listing=listing, describe=None, commit_count=None)
-
-
-def require_current_tag(facts: Facts, remote_tags: Mapping[str, str] | None) -> None:
-    """Raise `AmbiguousVersion` if the tag that triggered the run names another commit on the remote now.
-
-    A reused workspace may still have a tag that was moved on the remote. `remote_tags`: from `git.remote_tags`; None,
-    or a mapping without the tag, raises nothing.
-    """
-    there = None if facts.git_tag is None else (remote_tags or {}).get(facts.git_tag)
-    if there is not None and there != facts.commit:
-        raise AmbiguousVersion(
-            f"git tag `{facts.git_tag}` names `{_short(there)}` on the remote, and `{_short(facts.commit)}` here",
-            hint=f"this clone is stale: `git fetch --force origin tag {facts.git_tag}`",
-        )
-
-
-def _local_branches(snapshot: Snapshot) -> list[str]:
+def local_branches(snapshot: Snapshot) -> dict[str, str]:
+    """The branches of the clone, each with its commit."""
     # `git show-ref` lists `refs/heads/` before `refs/tags/`. Cutting there saves decoding the tags, of which a
     # repository may have twenty thousand.
     heads = snapshot.tag_listing.partition(b" refs/tags/")[0].decode("utf-8", "backslashreplace")
-    return [ref for line in heads.splitlines() if (ref := line.partition(" refs/heads/")[2])]
+    rows = (line.partition(" refs/heads/") for line in heads.splitlines())
+    return {branch: commit for commit, _, branch in rows if branch}
 
 
 def _is_head(snapshot: Snapshot, ci: CiContext) -> bool:
@@ -193,7 +172,8 @@ def _triggering_tag(snapshot: Snapshot, ci: CiContext, *, at_head: bool, warning
     where = f"names `{_short(named)}`" if named else "is not in this clone"
     raise AmbiguousVersion(
         f"git tag `{ci.git_tag}` started this run, but it {where} and HEAD is `{_short(snapshot.head)}`",
-        hint=f"the tag was moved, or something else was checked out: `git fetch --force origin tag {ci.git_tag}` "
+        hint="the tag was moved, or something else was checked out: "
+        f"`git fetch --force {snapshot.remote or 'origin'} tag {ci.git_tag}` "
         f"and `git checkout {ci.git_tag}`",
     )
 

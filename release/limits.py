@@ -69,6 +69,9 @@ BASE_ENTRIES = 2_000_000
 #: Bytes of a small file of git (`HEAD`, `commondir`, a `.git` file with `gitdir:`). Each holds one path or ref, and
 #: Linux limits a path to 4 KiB.
 GIT_POINTER_BYTES = 64 * KIB
+#: Bytes of `.git/shallow`, which has a line of 41 bytes for each commit where the history of a shallow clone ends:
+#: 400,000 lines. Each ref that is fetched with a depth adds one or a few.
+GIT_SHALLOW_BYTES = 16 * MIB
 #: Seconds that one regular expression may take on one text. Ordinary ones take a fraction of that on the name of a tag
 #: or branch; `(a+)+b` backtracks for ever.
 PATTERN_SECONDS = 0.5

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from release.app.clone_history import ancestry_of, tips_of
 from release.app.obtain.check_places import SessionCheckPlaces
 from release.app.session import Session
 from release.build.auto import Choice
@@ -64,7 +65,7 @@ def ports_of(session: Session) -> StepPorts:
         log=session.log,
         store=session.store,
         tags=session.tags,
-        branches=GitBranches(session.process, session.root, session.settings.env),
+        branches=GitBranches(ancestry_of(session), tips_of(session)),
         sink=session.sink,
         cancel=session.cancel,
         process=session.process,

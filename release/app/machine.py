@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from release.config.model import LogSection
     from release.control import Cancel
     from release.effects.local_store import ContentStore
-    from release.git.model import Snapshot
+    from release.git.model import RemoteRefs, Snapshot
     from release.log.writer import Writer
     from release.ports import Process
     from release.tagging.model import TagPolicy
@@ -68,17 +68,11 @@ class Machine:
             versions=policy.versions,
         )
 
-    def remote_heads(self, session: Session) -> dict[str, str] | None:
-        """The remote's branches and their commits, from `git ls-remote`; None if the remote does not answer."""
+    def remote_refs(self, session: Session, remote: str) -> RemoteRefs:
+        """The remote's branches and tags, from `git ls-remote`."""
         from release import git
 
-        return git.remote_heads(session.process, session.root, session.settings.env)
-
-    def remote_tags(self, session: Session) -> dict[str, str] | None:
-        """The remote's git tags and their commits, from `git ls-remote`; None if the remote does not answer."""
-        from release import git
-
-        return git.remote_tags(session.process, session.root, session.settings.env)
+        return git.remote_refs(session.process, session.root, session.settings.env, remote)
 
     def registries(self, session: Session) -> OpenRegistries:
         """A pool that opens registries over HTTP, and OCI layout folders."""

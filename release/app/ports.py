@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from release.config.model import LogSection
     from release.control import Cancel
     from release.effects.local_store import ContentStore
-    from release.git.model import Snapshot
+    from release.git.model import RemoteRefs, Snapshot
     from release.log.writer import Writer
     from release.registry.auth.keychain import Finder
     from release.tagging.model import TagPolicy
@@ -59,11 +59,8 @@ class Ports(Protocol):
     def snapshot(self, session: Session, policy: TagPolicy) -> Snapshot:
         """The state of the repository, from git; called once for each way to read versions, and after `--deepen`."""
 
-    def remote_heads(self, session: Session) -> dict[str, str] | None:
-        """The remote's branches and their commits; None if the remote does not answer."""
-
-    def remote_tags(self, session: Session) -> dict[str, str] | None:
-        """The remote's git tags and their commits; None if the remote does not answer."""
+    def remote_refs(self, session: Session, remote: str) -> RemoteRefs:
+        """The branches and tags of the remote called `remote`, or why it could not be asked."""
 
     def registries(self, session: Session) -> OpenRegistries:
         """The registries and layouts that targets name."""

@@ -6,6 +6,8 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ci.context import CiContext
 from ci.public_names import public_variables
 from ci.remedies import remedy
@@ -17,8 +19,8 @@ from release.config.load import Component, Config, load
 from release.control import Cancel, Deadline
 from release.errors import ConfigError, RefusedError
 from release.events import Note, NullSink, Sink
-from release.facts import Facts, may_lack_tags, reconcile, with_remote_tags
-from release.git.model import Snapshot
+from release.facts import Facts, reconcile
+from release.git.model import RemoteRefs, Snapshot
 from release.known_secrets import Secrets, passwords_of, secrets_in
 from release.run_scope import RunScope, scope_of
 from release.tagging.model import TagPolicy
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from release.effects.local_store import ContentStore
     from release.effects.tag_reader import TagReader
     from release.filesystem.cache_folder import Cache
+    from release.git.command import Git
+    from release.git.completed import Completed
     from release.log.state import LogState
     from release.log.writer import Writer
 
@@ -51,12 +55,14 @@ class Session:
         self.secrets.add_public(*settings.images)
         self.sink: Sink = sink or NullSink()
         self._snapshots: dict[tuple[str, str, str], Snapshot] = {}
+        self._completed: dict[tuple[str, str, str], Completed] = {}
+        self._histories: dict[bool, Git | None] = {}
         self._own_folder_seen = False
 
     def again(self) -> Session:
-        """A copy of the session that reads the log and the remote anew, and so sees what other runs did meanwhile."""
+        """A copy of the session that reads the log anew, and so sees what other runs did meanwhile."""
         twin = Session.__new__(Session)
-        fresh = {"log_state", "remote_heads", "remote_tags"}
+        fresh = {"log_state"}
         twin.__dict__.update({name: value for name, value in self.__dict__.items() if name not in fresh})
         return twin
 
@@ -158,10 +164,11 @@ class Session:
         key = (policy.prefix, policy.base, policy.versions)
         if key not in self._snapshots:
             taken = self.ports.snapshot(self, policy)
-            if self.settings.deepen and not self._snapshots and self._may_ask_remote("--deepen"):
+            if self.settings.deepen and not self._snapshots and self.may_ask_remote("--deepen"):
                 from release.git.write import deepen
 
-                deepen(taken.root, self.settings.env, shallow=taken.shallow)
+                remote = taken.remote or "origin"
+                deepen(taken.root, self.settings.env, shallow=taken.shallow, remote=remote)
                 taken = self.ports.snapshot(self, policy)
             self._snapshots[key] = taken
         return self._snapshots[key]
@@ -169,20 +176,34 @@ class Session:
     def facts(self, policy: TagPolicy, *, online: bool = False) -> Facts:
         """The facts of the run, from git, the CI system and the clock.
 
-        `online`: also with the remote's branches, if the run is for a branch, and the remote's tags, if the clone may
-        lack some.
+        `online`: also from the remote: the git tags and the history that the clone lacks, and the remote's branches.
         """
-        snapshot, now = self.snapshot(policy), self.clock.now()
-        if online and may_lack_tags(snapshot, self.ci.git_tag):
-            snapshot = with_remote_tags(snapshot, self.remote_tags)
-        facts = reconcile(snapshot, self.ci, now)
-        if facts.branch is None:
-            return facts
+        now = self.clock.now()
+        if not online:
+            facts = reconcile(self.snapshot(policy), self.ci, now)
+            named = self._default_branch_for(facts, policy)
+            return facts if named is None else reconcile(facts.snapshot, self.ci, now, default_branch=named)
+        from release.app.clone_history import warnings_of
+
+        whole, remote = self._complete(policy), self.remote
+        facts = reconcile(whole.snapshot, self.ci, now, remote_branches=remote.heads, remote=remote)
+        if (named := self._default_branch_for(facts, policy)) is not None:
+            facts = reconcile(
+                whole.snapshot,
+                self.ci,
+                now,
+                remote_branches=remote.heads,
+                remote=remote,
+                default_branch=named,
+            )
+        told = warnings_of(self, whole, self.snapshot(policy))
+        return msgspec.structs.replace(facts, warnings=(*facts.warnings, *told))
+
+    def _default_branch_for(self, facts: Facts, policy: TagPolicy) -> str | None:
+        """The default branch according to the clone, if a tag depends on it and the CI system names none."""
         # `origin/HEAD` costs one git process, and only some tags depend on the default branch.
         reads_head = policy.follows_default_branch and self.ci.default_branch is None
-        named = self.default_branch if reads_head else None
-        remote = (self.remote_heads if online else None) or ()
-        return reconcile(snapshot, self.ci, now, remote_branches=remote, default_branch=named)
+        return self.default_branch if reads_head and facts.branch is not None else None
 
     @cached_property
     def default_branch(self) -> str | None:
@@ -192,14 +213,39 @@ class Session:
         return clone_default_branch(self.process, self.root, self.settings.env)
 
     @cached_property
-    def remote_heads(self) -> dict[str, str] | None:
-        """The remote's branches and their commits; None when the remote does not answer, or the run is not trusted."""
-        return self.ports.remote_heads(self) if self._may_ask_remote() else None
+    def remote(self) -> RemoteRefs:
+        """The branches and git tags of the clone's remote, asked once; not asked in a run that is not trusted."""
+        from release.app.clone_history import ask_remote
 
-    @cached_property
-    def remote_tags(self) -> dict[str, str] | None:
-        """The remote's git tags and their commits; None when the remote does not answer, or the run is not trusted."""
-        return self.ports.remote_tags(self) if self._may_ask_remote() else None
+        return ask_remote(self)
+
+    def completed(self, policy: TagPolicy) -> Snapshot:
+        """`snapshot` with what the remote has and the clone lacks: tags, and the history that HEAD's version needs."""
+        return self._complete(policy).snapshot
+
+    def _complete(self, policy: TagPolicy) -> Completed:
+        key = (policy.prefix, policy.base, policy.versions)
+        if key not in self._completed:
+            from release.app.clone_history import complete
+
+            self._completed[key] = complete(self, policy)
+        return self._completed[key]
+
+    def whole_history(self, *, trees: bool = False) -> Git | None:
+        """Reads git with HEAD's whole history; None, after a warning, if the clone lacks some and it cannot be fetched.
+
+        `trees`: also with trees, which commands that compare files need.
+        """
+        if trees not in self._histories:
+            from release.app.clone_history import whole_history
+
+            self._histories[trees] = whole_history(self, trees=trees)
+        return self._histories[trees]
+
+    def any_snapshot(self) -> Snapshot:
+        """What git says of the working folder, for questions that do not depend on how versions are read."""
+        taken = next(iter(self._snapshots.values()), None)
+        return taken if taken is not None else self.snapshot(policy_of(self.components[0]))
 
     def require_own_folder(self) -> None:
         """Raise `RefusedError` if somebody else may have made the folder `.shipmark`, for example a pull request.
@@ -227,7 +273,7 @@ class Session:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         return folder
 
-    def _may_ask_remote(self, option: str = "") -> bool:
+    def may_ask_remote(self, option: str = "") -> bool:
         """Whether git may contact the remote: only in a trusted run, since git uses the clone's credential.
 
         `option`: warns that this option has no effect in a run that is not trusted.

@@ -142,13 +142,13 @@ class MovingTags:
         """The judgement that follows from the guard's verdict on the present tag and releases."""
         operands = work.operands
         verdict = _verdict(operands, seen)
+        if seen.rival is not None:
+            return Free(reason=f"holds {short(seen.held.digest)}, but {self._outranked(operands, seen)}")
         match verdict:
             case guard.Refuse():
                 return Conflict(reason=verdict.reason, hint="give this commit a version of its own")
             case guard.Withhold() if not verdict.rightly:
                 return Unknown(reason=f"`{operands.tag}` withheld: {verdict.reason}")
-            case guard.Withhold() if seen.rival is not None:
-                return Free(reason=f"holds {short(seen.held.digest)}, but {verdict.reason}")
             case guard.Withhold() if seen.held.digest != operands.image:
                 line = {"name": operands.tag, "result": "withheld", "reason": verdict.reason}
                 bindings = binding(tagged_of(work.id), line)
@@ -188,27 +188,38 @@ class MovingTags:
         """The digest to which the tag must move although `mine` was just put; None if the tag is right."""
         operands = work.operands
         sight = self._watcher.look(work)
-        match _verdict(operands, sight):
-            case guard.Withhold(rightly=True) if sight.held.digest == mine:
-                rival = self._rival(operands, sight)
-                return rival if rival != mine else None
-            case guard.Move() if sight.held.digest != operands.image:
-                return digest_in(operands.image)
+        if sight.held.digest == mine and (rival := self._rival(operands, sight)) is not None:
+            return rival if rival != mine else None
+        if isinstance(_verdict(operands, sight), guard.Move) and sight.held.digest != operands.image:
+            return digest_in(operands.image)
         return None
 
     def _rival(self, operands: MoveTag, sight: TagObservation) -> str | None:
         """The digest on this target of the higher release, or newer commit of the branch, that should have the tag."""
-        verdict = _verdict(operands, sight)
-        if not isinstance(verdict, guard.Withhold) or not verdict.rightly:
-            return None
-        name = None
         if operands.line.kind == "release":
-            top = guard.highest(operands.line, sight.known)
+            verdict = _verdict(operands, sight)
+            is_outranked = isinstance(verdict, guard.Withhold) and verdict.rightly
+            top = guard.highest(operands.line, sight.known) if is_outranked else None
             name = image_tag_of(top.version, top.rebuild) if top is not None else None
-        elif sight.branch_tip is not None and sight.branch_tip != operands.candidate.commit:
-            name = f"sha-{sight.branch_tip[:12]}"
+        else:
+            name = self._newer_build(operands, sight)
         found = None if name is None else self._registries.open(operands.target).resolve(name)
         return None if found is None or found.digest == operands.image else found.digest
+
+    def _newer_build(self, operands: MoveTag, sight: TagObservation) -> str | None:
+        """The fixed tag of the branch's tip, if the tip is not the candidate or older; None without a known tip.
+
+        The guard does not see it: right after the move the tag holds the candidate itself.
+        """
+        tip, commit = sight.branch_tip, operands.candidate.commit
+        if tip is None or tip == commit or operands.allow_backward or self._watcher.is_behind(tip, commit):
+            return None
+        return f"sha-{tip[:12]}"
+
+    def _outranked(self, operands: MoveTag, sight: TagObservation) -> str:
+        if operands.line.kind == "release":
+            return _verdict(operands, sight).reason
+        return f"branch `{operands.line.name}` is at `{(sight.branch_tip or '')[:12]}` on the remote by now"
 
 
 def _verdict(operands: MoveTag, sight: TagObservation) -> guard.Verdict:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from release import git
 from release.effects.tag_reader import TagReader
+from release.git.remote import Ancestry
 from release.handler import Work
 from release.oci import Registries, Repository
 from release.plan.operands import MoveTag
-from release.ports import Process
 from release.tagging.model import Held, KnownReleases, Line
 
 
 class TagObservation(msgspec.Struct, frozen=True, kw_only=True):
     """What the guard judges, read right before and right after a move.
 
-    `rival`: the digest, on this target, of the release that outranks the candidate; only set if the tag holds the
-    candidate's image.
+    `rival`: the digest, on this target, of the release, or the image of the branch's tip, that outranks the candidate;
+    only set if the tag holds the candidate's image.
     """
 
     held: Held
@@ -36,21 +35,15 @@ class ReleaseSource(Protocol):
         """`scope`: the step's component. `line`: what the tag follows. `repository`: where the tag is."""
 
 
-class GitBranches:
-    """Reads branches of the git repository in `root`, for moving tags that follow a branch."""
+class GitBranches(NamedTuple):
+    """Reads branches of a git repository, for moving tags that follow a branch.
 
-    def __init__(self, process: Process, root: str, env: Mapping[str, str]) -> None:
-        self._process = process
-        self._root = root
-        self._env = env
+    `relation`: relates the commit of the image that a tag holds to another commit. `tip`: gives the commit of a branch
+    on the remote, asked anew at each call; None if it is unknown.
+    """
 
-    def relation(self, revision: str, commit: str) -> git.Relation:
-        """How `revision`, the commit of the image that the tag holds, relates to `commit` in git's history."""
-        return git.relation(self._process, self._root, revision, commit, self._env)
-
-    def tip(self, name: str) -> str | None:
-        """The commit of the branch on the remote; None if the remote does not answer."""
-        return git.remote_tip(self._process, self._root, name, self._env)
+    relation: Ancestry
+    tip: Callable[[str], str | None]
 
 
 class Watcher:
@@ -74,5 +67,11 @@ class Watcher:
             if held.revision is not None:
                 relation = self._branches.relation(held.revision, operands.candidate.commit)
                 held = msgspec.structs.replace(held, relation=relation)
-            tip = self._branches.tip(line.name) if line.name is not None else None
+            # The tip counts where the history does not decide, and right after a move, when it shows a newer run.
+            decided = held.relation in {"ancestor", "descendant"}
+            tip = self._branches.tip(line.name) if line.name is not None and not decided else None
         return TagObservation(held=held, known=self._releases(work.scope, line, repository), branch_tip=tip)
+
+    def is_behind(self, tip: str, commit: str) -> bool:
+        """Whether the branch's `tip` is an ancestor of `commit`, which then is the newer one."""
+        return self._branches.relation(tip, commit) == "ancestor"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from release.git.remote import Relation, is_ancestor, relation, remote_heads, remote_tags, remote_tip
+from release.git.model import RemoteRefs
+from release.git.remote import Relation, is_ancestor, relation, remote_refs, remote_tip
 from release.git.snapshot import snapshot
 
-__all__ = ["Relation", "is_ancestor", "relation", "remote_heads", "remote_tags", "remote_tip", "snapshot"]
+__all__ = ["Relation", "RemoteRefs", "is_ancestor", "relation", "remote_refs", "remote_tip", "snapshot"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -50,6 +51,14 @@ _KEPT = frozenset(
         "GIT_SSL_NO_VERIFY",
     }
 )
+# A commit's history is what its commit objects say, so that every clone gives the same version. `git replace` and the
+# file `info/grafts` change it in one clone only. Git ignores a path below a file, without the warning that it prints
+# for an existing file.
+_OWN_HISTORY = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": f"{os.devnull}/none"}
+#: Variables that keep git from opening a connection.
+#: In a partial clone, a command that meets a missing object starts `git fetch`, which connects to the remote and writes
+#: into the clone. The first variable forbids that since git 2.45; the second allows no protocol, in all versions.
+OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 # Prefixes of inherited variables: settings numbered by `GIT_CONFIG_COUNT`, and the identity for tags.
 _KEPT_STARTS = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_AUTHOR_", "GIT_COMMITTER_")
 
@@ -66,7 +75,7 @@ def git_environment(env: Mapping[str, str]) -> dict[str, str]:
         if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_STARTS)
     }
     kept.pop("LANGUAGE", None)  # has effect even with LC_ALL=C.UTF-8; `failure` searches English messages
-    return kept | {"LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    return kept | {"LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"} | _OWN_HISTORY
 
 
 def git_argv(*arguments: str) -> list[str]:
@@ -75,12 +84,28 @@ def git_argv(*arguments: str) -> list[str]:
 
 
 class Git:
-    """Runs git commands in one folder, one process for each call. `read` raises if the command fails."""
+    """Runs git commands in one folder, one process for each call. `read` raises if the command fails.
 
-    def __init__(self, process: Process, directory: str, env: Mapping[str, str]) -> None:
+    No command opens a connection, unless `online`. `git_dir`: a private repository that is read in place of the one at
+    `directory`, together with the objects in the folder `objects`.
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        directory: str,
+        env: Mapping[str, str],
+        *,
+        online: bool = False,
+        git_dir: str | None = None,
+        objects: str | None = None,
+    ) -> None:
         self._process = process
         self._directory = directory
-        self._env = git_environment(env)
+        self._env = git_environment(env) | ({} if online else OFFLINE)
+        if objects is not None:
+            self._env |= with_objects(objects)
+        self._options = () if git_dir is None else (f"--git-dir={git_dir}",)
         self._entered = False
 
     def run(self, *arguments: str, timeout: float | None = None, stdin: bytes = b"") -> Completed:
@@ -90,7 +115,11 @@ class Git:
             self._entered = True
         try:
             return self._process.run(
-                git_argv(*arguments), cwd=self._directory, env=self._env, stdin=stdin, timeout=timeout
+                git_argv(*self._options, *arguments),
+                cwd=self._directory,
+                env=self._env,
+                stdin=stdin,
+                timeout=timeout,
             )
         except FileNotFoundError as error:
             if error.filename == self._directory:
@@ -112,6 +141,15 @@ class Git:
         if done.code not in accept:
             raise failure(arguments[0], done, self._directory)
         return done.stdout
+
+
+def with_objects(folder: str) -> dict[str, str]:
+    """The variable that adds the objects in `folder` to those of a repository."""
+    if ":" in folder or folder.startswith('"'):
+        # git(1), GIT_ALTERNATE_OBJECT_DIRECTORIES: `:` separates paths, so such a path is quoted.
+        escaped = folder.replace("\\", "\\\\").replace('"', '\\"')
+        folder = f'"{escaped}"'
+    return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folder}
 
 
 @contextmanager
@@ -148,10 +186,15 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
         )
     if "does not have any commits" in text or "bad default revision" in text:
         return NoCommits(f"the repository at `{directory}` has no commit", hint="commit something first")
-    told = next(
-        (line for line in lines if line.startswith(("fatal:", "error:"))), text or f"exit {done.code}"
-    )
     return GitError(
-        f"`git {command}` failed in `{directory}`: {told}",
+        f"`git {command}` failed in `{directory}`: {told_by(done)}",
         hint="`git fsck` says what is damaged; a fresh clone helps",
     )
+
+
+def told_by(done: Completed) -> str:
+    """The line on stderr with which git gave up; without one all of stderr in one line, or the exit code."""
+    lines = done.stderr.decode("utf-8", "backslashreplace").split("\n")
+    told = [line.strip() for line in lines if line.strip()]
+    fatal = next((line for line in told if line.startswith(("fatal:", "error:"))), None)
+    return fatal or " ".join(told) or f"exit {done.code}"

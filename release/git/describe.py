@@ -7,13 +7,16 @@
 3. If the highest tag is not reachable (on a maintenance branch), the output shows which tags are outside HEAD's
    history. The highest of the other tags is compared next.
 4. If the second tag is not reachable (with three lines of releases), one walk over HEAD's whole history finds the tag.
+
+In a shallow clone one walk over the history that is there finds the tag. The missing history cannot change the result
+if every commit after the tag has its parents in the clone.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 
 import msgspec
 
@@ -42,16 +45,20 @@ class _Sides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def position_of(
-    git: Git, head: str, tags: VersionTags, *, shallow: bool, nearest: bool, walk: bool
+    git: Git, head: str, tags: VersionTags, *, nearest: bool, walk: bool, edge: Collection[bytes] = ()
 ) -> Position:
     """(Base and distance, commit time, parents, number of commits) of HEAD, in at most three processes.
 
+    `edge`: the commits whose parents a shallow clone lacks. If the missing history could change the result, base and
+    number are None.
     `nearest`: count from the nearest release, not the highest. `walk`: walk HEAD's history at once, in one process,
     without comparing single tags first.
     """
     with understood("HEAD's history"):
-        if shallow or tags.at(head):
+        if tags.at(head):
             return None, *_commit(git, head), None
+        if edge:
+            return _walk(git, head, tags, nearest=nearest, edge=edge)
         if not tags.versions and not walk:
             total = int(git.read("rev-list", "--count", head, "--"))
             return None, *_commit(git, head), total
@@ -122,7 +129,7 @@ def _of_line(line: bytes) -> tuple[int, tuple[str, ...]]:
     return _seconds(committed_at), tuple(parents)
 
 
-def _walk(git: Git, head: str, tags: VersionTags, *, nearest: bool) -> Position:
+def _walk(git: Git, head: str, tags: VersionTags, *, nearest: bool, edge: Collection[bytes] = ()) -> Position:
     """HEAD's position from a walk over its whole history: works for every history, but is slow in long ones."""
     history = git.read("rev-list", "--timestamp", "--topo-order", "--parents", head, "--")
     committed_at, parents = _of_line(history[: history.index(b"\n")])
@@ -134,10 +141,10 @@ def _walk(git: Git, head: str, tags: VersionTags, *, nearest: bool) -> Position:
         chosen = highest_tag(
             tag for line in _lines(history) if (tag := named.get(_commit_of(line))) is not None
         )
-    if chosen is None:
-        return None, committed_at, parents, total
-    distance = total - _ancestors_in(history, chosen.commit.encode())
-    base = Describe(git_tag=chosen.git_tag, commit=chosen.commit, distance=distance)
+    below, open_ends = _ancestors_in(history, chosen.commit.encode() if chosen else b"", edge)
+    if chosen is None or open_ends:
+        return None, committed_at, parents, None if open_ends else total
+    base = Describe(git_tag=chosen.git_tag, commit=chosen.commit, distance=total - below)
     return base, committed_at, parents, None
 
 
@@ -158,17 +165,22 @@ def _commit_of(line: bytes) -> bytes:
     return line.split(b" ", 2)[1]
 
 
-def _ancestors_in(history: bytes, commit: bytes) -> int:
-    """How many commits of `history` (children before parents) are reachable from `commit`, `commit` included."""
+def _ancestors_in(history: bytes, commit: bytes, edge: Collection[bytes] = ()) -> tuple[int, int]:
+    """How many commits of `history` (children before parents) are reachable from `commit`, `commit` included.
+
+    The second number counts the commits of `edge` that are not reachable from `commit`.
+    """
     reached = {commit}
-    count = 0
+    count = others = 0
     for line in _lines(history):
         _, own, *parents = line.split(b" ")
         if own in reached:
             reached.discard(own)
             reached.update(parents)
             count += 1
-    return count
+        elif own in edge:
+            others += 1
+    return count, others
 
 
 def _nearest(history: bytes, named: Mapping[bytes, VersionTag]) -> VersionTag | None:
@@ -188,6 +200,6 @@ def _nearest(history: bytes, named: Mapping[bytes, VersionTag]) -> VersionTag | 
             hidden.update(parents)
     return max(
         (named[commit] for commit in frontier),
-        key=lambda tag: (_ancestors_in(history, tag.commit.encode()), precedence_key(tag.version)),
+        key=lambda tag: (_ancestors_in(history, tag.commit.encode())[0], precedence_key(tag.version)),
         default=None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 
 import msgspec
 
@@ -11,7 +11,6 @@ from release.git.command import Git
 from release.git.describe import position_of
 from release.git.model import Snapshot
 from release.git.unreleased import unreleased_commits
-from release.ports import Process
 from release.versions.commits import Commit
 from release.versions.git_tags import VersionTag, VersionTags, highest_tag, versions_in
 from release.versions.model import Scheme
@@ -31,44 +30,44 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def history(
-    process: Process,
+    git: Git,
     snapshot: Snapshot,
     prefix: str,
-    env: Mapping[str, str],
     *,
     scheme: Scheme = "semver",
     paths: bool = False,
+    edge: Collection[bytes] = (),
 ) -> History:
-    """Read the releases and commits in HEAD's history. Raises `ShallowClone` in a shallow clone.
+    """Read the releases and commits in HEAD's history.
 
-    `paths`: with the files that each commit changed.
+    `git`: reads the clone, or HEAD's whole history. `paths`: with the files that each commit changed. `edge`: the
+    commits whose parents `git` lacks. Raises `ShallowClone` if the missing history could change the result.
     """
-    if snapshot.shallow:
-        raise ShallowClone(
-            "the next version depends on the commits since the last release, and this clone is shallow",
-            hint="run `git fetch --unshallow --tags`, or add `--deepen`",
-        )
-    git = Git(process, snapshot.root, env)
     found = versions_in(snapshot.tag_listing, prefix, scheme)
-    highest = _reachable(git, snapshot.head, found)
+    highest = _reachable(git, snapshot.head, found, edge)
     stable = highest
     if highest is not None and not highest.version.is_stable:
-        stable = _reachable(git, snapshot.head, found.where(lambda version: version.is_stable))
+        stable = _reachable(git, snapshot.head, found.where(lambda version: version.is_stable), edge)
     since = None if stable is None else stable.commit
     commits = unreleased_commits(git, snapshot.head, since, paths=paths)
     return History(stable=stable, highest=highest, commits=commits)
 
 
-def _reachable(git: Git, head: str, found: VersionTags) -> VersionTag | None:
+def _reachable(git: Git, head: str, found: VersionTags, edge: Collection[bytes]) -> VersionTag | None:
     """The highest tag of `found` at HEAD or in HEAD's history; None if there is none."""
     if at_head := found.at(head):
-        below = _reachable_below(git, head, found)
+        below = _reachable_below(git, head, found, edge)
         return highest_tag((at_head[0], below)) if below is not None else at_head[0]
-    return _reachable_below(git, head, found)
+    return _reachable_below(git, head, found, edge)
 
 
-def _reachable_below(git: Git, head: str, found: VersionTags) -> VersionTag | None:
+def _reachable_below(git: Git, head: str, found: VersionTags, edge: Collection[bytes]) -> VersionTag | None:
     here = {tag.version for tag in found.at(head)}
     others = found.where(lambda version: version not in here)
-    base = position_of(git, head, others, shallow=False, nearest=False, walk=False)[0]
+    base, _, _, count = position_of(git, head, others, nearest=False, walk=False, edge=edge)
+    if edge and base is None and count is None:
+        raise ShallowClone(
+            "the next version depends on the commits since the last release, and this clone is shallow",
+            hint="run `git fetch --unshallow --tags`, or add `--deepen`",
+        )
     return others.named(base.git_tag) if base is not None else None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
+
+RemoteState = Literal["no remote", "not asked", "answered", "refused"]
 
 
 class Describe(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +26,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     `tag_listing`: the output of `git show-ref --heads --tags -d`, parsed only where versions are needed: making objects
     for 20,000 tags takes longer than the git process. `describe`: None if HEAD has a version tag, if no version tag is
-    reachable, and in a shallow clone. `dirty`: the first ten changed tracked paths; `dirty_count`: the number of all.
+    reachable, and if the history that a shallow clone lacks decides. `dirty`: the first ten changed tracked paths;
+    `dirty_count`: the number of all.
+    `remote`: the name of the remote whose tags and branches count, see `remote_of`; None if there is none, or if none
+    of several `remotes` is chosen. `remote_url`: its URL.
     """
 
     root: str
@@ -39,6 +45,22 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     describe: Describe | None = None
     commit_count: int | None = None  # None if a version tag is reachable or the clone is shallow
     remote_url: str | None = None  # credentials stripped
+    remote: str | None = None
+    remotes: tuple[str, ...] = ()
+
+
+class RemoteRefs(msgspec.Struct, frozen=True, kw_only=True):
+    """The branches and tags of a remote, each with its commit, as one `git ls-remote` lists them.
+
+    `name`: of the remote; None if the clone has none. `tags`: with the object that each tag peels to. `cause`: of state
+    `refused`, one line. In every state but `answered`, both mappings are empty.
+    """
+
+    state: RemoteState
+    name: str | None = None
+    heads: Mapping[str, str] = {}
+    tags: Mapping[str, str] = {}
+    cause: str = ""
 
 
 class GitFiles(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,78 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from release.errors import GitError
-from release.git.command import Git
+from release.git.command import Git, told_by
+from release.git.model import RemoteRefs
 from release.ports import Process
+from release.redaction import redact
 from release.ref_names import is_commit
 
 Relation = Literal["same", "ancestor", "descendant", "diverged", "unknown"]
+#: Gives the relation of the commit that an image was built from to another commit, as `relation` does.
+Ancestry = Callable[[str, str], Relation]
+# Seconds for `git ls-remote`. A remote that answers at all lists 100,000 refs in a few seconds.
+_TIMEOUT = 30.0
 
 
-def is_ancestor(process: Process, root: str, a: str, b: str, env: Mapping[str, str]) -> bool | None:
+def is_ancestor(git: Git, a: str, b: str) -> bool | None:
     """Whether commit `a` is `b` or an ancestor of it; None if a commit is missing or an id is invalid."""
     if not (is_commit(a) and is_commit(b)):
         return None  # it may be the text of an image's label, which git could read as an option
-    done = Git(process, root, env).run("merge-base", "--is-ancestor", a, b)
+    done = git.run("merge-base", "--is-ancestor", a, b)
     return {0: True, 1: False}.get(done.code)
 
 
-def relation(process: Process, root: str, held_revision: str, head: str, env: Mapping[str, str]) -> Relation:
+def relation(git: Git, held_revision: str, head: str) -> Relation:
     """The relation of `held_revision` to `head`, see `Held.relation`; `unknown` if the clone lacks commits."""
     if held_revision == head:
         return "same"
-    older = is_ancestor(process, root, held_revision, head, env)
+    older = is_ancestor(git, held_revision, head)
     if older:
         return "ancestor"
-    newer = is_ancestor(process, root, head, held_revision, env) if older is not None else None
+    newer = is_ancestor(git, head, held_revision) if older is not None else None
     if newer:
         return "descendant"
-    if newer is None or _is_shallow(process, root, env):
+    if newer is None or _is_shallow(git):
         return "unknown"
     return "diverged"
 
 
-def _is_shallow(process: Process, root: str, env: Mapping[str, str]) -> bool:
-    return Git(process, root, env).read("rev-parse", "--is-shallow-repository").strip() == b"true"
+def reaches(git: Git, tips: Iterable[str], commit: str) -> bool:
+    """Whether `commit` is in the history of one of `tips`, as far as git has them."""
+    asked = "".join([f"{commit}\n", *(f"^{tip}\n" for tip in tips if is_commit(tip))])
+    done = git.run("rev-list", "--max-count=1", "--ignore-missing", "--stdin", stdin=asked.encode())
+    return done.code == 0 and not done.stdout.strip()
 
 
-def remote_heads(
-    process: Process, root: str, env: Mapping[str, str], *, remote: str = "origin", timeout: float = 30
-) -> dict[str, str] | None:
-    """Branch -> commit on the remote, with one `git ls-remote`; None if that fails. `timeout`: seconds."""
-    return _remote_refs(process, root, env, remote, timeout, "--heads", "refs/heads/")
+def missing_in(git: Git, commits: Iterable[str]) -> set[str]:
+    """Those of `commits` that git does not have."""
+    wanted = {commit for commit in commits if is_commit(commit)}
+    done = git.run("cat-file", "--batch-check", stdin="".join(f"{one}\n" for one in wanted).encode())
+    # Lines are `<object> <type> <size>`, or `<name> missing`.
+    lines = done.stdout.decode("ascii", "replace").splitlines()
+    return {line.partition(" ")[0] for line in lines if line.endswith(" missing")} & wanted
+
+
+def _is_shallow(git: Git) -> bool:
+    return git.read("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+
+def remote_refs(
+    process: Process, root: str, env: Mapping[str, str], remote: str, *, timeout: float = _TIMEOUT
+) -> RemoteRefs:
+    """Ask the remote called `remote` for its branches and tags, with one `git ls-remote`. `timeout`: seconds."""
+    found = _ls_remote(process, root, env, remote, timeout, "--heads", "--tags")
+    if isinstance(found, str):
+        return RemoteRefs(state="refused", name=remote, cause=found)
+    return RemoteRefs(
+        state="answered",
+        name=remote,
+        heads=_below("refs/heads/", found),
+        # An annotated tag has a second line (`^{}`) with its commit, which replaces the object of the first.
+        tags={name.removesuffix("^{}"): commit for name, commit in _below("refs/tags/", found).items()},
+    )
 
 
 def remote_tip(
     process: Process, root: str, branch: str, env: Mapping[str, str], *, remote: str = "origin"
 ) -> str | None:
     """The commit of `branch` on the remote; None if the remote has no such branch or does not answer."""
-    heads = remote_heads(process, root, env, remote=remote)
-    return None if heads is None else heads.get(branch)
+    found = _ls_remote(process, root, env, remote, _TIMEOUT, "--heads")
+    return None if isinstance(found, str) else found.get(f"refs/heads/{branch}")
 
 
-def remote_tags(
-    process: Process, root: str, env: Mapping[str, str], *, remote: str = "origin", timeout: float = 30
-) -> dict[str, str] | None:
-    """Tag -> peeled commit on the remote, with one `git ls-remote`; None if that fails. `timeout`: seconds."""
-    return _remote_refs(process, root, env, remote, timeout, "--tags", "refs/tags/")
+def _below(start: str, refs: Mapping[str, str]) -> dict[str, str]:
+    return {ref.removeprefix(start): commit for ref, commit in refs.items() if ref.startswith(start)}
 
 
-def _remote_refs(
-    process: Process, root: str, env: Mapping[str, str], remote: str, timeout: float, which: str, start: str
-) -> dict[str, str] | None:
+def _ls_remote(
+    process: Process, root: str, env: Mapping[str, str], remote: str, timeout: float, *which: str
+) -> dict[str, str] | str:
+    """Ref -> object, in the remote's order; or the reason why it could not be asked."""
     try:
-        done = Git(process, root, env).run("ls-remote", "--quiet", which, remote, timeout=timeout)
-    except GitError:
-        return None
+        done = Git(process, root, env, online=True).run(
+            "ls-remote", "--quiet", *which, "--", remote, timeout=timeout
+        )
+    except GitError as error:
+        return error.message
     if done.code != 0:
-        return None
-    refs: dict[str, str] = {}
-    for line in done.stdout.decode("utf-8", "backslashreplace").splitlines():
-        commit, _, ref = line.partition("\t")
-        # An annotated tag has two lines. The second (`^{}`) has the commit and replaces the first, the tag object.
-        refs[ref.removeprefix(start).removesuffix("^{}")] = commit
-    return refs
+        return redact(told_by(done))
+    lines = done.stdout.decode("utf-8", "backslashreplace").split("\n")
+    return {ref: commit for commit, _, ref in (line.partition("\t") for line in lines) if is_commit(commit)}

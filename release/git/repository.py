@@ -17,7 +17,7 @@ import msgspec
 
 from release.errors import BareRepository, ConfigError, GitError
 from release.filesystem.files import open_file, read_file
-from release.limits import GIT_POINTER_BYTES
+from release.limits import GIT_POINTER_BYTES, GIT_SHALLOW_BYTES
 
 # What git's `validate_headref` accepts as HEAD: a symbolic ref, or a commit id.
 _HEAD = re.compile(rb"ref:\s*refs/|[0-9a-fA-F]{40}")
@@ -33,13 +33,14 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     git_dir: str
     common_dir: str
 
-    @property
-    def is_shallow(self) -> bool:
-        """Whether the clone lacks a part of the history (`git clone --depth`)."""
-        try:
-            return os.path.getsize(os.path.join(self.common_dir, "shallow")) > 0
-        except FileNotFoundError:
-            return False
+    def shallow_edge(self) -> frozenset[bytes]:
+        """The commits whose parents the clone lacks (`git clone --depth`); empty if the history is complete.
+
+        Raises `ConfigError` if the list is larger than `GIT_SHALLOW_BYTES`.
+        """
+        # gitrepository-layout(5): one commit id on each line.
+        text = read_file(os.path.join(self.common_dir, "shallow"), limit=GIT_SHALLOW_BYTES)
+        return frozenset((text or b"").split())
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from release.errors import NoCommits
@@ -16,6 +16,7 @@ from release.versions.model import Scheme
 
 # Changed paths that a snapshot keeps; messages show a few and the number of all. A work tree may have thousands.
 _SHOWN_PATHS = 10
+_SETTINGS = r"^(remote\..+\.url|branch\..+\.remote|core\.worktree)$"
 
 
 def snapshot(
@@ -29,8 +30,9 @@ def snapshot(
 ) -> Snapshot:
     """The state of the work tree around `directory`, in at most six processes for any number of tags.
 
-    `prefix`: of version tags. `versions`: their scheme. `base`: the reachable version that `describe` counts from. In a
-    shallow clone `describe` and `commit_count` are None; code that needs them raises `ShallowClone`.
+    `prefix`: of version tags. `versions`: their scheme. `base`: the reachable version that `describe` counts from. If
+    the history that a shallow clone lacks could change them, `describe` and `commit_count` are None; code that needs
+    them raises `ShallowClone`.
     Raises `NoRepository`, `NoCommits`, `BareRepository`, `DubiousOwnership` and `GitError` (git missing, repository
     damaged).
     """
@@ -42,9 +44,13 @@ def snapshot(
     listing, damaged = _listing(git)
     tags = versions_in(listing, prefix, versions)
     # A damaged ref costs one process more (`for-each-ref`). To start with the walk saves two, so six are not exceeded.
+    edge = folders.shallow_edge()
     describe, committed_at, parents, count = position_of(
-        git, head, tags, shallow=folders.is_shallow, nearest=base == "nearest", walk=damaged
+        git, head, tags, edge=edge, nearest=base == "nearest", walk=damaged
     )
+    remotes = _remotes(settings)
+    tracked = None if branch is None else settings.get(f"branch.{branch}.remote")
+    remote = remote_of(remotes, tracked)
     return Snapshot(
         root=folders.root,
         common_dir=folders.common_dir,
@@ -52,14 +58,34 @@ def snapshot(
         branch=branch,
         committed_at=committed_at,
         parents=parents,
-        shallow=folders.is_shallow,
+        shallow=bool(edge),
         dirty=dirty[:_SHOWN_PATHS],
         dirty_count=len(dirty),
         tag_listing=listing,
         describe=describe,
         commit_count=count,
-        remote_url=_shown(settings.get("remote.origin.url")),
+        remote_url=_shown(settings.get(f"remote.{remote}.url")),
+        remote=remote,
+        remotes=remotes,
     )
+
+
+def remote_of(remotes: Sequence[str], tracked: str | None) -> str | None:
+    """The remote whose tags and branches count, chosen as `git fetch` without arguments does.
+
+    That is `tracked`, the remote of the branch that is checked out; else the only remote; else `origin`. None if there
+    are several and none of them is called `origin`.
+    """
+    if tracked in remotes:
+        return tracked
+    if len(remotes) == 1:
+        return remotes[0]
+    return "origin" if "origin" in remotes else None
+
+
+def _remotes(settings: Mapping[str, str]) -> tuple[str, ...]:
+    names = (name.removeprefix("remote.").removesuffix(".url") for name in settings if name.endswith(".url"))
+    return tuple(sorted(names))
 
 
 def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
@@ -114,10 +140,8 @@ def _path_of(record: str) -> str:
 
 
 def _settings(git: Git) -> dict[str, str]:
-    """The settings `remote.origin.url` and `core.worktree`; the last value of each."""
-    output = git.read(
-        "config", "-z", "--get-regexp", r"^(remote\.origin\.url|core\.worktree)$", accept=(0, 1)
-    )
+    """The URLs of remotes, the remotes of branches, and `core.worktree`; the last value of each."""
+    output = git.read("config", "-z", "--get-regexp", _SETTINGS, accept=(0, 1))
     pairs = (record.partition("\n") for record in output.decode("utf-8", "surrogateescape").split("\0"))
     return {name: value for name, _, value in pairs if name}
 

@@ -140,7 +140,7 @@ def require_version(decision: Decision, facts: Facts) -> str:
         return decision.version
     if facts.snapshot.shallow:
         raise ShallowClone(
-            "no version tag is at HEAD, and this clone is shallow: the version needs the history and its tags",
+            "this clone is shallow, and its version depends on history that it lacks",
             hint=remedy(facts.ci.system, "shallow"),
         )
     if facts.snapshot.commit_count is None and facts.snapshot.describe is None:
@@ -223,8 +223,15 @@ def guarded(
             case Move() | Keep():
                 kept.append(msgspec.structs.replace(tag, reason=verdict.reason))
             case Withhold():
-                why = Withheld(name=tag.name, reason=verdict.reason, rightly=verdict.rightly, line=tag.line)
-                withheld.append(why)
+                withheld.append(
+                    Withheld(
+                        name=tag.name,
+                        reason=verdict.reason,
+                        rightly=verdict.rightly,
+                        line=tag.line,
+                        lacks=verdict.lacks,
+                    )
+                )
             case Refuse():
                 raise TagConflict(verdict.reason)
     return tuple(kept), tuple(withheld)

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 import msgspec
 
-from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Line
+from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Lack, Line
 from release.versions.model import Scheme, Version
 from release.versions.semver import Key, image_tag_of, parse_as, precedence_key
 
@@ -27,10 +27,14 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Withhold(msgspec.Struct, frozen=True, kw_only=True):
-    """The tag does not move. `rightly`: False if a fact is unknown; True for other reasons (a newer release)."""
+    """The tag does not move. `rightly`: False if a fact is unknown; True for other reasons (a newer release).
+
+    `lacks`: see `Lack`.
+    """
 
     reason: str
     rightly: bool = True
+    lacks: Lack | None = None
 
 
 class Refuse(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +43,7 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+_NO_TIP = "the commit of the branch on the remote is unknown"
 # Compares stable versions by their numbers, in C. `precedence_key` would run Python code for each of 20,000 versions.
 _STABLE_RANK = attrgetter("version.major", "version.minor", "version.patch", "rebuild")
 
@@ -124,26 +129,37 @@ def _compare(
 
 def _judge_commits(line: Line, candidate: Candidate, held: Held | None, branch_tip: str | None) -> Verdict:
     what = f"branch `{line.name}`" if line.kind == "branch" else f"request {line.number}"
-    is_tip = branch_tip == candidate.commit
-    if line.kind == "branch" and branch_tip is not None and not is_tip:
-        return Withhold(reason=f"{what} is at `{branch_tip[:12]}` on the remote by now")
-    if held is None or held.state == "free":
-        return Move(reason=f"build of {what}")
-    match held.relation:
+    match held.relation if held is not None else None:
         case "same" if not candidate.rebuild:
             return Keep(reason="it holds this commit already")
         case "descendant":
-            return Withhold(reason=f"it holds `{(held.revision or '')[:12]}`, which is newer")
-        case "ancestor" | "same" | "diverged":
+            newer = held.revision if held is not None else None
+            return Withhold(reason=f"it holds `{(newer or '')[:12]}`, which is newer")
+        case "ancestor" | "same":
             return Move(reason=f"build of {what}")
-    if is_tip or line.kind == "pull-request":
+    # Nothing is held, or the histories diverged or cannot be compared.
+    if line.kind == "pull-request" or branch_tip == candidate.commit:
         # An earlier build of the request may have been a temporary merge commit, which no clone has, so
         # the relation is unknown.
         return Move(reason=f"build of {what}")
-    return Withhold(
-        reason=f"the relation of the commit of its image to `{candidate.commit[:12]}` is unknown",
-        rightly=False,
-    )
+    if branch_tip is not None:
+        return Withhold(reason=f"{what} is at `{branch_tip[:12]}` on the remote by now")
+    if held is None or held.state == "free":
+        return Move(reason=f"build of {what}")
+    return _incomparable(candidate, held)
+
+
+def _incomparable(candidate: Candidate, held: Held) -> Withhold:
+    own = candidate.commit[:12]
+    if held.revision is None:
+        reason = "its image does not say from which commit it was built"
+        return Withhold(reason=f"{reason}, and {_NO_TIP}", rightly=False, lacks="tip")
+    reason = f"it holds `{held.revision[:12]}`"
+    if held.relation == "diverged":
+        reason += f", which is not in the history of `{own}`, and {_NO_TIP}"
+        return Withhold(reason=reason, rightly=False, lacks="tip")
+    reason += f", and this clone lacks the history that shows whether `{own}` is newer"
+    return Withhold(reason=reason, rightly=False, lacks="history")
 
 
 def _covers(line: Line, version: Version) -> bool:
@@ -194,9 +210,14 @@ def _rank(known: KnownVersion) -> tuple[Key, int]:
 
 
 def _missing_knowledge(known: KnownReleases) -> str | None:
-    """The first source that was read and may be incomplete, or None."""
+    """The first source that was read and may be incomplete, or None.
+
+    Git may be incomplete where the registry's list is complete: what has only a git tag is not released yet, and moves
+    the tag when it is.
+    """
+    git = "not asked" if known.known_from.registry == "complete" else known.known_from.git
     sources = (
-        ("git", known.known_from.git),
+        ("git", git),
         ("the version log", known.known_from.log),
         ("the registry", known.known_from.registry),
     )

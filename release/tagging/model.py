@@ -10,6 +10,9 @@ import msgspec
 from release.versions.model import Scheme, Version
 
 Knowledge = Literal["complete", "partial", "unknown", "not asked"]
+#: What would show whether a branch's tag may move, and running again does not bring: the `history` that a clone lacks,
+#: or the `tip` of the branch on the remote.
+Lack = Literal["history", "tip"]
 Channel = Literal["release", "prerelease", "branch", "pull-request", "snapshot"]
 
 
@@ -90,13 +93,14 @@ class MovingTag(msgspec.Struct, frozen=True, kw_only=True, tag="moving", tag_fie
 class Withheld(msgspec.Struct, frozen=True, kw_only=True):
     """A tag that is not set, with the reason. `rightly`: False if a fact is unknown; True for other reasons.
 
-    `line`: that of a moving tag which the guard withheld.
+    `line`: that of a moving tag which the guard withheld. `lacks`: see `Lack`.
     """
 
     name: str
     reason: str
     rightly: bool = True
     line: Line | None = None
+    lacks: Lack | None = None
 
 
 class KnownFrom(msgspec.Struct, frozen=True, kw_only=True):

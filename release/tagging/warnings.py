@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ci.remedies import remedy
-from release.facts import Facts
-from release.tagging.model import KnownReleases, TagPolicy
+from release.facts import Facts, may_lack_tags
+from release.tagging.guard import highest
+from release.tagging.model import KnownReleases, Line, TagPolicy
 from release.tagging.unread import is_ignored
-from release.versions.git_tags import VersionTags, examples_of
+from release.versions.git_tags import VersionTags, examples_of, has_version_tag
 from release.versions.model import Version
-from release.versions.semver import image_tag_of
+from release.versions.semver import image_tag_of, precedence_key
 
 
 def cautions(
@@ -22,7 +23,11 @@ def cautions(
     if version is not None and version.build_metadata:
         warnings.append(f"a registry takes no `+`: {version} is the image tag `{image_tag_of(version)}`")
     if policy.versions != "none":
-        warnings += [*_incomplete_clone(facts, version, known), *_odd(found, policy)]
+        warnings += [
+            *clone_cautions(facts, known, has_version=version is not None),
+            *_below_released(facts, found, version, known),
+            *_odd(found, policy),
+        ]
     return tuple(warnings)
 
 
@@ -58,26 +63,62 @@ def _detached(facts: Facts, found: VersionTags) -> list[str]:
     return [f"{text}; `run --release {at_head[0].git_tag}` releases the git tag at HEAD" if at_head else text]
 
 
-def _incomplete_clone(facts: Facts, version: Version | None, known: KnownReleases) -> list[str]:
+def clone_cautions(facts: Facts, known: KnownReleases, *, has_version: bool) -> list[str]:
+    """What the clone lacks, or may lack, and why the remote did not make up for it."""
+    return [*_refused(facts, known), *_lacking(facts, has_version=has_version)]
+
+
+def _refused(facts: Facts, known: KnownReleases) -> list[str]:
+    remote = facts.remote
+    if remote.state != "refused":
+        return []
+    whose = f"remote `{remote.name}`" if remote.name else "remotes"
+    text = f"the {whose} could not be asked for git tags: {remote.cause}"
+    by_registry = known.known_from.registry == "complete"
+    return [f"{text}; moving tags are judged by the registry's list of tags" if by_registry else text]
+
+
+def _lacking(facts: Facts, *, has_version: bool) -> list[str]:
+    """What this clone lacks, or may lack, of tags and history, with what brings it on the CI system at hand.
+
+    Empty if the remote was asked and the version is known.
+    """
     system, snapshot = facts.ci.system, facts.snapshot
-    if snapshot.shallow and version is None:
-        return [
-            "this clone is shallow and no version tag is at HEAD, so there is no version: "
-            + remedy(system, "shallow")
-        ]
-    if version is None and snapshot.commit_count is None:
-        return [
-            "the remote has git tags that this clone lacks, so there is no version: "
-            + remedy(system, "no-tags")
-        ]
-    if known.known_from.git != "partial":
-        return []
+    answered = facts.remote.state == "answered"
     if snapshot.shallow:
-        return ["this clone is shallow, so it may lack other releases: " + remedy(system, "shallow")]
-    # Warn in CI only, where tags are often not fetched. Elsewhere, no tags usually means that there is no release yet.
-    if system == "none":
+        if not has_version:
+            text = "this clone is shallow, and its version depends on history that it lacks"
+            return [f"{text}: {remedy(system, 'shallow')}"]
+        text = f"this clone is shallow, so it may lack other releases: {remedy(system, 'shallow')}"
+        return [] if answered else [text]
+    if answered or not may_lack_tags(snapshot, facts.ci.git_tag):
         return []
-    return ["this clone lacks git tags; if there are any, " + remedy(system, "no-tags")]
+    if facts.ci.git_tag is not None and has_version_tag(snapshot.tag_listing):
+        return [
+            f"this clone may lack git tags, as it lacks `{facts.ci.git_tag}`: {remedy(system, 'no-tags')}"
+        ]
+    whose = f"its remote `{snapshot.remote}`" if snapshot.remote else "one of its remotes"
+    return [f"this clone has no version tag; if {whose} has any, {remedy(system, 'no-tags')}"]
+
+
+def _below_released(
+    facts: Facts, found: VersionTags, version: Version | None, known: KnownReleases
+) -> list[str]:
+    """That the version of an untagged commit on the default branch is below a release, which is on another branch."""
+    if version is None or version.is_stable or not facts.is_default_branch:
+        return []
+    top = found.highest_stable
+    # Building `KnownVersion`s of 20,000 git tags is done already; comparing them would take longer than git itself.
+    elsewhere = [one for one in known.versions if one.source != "git tag"]
+    if elsewhere or known.yanked:
+        best = highest(Line(kind="release"), known)
+        top = None if best is None else best.version
+    if top is None or precedence_key(top) < precedence_key(version):
+        return []
+    where = f"a commit that is not in the history of `{facts.branch}`"
+    return [
+        f"{version} is below {top}, which was released from {where}: versions here count from {top} once it is merged"
+    ]
 
 
 def _odd(found: VersionTags, policy: TagPolicy) -> list[str]:

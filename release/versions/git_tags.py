@@ -8,7 +8,7 @@ versions in one pass; the name and commit of a single tag are searched in the ou
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from operator import attrgetter
 
@@ -22,6 +22,8 @@ _FLOATING = re.compile(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 # Odd tags that the warning names: enough to recognise their form, and the warning stays on one line.
 _ODD_EXAMPLES = 3
 _ODD_LENGTH = 100  # characters of one example, since a ref name may have hundreds
+_TAG_LINE = re.compile(rb"^([0-9a-f]+) refs/tags/([^^\n]+)", re.MULTILINE)
+_VERSION_TAG = re.compile(rb" refs/tags/(?:[^\n^]*[/@_-])?v?[0-9]+[.-][0-9]+")
 # Compares stable versions in C: `precedence_key` would run Python code for each of 20,000 tags.
 _NUMBERS = attrgetter("major", "minor", "patch")
 
@@ -67,7 +69,7 @@ class VersionTags:
     @cached_property
     def tags(self) -> tuple[VersionTag, ...]:
         """Every version tag with its commit, in git's order. Parses the names of all tags, which takes time."""
-        rows = re.findall(rb"^([0-9a-f]+) refs/tags/([^^\n]+)", self._listing, re.MULTILINE)
+        rows = _TAG_LINE.findall(self._listing)
         commits = {name: commit for commit, name in rows}  # an annotated tag's second line has its commit
         found = []
         own = set(self.versions)
@@ -83,11 +85,15 @@ class VersionTags:
         return tuple(found)
 
     @cached_property
+    def highest_stable(self) -> Version | None:
+        """The highest version that is not a prerelease; None without one."""
+        return max((one for one in self.versions if not one.prerelease), key=_NUMBERS, default=None)
+
+    @cached_property
     def highest(self) -> VersionTag | None:
         """The version tag of highest precedence, prereleases included; None without version tags."""
-        stable = [version for version in self.versions if not version.prerelease]
         others = [version for version in self.versions if version.prerelease]
-        tops = [max(stable, key=_NUMBERS)] if stable else []
+        tops = [] if self.highest_stable is None else [self.highest_stable]
         tops += [max(others, key=precedence_key)] if others else []
         return self.of(max(tops, key=precedence_key))[0] if tops else None
 
@@ -201,6 +207,44 @@ def commit_named(listing: bytes, git_tag: str) -> str | None:
 def examples_of(names: Sequence[str]) -> tuple[str, ...]:
     """The first of `names`, shortened, for messages."""
     return tuple(name[:_ODD_LENGTH] for name in names[:_ODD_EXAMPLES])
+
+
+class TagDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """How the tags of a clone differ from its remote's. `listing`: of the clone, with the remote's tags.
+
+    `missing`: tags that only the remote has. `moved`: tags that name another object on the remote, which counts.
+    """
+
+    listing: bytes
+    missing: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+
+
+def with_tags_of_remote(listing: bytes, remote_tags: Mapping[str, str]) -> TagDifference:
+    """The clone's `listing` with the tags of its remote. `remote_tags`: each with the object that it peels to."""
+    # An annotated tag's second line has the object that it peels to, and replaces the first.
+    here = {name: commit for commit, name in _TAG_LINE.findall(listing)}
+    there = {name.encode("utf-8", "backslashreplace"): text.encode() for name, text in remote_tags.items()}
+    missing = tuple(name for name in there if name not in here)
+    moved = tuple(name for name, commit in there.items() if here.get(name, commit) != commit)
+    if moved:
+        listing = _without(listing, moved)
+    added = b"".join(b"%s refs/tags/%s\n" % (there[name], name) for name in (*missing, *moved))
+    return TagDifference(listing=listing + added, missing=_names(missing), moved=_names(moved))
+
+
+def has_version_tag(listing: bytes) -> bool:
+    """Whether any tag of `listing` looks like a version, whatever its prefix: `v1.4.2`, `api/v1.0.0`, `2024.10`."""
+    return _VERSION_TAG.search(listing) is not None
+
+
+def _without(listing: bytes, names: Iterable[bytes]) -> bytes:
+    ends = tuple(b" refs/tags/" + name + end for name in names for end in (b"\n", b"^{}\n"))
+    return b"".join(line for line in listing.splitlines(keepends=True) if not line.endswith(ends))
+
+
+def _names(names: Iterable[bytes]) -> tuple[str, ...]:
+    return tuple(name.decode("utf-8", "backslashreplace") for name in names)
 
 
 def highest_tag(tags: Iterable[VersionTag]) -> VersionTag | None:

@@ -7,8 +7,9 @@ import pytest
 
 from ci.context import CiContext, PullRequest
 from release.errors import AmbiguousVersion
-from release.facts import commit_of_tag, reconcile, require_current_tag, with_remote_tags
+from release.facts import commit_of_tag, reconcile
 from release.git.model import Snapshot
+from release.versions.git_tags import with_tags_of_remote
 
 HEAD = "a" * 40
 OTHER = "b" * 40
@@ -131,29 +132,12 @@ class TestDefaultBranch:
         assert reconcile(SNAPSHOT, ci, NOW).is_default_branch is expected
 
 
-class TestRemoteTags:
-    SHALLOW = msgspec.structs.replace(SNAPSHOT, shallow=True, commit_count=5)
-
-    def test_remote_tags_are_added_to_those_of_a_shallow_clone(self) -> None:
-        merged = with_remote_tags(self.SHALLOW, {"v1.1.0": OTHER, "v1.2.0": HEAD})
-        assert commit_of_tag(merged, "v1.2.0") == HEAD
-        assert commit_of_tag(merged, "v1.1.0") == HEAD  # the clone's own stays
-        assert merged.commit_count is None
-
-    @pytest.mark.parametrize("tags", [None, {}, {"v1.0.0": HEAD}])
-    def test_nothing_new_changes_nothing(self, tags: dict[str, str] | None) -> None:
-        assert with_remote_tags(self.SHALLOW, tags) == self.SHALLOW
-
-    def test_a_tag_that_was_moved_on_the_remote_is_refused(self) -> None:
-        facts = reconcile(SNAPSHOT, CiContext(commit=HEAD, git_tag="v1.1.0"), NOW)
-        require_current_tag(facts, {"v1.1.0": HEAD})
-        require_current_tag(facts, {})
-        require_current_tag(facts, None)
-        with pytest.raises(AmbiguousVersion, match="`bbbbbbbbbbbb` on the remote"):
-            require_current_tag(facts, {"v1.1.0": OTHER})
-
-    def test_a_run_without_a_tag_has_nothing_to_check(self) -> None:
-        require_current_tag(reconcile(SNAPSHOT, CiContext(), NOW), {"v1.1.0": OTHER})
+def test_a_tag_that_was_moved_on_the_remote_is_refused() -> None:
+    ci = CiContext(commit=HEAD, git_tag="v1.1.0")
+    assert reconcile(SNAPSHOT, ci, NOW).git_tag == "v1.1.0"
+    listing = with_tags_of_remote(SNAPSHOT.tag_listing, {"v1.1.0": OTHER}).listing
+    with pytest.raises(AmbiguousVersion, match="names `bbbbbbbbbbbb`"):
+        reconcile(msgspec.structs.replace(SNAPSHOT, tag_listing=listing), ci, NOW)
 
 
 def test_branches_come_from_the_clone_and_the_remote() -> None:

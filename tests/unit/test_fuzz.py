@@ -29,6 +29,7 @@ from release.control import Cancel
 from release.docker.saved_images import store_archive
 from release.errors import ConfigError, ReleaseError
 from release.facts import reconcile
+from release.git.command import Git
 from release.git.history import history
 from release.layout.layout import Layout
 from release.log import Head, questions
@@ -576,10 +577,9 @@ def test_a_damaged_output_of_git_is_parsed_or_refused(git_repo: GitRepo) -> None
     def ask(process: Any) -> None:
         taken = git.snapshot(process, root, env=env)
         reconcile(taken, detect({}, None), NOW)
-        history(process, taken, "", env)
-        git.remote_tags(process, root, env)
-        git.remote_heads(process, root, env)
-        git.relation(process, root, SHA, taken.head, env)
+        history(Git(process, root, env), taken, "")
+        git.remote_refs(process, root, env, "origin")
+        git.relation(Git(process, root, env), SHA, taken.head)
 
     recorder = _Recorder()
     ask(recorder)

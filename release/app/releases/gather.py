@@ -8,6 +8,7 @@ from itertools import islice
 
 import msgspec
 
+from release.app.clone_history import ancestry_of, branches_of
 from release.app.obtain.supplied import OpenedSupply, supply_of
 from release.app.releases.concerned import unchanged, without_tags
 from release.app.releases.decide import Situation, decide_component
@@ -19,7 +20,7 @@ from release.app.releases.status import status_change
 from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
-from release.facts import Facts, require_current_tag
+from release.facts import Facts
 from release.log.chain import timestamp
 from release.log.state import LogState
 from release.oci import INDEX_TYPES, Repository
@@ -61,8 +62,6 @@ def gather(
     require_targets(component)
     policy = policy_of(component)
     facts = session.facts(policy, online=not wishes.offline)
-    if facts.git_tag is not None and not wishes.offline:
-        require_current_tag(facts, session.remote_tags)
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
     moving = [one for one, target in zip(repositories, component.targets, strict=False) if target.moving]
     releases = known_everywhere(session, component, policy, moving)
@@ -76,10 +75,8 @@ def gather(
         first = decide_component(session, situation)
     if wishes.offline:
         return _subject(session, component, facts, first, HeldTags(), wishes, supplied)
-    heads = session.remote_heads if facts.branch is not None else None
-    held = gather_held(
-        session.tags, session.process, repositories, first, facts, session.settings.env, heads=heads
-    )
+    branches = branches_of(session) if facts.branch is not None else {}
+    held = gather_held(session.tags, ancestry_of(session), repositories, first, facts.commit, heads=branches)
     decision = decide_component(session, msgspec.structs.replace(situation, held=held))
     same = None
     if wishes.version is None and wishes.rebuild_of is None and not wishes.places:

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from release.errors import RegistryError
-from release.facts import Facts
-from release.git import Relation, relation
-from release.ports import Process
+from release.git.remote import Ancestry, Relation
 from release.tagging.model import Decision, FixedTag, Held, HeldTags, MovingTag
 
 if TYPE_CHECKING:
@@ -20,23 +18,20 @@ if TYPE_CHECKING:
 
 def gather_held(
     tags: TagReader,
-    process: Process,
+    ancestry: Ancestry,
     repositories: Sequence[Repository],
     decision: Decision,
-    facts: Facts,
-    env: Mapping[str, str],
+    commit: str,
     *,
     heads: Mapping[str, str] | None = None,
 ) -> HeldTags:
     """What the decision's tags hold on each repository now, and the tip of the branch that one of the tags follows.
 
-    A tag that cannot be read is `unknown`, with the cause. `heads`: the remote's branches and their commits, as
-    `git.remote_heads` gives them.
+    A tag that cannot be read is `unknown`, with the cause. `commit`: that HEAD names. `heads`: the remote's branches
+    and their commits.
     """
     held = [
-        one
-        for repository in repositories
-        for one in _held_by(tags, process, repository, decision, facts, env)
+        one for repository in repositories for one in _held_by(tags, ancestry, repository, decision, commit)
     ]
     branch = next(
         (tag.line.name for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "branch"),
@@ -46,12 +41,7 @@ def gather_held(
 
 
 def _held_by(
-    tags: TagReader,
-    process: Process,
-    repository: Repository,
-    decision: Decision,
-    facts: Facts,
-    env: Mapping[str, str],
+    tags: TagReader, ancestry: Ancestry, repository: Repository, decision: Decision, commit: str
 ) -> list[Held]:
     held: list[Held] = []
     for tag in decision.tags:
@@ -60,17 +50,12 @@ def _held_by(
             # minutes.
             held.append(Held(target=repository.name, tag=tag.name, state="unknown", cause=held[-1].cause))
             continue
-        held.append(_held(tags, process, repository, tag, facts, env))
+        held.append(_held(tags, ancestry, repository, tag, commit))
     return held
 
 
 def _held(
-    tags: TagReader,
-    process: Process,
-    repository: Repository,
-    tag: FixedTag | MovingTag,
-    facts: Facts,
-    env: Mapping[str, str],
+    tags: TagReader, ancestry: Ancestry, repository: Repository, tag: FixedTag | MovingTag, commit: str
 ) -> Held:
     try:
         # All platforms are read only for a fixed tag, since only the image of a fixed tag can be adopted.
@@ -81,5 +66,5 @@ def _held(
         return held
     between: Relation = "unknown"
     if held.revision is not None:
-        between = relation(process, facts.snapshot.root, held.revision, facts.commit, env)
+        between = ancestry(held.revision, commit)
     return msgspec.structs.replace(held, relation=between)

@@ -6,15 +6,15 @@ For each source the result says how much of it was read: `complete`, `partial`, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from release.app.session import Session
 from release.config.load import Component
-from release.errors import RegistryError
+from release.errors import LogError, RegistryError
 from release.events import Note
 from release.facts import may_lack_tags
-from release.git.model import Snapshot
+from release.git.model import RemoteState, Snapshot
 from release.tagging.model import (
     Knowledge,
     KnownFrom,
@@ -24,45 +24,32 @@ from release.tagging.model import (
 )
 from release.versions.git_tags import versions_in
 from release.versions.model import Scheme
-from release.versions.semver import parse_tag_name, version_of_image_tag
+from release.versions.semver import version_of_image_tag
 
 if TYPE_CHECKING:
     from release.oci import Repository
 
 
 def from_git(
-    snapshot: Snapshot, prefix: str = "", scheme: Scheme = "semver", *, git_tag: str | None = None
+    snapshot: Snapshot,
+    prefix: str = "",
+    scheme: Scheme = "semver",
+    *,
+    git_tag: str | None = None,
+    remote: RemoteState = "not asked",
 ) -> KnownReleases:
-    """The versions of all git tags of the clone, reachable from HEAD or not; `partial` if the clone may lack tags.
+    """The versions of all git tags of the snapshot, reachable from HEAD or not.
 
-    `git_tag`: the git tag that triggered the run.
+    `remote`: `answered` if the snapshot holds the tags of the remote too, which makes git `complete`; `refused` makes
+    it `partial`. Otherwise git is `partial` if the clone may lack tags. `git_tag`: the git tag that triggered the run.
     """
-    partial = may_lack_tags(snapshot, git_tag)
+    lacks = may_lack_tags(snapshot, git_tag) if remote != "answered" else False
     return KnownReleases(
         versions=tuple(
             KnownVersion(version=version, source="git tag")
             for version in versions_in(snapshot.tag_listing, prefix, scheme).versions
         ),
-        known_from=KnownFrom(git="partial" if partial else "complete"),
-    )
-
-
-def from_remote_tags(
-    tags: Mapping[str, str] | None, prefix: str = "", scheme: Scheme = "semver"
-) -> KnownReleases:
-    """The versions of the remote's git tags. `tags`: as `git.remote_tags` gives them; None if it did not answer.
-
-    `unite` with the `partial` tags of a shallow clone makes git `complete`.
-    """
-    if tags is None:
-        return KnownReleases()
-    return KnownReleases(
-        versions=tuple(
-            KnownVersion(version=version, source="git tag", commit=commit)
-            for name, commit in tags.items()
-            if (version := parse_tag_name(name, prefix, scheme)) is not None
-        ),
-        known_from=KnownFrom(git="complete"),
+        known_from=KnownFrom(git="partial" if lacks or remote == "refused" else "complete"),
     )
 
 
@@ -105,26 +92,17 @@ def from_registry_tags(tags: Iterable[str] | None, scheme: Scheme = "semver") ->
 
 
 def unite(*sources: KnownReleases) -> KnownReleases:
-    """The union of all sources.
-
-    Registries are `partial` together when only some answered. Git is `complete` if one source is, such as the remote of
-    a shallow clone.
-    """
+    """The union of all sources. Registries are `partial` together when only some answered."""
     return KnownReleases(
         versions=tuple(one for source in sources for one in source.versions),
         yanked=tuple(sorted({version for source in sources for version in source.yanked})),
         prereleases=tuple(sorted({version for source in sources for version in source.prereleases})),
         known_from=KnownFrom(
-            git=_best([source.known_from.git for source in sources]),
+            git=_all([source.known_from.git for source in sources]),
             log=_all([source.known_from.log for source in sources]),
             registry=_all([source.known_from.registry for source in sources]),
         ),
     )
-
-
-def _best(knowledge: Sequence[Knowledge]) -> Knowledge:
-    order: tuple[Knowledge, ...] = ("complete", "partial", "unknown")
-    return next((one for one in order if one in knowledge), "not asked")
 
 
 def _all(knowledge: Sequence[Knowledge]) -> Knowledge:
@@ -148,6 +126,52 @@ def project_of(session: Session, component: Component) -> str:
 def known_locally(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
     """The releases that are known without a connection, from git tags and a log file."""
     of_git = from_git(session.snapshot(policy), policy.prefix, policy.versions, git_tag=session.ci.git_tag)
+    return _with_file_log(of_git, session, component, policy)
+
+
+def known_by_remote(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
+    """The releases that are known from git tags, those of the remote included, and from the version log."""
+    snapshot, remote = session.completed(policy), session.remote.state
+    of_git = from_git(snapshot, policy.prefix, policy.versions, git_tag=session.ci.git_tag, remote=remote)
+    if session.config.log[0].store == "file":
+        return _with_file_log(of_git, session, component, policy)
+    return unite(of_git, known_from_log(session, component, policy))
+
+
+def known_for_next(
+    session: Session, component: Component, policy: TagPolicy, git_tag: Literal["none", "local", "pushed"]
+) -> KnownReleases:
+    """The versions that are taken, for the next version; for a git tag also those that only the registries have.
+
+    A source that does not answer is `unknown`, after a warning. For a tag that is pushed, which others see, its error
+    is raised: `LogError`, `RegistryError`.
+    """
+    must = git_tag == "pushed"
+    try:
+        found = [known_by_remote(session, component, policy)]
+    except LogError as error:
+        if must:
+            raise
+        session.warn(f"versions that only the version log has are not known: {error.message}")
+        snapshot, state = session.completed(policy), session.remote.state
+        found = [
+            from_git(snapshot, policy.prefix, policy.versions, remote=state),
+            KnownReleases(known_from=KnownFrom(log="unknown")),
+        ]
+    for target in component.targets if git_tag != "none" else ():
+        try:
+            found.append(from_registry_tags(session.registries.open(target.image).tags(), policy.versions))
+        except RegistryError as error:
+            if must and target.required:
+                raise
+            session.warn(f"versions that only `{target.image}` has are not known: {error.message}")
+            found.append(from_registry_tags(None))
+    return unite(*found)
+
+
+def _with_file_log(
+    of_git: KnownReleases, session: Session, component: Component, policy: TagPolicy
+) -> KnownReleases:
     if session.config.log[0].store != "file" or not session.trust.trusted:
         return of_git
     return unite(of_git, known_from_log(session, component, policy))
@@ -174,17 +198,14 @@ def known_from_log(session: Session, component: Component, policy: TagPolicy) ->
 def known_everywhere(
     session: Session, component: Component, policy: TagPolicy, repositories: list[Repository]
 ) -> KnownReleases:
-    """The releases known from git tags, the version log and the tags of `repositories`.
+    """The releases known from git tags, the version log and the tags of `repositories`; without these, offline.
 
     A required target that does not answer makes the registries `unknown` or `partial`. An optional one is ignored then:
     it must not keep the tags of other targets from moving.
     """
     optional = {session.registries.open(one.image).name for one in component.targets if not one.required}
-    parts = [known_locally(session, component, policy)]
-    if repositories and parts[0].known_from.git != "complete":
-        parts.append(from_remote_tags(session.remote_tags, policy.prefix, policy.versions))
-    if repositories and session.config.log[0].store != "file":
-        parts.append(known_from_log(session, component, policy))
+    known = known_by_remote if repositories else known_locally
+    parts = [known(session, component, policy)]
     for repository in repositories:
         try:
             parts.append(from_registry_tags(repository.tags(), policy.versions))

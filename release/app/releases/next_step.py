@@ -12,6 +12,7 @@ from release.errors import ConfigError
 from release.git.history import History
 from release.versions.bump import BumpRules, Part, Reach, Step, step_of
 from release.versions.commits import standing_changes
+from release.versions.free_version import FreeVersion, first_free
 from release.versions.model import Scheme, Version
 from release.versions.next_calver import next_calver
 from release.versions.next_version import automatic_version
@@ -23,9 +24,13 @@ NextPart = Literal["major", "minor", "patch", "prerelease", "auto"]
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """The next version. `reason`: the commits that ask for it, if they decided. `warning`: or empty."""
+    """The next version. `reason`: the commits that ask for it, if they decided. `warning`: or empty.
+
+    `passed`: the versions that would have been next, and are taken.
+    """
 
     version: Version
+    passed: tuple[Version, ...] = ()
     reason: str | None = None
     warning: str = ""
 
@@ -62,9 +67,12 @@ def next_due(
         if step is None and wish.part == "auto":
             return None
     try:
-        version = _stable(section.versions, found, wish.part, step, known, now, component)
+        first = _stable(section.versions, found, wish.part, step, known, now, component)
+        free = FreeVersion(first) if section.versions == "calver" else _free(first, wish.part, known)
+        version = free.version
         if wish.part != "prerelease":
-            return Due(version=version, reason=None if step is None else step.reason)
+            reason = None if step is None else step.reason
+            return Due(version=version, passed=free.passed, reason=reason)
         channel = _channel(component, found, version, wish.channel)
         version = next_prerelease(version, channel, known)
     except ValueError as error:
@@ -73,8 +81,23 @@ def next_due(
             hint="give it to `run --version`, or tag it by hand",
         ) from error
     return Due(
-        version=version, reason=None if step is None else step.reason, warning=_overtaken(version, known)
+        version=version,
+        passed=free.passed,
+        reason=None if step is None else step.reason,
+        warning=_overtaken(version, known),
     )
+
+
+def _free(version: Version, part: NextPart, known: Sequence[Version]) -> FreeVersion:
+    """`version`, or the first free one after it by the same part."""
+
+    def again(taken: Version) -> Version:
+        if part == "major" or part == "minor" or part == "patch":  # mypy narrows no `in`
+            return raised_version(taken, part)
+        # The part that the commits raised shows in the version: the last number that is not zero.
+        return raised_version(taken, "patch" if taken.patch else "minor" if taken.minor else "major")
+
+    return first_free(version, again, known)
 
 
 def _stable(

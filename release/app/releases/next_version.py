@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from ci.remedies import remedy
-from release.app.releases.next_step import NextPart, Wish, next_due
-from release.app.releases.version import VersionReport, version_report
+from release.app.clone_history import edge_of, lacks_trees
+from release.app.releases.known import known_for_next
+from release.app.releases.next_step import Due, NextPart, Wish, next_due
+from release.app.releases.version import Found, VersionReport, version_report
+from release.app.releases.version_tag import make_tag, require_taggable, require_unreleased
 from release.app.session import Session, policy_of
 from release.config.components import Ownership
-from release.errors import ConfigError, DirtyTree, RefusedError, ShallowClone, TagConflict
+from release.errors import ConfigError, ShallowClone
 from release.events import Note
+from release.git.command import Git
 from release.git.history import History, history
+from release.tagging.guard import highest
+from release.tagging.model import Line
 from release.tagging.version_text import VersionFacts
-from release.versions.git_tags import versions_in
+from release.tagging.warnings import clone_cautions
 from release.versions.semver import precedence_key
 
 if TYPE_CHECKING:
     from release.git.model import Snapshot
-    from release.tagging.model import TagPolicy
+    from release.tagging.model import KnownReleases, TagPolicy
     from release.versions.model import Version
+
+
+# Versions that were passed over and are named in the reason.
+_NAMED = 3
 
 
 class NextVersionRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,24 +40,25 @@ class NextVersionRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `part`: the part of the version that is raised; `auto` concludes the part from the commits (Conventional Commits);
     `prerelease` gives the next prerelease of `channel`, or of the channel in progress.
-    `git_tag`: `local` creates the annotated git tag; `pushed` also pushes it to `origin`, and removes it again if the
-    push fails.
+    `git_tag`: `local` creates the annotated git tag; `pushed` also pushes it to the remote, and removes it again if the
+    push fails. `force_unpushed`: also for a commit that no branch of the remote has.
     """
 
     part: NextPart = "auto"
     channel: str | None = None
     component: str | None = None
     git_tag: Literal["none", "local", "pushed"] = "none"
+    force_unpushed: bool = False
 
 
 def next_version(workspace: Session, request: NextVersionRequest) -> VersionReport | None:
     """The next version; None, after a note, if no commit since the last release requires a release."""
-    facts = next_facts(workspace, request)
-    return None if facts is None else version_report(facts)
+    found = next_found(workspace, request)
+    return None if found is None else version_report(found)
 
 
-def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | None:
-    """The facts of the next version, which `version_text` can write in every form; None if none is due."""
+def next_found(session: Session, request: NextVersionRequest) -> Found | None:
+    """The next version; None, after a note, if none is due."""
     components = session.components_named(request.component)
     if len(components) != 1:
         raise ConfigError("there are several components", hint="choose one with `--component NAME`")
@@ -59,37 +71,32 @@ def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | 
             "with `versions: none` the next version cannot be worked out",
             hint="give it to `run --version`, or tag it by hand",
         )
-    snapshot = session.snapshot(policy)
-    if snapshot.shallow:
-        raise ShallowClone(
-            "the next version depends on the commits since the last release, and this clone is shallow",
-            hint=f"{remedy(session.ci.system, 'shallow')}, or add `--deepen`",
-        )
+    push = request.git_tag == "pushed"
+    if request.git_tag != "none":
+        # Checked first: fetching history and listing registries take longer.
+        require_taggable(session, policy, push=push, force_unpushed=request.force_unpushed)
+    facts = session.facts(policy, online=True)
+    snapshot = facts.snapshot
     reach = Ownership(session.config.components).reach(component.name)
-    found = history(
-        session.process,
-        snapshot,
-        policy.prefix,
-        session.settings.env,
-        scheme=policy.versions,
-        paths=reach is not None,
-    )
-    known = versions_in(snapshot.tag_listing, policy.prefix, policy.versions).versions
+    found = history_of(session, snapshot, policy, paths=reach is not None)
+    known = known_for_next(session, component, policy, request.git_tag)
     wish = Wish(part=request.part, channel=request.channel)
-    due = next_due(component, found, wish, known, session.clock.now(), reach=reach)
+    taken = [one.version for one in known.versions]
+    due = next_due(component, found, wish, taken, session.clock.now(), reach=reach)
     if due is None:
         session.sink.emit(Note(level="info", text=f"note: {_nothing_asked(found)}"))
         return None
     version = due.version
-    if due.reason is not None:
-        session.sink.emit(Note(level="info", text=f"note: {version} is due: {due.reason}"))
+    reasons = [*([due.reason] if due.reason else []), *_elsewhere(due, known, found)]
+    if reasons:
+        session.sink.emit(Note(level="info", text=f"note: {version} is due: {'; '.join(reasons)}"))
     if due.warning:
         session.warn(due.warning)
-    _require_new(version, snapshot, policy)
     git_tag = f"{policy.prefix}{_style(found, policy.prefix)}{version}"
     if request.git_tag != "none":
-        _create(session, snapshot, policy, git_tag, version, push=request.git_tag == "pushed")
-    return VersionFacts(
+        require_unreleased(snapshot, policy, known)
+        make_tag(session, policy, git_tag, version, push=push)
+    of_version = VersionFacts(
         version=version,
         commit=snapshot.head,
         channel="release" if version.is_stable else "prerelease",
@@ -100,8 +107,48 @@ def next_facts(session: Session, request: NextVersionRequest) -> VersionFacts | 
         distance=len(found.commits),
         branch=snapshot.branch,
         dirty=snapshot.dirty_count > 0,
-        reason=due.reason,
+        reason="; ".join(reasons) or None,
     )
+    warnings = (*facts.warnings, *clone_cautions(facts, known, has_version=True))
+    return Found(facts=of_version, known_from=known.known_from, warnings=warnings)
+
+
+def history_of(session: Session, snapshot: Snapshot, policy: TagPolicy, *, paths: bool = False) -> History:
+    """The releases and commits in HEAD's history, from the clone if that has enough, else from the remote too."""
+    clone = Git(session.process, snapshot.root, session.settings.env)
+    edge = edge_of(session, snapshot)
+    if not (paths and lacks_trees(clone)):
+        with suppress(ShallowClone):
+            return history(clone, snapshot, policy.prefix, scheme=policy.versions, paths=paths, edge=edge)
+    whole = session.whole_history(trees=paths)
+    if whole is None:
+        raise ShallowClone(
+            "the next version depends on the commits since the last release, and this clone is shallow",
+            hint=f"{remedy(session.ci.system, 'shallow')}, or add `--deepen`",
+        )
+    return history(whole, snapshot, policy.prefix, scheme=policy.versions, paths=paths)
+
+
+def _elsewhere(due: Due, known: KnownReleases, found: History) -> list[str]:
+    """Which versions were passed over, and which release elsewhere is higher."""
+    version = due.version
+    if due.passed:
+        names = ", ".join(f"{one} ({_source(one, known)})" for one in due.passed[:_NAMED])
+        more = ", …" if len(due.passed) > _NAMED else ""
+        verb = "are" if len(due.passed) > 1 else "is"
+        return [
+            f"it is the next free version: {names}{more} {verb} taken, from a commit outside of HEAD's history"
+        ]
+    top = highest(Line(kind="release"), known)
+    if top is None or precedence_key(top.version) <= precedence_key(version):
+        return []
+    own = found.stable is not None and found.stable.version == top.version
+    return [] if own else [f"{top.version} ({top.source}) is higher, from a commit outside of HEAD's history"]
+
+
+def _source(version: Version, known: KnownReleases) -> str:
+    keys = precedence_key(version)
+    return next((one.source for one in known.versions if precedence_key(one.version) == keys), "")
 
 
 def _nothing_asked(found: History) -> str:
@@ -113,39 +160,3 @@ def _style(found: History, prefix: str) -> str:
     """The prefix `v` if the project's highest version tag has it, or if there is no version tag; else `""`."""
     last = found.highest or found.stable
     return "v" if last is None or last.git_tag.removeprefix(prefix).startswith("v") else ""
-
-
-def _require_new(version: Version, snapshot: Snapshot, policy: TagPolicy) -> None:
-    for tag in versions_in(snapshot.tag_listing, policy.prefix, policy.versions).tags:
-        if precedence_key(tag.version) == precedence_key(version):
-            raise TagConflict(
-                f"the next version is {version}, but git tag `{tag.git_tag}` exists on `{tag.commit[:12]}`",
-                hint="on a maintenance branch only `--next patch` stays below the releases of others",
-            )
-
-
-def _create(
-    session: Session, snapshot: Snapshot, policy: TagPolicy, git_tag: str, version: Version, *, push: bool
-) -> None:
-    from release.git.write import create_tag, push_tag
-
-    if snapshot.dirty_count:
-        raise DirtyTree(
-            f"{snapshot.dirty_count} tracked files differ from the commit that would be tagged",
-            hint="commit or stash them first (`git status`)",
-        )
-    at_head = versions_in(snapshot.tag_listing, policy.prefix, policy.versions).at(snapshot.head)
-    if at_head and at_head[0].version.is_stable:
-        raise RefusedError(
-            f"this commit is released as `{at_head[0].git_tag}` already", hint="commit something first"
-        )
-    env = session.settings.env
-    create_tag(snapshot.root, git_tag, snapshot.head, f"Release {version}", env)
-    if push:
-        push_tag(snapshot.root, git_tag, env)
-    session.sink.emit(
-        Note(
-            level="info",
-            text=f"note: git tag `{git_tag}` names `{snapshot.head[:12]}`{' here and on `origin`' if push else ''}",
-        )
-    )

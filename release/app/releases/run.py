@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ci.remedies import remedy
 from release.app.cache import trim_at_exit
 from release.app.obtain.builds import Builds
 from release.app.obtain.supplied import open_supply
@@ -17,7 +18,15 @@ from release.app.releases.request import RunRequest, version_of
 from release.app.releases.results import RunResult, run_report
 from release.app.releases.wait import wait_for_others
 from release.app.session import Session, policy_of
-from release.errors import ConfigError, DirtyTree, PartialError, ReleaseError, StalePlan
+from release.errors import (
+    ConfigError,
+    DirtyTree,
+    GitError,
+    PartialError,
+    ReleaseError,
+    ShallowClone,
+    StalePlan,
+)
 from release.events import Note
 from release.plan.earlier import read_plan
 from release.plan.freshness import moved_since
@@ -27,6 +36,7 @@ from release.plan.release import plan_release
 from release.plan.release_input import ReleaseInput, Unchanged
 from release.runner import Report
 from release.secret_names import looks_secret
+from release.tagging.model import Withheld
 
 
 def preview(session: Session, request: RunRequest) -> RunResult:
@@ -39,7 +49,7 @@ def preview(session: Session, request: RunRequest) -> RunResult:
     with Builds() as builds:
         inputs, plan = make_plan(session, request, builds)
         details = survey(session, plan, at_own_targets(session), builds=builds, connected=not request.offline)
-    details = with_withheld(details, refusal(session, request.component) or details.error)
+    details = with_withheld(session, details, refusal(session, request.component) or details.error)
     return RunResult(report=run_report("shipmark.preview/1", details, inputs), details=details, inputs=inputs)
 
 
@@ -64,7 +74,7 @@ def run(session: Session, request: RunRequest) -> RunResult:
             _require_fresh(earlier, inputs, plan)
         trim_at_exit(session)
         details = execute(session, plan, at_own_targets(session), builds=builds)
-    details = with_withheld(details, details.error)
+    details = with_withheld(session, details, details.error)
     return RunResult(report=run_report("shipmark.run/1", details, inputs), details=details, inputs=inputs)
 
 
@@ -163,15 +173,35 @@ def refusal(session: Session, name: str | None) -> ReleaseError | None:
     return None
 
 
-def with_withheld(report: Report, error: ReleaseError | None) -> Report:
-    """The report with `error`; without one, with a `PartialError` if a tag is withheld because something is unknown."""
+def with_withheld(session: Session, report: Report, error: ReleaseError | None) -> Report:
+    """The report with `error`; without one, with an error if a tag is withheld because something is unknown.
+
+    That is a `PartialError` if the next run may know it, else a `GitError` with what helps in this clone.
+    """
     if error is None:
         doubtful = [
             one for release in report.plan.releases for one in release.decision.withheld if not one.rightly
         ]
-        if doubtful:
-            names = ", ".join(f"`{one.name}`" for one in doubtful)
-            error = PartialError(
-                f"{names} not moved: {doubtful[0].reason}", hint="run again when it can be known"
-            )
+        lacking = [one for one in doubtful if one.lacks is not None]
+        if lacking:
+            error = _lacking(session, lacking)
+        elif doubtful:
+            text = f"{_names(doubtful)} not moved: {doubtful[0].reason}"
+            error = PartialError(text, hint="run again when it can be known")
     return msgspec.structs.replace(report, error=error)
+
+
+def _names(withheld: Sequence[Withheld]) -> str:
+    return ", ".join(f"`{one.name}`" for one in withheld)
+
+
+def _lacking(session: Session, withheld: Sequence[Withheld]) -> GitError:
+    """The error for tags of branches whose history is unknown here."""
+    text = f"{_names(withheld)} not moved: {withheld[0].reason}"
+    if session.any_snapshot().shallow and withheld[0].lacks == "history":
+        return ShallowClone(text, hint=remedy(session.ci.system, "shallow"))
+    remote = session.remote
+    if remote.state == "refused":
+        return GitError(text, hint=f"`git ls-remote {remote.name}` has to work here: {remote.cause}")
+    hint = "`git fetch` brings the commits of other runs, and `shipmark image delete` lets the tag start anew"
+    return GitError(text, hint=hint)

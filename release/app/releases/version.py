@@ -10,6 +10,7 @@ from release.app.releases.tags import decide_locally
 from release.app.session import Session, policy_of
 from release.errors import ConfigError
 from release.tagging.decide import require_version
+from release.tagging.model import KnownFrom
 from release.tagging.version_text import VersionFacts, fields_of
 from release.versions.model import Scheme, Version
 from release.versions.semver import parse_as
@@ -26,6 +27,7 @@ class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `date`: of the commit, RFC 3339 in UTC. `dirty`: whether tracked files differ from the commit. `reason`: the part
     of the version that the commits raise, and which commits; only of a next version that was read from commits.
+    `known_from`: how much was read of each source of releases.
     """
 
     schema: Literal["shipmark.version/1"] = "shipmark.version/1"
@@ -45,27 +47,37 @@ class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
     dirty: bool
     date: str
     reason: str | msgspec.UnsetType = msgspec.UNSET
+    known_from: KnownFrom = KnownFrom()
+    warnings: tuple[str, ...] = ()
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts of a version, which `version_text` can write in every form, and what is not known about it."""
+
+    facts: VersionFacts
+    known_from: KnownFrom
+    warnings: tuple[str, ...] = ()
 
 
 def version(workspace: Session, request: VersionRequest) -> VersionReport:
     """The version of HEAD. Raises `ShallowClone` if the version depends on history that the clone lacks."""
-    return version_report(version_facts(workspace, request))
+    return version_report(find_version(workspace, request))
 
 
-def version_report(facts: VersionFacts) -> VersionReport:
+def version_report(found: Found) -> VersionReport:
     """The report of a version, as `--json` prints it."""
-    return VersionReport(**fields_of(facts))
+    return VersionReport(**fields_of(found.facts), known_from=found.known_from, warnings=found.warnings)
 
 
-def version_facts(workspace: Session, request: VersionRequest) -> VersionFacts:
-    """The facts of HEAD's version, which `version_text` can write in every form."""
+def find_version(workspace: Session, request: VersionRequest) -> Found:
+    """HEAD's version, without a connection. Raises `ShallowClone` as `version`."""
     decision = decide_locally(workspace, request.component)
     policy = policy_of(workspace.components_named(request.component)[0])
     facts = workspace.facts(policy)
     text = require_version(decision, facts)
     released = decision.candidate.version if decision.candidate is not None else None
     describe = None if released is not None else facts.snapshot.describe
-    return VersionFacts(
+    of_version = VersionFacts(
         version=released or _read(text, policy.versions),
         commit=decision.commit,
         channel=decision.channel,
@@ -78,6 +90,7 @@ def version_facts(workspace: Session, request: VersionRequest) -> VersionFacts:
         dirty=facts.snapshot.dirty_count > 0,
         labels=decision.labels,
     )
+    return Found(facts=of_version, known_from=decision.known_from, warnings=decision.warnings)
 
 
 def _read(text: str, scheme: Scheme) -> Version:

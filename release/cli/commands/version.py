@@ -6,10 +6,10 @@ import click
 import msgspec
 
 from release.app.releases.tags import TagsRequest, tags
-from release.app.releases.version import VersionRequest, version_facts, version_report
+from release.app.releases.version import VersionRequest, find_version, version_report
 from release.cli.commands.tags import publish_decision, takes_outputs
 from release.cli.options import Command, global_options, image_options, result_option
-from release.cli.output.stdout import data, document
+from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
 from release.decoding import convert
 from release.errors import ConfigError
@@ -45,7 +45,12 @@ from release.tagging.version_text import FORMS, fill, write
     "--channel", metavar="NAME", help="With `--next prerelease`: `rc`, `beta`; else the channel in progress."
 )
 @click.option("--create", is_flag=True, help="With `--next`: make the annotated git tag.")
-@click.option("--push", is_flag=True, help="With `--create`: push it to `origin`, or take it away again.")
+@click.option("--push", is_flag=True, help="With `--create`: push it to the remote, or take it away again.")
+@click.option(
+    "--force-unpushed",
+    is_flag=True,
+    help="With `--create`: also on a commit that no branch of the remote has.",
+)
 @result_option
 @click.pass_context
 def command(
@@ -58,6 +63,7 @@ def command(
     channel: str | None,
     create: bool,
     push: bool,
+    force_unpushed: bool,
     result_file: str | None,
 ) -> None:
     """Print the version of this commit.
@@ -66,35 +72,51 @@ def command(
     `1.4.3-dev.5.g3f2a9c1b7d40`.
     """
     session = open_session(ctx)
-    _require_sense(part, channel, create=create, push=push)
+    _require_sense(part, channel, create=create, push=push, force_unpushed=force_unpushed)
     component = session.settings.component
     if part is not None:
         # Imported late: the modules that read the commits since the last release take time to load, and only `--next`
         # needs them.
-        from release.app.releases.next_version import NextVersionRequest, next_facts
+        from release.app.releases.next_version import NextVersionRequest, next_found
 
         git_tag = "pushed" if push else "local" if create else "none"
-        request = {"part": part, "channel": channel, "component": component, "git_tag": git_tag}
-        facts = next_facts(session, convert(request, NextVersionRequest))
-        if facts is None:
+        request = {
+            "part": part,
+            "channel": channel,
+            "component": component,
+            "git_tag": git_tag,
+            "force_unpushed": force_unpushed,
+        }
+        found = next_found(session, convert(request, NextVersionRequest))
+        if found is None:
             return
     else:
         if takes_outputs(session, result_file):
             # Published before the version is read: in a shallow clone the tags are known, and the version is an error.
             publish_decision(session, tags(session, TagsRequest(component=component)), result_file)
-        facts = version_facts(session, VersionRequest(component=component))
+        found = find_version(session, VersionRequest(component=component))
+    if session.settings.verbosity >= 0:
+        for warning in found.warnings:
+            talk(f"warning: {warning}")
+    facts = found.facts
     if form == "json" or as_json:
-        document(msgspec.to_builtins(version_report(facts)))
+        document(msgspec.to_builtins(version_report(found)))
     elif template is not None:
         data(*fill(template, facts).split("\n"))
     else:
         data(*write(facts, form, go_variables).split("\n"))
 
 
-def _require_sense(part: str | None, channel: str | None, *, create: bool, push: bool) -> None:
+def _require_sense(
+    part: str | None, channel: str | None, *, create: bool, push: bool, force_unpushed: bool
+) -> None:
     if channel is not None and part != "prerelease":
         raise ConfigError("`--channel` names the channel of a prerelease", hint="add `--next prerelease`")
     if create and part is None:
         raise ConfigError("`--create` needs `--next`, which chooses the version", hint="add `--next auto`")
     if push and not create:
         raise ConfigError("`--push` needs `--create`, which makes the git tag", hint="add `--create`")
+    if force_unpushed and not create:
+        raise ConfigError(
+            "`--force-unpushed` needs `--create`, which makes the git tag", hint="add `--create`"
+        )

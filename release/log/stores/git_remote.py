@@ -11,20 +11,19 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from glob import glob
 from io import BytesIO
 from urllib.parse import urlsplit
 
-import msgspec
 from git import Repo
 from gitdb.base import IStream  # type: ignore[import-untyped]  # GitPython's object store, without types
 
 from release.control import Cancel
-from release.digits import number_in
 from release.errors import LogError, LogUnavailable
-from release.git.command import Git, git_argv, git_environment
+from release.git.command import git_argv, git_environment
+from release.git.credentials import Credentials, keeps_to_its_host, with_settings
 from release.known_secrets import passwords_of
 from release.log.identity import safe_message
 from release.log.stores.file_lock import FileLock
@@ -36,30 +35,12 @@ from release.ports import Completed, Process
 # The remote's URL may hold a password: it is passed in the environment, since other users can see argument lists.
 _REMOTE = "log"
 _REDIRECTED = re.compile(r"returned error: 30[12378]\b")
-_HANDED_OVER = r"^(http\..*|credential\..*|url\..*|core\.sshcommand|ssh\.variant)$"
 _WHO = "shipmark <shipmark@shipmark.invalid>"
 # Turns off settings of the user that would change our pushes and fetches, in addition to the options of `git_argv`.
 _QUIET = (
     *("-c", "push.followTags=false", "-c", "push.gpgSign=false"),
     *("-c", "core.logAllRefUpdates=false", "-c", "transfer.fsckObjects=true"),
 )
-
-
-class Credentials(msgspec.Struct, frozen=True):
-    """Git configuration with credentials, as (key, value). Never printed, never in an argument list."""
-
-    settings: tuple[tuple[str, str], ...] = ()
-
-
-def credentials_of(process: Process, clone: str, env: Mapping[str, str]) -> Credentials:
-    """The clone's own settings about remotes (`_HANDED_OVER`), with conditional includes; none if git fails."""
-    done = Git(process, clone, env).run(
-        "config", "--local", "--includes", "--null", "--get-regexp", _HANDED_OVER, timeout=10.0
-    )
-    # `--null`: each item is key, newline, value. Exit code 1: no such setting.
-    items = done.stdout.decode("utf-8", "replace").split("\0") if done.code == 0 else []
-    pairs = (item.partition("\n") for item in items if item)
-    return Credentials(tuple((key, value) for key, _, value in pairs))
 
 
 def credentials_of_token(url: str, token: str, user: str = "x-access-token") -> Credentials:
@@ -104,14 +85,10 @@ class GitRemote:
         self._cache = cache
         self._name = name
         self._timeout = timeout
-        self._env = _with_settings(
+        self._env = with_settings(
             git_environment(env), ((f"remote.{_REMOTE}.url", url), *credentials.settings)
         )
-        # git sends extra headers to the host of a redirect too, with the POST that follows (seen with git 2.39).
-        headers = any(key.lower().endswith(".extraheader") for key, _ in credentials.settings)
-        self._stays = ("-c", "http.followRedirects=false") if headers else ()
-        # BatchMode: fail instead of asking for a passphrase or about an unknown host, since nobody can answer.
-        self._env.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
+        self._stays = keeps_to_its_host(credentials)
         # Keeps other processes out of the private repository.
         # `_prepare` deletes the lock files of killed git processes, so no other git process may be running there.
         # Each holder runs one remote command; the wait covers two.
@@ -232,16 +209,6 @@ class GitRemote:
                 "a pull request from a fork never has it",
             )
         return LogUnavailable(message, hint="check the network and the remote, then run again")
-
-
-def _with_settings(env: dict[str, str], settings: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """`env` with more git configuration, after the settings that it holds already."""
-    count = env.get("GIT_CONFIG_COUNT", "0")
-    start = number_in(count, most=10_000) or 0
-    for number, (key, value) in enumerate(settings, start):
-        env[f"GIT_CONFIG_KEY_{number}"] = key
-        env[f"GIT_CONFIG_VALUE_{number}"] = value
-    return {**env, "GIT_CONFIG_COUNT": str(start + len(settings))}
 
 
 def _text(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,8 @@ from release.app.releases.known import from_git
 from release.control import Cancel
 from release.effects.tag_reader import TagReader
 from release.facts import Facts, reconcile
-from release.git import remote_heads, snapshot
+from release.git import relation, remote_refs, snapshot
+from release.git.command import Git
 from release.layout.layout import Layout
 from release.process import Processes
 from release.tagging.decide import decide
@@ -42,8 +44,9 @@ def decided(repo: GitRepo, process: Processes, held: HeldTags | None = None) -> 
 
 def gathered(repo: GitRepo, process: Processes, layout: Layout) -> HeldTags:
     facts, decision = decided(repo, process)
-    heads = remote_heads(process, str(repo.path), repo.env)
-    return gather_held(TagReader(), process, [layout], decision, facts, repo.env, heads=heads)
+    heads = remote_refs(process, str(repo.path), repo.env, "origin").heads
+    ancestry = partial(relation, Git(process, str(repo.path), repo.env))
+    return gather_held(TagReader(), ancestry, [layout], decision, facts.commit, heads=heads)
 
 
 def test_tag_on_an_empty_target_is_free(git_repo: GitRepo, process: Processes, layout: Layout) -> None:
@@ -93,6 +96,18 @@ def test_branch_tag_is_withheld_when_the_remote_branch_has_newer_commits(
     assert [(one.name, one.rightly) for one in decision.withheld] == [("main", True)]
 
 
+def test_branch_tag_moves_over_an_older_commit_although_the_remote_branch_went_on(
+    git_repo: GitRepo, process: Processes, layout: Layout, tmp_path: Path
+) -> None:
+    older = git_repo.commit()
+    git_repo.commit()
+    clone = git_repo.clone(tmp_path / "clone")
+    git_repo.commit()
+    store(make_image(labels={REVISION: older}), layout, "main")
+    found = gathered(clone, process, layout)
+    assert "main" in [tag.name for tag in decided(clone, process, found)[1].tags]
+
+
 def test_branch_tag_moves_after_its_commit_was_amended(
     git_repo: GitRepo, process: Processes, layout: Layout, tmp_path: Path
 ) -> None:
@@ -126,8 +141,7 @@ def test_branches_of_the_remote_that_would_share_a_tag_are_told_apart(
     git_repo.branch("feature/x")
     clone = git_repo.clone(tmp_path / "clone", "--single-branch", "--branch=feature/x")
     taken = snapshot(process, str(clone.path), env=clone.env)
-    heads = remote_heads(process, str(clone.path), clone.env)
-    assert heads is not None
+    heads = remote_refs(process, str(clone.path), clone.env, "origin").heads
     alone = decide(reconcile(taken, CiContext(), 0), TagPolicy(), from_git(taken))
     among = decide(reconcile(taken, CiContext(), 0, remote_branches=heads), TagPolicy(), from_git(taken))
     assert alone.tags[-1].name == "feature-x"

@@ -42,16 +42,17 @@ def test_a_release_is_recognised_by_the_remotes_tags_and_guarded_by_them(
     assert names(result) == (["1.4.2", f"sha-{origin.head[:12]}", "1.4", "1"], ["latest"])
 
 
-def test_a_commit_after_a_release_claims_no_version_without_the_tags(
-    origin: GitRepo, shipmark: Shipmark, tmp_path: Path
+@pytest.mark.parametrize("options", [[], ["--depth=1"], ["--no-tags"], ["--depth=1", "--no-tags"]])
+def test_a_commit_after_a_release_counts_from_the_remotes_tags(
+    origin: GitRepo, shipmark: Shipmark, tmp_path: Path, options: list[str]
 ) -> None:
     origin.commit()
-    clone = origin.clone(tmp_path / "clone", "--no-tags")
+    clone = origin.clone(tmp_path / "clone", *options)
     result = preview(shipmark, clone)
     assert result.code == 0, result.stderr
     decision = result.json["releases"][0]["decision"]
-    assert decision["version"] is None
-    assert any("lacks" in warning for warning in decision["warnings"])
+    assert decision["version"] == f"1.4.3-dev.1.g{clone.head[:12]}"
+    assert decision["known_from"]["git"] == "complete"
     assert names(result)[0] == [f"sha-{clone.head[:12]}", "main"]
 
 

@@ -87,12 +87,14 @@ Clones = Callable[..., Runner]
 
 @pytest.fixture
 def clone(released: Project, shipmark: Shipmark, tmp_path: Path) -> Clones:
-    """Give a function that makes runners, each in a fresh clone at `ref`."""
+    """Give a function that makes runners, each in a fresh clone at `ref`, with a tag that only the clone has."""
     made: list[GitRepo] = []
 
-    def make(host: str, ref: str = "v1.4.2") -> Runner:
+    def make(host: str, ref: str = "v1.4.2", git_tag: str | None = None) -> Runner:
         repo = released.repo.clone(tmp_path / f"clone{len(made)}")
         repo.checkout(ref)
+        if git_tag is not None:
+            repo.tag(git_tag)
         made.append(repo)
         return Runner(shipmark, repo.path, host)
 
@@ -173,12 +175,12 @@ def test_a_run_that_was_frozen_before_it_took_the_version_does_not_take_it_from_
 def test_latest_ends_on_the_higher_version_whoever_writes_last(
     released: Project, clone: Clones, gate: Gate, tag: str, late: bool
 ) -> None:
-    lower = clone(gate.host)  # knows nothing of v1.5.0
-    released.release_commit("v1.5.0")
-    higher = clone(released.registry.host, "v1.5.0")
+    lower = clone(gate.host)
     hold = Hold(gate, is_put_of(tag), late=late)
     running = lower.start(BUILD_OF="x")
     assert hold.reached.wait(30)
+    released.release_commit("v1.5.0")  # after the lower run asked the remote for its git tags
+    higher = clone(released.registry.host, "v1.5.0")
     assert higher.run(BUILD_OF="x")[0] == 0
     hold.release()
     code, err = ended(running)
@@ -199,12 +201,12 @@ def test_latest_goes_back_to_the_higher_version_after_a_kill_in_the_middle_of_th
 ) -> None:
     """The run of the lower version wrote `latest` last and was killed; its next run moves `latest` to the higher."""
     lower = clone(gate.host)
-    released.release_commit("v1.5.0")
-    higher = clone(released.registry.host, "v1.5.0")
     hold = Hold(gate, is_put_of("latest"))
     after = Hold(gate, is_put_of("latest"), late=True)
     running = lower.start(BUILD_OF="x")
     assert hold.reached.wait(30)
+    released.release_commit("v1.5.0")  # after the lower run asked the remote for its git tags
+    higher = clone(released.registry.host, "v1.5.0")
     assert higher.run(BUILD_OF="x")[0] == 0
     hold.release()
     assert after.reached.wait(30)
@@ -226,8 +228,8 @@ def test_the_higher_version_takes_latest_back_when_a_lower_one_overtook_it(
     released: Project, clone: Clones, gate: Gate
 ) -> None:
     lower = clone(released.registry.host)
-    released.release_commit("v1.5.0")
-    higher = clone(gate.host, "v1.5.0")
+    released.release_commit()
+    higher = clone(gate.host, "main", git_tag="v1.5.0")  # not on the remote, which the lower run asks
     hold = Hold(gate, lambda passage: passage.method == "PUT" and "manifests/1.5.0" in passage.path)
     running = higher.start(BUILD_OF="x")
     assert hold.reached.wait(30)

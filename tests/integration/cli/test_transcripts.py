@@ -48,7 +48,7 @@ def test_transcript_of_tags_and_version(git_repo: GitRepo, shipmark: Shipmark, t
     said("version", "--next", "auto", "--json", **where)
     said("version", "--push", **where)
     said("version", "--next", "minor", "--create", "--push", **where, env=PERSON)
-    said("version", "--next", "minor", "--create", **where, env=PERSON)
+    said("version", "--next", "minor", "--create", "--image", "oci:dist/a", **where, env=PERSON)
     output = tmp_path / "output"
     actions = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output), "GITHUB_REF": "refs/tags/v1.4.2"}
     for command in ("tags", "version"):

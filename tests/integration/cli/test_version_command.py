@@ -108,15 +108,16 @@ class TestNext:
         assert (again.code, again.stdout) == (6, "")
         assert "released as `v1.5.0` already" in again.stderr
 
-    def test_next_version_that_exists_on_another_commit_is_refused(
+    def test_next_version_passes_over_one_that_exists_on_another_commit(
         self, repo: GitRepo, shipmark: Shipmark
     ) -> None:
         repo.branch("old", "v1.4.2")
         repo.commit("feat: old")
         repo.git("tag", "v1.5.0", "main")
         done = shipmark("version", "--next", "auto", cwd=repo.path)
-        assert (done.code, done.stdout) == (6, "")
-        assert "git tag `v1.5.0` exists" in done.stderr
+        assert (done.code, done.stdout) == (0, "1.6.0\n")
+        assert "1.5.0 (git tag) is taken" in done.stderr
+        assert "maintenance" not in done.stderr
 
     def test_next_version_does_not_tag_a_dirty_tree(self, repo: GitRepo, shipmark: Shipmark) -> None:
         repo.commit("fix: file", files={"a": "1"})
@@ -124,17 +125,29 @@ class TestNext:
         done = shipmark("version", "--next", "auto", "--create", cwd=repo.path, env=PERSON)
         assert (done.code, repo.git("tag", "--list")) == (3, "v1.4.2")
 
-    def test_a_shallow_clone_gets_the_line_that_helps(
+    def test_a_shallow_clone_counts_from_the_history_of_its_remote(
         self, repo: GitRepo, shipmark: Shipmark, tmp_path: Path
     ) -> None:
         clone = repo.clone(tmp_path / "clone", "--depth=1")
+        assert shipmark("version", "--next", "auto", cwd=clone.path).stdout == "1.5.0\n"
+        assert clone.git("rev-parse", "--is-shallow-repository") == "true"
+        assert shipmark("version", "--next", "auto", "--deepen", cwd=clone.path).stdout == "1.5.0\n"
+        assert clone.git("rev-parse", "--is-shallow-repository") == "false"
+
+    def test_a_shallow_clone_whose_remote_refuses_gets_the_line_that_helps(
+        self, repo: GitRepo, shipmark: Shipmark, tmp_path: Path
+    ) -> None:
+        clone = repo.clone(tmp_path / "clone", "--depth=1")
+        clone.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
         env = {"GITLAB_CI": "true", "CI_COMMIT_SHA": clone.head, "CI_COMMIT_BRANCH": "main"}
         done = shipmark("version", "--next", "auto", cwd=clone.path, env=env)
         assert (done.code, done.stdout) == (3, "")
         assert "GIT_DEPTH" in done.stderr
-        assert shipmark("version", "--next", "auto", "--deepen", cwd=clone.path).stdout == "1.5.0\n"
 
-    @pytest.mark.parametrize("options", [["--create"], ["--push"], ["--next", "patch", "--push"]])
+    @pytest.mark.parametrize(
+        "options",
+        [["--create"], ["--push"], ["--next", "patch", "--push"], ["--next", "patch", "--force-unpushed"]],
+    )
     def test_create_or_push_without_its_option_is_a_usage_error(
         self, repo: GitRepo, shipmark: Shipmark, options: list[str]
     ) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from release.control import Cancel
 from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits, NoRepository
-from release.git import is_ancestor, relation, remote_heads, remote_tags, remote_tip, snapshot
+from release.git import is_ancestor, relation, remote_refs, remote_tip, snapshot
+from release.git.command import Git
 from release.git.model import Snapshot
 from release.ports import Completed
 from release.process import Processes
@@ -592,7 +593,9 @@ class TestQuestions:
         self, git_repo: GitRepo, history: dict[str, str], held: str, head: str, expected: str
     ) -> None:
         process = Processes(Cancel())
-        assert relation(process, str(git_repo.path), history[held], history[head], git_repo.env) == expected
+        assert (
+            relation(Git(process, str(git_repo.path), git_repo.env), history[held], history[head]) == expected
+        )
 
     def test_relation_is_unknown_in_a_shallow_clone(
         self, git_repo: GitRepo, history: dict[str, str], tmp_path: Path
@@ -600,13 +603,16 @@ class TestQuestions:
         git_repo.checkout("main")
         clone = git_repo.clone(tmp_path / "clone", "--depth=1", "--no-single-branch")
         process = Processes(Cancel())
-        assert relation(process, str(clone.path), history["side"], history["second"], clone.env) == "unknown"
+        assert (
+            relation(Git(process, str(clone.path), clone.env), history["side"], history["second"])
+            == "unknown"
+        )
 
     def test_text_that_is_not_a_commit_id_is_not_passed_to_git(
         self, git_repo: GitRepo, counting: Counting
     ) -> None:
         head = git_repo.commit()
-        assert is_ancestor(counting, str(git_repo.path), "--help", head, git_repo.env) is None
+        assert is_ancestor(Git(counting, str(git_repo.path), git_repo.env), "--help", head) is None
         assert counting.started == []
 
     def test_branches_and_tags_of_the_remote_are_read(self, git_repo: GitRepo, tmp_path: Path) -> None:
@@ -618,13 +624,15 @@ class TestQuestions:
         process = Processes(Cancel())
         assert remote_tip(process, str(clone.path), "main", clone.env) == second
         assert remote_tip(process, str(clone.path), "none", clone.env) is None
-        assert remote_heads(process, str(clone.path), clone.env) == {"main": second}
-        assert remote_tags(process, str(clone.path), clone.env) == {"v1.0.0": first, "light": first}
+        found = remote_refs(process, str(clone.path), clone.env, "origin")
+        assert (found.state, found.heads) == ("answered", {"main": second})
+        assert found.tags == {"v1.0.0": first, "light": first}
 
-    def test_unreachable_remote_gives_none(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_unreachable_remote_is_refused_with_its_cause(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         process = Processes(Cancel())
-        assert remote_tags(process, str(git_repo.path), git_repo.env) is None
+        found = remote_refs(process, str(git_repo.path), git_repo.env, "origin")
+        assert (found.state, found.tags, "origin" in found.cause) == ("refused", {}, True)
         git_repo.git("remote", "add", "origin", str(tmp_path / "none"))
         assert remote_tip(process, str(git_repo.path), "main", git_repo.env) is None
 

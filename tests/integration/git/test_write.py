@@ -8,8 +8,10 @@ import pytest
 
 from release.control import Cancel
 from release.errors import GitError, ShallowClone, TagConflict
-from release.git import remote_tags, snapshot
+from release.git import remote_refs, snapshot
+from release.git.command import Git
 from release.git.history import history
+from release.git.repository import find_places
 from release.git.write import create_tag, deepen, push_tag
 from release.process import Processes
 from tests.support.releases.git import GitRepo
@@ -108,7 +110,7 @@ class TestDeepen:
     ) -> None:
         git_repo.git("tag", "--force", "v1.0.0", "HEAD")
         deepen(str(clone.path), clone.env, shallow=False)
-        assert remote_tags(process, str(clone.path), clone.env) == {
+        assert remote_refs(process, str(clone.path), clone.env, "origin").tags == {
             "v1.0.0": clone.git("rev-parse", "v1.0.0^{commit}")
         }
 
@@ -128,7 +130,7 @@ class TestHistory:
         git_repo.tag("v2.0.0-rc.1")
         git_repo.commit("fix: c")
         taken = snapshot(process, str(git_repo.path), env=git_repo.env)
-        found = history(process, taken, "", git_repo.env)
+        found = history(Git(process, taken.root, git_repo.env), taken, "")
         assert (found.stable and found.stable.git_tag, found.highest and found.highest.git_tag) == (
             "v1.0.0",
             "v2.0.0-rc.1",
@@ -141,13 +143,13 @@ class TestHistory:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         taken = snapshot(process, str(git_repo.path), env=git_repo.env)
-        found = history(process, taken, "", git_repo.env)
+        found = history(Git(process, taken.root, git_repo.env), taken, "")
         assert (found.stable and found.stable.git_tag, found.commits) == ("v1.0.0", ())
 
     def test_history_without_a_release_has_all_messages(self, git_repo: GitRepo, process: Processes) -> None:
         git_repo.commit("feat: a")
         taken = snapshot(process, str(git_repo.path), env=git_repo.env)
-        found = history(process, taken, "", git_repo.env)
+        found = history(Git(process, taken.root, git_repo.env), taken, "")
         assert (found.stable, found.highest, [one.message for one in found.commits]) == (
             None,
             None,
@@ -159,5 +161,6 @@ class TestHistory:
     ) -> None:
         shallow = git_repo.clone(tmp_path / "shallow", "--depth=1")
         taken = snapshot(process, str(shallow.path), env=shallow.env)
+        edge = find_places(taken.root, shallow.env).shallow_edge()
         with pytest.raises(ShallowClone):
-            history(process, taken, "", shallow.env)
+            history(Git(process, taken.root, shallow.env), taken, "", edge=edge)

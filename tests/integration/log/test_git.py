@@ -14,10 +14,11 @@ import pytest
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable, Terminated
+from release.git.credentials import Credentials, credentials_of
 from release.log import Head, HeadMoved
 from release.log.chain import seal
 from release.log.stores.git import GitStore
-from release.log.stores.git_remote import Credentials, GitRemote, credentials_of, credentials_of_token
+from release.log.stores.git_remote import GitRemote, credentials_of_token
 from release.ports import Completed
 from release.process import Processes
 from tests.support.logs.facts import independently_verified, planned, whole_release, writer

@@ -18,7 +18,7 @@ from release.build import BuildTask, BuildValues, BuiltImage, PlatformImage
 from release.config.model import LogSection
 from release.control import Cancel
 from release.errors import NotFound
-from release.git.model import Snapshot
+from release.git.model import RemoteRefs, Snapshot
 from release.log import Entry, Head
 from release.log.fold import fold
 from release.log.state import LogState
@@ -189,14 +189,10 @@ class World:
             root="", common_dir="", head=self.commit, branch=None, committed_at=0, tag_listing=listing
         )
 
-    def remote_heads(self, session: Session) -> None:
-        """The branches of the remote: none, since runs of the model are for git tags."""
+    def remote_refs(self, session: Session, remote: str) -> RemoteRefs:
+        """The git tags of the remote: unchanged. Runs of the model are for git tags, so there are no branches."""
         del session
-
-    def remote_tags(self, session: Session) -> dict[str, str]:
-        """The git tags of the remote: unchanged."""
-        del session
-        return {self._git_tag: self.commit}
+        return RemoteRefs(state="answered", name=remote, tags={self._git_tag: self.commit})
 
     def registries(self, session: Session) -> World:
         """The one registry; see `open`."""

@@ -186,8 +186,11 @@ COMMITS = [
     ("a descendant is held", MAIN, held(revision=NEW, relation="descendant"), None, Withhold),
     ("the branch was reset to an ancestor", MAIN, held(revision=NEW, relation="descendant"), HEAD, Withhold),
     ("the branch was amended", MAIN, held(revision=OLD, relation="diverged"), HEAD, Move),
-    ("the branch was amended and has no remote", MAIN, held(revision=OLD, relation="diverged"), None, Move),
-    ("the branch went on", MAIN, held(revision=OLD, relation="ancestor"), NEW, Withhold),
+    ("the branch went on over the held commit", MAIN, held(revision=OLD, relation="ancestor"), NEW, Move),
+    ("an ancestor is held and no remote answers", MAIN, held(revision=OLD, relation="ancestor"), None, Move),
+    ("the branch was amended and went on", MAIN, held(revision=OLD, relation="diverged"), NEW, Withhold),
+    ("the branch went on; the held commit is in no clone", MAIN, held(revision=OLD, relation="unknown"), NEW, Withhold),
+    ("the image does not say its commit but this is the tip", MAIN, held(), HEAD, Move),
     ("the branch went on and nothing is held", MAIN, held(state="free"), NEW, Withhold),
     ("the held commit is in no clone but this is the tip", MAIN, held(revision=OLD, relation="unknown"), HEAD, Move),
     ("a later build of a request", REQUEST, held(revision=OLD, relation="unknown"), None, Move),
@@ -206,10 +209,20 @@ def test_tag_of_a_branch_or_pull_request_moves_or_is_withheld(
     assert not isinstance(verdict, Withhold) or verdict.rightly
 
 
-def test_unknown_relation_and_unknown_branch_tip_withhold_as_a_fault() -> None:
-    verdict = judge(MAIN, Candidate(commit=HEAD), known(), held(revision=OLD, relation="unknown"))
+@pytest.mark.parametrize(
+    ("now", "lacks"),
+    [
+        (held(revision=OLD, relation="unknown"), "history"),
+        (held(revision=OLD, relation="diverged"), "tip"),
+        (held(), "tip"),
+    ],
+)
+def test_without_history_and_branch_tip_a_tag_is_withheld_and_what_is_lacking_is_named(
+    now: Held, lacks: str
+) -> None:
+    verdict = judge(MAIN, Candidate(commit=HEAD), known(), now)
     assert isinstance(verdict, Withhold)
-    assert not verdict.rightly
+    assert (verdict.rightly, verdict.lacks) == (False, lacks)
 
 
 def test_rebuild_of_the_same_commit_moves_the_branch_tag() -> None:

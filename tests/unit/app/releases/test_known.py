@@ -9,10 +9,9 @@ from release.app.releases.known import (
     from_git,
     from_log_versions,
     from_registry_tags,
-    from_remote_tags,
     unite,
 )
-from release.git.model import Snapshot
+from release.git.model import RemoteState, Snapshot
 from release.tagging.model import Knowledge, KnownFrom, KnownReleases
 
 HEAD = "a" * 40
@@ -44,7 +43,9 @@ class TestGit:
             ({}, "v1.2.0", "partial"),
             ({"shallow": True}, None, "partial"),
             ({"tag_listing": b""}, None, "complete"),
-            ({"tag_listing": b"", "remote_url": "https://h.example/a"}, None, "partial"),
+            ({"tag_listing": b"", "remotes": ("origin",)}, None, "partial"),
+            ({"tag_listing": b"a refs/tags/nightly\na refs/tags/v1\n", "remotes": ("up",)}, None, "partial"),
+            ({"tag_listing": b"a refs/tags/web-v1.0.0\n", "remotes": ("origin",)}, None, "complete"),
         ],
     )
     def test_from_git_is_partial_when_the_clone_may_lack_tags(
@@ -53,16 +54,21 @@ class TestGit:
         snapshot = msgspec.structs.replace(SNAPSHOT, **changes)
         assert from_git(snapshot, git_tag=git_tag).known_from == KnownFrom(git=knowledge)
 
-    def test_the_remote_completes_what_a_shallow_clone_lacks(self) -> None:
-        shallow = from_git(msgspec.structs.replace(SNAPSHOT, shallow=True))
-        together = unite(shallow, from_remote_tags({"v1.1.0": HEAD, "nightly": HEAD}))
-        assert together.known_from.git == "complete"
-        assert [one[0] for one in said(together)] == ["1.0.0", "1.1.0"]
-        assert together.versions[1].commit == HEAD
-
-    def test_a_remote_that_does_not_answer_completes_nothing(self) -> None:
-        shallow = from_git(msgspec.structs.replace(SNAPSHOT, shallow=True))
-        assert unite(shallow, from_remote_tags(None)).known_from.git == "partial"
+    @pytest.mark.parametrize(
+        ("shallow", "remote", "knowledge"),
+        [
+            (True, "answered", "complete"),
+            (False, "answered", "complete"),
+            (True, "refused", "partial"),
+            (False, "refused", "partial"),
+            (False, "no remote", "complete"),
+        ],
+    )
+    def test_git_is_complete_only_with_the_answer_of_a_remote(
+        self, shallow: bool, remote: RemoteState, knowledge: Knowledge
+    ) -> None:
+        snapshot = msgspec.structs.replace(SNAPSHOT, shallow=shallow)
+        assert from_git(snapshot, remote=remote).known_from.git == knowledge
 
 
 class TestLog:

@@ -1,0 +1,173 @@
+"""Asks the clone's remote for what the clone lacks. Git tags are kept in memory, history in the cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from release.events import Note
+from release.facts import commit_of_tag, local_branches
+from release.git.command import Git
+from release.git.completed import Completed, completed
+from release.git.model import RemoteRefs, Snapshot
+from release.git.remote import Ancestry, Relation, missing_in, reaches, relation, remote_tip
+
+if TYPE_CHECKING:
+    from release.app.session import Session
+    from release.git.fetched_history import FetchedHistory
+    from release.tagging.model import TagPolicy
+
+# Tags that are warned about one by one. A workspace whose remote was rewritten has hundreds.
+_NAMED = 3
+
+
+def ask_remote(session: Session) -> RemoteRefs:
+    """The branches and git tags of the remote, from one `git ls-remote`."""
+    taken = session.any_snapshot()
+    if not taken.remotes:
+        return RemoteRefs(state="no remote")
+    if not session.may_ask_remote():
+        return RemoteRefs(state="not asked", name=taken.remote)
+    if taken.remote is None:
+        names = ", ".join(f"`{name}`" for name in taken.remotes)
+        cause = f"none of the remotes {names} is called `origin`, and the branch at HEAD follows none of them"
+        return RemoteRefs(state="refused", cause=cause)
+    return session.ports.remote_refs(session, taken.remote)
+
+
+def complete(session: Session, policy: TagPolicy) -> Completed:
+    """The snapshot of the clone, with the remote's git tags; fetches history into the cache only if it is needed."""
+    taken = session.snapshot(policy)
+    remote = session.remote
+    if remote.state != "answered":
+        return Completed(taken)
+    git = Git(session.process, taken.root, session.settings.env)
+    return completed(
+        git,
+        taken,
+        remote,
+        session.whole_history,
+        prefix=policy.prefix,
+        base=policy.base,
+        versions=policy.versions,
+        edge=edge_of(session, taken),
+    )
+
+
+def ancestry_of(session: Session) -> Ancestry:
+    """How commits are related in the clone's history; fetches what a shallow clone lacks, if that decides."""
+
+    def between(held_revision: str, commit: str) -> Relation:
+        taken = session.any_snapshot()
+        found = relation(Git(session.process, taken.root, session.settings.env), held_revision, commit)
+        if found != "unknown" or not taken.shallow:
+            return found
+        whole = session.whole_history()
+        return "unknown" if whole is None else relation(whole, held_revision, commit)
+
+    return between
+
+
+def warnings_of(session: Session, whole: Completed, taken: Snapshot) -> tuple[str, ...]:
+    """A warning for each version tag that the remote moved. `taken`: the snapshot before it was completed."""
+    remote = session.remote.name
+    return tuple(
+        f"git tag `{name}` names `{(commit_of_tag(taken, name) or '')[:12]}` here and "
+        f"`{session.remote.tags[name][:12]}` on the remote `{remote}`, which counts: "
+        f"`git fetch --force {remote} tag {name}` updates this clone"
+        for name in whole.moved[:_NAMED]
+    )
+
+
+def branches_of(session: Session) -> Mapping[str, str]:
+    """The branches that count, each with its commit: the remote's; without a remote the clone's own."""
+    if session.remote.state != "no remote":
+        return session.remote.heads
+    return local_branches(session.any_snapshot())
+
+
+def tips_of(session: Session) -> Callable[[str], str | None]:
+    """Gives the commit of a branch on the remote, asked anew at each call; None if it is unknown."""
+
+    def tip(branch: str) -> str | None:
+        remote = session.remote
+        if remote.state != "answered" or remote.name is None:
+            return branches_of(session).get(branch)
+        return remote_tip(session.process, session.root, branch, session.settings.env, remote=remote.name)
+
+    return tip
+
+
+def whole_history(session: Session, *, trees: bool = False) -> Git | None:
+    """Reads git with HEAD's whole history; None, after a warning, if it cannot be had."""
+    taken = session.any_snapshot()
+    clone = Git(session.process, taken.root, session.settings.env)
+    if not taken.shallow and not (trees and lacks_trees(clone)):
+        return clone
+    remote = session.remote
+    if remote.state != "answered" or remote.name is None:
+        return None  # the warning about the remote says why
+    text = f"fetching the history that this clone lacks from `{remote.name}` into the cache"
+    session.sink.emit(Note(level="info", text=text))
+    # Only the edge of HEAD's history matters; the clone may also end at commits that the remote no longer has.
+    edge = edge_of(session, taken)
+    history = frozenset(clone.read("rev-list", taken.head, "--").split()) if edge else frozenset()
+    ends = {commit.decode() for commit in edge & history} or {taken.head}
+    fetched = fetched_history(session, remote.name, trees=trees).of(ends)
+    if fetched.git is None:
+        session.warn(
+            f"this clone is shallow, and its history could not be fetched from `{remote.name}`: {fetched.cause}"
+        )
+    return fetched.git
+
+
+def lacks_trees(clone: Git) -> bool:
+    """Whether the clone was made without trees (`git clone --filter=tree:0`), by which commands compare files."""
+    done = clone.run("config", "--get-regexp", r"^remote\..*\.partialclonefilter$")
+    return any(b"tree:" in line for line in done.stdout.splitlines())
+
+
+def fetched_history(session: Session, remote: str, *, trees: bool = False) -> FetchedHistory:
+    """The private repository for history of this clone, in the cache folder."""
+    from release.git.fetched_history import FetchedHistory
+
+    taken = session.any_snapshot()
+    # A remote's name may hold characters that no file name takes, such as `/`.
+    digest = hashlib.sha256(remote.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    kind = f"{'-trees' if trees else ''}{'' if taken.shallow else '-beside'}"
+    return FetchedHistory(
+        session.process,
+        session.settings.env,
+        root=taken.root,
+        remote=remote,
+        path=os.path.join(session.cache.path, f"history-{digest}{kind}.git"),
+        trees=trees,
+        complete=not taken.shallow and not trees,
+    )
+
+
+def is_published(session: Session, commit: str) -> bool:
+    """Whether a branch of the remote has `commit`. True without a remote; False where that cannot be known."""
+    remote = session.remote
+    tips = frozenset(remote.heads.values())
+    if remote.state == "no remote" or commit in tips:
+        return True
+    taken = session.any_snapshot()
+    clone = Git(session.process, taken.root, session.settings.env)
+    if remote.name is None or not tips:
+        return False
+    if reaches(clone, tips, commit):
+        return True
+    # A branch may have gone on since the clone was made, so the commits that the clone lacks are looked at, too.
+    missing = tips if taken.shallow else missing_in(clone, tips)
+    fetched = fetched_history(session, remote.name).of(missing)
+    return fetched.git is not None and reaches(fetched.git, tips, commit)
+
+
+def edge_of(session: Session, taken: Snapshot) -> frozenset[bytes]:
+    """The commits whose parents the clone lacks."""
+    from release.git.repository import find_places
+
+    return find_places(taken.root, session.settings.env).shallow_edge() if taken.shallow else frozenset()

@@ -1,0 +1,406 @@
+"""Versions and tags from every kind of clone: what the clone says alone, and what `preview` learns from its remote."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from release.app.releases.request import RunRequest
+from release.app.releases.results import RunResult
+from release.app.releases.run import preview, run
+from release.app.releases.tags import TagsRequest, tags
+from release.app.report import DecisionReport
+from release.app.session import Session
+from release.app.workspace import open_workspace
+from release.errors import ShallowClone
+from release.layout.layout import Layout
+from release.tagging.model import KnownFrom
+from tests.support.releases.git import GitRepo
+from tests.support.releases.git_http import CREDENTIAL, served
+
+IMAGE = "oci:dist/image"
+BELOW = "is below 2.0.0"
+NO_TAG = "this clone has no version tag"
+SHALLOW = "this clone is shallow"
+
+
+class Origin(NamedTuple):
+    """A repository whose main has v1.4.1, v1.4.2 and two commits more; v2.0.0 is on a branch that is not merged.
+
+    `after`: the two commits after v1.4.2, the older first.
+    """
+
+    repo: GitRepo
+    after: tuple[str, str]
+
+
+@pytest.fixture
+def origin(git_repo: GitRepo) -> Origin:
+    """Give the repository that every row clones."""
+    git_repo.commit(
+        "one", files={"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "1", ".gitignore": "dist/\n"}
+    )
+    git_repo.tag("v1.4.1")
+    git_repo.commit("two")
+    git_repo.tag("v1.4.2")
+    older = git_repo.commit("three")
+    git_repo.branch("release/2")
+    git_repo.commit("four")
+    git_repo.tag("v2.0.0", annotated=False)
+    git_repo.checkout("main")
+    newer = git_repo.commit("five")
+    git_repo.git("config", "uploadpack.allowFilter", "true")
+    return Origin(git_repo, (older, newer))
+
+
+Prepare = Callable[[Origin, Path], GitRepo]
+
+
+def cloned(*options: str) -> Prepare:
+    """The clone that `git clone OPTIONS` makes."""
+    return lambda origin, path: origin.repo.clone(path, *options)
+
+
+def then(prepare: Prepare, change: Callable[[Origin, GitRepo], object]) -> Prepare:
+    """A clone that is changed, or whose remote is changed, after it was made."""
+
+    def made(origin: Origin, path: Path) -> GitRepo:
+        clone = prepare(origin, path)
+        change(origin, clone)
+        return clone
+
+    return made
+
+
+def worktree(origin: Origin, path: Path) -> GitRepo:
+    """A linked worktree of a shallow clone."""
+    first = origin.repo.clone(path.with_name("first"), "--depth=1")
+    first.git("worktree", "add", "--quiet", "--detach", str(path))
+    return GitRepo(path, home=Path(first.env["HOME"]), init=False)
+
+
+def two_remotes(origin: Origin, clone: GitRepo) -> None:
+    """Neither remote is called `origin`; the branch follows the one that has the releases."""
+    clone.git("remote", "rename", "origin", "company")
+    clone.git("remote", "add", "friend", str(clone.path / "nowhere"))
+
+
+def forked(origin: Origin, clone: GitRepo) -> None:
+    """`origin` is a fork without tags; the branch follows `upstream`."""
+    fork = origin.repo.clone(clone.path.with_name("fork"), "--bare", "--no-tags")
+    clone.git("remote", "rename", "origin", "upstream")
+    clone.git("remote", "add", "origin", f"file://{fork.path}")
+
+
+def graft(origin: Origin, clone: GitRepo) -> None:
+    """A file `info/grafts` pretends that HEAD has no parents."""
+    (clone.path / ".git/info").mkdir(exist_ok=True)
+    (clone.path / ".git/info/grafts").write_text(f"{clone.head}\n")
+
+
+def merged_side(origin: Origin, clone: GitRepo) -> None:
+    """HEAD becomes a merge whose second parent's history is cut before it meets the release."""
+    origin.repo.branch("side", "v1.4.1")
+    for number in range(4):
+        origin.repo.commit(f"side {number}")
+    origin.repo.checkout("main")
+    origin.repo.merge("side")
+    clone.git("fetch", "--quiet", "--depth=4", "origin", "main")
+    clone.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+
+
+class Row(NamedTuple):
+    """`alone`, `asked`: base and distance of the version offline and by `preview`; None: the version is unknown.
+
+    `git`: how much of git is known offline. `warning`: a part of the offline warnings, or none of this kind.
+    `told`: a part of what `preview` warns.
+    """
+
+    prepare: Prepare
+    alone: tuple[str, int] | None
+    git: str
+    warning: str
+    asked: tuple[str, int]
+    told: str = BELOW
+
+
+COUNTED = ("1.4.3", 2)
+ROWS = {
+    "full": Row(cloned(), COUNTED, "complete", BELOW, COUNTED),
+    "without tags": Row(cloned("--no-tags"), ("0.0.0", 4), "partial", NO_TAG, COUNTED),
+    "one branch": Row(cloned("--single-branch"), COUNTED, "complete", "", COUNTED),
+    "one branch without tags": Row(cloned("--single-branch", "--no-tags"), ("0.0.0", 4), "partial", NO_TAG, COUNTED),
+    "only a tag that is no version": Row(
+        then(cloned("--no-tags"), lambda o, c: c.tag("nightly")), ("0.0.0", 4), "partial", NO_TAG, COUNTED
+    ),
+    "depth 1": Row(cloned("--depth=1"), None, "partial", SHALLOW, COUNTED),
+    "depth 1 of all branches": Row(cloned("--depth=1", "--no-single-branch"), None, "partial", SHALLOW, COUNTED),
+    "depth 1 without tags": Row(cloned("--depth=1", "--no-tags"), None, "partial", SHALLOW, COUNTED),
+    "depth 2, the commit before the tag": Row(cloned("--depth=2"), None, "partial", SHALLOW, COUNTED),
+    "depth 3, which reaches the tag": Row(cloned("--depth=3"), COUNTED, "partial", "may lack other", COUNTED),
+    "depth 3 without tags": Row(cloned("--depth=3", "--no-tags"), None, "partial", SHALLOW, COUNTED),
+    "shallow by an excluded tag": Row(cloned("--shallow-exclude=v1.4.1"), COUNTED, "partial", "may lack", COUNTED),
+    "a merge whose side is cut": Row(
+        then(cloned("--depth=3"), merged_side), None, "partial", SHALLOW, ("1.4.3", 7)
+    ),
+    "depth beyond the history": Row(cloned("--depth=50"), COUNTED, "complete", "", COUNTED),
+    "blobs left out": Row(cloned("--filter=blob:none"), COUNTED, "complete", BELOW, COUNTED),
+    "trees left out": Row(cloned("--filter=tree:0"), COUNTED, "complete", BELOW, COUNTED),
+    "blobs, tags and branches left out": Row(
+        cloned("--filter=blob:none", "--no-tags", "--single-branch"), ("0.0.0", 4), "partial", NO_TAG, COUNTED
+    ),
+    "blobs left out, depth 1": Row(cloned("--filter=blob:none", "--depth=1"), None, "partial", SHALLOW, COUNTED),
+    "borrowed objects": Row(cloned("--no-tags", "--shared"), ("0.0.0", 4), "partial", NO_TAG, COUNTED),
+    "a worktree of a shallow clone": Row(worktree, None, "partial", SHALLOW, COUNTED, ""),
+    "a remote with another name": Row(cloned("--origin=company", "--depth=1"), None, "partial", SHALLOW, COUNTED),
+    "another name, no tags": Row(
+        cloned("--origin=company", "--no-tags"), ("0.0.0", 4), "partial", "its remote `company`", COUNTED
+    ),
+    "two remotes": Row(then(cloned("--no-tags"), two_remotes), ("0.0.0", 4), "partial", "`company`", COUNTED),
+    "a fork and its upstream": Row(then(cloned("--no-tags"), forked), ("0.0.0", 4), "partial", "`upstream`", COUNTED),
+    "a relative remote": Row(
+        then(cloned("--depth=1"), lambda o, c: c.git("remote", "set-url", "origin", "../repo")),
+        None, "partial", SHALLOW, COUNTED,
+    ),
+    "a local commit on a shallow clone": Row(
+        then(cloned("--depth=1"), lambda o, c: c.commit("mine")), None, "partial", SHALLOW, ("1.4.3", 3)
+    ),
+    "a kept workspace, a release since": Row(
+        then(cloned(), lambda o, c: o.repo.tag("v1.5.0", o.after[0])), COUNTED, "complete", BELOW, ("1.5.1", 1)
+    ),
+    "a kept workspace, a tag moved since": Row(
+        then(cloned(), lambda o, c: o.repo.git("tag", "--force", "v1.4.2", o.after[0])),
+        COUNTED, "complete", BELOW, ("1.4.3", 1), "git tag `v1.4.2` names",
+    ),
+    "a kept shallow workspace, a release since": Row(
+        then(cloned("--depth=3"), lambda o, c: o.repo.tag("v1.4.3", o.after[0])),
+        COUNTED, "partial", "may lack", ("1.4.4", 1),
+    ),
+    "a tag that was never pushed": Row(
+        then(cloned(), lambda o, c: c.tag("v1.6.0", o.after[0])), ("1.6.1", 1), "complete", BELOW, ("1.6.1", 1)
+    ),
+    "grafted": Row(then(cloned(), graft), COUNTED, "complete", BELOW, COUNTED),
+    "replaced": Row(
+        then(cloned(), lambda o, c: c.git("replace", "--graft", "HEAD")), COUNTED, "complete", BELOW, COUNTED
+    ),
+    "the remote is gone": Row(
+        then(cloned("--no-tags"), lambda o, c: c.git("remote", "set-url", "origin", "/nowhere")),
+        ("0.0.0", 4), "partial", NO_TAG, ("0.0.0", 4), "the remote `origin` could not be asked for git tags: fatal:",
+    ),
+    "no remote": Row(
+        then(cloned(), lambda o, c: c.git("remote", "remove", "origin")), COUNTED, "complete", BELOW, COUNTED
+    ),
+}  # fmt: skip
+
+
+def content(clone: GitRepo) -> dict[str, str]:
+    """Every file of the clone's git folder with the hash of its bytes."""
+    folder = clone.path / clone.git("rev-parse", "--git-common-dir")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def opened(clone: GitRepo, **env: str) -> Session:
+    return open_workspace(str(clone.path), env={**clone.env, **env}, images=[IMAGE])
+
+
+def version_at(counted: tuple[str, int] | None, commit: str) -> str | None:
+    return None if counted is None else f"{counted[0]}-dev.{counted[1]}.g{commit[:12]}"
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_clone_says_what_it_lacks_and_preview_asks_its_remote(
+    origin: Origin, tmp_path: Path, name: str
+) -> None:
+    row = ROWS[name]
+    clone = row.prepare(origin, tmp_path / "clone")
+    before, head = content(clone), clone.head
+
+    said = tags(opened(clone), TagsRequest())
+    assert (said.version, said.known_from.git) == (version_at(row.alone, head), row.git)
+    told = "\n".join(said.warnings)
+    assert row.warning in told if row.warning else not told
+
+    result = preview(opened(clone), RunRequest())
+    decision = result.report.releases[0].decision
+    assert decision.version == version_at(row.asked, head), decision.warnings
+    assert row.told in "\n".join(decision.warnings)
+    answered = row.told.startswith("the remote")
+    assert decision.known_from == KnownFrom(
+        git="partial" if answered else "complete", log="complete", registry="complete"
+    )
+    assert content(clone) == before
+
+
+CI: dict[str, dict[str, str]] = {
+    "GitHub": {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main", "GITHUB_EVENT_NAME": "push"},
+    "GitLab": {"GITLAB_CI": "true", "CI_COMMIT_BRANCH": "main", "CI_PIPELINE_SOURCE": "push"},
+    "Jenkins": {"JENKINS_URL": "https://ci.example/", "BRANCH_NAME": "main"},
+}
+
+
+SYSTEMS = [("GitHub", "fetch-depth: 0"), ("GitLab", "GIT_DEPTH"), ("Jenkins", "cloneOption")]
+
+
+@pytest.mark.parametrize(("system", "line"), SYSTEMS)
+def test_a_detached_shallow_checkout_names_the_line_of_its_ci_system(
+    origin: Origin, tmp_path: Path, system: str, line: str
+) -> None:
+    clone = origin.repo.clone(tmp_path / "clone", "--depth=1")
+    clone.git("checkout", "--quiet", "--detach")
+    names = {"GitHub": "GITHUB_SHA", "GitLab": "CI_COMMIT_SHA", "Jenkins": "GIT_COMMIT"}
+    env = {**CI[system], names[system]: clone.head}
+    said = tags(opened(clone, **env), TagsRequest())
+    assert any(line in text for text in said.warnings)
+    decision = preview(opened(clone, **env), RunRequest()).report.releases[0].decision
+    assert decision.version == version_at(COUNTED, clone.head)
+    assert "main" in [tag.name for tag in decision.tags]
+
+
+def test_connections_to_the_remote_are_counted(origin: Origin, tmp_path: Path) -> None:
+    clone = origin.repo.clone(tmp_path / "clone", "--depth=1")
+    traces = tmp_path / "trace"
+
+    def counted(act: Callable[[Session], Any]) -> int:
+        shim = tmp_path / "bin"
+        shim.mkdir(exist_ok=True)
+        script = f'#!/bin/sh\necho "$*" >> {traces}\nPATH={clone.env["PATH"]} exec git "$@"\n'
+        (shim / "git").write_text(script)
+        (shim / "git").chmod(0o755)
+        traces.write_text("")
+        act(opened(clone, PATH=f"{shim}:{clone.env['PATH']}"))
+        lines = traces.read_text().splitlines()
+        return sum(" ls-remote " in line or " fetch " in line for line in lines)
+
+    assert counted(lambda session: tags(session, TagsRequest())) == 0
+    assert counted(lambda session: preview(session, RunRequest(offline=True))) == 0
+    # `git ls-remote` for the decision, a fetch into the cache, `git ls-remote` when the move of `main` is judged.
+    assert counted(lambda session: preview(session, RunRequest())) == 3
+    assert counted(lambda session: preview(session, RunRequest())) == 2  # the history is in the cache by now
+
+
+def test_the_clones_own_credential_fetches_its_history_and_stays_out_of_the_cache(
+    origin: Origin, tmp_path: Path
+) -> None:
+    with served(tmp_path, origin.repo.env) as base:
+        clone = origin.repo.clone(tmp_path / "clone", "--depth=1")
+        clone.git("remote", "set-url", "origin", f"{base}/repo/.git")
+        refused = tags_asked(clone)
+        assert refused.version is None
+        assert any("could not be asked for git tags" in text for text in refused.warnings)
+        clone.git("config", f"http.{base}/.extraheader", f"Authorization: {CREDENTIAL}")
+        before = content(clone)
+        found = tags_asked(clone)
+    assert found.version == version_at(COUNTED, clone.head), found.warnings
+    assert content(clone) == before
+    cache = Path(clone.env["SHIPMARK_CACHE_DIR"])
+    texts = [path.read_bytes() for path in cache.rglob("*") if path.is_file()]
+    assert texts
+    assert not any(CREDENTIAL.encode() in text or base.encode() in text for text in texts)
+
+
+def tags_asked(clone: GitRepo) -> DecisionReport:
+    return preview(opened(clone), RunRequest()).report.releases[0].decision
+
+
+class TestBranchTag:
+    """`main` in a target that several clones release to, one after another."""
+
+    @pytest.fixture
+    def target(self, tmp_path: Path) -> str:
+        return f"oci:{tmp_path / 'target'}"
+
+    def released(self, clone: GitRepo, target: str, **env: str) -> RunResult:
+        return run(open_workspace(str(clone.path), env={**clone.env, **env}, images=[target]), RunRequest())
+
+    def held(self, target: str, commits: Mapping[str, str]) -> str | None:
+        """The name of the commit whose image `main` holds."""
+        layout = Layout(target.removeprefix("oci:"))
+        found = layout.resolve("main")
+        named = {
+            image.digest: name
+            for name, commit in commits.items()
+            if (image := layout.resolve(f"sha-{commit[:12]}")) is not None
+        }
+        return None if found is None else named.get(found.digest)
+
+    @pytest.mark.parametrize("options", [["--depth=1"], ["--depth=1", "--filter=blob:none"], []])
+    def test_a_second_push_moves_it_from_every_clone(
+        self, origin: Origin, tmp_path: Path, target: str, options: list[str]
+    ) -> None:
+        first = origin.repo.clone(tmp_path / "first", *options)
+        assert self.released(first, target).error is None
+        second = origin.repo.commit("six", files={"a": "6"})
+        again = origin.repo.clone(tmp_path / "second", *options)
+        assert self.released(again, target).error is None
+        assert self.held(target, {"first": first.head, "second": second}) == "second"
+
+    def test_it_moves_over_an_ancestor_wherever_the_branch_is_and_never_back(
+        self, origin: Origin, tmp_path: Path, target: str
+    ) -> None:
+        clones = {}
+        for name in ("first", "second", "third"):
+            clones[name] = origin.repo.clone(tmp_path / name, "--depth=1")
+            if name == "first":
+                assert self.released(clones[name], target).error is None
+            origin.repo.commit(name, files={"a": name})
+        commits = {name: clone.head for name, clone in clones.items()}
+        seen = []
+        for name in ("second", "third", "second", "first"):  # the branch on the remote is at a fourth commit
+            assert self.released(clones[name], target).error is None
+            seen.append(self.held(target, commits))
+        assert seen == ["second", "third", "third", "third"]
+
+    def test_it_is_withheld_before_anything_is_pushed_where_the_history_cannot_be_had(
+        self, origin: Origin, tmp_path: Path, target: str
+    ) -> None:
+        first = origin.repo.clone(tmp_path / "first", "--depth=1")
+        self.released(first, target)
+        second = origin.repo.commit("six", files={"a": "6"})
+        clone = origin.repo.clone(tmp_path / "second", "--depth=1")
+        clone.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
+        env = {**CI["GitHub"], "GITHUB_SHA": second}
+        session = open_workspace(str(clone.path), env={**clone.env, **env}, images=[target])
+        shown = preview(session, RunRequest())
+        assert [one.name for one in shown.report.releases[0].decision.withheld] == ["main"]
+        result = self.released(clone, target, **env)
+        for error in (shown.error, result.error):
+            assert isinstance(error, ShallowClone)
+            assert "fetch-depth: 0" in str(error.hint)
+        assert self.held(target, {"first": first.head, "second": second}) == "first"
+
+    def test_a_complete_clone_needs_no_remote(self, origin: Origin, tmp_path: Path, target: str) -> None:
+        first = origin.repo.clone(tmp_path / "first")
+        self.released(first, target)
+        second = origin.repo.commit("six", files={"a": "6"})
+        clone = origin.repo.clone(tmp_path / "second")
+        clone.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
+        assert self.released(clone, target).error is None
+        assert self.held(target, {"first": first.head, "second": second}) == "second"
+
+
+@pytest.mark.parametrize("options", [["--depth=1"], ["--no-tags"], []])
+def test_where_the_remote_refuses_a_complete_registry_guards(
+    origin: Origin, tmp_path: Path, options: list[str]
+) -> None:
+    target = f"oci:{tmp_path / 'target'}"
+    origin.repo.checkout("v2.0.0")
+    assert (
+        run(open_workspace(str(origin.repo.path), env=origin.repo.env, images=[target]), RunRequest()).error
+        is None
+    )
+    origin.repo.checkout("main")
+    origin.repo.tag("v1.5.0")
+    clone = origin.repo.clone(tmp_path / "clone", *options)
+    clone.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
+    env = {**clone.env, **CI["GitHub"], "GITHUB_REF": "refs/tags/v1.5.0", "GITHUB_SHA": clone.head}
+    result = run(open_workspace(str(clone.path), env=env, images=[target]), RunRequest())
+    assert result.error is None
+    decision = result.report.releases[0].decision
+    assert [tag.name for tag in decision.tags][-2:] == ["1.5", "1"]
+    assert [(one.name, one.reason) for one in decision.withheld] == [("latest", "2.0.0 is higher")]
+    assert any("judged by the registry's list of tags" in text for text in decision.warnings)

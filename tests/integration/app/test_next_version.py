@@ -1,0 +1,279 @@
+"""`version --next` and its git tag: which versions are taken, and what a remote has that the clone lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from release.app.releases.next_step import NextPart
+from release.app.releases.next_version import NextVersionRequest, next_version
+from release.app.releases.request import RunRequest
+from release.app.releases.run import run
+from release.app.releases.version import VersionReport
+from release.app.session import Session
+from release.app.workspace import open_workspace
+from release.errors import GitError, ReleaseError
+from release.events import Event, Note
+from release.versions.semver import parse
+from tests.support.releases.git import GitRepo
+
+PERSON = {
+    "GIT_AUTHOR_NAME": "Ada Tester",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_NAME": "Ada Tester",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+}
+
+
+class Notes:
+    """A sink that keeps the texts of notes."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self.texts.append(event.text)
+
+
+@pytest.fixture
+def origin(git_repo: GitRepo) -> GitRepo:
+    """Give a repository whose main has v0.2.0, v0.3.0 and a fix after it; v0.4.0 is on an unmerged release branch."""
+    git_repo.commit(
+        "feat: one", files={"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "1", ".gitignore": "dist/\n"}
+    )
+    git_repo.tag("v0.2.0")
+    git_repo.commit("feat: two")
+    git_repo.tag("v0.3.0")
+    git_repo.branch("release/0.4")
+    git_repo.commit("chore: release")
+    git_repo.tag("v0.4.0")
+    git_repo.checkout("main")
+    git_repo.commit("fix: three")
+    return git_repo
+
+
+@pytest.fixture
+def remote(origin: GitRepo, tmp_path: Path) -> GitRepo:
+    """Give the bare repository that clones are made of, and that tags are pushed to."""
+    return origin.clone(tmp_path / "remote.git", "--bare")
+
+
+def opened(clone: GitRepo, notes: Notes | None = None, *, image: str = "") -> Session:
+    env = {**clone.env, **PERSON}
+    return open_workspace(str(clone.path), env=env, images=[image] if image else [], sink=notes)
+
+
+def asked(clone: GitRepo, part: NextPart, notes: Notes | None = None, **more: object) -> VersionReport:
+    found = next_version(opened(clone, notes), NextVersionRequest(part=part, **more))  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+FREE: list[tuple[str, str, NextPart, str, str]] = [
+    # What the last commit says, the part, the next version, a part of the reason.
+    ("a fix on main", "fix: x", "auto", "0.3.1", "0.4.0 (git tag) is higher"),
+    ("a feature on main", "feat: x", "auto", "0.5.0", "0.4.0 (git tag) is taken"),
+    ("a breaking change on main", "feat!: x", "auto", "0.5.0", "0.4.0 (git tag) is taken"),
+    ("patch", "docs: x", "patch", "0.3.1", "0.4.0 (git tag) is higher"),
+    ("minor", "docs: x", "minor", "0.5.0", "0.4.0 (git tag) is taken"),
+    ("major", "docs: x", "major", "1.0.0", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("message", "part", "expected", "why"), [row[1:] for row in FREE], ids=[row[0] for row in FREE]
+)
+def test_the_next_free_version_is_given_and_the_reason_named(
+    origin: GitRepo, message: str, part: NextPart, expected: str, why: str
+) -> None:
+    origin.commit(message)
+    notes = Notes()
+    found = asked(origin, part, notes)
+    assert (found.version, found.known_from.git) == (expected, "complete")
+    assert why in (found.reason or "")
+    assert not any("maintenance" in text for text in notes.texts)
+
+
+@pytest.mark.parametrize(
+    "options", [["--no-tags"], ["--depth=1"], ["--depth=2", "--no-tags"], ["--single-branch"]]
+)
+def test_the_remote_makes_up_for_what_a_clone_lacks(
+    origin: GitRepo, tmp_path: Path, options: list[str]
+) -> None:
+    clone = origin.clone(tmp_path / "clone", *options)
+    assert asked(clone, "auto").version == "0.3.1"
+    found = asked(clone, "minor")
+    assert (found.version, found.known_from.git) == ("0.5.0", "complete")
+
+
+def test_several_versions_are_passed_over(origin: GitRepo) -> None:
+    origin.git("tag", "v0.5.0", "release/0.4")
+    origin.git("tag", "0.6.0", "release/0.4")
+    origin.git("tag", "v0.7.0-rc.1", "release/0.4")
+    origin.git("tag", "v0.6.1+build", "release/0.4")
+    found = asked(origin, "minor")
+    assert found.version == "0.7.0"
+    assert "0.4.0 (git tag), 0.5.0 (git tag), 0.6.0 (git tag) are taken" in (found.reason or "")
+    assert asked(origin, "patch").version == "0.3.1"
+
+
+class Lack(NamedTuple):
+    """`prepare`: changes clone and remote. `told`: a part of the error, exit code 3."""
+
+    options: tuple[str, ...]
+    prepare: Callable[[GitRepo, GitRepo], object]
+    told: str
+
+
+def nothing(clone: GitRepo, remote: GitRepo) -> None:
+    """Leave both as they are."""
+
+
+def hidden(clone: GitRepo, remote: GitRepo) -> None:
+    clone.git("remote", "set-url", "origin", str(remote.path.with_name("nowhere")))
+
+
+def on_a_new_branch(clone: GitRepo, remote: GitRepo) -> None:
+    clone.branch("topic")
+    clone.commit("fix: mine")
+
+
+LACKS = {
+    "no tags": Lack(("--no-tags",), nothing, "`v0.2.0`"),
+    "depth 1": Lack(("--depth=1",), nothing, "`v0.2.0`"),
+    "one branch": Lack(("--single-branch",), nothing, "`v0.4.0`"),
+    "blobs left out, no tags": Lack(("--filter=blob:none", "--no-tags"), nothing, "`v0.2.0`"),
+    "a release since": Lack((), lambda c, r: r.git("tag", "v0.9.0", "main"), "`v0.9.0`"),
+    "a release since, of a commit in HEAD's history": Lack(
+        (), lambda c, r: r.git("tag", "v0.3.1", "v0.3.0"), "`v0.3.1`"
+    ),
+    "a prerelease since": Lack((), lambda c, r: r.git("tag", "v0.5.0-rc.1", "main"), "`v0.5.0-rc.1`"),
+    "a tag moved since": Lack((), lambda c, r: r.git("tag", "--force", "v0.3.0", "main"), "`v0.3.0`"),
+    "the remote is gone": Lack((), hidden, "could not be asked"),
+    "the remote is gone, no tags": Lack(("--no-tags",), hidden, "could not be asked"),
+    "two remotes, none chosen": Lack(
+        ("--origin=a",),
+        lambda c, r: (c.git("remote", "add", "b", "/nowhere"), c.git("checkout", "--quiet", "--detach")),
+        "could not be asked",
+    ),
+    "a commit that was not pushed": Lack(
+        (), lambda c, r: c.commit("fix: mine"), "no branch of the remote `origin`"
+    ),
+    "a branch that was not pushed": Lack((), on_a_new_branch, "no branch of the remote `origin`"),
+    "a commit that was rewritten on the remote": Lack(
+        (), lambda c, r: r.git("branch", "--force", "main", "main~1"), "no branch of the remote `origin`"
+    ),
+    "a dirty tree": Lack((), lambda c, r: c.write({"a": "2"}), "tracked files differ"),
+}
+
+
+@pytest.mark.parametrize(("number", "name"), list(enumerate(LACKS)), ids=LACKS)
+def test_no_tag_is_made_while_the_remote_has_more_than_the_clone(
+    remote: GitRepo, tmp_path: Path, number: int, name: str
+) -> None:
+    row, push = LACKS[name], number % 2 == 1
+    remote.git("config", "uploadpack.allowFilter", "true")
+    clone = remote.clone(tmp_path / "clone", *row.options)
+    row.prepare(clone, remote)
+    before = (clone.git("show-ref", check=False), remote.git("show-ref"))
+    with pytest.raises(GitError) as failure:
+        asked(clone, "patch", git_tag="pushed" if push else "local")
+    assert failure.value.exit_code == 3
+    assert row.told in failure.value.message
+    assert failure.value.hint
+    assert (clone.git("show-ref", check=False), remote.git("show-ref")) == before
+
+
+def on_a_branch_that_went_on(clone: GitRepo, remote: GitRepo) -> None:
+    """The remote's main gets a commit that the clone does not have."""
+    other = remote.clone(clone.path.with_name("other"))
+    other.commit("docs: later")
+    other.git("push", "--quiet", "origin", "main")
+
+
+MAY: dict[str, tuple[tuple[str, ...], Callable[[GitRepo, GitRepo], object], bool, str]] = {
+    "as it is": ((), nothing, False, "origin"),
+    "detached": ((), lambda c, r: c.git("checkout", "--quiet", "--detach"), False, "origin"),
+    "the branch went on": ((), on_a_branch_that_went_on, False, "origin"),
+    "another name of the remote": (("--origin=company",), nothing, False, "company"),
+    "blobs left out": (("--filter=blob:none",), nothing, False, "origin"),
+    "shallow with all tags": (
+        ("--depth=1",), lambda c, r: c.git("fetch", "--quiet", "--depth=1", "--tags"), False, "origin",
+    ),
+    "unpushed, by force": ((), lambda c, r: c.commit("fix: mine"), True, "origin"),
+    "a tag of another component": ((), lambda c, r: r.git("tag", "web/v9.0.0", "main"), False, "origin"),
+    "a tag that is no version": ((), lambda c, r: r.git("tag", "nightly", "main"), False, "origin"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAY)
+def test_the_tag_is_made_and_pushed_to_the_remote_that_was_asked(
+    remote: GitRepo, tmp_path: Path, name: str
+) -> None:
+    options, prepare, force, pushed_to = MAY[name]
+    remote.git("config", "uploadpack.allowFilter", "true")
+    clone = remote.clone(tmp_path / "clone", *options)
+    prepare(clone, remote)
+    notes = Notes()
+    found = asked(clone, "patch", notes, git_tag="pushed", force_unpushed=force)
+    assert (found.version, found.git_tag) == ("0.3.1", "v0.3.1")
+    assert remote.git("rev-parse", "v0.3.1^{commit}") == clone.head
+    (told,) = [text for text in notes.texts if "git tag `v0.3.1` names" in text]
+    assert f"here and on `{pushed_to}`" in told
+    assert "`shipmark run --release v0.3.1`" in told
+
+
+class TestTaken:
+    """Versions that only the version log or a registry has."""
+
+    @pytest.fixture
+    def clone(self, origin: GitRepo) -> GitRepo:
+        """Give the repository with 0.3.1 released without a git tag, and a fix after it."""
+        given = RunRequest(version=parse("0.3.1"), reason="no tag")
+        assert run(opened(origin, image="oci:dist/image"), given).error is None
+        origin.commit("fix: four", files={"a": "4"})
+        return origin
+
+    def test_the_log_knows_a_version_without_a_git_tag(self, clone: GitRepo) -> None:
+        found = next_version(opened(clone, image="oci:dist/image"), NextVersionRequest(part="auto"))
+        assert found is not None
+        assert (found.version, found.known_from.log) == ("0.3.2", "complete")
+        assert "0.3.1 (log) is taken" in (found.reason or "")
+
+    def test_the_registry_knows_a_version_that_the_log_lost(self, clone: GitRepo) -> None:
+        (clone.path / ".shipmark" / "log.jsonl").unlink()
+        request = NextVersionRequest(part="auto", git_tag="local")
+        found = next_version(opened(clone, image="oci:dist/image"), request)
+        assert found is not None
+        assert (found.version, clone.git("tag", "--list", "v0.3.*").splitlines()) == (
+            "0.3.2",
+            ["v0.3.0", "v0.3.2"],
+        )
+        assert "0.3.1 (registry) is taken" in (found.reason or "")
+
+    def test_a_commit_that_the_log_has_as_released_gets_no_other_version(self, clone: GitRepo) -> None:
+        clone.checkout("HEAD~1")
+        with pytest.raises(ReleaseError, match=r"released as 0\.3\.1") as failure:
+            next_version(
+                opened(clone, image="oci:dist/image"), NextVersionRequest(part="patch", git_tag="local")
+            )
+        assert failure.value.exit_code == 6
+
+    def test_no_tag_is_pushed_while_a_registry_does_not_answer(self, clone: GitRepo, tmp_path: Path) -> None:
+        remote = clone.clone(tmp_path / "remote.git", "--bare")
+        clone.git("remote", "add", "origin", str(remote.path))
+        request = NextVersionRequest(part="auto", git_tag="pushed")
+        with pytest.raises(ReleaseError) as failure:
+            next_version(opened(clone, image="127.0.0.1:9/acme/app"), request)
+        assert failure.value.exit_code == 5
+        assert clone.git("tag", "--list", "v0.3.2") == ""
+        notes = Notes()
+        session = opened(clone, notes, image="127.0.0.1:9/acme/app")
+        local = next_version(session, NextVersionRequest(part="auto", git_tag="local"))
+        assert local is not None
+        assert (local.git_tag, local.known_from.registry) == ("v0.3.1", "unknown")
+        assert any("only `127.0.0.1:9/acme/app` has are not known" in text for text in notes.texts)
