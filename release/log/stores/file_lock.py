@@ -19,7 +19,8 @@ _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
 # The content of our lock files.
 # A file with other content is refused, since it belongs to another program: `log.path: yarn` would need `yarn.lock`.
-_OURS = re.compile(rb"(process \d+ on [^\n]*\n?)?\Z")
+_OURS = re.compile(rb"process \d+( (o(n( [^\n]*\n?)?)?)?)?")
+_BEGINS = b"process "
 
 
 class FileLock:
@@ -79,8 +80,7 @@ class FileLock:
     def _sign(self, fd: int) -> None:
         found = self._files.start(fd)
         if found != self._mine:
-            # A writer that was killed between `truncate` and `rewrite` leaves an empty file or zeros.
-            if not _OURS.match(found.replace(b"\0", b"")):
+            if not _is_ours(found):
                 raise LogCorrupt(
                     f"`{self._path}` is needed as the lock of the version log, and holds something else",
                     hint="name another file with `log: {path: …}`; the lock is that name with `.lock` behind it",
@@ -91,3 +91,9 @@ class FileLock:
     def _holder(self, fd: int) -> str:
         text = self._files.start(fd).decode("utf-8", "replace").strip()
         return text or "another process"
+
+
+def _is_ours(found: bytes) -> bool:
+    """Whether a lock file has our content, or the beginning of it: a full disk or a power cut cuts a write short."""
+    text = found.replace(b"\0", b"")  # a power cut may leave zeros
+    return _BEGINS.startswith(text) or _OURS.fullmatch(text) is not None
