@@ -21,7 +21,7 @@ import msgspec
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.buildah.config import clean_config
 from release.build.buildah.failures import failure
-from release.build.buildah.folder import lay_out, own_platform, request_of, task_of_folder
+from release.build.buildah.folder import lay_out, own_platform, request_of, sent_dockerfile, task_of_folder
 from release.build.buildah.obstacles import require_alike
 from release.build.buildah.progress import BuildProgress
 from release.build.buildah.removal import remover
@@ -43,6 +43,7 @@ from release.build.buildkit.working_folder import working_folder
 from release.build.context import open_context
 from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
+from release.build.dockerfile.parser import parse
 from release.build.result import built_image
 from release.build.task_input import COMMON, TaskInput, read_input, require_features, require_options
 from release.control import Cancel
@@ -188,7 +189,9 @@ class _Prepared:
     def _saved(self, request: Request, folder: str, env: Mapping[str, str], layout: Layout) -> SavedImage:
         """Build the image, export it, and store its layers in the layout."""
         ground, name = self._ground, self._tool.name
-        progress = BuildProgress(ground.sink, self._secrecy.hide, self._read.context.dockerfile, name)
+        sent = sent_dockerfile(self._read)
+        dockerfile = parse(sent.text.decode(), self._read.context.dockerfile.name)
+        progress = BuildProgress(ground.sink, self._secrecy.hide, dockerfile, name, sent.own_line)
         try:
             code = ground.process.follow(build_call(request), cwd=folder, env=env, take=progress.take)
             if code != 0:

@@ -19,7 +19,7 @@ from release.build.buildah.request import (
     is_own,
 )
 from release.build.buildah.tools import Tool
-from release.build.buildah.working_dir import NOTHING, with_working_dir
+from release.build.buildah.working_dir import NOTHING, Sent, with_working_dirs
 from release.build.buildkit.farm import Farm
 from release.build.buildkit.options import Extras, Secret
 from release.build.context import open_context, walk
@@ -53,10 +53,9 @@ def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dic
         farm.lay_out(walk(named, check=cancel.check), os.path.join(folder, contexts[name]))
     for name in (TEMPORARY, NOTHING):
         os.mkdir(os.path.join(folder, name), 0o700)
-    dockerfile = with_working_dir(read.context.text, read.context.dockerfile, read.task.spec.target)
     held = {name: value for name, value in read.values.args.items() if is_own(name)}
     written = {
-        DOCKERFILE: dockerfile,
+        DOCKERFILE: sent_dockerfile(read).text,
         # shipmark has applied the ignore file; the program would apply a `.dockerignore` in the context once more.
         IGNORE_FILE: b"# applied by shipmark\n",
         ARGUMENTS: "".join(f"{name}={value}\n" for name, value in held.items()).encode(),
@@ -69,6 +68,11 @@ def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dic
             # The option has no quoting, so a path that contains a comma could not be written in it.
             os.symlink(secret.path, os.path.join(folder, _secret_name(number)))
     return contexts
+
+
+def sent_dockerfile(read: TaskInput) -> Sent:
+    """The Dockerfile that the program gets."""
+    return with_working_dirs(read.context.text, read.context.dockerfile, read.task.spec.target)
 
 
 def request_of(

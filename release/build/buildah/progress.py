@@ -33,10 +33,18 @@ _NOISE = re.compile(
 class BuildProgress:
     """`hide`: replaces values of build arguments and secrets. `said`: the last lines of the program.
 
+    `dockerfile`: as the program got it; `own_line`: the number in the repository's file of one of its lines.
     `wrong_base`: the program's message about a base image of another platform, with the Dockerfile line in front.
     """
 
-    def __init__(self, sink: Sink, hide: Callable[[str], str], dockerfile: Dockerfile, source: str) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        hide: Callable[[str], str],
+        dockerfile: Dockerfile,
+        source: str,
+        own_line: Callable[[int], int] = lambda line: line,
+    ) -> None:
         self.said: deque[str] = deque(maxlen=_MOST_SAID)
         self.wrong_base: str | None = None
         self.step: str | None = None  # the step that runs, or ran last
@@ -45,12 +53,15 @@ class BuildProgress:
         self._hide = hide
         self._dockerfile = dockerfile
         self._source = source
+        self._own_line = own_line
         self._instruction: Instruction | None = None
 
     @property
     def where(self) -> str:
         """`Dockerfile:3: ` for the step that ran last; empty if its line is not known."""
-        return "" if self._instruction is None else f"{self._dockerfile.name}:{self._instruction.line}: "
+        if self._instruction is None:
+            return ""
+        return f"{self._dockerfile.name}:{self._own_line(self._instruction.line)}: "
 
     def take(self, line: bytes) -> None:
         """Read one line of the program's stderr: show it, and keep it for an error message."""

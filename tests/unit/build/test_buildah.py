@@ -19,7 +19,7 @@ from release.build.buildah.removal import remover, unmount
 from release.build.buildah.request import Request, build_call, export_call, is_own
 from release.build.buildah.tools import Tool, find_program, find_tool
 from release.build.buildah.versions import abilities_of, buildah_version, shown_version
-from release.build.buildah.working_dir import with_working_dir
+from release.build.buildah.working_dir import with_working_dirs
 from release.build.dockerfile.features import FEATURES
 from release.build.dockerfile.parser import parse
 from release.build.dockerfile.scope import global_scope
@@ -225,7 +225,7 @@ def test_what_buildah_builds_otherwise_is_lacking(text: str, refused: str | None
 @pytest.mark.parametrize(
     ("text", "target", "expected"),
     [
-        ("FROM a\nWORKDIR /a\nCMD x\n", None, "FROM a\nWORKDIR /a\nCMD x\n+\n"),
+        ("FROM a\nWORKDIR /a\nCMD x\n", None, "FROM a\nWORKDIR /a\n+\nCMD x\n"),
         ("FROM a\nWORKDIR /a", None, "FROM a\nWORKDIR /a\n+"),
         ("FROM a\nWORKDIR /a\nCOPY b /\n", None, None),
         ("FROM a\nCOPY b /\n", None, None),
@@ -239,8 +239,25 @@ def test_what_buildah_builds_otherwise_is_lacking(text: str, refused: str | None
     ],
 )
 def test_a_last_working_folder_is_made(text: str, target: str | None, expected: str | None) -> None:
-    sent = with_working_dir(text.encode(), parse(text, "F"), target).decode()
+    sent = with_working_dirs(text.encode(), parse(text, "F"), target).text.decode()
     assert sent == (text if expected is None else expected.replace("+", "COPY --from=shipmark-nothing . ./"))
+
+
+def test_a_working_folder_does_not_get_the_owner_of_what_is_copied_there() -> None:
+    text = (
+        "FROM a AS a\nWORKDIR /a\nENV b=c\nCOPY --chown=1 x ./\nCOPY --chown=1 y ./\n"
+        "WORKDIR /b\nRUN x\nFROM a\nWORKDIR /c\nADD --chown=2 x .\nRUN x\n"
+    )
+    sent = with_working_dirs(text.encode(), parse(text, "F"), None)
+    lines = sent.text.decode().split("\n")
+    assert [number for number, line in enumerate(lines, start=1) if "shipmark-nothing" in line] == [3, 11]
+    assert sent.added == (3, 11)
+    # Without these lines, each line has the number that it has in the repository's file.
+    kept = [number for number in range(1, len(lines) + 1) if number not in sent.added]
+    assert [text.split("\n")[sent.own_line(number) - 1] for number in kept] == text.split("\n")
+    progress = BuildProgress(Collect(), str, parse(sent.text.decode(), "F"), "buildah", sent.own_line)
+    progress.take(b"[2/2] STEP 5/5: RUN x")
+    assert progress.where == "F:11: "
 
 
 class Collect:
