@@ -50,8 +50,9 @@ class CiContext(msgspec.Struct, frozen=True, kw_only=True):
     for tag builds and requests; in a merge queue the queue's temporary branch, so check `merge_queue` first.
     `head_origin`: set for requests, and for events about a commit that may be another repository's (`workflow_run`,
     a comment on a request); None where nothing names another repository: pushes, tags, schedules, manual runs.
-    `ref_name`: the name of a branch or a git tag where the event does not say which (`workflow_run`). `gone`: what the
-    event is about no longer exists, or is not published. `prerelease`: the pre-release box of a release event.
+    `base_ref`: the branch that a pushed git tag was made from, if the event states it. `ref_name`: the name of a branch
+    or a git tag where the event does not say which (`workflow_run`). `gone`: what the event is about no longer exists,
+    or is not published. `prerelease`: the pre-release box of a release event.
     """
 
     system: str = "none"
@@ -61,6 +62,7 @@ class CiContext(msgspec.Struct, frozen=True, kw_only=True):
     branch: str | None = None
     git_tag: str | None = None
     ref_name: str | None = None
+    base_ref: str | None = None
     gone: Gone | None = None
     prerelease: bool | None = None
     head_origin: HeadOrigin | None = None

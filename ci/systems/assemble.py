@@ -73,6 +73,7 @@ def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ..
         branch=branch,
         git_tag=git_tag,
         ref_name=ref_name,
+        base_ref=None if git_tag is None else record.text("base_ref", found.base_ref),
         gone=_gone(found, record),
         prerelease=_box(found, record),
         head_origin=_head_origin(found, git_tag, sign, record),

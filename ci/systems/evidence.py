@@ -79,6 +79,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     git_tag: Said | None = None
     branch: Said | None = None
     ref_name: Said | None = None
+    base_ref: Said | None = None
     gone: Said | None = None
     prerelease: Said | None = None
     number: Said | None = None

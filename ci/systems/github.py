@@ -68,6 +68,7 @@ def _read(evidence: Evidence) -> Findings:
         trigger=trigger,
         commit=evidence.variable("GITHUB_SHA"),
         git_tag=git_tag,
+        base_ref=short(evidence.field("base_ref")),
         gone=gone_of(evidence, word),
         prerelease=prerelease_box(evidence, word, git_tag),
         branch=None if request else ref.branch,

@@ -381,6 +381,7 @@ def policy_of(component: Component) -> TagPolicy:
         pull_requests=section.pull_requests,
         base=section.base,
         channels=section.channels,
+        as_action=section.events == "as-action",
         ignore_tags=section.ignore_tags,
         release_on=section.release_on,
         other_prefixes=component.other_prefixes,

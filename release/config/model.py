@@ -105,6 +105,10 @@ class ComponentSection(_Section, frozen=True, kw_only=True):
         str | tuple[str | dict[str, str], ...],
         Meta(description="`default`, or rules, one a line, as docker/metadata-action writes them"),
     ] = "default"
+    events: Annotated[
+        Literal["guarded", "as-action"],
+        Meta(description="as-action: rules see each event as docker/metadata-action does, unguarded"),
+    ] = "guarded"
     flavor: Annotated[str | tuple[str, ...], Meta(description="as docker/metadata-action writes it")] = ()
     labels: Annotated[
         str | dict[str, str] | tuple[str, ...], Meta(description="further labels of the image")

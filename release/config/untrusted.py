@@ -25,7 +25,7 @@ from release.config.variables import names_in
 
 _COMPONENT = frozenset(
     """
-    image images tags flavor labels annotations build prefix paths depends versions ignore_tags latest base channels
+    image images tags flavor labels annotations build prefix paths depends versions latest base channels
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 
@@ -44,9 +44,22 @@ ALLOWED: Mapping[type[msgspec.Struct], frozenset[str]] = {
 #: `DENIED`.
 DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     ConfigFile: frozenset(
-        {"reuse", "attest", "checks", "pull_requests", "release_on", "bump", "project", "log"}
+        {
+            "reuse",
+            "attest",
+            "checks",
+            "pull_requests",
+            "release_on",
+            "ignore_tags",
+            "events",
+            "bump",
+            "project",
+            "log",
+        }
     ),
-    ComponentSection: frozenset({"reuse", "attest", "checks", "pull_requests", "release_on", "bump"}),
+    ComponentSection: frozenset(
+        {"reuse", "attest", "checks", "pull_requests", "release_on", "ignore_tags", "events", "bump"}
+    ),
     TargetSection: frozenset({"insecure"}),
     BuildSpec: frozenset(name for name, option in options().items() if not option.untrusted),
     LogSection: frozenset({"store", "path", "ref", "remote", "url", "allow_network_fs"}),

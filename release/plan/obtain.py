@@ -107,8 +107,8 @@ class _Ways:
         self._recorded = recorded
         self._inputs = inputs
         self._reuse = reuse
-        self._primary = primary_tag(decision)
         self._fixed = [tag for tag in decision.tags if isinstance(tag, FixedTag)]
+        self._primary = self._fixed[0] if self._fixed else None
         self._branch_builds = self._find_branch_builds() if reuse else ()
 
     def choose(self, evidence: Evidence) -> Obtain:
@@ -140,31 +140,48 @@ class _Ways:
         """Take what `--from` gives, unless an earlier run took it, or a first-wins tag holds the commit's image."""
         if evidence.digest is not None and evidence.sources:
             return self.choose(evidence)
-        if self._primary.policy == "first-wins" and (adopted := self._adopt()) is not None:
+        if self._names_commit and (adopted := self._adopt()) is not None:
             return adopted
         return _supplied(supply, self._expected)
 
     def any_version(self, digest: str | None) -> bool:
         """Whether the image `digest` may be this release although its version label differs.
 
-        True if the primary tag is a first-wins tag, which names a commit and not a version. With `reuse` also true for
-        the branch build of the commit, and for an image that the release's primary tag holds.
+        True if the primary tag is a first-wins tag, which names a commit and not a version, or if no tag is fixed. With
+        `reuse` also true for the branch build of the commit, and for an image that the release's primary tag holds.
         """
-        if self._primary.policy == "first-wins":
+        if self._names_commit:
             return True
         reusable = {one.digest for one in self._branch_builds}
         if self._reuse:
-            reusable |= {one.digest for one in self._held.at(self._primary.name)}
+            reusable |= {one.digest for one in self._candidates()}
         return digest is not None and digest in reusable
+
+    @property
+    def _names_commit(self) -> bool:
+        """Whether the release is named by its commit and not by a version."""
+        return self._primary is None or self._primary.policy == "first-wins"
+
+    def _candidates(self) -> tuple[Held, ...]:
+        """What the primary tag holds on each target; without a fixed tag, what the moving tags hold.
+
+        A rebuild is not looked for under moving tags: they hold the build before it.
+        """
+        if self._primary is not None:
+            return self._held.at(self._primary.name)
+        rebuild = self._decision.candidate.rebuild if self._decision.candidate is not None else 0
+        return () if rebuild else tuple(one for tag in self._decision.tags for one in self._held.at(tag.name))
 
     def _adopt(self, *, only: str | None = None) -> Obtain | None:
         """Adopt an image of this release that a target holds under a fixed tag; None if there is none.
 
         `only`: accept this digest only, or any for None.
         """
-        candidates = self._held.at(self._primary.name)
+        candidates = self._candidates()
         ours = [one for one in candidates if self._is_ours(one) and only in {None, one.digest}]
-        if not ours:
+        if self._primary is None:
+            ours = ours[:1]  # moving tags may hold different builds of the commit, and each is as good
+        elif not ours:
             self._require_equal_inputs(candidates)
             # A run that was killed while it put fixed tags may have put others of them, but not the primary tag.
             ours = [
@@ -194,13 +211,13 @@ class _Ways:
         if one.state != "held":
             return False
         reusable = one.digest in {branch.digest for branch in self._branch_builds}
-        any_version = reusable or self._primary.policy == "first-wins"
+        any_version = reusable or self._names_commit
         return mismatch(one, self._expected, any_version=any_version) is None
 
     def _require_equal_inputs(self, candidates: Iterable[Held]) -> None:
         """Raise `InputsChanged` if one of the candidates is an image of this release, built from other inputs."""
         blind = msgspec.structs.replace(self._expected, inputs=None)
-        any_version = self._reuse or self._primary.policy == "first-wins"
+        any_version = self._reuse or self._names_commit
         for one in candidates:
             same = one.state == "held" and mismatch(one, blind, any_version=any_version) is None
             if same and image_inputs(one, self._expected) == "different":
@@ -244,9 +261,17 @@ class _Ways:
         )
 
 
-def primary_tag(decision: Decision) -> FixedTag:
-    """The tag that names the release: the first fixed one. Raises `RefusedError` when nothing is to be released."""
+def name_of(decision: Decision) -> str:
+    """The name of the release, which its release key holds: its primary tag, the first fixed one.
+
+    Without a fixed tag, the sorted names of all its tags, withheld ones included: the guard withholds a tag in one run
+    and not in the next, and the name has to stay. Raises `RefusedError` when nothing is to be released.
+    """
+    if not decision.tags:
+        raise RefusedError(f"component `{decision.component}` has no tag, so nothing names its release")
     for tag in decision.tags:
         if isinstance(tag, FixedTag):
-            return tag
-    raise RefusedError(f"component `{decision.component}` has no fixed tag, so nothing names its release")
+            return tag.name
+    rebuild = decision.candidate.rebuild if decision.candidate is not None else 0
+    names = sorted({tag.name for tag in decision.tags} | {one.name for one in decision.withheld})
+    return ",".join(names) + (f"_r{rebuild}" if rebuild else "")

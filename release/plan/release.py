@@ -12,10 +12,9 @@ from typing import Any
 import msgspec
 
 from release.canonical_json import digest_of
-from release.errors import ConfigError
 from release.plan.inputs import inputs_of
 from release.plan.model import Phase, Plan, Release, Step
-from release.plan.obtain import Obtain, choose, primary_tag
+from release.plan.obtain import Obtain, choose, name_of
 from release.plan.ownership import Expectation, several_platforms
 from release.plan.parts import Parts, find_parts
 from release.plan.release_input import ReleaseInput
@@ -60,7 +59,6 @@ def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | 
     for subject in subjects:
         if not subject.decision.tags:
             continue
-        require_name(subject)
         prefix = f"{subject.component}/" if len(subjects) > 1 else ""
         release, of_subject = _plan_one(subject, prefix)
         releases.append(release)
@@ -78,21 +76,10 @@ def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | 
     )
 
 
-def require_name(subject: ReleaseInput) -> None:
-    """Raise `ConfigError` if the component has tags but no fixed one, which every release needs as its name."""
-    if not any(isinstance(tag, FixedTag) for tag in subject.decision.tags):
-        names = ", ".join(f"`{tag.name}`" for tag in subject.decision.tags)
-        raise ConfigError(
-            f"component `{subject.component}` would get moving tags only: {names}",
-            hint="add a rule that names the commit, such as `type=sha`",
-        )
-
-
 def needs_build(subject: ReleaseInput) -> bool:
     """Whether the plan will build the component's image, or a platform of it. Raises the errors of `plan_release`."""
     if not subject.decision.tags:
         return False
-    require_name(subject)
     return obtain_of(subject).mode == "build" and not _parts_of(subject).are_complete
 
 
@@ -166,7 +153,7 @@ def _plan_one(subject: ReleaseInput, prefix: str) -> tuple[Release, list[Step]]:
     release = Release(
         component=subject.component,
         project=subject.project,
-        key=release_key(subject.project, decision.commit, primary_tag(decision).name),
+        key=release_key(subject.project, decision.commit, name_of(decision)),
         inputs=inputs,
         decision=decision,
     )

@@ -102,7 +102,11 @@ class ReleaseSteps:
         if target.name in self._subject.recorded.pushed and not self._lacks_something(target):
             return puts
         fact = records.pushed(target.name, self._image, puts, content)
-        return [*puts, self._make.record("pushed", "fixed", fact, target=target, needs=ids(puts))]
+        # Without a fixed tag the content itself is what was pushed.
+        return [
+            *puts,
+            self._make.record("pushed", "fixed", fact, target=target, needs=ids(puts) or (content,)),
+        ]
 
     def _move_steps(self, target: Target) -> list[Step]:
         if not target.moving:

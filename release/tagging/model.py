@@ -26,7 +26,8 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     `prefix`: of git tags, before the version (`api/`); an optional `v` may follow it.
     `versions`: the scheme of git tags. `latest`: `auto` follows the highest stable release;
     `default-branch` moves `latest` to every build of the default branch; `never` sets no `latest`.
-    `follows_default_branch`: whether a tag may depend on which branch is the default branch. `ignore_tags`: globs of
+    `follows_default_branch`: whether a tag may depend on which branch is the default branch. `as_action`: rules
+    see each event as docker/metadata-action does. `ignore_tags`: globs of
     git tags that are known not to be releases. `release_on`: events for which a branch's run releases a version tag at
     HEAD. `other_prefixes`: those of the other components' git tags.
     """
@@ -40,6 +41,7 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         str, ...
     ] = ()  # prerelease identifiers with a moving tag (`rc`), which follows stable releases too
     follows_default_branch: bool = False
+    as_action: bool = False
     ignore_tags: tuple[str, ...] = IGNORED_TAGS
     release_on: tuple[str, ...] = ()
     other_prefixes: tuple[str, ...] = ()

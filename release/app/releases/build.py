@@ -19,7 +19,6 @@ from release.build_spec import BuildSpec
 from release.config.load import Component
 from release.errors import ConfigError, RefusedError, ReleaseError
 from release.image_names.image_location import ImageLocation, locate_destination
-from release.plan.obtain import primary_tag
 from release.plan.ownership import several_platforms
 from release.plan.release_input import ReleaseInput
 from release.tagging.model import Decision
@@ -158,4 +157,4 @@ def _copy(session: Session, built: BuiltImage, place: ImageLocation, decision: D
 
 def _tag(decision: Decision) -> str:
     """The name of the release, else of the commit: a dirty or unpublished one has no tag of its own."""
-    return primary_tag(decision).name if decision.tags else f"sha-{decision.commit[:12]}"
+    return decision.tags[0].name if decision.tags else f"sha-{decision.commit[:12]}"

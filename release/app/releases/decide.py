@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,14 +41,14 @@ def decide_component(session: Session, situation: Situation) -> Decision:
     """
     component = situation.component
     by_default = component.section.tags == "default"
-    decision = _by_default(situation) if by_default else _by_rules(session, situation)
+    decision = _by_default(session, situation) if by_default else _by_rules(session, situation)
     if situation.request.version is None:
         decision = only_released(session, component, situation.facts, decision)
     label = inputs_label(component.build, pairs(component.section.labels))
     return msgspec.structs.replace(decision, labels={**decision.labels, INPUTS: label})
 
 
-def _by_default(situation: Situation) -> Decision:
+def _by_default(session: Session, situation: Situation) -> Decision:
     component, facts, policy = situation.component, situation.facts, situation.policy
     section = component.section
     if section.flavor:
@@ -72,17 +73,29 @@ def _by_default(situation: Situation) -> Decision:
     if not any("{{" in text for text in (*labels.values(), *annotations.values())):
         return decision
     from release.tagging.rules.decision import with_labels
+    from release.tagging.rules.variables import environment, require_variables_in
 
-    return with_labels(decision, facts, policy, labels=labels, annotations=annotations)
+    env = environment(_variables(session))
+    require_variables_in({"labels": labels, "annotations": annotations}, env)
+    return with_labels(decision, facts, policy, labels=labels, annotations=annotations, env=env)
+
+
+def _variables(session: Session) -> Mapping[str, str]:
+    """The variables that `{{env.NAME}}` may use."""
+    return session.settings.env if session.public is None else session.public
 
 
 def _by_rules(session: Session, situation: Situation) -> Decision:
     from release.tagging.rules.decision import rules_decision
     from release.tagging.rules.evaluate import names_read
+    from release.tagging.rules.variables import environment, require_variables
 
     component, facts, policy = situation.component, situation.facts, situation.policy
     section = component.section
     rules, flavor, warnings = rules_of(component)
+    env = environment(_variables(session))
+    named = {"labels": pairs(section.labels), "annotations": pairs(section.annotations)}
+    require_variables(rules, flavor, named, env)
     count = None
     if "commit_count" in names_read(rules, flavor) and not facts.snapshot.shallow:
         client = Git(session.process, facts.snapshot.root, session.settings.env)
@@ -99,10 +112,11 @@ def _by_rules(session: Session, situation: Situation) -> Decision:
         asked=situation.request.asked_tag,
         rebuild=situation.request.rebuild,
         repositories=tuple(target.image for target in component.targets),
-        labels=pairs(section.labels),
-        annotations=pairs(section.annotations),
+        labels=named["labels"],
+        annotations=named["annotations"],
         allow_backward=situation.request.allow_backward,
         commit_count=count,
+        env=env,
     )
     return msgspec.structs.replace(decision, warnings=(*warnings, *decision.warnings))
 

@@ -14,7 +14,7 @@ from release.app.releases.concerned import unchanged, without_tags
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.held_tags import gather_held
 from release.app.releases.known import known_everywhere, project_of
-from release.app.releases.rebuild import rebuild_number, require_checked_out
+from release.app.releases.rebuild import rebuild_number, require_checked_out, scheduled_rebuild
 from release.app.releases.request import RunRequest
 from release.app.releases.status import status_change
 from release.app.session import Session, policy_of
@@ -27,6 +27,7 @@ from release.oci import INDEX_TYPES, Repository
 from release.oci.reference import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded, RecordedPart
 from release.plan.model import plain
+from release.plan.obtain import name_of
 from release.plan.ownership import several_platforms
 from release.plan.parts import candidates
 from release.plan.release import release_key
@@ -34,7 +35,7 @@ from release.plan.release_input import ImageCheck, ReleaseInput, Target
 from release.plan.supply import FROM, Supply
 from release.tagging.decide import with_box
 from release.tagging.guard import highest
-from release.tagging.model import Decision, FixedTag, Held, HeldTags, KnownReleases
+from release.tagging.model import Decision, Held, HeldTags, KnownReleases
 
 #: Milliseconds after which `log recover` may settle an attempt as abandoned: 6 hours, the limit of a job on GitHub's
 #: runners. After less an attempt that still works could be settled; after more `run --wait` waits longer for a dead
@@ -70,6 +71,10 @@ def gather(
     if wishes.rebuild_of is not None:
         require_checked_out(first, wishes.rebuild_of)
         number = rebuild_number(session, project_of(session, component), first, repositories)
+        wishes = msgspec.structs.replace(wishes, rebuild=number)
+        situation = msgspec.structs.replace(situation, request=wishes)
+        first = decide_component(session, situation)
+    elif number := scheduled_rebuild(session, component, first, repositories):
         wishes = msgspec.structs.replace(wishes, rebuild=number)
         situation = msgspec.structs.replace(situation, request=wishes)
         first = decide_component(session, situation)
@@ -164,9 +169,9 @@ def source_of(facts: Facts, decision: Decision) -> dict[str, str]:
 
 def _recorded(session: Session, project: str, decision: Decision) -> Recorded:
     """What the log says of the release that the decision names."""
-    primary = next((tag.name for tag in decision.tags if isinstance(tag, FixedTag)), None)
-    if primary is None:
+    if not decision.tags:
         return Recorded()
+    primary = name_of(decision)
     return recorded_in(session.log_state, release_key(project, decision.commit, primary), primary)
 
 

@@ -44,22 +44,30 @@ def _held_by(
     tags: TagReader, ancestry: Ancestry, repository: Repository, decision: Decision, commit: str
 ) -> list[Held]:
     held: list[Held] = []
+    any_fixed = any(isinstance(tag, FixedTag) for tag in decision.tags)
     for tag in decision.tags:
         if held and held[-1].state == "unknown":
             # The repository did not answer for the tag before, after all retries; retrying for every tag would take
             # minutes.
             held.append(Held(target=repository.name, tag=tag.name, state="unknown", cause=held[-1].cause))
             continue
-        held.append(_held(tags, ancestry, repository, tag, commit))
+        # All platforms are read only where the image may be adopted: under a fixed tag, or any tag if none is fixed.
+        every = isinstance(tag, FixedTag) or not any_fixed
+        held.append(_held(tags, ancestry, repository, tag, commit, every=every))
     return held
 
 
 def _held(
-    tags: TagReader, ancestry: Ancestry, repository: Repository, tag: FixedTag | MovingTag, commit: str
+    tags: TagReader,
+    ancestry: Ancestry,
+    repository: Repository,
+    tag: FixedTag | MovingTag,
+    commit: str,
+    *,
+    every: bool,
 ) -> Held:
     try:
-        # All platforms are read only for a fixed tag, since only the image of a fixed tag can be adopted.
-        held = tags.read(repository, repository.name, tag.name, every=isinstance(tag, FixedTag))
+        held = tags.read(repository, repository.name, tag.name, every=every)
     except RegistryError as error:
         return Held(target=repository.name, tag=tag.name, state="unknown", cause=error.message)
     if isinstance(tag, FixedTag) or tag.line.kind == "release":

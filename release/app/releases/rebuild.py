@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from release.app.releases.decide import rules_of
+from release.app.releases.known import project_of
 from release.app.session import Session
+from release.config.load import Component
 from release.errors import GitError, RefusedError
 from release.oci import Repository
-from release.plan.obtain import primary_tag
+from release.plan.obtain import name_of
 from release.plan.release import release_key
 from release.ref_names import require_git_tag
 from release.tagging.model import Decision
+from release.tagging.names import is_image_tag
 
 
 def require_checked_out(decision: Decision, named: str | None) -> None:
@@ -31,14 +35,36 @@ def rebuild_number(
 
     `decision`: of the original release. Raises `RefusedError` if that was never released.
     """
-    primary = primary_tag(decision).name
+    primary = name_of(decision)
     if not _is_taken(session, project, decision, primary, repositories):
         raise RefusedError(
             f"`{primary}` was never released, so there is nothing to rebuild",
             hint="release it with `shipmark run`",
         )
+    return _lowest(session, project, decision, repositories)
+
+
+def scheduled_rebuild(
+    session: Session, component: Component, decision: Decision, repositories: Sequence[Repository]
+) -> int:
+    """The number of the rebuild that a `type=schedule` rule with `rebuild=true` asks for in a scheduled run.
+
+    0 if no rule asks for one, or if the commit was not built yet.
+    """
+    if session.ci.event != "schedule" or component.section.tags == "default" or not decision.tags:
+        return 0
+    rules = rules_of(component)[0]
+    if not any(rule.type == "schedule" and rule.text("rebuild") == "true" for rule in rules):
+        return 0
+    project = project_of(session, component)
+    if not _is_taken(session, project, decision, name_of(decision), repositories):
+        return 0
+    return _lowest(session, project, decision, repositories)
+
+
+def _lowest(session: Session, project: str, decision: Decision, repositories: Sequence[Repository]) -> int:
     number = 1
-    while _is_taken(session, project, decision, f"{primary}_r{number}", repositories):
+    while _is_taken(session, project, decision, f"{name_of(decision)}_r{number}", repositories):
         number += 1
     return number
 
@@ -49,4 +75,5 @@ def _is_taken(
     state = session.log_state.release(release_key(project, decision.commit, tag))
     if state is not None:
         return state.finished
-    return any(repository.resolve(tag) is not None for repository in repositories)
+    # Without a fixed tag the name is a list, which only the log knows.
+    return is_image_tag(tag) and any(repository.resolve(tag) is not None for repository in repositories)

@@ -50,6 +50,7 @@ class RuleContext(msgspec.Struct, frozen=True, kw_only=True):
     release: Version | None = None  # the version that the git tag names
     described: Described | None = None
     commit_count: int | None = None
+    env: Mapping[str, str] = {}  # of rules in the config
 
     @property
     def branch(self) -> str:
@@ -100,6 +101,7 @@ def global_names(context: RuleContext) -> Names:
         "channel": context.channel,
         "pr": context.request,
         "pr_head_sha": context.short(context.head),
+        "env": context.env,
     }
     return names | date_names(context)
 

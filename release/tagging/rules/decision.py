@@ -2,7 +2,7 @@
 
 `basis_of` finds version, channel, labels and warnings; the rules make the names of tags. A name that contains the
 version or the commit becomes a fixed tag. Any other name becomes a moving tag, which the guard judges like those of the
-default scheme. If no rule makes a fixed tag, the first fixed tag of the default scheme is added.
+default scheme. Only what the rules make is pushed; no tag of the default scheme is added.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from release.errors import ConfigError
 from release.facts import Facts
-from release.tagging.decide import basis_of, guarded, require_own_version, require_valid
+from release.tagging.decide import basis_of, guarded, require_own_version
 from release.tagging.default_scheme import Proposal, refusal
 from release.tagging.expressions.render import Names, expand, parse_template
 from release.tagging.model import (
@@ -33,7 +33,7 @@ from release.tagging.names import branch_tag, is_image_tag
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
 from release.tagging.rules.model import Flavor, Rule
-from release.tagging.rules.run import facts_run, version_of, with_history
+from release.tagging.rules.run import as_action, facts_run, version_of, with_history
 from release.versions.git_tags import VersionTags, versions_in
 from release.versions.model import Version
 from release.versions.semver import precedence_key
@@ -60,31 +60,35 @@ def rules_decision(
     annotations: Mapping[str, str] = {},
     allow_backward: bool = False,
     commit_count: int | None = None,
+    env: Mapping[str, str] = {},
 ) -> Decision:
     """The decision for one component, by `rules`, which are sorted (`rules_from_config`).
 
-    `commit_count`: for `{{commit_count}}`, if it was counted. Expressions in labels and annotations are expanded.
-    Other arguments and errors are those of `decide`. Raises `ConfigError` with line and column for an error in a rule.
+    `commit_count`: for `{{commit_count}}`, if it was counted. `env`: for `{{env.NAME}}`. Expressions in labels and
+    annotations are expanded. Other arguments and errors are those of `decide`. Raises `ConfigError` with line and
+    column for an error in a rule.
     """
     basis = basis_of(facts, policy, known, component=component, version=version, asked=asked, rebuild=rebuild)
     base, known = basis.decision, basis.known
-    runs = _runs(facts, policy, base, commit_count)
+    runs = _runs(facts, policy, base, commit_count, env)
     outcomes = [evaluate_rules(rules, flavor or Flavor(), run) for run in runs]
     tags: dict[str, RuleTag] = {}
     for tag in (tag for outcome in outcomes for tag in outcome.tags):
         tags.setdefault(tag.name, tag)
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
+    odd = basis.unread
     if (
-        basis.unread is not None
-        and basis.unread.looks == "version"
+        odd is not None
+        and odd.looks == "version"
+        and not policy.as_action
         and not any(map(_of_git_tag, tags.values()))
     ):
-        raise basis.unread.error()
+        raise odd.error()
     released = _released(base, tuple(tags.values()), rebuild, known, found)
     is_release = base.candidate is not None and base.candidate.version is not None
-    refused = None if is_release else refusal(facts, policy)
+    refused = None if is_release else _refusal(facts, policy)
     if refused is None or not tags:
-        decision = _tagged(released, basis.proposal, tuple(tags.values()), known, held, allow_backward)
+        decision = _tagged(released, tuple(tags.values()), known, held, allow_backward)
     else:
         # Nothing of this run is pushed, whatever its tags are called.
         withheld = tuple(Withheld(name=name, reason=refused) for name in tags)
@@ -96,6 +100,13 @@ def rules_decision(
         warnings=tuple(dict.fromkeys(warnings)),
     )
     return _labelled(named, global_names(runs[0]), labels, annotations)
+
+
+def _refusal(facts: Facts, policy: TagPolicy) -> str | None:
+    """Why nothing of the run is pushed. With `events: as-action` the rules decide that in every trusted run."""
+    if policy.as_action and facts.scope.trust.trusted:
+        return None
+    return refusal(facts, policy)
 
 
 def _of_git_tag(tag: RuleTag) -> bool:
@@ -117,12 +128,15 @@ def with_labels(
     *,
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
+    env: Mapping[str, str] = {},
 ) -> Decision:
     """`decision` with `labels`, which override its own, and `annotations`; expressions in their values are expanded.
 
     Raises `ConfigError` with the label's name for a bad expression.
     """
-    return _labelled(decision, global_names(_runs(facts, policy, decision, None)[0]), labels, annotations)
+    return _labelled(
+        decision, global_names(_runs(facts, policy, decision, None, env)[0]), labels, annotations
+    )
 
 
 def _labelled(
@@ -135,7 +149,9 @@ def _labelled(
     )
 
 
-def _runs(facts: Facts, policy: TagPolicy, base: Decision, commit_count: int | None) -> list[RuleContext]:
+def _runs(
+    facts: Facts, policy: TagPolicy, base: Decision, commit_count: int | None, env: Mapping[str, str]
+) -> list[RuleContext]:
     """The contexts for rules: HEAD's release, git tag, branch or pull request; for a branch build of a release two."""
     release = None if base.candidate is None else base.candidate.version
     prefix = policy.prefix
@@ -149,7 +165,10 @@ def _runs(facts: Facts, policy: TagPolicy, base: Decision, commit_count: int | N
         runs = [facts_run(facts, git_tag=facts.git_tag, release=named, prefix=prefix)]
     else:
         runs = [plain]
-    return [with_history(run, facts.snapshot, policy=policy, commit_count=commit_count) for run in runs]
+    if policy.as_action:
+        runs = [as_action(run, facts) for run in runs]
+    told = [msgspec.structs.replace(run, env=dict(env)) for run in runs]
+    return [with_history(run, facts.snapshot, policy=policy, commit_count=commit_count) for run in told]
 
 
 def _released(
@@ -180,17 +199,16 @@ def _released(
 
 def _tagged(
     base: Decision,
-    default: Proposal,
     tags: Sequence[RuleTag],
     known: KnownReleases,
     held: HeldTags | None,
     allow_backward: bool,
 ) -> Decision:
-    """`base` with the tags of the rules. `default`: the proposal of the default scheme."""
+    """`base` with the tags of the rules."""
     if not tags:
         return msgspec.structs.replace(base, warnings=(*base.warnings, "no rule gives this run a tag"))
     candidate = base.candidate or Candidate(commit=base.commit)
-    fixed = _fixed(tags, candidate) or _first_fixed(default)
+    fixed = _fixed(tags, candidate)
     moving = sorted(_moving(tags), key=lambda tag: _width(tag.line))
     unclear = tuple(
         Withheld(name=tag.name, reason=_UNCOMPARED, rightly=False) for tag in tags if tag.role is None
@@ -198,13 +216,6 @@ def _tagged(
     proposal = Proposal(channel=base.channel, tags=(*fixed, *moving), refused=unclear)
     kept, withheld = guarded(proposal, candidate, known, held, allow_backward)
     return msgspec.structs.replace(base, tags=kept, withheld=withheld)
-
-
-def _first_fixed(default: Proposal) -> tuple[FixedTag, ...]:
-    """The first fixed tag of the default scheme, by which later runs find the release and its image."""
-    fixed = tuple(tag for tag in default.tags if isinstance(tag, FixedTag))[:1]
-    require_valid(fixed)
-    return fixed
 
 
 def _fixed(tags: Sequence[RuleTag], candidate: Candidate) -> tuple[FixedTag, ...]:

@@ -11,7 +11,7 @@ from release.tagging.expressions.render import parse_template
 from release.tagging.model import Line
 from release.tagging.names import is_image_tag
 from release.tagging.rules.context import RuleContext, global_names
-from release.tagging.rules.lines import Emitted, Role, role_of_ref
+from release.tagging.rules.lines import Emitted, Role, names_one_run, role_of_ref
 from release.tagging.rules.model import Flavor, Rule
 from release.tagging.rules.types import EVALUATORS, Evaluation
 from release.versions.model import Version
@@ -61,7 +61,11 @@ def evaluate_rules(rules: Sequence[Rule], flavor: Flavor, context: RuleContext) 
         if emitted is None or not name:
             continue
         tag = RuleTag(
-            name=name, role=emitted.role, release=emitted.release, reason=_reason(rule, emitted), rule=rule
+            name=name,
+            role=_role(name, rule, emitted, context),
+            release=emitted.release,
+            reason=_reason(rule, emitted),
+            rule=rule,
         )
         tags.setdefault(name, tag)
         if wanted is None:
@@ -102,6 +106,23 @@ def _name(rule: Rule, emitted: Emitted, flavor: Flavor, evaluation: Evaluation) 
     prefix = rule.values.get("prefix", flavor.prefix)
     suffix = rule.values.get("suffix", flavor.suffix)
     return sanitize(evaluation.expand(prefix) + emitted.text + evaluation.expand(suffix))
+
+
+def _role(name: str, rule: Rule, emitted: Emitted, context: RuleContext) -> Role | None:
+    """The role of a tag: the one that `immutable` asks for, else that of its rule.
+
+    A name with a run's number, a date or a time moves with the run's ref, not with releases; so does a tag of a version
+    that is not to be fixed.
+    """
+    own = Line(kind="branch", name=context.git_tag) if context.git_tag else role_of_ref(context)
+    match rule.text("immutable"):
+        case "true" if not isinstance(emitted.role, str):
+            return "version" if emitted.release is not None else "commit"
+        case "false" if isinstance(emitted.role, str):
+            return own
+    if emitted.role == Line(kind="release") and names_one_run(name):
+        return own
+    return emitted.role
 
 
 def _latest(tag: RuleTag, flavor: Flavor, context: RuleContext) -> RuleTag:

@@ -8,11 +8,9 @@ from typing import Any
 
 from release.tagging.model import TagPolicy
 from release.tagging.rules.context import RuleContext
-from release.tagging.rules.run import Checkout, short_length, wants_head, with_release
+from release.tagging.rules.run import ALWAYS_DEFAULT, Checkout, short_length, wants_head, with_release
 
 _DEFAULT = TagPolicy()
-# Parts of event names for which docker/metadata-action always answers that the run is on the default branch.
-_ALWAYS_DEFAULT = ("create", "discussion", "issues", "schedule")
 
 Event = Mapping[str, Any]
 
@@ -37,7 +35,7 @@ def github_run(
     if checkout is not None:
         ref, sha, committed = checkout.ref, checkout.sha, checkout.committed_at * 1000
     default = _text(event, "repository", "default_branch")
-    usual = any(word in event_name for word in _ALWAYS_DEFAULT)
+    usual = any(word in event_name for word in ALWAYS_DEFAULT)
     run = RuleContext(
         now=now,
         event_name=event_name,

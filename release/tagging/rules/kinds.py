@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 import msgspec
 
-COMMON = ("enable", "priority", "prefix", "suffix")  # every type has these
+#: Attributes of every type. docker/metadata-action has no `immutable`, and ignores it.
+COMMON = ("enable", "priority", "prefix", "suffix", "immutable")
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +40,12 @@ _VERSION = Kind(
 #: equal tags in equal order. `calver` and `describe` are shipmark's own.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "schedule": Kind(priority=1000, attributes={"pattern": "nightly"}, expressions=("pattern",)),
+        "schedule": Kind(
+            priority=1000,
+            attributes={"pattern": "nightly", "rebuild": None},
+            choices={"rebuild": ("true", "false")},
+            expressions=("pattern",),
+        ),
         "semver": _VERSION,
         "pep440": _VERSION,
         "calver": Kind(

@@ -160,6 +160,12 @@ def _require_valid(name: str, kind: Kind, item: Located, values: Mapping[str, Lo
             raise values[key].error(
                 0, f"`{key}={values[key].text}` of `type={name}` must be one of {allowed}"
             )
+    if "immutable" in values and values["immutable"].text not in ("true", "false"):
+        raise values["immutable"].error(
+            0,
+            f"`immutable={values['immutable'].text}` must be `true` or `false`",
+            hint="`true`: the tag names one image for ever; `false`: it moves",
+        )
     if "group" in values and math.isnan(javascript_number(values["group"].text)):
         raise values["group"].error(
             0,

@@ -32,6 +32,11 @@ _EVENT_NAMES = {
 }
 
 
+#: Events that docker/metadata-action takes for runs on the default branch.
+ALWAYS_DEFAULT = ("create", "discussion", "issues", "schedule")
+_WITH_ACTIONS = frozenset({"github", "gitea", "forgejo"})
+
+
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     """The commit checked out. `ref`: full, empty in a detached HEAD; `committed_at`: seconds since the epoch."""
 
@@ -91,7 +96,7 @@ def facts_run(
         event_name=_EVENT_NAMES.get(ci.event, ci.event_name or ""),
         ref=ref,
         sha=facts.commit,
-        base_ref=(request.target_branch or "") if request is not None else "",
+        base_ref=((request.target_branch if request is not None else ci.base_ref) or ""),
         default_branch=ci.default_branch
         or (facts.branch if facts.is_default_branch and facts.branch else ""),
         is_default_branch=facts.is_default_branch and git_tag is None,
@@ -101,6 +106,21 @@ def facts_run(
         channel=_channel(ref, release),
         release=release,
         prefix=prefix,
+    )
+
+
+def as_action(run: RuleContext, facts: Facts) -> RuleContext:
+    """`run` as docker/metadata-action sees it: a merge queue's branch is a branch.
+
+    The action takes some events for the default branch, on any ref.
+    """
+    ci = facts.ci
+    ref = run.ref if run.ref or ci.branch is None else f"refs/heads/{ci.branch}"
+    name = ci.event_name or ""
+    usual = ci.system in _WITH_ACTIONS and any(word in name for word in ALWAYS_DEFAULT)
+    is_default = usual or run.is_default_branch
+    return msgspec.structs.replace(
+        run, ref=ref, channel=_channel(ref, run.release), is_default_branch=is_default
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from release.build_spec import BuildSpec
-from release.errors import ConfigError, InputsChanged, RefusedError, TagConflict
+from release.errors import InputsChanged, RefusedError, TagConflict
 from release.plan.evidence import STORE, Recorded
 from release.plan.inputs import inputs_of
 from release.plan.model import Plan
@@ -279,11 +279,15 @@ def test_a_component_without_tags_plans_nothing() -> None:
     assert plan_release([subject(decision=decision)]).steps == ()
 
 
-def test_release_without_a_fixed_tag_is_a_config_error() -> None:
+def test_release_without_a_fixed_tag_is_named_by_all_its_tags() -> None:
     decision = msgspec.structs.replace(DECISION, tags=DECISION.tags[2:])
-    with pytest.raises(ConfigError, match=r"moving tags only: `1\.4`, `1`, `latest`") as caught:
-        plan_release([subject(decision=decision)])
-    assert caught.value.hint == "add a rule that names the commit, such as `type=sha`"
+    plan = plan_release([subject(decision=decision)])
+    assert plan.releases[0].key == release_key(plan.releases[0].project, decision.commit, "1,1.4,latest")
+    assert [step.id for step in plan.steps if step.kind == "put-tag"] == []
+    # A tag that the guard withholds in one run and not in the next does not change the name.
+    withheld = Withheld(name="latest", reason="2.0.0 is higher")
+    later = msgspec.structs.replace(decision, tags=decision.tags[:-1], withheld=(withheld,))
+    assert plan_release([subject(decision=later)]).releases[0].key == plan.releases[0].key
 
 
 def test_steps_of_two_components_have_unique_ids_and_scopes() -> None:
