@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ci.remedies import remedy
 from release.facts import Facts, may_lack_tags
+from release.git.model import Snapshot
 from release.tagging.guard import highest
 from release.tagging.model import KnownReleases, Line, TagPolicy
 from release.tagging.unread import is_ignored
@@ -97,8 +98,13 @@ def _lacking(facts: Facts, *, has_version: bool) -> list[str]:
         return [
             f"this clone may lack git tags, as it lacks `{facts.ci.git_tag}`: {remedy(system, 'no-tags')}"
         ]
+    return [without_version_tag(snapshot, system)]
+
+
+def without_version_tag(snapshot: Snapshot, system: str) -> str:
+    """That a clone with a remote has no version tag, and what brings the tags on the CI system at hand."""
     whose = f"its remote `{snapshot.remote}`" if snapshot.remote else "one of its remotes"
-    return [f"this clone has no version tag; if {whose} has any, {remedy(system, 'no-tags')}"]
+    return f"this clone has no version tag; if {whose} has any, {remedy(system, 'no-tags')}"
 
 
 def _below_released(

@@ -22,7 +22,8 @@ from release.tagging.model import KnownReleases, TagPolicy
 from release.tagging.rules.context import RuleContext
 from release.tagging.rules.github import github_run
 from release.tagging.rules.run import Checkout, ci_run, with_history
-from release.versions.git_tags import names_of, versions_in
+from release.tagging.warnings import without_version_tag
+from release.versions.git_tags import has_version_tag, names_of, versions_in
 from release.versions.semver import precedence_key
 
 _GITHUB = frozenset({"github", "gitea", "forgejo"})
@@ -146,6 +147,8 @@ def _known(
             None,
             f"this clone is shallow, other releases are not known ({remedy(session.ci.system, 'shallow')})",
         )
+    if snapshot.remotes and not has_version_tag(snapshot.tag_listing):
+        return None, without_version_tag(snapshot, session.ci.system)
     return from_git(snapshot, policy.prefix, policy.versions), ""
 
 

@@ -220,6 +220,19 @@ class TestInAClone:
         assert "may go backwards: this clone is shallow" in done.stderr
         assert "fetch-depth: 0" in done.stderr
 
+    def test_metadata_in_a_clone_without_tags_warns_that_tags_are_not_guarded(
+        self, shipmark: Shipmark, clone: GitRepo, tmp_path: Path
+    ) -> None:
+        bare = tmp_path / "no-tags"
+        clone.git("clone", "--quiet", "--no-tags", f"file://{clone.path}", str(bare))
+        env = github("refs/tags/v1.3.9", clone.git("rev-parse", "HEAD"))
+        done = shipmark("metadata", "--tags", RULES, cwd=bare, env=env)
+        assert done.json["tag-names"] == ["1.3.9", "1.3", "1", "latest"]
+        assert (
+            "may go backwards: this clone has no version tag; if its remote `origin` has any" in done.stderr
+        )
+        assert "fetch-depth: 0" in done.stderr
+
     def test_metadata_without_ci_reads_git(self, shipmark: Shipmark, clone: GitRepo) -> None:
         done = shipmark("metadata", "--tags", RULES, "--output", "tag-names", cwd=clone.path)
         assert done.stdout == "release-1.3\n"
