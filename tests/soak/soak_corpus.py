@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,12 @@ from tests.support.corpus import Case, cases
 from tests.support.corpus_ground import CorpusGround, corpus_ground, exceptions
 from tests.support.services.buildkit import BuildKitDaemon
 
+#: Differences that are left: no exceptions, and they fail here as soon as they are gone.
+MISSED = {
+    "06-ruby": "docker: the classic builder makes folders on the way for root, BuildKit for the owner of `--chown`",
+    "f02-owners": "buildah: `--chmod` does not count for folders on the way, as it does in BuildKit",
+    "f03-link": "layers: `COPY --link --chown` leaves the owner of folders that exist, which BuildKit replaces",
+}
 _SEEN: dict[str, dict[str, list[str]]] = {}
 
 
@@ -29,7 +36,13 @@ def ground(
         print(f"{name}: {len(built)} built, {len(equal)} equal to buildkit's")
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def _marked(case: Case) -> Any:
+    reason = MISSED.get(case.name)
+    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason is not None else []
+    return pytest.param(case, id=case.name, marks=marks)
+
+
+@pytest.mark.parametrize("case", [_marked(case) for case in cases()])
 def test_builders_make_equal_images(case: Case, ground: CorpusGround) -> None:
     found = _SEEN[case.name] = ground.compare(case)
     assert found["buildkit"] == []
