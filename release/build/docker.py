@@ -147,7 +147,10 @@ class _Prepared:
         self._cancel = cancel
 
     def build(self, store: str, platform: str | None = None) -> BuiltImage:
-        """Build for `platform`, or for the only one, which may be the daemon's choice. Raises `BuildError`."""
+        """Build for `platform`; None: for the task's only platform, or the daemon's choice if the task names none.
+
+        Raises `BuildError`.
+        """
         layout = Layout(store)
         registries = registries_of(self._read.context.dockerfile, self._read.values.args)
         with (

@@ -20,7 +20,7 @@ from release.build.task_input import TaskInput
 from release.compression.entries import Inline, Node
 from release.oci.image_json import Platform, parse_platform
 
-# Name in the sent context of a Dockerfile that lies outside of the context folder, or that was changed.
+# Name, in the sent context, of a Dockerfile that lies outside of the context folder, or that shipmark has changed.
 _FOREIGN_DOCKERFILE = ".shipmark.Dockerfile"
 _IGNORE = ".dockerignore"
 # Characters with a meaning in patterns of `.dockerignore`, and their replacement: a backslash in front.
@@ -75,7 +75,9 @@ def sent_entries(context: Context, files: Tree, dockerfile: SentDockerfile) -> I
         )
     sent[dockerfile.path] = Node(kind="file", mode=0o644, content=Inline(data=dockerfile.text))
     for name in sorted(sent, key=lambda each: each.encode("utf-8", "surrogateescape")):
-        if sent[name].kind != "special":  # the docker command skips sockets and pipes in the context too
+        if (
+            sent[name].kind != "special"
+        ):  # the docker command also leaves sockets and pipes of the context out
             yield name, sent[name]
 
 

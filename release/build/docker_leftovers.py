@@ -14,7 +14,10 @@ from release.errors import BuildError
 
 
 class Leftovers:
-    """The images of one build. `before`: ids of the daemon's images before it; None where they are not known."""
+    """The images that one build left.
+
+    `before`: ids of the daemon's images before the build; None if they are not known.
+    """
 
     def __init__(self, before: frozenset[str] | None) -> None:
         self._before = before
@@ -22,7 +25,7 @@ class Leftovers:
 
     @classmethod
     def since_now(cls, engine: Engine) -> Leftovers:
-        """Those of builds that begin after this call."""
+        """The leftovers of a build that begins after this call."""
         try:
             return cls(engine.images())
         except BuildError:
@@ -35,9 +38,10 @@ class Leftovers:
 
     @contextlib.contextmanager
     def removed(self, again: Callable[[], AbstractContextManager[Engine]]) -> Iterator[None]:
-        """Remove them when the body ends, also by an error. `again`: a connection that no cancellation has closed.
+        """Remove the build's untagged images when the body ends, also by an error.
 
-        What the daemon refuses is ignored: an image that somebody uses meanwhile is not ours to remove.
+        `again`: a connection that no cancellation has closed. A refusal of the daemon is ignored: then another program
+        uses the image.
         """
         try:
             yield
@@ -51,6 +55,6 @@ class Leftovers:
 
 def _remove(engine: Engine, image: str) -> None:
     about = engine.inspect(image)
-    # Removing by id would take a single tag away, too, which somebody may have set meanwhile.
+    # Removing by id would also remove a tag that another program has given to the image meanwhile.
     if not about.get("RepoTags") and not about.get("RepoDigests"):
         engine.remove(image)

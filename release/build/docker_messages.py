@@ -20,7 +20,7 @@ _TELL_AT_MOST = 400
 class BuildMessages:
     """Reads the messages of one build. `image`: the built image's id; None until a message contains it.
 
-    `added`: how many instructions the daemon got before those of the file.
+    `added`: the number of instructions that shipmark put before those of the repository's Dockerfile.
     """
 
     def __init__(self, dockerfile: Dockerfile, sink: Sink, *, added: int = 0) -> None:

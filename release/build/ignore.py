@@ -20,9 +20,10 @@ from release.patterns import LONGEST_PATTERN, expression_of, has_wildcard
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):
-    """A pattern of an ignore file. `text`: normalised, without `!` and leading `/`; `exception`: whether it had `!`.
+    """A pattern of an ignore file.
 
-    `line`: its number in the file, from 1.
+    `text`: the normalised pattern, without `!` and leading `/`; `exception`: whether the line had a `!`. `line`: the
+    number of the pattern's line in the file, from 1.
     """
 
     text: str
@@ -30,7 +31,10 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 0
 
     def matches(self, path: str) -> bool:
-        """Whether the line is about `path` itself. For one path only: it translates the pattern each time."""
+        """Whether the pattern matches `path` itself.
+
+        The method translates the pattern anew on each call, so it is meant for single paths.
+        """
         if not has_wildcard(self.text):
             return self.text == path
         return re.compile(expression_of(self.text), re.DOTALL).fullmatch(path) is not None
@@ -85,9 +89,9 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
         return verdict.excluded
 
     def line_that_hides(self, path: str) -> int | None:
-        """The number of the line that leaves `path` out, or the folder that it lies in; None where none does.
+        """The number of the line that excludes `path` or a folder above it; None if no line does.
 
-        Judges line by line, which is slow: for an error about one path.
+        It tests line by line, which is slow, so it is meant for error messages.
         """
         parts = path.split("/")
         paths = ["/".join(parts[: count + 1]) for count in range(len(parts))]

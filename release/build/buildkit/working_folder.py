@@ -25,7 +25,7 @@ def remove_tree(path: str) -> None:
 def working_folder(parent: str, name: str, *, remove: Callable[[str], None] = remove_tree) -> Iterator[str]:
     """An empty folder `name` in `parent`, locked for the body and removed after it. Raises `OSError`.
 
-    Another process that has `name` keeps it: then the folder gets a random name. `remove`: removes a folder, which
+    While another process has locked `name`, the folder gets a random name. `remove`: removes a folder, which
     need not exist.
     """
     _remove_abandoned(parent, remove)
@@ -70,7 +70,7 @@ def _lock(path: str) -> int | None:
 
 
 def _remove_abandoned(parent: str, remove: Callable[[str], None]) -> None:
-    """Remove the folders whose lock nobody holds: their processes were killed."""
+    """Remove the folders whose lock no process holds, because their processes were killed."""
     try:
         entries = os.listdir(parent)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """Refuses a build whose instructions read files of the commit that the clone does not have. Pure.
 
 Three kinds: submodules that are not checked out, files outside of a sparse checkout, and Git LFS files of which only
-the pointer is there. Released as they are, such an image would not be its commit.
+the pointer is there. An image built without those files would not contain what its commit contains.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from release.errors import IncompleteTree
 
 Lack = Literal["submodules", "sparse", "lfs"]
 
-#: What a file begins with that stands for a large one. Source: the Git LFS specification, "The Pointer"; `hawser` is
-#: the name that the project had before.
+#: The first bytes of a pointer file, which Git LFS stores in place of a large file. Source: the Git LFS specification,
+#: "The Pointer"; `hawser` is the name that the project had before.
 POINTERS = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
 #: Bytes of the largest pointer file, by the Git LFS specification, "The Pointer".
 POINTER_BYTES = 1024
@@ -35,7 +35,7 @@ _SAYS: Mapping[Lack, tuple[str, str]] = {
         "{count} files are Git LFS pointers without their content ({names})",
     ),
 }
-#: What helps where no CI system is known to have a line of its own.
+#: The hint for each kind of lack, on a CI system for which there is no hint of its own.
 _COMMANDS: Mapping[Lack, str] = {
     "submodules": "run `git submodule update --init --recursive`",
     "sparse": "run `git sparse-checkout disable`",
@@ -45,12 +45,12 @@ _NAMED = 3  # paths that the error names: enough to recognise the files, and the
 
 
 def read_by_build(paths: Sequence[str], reach: Reach, ignore: Ignore) -> list[str]:
-    """Those of `paths` that an instruction reads and `.dockerignore` does not hide."""
+    """The `paths` that an instruction reads and that the ignore file does not exclude."""
     return [path for path in paths if reach.source_of(path) is not None and not _is_hidden(path, ignore)]
 
 
 def without_allowed(paths: Sequence[str], allowed: Sequence[str]) -> list[str]:
-    """`paths` without those that `allow_missing` names, or that lie below a path that it names."""
+    """The `paths` that are neither in `allowed` (the option `allow_missing`) nor below a path in `allowed`."""
     lifted = [path.strip("/").removeprefix("./") for path in allowed]
     return [path for path in paths if not any(path == one or path.startswith(f"{one}/") for one in lifted)]
 
@@ -58,7 +58,10 @@ def without_allowed(paths: Sequence[str], allowed: Sequence[str]) -> list[str]:
 def incomplete(
     lack: Lack, paths: Sequence[str], source: Source, remedies: Mapping[Lack, str]
 ) -> IncompleteTree:
-    """The error for `paths`, of which `source` reads the first. `remedies`: lack -> what helps on the CI at hand."""
+    """The error for the missing `paths`; `source` reads the first.
+
+    `remedies`: kind of lack -> a hint for the CI system.
+    """
     one, several = _SAYS[lack]
     names = ", ".join(f"`{path}`" for path in paths[:_NAMED]) + (", …" if len(paths) > _NAMED else "")
     said = (one if len(paths) == 1 else several).format(names=names, count=len(paths))
@@ -71,5 +74,5 @@ def incomplete(
 
 
 def _is_hidden(path: str, ignore: Ignore) -> bool:
-    # `vendor/lib/*` hides all that a submodule holds, and not the submodule itself.
+    # The pattern `vendor/lib/*` excludes all files of a submodule, but not the folder `vendor/lib` itself.
     return ignore.excludes(path) or ignore.excludes(f"{path}/any")

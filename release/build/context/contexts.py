@@ -1,4 +1,4 @@
-"""Reads the context of a build for every builder: once, whichever builders are asked."""
+"""Reads the context of a build once for all builders of a run."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ _DEFAULT = parse_platform("linux/amd64")
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
-    """A context that was read: where it is, and the files that every builder sends."""
+    """A context that was read: its folders and Dockerfile, and the files that every builder sends."""
 
     context: Context
     chosen: Selection
 
 
 class Contexts:
-    """Reads contexts, and keeps what it read for the next builder that is asked.
+    """Reads contexts, and returns the same result for another builder with an equal task.
 
-    `work_tree`: asks git; None: git is not asked, and every file counts. `remedies`: what helps on the CI at hand, by
-    kind (`submodules`, `sparse`, `lfs`). `judges_git`: False where the configuration's `keep_git` was not read, so
-    that a Dockerfile may name `.git`; nothing is built there.
+    `work_tree`: tells which files git tracks; None: git is not called, and the context has all files. `remedies`: hints
+    for the CI system at hand, by kind of lack (`submodules`, `sparse`, `lfs`). `judges_git`: False where the
+    configuration's `keep_git` was not read, so that a Dockerfile may name `.git`; nothing is built there.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class Contexts:
     def read(self, task: BuildTask, values: BuildValues) -> Read:
         """The context of `task`.
 
-        Raises `BuildError` for what is wrong with the Dockerfile or the files, `IncompleteTree` for files of the commit
-        that the build needs and the clone lacks, `GitError` where git cannot be asked.
+        Raises `BuildError` for an error in the Dockerfile or the files, `IncompleteTree` for files of the commit
+        that the build needs and the clone lacks, `GitError` if git fails.
         """
         for known_task, known_values, read in self._known:
             if (known_task, known_values) == (task, values):
@@ -127,7 +127,10 @@ class Contexts:
                 raise incomplete(lack, left, source, self._remedies)
 
     def _pointers(self, context: Context, reach: Reach, git: GitFiles, chosen: Selection) -> list[str]:
-        """Tracked files that are pointers of Git LFS. Only small ones that the build reads are looked at."""
+        """Tracked files that are pointers of Git LFS.
+
+        Only files that the build reads and that are small enough for a pointer are opened.
+        """
         small: dict[str, HostFile] = {}
         for path in git.modes:
             node = chosen.files.get(path)
@@ -154,7 +157,7 @@ class Contexts:
         return [note for note in found if note is not None]
 
     def _stray_files(self, context: Context, git: GitFiles | None, chosen: Selection) -> Note | None:
-        """One warning for files that git neither tracks nor ignores: another clone does not have them."""
+        """The warning about files that git neither tracks nor ignores, since another clone does not have them."""
         if self._work_tree is None or git is None or not chosen.untracked:
             return None
         listed = self._work_tree.unignored(context.folder, git)
@@ -176,7 +179,7 @@ class Contexts:
 
 
 def _as_parsed(chosen: Selection, context: Context) -> Selection:
-    """The selection with the Dockerfile that was parsed, whatever is written to the file meanwhile."""
+    """The selection with the parsed Dockerfile's bytes, so that a later change of the file has no effect."""
     path = context.dockerfile_path
     node = chosen.files.get(path) if path is not None else None
     if path is None or node is None or node.kind != "file":
@@ -201,5 +204,5 @@ def _pyproject(context: Context) -> str:
     try:
         raw = read_file(path, limit=_PYPROJECT_BYTES, within=context.root)
     except (ConfigError, OSError):
-        return ""  # it serves only a warning
+        return ""  # an unreadable `pyproject.toml` counts as absent, since it is read for a warning only
     return (raw or b"").decode("utf-8", "replace")

@@ -25,7 +25,11 @@ _SCHEMA = b"shipmark.context/1\n"
 
 
 def context_digest(chosen: Selection, *, check: Callable[[], None] = lambda: None) -> str:
-    """`sha256:…`. Reads every file once. `check`: called while reading; may raise. Raises `BuildError`."""
+    """`sha256:…`.
+
+    The digest of the selected files; every file is read once. `check`: called while files are read; may raise to
+    cancel. Raises `BuildError`.
+    """
     listing = hashlib.sha256(_SCHEMA)
     for path, node in chosen.files.nodes().items():
         if node.kind != "special" and not is_git(path):
@@ -43,7 +47,10 @@ class Hashing:
         self._task = task
 
     def built_from(self) -> BuiltFrom:
-        """What the record says of the context. Waits for the digest. Raises as `context_digest`, and when cancelled."""
+        """The context's digest and its number of untracked files, for the record.
+
+        Waits for the digest. Raises as `context_digest`, and when cancelled.
+        """
         self._group.wait()
         untracked = self._chosen.untracked
         return BuiltFrom(digest=self._task.result(), untracked=None if untracked is None else len(untracked))
@@ -53,15 +60,14 @@ class Hashing:
 def hashing(chosen: Selection, cancel: Cancel) -> Iterator[Hashing]:
     """Hash the context beside the body. Leaving the body ends the hashing.
 
-    The files are in the page cache then, because the builder reads them too; hashing takes no time of its own where
-    a core is free.
+    The builder reads the same files, so they are in the page cache; with a free core, hashing costs no extra time.
     """
     is_over = False
 
     def check() -> None:
         cancel.check()
         if is_over:
-            raise BuildError("the build has ended")  # nobody takes the result any more
+            raise BuildError("the build has ended")  # nobody waits for the digest any more
 
     group = TaskGroup(jobs=1, name="context", cancel=cancel)
     task = group.start(lambda: context_digest(chosen, check=check))
@@ -72,7 +78,7 @@ def hashing(chosen: Selection, cancel: Cancel) -> Iterator[Hashing]:
 
 
 class SharedHashing:
-    """The digest of a context from which several images are built, one after the other: hashed beside the first."""
+    """The digest of a context from which several images are built in turn, computed during the first build."""
 
     def __init__(self, chosen: Selection, cancel: Cancel) -> None:
         self._chosen = chosen
@@ -81,7 +87,10 @@ class SharedHashing:
 
     @contextmanager
     def beside(self) -> Iterator[Callable[[], BuiltFrom]]:
-        """Hash the context beside the body, as `hashing`. Yields a function that waits for the answer."""
+        """Hash the context in a thread during the body, unless an earlier call has its digest.
+
+        Yields a function that waits for the digest.
+        """
         if (found := self._found) is not None:
             yield lambda: found
             return

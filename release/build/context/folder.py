@@ -31,7 +31,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     text: bytes
     ignore: Ignore
     ignore_file: str | None
-    hidden: frozenset[str] = frozenset()  # paths in the context that are never part of it
+    hidden: frozenset[str] = (
+        frozenset()
+    )  # paths below the context's folder that are never part of the context
     keep_git: bool = False
 
     @property
@@ -45,7 +47,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_context(task: BuildTask) -> Context:
-    """Check the paths of a task, and read its Dockerfile and ignore file. Raises `BuildError` with the wrong path."""
+    """Check the paths of a task, and read its Dockerfile and ignore file.
+
+    Raises `BuildError` for a path that is missing or outside of the repository, and for a file that cannot be read or
+    parsed.
+    """
     root = os.path.realpath(task.root)
     named = os.path.normpath(os.path.join(task.root, task.spec.context))
     folder = os.path.realpath(named)
@@ -81,7 +87,8 @@ def open_context(task: BuildTask) -> Context:
 def _read_dockerfile(task: BuildTask, root: str) -> tuple[bytes, str]:
     """The Dockerfile: its path counts from the top folder, or from the context where the file is not there.
 
-    For components the context comes first: each may have a Dockerfile, beside one in the top folder.
+    With `own_dockerfile`, as for components, the context is searched first, since the top folder may have another
+    Dockerfile.
     """
     places = [task.root, os.path.join(task.root, task.spec.context)]
     if task.own_dockerfile:

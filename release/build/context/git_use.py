@@ -1,4 +1,4 @@
-"""Judges what a Dockerfile expects of `.git`, which is not part of a context unless `keep_git: true`. Pure."""
+"""Finds instructions of a Dockerfile that need `.git`, which is part of a context only with `keep_git: true`. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from release.events import Note
 
 # Repetitions have a limit: without one, a Dockerfile full of `git -c git -c git` takes quadratic time.
 _GIT_WITH_OPTIONS = r"(?<![\w./-])git(?:\s+-[cC]\s+\S+|\s+--\S+){0,8}\s+"
-# Commands of git that ask the repository at hand. One that makes a repository first (`clone`, `init`) asks that.
+# Git commands that read the current repository. After `clone` or `init`, they read the repository made by that.
 _GIT = re.compile(
     _GIT_WITH_OPTIONS
     + r"(?:describe|rev-parse|rev-list|log|show|show-ref|status|diff|ls-files|tag|branch|name-rev|symbolic-ref|"
@@ -27,7 +27,7 @@ _PYTHON_BUILD = re.compile(
     r"|python3?\s+-m\s+build\b|python3?\s+setup\.py\b|hatch\s+(?:build|version)\b|poetry\s+(?:build|install)\b"
     r"|uv\s+(?:build|sync)\b)"
 )
-#: Tools that take the version of a package from git tags, as commands or in `pyproject.toml`.
+#: Tools that read a package's version from git tags, as they are named in commands or in `pyproject.toml`.
 _SCM_TOOLS = re.compile(
     r"setuptools[_-]scm|hatch-vcs|poetry-dynamic-versioning|versioningit|versioneer|dunamai|vcs-versioning|"
     r"goreleaser|gitversion|semantic-release|git-cliff|nbgv|minver-cli|cargo-release",
@@ -51,8 +51,8 @@ def require_no_git(reach: Reach) -> None:
 def git_warnings(reach: Reach, name: str, pyproject: str) -> tuple[Note, ...]:
     """A warning for each tool in RUN that looks for `.git` where the whole work tree was copied.
 
-    A stage that does not copy the top of the context has no `.git` with any builder. `name`: of the Dockerfile.
-    `pyproject`: the text of `pyproject.toml` in the context, "" without one.
+    A stage that does not copy the context's top folder would have no `.git` anyway, so it gives no warning. `name`: the
+    Dockerfile's name. `pyproject`: the text of `pyproject.toml` in the context, "" without one.
     """
     found: dict[str, Note] = {}
     for stage in reach.stages:

@@ -26,10 +26,11 @@ _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One source of an instruction. `where`: `Dockerfile:3`. `stage`: the number of its stage. `text`: as written.
+    """One source of an instruction.
 
-    `pattern`: the names of the path, each a name or a wildcard; () is the whole context. `is_exact`: no variable had to
-    be replaced. `is_mount`: of a bind mount.
+    `where`: `Dockerfile:3`. `stage`: the number of the instruction's stage. `text`: as written. `pattern`: the names of
+    the path, each a name or a wildcard; () is the whole context. `is_exact`: no variable had to be replaced.
+    `is_mount`: the source is that of a bind mount.
     """
 
     where: str
@@ -46,7 +47,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
-    """What the needed stages read. `bases`: stage -> the earlier stage that it starts from."""
+    """The sources that the needed stages read from the context.
+
+    `bases`: stage -> the earlier stage that it starts from.
+    """
 
     sources: tuple[Source, ...]
     stages: tuple[Stage, ...]
@@ -73,9 +77,9 @@ def reach_of(
     *,
     builds_all: bool = False,
 ) -> Reach:
-    """What the build of `target` (None: the last stage) reads. `given`: build arguments.
+    """The sources in the context that the build of `target` (None: the last stage) reads. `given`: build arguments.
 
-    `builds_all`: the builder also builds the stages above the target that it does not need.
+    `builds_all`: the builder also builds stages above the target that the target does not need.
     """
     found: dict[Source, None] = {}
     stages: dict[int, Stage] = {}
@@ -132,7 +136,7 @@ def _base(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | None:
     try:
         return _earlier(dockerfile, stage, scope.expand(stage.base, stage.base.image))
     except BuildError:
-        return None  # the builder reports it
+        return None  # the builder reports an operand that cannot be expanded
 
 
 def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
@@ -172,7 +176,7 @@ def _sources(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Iterator[Sou
 
 
 def _take(scope: Scope, instruction: Arg | Env) -> None:
-    """Do an ARG or ENV. One that cannot be expanded leaves its variables undefined; the builder reports it."""
+    """Set the variables of an ARG or ENV; leave them undefined if they cannot be expanded (the builder reports it)."""
     try:
         if isinstance(instruction, Arg):
             scope.declare(instruction)
@@ -201,7 +205,7 @@ def _operands(instruction: Instruction) -> Iterator[tuple[str, bool]]:
 
 
 def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[str, ...] | None, bool]:
-    """The names of a source; None for one that leaves the context, which every builder refuses."""
+    """The names of a source's path; None for a path that leaves the context, which every builder refuses."""
     is_exact = not _EXPANDED.search(text)
     if not is_exact:
         if not set(_VARIABLE.findall(text)) <= scope.variables.keys():
@@ -227,4 +231,4 @@ def _fits(wanted: str, name: str) -> bool:
     try:
         return match_component(wanted, name)
     except ValueError:
-        return False  # not a pattern: the builder reports it
+        return False  # not a valid pattern: the builder reports the error

@@ -15,14 +15,14 @@ GIT_FOLDER = ".git"
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """The files that every builder sends. `untracked`: those of them that git does not track; None without git."""
+    """The files that every builder sends. `untracked`: the selected files that git does not track; None without git."""
 
     files: Tree
     untracked: tuple[str, ...] | None = None
 
 
 def select(walked: Tree, git: GitFiles | None, files: Literal["all", "tracked"]) -> Selection:
-    """The files of `walked` that belong to the context. `git`: None where no repository is.
+    """The files of `walked` that belong to the context. `git`: None without a git repository.
 
     A tracked file has the mode of the commit, so that neither the umask nor `core.fileMode=false` changes the image.
     """
@@ -56,7 +56,7 @@ def _with_mode(node: Node, mode: int) -> Node:
 
 
 def _without_empty_folders(nodes: dict[str, Node]) -> dict[str, Node]:
-    # Git tracks no folders: one without a tracked file is there in some clones only.
+    # Git does not track folders, so only some clones have a folder without a tracked file.
     needed: set[str] = set()
     for path, node in nodes.items():
         folder = posixpath.dirname(path) if node.kind != "dir" else ""

@@ -1,4 +1,4 @@
-"""Says what fills a large context. Pure."""
+"""Warns of a large context, and names its largest folders and files. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMED = 5  # paths that the warning names: usually one or two make up the whole
 
 
 def size_warning(chosen: Selection, large: int = LARGE) -> Note | None:
-    """A warning with the largest folders and files, where the context has `large` bytes or more."""
+    """A warning with the largest folders and files of a context of `large` bytes or more; None for a smaller one."""
     sizes: Counter[str] = Counter()
     total = 0
     for path, node in chosen.files.nodes().items():

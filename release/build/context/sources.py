@@ -1,4 +1,4 @@
-"""Checks that what COPY, ADD and bind mounts name is in the context, and finds out why it is not."""
+"""Checks that the context has the sources of COPY, ADD and bind mounts, and explains why one is missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def require_sources(context: Context, chosen: Selection, reach: Reach) -> None:
     """Raise `BuildError` for a source that the context lacks, with the reason.
 
     As with BuildKit, each literal path must be there, and one of the wildcards of an instruction must match. A source
-    with a variable is left to the builder, which knows the base image's environment.
+    with a variable is checked by the builder only, because its value may come from the base image.
     """
     for _, group in groupby(reach.sources, key=lambda source: (source.stage, source.where)):
         sources = list(group)
@@ -51,7 +51,7 @@ def _is_there(source: Source, context: Context, files: Tree) -> bool:
     if not source.is_exact or not source.pattern:
         return True
     if GIT_FOLDER in source.pattern and not context.keep_git:
-        return True  # refused before, unless the configuration's `keep_git` was not read
+        return True  # `require_no_git` refused it before, unless the configuration's `keep_git` was not read
     if _is_wild(source):
         depth = len(source.pattern)
         return any(path.count("/") + 1 == depth and source.reaches(path) for path in files.paths())
@@ -60,7 +60,7 @@ def _is_there(source: Source, context: Context, files: Tree) -> bool:
         resolved = files.resolve(path)
         return files.get(path) is not None or files.get(resolved) is not None
     except Escape:
-        return True  # whether a link out of the context may be followed is the builder's to say
+        return True  # the builder decides whether a link out of the context may be followed
     except LinkLoop as error:
         raise BuildError(
             f"{source.where}: the symlink `{error.args[0]}` leads in a circle", hint="repair the link"

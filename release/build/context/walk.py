@@ -26,9 +26,9 @@ from release.filesystem.folders import OpenFolder, open_folder
 def walk(context: Context, *, check: Callable[[], None] = lambda: None) -> Tree:
     """The files of the context that are not ignored, sorted by the bytes of their paths: folders before their content.
 
-    An excluded folder is part of the result only if an exception (`!`) includes something in it. A folder that holds
-    nothing but what is never part of a context (`.git`, an image layout) is left out too. `check`: called for each
-    folder; may raise to cancel. Raises `BuildError` for a folder that cannot be listed and a file that cannot be read.
+    An excluded folder is part of the result only if an exception (`!`) includes something in it. A folder whose only
+    content is never part of a context (`.git`, an image layout) is left out too. `check`: called for each folder; may
+    raise to cancel. Raises `BuildError` for a folder that cannot be listed and a file that cannot be read.
     """
     nodes: dict[str, Node] = {}
     waiting = [("", context.ignore.root)]
@@ -46,7 +46,7 @@ def walk(context: Context, *, check: Callable[[], None] = lambda: None) -> Tree:
 
 
 def _list(context: Context, folder: str, above: Verdict, hollow: set[str]) -> list[tuple[str, Node, Verdict]]:
-    """What lies in `folder`. Where something is hidden, the folder is added to `hollow`."""
+    """The files and folders in `folder`; if some are never part of a context, the folder is added to `hollow`."""
     listed = []
     try:
         with open_folder(os.path.join(context.folder, folder), context.root) as opened:
@@ -93,7 +93,7 @@ def _node(folder: OpenFolder, name: str, root: str) -> Node:
 
 
 def _drop_hollow(nodes: dict[str, Node], hollow: set[str]) -> None:
-    """Remove folders in which everything was hidden, and folders that held nothing but such folders.
+    """Remove folders whose whole content was left out, and folders that contained only such folders.
 
     Otherwise the first release would leave an empty `dist/` behind, and the second one would be another image.
     """

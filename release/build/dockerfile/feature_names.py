@@ -52,7 +52,7 @@ FEATURES: frozenset[Feature] = frozenset(get_args(Feature))
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):
-    """A use of a feature. `what`: its name in messages; `text`: the whole instruction."""
+    """The use of a feature by an instruction. `what`: the feature's name in messages; `text`: the whole instruction."""
 
     feature: Feature
     line: int

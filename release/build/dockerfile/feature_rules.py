@@ -53,7 +53,7 @@ _SYMBOLIC = re.compile(r"[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """The stage of an instruction, and its variables there.
+    """The stage of an instruction, and the variables that the instruction sees.
 
     `is_open`: the stage starts from an image, whose environment is not known, so a variable may have a value there.
     """
@@ -68,7 +68,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return self.scope.expand(instruction, text)
         except BuildError:
-            if self.is_open and "?" in text:  # `${NAME:?…}` asks for a variable that the image may have
+            if self.is_open and "?" in text:  # `${NAME:?…}` requires a variable that the base image may set
                 return text
             raise
 
@@ -119,7 +119,7 @@ def _env(env: Env, place: Place) -> Found:
     for pair in env.pairs:
         yield from _patterns(f"{pair.key} {pair.value}")
         values[place.expand(env, pair.key)] = place.expand(env, pair.value)
-    place.scope.set_env(values)  # after all of them: `ENV a=1 b=$a` uses the earlier `a`
+    place.scope.set_env(values)  # set after all values are expanded: `ENV a=1 b=$a` uses the earlier `a`
 
 
 def _label(label: Label, place: Place) -> Found:
@@ -194,7 +194,7 @@ def _mount(run: Run, place: Place, text: str) -> Found:
         mount = read_mount(text, lambda value: place.expand(run, value))
     except MountError as error:
         if place.is_open and "$" in text:
-            return  # a variable of the image decides
+            return  # the base image's variables decide the value
         raise BuildError(
             f"{place.dockerfile.name}:{run.line}: `--mount={text}` cannot be read: {error}",
             hint="see the Dockerfile reference, `RUN --mount`",

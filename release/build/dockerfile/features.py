@@ -1,7 +1,7 @@
 """The features that a Dockerfile needs for one target stage and platform. Pure.
 
-Each builder declares the features that it has. One that lacks a feature reports the first use of it before the build,
-not in the middle of it. A value in a Dockerfile that no builder can read is a `BuildError` here.
+Each builder declares the features that it has. A builder that lacks a feature reports the feature's first use before
+the build, not in the middle of the build. A value in a Dockerfile that no builder can read is a `BuildError` here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OWN_FRONTEND = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)
 
 _ANOTHER = "choose a builder that supports it with `build: {builder: …}`"
 _BUILDKIT = "BuildKit supports it: choose a builder that uses BuildKit with `build: {builder: …}`"
-#: What to write in place of a feature, or which builder to take.
+#: The hint for a feature that the builder lacks: a replacement, or another builder.
 _INSTEAD: Mapping[Feature, str] = {
     "add-checksum": f"check the file before the build and `COPY` it; {_BUILDKIT}",
     "add-git": f"check the repository out before the build and `COPY` it; {_BUILDKIT}",
@@ -54,7 +54,7 @@ _INSTEAD: Mapping[Feature, str] = {
     "maintainer": "write `LABEL org.opencontainers.image.authors=…`",
     "mount-bind": f"`COPY` the files; {_BUILDKIT}",
     "mount-cache": f"remove the mount, which only makes the build faster; {_BUILDKIT}",
-    "mount-secret": _BUILDKIT,  # no other way keeps it out of the image's history
+    "mount-secret": _BUILDKIT,  # no other instruction keeps a secret out of the image's history
     "mount-secret-env": f"read the secret from its file, `/run/secrets/ID`; {_BUILDKIT}",
     "mount-ssh": _BUILDKIT,
     "mount-tmpfs": _BUILDKIT,
@@ -105,8 +105,7 @@ def needs_of(
     """The features that the stages of `target` (None: the last one) need.
 
     `given`: build arguments. `build`: the platform of the machine that builds, by default `platform`. `builds_all`: the
-    builder builds the stages in front of the target, too, that the target does not need. Raises `BuildError` with the
-    line.
+    builder also builds stages before the target that the target does not need. Raises `BuildError` with the line.
     """
     scope = global_scope(dockerfile, given, platform, build)
     needed = needed_stages(dockerfile, target, scope)
@@ -142,7 +141,7 @@ def _of_stage(
     given: Mapping[str, str],
     places: dict[int, Place],
 ) -> Iterator[Need]:
-    """`places`: of the stages before this one; this one's is added."""
+    """`places`: the places of the stages before this stage; the place of this stage is added."""
     base = base_of(dockerfile, stage, scope)
     below = places.get(base.index) if isinstance(base, Stage) else None
     inner = Scope(

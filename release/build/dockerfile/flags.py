@@ -15,7 +15,7 @@ from release.errors import BuildError
 Kind = Literal["text", "truth", "list"]
 
 _TRANSFER: Mapping[str, Kind] = {"chown": "text", "chmod": "text", "link": "truth", "exclude": "list"}
-#: Instruction -> its flags. One that is not here takes none.
+#: Instruction -> its flags. An instruction that is not listed takes no flag.
 KNOWN_FLAGS: Mapping[str, Mapping[str, Kind]] = {
     "ADD": {**_TRANSFER, "keep-git-dir": "truth", "checksum": "text", "unpack": "truth"},
     "COPY": {**_TRANSFER, "from": "text", "parents": "truth"},
@@ -31,14 +31,14 @@ KNOWN_FLAGS: Mapping[str, Mapping[str, Kind]] = {
 }
 # Unlike elsewhere, only ASCII: BuildKit goes over flags byte by byte (and garbles other characters, as this does not).
 _SPACE = "\t\n\v\f\r "
-#: BuildKit does not look at flags of these.
+#: Instructions whose flags BuildKit does not check.
 IGNORE_FLAGS = frozenset({"ARG", "STOPSIGNAL"})
 
 
 def split_flags(rest: str, escape: str) -> tuple[tuple[str, ...], str]:
-    """The words in front that begin with `--`, without quotes and escapes, and what follows them.
+    """The leading words that begin with `--`, without quotes and escapes, and the text that follows them.
 
-    A word `--` ends them and belongs to neither.
+    A word `--` ends the flags, and is part of neither result.
     """
     flags: list[str] = []
     at = 0
@@ -75,7 +75,7 @@ def _word(text: str, at: int, escape: str) -> tuple[str, int]:
 
 
 def read_flags(words: Sequence[str], keyword: str, where: str) -> tuple[Flag, ...]:
-    """Check the flags of one instruction. `where`: the front of messages. Raises `BuildError`."""
+    """Check the flags of one instruction. `where`: the file and line, for messages. Raises `BuildError`."""
     if keyword in IGNORE_FLAGS:
         return ()
     known = KNOWN_FLAGS.get(keyword, {})

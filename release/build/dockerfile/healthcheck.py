@@ -36,8 +36,7 @@ _TIMES = {
 def read_healthcheck(instruction: Healthcheck, where: str) -> dict[str, Any]:
     """The health check of the image config, with times in nanoseconds. Raises `BuildError`. `where`: `Dockerfile:7`.
 
-    A command in shell form is run by the shell of the image when the check runs (`CMD-SHELL`), so it is not put in
-    front here.
+    A command in shell form gets `CMD-SHELL`, for which the container engine adds the image's shell.
     """
     command = instruction.command
     if command is None:
@@ -47,7 +46,10 @@ def read_healthcheck(instruction: Healthcheck, where: str) -> dict[str, Any]:
 
 
 def times_of(flags: Iterable[Flag], where: str, shown: str) -> Mapping[str, int]:
-    """The members for the flags; those that say 0 are left out. Raises `BuildError`, which quotes `shown`."""
+    """The members of the health check for the flags; a flag whose value is 0 is left out.
+
+    Raises `BuildError`, which quotes `shown`.
+    """
     found: dict[str, int] = {}
     for flag in flags:
         text = flag.value or ""

@@ -21,9 +21,10 @@ _WITH_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
-    """A word that opens a here-document. `word`: as it stands; `tabs`: leading tabs of its lines are removed.
+    """A word that opens a here-document.
 
-    `expand`: whether variables in the body are replaced, which quotes around any part of the name turn off.
+    `word`: the word as written; `tabs`: whether leading tabs of the body's lines are removed. `expand`: whether
+    variables in the body are replaced, which quotes around any part of the name turn off.
     """
 
     word: str
@@ -46,7 +47,7 @@ def has_heredocs(keyword: str, rest: str, escape: str) -> bool:
 
 
 def openings_in(line: str) -> tuple[Opening, ...]:
-    """The openings in a whole logical line; none where its quotes or variables cannot be read."""
+    """The openings in a whole logical line; none if the line has an unclosed quote or an invalid variable."""
     try:
         words = words_of(Lexer(line, {}, "\\", raw=True).pieces())
     except ExpansionError:

@@ -58,7 +58,7 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(flag.value or "" for flag in self.flags if flag.name == name)
 
     def is_set(self, name: str) -> bool:
-        """Whether a flag like `--link` is there and does not say `false`."""
+        """Whether a flag like `--link` is present with a value other than `false`."""
         value = self.flag(name)
         return value is not None and value.lower() != "false"
 
@@ -91,12 +91,12 @@ class Arg(Instruction, frozen=True, kw_only=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that it declares."""
+        """The names that the `ARG` declares."""
         return tuple(name for name, _ in self.pairs)
 
     @property
     def defaults(self) -> tuple[Pair, ...]:
-        """The names that have a default, with it."""
+        """The names that have a default, with their defaults."""
         return tuple(Pair(key=name, value=default) for name, default in self.pairs if default is not None)
 
 
@@ -215,7 +215,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
-    """A parsed Dockerfile. `name`: its name in messages. `arguments`: the `ARG`s before the first `FROM`.
+    """A parsed Dockerfile. `name`: its name in messages. `arguments`: the `ARG` instructions before the first `FROM`.
 
     `syntax`: the image of a `# syntax=` line. `escape`: the continuation character. `check`: the options of a
     `# check=` line.

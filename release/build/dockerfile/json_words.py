@@ -29,7 +29,7 @@ def json_words(text: str) -> tuple[str, ...] | None:
 
 
 def is_json_array(text: str) -> bool:
-    """Whether the text is a JSON array of whatever."""
+    """Whether the text is a JSON array, with members of any type."""
     return _decoded(text) is not None
 
 

@@ -23,8 +23,8 @@ class ExpansionError(ValueError):
 class Lexer:
     """Scans the text once.
 
-    `quotes`: whether quotes mean something. `raw`: keep quotes and escapes, and variables that have no value.
-    `raw_quotes`: only quotes and variables.
+    `quotes`: whether quotes are syntax; if not, they are ordinary characters. `raw`: keep quotes and escapes, and
+    variables that have no value. `raw_quotes`: keep quotes, and variables that have no value, but not escapes.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Lexer:
         return self._text[self._at] if self._at < len(self._text) else ""
 
     def _angle(self) -> str:
-        """`<`, or `<<` with the blanks behind it: `<< EOF` opens a here-document, too."""
+        """Read `<`, or `<<` with the blanks behind it, since `<< EOF` opens a here-document too."""
         if self._peek() != "<":
             return "<"
         start = self._at
@@ -136,7 +136,7 @@ class Lexer:
         return self._escape * 2 if doubled else self._escape
 
     def _variable(self) -> str:
-        """What follows a `$`."""
+        """Read what follows a `$`; return the variable's value, or a bare `$` if no name follows."""
         if self._peek() == "{":
             self._at += 1
             return self._braced()

@@ -20,11 +20,14 @@ _KNOWN_DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 # What Go's `bufio.Scanner` holds of one line. BuildKit, the Engine and Buildah read Dockerfiles with it.
 _LINE_BYTES = 65_535
-_SHOWN_CHARACTERS = 120  # of an instruction that an error quotes; about one line of a terminal
+_SHOWN_CHARACTERS = 120  # characters of an instruction that an error quotes; about one line of a terminal
 
 
 class Directives(msgspec.Struct, frozen=True, kw_only=True):
-    """The parser directives at the start of a Dockerfile. `count`: the number of their physical lines."""
+    """The parser directives at the start of a Dockerfile.
+
+    `count`: the number of physical lines that the directives take.
+    """
 
     syntax: str | None = None
     escape: str = "\\"
@@ -33,7 +36,10 @@ class Directives(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogicalLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One instruction before its operands are read. `keyword`: upper case; `rest`: what follows, joined."""
+    """One instruction before its operands are read.
+
+    `keyword`: in upper case; `rest`: the text after it, with continued lines joined.
+    """
 
     line: int
     end_line: int
@@ -90,7 +96,7 @@ def _directives(lines: list[str]) -> Iterator[_Directive]:
 def _syntax(lines: list[str]) -> str | None:
     """The frontend's image, for which BuildKit looks in a pass of its own.
 
-    A first line that makes the file a program does not end that pass, a directive with white space before it does.
+    A first line `#!…` does not end that pass; a directive with white space before the `#` ends it.
     """
     is_program = bool(lines) and lines[0].startswith("#!")
     for each in _directives(lines[1:] if is_program else lines):

@@ -1,7 +1,7 @@
 """The values of `RUN --mount=` and `RUN --device=`: `type=cache,target=/root/.cache`. Pure.
 
-Follows BuildKit 0.34, `frontend/dockerfile/instructions/commands_runmount.go`. What may hold a variable is checked by
-`read_mount`, when the stage that holds it is needed; before, only the form is.
+Follows BuildKit 0.34, `frontend/dockerfile/instructions/commands_runmount.go`. `read_mount` checks values that may hold
+a variable, for needed stages only; `mount_form` checks only the form.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class MountError(ValueError):
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):
-    """One mount. `type`: `bind` where nothing is said. `source_image`: the stage or image of `from=`."""
+    """One mount. `type`: `bind` if the option has no `type`. `source_image`: the stage or image of `from=`."""
 
     type: str = "bind"
     source_image: str = ""
@@ -47,7 +47,7 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def mount_form(text: str) -> tuple[str, ...]:
-    """The fields, of which only the form is checked. Raises `MountError`."""
+    """The fields of the option, after a check of their form only. Raises `MountError`."""
     fields = _fields(text)
     for field in fields:
         key, _, value = field.partition("=")

@@ -50,7 +50,7 @@ from release.errors import BuildError
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 _NETWORKS = ("default", "none", "host")
 _SECURITIES = ("sandbox", "insecure")
-# A command may be missing: it is empty then, which runs the shell, or clears what the base image has.
+# A missing command is empty: an empty `RUN` runs the shell, an empty `CMD` clears the base image's.
 _MAY_BE_EMPTY = frozenset({"CMD", "ENTRYPOINT", "RUN"})
 
 
@@ -87,7 +87,7 @@ class _Reader:
         return reader(self)
 
     def _read_words(self) -> tuple[str, ...]:
-        """The flags that BuildKit looks at: none of `HEALTHCHECK NONE`."""
+        """The words of the flags that BuildKit reads; none for `HEALTHCHECK NONE`."""
         is_none = self._logical.keyword == "HEALTHCHECK" and first_word(self._rest)[0].upper() == "NONE"
         return () if is_none else self._flag_words
 

@@ -34,11 +34,12 @@ def platform_arguments(platform: Platform, build: Platform | None = None) -> dic
 
 
 class Scope:
-    """The variables of the `FROM` lines, or of one stage. Of an `ENV` and an `ARG` with equal names, the later counts.
+    """The variables of the `FROM` lines, or of one stage.
 
-    What a stage inherits from the stage below it are its `args` and `env`, of which `env` counts.
+    Of an `ENV` and an `ARG` with equal names, the later one gives the value. A stage inherits `args` and `env` of the
+    stage below it; where both have a name, `env` gives the value.
 
-    `given`: build arguments of the task. `outer`: values for an `ARG` with neither a given value nor a default.
+    `given`: build arguments of the task. `outer`: values for each `ARG` that has neither a given value nor a default.
     `within`: the scope of the `FROM` lines, which counts the expanded characters of the whole file.
     """
 

@@ -86,7 +86,7 @@ def source_of(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) ->
     name = instruction.flag("from")
     if not name or not isinstance(instruction, Copy):
         return None
-    if "$" in name[:-1]:  # a `$` at the end is none: BuildKit compares the text with its expansion
+    if "$" in name[:-1]:  # a `$` at the end is not a variable: BuildKit compares the text with its expansion
         raise BuildError(
             f"{_at(dockerfile, instruction)}: `--from` takes no variable: `{instruction.text}`",
             hint="name a stage for it: `FROM $VARIABLE AS name`",
@@ -138,7 +138,8 @@ def effective_instructions(dockerfile: Dockerfile, stage: Stage, scope: Scope) -
 def needed_stages(dockerfile: Dockerfile, target: str | None, scope: Scope) -> tuple[Stage, ...]:
     """The stages that `target` needs, in the order of the file: BuildKit and `layers` skip the others.
 
-    `scope`: of the `FROM` lines. Raises `BuildError` for a target that does not exist, and for what no stage may say.
+    `scope`: of the `FROM` lines. Raises `BuildError` for a target that does not exist, and for operands that are
+    invalid in every stage, needed or not.
     """
     for stage in dockerfile.stages:  # BuildKit resolves these operands in every stage
         _require_reference(dockerfile, stage.base, base_of(dockerfile, stage, scope))
@@ -181,7 +182,7 @@ def _require_reference(dockerfile: Dockerfile, instruction: Instruction, image: 
 
 
 def _named(dockerfile: Dockerfile, name: str) -> Stage | None:
-    """The last stage of that name, in any case."""
+    """The last stage with the name, upper and lower case being equal."""
     named = [each for each in dockerfile.stages if each.name == name.lower()]
     return named[-1] if named else None
 

@@ -38,7 +38,7 @@ def read_pattern(text: str) -> Pattern:
         if token[0] == "\\":
             following = text[at : at + 1]
             if following in ("}", "/"):
-                continue  # the escape belongs to `${…}`, not to the pattern
+                continue  # the escape is one of `${…}`, and not part of the pattern
             if following not in ("*", "?", "\\"):
                 raise ValueError(f"`\\{following}` is not an escape of a pattern")
             token = (following, False)
@@ -68,7 +68,7 @@ def replace(pattern: Pattern, value: str, text: str, *, every: bool, most: int) 
         text = _GROUP.sub(lambda match: match[1] or "", text)
     forward, result, copied = _Matcher(pattern, value), "", 0
     for start in _Matcher(pattern.reversed(), value[::-1]).starts():
-        # Of an empty match that touches the match before it, Go makes nothing.
+        # Go ignores an empty match directly behind another match.
         if start < copied:
             continue
         end = forward.ends(start, first=False)[-1]
@@ -102,7 +102,7 @@ class _Matcher:
                 self._any |= 1 << at
 
     def ends(self, start: int, *, first: bool) -> list[int]:
-        """Where matches that begin at `start` end, the last one at the end of the list. `first`: only the first."""
+        """The ends of all matches that begin at `start`, in ascending order. `first`: stop after the first end."""
         state = self._closed(1)
         ends = [start] if state & self._done else []
         for at in range(start, len(self._value)):
@@ -113,7 +113,7 @@ class _Matcher:
         return ends
 
     def starts(self) -> list[int]:
-        """Of the value read backwards: where matches of the pattern forwards begin, in order."""
+        """For a reversed value and pattern: the positions in the original value where matches begin, ascending."""
         size = len(self._value)
         state = self._closed(1)
         found = [size] if state & self._done else []
@@ -125,11 +125,11 @@ class _Matcher:
     def _next(self, state: int, character: str) -> int:
         matching = self._literal.get(character, 0)
         staying = 0
-        if character != "\n":  # as `.` in Go
+        if character != "\n":  # like `.` in Go, a wildcard does not match a line break
             matching |= self._any
             staying = state & self._stars
         return self._closed((state & matching) << 1 | staying)
 
     def _closed(self, state: int) -> int:
-        """A star may match nothing."""
+        """The state after stars have matched the empty text."""
         return state | (state & self._stars) << 1

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from release.build.dockerfile.white_space import is_space
 
-Piece = tuple[str, bool]  # text, and whether white space in it does not separate words
+Piece = tuple[str, bool]  # a text, and whether its white space is protected from splitting
 
 
 def split_words(text: str, escape: str) -> list[str]:

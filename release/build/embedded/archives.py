@@ -103,9 +103,10 @@ class BuildFiles:
             return spool, os.path.join(folder.path, spool.name)
 
     def unpack(self, content: Content, shown: str) -> Tree | None:
-        """The members of an archive as a tree; None for a file that is not an archive. `shown`: its name in messages.
+        """The members of an archive as a tree; None for a file that is not an archive.
 
-        Raises `BuildError` for a broken archive, and for members that an image cannot contain.
+        `shown`: the file's name in messages. Raises `BuildError` for a broken archive, and for members that an image
+        cannot contain.
         """
         if not isinstance(content, HostFile) or content.offset is not None:
             return None

@@ -62,7 +62,10 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BaseConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a base hands down. `history`: as many steps that add a layer as it has layers."""
+    """The settings and the history that an image takes over from its base.
+
+    `history`: as many steps that add a layer as the base has layers.
+    """
 
     platform: Platform
     config: ImageConfig
@@ -91,7 +94,7 @@ def read_base_config(document: Mapping[str, Any], name: str) -> BaseConfig:
 
 
 def inherited(container: _Container) -> ImageConfig:
-    """The settings, without those that only the engine that made the base knew."""
+    """The settings of the base that an image takes over."""
     env = {key: value for key, _, value in (text.partition("=") for text in container.env or ()) if key}
     return ImageConfig(
         user=container.user or "",
@@ -132,7 +135,7 @@ def base_layers(
 
 
 def _history(steps: tuple[dict[str, Any], ...], layers: int) -> tuple[History, ...]:
-    """The steps as they are, with a step for each layer that none of them speaks of."""
+    """The base's history, with a step for each layer that it leaves out; a history of too many layers is dropped."""
     found = [
         History(
             created_by=str(step.get("created_by", "")), empty=step.get("empty_layer") is True, raw=dict(step)
@@ -141,6 +144,6 @@ def _history(steps: tuple[dict[str, Any], ...], layers: int) -> tuple[History, .
     ]
     missing = layers - sum(not step.empty for step in found)
     if missing < 0:
-        found, missing = [], layers  # contradicts the layers, so it says nothing
+        found, missing = [], layers  # a history that contradicts the layers is not used
     untold = History(created_by="", empty=False, raw={"comment": "a layer of the base without a history"})
     return (*found, *(untold,) * missing)

@@ -1,4 +1,4 @@
-"""Lists the files of a base image: its layers one upon another, as a tree. Nothing is unpacked to files by name.
+"""Lists the files of a base image as a tree, by applying its layers in order. Nothing is unpacked to files by name.
 
 A layer is decompressed once and its diff id compared. Only names, owners and modes stay in memory; the content of files
 is kept where an instruction copies from the base, in one uncompressed file for each layer.
@@ -62,7 +62,10 @@ def base_tree(
 
 
 class _Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What a layer says. `removed`: paths of whiteouts; `emptied`: folders whose earlier content is hidden."""
+    """The changes that a layer makes to the tree.
+
+    `removed`: paths of whiteouts; `emptied`: folders whose earlier content is hidden.
+    """
 
     nodes: dict[str, Node]
     removed: tuple[str, ...]
@@ -86,14 +89,14 @@ def _apply(nodes: dict[str, Node], changes: _Changes) -> None:
             del nodes[path]
     for path, node in added.items():
         folder = posixpath.dirname(path)
-        while folder and folder not in nodes:  # layers may leave out the folders on the way
+        while folder and folder not in nodes:  # a layer may contain a file without the folders above it
             nodes[folder] = Node(kind="dir", mode=0o755)
             folder = posixpath.dirname(folder)
         nodes[path] = node
 
 
 class _Resolver:
-    """Paths with symlinks in their folders followed, as whoever unpacks the layer follows them."""
+    """Resolves symlinks in the folders of paths, as programs do that unpack the layer."""
 
     def __init__(self, nodes: Mapping[str, Node]) -> None:
         self._tree = Tree(nodes)
@@ -193,7 +196,7 @@ class _Hashed:
         return data
 
     def drain(self) -> None:
-        """Read what stands behind the archive's end, which belongs to the diff id."""
+        """Read the bytes behind the archive's end, which the diff id covers too."""
         while self.read(CHUNK):
             pass
 

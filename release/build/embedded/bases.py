@@ -40,18 +40,18 @@ class Base(Protocol):
 
     @property
     def name(self) -> str:
-        """As the Dockerfile calls it."""
+        """The name of the base in the Dockerfile."""
 
     @property
     def origin(self) -> str:
-        """Where it is, with its digest: `docker.io/library/alpine@sha256:…`."""
+        """The full name of the base, with its digest: `docker.io/library/alpine@sha256:…`."""
 
     @property
     def on_build(self) -> tuple[str, ...]:
         """The triggers of its `ONBUILD` instructions."""
 
     def load(self, layout: Layout, codec: Codec, cancel: Cancel) -> LoadedBase:
-        """Bring its layers into `layout`. Raises `BuildError`. `codec`: of layers that come uncompressed."""
+        """Bring the base's layers into `layout`. Raises `BuildError`. `codec`: compresses uncompressed layers."""
 
 
 class Bases(Protocol):
@@ -60,8 +60,8 @@ class Bases(Protocol):
     def find(self, name: str, platform: Platform) -> Base:
         """The image `name` for `platform`; only its manifest and config are read.
 
-        Raises `BuilderUnavailable` where nobody answers, `BuildError` for an image that does not exist or has no such
-        platform.
+        Raises `BuilderUnavailable` if the source of the image does not answer, `BuildError` for an image that does not
+        exist or has no such platform.
         """
 
 
@@ -96,7 +96,7 @@ class StoredBase:
 def find_stored(
     name: str, repository: Repository, read: Callable[[], Manifest], platform: Platform
 ) -> StoredBase:
-    """The base for `platform`. `read`: gives its manifest or index. Raises as `Bases.find`."""
+    """The base for `platform`. `read`: returns the image's manifest or index. Raises as `Bases.find`."""
     try:
         manifest = read()
         if manifest.is_index:
@@ -110,7 +110,7 @@ def find_stored(
 
 
 def require_platform(name: str, wanted: Platform, found: Platform) -> None:
-    """Raise `BuildError` unless an image that says `found` of itself can be the base for `wanted`."""
+    """Raise `BuildError` unless an image with the platform `found` can be a base for the platform `wanted`."""
     if not wanted.accepts(found):
         raise _lacking(name, wanted, (str(found),))
 
@@ -137,7 +137,7 @@ def _parsed(text: str) -> Platform | None:
     try:
         return parse_platform(text)
     except BuildError:
-        return None  # an index may name platforms of a later time
+        return None  # an index may name platforms that this version cannot parse
 
 
 def _lacking(name: str, platform: Platform, there: tuple[str, ...]) -> BuildError:

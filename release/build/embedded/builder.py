@@ -55,8 +55,9 @@ Found = Mapping[ImageUse, Base]
 
 
 class LayersBuilder:
-    """Builds images from files. `version`: of shipmark, recorded as the tool; `bases`: None where none may be read.
+    """Builds images from files.
 
+    `version`: of shipmark, recorded as the tool; `bases`: finds base images; None: no base image may be read.
     `contexts`: reads contexts for all builders.
     """
 
@@ -97,7 +98,7 @@ class LayersBuilder:
         return _Prepared(read, found, allowed, sink=self._sink, cancel=self._cancel, version=self._version)
 
     def _find(self, read: TaskInput, platform: Platform) -> Found:
-        """The bases for `platform`, their triggers looked at."""
+        """The bases for `platform`; raises `BuildError` for one whose triggers this builder does not support."""
         dockerfile, target, given = read.context.dockerfile, read.task.spec.target, read.values.args
         stages = needed_stages(dockerfile, target, given, platform)
         uses = needed_images(dockerfile, stages, given, platform)
@@ -119,7 +120,7 @@ class LayersBuilder:
 
 
 class _Tools(msgspec.Struct, frozen=True, kw_only=True):
-    """What the builds of several platforms share. `files`: unpacked archives, and files of bases."""
+    """Objects that the builds of several platforms share. `files`: unpacked archives, and files of bases."""
 
     layout: Layout
     files: BuildFiles
@@ -129,7 +130,7 @@ class _Tools(msgspec.Struct, frozen=True, kw_only=True):
 class _Prepared:
     """A prepared build without a daemon. `found`: the base images of each platform.
 
-    What platforms have in common is made once: layers, unpacked archives, the digest of the context.
+    Layers that platforms share, unpacked archives and the context's digest are made once.
     """
 
     builder = LayersBuilder.name
@@ -157,7 +158,7 @@ class _Prepared:
         self._held = ExitStack()
 
     def build(self, store: str, platform: str | None = None) -> BuiltImage:
-        """Build for `platform`, or for the only one. Raises `BuildError`."""
+        """Build for `platform`; None: for the task's only platform. Raises `BuildError`."""
         chosen = self._chosen(platform)
         dockerfile = self._read.context.dockerfile
         tools = self._opened(store)
@@ -187,7 +188,7 @@ class _Prepared:
         return self._read.platforms[0]
 
     def _opened(self, store: str) -> _Tools:
-        """What the builds of all platforms share; made for the first one."""
+        """The objects that all platforms share; made in the first build."""
         if self._tools is None:
             self._warn_of_unused(self._read.context.dockerfile)
             layout = Layout(store)

@@ -23,9 +23,9 @@ _ADDRESS = re.compile(r"(https?|git|ssh)://", re.IGNORECASE)
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an instruction's operands depend on. `where`: `Dockerfile:7`. `origin`: as in `Transfer`.
+    """The values and files on which an instruction's operands depend.
 
-    `image`: the files so far. `read`, `unpack`: as in `Files`.
+    `where`: `Dockerfile:7`. `origin`: as in `Transfer`. `image`: the files so far. `read`, `unpack`: as in `Files`.
     """
 
     where: str
@@ -38,7 +38,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def transfer_of(instruction: Copy | Add, around: Surroundings) -> Transfer:
-    """What the instruction copies, and how. Raises `BuildError`."""
+    """The `Transfer` that the instruction describes. Raises `BuildError`."""
     return Transfer(
         where=around.where,
         origin=around.origin,

@@ -35,10 +35,10 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     """One `COPY`, operands expanded.
 
     `where`: `Dockerfile:7`. `origin`: where the sources are searched, for messages: `the context`. `inline`:
-    here-documents by the word that opened them, which stands in `sources` too. `owner`, `mode`: None: those of the
-    source. `excluded`: paths below each source that are left out. `keeps_parents`: folders on the way to a source are
-    made in the destination. `is_linked`: the layer must not depend on what is below it. `unpack`: returns the content
-    of an archive for `ADD`, None for any other file.
+    here-documents by the word that opened them, which stands in `sources` too. `owner`, `mode`: None keeps the owner or
+    mode of the source. `excluded`: paths below each source that are left out. `keeps_parents`: folders on the way to a
+    source are made in the destination. `is_linked`: the layer must not depend on what is below it. `unpack`: returns
+    the content of an archive for `ADD`, None for any other file.
     """
 
     where: str
@@ -69,7 +69,7 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]:
-    """The new nodes by path, missing parents included. Raises `BuildError`."""
+    """The nodes that the transfer adds to the image, by path, with missing parent folders. Raises `BuildError`."""
     found = [each for pattern in transfer.sources for each in _find(transfer, pattern, source)]
     # A wildcard without a match is allowed if another source matches: `COPY package.json lock* /` without a lock file.
     if not found:
@@ -255,7 +255,10 @@ class _Changes:
         return resolved
 
     def add_below(self, target: str, source: Tree, folder: str, *, inner: str = "") -> None:
-        """Add the content of `folder` in `source` to the folder `target`. `inner`: what `--exclude` calls `folder`."""
+        """Add the content of `folder` in `source` to the folder `target`.
+
+        `inner`: the path of `folder` as `--exclude` patterns see it.
+        """
         self.add_folder(target)
         for path in sorted(source.below(folder)):
             node = source.get(path)
@@ -303,7 +306,7 @@ class _Changes:
                 self._put(each, self._new_folder())
 
     def _new_folder(self) -> Node:
-        """A folder that no source has: as in BuildKit with an octal mode's permissions, whatever it is meant for."""
+        """A folder that no source has, with the permissions of an octal `--chmod` if there is one, as in BuildKit."""
         owner, change = self._transfer.owner or Owner(), self._transfer.mode
         mode = 0o755 if change is None or change.number is None else change.number & 0o777
         return Node(kind="dir", mode=mode, uid=owner.uid, gid=owner.gid)

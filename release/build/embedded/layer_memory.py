@@ -1,8 +1,8 @@
-"""Remembers which diff id a layer of the same names, sizes and modes had in an earlier build.
+"""Remembers the diff id of each built layer by the names, sizes and modes of its files.
 
-The memory is a guess, never a proof: a file may have changed and kept its size. Whoever takes the guess reads the
-layer's files again and compares diff ids. The guess only tells which stored blob is worth being checked meanwhile, and
-spares a cold build that reading.
+The memory is a guess, never a proof: a file may have changed and kept its size. The layer writer reads the layer's
+files again and compares diff ids before it uses a guess. The guess names the stored blob to check at the same time;
+without a guess, no stored blob is read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def layer_shape(entries: Iterable[tuple[str, Node]], *, mtime: int) -> str:
-    """SHA-256 in hex over everything that the tar of `entries` says, but for the content of its files."""
+    """SHA-256 in hex over everything in the tar of `entries` except the content of files."""
     found = hashlib.sha256(f"{mtime}\n".encode())
     for path, node in entries:
         size = node.content.size if node.content is not None else -1

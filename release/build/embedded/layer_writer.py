@@ -1,4 +1,4 @@
-"""Writes the layers of a build into a layout, and takes those that an earlier build wrote."""
+"""Writes the layers of a build into a layout, and reuses layers that an earlier build wrote."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class WrittenLayer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LayerWriter:
-    """Writes layers with one codec and one time. `allowed`: paths whose programs may be for any machine."""
+    """Writes layers with one codec and one time. `allowed`: patterns of paths whose programs may be for any machine."""
 
     def __init__(
         self, layout: Layout, *, codec: Codec, mtime: int, allowed: Ignore, sink: Sink, cancel: Cancel
@@ -74,7 +74,7 @@ class LayerWriter:
         def check() -> None:
             self._cancel.check()
             if is_over:
-                raise BuildError("the search has ended")  # nobody takes the result any more
+                raise BuildError("the search has ended")  # nobody waits for the result any more
 
         group = TaskGroup(jobs=1, name="layer", cancel=self._cancel)
         try:

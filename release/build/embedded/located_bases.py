@@ -29,7 +29,7 @@ _DAEMON = "docker-daemon:"
 class LocatedBases:
     """`Bases` of a run. `context`: opens registries, with credentials only where the run is trusted.
 
-    `daemon`: whether images of the docker daemon may be read; they may hold what belongs to other projects.
+    `daemon`: whether images of the docker daemon may be read, which may contain data of other projects.
     """
 
     def __init__(self, context: LocationContext, *, daemon: bool) -> None:
@@ -89,7 +89,7 @@ class DaemonBase:
 
 
 def _document(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What the daemon says of an image, in the form of an image config."""
+    """The daemon's description of an image, in the form of an image config."""
     files = about.get("RootFS") or {}
     return {
         "os": about.get("Os"),

@@ -61,7 +61,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         return f"macOS ({self.architecture})" if self.system == "darwin" else self.architecture
 
     def runs_on(self, platform: Platform) -> bool:
-        """Whether a machine of `platform` runs it."""
+        """Whether a machine of `platform` runs the program."""
         if platform.os != "linux":
             return True  # ELF files are at home on too many systems to judge them
         own = platform.architecture
@@ -71,7 +71,10 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def program_of(start: bytes, *, is_executable: bool) -> Program | None:
-    """The program in a file that begins with `start`; None for any other file. `is_executable`: by its mode."""
+    """The program in a file that begins with `start`; None for any other file.
+
+    `is_executable`: whether the file's mode makes it executable.
+    """
     if start.startswith(_ELF):
         return _elf(start)
     if is_executable and start[:4] in _MACH_O:

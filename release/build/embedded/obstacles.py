@@ -42,7 +42,7 @@ LAYERS_FEATURES: frozenset[Feature] = frozenset(
     }
 )
 _BUILDER = "the builder `layers`"
-_ANY = parse_platform("linux/amd64")  # no instruction of a trigger depends on it
+_ANY = parse_platform("linux/amd64")  # the support of a trigger does not depend on the platform
 USE_DOCKER = "use `builder: docker`"
 
 
@@ -131,14 +131,14 @@ def _require_platform(dockerfile: Dockerfile, stage: Stage, scope: Scope, platfo
 
 
 def _require_triggers(dockerfile: Dockerfile, base: Stage) -> None:
-    """Raise `BuildError` for an `ONBUILD` of `base` that a stage on top of it cannot do."""
+    """Raise `BuildError` for an `ONBUILD` instruction of `base` that this builder does not support in a later stage."""
     for instruction in base.instructions:
         if isinstance(instruction, OnBuild):
             require_trigger(instruction.trigger, _at(dockerfile, instruction))
 
 
 def require_trigger(trigger: Instruction, where: str) -> None:
-    """Raise `BuildError` for an instruction of `ONBUILD` that this builder cannot do where it takes effect."""
+    """Raise `BuildError` for an `ONBUILD` instruction that this builder does not support as a trigger."""
     if trigger.flag("from") is not None:
         raise BuildError(
             f"{where}: the builder `layers` does not support `ONBUILD {trigger.keyword} --from`",

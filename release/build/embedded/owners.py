@@ -51,7 +51,7 @@ def _account(name: str, image: Tree, read: Callable[[Content], bytes]) -> Owner 
 def _number(
     name: str, accounts: str, field: int, image: Tree, read: Callable[[Content], bytes]
 ) -> int | None:
-    """The number in `field` of the line that begins with `name`; numbers and root stand for themselves."""
+    """The number in `field` of the line for `name`; a `name` that is a number gives that, and `root` gives 0."""
     number = number_in(name, most=LARGEST_ID)
     if number is not None:
         return number

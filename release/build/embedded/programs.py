@@ -1,4 +1,4 @@
-"""Refuses programs of another machine than the image's platform: stamped with a wrong platform, an image never runs."""
+"""Refuses programs for another machine than the image's platform, since they would never run."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def read_allowed(patterns: tuple[str, ...]) -> Ignore:
 class Programs:
     """The programs of one layer, seen while it is written; several platforms may share the layer.
 
-    `allowed`: paths that are not looked at.
+    `allowed`: patterns of paths that are not checked.
     """
 
     def __init__(self, allowed: Ignore) -> None:
         self._allowed = allowed
-        self._first: dict[Program, str] = {}  # with the first path of each machine
+        self._first: dict[Program, str] = {}  # the programs, with the first path for each machine
 
     def look(self, path: str, node: Node, start: bytes) -> None:
-        """Take a file. `start`: its first bytes."""
+        """Take a file. `start`: the file's first bytes."""
         program = program_of(start[:NEEDED], is_executable=node.mode & 0o111 != 0)
         if program is not None and program not in self._first and not self._allowed.excludes(path):
             self._first[program] = path

@@ -134,7 +134,7 @@ class _Sources(msgspec.Struct, frozen=True, kw_only=True):
     platform: Platform
 
     def of(self, source: Stage | str | None) -> tuple[Tree, str]:
-        """The files of a source, and how messages call it."""
+        """The files of a source, and its name in messages."""
         if source is None:
             return self.context, "the context"
         if isinstance(source, Stage):
@@ -183,7 +183,7 @@ class _Worker:
         return msgspec.structs.replace(self._image, args=self._scope.args)
 
     def _triggered(self, triggers: tuple[str, ...]) -> tuple[Instruction, ...]:
-        """The instructions that the base left with `ONBUILD`; they take effect at the `FROM`."""
+        """The `ONBUILD` instructions of the base, which are executed right after the `FROM`."""
         return read_triggers(triggers, self._dockerfile, self._stage.base.line)
 
     def _do(self, instruction: Instruction) -> None:
@@ -322,7 +322,10 @@ class _Worker:
 
 
 def read_triggers(triggers: tuple[str, ...], dockerfile: Dockerfile, line: int) -> tuple[Instruction, ...]:
-    """The instructions of a base's `ONBUILD`. `line`: of the `FROM` that they come with. Raises `BuildError`."""
+    """The instructions of a base's `ONBUILD`.
+
+    `line`: the line of the `FROM` that names the base. Raises `BuildError`.
+    """
     where = f"{dockerfile.name}:{line}"
     found: list[Instruction] = []
     for text in triggers:
@@ -339,11 +342,11 @@ def read_triggers(triggers: tuple[str, ...], dockerfile: Dockerfile, line: int) 
 
 
 def _linked(layer: list[tuple[str, Node]]) -> Layer:
-    """The layer with hard links of an archive or a base as such: later names of one content refer to the first."""
+    """The layer with hard links of archives and bases kept: later names of one content are links to the first name."""
     first: dict[Node, str] = {}
     entries = []
     for path, node in layer:
-        # Only members of archives are one file under several names; files of the context are copied each.
+        # Only members of archives can be hard links to one file; each file of the context is a file of its own.
         if isinstance(node.content, HostFile) and node.content.offset is not None:
             earlier = first.setdefault(node, path)
             if earlier != path:

@@ -92,7 +92,7 @@ class Tree:
 
 
 def _children_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
-    """Folder -> paths of its children. Folders that archives contain only by their content count too."""
+    """Folder -> paths of its children. Folders that an archive implies by the paths of their content are included."""
     children: dict[str, list[str]] = {}
     for path in nodes:
         here = path

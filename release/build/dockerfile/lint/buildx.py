@@ -11,7 +11,7 @@ from release.decoding import decode
 
 #: Ids of BuildKit's checks, such as `FromAsCasing`.
 CHECK_ID = re.compile(r"[A-Z][A-Za-z]{3,60}")
-# Found by rules of ours as well.
+# Checks of BuildKit that shipmark's own rules cover.
 _OURS = frozenset({"SecretsUsedInArgOrEnv", "JSONArgsRecommended"})
 
 
@@ -46,7 +46,7 @@ class _Results(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def read_checks(raw: bytes, file: str) -> tuple[Finding, ...] | str:
-    """The findings in the output of `--call=check,format=json`, or why there are none to read.
+    """The findings in the output of `--call=check,format=json`; for unreadable output, a text with the reason.
 
     `file`: the file's name in findings; buildx read it from stdin and does not know it.
     """

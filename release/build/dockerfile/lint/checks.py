@@ -42,7 +42,10 @@ _NAMES_A_PLACE = re.compile(r"_(FILE|PATH|DIR|URL|URI|NAME|ID)$", re.IGNORECASE)
 
 
 class Hit(NamedTuple):
-    """A rule that an instruction breaks. `token`: the text at which the finding points; `detail`: of the message."""
+    """A rule that an instruction breaks.
+
+    `token`: the text in the file at which the finding points; `detail`: an addition to the message.
+    """
 
     rule: str
     instruction: Instruction
@@ -94,7 +97,7 @@ def _base(
             image = scope.expand(instruction, written) if scope is not None else ""
         except BuildError:
             return
-    # Without a default, only the build knows the image.
+    # An image named by an `ARG` without a default is known during a build only.
     if not image or image.endswith(":") or image == "scratch" or _DIGEST.search(image):
         return
     if any(stage.name == image.lower() for stage in before):
@@ -118,7 +121,7 @@ def _user(dockerfile: Dockerfile) -> Iterator[Hit]:
 
 
 def _last_user(dockerfile: Dockerfile, stage: Stage | None) -> User | None:
-    """The `USER` in force at the end of a stage: its own, or that of the stage below it."""
+    """The last `USER` of a stage; without one, that of the stage that it starts from."""
     while stage is not None:
         users = [one for one in stage.instructions if isinstance(one, User)]
         if users:

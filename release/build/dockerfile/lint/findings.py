@@ -12,7 +12,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule. `summary`: what it finds, one sentence. `hint`: the change that helps."""
+    """A rule. `summary`: what the rule finds, in one sentence. `hint`: the change that mends a finding."""
 
     id: str
     severity: Severity

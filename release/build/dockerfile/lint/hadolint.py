@@ -11,9 +11,9 @@ from release.decoding import decode
 
 #: Ids of hadolint's rules and of ShellCheck's, which hadolint applies to `RUN`.
 RULE_ID = re.compile(r"(DL|SC)[0-9]{4}")
-# Hadolint's parser failed. It lags behind BuildKit's, so this is not a finding where our parser reads the file.
+# The id for a failure of hadolint's parser. That parser lags behind BuildKit's, so its failures are not findings.
 _UNREADABLE = "DL1000"
-# Found by rules of ours as well: root, no tag, `latest`, shell form, secret names, user names.
+# Rules of hadolint that shipmark's own rules cover: root, no tag, `latest`, shell form, secret names, user names.
 _OURS = frozenset({"DL3002", "DL3006", "DL3007", "DL3025", "DL3064", "DL3066"})
 _SEVERITIES: dict[str, Severity] = {"error": "error", "warning": "warning", "info": "info", "style": "info"}
 
@@ -27,7 +27,7 @@ class _Row(msgspec.Struct, frozen=True):
 
 
 def read_hadolint(raw: bytes, file: str) -> tuple[Finding, ...] | str:
-    """The findings in hadolint's output, without those that our rules have; or why there are none to read.
+    """The findings in hadolint's output that no rule of shipmark covers; for unreadable output, a text with the reason.
 
     `file`: the file's name in findings; hadolint read it from stdin and does not know it.
     """

@@ -16,7 +16,7 @@ _PINNED = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
-    """A base image of the new Dockerfile. `pinned`: whether its content is fixed: a digest, or `scratch`."""
+    """A base image of the new Dockerfile. `pinned`: whether the image is named by a digest, or is `scratch`."""
 
     stage: StageName
     image: str
