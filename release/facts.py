@@ -20,8 +20,9 @@ _USUAL_DEFAULT_BRANCHES = ("main", "master")
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of a run: commit, branch or git tag, time. The commit is HEAD, whatever the CI system says.
 
-    `scope`: what the run may do. `git_tag`: the tag that triggered the run and names HEAD. `branch`: None on a tag, in
-    a detached HEAD without CI context, and where the CI's commit is not HEAD. `now`: milliseconds since the epoch.
+    `scope`: what the run may release, with the reason. `git_tag`: the tag that triggered the run and names HEAD.
+    `branch`: None on a tag, in a detached HEAD without CI context, and where the CI's commit is not HEAD. `now`:
+    milliseconds since the epoch.
     """
 
     snapshot: Snapshot

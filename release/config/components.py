@@ -14,7 +14,7 @@ def dependencies(components: Iterable[Component], name: str) -> tuple[str, ...]:
     direct = {one.name: one.section.depends for one in components}
     found = dict.fromkeys(direct.get(name, ()))
     waiting = list(found)
-    for one in waiting:  # grows while it is walked
+    for one in waiting:  # the loop appends to the list that it walks
         new = [other for other in direct.get(one, ()) if other not in found]
         found |= dict.fromkeys(new)
         waiting += new
@@ -37,7 +37,7 @@ class Ownership:
         return next((path for path in paths if own(path) or others(path)), "")
 
     def reach(self, name: str) -> Callable[[Sequence[str]], Reach] | None:
-        """How files concern component `name`, for its next version; None if every commit concerns it."""
+        """Which files concern component `name`, for its next version; None if every commit concerns the component."""
         section = self._components[name].section
         globs = section.bump.paths or section.paths
         if not globs:

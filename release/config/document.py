@@ -84,7 +84,7 @@ def _events(text: str) -> Iterator[Any]:
 
 
 class _Reader:
-    """Turns nodes into values, with the position of each. The depth was checked while composing."""
+    """Turns nodes into values, with the position of each. The composer has limited the depth of the nodes before."""
 
     def __init__(self) -> None:
         self._characters = 0

@@ -34,7 +34,7 @@ _NO_FILE = Document(value={}, positions={"$": Position(source="shipmark.yml", li
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of one component: its own, and for keys without a value those of the top level."""
+    """The settings of one component; keys that the component does not set have the values of the top level."""
 
     name: str
     section: ComponentSection
@@ -42,7 +42,7 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     build: BuildSpec
     tag_places: tuple[Position, ...] = ()  # positions of the entries of `tags`, or of its text
     flavor_place: Position | None = None
-    other_prefixes: tuple[str, ...] = ()  # what the git tags of the other components begin with
+    other_prefixes: tuple[str, ...] = ()  # the prefixes of the other components' git tags
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     project: str | None = None
     components: tuple[Component, ...] = ()
-    log: tuple[LogSection, ...] = (LogSection(),)  # the first is read; the others get copies of its entries
+    log: tuple[LogSection, ...] = (
+        LogSection(),
+    )  # the first store is read; the other stores get copies of its entries
     source: str | None = None
     ignored: tuple[str, ...] = ()  # keys of the file that are not read in an untrusted run
     has_components: bool = False  # whether the file has the key `components`
@@ -66,8 +68,8 @@ def load(
 ) -> Config:
     """The configuration in `text` (None: no file). `images` of the command line replace those of the file.
 
-    `public`: None in a trusted run; in an untrusted run the variables that the file may use, and only allowed keys are
-    read. `env`: the values of `${NAME}`. Raises `ConfigError` with `file:line:column`.
+    `public`: None in a trusted run. In an untrusted run only allowed keys are read, and `public` lists the variables
+    that values may use. `env`: the values of `${NAME}`. Raises `ConfigError` with `file:line:column`.
     """
     document = _NO_FILE if text is None else parse(text, source or "shipmark.yml")
     ignored: tuple[str, ...] = ()
@@ -92,7 +94,7 @@ def load(
 
 
 def _among_others(components: tuple[Component, ...]) -> tuple[Component, ...]:
-    """The components, each with the prefixes of the others."""
+    """The components, each with the git tag prefixes of all other components."""
     return tuple(
         msgspec.structs.replace(
             one, other_prefixes=tuple(other.section.prefix for other in components if other is not one)
@@ -137,7 +139,7 @@ def _explain(document: Document, error: msgspec.ValidationError) -> NoReturn:
 
 
 def _real_path(document: Document, path: str) -> str:
-    """`path` with a key in place of `[...]`, msgspec's form of any key: the first whose value has the wrong type."""
+    """`path` with a real key in place of msgspec's `[...]`: the first key whose value has the wrong type."""
     value, real = document.value, "$"
     for part in _PARTS.findall(path):
         if part == "[...]":
@@ -193,7 +195,7 @@ def _own(file: ConfigFile) -> ComponentSection:
 
 
 def _merged(file: ConfigFile, section: ComponentSection) -> ComponentSection:
-    """The component's own settings; those that it does not set are taken from the top level."""
+    """The component's settings; a setting that the component lacks is taken from the top level."""
     defaults = ComponentSection()
     chosen = {}
     for name in ComponentSection.__struct_fields__:

@@ -64,7 +64,7 @@ class CheckSection(_Section, frozen=True, kw_only=True):
     timeout: Annotated[int, Meta(description="seconds", ge=1, le=86400)] = 1800
 
 
-#: The part of the version that a type of commits raises.
+#: The part of the version that commits of a type raise.
 BumpPart = Literal["major", "minor", "patch", "none"]
 
 
@@ -95,7 +95,7 @@ class BumpSection(_Section, frozen=True, kw_only=True):
 
 
 class ComponentSection(_Section, frozen=True, kw_only=True):
-    """One thing to release. At the top level: the only one, or what all components have in common."""
+    """The settings of a component. At the top level: those of the only component, or defaults for all components."""
 
     image: Annotated[str | None, Meta(description="where it goes: one repository")] = None
     images: Annotated[

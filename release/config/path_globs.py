@@ -15,7 +15,7 @@ def matcher(globs: Sequence[str]) -> Callable[[str], bool]:
     """Whether a file's path, from the top folder of the repository, matches `globs`.
 
     `*` and `?` do not match `/`, `**` does. A name without wildcards matches a file, or everything in a folder. A glob
-    that begins with `!` takes back what the globs before it match. Raises `ValueError` for an invalid glob.
+    that begins with `!` excludes paths that earlier globs match. Raises `ValueError` for an invalid glob.
     """
     # Neighbours of the same kind are joined, so that a path is matched once by each run of globs.
     runs: list[tuple[bool, list[str]]] = []

@@ -75,7 +75,7 @@ class _Left(Exception):
 
 
 def readable(value: dict[str, Any], public: Collection[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The allowed part of a config file, and the paths of what is left out: `log`, `build.args.KEY`.
+    """The allowed part of a config file, and the paths of the keys left out, such as `log` or `build.args.KEY`.
 
     `public`: the variables that values may use. Unknown keys are kept, so that the conversion reports them as errors.
     """
@@ -126,7 +126,10 @@ class _Reader:
         return kept if "image" in kept or "image" not in value else None
 
     def _value(self, value: Any, path: str) -> Any:
-        """`value` without what uses other variables, text line by line. Raises `_Left` if nothing remains."""
+        """`value` without entries that use non-public variables; of a text, the lines that use one are left out.
+
+        Raises `_Left` if nothing remains.
+        """
         if isinstance(value, str):
             lines = value.split("\n")
             kept = [line for line in lines if self._is_public(line)]

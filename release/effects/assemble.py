@@ -1,4 +1,4 @@
-"""Makes the index of the images of several platforms, or checks the one that a builder or `--from` made."""
+"""Makes the index over the images of several platforms, or checks an index that a builder or `--from` made."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from release.transfer.copy import copy_image
 
 
 class Assembled(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the index. `top`: as it has to be, None before each platform's image is known.
+    """The observation of an `assemble` step. `top`: the expected index; None before each platform's image is known.
 
-    `image`: as it is at its place; None before it was made.
+    `image`: the index found where it should be stored; None before the index is made.
     """
 
     top: Manifest | None = None
@@ -56,7 +56,7 @@ class Assembly:
         return f"make one image of {', '.join(part.platform for part in operands.parts)}"
 
     def observe(self, work: Work[Assemble]) -> Assembled:
-        """The index, if its place has it. Raises the errors of the place."""
+        """The expected index, and the index found where it should be stored, if any. Raises errors of reading there."""
         operands = work.operands
         place = self._sources.open(operands.place)
         if isinstance(operands.image, str):
@@ -70,7 +70,7 @@ class Assembly:
         return Assembled(top=top, image=find_image(place, operands.place, top.digest).image)
 
     def judge(self, work: Work[Assemble], seen: Assembled) -> Judgement:
-        """Done if the index is there and holds the image of each platform, and no other."""
+        """Done if the index exists and contains the image of each platform and no other image."""
         image = seen.image
         if image is None:
             return Free(reason=self.describe(work.operands))
@@ -105,7 +105,7 @@ class Assembly:
         return Bindings()
 
     def _source(self, part: PlatformImage) -> Repository:
-        """The first place that has the platform's image. Raises `NotFound`."""
+        """The first source that has the platform's image. Raises `NotFound`."""
         for name in part.sources:
             place = self._sources.open(name)
             if place.resolve(digest_in(part.image)) is not None:
@@ -114,7 +114,7 @@ class Assembly:
 
 
 def _contexts(work: Work[Assemble]) -> list[tuple[str, Mapping[str, Any] | None]]:
-    """By platform, what its image was built from; None if that is not known."""
+    """The build context of each platform's image, by platform; None if not known."""
     component = work.operands.component
     return [
         (part.platform, work.bound.get(context_of(part_of(component, part.platform))))
@@ -123,7 +123,7 @@ def _contexts(work: Work[Assemble]) -> list[tuple[str, Mapping[str, Any] | None]
 
 
 def _bindings(work: Work[Assemble], image: BuiltImage) -> Bindings:
-    """The values of the whole image, out of those of its platforms."""
+    """The values of the whole image, computed from those of its platforms."""
     component = work.operands.component
     names = [part_of(component, part.platform) for part in work.operands.parts]
     tools = {name: text for each in names for name, text in (work.bound.get(tools_of(each)) or {}).items()}

@@ -1,4 +1,4 @@
-"""The values that steps bind for the image of a release: of what was built, and of what was found."""
+"""The values that steps bind for the image of a release, whether the image was built or found."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def part_bindings(
     context: Mapping[str, Any] | None = None,
     tools: Mapping[str, str] | None = None,
 ) -> Bindings:
-    """The values of one platform's image. `part`: its name, see `part_of`. What is None is not bound."""
+    """The values of one platform's image.
+
+    `part`: the name of the platform's image, see `part_of`. A value that is None is not bound.
+    """
     bound = binding(image_of(part), digest)
     if builder is not None:
         bound = bound.with_value(builder_of(part), builder)
@@ -61,7 +64,10 @@ def part_bindings(
 def within_bindings(
     component: str, platforms: Sequence[str], index: Manifest, *, builder: str | None = None
 ) -> Bindings:
-    """The values of the images in an index that was made whole. Raises `BuildError` if one is missing."""
+    """The values of each platform's image in an index that a builder made in one build.
+
+    Raises `BuildError` if one is missing.
+    """
     entries = entries_of(index) if index.is_index else ()
     bound = Bindings()
     for platform in platforms:
@@ -85,7 +91,7 @@ def _entry_for(platform: str, entries: Sequence[PlatformEntry]) -> PlatformEntry
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """An image in a repository or the store. `said`: its labels, read from bytes that match their digests."""
+    """An image in a repository or the store. `said`: the image's labels, read from bytes that match their digests."""
 
     image: BuiltImage
     said: Held

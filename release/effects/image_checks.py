@@ -22,7 +22,7 @@ _LINES = 2000
 
 
 class CheckPlaces(Protocol):
-    """Gives the commands of checks something to look at."""
+    """Makes the image available to the commands of checks: as a layout, or in a Docker daemon."""
 
     def layout(self, source: Repository, digest: str) -> AbstractContextManager[str]:
         """The absolute path of an OCI layout that holds only this image."""
@@ -61,7 +61,7 @@ class ImageChecks:
         return f"check `{operands.name}`: {' '.join(operands.run)}"
 
     def observe(self, work: Work[CheckImage]) -> bool:
-        """Whether this run has seen the check pass for this image. What earlier runs saw does not count."""
+        """Whether this run has seen the check pass for this image. Results of earlier runs do not count."""
         image = work.operands.image
         with self._lock:
             return not isinstance(image, Slot) and (image, work.id) in self._passed
@@ -87,7 +87,7 @@ class ImageChecks:
         return Bindings()
 
     def _filled(self, word: str, digest: str, operands: CheckImage, held: ExitStack) -> str:
-        """The word with the names in double braces replaced; what they need is made when the first word needs it."""
+        """The word with names in double braces replaced; the layout or the daemon's image is made on first use."""
         if "{{layout}}" in word:
             word = word.replace(
                 "{{layout}}", held.enter_context(self._places.layout(self._source(operands), digest))
@@ -99,7 +99,7 @@ class ImageChecks:
         return word.replace("{{digest}}", digest).replace("{{version}}", operands.version)
 
     def _source(self, operands: CheckImage) -> Repository:
-        """The first place that has the image. Raises `NotFound`."""
+        """The first source that has the image. Raises `NotFound`."""
         digest = digest_in(operands.image)
         for name in operands.sources:
             source = self._sources.open(name)

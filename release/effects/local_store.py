@@ -52,7 +52,7 @@ class LocalStore:
 class Sources:
     """Opens the sources of images that plans name: a target, `store`, or `from`.
 
-    `supplied`: the image that `run --from` was given.
+    `supplied`: the image given by `run --from`.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Sources:
         self._supplied = supplied
 
     def open(self, name: str) -> Repository:
-        """Open the repository that a plan calls `name`."""
+        """Open the repository with the name `name` in the plan."""
         if name == FROM:
             if self._supplied is None:
                 raise NotFound("the image was given with `--from`, and this run was not given it")

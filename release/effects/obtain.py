@@ -105,7 +105,7 @@ class Build:
         )
 
     def _accept(self, built: BuiltImage, operands: BuildImage) -> Held:
-        """What the built image says of itself. Raises `BuildError` if it is not what a later run would recognise."""
+        """The labels of the built image. Raises `BuildError` if a later run would not recognise the image by them."""
         self._store.mark_used(built.digest)
         found = self._tags.read(self._store.open(), STORE, built.digest, every=True)
         _require_labelled(found, operands)
@@ -113,7 +113,7 @@ class Build:
 
 
 def _choice(builds: Builds, operands: BuildImage) -> Choice:
-    """The builder that was chosen for the component. Raises the error that says why there is none."""
+    """The builder that was chosen for the component. Raises the stored error if no builder was chosen."""
     answer = builds[operands.component]
     if isinstance(answer, Choice):
         return answer

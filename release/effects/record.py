@@ -13,7 +13,7 @@ from release.plan.operands import LOG_ENTRY, Record
 
 
 class Records:
-    """The handler of `record` steps. `context`: members that every fact of this run gets: attempt, CI, actor, tools."""
+    """The handler of `record` steps. `context`: members for every fact of this run: attempt, CI, actor, tools."""
 
     kind = Record
 

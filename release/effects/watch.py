@@ -32,7 +32,10 @@ class ReleaseSource(Protocol):
     """The releases that count for a moving tag, read anew at each call."""
 
     def __call__(self, scope: str, line: Line, repository: Repository) -> KnownReleases:
-        """`scope`: the step's component. `line`: what the tag follows. `repository`: where the tag is."""
+        """`scope`: the step's component.
+
+        `line`: the line of releases or branch that the tag follows. `repository`: the tag's repository.
+        """
 
 
 class GitBranches(NamedTuple):
@@ -47,7 +50,10 @@ class GitBranches(NamedTuple):
 
 
 class Watcher:
-    """Observes moving tags. `releases`: gives the releases that count; differs for `run`, `promote` and `rollback`."""
+    """Observes moving tags.
+
+    `releases`: returns the releases that count, which differ for `run`, `promote` and `rollback`.
+    """
 
     def __init__(
         self, registries: Registries, tags: TagReader, releases: ReleaseSource, branches: GitBranches

@@ -9,9 +9,10 @@ from release.ref_names import is_commit
 
 
 def changed_files(git: Git, head: str, earlier: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Commit -> the files that `head` has otherwise, renames as two files. Commits that the clone lacks are left out.
+    """Map each commit to the files that differ between it and `head`; a renamed file counts as two files.
 
-    `earlier`: commits, or texts that image labels give as such. Raises `GitError`.
+    Commits that the clone lacks are left out. `earlier`: commits, or texts that image labels give as such. Raises
+    `GitError`.
     """
     asked = sorted({one for one in earlier if is_commit(one)})
     if not asked:
@@ -28,7 +29,7 @@ def changed_files(git: Git, head: str, earlier: Iterable[str]) -> dict[str, tupl
 
 
 def _commits(git: Git, asked: Iterable[str]) -> list[str]:
-    """Those of `asked` that are commits of the clone."""
+    """The texts in `asked` that name commits of the clone."""
     output = git.read("cat-file", "--batch-check", stdin="".join(f"{one}\n" for one in asked).encode())
     rows = (line.split(" ") for line in output.decode("ascii", "replace").splitlines())
     return [row[0] for row in rows if row[1:2] == ["commit"]]

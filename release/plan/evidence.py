@@ -1,4 +1,4 @@
-"""Checks what the version log says of a release's image against the image's own labels. Pure.
+"""Compares the version log's record of a release's image with the labels of the image. Pure.
 
 A log entry alone is not enough, so that somebody who can only write the log cannot put another image under a version.
 """
@@ -20,9 +20,10 @@ STORE = "store"  # the name of the local content store among the sources of an i
 
 
 class RecordedPart(msgspec.Struct, frozen=True, kw_only=True):
-    """What the log says of one platform's image. `attested`: manifests that are about it exist.
+    """The log's record of one platform's image.
 
-    `context`: what the image was built from, in the form of a record.
+    `attested`: whether manifests exist that are about the image, such as attestations. `context`: what the image was
+    built from, in the form of a record.
     """
 
     platform: str
@@ -33,11 +34,11 @@ class RecordedPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What the version log says of one release. `pushed`, `moved`: targets for which the log has such an entry.
+    """The version log's record of one release. `pushed`, `moved`: targets for which the log has such an entry.
 
-    `digest`, `inputs`: of the image that was built. `attempt`: the last one.
-    `via`: how it was obtained. `as_commit`: it was released although its labels do not name the commit.
-    `parts`: the images of single platforms, the newest last.
+    `digest`, `inputs`: those of the image that was built. `attempt`: the last attempt. `via`: how the image was
+    obtained. `as_commit`: the image was released although its labels do not name the commit. `parts`: the images of
+    single platforms, the newest last.
     """
 
     digest: str | None = None
@@ -69,11 +70,11 @@ class ContentSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on the digest that the log has for a release. `digest`: None if the log has none, or it is given up.
+    """The verdict on the image digest that the log records for a release.
 
-    `sources`: targets or the store that have the image. `abandons`: why the digest is given up although its bytes
-    exist: built from other inputs, or, with `false` set, another image. `lost`: set if neither a target nor the store
-    has the bytes.
+    `digest`: the recorded digest; None if the log has none, or if the digest is given up. `sources`: targets or the
+    store that have the image. `abandons`: why the digest is given up although its bytes exist: built from other inputs,
+    or, with `false` set, another image. `lost`: set if neither a target nor the store has the bytes.
     """
 
     digest: str | None = None
@@ -124,7 +125,7 @@ def weigh(
 
 
 def _wrong(recorded: Recorded, image: Held, expected: Expectation, *, any_version: bool) -> str | None:
-    """Why the image is not an image of this release, or None; its build inputs are not compared.
+    """The reason why the image is not this release's, or None; build inputs are not compared.
 
     Raises `RefusedError` if the log says that the release is visible.
     """
@@ -143,7 +144,7 @@ def _wrong(recorded: Recorded, image: Held, expected: Expectation, *, any_versio
 
 
 def inputs_changed(what: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> InputsChanged:
-    """The error for changed build inputs: names the first that differs from the log, or the image's inputs label."""
+    """The error for changed build inputs: names the first input that differs from the log, or the inputs label."""
     changed = changed_inputs(before, now)
     if changed:
         name = changed[0]

@@ -9,7 +9,7 @@ from release.plan.model import Plan, plain
 
 
 def moved_since(earlier: Mapping[str, Any], now: Plan, own: frozenset[str]) -> tuple[str, ...]:
-    """What changed since the plan `earlier` (as plain values) was made, one sentence each; () if nothing did.
+    """The changes since the plan `earlier` (as plain values) was made, one sentence each; () without a change.
 
     `own`: digests of images that earlier attempts of the same release pushed. A tag that holds one of these digests now
     does not count as changed.

@@ -1,7 +1,8 @@
-"""The inputs of an image's build: as the version log records them, and as a digest in a label of the image. Pure.
+"""The inputs of an image's build, in the form of log records, and as a digest in a label of the image. Pure.
 
 `release.build_spec` marks the build options that are inputs. Inputs that shipmark 0.1.0 recorded are always written; a
-newer one is written only if it is not at its default. When inputs are compared, an absent one equals its default.
+newer input is written only if it differs from its default. When inputs are compared, an absent input equals its
+default.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def inputs_label(spec: BuildSpec, labels: Mapping[str, str]) -> str:
 
 
 def changed_inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """The sorted names of inputs that differ; none if `before` is empty, that is, if nothing was recorded."""
+    """The sorted names of inputs that differ; () if `before` is empty because nothing was recorded."""
     if not before:
         return ()
     then, here = _sparse(before), _sparse(now)
@@ -73,7 +74,7 @@ def schema_of(label: str) -> str:
 
 
 def _sparse(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs without members at their default; paths in one spelling."""
+    """The inputs without those at their default, and with paths normalised."""
     defaults = {"labels": {}, **input_defaults()}
     same = {name: _normal(name, value) for name, value in inputs.items()}
     return {name: value for name, value in same.items() if value != defaults.get(name)}

@@ -121,7 +121,10 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The ordered steps of a release, promotion or rollback (`purpose`). `basis`: the observations it relies on."""
+    """The ordered steps of a release, promotion or rollback (`purpose`).
+
+    `basis`: the observations on which the plan relies.
+    """
 
     purpose: str
     releases: tuple[Release, ...]
@@ -158,7 +161,10 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
-    """The judgement that the state could not be observed; the step does not act. `error`: why, for the exit code."""
+    """The judgement that the state could not be observed; the step does not act.
+
+    `error`: the error of the observation, which decides the exit code.
+    """
 
     reason: str
     hint: str | None = None

@@ -17,9 +17,10 @@ from release.tagging.model import Decision, FixedTag, Held, HeldTags
 class Obtain(msgspec.Struct, frozen=True, kw_only=True):
     """How a release gets its image. `sources`: targets or the store that have `digest`; empty for a build.
 
-    `said`: the labels that were read from the image; None for a build. `unlabelled`: the image has no inputs label that
+    `said`: the labels read from the image; None for a build. `unlabelled`: the image has no inputs label that
     could be compared. `abandons`: why the digest in the log is given up: neither a target nor the store has its bytes
-    any more, it was built from other inputs, or it is another image. `false`: it is another image, so the log is wrong.
+    any more, it was built from other inputs, or it is another image. `false`: the digest in the log is another image's,
+    so the log is wrong.
     """
 
     mode: Literal["build", "resume", "adopt", "reuse", "from"]
@@ -65,7 +66,7 @@ def choose(
 
 
 def _instead(supply: Supply, recorded: Recorded, expected: Expectation) -> Obtain:
-    """Take what `--from` gives in place of the image that the log has, while nobody has seen that."""
+    """Use the image of `--from` in place of the recorded image. Raises `RefusedError` if the release is visible."""
     if recorded.visible:
         raise RefusedError(
             f"this release became visible as {recorded.digest}; `--from` gives {supply.digest}",
@@ -137,7 +138,7 @@ class _Ways:
         return Obtain(mode="build", reason="no image of this release exists yet")
 
     def take(self, supply: Supply, evidence: Evidence) -> Obtain:
-        """Take what `--from` gives, unless an earlier run took it, or a first-wins tag holds the commit's image."""
+        """Use the image of `--from`, unless the recorded image exists, or a first-wins tag holds the commit's image."""
         if evidence.digest is not None and evidence.sources:
             return self.choose(evidence)
         if self._names_commit and (adopted := self._adopt()) is not None:
@@ -224,7 +225,7 @@ class _Ways:
                 raise inputs_changed(f"`{one.target}:{one.tag}`", self._recorded.inputs, self._inputs)
 
     def _of_commit(self) -> Iterator[Held]:
-        """What the first-wins tags of the commit (`sha-…`) hold on each target."""
+        """The states of the commit's first-wins tags (`sha-…`) on each target."""
         for tag in self._fixed:
             if tag.policy == "first-wins":
                 yield from self._held.at(tag.name)

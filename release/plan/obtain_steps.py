@@ -1,4 +1,4 @@
-"""Makes the steps that obtain the image of one release, for an image of several platforms each on its own. Pure.
+"""Makes the steps that obtain the image of one release; each of several platforms has steps of its own. Pure.
 
 ```
  one platform                obtain:app ─────────────────────────────────────────────────────► checks ─► record:built
@@ -40,7 +40,10 @@ _FIRST = ("builder", "context", "dockerfile", "stage", "platforms", "args", "ann
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform's image in the plan. `obtained`: the step that gets it; `record`: None if the log has it."""
+    """One platform's image in the plan.
+
+    `obtained`: the step that obtains the image; `record`: the step that records it, None if the log has the record.
+    """
 
     platform: str
     image: Image
@@ -50,7 +53,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObtainSteps:
-    """Makes the steps of the phase `obtain`. `parts`: the platforms of an image that is built here."""
+    """Makes the steps of the phase `obtain`. `parts`: the platforms of an image that this run builds."""
 
     def __init__(
         self, subject: ReleaseInput, release: Release, obtain: Obtain, parts: Parts, make: StepMaker
@@ -78,7 +81,7 @@ class ObtainSteps:
         return [check, *self._assembled([self._within(build, name) for name in self._parts.platforms])]
 
     def _taken(self) -> list[Step]:
-        """The steps for an image that exists: found, and recorded if the log does not have it."""
+        """The steps for an image that exists: find it, and record it if the log lacks the record."""
         supply = self._subject.supply
         is_recorded = self._subject.recorded.digest == self._obtain.digest
         if self._obtain.mode == "from" and supply is not None and len(supply.parts) > 1 and not is_recorded:
@@ -87,7 +90,10 @@ class ObtainSteps:
         return [find, *self._ending(find, is_recorded=is_recorded)]
 
     def _ending(self, last: Step, parts: Sequence[_Part] = (), *, is_recorded: bool = False) -> list[Step]:
-        """The checks of the image, and its record. `last`: the step that gives the image; `parts`: its platforms."""
+        """The steps that check the image and record it.
+
+        `last`: the step that gives the image; `parts`: its platforms.
+        """
         checks = self._checks(last) if self._is_unseen else []
         if is_recorded:
             return checks
@@ -99,7 +105,7 @@ class ObtainSteps:
         return [*checks, self._make.record("built", "obtain", fact, needs=needs)]
 
     def _assembled(self, parts: Sequence[_Part]) -> list[Step]:
-        """The steps of every platform, then those that make the index, check and record it."""
+        """The steps of every platform, then the steps that make, check and record the index."""
         obtained = list({part.obtained.id: part.obtained for part in parts}.values())
         listed = [
             PlatformImage(platform=part.platform, image=part.image, sources=part.sources) for part in parts
@@ -116,7 +122,10 @@ class ObtainSteps:
         return [*obtained, *recorded, assemble, *self._ending(assemble, parts)]
 
     def _each_platform(self) -> list[_Part]:
-        """Every platform: found, or built after the one before it, since a builder uses the whole machine."""
+        """The steps of every platform: find its image, or build it.
+
+        Builds run in turn, since one uses the whole machine.
+        """
         parts: list[_Part] = []
         before: tuple[str, ...] = ()
         for platform in self._parts.platforms:
@@ -132,7 +141,7 @@ class ObtainSteps:
         return parts
 
     def _found(self, platform: str) -> _Part:
-        """A platform that an earlier run built and recorded."""
+        """The steps for a platform's image that an earlier run built and recorded."""
         found: FoundPart = self._parts.found[platform]
         recorded = found.recorded
         operands = FindImage(
@@ -152,11 +161,11 @@ class ObtainSteps:
         )
 
     def _within(self, build: Step, platform: str) -> _Part:
-        """A platform of an index that its builder makes whole."""
+        """The steps for a platform's image in an index that the builder makes in one build."""
         return self._part(platform, self._slot(platform), build, alone=False)
 
     def _supplied(self, supply: Supply) -> list[_Part]:
-        """The platforms that `--from` gives: each at a place of its own, or all in the index of one place."""
+        """The platform images of `--from`: one at each place, or all in the index of a single place."""
         whole = self._make.find(self._finding())
         parts = []
         for entry in supply.parts:
@@ -178,7 +187,10 @@ class ObtainSteps:
         attestations: tuple[str, ...] = (),
         alone: bool = True,
     ) -> _Part:
-        """A platform that the log does not have. `alone`: the step obtains this platform and no other."""
+        """The steps for a platform's image that the log does not record.
+
+        `alone`: the step obtains this platform and no other.
+        """
         name = part_of(self._subject.component, platform)
         fact = records.built_platform(name, platform, image, self._obtain, attestations)
         if alone:
@@ -196,7 +208,7 @@ class ObtainSteps:
 
     @property
     def _is_unseen(self) -> bool:
-        """Whether nobody else can see the image yet."""
+        """Whether the image is not visible to others yet."""
         if self._obtain.mode == "build":
             return True
         return self._obtain.mode in {"resume", "from"} and not self._subject.recorded.visible

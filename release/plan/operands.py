@@ -55,12 +55,12 @@ def attestations_of(part: str) -> Slot[tuple[str, ...]]:
 
 
 def context_of(part: str) -> Slot[Mapping[str, Any]]:
-    """The slot for what a platform's image was built from, in the form of a record; unbound if it is not known."""
+    """The slot for the context of a platform's image, in the form of a record; unbound if the context is not known."""
     return Slot(slot=f"context:{part}", optional=True)
 
 
 def tagged_of(step_id: str, *, optional: bool = False) -> Slot[Mapping[str, str]]:
-    """The slot for what a step did to its tag, in the form of `pushed`, `moved` and `promoted` records."""
+    """The slot for the change that a step made to its tag, in the form of `pushed`, `moved` and `promoted` records."""
     return Slot(slot=f"tagged:{step_id}", optional=optional)
 
 
@@ -95,7 +95,8 @@ class BuildImage(Operands, frozen=True, kw_only=True):
     """Operands of the build of an image into the local store.
 
     `spec`: the options as `BuildSpec.recorded` gives them, and the annotations. `builder`: the builder that `auto`
-    chose. `created`: seconds since the epoch. `platform`: the one of several that is built; None for the whole image.
+    chose. `created`: seconds since the epoch. `platform`: the platform to build, if each is built on its own; None for
+    the whole image.
     """
 
     component: str
@@ -138,7 +139,10 @@ class FindImage(Operands, frozen=True, kw_only=True):
 
 
 class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform's image in an index. `sources`: the places that may have it, the first that does is used."""
+    """One platform's image in an index.
+
+    `sources`: the repositories that may have the image; the first that has it is used.
+    """
 
     platform: str
     image: Image
@@ -148,7 +152,7 @@ class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):
 class Assemble(Operands, frozen=True, kw_only=True):
     """Operands for making the index of the images of several platforms, in the order of `parts`.
 
-    `image`: the index, where it exists already: a builder made it, or `--from` gave it. `place`: where the index is.
+    `image`: the index, if a builder made it or `--from` gave it. `place`: the repository in which the index is.
     """
 
     component: str

@@ -19,10 +19,10 @@ _SAME_PLATFORM = {"linux/arm64/v8": "linux/arm64"}
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an image of the release must have: commit, version, platforms and build inputs, by its labels.
 
-    `digests`: of images that were already judged to be this release. `platforms`: () if the build chooses them.
+    `digests`: digests of images that were already judged to be this release. `platforms`: () if the build chooses them.
     `revision`: the revision label, if the config overrides it; None for the commit. `inputs`: the inputs label; None
     if inputs are not compared.
-    `any_labels`: the image is of another tool and released as this commit, whatever its labels say.
+    `any_labels`: the labels are not compared, for another tool's image that is released as this commit on request.
     """
 
     commit: str
@@ -47,7 +47,7 @@ def ownership(held: Held, expected: Expectation) -> Ownership:
     """How the image that a tag holds relates to the expected release.
 
     `ours`: its digest is in `digests`; without `digests`, its revision, version and platforms are equal and its inputs
-    do not differ. `same-revision`: an image of the same commit that is not `ours`. `other`: of another commit.
+    do not differ. `same-revision`: an image of the same commit that is not `ours`. `other`: an image of another commit.
     """
     if held.state != "held":
         return "unknown" if held.state == "unknown" else "free"
@@ -119,7 +119,7 @@ def normal_platform(text: str) -> str:
 
 
 def several_platforms(platforms: Iterable[str]) -> tuple[str, ...]:
-    """The platforms of an image for two or more, each once and in one spelling; () for one, or none named."""
+    """The platforms, each once and in one spelling; () if they are fewer than two."""
     distinct = tuple(dict.fromkeys(map(normal_platform, platforms)))
     return distinct if len(distinct) > 1 else ()
 

@@ -1,6 +1,6 @@
 """Decides which platforms of an image exist already, so that only the others have to be built. Pure.
 
-What the version log says of a platform's image counts only if the image says the same of itself.
+The version log's record of a platform's image counts only if the image's labels agree with it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from release.plan.inputs import changed_inputs
 from release.plan.ownership import Expectation, accepts_platform, image_inputs, mismatch
 from release.tagging.model import Held
 
-# Images of one platform that are looked at, the newest first. An attempt records one, and a release has few attempts;
-# a log that somebody filled with others must not cost a request for each.
+# Recorded images of one platform that are checked, the newest first. An attempt records one, and a release has few
+# attempts; a log that somebody filled with others must not cost a request for each.
 _CANDIDATES = 4
 
 
 class FoundPart(msgspec.Struct, frozen=True, kw_only=True):
-    """The image of one platform, which an earlier run built. `sources`: the store or the targets that have it.
+    """The image of one platform that an earlier run built. `sources`: the store or the targets that have it.
 
     `said`: the labels that were read from the image.
     """
@@ -32,9 +32,10 @@ class FoundPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """The platforms of an image for several. `platforms`: () for an image for one.
+    """The platforms of an image. `platforms`: () for an image of one platform.
 
-    `found`: by platform, the image that an earlier run built. `wrong`: about recorded images that are others.
+    `found`: by platform, the image that an earlier run built. `wrong`: sentences about recorded images that are not
+    this release's.
     """
 
     platforms: tuple[str, ...] = ()
@@ -43,7 +44,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def are_complete(self) -> bool:
-        """Whether the image is for several platforms, each of which exists."""
+        """Whether the image has several platforms, and an image of each exists."""
         return bool(self.platforms) and len(self.found) == len(self.platforms)
 
 
@@ -54,7 +55,10 @@ def find_parts(
     expected: Expectation,
     inputs: Mapping[str, Any],
 ) -> Parts:
-    """Which of `platforms` exist. `platforms`: as `several_platforms` gives them. `expected`: of the whole image."""
+    """Find which images of `platforms` exist.
+
+    `platforms`: as `several_platforms` gives them. `expected`: the expectation for the whole image.
+    """
     if changed_inputs(_of_parts(recorded.inputs), _of_parts(inputs)):
         return Parts(platforms=tuple(platforms))
     found: dict[str, FoundPart] = {}
@@ -84,12 +88,12 @@ def find_parts(
 def candidates(recorded: Recorded, platform: str) -> Iterator[RecordedPart]:
     """The recorded images that may be the one for `platform`, the newest first.
 
-    One with attestations is part of an index that a builder made whole, and is not taken out of it.
+    An image with attestations is left out, since it is part of an index that a builder made in one build.
     """
     fitting = [one for one in reversed(recorded.parts) if accepts_platform(platform, one.platform)]
     yield from (one for one in fitting[:_CANDIDATES] if not one.attested)
 
 
 def _of_parts(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs of one platform's image: another list of platforms changes none of them."""
+    """The inputs of one platform's image, without the list of platforms, which does not affect the image."""
     return {name: value for name, value in inputs.items() if name != "platforms"}

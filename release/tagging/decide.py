@@ -54,8 +54,8 @@ def decide(
 
     `held`: the images that the tags name on the targets; None if no target was read. `version`: releases a commit
     without a git tag (`run --version`). `asked`: the git tag at HEAD to release, whatever the run's ref is (`run
-    --release`), `""` for any version tag there. `rebuild`: N of the suffix `_rN`, if a released commit is built again.
-    `labels`: override those of the decision. Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD),
+    --release`); `""`: any version tag at HEAD. `rebuild`: N of the suffix `_rN`, if a released commit is built again.
+    `labels`: override the decision's labels. Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD),
     `TagConflict` (the version was released from another commit), `GitError` (the version makes no valid image tag).
     """
     basis = basis_of(facts, policy, known, component=component, version=version, asked=asked, rebuild=rebuild)

@@ -36,7 +36,7 @@ def propose(
 ) -> Proposal:
     """The tags that fit the situation: a release, a request, a branch's build, or a commit of no branch.
 
-    `unread`: why the git tag of the run is not a version, so that the run gets no tags; empty if it is one.
+    `unread`: the reason why the run's git tag is not a version, so that the run gets no tags; empty if it is a version.
     """
     if release is not None:
         return _propose_release(facts, policy, release, rebuild)
@@ -51,7 +51,7 @@ def propose(
 
 
 def refusal(facts: Facts, policy: TagPolicy) -> str | None:
-    """Why the run may not push anything; None if it may."""
+    """The reason why the run may not push anything; None if it may push."""
     if facts.scope.may == "nothing":
         return facts.scope.reason
     if facts.scope.may == "request" and not policy.pull_requests:

@@ -42,14 +42,14 @@ def release_of(
 
 
 def _is_named(facts: Facts, policy: TagPolicy) -> bool:
-    """Whether `release_on` names the event, by the CI system's own name or by that of `shipmark ci`."""
+    """Whether `release_on` names the event, by the CI system's name for it or by the name that `shipmark ci` shows."""
     ci = facts.ci
     names = {ci.event.lower(), (ci.event_name or "").strip().lower()}
     return any(one.strip().lower() in names for one in policy.release_on)
 
 
 def unread_tag(facts: Facts, policy: TagPolicy, release: Release | None) -> Unread | None:
-    """The git tag that started the run, if it is not a version of the component; None if something is released."""
+    """The run's git tag if it is not a version of the component; None if the run releases a version."""
     if release is not None or facts.git_tag is None or facts.scope.may != "release":
         return None
     return unread(facts.git_tag, policy)

@@ -35,7 +35,7 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reason(self) -> str:
-        """Why nothing is released for the tag."""
+        """The reason why the run releases nothing for the tag."""
         if self.looks == "elsewhere":
             return f"git tag `{self.git_tag}` does not belong to this component"
         return f"git tag `{self.git_tag}` is not a version here" + (

@@ -48,7 +48,10 @@ class BumpRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """The part that changes raise together. `changes`: those that raise this part, newest first, one of each commit."""
+    """The part that changes raise together.
+
+    `changes`: the changes that raise this part, newest first, one for each commit.
+    """
 
     part: Part
     changes: tuple[Change, ...]
@@ -75,7 +78,7 @@ def step_of(
     rules: BumpRules = _DEFAULT,
     reach: Callable[[Sequence[str]], Reach] | None = None,
 ) -> Step | None:
-    """The most significant part that the changes raise, and which do; None if no change needs a release.
+    """The most significant part that the changes raise, and those changes; None if no change needs a release.
 
     `reach`: how the files of a commit concern the component; a change of dependencies alone raises at most the patch.
     None if the component has no paths, so that every commit concerns it.

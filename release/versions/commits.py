@@ -83,7 +83,7 @@ class _Reader:
                 yield Change(commit=commit, entry=entry, paths=tuple(sorted(paths)))
 
     def _take_back(self, number: int, index: int, entry: Entry, reverted: Reverted) -> bool:
-        """Take back what an entry reverts. Whether nothing of the entry is left that counts."""
+        """Take back what an entry reverts. Returns whether no change of the entry counts any more."""
         commits = [self._find(one, number) for one in reverted.commits]
         known = [one for one in commits if one is not None]
         for one in known:
@@ -130,7 +130,7 @@ class _Reader:
         return next((one for one in same[start:] if one not in self._gone), None)
 
     def _with_merged(self, number: int, kept: str) -> set[int]:
-        """The commit; where it is a merge, also the commits that it merged."""
+        """The commit and, if it is a merge, the commits that it merged."""
         commit = self._commits[number]
         if len(commit.parents) < 2:
             return {number}

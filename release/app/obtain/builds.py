@@ -27,7 +27,7 @@ _LAYOUT = "oci:"
 
 
 class Builds:
-    """The prepared builds of one plan; a context manager whose exit releases what the builders hold.
+    """The prepared builds of one plan; a context manager whose exit closes the builds.
 
     `prepared`: by component, the builder that was chosen, or the error that says why there is none. A component that
     needs no build is absent.
@@ -48,7 +48,7 @@ class Builds:
     def prepare(
         self, session: Session, subjects: Sequence[ReleaseInput], *, offline: bool
     ) -> tuple[ReleaseInput, ...]:
-        """Prepare with the session's builders, see `ask`. `offline`: choose none, since a daemon may be remote.
+        """Prepare with the session's builders, see `ask`. `offline`: choose no builder, since a daemon may be remote.
 
         Offline too, input that is wrong for every builder is found: a missing Dockerfile, for example.
         """
@@ -90,7 +90,7 @@ class Builds:
         )
 
     def _read(self, task: BuildTask, component: str, values: BuildValues, contexts: Contexts | None) -> None:
-        """Look at the input that every builder reads. What is wrong with it is kept for the step that checks it."""
+        """Check the input that every builder reads; an error is kept for the step `check-builder`."""
         try:
             read_input(task, values, contexts)
         except Interrupted:
@@ -115,7 +115,7 @@ class Builds:
 
 
 def prepare_one(table: Mapping[str, Builder], task: BuildTask, values: BuildValues) -> Choice | ReleaseError:
-    """The prepared build of the configured builder, or of the one that `auto` takes; or why there is none."""
+    """The chosen builder with its prepared build, or the error that says why no builder can build the task."""
     name = task.spec.builder
     try:
         answer = choose(order_of(name, table), task, values)
@@ -146,7 +146,7 @@ def task_of(subject: ReleaseInput, root: str, outputs: Sequence[str] = ()) -> Bu
 
 
 def outputs_of(config: Config) -> tuple[str, ...]:
-    """What shipmark writes into the workspace by the configuration: OCI layouts, and version logs that are files."""
+    """The paths in the workspace that shipmark writes by the configuration: OCI layouts and version log files."""
     layouts = [
         target.image.removeprefix(_LAYOUT)
         for component in config.components
@@ -158,7 +158,7 @@ def outputs_of(config: Config) -> tuple[str, ...]:
 
 
 def contexts_of(session: Session) -> Contexts:
-    """What reads the contexts of one plan's builds, with git and with hints for the CI system at hand."""
+    """The reader of build contexts for one plan, with git and with hints for the CI system at hand."""
     return Contexts(
         sink=session.sink,
         cancel=session.cancel,

@@ -1,4 +1,4 @@
-"""Where the commands of `checks:` find the image: an OCI layout of its own, or the local Docker daemon."""
+"""Gives the commands of `checks:` the image: in an OCI layout of its own, or in the local Docker daemon."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class SessionCheckPlaces:
 
     @contextmanager
     def layout(self, source: Repository, digest: str) -> Iterator[str]:
-        """An OCI layout in a temporary folder, which is deleted afterwards. The image's tag there is `image`."""
+        """An OCI layout in a temporary folder, which is deleted afterwards.
+
+        The layout has the image under the tag `image`.
+        """
         folder = os.path.join(fresh_folder(), "image")
         try:
             layout = Layout(folder)
@@ -59,7 +62,7 @@ class SessionCheckPlaces:
 
 
 def _of_daemon(source: Repository, digest: str, platform: Platform) -> str:
-    """The digest of the image that the daemon's machine can run; of the first one where none is for it."""
+    """The digest of the platform image that the daemon's machine can run, else of the first platform image."""
     top = source.manifest(digest)
     if not top.is_index:
         return digest

@@ -21,7 +21,7 @@ from release.tagging.model import Decision, Held
 
 
 class OpenedSupply(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--from` gives: the image at each place. `platforms`: those that the configuration names."""
+    """The images that `--from` names, opened. `platforms`: the platforms in the configuration."""
 
     supplied: tuple[Supplied, ...]
     repositories: tuple[Any, ...]  # of type Repository
@@ -32,7 +32,7 @@ class OpenedSupply(msgspec.Struct, frozen=True, kw_only=True):
         return join(self.supplied, self.platforms, annotations)
 
     def repository(self, annotations: Mapping[str, str]) -> Repository:
-        """Where the image to release is read: the only place, or all as one, with the new index."""
+        """The repository with the image to release: the only place, or all places joined with the new index."""
         if len(self.repositories) == 1:
             only: Repository = self.repositories[0]
             return only
@@ -42,7 +42,7 @@ class OpenedSupply(msgspec.Struct, frozen=True, kw_only=True):
 def open_supply(
     session: Session, component: Component, places: Sequence[str], *, offline: bool
 ) -> OpenedSupply | None:
-    """Read the manifests at the places; None where nothing was given.
+    """Read the manifests of the images that `--from` names; None without `--from`.
 
     Raises `ConfigError` for a place that may change while it is released, `BuildError` for platforms that do not fit,
     and what the places raise.
@@ -60,7 +60,7 @@ def open_supply(
 
 
 def supply_of(session: Session, opened: OpenedSupply, decision: Decision, *, as_commit: bool) -> Supply:
-    """The image as a value for the planner. Raises `RefusedError` where its labels do not say the commit."""
+    """The image as a value for the planner. Raises `RefusedError` if the image's labels do not name the commit."""
     joined = opened.joined(decision.annotations)
     places = tuple(one.place for one in opened.supplied)
     said = session.tags.read(opened.repository(decision.annotations), FROM, joined.top.digest, every=True)

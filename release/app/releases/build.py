@@ -28,7 +28,7 @@ from release.transfer.copy import copy_image
 class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for an image. `component`: None for the workspace's only one.
 
-    `builder`, `platforms`: in place of those of the configuration. `output`: where the image is copied to, for example
+    `builder`, `platforms`: override the configuration. `output`: where the image is copied to, for example
     `oci:part`; None leaves it in the content store, where the next `run` of this commit does not look for it.
     """
 
@@ -46,7 +46,7 @@ class BuiltPlatform(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`shipmark.build/1`. `output`: the image's reference at the place that was asked for."""
+    """`shipmark.build/1`. `output`: the image's reference at the requested place."""
 
     schema: Literal["shipmark.build/1"] = "shipmark.build/1"
     component: str

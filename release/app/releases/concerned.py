@@ -78,7 +78,7 @@ def follows_commits(decision: Decision) -> tuple[MovingTag, ...]:
 def unchanged(
     session: Session, component: Component, facts: Facts, decision: Decision, held: Iterable[Held]
 ) -> Unchanged | None:
-    """Why a component of a branch or request build is not built; None if it is.
+    """The reason why a component is not built for a branch or request; None if it is built.
 
     `held`: what the tags of the decision hold on the component's targets.
     """
@@ -101,9 +101,10 @@ def unchanged(
 
 
 def standings(session: Session, facts: Facts, held: Mapping[str, Sequence[Held]]) -> dict[str, Standing]:
-    """For each component in `held` whether it changed. `held`: what its branch tag holds on each of its targets.
+    """For each component in `held`, whether the component changed.
 
-    Takes three git processes for any number of components. Where git cannot answer, a component counts as changed.
+    `held`: what its branch tag holds on each of its targets. Takes three git processes for any number of components.
+    Where git cannot answer, a component counts as changed.
     """
     request = facts.ci.pull_request
     base = None

@@ -57,8 +57,8 @@ def gather(
 ) -> ReleaseInput:
     """The planner's input for one component's release. Reads every target, unless `wishes.offline`.
 
-    `supplied`: the image given with `--from`. Raises `ConfigError`, `GitError`, `LogError`, and `RefusedError` where
-    the labels of that image name another commit.
+    `supplied`: the image given with `--from`. Raises `ConfigError`, `GitError`, `LogError`, and `RefusedError` if the
+    labels of `supplied` do not name the commit.
     """
     require_targets(component)
     policy = policy_of(component)
@@ -98,7 +98,7 @@ def gather(
 def _withheld(
     session: Session, repositories: Sequence[Repository], decision: Decision, known: KnownReleases
 ) -> Iterator[Held]:
-    """What moving tags hold that this release does not get because another release should have them.
+    """The states of moving tags that this release does not get because another release should have them.
 
     A tag may still hold this release, if a run was killed during a race; then the plan moves the tag off.
     """
@@ -176,7 +176,7 @@ def _recorded(session: Session, project: str, decision: Decision) -> Recorded:
 
 
 def recorded_in(log: LogState, key: str, primary: str) -> Recorded:
-    """What the log says of the release `key`. `primary`: its fixed tag, for hints. Raises `LogCorrupt`."""
+    """The log's record of the release `key`. `primary`: the release's fixed tag, for hints. Raises `LogCorrupt`."""
     state = log.release(key)
     if state is None:
         return Recorded()
@@ -217,7 +217,8 @@ def _places(session: Session, component: Component, recorded: Recorded) -> tuple
     if not found:
         for platform in several_platforms(component.build.platforms):
             for part in candidates(recorded, platform):
-                # One place is enough, and the store is asked first: a target rarely has a part of an image.
+                # One source is enough, and the store is read first, since targets rarely have one platform's image
+                # alone.
                 found += islice(_having(session, component, part.digest, is_part=True), 1)
     return tuple(found)
 
@@ -248,7 +249,7 @@ def _checks(component: Component) -> tuple[ImageCheck, ...]:
 
 
 def _given(supply: Supply | None) -> tuple[ContentSource, ...]:
-    """The places of `--from`, as one place of the image."""
+    """The places of `--from`, as one content source."""
     if supply is None:
         return ()
     return (ContentSource(name=FROM, digest=supply.digest, image=supply.said),)

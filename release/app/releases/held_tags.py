@@ -25,7 +25,7 @@ def gather_held(
     *,
     heads: Mapping[str, str] | None = None,
 ) -> HeldTags:
-    """What the decision's tags hold on each repository now, and the tip of the branch that one of the tags follows.
+    """The state of the decision's tags on each repository now, and the tip of the branch that one of the tags follows.
 
     A tag that cannot be read is `unknown`, with the cause. `commit`: that HEAD names. `heads`: the remote's branches
     and their commits.

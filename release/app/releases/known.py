@@ -78,7 +78,10 @@ def from_log_versions(
 
 
 def from_registry_tags(tags: Iterable[str] | None, scheme: Scheme = "semver") -> KnownReleases:
-    """The versions of a repository's image tags. `tags`: None if they could not be listed, which makes it `unknown`."""
+    """The versions of a repository's image tags.
+
+    `tags`: None if they could not be listed, which makes the registry `unknown`.
+    """
     if tags is None:
         return KnownReleases(known_from=KnownFrom(registry="unknown"))
     return KnownReleases(
@@ -200,8 +203,8 @@ def known_everywhere(
 ) -> KnownReleases:
     """The releases known from git tags, the version log and the tags of `repositories`; without these, offline.
 
-    A required target that does not answer makes the registries `unknown` or `partial`. An optional one is ignored then:
-    it must not keep the tags of other targets from moving.
+    A required target that does not answer makes the registries `unknown` or `partial`. An optional target that does not
+    answer is ignored, so that it does not keep the tags of other targets from moving.
     """
     optional = {session.registries.open(one.image).name for one in component.targets if not one.required}
     known = known_by_remote if repositories else known_locally

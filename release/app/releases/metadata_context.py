@@ -128,7 +128,7 @@ def _refs_at(snapshot: Snapshot) -> list[str]:
 
 
 def _completed(checkout: Checkout | None, env: Mapping[str, str]) -> Checkout | None:
-    """The checkout, with the workflow's ref if it has no ref of its own and the workflow runs for the same commit."""
+    """The checkout; if it has no ref and the workflow runs for the same commit, with the workflow's ref."""
     if checkout is None or checkout.ref or env.get("GITHUB_SHA") != checkout.sha:
         return checkout
     return msgspec.structs.replace(checkout, ref=env.get("GITHUB_REF", ""))

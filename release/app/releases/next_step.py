@@ -36,7 +36,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of `version --next`. `channel`: of a prerelease; None for the one in progress."""
+    """The options of `version --next`. `channel`: the channel for a prerelease; None for the channel in progress."""
 
     part: NextPart
     channel: str | None = None
@@ -51,7 +51,7 @@ def next_due(
     *,
     reach: Callable[[Sequence[str]], Reach] | None = None,
 ) -> Due | None:
-    """The next version of a component; None if no commit asks for a release, and the wish is `auto`.
+    """The next version of a component; None if the wish is `auto` and no commit requires a release.
 
     `known`: the component's versions, reachable or not. `now`: milliseconds since the epoch. `reach`: how files concern
     the component. Raises `ConfigError` if the wish fits neither the scheme nor the versions that exist.
@@ -126,7 +126,7 @@ def _stable(
 
 
 def _channel(component: Component, found: History, core: Version, asked: str | None) -> str:
-    """The channel that was asked for, else that of the prerelease in progress, else the first of the config."""
+    """The requested channel, else that of the prerelease in progress, else the first channel in the config."""
     if asked is not None:
         require_channel(asked)
         return asked

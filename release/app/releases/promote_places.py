@@ -173,7 +173,7 @@ def _version(labels: Mapping[str, str]) -> str | None:
 
 
 def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> str | None:
-    """Why the image's labels contradict the release that the log has for it, or None if they agree.
+    """The reason why the image's labels contradict the image's release in the log, or None if they agree.
 
     The label of a branch build that was released by `reuse` has another version. Such an image is accepted if the
     release's fixed tag holds it.

@@ -33,7 +33,7 @@ def rebuild_number(
 ) -> int:
     """The number n of the rebuild's tag suffix `_rn`: the lowest that no finished rebuild has.
 
-    `decision`: of the original release. Raises `RefusedError` if that was never released.
+    `decision`: of the original release. Raises `RefusedError` if the original release does not exist.
     """
     primary = name_of(decision)
     if not _is_taken(session, project, decision, primary, repositories):

@@ -1,4 +1,4 @@
-"""The request of `run` and `preview`: what their options ask for beyond the configuration."""
+"""The request of `run` and `preview`, which holds their command-line options."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def asks_anything(self) -> bool:
-        """Whether any option is given whose value a plan file has, too."""
+        """Whether an option is given whose value a plan file also contains."""
         return bool(
             self.version is not None
             or self.release is not None
@@ -72,7 +72,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
         return asked
 
     def require_whole(self) -> None:
-        """Raise `ConfigError` if the request vouches for an image and names none, or lacks a reason."""
+        """Raise `ConfigError` for contradicting options, `--as-commit` without `--from`, or a missing reason."""
         if self.as_commit and not self.places:
             raise ConfigError(
                 "`--as-commit` is about the image of `--from`, and there is none",
@@ -87,11 +87,11 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def asked_tag(self) -> str | None:
-        """The git tag that is asked for; `""` for any version tag at HEAD, of which a rebuild is asked."""
+        """The git tag that `--release` names; `""`, any version tag at HEAD, for a rebuild; else None."""
         return self.release or (None if self.rebuild_of is None else "")
 
     def require_reason(self) -> None:
-        """Raise `ConfigError` if `--version` or `--allow-backward` is given without a reason."""
+        """Raise `ConfigError` if `--version`, `--allow-backward` or `--as-commit` is given without a reason."""
         for asked, option in (
             (self.version is not None, "--version"),
             (self.allow_backward, "--allow-backward"),

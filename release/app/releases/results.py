@@ -40,9 +40,10 @@ class ErrorReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContextReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The files that an image was built from, as the log records them. `digest`: of the files.
+    """The files that an image was built from, as the log records them.
 
-    `untracked`: how many of them git does not track; None where no repository is.
+    `digest`: the digest of the files. `untracked`: the number of files that git does not track; None without a git
+    repository.
     """
 
     digest: str
@@ -53,8 +54,8 @@ class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """The release of one component. `steps`: the steps that all components share, then the component's own.
 
     `builder`: the name of the builder; None if nothing is built, or if `preview --offline` did not choose a builder.
-    `context`: of the image that this run built. In a preview, and where no image was built, it is None, and no member
-    of the document.
+    `context`: the context of the image that this run built; None in a preview or without a build, when the document
+    omits the member.
     """
 
     component: str
@@ -81,7 +82,7 @@ class UnchangedReport(msgspec.Struct, frozen=True, kw_only=True):
 class RunReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The report of `preview` or `run`: every release with its steps, judged or executed. `plan`: the plan's hash.
 
-    `unchanged`: no member of the document where every component changed.
+    `unchanged`: components that did not change; the document omits the member if there are none.
     """
 
     schema: Schema
@@ -101,7 +102,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def error(self) -> ReleaseError | None:
-        """What the command ends with."""
+        """The error with which the command ends, or None."""
         return self.details.error  # type: ignore[no-any-return]  # a field that msgspec must not look into
 
 
@@ -175,7 +176,7 @@ class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def error(self) -> ReleaseError | None:
-        """What the command ends with."""
+        """The error with which the command ends, or None."""
         return self.details.error  # type: ignore[no-any-return]  # a field that msgspec must not look into
 
 

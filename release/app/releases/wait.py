@@ -21,12 +21,14 @@ from release.log.waiters import ahead, lease_end
 
 # Seconds between two reads of the log. Each pause is half as long again as the one before, up to a limit.
 _FIRST_PAUSE = 0.2  # short: the other run may be about to end
-_LONGEST_PAUSE = 2.0  # of a log file: reading it is cheap, so this run goes on at most 2 s late
-_LONGEST_PAUSE_REMOTE = 15.0  # of a git server or database, which many waiting runs may ask for hours
+# The longest pause for a log file: reading a file is cheap, so this run goes on at most 2 s late.
+_LONGEST_PAUSE = 2.0
+# The longest pause for a git server or database, which many waiting runs may query for hours.
+_LONGEST_PAUSE_REMOTE = 15.0
 
 
 def wait_for_others(session: Session, components: Sequence[Component]) -> None:
-    """Wait until the version log has no other run at work on these images. Raises `Interrupted`."""
+    """Wait until the version log shows no other unfinished run for these images. Raises `Interrupted`."""
     pause = _FIRST_PAUSE
     longest = _LONGEST_PAUSE if session.log.store.local else _LONGEST_PAUSE_REMOTE
     told: dict[str, Attempt] = {}

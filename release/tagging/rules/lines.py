@@ -18,7 +18,7 @@ _PARTS = re.compile(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 # Names of CalVer patterns that count as a version's first number (`_YEAR`) or second number (`_MONTH`).
 _YEAR = frozenset({"year", "YYYY", "YY"})
 _MONTH = frozenset({"month", "MM", "0M"})
-# What a name carries that belongs to one run. Each part stands alone between separators, so that `alpine3.19`, `jdk-17`
+# Parts of a name that belong to one run. Each part stands alone between separators, so that `alpine3.19`, `jdk-17`
 # and `ltsc2022` stay names that move with releases.
 _CACHE = re.compile(r"(?:build-?|layer-?)?cache", re.ASCII | re.IGNORECASE)
 # The words that CI systems and people put before the number of a run.

@@ -17,7 +17,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One line of `tags`. `values`: attributes by name, defaults included, each with its place.
 
     `priority`: higher comes first; NaN, for a value that is not a number, compares equal to every other. `pattern`: the
-    compiled regular expression of `match`, and of the attribute `pattern` where that is one.
+    compiled regular expression of `match`, or of the attribute `pattern` if that is a regular expression.
     """
 
     type: str
