@@ -50,10 +50,9 @@ def reconcile(
     """The facts of the run. `now`: milliseconds since the epoch.
 
     `remote_branches`: the branches of the remote, if they were listed: a CI system's clone has only one branch.
-    `default_branch`: the one that the clone's `origin/HEAD` names. The default branch is the one that the CI system
-    names, else this one, else `main`, else `master`. Raises `AmbiguousVersion` when the tag that triggered the run does
-    not name HEAD.
-    `remote`: what the remote answered, if it was asked.
+    `default_branch`: the branch that the clone's `origin/HEAD` names; it counts if the CI system names no default
+    branch, before `main` and `master`. Raises `AmbiguousVersion` when the tag that triggered the run does not name
+    HEAD. `remote`: the refs read from the remote, if it was asked.
     """
     warnings = list(ci.warnings)
     ci = _with_ref(snapshot, ci, warnings)

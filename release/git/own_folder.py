@@ -81,7 +81,7 @@ def _may_hold_name(git_dir: str) -> bool:
     """Whether git's index may contain the path `.shipmark`. True if the index cannot be searched.
 
     The file is searched as bytes, because a git process would take longer than all other checks. Source:
-    gitformat-index(5). Versions 2 and 3 of the format contain whole paths; a split index keeps some of them in
+    gitformat-index(5). Versions 2 and 3 of git's index format contain whole paths; a split index has some paths in
     `sharedindex.*`.
     """
     try:

@@ -70,7 +70,8 @@ class _Release:
         self.attempts: dict[str, Attempt] = {}
         # By digest, the newest build last: `image` falls back to the newest.
         self.built: dict[str, BuiltContent] = {}
-        self.parts: dict[tuple[str, str], BuiltPart] = {}  # (platform, digest), the newest last
+        # By platform and digest, the newest build last: a later attempt looks at the newest images first.
+        self.parts: dict[tuple[str, str], BuiltPart] = {}
         self.pushed: dict[tuple[str, str], TargetContent] = {}  # (digest, target)
         self.moved: dict[tuple[str, str], TargetContent] = {}
         self.released: CommonMembers | None = None

@@ -70,7 +70,7 @@ def _instead(supply: Supply, recorded: Recorded, expected: Expectation) -> Obtai
     if recorded.visible:
         raise RefusedError(
             f"this release became visible as {recorded.digest}; `--from` gives {supply.digest}",
-            hint="finish it by a run without `--from`, or give the other image a version of its own",
+            hint="finish the release by a run without `--from`, or give the other image a version of its own",
         )
     return _supplied(
         supply, expected, abandons=f"{recorded.digest}, which nobody has seen, is not what `--from` gives"

@@ -95,7 +95,7 @@ class MovingTag(msgspec.Struct, frozen=True, kw_only=True, tag="moving", tag_fie
 class Withheld(msgspec.Struct, frozen=True, kw_only=True):
     """A tag that is not set, with the reason. `rightly`: False if a fact is unknown; True for other reasons.
 
-    `line`: that of a moving tag which the guard withheld. `lacks`: see `Lack`.
+    `line`: the line of a moving tag that the guard withheld. `lacks`: see `Lack`.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Measures build and push together: a folder of 200 MB on a small base, cold, with one file changed, and once more.
 
 Every tool has a fresh registry and an empty cache at the start of each of its rounds; the three measurements of a round
-follow each other. The times are the wall's. Peers that are missing are named.
+follow each other. Times are wall-clock times. The output names compared programs that this machine lacks.
 """
 
 from __future__ import annotations

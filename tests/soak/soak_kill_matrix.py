@@ -42,7 +42,7 @@ def test_a_release_by_docker_killed_at_any_effect_ends_as_one_that_was_not_kille
     busybox_image: str,
     tmp_path: Path,
 ) -> None:
-    """Builds of this daemon differ in their digest: the digest that was recorded or became visible must stay."""
+    """Two builds by a docker daemon have different digests: a digest that was recorded or became visible must stay."""
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build={"builder": "docker"})
     dockerfile = f"FROM {busybox_image}\nRUN date +%s%N > /built\nCOPY hello.txt /\n"
     project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})

@@ -1,4 +1,7 @@
-"""Runs the registry tests on distribution 3, and tests features that docker-registry lacks. Needs Go to build it."""
+"""Runs the registry tests on distribution 3, and tests features that docker-registry lacks.
+
+Needs Go to build distribution 3.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def test_the_suite_passes_on_distribution_3() -> None:
     _run_suite(*_SUITE, SHIPMARK_TEST_REGISTRY=str(install(_DISTRIBUTION)))
 
 
-def test_attestations_are_found_at_a_registry_that_answers() -> None:
+def test_attestations_are_found_in_a_registry_that_lists_referrers() -> None:
     _run_suite("effects/test_attest.py", SHIPMARK_TEST_REFERRERS=str(build(_ANSWERING)))
 
 

@@ -24,7 +24,7 @@ NextPart = Literal["major", "minor", "patch", "prerelease", "auto"]
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """The next version. `reason`: the commits that ask for it, if they decided. `warning`: or empty.
+    """The next version. `reason`: the commits that require the version, if commits decided. `warning`: or empty.
 
     `passed`: the versions that would have been next, and are taken.
     """

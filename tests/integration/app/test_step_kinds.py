@@ -103,7 +103,7 @@ def kinds(workspace: Session) -> list[str]:
     return [entry.kind for entry in workspace.log.entries()]
 
 
-def test_a_new_kind_is_surveyed_and_carried_out(workspace: Session, plan_of: Callable[..., Plan]) -> None:
+def test_a_new_step_kind_is_surveyed_and_executed(workspace: Session, plan_of: Callable[..., Plan]) -> None:
     plan, releases = plan_of("today"), at_own_targets(workspace)
     assert states(execution.survey(workspace, plan, releases)) == {
         "check:log": "done",

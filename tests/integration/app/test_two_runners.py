@@ -101,7 +101,9 @@ def clone(released: Project, shipmark: Shipmark, tmp_path: Path) -> Clones:
     return make
 
 
-def test_two_runs_in_one_clone_with_one_log(released: Project, shipmark: Shipmark) -> None:
+def test_two_concurrent_runs_in_one_clone_with_one_log_make_one_release(
+    released: Project, shipmark: Shipmark
+) -> None:
     runner = Runner(shipmark, released.repo.path, released.registry.host)
     ends = [ended(one) for one in [runner.start(BUILD_OF="x"), runner.start(BUILD_OF="x")]]
     assert [code for code, _ in ends] == [0, 0], ends
@@ -114,7 +116,9 @@ def test_two_runs_in_one_clone_with_one_log(released: Project, shipmark: Shipmar
     assert {request.method for request in released.registry.access_log()[before:]} <= {"GET", "HEAD"}
 
 
-def test_two_runs_in_two_clones_with_two_logs(released: Project, clone: Clones) -> None:
+def test_two_concurrent_runs_in_two_clones_with_two_logs_make_one_image(
+    released: Project, clone: Clones
+) -> None:
     runners = [clone(released.registry.host), clone(released.registry.host)]
     ends = [ended(one) for one in [runner.start(BUILD_OF="x") for runner in runners]]
     assert [code for code, _ in ends] == [0, 0], ends

@@ -71,7 +71,7 @@ class Flat(NamedTuple):
 
 
 class Context:
-    """What `LocatedBases` needs of a session."""
+    """The part of a session that `LocatedBases` uses."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], registries: Registries) -> None:
         self.env = env
@@ -242,7 +242,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_both_builders_make_equal_images_on_a_base(name: str, ground: Ground) -> None:
+def test_docker_and_layers_make_equal_images_on_a_base(name: str, ground: Ground) -> None:
     base = ground.base(BASE, "base:1")
     shutil.make_archive(str(ground.root / "archive"), "gztar", ground.root / "conf")
     ground.write(f"FROM {base}\n{CASES[name]}\n")
@@ -263,14 +263,14 @@ COPIES = {
 
 
 @pytest.mark.parametrize("name", COPIES)
-def test_both_builders_copy_equal_files_from_an_image(name: str, ground: Ground) -> None:
+def test_docker_and_layers_copy_equal_files_from_an_image(name: str, ground: Ground) -> None:
     base = ground.base(BASE, "base:1")
     copies = COPIES[name].replace("BASE", base)
     ground.write(f"FROM {base} AS one\nCOPY app /usr/share/app/own\nFROM scratch\nCOPY app /\n{copies}\n")
     assert ground.flat(ground.layers(), "layers").files == ground.flat(ground.docker, "docker").files
 
 
-def test_triggers_of_the_base_take_effect(ground: Ground) -> None:
+def test_onbuild_triggers_of_the_base_are_executed(ground: Ground) -> None:
     base = ground.base(TRIGGERS, "triggers:1")
     ground.write(f"FROM {base}\nCOPY app .\n")
     theirs, ours = ground.flat(ground.docker, "docker"), ground.flat(ground.layers(), "layers")
@@ -369,7 +369,7 @@ def test_base_tag_moved_after_prepare_does_not_change_the_build(ground: Ground) 
 
 
 class TestPlatforms:
-    """The base of the platform that is built for, or an error that says what there is."""
+    """The base for the platform of the build, or an error that lists the platforms of the base."""
 
     def several(self, ground: Ground) -> str:
         """Push an index with a base for two platforms; returns its name."""
@@ -410,7 +410,7 @@ class TestPlatforms:
         assert "does not exist for `linux/s390x`" in str(error)
         assert "it exists for `linux/" in str(error.hint)
 
-    def test_earlier_stage_may_have_another_platform(self, ground: Ground) -> None:
+    def test_an_earlier_stage_may_be_for_another_platform(self, ground: Ground) -> None:
         name = self.several(ground)
         ground.write(
             f"FROM --platform=linux/arm/v7 {name} AS other\nFROM {name}\nCOPY --from=other /bin/app /other\n"
@@ -419,7 +419,7 @@ class TestPlatforms:
 
 
 class TestTrouble:
-    """What is wrong with a base is said with the line, the cause and what to do."""
+    """Errors about a base name the Dockerfile's line, the cause and a remedy."""
 
     def test_missing_base_image_is_an_error_with_the_line(self, ground: Ground) -> None:
         name = f"{ground.registry.host}/none:1"
@@ -447,7 +447,7 @@ class TestTrouble:
         assert str(error).startswith("Dockerfile:2: `--link` to `/share/app/new` leads through a symlink")
         assert "`/usr/share/app/new`" in str(error.hint)
 
-    def test_builder_without_bases_accepts_only_scratch(self, ground: Ground) -> None:
+    def test_layers_builder_without_access_to_bases_accepts_only_scratch(self, ground: Ground) -> None:
         ground.write("FROM a/b:1\n")
         lacking = problem(LayersBuilder(sink=NullSink(), cancel=Cancel(), version="1"), build_of(ground.root))
         assert lacking is not None

@@ -164,7 +164,7 @@ def test_an_image_comes_back_by_digest_with_labels_and_annotations(project: Proj
     check_layout(project.store)
 
 
-def test_the_context_is_the_one_that_every_builder_sees(project: Project) -> None:
+def test_buildkit_gets_the_context_that_every_builder_gets(project: Project) -> None:
     for name in ("kept", "gone", "sub/.dockerignore", ".shipmark/log", "Dockerfile"):
         project.write(name, "x")
     project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
@@ -214,7 +214,7 @@ def test_a_missing_file_or_base_is_told_with_its_line(project: Project) -> None:
 
 
 @both
-def test_values_of_arguments_appear_nowhere(project: Project) -> None:
+def test_values_of_build_arguments_appear_in_no_output_and_no_image(project: Project) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nARG TOKEN\nRUN echo got $TOKEN; sleep 0.3; touch /done\n")
     seen: list[str] = []
     project.sink.on = lambda line: seen.extend(_command_lines()) if "got" in line else None
@@ -259,7 +259,7 @@ def test_a_base_for_another_platform_is_an_error(project: Project) -> None:
 
 
 @both
-def test_two_platforms_come_as_one_index(project: Project) -> None:
+def test_buildkit_makes_one_index_of_two_platforms(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY bin-$TARGETARCH /bin\n")
     for name in ("amd64", "arm64"):
         project.write(f"bin-{name}", name)
@@ -283,7 +283,7 @@ def test_platform_arguments_are_set_where_no_platform_is_named(project: Project)
 
 
 @both
-def test_secrets_reach_the_command_and_nothing_else(project: Project) -> None:
+def test_build_secrets_reach_only_the_command_that_mounts_them(project: Project) -> None:
     project.write(
         "Dockerfile",
         f"FROM {BUSYBOX}\nRUN --mount=type=secret,id=a --mount=type=secret,id=b "
@@ -322,7 +322,7 @@ def test_an_image_without_a_registry_is_the_one_of_docker_hub(project: Project) 
     assert "one" in project.members(image.digest, -2)
 
 
-def test_two_clones_give_one_digest(project: Project, tmp_path: Path) -> None:
+def test_buildkit_gives_one_digest_for_two_clones_of_a_commit(project: Project, tmp_path: Path) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nCOPY . /app\nRUN touch /app/made\n")
     project.write("run", "x")
     project.write("deep/b", "b")
@@ -341,7 +341,7 @@ def test_two_clones_give_one_digest(project: Project, tmp_path: Path) -> None:
 
 
 @both
-def test_cancelled_within_a_second_and_nothing_is_left(project: Project) -> None:
+def test_a_cancelled_build_ends_within_a_second_and_leaves_nothing(project: Project) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nRUN echo it runs; sleep 100 & sleep 100\n")
     started = threading.Event()
     project.sink.on = lambda line: started.set() if line == "it runs" else None
@@ -361,7 +361,7 @@ def test_cancelled_within_a_second_and_nothing_is_left(project: Project) -> None
     assert took < 1.0
 
 
-def test_what_a_killed_process_left_is_removed(project: Project) -> None:
+def test_the_next_build_removes_the_folder_of_a_killed_build(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
     left = project.folder / f"store.{project.name}" / "0123456789abcdef"
     left.mkdir(parents=True)

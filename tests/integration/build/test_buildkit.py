@@ -96,7 +96,7 @@ class Project:
             return {member.name: member for member in tar.getmembers()}
 
     def assert_nothing_left(self) -> None:
-        """Neither working folders nor the programs that were started."""
+        """Require that no working folder and no started program is left."""
         assert sorted(path.name for path in self.folder.glob("store*")) in ([], ["store"])
         assert _children() == []
 
@@ -151,7 +151,7 @@ def test_heredocs_and_mounts_are_built(project: Project) -> None:
     assert "html/robots" in project.members(image.digest)
 
 
-def test_a_frontend_that_the_dockerfile_names_is_used(project: Project, dockerfile_syntax: str) -> None:
+def test_the_frontend_of_the_syntax_directive_is_used(project: Project, dockerfile_syntax: str) -> None:
     project.write(
         "Dockerfile",
         f"# syntax={dockerfile_syntax}\nFROM {BUSYBOX}\nARG TOKEN\nRUN echo {project.folder.name} $TOKEN > /made\n",
@@ -164,7 +164,7 @@ def test_a_frontend_that_the_dockerfile_names_is_used(project: Project, dockerfi
     assert str(project.refusal()).startswith("Dockerfile:3: process ")
 
 
-def test_the_context_is_the_one_that_every_builder_sees(project: Project) -> None:
+def test_buildkit_gets_the_context_that_every_builder_gets(project: Project) -> None:
     for name in ("kept", "gone", "sub/.dockerignore", ".shipmark/log", "Dockerfile"):
         project.write(name, "x")
     project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
@@ -200,7 +200,7 @@ def test_a_failed_command_is_told_with_its_line_and_its_last_lines(project: Proj
     assert notes[-3:] == ["| line-1", "| line-2", "| line-3"]
 
 
-def test_a_missing_file_is_told_with_its_line(project: Project) -> None:
+def test_a_missing_file_is_reported_with_its_dockerfile_line(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY none /\n")
     assert str(project.refusal()) == "Dockerfile:2: the context has no `none`"
     project.write("Dockerfile", "FROM scratch\nARG NAME=none\nCOPY $NAME /\n")
@@ -210,14 +210,14 @@ def test_a_missing_file_is_told_with_its_line(project: Project) -> None:
     assert ".dockerignore" in str(error.hint)
 
 
-def test_a_missing_base_is_told_with_its_line(project: Project) -> None:
+def test_a_missing_base_is_reported_with_its_dockerfile_line(project: Project) -> None:
     project.write("Dockerfile", "FROM nothing:here\n")
     error = project.refusal()
     assert str(error).startswith("Dockerfile:1: ")
     assert "registry" in str(error.hint)
 
 
-def test_values_of_arguments_appear_nowhere(project: Project) -> None:
+def test_values_of_build_arguments_appear_in_no_output_and_no_image(project: Project) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nARG TOKEN\nRUN echo got $TOKEN; touch /done\n")
     image = project.build(args={"TOKEN": TOKEN})
     assert "got ***" in project.sink.text
@@ -238,7 +238,7 @@ def test_a_base_for_another_platform_is_an_error(project: Project) -> None:
     assert 'expected "linux/arm64"' in str(error)
 
 
-def test_two_platforms_come_as_one_index(project: Project) -> None:
+def test_buildkit_makes_one_index_of_two_platforms(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY bin-$TARGETARCH /bin\n")
     for name in ("amd64", "arm64"):
         project.write(f"bin-{name}", name)
@@ -260,7 +260,7 @@ def test_attestations_stand_behind_their_image_and_are_no_platform(project: Proj
     check_layout(project.store)
 
 
-def test_secrets_reach_the_command_and_nothing_else(project: Project) -> None:
+def test_build_secrets_reach_only_the_command_that_mounts_them(project: Project) -> None:
     project.write(
         "Dockerfile",
         f"FROM {BUSYBOX}\nRUN echo {project.folder.name}\nRUN --mount=type=secret,id=a --mount=type=secret,id=b,env=B "
@@ -294,7 +294,7 @@ def test_a_secret_that_cannot_be_had_ends_it_before_the_build(
     assert reason in found.reason
 
 
-def test_an_ssh_agent_reaches_the_command(project: Project) -> None:
+def test_a_command_can_use_the_forwarded_ssh_agent(project: Project) -> None:
     project.write(
         "Dockerfile", f"FROM {BUSYBOX}\nRUN --mount=type=ssh test -S $SSH_AUTH_SOCK && touch /done\n"
     )
@@ -339,7 +339,9 @@ def test_a_cache_is_written_and_read_over_two_runs(
     assert first.digest == second.digest  # the command writes something else each time that it runs
 
 
-def test_two_clones_give_one_digest(project: Project, buildkit: BuildKitDaemon, tmp_path: Path) -> None:
+def test_buildkit_gives_one_digest_for_two_clones_of_a_commit(
+    project: Project, buildkit: BuildKitDaemon, tmp_path: Path
+) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY . /app\n")
     project.write("run", "x")
     project.write("deep/b", "b")
@@ -366,7 +368,9 @@ def test_a_changed_file_of_the_same_size_and_time_is_seen(project: Project) -> N
     assert len(digests) == 2
 
 
-def test_cancelled_within_a_second_and_nothing_is_left(project: Project, buildkit: BuildKitDaemon) -> None:
+def test_a_cancelled_build_ends_within_a_second_and_leaves_nothing(
+    project: Project, buildkit: BuildKitDaemon
+) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nRUN echo it runs; sleep 100\n")
     started = threading.Event()
     project.sink.on = lambda line: started.set() if "it runs" in line and "RUN" not in line else None
@@ -387,7 +391,7 @@ def test_cancelled_within_a_second_and_nothing_is_left(project: Project, buildki
     _await(lambda: buildkit.running() == [])
 
 
-def test_a_daemon_that_dies_is_told_as_unavailable(
+def test_a_daemon_that_dies_is_reported_as_unavailable(
     project: Project, buildkit_programs: Path, buildkit: BuildKitDaemon, tmp_path: Path
 ) -> None:
     own = BuildKitDaemon(buildkit_programs, buildkit.registry)
@@ -436,7 +440,7 @@ def test_a_remote_builder_over_tls_builds_and_refuses_strangers(
         remote.stop()
 
 
-def test_a_machine_without_programs_has_no_buildkit(tmp_path: Path) -> None:
+def test_without_buildx_and_buildctl_the_builder_is_unavailable(tmp_path: Path) -> None:
     project = Project(tmp_path, {"PATH": str(tmp_path)})
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
     found = project.problem()
@@ -445,7 +449,7 @@ def test_a_machine_without_programs_has_no_buildkit(tmp_path: Path) -> None:
     assert found.reason.startswith("neither `buildx` nor")
 
 
-def test_what_a_killed_process_left_is_removed(project: Project) -> None:
+def test_the_next_build_removes_the_folder_of_a_killed_build(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
     left = project.folder / "store.buildkit" / "0123456789abcdef"
     left.mkdir(parents=True)

@@ -103,7 +103,7 @@ def test_options_that_the_driver_lacks_are_told_before_the_build(scene: Scene) -
         assert "has the driver `docker`" in found.reason
 
 
-def test_a_failed_command_is_told_with_its_lines(scene: Scene) -> None:
+def test_a_failed_command_is_reported_with_its_last_lines(scene: Scene) -> None:
     with pytest.raises(BuildError) as caught:
         scene.build("FROM busybox:test\nRUN echo last words; false\n")
     assert "echo last words; false" in str(caught.value)  # this BuildKit, 0.8, tells no line

@@ -26,7 +26,7 @@ COPY_ALL = "FROM scratch\nCOPY . /app/\n"
 
 
 class Notes:
-    """Keeps what is said. Each is an event of its own."""
+    """A sink that keeps the texts of notes."""
 
     def __init__(self) -> None:
         self.notes: list[Note] = []
@@ -124,7 +124,7 @@ class TestFiles:
         assert read(repo).chosen.untracked is None
 
     def test_output_folders_of_shipmark_are_not_part_of_the_context(self, git_repo: GitRepo) -> None:
-        """Otherwise the second image would hold the first."""
+        """If the context contained shipmark's output, the second image would contain the first."""
         dockerfile(git_repo, COPY_ALL)
         before = digest(git_repo)
         git_repo.write(

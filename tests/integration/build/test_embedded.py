@@ -207,7 +207,7 @@ print(build(builder(), request(Path(sys.argv[1])), sys.argv[2]).digest)
         ("America/New_York", "002", 0o664, 1_900_000_000),
     ],
 )
-def test_one_digest_in_every_folder_time_zone_and_umask(
+def test_the_digest_is_equal_in_every_folder_time_zone_and_umask(
     tmp_path: Path, built: tuple[BuiltImage, Path], zone: str, umask: str, mode: int, when: int | None
 ) -> None:
     project = make_project(tmp_path / "else where" / "p", mode=mode, when=when)

@@ -50,7 +50,7 @@ def tagged(git_repo: GitRepo) -> GitRepo:
 def foreign(names: set[str]) -> set[str]:
     """Top-level packages from outside the standard library. PyYAML's C part brings Cython's runtime along.
 
-    `sitecustomize` is the machine's: Debian's Python has one.
+    `sitecustomize` is left out, since the machine's Python may have one, as on Debian.
     """
     tops = {name.partition(".")[0] for name in names}
     ours = (

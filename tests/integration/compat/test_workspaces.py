@@ -142,7 +142,7 @@ def test_images_of_0_1_0_are_adopted_where_the_log_is_lost(
 
 
 def test_a_plan_file_of_0_1_0_is_executed(frozen: Callable[[str], Workspace], shipmark: Shipmark) -> None:
-    """As long as the schema of plans is the same one. A plan of another schema is refused."""
+    """The plan is executed while both versions have one schema of plans; a plan of another schema is refused."""
     workspace = frozen("file-planned")
     workspace.must(shipmark, "run", "--plan", "plan.json")
     assert "1.4.2" in tags_of(workspace)

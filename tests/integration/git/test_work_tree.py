@@ -1,4 +1,4 @@
-"""What git says of the files of a folder, with the real program."""
+"""Which files of a folder git tracks or ignores, and their modes, read with the real git."""
 
 from __future__ import annotations
 

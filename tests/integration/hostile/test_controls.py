@@ -26,7 +26,7 @@ def quiet(tmp_path: Path, listener: Listener) -> Scene:
     return Scene(Case("quiet"), tmp_path / "scene", listener)
 
 
-def test_quiet_workspace_is_released(quiet: Scene, forks: Forks) -> None:
+def test_workspace_that_is_not_hostile_is_released(quiet: Scene, forks: Forks) -> None:
     for command in ("tags", "version", "preview", "log list", "run"):
         done = forks.run(quiet, command)
         quiet.judge(done)
@@ -88,7 +88,7 @@ def test_trap_is_executed_by_plain_git(case: Case, tmp_path: Path, listener: Lis
 def test_secret_that_is_sent_is_heard(
     config: str, env: dict[str, str], tmp_path: Path, listener: Listener, forks: Forks
 ) -> None:
-    """The credential of the host that the config names arrives there, in base64, and is seen."""
+    """The credential for the host that the config names is sent to the listener in base64, and the check finds it."""
     listener.take()
     scene = Scene(Case("own", config=config, env=env), tmp_path / "scene", listener)
     done = forks.run(scene, "preview")

@@ -62,7 +62,7 @@ def test_pulls_are_shown_without_their_progress_bars() -> None:
     assert lines == ["abc: Pulling fs layer", "Status: Downloaded"]
 
 
-def test_the_last_id_is_the_image() -> None:
+def test_the_last_image_id_in_the_messages_is_the_built_image() -> None:
     following, _ = follow(
         {"aux": {"ID": "sha256:1"}}, {"aux": {"ID": "sha256:2"}}, {"aux": {"ID": 3}}, {"aux": "x"}
     )

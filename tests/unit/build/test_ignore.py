@@ -204,7 +204,10 @@ VICTIMS = ["a" * 120, "a" * 255, "/".join(["aa"] * 1000), "/".join(["a" * 40] * 
 
 
 def test_no_ignore_pattern_takes_exponential_time() -> None:
-    """Plain translation would take years. In a process of its own: nothing ends `re` while it matches."""
+    """A plain translation of the patterns would take years.
+
+    The match runs in a process, since nothing ends `re` while it matches.
+    """
     code = (
         "import json, sys; from release.build.ignore import parse_ignore, match_component\n"
         "patterns, paths = json.load(sys.stdin)\n"

@@ -97,7 +97,7 @@ def test_deleting_a_tag_leaves_its_siblings(tmp_path: Path) -> None:
     assert layout.resolve(image.digest) is None
 
 
-def test_a_changed_blob_is_found_when_read(tmp_path: Path) -> None:
+def test_a_changed_blob_is_detected_when_it_is_read(tmp_path: Path) -> None:
     image = make_image()
     layout = Layout(str(tmp_path / "l"))
     store(image, layout, "1.0")

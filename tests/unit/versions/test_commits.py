@@ -123,7 +123,7 @@ HISTORIES = {
 
 
 @pytest.mark.parametrize(("messages", "expected"), HISTORIES.values(), ids=HISTORIES.keys())
-def test_reverts_take_back_what_is_not_released(messages: list[str], expected: str | None) -> None:
+def test_reverts_take_back_unreleased_changes(messages: list[str], expected: str | None) -> None:
     assert part(line(*messages)) == expected
 
 
@@ -196,7 +196,7 @@ types = st.sampled_from(["feat: ", "fix: ", "docs: ", "feat!: ", "words "])
 
 
 @given(st.lists(types, max_size=8), st.data())
-def test_reverting_everything_leaves_nothing(kinds: list[str], data: st.DataObject) -> None:
+def test_no_change_remains_if_every_commit_is_reverted(kinds: list[str], data: st.DataObject) -> None:
     messages = [f"{kind}{number}" for number, kind in enumerate(kinds)]
     order = data.draw(st.permutations(range(len(messages))))
     reverts = [REVERTED.format(messages[number], sha(number)) for number in order]

@@ -206,7 +206,7 @@ class TestListing:
         ]
         assert found.of(parse("2.0.0")) == ()
 
-    def test_where_keeps_the_chosen_versions(self) -> None:
+    def test_where_keeps_only_version_tags_whose_version_is_chosen(self) -> None:
         found = versions_in(listing((OTHER, "v1.0.0"), (OTHER, "v2.0.0-rc.1"), (COMMIT, "v1.5.0")))
         stable = found.where(lambda version: version.is_stable)
         assert [tag.git_tag for tag in stable.tags] == ["v1.0.0", "v1.5.0"]

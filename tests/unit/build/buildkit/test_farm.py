@@ -38,7 +38,7 @@ def lay_out(root: Path, folder: Path) -> Path:
     return folder
 
 
-def test_files_are_linked_where_mode_and_time_fit(root: Path, tmp_path: Path) -> None:
+def test_context_files_are_hard_linked_if_mode_and_time_fit(root: Path, tmp_path: Path) -> None:
     before = {path.name: (os.lstat(path).st_mode, os.lstat(path).st_mtime_ns) for path in root.iterdir()}
     made = lay_out(root, tmp_path / "farm")
     linked = {path.name for path in made.iterdir() if path.stat().st_ino == (root / path.name).stat().st_ino}

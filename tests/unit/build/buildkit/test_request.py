@@ -1,4 +1,4 @@
-"""Command lines: what is in them, and what must not be."""
+"""The command lines of buildx and buildctl: all options are in them, and no value of a build argument."""
 
 from __future__ import annotations
 

@@ -179,7 +179,9 @@ def test_older_buildctl_takes_no_arguments_from_its_environment(
     assert tool.takes_variables is takes
 
 
-def test_no_credential_of_ours_reaches_the_program(programs: Callable[..., dict[str, str]]) -> None:
+def test_variables_with_credentials_of_shipmark_do_not_reach_the_program(
+    programs: Callable[..., dict[str, str]],
+) -> None:
     answers = Answers(inspect=running())
     find_tool(answers, programs("buildx", SHIPMARK_REGISTRY_GHCR_IO_TOKEN="t", HOME="/h"), None)
     assert all("SHIPMARK_REGISTRY_GHCR_IO_TOKEN" not in env and env["HOME"] == "/h" for env in answers.envs)

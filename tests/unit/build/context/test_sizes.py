@@ -1,4 +1,4 @@
-"""What fills a large context."""
+"""The warning about a large context, which names its largest folders and files."""
 
 from __future__ import annotations
 

@@ -53,19 +53,19 @@ ELSEWHERE = {
 }
 
 
-def test_every_file_is_a_case() -> None:
+def test_every_dockerfile_of_the_corpus_is_a_case() -> None:
     assert [f"{case.name}.Dockerfile" for case in cases()] == [path.name for path in files()]
     assert len(PEOPLE) >= 60
 
 
 @pytest.mark.parametrize(("pattern", "percent"), SHARES.items())
-def test_shares_are_those_of_peoples_dockerfiles(pattern: str, percent: int) -> None:
+def test_corpus_uses_features_as_often_as_real_dockerfiles(pattern: str, percent: int) -> None:
     found = sum(bool(re.search(pattern, case.text({}))) for case in PEOPLE)
     assert abs(100 * found / len(PEOPLE) - percent) < 2
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
-def test_a_case_needs_the_features_that_are_listed(case: Case) -> None:
+def test_each_corpus_dockerfile_needs_exactly_its_listed_features(case: Case) -> None:
     needs = needs_of(
         parse(case.text()), target=case.target, given=case.args, platform=parse_platform("linux/amd64")
     )

@@ -85,12 +85,12 @@ def test_words_are_split_at_blanks_outside_of_quotes_only(text: str, words: tupl
     assert expand_words(text, VARIABLES) == words
 
 
-def test_the_escape_character_given_is_used() -> None:
+def test_the_given_escape_character_is_used_in_expansion() -> None:
     assert expand("C:\\x\\$A `$A", VARIABLES, "`") == "C:\\x\\one $A"
 
 
 def test_a_heredoc_body_keeps_its_quotes_and_loses_its_backslashes() -> None:
-    """As in BuildKit; a quoted name (`<<'EOF'`) keeps them."""
+    """BuildKit does the same; with a quoted name (`<<'EOF'`) a body keeps its backslashes."""
     assert expand_body("a '$A' \"b\" \\$A \\n\n", VARIABLES) == "a 'one' \"b\" $A n\n"
 
 
@@ -118,7 +118,7 @@ def test_a_heredoc_body_keeps_its_quotes_and_loses_its_backslashes() -> None:
         ("${S//\\?/}", "*\\"),
     ],
 )
-def test_patterns_cut_and_replace(text: str, value: str) -> None:
+def test_patterns_in_variables_cut_and_replace_text(text: str, value: str) -> None:
     variables = {"V": "v1.24.3-rc.1", "P": "linux/arm64/v8", "W": "v1.", "S": "*?\\"}
     assert expand(text, variables) == value
 
@@ -129,7 +129,7 @@ def test_no_pattern_takes_more_than_one_pass_over_the_value() -> None:
     assert expand("${A//" + "*a" * 200 + "b/x}", {"A": value}) == value
 
 
-def test_patterns_end_at_the_limits() -> None:
+def test_patterns_beyond_the_limits_are_refused() -> None:
     with pytest.raises(ExpansionError, match="a pattern is applied to more than 8,192 characters"):
         expand("${A#x}", {"A": "a" * 8193})
     with pytest.raises(ExpansionError, match="the replacements make too many characters"):

@@ -77,7 +77,7 @@ def refusal(text: str) -> BuildError:
         ('SHELL ["a"]', "shell", "`SHELL`"),
     ],
 )
-def test_an_instruction_needs_a_feature(line: str, feature: str, what: str) -> None:
+def test_needs_of_names_the_feature_of_each_instruction(line: str, feature: str, what: str) -> None:
     found = needs(f"FROM scratch\nUSER 1\n{line}\n").needs
     number = 4 if line.startswith("ARG") and "\n" in line else 3
     assert (feature, what, number) in [(need.feature, need.what, need.line) for need in found]
@@ -97,7 +97,7 @@ def test_an_instruction_needs_a_feature(line: str, feature: str, what: str) -> N
         ("FROM scratch AS a\nFROM scratch\nCOPY --from=a / /", "copy-from-stage", 3),
     ],
 )
-def test_a_file_needs_a_feature(text: str, feature: str, line: int) -> None:
+def test_needs_of_names_the_feature_of_each_dockerfile(text: str, feature: str, line: int) -> None:
     assert (feature, line) in [(need.feature, need.line) for need in needs(text).needs]
 
 
@@ -121,14 +121,14 @@ def test_a_file_needs_a_feature(text: str, feature: str, line: int) -> None:
         "ENV A=\\${V%x}",
     ],
 )
-def test_what_every_builder_knows_is_no_feature(line: str) -> None:
+def test_instructions_that_every_builder_supports_need_no_feature(line: str) -> None:
     assert needs(f"FROM scratch\nENV V=1\n{line}\n").features == set()
 
 
 def test_every_feature_has_a_test() -> None:
     tested = {
-        *(row[1] for row in test_an_instruction_needs_a_feature.pytestmark[0].args[1]),  # type: ignore[attr-defined]  # set by `parametrize`
-        *(row[1] for row in test_a_file_needs_a_feature.pytestmark[0].args[1]),  # type: ignore[attr-defined]  # set by `parametrize`
+        *(row[1] for row in test_needs_of_names_the_feature_of_each_instruction.pytestmark[0].args[1]),  # type: ignore[attr-defined]  # set by `parametrize`
+        *(row[1] for row in test_needs_of_names_the_feature_of_each_dockerfile.pytestmark[0].args[1]),  # type: ignore[attr-defined]  # set by `parametrize`
     }
     assert tested | {"stage-index"} == FEATURES
 
@@ -155,7 +155,7 @@ class TestStages:
             ),
         ],
     )
-    def test_only_stages_that_are_built_count(
+    def test_only_stages_that_are_built_need_features(
         self, target: str | None, builds_all: bool, expected: set[str]
     ) -> None:
         assert needs(self.FILE, target=target, builds_all=builds_all).features == expected
@@ -169,7 +169,7 @@ class TestStages:
         assert "run" in needs(text, platform="linux/arm64").features
         assert "shell" in needs(text, KIND="b").features
 
-    def test_triggers_count_in_the_stage_that_they_run_in(self) -> None:
+    def test_onbuild_triggers_need_features_in_the_stage_that_executes_them(self) -> None:
         text = "FROM scratch AS a\nONBUILD RUN x\nFROM a\nUSER 1\n"
         assert needs(text, target="a").features == {"onbuild"}
         assert needs(text).features == {"onbuild", "run"}
@@ -178,7 +178,7 @@ class TestStages:
         assert needs("FROM scratch\nFROM scratch\n", target="0").features == {"stage-index"}
         assert needs("FROM scratch AS a\n", target="A").features == set()
 
-    def test_the_first_use_is_reported(self) -> None:
+    def test_the_first_use_of_a_missing_feature_is_reported(self) -> None:
         found = needs("FROM scratch AS x\nCOPY --link b /\nCOPY --link c /\nFROM x\nCOPY --link d /\n")
         assert [(need.line, need.text) for need in found.needs] == [(2, "COPY --link b /")]
 
@@ -235,7 +235,7 @@ class TestErrors:
         assert "names no image" in str(refusal("FROM $B\nFROM scratch\n"))
 
 
-def test_a_builder_names_what_it_lacks_and_what_to_do() -> None:
+def test_error_for_a_missing_feature_names_the_builder_and_a_remedy() -> None:
     found = needs("FROM scratch\nCOPY <<EOF /\nEOF\nRUN x\n")
     found.require(frozenset({"heredoc", "run"}), "the builder `b`")
     with pytest.raises(BuildError) as caught:

@@ -59,7 +59,7 @@ CASES: list[tuple[str, str, str, str]] = [
 
 
 @pytest.mark.parametrize(("rule", "broken", "place", "repaired"), CASES)
-def test_rule_finds_the_place_and_accepts_its_remedy(
+def test_each_lint_rule_finds_its_example_and_accepts_the_remedy(
     rule: str, broken: str, place: str, repaired: str
 ) -> None:
     found = lint(broken)
@@ -69,7 +69,7 @@ def test_rule_finds_the_place_and_accepts_its_remedy(
     assert lint(repaired) == ()
 
 
-def test_every_rule_has_a_case() -> None:
+def test_every_lint_rule_has_an_example() -> None:
     assert {rule for rule, *_ in CASES} == set(RULES)
     assert all(key == rule.id and rule.summary.endswith(".") and rule.hint for key, rule in RULES.items())
 
@@ -87,7 +87,7 @@ def test_value_of_a_secret_is_not_shown() -> None:
     assert "hunter2" not in str(lint(f"{BASE}ENV DB_PASSWORD=hunter2\n"))
 
 
-def test_ignore_file_allows_to_copy_the_context() -> None:
+def test_lint_allows_copying_the_whole_context_if_an_ignore_file_applies() -> None:
     assert lint(f"{BASE}COPY . /src\n{USER}", has_ignore=True) == ()
 
 

@@ -313,13 +313,13 @@ def test_a_heredoc_keeps_the_line_ends_of_the_file() -> None:
     assert copy.heredocs[0].body == "a\r\n"
 
 
-def test_words_behind_two_dashes_are_no_flags() -> None:
+def test_words_after_a_double_dash_are_not_flags() -> None:
     run = first("RUN --network=none -- --x")
     assert isinstance(run, Run)
     assert (run.command.words, run.flag("network")) == (("--x",), "none")
 
 
-def test_a_flag_of_truth_may_say_that_it_is_not_set() -> None:
+def test_a_boolean_flag_may_be_set_to_false() -> None:
     states = [first(f"COPY {flag} a b") for flag in ("--link", "--link=TRUE", "--link=false", "")]
     assert [copy.is_set("link") for copy in states if isinstance(copy, Copy)] == [True, True, False, False]
 

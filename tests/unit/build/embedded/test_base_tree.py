@@ -65,7 +65,7 @@ def paths(found: Tree) -> list[str]:
     return sorted(found.paths())
 
 
-def test_a_whiteout_removes_what_earlier_layers_have(tmp_path: Path) -> None:
+def test_a_whiteout_removes_paths_of_earlier_layers(tmp_path: Path) -> None:
     found = tree(tmp_path, [file("a"), file("d/x"), file("d/y")], [file(".wh.a"), file("d/.wh.x")])
     assert paths(found) == ["d", "d/y"]
 
@@ -74,7 +74,7 @@ def test_a_whiteout_of_a_folder_takes_everything_below_it(tmp_path: Path) -> Non
     assert paths(tree(tmp_path, [file("d/e/x"), file("dd")], [file(".wh.d")])) == ["dd"]
 
 
-def test_a_whiteout_does_not_concern_its_own_layer(tmp_path: Path) -> None:
+def test_a_whiteout_does_not_remove_paths_of_its_own_layer(tmp_path: Path) -> None:
     found = tree(tmp_path, [file("d/old")], [file("d/new"), file(".wh.d"), folder("d")])
     assert paths(found) == ["d", "d/new"]
 
@@ -103,7 +103,7 @@ def test_entries_behind_a_symlink_of_an_earlier_layer_are_where_it_leads(tmp_pat
     assert paths(tree(tmp_path, *layers)) == ["lib", "usr", "usr/lib", "usr/lib/y"]
 
 
-def test_names_stay_inside_of_the_tree(tmp_path: Path) -> None:
+def test_paths_in_layers_stay_inside_of_the_base_tree(tmp_path: Path) -> None:
     assert paths(tree(tmp_path, [file("../../up"), file("/abs"), file("./dot/../y")])) == ["abs", "up", "y"]
 
 
@@ -116,7 +116,7 @@ def test_hard_links_are_what_they_link_to_in_earlier_layers_too(tmp_path: Path) 
     assert found.get("same") == found.get("etc/passwd")
 
 
-def test_accounts_are_kept_and_no_other_content(tmp_path: Path) -> None:
+def test_only_account_files_of_a_base_keep_their_content_in_memory(tmp_path: Path) -> None:
     found = tree(tmp_path, [file("etc/passwd", b"p"), file("etc/group", b"g"), file("etc/shadow", b"s")])
     contents = [found.get(f"etc/{name}").content for name in ("passwd", "group", "shadow")]  # type: ignore[union-attr]  # they are there
     assert contents == [Inline(data=b"p"), Inline(data=b"g"), None]

@@ -60,7 +60,7 @@ def test_machine_of_an_elf_program_is_read_from_its_header(start: bytes, archite
         mach_o(0x01000007)[:15],
     ],
 )
-def test_other_files_are_not_programs(start: bytes) -> None:
+def test_files_of_other_kinds_are_not_recognised_as_programs(start: bytes) -> None:
     assert program_of(start, is_executable=True) is None
 
 

@@ -93,7 +93,7 @@ class TestConfig:
         assert config.env == {"PATH": PATH}
         assert (config.user, config.working_dir, config.entrypoint, config.command) == ("", "", None, None)
 
-    def test_instructions_set_what_a_container_starts_with(self) -> None:
+    def test_instructions_set_the_config_with_which_a_container_starts(self) -> None:
         config = build(
             "FROM scratch\n"
             'ENV PATH=/app:$PATH MODE="a b"\nLABEL one=1 two="2 $MODE"\nUSER 1000:1001\nEXPOSE 80 53/udp 90-91\n'
@@ -267,7 +267,7 @@ class TestCopy:
         layer = dict(build("FROM scratch\nCOPY --chmod=0700 conf/deep /x/y").layers[0])
         assert (layer["x"].mode, layer["x/y"].mode, layer["x/y/c"].mode) == (0o700, 0o700, 0o700)
 
-    def test_a_linked_copy_takes_no_account_by_name(self) -> None:
+    def test_copy_with_link_refuses_an_account_name_in_chown(self) -> None:
         error = refusal("FROM scratch\nCOPY etc /etc\nCOPY --link --chown=web app /")
         assert str(error) == "Dockerfile:3: `--chown=web` names an account, which `--link` does not allow"
         assert build("FROM scratch\nCOPY --link --chown=1:2 app /").layers[0][0][1].gid == 2
