@@ -164,7 +164,7 @@ def test_an_image_comes_back_by_digest_with_labels_and_annotations(project: Proj
     check_layout(project.store)
 
 
-def test_buildkit_gets_the_context_that_every_builder_gets(project: Project) -> None:
+def test_buildah_gets_the_context_that_every_builder_gets(project: Project) -> None:
     for name in ("kept", "gone", "sub/.dockerignore", ".shipmark/log", "Dockerfile"):
         project.write(name, "x")
     project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
@@ -189,7 +189,7 @@ def test_buildkit_gets_the_context_that_every_builder_gets(project: Project) -> 
 
 
 @both
-def test_a_failed_command_is_told_with_its_line_and_its_last_lines(project: Project) -> None:
+def test_a_failed_command_is_reported_with_its_line_and_last_output(project: Project) -> None:
     project.write(
         "Dockerfile",
         f"FROM {BUSYBOX} AS one\nRUN true\nFROM one\n\nRUN for i in $(echo 1 2 3); do echo line-$i; done; exit 9\n",
@@ -201,7 +201,7 @@ def test_a_failed_command_is_told_with_its_line_and_its_last_lines(project: Proj
     assert notes[-3:] == ["| line-1", "| line-2", "| line-3"]
 
 
-def test_a_missing_file_or_base_is_told_with_its_line(project: Project) -> None:
+def test_a_missing_file_or_base_is_reported_with_its_dockerfile_line(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nARG NAME=none\nCOPY $NAME /\n")
     error = project.refusal()
     assert str(error).startswith("Dockerfile:3: ")
@@ -243,7 +243,7 @@ def _command_lines() -> list[str]:
     return found
 
 
-def test_an_argument_that_the_program_would_read_itself_is_lacking(project: Project) -> None:
+def test_a_build_argument_that_the_program_itself_reads_is_refused(project: Project) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nARG HTTPS_PROXY\nRUN true\n")
     found = project.problem(args={"HTTPS_PROXY": TOKEN})
     assert found is not None
@@ -259,7 +259,7 @@ def test_a_base_for_another_platform_is_an_error(project: Project) -> None:
 
 
 @both
-def test_buildkit_makes_one_index_of_two_platforms(project: Project) -> None:
+def test_two_platforms_built_by_buildah_are_joined_into_one_index(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY bin-$TARGETARCH /bin\n")
     for name in ("amd64", "arm64"):
         project.write(f"bin-{name}", name)
@@ -309,7 +309,7 @@ def test_a_named_context_is_a_folder_or_an_image(project: Project) -> None:
     assert "b" in project.members(image.digest)
 
 
-def test_an_image_without_a_registry_is_the_one_of_docker_hub(project: Project) -> None:
+def test_an_image_name_without_a_registry_is_read_from_docker_hub(project: Project) -> None:
     project.write(
         "Dockerfile",
         f"ARG BASE={BUSYBOX}\nFROM $BASE AS busybox\nFROM busybox\nCOPY --from={BUSYBOX} /bin/busybox /one\n"
@@ -322,7 +322,7 @@ def test_an_image_without_a_registry_is_the_one_of_docker_hub(project: Project) 
     assert "one" in project.members(image.digest, -2)
 
 
-def test_buildkit_gives_one_digest_for_two_clones_of_a_commit(project: Project, tmp_path: Path) -> None:
+def test_buildah_gives_one_digest_for_two_clones_of_a_commit(project: Project, tmp_path: Path) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nCOPY . /app\nRUN touch /app/made\n")
     project.write("run", "x")
     project.write("deep/b", "b")

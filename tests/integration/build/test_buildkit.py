@@ -188,7 +188,7 @@ def test_buildkit_gets_the_context_that_every_builder_gets(project: Project) -> 
     )
 
 
-def test_a_failed_command_is_told_with_its_line_and_its_last_lines(project: Project) -> None:
+def test_a_failed_command_is_reported_with_its_line_and_last_output(project: Project) -> None:
     project.write(
         "Dockerfile", f"FROM {BUSYBOX}\n\nRUN for i in $(echo 1 2 3); do echo line-$i; done; exit 9\n"
     )

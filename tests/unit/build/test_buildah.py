@@ -44,7 +44,9 @@ from release.ports import Completed
         ("podman", "3.4.4", None),
     ],
 )
-def test_podman_has_a_buildah_inside(program: str, version: str, expected: tuple[int, int] | None) -> None:
+def test_version_of_buildah_in_podman_is_found_by_podmans_version(
+    program: str, version: str, expected: tuple[int, int] | None
+) -> None:
     assert buildah_version(program, version) == expected
 
 
@@ -58,7 +60,7 @@ def test_podman_has_a_buildah_inside(program: str, version: str, expected: tuple
         ("something else 1.2", None),
     ],
 )
-def test_a_version_is_read_from_the_answer(said: str, expected: str | None) -> None:
+def test_the_version_is_read_from_the_output_of_the_version_option(said: str, expected: str | None) -> None:
     assert shown_version(said) == expected
 
 
@@ -74,14 +76,14 @@ def test_a_version_is_read_from_the_answer(said: str, expected: str | None) -> N
         ("from-platform-argument", (1, 38), (1, 39)),
     ],
 )
-def test_a_feature_comes_with_a_version(
+def test_features_depend_on_the_version_of_buildah(
     feature: Any, last_without: tuple[int, int], first_with: tuple[int, int]
 ) -> None:
     assert feature not in abilities_of(last_without).features
     assert feature in abilities_of(first_with).features
 
 
-def test_features_are_known_ones() -> None:
+def test_features_of_buildah_are_names_of_features() -> None:
     assert abilities_of((1, 28)).features < abilities_of((9, 0)).features < FEATURES
 
 
@@ -91,7 +93,7 @@ def request(**more: Any) -> Request:
     )
 
 
-def test_the_command_lines() -> None:
+def test_command_lines_of_buildah_and_podman() -> None:
     assert build_call(
         request(
             target="t",
@@ -126,7 +128,7 @@ def test_the_command_lines() -> None:
 @pytest.mark.parametrize(
     "name", ["PATH", "HTTPS_PROXY", "no_proxy", "CONTAINERS_CONF", "BUILDAH_ISOLATION", "TMPDIR"]
 )
-def test_variables_that_the_programs_read_are_never_those_of_arguments(name: str) -> None:
+def test_variables_that_the_programs_read_are_not_used_for_build_arguments(name: str) -> None:
     assert is_own(name)
     assert not is_own(f"MY_{name}")
 
@@ -150,7 +152,7 @@ def test_variables_that_the_programs_read_are_never_those_of_arguments(name: str
         ),
     ],
 )
-def test_an_image_without_a_registry_is_one_of_docker_hub(text: str, expected: dict[str, str]) -> None:
+def test_an_image_name_without_a_registry_means_docker_hub(text: str, expected: dict[str, str]) -> None:
     dockerfile = parse(text + "\n", "Dockerfile")
     scope = global_scope(dockerfile, {}, parse_platform("linux/arm64"))
     assert hub_images(dockerfile, scope) == {
@@ -158,7 +160,7 @@ def test_an_image_without_a_registry_is_one_of_docker_hub(text: str, expected: d
     }
 
 
-def test_a_config_loses_what_is_another_value_in_every_build() -> None:
+def test_config_members_that_differ_from_build_to_build_are_removed() -> None:
     raw = {
         "created": "2001-09-09T01:46:40Z",
         "container": "00",
@@ -211,7 +213,7 @@ def test_ranges_of_ports_become_single_ports() -> None:
         ('FROM a\nCMD y\nSHELL ["x"]\nCMD ["y"]\nRUN z\nHEALTHCHECK CMD x\n', None),
     ],
 )
-def test_what_buildah_builds_otherwise_is_lacking(text: str, refused: str | None) -> None:
+def test_instructions_that_buildah_builds_differently_are_refused(text: str, refused: str | None) -> None:
     dockerfile = parse(text, "F")
     if refused is None:
         require_alike(dockerfile, "buildah 1.28")
@@ -287,11 +289,11 @@ TWO_STAGES = "ARG A\nFROM a AS a\nRUN one\nFROM a\nENV B=1\nRUN two\nRUN three\n
         ("[9/9] STEP 1/1: FROM x", None),
     ],
 )
-def test_a_step_is_found_in_the_file(step: str, line: int | None) -> None:
+def test_the_dockerfile_line_of_a_build_step_is_found(step: str, line: int | None) -> None:
     assert follow(TWO_STAGES, [step]).where == ("" if line is None else f"ci/Dockerfile:{line}: ")
 
 
-def test_the_last_lines_are_those_that_the_command_wrote() -> None:
+def test_last_lines_for_an_error_are_the_output_of_the_failed_command() -> None:
     numbers = [str(number) for number in range(30)]
     progress = follow(
         "FROM a\nRUN x\n",
@@ -306,7 +308,7 @@ def test_the_last_lines_are_those_that_the_command_wrote() -> None:
     assert list(follow("FROM a\n", [unused.format("MINE")]).said)
 
 
-def test_a_base_of_another_platform_is_noticed() -> None:
+def test_a_base_of_another_platform_is_reported() -> None:
     text = "WARNING: image platform ({amd64 linux  [] }) does not match the expected platform ({arm64 linux  [] })"
     assert follow("FROM a\n", ["STEP 1/1: FROM a", text]).wrong_base == (
         "ci/Dockerfile:1: the base image is for `linux/amd64`, and `linux/arm64` is to be built"
@@ -349,7 +351,9 @@ def test_a_base_of_another_platform_is_noticed() -> None:
         ([], "F:1: buildah ended with exit code 7 and without a message", "the lines above"),
     ],
 )
-def test_the_error_is_told_by_the_messages(said: list[str], message: str, hint: str) -> None:
+def test_the_error_of_a_build_is_chosen_by_the_programs_messages(
+    said: list[str], message: str, hint: str
+) -> None:
     error = failure(said, program="buildah", where="F:1: ", code=7)
     assert str(error).startswith(message)
     assert hint in str(error.hint)
@@ -382,7 +386,7 @@ class Answers:
         (OSError(8, "Exec format error"), "does not answer: Exec format error"),
     ],
 )
-def test_a_program_that_cannot_build_is_unavailable(
+def test_a_program_that_cannot_build_makes_the_builder_unavailable(
     tmp_path: Path, answer: Completed | OSError, reason: str
 ) -> None:
     program = tmp_path / "buildah"
@@ -394,7 +398,9 @@ def test_a_program_that_cannot_build_is_unavailable(
 
 
 @pytest.mark.parametrize("value", ["", "buildah", "/nowhere/buildah"])
-def test_a_variable_names_the_program_or_that_there_is_none(tmp_path: Path, value: str) -> None:
+def test_an_environment_variable_names_the_program_or_disables_the_builder(
+    tmp_path: Path, value: str
+) -> None:
     (tmp_path / "buildah").touch(0o755)
     env = {"PATH": f".:{tmp_path}"}
     assert find_program(env, "buildah").program == str(tmp_path / "buildah")
