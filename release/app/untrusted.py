@@ -28,7 +28,7 @@ from release.tagging.withholding import withhold_all
 
 
 class BuildCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the image of one component can be built here. `shown`: its Dockerfile and context, for messages.
+    """Whether the image of one component can be built here. `shown`: the Dockerfile and the context, for messages.
 
     `builder`: the first that can build it; None if none can. `problems`: name and reason of each builder that cannot.
     """

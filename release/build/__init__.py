@@ -1,7 +1,7 @@
 """Builders behind one Protocol. A build leaves its image in a local OCI layout, by digest, before a push.
 
-`prepare` of a builder is called once, before the plan is made. It reads the Dockerfile and the build context, and
-returns a `Prepared` build, or a `Problem` with the reason why the builder cannot build them.
+`prepare` of a builder is called once, before the plan is made. `prepare` reads the Dockerfile and the build context,
+and returns a `Prepared` build, or a `Problem` with the reason why the builder cannot build them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Prepares what a daemon's classic builder gets: the context's entries, the Dockerfile, arguments, registries.
 
-The classic builder knows neither `TARGETPLATFORM` nor its kin, which BuildKit sets by itself. They are passed as build
-arguments where the Dockerfile declares them, and are declared for `FROM` lines, where BuildKit needs no declaration.
+The classic builder knows neither `TARGETPLATFORM` nor its kin, which BuildKit sets by itself. These variables are
+passed as build arguments where the Dockerfile declares them, and are declared for `FROM` lines, where BuildKit needs no
+declaration.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
     def line_that_hides(self, path: str) -> int | None:
         """The number of the line that excludes `path` or a folder above it; None if no line does.
 
-        It tests line by line, which is slow, so it is meant for error messages.
+        The search goes line by line, which is slow, so this method is meant for error messages.
         """
         parts = path.split("/")
         paths = ["/".join(parts[: count + 1]) for count in range(len(parts))]

@@ -37,7 +37,7 @@ _proven: set[tuple[str, str]] = set()
 
 
 class CompressedLayer(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer in the layout. `diff_id`: digest of the uncompressed tar; `size`: its bytes."""
+    """A layer in the layout. `diff_id`: the digest of the uncompressed tar; `size`: the tar's bytes."""
 
     diff_id: str
     descriptor: Descriptor
@@ -87,8 +87,9 @@ def keep_layer(
 ) -> CompressedLayer:
     """Store a layer that is compressed already, unchanged, so that its digest stays the same.
 
-    `suffix`: of its media type. `what`: its name in messages. `check`: as for `compress_layer`. Nothing is stored, and
-    `Invalid` is raised, if the layer is damaged or does not have `diff_id`; `ConfigError` without the library for zstd.
+    `suffix`: of its media type. `what`: the layer's name in messages. `check`: as for `compress_layer`. Nothing is
+    stored, and `Invalid` is raised, if the layer is damaged or does not have `diff_id`; `ConfigError` without the
+    library for zstd.
     """
     diff = hashlib.sha256(usedforsecurity=False)
     size = 0

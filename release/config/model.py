@@ -95,7 +95,7 @@ class BumpSection(_Section, frozen=True, kw_only=True):
 
 
 class ComponentSection(_Section, frozen=True, kw_only=True):
-    """The settings of a component. At the top level: those of the only component, or defaults for all components."""
+    """One thing to release. At the top level: the only one, or what all components have in common."""
 
     image: Annotated[str | None, Meta(description="where it goes: one repository")] = None
     images: Annotated[

@@ -52,7 +52,7 @@ class Assembly:
         self._cancel = cancel
 
     def describe(self, operands: Assemble) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         return f"make one image of {', '.join(part.platform for part in operands.parts)}"
 
     def observe(self, work: Work[Assemble]) -> Assembled:

@@ -46,7 +46,7 @@ class Attestations:
         self._cancel = cancel
 
     def describe(self, operands: Attest) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         return f"attach the release statement to the image on {operands.target}"
 
     def observe(self, work: Work[Attest]) -> StatementObservation | None:

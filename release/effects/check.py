@@ -22,7 +22,7 @@ class TargetCheck:
         self._tags = tags
 
     def describe(self, operands: CheckTarget) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         names = ", ".join(f"`{tag.name}`" for tag in operands.fixed)
         return f"check that {names} are free or ours on {operands.target}"
 
@@ -60,7 +60,7 @@ class PushCheck:
         self._registries = registries
 
     def describe(self, operands: CheckPush) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         return f"ask {operands.target} whether this credential may push"
 
     def observe(self, work: Work[CheckPush]) -> None:
@@ -93,7 +93,7 @@ class LogCheck:
         self._log = log
 
     def describe(self, operands: CheckLog) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         del operands
         return "check that the version log can be written"
 

@@ -28,7 +28,7 @@ class Content:
         self._cancel = cancel
 
     def describe(self, operands: PushContent) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         return f"push the content to {operands.target}, by digest"
 
     def observe(self, work: Work[PushContent]) -> Descriptor | None:

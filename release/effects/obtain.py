@@ -142,7 +142,7 @@ class BuilderCheck:
         self._builds = builds
 
     def describe(self, operands: BuildImage) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         return f"check that `{operands.builds_with or 'auto'}` can build this"
 
     def observe(self, work: Work[BuildImage]) -> bool:
@@ -171,7 +171,7 @@ class Find:
         self._sources = sources
 
     def describe(self, operands: FindImage) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         platform = "" if operands.part is None else f" for {operands.part.platform}"
         return f"{operands.mode} {operands.digest}{platform}: {operands.reason}"
 

@@ -22,7 +22,7 @@ class Records:
         self._context = context
 
     def describe(self, operands: Record) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         return f"record `{operands.fact['kind']}`"
 
     def observe(self, work: Work[Record]) -> Entry | None:

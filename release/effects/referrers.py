@@ -37,7 +37,7 @@ class Referrers:
         self._cancel = cancel
 
     def describe(self, operands: CopyReferrers) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         return f"copy what refers to it to {operands.target}"
 
     def observe(self, work: Work[CopyReferrers]) -> ReferrersObservation:

@@ -22,7 +22,7 @@ class Names:
         self._tags = tags
 
     def describe(self, operands: SetTag) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         return f"point {operands.target}:{operands.tag} at {short(operands.image)}"
 
     def observe(self, work: Work[SetTag]) -> Held:

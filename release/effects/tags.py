@@ -66,7 +66,7 @@ class FixedTags:
         self._tags = tags
 
     def describe(self, operands: PutTag) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         return f"tag {operands.target}:{operands.tag.name} ({operands.tag.reason})"
 
     def observe(self, work: Work[PutTag]) -> Held:
@@ -128,7 +128,7 @@ class MovingTags:
         self._watcher = watcher
 
     def describe(self, operands: MoveTag) -> str:
-        """One line for the preview."""
+        """The line that `preview` prints for the step."""
         return f"move {operands.target}:{operands.tag}"
 
     def observe(self, work: Work[MoveTag]) -> TagObservation:

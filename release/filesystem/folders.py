@@ -68,7 +68,7 @@ def nearest_folder(path: str, workspace: str | None) -> OpenFolder:
 
 
 class OpenFolder:
-    """A folder by its descriptor. `path`: its name in messages. Close it, or use it as a context manager."""
+    """A folder by its descriptor. `path`: the folder's name in messages. Close it, or use it as a context manager."""
 
     def __init__(self, descriptor: int, path: str) -> None:
         self._descriptor = descriptor

@@ -1,6 +1,6 @@
 """Finds the release that HEAD's version counts from, and the number of commits since.
 
-1. Version tags come from `show-ref`. This module sorts them by precedence; git's own sort order is never used.
+1. Version tags come from `show-ref`. This module sorts version tags by precedence; git's own sort order is never used.
 2. `rev-list highest...HEAD` shows whether the highest of all tags is reachable from HEAD, and how many commits lie
    between. Usually the highest tag is reachable, and `rev-list` is cheaper than `git describe`: git stops where the two
    histories meet.

@@ -64,7 +64,7 @@ class RemoteRefs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GitFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """What git says of the files below a folder.
+    """Git's view of the files below a folder.
 
     `modes`: tracked files and symlinks with their mode in the index (0o100644, 0o100755, 0o120000), those of submodules
     that are checked out included. `skipped`: of these, the ones with the skip-worktree bit, which a sparse checkout

@@ -50,7 +50,7 @@ def reaches(git: Git, tips: Iterable[str], commit: str) -> bool:
 
 
 def missing_in(git: Git, commits: Iterable[str]) -> set[str]:
-    """Those of `commits` that git does not have."""
+    """The ids in `commits` whose objects the clone lacks."""
     wanted = {commit for commit in commits if is_commit(commit)}
     done = git.run("cat-file", "--batch-check", stdin="".join(f"{one}\n" for one in wanted).encode())
     # Lines are `<object> <type> <size>`, or `<name> missing`.

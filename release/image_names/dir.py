@@ -43,7 +43,7 @@ class _Shape(msgspec.Struct):
 
 
 class Folder:
-    """One image in a folder. `path`: the folder, made by the first write. `shown`: its path in messages.
+    """One image in a folder. `path`: the folder, made by the first write. `shown`: the folder's path in messages.
 
     `workspace`: for writing, no symlink below this folder is followed.
     """

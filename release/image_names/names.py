@@ -46,7 +46,8 @@ class TransportContext(msgspec.Struct, frozen=True, kw_only=True):
 class OpenedImage(msgspec.Struct, frozen=True, kw_only=True):
     """An opened repository, and what the user's text names in it.
 
-    `reference`: a tag, a whole reference or a digest; None if the text names no image. `tag`, `digest`: its parts.
+    `reference`: a tag, a whole reference or a digest; None if the text names no image. `tag`, `digest`: the parts of
+    the image's name.
     """
 
     repository: Repository

@@ -50,7 +50,10 @@ class ReadOnly:
 
 
 class OciArchive(ReadOnly, LayoutReader):
-    """An OCI layout in a tar file. `path`: the file. `shown`: its path in messages. Call `close` at the end."""
+    """An OCI layout in a tar file.
+
+    `path`: the file. `shown`: the archive's path in messages. Call `close` at the end.
+    """
 
     def __init__(self, path: str, *, shown: str | None = None) -> None:
         self._shown = shown or path

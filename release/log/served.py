@@ -12,7 +12,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 
 
 def contradiction(release: ReleaseState, facts: ImageFacts, *, any_version: bool = False) -> str | None:
-    """How the image's labels differ from what the log says of the release; None where they agree.
+    """A text that says how the image's labels differ from the release's record in the log; None if they agree.
 
     `any_version`: do not compare the version, for an image that was built before its version was known. Inputs are
     compared only if label and log name them under one schema; images of 0.1.0 and of other tools have no such label.

@@ -43,7 +43,7 @@ class TargetContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class BuiltContent(msgspec.Struct, frozen=True, gc=False):
-    """An image of a release, and how it was obtained. `as_commit`: its labels need not name the commit."""
+    """An image of a release, and how it was obtained. `as_commit`: the image's labels need not name the commit."""
 
     image: RecordedImage
     via: str
@@ -72,7 +72,7 @@ class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The state of one release key. `as_commit`: its image's labels need not name the commit.
+    """The state of one release key. `as_commit`: the labels of the release's image need not name the commit.
 
     `source`, `inputs`, `inputs_label`, `image_version`: as the newest plan recorded them. `image`: the released image,
     else the first pushed one, else the newest built one. `pushed`, `moved`: of that image, one for each target.

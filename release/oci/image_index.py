@@ -52,7 +52,7 @@ def entry_of(manifest: Manifest, config: Mapping[str, Any]) -> PlatformEntry | N
 
 
 def entries_of(index: Manifest) -> tuple[PlatformEntry, ...]:
-    """The images in an index, in its order. What has no platform, such as an attestation, is no entry."""
+    """The images in an index, in its order. A manifest without a platform, such as an attestation, is left out."""
     listed = children(index)
     return tuple(
         PlatformEntry(

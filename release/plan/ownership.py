@@ -17,7 +17,7 @@ _SAME_PLATFORM = {"linux/arm64/v8": "linux/arm64"}
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an image of the release must have: commit, version, platforms and build inputs, by its labels.
+    """The commit, version, platforms and build inputs that the labels of an image of the release must name.
 
     `digests`: digests of images that were already judged to be this release. `platforms`: () if the build chooses them.
     `revision`: the revision label, if the config overrides it; None for the commit. `inputs`: the inputs label; None

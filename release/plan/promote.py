@@ -53,7 +53,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
 class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     """An existing image and its destinations. `source`: the repository that has the image.
 
-    `release`: its release key, if the log has one. `commit`, `version`: from the log or the image's labels.
+    `release`: the release key of the image, if the log has one. `commit`, `version`: from the log or the image's
+    labels.
     """
 
     project: str

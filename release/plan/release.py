@@ -25,7 +25,7 @@ from release.tagging.model import Decision, FixedTag, MovingTag, Withheld
 
 KEY_SCHEMA = "shipmark.key/1"
 
-#: What an image without a label of its inputs is taken as the release by.
+#: For a warning: the labels by which an image without an inputs label is recognised as the release.
 _TAKEN_BY = {"reuse": "its commit", "from": "its commit, or because `--as-commit` says so"}
 
 PHASES = (

@@ -93,7 +93,10 @@ def built(component: str, obtain: Obtain, checks: Sequence[Step] = (), *, as_com
 def built_platform(
     part: str, platform: str, digest: op.Image, obtain: Obtain, attestations: Sequence[str] = ()
 ) -> Fact:
-    """The fact `built-platform`: one platform's image exists. `part`: its name in slots; `attestations`: if known."""
+    """The fact `built-platform`: one platform's image exists.
+
+    `part`: the name of the platform's image in slots; `attestations`: if known.
+    """
     fact: dict[str, Any] = {
         "platform": platform,
         "digest": digest,

@@ -141,7 +141,7 @@ class StepMaker:
     def attest(self, target: Target, key: str, image: op.Image, *, needs: Ids) -> Step:
         """The step that attaches the release statement to the image.
 
-        It is not required, since the statement only repeats what the log says.
+        The step is not required, since the statement only repeats the log.
         """
         operands = op.Attest(target=target.name, key=key, image=image)
         optional = Target(name=target.name, required=False)

@@ -17,7 +17,7 @@ FROM = "from"  # how plans name the places of `--from` among the places of an im
 
 
 class Supplied(msgspec.Struct, frozen=True, kw_only=True):
-    """The image at one place. `place`: as it was given; `top`: its manifest or index.
+    """The image at one place. `place`: the place as it was given; `top`: the image's manifest or index.
 
     `config`: the image config, where `top` is a manifest; an index names its platforms itself.
     """

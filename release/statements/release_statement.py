@@ -21,7 +21,10 @@ EXTENSION = "https://shipmark.dev/release/v1"
 
 
 class Attested(msgspec.Struct, frozen=True, kw_only=True):
-    """A release on one target. `tags`: its fixed tags on the target. `anchor`: `seq:hash` of the `released` entry."""
+    """A release on one target.
+
+    `tags`: the image's fixed tags on the target. `anchor`: `seq:hash` of the `released` entry.
+    """
 
     key: str
     project: str

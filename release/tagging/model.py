@@ -156,7 +156,10 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HeldTags(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of tags on the targets that were read. `branch_tip`: the branch's commit on the remote."""
+    """The state of tags on the targets that were read.
+
+    `branch_tip`: the commit of the decision's branch on the remote; None if unknown.
+    """
 
     held: tuple[Held, ...] = ()
     branch_tip: str | None = None

@@ -29,7 +29,10 @@ _NUMBERS = attrgetter("major", "minor", "patch")
 
 
 class VersionTag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A git tag that names a version. `git_tag`: its name without `refs/tags/`; `commit`: the object it peels to."""
+    """A git tag that names a version.
+
+    `git_tag`: the tag's name without `refs/tags/`; `commit`: the object that the tag peels to.
+    """
 
     git_tag: str
     version: Version

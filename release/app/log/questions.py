@@ -40,7 +40,10 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedRelease(msgspec.Struct, frozen=True, kw_only=True):
-    """One release. `release`: its version, else its channel. `yanked_at`, `yank_reason`: empty unless it was yanked."""
+    """One release.
+
+    `release`: the release's version, else its channel. `yanked_at`, `yank_reason`: empty unless it was yanked.
+    """
 
     release: str
     key: str

@@ -30,7 +30,7 @@ class DeployedRequest(msgspec.Struct, frozen=True, kw_only=True):
 class DeployedReport(msgspec.Struct, frozen=True, kw_only=True):
     """`entry`: the position of the log entry that records the deployment. `recorded`: whether the entry is new.
 
-    It is not new if the environment's last entry has the same digest.
+    The entry is not new if the environment's last entry has an equal digest.
     """
 
     schema: Literal["shipmark.deployed/1"] = "shipmark.deployed/1"

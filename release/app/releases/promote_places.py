@@ -36,8 +36,8 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """The image that is promoted. `tag`: the tag of the given reference. `released`: the fixed tag of its version.
 
-    `commit`, `version`: from the log where log and image agree, else from the image's labels. `release`: its key in the
-    log. Members are None if unknown.
+    `commit`, `version`: from the log where log and image agree, else from the image's labels. `release`: the release
+    key in the log. Members are None if unknown.
     """
 
     name: str

@@ -71,8 +71,8 @@ _LONGEST = 600
 def failure(said: Sequence[str], dockerfile: str, *, step: str | None, code: int) -> BuildError:
     """The error for a failed build.
 
-    `said`: the program's lines of text, without values. `dockerfile`: its shown name. `step`: the name of the step
-    that failed; without one the daemon may be what failed.
+    `said`: the program's lines of text, without values. `dockerfile`: the Dockerfile's name, for messages. `step`: the
+    name of the step that failed; without one the daemon may be what failed.
     """
     text = _reason(said) or f"the program ended with exit code {code} and without a message"
     lowered = "\n".join(said).lower()

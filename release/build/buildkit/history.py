@@ -1,7 +1,7 @@
 """Removes values of build arguments from the history in an image's config. Pure.
 
-BuildKit writes them there: `RUN |1 TOKEN=abc /bin/sh -c …`; buildah does, too, without the word `RUN`. What the
-Dockerfile itself puts into labels or the environment stays.
+BuildKit writes them there: `RUN |1 TOKEN=abc /bin/sh -c …`; buildah does, too, without the word `RUN`. Values that the
+Dockerfile itself puts into labels or the environment stay.
 """
 
 from __future__ import annotations

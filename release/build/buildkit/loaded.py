@@ -1,6 +1,6 @@
 """Exports an image that buildx's driver `docker` built from the docker daemon into the content store; removes it there.
 
-That BuildKit is a part of the daemon and writes no layouts, unless the daemon keeps its images in containerd.
+The BuildKit inside of a docker daemon writes no layouts, unless the daemon keeps its images in containerd.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def buildctl_call(program: str, request: Request, env: Mapping[str, str], *, tak
 
 
 def output_option(request: Request) -> str:
-    """The text of `--output`: an OCI layout in a folder. Both programs read it in the same format."""
+    """The text of `--output`: an OCI layout in a folder. buildx and buildctl read the option in one format."""
     has_index = len(request.platforms) > 1 or request.provenance != "none" or request.sbom
     kinds = ("annotation", "annotation-index") if has_index else ("annotation",)
     annotations = [f"{kind}.{name}={text}" for kind in kinds for name, text in request.annotations.items()]

@@ -1,8 +1,8 @@
 """A private folder for one build, next to the content store: the context, the Dockerfile and the image that comes back.
 
 BuildKit transfers only what changed since the last build from the same path, so the folder's name stays the same from
-build to build. A build that runs at the same time gets a folder of its own. What a killed process left is removed by
-the next build.
+build to build. A build that runs at the same time gets a folder of its own. The next build removes folders that a
+killed process left.
 """
 
 from __future__ import annotations

@@ -18,10 +18,11 @@ OWN_FOLDER = ".shipmark"
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """A build context. `folder`: its absolute path, symlinks resolved. `root`: the repository that contains `folder`.
+    """A build context.
 
-    `ignore_file`: path of the ignore file that applies, relative to `folder`; None if there is none.
-    `dockerfile_path`: the Dockerfile's path relative to `folder`, None if it lies outside. `text`: its bytes.
+    `folder`: the context's absolute path, symlinks resolved. `root`: the repository that contains `folder`.
+    `ignore_file`: path of the ignore file that applies, relative to `folder`; None if there is none. `dockerfile_path`:
+    the Dockerfile's path relative to `folder`, None if it lies outside. `text`: its bytes.
     """
 
     root: str

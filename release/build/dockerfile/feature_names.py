@@ -6,7 +6,8 @@ from typing import Literal, get_args
 
 import msgspec
 
-#: What a Dockerfile may need. A builder without `mount-cache` cannot build a `RUN --mount=type=cache`.
+#: The names of all features that a Dockerfile may need. A builder without `mount-cache` cannot build a `RUN
+#: --mount=type=cache`.
 Feature = Literal[
     "add-checksum",
     "add-git",

@@ -13,7 +13,7 @@ from release.digits import number_in
 
 
 class Heredoc(msgspec.Struct, frozen=True, kw_only=True):
-    """A here-document. `body`: its lines with their line ends, leading tabs removed for `<<-`.
+    """A here-document. `body`: the lines of the here-document with their line ends, leading tabs removed for `<<-`.
 
     `expand`: whether variables in the body are replaced; False if the name is quoted (`<<'EOF'`). `word`: the word
     that opens it (`<<-EOF`), which is also one of the sources of a `COPY`.
@@ -215,10 +215,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
-    """A parsed Dockerfile. `name`: its name in messages. `arguments`: the `ARG` instructions before the first `FROM`.
+    """A parsed Dockerfile.
 
-    `syntax`: the image of a `# syntax=` line. `escape`: the continuation character. `check`: the options of a
-    `# check=` line.
+    `name`: the file's name in messages. `arguments`: the `ARG` instructions before the first `FROM`. `syntax`: the
+    image of a `# syntax=` line. `escape`: the continuation character. `check`: the options of a `# check=` line.
     """
 
     name: str

@@ -18,7 +18,7 @@ from release.errors import BuildError
 _DIRECTIVE = re.compile(r"([A-Za-z][A-Za-z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
 _KNOWN_DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
-# What Go's `bufio.Scanner` holds of one line. BuildKit, the Engine and Buildah read Dockerfiles with it.
+# The bytes of one line that Go's `bufio.Scanner` can hold. BuildKit, the Engine and Buildah read Dockerfiles with it.
 _LINE_BYTES = 65_535
 _SHOWN_CHARACTERS = 120  # characters of an instruction that an error quotes; about one line of a terminal
 

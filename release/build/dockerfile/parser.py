@@ -1,6 +1,6 @@
 """Parses a Dockerfile into values with line numbers. Pure: text in, `Dockerfile` out; variables are not expanded.
 
-What is accepted, and what it means, agrees with BuildKit 0.34; `tests/unit/build/dockerfile/test_agreement.py` holds
+The accepted syntax and its meaning agree with BuildKit 0.34; `tests/unit/build/dockerfile/test_agreement.py` holds
 it to that, and lists the differences with their reasons. Source: the Dockerfile reference
 (docs.docker.com/reference/dockerfile).
 """

@@ -1,4 +1,4 @@
-"""What is white space in a Dockerfile. Pure.
+"""The white space characters of a Dockerfile. Pure.
 
 Python's `str.isspace` and `str.split` also take the separators U+001C to U+001F, which Go's `unicode.IsSpace`, and
 with it BuildKit, does not.

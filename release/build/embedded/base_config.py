@@ -24,7 +24,11 @@ _SUFFIXES = {
 
 
 class BaseLayer(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer of a base. `descriptor`: of the unchanged blob, with an OCI media type; `suffix`: its compression."""
+    """A layer of a base.
+
+    `descriptor`: describes the unchanged blob, with an OCI media type; `suffix`: the media type's suffix for the
+    compression.
+    """
 
     diff_id: str
     descriptor: Descriptor

@@ -60,7 +60,10 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One match of a source. `name`: its name in a destination folder; `above`: folders on the way that are kept."""
+    """One match of a source.
+
+    `name`: the match's name in a destination folder; `above`: parent folders that `--parents` keeps.
+    """
 
     path: str
     name: str

@@ -62,7 +62,7 @@ class Files(Protocol):
         """The content of a small file: `/etc/passwd` or `/etc/group`, for names in `--chown`."""
 
     def unpack(self, content: Content, shown: str) -> Tree | None:
-        """The content of an archive for `ADD`; None for any other file. `shown`: its name in messages."""
+        """The content of an archive for `ADD`; None for any other file. `shown`: the archive's name in messages."""
 
 
 class StageImage(msgspec.Struct, frozen=True, kw_only=True):
