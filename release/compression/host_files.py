@@ -36,7 +36,7 @@ def open_host_file(content: HostFile) -> io.FileIO:
     except OSError as error:
         raise BuildError(
             f"`{content.path}` cannot be read: {error.strerror}",
-            hint="make it readable, or name it in `.dockerignore`",
+            hint="make the path readable, or name it in `.dockerignore`",
         ) from error
 
 

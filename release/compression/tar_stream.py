@@ -79,7 +79,7 @@ def read_content(content: Content) -> Iterator[bytes]:
     except OSError as error:
         raise BuildError(
             f"`{content.path}` cannot be read: {error.strerror}",
-            hint="make it readable, or name it in `.dockerignore`",
+            hint="make the path readable, or name it in `.dockerignore`",
         ) from error
     if left:
         raise changed(content.path)

@@ -27,7 +27,7 @@ class TargetCheck:
         return f"check that {names} are free or ours on {operands.target}"
 
     def observe(self, work: Work[CheckTarget]) -> tuple[Held, ...]:
-        """What each fixed tag on the target holds now."""
+        """The image that each fixed tag on the target holds now."""
         target = work.operands.target
         repository = self._registries.open(target)
         return tuple(self._tags.read(repository, target, tag.name, every=True) for tag in work.operands.fixed)

@@ -26,7 +26,7 @@ class Names:
         return f"point {operands.target}:{operands.tag} at {short(operands.image)}"
 
     def observe(self, work: Work[SetTag]) -> Held:
-        """What the tag holds now."""
+        """The image that the tag holds now."""
         target = work.operands.target
         return self._tags.read(self._registries.open(target), target, work.operands.tag)
 

@@ -24,7 +24,7 @@ class WorkTree:
         self._env = env
 
     def files(self, folder: str) -> GitFiles | None:
-        """What git tracks below `folder` (absolute, without symlinks); None where no repository is.
+        """The files that git tracks below `folder` (absolute, without symlinks); None without a git repository.
 
         Raises from the `GitError` branch.
         """

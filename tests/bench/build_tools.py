@@ -1,4 +1,4 @@
-"""The programs that the build bench compares: how each builds and pushes, and how it forgets what it knows."""
+"""The programs that the build bench compares: how each builds and pushes, and how its caches are emptied."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Tool(NamedTuple):
 
 
 def find_tools(folder: Path, stack: ExitStack) -> tuple[list[Tool], list[str]]:
-    """The tools of this machine, and the names of those that it lacks. `stack`: ends their daemons."""
+    """The tools of this machine, and the names of those that it lacks. `stack`: ends the daemons of the tools."""
     tools = [_shipmark("layers", {})]
     lacking: list[str] = []
     if missing("docker") is None:

@@ -32,7 +32,7 @@ Work = Callable[[int], object]
 
 
 def postgresql(rounds: int) -> str:
-    """One line: appends a second of both, from when all writers may begin to when the last one is done."""
+    """One line with the appends per second of shipmark and of the hand-written SQL, until the last writer ends."""
     if missing("postgres"):
         return f"postgresql: not measured: {missing('postgres')}"
     with (

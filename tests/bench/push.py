@@ -1,6 +1,7 @@
 """Measures how fast shipmark, crane, skopeo and oras-py move images; each run has a fresh, empty registry.
 
-The times are the wall's: a push is bound by the registry and the network. Peers that are missing are named.
+Times are wall-clock times, since a push is bound by the registry and the network. The output names compared programs
+that this machine lacks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A TCP proxy that makes loopback behave like a wide-area link: delay, and a limit for each connection.
+"""A TCP proxy that makes loopback behave like a wide-area link, with a delay, and a rate limit for each connection.
 
 Run as a program: `python -m tests.bench.wan UPSTREAM_PORT` prints the port that it listens on.
 """

@@ -2,8 +2,8 @@
 
     .venv/bin/pytest -q -o python_files='write_*.py' tests/compat
 
-Run once for each released version; what is there is never written again. The logs are those of the real command
-against a real registry; `expected.json` is what this version makes of them.
+Run once for each released version; what is there is never written again. The real command writes the logs against a
+real registry; `expected.json` holds the summaries that this version makes of them.
 """
 
 from __future__ import annotations

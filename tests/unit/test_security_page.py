@@ -1,4 +1,4 @@
-"""SECURITY.md and README's security section: each promise names tests that exist, each limit is the one in force."""
+"""SECURITY.md and README's security section: each promise names existing tests, each limit equals that of the code."""
 
 from __future__ import annotations
 

@@ -24,7 +24,10 @@ class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeleteReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was deleted, or in a preview would be. `digest`: None if only a tag goes. `deleted`: false in a preview."""
+    """The tags and digests that were deleted, or in a preview would be deleted.
+
+    `digest`: None if only a tag goes. `deleted`: false in a preview.
+    """
 
     schema: Literal["shipmark.image-delete/1"] = "shipmark.image-delete/1"
     repository: str

@@ -78,7 +78,7 @@ def next_due(
     except ValueError as error:
         raise ConfigError(
             f"the next version cannot be worked out: {error}",
-            hint="give it to `run --version`, or tag it by hand",
+            hint="give the version to `run --version`, or tag it by hand",
         ) from error
     return Due(
         version=version,

@@ -69,7 +69,7 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     if policy.versions == "none":
         raise ConfigError(
             "with `versions: none` the next version cannot be worked out",
-            hint="give it to `run --version`, or tag it by hand",
+            hint="give the version to `run --version`, or tag it by hand",
         )
     push = request.git_tag == "pushed"
     if request.git_tag != "none":

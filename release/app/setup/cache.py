@@ -13,7 +13,7 @@ from release.filesystem.cache_limit import Cleaned, clean, limit_of, sizes
 
 
 class CacheShare(msgspec.Struct, frozen=True, kw_only=True):
-    """What the cache holds of one repository. `size`: bytes."""
+    """The cache folder's content for one repository. `size`: bytes."""
 
     folder: str
     size: int

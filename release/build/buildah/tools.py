@@ -67,7 +67,7 @@ def find_tool(process: Process, env: Mapping[str, str], name: Name) -> Tool:
     if said.code != 0 or version is None:
         raise BuilderUnavailable(
             f"`{tool.program}` does not tell its version: {_reason(said)}",
-            hint="install it anew, or remove it",
+            hint="install the program anew, or remove it",
         )
     buildah = buildah_version(name, version)
     if buildah is None:
@@ -108,7 +108,7 @@ def _ask(process: Process, env: Mapping[str, str], *argv: str) -> Completed:
     except OSError as error:  # TimeoutError is one
         reason = str(error) if isinstance(error, TimeoutError) else error.strerror
         raise BuilderUnavailable(
-            f"`{argv[0]}` does not answer: {reason}", hint="install it anew, or remove it"
+            f"`{argv[0]}` does not answer: {reason}", hint="install the program anew, or remove it"
         ) from error
 
 

@@ -128,7 +128,7 @@ class _Asker:
             raise BuilderUnavailable(
                 f"the BuildKit daemon of the builder `{fields.get('name')}` does not answer at "
                 f"`{fields.get('endpoint')}`",
-                hint="start it, or choose another builder: `docker buildx ls`",
+                hint="start the daemon, or choose another builder: `docker buildx ls`",
             )
         # A builder that was not started yet has no version; `buildx build` starts it.
         daemon = _first_version(fields.get("buildkit version", ""))
@@ -149,7 +149,7 @@ class _Asker:
         answer = self._ask(program, *arguments)
         if answer.code != 0:
             raise BuilderUnavailable(
-                f"`{program}` does not run: {_said(answer)}", hint="install it anew, or remove it"
+                f"`{program}` does not run: {_said(answer)}", hint=f"install `{program}` anew, or remove it"
             )
         return _first_version(_text(answer.stdout))
 

@@ -195,7 +195,7 @@ def _starts(content: HostFile) -> bytes:
     except OSError as error:
         raise BuildError(
             f"`{content.path}` cannot be read: {error.strerror}",
-            hint="make it readable, or name it in `.dockerignore`",
+            hint="make the path readable, or name it in `.dockerignore`",
         ) from error
 
 

@@ -63,7 +63,7 @@ def _list(context: Context, folder: str, above: Verdict, hollow: set[str]) -> li
     except OSError as error:
         raise BuildError(
             f"`{folder or context.folder}` in the build context cannot be read: {error.strerror}",
-            hint="make it readable, or name it in `.dockerignore`",
+            hint="make the path readable, or name it in `.dockerignore`",
         ) from error
     return listed
 
@@ -80,7 +80,7 @@ def _node(folder: OpenFolder, name: str, root: str) -> Node:
         if not status.st_mode & stat.S_IROTH and not folder.can_read(name):
             raise BuildError(
                 f"`{os.path.join(folder.path, name)}` cannot be read: {os.strerror(errno.EACCES)}",
-                hint="make it readable, or name it in `.dockerignore`",
+                hint="make the path readable, or name it in `.dockerignore`",
             )
         content = HostFile(
             path=os.path.join(folder.path, name),

@@ -1,4 +1,4 @@
-"""What a release says and records of the context that it was built from."""
+"""The context of a release's image: what the report and the log record of it."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ class TestLog:
 
 
 class TestImages:
-    """The functions for images, on OCI layouts, which need no registry."""
+    """The library's functions for images, tested on OCI layouts, so without a registry."""
 
     def test_image_functions_copy_tag_list_and_delete_in_layouts(self, repo: GitRepo) -> None:
         image = make_image({"a": b"one"}, labels={"version": "1"})

@@ -161,7 +161,7 @@ def test_several_platforms_are_one_index_that_shares_layers(tmp_path: Path) -> N
 
 
 class TestForeignPrograms:
-    """A program of another machine than the platform: the image would never run."""
+    """Programs for another machine than the image's platform, with which the image would never run."""
 
     def test_program_of_another_machine_is_refused_with_its_path_and_both_machines(
         self, tmp_path: Path

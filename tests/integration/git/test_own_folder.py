@@ -94,7 +94,7 @@ def test_tracked_symlink_in_dot_shipmark_deletes_no_file(
 def test_untracked_symlink_in_dot_shipmark_is_not_followed(
     author: GitRepo, shipmark: Shipmark, tmp_path: Path
 ) -> None:
-    """A symlink that a cache action restored, or another step of the job made; git does not track it."""
+    """A cache action or another step of the job may create such a symlink, which git does not track."""
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "old").write_text("precious")

@@ -48,7 +48,7 @@ def load() -> None:
 
 
 def child(request: dict[str, Any]) -> None:
-    """Become the command: never returns."""
+    """Run the command in the forked child process; never returns."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC

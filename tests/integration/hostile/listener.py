@@ -32,7 +32,7 @@ class Listener:
         self._accepting.start()
 
     def take(self) -> bytes:
-        """What arrived since the last call."""
+        """The bytes that arrived since the last call of this method."""
         with self._lock:
             heard, self._heard = self._heard, []
         return b"\n".join(heard)

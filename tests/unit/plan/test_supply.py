@@ -1,4 +1,4 @@
-"""Images of several places joined into the index that is released."""
+"""Images from several places of `--from` are joined into the index that is released."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which unreleased commits count: reverts, reverts of reverts, merges, squashes."""
+"""Which unreleased commits raise the version, with reverts, reverts of reverts, merges and squashes among them."""
 
 from __future__ import annotations
 

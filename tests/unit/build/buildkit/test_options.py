@@ -1,4 +1,4 @@
-"""The options of `build:` that only BuildKit has: their texts, paths and errors."""
+"""The options of `build:` that only BuildKit has: the texts that the programs get, paths and errors."""
 
 from __future__ import annotations
 

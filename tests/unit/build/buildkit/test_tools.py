@@ -1,4 +1,4 @@
-"""Which program is taken, and what counts as a daemon that answers."""
+"""Which of buildx and buildctl is used, and which answers of a daemon are accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For which machine a file is, by its first bytes. Tables of the ELF and Mach-O headers that matter."""
+"""The machine that a program is for, read from the first bytes of its file: tables of ELF and Mach-O headers."""
 
 from __future__ import annotations
 

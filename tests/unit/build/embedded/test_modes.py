@@ -1,4 +1,4 @@
-"""`--chmod`, octal and symbolic, held to chmod(1) of the machine."""
+"""Octal and symbolic modes of `--chmod`, compared with chmod(1) of the machine."""
 
 from __future__ import annotations
 
