@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -48,12 +48,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a survey or an execution of a plan. `error`: the error that the command should raise, or None."""
+    """The result of a survey or an execution of a plan. `error`: the error that the command should raise, or None.
+
+    `errors`: component -> its error, where a plan has several components; one stops only those that depend on it.
+    """
 
     plan: Plan
     outcomes: tuple[Outcome, ...]
     bindings: Bindings
     error: Any = None  # ReleaseError | None
+    errors: Mapping[str, Any] = {}  # ReleaseError
 
     def outcome(self, step_id: str) -> Outcome | None:
         """How the step with this id ended; None if the plan has no such step."""
@@ -116,16 +120,23 @@ class _Walk:
         with self._lock:
             self._bindings |= bindings
 
-    def report(self, plan: Plan, error: ReleaseError | None) -> Report:
-        """The report of the present outcomes, in the plan's order; a step without an outcome is `skipped`."""
+    def report(self, plan: Plan, error: ReleaseError | None = None) -> Report:
+        """The report of the present outcomes, in the plan's order; a step without an outcome is `skipped`.
+
+        `error`: that of the whole run; None for the first error of a component, in the plan's order.
+        """
         with self._lock:
             ended = dict(self.outcomes)
             bindings = self._bindings
+        errors = _errors_of(plan, ended)
         outcomes = tuple(
-            ended.get(step.id) or Outcome(step=step, state="skipped", reason="not reached")
+            ended.get(step.id) or Outcome(step=step, state="skipped", reason=_unreached(plan, step, errors))
             for step in plan.steps
         )
-        return Report(plan=plan, outcomes=outcomes, bindings=bindings, error=error)
+        if error is None:
+            error = next(iter(errors.values()), None)
+        named = {name: one for name, one in errors.items() if name}
+        return Report(plan=plan, outcomes=outcomes, bindings=bindings, error=error, errors=named)
 
 
 class Runner:
@@ -152,22 +163,25 @@ class Runner:
             steps = [step for step in plan.steps if step.phase == phase.name]
             StepScheduler(lambda step: walk.settle(step, look), self._cancel).run(steps)
             self._cancel.check()
-        return walk.report(plan, _verdict(plan, walk.outcomes))
+        return walk.report(plan)
 
     def execute(self, plan: Plan) -> Report:
-        """Carry the plan out, phase by phase; stop after a phase in which a required step has an error.
+        """Carry the plan out, phase by phase.
 
-        Also stops after a phase in which the run was cancelled. The report has the error; none is raised.
+        After a phase in which a required step has an error, its component and those that depend on it get no further
+        step. An error of a step that the components share stops all of them, and so does a cancellation. The report has
+        the error; none is raised.
         """
         walk = self._walk()
         carry_out = self._carry_out(walk, frozenset(step.id for step in plan.steps))
         for phase in plan.phases:
-            steps = [step for step in plan.steps if step.phase == phase.name]
+            stopped = _stopped(plan, _errors_of(plan, walk.outcomes))
+            steps = [step for step in plan.steps if step.phase == phase.name and step.scope not in stopped]
             StepScheduler(lambda step: walk.settle(step, carry_out), self._cancel).run(steps)
-            error = _cancelled(self._cancel) or _verdict(plan, walk.outcomes)
+            error = _cancelled(self._cancel)
             if error is not None:
                 return walk.report(plan, error)
-        return walk.report(plan, None)
+        return walk.report(plan)
 
     def _walk(self) -> _Walk:
         return _Walk(self._handlers, self._clock, self._sink)
@@ -238,13 +252,44 @@ def _cancelled(cancel: Cancel) -> ReleaseError | None:
     return None
 
 
-def _verdict(plan: Plan, outcomes: Mapping[str, Outcome]) -> ReleaseError | None:
-    """The error of the plan: from the first phase in which a required step has an error; None without one."""
+def _errors_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, ReleaseError]:
+    """Scope -> its error, in the order of the plan's releases; the steps that all share have the scope `""`."""
+    if len(plan.releases) < 2:
+        error = _verdict(plan, plan.steps, outcomes)
+        return {} if error is None else {"": error}
+    scopes = dict.fromkeys(
+        ("", *(one.component for one in plan.releases), *(one.scope for one in plan.steps))
+    )
+    steps: dict[str, list[Step]] = {scope: [] for scope in scopes}
+    for step in plan.steps:
+        steps[step.scope].append(step)
+    found = {scope: _verdict(plan, steps[scope], outcomes) for scope in scopes}
+    return {scope: error for scope, error in found.items() if error is not None}
+
+
+def _stopped(plan: Plan, errors: Mapping[str, ReleaseError]) -> frozenset[str]:
+    """The scopes that get no further step: those with an error, and those that depend on them."""
+    if "" in errors:
+        return frozenset(step.scope for step in plan.steps)
+    depends = plan.depends or {}
+    stopped = {*errors, *(name for name, needed in depends.items() if set(needed) & set(errors))}
+    # Steps that the components share go on as long as one of them does.
+    return frozenset(stopped | ({""} if stopped >= {one.component for one in plan.releases} else set()))
+
+
+def _unreached(plan: Plan, step: Step, errors: Mapping[str, ReleaseError]) -> str:
+    needed = (plan.depends or {}).get(step.scope, ())
+    failed = next((name for name in needed if name in errors), None)
+    if failed is None or step.scope in errors:
+        return "not reached"
+    return f"not reached: `{failed}`, which `{step.scope}` depends on, failed"
+
+
+def _verdict(plan: Plan, steps: Sequence[Step], outcomes: Mapping[str, Outcome]) -> ReleaseError | None:
+    """The error of `steps`: from the first phase in which a required one has an error; None without one."""
     visible = False
     for phase in plan.phases:
-        of_phase = [
-            outcomes[step.id] for step in plan.steps if step.phase == phase.name and step.id in outcomes
-        ]
+        of_phase = [outcomes[step.id] for step in steps if step.phase == phase.name and step.id in outcomes]
         visible = visible or (
             phase.visible and any(outcome.state in {"done", "made"} for outcome in of_phase)
         )

@@ -131,14 +131,14 @@ class Session:
 
     def components_named(self, name: str | None) -> tuple[Component, ...]:
         """The component called `name`; for None the same as `components`. Raises `ConfigError` for an unknown name."""
-        wanted = name or self.settings.component
-        if wanted is None:
-            return self.config.components
-        chosen = tuple(one for one in self.config.components if one.name == wanted)
-        if not chosen:
+        one = name or self.settings.component
+        wanted = (one,) if one is not None else self.settings.components
+        for unknown in [
+            named for named in wanted if all(named != one.name for one in self.config.components)
+        ]:
             names = ", ".join(one.name for one in self.config.components)
-            raise ConfigError(f"no component is called `{wanted}`", hint=f"there are: {names}")
-        return chosen
+            raise ConfigError(f"no component is called `{unknown}`", hint=f"there are: {names}")
+        return tuple(one for one in self.config.components if not wanted or one.name in wanted)
 
     @cached_property
     def ci(self) -> CiContext:

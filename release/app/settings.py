@@ -17,6 +17,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ci: str | None = None
     images: tuple[str, ...] = ()
     component: str | None = None
+    components: tuple[str, ...] = ()  # several components; then `component` is None
     deepen: bool = False
     progress: str = "auto"
     env: Mapping[str, str] = {}

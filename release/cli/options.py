@@ -58,7 +58,12 @@ def image_options(function: _Function) -> _Function:
             envvar="SHIPMARK_IMAGE",
             help="Where the image goes: `ghcr.io/acme/app`, `oci:dist/image`. Several times for several targets.",
         ),
-        click.option("--component", metavar="NAME", help="Only this component of the config."),
+        click.option(
+            "--component",
+            multiple=True,
+            metavar="NAME",
+            help="Only this component of the config. Several times for several components.",
+        ),
         click.option(
             "--deepen",
             is_flag=True,
@@ -112,6 +117,7 @@ class Command(click.Command):
 
 def settings_from(options: Mapping[str, Any]) -> Settings:
     """Settings from option values, with the environment of this process."""
+    components = tuple(dict.fromkeys(options.get("component") or ()))
     return Settings(
         directory=options.get("directory") or ".",
         config=options.get("config"),
@@ -119,7 +125,8 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
         color=options.get("color") or "auto",
         ci=options.get("ci"),
         images=tuple(options.get("images") or ()),
-        component=options.get("component"),
+        component=components[0] if len(components) == 1 else None,
+        components=components if len(components) > 1 else (),
         deepen=bool(options.get("deepen")),
         progress=options.get("progress") or "auto",
         env=dict(os.environ),

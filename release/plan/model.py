@@ -123,7 +123,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The ordered steps of a release, promotion or rollback (`purpose`).
 
-    `basis`: the observations on which the plan relies.
+    `basis`: the observations on which the plan relies. `depends`: component -> those components of the plan that it
+    depends on; None if none does.
     """
 
     purpose: str
@@ -132,6 +133,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     basis: Mapping[str, str] = {}
     request: Mapping[str, Any] = {}
+    depends: Mapping[str, tuple[str, ...]] | None = None
 
     @property
     def hash(self) -> str:

@@ -66,6 +66,12 @@ def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | 
         basis.update(_basis(subject))
     if all_steps:
         all_steps.insert(0, check_log())
+    planned = {release.component for release in releases}
+    depends = {
+        one.component: tuple(name for name in one.depends if name in planned)
+        for one in subjects
+        if one.component in planned
+    }
     return Plan(
         purpose="release",
         releases=tuple(releases),
@@ -73,6 +79,7 @@ def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | 
         steps=tuple(all_steps),
         basis=basis,
         request=request or {},
+        depends={name: names for name, names in depends.items() if names} or None,
     )
 
 

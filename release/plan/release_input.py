@@ -76,6 +76,7 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     attest: bool = False
     status: StatusChange | None = None
     unchanged: Unchanged | None = None
+    depends: tuple[str, ...] = ()  # the components that this one depends on, directly or through others
     own_dockerfile: bool = (
         False  # one of several components: its Dockerfile is looked up in its context first
     )

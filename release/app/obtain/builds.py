@@ -62,6 +62,33 @@ class Builds:
             contexts=contexts_of(session) if offline else None,
         )
 
+    def prepare_each(
+        self, session: Session, subjects: Sequence[ReleaseInput], *, offline: bool
+    ) -> tuple[tuple[ReleaseInput, ...], dict[str, ReleaseError]]:
+        """Prepare as `prepare` does; an error of a component keeps only that component from being prepared.
+
+        Returns the prepared subjects, and the error of each other component.
+        """
+        table = None if offline else session.ports.builders(session)
+        contexts = contexts_of(session) if offline else None
+        ready: list[ReleaseInput] = []
+        failed: dict[str, ReleaseError] = {}
+        for subject in subjects:
+            try:
+                ready += self.ask(
+                    table,
+                    [subject],
+                    root=session.root,
+                    env=session.settings.env,
+                    outputs=outputs_of(session.config),
+                    contexts=contexts,
+                )
+            except Interrupted:
+                raise
+            except ReleaseError as error:
+                failed[subject.component] = error
+        return tuple(ready), failed
+
     def ask(
         self,
         table: Mapping[str, Builder] | None,

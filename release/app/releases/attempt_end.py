@@ -12,24 +12,37 @@ from release.plan.model import Plan, unbound
 from release.plan.operands import Record
 from release.runner import Outcome
 
+_ENDED_WELL = frozenset({"done", "made", "withheld"})
+
 
 def ending_facts(
     plan: Plan, outcomes: tuple[Outcome, ...], error: ReleaseError, context: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """One `failed` or `cancelled` fact for each release that the attempt began."""
-    begun = _released(plan, outcomes) if plan.releases else _named(outcomes)
-    return [{**context, **release, **_how(error, outcomes)} for release in begun]
+    if not plan.releases:
+        return [{**context, **release, **_how(error, outcomes)} for release in _named(outcomes)]
+    found = []
+    for component, release in _released(plan, outcomes):
+        own = tuple(one for one in outcomes if one.step.scope in {component, ""})
+        if len(plan.releases) == 1:
+            found.append({**context, **release, **_how(error, outcomes)})
+        elif not all(one.state in _ENDED_WELL for one in own):
+            # A component may have failed with an error of its own, or be stopped by another one's.
+            own_error = next((one.error for one in own if one.error is not None), error)
+            ends = error if isinstance(error, Interrupted) else own_error
+            found.append({**context, **release, **_how(ends, own)})
+    return found
 
 
-def _released(plan: Plan, outcomes: tuple[Outcome, ...]) -> list[dict[str, Any]]:
-    """The releases of the plan that the attempt began: those with at least one record written."""
+def _released(plan: Plan, outcomes: tuple[Outcome, ...]) -> list[tuple[str, dict[str, Any]]]:
+    """The releases of the plan that the attempt began, by component: those with at least one record written."""
     begun = {
         outcome.step.scope
         for outcome in outcomes
         if outcome.step.kind == "record" and outcome.state == "made"
     }
     return [
-        {"release": one.key, "project": one.project, "commit": one.decision.commit}
+        (one.component, {"release": one.key, "project": one.project, "commit": one.decision.commit})
         for one in plan.releases
         if one.component in begun
     ]

@@ -34,14 +34,15 @@ def only_released(session: Session, component: Component, facts: Facts, decision
 
     The git tag is the one that the CI system names; without a CI system, those at HEAD.
     """
-    tag, names = _released_by_tag(session.config.components, facts)
+    tag, names = released_by_tag(session.config.components, facts)
     if not names or component.name in names:
         return decision
     others = ", ".join(f"`{name}`" for name in names)
     return without_tags(decision, f"git tag `{tag}` releases {others} alone")
 
 
-def _released_by_tag(components: Sequence[Component], facts: Facts) -> tuple[str, tuple[str, ...]]:
+def released_by_tag(components: Sequence[Component], facts: Facts) -> tuple[str, tuple[str, ...]]:
+    """The git tag of the run and the components that it releases; none where a branch or a request is built."""
     if len(components) < 2:
         return "", ()
     if facts.ci.git_tag is not None:
@@ -112,7 +113,7 @@ def standings(session: Session, facts: Facts, held: Mapping[str, Sequence[Held]]
     if request is not None:
         base = _request_base(git, facts)
     bases = {
-        name: [base] if request is not None else [one.revision for one in rows if one.state == "held"]
+        name: [base] if request is not None else [one.revision for one in rows if one.state != "free"]
         for name, rows in held.items()
     }
     earlier = {one for rows in bases.values() for one in rows if one is not None}

@@ -18,6 +18,7 @@ from release.app.releases.rebuild import rebuild_number, require_checked_out, sc
 from release.app.releases.request import RunRequest
 from release.app.releases.status import status_change
 from release.app.session import Session, policy_of
+from release.config.components import dependencies
 from release.config.load import Component
 from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
 from release.facts import Facts
@@ -136,6 +137,7 @@ def _subject(
         decision=decision,
         build=component.build,
         own_dockerfile=session.config.has_components,
+        depends=dependencies(session.config.components, component.name),
         committed_at=facts.snapshot.committed_at,
         held=held,
         recorded=recorded,

@@ -79,10 +79,20 @@ class UnchangedReport(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None
 
 
+class FailedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A component that failed while others may have been released. `exit_code`: that of its error alone."""
+
+    component: str
+    message: str
+    hint: str | None
+    exit_code: int
+
+
 class RunReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The report of `preview` or `run`: every release with its steps, judged or executed. `plan`: the plan's hash.
 
-    `unchanged`: components that did not change; the document omits the member if there are none.
+    `unchanged`: components that did not change; the document omits the member if there are none. `failed`: those of
+    several components that failed, omitted likewise; `error` is the error of the first.
     """
 
     schema: Schema
@@ -91,6 +101,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exit_code: int
     error: ErrorReport | None
     unchanged: tuple[UnchangedReport, ...] = ()
+    failed: tuple[FailedReport, ...] = ()
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +230,12 @@ def run_report(schema: Schema, details: Report, inputs: Sequence[ReleaseInput] =
             )
             for one in inputs
             if one.unchanged is not None
+        ),
+        failed=tuple(
+            FailedReport(
+                component=name, message=error.message, hint=error.hint, exit_code=int(error.exit_code)
+            )
+            for name, error in details.errors.items()
         ),
     )
 

@@ -13,6 +13,7 @@ from release.app.obtain.builds import Builds
 from release.app.obtain.supplied import open_supply
 from release.app.releases.execute import execute, survey
 from release.app.releases.gather import gather
+from release.app.releases.isolation import Gathered, gather_each, with_failures
 from release.app.releases.release_sources import at_own_targets
 from release.app.releases.request import RunRequest, version_of
 from release.app.releases.results import RunResult, run_report
@@ -47,9 +48,11 @@ def preview(session: Session, request: RunRequest) -> RunResult:
     session.require_trusted("preview")
     request.require_whole()
     with Builds() as builds:
-        inputs, plan = make_plan(session, request, builds)
+        gathered, plan = make_plan(session, request, builds)
         details = survey(session, plan, at_own_targets(session), builds=builds, connected=not request.offline)
+    details = with_failures(session, details, gathered)
     details = with_withheld(session, details, refusal(session, request.component) or details.error)
+    inputs = gathered.subjects
     return RunResult(report=run_report("shipmark.preview/1", details, inputs), details=details, inputs=inputs)
 
 
@@ -69,11 +72,13 @@ def run(session: Session, request: RunRequest) -> RunResult:
         raise refused
     request.require_whole()
     with Builds() as builds:
-        inputs, plan = make_plan(session, request, builds)
+        gathered, plan = make_plan(session, request, builds)
+        inputs = gathered.subjects
         if earlier is not None:
             _require_fresh(earlier, inputs, plan)
         trim_at_exit(session)
         details = execute(session, plan, at_own_targets(session), builds=builds)
+    details = with_failures(session, details, gathered)
     details = with_withheld(session, details, details.error)
     return RunResult(report=run_report("shipmark.run/1", details, inputs), details=details, inputs=inputs)
 
@@ -99,8 +104,11 @@ def _require_fresh(earlier: dict[str, Any], inputs: tuple[ReleaseInput, ...], pl
         raise StalePlan(f"the plan is stale: {'; '.join(moved)}", hint="look at a new `shipmark preview -o`")
 
 
-def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[tuple[ReleaseInput, ...], Plan]:
-    """Gather the planner's input of each component, prepare builds, and make the plan; components in config order."""
+def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[Gathered, Plan]:
+    """Gather the planner's input of each component, prepare builds, and make the plan; components in config order.
+
+    Of several components one that cannot be planned is left out, with those that depend on it.
+    """
     components = session.components_named(request.component)
     if request.places and len(components) > 1:
         raise ConfigError(
@@ -108,11 +116,18 @@ def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[tu
             hint=f"add `--component NAME`: {', '.join(f'`{one.name}`' for one in components)}",
         )
     supplied = open_supply(session, components[0], request.places, offline=request.offline)
-    subjects = tuple(gather(session, component, request, supplied=supplied) for component in components)
-    if supplied is not None:
-        builds.supplied = supplied.repository(subjects[0].decision.annotations)
-    warn(session, subjects)
-    subjects = builds.prepare(session, subjects, offline=request.offline)
+    if len(components) > 1:
+        gathered = gather_each(session, components, request, builds)
+        subjects = gathered.subjects
+        warn(session, subjects)
+        _say_failures(session, gathered)
+    else:
+        subjects = (gather(session, components[0], request, supplied=supplied),)
+        if supplied is not None:
+            builds.supplied = supplied.repository(subjects[0].decision.annotations)
+        warn(session, subjects)
+        subjects = builds.prepare(session, subjects, offline=request.offline)
+        gathered = Gathered(subjects=subjects)
     plan = plan_release(subjects, request.request)
     said = {text for subject in subjects for text in subject.decision.warnings}
     for text in [text for release in plan.releases for text in release.decision.warnings if text not in said]:
@@ -122,7 +137,15 @@ def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[tu
         if fact.get("kind") == "abandoned":
             text = f"the image that an earlier run built is built again: {fact['reason']}"
             session.sink.emit(Note(level="warning", text=text))
-    return subjects, plan
+    return gathered, plan
+
+
+def _say_failures(session: Session, gathered: Gathered) -> None:
+    for name, error in gathered.failed.items():
+        text = f"component `{name}` is not released: {error.message}"
+        session.sink.emit(Note(level="warning", text=text, hint=error.hint))
+    for name, needed in gathered.stopped.items():
+        session.warn(f"component `{name}` is not released: `{needed}`, which it depends on, failed")
 
 
 def warn(session: Session, subjects: Sequence[ReleaseInput]) -> None:

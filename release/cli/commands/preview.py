@@ -10,6 +10,7 @@ import msgspec
 
 from release.app.releases.results import plan_document
 from release.app.releases.run import preview
+from release.app.session import Session
 from release.cli.options import (
     Command,
     global_options,
@@ -20,7 +21,7 @@ from release.cli.options import (
 from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable, summary_of
 from release.cli.output.files import require_outputs, write_output
 from release.cli.output.stdout import data, document
-from release.cli.output.text import preview_lines
+from release.cli.output.text import columns, preview_lines
 from release.cli.run_request import run_request
 from release.cli.session import open_session
 from release.events import Note
@@ -30,6 +31,9 @@ from release.events import Note
 @image_options
 @global_options
 @wish_options
+@click.option(
+    "--changed", is_flag=True, help="Only which components have to be built, with `--json` as a job matrix."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.preview/1`.")
 @click.option("-o", "--output", metavar="FILE", help="Write the plan for `run --plan FILE`.")
 @click.option("--offline", is_flag=True, help="Ask git and a local log only, no registry.")
@@ -38,6 +42,7 @@ from release.events import Note
 def command(
     ctx: click.Context,
     /,
+    changed: bool,
     as_json: bool,
     output: str | None,
     offline: bool,
@@ -50,6 +55,8 @@ def command(
     without any credential, withholds every tag, and checks whether the image can be built.
     """
     session = open_session(ctx)
+    if changed:
+        return _changed(session, as_json=as_json)
     require_publishable(session, result_file)
     require_outputs(session, [output])
     request = run_request(session, offline=offline, **wished)
@@ -79,4 +86,17 @@ def command(
         data(*preview_lines(result.details, result.inputs, verbose=verbose))
     if result.error is not None:
         raise result.error
+    return 0
+
+
+def _changed(session: Session, *, as_json: bool) -> int:
+    from release.app.releases.matrix import changed_matrix
+
+    report = changed_matrix(session)
+    if as_json:
+        document(msgspec.to_builtins(report))
+        return 0
+    rows = [("+", one.component, ",".join(one.platforms), one.reason) for one in report.include]
+    rows += [("=", one.component, one.digest or "", one.reason) for one in report.unchanged]
+    data(*columns(rows))
     return 0

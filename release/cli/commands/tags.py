@@ -11,6 +11,7 @@ from release.app.session import Session
 from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
+from release.errors import ConfigError
 
 
 @click.command(cls=Command)
@@ -33,6 +34,9 @@ def command(ctx: click.Context, form: str, as_json: bool, result_file: str | Non
     reads the registries.
     """
     session = open_session(ctx)
+    if session.settings.components:
+        _several(session, "json" if as_json else form, result_file)
+        return
     decision = tags(session, TagsRequest(component=session.settings.component))
     publish_decision(session, decision, result_file)
     if form == "json" or as_json:
@@ -46,6 +50,28 @@ def command(ctx: click.Context, form: str, as_json: bool, result_file: str | Non
     if session.settings.verbosity >= 0:
         for warning in decision.warnings:
             talk(f"warning: {warning}")
+
+
+def _several(session: Session, form: str, result_file: str | None) -> None:
+    """Print the decisions of several components, in the order of the config."""
+    if form == "env" or takes_outputs(session, result_file):
+        raise ConfigError(
+            "KEY=VALUE lines and outputs have the tags of one component",
+            hint="give one `--component`, or `--json`",
+        )
+    chosen = session.components_named(None)
+    decisions = [tags(session, TagsRequest(component=one.name)) for one in chosen]
+    if form == "json":
+        document({"schema": "shipmark.decisions/1", "decisions": msgspec.to_builtins(decisions)})
+    for decision in decisions:
+        names = [tag.name for tag in decision.tags]
+        if form == "names":
+            data(*(f"{decision.component} {name}" for name in names))
+        elif form == "text":
+            data(*(decision.references or names))
+        if session.settings.verbosity >= 0:
+            for warning in decision.warnings:
+                talk(f"warning: {decision.component}: {warning}")
 
 
 def takes_outputs(session: Session, result_file: str | None) -> bool:

@@ -151,7 +151,8 @@ def summary_of(report: RunReport, outputs: Outputs) -> Summary:
     if len({row[0] for row in rows}) < 2:
         rows, columns = [row[1:] for row in rows], columns[1:]
     notes = [f"digest {outputs.digest}", f"log entry {outputs.log_entry}"]
-    if report.error is not None:
+    notes[:0] = [f"component {one.component}: {one.message}" for one in report.failed]
+    if report.error is not None and not report.failed:
         notes.insert(0, report.error.message)
     title = f"shipmark {outputs.version or outputs.primary_tag or 'nothing to release'}"
     return Summary(title=title, columns=columns, rows=rows, notes=notes)

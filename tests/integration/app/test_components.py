@@ -181,3 +181,117 @@ def test_a_request_builds_what_it_changed(mono: Monorepo) -> None:
     report = mono.run(**env)
     assert released(report) == ["web"]
     assert [one["component"] for one in report["unchanged"]] == ["api", "lib"]
+
+
+class TestFailures:
+    def test_a_component_that_cannot_be_built_stops_only_what_depends_on_it(self, mono: Monorepo) -> None:
+        (mono.repo.path / "lib/Dockerfile").unlink()
+        mono.repo.commit("fix: no Dockerfile")
+        done = mono("run", "--json")
+        report = json.loads(done.stdout)
+        assert done.code == 4, done.stderr
+        assert [(one["component"], one["exit_code"]) for one in report["failed"]] == [("lib", 4)]
+        assert "component `api` is not released: `lib`, which it depends on, failed" in done.stderr
+        assert (set(mono.tags("web")) >= {"main"}, mono.tags("api"), mono.tags("lib")) == (True, {}, {})
+        mono.repo.git("revert", "--no-edit", "HEAD")
+        assert released(mono.run()) == ["api", "lib"]
+
+    def test_a_failure_on_the_way_stops_only_what_depends_on_it(self, mono: Monorepo) -> None:
+        check = "checks: [{name: smoke, run: ['false']}], "
+        mono.repo.commit(
+            "test: smoke", {"shipmark.yml": CONFIG.replace("prefix: lib/, ", f"prefix: lib/, {check}")}
+        )
+        done = mono("run", "--json")
+        report = json.loads(done.stdout)
+        assert done.code == 4, done.stderr
+        assert [one["component"] for one in report["failed"]] == ["lib"]
+        assert (set(mono.tags("web")) >= {"main"}, mono.tags("api"), mono.tags("lib")) == (True, {}, {})
+        skipped = [step for one in report["releases"] for step in one["steps"] if step["state"] == "skipped"]
+        assert any("`lib`, which `api` depends on, failed" in step["reason"] for step in skipped)
+        log = [json.loads(line) for line in (mono.repo.path / ".shipmark/log.jsonl").read_text().splitlines()]
+        ended = {one["release"] for one in log if one["kind"] == "released"}
+        failed = {one["release"] for one in log if one["kind"] == "failed"}
+        assert (len(ended), len(failed), ended & failed) == (1, 2, set())
+
+    def test_the_exit_code_is_that_of_the_first_failure_in_the_configs_order(self, mono: Monorepo) -> None:
+        mono.run()
+        index = mono.repo.path / "dist/web/index.json"
+        mono.change("web/x", "api/x", "lib/x")
+        (mono.repo.path / "api/Dockerfile").write_text("FROM nowhere.invalid/x\nRUN true\n")
+        mono.repo.commit("fix: api")
+        content = json.loads(index.read_text())
+        wrong = dict(
+            content["manifests"][0],
+            annotations={"org.opencontainers.image.ref.name": f"sha-{mono.repo.head[:12]}"},
+        )
+        index.write_text(json.dumps({**content, "manifests": [*content["manifests"], wrong]}))
+        done = mono("run", "--json")
+        report = json.loads(done.stdout)
+        assert [(one["component"], one["exit_code"]) for one in report["failed"]] == [("api", 4), ("web", 6)]
+        assert (done.code, set(mono.tags("lib")) >= {f"sha-{mono.repo.head[:12]}"}) == (4, True)
+
+
+class TestMatrix:
+    def matrix(self, mono: Monorepo, **env: str) -> dict[str, Any]:
+        done = mono("preview", "--changed", "--json", **env)
+        assert done.code == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def test_the_matrix_has_the_components_that_changed(self, mono: Monorepo) -> None:
+        mono.repo.write(
+            {
+                "shipmark.yml": CONFIG.replace(
+                    "context: api", "context: api, platforms: [linux/arm64, linux/amd64]"
+                )
+            }
+        )
+        mono.repo.commit("chore: platforms")
+        first = self.matrix(mono)
+        assert [one["component"] for one in first["include"]] == list(NAMES)
+        assert first["include"][0] == {
+            "component": "api",
+            "platforms": ["linux/arm64", "linux/amd64"],
+            "platform": "linux/arm64",
+            "os": "linux",
+            "arch": "arm64",
+            "runner": "ubuntu-24.04-arm",
+            "reason": "no image of it exists yet",
+        }
+        assert first["include"][1]["runner"] == "ubuntu-latest"
+        mono.run("--component", "lib")
+        mono.run("--component", "web")
+        mono.change("web/x")
+        found = self.matrix(mono)
+        assert (found["schema"], found["commit"]) == ("shipmark.matrix/1", mono.repo.head)
+        assert [(one["component"], one["reason"]) for one in found["include"]] == [
+            ("api", "no image of it exists yet"),
+            ("web", f"`web/x` changed since `{mono.repo.git('rev-parse', 'HEAD~1')[:12]}`"),
+        ]
+        assert [(one["component"], one["digest"]) for one in found["unchanged"]] == [
+            ("lib", mono.tags("lib")["main"])
+        ]
+        text = mono("preview", "--changed").stdout.splitlines()
+        assert [line.split()[:2] for line in text] == [["+", "api"], ["+", "web"], ["=", "lib"]]
+
+    def test_the_matrix_of_a_git_tag_has_its_component_alone(self, mono: Monorepo) -> None:
+        mono.repo.tag("lib/v1.0.0")
+        env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/tags/lib/v1.0.0", "GITHUB_SHA": mono.repo.head}
+        assert [one["component"] for one in self.matrix(mono, **env)["include"]] == ["lib"]
+
+
+def test_tags_of_several_components_are_printed_in_the_order_of_the_config(mono: Monorepo) -> None:
+    chosen = ("--component", "web", "--component", "api")
+    sha = f"sha-{mono.repo.head[:12]}"
+    done = mono("tags", *chosen)
+    assert done.stdout.split() == [
+        f"oci:dist/{name}:{tag}" for name in ("api", "web") for tag in (sha, "main")
+    ]
+    found = json.loads(mono("tags", "--json", *chosen).stdout)
+    assert (found["schema"], [one["component"] for one in found["decisions"]]) == (
+        "shipmark.decisions/1",
+        ["api", "web"],
+    )
+    assert mono("tags", "--component", "web", "--component", "none").code == 2
+    assert mono("tags", "--format", "env", *chosen).code == 2
+    assert released(mono.run(*chosen)) == ["api", "web"]
