@@ -47,12 +47,7 @@ def released_by_tag(components: Sequence[Component], facts: Facts) -> tuple[str,
         return "", ()
     if facts.ci.git_tag is not None:
         tag = facts.ci.git_tag
-        fits = [
-            one
-            for one in components
-            if parse_tag_name(tag, one.section.prefix, one.section.versions) is not None
-        ]
-        return tag, tuple(one.name for one in fits)
+        return tag, tuple(one.name for one in belonging_to(components, tag))
     if facts.ci.system != "none":
         return "", ()
     tags: dict[str, str] = {}
@@ -62,6 +57,15 @@ def released_by_tag(components: Sequence[Component], facts: Facts) -> tuple[str,
         if at_head:
             tags[one.name] = at_head[0].git_tag
     return next(iter(tags.values()), ""), tuple(tags)
+
+
+def belonging_to(components: Sequence[Component], git_tag: str) -> tuple[Component, ...]:
+    """The components whose prefix a git tag has, with a version behind it."""
+    return tuple(
+        one
+        for one in components
+        if parse_tag_name(git_tag, one.section.prefix, one.section.versions) is not None
+    )
 
 
 def without_tags(decision: Decision, reason: str) -> Decision:

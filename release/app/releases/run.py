@@ -11,6 +11,7 @@ from ci.remedies import remedy
 from release.app.cache import trim_at_exit
 from release.app.obtain.builds import Builds
 from release.app.obtain.supplied import open_supply
+from release.app.releases.concerned import belonging_to
 from release.app.releases.execute import execute, survey
 from release.app.releases.gather import gather
 from release.app.releases.isolation import Gathered, gather_each, with_failures
@@ -115,6 +116,8 @@ def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[Ga
             "`--from` gives the image of one component, and there are several",
             hint=f"add `--component NAME`: {', '.join(f'`{one.name}`' for one in components)}",
         )
+    if len(components) > 1 and request.asked_tag:
+        components = belonging_to(components, request.asked_tag) or components
     supplied = open_supply(session, components[0], request.places, offline=request.offline)
     if len(components) > 1:
         gathered = gather_each(session, components, request, builds)

@@ -142,7 +142,7 @@ def test_a_git_tag_releases_its_component_alone(mono: Monorepo) -> None:
         "GITHUB_REPOSITORY": "acme/app",
     }
     shown = mono("preview", **env)
-    assert "git tag `api/v1.0.1` releases `api` alone" in shown.stdout
+    assert shown.stdout.count("withheld  git tag `api/v1.0.1` does not belong to this component") == 2
     assert released(mono.run(**env)) == ["api"]
     assert set(mono.tags("api")) - set(before["api"]) == {
         "1.0.1", "1.0", "1", "latest", f"sha-{mono.repo.head[:12]}",
@@ -153,6 +153,19 @@ def test_a_git_tag_releases_its_component_alone(mono: Monorepo) -> None:
     }
     other = mono.run("--component", "web", **env)
     assert (released(other), mono.tags("web")) == ([], before["web"])
+
+
+def test_release_by_name_releases_its_component_alone(mono: Monorepo) -> None:
+    mono.repo.tag("api/v1.0.1")
+    env = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_REF": "refs/heads/main",
+        "GITHUB_SHA": mono.repo.head,
+        "GITHUB_REPOSITORY": "acme/app",
+    }
+    assert released(mono.run("--release", "api/v1.0.1", **env)) == ["api"]
+    assert mono("run", "--release", "none/v1.0.1", **env).code == 3
 
 
 def test_a_git_tag_at_head_releases_its_component_alone_on_a_laptop(mono: Monorepo) -> None:
