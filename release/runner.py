@@ -269,6 +269,8 @@ def _errors_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Release
 
 def _stopped(plan: Plan, errors: Mapping[str, ReleaseError]) -> frozenset[str]:
     """The scopes that get no further step: those with an error, and those that depend on them."""
+    if not errors:
+        return frozenset()
     if "" in errors:
         return frozenset(step.scope for step in plan.steps)
     depends = plan.depends or {}
