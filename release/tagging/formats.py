@@ -158,7 +158,7 @@ FORMATS: Mapping[str, Callable[[Version], str]] = MappingProxyType(
 def _parts(version: Version, grammar: str) -> _Parts:
     """The parts of the prerelease.
 
-    Raises `ConfigError` unless that is `<stage>`, `<stage>.N`, `<stage>N` or off-tag.
+    Raises `ConfigError` unless the prerelease is `<stage>`, `<stage>.N`, `<stage>N` or off-tag.
     """
     if version.text:
         raise _unsayable(version, grammar, "it is a calendar version")

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from release.build.dockerfile.instructions import Dockerfile, Instruction
 from release.events import Output, Sink
 
-#: Lines of a failed step's output that are repeated at the end, where they are found.
+#: Lines of a failed step's output that are repeated below the error: usually the whole error of a compiler fits; more
+#: would push our own error message out of the terminal.
 LAST_LINES = 20
-_MOST_SAID = 50  # lines that are searched for the error, which is at the end
-_LONGEST = 16 * 1024  # characters of a line
+# Lines of the program that are kept in memory, to find the error, which is among the last ones.
+_MOST_SAID = 50
+# Characters of one line. A command that draws a progress bar may write megabytes without a newline.
+_LONGEST = 16 * 1024
 _STEP = re.compile(
     r"(?:\[(?P<stage>[0-9]{1,6})/[0-9]{1,6}\] )?STEP (?P<step>[0-9]{1,6})/[0-9]{1,6}: (?P<text>.*)"
 )

@@ -16,10 +16,16 @@ from release.limits import MIB
 from release.ports import Process
 
 _DETACH, _NOFOLLOW = 2, 8  # MNT_DETACH, UMOUNT_NOFOLLOW of umount2(2)
+# Bytes of /proc/self/mountinfo, which is read whole. A mount has a few hundred bytes, so the limit is far above the
+# mounts of real machines; a folder whose mounts were not all read must not be removed.
 _MOUNTS_BYTES = 16 * MIB
-_MOUNT_POINT = 4  # the field of /proc/self/mountinfo
+_MOUNT_POINT = (
+    4  # the index of the field with the mount point in /proc/self/mountinfo, by proc_pid_mountinfo(5)
+)
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
-_REMOVED_WITHIN = 60.0  # seconds
+# Seconds for the program that removes files of other users. Many small files take seconds; a program that hangs must
+# not keep the run from ending.
+_REMOVED_WITHIN = 60.0
 
 
 def remover(process: Process, tool: Tool, env: Mapping[str, str]) -> Callable[[str], None]:
@@ -66,7 +72,7 @@ def unmount(folder: str) -> None:
     import ctypes
 
     library = ctypes.CDLL(None, use_errno=True)
-    for point in reversed(inside):  # the inner ones were mounted later
+    for point in reversed(inside):  # in reverse, since a mount inside of another mount was made later
         library.umount2(point, _DETACH | _NOFOLLOW)
 
 

@@ -17,9 +17,13 @@ from release.ports import Completed, Process
 
 Name = Literal["buildah", "podman"]
 
-_ANSWER_WITHIN = 10.0  # seconds
-_LARGEST_ANSWER = 4096  # bytes of an answer that are read
+# Seconds for a version or a check of namespaces, which take well below one; a program that hangs must not block the
+# run.
+_ANSWER_WITHIN = 10.0
+# Bytes of an answer that are parsed. Versions have less than a hundred; a wrapper script may print anything.
+_LARGEST_ANSWER = 4096
 _SYS_ADMIN = 21  # the number of CAP_SYS_ADMIN, which mounts need
+# Bytes of /proc/self/status, which has about 2 KiB; the limit of a read bounds the memory.
 _STATUS_BYTES = 64 * 1024
 
 

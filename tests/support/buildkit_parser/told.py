@@ -1,6 +1,6 @@
 """The result of shipmark's parser for a Dockerfile, in the JSON form that the program around BuildKit's parser prints.
 
-That program is the Go module in `tests/support/buildkit_parser/`.
+The program around BuildKit's parser is the Go module in `tests/support/buildkit_parser/`.
 """
 
 from __future__ import annotations
