@@ -11,6 +11,7 @@ from tests.bench.harness import machine
 #: Bench -> its module, which has `run(folder, *, rounds)`.
 BENCHES = {
     "build": "tests.bench.build",
+    "changed": "tests.bench.changed",
     "log": "tests.bench.log",
     "push": "tests.bench.push",
     "tags": "tests.bench.tags",

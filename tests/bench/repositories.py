@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from tests.support.programs.environment import EPOCH
+from tests.support.releases import monorepo
 from tests.support.releases.git import GitRepo
 
 #: Part of the folders' names: raise it when the content changes.
@@ -47,6 +49,23 @@ def large(folder: Path) -> Path:
     tags are packed and there is no commit-graph, as in a fresh clone.
     """
     return _made(folder / f"large-{EDITION}", _fill_large)
+
+
+def components(folder: Path) -> Path:
+    """Return the monorepo of 40 components and 5,000 commits; each component has an image of the first commit."""
+    return _made(folder / f"components-{EDITION}", _fill_components)
+
+
+def _fill_components(repo: GitRepo) -> None:
+    monorepo.make(repo, monorepo.planned())
+    tip = repo.head
+    # One commit after the first, at which the git tags are: a run there would release the versions.
+    repo.git("reset", "--quiet", "--hard", f"HEAD~{monorepo.COMMITS - 1}")
+    own = Path(sys.executable).parent / "shipmark"
+    subprocess.run(
+        [sys.executable, "-I", own, "run"], cwd=repo.path, env=repo.env, check=True, capture_output=True
+    )
+    repo.git("reset", "--quiet", "--hard", tip)
 
 
 def at_tag(folder: Path, *, packed: bool) -> Path:

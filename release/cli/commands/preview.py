@@ -8,8 +8,6 @@ from typing import Any
 import click
 import msgspec
 
-from release.app.releases.results import plan_document
-from release.app.releases.run import preview
 from release.app.session import Session
 from release.cli.options import (
     Command,
@@ -57,6 +55,10 @@ def command(
     session = open_session(ctx)
     if changed:
         return _changed(session, as_json=as_json)
+    # Imported behind `--changed`, which needs none of it: a matrix is asked for in front of every pipeline.
+    from release.app.releases.results import plan_document
+    from release.app.releases.run import preview
+
     require_publishable(session, result_file)
     require_outputs(session, [output])
     request = run_request(session, offline=offline, **wished)
