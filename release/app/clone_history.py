@@ -1,4 +1,7 @@
-"""Asks the clone's remote for what the clone lacks. Git tags are kept in memory, history in the cache folder."""
+"""Reads git tags and history from the clone's remote that the clone lacks.
+
+Git tags are kept in memory, history in the cache folder.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,10 @@ def complete(session: Session, policy: TagPolicy) -> Completed:
 
 
 def ancestry_of(session: Session) -> Ancestry:
-    """How commits are related in the clone's history; fetches what a shallow clone lacks, if that decides."""
+    """A function that tells how two commits are related.
+
+    The function fetches history that a shallow clone lacks if the answer depends on that history.
+    """
 
     def between(held_revision: str, commit: str) -> Relation:
         taken = session.any_snapshot()
@@ -82,14 +88,14 @@ def warnings_of(session: Session, whole: Completed, taken: Snapshot) -> tuple[st
 
 
 def branches_of(session: Session) -> Mapping[str, str]:
-    """The branches that count, each with its commit: the remote's; without a remote the clone's own."""
+    """The branches of the remote, each with its commit; without a remote, the branches of the clone."""
     if session.remote.state != "no remote":
         return session.remote.heads
     return local_branches(session.any_snapshot())
 
 
 def tips_of(session: Session) -> Callable[[str], str | None]:
-    """Gives the commit of a branch on the remote, asked anew at each call; None if it is unknown."""
+    """A function that asks the remote for the commit of a branch on each call; its result is None if unknown."""
 
     def tip(branch: str) -> str | None:
         remote = session.remote
@@ -101,7 +107,7 @@ def tips_of(session: Session) -> Callable[[str], str | None]:
 
 
 def whole_history(session: Session, *, trees: bool = False) -> Git | None:
-    """Reads git with HEAD's whole history; None, after a warning, if it cannot be had."""
+    """A git reader with HEAD's whole history; None, after a warning, if the history cannot be fetched."""
     taken = session.any_snapshot()
     clone = Git(session.process, taken.root, session.settings.env)
     if not taken.shallow and not (trees and lacks_trees(clone)):
@@ -149,7 +155,7 @@ def fetched_history(session: Session, remote: str, *, trees: bool = False) -> Fe
 
 
 def is_published(session: Session, commit: str) -> bool:
-    """Whether a branch of the remote has `commit`. True without a remote; False where that cannot be known."""
+    """Whether a branch of the remote contains `commit`. True without a remote; False if the answer cannot be found."""
     remote = session.remote
     tips = frozenset(remote.heads.values())
     if remote.state == "no remote" or commit in tips:

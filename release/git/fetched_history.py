@@ -1,8 +1,8 @@
 """Fetches the history that a shallow clone lacks into a private repository, and reads both together.
 
 The clone itself is never changed. The private repository holds the commits behind the edge of the clone, with their
-whole history; the clone's own objects are added when git reads. It has no files of the project: the filter `tree:0`
-leaves out trees and blobs where the remote supports filters, `blob:none` only blobs.
+whole history; the clone's own objects are added when git reads. The private repository has no files of the project: the
+filter `tree:0` leaves out trees and blobs where the remote supports filters, `blob:none` only blobs.
 
 Several processes may use one private repository at once. A fetch adds a whole pack and a ref of its own name, so it
 needs no lock; what counts afterwards is whether the commits are there, not the exit code of the fetch.
@@ -53,10 +53,11 @@ class Fetched(NamedTuple):
 
 
 class FetchedHistory:
-    """The private repository in the folder `path`. `root`: the clone's work tree. `remote`: the name of its remote.
+    """The private repository in the folder `path`.
 
-    `trees`: also fetch trees, which commands that compare files need. `complete`: the clone is not shallow, so what it
-    has is not fetched again; then the private repository is of use only together with this clone.
+    `root`: the clone's work tree. `remote`: the name of the clone's remote. `trees`: also fetch trees, which commands
+    that compare files need. `complete`: the clone is not shallow, so what it has is not fetched again; then the private
+    repository is of use only together with this clone.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class FetchedHistory:
         self._objects = os.path.join(find_places(root, env).common_dir, "objects")
 
     def of(self, commits: Iterable[str]) -> Fetched:
-        """Fetch `commits` and their whole history, unless they are here already."""
+        """Fetch `commits` and their whole history, unless the private repository has them."""
         wanted = sorted(set(commits))
         try:
             self._prepare()
@@ -155,7 +156,7 @@ class FetchedHistory:
         return url if _URL.match(url) else os.path.normpath(os.path.join(self._root, url))
 
     def _tidy(self) -> None:
-        """Delete all but the newest refs, and put many packs into one."""
+        """Delete all but the newest refs, and combine the packs if there are many."""
         order = ("--sort=-creatordate", "--format=%(refname)", "refs/history")
         refs = self._run(*self._here("for-each-ref", *order)).stdout.decode("utf-8", "replace").split()
         if len(refs) > _KEPT_REFS:

@@ -83,7 +83,7 @@ def require_unreleased(whole: Snapshot, policy: TagPolicy, known: KnownReleases)
 
 
 def make_tag(session: Session, policy: TagPolicy, git_tag: str, version: Version, *, push: bool) -> None:
-    """Make the annotated tag on HEAD, and push it. Says which command releases it in the same job."""
+    """Make the annotated tag on HEAD, and push it. A note names the command that releases the tag in the same job."""
     from release.git.write import create_tag, push_tag
 
     taken, env = session.snapshot(policy), session.settings.env

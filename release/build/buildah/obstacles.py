@@ -1,6 +1,6 @@
-"""Finds what every version of buildah builds otherwise than BuildKit does, before anything is built. Pure.
+"""Finds instructions that every version of buildah builds differently from BuildKit, before anything is built. Pure.
 
-Seen with buildah 1.28.2 and 1.39.3.
+The differences were observed with buildah 1.28.2 and 1.39.3.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from release.errors import BuildError
 
 
 def require_alike(dockerfile: Dockerfile, shown: str) -> None:
-    """Raise `BuildError` for the first line that would make another image. `shown`: the program, for the message."""
+    """Raise `BuildError` for the first line from which buildah would make another image.
+
+    `shown`: the program's name.
+    """
     if dockerfile.escape != "\\":
         raise BuildError(
             f"{dockerfile.name}:1: {shown} does not apply `# escape={dockerfile.escape}` to operands",
@@ -44,7 +47,7 @@ def _found(dockerfile: Dockerfile) -> Iterator[tuple[int, str, str]]:
 
 
 def _shells(stage: Stage) -> Iterator[tuple[int, str, str]]:
-    """Commands in shell form behind `SHELL`: they get `/bin/sh -c`, whatever `SHELL` says."""
+    """Commands in shell form behind a `SHELL` instruction, which buildah runs by `/bin/sh -c` and not by that shell."""
     is_set = False
     for instruction in stage.instructions:
         is_set = is_set or isinstance(instruction, Shell)
@@ -70,6 +73,6 @@ def _names(instruction: Instruction) -> Iterator[str]:
 
 
 def _spelling(dockerfile: Dockerfile, stage: Stage, name: str) -> str | None:
-    """How the last earlier stage of that name, in any case, is called in the file."""
+    """The name, as written in the file, of the last earlier stage that has this name in upper or lower case."""
     named = [each for each in dockerfile.stages[: stage.index] if each.name == name.lower()]
     return named[-1].base.text.split()[-1] if named else None

@@ -1,7 +1,8 @@
 """Makes buildah create the folder of a `WORKDIR` as BuildKit and docker do. Pure.
 
-buildah creates it for the next COPY, ADD or RUN only, and for a COPY with the owner of that `--chown`. So a `COPY` of
-nothing is put behind a `WORKDIR` that nothing follows, or a COPY or ADD with `--chown`.
+buildah creates a `WORKDIR` folder for the next COPY, ADD or RUN only, and for a COPY with the owner of its `--chown`.
+So a `COPY` of no file is added behind a `WORKDIR` before a COPY or ADD with `--chown`, and behind a `WORKDIR` of the
+target stage that no COPY, ADD or RUN follows.
 """
 
 from __future__ import annotations
@@ -13,24 +14,24 @@ import msgspec
 from release.build.dockerfile.instructions import Add, Copy, Dockerfile, Run, Stage, Workdir
 from release.build.dockerfile.stage_graph import target_stage
 
-#: The named context of an empty folder.
+#: The name of the named context that is an empty folder.
 NOTHING = "shipmark-nothing"
 _LINE = f"COPY --from={NOTHING} . ./".encode()
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """The Dockerfile as the program gets it. `added`: numbers of the lines that were put into it."""
+    """The Dockerfile for buildah. `added`: the numbers of the lines that were added to it."""
 
     text: bytes
     added: tuple[int, ...] = ()
 
     def own_line(self, line: int) -> int:
-        """The number in the repository's file of a line of this text."""
+        """The line number in the repository's Dockerfile for the line `line` of the changed text."""
         return line - sum(each < line for each in self.added)
 
 
 def with_working_dirs(text: bytes, dockerfile: Dockerfile, target: str | None) -> Sent:
-    """The Dockerfile with these lines in the stages up to the target."""
+    """The Dockerfile with the added `COPY` lines in the stages up to the target."""
     last = target_stage(dockerfile, target)
     ends = [
         end for stage in dockerfile.stages[: last.index + 1] for end in _places(stage, is_last=stage == last)
@@ -44,7 +45,7 @@ def with_working_dirs(text: bytes, dockerfile: Dockerfile, target: str | None) -
 
 
 def _places(stage: Stage, *, is_last: bool) -> Iterator[int]:
-    """The lines behind which a line is needed."""
+    """The numbers of the lines behind which a `COPY` line has to be added."""
     waiting: Workdir | None = None
     for instruction in stage.instructions:
         if isinstance(instruction, Workdir):
