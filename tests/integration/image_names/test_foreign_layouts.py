@@ -85,7 +85,9 @@ def _by_buildah(scene: Scene) -> str:
 
 
 @pytest.mark.parametrize(
-    ("write", "tags"), [(_by_skopeo_without_name, ()), (_by_skopeo_whole, ("1.0",))], ids=lambda one: str(one)
+    ("write", "tags"),
+    [(_by_skopeo_without_name, ()), (_by_skopeo_whole, ("1.0",))],
+    ids=["skopeo without a name", "skopeo with a reference"],
 )
 def test_the_only_image_of_another_tool_is_copied_unchanged(
     scene: Scene, write: Callable[[Scene], str], tags: tuple[str, ...]
