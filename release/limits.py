@@ -60,6 +60,7 @@ LAYOUT_INDEX_BYTES = 32 * MIB
 UNPACKED_BYTES = 1024 * MIB
 UNPACKED_RATIO = 200
 #: Bytes of the extended header (name and attributes) of one member of an archive, which readers keep in memory.
+#: Linux limits a path to 4 KiB and one attribute to 64 KiB, so ordinary headers are far smaller.
 ARCHIVE_HEADER_BYTES = 1 * MIB
 #: Members of an archive that holds an image. An image has a few hundred; the reader keeps every member's name in
 #: memory.

@@ -29,6 +29,7 @@ _SPECIAL, _ESCAPED = re.compile(r"([*?\[\]\\])"), r"\\\1"
 # The registry of an image name without one.
 _HUB = "docker.io"
 _PLATFORM_NAME = re.compile(r"\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT))\b")
+# UTF-8's byte order mark. It is cut off: `ARG` lines may be put before the first line, and would leave it inside.
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -14,7 +14,8 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 # Seconds. The whole history of a large repository takes minutes to fetch; a remote that stops answering must not block
 # a CI job for ever.
 _FETCH_TIMEOUT = 600.0
-# Seconds. A push sends one tag, so it is short, but hooks of the remote run meanwhile.
+# Seconds. A push sends one tag, with `--force-unpushed` also the commits that the remote lacks, and hooks of the remote
+# run meanwhile. A remote that stops answering must not block a CI job.
 _PUSH_TIMEOUT = 120.0
 
 

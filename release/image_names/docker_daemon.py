@@ -44,7 +44,7 @@ _ABSENT = ("no such image", "reference does not exist")
 class DaemonImage:
     """An image in a docker daemon. `image`: the image's name (`app:1.0`) or id; `store`: the content store.
 
-    `env`: the variables that name the daemon (`DOCKER_HOST`). `codec`: compresses layers that are read; None: the
+    `env`: the environment, for `DOCKER_HOST` and similar variables. `codec`: compresses layers that are read; None: the
     fastest gzip.
     """
 

@@ -17,7 +17,7 @@ _LOCK = ".lock"
 
 
 def remove_tree(path: str) -> None:
-    """Remove a folder and what is in it, if it is there."""
+    """Remove a folder and what is in it as far as possible: errors are ignored, also that of a missing folder."""
     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -114,7 +114,8 @@ def merged_side(origin: Origin, clone: GitRepo) -> None:
 
 
 class Row(NamedTuple):
-    """`alone`, `asked`: base and distance of the version offline and by `preview`; None: the version is unknown.
+    """`alone`, `asked`: what the version counts up to (`1.4.3` after `v1.4.2`) and its distance, offline and by
+    `preview`; None: the version is unknown.
 
     `git`: how much of git is known offline. `warning`: a part of the offline warnings, or none of this kind.
     `told`: a part of what `preview` warns.

@@ -32,5 +32,5 @@ def check_out_submodules(repo: GitRepo) -> None:
 
 
 def make_sparse(repo: GitRepo, *folders: str) -> None:
-    """Check out only the files at the top and `folders`."""
+    """Check out only `folders`, and the files that lie directly in the top folder and in the parents of `folders`."""
     repo.git("sparse-checkout", "set", "--cone", *folders)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +55,7 @@ def test_tag_of_a_long_branch_name_ends_with_a_hash() -> None:
     assert len(one) == LONGEST_BRANCH
     assert branch_tag("a" * LONGEST_BRANCH) == "a" * LONGEST_BRANCH
     assert one != other
+    assert re.fullmatch(r"a+-[0-9a-f]{6}", one)
 
 
 def test_branch_name_without_allowed_characters_gets_a_tag() -> None:

@@ -1,1 +1,1 @@
-"""The subcommands of `shipmark image`, for registries and OCI layouts."""
+"""The subcommands of `shipmark image`: for registries and layouts, some also for archives, folders and daemons."""
