@@ -180,7 +180,7 @@ def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> Bu
             hint="start the daemon, or set `DOCKER_HOST` to one that runs",
         )
     return kind(
-        f"the server at `{endpoint.shown}` (from {endpoint.source}) does not answer as a docker daemon does",
+        f"the server at `{endpoint.shown}` (from {endpoint.source}) does not speak the Docker Engine API",
         hint="check `DOCKER_HOST` and the docker context",
     )
 

@@ -262,6 +262,8 @@ def test_the_same_job_of_the_same_ci_run_does_not_wait_for_itself(guarded: Proje
         "GITHUB_JOB": "release",
         "GITHUB_REPOSITORY": "acme/app",
         "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_REF": "refs/tags/v1.4.2",
     }
     reached, go = threading.Event(), threading.Event()
 

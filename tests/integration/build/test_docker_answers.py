@@ -218,7 +218,7 @@ def test_a_daemon_that_does_not_answer_is_unavailable_after_the_timeout(
     [
         (raw_answer(b""), "does not answer: it closed the connection"),
         (raw_answer(b"garbage\r\n"), "does not"),
-        (stream_answer(b"\x00\xff not json"), "does not answer as a docker daemon does"),
+        (stream_answer(b"\x00\xff not json"), "does not speak the Docker Engine API"),
         (stream_answer(b'["a list"]\n', b'"text"\n'), "ended the build without an image"),
         (
             stream_answer(b'{"stream": "Step 1/1 : FROM scratch"}\n', b'{"error": "boom"}\n'),
