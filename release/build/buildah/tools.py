@@ -11,6 +11,7 @@ import msgspec
 
 from release.build.buildah.versions import OLDEST, Abilities, abilities_of, buildah_version, shown_version
 from release.build.buildkit.environment import child_environment
+from release.build.find_program import is_program, program_on_path
 from release.errors import BuilderUnavailable
 from release.filesystem.files import read_file
 from release.ports import Completed, Process
@@ -47,8 +48,8 @@ def find_program(env: Mapping[str, str], name: Name) -> Tool:
     SHIPMARK_BUILDAH and SHIPMARK_PODMAN may name a program; an empty value means that there is none.
     """
     named = env.get(f"SHIPMARK_{name.upper()}")
-    found = _on_path(env, name) if named is None else named
-    if not found or not os.path.isabs(found) or not _is_program(found):
+    found = program_on_path(env, name) if named is None else named
+    if not found or not os.path.isabs(found) or not is_program(found):
         raise BuilderUnavailable(
             f"`{name}` is not installed",
             hint=f"install the package `{name}`; or name it in SHIPMARK_{name.upper()}, with its whole path",
@@ -119,18 +120,3 @@ def _ask(process: Process, env: Mapping[str, str], *argv: str) -> Completed:
 def _reason(said: Completed) -> str:
     lines = said.stderr[-_LARGEST_ANSWER:].decode("utf-8", "replace").strip().splitlines()
     return " ".join(lines[-1].split())[:300] if lines else f"exit {said.code}"
-
-
-def _on_path(env: Mapping[str, str], name: str) -> str | None:
-    """The program on PATH.
-
-    Relative folders of PATH are skipped: they would lie in the workspace, whose author may not be trusted.
-    """
-    for folder in env.get("PATH", "").split(os.pathsep):
-        if os.path.isabs(folder) and _is_program(path := os.path.join(folder, name)):
-            return path
-    return None
-
-
-def _is_program(path: str) -> bool:
-    return os.path.isfile(path) and os.access(path, os.X_OK)

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from release.build.buildkit.environment import child_environment
+from release.build.find_program import is_program, program_on_path
 from release.errors import BuildError, BuilderUnavailable
 from release.ports import Completed, FollowedProcess
 
@@ -63,7 +64,7 @@ def find_tool(process: FollowedProcess, env: Mapping[str, str], builder: str | N
     asker = _Asker(process, child_environment(env))
     named = builder or env.get("BUILDX_BUILDER") or None
     if named is None and env.get("BUILDKIT_HOST"):
-        buildctl = _program(env, "buildctl")
+        buildctl = program_on_path(env, "buildctl")
         if buildctl is not None:
             return asker.buildctl(buildctl, env["BUILDKIT_HOST"])
     buildx = _buildx(env)
@@ -78,7 +79,7 @@ def find_program(env: Mapping[str, str]) -> Tool:
     Raises `BuilderUnavailable`.
     """
     if not env.get("BUILDX_BUILDER") and env.get("BUILDKIT_HOST"):
-        buildctl = _program(env, "buildctl")
+        buildctl = program_on_path(env, "buildctl")
         if buildctl is not None:
             return Tool(kind="buildctl", program=buildctl)
     buildx = _buildx(env)
@@ -177,30 +178,15 @@ def _buildx(env: Mapping[str, str]) -> str | None:
     """
     named = env.get("SHIPMARK_BUILDX")
     if named is not None:
-        return named if os.path.isabs(named) and _is_program(named) else None
+        return named if os.path.isabs(named) and is_program(named) else None
     home = env.get("HOME", "")
     config = env.get("DOCKER_CONFIG") or (os.path.join(home, ".docker") if home else "")
     folders = [os.path.join(config, "cli-plugins")] if os.path.isabs(config) else []
     for folder in (*folders, *_PLUGINS):
         path = os.path.join(folder, "docker-buildx")
-        if _is_program(path):
+        if is_program(path):
             return path
-    return _program(env, "buildx") or _program(env, "docker-buildx")
-
-
-def _program(env: Mapping[str, str], name: str) -> str | None:
-    """The program on PATH.
-
-    Relative folders of PATH are skipped: they would lie in the workspace, whose author may not be trusted.
-    """
-    for folder in env.get("PATH", "").split(os.pathsep):
-        if os.path.isabs(folder) and _is_program(path := os.path.join(folder, name)):
-            return path
-    return None
-
-
-def _is_program(path: str) -> bool:
-    return os.path.isfile(path) and os.access(path, os.X_OK)
+    return program_on_path(env, "buildx") or program_on_path(env, "docker-buildx")
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
