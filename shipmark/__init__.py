@@ -8,11 +8,11 @@ names in `__all__` of these three modules are the API. Every error that they rai
 from __future__ import annotations
 
 from release import __version__
+from release.app.released.deployed import DeployedReport, DeployedRequest, deployed
+from release.app.released.promote import PromoteRequest, promote
+from release.app.released.rollback import RollbackRequest, rollback
 from release.app.releases.build import BuildReport, BuildRequest, BuiltPlatform, build
-from release.app.releases.deployed import DeployedReport, DeployedRequest, deployed
 from release.app.releases.metadata import MetadataRequest, metadata
-from release.app.releases.next_version import NextVersionRequest, next_version
-from release.app.releases.promote import PromoteRequest, promote
 from release.app.releases.request import RunRequest, version_of
 from release.app.releases.results import (
     ChangeResult,
@@ -26,12 +26,12 @@ from release.app.releases.results import (
     StepReport,
     WithheldAt,
 )
-from release.app.releases.rollback import RollbackRequest, rollback
 from release.app.releases.run import preview, run
 from release.app.releases.tags import TagsRequest, tags
-from release.app.releases.version import VersionReport, VersionRequest, version
 from release.app.report import DecisionReport, WithheldTag
 from release.app.session import Session as Workspace
+from release.app.versions.next_version import NextVersionRequest, next_version
+from release.app.versions.version import VersionReport, VersionRequest, version
 from release.app.workspace import open_workspace
 from release.errors import (
     BuildError,

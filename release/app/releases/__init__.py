@@ -1,1 +1,1 @@
-"""Use cases of releases: preview, run, promote, rollback, deployed, tags, version and metadata."""
+"""Use cases of a release: preview, run, build, tags and metadata, and what they share."""

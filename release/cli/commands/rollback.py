@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from release.app.releases.rollback import RollbackRequest, rollback
+from release.app.released.rollback import RollbackRequest, rollback
 from release.cli.commands.change_report import publish_change, show
 from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.ci_outputs import require_publishable

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from release.app.releases.tags import TagsRequest, tags
-from release.app.releases.version import VersionRequest, find_version, version_report
+from release.app.versions.version import VersionRequest, find_version, version_report
 from release.cli.commands.tags import publish_decision, takes_outputs
 from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.stdout import data, document, talk
@@ -77,7 +77,7 @@ def command(
     if part is not None:
         # Imported late: the modules that read the commits since the last release take time to load, and only `--next`
         # needs them.
-        from release.app.releases.next_version import NextVersionRequest, next_found
+        from release.app.versions.next_version import NextVersionRequest, next_found
 
         git_tag = "pushed" if push else "local" if create else "none"
         request = {

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from release.app.releases.next_version import NextVersionRequest, next_version
 from release.app.session import Session
 from release.app.settings import Settings
+from release.app.versions.next_version import NextVersionRequest, next_version
 from release.config.components import Ownership, dependencies
 from release.config.load import load
 from release.control import Cancel

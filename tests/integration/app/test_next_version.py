@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import pytest
 
-from release.app.releases.next_step import NextPart
-from release.app.releases.next_version import NextVersionRequest, next_version
 from release.app.releases.request import RunRequest
 from release.app.releases.run import run
-from release.app.releases.version import VersionReport
 from release.app.session import Session
+from release.app.versions.next_step import NextPart
+from release.app.versions.next_version import NextVersionRequest, next_version
+from release.app.versions.version import VersionReport
 from release.app.workspace import open_workspace
 from release.errors import GitError, ReleaseError
 from release.events import Event, Note

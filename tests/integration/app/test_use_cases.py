@@ -19,10 +19,10 @@ from release.app.log.export import export
 from release.app.log.recover import RecoverRequest, recover
 from release.app.log.verify import TagFinding, VerifyReport, VerifyRequest, fault, verify
 from release.app.releases.metadata import MetadataRequest, metadata
-from release.app.releases.next_version import NextVersionRequest, next_version
 from release.app.releases.tags import TagsRequest, tags
-from release.app.releases.version import VersionRequest, version
 from release.app.session import Session
+from release.app.versions.next_version import NextVersionRequest, next_version
+from release.app.versions.version import VersionRequest, version
 from release.app.workspace import open_workspace
 from release.control import Cancel
 from release.errors import ConfigError, RefusedError, RegistryError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from release.app.released.promote_places import Origin, destinations, history, origin_of
 from release.app.releases.execute import execute, survey
-from release.app.releases.promote_places import Origin, destinations, history, origin_of
 from release.app.releases.release_sources import at_destinations, known_at
 from release.app.releases.results import (
     Changed,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from release.app.released.landings import RollbackInput, landings, moving_tags, still_standing
 from release.app.releases.execute import execute, survey
 from release.app.releases.known import known_everywhere, project_of
-from release.app.releases.landings import RollbackInput, landings, moving_tags, still_standing
 from release.app.releases.release_sources import without_yanked
 from release.app.releases.results import (
     Changed,

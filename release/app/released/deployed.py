@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.open import record_context
-from release.app.releases.promote_places import Origin, origin_of
+from release.app.released.promote_places import Origin, origin_of
 from release.app.session import Session
 from release.errors import ConfigError
 from release.events import Note

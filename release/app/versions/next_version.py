@@ -10,10 +10,10 @@ import msgspec
 from ci.remedies import remedy
 from release.app.clone_history import edge_of, lacks_trees
 from release.app.releases.known import known_for_next
-from release.app.releases.next_step import Due, NextPart, Wish, next_due
-from release.app.releases.version import Found, VersionReport, version_report
-from release.app.releases.version_tag import make_tag, require_taggable, require_unreleased
 from release.app.session import Session, policy_of
+from release.app.versions.next_step import Due, NextPart, Wish, next_due
+from release.app.versions.version import Found, VersionReport, version_report
+from release.app.versions.version_tag import make_tag, require_taggable, require_unreleased
 from release.config.components import Ownership
 from release.errors import ConfigError, ShallowClone
 from release.events import Note

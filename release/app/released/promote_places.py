@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from release.app.released.landings import moving_tags
 from release.app.releases.known import project_of
-from release.app.releases.landings import moving_tags
 from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import ConfigError

@@ -1,0 +1,1 @@
+"""What happens to images that are released: `promote`, `rollback`, `deployed`."""

@@ -1,0 +1,1 @@
+"""What version this commit has, and which comes next: `version`."""
