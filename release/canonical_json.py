@@ -33,9 +33,10 @@ def digest_of(schema: str, value: Any) -> str:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a quick check finds that `value` has a canonical form: all its text is ASCII without U+0000.
+    """Whether a quick check finds that `value` has a canonical form.
 
-    False does not mean that `value` has none: text that is not ASCII needs the full check, `require_canonical`.
+    True for dicts, lists and tuples of booleans, integers within the limit and ASCII text without U+0000. False does
+    not mean that `value` has no canonical form: text that is not ASCII needs the full check, `require_canonical`.
     """
     kind = type(value)
     if kind is dict:

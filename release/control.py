@@ -14,14 +14,14 @@ class Cancel:
 
     Code that blocks registers a callback with `on_cancel` that wakes it (shuts a socket, kills a child). `trip` runs
     these callbacks and makes `check` raise from then on. `noticed` is set when the main thread finds the run cancelled,
-    in `tripped`, `check` or `wait`.
+    in `tripped`, `check`, `wait` or `on_cancel`.
     """
 
     def __init__(self) -> None:
         # Set once, by `trip`, and never cleared: every thread in `wait` wakes, and later ones do not sleep at all.
         self._event = threading.Event()
-        # Guards the three members below. `on_cancel` checks and registers under the lock, so that no callback is
-        # registered after `trip` has taken the list of callbacks.
+        # Guards `_callbacks`, `_next` and the first assignment to `_error`. `on_cancel` checks and registers under the
+        # lock, so that no callback is registered after `trip` has taken the list of callbacks.
         self._lock = threading.Lock()
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._next = 0

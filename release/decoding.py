@@ -24,7 +24,7 @@ def decode(raw: bytes | bytearray | memoryview | str, kind: type[T], *, strict: 
 
     Raises `msgspec.DecodeError` for text that is not JSON and for a value that does not fit `kind`,
     `UnicodeDecodeError` for bytes that are not UTF-8, and `RecursionError` for very deep nesting.
-    `strict`: if false, the text `"1"` is accepted where a number is expected.
+    `strict`: if false, text that writes a number, a boolean or null is accepted in its place, such as `"1"` for 1.
     """
     _learn(kind)
     return msgspec.json.decode(raw, type=kind, strict=strict)
@@ -32,7 +32,8 @@ def decode(raw: bytes | bytearray | memoryview | str, kind: type[T], *, strict: 
 
 def convert(value: Any, kind: type[T], *, strict: bool = True) -> T:
     """Convert lists, mappings, texts and numbers to a `kind`. Raises `msgspec.ValidationError` if they do not fit.
-    `strict`: if false, the text `"1"` is accepted where a number is expected.
+
+    `strict`: if false, text that writes a number, a boolean or null is accepted in its place, such as `"1"` for 1.
     """
     _learn(kind)
     return msgspec.convert(value, kind, strict=strict)

@@ -49,7 +49,7 @@ class GitError(ReleaseError):
 
 
 class NoRepository(GitError):
-    """The working folder is not in a git repository."""
+    """The working folder is not in a git repository, or does not exist."""
 
 
 class NoCommits(GitError):
@@ -80,7 +80,7 @@ class AmbiguousVersion(GitError):
 
 
 class IncompleteTree(GitError):
-    """Files of the commit that the build needs are not in the work tree."""
+    """Files of the commit that the build needs are not in the work tree, such as those of a submodule."""
 
 
 class BuildError(ReleaseError):
@@ -90,7 +90,7 @@ class BuildError(ReleaseError):
 
 
 class BuilderUnavailable(BuildError):
-    """The builder that the build needs does not answer."""
+    """The builder that the build needs is missing or too old, cannot run on this machine, or does not answer."""
 
 
 class RegistryError(ReleaseError):
@@ -125,11 +125,11 @@ class Unreachable(RegistryError):
 
 
 class Denied(RegistryError):
-    """The registry answered 401 or 403: the credential is missing, wrong, or lacks the permission."""
+    """The registry answered 401 or 403, or a credential helper or AWS gave no credential."""
 
 
 class NotFound(RegistryError):
-    """The registry answered that the repository, manifest or blob does not exist."""
+    """A repository, tag, manifest or blob does not exist in the registry or layout, or an image in no known source."""
 
 
 class Invalid(RegistryError):
@@ -183,7 +183,7 @@ class LogCorrupt(LogError):
 
 
 class Interrupted(ReleaseError):
-    """SIGINT stopped the command."""
+    """SIGINT stopped the command, or the time ran out in which the end of the attempt could be recorded."""
 
     exit_code = 130
 

@@ -1,4 +1,4 @@
-"""Combines what git, the CI system and the clock say into the facts of a run, and resolves contradictions. Pure."""
+"""Combines the states of git, the CI system and the clock into the facts of a run; resolves contradictions. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of a run: commit, branch or git tag, time. The commit is HEAD, whatever the CI system says.
 
     `scope`: what the run may release, with the reason. `git_tag`: the tag that triggered the run and names HEAD.
-    `branch`: None on a tag, in a detached HEAD without CI context, and where the CI's commit is not HEAD. `now`:
-    milliseconds since the epoch.
+    `branch`: None where `scope` allows no branch (a git tag, a pull request, a fork), in a detached HEAD without CI
+    context, and where the CI's commit is not HEAD. `now`: milliseconds since the epoch.
     """
 
     snapshot: Snapshot
@@ -49,10 +49,11 @@ def reconcile(
 ) -> Facts:
     """The facts of the run. `now`: milliseconds since the epoch.
 
-    `remote_branches`: the branches of the remote, if they were listed: a CI system's clone has only one branch.
+    `remote_branches`: the branches of the remote, if they were listed: a CI system's clone often has only one branch.
     `default_branch`: the branch that the clone's `origin/HEAD` names; it counts if the CI system names no default
-    branch, before `main` and `master`. Raises `AmbiguousVersion` when the tag that triggered the run does not name
-    HEAD. `remote`: the refs read from the remote, if it was asked.
+    branch, before `main` and `master`. `remote`: the refs read from the remote, if it was asked. Raises
+    `AmbiguousVersion` when the tag that triggered the run does not name HEAD; a tag that the clone lacks is accepted
+    with a warning if the CI system says that it names HEAD.
     """
     warnings = list(ci.warnings)
     ci = _with_ref(snapshot, ci, warnings)
@@ -85,9 +86,10 @@ def reconcile(
 
 
 def _with_ref(snapshot: Snapshot, ci: CiContext, warnings: list[str]) -> CiContext:
-    """`ci` with `ref_name` as a branch or as a git tag, whichever the clone has at HEAD; a branch if it has both.
+    """`ci` with `ref_name` as a git tag, if only a git tag at HEAD has the name in the clone, else as a branch.
 
-    A name that looks like a version, and that the clone has as neither, is left out: the clone may lack its git tag.
+    A name that looks like a version is left out unless it is a branch of the clone or a git tag at HEAD: the clone may
+    lack the git tag.
     """
     name = ci.ref_name
     if name is None:
@@ -105,7 +107,7 @@ def _with_ref(snapshot: Snapshot, ci: CiContext, warnings: list[str]) -> CiConte
 
 
 def _narrowed(snapshot: Snapshot, ci: CiContext) -> RunScope:
-    """The scope of the run; `nothing` where a `pull_request_target` run has checked out the base branch."""
+    """The scope of the run; `nothing` where a `pull_request_target` run has not checked out the pull request."""
     scope = scope_of(ci)
     request = ci.pull_request
     if scope.may != "request" or ci.event != "pull-request-target" or request is None:
@@ -139,8 +141,8 @@ def local_branches(snapshot: Snapshot) -> dict[str, str]:
 def _is_head(snapshot: Snapshot, ci: CiContext) -> bool:
     """Whether the commit that the CI system names is checked out.
 
-    For a pull request also true if HEAD is the request's head commit, or a merge commit that has the CI system's commit
-    or the request's head as a parent.
+    Also true if the CI system names no commit. For a pull request also true if HEAD is the request's head commit, or
+    has the CI system's commit or the request's head as a parent, as a merge commit has.
     """
     if ci.commit is None or _same(ci.commit, snapshot.head):
         return True
@@ -155,6 +157,7 @@ def _is_head(snapshot: Snapshot, ci: CiContext) -> bool:
 
 
 def _same(commit: str, head: str) -> bool:
+    # Some CI systems give a short id. Git shortens to 7 digits or more; fewer would fit other commits too.
     return len(commit) >= 7 and head.startswith(commit.lower())
 
 

@@ -29,7 +29,7 @@ class Work(msgspec.Struct, Generic[O], frozen=True, kw_only=True):
 
 
 class Observer(Protocol[O, S]):
-    """A step kind that only reads and judges; an `Actor` can act, too."""
+    """The methods of every step kind: reading and judging. `Actor` adds `act`, for kinds that change something."""
 
     kind: type[O]
 

@@ -44,12 +44,12 @@ class Secrets:
                 self._spellings = tuple(sorted({*self._spellings, *spellings}, key=len, reverse=True))
 
     def add_public(self, *texts: str) -> None:
-        """Add texts that are printed on purpose, such as image names; `mask` leaves words in them alone."""
+        """Add texts that are printed on purpose, such as image names; `mask` keeps secrets that are part of them."""
         with self._lock:
             self._public = "\n".join([self._public, *texts])
 
     def scrub(self, text: str) -> str:
-        """A server's text with each known secret replaced by `***`, and each control character by a blank."""
+        """A server's text with each known secret replaced by `***`, and each unprintable character by a blank."""
         for spelling in self._spellings:
             text = text.replace(spelling, HIDDEN)
         return "".join(character if character.isprintable() else " " for character in text)
@@ -72,7 +72,8 @@ class Secrets:
 def secrets_in(env: Mapping[str, str]) -> Iterable[str]:
     """Credentials in `env`: values of variables that are named like secrets, and passwords and tokens in URLs.
 
-    Variables of other programs count from 8 characters on. Values of more than 65,536 characters are skipped.
+    A variable that is not shipmark's own counts by its name only if its value has 8 characters or more. Values of more
+    than 65,536 characters are skipped.
     """
     for name, value in env.items():
         if len(value) > _LARGEST:

@@ -30,8 +30,8 @@ class Process(Protocol):
     ) -> Completed:
         """Run a program to its end. `timeout`: seconds.
 
-        Raises `FileNotFoundError` for a missing program, `TimeoutError` for one that runs longer than `timeout`, and
-        `Interrupted` when the run is cancelled.
+        Raises `FileNotFoundError` for a missing program or folder, other kinds of `OSError` for a program that cannot
+        be started, `TimeoutError` for one that runs longer than `timeout`, and `Interrupted` when the run is cancelled.
         """
 
 
@@ -48,7 +48,8 @@ class FollowedProcess(Process, Protocol):
     ) -> int:
         """Run a program to its end, and return its exit code; `take` gets each line of its stderr, stdout is dropped.
 
-        Raises `FileNotFoundError` for a missing program, and `Interrupted` when the run is cancelled.
+        Raises `FileNotFoundError` for a missing program or folder, `Interrupted` when the run is cancelled, and what
+        `take` raises.
         """
 
 

@@ -31,7 +31,7 @@ class Processes:
     """`ports.Process` over the operating system.
 
     Every child leads a session of its own: it cannot prompt on our terminal, and is killed together with the processes
-    that it started.
+    that it started, except those that began sessions of their own.
     """
 
     def __init__(self, cancel: Cancel) -> None:
@@ -49,8 +49,8 @@ class Processes:
         """Run `argv` to its end. `env`: the program's whole environment; None for shipmark's own. `timeout`: seconds.
 
         Raises `FileNotFoundError` for a missing program or folder (`filename` tells which), `TimeoutError` after
-        `timeout`, and the error of `Cancel.check` when the run is cancelled. In these cases the child's process group
-        is killed and reaped first.
+        `timeout`, and the error of `Cancel.check` when the run is cancelled. After a time-out or a cancellation the
+        child's process group is killed first, and the child is reaped.
         """
         self._cancel.check()
         _require_folder(cwd)
@@ -84,7 +84,9 @@ class Processes:
     ) -> int:
         """Run `argv` to its end and pass each line of its stderr to `take`, as it is written. Returns the exit code.
 
-        stdout is dropped. Raises as `run`, and what `take` raises, after the child's process group is killed.
+        A line above 4 MiB is passed in pieces. stdout is dropped. There is no time limit. Raises `FileNotFoundError`
+        and the error of a cancellation as `run` does, and what `take` raises, after the child's process group is
+        killed.
         """
         self._cancel.check()
         _require_folder(cwd)
@@ -144,7 +146,10 @@ def _require_folder(cwd: str | None) -> None:
 
 
 def _end_beside(child: subprocess.Popen[bytes]) -> None:
-    """End the child's process group in a thread of its own, since `Cancel.trip` has other callbacks to run."""
+    """Send SIGTERM to the child's process group, and SIGKILL after 0.4 s from a new thread.
+
+    `Cancel.trip`, which calls this function, has other callbacks to run, so the function does not wait.
+    """
     _signal_group(child, signal.SIGTERM)
     threading.Thread(target=_end, args=(child, _GRACE_OF_CANCELLED), name="child's end", daemon=True).start()
 

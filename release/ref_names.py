@@ -29,7 +29,7 @@ RemoteKind = Literal["name", "url", "path"]
 def is_ref(name: str) -> bool:
     """Whether git accepts `name` as a ref of two parts or more, such as `refs/tags/v1.4.2`.
 
-    A name with a leading `-` or of more than 1024 characters is not accepted here, though git would accept it.
+    A name with a leading `-` or of more than 1024 characters gives False too, though git would accept the name.
     """
     if not name or len(name) > _LONGEST or "/" not in name or name[0] in "/-" or name[-1] in "/.":
         return False
@@ -40,7 +40,7 @@ def is_ref(name: str) -> bool:
 
 
 def is_git_tag(name: str) -> bool:
-    """Whether `name` can be a git tag: a ref below `refs/tags/` without a leading `-`, which `git tag` refuses."""
+    """Whether `name` can be a git tag: a valid ref below `refs/tags/`, and no leading `-`, which `git tag` refuses."""
     return not name.startswith("-") and is_ref(f"refs/tags/{name}")
 
 
@@ -68,10 +68,10 @@ def require_ref(key: str, name: str) -> str:
 
 
 def remote_kind(key: str, text: str) -> RemoteKind:
-    """What `text` names: a configured remote, a URL, or an absolute path.
+    """What `text` is: the name of a remote (configured or not), a URL, or an absolute path.
 
     Raises `ConfigError` that names `key` for any other text: options, `ext::` and other remote helpers, schemes other
-    than https, ssh, git and file (http only to this machine), and URLs with credentials or without a host.
+    than https, ssh, git, file and git+ssh (http only to this machine), and URLs with credentials or without a host.
     """
     scheme = _SCHEME.match(text)
     if scheme is not None:
@@ -102,7 +102,10 @@ def _require_url(key: str, text: str, scheme: str, authority: str) -> None:
             hint="put the token into the variable `SHIPMARK_LOG_TOKEN`, and leave the URL without it",
         )
     if host.startswith("-") or user.startswith("-") or _has_control(text) or not (host or scheme == "file"):
-        raise ConfigError(f"`{key}`: the URL does not name a host", hint="write `https://HOST/PATH`")
+        raise ConfigError(
+            f"`{key}`: the URL has no valid host, or holds a blank or control character",
+            hint="write `https://HOST/PATH`",
+        )
 
 
 def _has_control(text: str) -> bool:

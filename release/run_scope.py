@@ -47,15 +47,16 @@ class RunScope(msgspec.Struct, frozen=True, kw_only=True):
         return self.may == "release" or self.at_head
 
     def narrowed(self, reason: str) -> RunScope:
-        """The scope of the same run if it may do nothing."""
+        """A scope for this run that allows nothing, because of `reason`."""
         return RunScope(may="nothing", reason=reason, trust=self.trust)
 
 
 def scope_of(ci: CiContext) -> RunScope:
-    """Return the scope of a run. The first of these facts that is stated decides.
+    """Return the scope of a run, from the first of six facts that the CI system states.
 
-    Another repository's commit, or one of unknown origin; something that is gone; a merge queue; a request; a git tag;
-    a branch. Without any of them the checkout decides: a laptop's also by a version tag at HEAD.
+    The facts, in this order: a commit from another repository or of unknown origin, a deleted or closed subject of the
+    event, a merge queue, a pull request, a git tag, a branch. Without these facts the checkout decides; where no CI
+    system was detected, a version tag at HEAD is released too.
     """
     trust = judge(ci)
     nothing = RunScope(may="nothing", reason=trust.reason, trust=trust)

@@ -1,8 +1,8 @@
 """Executes plans, phase by phase, with the handler of each step's kind, and reports how every step ended.
 
 For each step the runner observes and judges; if the step is free, it acts, then observes and judges again. The runner
-never retries an act. Even if the act raised an error of a registry or of the log, the second observation decides
-whether the step is done.
+never retries an act. Even if the act raised a `ReleaseError`, such as a registry's, the second observation decides
+whether the step is done; only a cancellation ends the step without one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a survey or an execution of a plan. `error`: the error that the command should raise, or None.
 
-    `errors`: component -> its error, where a plan has several components; one stops only those that depend on it.
+    `errors`: component -> its error, where a plan has several components; the error of one component stops that
+    component and those that depend on it.
     """
 
     plan: Plan
@@ -65,7 +66,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def acted(self) -> bool:
-        """Whether any step acted and was judged done afterwards."""
+        """Whether any step acted and was judged done afterwards, and not withheld."""
         return any(outcome.state == "made" for outcome in self.outcomes)
 
 
@@ -168,9 +169,10 @@ class Runner:
     def execute(self, plan: Plan) -> Report:
         """Carry the plan out, phase by phase.
 
-        After a phase in which a required step has an error, its component and those that depend on it get no further
-        step. An error of a step that the components share stops all of them, and so does a cancellation. The report has
-        the error; none is raised.
+        After a phase in which a required step has an error, the step's component and those that depend on the component
+        get no further step. An error of a required step that the components share stops all of them, and so does a
+        cancellation. The report has the error; `execute` raises only `Interrupted`, if a cancellation came before the
+        first step of a phase.
         """
         walk = self._walk()
         carry_out = self._carry_out(walk, frozenset(step.id for step in plan.steps))
@@ -253,7 +255,10 @@ def _cancelled(cancel: Cancel) -> ReleaseError | None:
 
 
 def _errors_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, ReleaseError]:
-    """Scope -> its error, in the order of the plan's releases; the steps that all share have the scope `""`."""
+    """Scope -> its error, in the order of the plan's releases; the steps that all share have the scope `""`.
+
+    The error of a plan with one release, or with none, has the scope `""`.
+    """
     if len(plan.releases) < 2:
         error = _verdict(plan, plan.steps, outcomes)
         return {} if error is None else {"": error}

@@ -1,4 +1,4 @@
-"""Guesses by its name whether a variable or build argument has a secret value. Pure.
+"""Guesses from the name of a variable or build argument whether its value is secret. Pure.
 
 The guess is used for warnings, and for refusals where a secret would leave the machine. Values are not read.
 """
@@ -26,6 +26,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 def looks_secret(name: str) -> bool:
     """Whether a variable called `name` probably holds a secret: `NPM_TOKEN`, `supersecret`, `awsSecretAccessKey`."""
+    # 512 characters: names of variables are far shorter, and a name in an untrusted file may be as long as the file.
     words = [word.lower() for word in _WORD.findall(name[:512])]
     if any(word.endswith(_ENDINGS) for word in words):
         return True

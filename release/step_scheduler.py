@@ -1,4 +1,4 @@
-"""Runs steps concurrently in daemon threads; after a cancellation, threads that hang are not waited for."""
+"""Runs steps concurrently in daemon threads; after a cancellation, it waits for running steps for 0.6 s at most."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ class StepScheduler:
         self._group = TaskGroup(jobs=_LIMIT, name="step")
 
     def run(self, steps: Sequence[Step]) -> None:
-        """Run `steps`, in the given order where `needs` and `after` leave a choice; return early if cancelled."""
+        """Run `steps`, in the given order where `needs` and `after` leave a choice; return early if cancelled.
+
+        Raises `Interrupted` if the run was cancelled before the call.
+        """
         waiting = list(steps)
         here = {step.id for step in steps}
         with self._cancel.on_cancel(self._wake):
@@ -49,7 +52,10 @@ class StepScheduler:
             self._drain()
 
     def _next(self, waiting: Sequence[Step], here: set[str]) -> Step | None:
-        """The first step that may start now. If none may, wait until a step ends, and return None."""
+        """The first step that may start now. If none may, wait until a step ends or the run is cancelled; return None.
+
+        Raises `RuntimeError` if no step runs and none may start.
+        """
         with self._turn:
             if self._busy < _LIMIT:
                 for step in waiting:

@@ -1,6 +1,7 @@
-"""Runs calls in daemon threads, started in order, so that a thread that hangs does not delay the exit.
+"""Runs calls in daemon threads, started in order, so that a call that hangs does not keep the process from exiting.
 
-With `stop_at_error` it delays an error by 2 s at most.
+In a group with `stop_at_error`, a call that hangs delays the error of another call by 2 s at most. `run_all` with only
+one call makes it in the calling thread.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Task(Generic[T]):
             self._ended.set()
 
     def result(self) -> T:
-        """Wait for the call; return its result, or raise its error."""
+        """Wait for the call; return its result, or raise its error. Waits for ever for a call that never starts."""
         self._ended.wait()
         if self.error is not None:
             raise self.error
@@ -71,7 +72,10 @@ class TaskGroup:
         self._error: BaseException | None = None
 
     def start(self, work: Callable[[], T]) -> Task[T]:
-        """Run `work` when fewer than `jobs` calls run; never, if an error or a cancellation has stopped the group."""
+        """Run `work` when fewer than `jobs` calls run.
+
+        `work` never runs if an error or a cancellation stops the group, or `drop` removes the call, before its start.
+        """
         task = Task(work)
         with self._turn:
             if self._error is not None:

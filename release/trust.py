@@ -27,7 +27,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(ci: CiContext) -> Trust:
-    """Judge a run by variables that its CI system sets, which an outsider's pull request cannot change."""
+    """Judge a run by what its CI system says of the commit's origin, which an outsider's pull request cannot change."""
     if ci.head_origin is None:
         what = "no CI system was detected" if ci.system == "none" else f"the event is `{ci.event}`"
         return Trust(verdict="trusted", reason=f"{what}, and no other repository is named")

@@ -1,7 +1,7 @@
 """Calls the Docker Engine API through the docker SDK; adds cancellation, and keeps secrets out of messages.
 
-A cancelled run closes its connections, so that the daemon stops at once. Error messages leave out the URL of the
-request, because it contains the values of build arguments.
+A cancelled run closes its connections, so that the daemon stops its build at once. Error messages leave out the URL of
+the request, because it contains the values of build arguments.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Engine:
     def build(self, context: Iterator[bytes], **options: Any) -> Iterator[dict[str, Any]]:
         """Send the build context, a tar, and yield the daemon's messages. `options`: arguments of the SDK's `build`.
 
-        Raises `BuildError`, or the cancellation's error.
+        A build that fails is not raised: one of the messages has its error. Raises `BuildError` if the daemon refuses
+        the request or the connection breaks, or the cancellation's error.
         """
         with self._speaking():
             answer = self._client.build(
@@ -81,7 +82,10 @@ class Engine:
             return answer
 
     def remove(self, image: str) -> None:
-        """Remove an image, given by id or name, but none of its parent images. Raises `BuildError` if it is in use."""
+        """Remove an image, given by id or name, but none of its parent images.
+
+        Raises `BuildError` if the image is in use or missing.
+        """
         with self._speaking():
             self._client.remove_image(image, noprune=True)
 
@@ -109,9 +113,7 @@ def connect(
 ) -> Iterator[Engine]:
     """Connect to the docker daemon. `registries`: only their credentials are sent with a build, for its pulls.
 
-    `answer_within`: seconds for the daemon's first answers.
-
-    Raises `BuilderUnavailable`.
+    `answer_within`: seconds for the daemon's first answers. Raises `BuilderUnavailable` if no daemon answers.
     """
     endpoint = find_endpoint(env)
     open_now = _Open()
@@ -146,7 +148,10 @@ def require_listener(env: Mapping[str, str], cancel: Cancel) -> None:
 
 @contextlib.contextmanager
 def translated(endpoint: Endpoint, cancel: Cancel, *, unavailable: bool = False) -> Iterator[None]:
-    """Turn errors of the SDK and its libraries into `BuildError`. A cancelled run raises the cancellation's error."""
+    """Turn errors of the SDK and its libraries into `BuildError`, or, with `unavailable`, into `BuilderUnavailable`.
+
+    A cancelled run raises the cancellation's error.
+    """
     try:
         yield
     except (ReleaseError, GeneratorExit):

@@ -75,8 +75,8 @@ def store_archive(
 ) -> SavedImage:
     """Read the whole archive and store its layers in `layout`; `take` is called with each stored layer.
 
-    `codec`: compresses the layers; None: the fastest gzip. `source`: who wrote the archive, for messages. Raises
-    `BuildError` when the archive is damaged or inconsistent.
+    `codec`: compresses the layers; None: the fastest gzip. `source`: the program that wrote the archive, for messages.
+    Raises `BuildError` when the archive is damaged or inconsistent, or does not contain exactly one image.
     """
     reader = _Reader(layout, codec, check, take, source)
     try:

@@ -32,9 +32,9 @@ from release.transfer.copy import copy_image
 
 
 class Assembled(msgspec.Struct, frozen=True, kw_only=True):
-    """The observation of an `assemble` step. `top`: the expected index; None before each platform's image is known.
+    """The observation of an `assemble` step. `image`: the index found where it should be stored; None if it is missing.
 
-    `image`: the index found where it should be stored; None before the index is made.
+    `top`: the expected index; None before each platform's image is known, and for an index that the plan names.
     """
 
     top: Manifest | None = None
@@ -56,7 +56,10 @@ class Assembly:
         return f"make one image of {', '.join(part.platform for part in operands.parts)}"
 
     def observe(self, work: Work[Assemble]) -> Assembled:
-        """The expected index, and the index found where it should be stored, if any. Raises errors of reading there."""
+        """The expected index, and the index found where it should be stored, if any.
+
+        Raises errors of reading there, and `NotFound` if no source has the image of a platform.
+        """
         operands = work.operands
         place = self._sources.open(operands.place)
         if isinstance(operands.image, str):
@@ -70,7 +73,10 @@ class Assembly:
         return Assembled(top=top, image=find_image(place, operands.place, top.digest).image)
 
     def judge(self, work: Work[Assemble], seen: Assembled) -> Judgement:
-        """Done if the index exists and contains the image of each platform and no other image."""
+        """Done if the index exists and contains the image of each platform and no other image.
+
+        Free if the index does not exist; a conflict if it contains other images.
+        """
         image = seen.image
         if image is None:
             return Free(reason=self.describe(work.operands))
@@ -79,21 +85,21 @@ class Assembly:
         if sorted(held) != sorted(wanted):
             return Conflict(
                 reason=f"the index {image.digest} holds {', '.join(held)}, and its platforms are {', '.join(wanted)}",
-                hint="run it again: the new plan reads the images again",
+                hint="run the command again: it makes a new plan, for which it reads the images again",
             )
         is_bound = work.bound.get(built_of(work.operands.component)) is not None
         bindings = Bindings() if is_bound else _bindings(work, image)
         return Done(reason=f"{image.digest} of {len(held)} platforms", bindings=bindings)
 
     def act(self, work: Work[Assemble], seen: Assembled) -> Bindings:
-        """Put the index to its place, after the images that it lists. Raises `NotFound` if one of them is gone."""
+        """Store the index, after copying the images that it lists. Raises `NotFound` if one of these images is gone."""
         operands = work.operands
         if seen.top is None:
             raise NotFound("the index cannot be made before the image of each platform is known")
         contexts = [context for _, context in _contexts(work) if context is not None]
         if any(context != contexts[0] for context in contexts):
             text = "the platforms were built from different files: some were built by an earlier run"
-            hint = "the record `built-platform` of each names the digest of its context"
+            hint = "each platform's record `built-platform` names the digest of its build context"
             self._sink.emit(Note(level="warning", text=text, hint=hint))
         place = self._sources.open(operands.place)
         for part in operands.parts:

@@ -1,8 +1,8 @@
 """Attaches an in-toto release statement, made from the log's entries, to the image as a referrer.
 
-The statement copies the log to a place outside of the log; no decision reads it. If it cannot be attached, the run
-warns, the release stays valid, and the next run tries again. One statement of a release is enough, also one made from
-another log: a log that was lost and begun again has other positions and hashes.
+The statement copies the log's entries about a release to a place outside of the log; no decision reads the statement.
+If it cannot be attached, the run warns, the release stays valid, and the next run tries again. One statement of a
+release is enough, also one made from another log: a log that was lost and begun again has other positions and hashes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ class Attestations:
         return f"attach the release statement to the image on {operands.target}"
 
     def observe(self, work: Work[Attest]) -> StatementObservation | None:
-        """The statement to attach and the one that the image has; None while the log lacks the release's entries."""
+        """The statement to attach and the one that the image has; None while the log lacks the release's entries.
+
+        Also None before the image's digest is known. Raises `NotFound` if the target lacks the image.
+        """
         release = self._release(work.operands)
         if release is None:
             return None

@@ -13,7 +13,7 @@ from release.tagging.model import Held
 
 
 class TargetCheck:
-    """The handler of `check-target` steps: checks that no fixed tag on the target holds another image."""
+    """The handler of `check-target` steps: checks that no fixed tag on the target holds another release's image."""
 
     kind = CheckTarget
 
@@ -33,7 +33,10 @@ class TargetCheck:
         return tuple(self._tags.read(repository, target, tag.name, every=True) for tag in work.operands.fixed)
 
     def judge(self, work: Work[CheckTarget], seen: tuple[Held, ...]) -> Judgement:
-        """Conflict if a fixed tag holds an image of another commit, or a version tag another image of this commit."""
+        """Conflict if a fixed tag holds an image of another commit, or a version tag another image of this commit.
+
+        Done otherwise.
+        """
         operands = work.operands
         policies = {tag.name: tag.policy for tag in operands.fixed}
         for held in seen:
@@ -64,7 +67,7 @@ class PushCheck:
         return f"ask {operands.target} whether this credential may push"
 
     def observe(self, work: Work[CheckPush]) -> None:
-        """Observe nothing: only the begin of an upload, in `act`, shows whether the credential may push."""
+        """Observe nothing: only the start of an upload, in `act`, shows whether the credential may push."""
 
     def judge(self, work: Work[CheckPush], seen: None) -> Judgement:
         """Done after `act` has begun and cancelled an upload, free before."""
@@ -74,7 +77,10 @@ class PushCheck:
         return Free(reason="asked at the start of the run")
 
     def act(self, work: Work[CheckPush], seen: None) -> Bindings:
-        """Begin an upload and cancel it. Raises `Denied` if the registry refuses it."""
+        """Begin an upload to a registry and cancel it; for a layout, check that its folder can be written.
+
+        Raises `Denied` if the registry refuses the upload, and from the `RegistryError` branch for other failures.
+        """
         del seen
         self._registries.open(work.operands.target).check_push()
         return binding(_may_push(work.id), value=True)

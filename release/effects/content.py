@@ -43,7 +43,7 @@ class Content:
         return Done(reason=f"holds {short(seen.digest)}")
 
     def act(self, work: Work[PushContent], seen: Descriptor | None) -> Bindings:
-        """Copy the image from the first source that has it. Raises `NotFound` if none has."""
+        """Copy the image from the first source that has it, other than the target. Raises `NotFound` if none has."""
         del seen
         operands = work.operands
         digest = digest_in(operands.image)
@@ -70,7 +70,10 @@ class Content:
 
 
 def mounts(source: str, destination: str) -> tuple[str, ...]:
-    """The source's repository path, if the destination's registry has it too and so can mount blobs from there."""
+    """The source's repository path, if source and destination are in one registry, which can then mount the blobs.
+
+    Empty otherwise.
+    """
     if source == FROM or not (is_in_registry(source) and is_in_registry(destination)):
         return ()
     theirs, ours = parse_repository(source), parse_repository(destination)

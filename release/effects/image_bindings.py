@@ -66,7 +66,7 @@ def within_bindings(
 ) -> Bindings:
     """The values of each platform's image in an index that a builder made in one build.
 
-    Raises `BuildError` if one is missing.
+    Raises `BuildError` if the index has no image for one of `platforms`.
     """
     entries = entries_of(index) if index.is_index else ()
     bound = Bindings()

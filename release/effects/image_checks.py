@@ -16,8 +16,8 @@ from release.plan.model import Bindings, Done, Free, Judgement, Slot
 from release.plan.operands import CheckImage, checked_of, digest_in
 from release.ports import Process
 
-#: Last lines of a check's output that are shown. A scanner may print a page for each package, and CI systems cut or
-#: slow down long logs.
+#: Last lines that are shown of a check's stdout, and as many of its stderr. A scanner may print a page for each
+#: package, and CI systems cut or slow down long logs.
 _LINES = 2000
 
 
@@ -87,7 +87,10 @@ class ImageChecks:
         return Bindings()
 
     def _filled(self, word: str, digest: str, operands: CheckImage, held: ExitStack) -> str:
-        """The word with names in double braces replaced; the layout or the daemon's image is made on first use."""
+        """The word with `{{layout}}`, `{{image}}`, `{{digest}}` and `{{version}}` replaced.
+
+        `held` ends, after the check, the context managers that provide the layout or the image in the daemon.
+        """
         if "{{layout}}" in word:
             word = word.replace(
                 "{{layout}}", held.enter_context(self._places.layout(self._source(operands), digest))
@@ -119,7 +122,7 @@ class ImageChecks:
         except TimeoutError as error:
             raise BuildError(
                 f"{where} did not end within {operands.timeout} seconds",
-                hint="give it more with `timeout: SECONDS`, if it is not stuck",
+                hint="give the check more time with `timeout: SECONDS`, if it is not stuck",
             ) from error
         except OSError as error:
             raise BuildError(
@@ -130,7 +133,7 @@ class ImageChecks:
         if done.code != 0:
             raise BuildError(
                 f"{where} failed: `{argv[0]}` exited {done.code}; nothing was pushed",
-                hint="the lines above are what it wrote",
+                hint="read what the check wrote, in the lines above",
             )
 
     def _say(self, name: str, *outputs: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Opens the sources of an image: the targets of a plan, and the content store in the user's cache folder."""
+"""Opens the sources of an image: a plan's targets, the content store in the cache folder, the image of `run --from`."""
 
 from __future__ import annotations
 
@@ -63,9 +63,12 @@ class Sources:
         self._supplied = supplied
 
     def open(self, name: str) -> Repository:
-        """Open the repository with the name `name` in the plan."""
+        """Open the repository with the name `name` in the plan.
+
+        Raises `NotFound` for `from` if the run was not given an image.
+        """
         if name == FROM:
             if self._supplied is None:
-                raise NotFound("the image was given with `--from`, and this run was not given it")
+                raise NotFound("the plan's image was given with `--from`, and this run has no `--from`")
             return self._supplied
         return self.store.open() if name == STORE else self._registries.open(name)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LEASE = "lease"
 # Permission bits with which group or others could create files in the folder, such as forged cache entries.
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-# Temporary folders of CI systems: GitHub and Gitea, Azure Pipelines, Jenkins.
+# Variables that name temporary folders of CI systems: GitHub and Gitea, Azure Pipelines, Jenkins.
 _RUNNERS = ("RUNNER_TEMP", "AGENT_TEMPDIRECTORY", "WORKSPACE_TMP")
 # Seconds between two attempts to lock the lease. A deletion usually holds the lock for less than a second; a longer
 # pause would delay the start of a command, a shorter one would burn CPU time.
@@ -97,7 +97,11 @@ def open_cache(around: Surroundings) -> Cache:
 
 
 def open_root(around: Surroundings) -> str | None:
-    """The cache folder, created if it is missing; None if no candidate is usable."""
+    """The cache folder, created if it is missing; None if there is no usable one.
+
+    A candidate that cannot be created or written is skipped, unless SHIPMARK_CACHE_DIR names it. A candidate that is
+    unsafe ends the search, with a warning.
+    """
     for candidate, chosen in _candidates(around.env):
         path = os.path.abspath(candidate)
         try:
@@ -154,7 +158,10 @@ def _candidates(env: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
 
 
 def _opened_root(path: str, around: Surroundings, *, chosen: bool) -> str:
-    """Create the folder if it is missing, and check it. Raises `Unsafe`, and `OSError` if it cannot be created."""
+    """Create the folder if it is missing, and check it. Raises `Unsafe`, and `OSError` if it cannot be created.
+
+    `OSError` also if it cannot be written, or lies in the workspace though SHIPMARK_CACHE_DIR does not name it.
+    """
     workspace = around.workspace
     if workspace is not None and (
         is_within(path, workspace) or is_within(os.path.realpath(path), os.path.realpath(workspace))

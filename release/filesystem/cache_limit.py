@@ -21,7 +21,7 @@ from release.filesystem.folders import OpenFolder, open_folder
 from release.filesystem.new_files import NewFile
 
 #: Bytes of blobs that the cache keeps if SHIPMARK_CACHE_SIZE is not set: layers of several images, on disks of CI
-#: runners that often have 14 GB free (GitHub). More would save compressing and pulling again.
+#: runners that often have 14 GB free (GitHub). A larger cache would save more work, but could fill such a disk.
 DEFAULT_LIMIT = 10 << 30
 #: Seconds without use after which a repository's folder is deleted: 90 days. Runners check out into ever new folders,
 #: whose state nobody uses again; a project that rests for a quarter of a year loses only its cache.
@@ -36,7 +36,7 @@ _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of `clean`. `freed`: bytes. `busy`: repositories in use, which were skipped."""
+    """The result of `clean`. `freed`: bytes. `busy`: repositories that were skipped, mostly because they are in use."""
 
     repositories: int = 0
     freed: int = 0
@@ -91,7 +91,7 @@ def clean(root: str) -> Cleaned:
 
 
 def trim(root: str, limit: int) -> int:
-    """Delete least recently used blobs until at most `limit` bytes of blobs are left; returns the bytes of these blobs.
+    """Delete least recently used blobs until at most `limit` bytes of blobs are left; returns the bytes freed by that.
 
     Blobs of repositories in use count towards the limit, and are kept. Folders of repositories unused for 90 days are
     deleted as a whole; their bytes are not in the result.

@@ -1,8 +1,8 @@
 """Reads and writes whole files in folders that a stranger may have prepared.
 
 Only regular files below a size limit are read: no devices, pipes or endless files. Writing follows no symlink below the
-workspace (`folders`), and a new file gets its name when it is complete (`new_files`). A symlink in the way is refused:
-it is neither replaced nor followed.
+workspace (`folders`), and a new file gets its name when it is complete (`new_files`). A symlink at the path of a file
+to write is refused: it is neither replaced nor followed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from release.filesystem.workspace_paths import is_within
 _PIECE = 1 << 20
 #: Errors of open(2) for a socket, a device without a driver, and a symlink to itself.
 _NO_FILE = frozenset({errno.ENXIO, errno.ENODEV, errno.ELOOP})
-#: Names of streams that the process has open already; a shell's `>(command)` is `/dev/fd/N`.
+#: Paths that are written to directly, because they cannot be replaced by a new file: streams that the process has open
+#: (a shell's `>(command)` is `/dev/fd/N`), the terminal and `/dev/null`.
 _STREAM = re.compile(r"/dev/(stdout|stderr|null|tty|fd/[0-9]+)|/proc/self/fd/[0-9]+")
 
 
@@ -99,7 +100,7 @@ def write_file(
 
     path: absolute. workspace: absolute; no symlink below it is followed. Missing folders are created.
     mode: of a new file, before the umask; a replaced file keeps its mode. durable: fsync before the rename.
-    Raises `RefusedError` for a symlink or a folder in the way, and `OSError`. An open stream (`/dev/stdout`,
+    Raises `RefusedError` if a symlink, a folder or a device is in the way, and `OSError`. A stream (`/dev/stdout`,
     `/dev/fd/N`) is written directly, so a part of `content` may stay written.
     """
     if _STREAM.fullmatch(path):
@@ -126,7 +127,10 @@ def append_file(path: str, content: bytes, *, workspace: str | None, mode: int =
 
 
 def require_file(path: str, *, workspace: str | None, append: bool = False) -> None:
-    """Raise what `write_file` or `append_file` would raise. A missing file or folder is accepted."""
+    """Raise `RefusedError` where `write_file` (or, with `append`, `append_file`) would raise it, without writing.
+
+    A missing file or folder is accepted. Whether this user may write there is not checked.
+    """
     if _STREAM.fullmatch(path):
         return
     try:
@@ -139,13 +143,13 @@ def require_file(path: str, *, workspace: str | None, append: bool = False) -> N
 
 
 def remove_file(path: str, *, workspace: str | None) -> None:
-    """Delete the file at `path` if it exists. Symlinks are not followed: a symlink at `path` itself is deleted."""
+    """Delete the file at `path` if it exists. A symlink at `path` is itself deleted, and not the file that it names."""
     with suppress(FileNotFoundError), open_parent(path, workspace) as (folder, name):
         folder.remove(name)
 
 
 def _write_stream(path: str, content: bytes) -> None:
-    """Write to a stream that is open already: no file is created or replaced."""
+    """Write to a path that `_STREAM` matches: no file is created or replaced."""
     with open(path, "ab", buffering=0) as stream:
         view = memoryview(content)
         while view:

@@ -208,11 +208,14 @@ class OpenFolder:
         return os.open(name, _NEW, mode, dir_fd=self._descriptor)
 
     def rename(self, name: str, into: OpenFolder, new: str) -> None:
-        """Rename the entry `name` to `new` in `into`, and replace what is there. Raises `OSError`."""
+        """Rename the entry `name` to `new` in the folder `into`, replacing a file called `new`. Raises `OSError`."""
         os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=into._descriptor)
 
     def link(self, name: str, into: OpenFolder, new: str) -> None:
-        """Make a hard link `new` in `into`. Raises `FileExistsError`, and `OSError` on file systems without links."""
+        """Make a hard link `new` to the file `name`, in the folder `into`.
+
+        Raises `FileExistsError` if `new` exists, and `OSError` on file systems without hard links.
+        """
         os.link(name, new, src_dir_fd=self._descriptor, dst_dir_fd=into._descriptor, follow_symlinks=False)
 
     def remove(self, name: str) -> None:
@@ -226,7 +229,7 @@ class OpenFolder:
         shutil.rmtree(name, ignore_errors=True, dir_fd=self._descriptor)
 
     def sync(self) -> None:
-        """fsync the folder's entries, on file systems that support it."""
+        """fsync the folder's entries. Errors are ignored, since some file systems do not support it."""
         with suppress(OSError):
             os.fsync(self._descriptor)
 

@@ -54,8 +54,8 @@ class NewFile:
         """Rename the file to `name` (in `into`, else in its own folder), atomically replacing a file there.
 
         mode: permission bits, regardless of the umask; the mode of a replaced file is kept. durable: fsync the content
-        first. replace: False keeps an existing file. Raises `RefusedError` if `name` is not a regular file, and
-        `OSError`.
+        first. replace: False keeps an existing file, and discards the new one. Raises `RefusedError` if `name` exists
+        and is not a regular file, and `OSError`.
         """
         target = into or self._folder
         kept = target.mode_at(name)

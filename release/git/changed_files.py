@@ -1,4 +1,4 @@
-"""Lists the files that differ between earlier commits and one commit, in two processes for any number of commits."""
+"""Lists the files that differ between earlier commits and one commit, in at most two processes for all commits."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from release.ref_names import is_commit
 def changed_files(git: Git, head: str, earlier: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Map each commit to the files that differ between it and `head`; a renamed file counts as two files.
 
-    Commits that the clone lacks are left out. `earlier`: commits, or texts that image labels give as such. Raises
-    `GitError`.
+    Commits that the clone lacks are left out. `earlier`: commit ids; other texts, which image labels may contain, are
+    left out too. Raises `GitError` if git fails.
     """
     asked = sorted({one for one in earlier if is_commit(one)})
     if not asked:
@@ -47,7 +47,7 @@ def _split(fields: list[str], head: str, count: int) -> list[tuple[str, ...]]:
 
 
 def merge_base(git: Git, a: str, b: str) -> str | None:
-    """The best common ancestor of two commits or refs; None without one, or where the clone lacks one of them."""
+    """The best common ancestor of two commits or refs; None without one, or where git fails (a missing commit)."""
     done = git.run("merge-base", a, b)
     text = done.stdout.decode("ascii", "replace").strip()
     return text if done.code == 0 and is_commit(text) else None

@@ -27,8 +27,9 @@ NEUTRAL = (
     *("-c", "gc.auto=0", "-c", "maintenance.auto=false"),
 )
 
-# The `GIT_…` variables that git processes inherit: credentials, connections, TLS, configuration, limits of the search
-# for a repository. All others are removed: a hook's `GIT_DIR` would select another repository, for example.
+# The `GIT_…` variables that git processes inherit, such as those for credentials, connections, TLS, configuration and
+# the search for a repository. All others are removed, except those of `_KEPT_STARTS`: a hook's `GIT_DIR`, for example,
+# would select another repository.
 _KEPT = frozenset(
     {
         "GIT_ALLOW_PROTOCOL",
@@ -64,10 +65,10 @@ _KEPT_STARTS = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_AUTHOR_", "GIT_COMM
 
 
 def git_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """`env` for a git process, without variables that select another repository, add output, prompt, or write the
-    index.
+    """`env` for a git process: English messages, no prompts on the terminal, only harmless `GIT_…` variables.
 
     `GIT_DIR` and `GIT_INDEX_FILE`, which hooks set, are removed. Configuration in `GIT_CONFIG_…` variables is kept.
+    The process does not write the index to refresh it.
     """
     kept = {
         name: value
@@ -109,7 +110,11 @@ class Git:
         self._entered = False
 
     def run(self, *arguments: str, timeout: float | None = None, stdin: bytes = b"") -> Completed:
-        """Run `git <arguments>`; returns any exit code. Raises `GitError` if git is missing or does not end in time."""
+        """Run `git <arguments>`; returns any exit code.
+
+        Raises `GitError` if git is missing or does not end in time, if the folder is missing, or if git must not enter
+        the repository (`require_entry`).
+        """
         if not self._entered:
             require_entry(self._directory, self._env)
             self._entered = True
@@ -146,7 +151,7 @@ class Git:
 def with_objects(folder: str) -> dict[str, str]:
     """The variable that adds the objects in `folder` to those of a repository."""
     if ":" in folder or folder.startswith('"'):
-        # git(1), GIT_ALTERNATE_OBJECT_DIRECTORIES: `:` separates paths, so such a path is quoted.
+        # git(1), GIT_ALTERNATE_OBJECT_DIRECTORIES: `:` separates paths, and a leading `"` begins a quoted path.
         escaped = folder.replace("\\", "\\\\").replace('"', '\\"')
         folder = f'"{escaped}"'
     return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folder}

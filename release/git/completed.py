@@ -16,9 +16,9 @@ from release.versions.semver import parse_tag_name
 
 
 class Completed(NamedTuple):
-    """A snapshot with the remote's tags. `moved`: version tags that name another commit there than in the clone.
+    """A snapshot with the remote's tags. `moved`: version tags whose commits differ between the remote and the clone.
 
-    The remote's commit counts for them.
+    For a moved tag the snapshot has the remote's commit.
     """
 
     snapshot: Snapshot
@@ -36,7 +36,9 @@ def completed(
     versions: Scheme = "semver",
     edge: frozenset[bytes] = frozenset(),
 ) -> Completed:
-    """`snapshot` with the tags of the remote, and HEAD's version counted from them. Changes nothing in the clone.
+    """`snapshot` with the remote's tags added, and the release found that HEAD's version counts from.
+
+    Changes nothing in the clone. With the scheme `none` only the tags are added.
 
     `git`: reads the clone. `whole`: called only if HEAD's version depends on history that the clone lacks; gives a git
     that has HEAD's whole history, or None. Without it, `describe` and `commit_count` are None. `edge`: the commits

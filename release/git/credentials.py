@@ -1,7 +1,7 @@
-"""Hands the clone's own settings about remotes over to a private repository, whose fetches then reach the same remotes.
+"""Reads a clone's own git settings about remotes, such as credentials, for the fetches of a private repository.
 
-Credentials that are configured in a clone (`http.….extraheader` of `actions/checkout`) do not apply to another
-repository.
+Settings that are stored in a clone, such as the `http.….extraheader` of `actions/checkout`, do not apply to another
+repository, whose fetches would fail without them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 def credentials_of(process: Process, clone: str, env: Mapping[str, str]) -> Credentials:
-    """The clone's own settings about remotes (`_HANDED_OVER`), with conditional includes; none if git fails."""
+    """The clone's own settings about remotes (`_HANDED_OVER`), with conditional includes; none if `git config` fails.
+
+    Raises `GitError` if git is missing or does not end within 10 s.
+    """
     done = Git(process, clone, env).run(
         "config", "--local", "--includes", "--null", "--get-regexp", _HANDED_OVER, timeout=_TIMEOUT
     )
@@ -46,12 +49,14 @@ def keeps_to_its_host(credentials: Credentials) -> tuple[str, ...]:
 
 
 def with_settings(env: Mapping[str, str], settings: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """`env` with more git configuration, after the settings that it holds already.
+    """`env` with more git configuration, after the settings that `env` holds already.
 
-    Settings travel in the environment, since other users of the machine can read argument lists.
+    Settings are passed in the environment, since other users of the machine can read argument lists. ssh gets the
+    option BatchMode, unless `env` or a setting names another ssh command.
     """
     added = dict(env)
     count = env.get("GIT_CONFIG_COUNT", "0")
+    # A count that is not a number, or above 10,000, counts as 0: with such a count git itself would fail.
     start = number_in(count, most=10_000) or 0
     for number, (key, value) in enumerate(settings, start):
         added[f"GIT_CONFIG_KEY_{number}"] = key

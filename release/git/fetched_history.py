@@ -25,10 +25,11 @@ from release.redaction import redact
 
 # Name of the remote in the private repository. Its URL is passed in the environment, since it may hold a password.
 _REMOTE = "history"
-# Seconds. Commits without trees of a large repository (a million commits) are a few hundred megabytes.
+# Seconds. Commits without trees of a large repository (a million commits) are a few hundred megabytes, which take some
+# minutes on a slow line; a remote that stops answering must not block a CI job for ever.
 _TIMEOUT = 600.0
-# Commits of the edge that are fetched by their ids. A shallow clone of many branches has more; then all branches are
-# fetched.
+# Commits of the edge that are fetched by their ids, each of which is one argument of the command. A shallow clone of
+# many branches has more; then all branches are fetched.
 _MOST_WANTED = 100
 # Refs that tell the remote at the next fetch which history is here already. More would make each fetch slower, and the
 # newest one usually holds the history of the others.
@@ -81,7 +82,10 @@ class FetchedHistory:
         self._objects = os.path.join(find_places(root, env).common_dir, "objects")
 
     def of(self, commits: Iterable[str]) -> Fetched:
-        """Fetch `commits` and their whole history, unless the private repository has them."""
+        """Fetch `commits` and their whole history, unless the private repository has them.
+
+        A failure is not raised: the result has its cause. Only a cancellation raises.
+        """
         wanted = sorted(set(commits))
         try:
             self._prepare()

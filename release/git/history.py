@@ -1,4 +1,4 @@
-"""Reads the last release in HEAD's history and the commits since, for the next version."""
+"""Reads the highest release in HEAD's history and the commits since, for the next version."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from release.versions.model import Scheme
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """The last releases in HEAD's history.
+    """The highest releases in HEAD's history, and the commits since.
 
-    `stable`: the highest stable one; `highest`: the highest of all, prereleases included.
+    `stable`: the highest stable release; `highest`: the highest of all releases, prereleases included. Both are None if
+    there is no such release.
 
     `commits`: those after `stable` (without a stable release, all), newest first, children before their parents.
     """

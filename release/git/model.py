@@ -13,7 +13,7 @@ RemoteState = Literal["no remote", "not asked", "answered", "refused"]
 class Describe(msgspec.Struct, frozen=True, kw_only=True):
     """The release that the version of an untagged HEAD counts from.
 
-    `distance`: number of commits from there to HEAD.
+    `distance`: number of commits in HEAD's history that are not in the release's history.
     """
 
     git_tag: str
@@ -26,10 +26,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     `tag_listing`: the output of `git show-ref --heads --tags -d`, parsed only where versions are needed: making objects
     for 20,000 tags takes longer than the git process. `describe`: None if HEAD has a version tag, if no version tag is
-    reachable, and if the history that a shallow clone lacks decides. `dirty`: the first ten changed tracked paths;
-    `dirty_count`: the number of all.
+    reachable, or if the history that a shallow clone lacks decides. `dirty`: the first ten changed tracked paths;
+    `dirty_count`: the number of all changed tracked paths.
     `remote`: the name of the remote whose tags and branches count, see `remote_of`; None if there is none, or if none
-    of several `remotes` is chosen. `remote_url`: its URL.
+    of several `remotes` is chosen. `remote_url`: the URL of `remote`.
     """
 
     root: str
@@ -43,7 +43,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     dirty_count: int = 0
     tag_listing: bytes = b""
     describe: Describe | None = None
-    commit_count: int | None = None  # None if a version tag is reachable or the clone is shallow
+    commit_count: int | None = None  # None if HEAD has or reaches a version tag, or its history is incomplete
     remote_url: str | None = None  # credentials stripped
     remote: str | None = None
     remotes: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class RemoteRefs(msgspec.Struct, frozen=True, kw_only=True):
     """The branches and tags of a remote, each with its commit, as one `git ls-remote` lists them.
 
     `name`: of the remote; None if the clone has none. `tags`: with the object that each tag peels to. `cause`: of state
-    `refused`, one line. In every state but `answered`, both mappings are empty.
+    `refused`, one line. In every state but `answered`, `heads` and `tags` are empty.
     """
 
     state: RemoteState

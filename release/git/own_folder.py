@@ -1,7 +1,7 @@
-"""Refuses a `.shipmark` folder in the workspace that somebody else prepared.
+"""Refuses a `.shipmark` folder in the workspace that somebody else may have prepared.
 
-A pull request can contain a `.shipmark` folder, which after the checkout looks like the one that shipmark makes. So a
-folder that git tracks, that is a symlink, or that belongs to a third user is neither read nor written.
+A pull request can contain a `.shipmark` folder, which after the checkout looks like the one that shipmark makes. So
+shipmark neither reads nor writes a folder that, for example, git tracks, is a symlink, or belongs to a third user.
 """
 
 from __future__ import annotations

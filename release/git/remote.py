@@ -28,7 +28,10 @@ def is_ancestor(git: Git, a: str, b: str) -> bool | None:
 
 
 def relation(git: Git, held_revision: str, head: str) -> Relation:
-    """The relation of `held_revision` to `head`, see `Held.relation`; `unknown` if the clone lacks commits."""
+    """The relation of `held_revision` to `head`, see `Held.relation`.
+
+    `unknown` if the clone lacks one of the commits or history that could decide, or if a text is not a commit id.
+    """
     if held_revision == head:
         return "same"
     older = is_ancestor(git, held_revision, head)
@@ -65,7 +68,10 @@ def _is_shallow(git: Git) -> bool:
 def remote_refs(
     process: Process, root: str, env: Mapping[str, str], remote: str, *, timeout: float = _TIMEOUT
 ) -> RemoteRefs:
-    """Ask the remote called `remote` for its branches and tags, with one `git ls-remote`. `timeout`: seconds."""
+    """Ask the remote called `remote` for its branches and tags, with one `git ls-remote`. `timeout`: seconds.
+
+    A failure is not raised: the result has the state `refused` and the cause.
+    """
     found = _ls_remote(process, root, env, remote, timeout, "--heads", "--tags")
     if isinstance(found, str):
         return RemoteRefs(state="refused", name=remote, cause=found)
@@ -93,7 +99,7 @@ def _below(start: str, refs: Mapping[str, str]) -> dict[str, str]:
 def _ls_remote(
     process: Process, root: str, env: Mapping[str, str], remote: str, timeout: float, *which: str
 ) -> dict[str, str] | str:
-    """Ref -> object, in the remote's order; or the reason why it could not be asked."""
+    """Ref -> object, in the remote's order; or, as text, the reason why the remote did not list its refs."""
     try:
         done = Git(process, root, env, online=True).run(
             "ls-remote", "--quiet", *which, "--", remote, timeout=timeout

@@ -46,7 +46,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     """The result of git's search upwards: the top of a work tree (`root`, `git_dir`), or a bare repository.
 
-    `git_dir` is empty if `.git` is a file that does not point to a repository: git stops there with an error.
+    `git_dir` is empty for a bare repository, and if `.git` is a file that does not point to a repository: git stops at
+    such a file with an error.
     """
 
     root: str = ""
@@ -85,7 +86,7 @@ def top_folder(directory: str, env: Mapping[str, str]) -> str | None:
 
 
 def require_entry(directory: str, env: Mapping[str, str]) -> None:
-    """Raise `BareRepository` in a bare repository, `GitError` if a stranger may have written the `config` of git."""
+    """Raise `BareRepository` in a bare repository, `GitError` if a stranger may have written the `config` git reads."""
     found = discover(directory, env)
     if found is None:
         return  # the git command fails then, and says whether the folder or the repository is missing

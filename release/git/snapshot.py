@@ -33,8 +33,8 @@ def snapshot(
     `prefix`: of version tags. `versions`: their scheme. `base`: the reachable version that `describe` counts from. If
     the history that a shallow clone lacks could change them, `describe` and `commit_count` are None; code that needs
     them raises `ShallowClone`.
-    Raises `NoRepository`, `NoCommits`, `BareRepository`, `DubiousOwnership` and `GitError` (git missing, repository
-    damaged).
+    Raises `NoRepository`, `NoCommits`, `BareRepository`, `DubiousOwnership`, `GitError` (such as git missing or a
+    damaged repository), and `ConfigError` if the list of a shallow clone's edge is too large.
     """
     git = Git(process, directory, env)
     # `git status` runs first, because its errors say what is wrong with the repository.
@@ -155,7 +155,7 @@ def _shown(url: str | None) -> str | None:
 
 
 def without_credentials(url: str) -> str:
-    """`url` without its user part, unless that is an ssh login name (`git@github.com:acme/app`)."""
+    """`url` without its user part, unless that is an ssh login name (`ssh://git@host/app`, `git@host:app`)."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         return url

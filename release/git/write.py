@@ -22,7 +22,8 @@ _PUSH_TIMEOUT = 120.0
 def create_tag(root: str, name: str, commit: str, message: str, env: Mapping[str, str]) -> None:
     """Make the annotated git tag `name` on `commit`.
 
-    Raises `TagConflict` when the tag exists, `GitError` when git refuses (no identity, no valid name).
+    Raises `TagConflict` when the tag exists, `GitError` when git refuses, for example without an identity or because
+    of an invalid name.
     """
     git = _Writer(root, env)
     if git.has(f"refs/tags/{name}"):
@@ -62,7 +63,10 @@ def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "ori
 
 
 def deepen(root: str, env: Mapping[str, str], *, shallow: bool, remote: str = "origin") -> None:
-    """Fetch the history and tags that a clone lacks. A tag of the remote replaces a local tag of the same name."""
+    """Fetch the history and tags that a clone lacks. A tag of the remote replaces a local tag of the same name.
+
+    `shallow`: whether the clone is shallow; otherwise only new commits and tags are fetched. Raises `GitError`.
+    """
     arguments = ["--tags", "--force", *(["--unshallow"] if shallow else [])]
     try:
         _Writer(root, env).run("fetch", *arguments, "--", remote, timeout=_FETCH_TIMEOUT)
