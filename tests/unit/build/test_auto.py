@@ -55,7 +55,7 @@ def chosen(*builders: Fixed) -> Choice | Problem:
         (RUN, None, "layers", (("docker", RUN),)),
     ],
 )
-def test_auto_tries_docker_first_and_then_layers(
+def test_auto_takes_the_first_builder_that_can_build_and_names_those_passed_over(
     docker: Problem | None, layers: Problem | None, taken: str, passed_over: tuple[tuple[str, Problem], ...]
 ) -> None:
     choice = chosen(Fixed("docker", docker), Fixed("layers", layers))
@@ -70,7 +70,7 @@ def table_of(env: Mapping[str, str]) -> Mapping[str, Builder]:
     return builders(env, process=process, last=process, sink=NullSink(), cancel=cancel, version="1")
 
 
-def test_the_reasons_of_both_builders_are_in_the_problem_if_neither_can_build() -> None:
+def test_the_problem_has_the_reason_of_every_builder_if_no_builder_can_build() -> None:
     refused = chosen(Fixed("docker", DOWN), Fixed("layers", RUN))
     assert isinstance(refused, Problem)
     assert refused.kind == "lacks"
@@ -85,7 +85,7 @@ def test_the_problem_of_a_named_builder_is_returned_unchanged() -> None:
     assert str(DOWN.error("take another").hint) == "take another"
 
 
-def test_a_problem_of_the_input_ends_the_search() -> None:
+def test_a_problem_of_the_input_ends_the_search_for_a_builder() -> None:
     second = Fixed("layers", None)
     refused = chosen(Fixed("docker", WRONG), second)
     assert refused == WRONG
@@ -135,14 +135,14 @@ def test_an_option_that_a_builder_does_not_support_is_refused() -> None:
     assert str(caught.value) == "the builder `layers` does not support the option `build: {compression: …}`"
 
 
-def test_preparing_writes_nothing(tmp_path: Path) -> None:
+def test_preparing_a_build_by_layers_writes_nothing_into_the_context(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
     (builder,) = order_of("layers", table_of({}))
     assert problem(builder, build_of(tmp_path)) is None
     assert [path.name for path in tmp_path.iterdir()] == ["Dockerfile"]
 
 
-def test_auto_tries_every_builder_and_a_name_only_that_one() -> None:
+def test_auto_tries_every_builder_and_a_builders_name_only_that_builder() -> None:
     table = table_of({})
     assert [builder.name for builder in order_of("auto", table)] == [
         "buildkit",
@@ -159,6 +159,6 @@ def test_every_builder_of_the_configuration_is_in_the_table() -> None:
     assert set(names) == {"auto", *table_of({})}
 
 
-def test_the_repr_of_build_values_shows_no_value() -> None:
+def test_the_repr_of_build_values_shows_names_but_no_values() -> None:
     assert "hunter2" not in repr(BuildValues(args={"TOKEN": "hunter2"}))
     assert "TOKEN" in repr(BuildValues(args={"TOKEN": "hunter2"}))

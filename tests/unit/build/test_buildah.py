@@ -83,7 +83,7 @@ def test_features_depend_on_the_version_of_buildah(
     assert feature in abilities_of(first_with).features
 
 
-def test_features_of_buildah_are_names_of_features() -> None:
+def test_features_of_buildah_are_known_dockerfile_features_and_grow_with_its_version() -> None:
     assert abilities_of((1, 28)).features < abilities_of((9, 0)).features < FEATURES
 
 
@@ -93,7 +93,7 @@ def request(**more: Any) -> Request:
     )
 
 
-def test_command_lines_of_buildah_and_podman() -> None:
+def test_command_lines_of_buildah_and_podman_have_the_options_of_the_build() -> None:
     assert build_call(
         request(
             target="t",
@@ -240,7 +240,9 @@ def test_instructions_that_buildah_builds_differently_are_refused(text: str, ref
         ("FROM a AS a\nWORKDIR /a\nFROM b\nCOPY x /\n", None, None),
     ],
 )
-def test_a_last_working_folder_is_made(text: str, target: str | None, expected: str | None) -> None:
+def test_a_copy_of_nothing_is_added_after_a_last_workdir_to_make_its_folder(
+    text: str, target: str | None, expected: str | None
+) -> None:
     sent = with_working_dirs(text.encode(), parse(text, "F"), target).text.decode()
     assert sent == (text if expected is None else expected.replace("+", "COPY --from=shipmark-nothing . ./"))
 
@@ -360,7 +362,7 @@ def test_the_error_of_a_build_is_chosen_by_the_programs_messages(
 
 
 class Answers:
-    """A process that answers every program with the same."""
+    """Process stand-in that gives the same answer to every command."""
 
     def __init__(self, answer: Completed | OSError) -> None:
         self._answer = answer
@@ -416,7 +418,7 @@ def test_nothing_outside_of_the_folder_is_unmounted(tmp_path: Path) -> None:
 
 
 class Removing:
-    """A program that writes a lock file after it has removed what it was told to, as podman does."""
+    """Process stand-in that, as podman does, writes a lock file after it has removed a folder."""
 
     def __init__(self) -> None:
         self.argv: list[str] = []
@@ -434,7 +436,7 @@ def test_files_of_other_users_are_removed_by_the_program(
     removals: list[str] = []
 
     def rmtree(path: str, *, ignore_errors: bool) -> None:
-        """The first removal fails, as it does for a user who is not root."""
+        """Remove nothing at the first call, as `rmtree` does for files of another user."""
         assert ignore_errors
         removals.append(path)
         if len(removals) > 1:

@@ -1,4 +1,4 @@
-"""What a daemon's classic builder gets beside the context."""
+"""The build arguments and the Dockerfile that the classic builder of a Docker daemon gets."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def test_platform_arguments_are_passed_where_they_are_declared(tmp_path: Path) -
     }
 
 
-def test_given_values_beat_them(tmp_path: Path) -> None:
+def test_given_build_arguments_override_platform_arguments(tmp_path: Path) -> None:
     assert arguments(read(tmp_path, "FROM scratch\nARG TARGETARCH\n", TARGETARCH="x")) == {"TARGETARCH": "x"}
 
 
-def test_a_dockerfile_without_undeclared_names_is_sent_as_it_is(tmp_path: Path) -> None:
+def test_a_dockerfile_whose_from_uses_only_declared_names_is_sent_unchanged(tmp_path: Path) -> None:
     text = "ARG BUILDPLATFORM\nFROM --platform=$BUILDPLATFORM scratch\n"
     sent = sent_dockerfile(read(tmp_path, text).context)
     assert (sent.path, sent.text, sent.added) == ("Dockerfile", text.encode(), ())
 
 
-def test_undeclared_names_of_from_are_declared_behind_the_directives(tmp_path: Path) -> None:
+def test_undeclared_platform_arguments_of_from_are_declared_after_the_directives(tmp_path: Path) -> None:
     text = "\ufeff# escape=`\r\n# a comment\r\nFROM --platform=${BUILDPLATFORM} a:$TARGETARCH\r\nFROM b$TARGETARCHS\r\n"
     input_ = read(tmp_path, text)
     sent = sent_dockerfile(input_.context)

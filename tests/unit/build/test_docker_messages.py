@@ -31,7 +31,7 @@ def follow(*messages: dict[str, object]) -> tuple[BuildMessages, list[str]]:
     return following, sink.lines
 
 
-def test_output_becomes_lines_however_messages_cut_it() -> None:
+def test_output_of_a_build_becomes_lines_however_messages_split_it() -> None:
     _, lines = follow(
         {"stream": "Step 1/5 : ARG A"},
         {"stream": "\n"},
@@ -85,7 +85,7 @@ def test_the_last_image_id_in_the_messages_is_the_built_image() -> None:
         ("Step 5/5 : RUN x", "moved", "Dockerfile: moved", "the lines above"),
     ],
 )
-def test_a_failure_names_the_line_of_its_step(
+def test_error_of_a_failed_build_names_the_line_of_its_step(
     step: str, message: str, expected: str, hint: str | None
 ) -> None:
     with pytest.raises(BuildError) as caught:
@@ -94,6 +94,6 @@ def test_a_failure_names_the_line_of_its_step(
     assert (hint or "") in (caught.value.hint or "")
 
 
-def test_a_failure_before_any_step_has_no_line_number() -> None:
+def test_error_before_any_build_step_has_no_line_number() -> None:
     with pytest.raises(BuildError, match=r"^no space left$"):
         follow({"error": "no space left"})

@@ -168,7 +168,7 @@ def slow_excludes(lines: list[tuple[bool, str]], path: str) -> bool:
 
 
 def plain(pattern: str) -> str:
-    """The pattern as Docker's documentation defines it, star by star, with all the backtracking."""
+    """Translate a pattern star by star, as Docker's documentation defines it, to a regex that backtracks."""
     text = ""
     for piece in re.split(r"(\*\*/?|\*|\?|\[[^]]*\])", pattern):
         if piece.startswith("**"):
@@ -188,7 +188,9 @@ def plain(pattern: str) -> str:
     ).map("".join),
     PATHS,
 )
-def test_linear_time_expression_matches_the_same_paths_as_a_backtracking_one(pattern: str, path: str) -> None:
+def test_linear_time_ignore_pattern_matches_the_same_paths_as_a_backtracking_one(
+    pattern: str, path: str
+) -> None:
     if pattern.endswith(("**", "/")):
         return  # `**` at the end is all that follows; no slash is at the end of a cleaned pattern
     if pattern.startswith("**") and not has_wildcard(pattern[2:]):
@@ -238,7 +240,7 @@ def test_ignore_file_above_the_limits_is_refused(text: str, message: str) -> Non
 
 
 class TestAgainstASlowReference:
-    """Docker: the last line of the file that matches a path determines whether it is included or excluded."""
+    """Docker's rule: the last ignore line that matches a path determines whether the path is excluded."""
 
     @given(LINES, PATHS)
     def test_a_path_is_excluded_if_the_slow_reference_excludes_it(
@@ -273,7 +275,9 @@ class TestAgainstASlowReference:
         ("a\n!a\na\n", "a", 3),
     ],
 )
-def test_the_line_that_hides_a_path_is_known(text: str, path: str, line: int | None) -> None:
+def test_the_number_of_the_ignore_line_that_excludes_a_path_is_found(
+    text: str, path: str, line: int | None
+) -> None:
     ignore = parse_ignore(text)
     assert ignore.line_that_hides(path) == line
     assert ignore.excludes(path) == (line is not None)

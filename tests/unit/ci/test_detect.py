@@ -52,7 +52,7 @@ def test_no_secret_of_the_environment_reaches_the_context(path: Path) -> None:
         assert secret not in text
 
 
-def test_every_system_has_golden_files_for_branch_tag_and_request() -> None:
+def test_every_ci_system_but_gitea_and_forgejo_has_golden_files_for_branch_tag_and_request() -> None:
     seen: dict[str, set[str]] = {}
     for path in GOLDEN:
         context = load(path)["context"]
@@ -64,34 +64,34 @@ def test_every_system_has_golden_files_for_branch_tag_and_request() -> None:
 
 
 class TestChoice:
-    def test_empty_marker_is_unset(self) -> None:
+    def test_empty_variable_of_a_ci_system_counts_as_unset(self) -> None:
         assert detect({"GITHUB_ACTIONS": "", "GITLAB_CI": " ", "JENKINS_URL": ""}, None).system == "none"
 
-    def test_marker_that_says_false_does_not_match(self) -> None:
+    def test_false_value_of_a_ci_systems_variable_does_not_select_the_system(self) -> None:
         assert detect({"GITHUB_ACTIONS": "false", "BUILDKITE": "0"}, None).system == "none"
 
     @pytest.mark.parametrize("name", NAMES)
-    def test_forced_system_overrides_every_marker(self, name: str) -> None:
+    def test_ci_system_given_by_option_or_variable_overrides_the_detected_ones(self, name: str) -> None:
         env = {"GITHUB_ACTIONS": "true", "JENKINS_URL": "http://j/", "SHIPMARK_CI": "drone"}
         assert detect(env, None, system=name).system == name
         assert detect({**env, "SHIPMARK_CI": name}, None).system == name
 
-    def test_forced_none_reads_nothing(self) -> None:
+    def test_ci_system_none_reads_no_branch_and_no_commit(self) -> None:
         env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main", "GITHUB_SHA": COMMIT}
         found = detect(env, None, system="none")
         assert (found.branch, found.commit, found.concluded[0].variable) == (None, None, "--ci")
 
-    def test_unknown_system_name_is_a_warning_and_markers_decide(self) -> None:
+    def test_unknown_name_in_shipmark_ci_is_a_warning_and_the_system_is_detected(self) -> None:
         found = detect({"SHIPMARK_CI": "hudson", "GITLAB_CI": "true"}, None)
         assert found.system == "gitlab"
         assert "`SHIPMARK_CI=hudson` names no CI system" in found.warnings[0]
 
-    def test_shipmark_variables_override_the_markers_of_a_system(self) -> None:
+    def test_shipmark_ref_overrides_the_variables_of_the_ci_system(self) -> None:
         env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main", "SHIPMARK_REF": "refs/tags/v1.4.2"}
         found = detect(env, None)
         assert (found.system, found.git_tag, found.branch) == ("tekton", "v1.4.2", None)
 
-    def test_markers_of_inherited_systems_cause_no_warning(self) -> None:
+    def test_variables_that_forgejo_takes_over_from_gitea_and_github_cause_no_warning(self) -> None:
         env = {"FORGEJO_ACTIONS": "true", "GITEA_ACTIONS": "true", "GITHUB_ACTIONS": "true"}
         assert (detect(env, None).system, detect(env, None).warnings) == ("forgejo", ())
 
@@ -167,7 +167,9 @@ class TestRequests:
         ("not a url", None, None),
     ],
 )
-def test_urls_keep_no_credentials(given_url: str, url: str | None, name: str | None) -> None:
+def test_public_url_of_a_repository_has_no_credentials(
+    given_url: str, url: str | None, name: str | None
+) -> None:
     assert public_url(given_url) == url
     assert repository_name(url or "") == name
 
@@ -185,7 +187,7 @@ def test_urls_keep_no_credentials(given_url: str, url: str | None, name: str | N
     ],
     ids=["bitbucket", "azure"],
 )
-def test_run_url_is_not_made_of_invalid_names(env: dict[str, str]) -> None:
+def test_url_of_the_ci_run_is_not_made_of_invalid_names(env: dict[str, str]) -> None:
     assert detect(env, None).run.url is None
 
 
@@ -221,7 +223,7 @@ class TestNeverRaises:
         event=JSON,
         system=st.sampled_from([None, *NAMES, "hudson", ""]),
     )
-    def test_detection_never_raises_and_leaks_no_secret_in_urls(
+    def test_detecting_the_ci_system_never_raises_and_leaks_no_secret_in_urls(
         self, env: dict[str, str], event: Any, system: str | None
     ) -> None:
         found = detect(env, event, system=system)
@@ -233,12 +235,12 @@ class TestNeverRaises:
         assert not any("SECRET" in url for url in urls)
 
     @given(event=JSON)
-    def test_no_event_of_a_request_gives_a_branch(self, event: Any) -> None:
+    def test_github_pull_request_target_gives_no_branch_whatever_the_event_file_has(self, event: Any) -> None:
         env = {"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main"}
         assert detect(env, event, system="github").branch is None
 
 
-def test_markers_name_their_modules_and_no_system_twice() -> None:
+def test_each_ci_system_is_listed_once_and_has_its_module() -> None:
     assert len({marker.system for marker in SYSTEMS}) == len(SYSTEMS)
     folder = Path(__file__).parents[3] / "ci" / "systems"
     assert all((folder / f"{marker.module}.py").is_file() for marker in SYSTEMS)

@@ -31,7 +31,7 @@ PIECES = st.sampled_from([*COMMANDS, *CONTROLS])
 
 
 def is_command(line: str) -> bool:
-    """The runner's own reading: blanks are trimmed in front of `::`; `##[` is searched anywhere."""
+    """Judge as CI runners do if a line is a command: blanks before `::` are skipped, `##[` may be anywhere."""
     return (
         line.lstrip().startswith("::")
         or re.search(r"##(\[|vso\[|teamcity\[)", line, re.IGNORECASE) is not None
@@ -63,13 +63,13 @@ def is_command(line: str) -> bool:
         ("grüße 日本", "grüße 日本"),
     ],
 )
-def test_escaped_line_is_the_expected_one(line: str, shown: str) -> None:
+def test_commands_of_ci_runners_in_a_line_are_escaped(line: str, shown: str) -> None:
     assert escape_foreign(line) == shown
 
 
 @given(st.lists(PIECES | st.text(max_size=3), max_size=12).map("".join))
 @example("##\x1b[0m[x")
-def test_no_escaped_line_is_a_command(line: str) -> None:
+def test_no_escaped_line_is_a_command_of_a_ci_runner(line: str) -> None:
     shown = escape_foreign(line)
     assert not is_command(shown)
     assert not is_command("  " + shown)
@@ -81,5 +81,5 @@ def test_no_escaped_line_is_a_command(line: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(categories=("L", "N")), max_size=30))
-def test_plain_text_is_not_changed(line: str) -> None:
+def test_escaping_for_ci_runners_does_not_change_plain_text(line: str) -> None:
     assert escape_foreign(line) == line

@@ -23,7 +23,7 @@ RELEASE = Outputs(
 )
 
 
-def test_values_are_the_named_outputs_in_order() -> None:
+def test_values_of_outputs_are_in_the_order_of_the_output_names() -> None:
     assert tuple(RELEASE.values()) == NAMES
     assert tuple(Outputs().values()) == NAMES
     assert Outputs().values()["pushed"] == "false"
@@ -39,7 +39,7 @@ class TestGithub:
         assert read_outputs(outputs_text(RELEASE.values(), TOKEN)) == RELEASE.values()
 
     @given(st.dictionaries(st.from_regex(r"\A[a-z][a-z0-9-]{0,8}\Z"), st.text(max_size=60), max_size=4))
-    def test_any_value_is_read_back_from_the_file(self, values: dict[str, str]) -> None:
+    def test_any_value_is_read_back_from_the_output_file(self, values: dict[str, str]) -> None:
         assert read_outputs(outputs_text(values, TOKEN)) == values
 
     @given(
@@ -47,7 +47,7 @@ class TestGithub:
             st.sampled_from(["\n", "EOF", "x<<EOF", "a=b", "<<", "=", "\r\n", "::set-output::", ""])
         ).map("".join)
     )
-    def test_hostile_value_adds_no_output(self, value: str) -> None:
+    def test_hostile_value_adds_no_output_to_the_output_file(self, value: str) -> None:
         assert read_outputs(outputs_text({"a": value, "b": "1"}, TOKEN)) == {"a": value, "b": "1"}
 
     @given(
@@ -77,7 +77,7 @@ class TestResultFile:
         ]
 
     @pytest.mark.parametrize("value", ["a'b", 'a"b', "a$b", "a`b", "a\\b", "a;b", "a\tb", "ä", "a=b", "a#b"])
-    def test_value_that_would_need_quotes_is_left_out(self, value: str) -> None:
+    def test_value_with_special_characters_is_left_out_of_a_dotenv_result_file(self, value: str) -> None:
         text = dotenv({"version": value, "pushed": "true"})
         assert text == "SHIPMARK_PUSHED=true\nSHIPMARK_OMITTED=version\n"
 

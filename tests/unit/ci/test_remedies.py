@@ -1,4 +1,4 @@
-"""Every CI system has instructions for shallow clones, missing tags and foreign owners."""
+"""Every CI system has instructions for clones that lack history, tags or files or have another owner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ci.systems import NAMES
 
 @pytest.mark.parametrize("system", NAMES)
 @pytest.mark.parametrize("what", ["shallow", "no-tags", "dubious-ownership"])
-def test_every_remedy_contains_a_line_to_copy(system: str, what: str) -> None:
+def test_every_remedy_for_a_clone_is_one_line_with_a_setting_to_copy(system: str, what: str) -> None:
     said = remedy(system, what)  # type: ignore[arg-type]
     assert re.search(r"`[^`]+`", said)
     assert "\n" not in said
@@ -33,12 +33,12 @@ def test_every_remedy_contains_a_line_to_copy(system: str, what: str) -> None:
         ("hudson", "no-tags", "git fetch --tags --force"),
     ],
 )
-def test_remedy_contains_the_setting_of_the_system(system: str, what: str, line: str) -> None:
+def test_remedy_for_a_clone_contains_the_setting_of_the_ci_system(system: str, what: str, line: str) -> None:
     assert line in remedy(system, what)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("system", NAMES)
-def test_each_system_says_what_brings_the_files_that_a_clone_lacks(system: str) -> None:
+def test_every_ci_system_has_remedies_for_missing_submodule_sparse_and_lfs_files(system: str) -> None:
     found = files_remedies(system)
     assert set(found) == {"submodules", "sparse", "lfs"}
     for said in found.values():
@@ -63,5 +63,7 @@ def test_each_system_says_what_brings_the_files_that_a_clone_lacks(system: str) 
         ("hudson", "lfs", "git lfs pull"),
     ],
 )
-def test_lines_for_missing_files(system: str, lack: str, line: str) -> None:
+def test_remedy_for_missing_files_contains_the_setting_of_the_ci_system(
+    system: str, lack: str, line: str
+) -> None:
     assert line in files_remedies(system)[lack]  # type: ignore[index]  # `lack` is one of its keys

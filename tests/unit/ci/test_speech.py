@@ -13,7 +13,7 @@ HOSTILE = "50% done\r\n::error::x ##[error]y ##vso[task.complete]z, a:b;c]"
 
 
 @pytest.mark.parametrize("system", NAMES)
-def test_every_system_has_a_voice(system: str) -> None:
+def test_every_ci_system_has_texts_for_groups_annotations_and_masks(system: str) -> None:
     said = voice(system)
     lines = [
         said.group("build"),
@@ -25,7 +25,7 @@ def test_every_system_has_a_voice(system: str) -> None:
     assert "text" in lines[2]
 
 
-def test_unknown_system_gets_plain_text() -> None:
+def test_annotation_for_an_unknown_ci_system_is_plain_text() -> None:
     assert (
         voice("hudson").annotation("error", "boom", file="shipmark.yml", line=3)
         == "error: shipmark.yml:3: boom"
@@ -37,10 +37,10 @@ class TestGithub:
         said = github.annotation("error", "no tag\nat all", title="a, b: c", file="shipmark.yml", line=3)
         assert said == "::error file=shipmark.yml,line=3,title=a%2C b%3A c::no tag%0Aat all"
 
-    def test_github_annotation_without_file_and_title(self) -> None:
+    def test_github_annotation_without_file_and_title_has_no_properties(self) -> None:
         assert github.annotation("notice", "100%") == "::notice::100%25"
 
-    def test_github_groups(self) -> None:
+    def test_github_group_starts_and_ends_with_a_log_command(self) -> None:
         assert (github.group("push"), github.end_group("push")) == ("::group::push", "::endgroup::")
 
     def test_github_mask_hides_each_line(self) -> None:
@@ -89,13 +89,13 @@ class TestGitlab:
         assert said.end_group("push: app", at=9) == "\x1b[0Ksection_end:9:shipmark_push_app\r\x1b[0K"
 
 
-def test_buildkite_group() -> None:
+def test_buildkite_group_starts_with_three_dashes() -> None:
     assert voice("buildkite").group("push") == "--- push"
 
 
 @pytest.mark.parametrize("system", ["github", "azure", "gitlab", "buildkite", "none"])
 @given(text=st.text(max_size=20).map(lambda text: text + HOSTILE))
-def test_foreign_text_starts_no_second_command(system: str, text: str) -> None:
+def test_foreign_text_in_a_log_command_starts_no_second_command(system: str, text: str) -> None:
     said = voice(system)
     for line in (
         said.group(text),

@@ -21,7 +21,7 @@ def test_summary_has_heading_table_and_notes() -> None:
     )
 
 
-def test_cell_escapes_markup_and_line_breaks() -> None:
+def test_summary_cell_escapes_markup_and_joins_lines() -> None:
     assert cell("a|b `c` <img src=x> [d](e) \\") == (
         "a&#124;b &#96;c&#96; &#60;img src=x&#62; &#91;d&#93;(e) &#92;"
     )
@@ -47,14 +47,14 @@ def test_a_note_with_markdown_at_its_start_stays_a_paragraph(text: str) -> None:
 
 
 @given(st.lists(st.lists(st.text(max_size=20), min_size=2, max_size=2), max_size=5))
-def test_every_row_has_as_many_cells_as_columns(rows: list[list[str]]) -> None:
+def test_every_row_of_the_summary_table_has_as_many_cells_as_columns(rows: list[list[str]]) -> None:
     lines = summary_markdown("x", ("a", "b"), rows).split("\n")[2:]
     assert len(lines) == len(rows) + 3
     assert all(line.count("|") == 3 for line in lines[:-1])
     assert not any(re.search(r"[<>`\[\]]", line) for line in lines)
 
 
-def test_rows_over_the_budget_are_counted() -> None:
+def test_summary_counts_the_rows_that_are_omitted_above_the_size_limit() -> None:
     rows = [("x" * 1000, "ü" * 500)] * 1000
     text = summary_markdown("big", ("a", "b"), rows, notes=["the end"])
     assert len(text.encode()) <= BUDGET

@@ -42,11 +42,11 @@ class TestArguments:
             *("--reuse", "--reason=two words; $(id)"),
         ]
 
-    def test_version_has_no_image(self) -> None:
+    def test_action_command_version_is_run_without_images(self) -> None:
         assert arguments({"INPUT_COMMAND": "version", "INPUT_IMAGES": "a/b"}) == ["-C", ".", "version"]
 
     @pytest.mark.parametrize("command", ["prune", "run; id", "--help", "Run"])
-    def test_other_commands_are_refused(self, command: str) -> None:
+    def test_commands_other_than_those_of_the_action_are_refused(self, command: str) -> None:
         with pytest.raises(ConfigError) as raised:
             arguments({"INPUT_COMMAND": command})
         assert command in raised.value.message
@@ -55,26 +55,26 @@ class TestArguments:
     @given(
         images=st.lists(st.text(alphabet=st.characters(exclude_characters="\n", exclude_categories=["Cs"])))
     )
-    def test_a_line_is_one_argument_and_never_an_option(self, images: list[str]) -> None:
+    def test_each_line_of_the_input_images_becomes_one_image_option(self, images: list[str]) -> None:
         found = arguments({"INPUT_IMAGES": "\n".join(images)})[3:]
         assert found == [f"--image={image.strip()}" for image in images if image.strip()]
 
 
 class TestContract:
-    def test_inputs_are_those_that_the_code_reads(self, action: dict[str, Any]) -> None:
+    def test_inputs_of_action_yml_are_those_that_the_code_reads(self, action: dict[str, Any]) -> None:
         assert set(action["inputs"]) == {*INPUTS, "summary"}
         (step,) = (step for step in action["runs"]["steps"] if "run" in step)
         variables = {name: value for name, value in step["env"].items() if name.startswith("INPUT_")}
         expected = {**INPUTS, "summary": "INPUT_SUMMARY"}
         assert variables == {variable: f"${{{{ inputs.{name} }}}}" for name, variable in expected.items()}
 
-    def test_outputs_are_those_that_the_code_writes(self, action: dict[str, Any]) -> None:
+    def test_outputs_of_action_yml_are_those_that_the_code_writes(self, action: dict[str, Any]) -> None:
         assert tuple(action["outputs"]) == NAMES
         for name, output in action["outputs"].items():
             assert output["value"] == f"${{{{ steps.shipmark.outputs.{name} }}}}"
             assert output["description"]
 
-    def test_commands_are_documented(self, action: dict[str, Any]) -> None:
+    def test_commands_of_the_action_are_documented_in_action_yml(self, action: dict[str, Any]) -> None:
         assert re.findall(r"`(\w+)`", action["inputs"]["command"]["description"]) == [
             "preview",
             "run",
@@ -85,7 +85,9 @@ class TestContract:
         assert set(COMMANDS) == {"preview", "run", "tags", "version"}
         assert action["inputs"]["command"]["default"] == "preview"
 
-    def test_scripts_hold_no_expression_and_actions_are_pinned(self, action: dict[str, Any]) -> None:
+    def test_scripts_of_action_yml_hold_no_expression_and_used_actions_are_pinned(
+        self, action: dict[str, Any]
+    ) -> None:
         for step in action["runs"]["steps"]:
             assert "${{" not in step.get("run", "")
             assert "uses" not in step or re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"])

@@ -39,7 +39,7 @@ def test_outputs_result_and_summary_hold_no_secret(tmp_path: Path) -> None:
     assert json.dumps({"reason": shown, "list": [shown]}, separators=(",", ":")) in written["output"]
 
 
-def test_values_of_outputs_stay_the_same(tmp_path: Path) -> None:
+def test_document_in_the_output_file_is_read_back_and_contains_no_ci_command(tmp_path: Path) -> None:
     env = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(tmp_path / "output")}
     session = Session(Settings(directory=str(tmp_path), env=env))
     document = {"schema": "x/1", "texts": list(ALL)}

@@ -33,7 +33,7 @@ class _Dripping(io.RawIOBase):
 
 
 @pytest.mark.parametrize("codec", [gzip(), gzip_reproducible()], ids=lambda codec: codec.name)
-def test_the_layer_decompresses_to_the_source(tmp_path: Path, codec: Codec) -> None:
+def test_the_compressed_layer_decompresses_to_the_source(tmp_path: Path, codec: Codec) -> None:
     layout = Layout.create(str(tmp_path / "l"))
     layer = compress_layer(io.BytesIO(CONTENT), layout, codec=codec)
     with layout.open_blob(layer.descriptor) as stream:
@@ -46,14 +46,14 @@ def test_the_layer_decompresses_to_the_source(tmp_path: Path, codec: Codec) -> N
 
 
 @pytest.mark.parametrize("codec", [gzip(), gzip_reproducible()], ids=lambda codec: codec.name)
-def test_the_digest_does_not_depend_on_the_sizes_of_reads(tmp_path: Path, codec: Codec) -> None:
+def test_the_digest_of_a_layer_does_not_depend_on_the_sizes_of_reads(tmp_path: Path, codec: Codec) -> None:
     layout = Layout.create(str(tmp_path / "l"))
     whole = compress_layer(io.BytesIO(CONTENT), layout, codec=codec)
     dripped = compress_layer(_Dripping(CONTENT), layout, codec=codec)  # type: ignore[arg-type]
     assert whole == dripped
 
 
-def test_a_diff_id_is_found_again_for_its_codec_only(tmp_path: Path) -> None:
+def test_a_compressed_layer_is_found_by_its_diff_id_for_its_codec_only(tmp_path: Path) -> None:
     layout = Layout.create(str(tmp_path / "l"))
     codec = gzip_reproducible()
     other = Codec(name="other", suffix="+gzip", start=codec.start)
@@ -65,7 +65,7 @@ def test_a_diff_id_is_found_again_for_its_codec_only(tmp_path: Path) -> None:
     assert find_compressed(layout, layer.diff_id, codec=codec) is None
 
 
-def test_the_digest_does_not_depend_on_the_number_of_workers(
+def test_the_digest_of_a_layer_does_not_depend_on_the_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layout = Layout.create(str(tmp_path / "l"))
@@ -107,7 +107,7 @@ def test_a_cancelled_compression_leaves_no_file(tmp_path: Path) -> None:
     assert os.listdir(os.path.join(layout.path, "blobs", "sha256")) == []
 
 
-def test_a_codec_without_its_library_hints_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_codec_without_its_library_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "zstandard", None)
     with pytest.raises(ConfigError, match="zstandard"):
         CODECS["zstd"]()

@@ -32,7 +32,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 
 @pytest.fixture
 def forget(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Forget the layers that this process verified, as in a new process."""
+    """Return a function that forgets which layers this process verified, as a new process would."""
     return lambda: monkeypatch.setattr("release.compression.compress._proven", set())
 
 
@@ -65,7 +65,7 @@ def _points_to_the_other_with_its_size(entry: dict[str, Any], other: CompressedL
         lambda entry, _: entry["descriptor"].update(size=-1),
     ],
 )
-def test_a_cache_entry_for_other_content_is_not_used(
+def test_a_layer_cache_entry_for_other_content_is_not_used_and_is_replaced(
     layout: Layout, forget: Callable[[], None], change: Change
 ) -> None:
     ours, other = compress_layer(io.BytesIO(OURS), layout), compress_layer(io.BytesIO(OTHER), layout)
@@ -80,7 +80,7 @@ def test_a_cache_entry_for_other_content_is_not_used(
     assert find_compressed(layout, ours.diff_id) == ours
 
 
-def test_another_codecs_blob_of_the_same_tar_is_used_under_its_own_digest(
+def test_a_cached_blob_of_the_same_tar_compressed_differently_is_used_under_its_own_digest(
     layout: Layout, forget: Callable[[], None]
 ) -> None:
     ours = compress_layer(io.BytesIO(OURS), layout)
@@ -98,7 +98,9 @@ def test_another_codecs_blob_of_the_same_tar_is_used_under_its_own_digest(
     assert found.descriptor.digest == digest(packed)
 
 
-def test_a_descriptor_keeps_only_digest_and_size(layout: Layout, forget: Callable[[], None]) -> None:
+def test_only_digest_and_size_are_taken_from_the_descriptor_in_a_layer_cache_entry(
+    layout: Layout, forget: Callable[[], None]
+) -> None:
     ours = compress_layer(io.BytesIO(OURS), layout)
     path = _entry(layout, ours.diff_id)
     entry = json.loads(path.read_text())
@@ -171,6 +173,6 @@ def test_a_cached_layer_is_verified_once_in_a_process(
     assert find_compressed(layout, ours.diff_id) == ours
 
 
-def test_cache_entries_are_private_files(layout: Layout) -> None:
+def test_layer_cache_entries_are_files_that_only_their_owner_can_read(layout: Layout) -> None:
     ours = compress_layer(io.BytesIO(OURS), layout)
     assert os.stat(_entry(layout, ours.diff_id)).st_mode & 0o777 == 0o600

@@ -45,7 +45,9 @@ def test_schema_for_editors_equals_the_published_one() -> None:
         ("{stage: a}", "shipmark.yml:2:9: unknown key `stage`", "did you mean `target`?"),
     ],
 )
-def test_an_error_names_the_key_as_users_write_it(text: str, message: str, hint: str | None) -> None:
+def test_an_error_in_the_build_section_names_the_key_as_users_write_it(
+    text: str, message: str, hint: str | None
+) -> None:
     with pytest.raises(ConfigError) as caught:
         load(f"image: a/b\nbuild: {text}\n", "shipmark.yml", {})
     assert (caught.value.message, caught.value.hint) == (message, hint)
@@ -55,8 +57,8 @@ def test_every_build_option_is_declared() -> None:
     assert set(options()) == set(BuildSpec.__struct_fields__)
 
 
-def test_build_options_that_are_read_in_an_untrusted_run() -> None:
-    """An outsider may have written the configuration that these options are read from."""
+def test_only_listed_build_options_are_read_in_an_untrusted_run() -> None:
+    """An outsider may have written the configuration of an untrusted run."""
     counts = {name for name, option in options().items() if option.untrusted}
     assert counts == {
         "context",

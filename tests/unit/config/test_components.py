@@ -52,17 +52,17 @@ GLOBS = [
 ]
 
 
-def test_globs_match_as_the_table_says() -> None:
+def test_globs_in_paths_match_files_as_the_table_says() -> None:
     assert [(globs, path, matcher(globs)(path)) for globs, path, _ in GLOBS] == GLOBS
 
 
 @pytest.mark.parametrize("globs", [["a["], ["[z-a]"], [""], ["/"], ["!"], ["a"] * (MOST_GLOBS + 1)])
-def test_invalid_globs_are_refused(globs: list[str]) -> None:
+def test_invalid_globs_in_paths_are_refused(globs: list[str]) -> None:
     with pytest.raises(ValueError, match=r"."):
         matcher(globs)
 
 
-def test_a_glob_with_many_stars_is_matched_at_once() -> None:
+def test_a_glob_with_many_stars_is_matched_without_backtracking() -> None:
     matches = matcher(["*a" * 20 + "b", "**/" + "*a" * 20 + "b/**/x"])
     assert not matches("a" * 5_000)
     assert not matches("/".join(["a" * 100] * 100))
@@ -81,7 +81,7 @@ components:
 """
 
 
-def test_dependencies_are_followed_through_others() -> None:
+def test_dependencies_of_a_component_include_indirect_ones() -> None:
     components = load(CONFIG, "shipmark.yml", {}).components
     assert dependencies(components, "api") == ("lib", "gen", "base")
     assert dependencies(components, "web") == ()
@@ -102,7 +102,9 @@ def test_dependencies_are_followed_through_others() -> None:
         ("docs", ["docs/x"], "none"),
     ],
 )
-def test_files_concern_a_component(name: str, paths: list[str], expected: str) -> None:
+def test_changed_files_concern_a_component_by_its_own_paths_or_those_of_its_dependencies(
+    name: str, paths: list[str], expected: str
+) -> None:
     reach = Ownership(load(CONFIG, "shipmark.yml", {}).components).reach(name)
     assert reach is not None
     assert reach(paths) == expected
@@ -119,7 +121,9 @@ names = st.sampled_from("abcdef")
 
 
 @given(st.dictionaries(names, st.lists(names, max_size=3)))
-def test_a_circle_is_found_where_there_is_one(direct: dict[str, list[str]]) -> None:
+def test_a_circle_of_depending_components_is_found_exactly_if_there_is_one(
+    direct: dict[str, list[str]],
+) -> None:
     reachable = {name: set(direct[name]) for name in direct}
     for _ in direct:
         for name in direct:

@@ -96,7 +96,9 @@ def fails(text: str, **env: str) -> ConfigError:
         ),
     ],
 )
-def test_error_has_its_position_and_a_hint(text: str, message: str, hint: str | None) -> None:
+def test_error_in_the_config_file_has_its_position_and_the_expected_hint(
+    text: str, message: str, hint: str | None
+) -> None:
     error = fails(text)
     assert (error.message, error.hint) == (message, hint)
     assert error.exit_code == 2

@@ -66,10 +66,12 @@ class TestKeys:
             ("components: {api: {image: a/b, pull_requests: true}}", ("components.api.pull_requests",)),
         ],
     )
-    def test_denied_key_is_listed_as_ignored(self, text: str, ignored: tuple[str, ...]) -> None:
+    def test_key_that_is_denied_in_an_untrusted_config_is_listed_as_ignored(
+        self, text: str, ignored: tuple[str, ...]
+    ) -> None:
         assert outside(text).ignored == ignored
 
-    def test_allowed_keys_are_read(self) -> None:
+    def test_keys_that_are_allowed_in_an_untrusted_config_are_read(self) -> None:
         config = outside(
             "image: ghcr.io/acme/app\ntags: [type=sha]\nprefix: api/\nversions: calver\nlatest: never\n"
             "base: nearest\nchannels: [rc]\nlabels: {a: b}\nannotations: {c: d}\nflavor: [latest=false]\n"
@@ -81,7 +83,7 @@ class TestKeys:
         assert component.build.args == {"A": "b"}
         assert component.section.channels == ("rc",)
 
-    def test_unknown_key_is_still_an_error(self) -> None:
+    def test_unknown_key_in_an_untrusted_config_is_an_error(self) -> None:
         with pytest.raises(ConfigError, match="unknown key `lgo`"):
             outside("lgo: {store: git}")
 
@@ -113,7 +115,7 @@ class TestVariables:
             ("components: {api: {image: 'x/${NPM_TOKEN}'}}", ("components.api.image",)),
         ],
     )
-    def test_variable_that_is_not_public_leaves_its_value_out(
+    def test_untrusted_config_value_with_a_variable_that_is_not_public_is_ignored(
         self, text: str, ignored: tuple[str, ...] | None
     ) -> None:
         config = outside(text)
@@ -121,7 +123,7 @@ class TestVariables:
         assert "evil.example" not in repr(config.components)
         assert config.ignored == ignored if ignored is not None else len(config.ignored) == 2
 
-    def test_public_variables_may_be_used_in_values(self) -> None:
+    def test_public_ci_variables_may_be_used_in_an_untrusted_config(self) -> None:
         config = outside("image: ghcr.io/acme/${GITHUB_SHA}\nlabels: {a: '{{env.GITHUB_SHA}}'}")
         assert config.components[0].targets == (TargetSection(image="ghcr.io/acme/abc"),)
         assert config.components[0].section.labels == {"a": "{{env.GITHUB_SHA}}"}
@@ -130,14 +132,14 @@ class TestVariables:
         config = load(None, None, {"MY_HOST": "x.example"}, images=("${MY_HOST}/app",), public={})
         assert config.components[0].targets[0].image == "x.example/app"
 
-    def test_many_unclosed_expressions_are_read_in_linear_time(self) -> None:
+    def test_many_unclosed_expressions_in_a_config_are_read_within_five_seconds(self) -> None:
         started = time.monotonic()
         readable({"labels": {"a": "{{" * 200_000, "b": "${" * 200_000, "c": "{{env " * 100_000}}, ())
         assert time.monotonic() - started < 5
 
     @pytest.mark.parametrize("value", [None, 1, "x", [], {}, [[["${X}"]]], {"a": {"b": ["${X}"]}}])
     @pytest.mark.parametrize("key", sorted(set(ConfigFile.__struct_fields__)))
-    def test_any_value_is_filtered_without_private_variables(self, key: str, value: Any) -> None:
+    def test_untrusted_config_value_of_any_form_keeps_no_private_variable(self, key: str, value: Any) -> None:
         kept, _ = readable({key: value}, ())
         assert "${X}" not in repr(kept)
 

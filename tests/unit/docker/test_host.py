@@ -31,13 +31,13 @@ def test_default_endpoint_is_the_local_docker_socket(tmp_path: Path) -> None:
     assert (endpoint.url, endpoint.certificates) == ("unix:///var/run/docker.sock", None)
 
 
-def test_docker_host_is_preferred_to_contexts(tmp_path: Path) -> None:
+def test_variable_docker_host_is_preferred_to_contexts(tmp_path: Path) -> None:
     make_context(tmp_path, "far", "tcp://far:2375")
     env = {"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "far", "DOCKER_HOST": "unix:///x.sock"}
     assert find_endpoint(env).url == "unix:///x.sock"
 
 
-def test_docker_context_is_preferred_to_the_current_context(tmp_path: Path) -> None:
+def test_variable_docker_context_is_preferred_to_the_current_context(tmp_path: Path) -> None:
     make_context(tmp_path, "far", "tcp://far:2375")
     make_context(tmp_path, "near", "unix:///near.sock")
     (tmp_path / "config.json").write_text('{"currentContext": "near", "auths": {}}')
@@ -84,7 +84,7 @@ def test_endpoint_has_the_certificates_of_its_context(tmp_path: Path, skip: bool
     )
 
 
-def test_docker_api_version_sets_the_api_version(tmp_path: Path) -> None:
+def test_variable_docker_api_version_sets_the_api_version(tmp_path: Path) -> None:
     assert find_endpoint({"HOME": str(tmp_path), "DOCKER_API_VERSION": "1.41"}).api_version == "1.41"
 
 

@@ -40,7 +40,7 @@ NAMES = (part_of("app", "linux/amd64"), part_of("app", "linux/arm64"))
 
 
 class Elsewhere:
-    """Registries with one target, a layout folder."""
+    """Registries stand-in whose only target is an OCI layout folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -82,7 +82,7 @@ class Ground:
         return Assembly(sources, sink=self.told, cancel=Cancel())
 
     def made(self, work: Work[Assemble]) -> Done:
-        """Carry the step out as the runner does."""
+        """Carry the step out as the runner does, and return the verdict on the result."""
         handler = self.handler()
         seen = handler.observe(work)
         assert isinstance(handler.judge(work, seen), Free)
@@ -126,7 +126,7 @@ def parts_of(index: Any) -> list[str]:
     return [child.digest for child in children(index)]
 
 
-def test_the_index_lists_the_platforms_in_their_order_and_is_made_once(ground: Ground) -> None:
+def test_the_image_index_lists_the_platforms_in_their_order_and_is_made_once(ground: Ground) -> None:
     ground.put(STORE, AMD, ARM)
     work = work_for(AMD.digest, ARM.digest, annotations={"team": "a"})
     digest = ground.made(work).bindings.get(image_of("app"))
@@ -138,7 +138,7 @@ def test_the_index_lists_the_platforms_in_their_order_and_is_made_once(ground: G
     assert isinstance(again.judge(work, again.observe(work)), Done)
 
 
-def test_nothing_is_made_before_each_platform_is_known(ground: Ground) -> None:
+def test_no_image_index_is_made_before_the_image_of_each_platform_is_known(ground: Ground) -> None:
     ground.put(STORE, AMD)
     work = work_for(AMD.digest, image_of(NAMES[1]))
     handler = ground.handler()
@@ -148,7 +148,7 @@ def test_nothing_is_made_before_each_platform_is_known(ground: Ground) -> None:
         handler.act(work, seen)
 
 
-def test_a_platform_that_only_a_target_has_is_brought_into_the_store(ground: Ground) -> None:
+def test_a_platforms_image_that_only_a_target_has_is_copied_into_the_store(ground: Ground) -> None:
     ground.put(STORE, AMD)
     ground.put("target", ARM)
     ground.made(work_for(AMD.digest, ARM.digest, sources=(STORE, "target")))
@@ -158,14 +158,14 @@ def test_a_platform_that_only_a_target_has_is_brought_into_the_store(ground: Gro
         ground.handler().observe(work_for(AMD.digest, "sha256:" + "0" * 64))
 
 
-def test_an_artifact_is_no_platform(ground: Ground) -> None:
+def test_a_manifest_of_an_unknown_platform_is_refused_as_part_of_an_image_index(ground: Ground) -> None:
     odd = make_image({"x": b"1"}, platform="unknown/unknown")
     ground.put(STORE, AMD, odd)
     with pytest.raises(BuildError, match="names no platform"):
         ground.handler().observe(work_for(AMD.digest, odd.digest))
 
 
-def test_the_record_of_the_image_is_made_of_those_of_its_platforms(ground: Ground) -> None:
+def test_the_build_record_of_an_image_is_made_of_those_of_its_platforms(ground: Ground) -> None:
     ground.put(STORE, AMD, ARM)
     context = {"digest": "sha256:" + "c" * 64, "untracked": 0}
     bound = Bindings()
@@ -188,7 +188,7 @@ def test_the_record_of_the_image_is_made_of_those_of_its_platforms(ground: Groun
 
 
 @pytest.mark.parametrize("other", [{"digest": "sha256:" + "d" * 64}, None])
-def test_platforms_of_different_files_are_told_and_name_no_context(
+def test_the_build_context_is_left_out_of_the_record_if_platforms_had_different_or_unknown_ones(
     ground: Ground, other: dict[str, str] | None
 ) -> None:
     ground.put(STORE, AMD, ARM)
@@ -200,7 +200,7 @@ def test_platforms_of_different_files_are_told_and_name_no_context(
     assert bool(ground.told.warnings) == (other is not None)
 
 
-def test_an_index_that_its_builder_made_stays_as_it_is(ground: Ground) -> None:
+def test_an_image_index_that_its_builder_made_is_accepted_unchanged(ground: Ground) -> None:
     whole = make_index(AMD, ARM)
     ground.put(STORE, whole)
     known = Bindings().with_value(built_of("app"), {"digest": whole.digest})
@@ -213,7 +213,9 @@ def test_an_index_that_its_builder_made_stays_as_it_is(ground: Ground) -> None:
     assert isinstance(handler.judge(other, handler.observe(other)), Conflict)
 
 
-def test_the_places_of_other_runners_are_not_written_to(ground: Ground) -> None:
+def test_an_image_index_that_from_joins_of_several_layouts_is_accepted_without_a_change(
+    ground: Ground,
+) -> None:
     ground.put("a", AMD)
     ground.put("b", ARM)
     whole = make_index(AMD, ARM)

@@ -102,7 +102,7 @@ def build_part(
     return Build({"app": Choice(prepared=prepared)}, store_, TagReader(), NullSink()).act(work, None)
 
 
-def test_one_platform_of_several_is_bound_under_its_own_name(tmp_path: Path) -> None:
+def test_image_of_one_platform_of_several_is_known_under_the_platforms_own_name(tmp_path: Path) -> None:
     prepared = LeavesParts(RIGHT)
     found = build_part(prepared, tmp_path, "linux/amd64", "linux/amd64", "linux/arm64")
     part = part_of("app", "linux/amd64")
@@ -117,7 +117,7 @@ def test_an_image_for_another_platform_than_the_asked_one_is_refused(tmp_path: P
         build_part(LeavesParts(RIGHT), tmp_path, "linux/arm64", "linux/amd64", "linux/arm64")
 
 
-def test_an_index_that_is_made_whole_binds_each_of_its_platforms(tmp_path: Path) -> None:
+def test_an_image_index_that_one_build_makes_gives_the_image_of_each_platform(tmp_path: Path) -> None:
     found = build_part(Leaves(INDEX), tmp_path, None, "linux/amd64", "linux/arm64")
     assert found.get(image_of("app")) == INDEX.digest
     digests = [found.get(image_of(part_of("app", name))) for name in ("linux/amd64", "linux/arm64")]
@@ -129,7 +129,9 @@ def test_an_index_that_is_made_whole_binds_each_of_its_platforms(tmp_path: Path)
 
 @pytest.mark.parametrize("name", sorted(LABELS))
 @pytest.mark.parametrize("text", ["another", ""])
-def test_image_without_one_of_the_labels_is_refused(name: str, text: str, tmp_path: Path) -> None:
+def test_built_image_without_the_expected_value_of_a_label_is_refused(
+    name: str, text: str, tmp_path: Path
+) -> None:
     labels = {**LABELS, name: text} if text else {key: LABELS[key] for key in LABELS if key != name}
     wrong = make_image({"a": b"1"}, labels=labels)
     with pytest.raises(BuildError, match=name) as caught:
@@ -141,7 +143,7 @@ def test_image_without_one_of_the_labels_is_refused(name: str, text: str, tmp_pa
 
 
 class NoRegistries:
-    """Registries that fail the test when one is opened: only the local store may be."""
+    """Registries stand-in that fails the test when a registry is opened; only the local store may be read."""
 
     def open(self, target: str) -> Repository:
         raise AssertionError(target)
@@ -195,7 +197,7 @@ def test_stored_image_with_other_labels_than_planned_is_a_conflict(
     assert isinstance(find(msgspec.structs.replace(SAID, **change), tmp_path), Conflict)
 
 
-def test_a_platform_whose_bytes_were_changed_or_are_gone_is_not_found(tmp_path: Path) -> None:
+def test_a_stored_platforms_manifest_that_was_changed_or_is_missing_is_an_error(tmp_path: Path) -> None:
     store(INDEX, Layout(str(tmp_path)))
     child = INDEX.children[1].digest.removeprefix("sha256:")
     blob = tmp_path / "blobs" / "sha256" / child

@@ -39,7 +39,7 @@ def test_an_invalid_cache_size_is_refused(text: str) -> None:
 
 
 def repository(root: Path, name: str, blobs: dict[str, tuple[int, float]]) -> Path:
-    """A repository's folder whose blobs have these sizes and days of age."""
+    """Create a repository's cache folder whose blobs have these sizes and ages in days."""
     key = repository_key(name)
     os.close(lease(str(root), key))
     folder = root / key / "images/blobs/sha256"
@@ -61,7 +61,7 @@ def listed(folder: Path) -> list[str]:
     return [one["digest"].removeprefix("sha256:") for one in index["manifests"]]
 
 
-def test_the_least_recently_used_blobs_of_all_repositories_are_deleted_first(tmp_path: Path) -> None:
+def test_the_least_recently_used_cached_blobs_of_all_repositories_are_deleted_first(tmp_path: Path) -> None:
     one = repository(tmp_path, "one", {"a": (100, 5), "b": (100, 1)})
     two = repository(tmp_path, "two", {"c": (100, 4), "d": (100, 2)})
     assert trim(str(tmp_path), 400) == 0
@@ -70,7 +70,9 @@ def test_the_least_recently_used_blobs_of_all_repositories_are_deleted_first(tmp
     assert (listed(one), listed(two)) == (["b"], ["d"])
 
 
-def test_a_repository_in_use_counts_and_keeps_its_blobs(tmp_path: Path) -> None:
+def test_the_cache_of_a_repository_in_use_counts_towards_the_limit_and_keeps_its_blobs(
+    tmp_path: Path,
+) -> None:
     one = repository(tmp_path, "one", {"a": (100, 5)})
     two = repository(tmp_path, "two", {"c": (100, 1)})
     held = lease(str(tmp_path), one.name)
@@ -81,7 +83,7 @@ def test_a_repository_in_use_counts_and_keeps_its_blobs(tmp_path: Path) -> None:
     assert (left(one), left(two)) == (["a"], [])
 
 
-def test_reading_a_blob_counts_as_use(tmp_path: Path) -> None:
+def test_a_cached_blob_with_a_recent_access_time_counts_as_used(tmp_path: Path) -> None:
     one = repository(tmp_path, "one", {"a": (100, 5), "b": (100, 4)})
     blob = one / "images/blobs/sha256/a"
     os.utime(blob, (time.time(), blob.stat().st_mtime))
@@ -89,7 +91,7 @@ def test_reading_a_blob_counts_as_use(tmp_path: Path) -> None:
     assert left(one) == ["a"]
 
 
-def test_trim_and_clean_follow_no_symlink(tmp_path: Path) -> None:
+def test_trimming_and_cleaning_the_cache_follow_no_symlink(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "precious").write_text("x" * 1000)
@@ -107,7 +109,7 @@ def test_trim_and_clean_follow_no_symlink(tmp_path: Path) -> None:
     assert not one.exists()
 
 
-def test_a_repository_folder_unused_for_months_is_deleted(tmp_path: Path) -> None:
+def test_the_cache_folder_of_a_repository_unused_for_months_is_deleted(tmp_path: Path) -> None:
     one = repository(tmp_path, "one", {"a": (100, 200)})
     two = repository(tmp_path, "two", {"b": (100, 200)})
     os.utime(one / "lease", (time.time() - 91 * 86_400,) * 2)
@@ -116,7 +118,7 @@ def test_a_repository_folder_unused_for_months_is_deleted(tmp_path: Path) -> Non
     assert left(two) == ["b"]
 
 
-def test_a_killed_deletion_is_finished_by_the_next_run(tmp_path: Path) -> None:
+def test_an_interrupted_deletion_of_a_cache_folder_is_finished_by_the_next_clean(tmp_path: Path) -> None:
     half = tmp_path / ".deleted-0123456789abcdef"
     (half / "images").mkdir(parents=True)
     (half / "images/x").write_text("x")
@@ -125,7 +127,7 @@ def test_a_killed_deletion_is_finished_by_the_next_run(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [".deleted-not-ours"]
 
 
-def test_folders_without_a_lease_are_not_deleted(tmp_path: Path) -> None:
+def test_folders_without_a_lease_file_are_not_deleted_from_the_cache_folder(tmp_path: Path) -> None:
     """SHIPMARK_CACHE_DIR may name a folder that holds other things with such names."""
     other = tmp_path / ("a" * 64)
     (other / "images/blobs/sha256").mkdir(parents=True)

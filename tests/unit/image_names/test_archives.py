@@ -75,7 +75,7 @@ class TestMembers:
         assert _members(_tar(*entries, form=form)) == dict(entries)
 
     @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "a/..", "/"])
-    def test_names_that_leave_the_folder_are_refused(self, name: str) -> None:
+    def test_tar_members_whose_names_leave_the_archive_are_refused(self, name: str) -> None:
         with pytest.raises(Invalid, match="leaves"):
             _members(_tar((name, b"x")))
 
@@ -108,12 +108,14 @@ class TestMembers:
             _members(bytes(header))
 
     @given(st.binary(max_size=3000))
-    def test_any_bytes_are_an_archive_or_invalid(self, raw: bytes) -> None:
+    def test_any_bytes_are_read_as_a_tar_or_raise_invalid(self, raw: bytes) -> None:
         with contextlib.suppress(Invalid):
             _members(raw)
 
     @given(st.integers(0, 2000), st.integers(0, 255))
-    def test_any_changed_byte_is_an_archive_or_invalid(self, position: int, value: int) -> None:
+    def test_a_tar_with_any_one_byte_changed_is_read_or_raises_invalid(
+        self, position: int, value: int
+    ) -> None:
         raw = bytearray(_tar(("a" * 150, b"1" * 600), ("b", b"2")))
         raw[position % len(raw)] = value
         with contextlib.suppress(Invalid):
@@ -241,7 +243,9 @@ class TestOciArchive:
             OciArchive(str(tmp_path / "a.tar"), shown="a.tar")
         assert caught.value.hint == "the archive may be one of `docker save`: write `docker-archive:a.tar`"
 
-    def test_writing_to_an_oci_archive_is_a_config_error(self, tmp_path: Path) -> None:
+    def test_putting_a_manifest_into_an_oci_archive_opened_for_reading_is_a_config_error(
+        self, tmp_path: Path
+    ) -> None:
         image = make_image()
         layout = Layout(str(tmp_path / "l"))
         store(image, layout)
@@ -421,7 +425,7 @@ class TestWriting:
 
 
 def _only(archive: DockerArchive) -> Manifest:
-    """Read the archive's only image, which has no name."""
+    """Return the manifest of the archive's only image, which must have no name."""
     descriptor, tag = archive.only()
     assert tag is None
     return archive.manifest(descriptor.digest)

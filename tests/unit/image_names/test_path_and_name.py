@@ -27,7 +27,7 @@ WHOLE = "ghcr.io/acme/app:1.0"
         ("dist:", "dist:", None, None, None),
     ],
 )
-def test_folders_that_do_not_exist(
+def test_path_name_and_digest_of_a_missing_folder_are_split(
     text: str, path: str, name: str | None, tag: str | None, digest: str | None, tmp_path: Path
 ) -> None:
     found = split_path(text, str(tmp_path))
@@ -44,7 +44,7 @@ def test_folders_that_do_not_exist(
         (f"a.tar:{WHOLE}", "a.tar", WHOLE),
     ],
 )
-def test_the_name_in_a_file_stands_behind_the_first_colon(
+def test_the_name_of_an_image_in_a_missing_archive_file_follows_the_first_colon(
     text: str, path: str, name: str | None, tmp_path: Path
 ) -> None:
     found = split_path(text, str(tmp_path), is_file=True)
@@ -62,7 +62,7 @@ def test_the_name_in_a_file_stands_behind_the_first_colon(
         ("dist", f"dist:{WHOLE}", "dist", WHOLE),
     ],
 )
-def test_the_longest_path_that_exists_is_the_path(
+def test_the_longest_existing_path_is_split_from_the_name(
     made: str, text: str, path: str, name: str | None, is_file: bool, tmp_path: Path
 ) -> None:
     (tmp_path / made).mkdir()
@@ -70,7 +70,7 @@ def test_the_longest_path_that_exists_is_the_path(
     assert (found.path, found.name) == (path, name)
 
 
-def test_a_broken_digest_and_a_broken_name_are_refused(tmp_path: Path) -> None:
+def test_an_invalid_digest_or_name_after_a_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="64 hex digits"):
         split_path("dist@sha256:abc", str(tmp_path))
     with pytest.raises(ConfigError, match="neither a tag nor"):

@@ -50,7 +50,7 @@ TWO_REPOSITORIES = (entry(A, "1.0", "docker.io/acme/app:1.0"), entry(B, "1.0", "
         ((entry(A, "not a reference!"),), "1.0", None),
     ],
 )
-def test_a_name_means_the_first_entry_that_has_it(
+def test_a_name_selects_the_first_entry_of_index_json_that_has_the_name(
     items: tuple[dict[str, Any], ...], name: str, digest: str | None
 ) -> None:
     found = entries(*items).named(name)
@@ -75,7 +75,7 @@ def test_a_name_means_the_first_entry_that_has_it(
         ((), None),
     ],
 )
-def test_the_only_image_is_found_whatever_its_name(
+def test_the_only_image_of_a_layout_is_found_whatever_its_name(
     items: tuple[dict[str, Any], ...], found: tuple[str, str | None] | None
 ) -> None:
     only = entries(*items).only()
@@ -90,11 +90,13 @@ def test_the_only_image_is_found_whatever_its_name(
         (TWO_REPOSITORIES, True),
     ],
 )
-def test_a_tag_of_several_digests_is_ambiguous(items: tuple[dict[str, Any], ...], ambiguous: bool) -> None:
+def test_a_name_is_ambiguous_if_entries_of_index_json_give_it_several_digests(
+    items: tuple[dict[str, Any], ...], ambiguous: bool
+) -> None:
     assert entries(*items).is_ambiguous("1.0") is ambiguous
 
 
-def test_moving_a_tag_takes_it_from_a_whole_reference_and_leaves_other_entries_alone() -> None:
+def test_moving_a_tag_drops_the_whole_reference_that_had_the_tag_and_keeps_other_entries() -> None:
     other = entry(C, "not a reference!", mediaType="application/vnd.example.unknown")
     found = entries(entry(A, WHOLE, WHOLE), other, {**entry(C), "annotations": {"mine": "kept"}})
     found.add(Descriptor(media_type=OCI_MANIFEST, digest=B, size=7), "1.0")
@@ -107,7 +109,7 @@ def test_moving_a_tag_takes_it_from_a_whole_reference_and_leaves_other_entries_a
     ]
 
 
-def test_null_is_an_empty_list_or_map_as_go_writes_it() -> None:
+def test_null_in_index_json_is_read_as_an_empty_list_or_map() -> None:
     assert entries().names() == ()
     assert read_entries(b'{"schemaVersion": 2, "manifests": null}', "oci:x").names() == ()
     item = {**entry(A), "annotations": None, "urls": None, "platform": None, "data": None}

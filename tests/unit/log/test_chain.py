@@ -43,12 +43,14 @@ def test_sealed_lines_are_canonical_json_by_rfc_8785(fact: dict[str, Any]) -> No
 
 
 @given(st.lists(FACTS, max_size=4))
-def test_chain_is_verified_by_an_independent_implementation(facts: list[dict[str, Any]]) -> None:
+def test_sealed_log_entries_are_verified_by_an_independent_implementation(
+    facts: list[dict[str, Any]],
+) -> None:
     assert len(independently_verified(sealed(*facts))) == len(facts)
 
 
 @given(FACTS)
-def test_sealed_fact_is_read_back_unchanged(fact: dict[str, Any]) -> None:
+def test_members_of_a_sealed_fact_are_read_back_unchanged(fact: dict[str, Any]) -> None:
     entry = verify_line(seal(fact, Head(), AT), Head())
     ours = ("schema", "seq", "prev", "hash", "id", "at", "batch")
     kept = {name: value for name, value in fact.items() if name not in ours}
@@ -69,7 +71,7 @@ def test_first_line_of_a_log_has_the_documented_bytes() -> None:
     assert line == without.replace('"id"', f'"hash":"{digest}","id"').encode()
 
 
-def test_batch_member_holds_the_first_and_last_seq() -> None:
+def test_member_batch_of_a_log_entry_holds_the_first_and_last_seq() -> None:
     entries = seal_all({name: planned(attempt=name) for name in "abc"}, Head(seq=4, hash="1" * 64), AT)
     assert [json.loads(entry.raw)["batch"] for entry in entries] == [{"first": 5, "last": 7}] * 3
     (alone,) = seal_all({"a": planned()}, Head(), AT)
@@ -110,7 +112,7 @@ def test_verify_line_names_the_position_of_a_malformed_line(raw: bytes, cause: s
 
 
 def rehashed(text: str) -> bytes:
-    """`text` with the hash that fits it, as a forged line would have."""
+    """Return `text` with the hash that fits it, as a forged log line would have."""
     digest = hashlib.sha256(b"shipmark.log/1\n" + text.encode()).hexdigest()
     return text.replace('"kind"', f'"hash":"{digest}","kind"', 1).encode()
 
@@ -125,7 +127,7 @@ def rehashed(text: str) -> bytes:
     ],
     ids=["duplicate member", "space", "order", "escape"],
 )
-def test_line_in_non_canonical_form_is_refused(text: str) -> None:
+def test_log_line_with_a_valid_hash_in_non_canonical_form_is_refused(text: str) -> None:
     with pytest.raises(LogCorrupt, match="not in canonical form"):
         verify_line(rehashed(text.format("0" * 64)), Head())
 
@@ -136,14 +138,14 @@ def test_nested_members_named_hash_do_not_disturb_verification() -> None:
     assert entry.fields["a"] == {"hash": "1" * 64}
 
 
-def test_removed_entry_is_reported_with_its_position() -> None:
+def test_missing_log_entry_is_reported_with_its_position() -> None:
     lines = sealed(planned(attempt="a"), planned(attempt="b"), planned(attempt="c"))
     head = head_of(verify_line(lines[0], Head()))
     with pytest.raises(LogCorrupt, match="entry 1 is missing or out of place: entry 2 stands there"):
         verify_line(lines[2], head)
 
 
-def test_entry_of_another_history_is_reported() -> None:
+def test_log_entry_that_does_not_continue_the_one_before_it_is_reported() -> None:
     other = seal(planned(), Head(seq=0, hash="1" * 64), AT)
     head = head_of(verify_line(sealed(planned())[0], Head()))
     with pytest.raises(LogCorrupt, match="entry 1 does not continue the entry before it"):
@@ -168,7 +170,7 @@ def test_fact_without_canonical_form_is_refused(wrong: dict[str, Any]) -> None:
         seal({"kind": "planned", **wrong}, Head(), AT)
 
 
-def test_fact_longer_than_the_line_limit_is_refused() -> None:
+def test_fact_too_long_for_a_log_line_is_refused() -> None:
     with pytest.raises(LogError, match=f"bytes long, at most {LINE_LIMIT} fit"):
         seal({"kind": "note", "text": "x" * LINE_LIMIT}, Head(), AT)
 
@@ -183,5 +185,5 @@ def test_fact_longer_than_the_line_limit_is_refused() -> None:
         (4_102_444_800_000, "2100-01-01T00:00:00.000Z"),
     ],
 )
-def test_timestamp_has_three_decimals_and_utc(milliseconds: int, text: str) -> None:
+def test_timestamp_of_a_log_entry_has_milliseconds_and_is_utc(milliseconds: int, text: str) -> None:
     assert timestamp(milliseconds) == text

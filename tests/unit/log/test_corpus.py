@@ -37,7 +37,7 @@ def store_of(name: str) -> MemoryStore:
     return store
 
 
-def test_corpus_files_are_listed_and_unchanged() -> None:
+def test_log_files_of_the_corpus_are_listed_and_unchanged() -> None:
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(CORPUS.glob("*.jsonl"))
     }
@@ -56,7 +56,7 @@ def test_log_of_an_older_version_verifies_and_accepts_an_append(name: str) -> No
 
 @pytest.mark.parametrize("name", FILES)
 def test_facts_of_an_older_version_keep_their_ids(name: str) -> None:
-    """With other ids, a release that began under an older version would be recorded a second time."""
+    """With changed ids, facts of a release that an older version began would be recorded a second time."""
     store = store_of(name)
     log = writer(store)
     own = {"schema", "seq", "prev", "hash", "id", "at", "batch"}
@@ -67,7 +67,7 @@ def test_facts_of_an_older_version_keep_their_ids(name: str) -> None:
     assert log.append(facts) == tuple(log.entries())
 
 
-def test_log_of_version_1_folds_to_the_same_state() -> None:
+def test_log_with_schema_version_1_folds_to_the_expected_state() -> None:
     entries = writer(store_of("shipmark.log-1.jsonl")).entries()
     state = fold(entries)
     assert state.skipped == 1

@@ -83,7 +83,7 @@ def test_released_entry_ends_all_open_attempts_at_the_release() -> None:
     assert release(*killed, pushed(), released(), moved(), late).open_attempts == ()
 
 
-def test_fold_fills_the_members_of_a_release() -> None:
+def test_fold_fills_the_fields_of_a_release_from_its_log_entries() -> None:
     found = release(
         planned(channel="release", git_tag="v1.4.2", inputs={"context": "."}),
         built(),
@@ -113,7 +113,7 @@ def test_release_is_unfinished_until_its_moving_tags_are_recorded() -> None:
     assert finished.moved[0].withheld == ("latest",)
 
 
-def test_unreleased_release_has_no_unfinished_targets() -> None:
+def test_release_that_was_not_yet_released_has_no_unfinished_targets() -> None:
     assert release(planned(), built()).unfinished == ()
     assert not release(planned(), built()).finished
 
@@ -149,7 +149,7 @@ def test_lost_image_is_dropped_from_its_release() -> None:
     assert release(planned(), built(), pushed(), released(), lost, *again).state == "released"
 
 
-def test_images_of_single_platforms_are_kept_the_newest_last() -> None:
+def test_images_of_single_platforms_are_kept_in_the_order_in_which_they_were_recorded() -> None:
     arm = built_platform(platform="linux/arm64", image="arm", attestations=[digest("x")])
     context = {"digest": digest("c"), "untracked": 0}
     found = release(
@@ -171,7 +171,7 @@ def test_images_of_single_platforms_are_kept_the_newest_last() -> None:
     assert found.image is None
 
 
-def test_pushed_content_is_kept_for_each_target() -> None:
+def test_pushed_entries_of_a_release_are_kept_for_each_target() -> None:
     found = release(planned(), built(), pushed(), pushed(target="mirror/app"))
     assert [content.target for content in found.pushed] == [PROJECT, "mirror/app"]
 
@@ -201,7 +201,7 @@ def test_yanked_versions_are_listed_for_each_project() -> None:
     assert state.yanked() == ("1.4.2", "1.4.3", "9.0.0")
 
 
-def test_highest_number_decides_a_versions_status_and_at_equal_numbers_the_prerelease() -> None:
+def test_version_status_is_that_of_the_highest_number_and_prerelease_wins_at_equal_numbers() -> None:
     said = {"kind": "status", "project": PROJECT, "version": "1.5.0"}
     state = folded({**said, "number": 1, "status": "prerelease"}, {**said, "number": 1, "status": "stable"})
     assert state.prereleases(PROJECT) == ("1.5.0",)

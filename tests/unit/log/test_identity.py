@@ -1,4 +1,4 @@
-"""Which facts get equal ids, and which facts are refused."""
+"""Which facts for the log get equal ids, and which facts are refused."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SAME_WHOEVER_WRITES = {"ci": {"system": "jenkins"}, "actor": "bob"}
 
 
 @pytest.mark.parametrize("make", [built, built_platform, pushed, released, moved])
-def test_id_of_a_result_does_not_depend_on_the_attempt(make: Any) -> None:
+def test_id_of_a_result_depends_neither_on_the_attempt_nor_on_who_wrote_it(make: Any) -> None:
     assert fact_id(make(attempt="b", **SAME_WHOEVER_WRITES)) == fact_id(make(attempt="a"))
 
 
 @pytest.mark.parametrize("kind", ["planned", "failed", "cancelled", "abandoned"])
-def test_id_of_an_attempts_record_depends_on_the_attempt(kind: str) -> None:
+def test_id_of_a_record_about_an_attempt_depends_on_the_attempt_and_not_on_the_reason(kind: str) -> None:
     assert fact_id(fact(kind, attempt="a")) != fact_id(fact(kind, attempt="b"))
     assert fact_id(fact(kind, reason="x")) == fact_id(fact(kind, reason="y", actor="bob"))
 
 
-def test_abandoned_record_with_lost_has_another_id() -> None:
+def test_abandoned_record_that_names_a_lost_image_has_another_id_than_one_without() -> None:
     settled = fact("abandoned", reason="its run is over")
     assert fact_id({**settled, "lost": f"sha256:{'0' * 64}"}) != fact_id(settled)
 
@@ -57,7 +57,7 @@ def test_different_facts_have_different_ids(one: dict[str, Any], other: dict[str
     assert fact_id(one) != fact_id(other)
 
 
-def test_id_of_a_platform_does_not_depend_on_what_else_is_known_of_its_image() -> None:
+def test_id_of_a_built_platform_does_not_depend_on_context_attestations_or_builder() -> None:
     more: dict[str, Any] = {
         "context": {"digest": digest("c")},
         "attestations": [digest("x")],
@@ -67,14 +67,14 @@ def test_id_of_a_platform_does_not_depend_on_what_else_is_known_of_its_image() -
     assert fact_id(built_platform(**more)) == fact_id(built_platform())
 
 
-def test_moving_a_tag_back_has_another_id() -> None:
+def test_record_of_moving_a_tag_back_has_another_id_than_that_of_the_move() -> None:
     forth = moved(tags=[{"name": "latest", "digest": "sha256:b", "before": "sha256:a", "result": "moved"}])
     back = moved(tags=[{"name": "latest", "digest": "sha256:a", "before": "sha256:b", "result": "moved"}])
     assert fact_id(forth) != fact_id(back)
     assert fact_id(back | {"follows": 7}) != fact_id(back | {"follows": 3})
 
 
-def test_id_does_not_depend_on_the_order_of_tags() -> None:
+def test_id_of_a_fact_does_not_depend_on_the_order_of_its_tags() -> None:
     tags = [{"name": "1", "digest": digest("i")}, {"name": "1.4", "digest": digest("i")}]
     assert fact_id(moved(tags=tags)) == fact_id(moved(tags=tags[::-1]))
     assert fact_id(pushed(tags=tags)) == fact_id(pushed(tags=tags[::-1]))
@@ -85,7 +85,7 @@ def test_id_of_a_note_does_not_depend_on_its_writer() -> None:
     assert fact_id(one) == fact_id({"kind": "note", "text": "a"})
 
 
-def test_members_that_are_none_are_left_out_of_id_and_fact() -> None:
+def test_members_of_a_fact_that_are_none_are_left_out_of_its_id_and_of_the_fact() -> None:
     assert fact_id(moved(tags=[{"name": "1", "before": None}])) == fact_id(moved(tags=[{"name": "1"}]))
     assert "plan" not in checked(planned(plan=None))
     image = {"digest": digest("i"), "size": None}
@@ -105,7 +105,7 @@ def test_members_that_are_none_are_left_out_of_id_and_fact() -> None:
         (planned(release="r") | {"release": "short"}, r"record `planned` is malformed"),
     ],
 )
-def test_malformed_facts_are_refused(wrong: dict[str, Any], message: str) -> None:
+def test_malformed_facts_for_the_log_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(LogError, match=message):
         checked(wrong)
 
@@ -130,7 +130,7 @@ def test_fact_of_an_unknown_kind_is_accepted_unchanged() -> None:
         "HTTPS://token@example.com/a",
     ],
 )
-def test_urls_with_credentials_are_refused_without_showing_them(url: str) -> None:
+def test_facts_with_credentials_in_a_url_are_refused_without_showing_the_url(url: str) -> None:
     with pytest.raises(LogError) as caught:
         require_safe(planned(source={"remote": url}))
     assert "`source.remote`" in caught.value.message
@@ -147,12 +147,12 @@ def test_urls_with_credentials_are_refused_without_showing_them(url: str) -> Non
         "mail a@b.example",
     ],
 )
-def test_urls_without_credentials_are_accepted(url: str) -> None:
+def test_facts_with_urls_without_credentials_are_accepted(url: str) -> None:
     require_safe(planned(source={"remote": url}))
     assert safe_message(url) == url
 
 
-def test_credentials_are_found_in_nested_values_and_names() -> None:
+def test_url_credentials_are_found_in_nested_values_and_member_names_of_a_fact() -> None:
     for hidden in ({"tools": {"x": "http://a:b@c"}}, {"targets": [{"tags": [{"http://a:b@c": "y"}]}]}):
         with pytest.raises(LogError, match="credentials"):
             require_safe({"kind": "planned", **hidden})

@@ -19,7 +19,7 @@ AT = "2026-11-20T10:00:00.000Z"
 
 
 def log(*batches: int) -> list[bytes]:
-    """The lines of a log, with newlines, whose appends have the given numbers of facts."""
+    """Return the lines of a log, with newlines, to which batches of the given numbers of facts were appended."""
     head, lines, number = Head(), [], 0
     for size in batches:
         facts = {f"{number + each:032}": planned(attempt=str(number + each)) for each in range(size)}
@@ -38,14 +38,14 @@ def seqs(data: bytes, head: Head = Head()) -> list[int]:  # noqa: B008 - frozen
     return [entry.seq for entry, _ in scan([data], head)]
 
 
-def test_scan_continues_after_any_entry() -> None:
+def test_scanning_a_log_may_continue_after_any_entry() -> None:
     for start in range(6):
         head = head_of(read_line(SIX[start - 1][:-1])) if start else Head()
         assert seqs(b"".join(SIX[start:]), head) == list(range(start, 6))
 
 
 @given(st.lists(st.integers(0, len(b"".join(SIX))), max_size=9))
-def test_scan_accepts_chunks_that_end_anywhere(cuts: list[int]) -> None:
+def test_scanning_a_log_accepts_chunks_that_end_anywhere(cuts: list[int]) -> None:
     data = b"".join(SIX)
     edges = [0, *sorted(cuts), len(data)]
     chunks = [data[start:end] for start, end in itertools.pairwise(edges)]
@@ -63,7 +63,7 @@ def test_truncated_log_keeps_every_whole_entry(kept: int, data: st.DataObject) -
 @given(st.integers(0, 6), st.binary(max_size=300))
 @example(6, b"\n")
 @example(6, b"\0" * 200 + b"\n" + b"\0" * 50)
-def test_garbage_at_the_end_hides_no_entry(kept: int, garbage: bytes) -> None:
+def test_garbage_at_the_end_of_a_log_hides_no_entry(kept: int, garbage: bytes) -> None:
     assert seqs(b"".join(SIX[:kept]) + garbage) == list(range(kept))
 
 
@@ -87,7 +87,7 @@ def test_damaged_entry_followed_by_others_is_corruption(hit: int, data: st.DataO
 
 
 @given(st.integers(0, 5), st.data())
-def test_edited_last_line_is_never_returned_as_an_entry(hit: int, data: st.DataObject) -> None:
+def test_edited_line_at_the_end_of_a_log_is_never_returned_as_an_entry(hit: int, data: st.DataObject) -> None:
     line = SIX[hit]
     digits = [place for place, byte in enumerate(line) if chr(byte) in "abcdef"]
     place = data.draw(st.sampled_from(digits))
@@ -97,32 +97,32 @@ def test_edited_last_line_is_never_returned_as_an_entry(hit: int, data: st.DataO
         assert seqs(b"".join([*SIX[:hit], edited])) == list(range(hit))
 
 
-def test_edited_entry_is_reported_with_its_position() -> None:
+def test_edited_log_entry_followed_by_others_is_reported_with_its_position() -> None:
     edited = [*SIX[:3], SIX[3].replace(b'"latest"', b'"oldest"'), *SIX[4:]]
     with pytest.raises(LogCorrupt, match=r"^entry 3 was changed after it was written"):
         seqs(b"".join(edited))
 
 
 @pytest.mark.parametrize("hit", range(5))
-def test_removed_entry_is_reported_with_its_position(hit: int) -> None:
+def test_missing_line_of_a_log_is_reported_with_its_position(hit: int) -> None:
     with pytest.raises(LogCorrupt, match=f"^entry {hit} is missing"):
         seqs(b"".join([*SIX[:hit], *SIX[hit + 1 :]]))
 
 
-def test_swapped_and_repeated_lines_are_reported() -> None:
+def test_swapped_and_repeated_lines_of_a_log_are_reported() -> None:
     with pytest.raises(LogCorrupt, match=r"^entry 2 is missing or out of place: entry 3 stands there"):
         seqs(b"".join([*SIX[:2], SIX[3], SIX[2], *SIX[4:]]))
     with pytest.raises(LogCorrupt, match=r"^entry 3 is missing or out of place: entry 2 stands there"):
         seqs(b"".join([*SIX[:3], SIX[2], *SIX[3:]]))
 
 
-def test_blank_line_is_damage_in_the_middle_and_ignored_at_the_end() -> None:
+def test_blank_line_is_damage_in_the_middle_of_a_log_and_ignored_at_its_end() -> None:
     with pytest.raises(LogCorrupt, match=r"^entry 3 is damaged, and entries follow it"):
         seqs(b"".join([*SIX[:3], b"\n", *SIX[3:]]))
     assert seqs(b"".join([*SIX, b"\n", b"\n"])) == list(range(6))
 
 
-def test_incomplete_batch_is_dropped_as_a_whole() -> None:
+def test_incomplete_batch_at_the_end_of_a_log_is_dropped_as_a_whole() -> None:
     data = b"".join(WITH_BATCH)
     assert seqs(data) == [0, 1, 2, 3, 4, 5]
     for lines, expected in ((5, 3), (4, 3), (3, 3), (2, 1), (1, 1)):
@@ -143,7 +143,7 @@ def test_damaged_batch_followed_by_entries_is_corruption(lost: int) -> None:
         seqs(b"".join(lines))
 
 
-def test_last_entry_is_found_in_the_end_of_the_file() -> None:
+def test_last_log_entry_is_found_in_the_last_bytes_of_the_file() -> None:
     data = b"".join(SIX)
     found = last_entry(data[-700:], whole=False)
     assert found is not None

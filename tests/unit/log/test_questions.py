@@ -77,13 +77,13 @@ def test_moment_parses_dates_and_times(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "2025-02-30", "10:00"])
-def test_moment_refuses_text_that_is_not_a_time(text: str) -> None:
+def test_moment_refuses_text_that_does_not_begin_with_a_valid_date(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a time") as caught:
         moment(text)
     assert caught.value.hint
 
 
-def test_at_returns_the_digest_that_a_tag_held_at_a_time() -> None:
+def test_at_returns_the_digest_that_a_tag_pointed_to_at_a_time() -> None:
     (then,) = at(THREE, "latest", moment("2025-10-10T12:00"))
     assert (then.target, then.hold.version, then.hold.digest) == (PROJECT, "1.4.2", digest("image-b"))
     assert then.until == timestamp(START + 2 * DAY)
@@ -103,7 +103,7 @@ def test_at_returns_nothing_after_a_tag_was_removed() -> None:
     assert at(after, "latest", moment("2025-10-11")) == ()
 
 
-def test_order_of_entries_counts_when_clocks_disagree() -> None:
+def test_tag_history_follows_the_order_of_entries_when_clocks_disagree() -> None:
     made = writer(MemoryStore())
     clock = Days()
     made._clock = clock
@@ -148,7 +148,7 @@ def test_find_lists_the_digest_of_a_platform() -> None:
     assert (mention.role, mention.release, mention.digest) == ("platform linux/amd64", key("r"), wanted)
 
 
-def test_find_lists_platforms_and_attestations_that_were_built_alone() -> None:
+def test_find_lists_images_of_single_platforms_and_their_attestations() -> None:
     part = built_platform(platform="linux/arm64", image="q", attestations=[digest("t")])
     entries = log([planned(), part]).entries()
     assert [mention.role for mention in find(entries, digest("q"))] == ["platform linux/arm64"]
@@ -242,7 +242,7 @@ MIXED = state(
     ],
     ids=str,
 )
-def test_select_filters_releases(wanted: Filter, expected: str) -> None:
+def test_select_returns_the_releases_that_match_the_filter(wanted: Filter, expected: str) -> None:
     assert [release.key for release in select(MIXED, wanted)] == [key(each) for each in expected]
 
 
@@ -269,6 +269,6 @@ def test_difference_lists_changed_inputs_and_platforms() -> None:
     assert difference(old, old).same_image
 
 
-def test_tags_of_a_release_lists_fixed_tags_first() -> None:
+def test_tags_of_lists_the_fixed_tags_of_a_release_before_its_moving_tags() -> None:
     (release,) = resolve(THREE, "1.4.2")
     assert tags_of(release) == ("1.4.2", "latest")

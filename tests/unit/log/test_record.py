@@ -1,4 +1,4 @@
-"""The record's types, and the schema that is shipped."""
+"""The types of log records, and the JSON Schema of log records that is shipped."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def entries_of(facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [entry.fields for entry in writer(MemoryStore()).append(facts)]
 
 
-def test_shipped_schema_is_current() -> None:
+def test_shipped_json_schema_of_log_records_is_current() -> None:
     shipped = files("release.log").joinpath("record.schema.json").read_text()
     assert shipped == record_schema_text(), "run `python -m tests.support.logs.record_schema`"
 
 
-def test_every_kind_is_valid_by_the_schema() -> None:
+def test_log_records_of_every_kind_are_valid_by_the_schema() -> None:
     schema = record_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     stored = entries_of(ALL)
@@ -78,13 +78,13 @@ def test_every_kind_is_valid_by_the_schema() -> None:
         {"image": {"digest": "sha256:1"}},
     ],
 )
-def test_schema_refuses_malformed_members(change: dict[str, Any]) -> None:
+def test_schema_of_log_records_refuses_malformed_members(change: dict[str, Any]) -> None:
     stored = entries_of([planned(), released()])[1] | change
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(stored, record_schema())
 
 
-def test_unknown_members_are_valid_and_skipped() -> None:
+def test_unknown_members_of_a_log_record_are_valid_and_skipped() -> None:
     (stored,) = entries_of([planned(weather="fine", source={"remote": "git://x/y", "moon": "full"})])
     jsonschema.validate(stored, record_schema())
     record = typed(stored)
@@ -93,23 +93,23 @@ def test_unknown_members_are_valid_and_skipped() -> None:
     assert stored["weather"] == "fine"
 
 
-def test_unknown_kind_has_no_typed_form() -> None:
+def test_log_record_of_an_unknown_kind_has_no_typed_form() -> None:
     (stored,) = entries_of([{"kind": "eclipsed", "project": "p"}])
     assert typed(stored) is None
 
 
-def test_known_kind_of_an_unknown_shape_has_no_typed_form() -> None:
+def test_log_record_with_a_member_of_a_wrong_type_has_no_typed_form() -> None:
     (stored,) = entries_of([planned()])
     assert typed(stored | {"targets": "all of them"}) is None
 
 
-def test_every_kind_has_a_typed_form() -> None:
+def test_log_records_of_every_known_kind_have_a_typed_form() -> None:
     for fields in entries_of(ALL[:-1]):
         assert type(typed(fields)) is KINDS[fields["kind"]]
 
 
-def test_built_holds_the_context_where_it_is_known_and_is_the_same_fact_without() -> None:
-    """0.1.0 and this version may record the same image, one without the context."""
+def test_built_record_with_the_build_context_has_the_id_of_the_record_without_it() -> None:
+    """Version 0.1.0 records an image without the build context that later versions record."""
     context = {"digest": f"sha256:{'a' * 64}", "untracked": 0}
     stored = entries_of([built(context=context)])[0]
     record = typed(stored)

@@ -1,4 +1,4 @@
-"""Comparison of the labels of a served image with the log's record of its release."""
+"""Comparison of the labels of an image in a registry with the log's record of its release."""
 
 from __future__ import annotations
 
@@ -58,12 +58,14 @@ def labelled(
         ({}, labelled(disputed=("x",)), None),
     ],
 )
-def test_labels_are_compared_with_the_log(plan: dict[str, Any], image: ImageFacts, why: str | None) -> None:
+def test_labels_of_an_image_that_contradict_the_log_are_reported_with_the_reason(
+    plan: dict[str, Any], image: ImageFacts, why: str | None
+) -> None:
     found = contradiction(recorded(**plan), image)
     assert found == why or (why is not None and (found or "").startswith(why))
 
 
-def test_any_version_skips_the_comparison_of_versions_only() -> None:
+def test_any_version_skips_the_comparison_of_the_version_label_but_not_of_the_commit() -> None:
     assert contradiction(recorded(), labelled(version="1.4.2-dev.1"), any_version=True) is None
     assert contradiction(recorded(), labelled(revision=OTHER), any_version=True) is not None
 
@@ -78,7 +80,7 @@ def test_any_version_skips_the_comparison_of_versions_only() -> None:
         ("build", {"channel": "branch"}, False),
     ],
 )
-def test_has_own_version_depends_on_how_the_image_was_obtained(
+def test_whether_an_image_has_its_own_version_label_depends_on_how_it_was_obtained(
     via: str, plan: dict[str, Any], own: bool
 ) -> None:
     assert has_own_version(recorded(via, **plan)) is own

@@ -1,4 +1,4 @@
-"""The attempts of other runs for which `run --wait` waits."""
+"""Tests for which release attempts of other runs `run --wait` waits."""
 
 from __future__ import annotations
 
@@ -51,16 +51,18 @@ def waits_for(*facts: dict[str, Any], now: int = BEGUN + 1, **asks: Any) -> list
         ({"now": BEGUN + HOUR - 1}, ["a1"]),
     ],
 )
-def test_open_attempts_at_the_same_images_are_waited_for(asks: dict[str, Any], found: list[str]) -> None:
+def test_only_open_attempts_at_releases_of_the_given_images_are_waited_for(
+    asks: dict[str, Any], found: list[str]
+) -> None:
     assert waits_for(planned(), **asks) == found
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled", "abandoned", "released"])
-def test_ended_attempts_are_not_waited_for(end: str) -> None:
+def test_ended_release_attempts_are_not_waited_for(end: str) -> None:
     assert waits_for(planned(), planned(kind=end)) == []
 
 
-def test_release_with_moving_tags_left_is_waited_for() -> None:
+def test_released_release_whose_moving_tags_are_not_recorded_is_waited_for() -> None:
     digest = "sha256:" + "1" * 64
     moves = [{"target": IMAGE, "tags": [{"name": "latest", "kind": "moving"}]}]
     begun = [planned(targets=moves), planned(kind="released", image={"digest": digest})]
@@ -69,21 +71,21 @@ def test_release_with_moving_tags_left_is_waited_for() -> None:
     assert waits_for(*begun, planned(kind="moved", target=IMAGE, image={"digest": digest})) == []
 
 
-def test_attempt_without_a_lease_is_not_waited_for() -> None:
+def test_release_attempt_without_a_lease_is_not_waited_for() -> None:
     assert waits_for(planned(lease_ms=0)) == []
 
 
-def test_runs_outside_ci_are_never_taken_for_the_same_job() -> None:
+def test_attempt_of_a_run_outside_of_ci_is_waited_for_by_another_such_run() -> None:
     on_a_laptop = planned(ci={"system": "none"})
     assert waits_for(on_a_laptop, run={"system": "none", "run_id": None, "job": None}) == ["a1"]
 
 
-def test_attempts_are_returned_oldest_first() -> None:
+def test_release_attempts_to_wait_for_are_returned_oldest_first() -> None:
     facts = [planned(attempt="a2"), planned(release="d" * 64, attempt="a3"), planned(attempt="a1")]
     assert waits_for(*facts) == ["a2", "a3", "a1"]
 
 
-def test_lease_end_is_the_start_plus_the_lease() -> None:
+def test_lease_of_an_attempt_ends_at_its_start_plus_the_lease_time() -> None:
     state = fold([Entry(raw=b"", fields={"seq": 0, **planned()})])
     (attempt,) = state.open_attempts()
     assert lease_end(attempt) == BEGUN + HOUR

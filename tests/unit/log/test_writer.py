@@ -1,4 +1,4 @@
-"""The writer's append: numbering, chaining, retries after lost races, and one entry for equal facts."""
+"""Appending to the log: numbering, chaining, retries after lost races, and one entry for equal facts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.logs.facts import (
 )
 
 
-def test_appends_are_chained_and_returned() -> None:
+def test_appended_log_entries_are_chained_and_returned() -> None:
     store = MemoryStore()
     entries = writer(store).append(whole_release("r", "1.4.2"))
     assert [entry.seq for entry in entries] == [0, 1, 2, 3, 4]
@@ -49,7 +49,7 @@ def test_equal_facts_of_two_writers_are_written_once() -> None:
     assert len(store.lines) == 1
 
 
-def test_only_missing_facts_are_appended() -> None:
+def test_only_facts_that_the_log_lacks_are_appended() -> None:
     store = MemoryStore()
     log = writer(store)
     log.append([planned(), built()])
@@ -58,7 +58,7 @@ def test_only_missing_facts_are_appended() -> None:
     assert len(store.lines) == 3
 
 
-def test_append_of_known_facts_still_calls_the_store() -> None:
+def test_append_of_facts_that_the_log_has_still_calls_the_store() -> None:
     asked: list[int] = []
     store = MemoryStore()
     log = writer(store)
@@ -68,7 +68,7 @@ def test_append_of_known_facts_still_calls_the_store() -> None:
     assert asked == [1]
 
 
-def test_writer_retries_after_lost_races() -> None:
+def test_log_writer_retries_after_lost_races() -> None:
     store = MemoryStore()
     other = writer(MemoryStore())
     other._store = store
@@ -86,7 +86,7 @@ def test_writer_retries_after_lost_races() -> None:
     independently_verified(store.lines)
 
 
-def test_fact_that_a_rival_wrote_first_is_returned() -> None:
+def test_entry_of_a_concurrent_writer_for_an_equal_fact_is_returned() -> None:
     store = MemoryStore()
 
     def interfere() -> None:
@@ -99,7 +99,7 @@ def test_fact_that_a_rival_wrote_first_is_returned() -> None:
     assert len(store.lines) == 1
 
 
-def test_lost_races_end_with_an_error_after_the_budget() -> None:
+def test_log_writer_that_loses_races_for_the_time_budget_raises_an_error() -> None:
     class Contended(MemoryStore):
         def append(self, lines: Sequence[bytes], expected: Head) -> None:
             raise HeadMoved
@@ -110,7 +110,7 @@ def test_lost_races_end_with_an_error_after_the_budget() -> None:
         writer(Contended(), budget=0.05).append([planned()])
 
 
-def test_cancellation_ends_the_retries() -> None:
+def test_cancellation_ends_the_retries_of_the_log_writer() -> None:
     cancel = Cancel()
 
     class Contended(MemoryStore):
@@ -123,7 +123,7 @@ def test_cancellation_ends_the_retries() -> None:
 
 
 class Unsure(MemoryStore):
-    """A store whose append fails `failures` times, after it wrote (`writes`) or before."""
+    """Log store whose append fails `failures` times, after it wrote (`writes`) or before."""
 
     def __init__(self, *, writes: bool, failures: int = 1) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class Unsure(MemoryStore):
         raise LogError("the outcome is unknown")
 
 
-def test_append_with_unknown_outcome_is_read_back() -> None:
+def test_append_that_failed_after_the_write_is_found_by_reading_the_log() -> None:
     store = Unsure(writes=True)
     (entry,) = writer(store, jitter=lambda: 0.0).append([planned()])
     assert entry.seq == 0
@@ -150,7 +150,7 @@ def test_append_with_unknown_outcome_is_read_back() -> None:
     assert store.settled == 1
 
 
-def test_failed_append_raises_and_can_be_repeated() -> None:
+def test_append_that_failed_before_the_write_raises_an_error_and_can_be_repeated() -> None:
     store = Unsure(writes=False)
     log = writer(store)
     with pytest.raises(LogError, match="unknown"):
@@ -172,7 +172,7 @@ def test_unreadable_store_after_a_failed_append_raises_the_first_error() -> None
         writer(Dead(writes=True)).append([planned()])
 
 
-def test_contradicting_facts_are_refused_and_nothing_is_written() -> None:
+def test_facts_that_contradict_the_log_are_refused_and_not_written() -> None:
     store = MemoryStore()
     log = writer(store)
     log.append([planned(), pushed(image="i"), released(image="i")])
@@ -183,7 +183,7 @@ def test_contradicting_facts_are_refused_and_nothing_is_written() -> None:
     assert len(store.lines) == 3
 
 
-def test_contradiction_with_a_rivals_new_entry_is_refused() -> None:
+def test_fact_that_contradicts_an_entry_of_a_concurrent_writer_is_refused() -> None:
     store = MemoryStore()
 
     def interfere() -> None:
@@ -218,7 +218,7 @@ def test_writer_finds_entries_of_other_writers() -> None:
     assert log.store is store
 
 
-def test_threads_can_share_a_writer() -> None:
+def test_threads_can_share_a_log_writer() -> None:
     store = MemoryStore()
     log = writer(store)
 
@@ -234,7 +234,7 @@ def test_threads_can_share_a_writer() -> None:
     assert len(independently_verified(store.lines)) == 81
 
 
-def test_later_appends_do_not_read_the_log_again() -> None:
+def test_log_is_read_once_by_a_writer_that_appends_repeatedly() -> None:
     reads: list[int] = []
 
     class Counting(MemoryStore):
@@ -251,7 +251,7 @@ def test_later_appends_do_not_read_the_log_again() -> None:
     assert reads == [-1]
 
 
-def test_conflict_with_an_outdated_claim_is_checked_again_after_reading() -> None:
+def test_conflict_with_a_tag_of_an_image_that_another_writer_recorded_as_lost_is_no_error() -> None:
     store = MemoryStore()
     log = writer(store, jitter=lambda: 0.0)
     log.append([pushed(image="i")])
@@ -286,7 +286,7 @@ class WithInbox(MemoryStore):
             self.inbox.pop(name, None)
 
 
-def test_writer_that_loses_races_parks_its_facts_once() -> None:
+def test_log_writer_that_loses_races_parks_its_facts_once() -> None:
     store = WithInbox(lose=3)
     writer(store, jitter=lambda: 0.0).append([planned()])
     assert store.cleared == ["parked-0"]
@@ -294,7 +294,7 @@ def test_writer_that_loses_races_parks_its_facts_once() -> None:
     assert store.inbox == {}
 
 
-def test_writer_appends_parked_facts_of_others() -> None:
+def test_log_writer_appends_parked_facts_of_other_writers() -> None:
     store = WithInbox()
     store.park([planned(attempt="waiting"), built(attempt="waiting")])
     entries = writer(store).append([planned(attempt="mine")])
@@ -318,7 +318,7 @@ def test_parked_fact_that_another_writer_appended_is_returned() -> None:
     assert len(store.lines) == 2
 
 
-def test_contradicting_and_malformed_parked_facts_are_removed() -> None:
+def test_parked_facts_that_contradict_the_log_or_are_malformed_are_removed_unwritten() -> None:
     store = WithInbox()
     log = writer(store)
     log.append([pushed(image="i")])
@@ -333,7 +333,7 @@ def test_contradicting_and_malformed_parked_facts_are_removed() -> None:
     assert [line["kind"] for line in independently_verified(store.lines)] == ["pushed", "planned", "planned"]
 
 
-def test_store_that_never_answers_a_write_is_retried_then_given_up() -> None:
+def test_append_to_an_unavailable_log_store_is_retried_and_then_raises() -> None:
     class HalfDead(MemoryStore):
         asked = 0
 

@@ -20,7 +20,7 @@ def entry(fields: dict[str, str], text: str = "") -> PlatformEntry:
     return found
 
 
-def test_the_bytes_of_an_index_depend_on_its_images_and_annotations_alone() -> None:
+def test_the_bytes_of_an_image_index_do_not_depend_on_the_order_of_annotations() -> None:
     index = image_index([entry(AMD64)], {"y": "1", "x": "2"})
     assert index.raw == image_index([entry(AMD64)], {"x": "2", "y": "1"}).raw
     document = json.loads(index.raw)
@@ -43,7 +43,7 @@ def test_the_bytes_of_an_index_depend_on_its_images_and_annotations_alone() -> N
         ({**AMD64, "variant": "", "created": "today", "config": {}}, "linux/amd64", AMD64),
     ],
 )
-def test_an_entry_has_the_platform_of_the_images_config(
+def test_an_index_entry_has_the_platform_of_the_images_config(
     config: dict[str, str], platform: str, fields: dict[str, str] | None
 ) -> None:
     found = entry(config)
@@ -54,11 +54,11 @@ def test_an_entry_has_the_platform_of_the_images_config(
 @pytest.mark.parametrize(
     "config", [{}, {"os": "linux"}, {"os": "unknown", "architecture": "unknown"}, {"os": 1}]
 )
-def test_an_artifact_is_no_entry(config: dict[str, str]) -> None:
+def test_a_manifest_without_a_known_platform_gets_no_index_entry(config: dict[str, str]) -> None:
     assert entry_of(image_manifest(b"{}", [], {})[1], config) is None
 
 
-def test_attestations_are_read_and_written_behind_their_image() -> None:
+def test_attestations_are_written_after_the_image_that_they_are_about_in_an_index() -> None:
     amd64, arm64 = entry(AMD64), entry({**AMD64, "architecture": "arm64"}, "2")
 
     def about(one: PlatformEntry) -> Descriptor:

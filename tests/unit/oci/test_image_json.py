@@ -24,7 +24,7 @@ LAYER = Descriptor(media_type=f"{OCI_LAYER}+gzip", digest="sha256:" + "1" * 64, 
 
 
 def plain(raw: bytes) -> bytes:
-    """The document as Python's `json` module writes it with sorted keys and no spaces."""
+    """Return the document as Python's `json` module writes it with sorted keys and no spaces."""
     return json.dumps(json.loads(raw), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -57,16 +57,16 @@ def test_invalid_platform_is_an_error(text: str) -> None:
         ("linux/amd64", "windows/amd64", False),
     ],
 )
-def test_platform_without_a_variant_accepts_every_variant(asked: str, given_: str, accepted: bool) -> None:
+def test_platform_accepts_an_image_platform_that_fits_it(asked: str, given_: str, accepted: bool) -> None:
     assert parse_platform(asked).accepts(parse_platform(given_)) is accepted
 
 
-def test_timestamp_is_utc_in_whole_seconds() -> None:
+def test_timestamp_of_an_image_is_utc_in_whole_seconds() -> None:
     assert timestamp(0) == "1970-01-01T00:00:00Z"
     assert timestamp(1_700_000_000) == "2023-11-14T22:13:20Z"
 
 
-def test_documents_do_not_depend_on_the_order_of_labels() -> None:
+def test_config_and_manifest_do_not_depend_on_the_order_of_labels_volumes_and_ports() -> None:
     one = ImageConfig(labels={"b": "2", "a": "ü"}, volumes=("/z", "/ä"), ports=("9/tcp", "10/tcp"))
     two = ImageConfig(labels={"a": "ü", "b": "2"}, volumes=("/ä", "/z"), ports=("10/tcp", "9/tcp"))
     raws = [
@@ -81,7 +81,7 @@ def test_documents_do_not_depend_on_the_order_of_labels() -> None:
     assert manifest.raw == plain(manifest.raw)
 
 
-def test_settings_without_a_value_are_left_out_of_the_config() -> None:
+def test_settings_without_a_value_are_left_out_of_an_image_config() -> None:
     raw = config_document(ImageConfig(), AMD64, diff_ids=[], history=[], created=0)
     assert json.loads(raw) == {
         "architecture": "amd64",
@@ -95,7 +95,7 @@ def test_settings_without_a_value_are_left_out_of_the_config() -> None:
     assert set(json.loads(manifest.raw)) == {"schemaVersion", "mediaType", "config", "layers"}
 
 
-def test_empty_command_is_written_and_env_keeps_its_order() -> None:
+def test_empty_command_is_written_to_an_image_config_and_env_keeps_its_order() -> None:
     config = ImageConfig(command=(), entrypoint=("/a",), env={"Z": "1", "A": "2"})
     container = json.loads(config_document(config, AMD64, diff_ids=[], history=[], created=0))["config"]
     assert container == {"Cmd": [], "Entrypoint": ["/a"], "Env": ["Z=1", "A=2"]}
@@ -109,7 +109,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_equal_values_have_equal_bytes(value: object) -> None:
+def test_encoded_json_is_read_back_and_encoded_to_the_same_bytes(value: object) -> None:
     raw = encode(value)
     assert json.loads(raw) == value
     assert encode(json.loads(raw)) == raw

@@ -1,4 +1,4 @@
-"""References: accepted forms and their parts, and the reasons of refusals."""
+"""Image references: accepted forms and their parts, and the reasons of refusals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ D = "sha256:" + "a" * 64
         ("app@sha512:" + "0" * 128, "docker.io", "library/app", None, "sha512:" + "0" * 128),
     ],
 )
-def test_reference_is_parsed_into_its_parts(
+def test_image_reference_is_parsed_into_its_parts(
     text: str, registry: str, repository: str, tag: str | None, digest: str | None
 ) -> None:
     reference = Reference.parse(text)
@@ -87,7 +87,7 @@ def test_reference_is_parsed_into_its_parts(
         ("ghcr.io/" + "a" * 260, "longer than 255"),
     ],
 )
-def test_invalid_forms_are_refused_with_the_reason(text: str, why: str) -> None:
+def test_invalid_image_references_are_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Reference.parse(text)
     assert why in caught.value.message
@@ -99,7 +99,7 @@ def test_api_host_of_docker_hub_differs_from_its_name() -> None:
     assert Reference.parse("ghcr.io/a/b").api_host == "ghcr.io"
 
 
-def test_target_is_the_digest_if_there_is_one() -> None:
+def test_target_of_an_image_reference_is_its_digest_or_else_its_tag() -> None:
     assert Reference.parse("ghcr.io/a/b:1@" + D).target == D
     assert Reference.parse("ghcr.io/a/b:1").target == "1"
     assert Reference.parse("ghcr.io/a/b").target is None
@@ -112,7 +112,7 @@ def test_repository_with_a_tag_or_digest_is_refused() -> None:
     assert caught.value.hint == "write `ghcr.io/a/b`"
 
 
-def test_paths_are_neither_tags_nor_digests() -> None:
+def test_paths_and_other_invalid_texts_are_neither_tags_nor_digests() -> None:
     for text in ("..", "../x", "a/b", "a\n", ".x", "", "a" * 129, "a b", "é"):
         assert not is_tag(text)
         with pytest.raises(ConfigError):
@@ -126,7 +126,7 @@ def test_paths_are_neither_tags_nor_digests() -> None:
 
 
 @given(st.text(max_size=80) | st.text(alphabet="aA0.:/@[]-_+%\\ \n", max_size=40))
-def test_any_text_is_a_reference_or_a_config_error(text: str) -> None:
+def test_any_text_is_an_image_reference_or_a_config_error(text: str) -> None:
     try:
         reference = Reference.parse(text)
     except ConfigError:

@@ -47,14 +47,14 @@ GOLDEN = {
 
 
 def planned(text: str) -> tuple[Plan, str]:
-    """The plan and the label of the build that `build: TEXT` describes."""
+    """Return the plan and the inputs label of the build that `build: TEXT` configures."""
     build = load(f"image: a/b\nbuild: {text}", "shipmark.yml", {}).components[0].build
     decision = msgspec.structs.replace(DECISION, annotations={"team": "a"})
     return plan_release([subject(build=build, decision=decision)]), inputs_label(build, {"team": "a"})
 
 
 @pytest.mark.parametrize("text", GOLDEN)
-def test_plan_and_label_of_a_build_never_change(text: str) -> None:
+def test_plan_hash_and_inputs_label_of_given_build_options_never_change(text: str) -> None:
     plan, label = planned(text)
     assert (plan.hash, label) == (GOLDEN[text][0], f"shipmark.inputs/1:{GOLDEN[text][1]}")
 
@@ -66,7 +66,7 @@ def test_plan_has_names_but_no_values_of_build_arguments() -> None:
     assert [secret for secret in ("hunter2", "NPM_TOKEN", "{{version}}") if secret in text] == []
 
 
-def test_planned_record_has_every_build_input() -> None:
+def test_planned_record_has_the_given_build_inputs_and_the_defaults_of_version_0_1_0() -> None:
     def inputs(text: str) -> Any:
         plan, _ = planned(text)
         facts = [step.operands.fact for step in plan.steps if isinstance(step.operands, Record)]

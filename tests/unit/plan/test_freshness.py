@@ -21,7 +21,7 @@ def test_plan_is_fresh_when_nothing_changed() -> None:
     assert moved_since(earlier(), plan_release([subject()]), frozenset()) == ()
 
 
-def test_a_tag_that_somebody_moved_is_named_with_both_digests() -> None:
+def test_plan_is_stale_if_a_tag_was_moved_and_both_digests_are_named() -> None:
     before = holds({"latest": DIGEST}, version="1.4.1", revision="e" * 40)
     after = holds({"latest": OTHER}, version="1.4.1", revision="f" * 40)
     moved = moved_since(earlier(held=before), plan_release([subject(held=after)]), frozenset())

@@ -181,7 +181,9 @@ def rollback_finished() -> Plan:
         rollback_finished,
     ],
 )
-def test_a_plan_file_stays_as_it_was_frozen(make: Callable[[], Plan]) -> None:
+def test_the_plan_file_of_each_kind_of_plan_has_the_bytes_of_its_golden_file(
+    make: Callable[[], Plan],
+) -> None:
     text = json.dumps(plan_document(make()), indent=1) + "\n"
     path = GOLDEN / f"{make.__name__}.json"
     if os.environ.get("FREEZE_PLANS"):

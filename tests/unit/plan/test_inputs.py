@@ -35,7 +35,7 @@ def test_inputs_label_of_given_options_never_changes() -> None:
         {"args": ("A", "B")},
     ],
 )
-def test_every_input_changes_the_label(changes: dict[str, Any]) -> None:
+def test_every_build_input_changes_the_inputs_label(changes: dict[str, Any]) -> None:
     assert label(**changes) != label()
 
 
@@ -50,13 +50,13 @@ def test_every_input_changes_the_label(changes: dict[str, Any]) -> None:
         {"labels": {"org.opencontainers.image.source": "https://git.example/x", "dev.shipmark.inputs": "x"}},
     ],
 )
-def test_defaults_and_values_of_commit_version_or_clone_do_not_change_the_label(
+def test_written_defaults_and_values_that_vary_with_commit_or_clone_do_not_change_the_inputs_label(
     changes: dict[str, Any],
 ) -> None:
     assert label(**changes) == label()
 
 
-def test_order_of_build_arguments_does_not_change_the_label() -> None:
+def test_order_of_build_arguments_does_not_change_the_inputs_label() -> None:
     assert label(args=("A", "B")) == label(args=("B", "A"))
 
 

@@ -56,7 +56,7 @@ class TestResume:
 
     @pytest.mark.parametrize("where", [STORE, IMAGE])
     @pytest.mark.parametrize(("said", "why"), ANOTHER)
-    def test_recorded_image_that_contradicts_the_release_is_given_up_while_nothing_is_visible(
+    def test_recorded_image_that_contradicts_the_release_is_built_again_if_not_yet_pushed(
         self, where: str, said: dict[str, Any], why: str
     ) -> None:
         place = has(where, **{**RIGHT, "platforms": BOTH, **said})
@@ -77,7 +77,9 @@ class TestResume:
             assert caught.value.hint
 
     @pytest.mark.parametrize("recorded", [BUILT, PUSHED])
-    def test_source_with_unreadable_labels_is_not_used(self, recorded: Recorded) -> None:
+    def test_registry_with_unreadable_labels_is_no_source_of_a_recorded_image(
+        self, recorded: Recorded
+    ) -> None:
         silent = Held(target=IMAGE, tag=DIGEST, state="unknown", digest=DIGEST, cause="timed out")
         with pytest.raises(RegistryError, match="timed out"):
             chosen(recorded, ContentSource(name=IMAGE, digest=DIGEST, image=silent))
@@ -90,13 +92,13 @@ class TestResume:
         assert (found.mode, found.unlabelled) == ("resume", True)
         assert not chosen(BUILT, has(**RIGHT)).unlabelled
 
-    def test_image_from_other_inputs_in_the_local_store_is_built_again(self) -> None:
+    def test_image_from_other_build_inputs_in_the_local_store_only_is_built_again(self) -> None:
         found = chosen(BUILT, has(STORE, inputs=FAT))
         assert (found.mode, found.false) == ("build", False)
         assert "was built from other inputs" in (found.abandons or "")
 
     @pytest.mark.parametrize(("recorded", "where"), [(BUILT, IMAGE), (PUSHED, IMAGE), (PUSHED, STORE)])
-    def test_image_from_other_inputs_is_refused_once_others_can_see_it(
+    def test_image_from_other_build_inputs_is_refused_once_it_was_pushed_or_a_registry_has_it(
         self, recorded: Recorded, where: str
     ) -> None:
         with pytest.raises(InputsChanged, match=f"its label `{INPUTS}` differs"):
@@ -104,7 +106,7 @@ class TestResume:
         with pytest.raises(InputsChanged, match=r'another `context`: `"\."` then, `"src"` now'):
             chosen(recorded, has(where, inputs=FAT), inputs={"context": "src"})
 
-    def test_labels_set_by_the_config_are_the_expected_ones(self) -> None:
+    def test_labels_that_the_config_sets_are_expected_of_a_recorded_image(self) -> None:
         mine = msgspec.structs.replace(EXPECTED, revision="mine", version="one")
         assert chosen(BUILT, has(**RIGHT), expected=mine).mode == "build"
         place = has(**{**RIGHT, "revision": "mine", "version": "one"})
@@ -123,7 +125,7 @@ class TestResume:
             ((), ("linux/s390x",), True),
         ],
     )
-    def test_platforms_are_compared_without_order_and_with_optional_variants(
+    def test_platforms_of_a_recorded_image_are_compared_without_order_and_with_optional_variants(
         self, wanted: tuple[str, ...], there: tuple[str, ...], fits: bool
     ) -> None:
         expected = msgspec.structs.replace(EXPECTED, platforms=wanted)
@@ -134,7 +136,7 @@ class TestResume:
 class TestAdopt:
     """Adopting an image of the release that a target holds and the log does not have."""
 
-    def test_tagged_image_from_other_inputs_is_not_adopted_but_refused(self) -> None:
+    def test_tagged_image_from_other_build_inputs_is_refused_and_not_adopted(self) -> None:
         with pytest.raises(InputsChanged, match=f"`{IMAGE}:1.4.2` is this version of this commit") as caught:
             chosen(Recorded(), held=holds({"1.4.2": OTHER}, inputs=FAT))
         assert "suffix" in (caught.value.hint or "")
@@ -166,7 +168,7 @@ class TestAdopt:
         assert (found.mode, found.digest, found.false) == ("adopt", OTHER, True)
         assert DIGEST in (found.abandons or "")
 
-    def test_image_from_other_inputs_under_the_commit_tag_is_not_adopted(self) -> None:
+    def test_image_from_other_build_inputs_under_the_commit_tag_is_not_adopted(self) -> None:
         found = chosen(Recorded(), held=holds({SHA: OTHER}, inputs=FAT))
         assert found.mode == "build"
 
@@ -184,7 +186,7 @@ class TestReuse:
 
     BRANCH = "1.4.2-dev.3.g3f2a9c1b7d40"
 
-    def test_the_branch_build_is_reused_and_resumed(self) -> None:
+    def test_with_reuse_the_branch_build_of_the_commit_is_reused_and_resumed(self) -> None:
         held = holds({SHA: DIGEST}, version=self.BRANCH, inputs=OURS)
         assert chosen(Recorded(), held=held, reuse=True).mode == "reuse"
         place = has(IMAGE, **{**RIGHT, "version": self.BRANCH})
@@ -202,7 +204,7 @@ class TestReuse:
         found = chosen(BUILT, place, held=held, reuse=True)
         assert (found.mode, found.digest, found.false) == ("reuse", OTHER, True)
 
-    def test_reuse_of_a_branch_build_from_other_inputs_is_refused(self) -> None:
+    def test_reuse_of_a_branch_build_from_other_build_inputs_is_refused(self) -> None:
         held = holds({SHA: OTHER}, version=self.BRANCH, inputs=FAT)
         with pytest.raises(InputsChanged):
             chosen(Recorded(), held=held, reuse=True)

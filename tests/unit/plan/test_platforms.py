@@ -32,7 +32,7 @@ DIGESTS = {AMD: "sha256:" + "1" * 64, ARM: "sha256:" + "2" * 64}
 
 
 def several(**changes: Any) -> ReleaseInput:
-    """A release for two platforms, by a builder that makes each on its own unless `changes` says otherwise."""
+    """Return a release for two platforms, built one by one unless `changes` says otherwise."""
     return subject(**{"build": TWO, "decision": LABELLED, "makes_index": False, **changes})
 
 
@@ -41,7 +41,7 @@ def part(platform: str = AMD, **changes: Any) -> RecordedPart:
 
 
 def having(platform: str = AMD, name: str = STORE, **said: Any) -> Any:
-    """A place with one platform's image, which says that it is of this release, or what `said` changes."""
+    """Return a source with one platform's image, labelled as of this release unless `said` changes labels."""
     return has(name, DIGESTS[platform], **{"platforms": (platform,), "inputs": INPUTS_LABEL, **said})
 
 
@@ -59,7 +59,7 @@ def facts(plan: Plan, kind: str) -> Iterator[Any]:
             yield step.operands.fact
 
 
-def test_each_platform_is_built_recorded_and_made_one_image() -> None:
+def test_each_platform_is_built_and_recorded_and_then_assembled_to_one_image() -> None:
     plan = plan_release([several()])
     assert steps(several()) == [
         ("obtain:app:linux/amd64", "build-image"),
@@ -81,7 +81,7 @@ def test_each_platform_is_built_recorded_and_made_one_image() -> None:
     assert unbound(operands) == ("image:app:linux/amd64", "image:app:linux/arm64", "image:app")
 
 
-def test_checks_wait_for_the_whole_image() -> None:
+def test_image_checks_wait_for_the_assembled_image_of_all_platforms() -> None:
     check = ImageCheck(name="scan", run=("true",), timeout=5)
     (step,) = [
         one for one in obtaining(plan_release([several(checks=(check,))])) if one.kind == "check-image"
@@ -99,11 +99,11 @@ def test_checks_wait_for_the_whole_image() -> None:
     ],
     ids=["one", "one in two spellings", "the builder's own", "no builder asked"],
 )
-def test_an_image_for_one_platform_has_one_step(changes: dict[str, Any]) -> None:
+def test_an_image_for_one_platform_has_one_build_step_and_one_record(changes: dict[str, Any]) -> None:
     assert steps(several(**changes)) == [("obtain:app", "build-image"), ("record:built:app", "record")]
 
 
-def test_a_builder_that_makes_the_index_is_asked_once() -> None:
+def test_a_builder_that_makes_the_index_of_all_platforms_has_one_build_step() -> None:
     plan = plan_release([several(makes_index=True)])
     assert steps(several(makes_index=True)) == [
         ("obtain:app", "build-image"),
@@ -116,7 +116,7 @@ def test_a_builder_that_makes_the_index_is_asked_once() -> None:
     assert fact["attestations"] == Slot(slot="attestations:app:linux/amd64", optional=True)
 
 
-def test_only_the_missing_platform_is_built() -> None:
+def test_only_the_platform_whose_image_is_missing_is_built() -> None:
     given = several(recorded=Recorded(parts=(part(),)), places=(having(),))
     assert needs_build(given)
     plan = plan_release([given])
@@ -132,7 +132,7 @@ def test_only_the_missing_platform_is_built() -> None:
     assert built.platform == ARM
 
 
-def test_nothing_is_built_where_every_platform_exists() -> None:
+def test_nothing_is_built_if_the_image_of_every_platform_exists() -> None:
     recorded = Recorded(parts=(part(), part(ARM)))
     given = several(recorded=recorded, places=(having(), having(ARM, IMAGE)), makes_index=None)
     assert not needs_build(given)
@@ -145,7 +145,7 @@ def test_nothing_is_built_where_every_platform_exists() -> None:
     assert "check-builder:app" not in {step.id for step in plan_release([given]).steps}
 
 
-def test_what_a_builder_made_whole_is_not_taken_apart() -> None:
+def test_platform_with_attestations_or_of_a_builder_that_makes_the_index_is_built_again() -> None:
     attested = several(recorded=Recorded(parts=(part(attested=True),)), places=(having(),))
     assert dict(steps(attested))["obtain:app:linux/amd64"] == "build-image"
     whole = several(recorded=Recorded(parts=(part(),)), places=(having(),), makes_index=True)
@@ -165,10 +165,10 @@ def test_what_a_builder_made_whole_is_not_taken_apart() -> None:
         ({"state": "unknown"}, None),
     ],
 )
-def test_an_image_that_does_not_say_that_it_is_this_release_is_built_again(
+def test_a_recorded_platform_image_without_the_labels_of_this_release_is_built_again(
     said: dict[str, Any], words: str | None
 ) -> None:
-    """The log alone names no image: whoever can write it could put any other one there."""
+    """A digest in the log alone is not trusted: whoever can write the log could put another image there."""
     given = several(recorded=Recorded(parts=(part(),)), places=(having(**said),))
     assert dict(steps(given))["obtain:app:linux/amd64"] == "build-image"
     (release,) = plan_release([given]).releases
@@ -177,8 +177,8 @@ def test_an_image_that_does_not_say_that_it_is_this_release_is_built_again(
     assert all(words in text and text.endswith("it is built again") for text in about if words)
 
 
-def test_the_newest_image_that_is_of_this_release_is_taken() -> None:
-    """One that somebody wrote into the log afterwards hides none that is right, and costs few requests."""
+def test_the_newest_recorded_platform_image_with_the_labels_of_this_release_is_taken() -> None:
+    """An image of another release that was recorded later does not hide the right one."""
     newest = part(digest=DIGESTS[ARM])
     places = (having(), having(ARM, revision="e" * 40))
     given = several(recorded=Recorded(parts=(part(), newest)), places=places)
@@ -197,7 +197,7 @@ def test_the_newest_image_that_is_of_this_release_is_taken() -> None:
         ({"args": {"A": "1"}}, "build-image"),
     ],
 )
-def test_another_list_of_platforms_changes_no_platform_and_other_inputs_do(
+def test_a_recorded_platform_is_used_after_a_change_of_the_platforms_but_not_of_other_inputs(
     before: dict[str, Any], kind: str
 ) -> None:
     spec = msgspec.structs.replace(TWO, **before)
@@ -215,7 +215,7 @@ def entry(platform: str, *about: str) -> PlatformEntry:
 
 
 def supplied(*, joined: bool) -> ReleaseInput:
-    """A release of what `--from` gives; the image for the first platform has an attestation."""
+    """Return a release of the images of `--from`; the image of the first platform has an attestation."""
     digest = "sha256:" + "f" * 64
     supply = Supply(
         digest=digest,
@@ -229,7 +229,7 @@ def supplied(*, joined: bool) -> ReleaseInput:
     return several(supply=supply, makes_index=None)
 
 
-def test_places_of_other_runners_are_found_and_made_one_image_like_platforms_that_are_built_here() -> None:
+def test_platform_images_of_several_from_options_are_recorded_and_assembled_to_one_image() -> None:
     assert steps(supplied(joined=True)) == [
         ("obtain:app:linux/amd64", "find-image"),
         ("obtain:app:linux/arm64", "find-image"),

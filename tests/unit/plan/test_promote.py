@@ -126,7 +126,7 @@ def test_unrecorded_promotion_is_recorded_without_a_push() -> None:
     assert f"record:promoted:{TO}" in ids(plan)
 
 
-def test_promotion_over_a_higher_version_is_refused_without_allow_backward() -> None:
+def test_promoting_a_tag_from_a_higher_version_is_refused_without_allow_backward() -> None:
     place = holding(OTHER, version="2.0.0")
     with pytest.raises(RefusedError, match=r"holds 2\.0\.0, which is higher than 1\.4\.2"):
         plan_promotion(promotion(place))
@@ -145,7 +145,7 @@ def test_promotion_over_a_higher_version_is_refused_without_allow_backward() -> 
         ("main", "1.4.2", False),
     ],
 )
-def test_tag_goes_back_only_from_a_higher_to_a_lower_version(
+def test_promoted_tag_goes_back_only_from_a_higher_to_a_lower_version(
     ours: str | None, theirs: str | None, back: bool
 ) -> None:
     assert goes_back(ours, Held(target=TO, tag="stable", state="held", version=theirs)) is back
@@ -156,7 +156,7 @@ def test_promotion_plan_hash_changes_with_the_digests_of_the_tags() -> None:
     assert plan_promotion(promotion(holding(OTHER))).hash != plan_promotion(promotion()).hash
 
 
-def test_what_is_withheld_is_recorded_and_has_no_step() -> None:
+def test_withheld_tag_of_a_promotion_is_recorded_and_has_no_move_step() -> None:
     held = Withheld(name="latest", reason="2.0.0 is higher")
     plan = plan_promotion(promotion(msgspec.structs.replace(FREE, moving=FREE.moving[:1], withheld=(held,))))
     assert f"move:{TO}:latest" not in ids(plan)

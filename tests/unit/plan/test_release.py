@@ -41,7 +41,7 @@ def operands(plan: Plan, step_id: str) -> Any:
 
 
 def test_release_steps_are_in_the_order_of_their_phases() -> None:
-    """No tag is put before every target has the content; moving tags come after all fixed tags."""
+    """Tags are put after every target has the image's blobs; moving tags come after all fixed tags."""
     plan = plan_release([subject()])
     order = {phase.name: number for number, phase in enumerate(plan.phases)}
     listed = sorted(plan.steps, key=lambda step: order[step.phase])
@@ -67,7 +67,7 @@ def test_release_steps_are_in_the_order_of_their_phases() -> None:
     assert visible == ["fixed", "released", "moving", "attested"]
 
 
-def test_attest_steps_come_last_and_are_not_required() -> None:
+def test_attestation_steps_come_last_and_are_not_required() -> None:
     targets = (Target(name=IMAGE), Target(name="oci:copy", required=False))
     plan = plan_release([subject(targets=targets, attest=True)])
     assert plan.phases[-1].name == "attested"
@@ -81,11 +81,11 @@ def test_attest_steps_come_last_and_are_not_required() -> None:
     assert operands(plan, f"attest:{IMAGE}").key == plan.releases[0].key
 
 
-def test_release_without_attest_has_no_attest_step() -> None:
+def test_release_without_the_option_attest_has_no_attestation_step() -> None:
     assert not [step for step in plan_release([subject()]).steps if step.kind == "attest"]
 
 
-def test_moving_tags_go_narrow_to_wide_and_each_carries_its_line_and_candidate() -> None:
+def test_moving_tags_are_moved_from_narrow_to_wide_with_their_line_and_candidate() -> None:
     plan = plan_release([subject()])
     moves = {step.id: step for step in plan.steps if step.kind == "move-tag"}
     assert moves[f"move:{IMAGE}:1"].after == (f"move:{IMAGE}:1.4",)
@@ -150,7 +150,7 @@ def test_image_recorded_by_a_killed_run_is_pushed_without_a_build() -> None:
     assert (pushed.image, pushed.sources) == (DIGEST, (STORE,))
 
 
-def test_lost_image_is_built_again_after_its_attempt_is_abandoned() -> None:
+def test_recorded_image_that_no_source_has_is_built_again_after_its_attempt_is_abandoned() -> None:
     plan = plan_release([subject(recorded=Recorded(digest=DIGEST, attempt="first"))])
     assert ids(plan).index("record:abandoned:app") < ids(plan).index("record:planned:app")
     fact = operands(plan, "record:abandoned:app").fact
@@ -172,12 +172,12 @@ def test_tagged_image_is_preferred_to_a_recorded_image_that_was_not_pushed() -> 
     assert operands(plan, "obtain:app").digest == DIGEST
 
 
-def test_a_release_is_adopted_through_any_of_its_fixed_tags() -> None:
+def test_an_image_is_adopted_from_the_commit_tag_if_the_log_lacks_the_release() -> None:
     found = operands(plan_release([subject(held=holds({SHA: OTHER}))]), "obtain:app")
     assert (found.mode, found.digest, found.sources) == ("adopt", OTHER, (IMAGE,))
 
 
-def test_withheld_tag_on_this_release_gets_a_move_step() -> None:
+def test_withheld_moving_tag_gets_a_move_step_if_it_points_to_this_release() -> None:
     line = Line(kind="release")
     withheld = Withheld(name="latest", reason="1.5.0 is higher", line=line)
     tags = tuple(tag for tag in DECISION.tags if tag.name != "latest")
@@ -234,13 +234,13 @@ def test_two_targets_with_different_images_of_one_release_are_a_conflict() -> No
     assert OTHER in caught.value.message
 
 
-def test_resuming_a_pushed_image_with_other_inputs_is_refused_with_the_input() -> None:
+def test_resuming_a_pushed_image_with_other_build_inputs_is_refused_and_the_input_named() -> None:
     recorded = Recorded(digest=DIGEST, inputs={**INPUTS, "context": "elsewhere"}, pushed=(IMAGE,))
     with pytest.raises(InputsChanged, match='`context`: `"elsewhere"` then, '):
         plan_release([subject(recorded=recorded, places=(has(IMAGE),))])
 
 
-def test_image_from_other_inputs_that_was_not_pushed_is_built_again() -> None:
+def test_image_from_other_build_inputs_that_was_not_pushed_is_built_again() -> None:
     recorded = Recorded(digest=DIGEST, inputs={**INPUTS, "context": "elsewhere"})
     plan = plan_release([subject(recorded=recorded, places=(has(STORE),))])
     assert next(step for step in plan.steps if step.id == "obtain:app").kind == "build-image"
@@ -267,7 +267,7 @@ def test_steps_of_an_optional_target_are_not_required() -> None:
     assert {step.required for step in plan.steps if second.name not in step.id} == {True}
 
 
-def test_what_is_withheld_is_recorded_with_its_reason() -> None:
+def test_withheld_moving_tag_of_a_release_is_recorded_with_its_reason() -> None:
     withheld = Withheld(name="latest", reason="2.0.0 is higher")
     decision = msgspec.structs.replace(DECISION, tags=DECISION.tags[:4], withheld=(withheld,))
     fact = operands(plan_release([subject(decision=decision)]), f"record:moved:{IMAGE}").fact
@@ -279,7 +279,7 @@ def test_a_component_without_tags_plans_nothing() -> None:
     assert plan_release([subject(decision=decision)]).steps == ()
 
 
-def test_release_without_a_fixed_tag_is_named_by_all_its_tags() -> None:
+def test_key_of_a_release_without_a_fixed_tag_is_made_of_all_its_tags() -> None:
     decision = msgspec.structs.replace(DECISION, tags=DECISION.tags[2:])
     plan = plan_release([subject(decision=decision)])
     assert plan.releases[0].key == release_key(plan.releases[0].project, decision.commit, "1,1.4,latest")

@@ -46,7 +46,7 @@ def texts(versions: tuple[Version, ...]) -> list[str]:
 
 
 class TestAbove:
-    def test_above_lists_higher_versions_the_highest_first(self) -> None:
+    def test_above_lists_the_versions_higher_than_the_given_one_the_highest_first(self) -> None:
         releases = known("1.4.0", "1.4.1", "1.4.2", "2.0.0-rc.1", "2.0.0", "1.3.9")
         assert texts(above(parse("1.4.1"), releases)) == ["2.0.0", "2.0.0-rc.1", "1.4.2"]
 
@@ -59,7 +59,7 @@ class TestAbove:
     def test_above_leaves_out_yanked_versions(self) -> None:
         assert texts(above(parse("1.4.1"), known("1.4.1", "1.4.2", yanked=("1.4.2",)))) == []
 
-    def test_above_lists_a_version_of_two_sources_once(self) -> None:
+    def test_above_lists_a_version_known_from_two_sources_once(self) -> None:
         assert texts(above(parse("1.4.1"), known("1.4.1", "1.4.2", "1.4.2"))) == ["1.4.2"]
 
     @pytest.mark.parametrize(("to", "said"), [("1.4.9", "never released"), ("1.4.2", "taken back itself")])
@@ -79,7 +79,7 @@ class TestAims:
         ]
         assert left == ("2",)
 
-    def test_tag_of_a_line_without_yanked_versions_stays_on_its_version(self) -> None:
+    def test_rollback_leaves_a_tag_on_a_version_that_is_not_yanked_where_it_is(self) -> None:
         found, _ = aims((LATEST, ONE_FOUR), known("1.4.1", "1.4.2", "2.0.0", yanked=("1.4.2",)))
         assert {aim.tag: str(aim.version) for aim in found} == {"1.4": "1.4.1", "latest": "2.0.0"}
 
@@ -93,7 +93,7 @@ class TestAims:
         st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=12, unique=True),
         st.data(),
     )
-    def test_guard_allows_every_move_of_a_rollback(
+    def test_the_guard_of_moving_tags_allows_every_move_of_a_rollback(
         self, numbers: list[tuple[int, int, int]], data: Any
     ) -> None:
         releases = known(*(f"{major}.{minor}.{patch}" for major, minor, patch in numbers))
@@ -108,7 +108,7 @@ class TestAims:
             assert isinstance(guard.judge(aim.line, candidate, after), guard.Move)
 
 
-def test_commit_of_a_version_comes_from_any_source_that_has_one() -> None:
+def test_commit_of_a_version_comes_from_any_source_that_knows_a_commit() -> None:
     unknown = KnownVersion(version=parse("1.4.1"), source="registry")
     assert commit_of(parse("1.4.1"), KnownReleases(versions=(unknown, *known("1.4.1").versions))) == COMMIT
     assert commit_of(parse("1.4.1"), KnownReleases(versions=(unknown,))) is None
@@ -135,7 +135,7 @@ def plan(*landings: RestoreTarget, yanks: tuple[str, ...] = ("1.4.2",)) -> Plan:
     return plan_rollback(rollback, {})
 
 
-def test_the_yank_comes_before_the_moves_and_the_moves_are_recorded_last() -> None:
+def test_rollback_records_the_yank_before_the_tag_moves_and_the_moves_at_the_end() -> None:
     assert [(step.phase, step.id) for step in plan(landing()).steps] == [
         ("preflight", "check:log"),
         ("preflight", f"check:{IMAGE}:1.4.1"),
@@ -153,7 +153,7 @@ def test_plan_of_a_settled_rollback_writes_nothing() -> None:
     assert kinds == {"check-log", "check-target", "move-tag"}
 
 
-def test_records_have_versions_reason_and_follows() -> None:
+def test_records_of_a_rollback_have_versions_reason_and_the_entry_that_they_follow() -> None:
     steps = {step.id: step for step in plan(landing(follows=12)).steps}
     yanked: Any = steps["record:yanked"].operands
     assert (yanked.fact["versions"], yanked.fact["reason"]) == (("1.4.2",), "bad")

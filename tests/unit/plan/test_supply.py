@@ -1,4 +1,4 @@
-"""Images from several places of `--from` are joined into the index that is released."""
+"""Images of several `--from` options are joined into the image index that is released."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def image(platform: str) -> Image:
 
 
 def bare(platform: str, place: str = "") -> Supplied:
-    """One platform's manifest, as a builder leaves it for one platform."""
+    """Return an image manifest for one platform without an index around it."""
     return Supplied(place=place or f"oci:{platform}", top=image(platform).manifest, config=fields(platform))
 
 
 def index(*platforms: str, attested: bool = False) -> Manifest:
-    """An index, as BuildKit leaves it; `attested`: first all images, then an attestation for each."""
+    """Return an image index as BuildKit makes it; `attested`: after all images, an attestation for each."""
     images = [image(platform).descriptor(platform=fields(platform)) for platform in platforms]
     about = [
         make_image({"about": one.digest.encode()}).descriptor(
@@ -49,14 +49,14 @@ def shown(found: Manifest) -> list[str]:
     return [f"{one.get('os')}/{one.get('architecture')}" for one in named]
 
 
-def test_image_of_a_single_place_is_released_unchanged() -> None:
+def test_image_of_a_single_from_option_is_released_unchanged() -> None:
     for top in (index("linux/amd64", "linux/arm64", attested=True), index("linux/amd64")):
         assert join([Supplied(place="oci:a", top=top)], ()).top is top
     one = bare("linux/amd64")
     assert join([one], ("linux/amd64",)).top is one.top
 
 
-def test_an_index_lists_the_platforms_in_the_order_of_the_configuration() -> None:
+def test_joined_index_lists_the_platforms_in_the_order_of_the_configuration() -> None:
     wanted = ("linux/arm/v7", "linux/amd64", "linux/arm64")
     places = [bare(platform) for platform in wanted]
     order = random.Random(1)
@@ -73,7 +73,7 @@ def test_an_index_lists_the_platforms_in_the_order_of_the_configuration() -> Non
     assert len(found) == 1
 
 
-def test_attestations_stay_behind_the_image_that_they_are_about() -> None:
+def test_attestations_in_a_joined_index_come_after_the_image_that_they_are_about() -> None:
     first = index("linux/amd64", "linux/386", attested=True)
     joined = join([Supplied(place="oci:a", top=first), bare("linux/arm64")], ()).top
     assert shown(joined) == ["linux/amd64", "unknown/unknown", "linux/386", "unknown/unknown", "linux/arm64"]
@@ -82,7 +82,7 @@ def test_attestations_stay_behind_the_image_that_they_are_about() -> None:
         assert (about.annotations or {})["vnd.docker.reference.digest"] == subject.digest
 
 
-def test_entries_of_an_index_keep_their_descriptors() -> None:
+def test_entries_of_an_index_keep_their_descriptors_in_the_joined_index() -> None:
     noted = image("linux/amd64").descriptor(platform=fields("linux/amd64"), annotations={"made": "elsewhere"})
     first = encode_manifest({"schemaVersion": 2, "mediaType": INDEX, "manifests": [noted]}, INDEX)
     joined = join([Supplied(place="oci:a", top=first), bare("linux/arm64")], ()).top
@@ -109,19 +109,19 @@ def test_entries_of_an_index_keep_their_descriptors() -> None:
         ([Supplied(place="oci:a", top=image("linux/amd64").manifest)], (), "names no platform"),
     ],
 )
-def test_platforms_that_do_not_fit_are_refused(
+def test_images_of_from_options_whose_platforms_are_not_those_wanted_are_refused(
     places: list[Supplied], wanted: tuple[str, ...], said: str
 ) -> None:
     with pytest.raises(BuildError, match=said):
         join(places, wanted)
 
 
-def test_a_variant_satisfies_a_platform_without_one() -> None:
+def test_an_image_with_a_variant_satisfies_a_wanted_platform_without_one() -> None:
     assert join([bare("linux/arm/v7")], ("linux/arm",)).top.digest
     assert join([bare("linux/arm64/v8")], ("linux/arm64",)).top.digest
 
 
-def test_a_bare_manifest_gets_the_platform_of_its_config_in_the_index() -> None:
+def test_a_manifest_without_an_index_gets_the_platform_of_its_config_in_the_joined_index() -> None:
     places = [bare("linux/arm/v7"), bare("linux/amd64")]
     expected = msgspec.structs.replace(describe(places[0].top), platform=fields("linux/arm/v7"))
     assert children(join(places, ()).top)[0] == expected

@@ -1,4 +1,4 @@
-"""Each credential variable belongs to one host; old spellings count only where no other host could claim them."""
+"""Credential variables: each names one host; an old spelling counts only if no other host could claim it."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def variables(env: dict[str, str], *hosts: str) -> tuple[Variables, list[str]]:
         ("my_registry:5000", "MYuREGISTRY___5000"),
     ],
 )
-def test_variable_prefix_is_derived_from_the_host(host: str, prefix: str) -> None:
+def test_credential_variable_prefix_is_derived_from_the_host(host: str, prefix: str) -> None:
     assert prefix_of(host) == f"SHIPMARK_REGISTRY_{prefix}"
 
 
 class TestOneHost:
     @given(one=HOST, other=HOST)
-    def test_different_hosts_have_different_variable_prefixes(self, one: str, other: str) -> None:
+    def test_different_hosts_have_different_credential_variable_prefixes(self, one: str, other: str) -> None:
         for host in (one, other):
             try:
                 Reference.parse(f"{host}/acme/app")
@@ -55,10 +55,10 @@ class TestOneHost:
         assert prefix_of(one) != prefix_of(other)
 
     @given(host=HOST)
-    def test_variable_prefix_is_a_valid_shell_name(self, host: str) -> None:
+    def test_credential_variable_prefix_is_a_valid_shell_name(self, host: str) -> None:
         assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix_of(host))
 
-    def test_variable_is_not_used_for_a_similar_host(self) -> None:
+    def test_credential_variable_is_not_used_for_a_similar_host(self) -> None:
         env = {"SHIPMARK_REGISTRY_REGISTRY__EXAMPLE_COM_TOKEN": "s3cr3t"}
         found, said = variables(env, "registry.example.com", "registry-example.com")
         assert found.find("registry.example.com") is None
@@ -70,7 +70,7 @@ class TestOneHost:
 class TestOldSpelling:
     ENV: ClassVar = {"SHIPMARK_REGISTRY_REGISTRY_EXAMPLE_COM_TOKEN": "s3cr3t"}
 
-    def test_old_spelling_is_used_with_one_warning(self) -> None:
+    def test_old_spelling_of_a_credential_variable_is_used_with_one_warning(self) -> None:
         found, said = variables(self.ENV, "registry-example.com", "ghcr.io")
         for _ in range(2):
             one = found.find("registry-example.com")
@@ -82,7 +82,7 @@ class TestOldSpelling:
             "`SHIPMARK_REGISTRY_REGISTRY__EXAMPLE_COM_TOKEN`"
         )
 
-    def test_old_spelling_is_not_used_if_it_names_another_host(self) -> None:
+    def test_old_spelling_of_a_credential_variable_is_not_used_if_it_names_another_host(self) -> None:
         found, said = variables(self.ENV, "registry-example.com", "registry.example.com")
         assert found.find("registry-example.com") is None
         assert found.find("registry.example.com") is not None
@@ -92,7 +92,7 @@ class TestOldSpelling:
             "`registry-example.com`, whose variable is `SHIPMARK_REGISTRY_REGISTRY__EXAMPLE_COM_TOKEN`"
         )
 
-    def test_old_spelling_that_two_hosts_could_claim_is_refused(self) -> None:
+    def test_old_spelling_of_a_credential_variable_that_two_hosts_could_claim_is_refused(self) -> None:
         env = {"SHIPMARK_REGISTRY_A_B_IO_5000_PASSWORD": "s3cr3t"}
         found, _ = variables(env, "a-b.io:5000", "a.b.io:5000")
         with pytest.raises(ConfigError, match=r"meant for `a-b\.io:5000` and for `a\.b\.io:5000`") as caught:
@@ -100,7 +100,7 @@ class TestOldSpelling:
         assert "`SHIPMARK_REGISTRY_A__B_IO___5000_PASSWORD`" in str(caught.value.hint)
         assert "s3cr3t" not in f"{caught.value} {caught.value.hint}"
 
-    def test_new_spelling_precedes_the_old_without_a_warning(self) -> None:
+    def test_new_spelling_of_a_credential_variable_precedes_the_old_without_a_warning(self) -> None:
         env = {
             "SHIPMARK_REGISTRY_LOCALHOST_5000_TOKEN": "old",
             "SHIPMARK_REGISTRY_LOCALHOST___5000_TOKEN": "new",
@@ -109,14 +109,16 @@ class TestOldSpelling:
         one = found.find("localhost:5000")
         assert (one and one.secret, said) == ("new", [])
 
-    def test_user_name_is_read_in_the_spelling_of_the_secret(self) -> None:
+    def test_user_name_variable_is_read_in_the_spelling_of_the_secrets_variable(self) -> None:
         env = {"SHIPMARK_REGISTRY_A_B_IO_TOKEN": "x", "SHIPMARK_REGISTRY_A__B_IO_USERNAME": "other"}
         one = variables(env)[0].find("a-b.io")
         assert one is not None
         assert one.username == ""
 
     @pytest.mark.parametrize("host", ["ghcr.io", "docker.io", "localhost"])
-    def test_prefix_without_dash_and_port_equals_the_old_one(self, host: str) -> None:
+    def test_credential_variable_of_a_host_without_dash_and_port_has_only_one_spelling(
+        self, host: str
+    ) -> None:
         assert prefix_of(host) == old_prefix_of(host)
 
     def test_text_form_of_a_found_variable_hides_the_secret(self) -> None:

@@ -106,5 +106,5 @@ PARSERS = (
 
 
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
-def test_parsers_accept_or_refuse_damaged_input(parser: Parser) -> None:
+def test_parsers_of_registry_and_archive_data_accept_or_refuse_damaged_input(parser: Parser) -> None:
     fuzz(parser, printable=True)

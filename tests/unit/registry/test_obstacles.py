@@ -32,7 +32,7 @@ def cases(*paths: str) -> list[tuple[str, str]]:
 
 
 def told_before(kind: str, path: str) -> bool:
-    """Whether `check_push` can find the obstacle: it cannot at a blob's path, and a hard link is harmless."""
+    """Return if `check_push` refuses the obstacle: not at a blob's path, nor a hard link in a file's place."""
     return BLOB not in path and not (kind == "hard link" and path in _FILES)
 
 
@@ -121,7 +121,7 @@ def test_symlink_inside_a_layout_is_not_read(workspace: Path, tmp_path: Path, na
         layout.manifest("1.0")
 
 
-def test_layout_outside_the_workspace_may_lie_behind_symlinks(workspace: Path, tmp_path: Path) -> None:
+def test_oci_layout_outside_of_the_workspace_may_lie_behind_symlinks(workspace: Path, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "disk")
     layout = Layout(str(tmp_path / "link" / "image"), root=str(workspace), workspace=str(workspace))
@@ -132,7 +132,7 @@ def test_layout_outside_the_workspace_may_lie_behind_symlinks(workspace: Path, t
 
 
 @pytest.mark.parametrize("alias", ["link", "link/../link"])
-def test_symlink_is_refused_below_an_alias_of_the_workspace(
+def test_symlink_in_a_layout_path_is_refused_below_an_alias_of_the_workspace(
     workspace: Path, victim: Path, alias: str
 ) -> None:
     (workspace.parent / "link").symlink_to(workspace)

@@ -1,4 +1,4 @@
-"""Small decisions of the client: addresses, retries, throttling, pages, hosts, secrets."""
+"""Rules of the registry client: addresses, retries, throttling, pages, hosts, secrets."""
 
 from __future__ import annotations
 
@@ -47,10 +47,12 @@ class TestAddresses:
             ("no address", Reach.LINK),
         ],
     )
-    def test_reach_of_an_address_is_classified(self, address: str, reach: Reach) -> None:
+    def test_ip_address_is_classified_as_global_private_loopback_or_link_local(
+        self, address: str, reach: Reach
+    ) -> None:
         assert reach_of(address) is reach
 
-    def test_registry_may_lead_only_to_addresses_of_its_reach_or_wider(self) -> None:
+    def test_registry_may_redirect_only_to_addresses_at_least_as_public_as_its_own(self) -> None:
         assert may_lead_to(Reach.GLOBAL, Reach.GLOBAL)
         assert not may_lead_to(Reach.GLOBAL, Reach.PRIVATE)
         assert not may_lead_to(Reach.GLOBAL, Reach.LOOPBACK)
@@ -91,7 +93,9 @@ class TestTrust:
             ("registry.lan:5000", "registry.lan:5001", True),
         ],
     )
-    def test_proxy_is_used_unless_no_proxy_covers_the_host(self, without: str, host: str, used: bool) -> None:
+    def test_https_proxy_is_used_unless_no_proxy_covers_the_host(
+        self, without: str, host: str, used: bool
+    ) -> None:
         trust = Trust(env={"HTTPS_PROXY": "proxy.lan:3128", "NO_PROXY": without})
         assert trust.proxy("https", host) == ("http://proxy.lan:3128" if used else None)
         assert trust.proxy("http", host) is None
@@ -121,17 +125,17 @@ class TestRetries:
         assert retry_after(value, NOW) == seconds
 
     @given(st.text(max_size=60))
-    def test_retry_after_accepts_any_text(self, value: str) -> None:
+    def test_parsing_retry_after_accepts_any_text(self, value: str) -> None:
         found = retry_after(value, NOW)
         assert found is None or found >= 0
 
-    def test_transient_errors_are_recognised(self) -> None:
+    def test_unreachable_errors_are_transient_unless_tls_failed(self) -> None:
         assert is_transient(Unreachable("x", status=503))
         assert is_transient(Unreachable("x"))
         assert not is_transient(Unreachable("x", code=TLS_FAULT))
         assert not is_transient(Denied("x", status=403))
 
-    def test_last_attempt_raises_the_error_with_the_number_of_attempts(self) -> None:
+    def test_error_of_the_last_attempt_at_a_request_has_the_number_of_attempts(self) -> None:
         retrier = _retrier(RetryPolicy(attempts=3, base=0.0))
         error = Unreachable("down", status=503, hint="wait")
         retrier.pause(error, 1)
@@ -140,7 +144,7 @@ class TestRetries:
             retrier.pause(error, 3)
         assert (caught.value.status, caught.value.hint) == (503, "wait")
 
-    def test_silent_host_gets_one_attempt_until_it_answers(self) -> None:
+    def test_later_requests_to_a_host_that_gave_no_answer_are_attempted_once_until_it_answers(self) -> None:
         retrier = _retrier(RetryPolicy(attempts=1))
         silent = Unreachable("no answer")
         with pytest.raises(Unreachable, match="1 attempts"):
@@ -151,15 +155,15 @@ class TestRetries:
         with pytest.raises(Unreachable, match="1 attempts"):
             retrier.pause(silent, 1)
 
-    def test_long_retry_after_is_not_waited_for(self) -> None:
+    def test_retry_after_of_a_day_raises_instead_of_waiting(self) -> None:
         with pytest.raises(Unreachable, match="asks to wait 86400 seconds"):
             _retrier(RetryPolicy()).pause(Unreachable("x", status=429, retry_after=86400), 1)
 
-    def test_pause_past_the_deadline_raises(self) -> None:
+    def test_retry_pause_past_the_deadline_raises(self) -> None:
         with pytest.raises(Unreachable, match="asks to wait 30 seconds"):
             _retrier(RetryPolicy(), seconds=10).pause(Unreachable("x", status=429, retry_after=30), 1)
 
-    def test_pause_of_a_cancelled_run_raises(self) -> None:
+    def test_retry_pause_of_a_cancelled_run_raises(self) -> None:
         cancel = Cancel()
         cancel.trip(Interrupted("stop"))
         retrier = Retrier(RetryPolicy(), cancel=cancel, deadline=_deadline(None), jitter=lambda: 1.0)
@@ -223,7 +227,9 @@ class TestPages:
             ("<<>>;;;rel=next<", None),
         ],
     )
-    def test_next_link_is_found_in_the_header(self, header: str | None, target: str | None) -> None:
+    def test_target_of_the_next_page_is_found_in_the_link_header(
+        self, header: str | None, target: str | None
+    ) -> None:
         assert next_link(header) == target
 
     @given(st.text(max_size=200) | st.text(alphabet='<>;, rel="next/', max_size=80))
@@ -232,7 +238,7 @@ class TestPages:
 
 
 class TestSecrets:
-    def test_scrub_masks_encoded_forms_of_a_secret(self) -> None:
+    def test_scrub_masks_a_secret_in_url_encoded_and_base64_form(self) -> None:
         secrets = Secrets()
         secrets.add("p@ss/word+1")
         for text in ("p@ss/word+1", "p%40ss%2Fword%2B1", "cEBzcy93b3JkKzE=", "cEBzcy93b3JkKzE"):
@@ -267,5 +273,5 @@ def test_unreachable_is_a_registry_error() -> None:
         (503, Unreachable),
     ],
 )
-def test_error_class_follows_the_http_status(status: int, kind: type[RegistryError]) -> None:
+def test_class_of_a_registry_error_follows_the_http_status(status: int, kind: type[RegistryError]) -> None:
     assert type(fault_of(status, Refusal(), what="asking", host="registry.test")) is kind

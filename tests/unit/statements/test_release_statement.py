@@ -1,4 +1,4 @@
-"""In-toto statements about releases: equal entries give equal statements, whatever follows them in the log."""
+"""In-toto statements about releases, made of log entries and not changed by later entries."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_statement_names_image_release_and_log_entry() -> None:
     }
 
 
-def test_later_entries_do_not_change_a_statement() -> None:
+def test_later_log_entries_do_not_change_a_release_statement() -> None:
     first = entries(pushed("1.4.2"), released())
     later = [*first, *entries({}, {}, pushed("1.4.2", "more"), released(), {"kind": "moved"})[2:]]
     assert list(attested(first)) == list(attested(later))
@@ -66,14 +66,14 @@ def test_each_target_of_a_released_image_has_a_statement() -> None:
     assert len(list(attested(log, key=KEY))) == 2
 
 
-def test_lost_image_is_not_attested() -> None:
+def test_image_recorded_as_lost_has_no_release_statement() -> None:
     lost = {"kind": "abandoned", "lost": ONE}
     assert list(attested(entries(pushed("1.4.2"), released(), lost))) == []
     again = entries(pushed("1.4.2"), released(), lost, pushed("1.4.2", digest=TWO), released(TWO))
     assert [one.digest for one in attested(again)] == [TWO]
 
 
-def test_purl_of_a_layout_names_its_folder() -> None:
+def test_package_url_of_an_image_in_a_layout_names_the_folder() -> None:
     (one,) = attested(entries(pushed(target="oci:dist/image"), released()))
     assert isinstance(one, Attested)
     assert one.purl == f"pkg:oci/image@sha256%3A{'1' * 64}?repository_url=oci:dist/image"

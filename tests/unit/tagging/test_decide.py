@@ -33,7 +33,7 @@ def facts(
     describe: tuple[str, int] | None = None,
     **fields: Any,
 ) -> Facts:
-    """Facts about HEAD. `tags`: name -> commit. `describe`: base tag and distance."""
+    """Return facts about HEAD. `tags`: git tag -> commit. `describe`: the last version tag and its distance."""
     lines = "".join(f"{commit} refs/tags/{name}\n" for name, commit in (tags or {}).items())
     snapshot = Snapshot(
         root="/src",
@@ -54,7 +54,7 @@ def decided(of: Facts, policy: TagPolicy | None = None, **options: Any) -> Decis
 
 
 def names(decision: Decision) -> tuple[list[str], list[str], list[str]]:
-    """The names of fixed, moving and withheld tags, in order."""
+    """Return the names of the fixed, of the moving and of the withheld tags, each in their order."""
     fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
     moving = [tag.name for tag in decision.tags if not isinstance(tag, FixedTag)]
     return fixed, moving, [tag.name for tag in decision.withheld]
@@ -139,7 +139,7 @@ TABLE: list[tuple[str, Facts, TagPolicy, str, str | None, list[str], list[str], 
     [row[1:] for row in TABLE],
     ids=[row[0] for row in TABLE],
 )
-def test_version_channel_and_tags_in_each_situation(
+def test_default_scheme_decides_version_channel_and_tags_as_in_the_table(
     of: Facts,
     policy: TagPolicy,
     channel: str,
@@ -154,7 +154,7 @@ def test_version_channel_and_tags_in_each_situation(
     assert all(tag.reason for tag in (*decision.tags, *decision.withheld))
 
 
-def test_every_tag_has_its_reason() -> None:
+def test_every_tag_of_a_decision_has_its_reason() -> None:
     decision = decided(facts({"v1.4.1": OLD, "v1.5.0": OLD, "v1.4.2": HEAD}))
     assert [(tag.name, tag.reason) for tag in decision.tags] == [
         ("1.4.2", "git tag v1.4.2 at HEAD"),
@@ -168,19 +168,21 @@ def test_every_tag_has_its_reason() -> None:
 
 
 class TestReleasesWithoutATag:
-    def test_version_of_the_command_line_is_released(self) -> None:
+    def test_version_given_on_the_command_line_is_released(self) -> None:
         decision = decided(facts(RELEASED, describe=("v1.4.1", 5)), version=parse("1.4.2"))
         assert names(decision) == (["1.4.2", SHA], ["1.4", "1", "latest"], [])
         assert (decision.git_tag, decision.tags[0].reason) == (None, "given with `--version`")
 
-    def test_version_of_the_command_line_is_parsed_by_the_scheme_of_the_project(self) -> None:
+    def test_version_given_on_the_command_line_is_parsed_by_the_version_scheme_of_the_project(self) -> None:
         calendar = TagPolicy(versions="calver")
         decision = decided(facts({"2024.09.1": OLD}), calendar, version=parse_either("2024.10.3"))
         assert names(decision)[1] == ["2024.10", "2024", "latest"]
         assert decided(facts(), calendar, version=parse_either("24.04")).version == "24.04"
 
     @pytest.mark.parametrize(("text", "scheme"), [("24.04", "semver"), ("1.4.2", "calver")])
-    def test_version_of_the_command_line_in_another_scheme_is_refused(self, text: str, scheme: Any) -> None:
+    def test_version_given_on_the_command_line_in_another_version_scheme_is_refused(
+        self, text: str, scheme: Any
+    ) -> None:
         with pytest.raises(ConfigError, match=f"does not fit `versions: {scheme}`"):
             decided(facts(), TagPolicy(versions=scheme), version=parse_either(text))
 
@@ -198,7 +200,9 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("fork", "reason"), [(True, "from a fork is never"), (None, "not known whether")]
     )
-    def test_tags_of_a_pull_request_from_a_fork_are_withheld(self, fork: bool | None, reason: str) -> None:
+    def test_tags_of_a_pull_request_from_a_fork_or_of_unknown_origin_are_withheld(
+        self, fork: bool | None, reason: str
+    ) -> None:
         ci = CiContext(commit=HEAD, pull_request=PullRequest(number=12, fork=fork))
         decision = decided(facts(commit_count=4, ci=ci), TagPolicy(pull_requests=True))
         assert decision.tags == ()
@@ -210,7 +214,7 @@ class TestRequests:
 
 
 class TestRefusals:
-    def test_two_tags_of_equal_precedence_are_ambiguous(self) -> None:
+    def test_two_version_tags_of_equal_precedence_at_head_are_ambiguous(self) -> None:
         with pytest.raises(AmbiguousVersion, match=r"`v1\.4\.2\+a` and `v1\.4\.2\+b` are both at HEAD"):
             decided(facts({"v1.4.2+a": HEAD, "v1.4.2+b": HEAD}))
 
@@ -242,14 +246,14 @@ class TestRefusals:
 
 
 class TestTargets:
-    def test_branch_tag_with_a_newer_commit_on_a_target_is_withheld(self) -> None:
+    def test_branch_tag_that_points_to_a_newer_commit_on_a_target_is_withheld(self) -> None:
         held = HeldTags(
             held=(Held(target="r", tag="main", state="held", revision=OLD, relation="descendant"),),
             branch_tip=HEAD,
         )
         assert names(decided(facts(commit_count=1), held=held)) == ([SHA], [], ["main"])
 
-    def test_tag_is_kept_if_it_may_move_on_one_target(self) -> None:
+    def test_moving_tag_is_decided_if_it_may_move_on_at_least_one_target(self) -> None:
         held = HeldTags(
             held=(
                 Held(target="a", tag="latest", state="held", version="2.0.0"),
@@ -258,7 +262,9 @@ class TestTargets:
         )
         assert "latest" in names(decided(facts({"v1.4.2": HEAD}), held=held))[1]
 
-    def test_unreadable_target_is_the_reason_before_a_newer_release(self) -> None:
+    def test_tag_is_withheld_as_a_fault_if_one_target_is_unreadable_and_another_has_a_higher_version(
+        self,
+    ) -> None:
         held = HeldTags(
             held=(
                 Held(target="a", tag="latest", state="held", version="2.0.0"),
@@ -268,14 +274,14 @@ class TestTargets:
         withheld = decided(facts({"v1.4.2": HEAD}), held=held).withheld
         assert [(one.name, one.rightly) for one in withheld] == [("latest", False)]
 
-    def test_higher_release_in_the_registry_withholds_wide_tags(self) -> None:
+    def test_moving_tags_that_a_higher_release_in_the_registry_would_have_are_withheld(self) -> None:
         of = facts({"v1.4.2": HEAD})
         known = unite(from_git(of.snapshot), from_registry_tags(["1.5.0", "latest", "main", "1.4.1_r2"]))
         decision = decide(of, TagPolicy(), known)
         assert names(decision) == (["1.4.2", SHA], ["1.4"], ["1", "latest"])
         assert decision.known_from == KnownFrom(git="complete", registry="complete")
 
-    def test_references_are_each_tag_in_each_repository(self) -> None:
+    def test_image_references_of_a_decision_are_each_tag_in_each_repository(self) -> None:
         decision = decided(facts(commit_count=1), repositories=("ghcr.io/acme/app", "oci:dist/image"))
         assert decision.references == (
             f"ghcr.io/acme/app:{SHA}",
@@ -286,7 +292,7 @@ class TestTargets:
 
 
 class TestLabels:
-    def test_labels_do_not_depend_on_the_branch_or_the_form_of_the_remote_url(self) -> None:
+    def test_labels_of_a_release_do_not_depend_on_the_branch_or_the_form_of_the_remote_url(self) -> None:
         one = decided(facts({"v1.4.2": HEAD}, remote_url="git@github.com:acme/app.git"))
         other = decided(facts({"v1.4.2": HEAD}, branch=None, remote_url="https://github.com/acme/app"))
         assert one.labels == other.labels == {
@@ -300,7 +306,7 @@ class TestLabels:
         labels = decided(facts(commit_count=1, remote_url="file:///srv/app.git")).labels
         assert "org.opencontainers.image.source" not in labels
 
-    def test_given_labels_override_those_of_the_decision(self) -> None:
+    def test_configured_labels_override_those_of_the_decision(self) -> None:
         given_labels = {"org.opencontainers.image.version": "mine", "a": "b"}
         labels = decided(facts({"v1.4.2": HEAD}), labels=given_labels).labels
         assert (labels["org.opencontainers.image.version"], labels["a"]) == ("mine", "b")
@@ -324,7 +330,9 @@ class TestWarnings:
             (REQUEST, False),
         ],
     )
-    def test_detached_head_without_a_known_branch_gives_a_warning(self, ci: CiContext, told: bool) -> None:
+    def test_detached_head_gives_a_warning_only_if_ci_does_not_name_branch_or_tag(
+        self, ci: CiContext, told: bool
+    ) -> None:
         warnings = decided(facts({"v1.4.2": HEAD}, branch=None, ci=ci)).warnings
         assert any("detached" in line for line in warnings) is told
         assert len(warnings) <= 1
@@ -342,7 +350,7 @@ class TestWarnings:
             ),
         )
 
-    def test_shallow_clone_gives_a_warning_with_the_remedy(self) -> None:
+    def test_shallow_clone_gives_a_warning_with_the_remedy_of_the_ci_system(self) -> None:
         of = facts(shallow=True, ci=CiContext(system="gitlab", commit=HEAD, branch="main"))
         assert 'GIT_DEPTH: "0"' in decided(of).warnings[0]
 
@@ -375,7 +383,7 @@ class TestAlways:
         ),
         st.integers(0, 2),
     )
-    def test_decision_is_deterministic_and_its_tags_are_valid_and_unique(
+    def test_default_decision_is_deterministic_and_its_tags_are_valid_and_unique(
         self, tags: dict[str, str], branch: str | None, policy: TagPolicy, rebuild: int
     ) -> None:
         of = facts(tags, branch=branch, commit_count=7)

@@ -1,4 +1,4 @@
-"""The guard on moving tags."""
+"""The guard, which decides if a moving tag may move to an image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REQUEST = Line(kind="pull-request", number=7)
 
 
 def known(*released: str, yanked: tuple[str, ...] = (), known_from: KnownFrom | None = None) -> KnownReleases:
-    """A known version from text: `1.4.2` or `1.4.2@<commit>`, with `_rN` for a rebuild."""
+    """Return known releases from texts: `1.4.2` or `1.4.2@<commit>`, with `_rN` for a rebuild."""
     versions = []
     for text in released:
         name, _, commit = text.partition("@")
@@ -40,7 +40,7 @@ def known(*released: str, yanked: tuple[str, ...] = (), known_from: KnownFrom | 
 
 
 def boxed(*versions: str, released: tuple[str, ...] = ()) -> KnownReleases:
-    """Known versions, of which `versions` have the pre-release box set."""
+    """Return known releases, of which `versions` have the pre-release box set on the release page."""
     return msgspec.structs.replace(known(*versions, *released), prereleases=versions)
 
 
@@ -85,7 +85,7 @@ RELEASES = [
 @pytest.mark.parametrize(
     ("line", "version", "releases", "expected"), [row[1:] for row in RELEASES], ids=[r[0] for r in RELEASES]
 )
-def test_tag_of_a_release_line_moves_or_is_withheld(
+def test_moving_tag_of_a_release_line_moves_or_is_withheld_as_in_the_table(
     line: Line, version: str, releases: KnownReleases, expected: type
 ) -> None:
     verdict = judge(line, candidate(version), releases)
@@ -93,13 +93,13 @@ def test_tag_of_a_release_line_moves_or_is_withheld(
     assert not isinstance(verdict, Withhold) or verdict.rightly
 
 
-def test_rebuild_moves_latest_from_earlier_builds_but_not_from_later_ones() -> None:
+def test_rebuild_may_move_latest_from_earlier_but_not_from_later_rebuilds() -> None:
     releases = known(f"1.4.2@{HEAD}", f"1.4.2_r1@{HEAD}")
     assert isinstance(judge(LATEST, candidate("1.4.2", rebuild=2), releases), Move)
     assert isinstance(judge(LATEST, candidate("1.4.2", rebuild=1), known(f"1.4.2_r2@{HEAD}")), Withhold)
 
 
-def test_yanked_rebuild_does_not_yank_its_version_but_a_yanked_version_yanks_its_rebuilds() -> None:
+def test_yanking_a_rebuild_leaves_its_version_but_yanking_a_version_yanks_its_rebuilds() -> None:
     rebuilds = (f"1.4.2@{HEAD}", f"1.4.2_r1@{HEAD}")
     assert isinstance(judge(LATEST, candidate("1.4.2"), known(*rebuilds, yanked=("1.4.2_r1",))), Move)
     verdict = judge(LATEST, candidate("1.4.2", rebuild=2), known(*rebuilds, yanked=("1.4.2",)))
@@ -117,13 +117,15 @@ def test_yanked_rebuild_does_not_yank_its_version_but_a_yanked_version_yanks_its
         KnownFrom(git="complete", registry="partial"),
     ],
 )
-def test_incomplete_source_of_releases_withholds_the_tag_as_a_fault(known_from: KnownFrom) -> None:
+def test_moving_tag_is_withheld_as_a_fault_if_a_source_of_releases_is_incomplete(
+    known_from: KnownFrom,
+) -> None:
     verdict = judge(LATEST, candidate("1.4.2"), known("1.4.1", known_from=known_from))
     assert isinstance(verdict, Withhold)
     assert not verdict.rightly
 
 
-def test_reasons_name_the_higher_release_or_the_line() -> None:
+def test_reason_of_a_verdict_names_the_higher_release_or_the_release_line() -> None:
     releases = known("1.4.2", "1.4.1", "1.5.0")
     assert judge(ONE, candidate("1.4.2"), releases) == Withhold(reason="1.5.0 is higher")
     assert judge(ONE_FOUR, candidate("1.4.2"), releases) == Move(
@@ -134,7 +136,7 @@ def test_reasons_name_the_higher_release_or_the_line() -> None:
     )
 
 
-def test_reasons_for_branches_pull_requests_and_channels() -> None:
+def test_reason_of_a_verdict_names_the_branch_pull_request_or_channel() -> None:
     head = Candidate(commit=HEAD)
     assert judge(MAIN, head, known()) == Move(reason="build of branch `main`")
     assert judge(REQUEST, head, known()) == Move(reason="build of request 7")
@@ -147,33 +149,35 @@ def test_reasons_for_branches_pull_requests_and_channels() -> None:
 
 
 class TestHeldImage:
-    def test_higher_version_label_of_the_tagged_image_withholds(self) -> None:
+    def test_moving_tag_is_withheld_if_its_image_has_a_higher_version_label(self) -> None:
         shown = held(tag="latest", version="2.0.0", revision=OLD)
         assert isinstance(judge(LATEST, candidate("1.4.2"), known(), shown), Withhold)
 
     @pytest.mark.parametrize("label", ["22.04", "", None, "2.0.0-rc.1", "1.4.1"])
-    def test_version_label_that_is_lower_or_not_a_version_does_not_withhold(self, label: str | None) -> None:
+    def test_moving_tag_moves_if_the_version_label_of_its_image_is_lower_or_not_a_stable_version(
+        self, label: str | None
+    ) -> None:
         assert isinstance(judge(LATEST, candidate("1.4.2"), known(), held(tag="latest", version=label)), Move)
 
-    def test_version_label_of_another_line_does_not_withhold(self) -> None:
+    def test_moving_tag_moves_if_the_version_label_of_its_image_is_of_another_release_line(self) -> None:
         assert isinstance(judge(ONE, candidate("1.4.2"), known(), held(tag="1", version="2.0.0")), Move)
 
-    def test_version_label_of_a_yanked_version_does_not_withhold(self) -> None:
+    def test_moving_tag_moves_if_the_version_label_of_its_image_is_yanked(self) -> None:
         shown = held(tag="latest", version="2.0.0")
         assert isinstance(judge(LATEST, candidate("1.4.2"), known(yanked=("2.0.0",)), shown), Move)
 
-    def test_tag_on_the_image_of_the_candidate_is_kept(self) -> None:
+    def test_moving_tag_that_points_to_the_version_and_commit_to_release_is_kept(self) -> None:
         shown = held(tag="latest", version="1.4.2", revision=HEAD)
         assert isinstance(judge(LATEST, candidate("1.4.2"), known("1.4.2"), shown), Keep)
 
     @pytest.mark.parametrize(("version", "revision"), [("1.4.2", OLD), ("1.4.1", HEAD), ("1.4.2", None)])
-    def test_tag_on_an_image_of_another_version_or_commit_moves(
+    def test_moving_tag_moves_if_its_image_has_another_version_or_commit_label(
         self, version: str, revision: str | None
     ) -> None:
         shown = held(tag="latest", version=version, revision=revision)
         assert isinstance(judge(LATEST, candidate("1.4.2"), known("1.4.2"), shown), Move)
 
-    def test_unreadable_target_withholds_as_a_fault(self) -> None:
+    def test_moving_tag_is_withheld_as_a_fault_if_its_image_is_unreadable(self) -> None:
         verdict = judge(LATEST, candidate("1.4.2"), known(), held(state="unknown", cause="503"))
         assert verdict == Withhold(reason="what `r.example/app` holds is unknown: 503", rightly=False)
 
@@ -201,7 +205,7 @@ COMMITS = [
 @pytest.mark.parametrize(
     ("line", "now", "tip", "expected"), [row[1:] for row in COMMITS], ids=[r[0] for r in COMMITS]
 )
-def test_tag_of_a_branch_or_pull_request_moves_or_is_withheld(
+def test_moving_tag_of_a_branch_or_pull_request_moves_or_is_withheld_as_in_the_table(
     line: Line, now: Held | None, tip: str | None, expected: type
 ) -> None:
     verdict = judge(line, Candidate(commit=HEAD), known(), now, branch_tip=tip)
@@ -217,9 +221,7 @@ def test_tag_of_a_branch_or_pull_request_moves_or_is_withheld(
         (held(), "tip"),
     ],
 )
-def test_without_history_and_branch_tip_a_tag_is_withheld_and_what_is_lacking_is_named(
-    now: Held, lacks: str
-) -> None:
+def test_branch_tag_is_withheld_and_the_missing_history_or_branch_tip_named(now: Held, lacks: str) -> None:
     verdict = judge(MAIN, Candidate(commit=HEAD), known(), now)
     assert isinstance(verdict, Withhold)
     assert (verdict.rightly, verdict.lacks) == (False, lacks)
@@ -257,7 +259,7 @@ lines = st.sampled_from(
 
 
 class TestNeverBackwards:
-    """Any sequence of releases, from any branch, with versions yanked in between."""
+    """Moving tags after any sequence of releases, with versions yanked in between."""
 
     @given(
         lines,
@@ -265,7 +267,7 @@ class TestNeverBackwards:
             st.tuples(st.sampled_from(["release", "release", "release", "yank"]), anything), max_size=30
         ),
     )
-    def test_moving_tag_names_the_highest_version_that_is_not_yanked(
+    def test_moving_tag_is_at_the_highest_version_that_is_not_yanked(
         self, line: Line, events: list[tuple[str, Version]]
     ) -> None:
         released: dict[Version, None] = {}

@@ -1,4 +1,4 @@
-"""docker/metadata-action beyond its own tests: observed results of v6.2.0, and deliberate differences."""
+"""`shipmark metadata`: equal to results observed of docker/metadata-action v6.2.0, or different on purpose."""
 
 from __future__ import annotations
 
@@ -130,7 +130,9 @@ class TestObserved:
             ("refs/pull/2/merge", "type=raw,{{base_ref}}{{branch}}", ["main"]),
         ],
     )  # fmt: skip
-    def test_tags_equal_those_of_the_action(self, ref: str, tags: str, expected: list[str]) -> None:
+    def test_metadata_tags_equal_those_of_docker_metadata_action(
+        self, ref: str, tags: str, expected: list[str]
+    ) -> None:
         assert names(ref, tags) == expected
 
     @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ class TestObserved:
             ("pull_request", "refs/pull/2/merge", "false"),
         ],
     )
-    def test_events_for_which_is_default_branch_is_true(
+    def test_is_default_branch_depends_on_event_and_ref_as_in_docker_metadata_action(
         self, event_name: str, ref: str, default: str
     ) -> None:
         assert names(ref, "type=raw,{{is_default_branch}}", event_name=event_name) == [default]
@@ -168,7 +170,9 @@ class TestObserved:
             ("prefix=a\nprefix=b", "type=raw,x", ["bx"]),
         ],
     )
-    def test_flavor_changes_the_tags(self, flavor: str, tags: str, expected: list[str]) -> None:
+    def test_flavor_changes_the_tags_as_in_docker_metadata_action(
+        self, flavor: str, tags: str, expected: list[str]
+    ) -> None:
         assert names(MAIN, tags, flavor=flavor) == expected
 
     @pytest.mark.parametrize(
@@ -182,10 +186,10 @@ class TestObserved:
             ("", ["x"]),
         ],
     )
-    def test_images_prefix_the_tags(self, images: str, expected: list[str]) -> None:
+    def test_each_tag_of_metadata_is_prefixed_with_each_image(self, images: str, expected: list[str]) -> None:
         assert list(metadata(MAIN, "type=raw,x", images=images).tags) == expected
 
-    def test_dropped_images_and_values_give_warnings(self) -> None:
+    def test_images_and_flavor_values_that_metadata_drops_give_warnings(self) -> None:
         assert metadata(MAIN, "type=raw,x", images="a/b,c/d\ne/f", flavor="prefix=a=b").warnings == (
             "images:1:1: image `a/b` is lost, `c/d` follows on the same line",
             "flavor:1:9: `=b` is dropped; the value ends at the second `=`",
@@ -204,22 +208,24 @@ class TestObserved:
             ("1e1", SHA[:10]),
         ],
     )
-    def test_short_sha_length_sets_the_digits_of_a_commit_tag(self, length: str, expected: str) -> None:
+    def test_variable_short_sha_length_sets_the_number_of_digits_of_a_commit_tag(
+        self, length: str, expected: str
+    ) -> None:
         env = {"DOCKER_METADATA_SHORT_SHA_LENGTH": length}
         assert names(MAIN, "type=sha", env=env) == [f"sha-{expected}"]
 
-    def test_scheduled_run_has_schedule_tags(self) -> None:
+    def test_scheduled_run_has_the_tags_of_schedule_rules(self) -> None:
         tags = "type=schedule\ntype=schedule,pattern={{date 'YYYY'}}{{branch}}"
         assert names(MAIN, tags, event_name="schedule") == ["nightly", "2020"]
 
     def test_pull_request_target_has_the_tag_of_the_pull_request(self) -> None:
         assert names(MAIN, event_name="pull_request_target") == ["pr-2"]
 
-    def test_docker_metadata_pr_head_sha_names_the_head_commit(self) -> None:
+    def test_with_docker_metadata_pr_head_sha_the_commit_tag_is_of_the_head_commit(self) -> None:
         env = {"DOCKER_METADATA_PR_HEAD_SHA": "true"}
         assert names("refs/pull/2/merge", "type=sha", event_name="pull_request", env=env) == ["sha-fffffff"]
 
-    def test_labels_are_sorted_as_in_javascript_and_later_ones_override(self) -> None:
+    def test_metadata_labels_are_sorted_as_in_javascript_and_later_ones_override(self) -> None:
         found = metadata(
             MAIN, "type=raw,x", labels="Z=1\nz=2\n_u=3\na=4\nB=5\nnone\na=6=7\nb={{branch}}"
         ).labels
@@ -227,7 +233,7 @@ class TestObserved:
         assert own == {"_u": "3", "a": "6=7", "b": "main", "B": "5", "z": "2", "Z": "1"}
         assert list(own) == ["_u", "a", "b", "B", "z", "Z"]
 
-    def test_annotations_have_levels_and_do_not_include_labels(self) -> None:
+    def test_metadata_annotations_have_levels_and_do_not_include_labels(self) -> None:
         found = metadata(
             MAIN, "type=raw,x", annotations="a=b", labels="c=d", annotation_levels=("index", "manifest")
         )
@@ -236,7 +242,7 @@ class TestObserved:
         assert leveled[len(leveled) // 2] == "manifest:a=b"
         assert "c" not in found.annotations
 
-    def test_no_tags_give_no_version(self) -> None:
+    def test_metadata_without_tags_has_no_version(self) -> None:
         found = metadata(MAIN, "type=ref,event=tag", images="a/b")
         assert found.version is None
         assert found.bake_files()["bake-file-tags"]["target"]["docker-metadata-action"] == {
@@ -258,7 +264,7 @@ SEMVER = "\n".join(f"type=semver,pattern={p}" for p in ("{{version}}", "{{major}
 
 
 class TestDifferentOnPurpose:
-    def test_moving_tags_are_withheld_below_known_higher_releases(self) -> None:
+    def test_metadata_withholds_moving_tags_below_known_higher_releases(self) -> None:
         assert names(RELEASE, SEMVER) == ["1.2.3", "1.2", "1", "latest"]
         found = metadata(RELEASE, SEMVER, known=known("1.3.0", "2.0.0"))
         assert list(found.tag_names) == ["1.2.3", "1.2"]
@@ -268,11 +274,11 @@ class TestDifferentOnPurpose:
         ]
         assert found.version == "1.2.3"
 
-    def test_tags_of_a_branch_are_not_guarded_by_releases(self) -> None:
+    def test_metadata_tags_of_a_branch_are_not_withheld_because_of_releases(self) -> None:
         rules = "type=raw,stable\ntype=ref,event=branch"
         assert names(MAIN, rules, known=known("2.0.0")) == ["main", "stable"]
 
-    def test_warning_has_the_reason_why_tags_are_not_guarded(self) -> None:
+    def test_metadata_warns_of_unguarded_moving_tags_with_the_reason(self) -> None:
         found = metadata(RELEASE, SEMVER, unguarded="this clone is shallow")
         assert found.warnings == ("`1.2`, `1`, `latest` may go backwards: this clone is shallow",)
 
@@ -294,18 +300,18 @@ class TestDifferentOnPurpose:
         with pytest.raises(ConfigError, match=r"^images:1:1: "):
             names(MAIN, "type=raw,x", images=image)
 
-    def test_nothing_is_html_escaped(self) -> None:
+    def test_metadata_tags_and_labels_are_not_html_escaped(self) -> None:
         assert names("refs/heads/it's", "type=raw,{{branch}}") == ["it-s"]
         assert metadata("refs/heads/a&b", "type=raw,x", labels="b={{branch}}").labels["b"] == "a&b"
 
-    def test_no_tag_is_listed_twice(self) -> None:
+    def test_metadata_lists_no_tag_twice(self) -> None:
         assert names(RELEASE, "type=semver,pattern={{version}}\ntype=raw,latest") == ["1.2.3", "latest"]
         assert list(metadata(MAIN, "type=raw,x", images="a/b\nA/B").tags) == ["a/b:x"]
 
-    def test_indented_comment_is_ignored(self) -> None:
+    def test_indented_comment_in_metadata_rules_is_ignored(self) -> None:
         assert names(MAIN, "type=raw,x\n  # type=raw,y") == ["x"]
 
-    def test_pattern_cut_at_a_comma_is_an_error_with_a_hint(self) -> None:
+    def test_rule_pattern_cut_at_a_comma_is_an_error_with_a_hint(self) -> None:
         with pytest.raises(ConfigError) as caught:
             names(RELEASE, 'type=match,"pattern=v(\\d{1,3})"')
         assert caught.value.hint == 'a comma ends a field: protect it as in `"""pattern=a{1,2}"""`'
@@ -325,14 +331,14 @@ class TestDifferentOnPurpose:
             ("type=raw,value={{date 'Y' tz=utc}}", "tags:1:18: `tz` of `date` needs a time zone in quotes"),
         ],
     )  # fmt: skip
-    def test_unknown_attributes_and_bad_expressions_name_line_and_column(
+    def test_error_for_an_unknown_rule_attribute_or_a_bad_expression_names_line_and_column(
         self, tags: str, message: str
     ) -> None:
         with pytest.raises(ConfigError) as caught:
             names(MAIN, tags)
         assert caught.value.message.startswith(message)
 
-    def test_attribute_of_another_type_gives_a_warning(self) -> None:
+    def test_attribute_of_another_rule_type_gives_a_warning(self) -> None:
         found = metadata(MAIN, "type=raw,x,event=branch")
         assert found.tag_names == ("x",)
         assert found.warnings == ("tags:1:18: `type=raw` has no attribute `event`; it is ignored",)
@@ -361,21 +367,21 @@ class TestErrorsOfBoth:
             ({"annotations": "a={{/x}}"}, "annotations:1:3: the end of a block is not supported"),
         ],
     )  # fmt: skip
-    def test_invalid_inputs_are_errors_with_line_and_column(
+    def test_invalid_metadata_inputs_are_errors_with_line_and_column(
         self, inputs: dict[str, Any], message: str
     ) -> None:
         with pytest.raises(ConfigError) as caught:
             metadata(MAIN, **inputs)
         assert caught.value.message.startswith(message)
 
-    def test_match_without_a_captured_group_is_an_error(self) -> None:
+    def test_rule_attribute_match_that_captures_no_group_is_an_error(self) -> None:
         for pattern in ("(x)?v.*", "v.*"):
             with pytest.raises(
                 ConfigError, match=r"^tags:1:\d+: .* captures no group, so there is no version"
             ):
                 names(RELEASE, f"type=semver,pattern={{{{version}}}},match={pattern}")
 
-    def test_match_attribute_without_a_group_gives_a_warning(self) -> None:
+    def test_rule_attribute_match_without_a_group_that_does_not_match_gives_a_warning(self) -> None:
         found = metadata(RELEASE, "type=semver,pattern={{version}},match=foo")
         assert found.tag_names == ("1.2.3", "latest")
         assert found.warnings[0].startswith("tags:1:39: `match=foo` has no group")
@@ -408,11 +414,13 @@ class TestNew:
             (MAIN, "type=describe\ntype=raw,x", ["x"]),
         ],
     )
-    def test_tags_of_rules_that_the_action_lacks(self, ref: str, tags: str, expected: list[str]) -> None:
+    def test_metadata_has_rule_types_that_docker_metadata_action_lacks(
+        self, ref: str, tags: str, expected: list[str]
+    ) -> None:
         assert names(ref, tags) == expected
 
 
-def test_unknown_name_in_an_expression_is_empty_with_a_warning() -> None:
+def test_unknown_value_in_an_expression_of_metadata_is_empty_with_a_warning() -> None:
     found = metadata(MAIN, "type=raw,x{{version}},suffix={{commit_count}}")
     assert found.tag_names == ("x",)
     assert found.warnings == (
@@ -421,7 +429,7 @@ def test_unknown_name_in_an_expression_is_empty_with_a_warning() -> None:
     )
 
 
-def test_unknown_default_branch_gives_a_warning() -> None:
+def test_unknown_default_branch_for_an_edge_rule_gives_a_warning() -> None:
     found = metadata(MAIN, "type=edge", event={})
     assert (found.tag_names, found.warnings) == (
         (),
@@ -465,7 +473,7 @@ class TestProperties:
     @given(
         text=st.text(max_size=40), name=st.sampled_from(["images", "tags", "flavor", "labels", "annotations"])
     )
-    def test_any_input_gives_metadata_or_a_config_error(self, text: str, name: str) -> None:
+    def test_any_text_as_one_input_gives_metadata_or_a_config_error(self, text: str, name: str) -> None:
         inputs: dict[str, Any] = {name: text}
         try:
             metadata(RELEASE, **inputs)

@@ -57,7 +57,7 @@ def _items(texts: list[str], source: str) -> tuple[Located, ...]:
 
 
 def _context(case: Case, *, commit_date: bool) -> MetadataContext:
-    """The context of a case. `commit_date`: by the table's clock, else from the event file."""
+    """Return the rule context of a case. `commit_date`: take the table's date, not that of the event file."""
     repository = case["repo"]
     run = github_run(case["env"], case["event"] or {}, now=_milliseconds(case["now"]))
     run = msgspec.structs.replace(run, default_branch=repository["default_branch"])
@@ -75,7 +75,7 @@ def _context(case: Case, *, commit_date: bool) -> MetadataContext:
 
 
 def _answer(case: Case, metadata: Metadata) -> dict[str, Any]:
-    """The outputs in the form of the table, from `metadata`."""
+    """Return the outputs of `metadata` in the form of the table's expected outputs."""
     bake = metadata.bake_files()
     return {
         "version": metadata.version,
@@ -93,7 +93,7 @@ def _answer(case: Case, metadata: Metadata) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", _cases("meta"))
-def test_inputs_as_items_give_the_outputs_of_the_action(case: Case) -> None:
+def test_metadata_inputs_as_items_give_the_outputs_of_docker_metadata_action(case: Case) -> None:
     inputs = MetadataInputs(
         **{name: _items(case["inputs"].get(name) or [], name) for name in _LISTS},
         bake_target=case["inputs"].get("bakeTarget") or DEFAULT_TARGET,
@@ -112,7 +112,7 @@ def test_inputs_as_items_give_the_outputs_of_the_action(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", _cases("meta"))
-def test_inputs_as_text_give_the_outputs_of_the_action(case: Case) -> None:
+def test_metadata_inputs_as_text_give_the_outputs_of_docker_metadata_action(case: Case) -> None:
     texts = {name: "\n".join(case["inputs"].get(name) or []) for name in _LISTS}
     metadata = evaluate(read_inputs(**texts), _context(case, commit_date=False))
     said = case["e2e"]
@@ -189,7 +189,7 @@ _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", _cases(*_READERS))
-def test_inputs_are_parsed_as_by_the_action(case: Case) -> None:
+def test_metadata_inputs_are_parsed_as_by_docker_metadata_action(case: Case) -> None:
     read = _READERS[case["kind"]]
     if "error" in case["expected"]:
         with pytest.raises(ConfigError):
@@ -199,7 +199,7 @@ def test_inputs_are_parsed_as_by_the_action(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", _cases("unit-get-context"))
-def test_context_is_taken_from_the_workflow_or_from_git(case: Case) -> None:
+def test_metadata_context_is_taken_from_the_workflow_or_from_git(case: Case) -> None:
     expected = case["expected"]
     committed = _milliseconds(expected["commit_date"])
     checkout = None
@@ -210,6 +210,6 @@ def test_context_is_taken_from_the_workflow_or_from_git(case: Case) -> None:
     assert (run.ref, run.sha, run.commit_date) == (expected["ref"], expected["sha"], committed)
 
 
-def test_every_kind_of_case_in_the_table_is_tested() -> None:
+def test_every_kind_of_case_in_the_metadata_action_table_is_tested() -> None:
     assert {case["kind"] for case in _TABLE} == {"meta", "unit-get-context", *_READERS}
     assert {*DIFFERENT} <= {case["id"] for case in _TABLE}

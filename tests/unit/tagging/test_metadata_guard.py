@@ -14,7 +14,7 @@ SHA = "860c1904a1ce19322e91ac35af1ab07466440c37"
 
 
 def metadata(git_tag: str, rules: str, *others: str, git: bool = True, flavor: str = "") -> Metadata:
-    """The outputs for a run of `git_tag` in a repository that also has the tags `others`."""
+    """Return metadata's outputs for a run of `git_tag` in a repository that also has the git tags `others`."""
     names = (git_tag, *others)
     versions = [version for name in names if (version := parse_tag_name(name)) is not None]
     run = github_run({"GITHUB_REF": f"refs/tags/{git_tag}", "GITHUB_SHA": SHA}, {}, now=1_700_000_000_000)
@@ -62,7 +62,7 @@ LINES = [
 
 
 @pytest.mark.parametrize(("git_tag", "rules", "others", "expected", "withheld"), LINES)
-def test_the_line_is_the_one_that_the_rule_selects(
+def test_metadata_tags_are_compared_with_releases_that_the_rules_pattern_selects(
     git_tag: str, rules: str, others: list[str], expected: list[str], withheld: list[str]
 ) -> None:
     found = metadata(git_tag, rules, *others)
@@ -84,7 +84,7 @@ MOVING = [
 ]  # fmt: skip
 
 
-def test_names_of_one_run_are_told_from_names_that_move() -> None:
+def test_tag_values_unique_to_one_run_are_told_from_names_that_move() -> None:
     assert [name for name in ONE_RUN if not names_one_run(name)] == []
     assert [name for name in MOVING if names_one_run(name)] == []
 
@@ -103,14 +103,14 @@ def test_names_of_one_run_are_told_from_names_that_move() -> None:
         "type=semver,pattern={{major}}.{{minor}},prefix=run-12-",
     ],
 )
-def test_names_of_one_run_are_set_on_a_backport_without_a_word(rule: str) -> None:
+def test_tags_unique_to_one_run_are_set_on_a_backport_without_a_warning(rule: str) -> None:
     found = metadata("v1.3.9", rule, "v2.0.0", "v1.4.0", flavor="latest=false")
     assert (len(found.tag_names), found.withheld, found.warnings) == (1, (), ())
     assert metadata("v1.3.9", rule, git=False, flavor="latest=false").warnings == ()
 
 
 @pytest.mark.parametrize("name", MOVING)
-def test_other_names_are_withheld_on_a_backport(name: str) -> None:
+def test_moving_raw_tags_are_withheld_on_a_backport(name: str) -> None:
     found = metadata("v1.3.9", f"type=raw,value={name}", "v2.0.0", "v1.4.0", flavor="latest=false")
     assert (found.tag_names, [one.name for one in found.withheld]) == ((), [name])
 
@@ -129,7 +129,7 @@ def test_other_names_are_withheld_on_a_backport(name: str) -> None:
         ("rel-7", "type=match,pattern=rel-(.*),group=1", True, "`latest` may go backwards: git tag `rel-7`"),
     ],
 )  # fmt: skip
-def test_a_warning_names_the_tags_that_nothing_guards(
+def test_metadata_warning_names_the_moving_tags_that_may_go_backwards(
     git_tag: str, rules: str, git: bool, expected: str
 ) -> None:
     warnings = [one for one in metadata(git_tag, rules, git=git).warnings if "may go backwards" in one]
@@ -137,7 +137,7 @@ def test_a_warning_names_the_tags_that_nothing_guards(
     assert warnings[0].startswith(expected)
 
 
-def test_a_pattern_that_takes_too_long_on_another_tag_is_a_warning() -> None:
+def test_rule_pattern_that_cannot_be_matched_with_another_tag_is_a_warning() -> None:
     found = metadata("api/v1.2.0", "type=match,pattern=api/v(.*),group=1", f"api/v{'1' * 600}")
     assert any("may go backwards" in one and "600" not in one[:20] for one in found.warnings)
     assert list(found.tag_names) == ["1.2.0", "latest"]

@@ -34,11 +34,11 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("branch", "expected"), TABLE)
-def test_branch_names_become_tags(branch: str, expected: str) -> None:
+def test_branch_names_become_the_image_tags_of_the_table(branch: str, expected: str) -> None:
     assert branch_tag(branch, reserved=("rc",)) == expected
 
 
-def test_branches_with_equal_tags_get_different_hashes() -> None:
+def test_branches_whose_names_would_give_equal_image_tags_get_different_tags() -> None:
     branches = ["feature/x", "feature-x", "Feature-X"]
     tags = [branch_tag(branch, branches) for branch in branches]
     assert tags[1] == "feature-x"
@@ -46,7 +46,7 @@ def test_branches_with_equal_tags_get_different_hashes() -> None:
     assert all(tag.startswith("feature-x") for tag in tags)
 
 
-def test_branches_with_other_tags_do_not_add_a_hash() -> None:
+def test_branch_tag_has_no_hash_if_no_other_branch_gives_the_same_tag() -> None:
     assert branch_tag("Feature/X", ["main", "Feature/X", "feature/y"]) == "feature-x"
 
 
@@ -64,19 +64,19 @@ def test_branch_name_without_allowed_characters_gets_a_tag() -> None:
 
 
 @given(st.text(min_size=1, max_size=120), st.lists(st.text(min_size=1, max_size=20), max_size=5))
-def test_every_branch_gets_a_valid_tag(branch: str, others: list[str]) -> None:
+def test_every_branch_name_gets_a_valid_image_tag(branch: str, others: list[str]) -> None:
     tag = branch_tag(branch, others)
     assert is_image_tag(tag)
     assert len(tag) <= LONGEST_BRANCH
 
 
 @given(st.lists(st.text(alphabet="aA/-_1.", min_size=1, max_size=6), min_size=2, max_size=6, unique=True))
-def test_known_branches_never_share_a_tag(branches: list[str]) -> None:
+def test_known_branches_never_share_an_image_tag(branches: list[str]) -> None:
     tags = [branch_tag(branch, branches) for branch in branches]
     assert len(set(tags)) == len(branches)
 
 
-def test_commit_tag_of_digits_only_is_not_a_number() -> None:
+def test_commit_tag_begins_with_sha_so_that_it_is_never_a_number() -> None:
     assert commit_tag(COMMIT) == "sha-3f2a9c1b7d40"
 
 

@@ -63,7 +63,7 @@ def test_run_for_a_branch_leaves_a_version_tag_at_head_alone(event: str) -> None
     assert any("git tag `v1.4.2` is at HEAD" in text and "--release v1.4.2" in text for text in made.warnings)
 
 
-def test_run_for_a_branch_without_a_version_tag_warns_of_nothing() -> None:
+def test_run_for_a_branch_without_a_version_tag_at_head_has_no_warning() -> None:
     assert decide(facts(BRANCH, "nightly-x"), TagPolicy(ignore_tags=("nightly-*",)), KNOWN).warnings == ()
 
 
@@ -72,14 +72,14 @@ def test_laptop_releases_a_version_tag_at_head() -> None:
     assert names(decide(facts(LAPTOP, "v1.4.2"), TagPolicy(), KNOWN)) == RELEASED
 
 
-def test_asked_git_tag_is_released_on_a_branch_and_the_branch_moves_too() -> None:
+def test_git_tag_asked_for_on_a_branch_is_released_and_the_branch_tag_moves_too() -> None:
     made = decide(facts(BRANCH, "v1.4.2", "v1.4.3-rc.1"), TagPolicy(), KNOWN, asked="v1.4.2")
     assert names(made) == [*RELEASED, "main"]
     assert made.git_tag == "v1.4.2"
 
 
 @pytest.mark.parametrize("named", ["schedule", "Schedule", "cron"])
-def test_event_in_release_on_releases_the_tag_at_head_of_a_branch(named: str) -> None:
+def test_event_in_release_on_releases_the_version_tag_at_head_of_a_branch(named: str) -> None:
     ci = msgspec.structs.replace(BRANCH, event="schedule", event_name="cron")
     made = decide(facts(ci, "v1.4.2"), TagPolicy(release_on=(named,)), KNOWN)
     assert names(made) == [*RELEASED, "main"]
@@ -101,7 +101,7 @@ def test_event_in_release_on_releases_the_tag_at_head_of_a_branch(named: str) ->
         (msgspec.structs.replace(BRANCH, gone="ref-deleted"), "v1.4.2", RefusedError, "was deleted"),
     ],
 )
-def test_git_tag_that_cannot_be_asked_for_is_an_error(
+def test_asking_to_release_an_unfit_or_missing_git_tag_is_an_error(
     ci: CiContext, asked: str, error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
@@ -143,12 +143,12 @@ UNREAD = [
 ]  # fmt: skip
 
 
-def test_git_tags_that_are_not_versions_are_told_apart() -> None:
+def test_git_tags_that_are_not_read_are_classified_by_whether_they_look_like_versions() -> None:
     found = [(one, unread(name, policy)) for one in UNREAD for name, policy in [one[:2]]]
     assert [(seen and seen.looks, seen and seen.reading) for _, seen in found] == [one[2:] for one in UNREAD]
 
 
-def test_git_tag_that_is_a_version_needs_no_help() -> None:
+def test_git_tag_that_is_read_as_a_version_is_not_reported_as_unread() -> None:
     assert unread("v1.4.2", TagPolicy()) is None
     assert unread("v1.4", TagPolicy(versions="semver-loose")) is None
     assert unread("api/v1.4.2", TagPolicy(prefix="api/", other_prefixes=("",))) is None
@@ -166,14 +166,16 @@ def test_run_for_a_tag_that_looks_like_a_version_is_an_error_with_a_hint() -> No
     )
 
 
-def test_run_for_another_tag_releases_nothing_and_says_so() -> None:
+def test_run_for_a_git_tag_unlike_a_version_releases_nothing_with_a_warning() -> None:
     made = decide(facts(on_tag("nightly"), "nightly", "v1.4.2"), TagPolicy(), KNOWN)
     assert (names(made), [one.name for one in made.withheld]) == ([], [SHA])
     assert "nothing is released: git tag `nightly` is not a version here" in made.warnings
 
 
 @pytest.mark.parametrize("policy", [TagPolicy(), TagPolicy(other_prefixes=("v1",))])
-def test_run_for_an_ignored_or_foreign_tag_releases_nothing_without_a_warning(policy: TagPolicy) -> None:
+def test_run_for_a_floating_major_tag_or_another_components_tag_releases_nothing_silently(
+    policy: TagPolicy,
+) -> None:
     made = decide(facts(on_tag("v1"), "v1"), policy, KNOWN)
     assert (names(made), made.warnings) == ([], ())
 
@@ -181,14 +183,14 @@ def test_run_for_an_ignored_or_foreign_tag_releases_nothing_without_a_warning(po
 @pytest.mark.parametrize(
     "rule", ["type=ref,event=tag", "type=match,pattern=v(.*),group=1", "type=raw,value={{tag}}"]
 )
-def test_rule_that_makes_a_tag_of_the_git_tag_is_enough(rule: str) -> None:
+def test_git_tag_that_is_not_a_version_is_no_error_if_a_rule_makes_an_image_tag_of_it(rule: str) -> None:
     rules = rules_from_config((rule, "type=sha"))
     made = rules_decision(facts(on_tag("v1.4"), "v1.4"), TagPolicy(), KNOWN, rules=rules)
     assert len(made.tags) >= 2
 
 
 @pytest.mark.parametrize("rule", ["type=sha", "type=semver,pattern={{version}}", "type=raw,value=edge"])
-def test_rule_that_makes_no_tag_of_the_git_tag_is_not_enough(rule: str) -> None:
+def test_git_tag_that_looks_like_a_version_is_an_error_if_no_rule_makes_an_image_tag_of_it(rule: str) -> None:
     rules = rules_from_config((rule, "type=sha"))
     with pytest.raises(GitError, match="looks like a version"):
         rules_decision(facts(on_tag("v1.4"), "v1.4"), TagPolicy(), KNOWN, rules=rules)
@@ -212,6 +214,6 @@ def test_loose_semver_reads_a_version_without_its_third_number(git_tag: str, mad
     assert names(decide(facts(LAPTOP, git_tag, branch="main"), LOOSE, KNOWN)) == made
 
 
-def test_loose_semver_still_has_names_that_are_not_versions() -> None:
+def test_loose_semver_does_not_read_every_git_tag_as_a_version() -> None:
     for name in ("v1", "1.04", "v1.4.2.3", "nightly", "v1.4-"):
         assert unread(name, msgspec.structs.replace(LOOSE, ignore_tags=())) is not None

@@ -108,7 +108,7 @@ def test_moving_tags_do_not_go_back_in_any_history_of_releases(
 
 
 @given(st.lists(versions, unique=True, min_size=1, max_size=12), st.randoms())
-def test_final_moving_tags_do_not_depend_on_the_order_of_releases(
+def test_moving_tags_of_all_releases_do_not_depend_on_the_order_of_releases(
     all_versions: list[Version], random: object
 ) -> None:
     ends = []

@@ -42,7 +42,7 @@ def test_version_is_written_in_each_form(form: str, expected: str) -> None:
     assert write(FACTS, form) == expected
 
 
-def test_env_lines_need_no_shell_quotes() -> None:
+def test_lines_of_version_in_form_env_need_no_shell_quotes() -> None:
     lines = write(FACTS, "env").splitlines()
     assert lines[0] == "SHIPMARK_VERSION=1.4.3-dev.5.g3f2a9c1b7d40"
     assert "SHIPMARK_DISTANCE=5" in lines
@@ -89,10 +89,10 @@ class TestTemplates:
             ("no names", "no names"),
         ],
     )
-    def test_names_in_a_template_are_replaced(self, template: str, expected: str) -> None:
+    def test_names_in_a_version_template_are_replaced(self, template: str, expected: str) -> None:
         assert fill(template, FACTS) == expected
 
-    def test_unknown_name_in_a_template_is_an_error_with_its_position(self) -> None:
+    def test_unknown_name_in_a_version_template_is_an_error_with_its_position(self) -> None:
         with pytest.raises(ConfigError, match=r"template:1:12") as caught:
             fill("{{major}}{{mayor}}", FACTS)
         assert "`mayor`" in caught.value.message

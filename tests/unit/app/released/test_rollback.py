@@ -1,4 +1,4 @@
-"""Warnings about other repositories and environments in the log that still have a yanked version."""
+"""Tests the warnings about repositories and environments that, by the log, still have a yanked version."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def said(known: KnownReleases) -> list[tuple[str, int, str]]:
 
 
 class TestGit:
-    def test_from_git_reads_version_tags_with_the_prefix(self) -> None:
+    def test_from_git_reads_the_version_tags_that_have_the_given_prefix(self) -> None:
         assert said(from_git(SNAPSHOT)) == [("1.0.0", 0, "git tag")]
         assert said(from_git(SNAPSHOT, "api/")) == [("2.0.0", 0, "git tag")]
         assert said(from_git(SNAPSHOT, "", "none")) == []
@@ -64,7 +64,7 @@ class TestGit:
             (False, "no remote", "complete"),
         ],
     )
-    def test_git_is_complete_only_with_the_answer_of_a_remote(
+    def test_knowledge_from_git_is_partial_if_the_remote_refused_to_list_its_tags(
         self, shallow: bool, remote: RemoteState, knowledge: Knowledge
     ) -> None:
         snapshot = msgspec.structs.replace(SNAPSHOT, shallow=shallow)
@@ -72,14 +72,14 @@ class TestGit:
 
 
 class TestLog:
-    def test_versions_and_rebuilds_are_read_and_other_names_left_out(self) -> None:
+    def test_versions_and_rebuilds_are_read_from_the_log_and_other_names_left_out(self) -> None:
         known = from_log_versions(
             [("1.0.0", HEAD), ("1.0.0_r2", HEAD), ("1.1.0+b", None), ("sha-1", HEAD)], ["1.1.0"]
         )
         assert said(known) == [("1.0.0", 0, "log"), ("1.0.0", 2, "log"), ("1.1.0+b", 0, "log")]
         assert (known.yanked, known.known_from) == (("1.1.0",), KnownFrom(log="complete"))
 
-    def test_from_git_reads_calendar_versions(self) -> None:
+    def test_from_log_versions_reads_calendar_versions(self) -> None:
         assert said(from_log_versions([("2024.10.03", None)], scheme="calver")) == [("2024.10.03", 0, "log")]
 
 
@@ -93,7 +93,9 @@ class TestRegistry:
         ]
         assert known.known_from == KnownFrom(registry="complete")
 
-    def test_empty_repository_is_complete_and_an_unread_one_unknown(self) -> None:
+    def test_knowledge_is_complete_for_an_empty_registry_repository_and_unknown_for_an_unread_one(
+        self,
+    ) -> None:
         assert from_registry_tags([]).known_from.registry == "complete"
         assert from_registry_tags(None).known_from.registry == "unknown"
 
@@ -112,7 +114,7 @@ class TestTogether:
     ) -> None:
         assert unite(from_registry_tags(one), from_registry_tags(other)).known_from.registry == together
 
-    def test_unite_leaves_unasked_sources_as_not_asked(self) -> None:
+    def test_unite_leaves_sources_that_were_not_read_as_not_asked(self) -> None:
         assert unite(from_git(SNAPSHOT)).known_from == KnownFrom(git="complete")
 
     def test_unite_joins_yanked_versions(self) -> None:

@@ -1,4 +1,4 @@
-"""One reader of `--progress=rawjson`: what is shown, what is kept, and what the end of a build means."""
+"""BuildKit's `--progress=rawjson`: which lines are shown and kept, and which error a failed build gets."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_build_that_ends_without_a_message_has_the_exit_code_in_its_error() -> N
     assert "exit code -9" in str(failure([], "Dockerfile", step=None, code=-9))
 
 
-def test_argument_values_are_removed_from_the_history_only() -> None:
+def test_build_argument_values_are_removed_from_the_history_of_an_image_config_only() -> None:
     secrecy = Secrecy({"A": "1", "B": "sesame-8472"}, ())
     config = {
         "config": {"Labels": {"b": "sesame-8472"}},

@@ -1,4 +1,4 @@
-"""The command lines of buildx and buildctl: all options are in them, and no value of a build argument."""
+"""The command lines of buildx and buildctl: their options, and where values of build arguments are passed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_buildctl_command_line_has_all_options() -> None:
     )
 
 
-def test_build_argument_values_are_passed_in_the_environment_only() -> None:
+def test_value_of_an_ordinary_build_argument_is_passed_in_the_environment_only() -> None:
     for call in both(request(args={"TOKEN": VALUE})):
         assert VALUE not in " ".join(call.argv)
         assert call.env["TOKEN"] == VALUE
@@ -76,7 +76,7 @@ def test_older_buildctl_gets_argument_values_on_its_command_line() -> None:
     assert call.env == {}
 
 
-def test_buildkit_only_options_are_on_both_command_lines() -> None:
+def test_buildkit_only_options_are_on_the_command_lines_of_buildx_and_buildctl() -> None:
     extras = Extras(
         secrets=(Secret(name="a", variable="A"), Secret(name="b", path="/x,y")),
         ssh=("default",),

@@ -24,7 +24,7 @@ ERROR = "Name:   default\nDriver: \nError:  failed to connect to the docker API\
 
 
 class Answers:
-    """A process that answers by the last words of its command line. `asked`: command lines, `envs`: environments."""
+    """Process stand-in that answers by the last words of its command line; `asked` and `envs` keep all calls."""
 
     def __init__(self, **said: str | int | Exception) -> None:
         self._said = said
@@ -63,7 +63,7 @@ def running(driver: str = "remote", status: str = "running", version: str = "v0.
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Callable[..., dict[str, str]]:
-    """Give a function that puts programs on PATH."""
+    """Return a function that creates programs and returns an environment that has their folder on PATH."""
 
     def make(*names: str, **env: str) -> dict[str, str]:
         for name in names:
@@ -95,7 +95,7 @@ def test_named_builder_selects_buildx(
     assert answers.asked[-1] == "buildx inspect mine"
 
 
-def test_the_plugin_of_docker_comes_before_a_program_on_path(
+def test_buildx_plugin_of_docker_is_used_before_a_buildx_on_path(
     programs: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
     env = programs("buildx", "config/cli-plugins/docker-buildx", DOCKER_CONFIG=str(tmp_path / "config"))
@@ -104,7 +104,7 @@ def test_the_plugin_of_docker_comes_before_a_program_on_path(
 
 
 @pytest.mark.parametrize(("name", "taken"), [("mine", True), ("", False), ("missing", False)])
-def test_shipmark_buildx_names_the_only_program(
+def test_variable_shipmark_buildx_names_the_only_buildx_that_may_be_used(
     programs: Callable[..., dict[str, str]], tmp_path: Path, name: str, taken: bool
 ) -> None:
     env = programs("buildx", "mine", SHIPMARK_BUILDX=str(tmp_path / name) if name else "")
@@ -125,7 +125,9 @@ def test_programs_in_relative_folders_of_path_are_not_used(
         find_tool(Answers(), {"PATH": "bin:", "BUILDKIT_HOST": "unix:///x"}, None)
 
 
-def test_builder_that_the_build_starts_is_accepted(programs: Callable[..., dict[str, str]]) -> None:
+def test_inactive_builder_that_the_build_will_start_is_accepted(
+    programs: Callable[..., dict[str, str]],
+) -> None:
     said = "Name: a\nDriver: docker-container\n\nNodes:\nName: a0\nEndpoint: x\nStatus: inactive\n"
     tool = find_tool(Answers(inspect=said), programs("buildx"), None)
     assert (tool.driver, tool.versions) == ("docker-container", {"buildx": "0.34.2"})
@@ -151,7 +153,7 @@ def test_unusable_builder_is_builder_unavailable_with_the_reason(
     assert caught.value.hint
 
 
-def test_the_driver_docker_writes_layouts_with_the_image_store_of_containerd(
+def test_docker_driver_of_buildx_loads_the_image_unless_the_store_is_that_of_containerd(
     programs: Callable[..., dict[str, str]],
 ) -> None:
     plain = running(driver="docker", version="v0.8+unknown")
@@ -172,14 +174,14 @@ def test_too_old_program_is_builder_unavailable(
 @pytest.mark.parametrize(
     ("version", "takes"), [("v0.33.0", False), ("v0.34.0", True), ("0.0.0+unknown", True)]
 )
-def test_older_buildctl_takes_no_arguments_from_its_environment(
+def test_buildctl_before_0_34_takes_no_build_arguments_from_its_environment(
     programs: Callable[..., dict[str, str]], version: str, takes: bool
 ) -> None:
     tool: Tool = find_tool(Answers(version=version), programs("buildctl", BUILDKIT_HOST="unix:///x"), None)
     assert tool.takes_variables is takes
 
 
-def test_variables_with_credentials_of_shipmark_do_not_reach_the_program(
+def test_registry_credential_variables_of_shipmark_do_not_reach_buildx(
     programs: Callable[..., dict[str, str]],
 ) -> None:
     answers = Answers(inspect=running())

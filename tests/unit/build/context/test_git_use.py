@@ -1,4 +1,4 @@
-"""What a Dockerfile expects of `.git`, which is not part of the context."""
+"""Dockerfiles that need `.git`, which is not part of the build context unless `keep_git` is set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def reach(text: str) -> Reach:
         "COPY modules/lib/.git /x",
     ],
 )
-def test_an_instruction_that_names_git_is_refused_with_its_line(line: str) -> None:
+def test_an_instruction_that_names_the_git_folder_of_the_context_is_refused_with_its_line(line: str) -> None:
     with pytest.raises(BuildError) as caught:
         require_no_git(reach(f"FROM base\n{line}\n"))
     assert str(caught.value).startswith("Dockerfile:2: `")
@@ -47,11 +47,11 @@ def test_an_instruction_that_names_git_is_refused_with_its_line(line: str) -> No
         "RUN cat .git/HEAD",
     ],
 )
-def test_an_instruction_that_does_not_name_git_is_not_refused(line: str) -> None:
+def test_an_instruction_that_does_not_name_the_git_folder_of_the_context_is_not_refused(line: str) -> None:
     require_no_git(reach(f"FROM base AS one\nFROM base\n{line}\n"))
 
 
-def test_a_stage_that_is_not_built_may_name_git() -> None:
+def test_a_stage_that_is_not_built_may_copy_the_git_folder() -> None:
     require_no_git(reach("FROM base AS unused\nCOPY .git /\nFROM base\nCOPY a /\n"))
 
 
@@ -82,7 +82,7 @@ def warned(run: str, *, before: str = "COPY . /src", pyproject: str = "") -> lis
         ("COPY x /usr/bin/git", ""),
     ],
 )
-def test_a_tool_that_looks_for_git_is_warned_about(run: str, tool: str) -> None:
+def test_a_tool_that_looks_for_the_git_folder_is_warned_about(run: str, tool: str) -> None:
     texts = warned(run)
     assert [text.startswith(f"Dockerfile:3: `{tool}` looks for `.git`") for text in texts] == [True] * bool(
         tool
@@ -106,24 +106,24 @@ def test_a_python_package_that_takes_its_version_from_git_is_warned_about(run: s
     assert warned(run, pyproject='[build-system]\nrequires = ["hatchling"]\n') == []
 
 
-def test_no_warning_where_the_stage_has_no_git_with_any_builder() -> None:
+def test_no_warning_about_git_commands_in_a_stage_that_does_not_copy_the_whole_context() -> None:
     assert warned("RUN git describe", before="COPY src /src") == []
     two = "FROM base AS one\nCOPY . /\nFROM base\nRUN git describe\nCOPY --from=one /x /\n"
     assert git_warnings(reach(two), "Dockerfile", "") == ()
 
 
-def test_a_stage_that_starts_from_one_with_the_work_tree_is_warned_about() -> None:
+def test_git_command_in_a_stage_based_on_one_with_the_work_tree_is_warned_about() -> None:
     two = "FROM base AS one\nCOPY . /\nFROM one\nRUN git describe\n"
     assert len(git_warnings(reach(two), "Dockerfile", "")) == 1
 
 
-def test_each_tool_is_warned_about_once() -> None:
+def test_each_tool_that_looks_for_the_git_folder_is_warned_about_once() -> None:
     assert len(warned("RUN go build ./a\nRUN go build ./b")) == 1
 
 
 @pytest.mark.parametrize(
     "piece", ["git -c ", "git --x ", "pip install ", "go build GOFLAGS=", "git" + " " * 40]
 )
-def test_a_long_text_is_judged_in_linear_time(piece: str) -> None:
+def test_git_warnings_for_very_long_run_instructions_come_to_an_end(piece: str) -> None:
     lines = [piece * (60_000 // len(piece))] * 5  # no builder reads a longer line
     warned("RUN " + "\\\n".join(lines) + "x")

@@ -82,7 +82,7 @@ COPY f /
         ("unused", {}, "c"),
     ],
 )
-def test_only_stages_that_the_target_needs_count(
+def test_only_sources_of_stages_that_the_target_needs_are_found(
     target: str | None, given: dict[str, str], expected: str
 ) -> None:
     found = reach(STAGES, target, given)

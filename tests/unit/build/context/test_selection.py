@@ -13,7 +13,7 @@ FOLDER = Node(kind="dir")
 
 
 def tree(**executable: bool | None) -> Tree:
-    """Files by name, with their executable bit; None is a folder. `__` in a name is `/`."""
+    """Return a tree of files, given by name and executable bit (None: a folder); `__` in a name is `/`."""
     nodes: dict[str, Node] = {}
     for name, value in executable.items():
         file = Node(kind="file", mode=0o755 if value else 0o644, content=Inline(data=b"x"))
@@ -26,7 +26,7 @@ def chosen(git: GitFiles | None, files: Any = "all", **executable: bool | None) 
 
 
 def test_a_tracked_file_has_the_mode_of_the_commit() -> None:
-    """A clone with `core.fileMode=false`, or on a file system without modes, has any."""
+    """In a clone with `core.fileMode=false`, or on a file system without modes, modes on disk mean nothing."""
     git = GitFiles(modes={"a": 0o100755, "b": 0o100644})
     found = chosen(git, a=False, b=True, c=True).files
     assert {path: node.mode for path, node in found.nodes().items()} == {"a": 0o755, "b": 0o644, "c": 0o755}

@@ -11,7 +11,7 @@ MIB = 1 << 20
 
 
 def context(**mebibytes: int) -> Selection:
-    """Files of so many MiB; `__` in a name is `/`."""
+    """Return a build context of files, given by name and size in MiB; `__` in a name is `/`."""
     nodes = {
         name.replace("__", "/"): Node(kind="file", content=HostFile(path="/x", size=size * MIB))
         for name, size in mebibytes.items()

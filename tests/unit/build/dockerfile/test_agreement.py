@@ -11,7 +11,9 @@ from tests.support.conformance import table
 
 
 @pytest.mark.parametrize("kind", ["dockerfile", "word"])
-def test_files_and_operands_mean_what_buildkit_makes_of_them(kind: str) -> None:
+def test_dockerfiles_and_operands_are_read_as_buildkit_reads_them_apart_from_known_differences(
+    kind: str,
+) -> None:
     wrong = []
     agreed = 0
     for question, buildkit in table("dockerfiles")["cases"]:

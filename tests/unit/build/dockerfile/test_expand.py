@@ -89,8 +89,8 @@ def test_the_given_escape_character_is_used_in_expansion() -> None:
     assert expand("C:\\x\\$A `$A", VARIABLES, "`") == "C:\\x\\one $A"
 
 
-def test_a_heredoc_body_keeps_its_quotes_and_loses_its_backslashes() -> None:
-    """BuildKit does the same; with a quoted name (`<<'EOF'`) a body keeps its backslashes."""
+def test_the_body_of_a_heredoc_keeps_its_quotes_and_loses_its_backslashes_when_expanded() -> None:
+    """BuildKit does the same; a heredoc with a quoted name (`<<'EOF'`) is not expanded at all."""
     assert expand_body("a '$A' \"b\" \\$A \\n\n", VARIABLES) == "a 'one' \"b\" $A n\n"
 
 
@@ -123,7 +123,7 @@ def test_patterns_in_variables_cut_and_replace_text(text: str, value: str) -> No
     assert expand(text, variables) == value
 
 
-def test_no_pattern_takes_more_than_one_pass_over_the_value() -> None:
+def test_patterns_with_many_stars_are_applied_to_long_values_without_backtracking() -> None:
     value = "a" * 8192
     assert expand("${A##" + "a*" * 200 + "b}", {"A": value}) == value
     assert expand("${A//" + "*a" * 200 + "b/x}", {"A": value}) == value

@@ -160,7 +160,7 @@ class TestStages:
     ) -> None:
         assert needs(self.FILE, target=target, builds_all=builds_all).features == expected
 
-    def test_a_stage_is_chosen_by_the_platform_and_by_arguments(self) -> None:
+    def test_the_base_stage_is_chosen_by_the_platform_and_by_build_arguments(self) -> None:
         text = (
             "ARG KIND=a\nFROM scratch AS a-amd64\nFROM scratch AS a-arm64\nRUN x\n"
             'FROM scratch AS b-amd64\nSHELL ["x"]\nFROM $KIND-$TARGETARCH'
@@ -174,17 +174,17 @@ class TestStages:
         assert needs(text, target="a").features == {"onbuild"}
         assert needs(text).features == {"onbuild", "run"}
 
-    def test_a_target_may_be_an_index_where_a_builder_knows_it(self) -> None:
+    def test_target_given_as_a_number_needs_the_feature_stage_index_and_a_name_needs_none(self) -> None:
         assert needs("FROM scratch\nFROM scratch\n", target="0").features == {"stage-index"}
         assert needs("FROM scratch AS a\n", target="A").features == set()
 
-    def test_the_first_use_of_a_missing_feature_is_reported(self) -> None:
+    def test_only_the_first_use_of_a_feature_is_reported(self) -> None:
         found = needs("FROM scratch AS x\nCOPY --link b /\nCOPY --link c /\nFROM x\nCOPY --link d /\n")
         assert [(need.line, need.text) for need in found.needs] == [(2, "COPY --link b /")]
 
 
 class TestErrors:
-    """What no builder can build, in any stage that is built."""
+    """Tests which errors in a Dockerfile are refused for every builder."""
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -220,17 +220,19 @@ class TestErrors:
             ("FROM alpine\nWORKDIR ${A!b}", "Dockerfile:2: `!` is not supported"),
         ],
     )
-    def test_an_error_names_the_line(self, text: str, message: str) -> None:
+    def test_error_that_no_builder_accepts_names_its_line(self, text: str, message: str) -> None:
         assert str(refusal(text)).startswith(message)
 
-    def test_a_variable_of_the_base_image_may_be_required(self) -> None:
+    def test_required_variables_that_a_base_image_may_set_are_not_an_error(self) -> None:
         assert needs("FROM alpine\nEXPOSE $P ${P:?}\nSTOPSIGNAL $S\nVOLUME $V").features == {"from-image"}
         assert needs("FROM alpine\nENV A=${PATH:?}\nRUN --mount=type=$KIND,target=/x a").features == {
             "from-image",
             "run",
         }
 
-    def test_errors_in_stages_that_are_not_needed_are_those_of_buildkit(self) -> None:
+    def test_in_a_stage_that_is_not_needed_an_unset_env_variable_is_accepted_and_an_empty_from_refused(
+        self,
+    ) -> None:
         assert needs("FROM scratch\nENV A=${B:?}\nFROM scratch\n").features == set()
         assert "names no image" in str(refusal("FROM $B\nFROM scratch\n"))
 

@@ -1,4 +1,4 @@
-"""Each rule of `dockerfile lint` finds what it describes, at its line and column, and leaves the remedy alone."""
+"""Each rule of `dockerfile lint` finds its example at its line and column, and nothing in the repaired example."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_templates_with_pinned_bases_have_no_finding(name: str) -> None:
     assert unpinned == ({"base-without-digest"} if pinned else set())
 
 
-def test_value_of_a_secret_is_not_shown() -> None:
+def test_finding_about_a_secret_does_not_show_its_value() -> None:
     assert "hunter2" not in str(lint(f"{BASE}ENV DB_PASSWORD=hunter2\n"))
 
 
@@ -91,10 +91,10 @@ def test_lint_allows_copying_the_whole_context_if_an_ignore_file_applies() -> No
     assert lint(f"{BASE}COPY . /src\n{USER}", has_ignore=True) == ()
 
 
-def test_file_without_a_base_image_is_one_finding() -> None:
+def test_dockerfile_without_a_from_is_one_syntax_finding() -> None:
     (found,) = lint("# nothing\n", "docker/Dockerfile")
     assert (found.file, found.line, found.rule) == ("docker/Dockerfile", 1, "syntax")
 
 
-def test_threshold_counts_its_own_severity_and_worse() -> None:
+def test_lint_threshold_counts_findings_of_its_own_severity_and_worse() -> None:
     assert [reaches(one, "warning") for one in ("error", "warning", "info")] == [True, True, False]

@@ -300,7 +300,7 @@ def test_a_heredoc_may_have_any_word_as_its_name(opening: str, end: str, name: s
     assert [(each.name, each.body, each.expand) for each in run.heredocs] == [(name, "$A\n", expand)]
 
 
-def test_a_trigger_may_have_a_heredoc() -> None:
+def test_an_onbuild_trigger_may_have_a_heredoc() -> None:
     onbuild = first("ONBUILD COPY <<a.txt /\n1\na.txt\n")
     assert isinstance(onbuild, OnBuild)
     assert isinstance(onbuild.trigger, Copy)

@@ -19,7 +19,7 @@ from release.oci.image_json import parse_platform
         ("ARG A=1\nARG A", "1"),
     ],
 )
-def test_the_later_of_env_and_arg_with_one_name_gives_the_value(text: str, value: str) -> None:
+def test_the_last_env_or_arg_that_sets_a_variable_gives_its_value(text: str, value: str) -> None:
     file = parse(f"FROM scratch\n{text}\n")
     scope = Scope(file, given={}, outer={})
     for each in file.stages[0].instructions:

@@ -34,7 +34,7 @@ def test_dockerfile_of_a_template_parses_and_leaves_no_placeholder(name: str) ->
 
 
 @each_template
-def test_program_runs_as_a_numeric_user_and_receives_signals(name: str) -> None:
+def test_templates_run_the_program_as_a_numeric_user_and_in_exec_form(name: str) -> None:
     last = parse(render(name).dockerfile).stages[-1]
     assert [one.user for one in last.instructions if isinstance(one, User)] == ["65532:65532"]
     commands = [one.command for one in last.instructions if isinstance(one, Entrypoint | Cmd)]
@@ -42,7 +42,7 @@ def test_program_runs_as_a_numeric_user_and_receives_signals(name: str) -> None:
 
 
 @each_template
-def test_version_is_declared_after_all_steps_that_do_not_need_it(name: str) -> None:
+def test_templates_declare_the_version_after_all_steps_that_do_not_need_it(name: str) -> None:
     stages = parse(render(name).dockerfile).stages
     (stage,) = [one for one in stages if any("VERSION" in _names(each) for each in one.instructions)]
     at = next(n for n, one in enumerate(stage.instructions) if "VERSION" in _names(one))
@@ -55,7 +55,7 @@ def _names(instruction: object) -> tuple[str, ...]:
 
 
 @each_template
-def test_downloads_go_into_cache_mounts(name: str) -> None:
+def test_templates_download_into_cache_mounts(name: str) -> None:
     runs = [one for stage in parse(render(name).dockerfile).stages for one in stage.instructions]
     fetching = [
         one for one in runs if isinstance(one, Run) and re.search(r"npm ci|pip install|mvn|go ", one.text)
@@ -65,7 +65,7 @@ def test_downloads_go_into_cache_mounts(name: str) -> None:
 
 
 @each_template
-def test_ignore_file_keeps_what_is_copied_and_leaves_secrets_out(name: str) -> None:
+def test_ignore_file_of_a_template_includes_what_is_copied_and_excludes_secrets(name: str) -> None:
     rendered = render(name)
     ignore = parse_ignore(rendered.ignore)
     assert [path for path in (*SECRETS, "unknown.bin") if not ignore.excludes(path)] == []
@@ -79,7 +79,7 @@ def test_ignore_file_keeps_what_is_copied_and_leaves_secrets_out(name: str) -> N
 
 
 @each_template
-def test_given_digests_replace_the_tags_and_the_advice_to_pin(name: str) -> None:
+def test_given_digests_replace_the_tags_of_base_images_and_the_advice_to_pin_them(name: str) -> None:
     rendered = pinned(name)
     assert all(base.pinned for base in rendered.bases)
     assert "Pin the base" not in rendered.dockerfile
@@ -88,7 +88,7 @@ def test_given_digests_replace_the_tags_and_the_advice_to_pin(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["go", "python", "node", "java"])
-def test_base_without_a_digest_comes_with_the_advice_to_pin_it(name: str) -> None:
+def test_template_without_digests_contains_the_advice_to_pin_its_base_images(name: str) -> None:
     rendered = render(name)
     assert "Pin the base images: `shipmark image digest IMAGE`" in rendered.dockerfile
     assert "sha256:" not in rendered.dockerfile.replace("IMAGE@sha256:…", "")
@@ -98,7 +98,7 @@ def test_base_without_a_digest_comes_with_the_advice_to_pin_it(name: str) -> Non
 @pytest.mark.parametrize(
     "name", ['a"]', "a b", "a\nUSER root", "$HOME", "`id`", "../up", "A", "", "a" * 64, "-x"]
 )
-def test_name_that_would_be_special_in_a_dockerfile_is_refused(name: str) -> None:
+def test_invalid_program_name_for_a_template_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="cannot name the program"):
         render("go", name=name)
 
@@ -113,17 +113,19 @@ def test_name_that_would_be_special_in_a_dockerfile_is_refused(name: str) -> Non
         ({"build": f"alpine@{DIGEST}"}, "has no stage `build`"),
     ],
 )
-def test_base_that_is_not_pinned_or_has_no_stage_is_refused(bases: dict[str, str], message: str) -> None:
+def test_base_given_to_a_template_without_a_digest_or_without_a_stage_is_refused(
+    bases: dict[str, str], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         render("static", bases=bases)
     assert caught.value.hint
 
 
-def test_unknown_template_is_refused_with_the_list() -> None:
+def test_unknown_template_is_refused_with_the_list_of_templates() -> None:
     with pytest.raises(ConfigError) as caught:
         render("rust")
     assert "go, python, node, java, static, binary" in str(caught.value.hint)
 
 
-def test_module_name_of_python_has_no_dash() -> None:
+def test_python_template_replaces_dashes_in_the_module_name() -> None:
     assert '["python", "-m", "my_app"]' in render("python", name="my-app").dockerfile

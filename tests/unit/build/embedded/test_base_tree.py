@@ -98,7 +98,7 @@ def test_a_later_folder_changes_owner_and_mode_and_keeps_the_content(tmp_path: P
     assert (node.mode, node.uid, paths(found)) == (0o1777, 7, ["d", "d/x"])
 
 
-def test_entries_behind_a_symlink_of_an_earlier_layer_are_where_it_leads(tmp_path: Path) -> None:
+def test_layer_entries_below_a_symlink_of_an_earlier_layer_are_at_its_target(tmp_path: Path) -> None:
     layers = [folder("usr/lib"), link("lib", "usr/lib")], [file("lib/x"), file("lib/y")], [file("lib/.wh.x")]
     assert paths(tree(tmp_path, *layers)) == ["lib", "usr", "usr/lib", "usr/lib/y"]
 
@@ -135,7 +135,7 @@ def test_a_base_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest
         tree(tmp_path, [file(str(number)) for number in range(4)])
 
 
-def test_a_layer_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+def test_a_layer_that_is_not_an_archive_is_refused(tmp_path: Path) -> None:
     store = Layout(str(tmp_path / "store"))
     packed = gzip.compress(b"no tar" * 1000, mtime=0)
     descriptor = Descriptor(

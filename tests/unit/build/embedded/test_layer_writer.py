@@ -27,7 +27,7 @@ class Quiet:
 
 
 class Builds:
-    """Builds layers into one layout, each as a process of its own would; `compressed`: how many were compressed."""
+    """Writes layers into one layout, each as a new process would; `compressed`: how many were compressed."""
 
     def __init__(self, folder: Path, forget: Callable[[], None]) -> None:
         self.folder = folder

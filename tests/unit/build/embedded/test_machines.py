@@ -73,7 +73,7 @@ def test_files_of_other_kinds_are_not_recognised_as_programs(start: bytes) -> No
         (b"\xca\xfe\xba\xbe\x00\x00\x00\x02" + bytes(20), "macOS (several machines)"),
     ],
 )
-def test_mach_o_program_is_recognised_if_executable(start: bytes, shown: str) -> None:
+def test_mach_o_program_is_recognised_only_if_executable(start: bytes, shown: str) -> None:
     found = program_of(start, is_executable=True)
     assert found is not None
     assert str(found) == shown

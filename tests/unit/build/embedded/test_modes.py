@@ -1,4 +1,4 @@
-"""Octal and symbolic modes of `--chmod`, compared with chmod(1) of the machine."""
+"""Octal and symbolic modes of `--chmod`; the symbolic ones are compared with chmod(1) of the machine."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def refusal(text: str, **options: object) -> BuildError:
 
 
 class TestConfig:
-    def test_a_scratch_image_has_dockers_default_path_and_nothing_else(self) -> None:
+    def test_an_image_from_scratch_has_dockers_default_path_and_no_user_folder_or_command(self) -> None:
         config = build("FROM scratch\nCOPY app /").config
         assert config.env == {"PATH": PATH}
         assert (config.user, config.working_dir, config.entrypoint, config.command) == ("", "", None, None)
@@ -179,7 +179,7 @@ class TestVariables:
         assert build(text).config.env["V"] == "1"
         assert build(text, given={"BASE": "two"}).config.env["V"] == "2"
 
-    def test_an_invalid_variable_is_refused_with_its_line(self) -> None:
+    def test_a_required_variable_without_a_value_is_refused_with_its_line(self) -> None:
         assert (
             str(refusal('FROM scratch\n\nENV A="${B:?say it}"')) == "Dockerfile:3: `B` has no value: say it"
         )
@@ -221,7 +221,9 @@ class TestCopy:
             ("--exclude=* conf /c", ["c"]),
         ],
     )
-    def test_exclude_leaves_out_paths_below_each_source(self, operands: str, expected: list[str]) -> None:
+    def test_copy_with_exclude_leaves_out_paths_below_each_source(
+        self, operands: str, expected: list[str]
+    ) -> None:
         assert paths(build(f"FROM scratch\nCOPY {operands}")) == expected
 
     @pytest.mark.parametrize(
@@ -238,10 +240,12 @@ class TestCopy:
             ("--parents --exclude=*.ini conf/a.ini conf/./b.ini /", ["conf", "conf/a.ini"]),
         ],
     )
-    def test_parents_keeps_the_folders_on_the_way(self, operands: str, expected: list[str]) -> None:
+    def test_copy_with_parents_keeps_the_parent_folders_of_each_source(
+        self, operands: str, expected: list[str]
+    ) -> None:
         assert paths(build(f"FROM scratch\nCOPY {operands}")) == expected
 
-    def test_parents_keeps_modes_and_links_of_another_stage(self) -> None:
+    def test_copy_with_parents_keeps_modes_and_links_of_another_stage(self) -> None:
         context = {
             "t": Node(kind="dir", mode=0o1777),
             "t/d": Node(kind="dir", mode=0o700, uid=3),
@@ -253,17 +257,17 @@ class TestCopy:
         assert (layer["t"].mode, layer["t/d"].mode, layer["t/d"].uid) == (0o1777, 0o700, 3)
         assert layer["t/d/l"] == link("x")
 
-    def test_a_file_that_parents_names_has_to_exist(self) -> None:
+    def test_copy_with_parents_refuses_a_missing_file(self) -> None:
         assert str(refusal("FROM scratch\nCOPY --parents conf/none /")) == (
             "Dockerfile:2: the context has no `conf/none`"
         )
 
-    def test_symbolic_modes_change_files_and_folders_by_their_kind(self) -> None:
+    def test_symbolic_chmod_of_copy_changes_files_and_folders_by_their_kind(self) -> None:
         context = {"d": folder(), "d/app": file(mode=0o755), "d/e": folder(), "d/x": file()}
         layer = dict(build("FROM scratch\nCOPY --chmod=u=rwX,go= d /d", context=context).layers[0])
         assert (layer["d/app"].mode, layer["d/x"].mode, layer["d/e"].mode) == (0o700, 0o600, 0o700)
 
-    def test_an_octal_mode_is_also_that_of_new_folders_on_the_way(self) -> None:
+    def test_octal_chmod_of_copy_applies_to_new_parent_folders_too(self) -> None:
         layer = dict(build("FROM scratch\nCOPY --chmod=0700 conf/deep /x/y").layers[0])
         assert (layer["x"].mode, layer["x/y"].mode, layer["x/y/c"].mode) == (0o700, 0o700, 0o700)
 
@@ -272,7 +276,7 @@ class TestCopy:
         assert str(error) == "Dockerfile:3: `--chown=web` names an account, which `--link` does not allow"
         assert build("FROM scratch\nCOPY --link --chown=1:2 app /").layers[0][0][1].gid == 2
 
-    def test_a_linked_copy_does_not_go_through_a_symlink(self) -> None:
+    def test_copy_with_link_refuses_a_destination_behind_a_symlink(self) -> None:
         context = {"r": folder(), "r/usr": folder(), "r/bin": link("usr"), "app": file()}
         error = refusal("FROM scratch\nCOPY r /\nCOPY --link app /bin/app", context=context)
         assert str(error) == "Dockerfile:3: `--link` to `/bin/app` leads through a symlink to `/usr/app`"
@@ -282,7 +286,7 @@ class TestCopy:
         ((_, node),) = build("FROM scratch\nCOPY shortcut /").layers[0]
         assert node.content == Inline(data=b"a")
 
-    def test_symlinks_inside_a_folder_stay_symlinks(self) -> None:
+    def test_symlinks_inside_a_copied_folder_stay_symlinks(self) -> None:
         context = {"d": folder(), "d/real": file(), "d/alias": link("real")}
         image = build("FROM scratch\nCOPY d /", context=context)
         assert dict(image.layers[0])["alias"] == link("real")
@@ -353,7 +357,7 @@ class TestCopy:
             ((_, node),) = build(text).layers[-1]
             assert (node.uid, node.gid) == expected
 
-    def test_a_later_stage_copies_what_an_earlier_one_made(self) -> None:
+    def test_a_later_stage_copies_files_of_an_earlier_stage_with_owner_and_mode(self) -> None:
         image = build(
             "FROM scratch AS one\nCOPY --chown=5 --chmod=700 app /bin/\nFROM scratch\nCOPY --from=one /bin /b"
         )
@@ -362,10 +366,10 @@ class TestCopy:
             ("b/app", 5, 0o700),
         ]
 
-    def test_a_stage_may_be_named_by_its_number(self) -> None:
+    def test_copy_from_accepts_the_number_of_a_stage(self) -> None:
         assert paths(build("FROM scratch\nCOPY app /\nFROM scratch\nCOPY --from=0 app /x")) == ["x"]
 
-    def test_a_heredoc_is_a_file_with_its_variables_replaced(self) -> None:
+    def test_a_heredoc_becomes_a_file_with_variables_replaced_unless_its_name_is_quoted(self) -> None:
         image = build("FROM scratch\nENV A=1\nCOPY <<one <<'two' /etc/\n$A\none\n$A\ntwo\n")
         contents = {path: node.content for path, node in image.layers[0] if node.content}
         assert contents == {"etc/one": Inline(data=b"1\n"), "etc/two": Inline(data=b"$A\n")}
@@ -544,7 +548,7 @@ class TestStages:
             ),
         ],
     )
-    def test_an_unsupported_instruction_is_refused_with_an_alternative(
+    def test_instruction_that_builder_layers_does_not_support_is_refused_with_an_alternative(
         self, text: str, message: str, hint: str
     ) -> None:
         error = refusal(text)

@@ -9,7 +9,7 @@ from release.compression.entries import Node
 
 
 def tree(*paths: str, rooted: bool = True, **links: str) -> Tree:
-    """Files at `paths`, and symlinks."""
+    """Return a tree of files at `paths` and of symlinks, given by path and target."""
     nodes = {path: Node(kind="file") for path in paths}
     return Tree(
         {**nodes, **{path: Node(kind="symlink", target=target) for path, target in links.items()}},
@@ -35,7 +35,7 @@ def test_whether_a_symlink_leaves_the_tree_is_judged_by_its_target(path: str, ta
     assert leaves(path, target) is out
 
 
-def test_links_are_followed_inside_the_root() -> None:
+def test_symlinks_are_followed_inside_the_root_of_the_tree() -> None:
     files = tree("usr/bin/x", bin="usr/bin", up="../../../usr", far="/bin/x")
     assert files.resolve("bin/x") == "usr/bin/x"
     assert files.resolve("up/bin") == "usr/bin"
@@ -51,7 +51,7 @@ def test_a_context_refuses_symlinks_that_leave_it_or_are_circular() -> None:
         tree(a="b", b="a", rooted=False).resolve("a")
 
 
-def test_below_finds_files_in_folders_without_an_entry() -> None:
+def test_tree_below_finds_files_whose_folders_have_no_entry() -> None:
     assert sorted(tree("a/b/c", "a/d", "ab/c").below("a")) == ["a/b/c", "a/d"]
     assert sorted(tree("a/b/c", "e").below("")) == ["a/b/c", "e"]
 
@@ -60,6 +60,6 @@ PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join)
 
 
 @given(st.sets(PATHS, max_size=8), PATHS | st.just(""))
-def test_below_returns_every_path_that_starts_with_the_folder(paths: set[str], folder: str) -> None:
+def test_tree_below_returns_every_path_that_starts_with_the_folder(paths: set[str], folder: str) -> None:
     prefix = f"{folder}/" if folder else ""
     assert sorted(tree(*paths).below(folder)) == sorted(path for path in paths if path.startswith(prefix))

@@ -16,7 +16,7 @@ MB = 1_000_000
 
 
 class Lines:
-    """A sink that keeps its events, and lets a test wait for one."""
+    """Event sink that keeps its events and lets a test wait until enough have come."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -78,7 +78,7 @@ def test_transfers_sum_up_blobs_bytes_and_speed() -> None:
     assert not transfers.busy
 
 
-def test_a_blob_that_starts_again_is_counted_once() -> None:
+def test_transfer_that_starts_again_is_counted_once_with_its_new_progress() -> None:
     transfers = Transfers(Clock())
     for done in (3 * MB, 1 * MB):
         transfers.take(Progress(label="a", done=done, total=4 * MB))
@@ -157,7 +157,7 @@ def _no_heartbeat_thread() -> None:
 @pytest.mark.parametrize(
     ("env", "system"), [({"TERM": "dumb"}, "none"), ({}, "none"), ({"TERM": "xterm"}, "github")]
 )
-def test_no_bars_in_ci_or_without_a_terminal(env: dict[str, str], system: str) -> None:
+def test_progress_bars_are_not_shown_in_ci_or_without_a_terminal(env: dict[str, str], system: str) -> None:
     assert not shows_bars(env, system)
 
 

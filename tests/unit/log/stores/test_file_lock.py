@@ -17,7 +17,7 @@ def lock(path: Path) -> FileLock:
     return FileLock(str(path), files=OsFiles(), cancel=Cancel(), monotonic=time.monotonic, timeout=1)
 
 
-def test_any_beginning_of_a_holders_text_is_taken_over(tmp_path: Path) -> None:
+def test_a_lock_file_with_any_beginning_of_a_holders_text_is_taken_over(tmp_path: Path) -> None:
     """The holder's write may have been cut short: by a full disk, a signal or a power cut."""
     path = tmp_path / "log.jsonl.lock"
     whole = b"process 30783 on build-7.example\n"
@@ -42,7 +42,9 @@ def test_any_beginning_of_a_holders_text_is_taken_over(tmp_path: Path) -> None:
         b"12",
     ],
 )
-def test_a_file_of_another_program_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+def test_a_file_of_another_program_at_the_lock_path_is_refused_and_left_unchanged(
+    tmp_path: Path, content: bytes
+) -> None:
     path = tmp_path / "yarn.lock"
     path.write_bytes(content + b"!")
     with pytest.raises(LogCorrupt, match="holds something else"), lock(path).held():

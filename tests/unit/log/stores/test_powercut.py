@@ -88,7 +88,7 @@ class NoLock(ModelFiles):
 
 
 class LockFileRemoved(ModelFiles):
-    """A process that waits for the old lock file and a process that creates a new one both get a lock."""
+    """Unlinks the lock file on close, so that one process may lock the old file and another a new one."""
 
     def close(self, fd: int) -> None:
         path = self.path(fd)

@@ -33,7 +33,9 @@ from release.registry.auth.challenge import choose, parse_challenges, scope
         ('"x"', []),
     ],
 )
-def test_challenges_are_parsed(header: str, expected: list[tuple[str, dict[str, str]]]) -> None:
+def test_www_authenticate_headers_are_parsed_into_challenges(
+    header: str, expected: list[tuple[str, dict[str, str]]]
+) -> None:
     assert [(item.scheme, item.parameters) for item in parse_challenges(header)] == expected
 
 
@@ -47,7 +49,7 @@ def test_bearer_challenge_with_a_realm_is_preferred() -> None:
     assert choose(parse_challenges("Negotiate")) is None
 
 
-def test_scope_lists_repository_and_actions() -> None:
+def test_token_scope_lists_the_repository_and_its_actions() -> None:
     assert scope("acme/app", "pull", "push") == "repository:acme/app:pull,push"
 
 

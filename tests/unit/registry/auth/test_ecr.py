@@ -55,7 +55,7 @@ def test_is_ecr_recognises_private_registries_of_amazon(registry: str, known: bo
 
 
 @pytest.mark.usefixtures("aws")
-def test_ecr_token_is_requested_once() -> None:
+def test_ecr_token_is_requested_once_for_a_registry() -> None:
     credentials = _credentials()
     found = credentials.find(REGISTRY, "app")
     assert (found.kind, found.username) == ("basic", "AWS")
@@ -89,7 +89,7 @@ def test_ecr_without_boto3_is_anonymous(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.usefixtures("aws")
-def test_refusal_by_aws_raises_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusal_of_the_ecr_token_by_aws_raises_denied(monkeypatch: pytest.MonkeyPatch) -> None:
     from botocore.exceptions import ClientError
 
     class Refusing:

@@ -19,7 +19,7 @@ SECRET = "s3cr3t-value"
 
 
 class Helpers:
-    """Replaces credential helper programs: name -> (exit code, stdout, stderr)."""
+    """Stand-in for credential helper programs: name -> (exit code, stdout, stderr)."""
 
     def __init__(self, programs: Mapping[str, tuple[int, str, str]]) -> None:
         self.programs = programs
@@ -93,7 +93,7 @@ def test_auth_entry_is_found_under_each_spelling_of_its_key(key: str) -> None:
     assert FILE in found.source
 
 
-def test_other_hosts_do_not_get_a_credential() -> None:
+def test_credential_of_one_registry_host_is_not_used_for_other_hosts() -> None:
     credentials = _credentials(
         {FILE: {"auths": {"ghcr.io": _auth("u", SECRET), "ghcr.io/other": _auth("o", SECRET)}}}
     )
@@ -101,7 +101,7 @@ def test_other_hosts_do_not_get_a_credential() -> None:
         assert credentials.find(registry, "acme/app") == ANONYMOUS
 
 
-def test_entry_with_the_longest_matching_path_is_used() -> None:
+def test_auth_entry_with_the_longest_matching_path_is_used() -> None:
     entries = {
         "ghcr.io": _auth("host", "1"),
         "ghcr.io/acme": _auth("path", "2"),
@@ -117,13 +117,13 @@ def test_docker_hub_entry_is_found_under_its_old_key() -> None:
     assert credentials.find("docker.io", "acme/app").username == "u"
 
 
-def test_identity_and_registry_tokens_are_recognised() -> None:
+def test_identity_and_registry_tokens_in_auth_entries_are_recognised() -> None:
     entries = {"a.io": {**_auth("u", "p"), "identitytoken": SECRET}, "b.io": {"registrytoken": SECRET}}
     credentials = _credentials({FILE: {"auths": entries}})
     assert (credentials.find("a.io", "x").kind, credentials.find("b.io", "x").kind) == ("identity", "bearer")
 
 
-def test_first_file_with_an_entry_for_the_host_is_used() -> None:
+def test_first_credential_file_with_an_entry_for_the_host_is_used() -> None:
     podman = "/home/u/.config/containers/auth.json"
     credentials = _credentials(
         {
@@ -135,7 +135,7 @@ def test_first_file_with_an_entry_for_the_host_is_used() -> None:
     assert credentials.find("b.io", "x").username == "podman"
 
 
-def test_credential_variables_precede_files() -> None:
+def test_credential_variables_precede_credential_files() -> None:
     env = {
         **HOME,
         "SHIPMARK_REGISTRY_GHCR_IO_TOKEN": SECRET,
@@ -165,7 +165,7 @@ def test_credential_helper_may_return_an_identity_token() -> None:
     assert _credentials({FILE: {"credsStore": "x"}}, helpers=helpers).find("a.io", "b").kind == "identity"
 
 
-def test_entry_is_used_if_the_credential_store_finds_nothing() -> None:
+def test_auth_entry_is_used_if_the_credential_store_finds_nothing() -> None:
     helpers = Helpers({"docker-credential-x": (1, "credentials not found in native keychain\n", "")})
     credentials = _credentials(
         {FILE: {"credsStore": "x", "auths": {"a.io": _auth("u", SECRET)}}}, helpers=helpers
@@ -181,13 +181,13 @@ def test_error_of_a_credential_helper_is_quoted() -> None:
         _credentials({FILE: {"credsStore": "x"}}, helpers=helpers).find("a.io", "b")
 
 
-def test_missing_helper_error_names_the_program_and_a_variable() -> None:
+def test_error_for_a_missing_credential_helper_names_the_program_and_a_variable() -> None:
     with pytest.raises(Denied, match="docker-credential-gone") as caught:
         _credentials({FILE: {"credHelpers": {"a.io": "gone"}}}).find("a.io", "b")
     assert "SHIPMARK_REGISTRY_A_IO_TOKEN" in str(caught.value.hint)
 
 
-def test_helper_name_with_a_path_is_refused() -> None:
+def test_name_of_a_credential_helper_with_a_path_is_refused() -> None:
     with pytest.raises(ConfigError):
         _credentials({FILE: {"credHelpers": {"a.io": "../../bin/sh"}}}).find("a.io", "b")
 

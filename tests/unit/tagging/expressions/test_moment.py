@@ -25,7 +25,7 @@ SSSS=6780 SSSSSSSSS=678000000 z=UTC zz=UTC Z=+00:00 ZZ=+0000 X=1578616205 x=1578
 
 
 @pytest.mark.parametrize("row", TOKENS.split())
-def test_each_token_is_written_as_moment_js_writes_it(row: str) -> None:
+def test_each_date_format_token_is_written_as_moment_js_writes_it(row: str) -> None:
     token, _, expected = row.partition("=")
     assert format_moment(MOMENT, token) == expected
 
@@ -49,7 +49,7 @@ def test_each_token_is_written_as_moment_js_writes_it(row: str) -> None:
         ("é-YYYY", "é-2020"),
     ],
 )
-def test_patterns_with_text_and_tokens_are_formatted(pattern: str, expected: str) -> None:
+def test_date_patterns_with_text_and_tokens_are_formatted(pattern: str, expected: str) -> None:
     assert format_moment(MOMENT, pattern) == expected
 
 
@@ -65,7 +65,9 @@ def test_patterns_with_text_and_tokens_are_formatted(pattern: str, expected: str
         ((2024, 12, 29), "2025-01", "2024-52"),
     ],
 )
-def test_week_numbers_around_new_year(day: tuple[int, int, int], us: str, iso: str) -> None:
+def test_us_and_iso_week_numbers_around_new_year_have_the_right_year(
+    day: tuple[int, int, int], us: str, iso: str
+) -> None:
     moment = datetime(*day, tzinfo=UTC)
     assert format_moment(moment, "gggg-ww") == us
     assert format_moment(moment, "GGGG-WW") == iso
@@ -108,7 +110,7 @@ def test_time_zone_sets_the_offset_of_a_date(zone: str, expected: str) -> None:
     assert format_moment(MOMENT.astimezone(find_zone(zone)), "YYYY-MM-DD HH:mm z ZZ") == expected
 
 
-def test_without_a_pattern_a_zone_shows_its_offset() -> None:
+def test_date_with_a_time_zone_and_no_pattern_shows_its_offset() -> None:
     assert format_moment(MOMENT.astimezone(find_zone("Asia/Tokyo"))) == "2020-01-10T09:30:05+09:00"
 
 
@@ -126,11 +128,11 @@ def test_missing_time_zone_data_is_a_config_error(monkeypatch: pytest.MonkeyPatc
 
 class TestProperties:
     @given(st.text(max_size=30), st.datetimes(timezones=st.just(UTC)))
-    def test_any_pattern_and_date_give_text(self, pattern: str, moment: datetime) -> None:
+    def test_any_date_pattern_and_date_give_the_same_text_twice(self, pattern: str, moment: datetime) -> None:
         assert format_moment(moment, pattern) == format_moment(moment, pattern)
 
     @given(st.datetimes(timezones=st.just(UTC)))
-    def test_default_format_is_read_back_as_the_date(self, moment: datetime) -> None:
+    def test_date_in_the_default_format_is_read_back_without_microseconds(self, moment: datetime) -> None:
         assert datetime.fromisoformat(format_moment(moment)) == moment.replace(microsecond=0)
 
     @given(st.text(max_size=20))

@@ -76,7 +76,7 @@ NAMES: Names = {
         (r"\\{{raw}}", "\\v1.2.3"),
     ],
 )
-def test_expressions_render(text: str, expected: str) -> None:
+def test_expressions_are_replaced_by_values_and_other_text_is_kept(text: str, expected: str) -> None:
     assert expand(text, NAMES) == expected
 
 
@@ -115,7 +115,7 @@ def test_invalid_expression_is_an_error_with_line_and_column(text: str, message:
     assert caught.value.message == message
 
 
-def test_call_of_an_unknown_helper_names_the_known_helpers() -> None:
+def test_error_for_an_unknown_helper_in_an_expression_names_the_known_helpers() -> None:
     with pytest.raises(ConfigError) as caught:
         expand("{{upper 'x'}}", NAMES)
     assert caught.value.hint == "helpers here: `fail`, `shout`"
@@ -126,7 +126,7 @@ def test_error_in_an_expression_has_the_position_in_its_file() -> None:
         parse_template(locate("{{", source="shipmark.yml", line=7, column=14))
 
 
-def test_deep_nesting_and_long_text_are_errors() -> None:
+def test_deep_nesting_of_expressions_and_long_templates_are_errors() -> None:
     with pytest.raises(ConfigError, match="nested more than 16 deep"):
         parse_template("{{shout " + "(shout " * 1000 + ")" * 1000 + "}}")
     with pytest.raises(ConfigError, match="at most 16384 are read"):

@@ -1,4 +1,4 @@
-"""The rules of docker/metadata-action give the same tags in `shipmark.yml` as in `shipmark metadata`, on each event."""
+"""Rules give equal tags in `shipmark.yml` and in `shipmark metadata`, apart from listed differences."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def facts_of(name: str) -> Facts:
 
 
 def by_config(name: str, rules: str, flavor: str, policy: TagPolicy) -> set[str] | str:
-    """The names of the tags that are pushed; a reason of `REASONS` for an error that the list allows."""
+    """Return the names of the pushed tags, or the reason in `REASONS` that allows the error."""
     facts = facts_of(name)
     try:
         made = rules_decision(
@@ -158,7 +158,7 @@ def by_config(name: str, rules: str, flavor: str, policy: TagPolicy) -> set[str]
 
 
 def reason_for(name: str, config: set[str] | str, metadata: set[str]) -> str | None:
-    """The reason of `REASONS` that explains a difference; None if there is none."""
+    """Return the reason in `REASONS` that explains a difference of tags; None if no reason does."""
     if isinstance(config, str):
         return config if EVENTS[name][1] == "refs/tags/v1.4" else None
     if name == "merge queue":
@@ -171,7 +171,7 @@ def reason_for(name: str, config: set[str] | str, metadata: set[str]) -> str | N
 
 
 def compared(policy: TagPolicy) -> tuple[int, Counter[str], list[tuple[object, ...]]]:
-    """The number of comparisons, the reasons for differences, and the differences without a reason."""
+    """Return the number of comparisons, the reasons for differences, and the differences without a reason."""
     number, reasons = 0, Counter[str]()
     wrong: list[tuple[object, ...]] = []
     for name in EVENTS:
@@ -190,7 +190,7 @@ def compared(policy: TagPolicy) -> tuple[int, Counter[str], list[tuple[object, .
     return number, reasons, wrong
 
 
-def test_rules_give_the_same_tags_in_the_config_as_in_metadata() -> None:
+def test_rules_give_the_same_tags_in_the_config_as_in_metadata_apart_from_listed_differences() -> None:
     number, reasons, wrong = compared(TagPolicy(pull_requests=True))
     assert wrong == []
     assert number >= 300
@@ -198,7 +198,7 @@ def test_rules_give_the_same_tags_in_the_config_as_in_metadata() -> None:
     assert reasons.total() <= 0.05 * number
 
 
-def test_as_action_only_names_of_branches_differ() -> None:
+def test_with_as_action_only_tags_of_branches_named_like_releases_differ_from_metadata() -> None:
     number, reasons, wrong = compared(TagPolicy(as_action=True))
     assert wrong == []
     assert set(reasons) <= {"branch named like a release"}
@@ -206,7 +206,7 @@ def test_as_action_only_names_of_branches_differ() -> None:
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_only_what_the_rules_make_is_pushed(name: str) -> None:
+def test_only_tags_that_a_rule_makes_are_in_the_decision(name: str) -> None:
     facts = facts_of(name)
     rules = rules_from_config("type=raw,value=only-this")
     made = rules_decision(

@@ -1,4 +1,4 @@
-"""What rules may say in `shipmark.yml` beyond docker/metadata-action: fixed or moving, and variables."""
+"""What rules in `shipmark.yml` have beyond docker/metadata-action: fixed or moving tags, and variables."""
 
 from __future__ import annotations
 
@@ -61,23 +61,23 @@ def kinds(rules: str, git_tag: str | None = "v1.4.2") -> dict[str, str]:
         ("type=raw,value=run-55", "v1.4.2", {"run-55": "branch"}),
     ],
 )
-def test_rule_says_whether_its_tag_is_fixed_or_moves(
+def test_attribute_immutable_of_a_rule_makes_its_tag_fixed_or_moving(
     rule: str, git_tag: str | None, made: dict[str, str]
 ) -> None:
     assert kinds(rule, git_tag) == made
 
 
-def test_other_values_of_immutable_are_errors() -> None:
+def test_values_of_immutable_other_than_true_and_false_are_errors() -> None:
     with pytest.raises(ConfigError, match="`immutable=yes` must be `true` or `false`"):
         rules_from_config("type=sha,immutable=yes")
 
 
-def test_only_the_tags_of_rules_are_pushed() -> None:
+def test_decision_by_rules_has_only_the_tags_of_the_rules() -> None:
     made = rules_decision(facts(), TagPolicy(), KNOWN, rules=rules_from_config("type=raw,value=next"))
     assert [(tag.name, type(tag)) for tag in made.tags] == [("next", MovingTag)]
 
 
-def test_latest_of_the_flavor_on_a_branch_is_called_latest() -> None:
+def test_flavor_with_latest_true_adds_the_tag_latest_on_a_branch() -> None:
     flavor = flavor_from_config("latest=true")[0]
     rules = rules_from_config("type=ref,event=branch")
     made = rules_decision(facts(), TagPolicy(), KNOWN, rules=rules, flavor=flavor)
@@ -98,7 +98,7 @@ def test_latest_of_the_flavor_on_a_branch_is_called_latest() -> None:
         ("type=raw,value={{date env.NOPE}}", "", "`env.NOPE` is not set"),
     ],
 )
-def test_variable_that_cannot_be_replaced_is_an_error_in_the_config(
+def test_variable_that_cannot_be_replaced_in_a_tag_rule_is_a_config_error(
     rules: str, flavor: str, message: str
 ) -> None:
     env = environment({"CHANNEL": "edge", "NPM_TOKEN": "hunter2"})
@@ -106,12 +106,12 @@ def test_variable_that_cannot_be_replaced_is_an_error_in_the_config(
         require_variables(rules_from_config(rules), flavor_from_config(flavor)[0], {}, env)
 
 
-def test_variable_in_a_label_that_is_not_set_is_an_error() -> None:
+def test_unset_environment_variable_in_a_label_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"labels.a:1:3: `env.NOPE` is not set"):
         require_variables((), flavor_from_config("")[0], {"labels": {"a": "{{env.NOPE}}"}}, {})
 
 
-def test_set_variable_is_replaced_and_stays_empty_in_metadata() -> None:
+def test_environment_variable_in_a_rule_is_replaced_in_the_config_and_left_empty_in_metadata() -> None:
     rules = "type=raw,value=x{{env.CHANNEL}}"
     made = rules_decision(
         facts(), TagPolicy(), KNOWN, rules=rules_from_config(rules), env=environment({"CHANNEL": "edge"})

@@ -51,7 +51,7 @@ def facts(
     ci: CiContext | None = None,
     describe: tuple[str, int] | None = None,
 ) -> Facts:
-    """Facts about HEAD. `tags`: name -> commit. `describe`: base tag and distance."""
+    """Return facts about HEAD. `tags`: git tag -> commit. `describe`: the last version tag and its distance."""
     lines = "".join(f"{commit} refs/tags/{name}\n" for name, commit in (tags or {}).items())
     snapshot = Snapshot(
         root="/src",
@@ -72,7 +72,7 @@ def decided(of: Facts, tags: str, *, policy: TagPolicy | None = None, **options:
 
 
 def names(decision: Decision) -> tuple[list[str], list[str], list[str]]:
-    """The names of fixed, moving and withheld tags, in order."""
+    """Return the names of the fixed, of the moving and of the withheld tags, each in their order."""
     fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
     moving = [tag.name for tag in decision.tags if isinstance(tag, MovingTag)]
     return fixed, moving, [tag.name for tag in decision.withheld]
@@ -83,7 +83,7 @@ def lines(decision: Decision) -> dict[str, Line]:
 
 
 class TestRelease:
-    def test_tags_with_version_or_commit_are_fixed_and_other_tags_move(self) -> None:
+    def test_tags_of_rules_with_the_version_or_commit_are_fixed_and_other_tags_move(self) -> None:
         decision = decided(facts({"v1.4.2": HEAD}), SEMVER)
         assert names(decision) == (["1.4.2", "sha-3f2a9c1"], ["1.4", "1", "latest"], [])
         assert decision.version == "1.4.2"
@@ -107,14 +107,14 @@ class TestRelease:
         known = unite(from_git(of.snapshot), from_registry_tags(["2.0.0"]))
         assert names(decided(of, SEMVER, known=known))[2] == ["latest"]
 
-    def test_unreadable_registry_withholds_moving_tags_as_a_fault(self) -> None:
+    def test_moving_tags_are_withheld_as_a_fault_if_the_registry_is_unreadable(self) -> None:
         of = facts({"v1.3.9": HEAD})
         known = KnownReleases(known_from=KnownFrom(git="complete", registry="unknown"))
         decision = decided(of, SEMVER, known=known)
         assert names(decision)[1] == []
         assert not any(withheld.rightly for withheld in decision.withheld)
 
-    def test_prerelease_has_no_moving_tags(self) -> None:
+    def test_prerelease_has_no_moving_tags_by_semver_rules(self) -> None:
         decision = decided(facts({"v1.5.0-rc.1": HEAD}), SEMVER)
         assert names(decision) == (["1.5.0-rc.1", "sha-3f2a9c1"], [], [])
         assert decision.channel == "prerelease"
@@ -138,11 +138,11 @@ class TestRelease:
         )
         assert names(decision) == (["1.4.2", "sha-3f2a9c1"], ["1.4", "1", "latest"], [])
 
-    def test_version_of_the_command_line_is_used_by_rules(self) -> None:
+    def test_version_given_on_the_command_line_is_used_by_tag_rules(self) -> None:
         decision = decided(facts(), SEMVER, version=parse("3.0.0"))
         assert names(decision)[0] == ["3.0.0", "sha-3f2a9c1"]
 
-    def test_fixed_tag_of_a_rebuild_has_its_number(self) -> None:
+    def test_fixed_tag_of_a_rebuild_ends_with_the_rebuild_number(self) -> None:
         decision = decided(facts({"v1.4.2": HEAD}), SEMVER, rebuild=2)
         assert names(decision) == (["1.4.2_r2"], ["1.4", "1", "latest"], [])
 
@@ -150,7 +150,7 @@ class TestRelease:
         with pytest.raises(TagConflict, match=r"1\.4\.2 was released from commit"):
             decided(facts({"app-1.4.2": HEAD, "v1.4.2": OLD}, ci=_tagged("app-1.4.2")), _MATCH)
 
-    def test_two_versions_from_one_commit_are_an_error(self) -> None:
+    def test_rules_that_read_two_versions_from_one_commit_are_an_error(self) -> None:
         with pytest.raises(ConfigError, match=r"tags:2:1: the rules read two versions"):
             decided(
                 facts({"v1.4.2": HEAD}),
@@ -179,7 +179,7 @@ class TestVersionsThatTheRulesRead:
         decision = decided(of, _MATCH, known=unite(from_git(of.snapshot), from_registry_tags(["1.5.0"])))
         assert names(decision) == (["1.4.2"], [], ["1", "latest"])
 
-    def test_version_that_cannot_be_compared_withholds_its_moving_tag(self) -> None:
+    def test_moving_tag_of_a_version_that_cannot_be_compared_is_withheld(self) -> None:
         of = facts({"1.2.3.4": HEAD}, ci=_tagged("1.2.3.4"))
         decision = decided(of, "type=pep440,pattern={{version}}\ntype=pep440,pattern={{major}}")
         assert names(decision)[0] == ["1.2.3.4"]
@@ -203,7 +203,7 @@ class TestBranchAndRequest:
         decision = decided(facts(branch="1.4"), "type=ref,event=branch\ntype=sha")
         assert names(decision)[1] == ["branch-1.4"]
 
-    def test_no_tag_is_added_if_no_rule_makes_a_fixed_tag(self) -> None:
+    def test_decision_has_no_fixed_tag_if_no_rule_makes_one(self) -> None:
         decision = decided(facts(), "type=edge,branch=main")
         assert names(decision) == ([], ["edge"], [])
 
@@ -251,7 +251,7 @@ class TestBranchAndRequest:
         assert decision.tags == ()
         assert decision.warnings[-1] == "no rule gives this run a tag"
 
-    def test_tags_of_a_pull_request_that_may_be_pushed(self) -> None:
+    def test_pull_request_of_the_repository_has_a_fixed_head_commit_tag_and_a_moving_pr_tag(self) -> None:
         request = PullRequest(number=7, head_sha="c" * 40, fork=False)
         ci = CiContext(system="github", event="pull-request", commit=HEAD, pull_request=request)
         decision = decided(
@@ -260,14 +260,14 @@ class TestBranchAndRequest:
         assert names(decision) == (["sha-ccccccc"], ["pr-7"], [])
         assert lines(decision)["pr-7"] == Line(kind="pull-request", number=7)
 
-    def test_tags_of_a_pull_request_from_a_fork_are_withheld(self) -> None:
+    def test_tags_that_rules_make_for_a_pull_request_from_a_fork_are_withheld(self) -> None:
         request = PullRequest(number=7, fork=True)
         ci = CiContext(system="github", event="pull-request", commit=HEAD, pull_request=request)
         decision = decided(facts(ci=ci), SEMVER, policy=TagPolicy(pull_requests=True))
         assert decision.tags == ()
         assert names(decision)[2] == ["pr-7", "sha-3f2a9c1"]
 
-    def test_labels_are_expanded_and_override_those_of_the_decision(self) -> None:
+    def test_configured_labels_are_expanded_and_override_those_of_the_decision(self) -> None:
         decision = decided(
             facts(), "type=sha", labels={"branch": "{{branch}}", "org.opencontainers.image.revision": "mine"}
         )
@@ -288,7 +288,7 @@ VERSIONS = st.builds("{}.{}.{}".format, *[st.integers(0, 3)] * 3)
 
 class TestProperties:
     @given(own=VERSIONS, others=st.lists(VERSIONS, max_size=6))
-    def test_moving_tags_are_set_only_by_the_highest_release_of_their_line(
+    def test_moving_tags_of_rules_are_set_only_by_the_highest_release_of_their_line(
         self, own: str, others: list[str]
     ) -> None:
         tags = {f"v{version}": OLD for version in others} | {f"v{own}": HEAD}
@@ -302,7 +302,7 @@ class TestProperties:
     def test_releases_in_any_order_leave_every_tag_on_the_highest_of_its_line(
         self, order: list[str], yanked: set[int]
     ) -> None:
-        """Releases one after another, each from another commit; some are yanked right after their release."""
+        """The releases are made one after another, each of another commit; some are yanked right afterwards."""
         held: dict[str, str] = {}
         done: list[KnownVersion] = []
         gone: list[str] = []
@@ -321,7 +321,7 @@ class TestProperties:
             assert held.get("latest") == max(order, key=_key, default=None)
 
     @given(own=VERSIONS, others=st.lists(VERSIONS, max_size=4))
-    def test_decision_is_deterministic_and_its_tags_are_valid_and_unique(
+    def test_decision_by_rules_is_deterministic_and_its_tags_are_valid_and_unique(
         self, own: str, others: list[str]
     ) -> None:
         tags = {f"v{version}": OLD for version in others} | {f"v{own}": HEAD}
@@ -355,19 +355,19 @@ class TestCalendarVersions:
 
 
 class TestDefaultSchemeStaysOut:
-    """Tags of the default scheme that no rule makes are neither checked nor guarded."""
+    """Tests that tags of the default scheme that no rule makes are not checked."""
 
     LONG = "v1.5.0-rc." + "x" * 140
 
-    def test_too_long_version_does_not_fail_rules_that_do_not_use_it(self) -> None:
+    def test_version_too_long_for_an_image_tag_does_not_fail_rules_that_do_not_use_it(self) -> None:
         with pytest.raises(GitError, match="characters, 128 at most"):
             decide(facts({self.LONG: HEAD}), TagPolicy(), KnownReleases())
         assert names(decided(facts({self.LONG: HEAD}), "type=sha")) == (["sha-3f2a9c1"], [], [])
 
-    def test_too_long_version_does_not_fail_rules_without_a_fixed_tag(self) -> None:
+    def test_version_too_long_for_an_image_tag_does_not_fail_rules_without_a_fixed_tag(self) -> None:
         assert names(decided(facts({self.LONG: HEAD}), "type=raw,value=next")) == ([], ["next"], [])
 
-    def test_equal_tags_of_the_default_scheme_do_not_fail_rules(self) -> None:
+    def test_conflict_of_two_tags_of_the_default_scheme_does_not_fail_rules(self) -> None:
         of, policy = facts({"v1.4.2": HEAD}), TagPolicy(channels=("latest",))
         with pytest.raises(TagConflict, match="two rules make the image tag `latest`"):
             decide(of, policy, KnownReleases())
@@ -381,7 +381,7 @@ class TestDefaultSchemeStaysOut:
         assert (decision.tags, decision.withheld) == ((), ())
         assert decision.warnings[-1] == "no rule gives this run a tag"
 
-    def test_latest_of_the_flavor_keeps_its_name_on_a_branch(self) -> None:
+    def test_tag_latest_of_the_flavor_moves_with_the_branch_on_a_branch_build(self) -> None:
         flavor, _ = flavor_from_config("latest=true")
         decision = decided(facts(), "type=ref,event=branch", flavor=flavor)
         assert names(decision)[1] == ["main", "latest"]

@@ -80,7 +80,7 @@ def test_text_that_is_not_pep440_gives_none(text: str) -> None:
         ("1.2rc1", False),
     ],
 )
-def test_only_versions_that_semver_can_express_have_a_release(text: str, comparable: bool) -> None:
+def test_only_pep440_versions_that_semver_can_express_are_comparable(text: str, comparable: bool) -> None:
     reading = read_pep440(text)
     assert reading is not None
     assert (reading.release is not None) is comparable
@@ -99,7 +99,9 @@ def test_only_versions_that_semver_can_express_have_a_release(text: str, compara
         ("2026.11.20.4", {"day": 20, "micro": 4}),
     ],
 )
-def test_calendar_version_gives_names_for_patterns(text: str, names: dict[str, object]) -> None:
+def test_calendar_version_gives_year_month_day_and_micro_for_patterns(
+    text: str, names: dict[str, object]
+) -> None:
     reading = read_calver(text)
     assert reading is not None
     assert reading.stable
@@ -121,12 +123,12 @@ class TestProperties:
     @given(
         st.sampled_from([*READERS]), st.text(alphabet="v0123456789.-+_!abcdeorpstv ", max_size=20) | st.text()
     )
-    def test_any_text_is_a_reading_or_none(self, scheme: str, text: str) -> None:
+    def test_any_git_tag_is_read_as_a_version_or_gives_none(self, scheme: str, text: str) -> None:
         reading = READERS[scheme](text)
         assert reading is None or reading.raw == text
 
     @given(st.tuples(*[st.integers(0, 10**6)] * 3))
-    def test_written_semver_is_parsed_again(self, numbers: tuple[int, int, int]) -> None:
+    def test_any_three_numbers_are_parsed_as_semver(self, numbers: tuple[int, int, int]) -> None:
         text = "{}.{}.{}".format(*numbers)
         reading = read_semver(f"v{text}")
         assert reading is not None

@@ -85,7 +85,9 @@ def match(pattern: str, subject: str) -> list[str | None] | None:
         ("a{1,}?", "aa", ["a"]),
     ],
 )
-def test_pattern_matches_as_in_node_js(pattern: str, subject: str, expected: list[str | None] | None) -> None:
+def test_javascript_pattern_matches_as_in_node_js(
+    pattern: str, subject: str, expected: list[str | None] | None
+) -> None:
     assert match(pattern, subject) == expected
 
 
@@ -125,20 +127,20 @@ def test_pattern_matches_as_in_node_js(pattern: str, subject: str, expected: lis
         ("x" * 1001, "at most 1000"),
     ],
 )
-def test_invalid_pattern_is_an_error_with_the_reason(pattern: str, reason: str) -> None:
+def test_invalid_javascript_pattern_is_an_error_with_the_reason(pattern: str, reason: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_pattern(pattern)
     assert reason in caught.value.message
 
 
 @pytest.mark.parametrize(("one", "other"), [(r"\s", r"[^\S]"), (r"\d", r"[^\D]"), (r"\w", r"[^\W]")])
-def test_set_matches_the_complement_of_its_negation(one: str, other: str) -> None:
+def test_character_class_matches_the_same_characters_as_its_double_negation(one: str, other: str) -> None:
     everything = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]
     found, left = parse_pattern(one), parse_pattern(other)
     assert [c for c in everything if found.match(c)] == [c for c in everything if left.match(c)]
 
 
-def test_white_space_class_is_that_of_javascript() -> None:
+def test_white_space_class_matches_the_characters_of_javascript() -> None:
     pattern = parse_pattern(r"\s")
     found = [code for code in range(0x10000) if pattern.match(chr(code))]
     assert found == [
@@ -160,7 +162,7 @@ def test_white_space_class_is_that_of_javascript() -> None:
     ]
 
 
-def test_slashes_are_part_of_a_pattern_that_is_not_a_literal() -> None:
+def test_slashes_around_a_pattern_are_part_of_it_unless_a_literal_is_expected() -> None:
     assert parse_pattern("/a/", literal=False).match("x/a/y") == ("/a/",)
 
 
@@ -173,7 +175,7 @@ SLOW = ["((((((((((a*)*)*)*)*)*)*)*)*)*)*[^a]", "(?:.|a)*[^a]", "((?:a{0,30}){0,
         "(a+)+b", "/(a+)+b/g", "(?<=(a+)+b)c", r"(a)(?=.*\1.*\1.*\1.*x)"]  # fmt: skip
 
 
-def test_slow_pattern_is_an_error_with_a_hint_within_two_seconds() -> None:
+def test_slow_javascript_pattern_is_an_error_with_a_hint_within_two_seconds() -> None:
     """Runs in a process of its own: without the time limit nothing could end the match, not even a signal."""
     code = (
         "import json, sys, time; from release.tagging.rules.javascript import *\n"
@@ -201,7 +203,9 @@ PIECES = st.sampled_from(
 
 class TestProperties:
     @given(st.lists(PIECES, max_size=6).map("".join) | st.text(max_size=20), st.text(max_size=8))
-    def test_any_pattern_and_subject_give_a_match_or_a_config_error(self, pattern: str, subject: str) -> None:
+    def test_any_javascript_pattern_and_subject_give_a_match_none_or_a_config_error(
+        self, pattern: str, subject: str
+    ) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:

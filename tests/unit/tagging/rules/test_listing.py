@@ -1,4 +1,4 @@
-"""The list syntax: two passes of CSV, comments, and the position of every character."""
+"""Lists of rules as text: items and fields are read as CSV, and every character keeps its position."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fields(text: str) -> list[str]:
         ("a,,b,", ["a,,b,"]),
     ],
 )  # fmt: skip
-def test_text_is_split_into_items(text: str, expected: list[str]) -> None:
+def test_list_text_is_split_into_items(text: str, expected: list[str]) -> None:
     assert items(text) == expected
 
 
@@ -58,7 +58,7 @@ def test_text_is_split_into_items(text: str, expected: list[str]) -> None:
         ("#a", ["#a"]),
     ],
 )
-def test_item_is_split_into_fields(text: str, expected: list[str]) -> None:
+def test_list_item_is_split_into_fields(text: str, expected: list[str]) -> None:
     assert fields(text) == expected
 
 
@@ -71,25 +71,25 @@ def test_item_is_split_into_fields(text: str, expected: list[str]) -> None:
         ('x,"b', "tags:1:3: the quote that opens here is never closed"),
     ],
 )
-def test_stray_quotes_in_a_field_name_line_and_column(text: str, message: str) -> None:
+def test_error_for_a_stray_quote_in_a_list_field_names_line_and_column(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         fields(text)
     assert caught.value.message == message
 
 
-def test_unclosed_quote_is_an_error_with_its_position() -> None:
+def test_unclosed_quote_in_a_list_is_an_error_with_its_position() -> None:
     with pytest.raises(ConfigError, match=r"^tags:2:1: the quote that opens here is never closed"):
         items('a\n"b\nc')
 
 
-def test_fields_have_their_positions_in_the_file() -> None:
+def test_fields_of_a_list_item_have_their_positions_in_the_file() -> None:
     text = '\n  type=sha\n\ttype=match,"""pattern=a,b""",group=1\n'
     _, second = parse_items(text, source="tags", line=10, column=1)
     places = [(field.text, field.place(0).line, field.place(0).column) for field in parse_fields(second)]
     assert places == [("type=match", 12, 2), ("pattern=a,b", 12, 16), ("group=1", 12, 31)]
 
 
-def test_empty_quoted_field_has_the_position_of_its_end() -> None:
+def test_empty_quoted_list_field_has_the_position_of_its_end() -> None:
     (field,) = parse_fields(locate('""', source="tags"))
     assert str(field.place(0)) == "tags:1:3"
 
@@ -112,13 +112,13 @@ class TestProperties:
             assert error.message.startswith("tags:")  # noqa: PT017 - both ends are allowed
 
     @given(st.lists(st.sampled_from(["a", " ", ",", "=", "é", "x y"]), max_size=8).map("".join))
-    def test_every_character_of_an_item_has_its_position(self, line: str) -> None:
+    def test_every_character_of_a_list_item_has_its_position_in_the_text(self, line: str) -> None:
         text = f"first\n  {line}\n"
         for item in parse_items(text, source="tags"):
             assert _restore(item, text) == item.text
 
     @given(st.lists(st.text(max_size=8), min_size=1, max_size=4))
-    def test_quoted_fields_are_read_back(self, values: list[str]) -> None:
+    def test_quoted_list_fields_are_read_back(self, values: list[str]) -> None:
         text = ",".join('"' + value.replace('"', '""') + '"' for value in values)
         assert fields(text) == values
 
@@ -130,7 +130,7 @@ def test_list_of_more_than_5000_lines_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["\t" * 200_000 + "# x", " " * 120_000 + "x" + "#" * 120_000])
-def test_long_leading_white_space_is_read_in_linear_time(text: str) -> None:
+def test_list_with_long_leading_white_space_is_read(text: str) -> None:
     # A scanner that looks back for every character would take hours for this text.
     items = parse_items(f"a\n{text}\nb", source="tags")
     assert [item.text for item in items] == ["a", *([text.strip()] if "x#" in text else []), "b"]

@@ -23,7 +23,7 @@ def at(line: int, column: int) -> Position:
 
 
 class TestMappings:
-    def test_mapping_and_line_make_the_same_rule(self) -> None:
+    def test_tag_rule_as_a_mapping_and_as_a_line_is_the_same_rule(self) -> None:
         (line,) = rules_from_config(["type=semver,pattern={{version}},priority=5"])
         (mapping,) = rules_from_config([{"type": "semver", "pattern": "{{version}}", "priority": "5"}])
         assert (line.type, line.attributes, line.priority) == (
@@ -32,11 +32,11 @@ class TestMappings:
             mapping.priority,
         )
 
-    def test_value_in_a_mapping_may_contain_commas_and_quotes(self) -> None:
+    def test_value_in_a_tag_rule_mapping_may_contain_commas_and_quotes(self) -> None:
         (rule,) = rules_from_config([{"type": "match", "pattern": r'"\d{1,3}"'}])
         assert rule.text("pattern") == r'"\d{1,3}"'
 
-    def test_mapping_without_a_type_is_a_raw_rule(self) -> None:
+    def test_tag_rule_mapping_without_a_type_is_a_raw_rule(self) -> None:
         (rule,) = rules_from_config([{"value": "x"}])
         assert rule.type == "raw"
 
@@ -52,28 +52,30 @@ class TestMappings:
             ),
         ],
     )
-    def test_invalid_mapping_is_an_error_with_its_position(self, entry: dict[str, str], message: str) -> None:
+    def test_invalid_tag_rule_mapping_is_an_error_with_its_position(
+        self, entry: dict[str, str], message: str
+    ) -> None:
         with pytest.raises(ConfigError) as caught:
             rules_from_config([entry], places=(at(4, 5),))
         assert caught.value.message.startswith(message)
 
 
 @pytest.mark.parametrize("attribute", ["enable", "prefix", "suffix", "pattern", "value"])
-def test_invalid_expression_is_an_error_when_the_rule_is_parsed(attribute: str) -> None:
+def test_invalid_expression_in_a_tag_rule_is_an_error_when_the_rule_is_parsed(attribute: str) -> None:
     with pytest.raises(ConfigError, match="is never closed"):
         rules_from_config([{"type": "semver", "pattern": "{{version}}", attribute: "{{oops"}])
 
 
 class TestPlaces:
-    def test_error_in_a_block_has_the_line_in_the_file(self) -> None:
+    def test_error_in_a_block_of_tag_rules_has_the_line_in_the_file(self) -> None:
         with pytest.raises(ConfigError, match=r"^shipmark\.yml:8:10: unknown attribute `b`"):
             rules_from_config("type=raw,a\n  xx,b=c\n", places=(at(7, 5),))
 
-    def test_error_in_a_list_entry_has_the_position_of_the_entry(self) -> None:
+    def test_error_in_a_list_of_tag_rules_has_the_position_in_the_file(self) -> None:
         with pytest.raises(ConfigError, match=r"^shipmark\.yml:9:17: unknown attribute `b`"):
             rules_from_config(["type=raw,a", "type=raw,b=c"], places=(at(8, 3), at(9, 8)))
 
-    def test_error_without_places_has_the_number_of_the_entry(self) -> None:
+    def test_error_in_tag_rules_without_file_positions_has_the_number_of_the_rule(self) -> None:
         with pytest.raises(ConfigError, match=r"^tags\[1\]:1:10: unknown attribute `b`"):
             rules_from_config(["type=raw,a", "type=raw,b=c"])
 
@@ -87,7 +89,7 @@ class TestPlaces:
 
 
 class TestOrder:
-    def test_rules_are_sorted_by_the_default_priorities_of_their_types(self) -> None:
+    def test_tag_rules_are_sorted_by_the_default_priorities_of_their_types(self) -> None:
         lines = [
             "type=sha",
             "type=raw,x",
@@ -102,7 +104,7 @@ class TestOrder:
         order = [rule.type for rule in rules_from_config(lines)]
         assert order == ["schedule", "calver", "semver", "match", "describe", "edge", "ref", "raw", "sha"]
 
-    def test_rules_of_equal_or_invalid_priority_keep_their_order(self) -> None:
+    def test_tag_rules_of_equal_or_invalid_priority_keep_their_order(self) -> None:
         lines = ["type=raw,a", "type=raw,b,priority=x", "type=raw,c"]
         rules = rules_from_config(lines)
         assert [rule.text("value") for rule in rules] == ["a", "b", "c"]
@@ -110,7 +112,7 @@ class TestOrder:
             "tags[1]:1:21: `priority=x` is not a number; the rule keeps its position",
         )
 
-    def test_empty_list_of_rules_gives_the_default_rules(self) -> None:
+    def test_empty_list_of_tag_rules_gives_the_default_rules(self) -> None:
         given = [(rule.type, rule.text("event")) for rule in rules_from_config("  # nothing\n")]
         assert given == [("schedule", ""), ("ref", "branch"), ("ref", "tag"), ("ref", "pr")]
 
@@ -125,7 +127,7 @@ def test_text_is_converted_to_a_number_as_in_javascript(text: str, number: float
 
 
 @pytest.mark.parametrize("text", ["x", "1x", "1_000", "-0x1", "inf", "nan", "1e", "٣", "1,5"])
-def test_text_that_is_not_a_number_is_nan(text: str) -> None:
+def test_text_that_is_not_a_number_in_javascript_is_nan(text: str) -> None:
     assert math.isnan(javascript_number(text))
 
 
@@ -143,7 +145,7 @@ class TestProperties:
     @given(
         st.dictionaries(st.sampled_from(["type", "pattern", "value", "match", "event", "x", "Value"]), VALUES)
     )
-    def test_any_mapping_is_a_rule_or_a_config_error(self, entry: dict[str, str]) -> None:
+    def test_any_mapping_is_a_tag_rule_or_a_config_error(self, entry: dict[str, str]) -> None:
         try:
             rules_from_config([entry])
         except ConfigError as error:
@@ -155,7 +157,7 @@ class TestProperties:
             st.sampled_from(["pattern", "value", "match", "event", "prefix", "group", "branch"]), VALUES
         ),
     )
-    def test_any_attributes_give_the_same_rule_as_line_and_mapping(
+    def test_any_attributes_give_the_same_tag_rule_as_a_line_and_as_a_mapping(
         self, kind: str, attributes: dict[str, str]
     ) -> None:
         entry = {"type": kind, **{name: value.strip() for name, value in attributes.items()}}
