@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.conformance import FOLDER, table
 
 
-def test_page_and_folder_hold_the_same_tables() -> None:
+def test_conformance_page_lists_exactly_the_files_of_its_folder() -> None:
     rows = [line for line in (FOLDER / "README.md").read_text().splitlines() if line.startswith("| `")]
     listed = {row.split("`")[1] for row in rows}
     assert listed == {path.name for path in FOLDER.iterdir()} - {"README.md"}

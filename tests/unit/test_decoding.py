@@ -1,4 +1,4 @@
-"""Decoding into our own types from several threads, and that it happens in one module."""
+"""Decoding of JSON into typed values: from several threads at once, and by one module only."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ print("whole")
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A type with a number."""
+    """Type with one number, to decode into."""
 
     number: int
 
 
-def test_threads_may_use_a_new_type_at_the_same_time() -> None:
+def test_threads_may_decode_into_a_new_type_at_the_same_time() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _RACE], capture_output=True, text=True, check=False, timeout=120
     )
     assert (done.returncode, done.stdout) == (0, "whole\n")
 
 
-def test_texts_are_converted_to_numbers_only_on_request() -> None:
+def test_decoding_converts_texts_to_numbers_only_if_not_strict() -> None:
     with pytest.raises(msgspec.ValidationError):
         decode(b'{"number": "1"}', Line)
     with pytest.raises(msgspec.ValidationError):
@@ -67,7 +67,7 @@ def test_texts_are_converted_to_numbers_only_on_request() -> None:
 
 
 def _typed_calls(tree: ast.Module) -> list[str]:
-    """Calls that make msgspec analyse a type; decoding into plain values does not."""
+    """Return the calls in a module that make msgspec analyse a type; decoding into plain values does not."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = {"msgspec.json.decode": 1, "msgspec.json.Decoder": 0, "msgspec.convert": -1}
     return [
@@ -78,7 +78,7 @@ def _typed_calls(tree: ast.Module) -> list[str]:
     ]
 
 
-def test_one_module_makes_msgspec_work_out_types() -> None:
+def test_only_release_decoding_calls_msgspec_with_a_type() -> None:
     assert {
         name: calls
         for name, tree in modules()
@@ -87,7 +87,7 @@ def test_one_module_makes_msgspec_work_out_types() -> None:
     assert len(_typed_calls(dict(modules())["release.decoding"])) == 4
 
 
-def test_only_field_descriptions_are_imported_from_msgspec() -> None:
+def test_only_meta_is_imported_by_name_from_msgspec() -> None:
     taken = {
         alias.name
         for _, tree in modules()

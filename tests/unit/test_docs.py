@@ -40,7 +40,7 @@ def test_paths_links_and_commands_are_found_on_the_pages() -> None:
 
 
 def _exists(named: str) -> bool:
-    """Whether `path` or `path::name` is there; `<name>` and `*` stand for any file."""
+    """Return whether `path` or `path::name` exists; `<word>` and `*` in the path match any file name."""
     path, _, name = named.partition("::")
     found = [one for one in ROOT.glob(re.sub(r"<\w+>", "*", path).rstrip("/")) if one.exists()]
     if not found or not name:
@@ -59,7 +59,7 @@ def _leads_somewhere(page: str, link: str) -> bool:
 
 
 def _anchor(heading: str) -> str:
-    """A heading's anchor as GitHub makes it."""
+    """Return the anchor that GitHub makes of a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
@@ -77,5 +77,5 @@ def _is_command(words: list[str]) -> bool:
     return all(word.partition("=")[0] in known for word in words if re.match(r"--?[a-zA-Z]", word))
 
 
-def test_pages_are_not_empty() -> None:
+def test_documentation_pages_are_not_empty() -> None:
     assert [page for page in pages() if not text_of(page).strip()] == []

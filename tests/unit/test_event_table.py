@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.events_page import PAGE, facts_of, rows, text
 
 
-def test_every_event_of_the_table_does_what_the_table_says() -> None:
+def test_every_ci_event_permits_what_the_table_says() -> None:
     wrong = []
     for row in rows():
         facts = facts_of(row)
@@ -17,7 +17,7 @@ def test_every_event_of_the_table_does_what_the_table_says() -> None:
     assert wrong == []
 
 
-def test_table_has_150_rows_over_nine_systems() -> None:
+def test_table_of_ci_events_has_at_least_150_different_rows_of_nine_systems() -> None:
     table = rows()
     assert len(table) >= 150
     assert len({row["system"] for row in table}) >= 9
@@ -28,5 +28,5 @@ def test_only_trusted_runs_may_do_anything() -> None:
     assert all(facts_of(row).scope.trust.trusted for row in rows() if row["may"] != "nothing")
 
 
-def test_page_of_events_is_made_from_the_table() -> None:
+def test_page_of_ci_events_is_made_from_the_table() -> None:
     assert PAGE.read_text(encoding="utf-8") == text()

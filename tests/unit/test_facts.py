@@ -30,7 +30,7 @@ DETACHED = msgspec.structs.replace(SNAPSHOT, branch=None)
 NOW = 1_700_000_000_000
 
 
-def test_without_ci_the_branch_comes_from_git() -> None:
+def test_branch_of_a_run_without_ci_comes_from_git() -> None:
     facts = reconcile(SNAPSHOT, CiContext(), NOW)
     assert (facts.commit, facts.branch, facts.git_tag, facts.is_default_branch) == (HEAD, "main", None, True)
     assert facts.now == NOW
@@ -62,11 +62,11 @@ def test_git_overrides_a_ci_system_that_names_another_commit() -> None:
 
 
 class TestTag:
-    def test_a_git_tag_of_the_ci_system_leaves_no_branch(self) -> None:
+    def test_a_run_for_a_git_tag_has_no_branch(self) -> None:
         facts = reconcile(SNAPSHOT, CiContext(commit=HEAD, branch="main", git_tag="v1.1.0"), NOW)
         assert (facts.git_tag, facts.branch, facts.is_default_branch) == ("v1.1.0", None, False)
 
-    def test_a_git_tag_on_another_commit_is_refused_with_both_commits(self) -> None:
+    def test_the_git_tag_of_a_run_is_refused_if_it_names_another_commit_than_head(self) -> None:
         with pytest.raises(
             AmbiguousVersion, match="names `bbbbbbbbbbbb` and HEAD is `aaaaaaaaaaaa`"
         ) as caught:
@@ -74,13 +74,17 @@ class TestTag:
         assert caught.value.hint is not None
         assert "git fetch --force origin tag v1.0.0" in caught.value.hint
 
-    def test_a_git_tag_that_was_not_fetched_is_accepted_if_the_commit_is_head(self) -> None:
+    def test_a_git_tag_that_was_not_fetched_is_accepted_with_a_warning_if_ci_names_head_as_its_commit(
+        self,
+    ) -> None:
         facts = reconcile(DETACHED, CiContext(system="buildkite", commit=HEAD, git_tag="v1.2.0"), NOW)
         assert facts.git_tag == "v1.2.0"
         assert "not in this clone" in facts.warnings[0]
 
     @pytest.mark.parametrize("commit", [None, OTHER])
-    def test_a_git_tag_that_was_not_fetched_is_refused_for_another_commit(self, commit: str | None) -> None:
+    def test_a_git_tag_that_was_not_fetched_is_refused_if_ci_names_no_commit_or_another_one(
+        self, commit: str | None
+    ) -> None:
         with pytest.raises(AmbiguousVersion, match="is not in this clone"):
             reconcile(DETACHED, CiContext(commit=commit, git_tag="v1.2.0"), NOW)
 
@@ -88,7 +92,7 @@ class TestTag:
         ("name", "commit"),
         [("v1.0.0", OTHER), ("v1.1.0", HEAD), ("1.0.0", None), ("v1.1", None), ("1.1.0", None)],
     )
-    def test_names_are_matched_as_a_whole(self, name: str, commit: str | None) -> None:
+    def test_commit_of_a_git_tag_is_found_only_by_the_whole_name(self, name: str, commit: str | None) -> None:
         assert commit_of_tag(SNAPSHOT, name) == commit
 
 
@@ -101,7 +105,7 @@ class TestPullRequest:
             (HEAD, (OTHER,), OTHER, None),  # a merge commit made by the checkout
         ],
     )
-    def test_every_checkout_of_a_pull_request_gives_no_branch_and_no_warning(
+    def test_head_and_merge_checkouts_of_a_pull_request_give_no_branch_and_no_warning(
         self, head: str, parents: tuple[str, ...], ci_commit: str, request_head: str | None
     ) -> None:
         snapshot = msgspec.structs.replace(DETACHED, head=head, parents=parents)
@@ -109,7 +113,7 @@ class TestPullRequest:
         facts = reconcile(snapshot, ci, NOW)
         assert (facts.branch, facts.warnings) == (None, ())
 
-    def test_a_merge_queue_has_no_branch(self) -> None:
+    def test_a_run_in_a_merge_queue_has_no_branch(self) -> None:
         ci = CiContext(commit=HEAD, branch="gh-readonly-queue/main/pr-7", merge_queue=True)
         assert reconcile(SNAPSHOT, ci, NOW).branch is None
 
@@ -132,7 +136,7 @@ class TestDefaultBranch:
         assert reconcile(SNAPSHOT, ci, NOW).is_default_branch is expected
 
 
-def test_a_tag_that_was_moved_on_the_remote_is_refused() -> None:
+def test_the_git_tag_of_a_run_is_refused_if_it_was_moved_on_the_remote() -> None:
     ci = CiContext(commit=HEAD, git_tag="v1.1.0")
     assert reconcile(SNAPSHOT, ci, NOW).git_tag == "v1.1.0"
     listing = with_tags_of_remote(SNAPSHOT.tag_listing, {"v1.1.0": OTHER}).listing
@@ -140,7 +144,7 @@ def test_a_tag_that_was_moved_on_the_remote_is_refused() -> None:
         reconcile(msgspec.structs.replace(SNAPSHOT, tag_listing=listing), ci, NOW)
 
 
-def test_branches_come_from_the_clone_and_the_remote() -> None:
+def test_known_branches_are_those_of_the_clone_and_of_the_remote() -> None:
     facts = reconcile(SNAPSHOT, CiContext(), NOW, remote_branches=["main", "topic-x"])
     assert facts.branches == ("main", "topic-x", "topic/x")
 
@@ -184,7 +188,7 @@ def test_ci_systems_default_branch_overrides_that_of_the_clone() -> None:
         ("v9.9", None, None),  # looks like a version: the clone may lack the git tag
     ],
 )
-def test_name_of_an_event_is_a_git_tag_or_a_branch_according_to_the_clone(
+def test_ref_name_of_a_ci_event_is_a_git_tag_or_a_branch_according_to_the_clone(
     name: str, branch: str | None, git_tag: str | None
 ) -> None:
     facts = reconcile(DETACHED, CiContext(system="github", commit=HEAD, ref_name=name), NOW)
@@ -192,7 +196,7 @@ def test_name_of_an_event_is_a_git_tag_or_a_branch_according_to_the_clone(
     assert bool(facts.warnings) is (branch is None and git_tag is None)
 
 
-def test_name_of_both_a_branch_and_a_git_tag_is_taken_as_the_branch() -> None:
+def test_ref_name_of_both_a_branch_and_a_git_tag_is_taken_as_the_branch() -> None:
     both = msgspec.structs.replace(DETACHED, tag_listing=f"{HEAD} refs/heads/v1.1.0\n".encode() + LISTING)
     facts = reconcile(both, CiContext(system="github", commit=HEAD, ref_name="v1.1.0"), NOW)
     assert (facts.branch, facts.git_tag) == ("v1.1.0", None)

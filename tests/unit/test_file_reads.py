@@ -34,7 +34,7 @@ def _openings(tree: ast.Module) -> Iterator[str]:
 
 
 def _only_writes(call: ast.Call) -> bool:
-    """Whether the call's mode or flags say that the file is written; a mode in a variable is an output's."""
+    """Return whether the call's mode or flags open the file for writing; a mode in a variable counts so."""
     if any(keyword.arg == "fileobj" for keyword in call.keywords):
         return True  # a stream that somebody else opened
     mode = (
@@ -55,7 +55,7 @@ def test_files_are_read_only_through_release_filesystem() -> None:
     assert {name: places for name, places in found.items() if places and name not in MAY_OPEN} == {}
 
 
-def test_every_exception_to_the_rule_still_reads_files() -> None:
+def test_every_module_listed_as_allowed_to_read_files_still_reads_one() -> None:
     found = {name for name, tree in modules() if [*_openings(tree)]}
     assert set(MAY_OPEN) <= found
 
@@ -74,5 +74,5 @@ def test_every_exception_to_the_rule_still_reads_files() -> None:
         ("tarfile.open(fileobj=stream)", False),
     ],
 )
-def test_the_check_finds_calls_that_read_files(source: str, reads: bool) -> None:
+def test_the_test_of_file_reads_finds_calls_that_read_files(source: str, reads: bool) -> None:
     assert bool([*_openings(ast.parse(source))]) == reads

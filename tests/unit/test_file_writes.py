@@ -89,7 +89,7 @@ _WRITING_FLAGS = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND")
 
 
 def _names(tree: ast.Module) -> dict[str, str]:
-    """What a name in the module stands for: `from os import replace as r` makes `r` `os.replace`."""
+    """Return imported name -> its full name: `from os import replace as r` gives `r` -> `os.replace`."""
     names: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -100,7 +100,7 @@ def _names(tree: ast.Module) -> dict[str, str]:
 
 
 def _writes(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield what is called or handed on by name, and where."""
+    """Yield each function that is called or passed by name and that writes files, with its line."""
     names = _names(tree)
     called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
@@ -152,7 +152,7 @@ def test_files_are_written_only_through_release_filesystem() -> None:
     assert strays == {}
 
 
-def test_every_exception_to_the_rule_still_writes_files() -> None:
+def test_every_call_listed_as_allowed_to_write_files_still_exists() -> None:
     found = {module: {name for name, _ in places} for module, places in _found().items()}
     unused = {
         (module, name)
@@ -192,5 +192,5 @@ def test_every_exception_to_the_rule_still_writes_files() -> None:
         ("sqlite3.connect(path)", True),
     ],
 )
-def test_the_check_finds_calls_that_write_files(source: str, writes: bool) -> None:
+def test_the_test_of_file_writes_finds_calls_that_write_files(source: str, writes: bool) -> None:
     assert bool([*_writes(ast.parse(source))]) == writes

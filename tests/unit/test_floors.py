@@ -1,4 +1,4 @@
-"""The order of floors: a package imports only packages on the lines above its own. `docs/architecture.md` draws it."""
+"""Packages are listed in lines: each imports only packages on lines above. `docs/architecture.md` draws it."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Import(NamedTuple):
 
 
 def _room(module: str) -> str:
-    """`release.log.stores.git` stands in the room `log`."""
+    """Return the package below `release` or `ci`: `log` for `release.log.stores.git`."""
     return module.split(".")[1] if "." in module else ""
 
 
 def _imports(top: str) -> Iterator[Import]:
-    """Each import of a module below `top`, late ones and those for types included."""
+    """Yield each import of a module below `top`, late ones and those for types included."""
     for path in sorted((ROOT / "release").rglob("*.py")):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for node in ast.walk(ast.parse(path.read_text())):
@@ -104,7 +104,7 @@ def test_packages_do_not_import_each_other_in_a_circle() -> None:
     assert left == {}
 
 
-def test_every_package_in_the_order_exists() -> None:
+def test_every_package_in_the_list_of_lines_exists() -> None:
     later = {"retention", "inventory"}  # rooms of features that are not built yet
     there = {path.stem for path in (ROOT / "release").iterdir()}
     assert set(LEVEL) - there - later == set()

@@ -74,7 +74,7 @@ NOW = 1_760_000_000_000
 
 
 class _NoArchives:
-    """The files of a build whose context holds no archive."""
+    """Stand-in for the files of a build whose context contains no archive."""
 
     def read(self, content: Content) -> bytes:
         return content.data if isinstance(content, Inline) else b""
@@ -124,7 +124,7 @@ def _config(text: str) -> None:
 
 
 def _event(raw: bytes) -> None:
-    """An event as `json` gives it, whatever the fuzzer did: `ci` never raises."""
+    """Read a CI event and detect the run's context; only the JSON may be refused, `ci` never raises."""
     try:
         case = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -205,7 +205,7 @@ def _log(raw: bytes) -> None:
 
 
 def _forged(raw: bytes) -> None:
-    """A log by somebody who knows the format: any values, chained and hashed rightly."""
+    """Read a forged log: entries with any values that are chained and hashed correctly."""
     try:
         facts = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -545,7 +545,7 @@ def test_a_damaged_export_of_the_daemon_is_parsed_or_refused(tmp_path: Path) -> 
 
 
 class _Replay:
-    """`Process` over recorded answers, one of which is damaged."""
+    """Stand-in for `Process` that replays recorded outputs of git, one of which is damaged."""
 
     def __init__(self, answers: Mapping[tuple[str, ...], Completed]) -> None:
         self.answers = dict(answers)

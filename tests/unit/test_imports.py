@@ -232,7 +232,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 
 
 class Module(NamedTuple):
-    """A source file: its dotted name and its syntax tree."""
+    """A Python source file: its dotted name, path and syntax tree."""
 
     name: str
     path: Path
@@ -255,7 +255,7 @@ def _fits(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _imported(module: Module) -> Iterator[str]:
-    """Yield what the module imports, also late and for types only, as the module that is meant."""
+    """Yield the full name of each imported module, also of late imports and of those for types."""
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -319,29 +319,29 @@ def test_ci_imports_nothing_of_release() -> None:
     ] == []
 
 
-def test_pure_modules_and_contracts_import_only_pure_modules_and_contracts() -> None:
+def test_modules_without_effects_and_interfaces_import_only_each_other() -> None:
     modules = [*_pure_modules(), *(_modules()[name] for name in CONTRACTS)]
     pairs = [(module.name, name) for module in modules for name in _imported(module) if not _is_outside(name)]
     assert [(name, other) for name, other in pairs if not (_is_pure(other) or other in CONTRACTS)] == []
 
 
-def test_every_pattern_of_the_pure_modules_matches_a_module() -> None:
+def test_every_pattern_of_modules_without_effects_matches_a_module() -> None:
     assert [pattern for pattern in PURE if not any(fnmatchcase(name, pattern) for name in _modules())] == []
 
 
-def test_pure_modules_use_only_libraries_without_effects() -> None:
+def test_modules_without_effects_use_only_libraries_without_effects() -> None:
     pairs = [
         (module.name, name) for module in _pure_modules() for name in _imported(module) if _is_outside(name)
     ]
     assert [(name, other) for name, other in pairs if not {other, _top(other)} & PURE_LIBRARIES] == []
 
 
-def test_pure_modules_take_only_constants_from_sys() -> None:
+def test_modules_without_effects_take_only_constants_from_sys() -> None:
     names = [(module.name, *found) for module in _pure_modules() for found in _attributes(module)]
     assert [found for found in names if found[2].startswith("sys.") and found[2] not in PURE_OF_SYS] == []
 
 
-def test_pure_modules_open_no_file_and_read_no_clock() -> None:
+def test_modules_without_effects_open_no_file_and_read_no_clock() -> None:
     banned = (
         "open",
         "io.open",
@@ -366,7 +366,7 @@ def test_foreign_libraries_are_imported_only_by_their_modules() -> None:
     assert [(module, name) for module, name in foreign if not _fits(module, HOMES.get(_top(name), ()))] == []
 
 
-def test_only_one_module_starts_processes() -> None:
+def test_only_listed_modules_start_processes() -> None:
     for module in _modules().values():
         if module.name not in MAY_START_PROCESSES:
             imported = [name for name in _imported(module) if _top(name) in PROCESS_MODULES]
@@ -423,7 +423,7 @@ def _descends_from_the_root(name: str) -> bool:
 
 
 def _raised(module: Module) -> Iterator[tuple[int, str]]:
-    """Yield line and class of each `raise Class` and `raise Class(...)`; what a variable holds is not seen."""
+    """Yield line and class of each `raise Class` and `raise Class(...)`, but not of a `raise variable`."""
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Raise) and node.exc is not None:
             target = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
@@ -442,7 +442,7 @@ def _returned_builtins(module: Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, name
 
 
-def test_everything_raised_descends_from_release_error() -> None:
+def test_every_raised_exception_descends_from_release_error_or_is_listed() -> None:
     strays = []
     for module in _modules().values():
         caught = (names for home, names in CAUGHT_INSIDE.items() if fnmatchcase(module.name, home))
@@ -453,7 +453,7 @@ def test_everything_raised_descends_from_release_error() -> None:
     assert strays == []
 
 
-def test_ci_raises_nothing() -> None:
+def test_modules_of_ci_raise_no_exception() -> None:
     leaf = [module for name, module in _modules().items() if _top(name) == "ci"]
     assert [(module.name, *found) for module in leaf for found in _raised(module)] == []
 
@@ -487,12 +487,12 @@ def test_error_table_in_the_docstring_names_every_class() -> None:
     assert {name for name in names if name not in str(errors.__doc__)} == set()
 
 
-def test_modules_are_short_enough_to_read() -> None:
+def test_modules_have_at_most_the_allowed_number_of_lines() -> None:
     lengths = {name: len(module.path.read_text().splitlines()) for name, module in _modules().items()}
     assert {name: n for name, n in lengths.items() if n > LONGEST_MODULE and name not in LONG_MODULES} == {}
 
 
-def test_functions_are_short_enough_to_read() -> None:
+def test_functions_have_at_most_the_allowed_number_of_lines() -> None:
     long = {}
     for module in _modules().values():
         for node in ast.walk(module.tree):

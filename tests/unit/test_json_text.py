@@ -32,16 +32,16 @@ def test_invalid_or_too_deeply_nested_json_is_a_config_error(raw: bytes) -> None
     assert caught.value.__cause__ is None
 
 
-def test_nesting_up_to_the_limit_is_read() -> None:
+def test_json_nested_up_to_the_limit_is_read() -> None:
     for inner in (b"", b"1", b'"x"'):
         assert parse_json(b"[" * DOCUMENT_DEPTH + inner + b"]" * DOCUMENT_DEPTH, "f")
 
 
-def test_of_duplicate_keys_the_last_counts() -> None:
+def test_of_duplicate_keys_in_json_the_last_counts() -> None:
     assert parse_json(b'{"a": 1, "a": 2}', "f") == {"a": 2}
 
 
-def test_a_message_does_not_quote_bytes() -> None:
+def test_error_for_invalid_json_does_not_quote_its_bytes() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_json(b'{"auth": "c2VjcmV0\xff"}', "config.json")
     assert caught.value.message == "`config.json` is not JSON: not UTF-8"

@@ -17,7 +17,7 @@ def hooks() -> list[dict[str, Any]]:
 
 
 def recipe(target: str) -> list[str]:
-    """The commands of a Makefile target, with the variables that occur in them replaced."""
+    """Return the commands of a Makefile target, with `$(BIN)` and `$(wildcard …)` replaced."""
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     lines = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", text, re.MULTILINE)
     assert lines is not None
@@ -25,14 +25,14 @@ def recipe(target: str) -> list[str]:
     return [line.strip() for line in filled.splitlines()]
 
 
-def test_hooks_are_the_commands_of_make_check() -> None:
+def test_pre_commit_hooks_are_the_commands_of_make_check() -> None:
     commands = recipe("check")
     assert len(commands) >= 6
     assert not [command for command in commands if "$" in command]
     assert [hook["entry"] for hook in hooks()] == commands
 
 
-def test_hooks_use_the_tools_of_the_environment_and_look_at_everything() -> None:
+def test_pre_commit_hooks_use_the_tools_of_the_environment_and_check_all_files() -> None:
     for hook in hooks():
         assert hook["language"] == "system"
         assert hook["always_run"]

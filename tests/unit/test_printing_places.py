@@ -109,7 +109,7 @@ def test_only_ci_speech_creates_log_commands() -> None:
     assert all(module.startswith("ci.speech.") for module in makers), makers
 
 
-def test_only_the_printers_use_their_internals() -> None:
+def test_no_module_imports_the_private_functions_of_the_printers() -> None:
     private = {"_write", "_say"}
     strays = [
         (module, alias.name)
@@ -122,7 +122,7 @@ def test_only_the_printers_use_their_internals() -> None:
     assert strays == []
 
 
-def test_the_check_finds_calls_that_print() -> None:
+def test_the_test_of_printing_places_finds_calls_that_print() -> None:
     source = """
 import os, sys, click
 from rich.console import Console

@@ -100,7 +100,7 @@ def _steps(function: Callable[[str], object], text: str) -> int:
     "piece", ["a", "a.", "a://", "a:@", "x://@", "://", "https://u:p@h ", "http://a/@", "?k=", "&token="]
 )
 @pytest.mark.parametrize("function", [redact, holds_credentials, safe_message])
-def test_redaction_takes_linear_time(function: Callable[[str], object], piece: str) -> None:
+def test_redaction_of_urls_takes_linear_time(function: Callable[[str], object], piece: str) -> None:
     small, large = (_steps(function, piece * count) for count in (200, 2000))
     assert large <= 12 * max(small, 20)
 
@@ -138,7 +138,7 @@ class TestKnownSecrets:
         secrets.add_public("ghcr.io/acme-corp-1/app")
         assert secrets.mask("ghcr.io/acme-corp-1/app hunter2-secret") == "ghcr.io/acme-corp-1/app ***"
 
-    def test_secrets_are_found_in_environment_variables(self) -> None:
+    def test_secrets_in_environment_variables_are_found_by_their_names_and_url_passwords(self) -> None:
         env = {
             "SHIPMARK_REGISTRY_GHCR_IO_TOKEN": "one1",
             "SHIPMARK_REGISTRY_GHCR_IO_USERNAME": "nobody-special",

@@ -1,4 +1,4 @@
-"""Names of refs and remotes, compared with what git itself accepts."""
+"""Names of git refs, compared with what git itself accepts, and the kinds of remotes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_option_or_malformed_name_is_not_a_git_tag(name: str) -> None:
         require_git_tag("prefix", name)
 
 
-def test_ref_must_be_written_in_full() -> None:
+def test_ref_in_the_configuration_must_be_written_in_full() -> None:
     assert require_ref("log.ref", "refs/shipmark/log") == "refs/shipmark/log"
     for name in ("main", "HEAD", "refs/../config", "--exec=x", "refs/x:refs/heads/main"):
         with pytest.raises(ConfigError, match=r"`log\.ref`"):
@@ -58,7 +58,7 @@ REMOTES = {
 
 
 @pytest.mark.parametrize(("text", "kind"), REMOTES.items())
-def test_remotes_by_name_url_or_path(text: str, kind: str) -> None:
+def test_git_remote_is_classified_as_name_url_or_path(text: str, kind: str) -> None:
     assert remote_kind("log.remote", text) == kind
 
 
@@ -87,12 +87,12 @@ def test_remotes_by_name_url_or_path(text: str, kind: str) -> None:
         "",
     ],
 )
-def test_helpers_options_and_credentials_are_not_remotes(text: str) -> None:
+def test_remote_helpers_options_and_urls_with_credentials_are_refused_as_git_remotes(text: str) -> None:
     with pytest.raises(ConfigError, match=r"`log\.remote`"):
         remote_kind("log.remote", text)
 
 
-def test_only_a_full_commit_id_is_accepted() -> None:
+def test_only_a_full_lower_case_commit_id_is_accepted() -> None:
     assert is_commit("a" * 40)
     assert is_commit("0" * 64)
     assert not any(map(is_commit, ("a" * 39, "A" * 40, "--output=x", "a" * 40 + "\n", "HEAD")))

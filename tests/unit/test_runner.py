@@ -1,4 +1,4 @@
-"""Tests of the runner with step kinds of the tests' own: phases, cancellation, and the report."""
+"""The runner of plans, with step kinds made for these tests: phases, cancellation, and the report."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class File(Operands, frozen=True, kw_only=True):
 
 
 def read_by(step_id: str) -> Slot[str]:
-    """A slot for the text that the step `step_id` wrote."""
+    """Return the slot that the step `step_id` fills with the text that it wrote."""
     return Slot(slot=f"read:{step_id}")
 
 
 class Files:
-    """`file`: writes a file; Done when it is there. `stop`: called in the middle of acting."""
+    """Handler of `file` steps, which are done if the file exists; `stop` is called in the middle of a write."""
 
     kind = File
 
@@ -99,7 +99,7 @@ def states(report: Any) -> dict[str, str]:
     return {outcome.step.id: outcome.state for outcome in report.outcomes}
 
 
-def test_a_survey_changes_nothing_and_lists_the_steps_that_a_run_reports(tmp_path: Path) -> None:
+def test_the_survey_of_a_plan_changes_nothing_and_lists_the_steps_that_a_run_reports(tmp_path: Path) -> None:
     whole = plan(file_step(tmp_path, "a"), file_step(tmp_path, "b", "shown"))
     files = Files()
     runner = running(files)
@@ -110,7 +110,7 @@ def test_a_survey_changes_nothing_and_lists_the_steps_that_a_run_reports(tmp_pat
     assert [outcome.step.id for outcome in runner.execute(whole).outcomes] == ["a", "b"]
 
 
-def test_a_second_run_finds_everything_done(tmp_path: Path) -> None:
+def test_a_second_run_of_a_plan_finds_everything_done(tmp_path: Path) -> None:
     whole = plan(file_step(tmp_path, "a"), file_step(tmp_path, "b", "shown"))
     runner = running(Files())
     assert states(runner.execute(whole)) == {"a": "made", "b": "made"}
@@ -119,14 +119,14 @@ def test_a_second_run_finds_everything_done(tmp_path: Path) -> None:
     assert not again.acted
 
 
-def test_slot_is_filled_by_an_earlier_step(tmp_path: Path) -> None:
+def test_slot_in_the_operands_of_a_step_is_filled_by_an_earlier_step(tmp_path: Path) -> None:
     whole = plan(file_step(tmp_path, "a", text="one"), file_step(tmp_path, "b", "shown", read_by("a")))
     report = running(Files()).execute(whole)
     assert report.error is None
     assert (tmp_path / "b").read_text() == "one"
 
 
-def test_conflict_skips_the_steps_of_the_next_phase(tmp_path: Path) -> None:
+def test_conflict_of_a_step_skips_the_steps_of_the_next_phase(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("something else")
     files = Files()
     report = running(files).execute(
@@ -171,7 +171,7 @@ def test_a_step_whose_effect_is_observed_is_made_although_its_call_failed(tmp_pa
     assert report.error is None
 
 
-def test_a_failed_act_keeps_its_own_error(tmp_path: Path) -> None:
+def test_the_error_of_a_failed_step_decides_the_exit_code(tmp_path: Path) -> None:
     def fail(work: Work[File]) -> None:
         raise Unreachable("no route")
 
@@ -181,7 +181,7 @@ def test_a_failed_act_keeps_its_own_error(tmp_path: Path) -> None:
     assert report.error.exit_code == 5
 
 
-def test_a_failed_observation_is_unknown_and_nothing_is_acted_on(tmp_path: Path) -> None:
+def test_a_step_whose_state_cannot_be_observed_is_unknown_and_changes_nothing(tmp_path: Path) -> None:
     class Blind(Files):
         def observe(self, work: Work[File]) -> str | None:
             raise Unreachable("timed out")
@@ -192,7 +192,7 @@ def test_a_failed_observation_is_unknown_and_nothing_is_acted_on(tmp_path: Path)
     assert files.acted == []
 
 
-def test_a_judgement_of_unknown_stops_the_step() -> None:
+def test_a_step_judged_unknown_fails_the_run_with_the_exit_code_of_unreachable_registries() -> None:
     class Doubting(Files):
         def judge(self, work: Work[File], seen: str | None) -> Judgement:
             return Unknown(reason="cannot tell")
@@ -235,7 +235,7 @@ def test_exception_in_a_handler_fails_its_step_and_keeps_other_outcomes(tmp_path
 
 
 @pytest.mark.parametrize("order", [("after",), ("needs",)])
-def test_steps_of_one_phase_keep_their_order(tmp_path: Path, order: tuple[str]) -> None:
+def test_steps_of_one_phase_that_name_each_other_run_in_that_order(tmp_path: Path, order: tuple[str]) -> None:
     files = Files()
     before: list[dict[str, Any]] = [{order[0]: (str(number - 1),)} for number in range(1, 6)]
     chained = [file_step(tmp_path, str(number), **more) for number, more in enumerate(before, 1)]
@@ -285,7 +285,7 @@ def test_a_check_step_judged_free_is_a_defect_and_is_not_acted_on(tmp_path: Path
     assert files.acted == []
 
 
-def test_the_operands_of_another_kind_are_a_defect(tmp_path: Path) -> None:
+def test_a_step_with_the_operands_of_another_kind_fails_as_a_defect(tmp_path: Path) -> None:
     class Other(Operands, frozen=True, kw_only=True):
         pass
 
@@ -296,7 +296,7 @@ def test_the_operands_of_another_kind_are_a_defect(tmp_path: Path) -> None:
     assert "Other" in report.error.message
 
 
-def test_an_act_receives_the_observation_before_it(tmp_path: Path) -> None:
+def test_the_handler_that_carries_a_step_out_receives_the_observation_before_it(tmp_path: Path) -> None:
     seen: list[str | None] = []
 
     class Telling(Files):

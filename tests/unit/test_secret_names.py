@@ -29,7 +29,7 @@ from release.secret_names import looks_secret
         "PW",
     ],
 )
-def test_a_name_with_the_word_for_a_secret_looks_secret(name: str) -> None:
+def test_a_variable_name_with_a_word_such_as_token_or_password_looks_secret(name: str) -> None:
     assert looks_secret(name)
 
 
@@ -52,5 +52,5 @@ def test_a_name_with_the_word_for_a_secret_looks_secret(name: str) -> None:
         "",
     ],
 )
-def test_an_ordinary_name_does_not_look_secret(name: str) -> None:
+def test_an_ordinary_variable_name_does_not_look_secret(name: str) -> None:
     assert not looks_secret(name)

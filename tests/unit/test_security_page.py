@@ -27,7 +27,7 @@ def promises() -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(("promise", "tests"), promises(), ids=[text[:40] for text, _ in promises()])
-def test_promise_names_tests_that_exist(promise: str, tests: list[str]) -> None:
+def test_each_promise_of_the_security_page_names_tests_that_exist(promise: str, tests: list[str]) -> None:
     assert tests, promise
     for name in tests:
         path, _, function = name.partition("::")
@@ -35,14 +35,14 @@ def test_promise_names_tests_that_exist(promise: str, tests: list[str]) -> None:
         assert function == "" or re.search(rf"^ *def {function}\(", source, re.MULTILINE), name
 
 
-def test_readme_says_the_same_in_five_lines() -> None:
+def test_readme_has_the_five_promises_of_the_security_page() -> None:
     lines = [line for line in section(README, "Security").splitlines() if line.startswith("- ")]
     headings = re.findall(r"^### (.+)$", section(PAGE, "What is promised"), re.MULTILINE)
     assert [re.match(r"- \*\*(.+?)\.\*\*", line)[1] for line in lines] == headings  # type: ignore[index]
     assert len(lines) == 5
 
 
-def test_limits_are_those_in_force() -> None:
+def test_limits_on_the_security_page_are_those_of_the_code() -> None:
     rows = re.findall(
         r"^\| .+ \| (\S+(?: [KM]iB)?) \| `([A-Z_]+)` \|$", section(PAGE, "Limits"), re.MULTILINE
     )
@@ -51,7 +51,7 @@ def test_limits_are_those_in_force() -> None:
 
 
 def shown(name: str) -> str:
-    """Return the limit as the page writes it."""
+    """Return the value of a limit as the page writes it."""
     value = getattr(limits, name)
     if name.endswith("_BYTES"):
         return f"{value >> 20} MiB" if value >= limits.MIB else f"{value >> 10} KiB"

@@ -12,13 +12,13 @@ from release.errors import Interrupted
 from release.task_group import TaskGroup, run_all
 
 
-def test_results_come_in_the_order_of_the_calls() -> None:
+def test_results_of_parallel_calls_come_in_the_order_of_the_calls() -> None:
     assert run_all([partial(str, n) for n in range(50)], jobs=4, cancel=Cancel()) == [
         str(n) for n in range(50)
     ]
 
 
-def test_no_more_than_jobs_calls_run_at_once() -> None:
+def test_no_more_parallel_calls_than_jobs_run_at_once() -> None:
     lock, running, most = threading.Lock(), [0], [0]
     both = threading.Barrier(2)
 
@@ -34,7 +34,7 @@ def test_no_more_than_jobs_calls_run_at_once() -> None:
     assert most == [2]
 
 
-def test_first_error_is_raised_and_starts_nothing_more() -> None:
+def test_first_error_of_parallel_calls_is_raised_and_no_further_call_starts() -> None:
     begun: list[int] = []
 
     def work(number: int) -> None:
@@ -47,7 +47,7 @@ def test_first_error_is_raised_and_starts_nothing_more() -> None:
     assert begun == [0, 1]
 
 
-def test_call_that_comes_after_an_error_is_never_run() -> None:
+def test_call_that_is_added_to_a_stopped_task_group_is_never_run() -> None:
     group = TaskGroup(jobs=1, name="test", stop_at_error=True)
     with pytest.raises(ValueError, match="invalid literal"):
         group.start(partial(int, "x")).result()
@@ -60,7 +60,7 @@ def test_call_that_comes_after_an_error_is_never_run() -> None:
     assert ran == []
 
 
-def test_cancelling_ends_the_wait_for_calls_that_hang() -> None:
+def test_cancelling_ends_the_wait_for_parallel_calls_that_hang() -> None:
     cancel, forever, begun = Cancel(), threading.Event(), threading.Barrier(3)
 
     def hang() -> None:
@@ -77,13 +77,13 @@ def test_cancelling_ends_the_wait_for_calls_that_hang() -> None:
     forever.set()
 
 
-def test_call_that_comes_when_the_threads_are_about_to_end_is_run() -> None:
+def test_call_that_is_added_while_the_threads_of_a_task_group_end_is_run() -> None:
     group = TaskGroup(jobs=2, name="test")
     for number in range(2000):
         assert group.start(partial(int, number)).result() == number
 
 
-def test_dropped_calls_never_start() -> None:
+def test_waiting_calls_of_a_dropped_task_group_never_start() -> None:
     group, go, begun = TaskGroup(jobs=1, name="test"), threading.Event(), threading.Event()
     ran: list[str] = []
 
@@ -100,7 +100,7 @@ def test_dropped_calls_never_start() -> None:
     assert ran == []
 
 
-def test_error_without_stopping_stays_with_its_call() -> None:
+def test_error_in_a_task_group_that_does_not_stop_at_errors_is_raised_by_its_own_call_only() -> None:
     group = TaskGroup(jobs=1, name="test")
     failed, fine = group.start(partial(int, "x")), group.start(partial(int, "7"))
     group.wait()

@@ -360,7 +360,7 @@ TABLE: list[tuple[str, dict[str, str], Any, str]] = [
 @pytest.mark.parametrize(
     ("env", "event", "verdict"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
-def test_trust_verdict_of_an_environment_is_the_expected_one(
+def test_ci_environment_is_judged_trusted_foreign_or_untold_as_in_the_table(
     env: dict[str, str], event: Any, verdict: str
 ) -> None:
     ci = detect(env, event)
@@ -372,7 +372,7 @@ def test_trust_verdict_of_an_environment_is_the_expected_one(
         assert f"`{source}`" in trust.reason
 
 
-def test_every_system_has_a_run_that_is_not_trusted() -> None:
+def test_every_ci_system_but_gitea_and_forgejo_has_an_example_of_an_untrusted_run() -> None:
     seen = {detect(env, event).system for _, env, event, verdict in TABLE if verdict != "trusted"}
     assert set(NAMES) - seen == {"none", "gitea", "forgejo"}  # which are read as GitHub is
 
@@ -381,11 +381,13 @@ def test_every_system_has_a_run_that_is_not_trusted() -> None:
     ("env", "event"),
     [(env, event) for _, env, event, verdict in TABLE if verdict != "trusted" and "EVENT" not in str(env)],
 )
-def test_request_without_a_number_builds_no_branch(env: dict[str, str], event: Any) -> None:
+def test_untrusted_ci_environment_gives_no_branch_without_its_event_file(
+    env: dict[str, str], event: Any
+) -> None:
     assert detect(env, event).branch is None
 
 
-def test_reason_names_the_request_and_the_repository() -> None:
+def test_reason_of_the_trust_verdict_names_the_pull_request_or_the_event() -> None:
     env = {**HUB, "GITHUB_EVENT_NAME": "pull_request"}
     assert judge(detect(env, request(FORK))).reason == (
         "pull request 12 comes from another repository, according to `event.pull_request.head.repo.full_name`"
@@ -395,19 +397,19 @@ def test_reason_names_the_request_and_the_repository() -> None:
     )
 
 
-def test_operator_who_names_the_system_is_followed() -> None:
+def test_run_is_trusted_if_the_operator_sets_pr_fork_to_false_or_the_ci_system_to_none() -> None:
     env = {**HUB, "GITHUB_EVENT_NAME": "pull_request", "SHIPMARK_REF": "main"}
     assert judge(detect(env, None)).verdict == "untold"
     assert judge(detect({**env, "SHIPMARK_PR_FORK": "false"}, None)).verdict == "trusted"
     assert judge(detect(env, None, system="none")).verdict == "trusted"
 
 
-def test_event_file_is_read_below_own_variables() -> None:
+def test_event_file_of_github_is_read_although_shipmark_ref_is_set() -> None:
     env = {**HUB, "GITHUB_EVENT_PATH": "/tmp/event.json", "SHIPMARK_REF": "main"}
     assert event_path(env) == "/tmp/event.json"
 
 
-def test_deeply_nested_event_ends() -> None:
+def test_trust_is_judged_for_a_deeply_nested_event() -> None:
     event: Any = {"head_repository": FORK}
     for _ in range(5000):
         event = {"x": event}

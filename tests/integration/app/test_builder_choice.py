@@ -17,7 +17,7 @@ RUN = "FROM scratch\nCOPY hello.txt /\nRUN true\n"
 
 
 class Listener:
-    """A listening socket that closes every connection. `asked`: the requests that it received."""
+    """Server that closes every connection after its first line; `asked` keeps these lines."""
 
     def __init__(self, folder: Path) -> None:
         self.url = f"unix://{folder}/d.sock"
@@ -67,7 +67,9 @@ def row(result: Any, step: str) -> Any:
     return next(one for one in result.json["releases"][0]["steps"] if one["id"] == step)
 
 
-def test_preview_names_the_builder_and_why_no_other_was_taken(project: Project, tmp_path: Path) -> None:
+def test_preview_names_the_chosen_builder_and_why_no_other_was_taken(
+    project: Project, tmp_path: Path
+) -> None:
     result = project.must("preview", "--json", env=env(tmp_path))
     assert result.json["releases"][0]["builder"] == "layers"
     text = row(result, "obtain:app")["reason"]
@@ -87,14 +89,14 @@ def test_run_builds_with_the_chosen_builder_and_records_its_name(project: Projec
     assert again.json["releases"][0]["builder"] is None
 
 
-def test_run_prepares_each_builder_once(project: Project, listener: Listener) -> None:
+def test_preview_and_run_contact_the_docker_daemon_once_each(project: Project, listener: Listener) -> None:
     project.must("preview", env={"DOCKER_HOST": listener.url})
     assert listener.asked == ["GET /version HTTP/1.1"]
     project.must("run", env={"DOCKER_HOST": listener.url})
     assert listener.asked == ["GET /version HTTP/1.1"] * 2
 
 
-def test_no_builder_is_asked_offline_or_when_nothing_is_built(
+def test_the_docker_daemon_is_not_contacted_offline_or_when_nothing_is_built(
     project: Project, listener: Listener, tmp_path: Path
 ) -> None:
     offline = project.must("preview", "--offline", "--json", env={"DOCKER_HOST": listener.url})
@@ -105,7 +107,9 @@ def test_no_builder_is_asked_offline_or_when_nothing_is_built(
     assert listener.asked == []
 
 
-def test_offline_finds_what_is_wrong_for_every_builder(project: Project, listener: Listener) -> None:
+def test_missing_dockerfile_is_found_offline_and_without_contacting_the_daemon(
+    project: Project, listener: Listener
+) -> None:
     (project.repo.path / "Dockerfile").unlink()
     project.release_commit("v1.4.3")
     for options in (["--offline"], []):
@@ -123,7 +127,7 @@ def test_offline_finds_what_is_wrong_for_every_builder(project: Project, listene
         ("layers", "hint: use `builder: docker`"),
     ],
 )
-def test_hint_names_auto_only_where_it_would_help(
+def test_hint_does_not_name_builder_auto_if_no_builder_could_build(
     project: Project, tmp_path: Path, builder: str, own: str
 ) -> None:
     project.configure(build={"builder": builder})
@@ -179,7 +183,9 @@ def test_plan_names_the_builder_and_stays_valid_on_a_machine_with_another_builde
     assert "released" in project.kinds()
 
 
-def test_a_release_on_a_base_that_an_earlier_release_made(project: Project, tmp_path: Path) -> None:
+def test_builder_layers_builds_on_a_base_image_that_an_earlier_release_pushed(
+    project: Project, tmp_path: Path
+) -> None:
     project.must("run", env=env(tmp_path))
     digest = project.tags["1.4.2"]
     base = f"{project.image}@{digest}"
@@ -195,7 +201,7 @@ def test_a_release_on_a_base_that_an_earlier_release_made(project: Project, tmp_
     assert layers["1.5.0"][:-1] == layers["1.4.2"]
 
 
-def test_a_base_that_does_not_exist_is_found_by_preview(project: Project, tmp_path: Path) -> None:
+def test_a_missing_base_image_is_an_error_in_preview_and_run(project: Project, tmp_path: Path) -> None:
     base = f"{project.registry.host}/none:1"
     project.release_commit("v1.5.0", files={"Dockerfile": f"FROM {base}\nCOPY hello.txt /\n"})
     for command in ("preview", "run"):

@@ -22,12 +22,12 @@ PROGRAMS = (b"buildctl", b"buildx")
 
 
 class Scene(Project):
-    """A project that is built by BuildKit. `env`: how shipmark finds the daemon."""
+    """A project that BuildKit builds; `builder_env` holds the variables that name the daemon."""
 
     builder_env: dict[str, str]
 
     def start_build(self, *args: str) -> Any:
-        """Start the command, and return when the Dockerfile's own command runs."""
+        """Start shipmark, and return its process when the `RUN` of the Dockerfile has begun."""
         process = self.start(*args, env=self.builder_env)
         for line in process.stderr:
             if b" it runs" in line and b"RUN" not in line:
@@ -35,7 +35,7 @@ class Scene(Project):
         raise AssertionError("the build ended")
 
     def left(self) -> list[str]:
-        """Folders of builds in the cache."""
+        """Return the working folders of BuildKit builds that are left in the cache."""
         cache = Path(self._shipmark.env["SHIPMARK_CACHE_DIR"])
         return [str(path) for path in cache.glob("**/*.buildkit/*") if path.is_dir()]
 
@@ -47,7 +47,7 @@ def scene(
     buildkit: BuildKitDaemon,
     tmp_path: Path,
 ) -> Scene:
-    """Give a project at a release, and one of the two programs."""
+    """Give a project built by BuildKit, through buildx and through buildctl in turn."""
     made = make_project(build={"builder": "auto", "platforms": ["linux/amd64"]})
     made.__class__ = Scene
     assert isinstance(made, Scene)
@@ -56,7 +56,7 @@ def scene(
     return made
 
 
-def test_a_release_is_built_pushed_and_recorded(scene: Scene) -> None:
+def test_a_release_built_by_buildkit_is_pushed_and_recorded_and_not_built_again(scene: Scene) -> None:
     dockerfile = f"FROM {BUSYBOX}\nRUN --mount=type=cache,target=/c <<EOF\necho made > /made\nEOF\n"
     scene.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
     preview = scene.must("preview", "--json", env=scene.builder_env)
@@ -71,7 +71,7 @@ def test_a_release_is_built_pushed_and_recorded(scene: Scene) -> None:
     assert again.json["releases"][0]["builder"] is None
 
 
-def test_an_index_of_two_platforms_is_pushed_as_it_was_built(scene: Scene) -> None:
+def test_an_index_of_two_platforms_that_buildkit_made_is_pushed_unchanged(scene: Scene) -> None:
     scene.configure(
         build={"builder": "buildkit", "platforms": ["linux/amd64", "linux/arm64"], "provenance": "min"}
     )
@@ -93,7 +93,7 @@ def test_an_index_of_two_platforms_is_pushed_as_it_was_built(scene: Scene) -> No
         assert listed[about]["vnd.docker.reference.digest"] == entry["digest"]
 
 
-def test_parts_of_two_runners_are_joined_with_their_attestations(scene: Scene) -> None:
+def test_images_that_two_runners_built_are_joined_with_their_attestations(scene: Scene) -> None:
     both = ["linux/amd64", "linux/arm64"]
     scene.configure(build={"builder": "buildkit", "platforms": both, "provenance": "min"})
     files = {"Dockerfile": "FROM scratch\nCOPY hello.txt /\n", ".gitignore": "parts/\n"}
@@ -108,7 +108,7 @@ def test_parts_of_two_runners_are_joined_with_their_attestations(scene: Scene) -
     assert [one["platform"] for one in built["image"]["platforms"]] == both
 
 
-def test_a_failed_build_exits_4_with_its_line(scene: Scene) -> None:
+def test_a_failed_buildkit_build_exits_4_and_names_the_dockerfile_line(scene: Scene) -> None:
     scene.release_commit("v1.4.2", files={"Dockerfile": f"FROM {BUSYBOX}\nRUN echo last words; false\n"})
     result = scene("run", env=scene.builder_env)
     assert result.code == 4
@@ -117,7 +117,9 @@ def test_a_failed_build_exits_4_with_its_line(scene: Scene) -> None:
     assert scene.tags == {}
 
 
-def test_sigterm_ends_the_build_at_once_and_leaves_nothing(scene: Scene, buildkit: BuildKitDaemon) -> None:
+def test_sigterm_ends_a_buildkit_build_within_four_seconds_and_leaves_no_folder(
+    scene: Scene, buildkit: BuildKitDaemon
+) -> None:
     scene.release_commit("v1.4.2", files={"Dockerfile": WAITING})
     process = scene.start_build("run")
     moment = time.monotonic()
@@ -130,7 +132,7 @@ def test_sigterm_ends_the_build_at_once_and_leaves_nothing(scene: Scene, buildki
     assert "cancelled" in scene.kinds()
 
 
-def test_a_killed_run_leaves_nothing_that_the_next_one_does_not_mend(
+def test_run_after_a_killed_buildkit_build_releases_and_removes_its_folder(
     scene: Scene, buildkit: BuildKitDaemon
 ) -> None:
     scene.release_commit("v1.4.2", files={"Dockerfile": WAITING})
@@ -147,7 +149,9 @@ def test_a_killed_run_leaves_nothing_that_the_next_one_does_not_mend(
     assert scene.left() == []
 
 
-def test_the_program_that_is_killed_fails_the_build(scene: Scene, buildkit: BuildKitDaemon) -> None:
+def test_killing_buildx_or_buildctl_fails_the_run_and_ends_the_build(
+    scene: Scene, buildkit: BuildKitDaemon
+) -> None:
     scene.release_commit("v1.4.2", files={"Dockerfile": WAITING})
     process = scene.start_build("run")
     for pid in programs():
@@ -160,7 +164,7 @@ def test_the_program_that_is_killed_fails_the_build(scene: Scene, buildkit: Buil
 
 
 def programs() -> list[int]:
-    """The front ends that this test run started."""
+    """Return the process ids of buildx and buildctl that this test run started."""
     mark = f"PYTEST_LEAK_MARK={os.environ['PYTEST_LEAK_MARK']}"
     return [
         pid

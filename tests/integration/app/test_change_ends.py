@@ -45,7 +45,7 @@ def rollback() -> tuple[str, ...]:
 
 @pytest.mark.parametrize("what", ["promote", "rollback"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_change_that_is_terminated_is_recorded_as_cancelled_and_finished_by_the_next(
+def test_promotion_or_rollback_ended_by_a_signal_is_recorded_as_cancelled_and_can_be_repeated(
     released: Project, gate: Gate, what: str, number: signal.Signals, code: int
 ) -> None:
     command = promotion(released, gate) if what == "promote" else rollback()
@@ -94,7 +94,7 @@ def test_a_promotion_that_is_refused_before_it_began_records_nothing(released: P
 
 
 @pytest.mark.parametrize("what", ["promote", "rollback"])
-def test_promotion_keeps_unrecorded_facts_in_a_file_that_log_import_accepts(
+def test_promotion_and_rollback_keep_unrecorded_facts_in_a_file_that_log_import_accepts(
     released: Project, gate: Gate, what: str
 ) -> None:
     command = promotion(released, gate) if what == "promote" else rollback()

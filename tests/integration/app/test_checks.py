@@ -1,4 +1,4 @@
-"""`checks:` run on the built image before anybody else can see it; a failure ends the release."""
+"""`checks:` are run on the image before it is pushed; a failure ends the release."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RELEASE = {"1.4.2", "1.4", "1", "latest"}
 
 
 def check(name: str, script: str, **more: Any) -> dict[str, Any]:
-    """A check that runs a shell script; `$1` is the layout's path."""
+    """Return the configuration of a check that runs a shell script; `$1` is the path of the OCI layout."""
     return {"name": name, "run": ["sh", "-c", script, name, "{{layout}}"], **more}
 
 
@@ -37,7 +37,7 @@ def checked(make_project: Callable[..., Project]) -> Callable[..., Project]:
     return make
 
 
-def test_a_check_sees_the_image_before_the_registry_has_anything(
+def test_a_check_gets_the_image_that_is_released_and_is_recorded_as_passed(
     checked: Callable[..., Project], tmp_path: Path
 ) -> None:
     seen = tmp_path / "seen"
@@ -49,7 +49,7 @@ def test_a_check_sees_the_image_before_the_registry_has_anything(
     assert built["checks"] == [{"name": "smoke", "result": "passed"}]
 
 
-def test_a_check_that_fails_ends_the_release_before_anything_is_visible(
+def test_a_failed_image_check_ends_the_release_before_any_tag_is_pushed(
     checked: Callable[..., Project],
 ) -> None:
     project = checked(check("scan", "echo CVE-2026-1 in hello; exit 3"), check("smoke", "true"))
@@ -62,7 +62,7 @@ def test_a_check_that_fails_ends_the_release_before_anything_is_visible(
     assert project.log[-1]["error"]["step"] == "check-image:app:scan"
 
 
-def test_next_run_continues_after_a_failing_check_is_repaired(
+def test_run_after_a_failed_image_check_was_repaired_releases_the_image(
     checked: Callable[..., Project], tmp_path: Path
 ) -> None:
     switch = tmp_path / "switch"
@@ -82,7 +82,7 @@ def test_pushed_image_is_not_checked_again(checked: Callable[..., Project], tmp_
     assert count.read_text() == "x\n"
 
 
-def test_preview_lists_checks_and_runs_none(checked: Callable[..., Project], tmp_path: Path) -> None:
+def test_preview_lists_image_checks_and_runs_none(checked: Callable[..., Project], tmp_path: Path) -> None:
     count = tmp_path / "count"
     project = checked(check("smoke", f"echo x >> {shlex.quote(str(count))}"))
     document = json.loads(project.must("preview", "--json").stdout)
@@ -91,7 +91,7 @@ def test_preview_lists_checks_and_runs_none(checked: Callable[..., Project], tmp
     assert not count.exists()
 
 
-def test_images_of_from_are_checked(checked: Callable[..., Project]) -> None:
+def test_images_given_by_from_are_checked(checked: Callable[..., Project]) -> None:
     project = checked(check("scan", "exit 1"))
     project.repo.commit("ignore", files={".gitignore": "dist/\npart/\n"})
     project.must("build", "-o", "oci:part")
@@ -108,7 +108,7 @@ def test_images_of_from_are_checked(checked: Callable[..., Project]) -> None:
         (["/"], 60, "`/` cannot be started"),
     ],
 )
-def test_check_that_cannot_run_is_an_error_with_the_reason(
+def test_image_check_that_cannot_start_or_end_is_an_error_with_the_reason(
     checked: Callable[..., Project], run: list[str], timeout: int, said: str
 ) -> None:
     project = checked({"name": "smoke", "run": run, "timeout": timeout})
@@ -119,14 +119,16 @@ def test_check_that_cannot_run_is_an_error_with_the_reason(
     assert project.tags == {}
 
 
-def test_checks_leave_no_temporary_files(checked: Callable[..., Project], tmp_path: Path) -> None:
+def test_image_checks_leave_no_temporary_files(checked: Callable[..., Project], tmp_path: Path) -> None:
     place = tmp_path / "place"
     project = checked(check("smoke", f"echo $1 > {shlex.quote(str(place))}"))
     project.must("run")
     assert not Path(place.read_text().strip()).parent.exists()
 
 
-def test_a_signal_ends_a_check(checked: Callable[..., Project], tmp_path: Path) -> None:
+def test_sigterm_ends_a_running_image_check_and_the_release(
+    checked: Callable[..., Project], tmp_path: Path
+) -> None:
     fifo = tmp_path / "started"
     project = checked(check("slow", f"echo > {shlex.quote(str(fifo))}; exec sleep 600"))
     os.mkfifo(fifo)
@@ -139,14 +141,16 @@ def test_a_signal_ends_a_check(checked: Callable[..., Project], tmp_path: Path) 
     assert project.kinds() == ["planned", "cancelled"]
 
 
-def test_two_checks_of_one_name_are_refused(checked: Callable[..., Project]) -> None:
+def test_two_image_checks_of_one_name_are_refused(checked: Callable[..., Project]) -> None:
     project = checked(check("smoke", "true"), check("smoke", "false"))
     result = project("preview")
     assert result.code == 2
     assert "two checks called `smoke`" in result.stderr
 
 
-def test_an_untrusted_run_reads_no_check(checked: Callable[..., Project], tmp_path: Path) -> None:
+def test_an_untrusted_run_ignores_the_configured_image_checks(
+    checked: Callable[..., Project], tmp_path: Path
+) -> None:
     count = tmp_path / "count"
     project = checked(check("smoke", f"echo x >> {shlex.quote(str(count))}"))
     for command in ("preview", "run"):
@@ -157,7 +161,7 @@ def test_an_untrusted_run_reads_no_check(checked: Callable[..., Project], tmp_pa
     assert not count.exists()
 
 
-def test_a_check_runs_the_image_by_its_name_in_the_daemon(
+def test_an_image_check_can_use_the_image_in_the_docker_daemon_and_it_is_removed_afterwards(
     checked: Callable[..., Project], docker_daemon: DockerDaemon
 ) -> None:
     project = checked({"name": "look", "run": ["docker", "image", "inspect", "{{image}}"]})

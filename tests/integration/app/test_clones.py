@@ -61,12 +61,12 @@ Prepare = Callable[[Origin, Path], GitRepo]
 
 
 def cloned(*options: str) -> Prepare:
-    """The clone that `git clone OPTIONS` makes."""
+    """Return a function that makes a clone of the origin with these options of `git clone`."""
     return lambda origin, path: origin.repo.clone(path, *options)
 
 
 def then(prepare: Prepare, change: Callable[[Origin, GitRepo], object]) -> Prepare:
-    """A clone that is changed, or whose remote is changed, after it was made."""
+    """Return a function that makes a clone and then applies `change` to the clone or its origin."""
 
     def made(origin: Origin, path: Path) -> GitRepo:
         clone = prepare(origin, path)
@@ -77,33 +77,33 @@ def then(prepare: Prepare, change: Callable[[Origin, GitRepo], object]) -> Prepa
 
 
 def worktree(origin: Origin, path: Path) -> GitRepo:
-    """A linked worktree of a shallow clone."""
+    """Make a linked worktree of a shallow clone."""
     first = origin.repo.clone(path.with_name("first"), "--depth=1")
     first.git("worktree", "add", "--quiet", "--detach", str(path))
     return GitRepo(path, home=Path(first.env["HOME"]), init=False)
 
 
 def two_remotes(origin: Origin, clone: GitRepo) -> None:
-    """Neither remote is called `origin`; the branch follows the one that has the releases."""
+    """Make two remotes, neither called `origin`; the branch follows the one that has the releases."""
     clone.git("remote", "rename", "origin", "company")
     clone.git("remote", "add", "friend", str(clone.path / "nowhere"))
 
 
 def forked(origin: Origin, clone: GitRepo) -> None:
-    """`origin` is a fork without tags; the branch follows `upstream`."""
+    """Make `origin` a fork without tags; the branch follows the remote `upstream`."""
     fork = origin.repo.clone(clone.path.with_name("fork"), "--bare", "--no-tags")
     clone.git("remote", "rename", "origin", "upstream")
     clone.git("remote", "add", "origin", f"file://{fork.path}")
 
 
 def graft(origin: Origin, clone: GitRepo) -> None:
-    """A file `info/grafts` pretends that HEAD has no parents."""
+    """Write a file `info/grafts` by which HEAD has no parents."""
     (clone.path / ".git/info").mkdir(exist_ok=True)
     (clone.path / ".git/info/grafts").write_text(f"{clone.head}\n")
 
 
 def merged_side(origin: Origin, clone: GitRepo) -> None:
-    """HEAD becomes a merge whose second parent's history is cut before it meets the release."""
+    """Make HEAD a merge whose second parent's history is cut before it meets the release."""
     origin.repo.branch("side", "v1.4.1")
     for number in range(4):
         origin.repo.commit(f"side {number}")
@@ -199,7 +199,7 @@ ROWS = {
 
 
 def content(clone: GitRepo) -> dict[str, str]:
-    """Every file of the clone's git folder with the hash of its bytes."""
+    """Return every file of the clone's git folder with the hash of its bytes."""
     folder = clone.path / clone.git("rev-parse", "--git-common-dir")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
@@ -214,7 +214,7 @@ def version_at(counted: tuple[str, int] | None, commit: str) -> str | None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_clone_says_what_it_lacks_and_preview_asks_its_remote(
+def test_offline_a_clone_warns_of_what_it_lacks_and_preview_reads_it_from_the_remote(
     origin: Origin, tmp_path: Path, name: str
 ) -> None:
     row = ROWS[name]
@@ -248,7 +248,7 @@ SYSTEMS = [("GitHub", "fetch-depth: 0"), ("GitLab", "GIT_DEPTH"), ("Jenkins", "c
 
 
 @pytest.mark.parametrize(("system", "line"), SYSTEMS)
-def test_a_detached_shallow_checkout_names_the_line_of_its_ci_system(
+def test_warning_about_a_detached_shallow_checkout_names_the_setting_of_its_ci_system(
     origin: Origin, tmp_path: Path, system: str, line: str
 ) -> None:
     clone = origin.repo.clone(tmp_path / "clone", "--depth=1")
@@ -262,7 +262,9 @@ def test_a_detached_shallow_checkout_names_the_line_of_its_ci_system(
     assert "main" in [tag.name for tag in decision.tags]
 
 
-def test_connections_to_the_remote_are_counted(origin: Origin, tmp_path: Path) -> None:
+def test_preview_of_a_shallow_clone_connects_to_the_remote_three_times_at_first_and_then_twice(
+    origin: Origin, tmp_path: Path
+) -> None:
     clone = origin.repo.clone(tmp_path / "clone", "--depth=1")
     traces = tmp_path / "trace"
 
@@ -309,7 +311,7 @@ def tags_asked(clone: GitRepo) -> DecisionReport:
 
 
 class TestBranchTag:
-    """`main` in a target that several clones release to, one after another."""
+    """The image tag `main` in a target that several clones release to, one after another."""
 
     @pytest.fixture
     def target(self, tmp_path: Path) -> str:
@@ -319,7 +321,7 @@ class TestBranchTag:
         return run(open_workspace(str(clone.path), env={**clone.env, **env}, images=[target]), RunRequest())
 
     def held(self, target: str, commits: Mapping[str, str]) -> str | None:
-        """The name of the commit whose image `main` holds."""
+        """Return the name of the commit whose image the tag `main` in the target points to."""
         layout = Layout(target.removeprefix("oci:"))
         found = layout.resolve("main")
         named = {
@@ -330,7 +332,7 @@ class TestBranchTag:
         return None if found is None else named.get(found.digest)
 
     @pytest.mark.parametrize("options", [["--depth=1"], ["--depth=1", "--filter=blob:none"], []])
-    def test_a_second_push_moves_it_from_every_clone(
+    def test_branch_tag_moves_to_the_next_commit_from_every_kind_of_clone(
         self, origin: Origin, tmp_path: Path, target: str, options: list[str]
     ) -> None:
         first = origin.repo.clone(tmp_path / "first", *options)
@@ -340,7 +342,7 @@ class TestBranchTag:
         assert self.released(again, target).error is None
         assert self.held(target, {"first": first.head, "second": second}) == "second"
 
-    def test_it_moves_over_an_ancestor_wherever_the_branch_is_and_never_back(
+    def test_branch_tag_moves_from_an_ancestor_although_the_branch_went_on_and_never_back(
         self, origin: Origin, tmp_path: Path, target: str
     ) -> None:
         clones = {}
@@ -356,7 +358,7 @@ class TestBranchTag:
             seen.append(self.held(target, commits))
         assert seen == ["second", "third", "third", "third"]
 
-    def test_it_is_withheld_before_anything_is_pushed_where_the_history_cannot_be_had(
+    def test_branch_tag_is_withheld_if_the_history_that_a_shallow_clone_lacks_cannot_be_fetched(
         self, origin: Origin, tmp_path: Path, target: str
     ) -> None:
         first = origin.repo.clone(tmp_path / "first", "--depth=1")
@@ -374,7 +376,9 @@ class TestBranchTag:
             assert "fetch-depth: 0" in str(error.hint)
         assert self.held(target, {"first": first.head, "second": second}) == "first"
 
-    def test_a_complete_clone_needs_no_remote(self, origin: Origin, tmp_path: Path, target: str) -> None:
+    def test_branch_tag_moves_from_a_complete_clone_without_a_remote(
+        self, origin: Origin, tmp_path: Path, target: str
+    ) -> None:
         first = origin.repo.clone(tmp_path / "first")
         self.released(first, target)
         second = origin.repo.commit("six", files={"a": "6"})
@@ -385,7 +389,7 @@ class TestBranchTag:
 
 
 @pytest.mark.parametrize("options", [["--depth=1"], ["--no-tags"], []])
-def test_where_the_remote_refuses_a_complete_registry_guards(
+def test_where_the_remote_refuses_the_tags_of_the_registry_withhold_moving_tags(
     origin: Origin, tmp_path: Path, options: list[str]
 ) -> None:
     target = f"oci:{tmp_path / 'target'}"

@@ -44,7 +44,7 @@ class Monorepo:
         return found
 
     def tags(self, name: str) -> dict[str, str]:
-        """The tags in a component's layout and their digests."""
+        """Return the tags in a component's OCI layout and their digests."""
         path = self.repo.path / "dist" / name / "index.json"
         rows = json.loads(path.read_text())["manifests"] if path.exists() else []
         key = "org.opencontainers.image.ref.name"
@@ -63,7 +63,9 @@ def released(report: dict[str, Any]) -> list[str]:
     return [one["component"] for one in report["releases"]]
 
 
-def test_a_branch_builds_what_changed_and_names_the_rest(mono: Monorepo) -> None:
+def test_a_branch_run_builds_the_components_that_changed_and_reports_the_unchanged_ones(
+    mono: Monorepo,
+) -> None:
     first = mono.run()
     assert (released(first), "unchanged" in first) == (list(NAMES), False)
     before = mono.all_tags()
@@ -100,7 +102,9 @@ def test_a_branch_builds_what_changed_and_names_the_rest(mono: Monorepo) -> None
     assert (released(again), [one["component"] for one in again["unchanged"]]) == (["api", "lib"], ["web"])
 
 
-def test_changes_of_the_config_and_outside_of_paths(mono: Monorepo) -> None:
+def test_changes_outside_of_all_paths_build_no_component_and_a_change_of_the_config_builds_all(
+    mono: Monorepo,
+) -> None:
     mono.run()
     mono.change("README.md", "web/docs/page.md")
     assert released(mono.run()) == []
@@ -116,7 +120,7 @@ def test_a_component_without_paths_is_always_built(mono: Monorepo) -> None:
     assert released(mono.run()) == ["api", "lib"]  # a dependency without paths owns every file
 
 
-def test_an_image_of_an_unknown_revision_is_built_again(mono: Monorepo) -> None:
+def test_a_component_whose_image_is_of_an_unknown_commit_is_built_again(mono: Monorepo) -> None:
     mono.run()
     gone = mono.change("web/x")
     mono.run()
@@ -155,7 +159,7 @@ def test_a_git_tag_releases_its_component_alone(mono: Monorepo) -> None:
     assert (released(other), mono.tags("web")) == ([], before["web"])
 
 
-def test_release_by_name_releases_its_component_alone(mono: Monorepo) -> None:
+def test_option_release_with_a_components_git_tag_releases_that_component_alone(mono: Monorepo) -> None:
     mono.repo.tag("api/v1.0.1")
     env = {
         "GITHUB_ACTIONS": "true",
@@ -174,7 +178,7 @@ def test_a_git_tag_at_head_releases_its_component_alone_on_a_laptop(mono: Monore
     assert mono.all_tags()["api"] == {}
 
 
-def test_a_request_builds_what_it_changed(mono: Monorepo) -> None:
+def test_a_pull_request_builds_the_components_that_it_changed(mono: Monorepo) -> None:
     mono.repo.write({"shipmark.yml": "pull_requests: true\n" + CONFIG})
     mono.repo.commit("chore: config")
     mono.repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
@@ -209,7 +213,9 @@ class TestFailures:
         mono.repo.git("revert", "--no-edit", "HEAD")
         assert released(mono.run()) == ["api", "lib"]
 
-    def test_a_failure_on_the_way_stops_only_what_depends_on_it(self, mono: Monorepo) -> None:
+    def test_a_component_whose_image_check_fails_stops_only_the_components_that_depend_on_it(
+        self, mono: Monorepo
+    ) -> None:
         check = "checks: [{name: smoke, run: ['false']}], "
         mono.repo.commit(
             "test: smoke", {"shipmark.yml": CONFIG.replace("prefix: lib/, ", f"prefix: lib/, {check}")}
@@ -226,7 +232,9 @@ class TestFailures:
         failed = {one["release"] for one in log if one["kind"] == "failed"}
         assert (len(ended), len(failed), ended & failed) == (1, 2, set())
 
-    def test_the_exit_code_is_that_of_the_first_failure_in_the_configs_order(self, mono: Monorepo) -> None:
+    def test_the_exit_code_is_that_of_the_first_failed_component_in_the_order_of_the_config(
+        self, mono: Monorepo
+    ) -> None:
         mono.run()
         index = mono.repo.path / "dist/web/index.json"
         mono.change("web/x", "api/x", "lib/x")
@@ -251,7 +259,7 @@ class TestMatrix:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def test_the_matrix_has_the_components_that_changed(self, mono: Monorepo) -> None:
+    def test_the_job_matrix_has_the_components_that_changed(self, mono: Monorepo) -> None:
         mono.repo.write(
             {
                 "shipmark.yml": CONFIG.replace(
@@ -287,7 +295,7 @@ class TestMatrix:
         text = mono("preview", "--changed").stdout.splitlines()
         assert [line.split()[:2] for line in text] == [["+", "api"], ["+", "web"], ["=", "lib"]]
 
-    def test_the_matrix_of_a_git_tag_has_its_component_alone(self, mono: Monorepo) -> None:
+    def test_the_job_matrix_of_a_git_tag_has_its_component_alone(self, mono: Monorepo) -> None:
         mono.repo.tag("lib/v1.0.0")
         env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/tags/lib/v1.0.0", "GITHUB_SHA": mono.repo.head}
         assert [one["component"] for one in self.matrix(mono, **env)["include"]] == ["lib"]

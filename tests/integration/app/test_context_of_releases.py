@@ -30,7 +30,7 @@ def recorded(project: Project) -> list[Any]:
 
 
 def names_in(project: Project, layout: str) -> list[str]:
-    """What the layers of the only image of a layout hold."""
+    """Return the paths in the layers of the only image of an OCI layout."""
     folder = project.repo.path / layout
     index = json.loads((folder / "index.json").read_text())
     blobs = folder / "blobs/sha256"
@@ -42,7 +42,7 @@ def names_in(project: Project, layout: str) -> list[str]:
     return names
 
 
-def test_the_record_holds_the_contexts_digest_and_how_many_files_git_does_not_track(
+def test_the_build_record_has_the_contexts_digest_and_the_number_of_untracked_files(
     project: Project,
 ) -> None:
     project.repo.write({"stray": "x", "dist/ignored": "y"})
@@ -58,7 +58,9 @@ def test_the_record_holds_the_contexts_digest_and_how_many_files_git_does_not_tr
     assert context in [entry.get("context") for entry in shown["entries"]]
 
 
-def test_the_same_tag_in_two_clones_is_one_context_and_one_image(project: Project, tmp_path: Path) -> None:
+def test_builds_of_one_git_tag_in_two_clones_have_one_context_digest_and_one_image(
+    project: Project, tmp_path: Path
+) -> None:
     clone = project.repo.clone(tmp_path / "elsewhere")
     clone.checkout("v1.4.2")
     found = []
@@ -75,7 +77,9 @@ def test_the_same_tag_in_two_clones_is_one_context_and_one_image(project: Projec
     assert found[0][0]["untracked"] == 0
 
 
-def test_a_second_release_does_not_hold_the_layout_of_the_first(make_project: Callable[..., Project]) -> None:
+def test_the_image_of_a_second_release_contains_neither_the_target_layout_nor_the_log(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project(image="oci:out/image", build={"builder": "layers"}, log={"path": "log/r.jsonl"})
     project.release_commit("v1.4.2", files={"Dockerfile": COPY_ALL})
     project.must("run")
@@ -88,7 +92,9 @@ def test_a_second_release_does_not_hold_the_layout_of_the_first(make_project: Ca
     assert [entry["context"]["untracked"] for entry in entries if entry["kind"] == "built"] == [0, 0]
 
 
-def test_a_build_into_a_layout_does_not_take_the_last_image_along(project: Project) -> None:
+def test_a_second_build_into_a_layout_below_the_context_does_not_contain_the_first_image(
+    project: Project,
+) -> None:
     first, second = (project.must("build", "-o", "oci:parts/one", "--json").json for _ in range(2))
     assert first["digest"] == second["digest"]
     assert [name for name in names_in(project, "parts/one") if "parts" in name] == []
@@ -104,7 +110,7 @@ class TestIncompleteClone:
         return project.repo.clone(tmp_path / "clone")
 
     @pytest.mark.parametrize("command", ["preview", "run"])
-    def test_preview_and_run_exit_3_before_anything_is_recorded(
+    def test_preview_and_run_exit_3_if_the_dockerfile_reads_a_missing_submodule(
         self, project: Project, clone: GitRepo, command: str
     ) -> None:
         result = project(command, cwd=clone.path)
@@ -114,18 +120,24 @@ class TestIncompleteClone:
         assert project.tags == {}
         assert not (clone.path / ".shipmark/log.jsonl").exists()
 
-    def test_the_hint_is_the_line_for_the_ci(self, project: Project, clone: GitRepo) -> None:
+    def test_hint_for_a_missing_submodule_has_the_setting_of_the_ci_system(
+        self, project: Project, clone: GitRepo
+    ) -> None:
         env = {"GITLAB_CI": "true", "CI_COMMIT_SHA": clone.head, "CI_COMMIT_TAG": "v1.4.3"}
         assert (
             "`variables: {GIT_SUBMODULE_STRATEGY: recursive}`"
             in project("preview", cwd=clone.path, env=env).stderr
         )
 
-    def test_what_the_hint_says_helps(self, project: Project, clone: GitRepo) -> None:
+    def test_run_succeeds_after_the_missing_submodule_was_checked_out(
+        self, project: Project, clone: GitRepo
+    ) -> None:
         check_out_submodules(clone)
         assert project("run", cwd=clone.path).code == 0
 
-    def test_allow_missing_helps_too(self, project: Project, clone: GitRepo) -> None:
+    def test_run_succeeds_if_allow_missing_names_the_missing_submodule(
+        self, project: Project, clone: GitRepo
+    ) -> None:
         clone.write(
             {
                 "allow.yml": json.dumps(
@@ -140,7 +152,7 @@ class TestIncompleteClone:
         assert result.code == 0, result.stderr
 
 
-def test_a_dockerfile_that_names_git_exits_4_in_preview_and_run(project: Project) -> None:
+def test_preview_and_run_exit_4_if_the_dockerfile_copies_the_git_folder(project: Project) -> None:
     project.repo.commit(files={"Dockerfile": "FROM scratch\nCOPY .git /g\n"})
     project.repo.tag("v1.4.3")
     for command in ("preview", "run"):
@@ -153,7 +165,9 @@ def test_a_dockerfile_that_names_git_exits_4_in_preview_and_run(project: Project
     project.must("run")
 
 
-def test_files_and_keep_git_are_inputs_of_the_release_and_allow_missing_is_none(project: Project) -> None:
+def test_options_files_and_keep_git_are_build_inputs_of_a_release_and_allow_missing_is_not(
+    project: Project,
+) -> None:
     project.must("run")
     for option, code in (({"files": "tracked"}, 6), ({"keep_git": True}, 6), ({"allow_missing": ["x"]}, 0)):
         project.repo.write(

@@ -29,14 +29,14 @@ def made(make_project: Callable[..., Project]) -> Project:
 
 
 def part(project: Project, platform: str, place: str | None = None) -> str:
-    """Build HEAD's image for one platform, as a runner of its own would. Returns its place."""
+    """Build HEAD's image for one platform, as a runner of its own would; return where the image is."""
     place = place or f"oci:parts/{platform.rpartition('/')[2]}"
     project.must("build", "--platform", platform, "-o", place)
     return place
 
 
 def parts(project: Project) -> tuple[str, ...]:
-    """The arguments of `--from` for both platforms."""
+    """Build the images of both platforms, and return the options `--from` that name them."""
     return tuple(word for platform in BOTH for word in ("--from", part(project, platform)))
 
 
@@ -46,7 +46,7 @@ def refused(result: Result, code: int, *words: str) -> None:
         assert word in result.stderr
 
 
-def test_images_of_two_runners_become_one_index_and_one_release(made: Project) -> None:
+def test_images_that_two_runners_built_become_one_index_and_one_release(made: Project) -> None:
     made.must("run", *parts(made))
     index = json.loads(made.registry.manifest(made.name, "1.4.2")[1])
     assert [
@@ -61,7 +61,7 @@ def test_images_of_two_runners_become_one_index_and_one_release(made: Project) -
 
 
 @pytest.mark.parametrize("annotations", [{}, {"team": "a", "version": "{{version}}"}])
-def test_joined_images_are_the_index_that_one_builder_makes(
+def test_images_joined_by_from_have_the_digest_of_the_index_that_one_build_makes(
     made: Project, annotations: dict[str, str]
 ) -> None:
     made.configure(build=BUILD, annotations=annotations)
@@ -73,7 +73,7 @@ def test_joined_images_are_the_index_that_one_builder_makes(
     assert whole["digest"] == joined
 
 
-def test_order_of_from_places_does_not_change_the_digest(made: Project) -> None:
+def test_order_of_from_options_does_not_change_the_digest(made: Project) -> None:
     amd, arm = part(made, BOTH[0]), part(made, BOTH[1])
     preview = json.loads(made.must("preview", "--from", arm, "--from", amd, "--json").stdout)
     other = json.loads(made.must("preview", "--from", amd, "--from", arm, "--json").stdout)
@@ -90,7 +90,7 @@ def test_order_of_from_places_does_not_change_the_digest(made: Project) -> None:
 @pytest.mark.parametrize(
     "transport", ["oci:parts/one:mine", "oci-archive:one.tar:mine", "docker-archive:one.tar"]
 )
-def test_from_accepts_an_image_of_every_transport(
+def test_from_accepts_images_of_layouts_oci_archives_and_docker_archives(
     make_project: Callable[..., Project], transport: str
 ) -> None:
     project = make_project()
@@ -101,7 +101,7 @@ def test_from_accepts_an_image_of_every_transport(
     assert project.tags["latest"] == project.tags["1.4.2"]
 
 
-def test_an_image_of_a_registry_is_named_by_its_digest(made: Project) -> None:
+def test_from_accepts_images_of_a_registry_by_digest(made: Project) -> None:
     for platform in BOTH:
         made.must("image", "copy", f"{part(made, platform)}:1.4.2", f"{made.image}:part-{platform[6:]}")
     places = [f"{made.image}@{made.tags[f'part-{platform[6:]}']}" for platform in BOTH]
@@ -174,12 +174,12 @@ def test_from_with_an_image_without_labels_needs_as_commit(
 
 
 def bare_image(project: Project) -> str:
-    """An OCI layout with one image for amd64 that has no label at all."""
+    """Make an OCI layout with one image for amd64 that has no label at all, and return its name."""
     store(make_image(), Layout(str(project.repo.path / "parts" / "bare")), "mine")
     return "oci:parts/bare"
 
 
-def test_killed_release_with_from_is_finished_by_the_next_run(made: Project) -> None:
+def test_release_with_from_is_repeated_with_the_same_digest_after_the_disk_was_lost(made: Project) -> None:
     places = parts(made)
     made.must("run", *places)
     digest = made.tags["1.4.2"]
@@ -215,7 +215,7 @@ def test_from_with_several_components_needs_component(make_project: Callable[...
     assert {entry["component"] for entry in project.log} == {"api"}
 
 
-def test_a_build_leaves_no_trace_in_log_and_registry(made: Project) -> None:
+def test_shipmark_build_leaves_no_trace_in_log_and_registry(made: Project) -> None:
     document = json.loads(made.must("build", "--json").stdout)
     assert document["schema"] == "shipmark.build/1"
     assert [one["platform"] for one in document["platforms"]] == BOTH
@@ -224,16 +224,16 @@ def test_a_build_leaves_no_trace_in_log_and_registry(made: Project) -> None:
     assert made.tags == {}
 
 
-def test_a_build_of_a_dirty_tree_is_refused(made: Project) -> None:
+def test_shipmark_build_of_a_dirty_work_tree_is_refused(made: Project) -> None:
     made.repo.write({"hello.txt": "changed\n"})
     refused(made("build"), 3, "hello.txt")
 
 
-def test_a_build_goes_to_no_registry(made: Project) -> None:
+def test_shipmark_build_with_a_registry_as_output_is_refused(made: Project) -> None:
     refused(made("build", "-o", f"{made.image}:1.4.2"), 2, "shipmark run")
 
 
-def test_the_commands_of_the_page_work_as_written(made: Project) -> None:
+def test_commands_in_docs_from_md_work_as_written(made: Project) -> None:
     lines = [line for block in blocks("docs/from.md", "console") for line in block.splitlines()]
     assert len(lines) == 4
     made.repo.commit("ignore parts", files={".gitignore": "dist/\npart-*/\n"})
@@ -242,7 +242,9 @@ def test_the_commands_of_the_page_work_as_written(made: Project) -> None:
     assert made.kinds()[-3:] == ["pushed", "released", "moved"]
 
 
-def test_an_approved_plan_names_the_places(made: Project, tmp_path: Path) -> None:
+def test_a_plan_file_of_a_release_with_from_is_executed_without_the_option(
+    made: Project, tmp_path: Path
+) -> None:
     plan = str(tmp_path / "plan.json")
     made.must("preview", *parts(made), "-o", plan)
     made.must("run", "--plan", plan)

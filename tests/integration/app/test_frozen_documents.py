@@ -21,14 +21,14 @@ _OF_THE_MACHINE = frozenset({"at", "duration_ms", "actor", "size", "codec", "too
 
 
 class Frozen:
-    """Compares texts with the frozen files, after replacing values that change from run to run."""
+    """Compares texts with golden files, after replacing values that change from run to run."""
 
     def __init__(self, host: str) -> None:
         self._host = host
         self._names: dict[str, str] = {}
 
     def same(self, name: str, text: str) -> None:
-        """Assert that `text` is the content of the frozen file `name`."""
+        """Assert that `text` equals the golden file `name`, or write the file if `FREEZE_DOCUMENTS` is set."""
         stable = _CHANGING.sub(self._name, text.replace(self._host, "REGISTRY"))
         path = GOLDEN / name
         if os.environ.get("FREEZE_DOCUMENTS"):
@@ -42,7 +42,7 @@ class Frozen:
 
 
 def _stable(value: Any) -> Any:
-    """`value`, without members that differ between machines or runs."""
+    """Return `value` without members that differ between machines or runs."""
     if isinstance(value, dict):
         return {name: _stable(item) for name, item in value.items() if name not in _OF_THE_MACHINE}
     if isinstance(value, list):
@@ -51,13 +51,15 @@ def _stable(value: Any) -> Any:
 
 
 def _entries(project: Project) -> str:
-    """The entries of the log without the members of the hash chain."""
+    """Return the entries of the log as text, without the members of the hash chain."""
     chain = {"id", "hash", "prev"}
     entries = [{key: entry[key] for key in sorted(entry.keys() - chain)} for entry in project.log]
     return "".join(f"{json.dumps(_stable(entry), indent=1)}\n" for entry in entries)
 
 
-def test_documents_and_records_stay_as_they_were_frozen(make_project: Callable[..., Project]) -> None:
+def test_json_documents_and_log_records_equal_their_golden_files(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project(project="acme/app", attest="release")
     project.must("run")
     project.release_commit("v1.4.2")
@@ -84,7 +86,7 @@ def test_documents_and_records_stay_as_they_were_frozen(make_project: Callable[.
     frozen.same("log.txt", _entries(project))
 
 
-def test_texts_stay_as_they_were_frozen(make_project: Callable[..., Project]) -> None:
+def test_printed_texts_equal_their_golden_files(make_project: Callable[..., Project]) -> None:
     project = make_project(project="acme/app")
     project.must("run")
     project.release_commit("v1.4.2")

@@ -49,12 +49,14 @@ def gathered(repo: GitRepo, process: Processes, layout: Layout) -> HeldTags:
     return gather_held(TagReader(), ancestry, [layout], decision, facts.commit, heads=heads)
 
 
-def test_tag_on_an_empty_target_is_free(git_repo: GitRepo, process: Processes, layout: Layout) -> None:
+def test_image_tags_on_an_empty_target_are_free(
+    git_repo: GitRepo, process: Processes, layout: Layout
+) -> None:
     git_repo.commit()
     assert {one.state for one in gathered(git_repo, process, layout).held} == {"free"}
 
 
-def test_held_tag_has_labels_platforms_and_digest(
+def test_an_existing_image_tag_is_read_with_labels_platforms_and_digest(
     git_repo: GitRepo, process: Processes, layout: Layout
 ) -> None:
     git_repo.commit()
@@ -121,7 +123,7 @@ def test_branch_tag_moves_after_its_commit_was_amended(
     assert "main" in [tag.name for tag in decided(clone, process, found)[1].tags]
 
 
-def test_a_target_that_cannot_be_read_is_unknown(
+def test_image_tags_of_an_unreadable_target_are_unknown_and_withheld_as_a_fault(
     git_repo: GitRepo, process: Processes, layout: Layout, tmp_path: Path
 ) -> None:
     git_repo.commit()
@@ -133,7 +135,7 @@ def test_a_target_that_cannot_be_read_is_unknown(
     assert [(one.name, one.rightly) for one in decision.withheld] == [("main", False)]
 
 
-def test_branches_of_the_remote_that_would_share_a_tag_are_told_apart(
+def test_remote_branches_whose_names_would_give_one_image_tag_get_different_tags(
     git_repo: GitRepo, process: Processes, tmp_path: Path
 ) -> None:
     git_repo.commit()

@@ -23,7 +23,7 @@ _POINTS: dict[str, Callable[[Point], bool]] = {
 
 
 @pytest.mark.parametrize("which", sorted(_POINTS))
-def test_a_killed_release_ends_as_one_that_never_was(
+def test_run_after_a_release_was_killed_ends_as_a_release_that_was_not_killed(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path, which: str
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT)
@@ -36,7 +36,7 @@ def test_a_killed_release_ends_as_one_that_never_was(
     assert [row.text for row in rows if row.faults] == [], table(rows)
 
 
-def test_a_killed_attestation_ends_in_one_statement(
+def test_a_release_killed_during_attestation_ends_with_one_statement(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     """With the disk lost the log is another one, with another anchor: it adds no statement of its own."""
@@ -51,7 +51,7 @@ def test_a_killed_attestation_ends_in_one_statement(
     assert [row.text for row in rows if row.faults] == [], table(rows)
 
 
-def test_a_release_through_the_daemon_that_was_killed_is_not_built_again(
+def test_a_killed_release_built_by_the_docker_daemon_ends_like_an_undisturbed_one(
     make_project: Callable[..., Project],
     gate: Gate,
     shipmark: Shipmark,
@@ -73,7 +73,7 @@ def test_a_release_through_the_daemon_that_was_killed_is_not_built_again(
 
 
 def _is_telling(point: Point) -> bool:
-    """Around the content, the version's tag and the last moving tag."""
+    """Return whether the point is after the image's manifest, the version's tag or `latest` was put."""
     named = ("PUT manifests/sha256", "PUT manifests/1.4.2", "PUT manifests/latest")
     return point.place == "http" and point.when == "after" and point.effect.startswith(named)
 
@@ -84,7 +84,7 @@ TWO = {"builder": "layers", "platforms": ["linux/amd64", "linux/arm64"], "args":
 def test_a_killed_release_of_two_platforms_builds_only_what_is_missing(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
-    """Killed around each platform's record, around the index, and while the index is pushed."""
+    """The release is killed around each platform's record, around the index, and while the index is pushed."""
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
     project.release_commit("v1.4.2")
     matrix = Matrix(project, gate, shipmark, tmp_path / "matrix")
@@ -100,7 +100,7 @@ def test_a_killed_release_of_two_platforms_builds_only_what_is_missing(
     assert {"built-platform" in row.recorded and "built" not in row.recorded for row in rows} == {True, False}
 
 
-def test_joining_two_runners_killed_at_any_effect_ends_in_one_release(
+def test_a_release_of_two_from_images_killed_at_any_point_ends_as_one_release(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
@@ -117,7 +117,7 @@ def test_joining_two_runners_killed_at_any_effect_ends_in_one_release(
     assert [row.text for row in rows if row.faults] == [], table(rows)
 
 
-def test_a_runner_that_was_killed_while_it_built_its_platform_leads_to_the_same_release(
+def test_release_after_a_runner_was_killed_during_shipmark_build_ends_as_without_the_kill(
     make_project: Callable[..., Project], registry_server: RegistryServer, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     project = make_project(project=PROJECT, build=TWO)

@@ -63,7 +63,7 @@ def breaks_at(gate: Gate, tag: str, damage: Callable[[], None]) -> None:
 
 
 def kept_file(result: Result, project: Project) -> Path:
-    """The path of the file with unrecorded facts that the error names."""
+    """Return the path of the file with unrecorded facts that the error names."""
     error = next(line for line in result.stderr.splitlines() if line.startswith("error: "))
     name = next(word for word in error.split("`") if word.endswith(".jsonl") and "unrecorded-" in word)
     return project.repo.path / name
@@ -130,7 +130,9 @@ def test_release_keeps_unrecorded_facts_in_a_file_that_log_import_accepts(
         assert guarded.kinds().count(kind) == 1, guarded.kinds()
 
 
-def test_running_again_without_the_import_records_the_release(guarded: Project, gate: Gate) -> None:
+def test_running_a_release_again_without_importing_its_unrecorded_facts_records_it(
+    guarded: Project, gate: Gate
+) -> None:
     log = Log(guarded)
     breaks_at(gate, "1.4.2", log.break_lock)
     result = guarded("run")

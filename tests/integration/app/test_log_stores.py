@@ -14,7 +14,7 @@ KINDS = ["planned", "built", "pushed", "released", "moved"]
 
 @pytest.fixture
 def remote(tmp_path: Path) -> Callable[[Project], Path]:
-    """Give a function that makes a bare remote of the project and calls it `origin`."""
+    """Give a function that makes a bare clone of the project and adds it to the project as remote `origin`."""
 
     def make(project: Project) -> Path:
         bare = project.repo.clone(tmp_path / "remote.git", "--bare").path
@@ -29,7 +29,7 @@ def kinds(project: Project) -> list[str]:
     return [entry["kind"] for entry in entries]
 
 
-def test_a_log_in_a_git_ref_outlives_the_workspace(
+def test_a_version_log_in_a_git_ref_is_read_in_a_new_clone(
     make_project: Callable[..., Project], remote: Callable[[Project], Path], tmp_path: Path
 ) -> None:
     project = make_project(log={"store": "git"})
@@ -46,7 +46,9 @@ def test_a_log_in_a_git_ref_outlives_the_workspace(
     assert "at origin" in project.must("log", "verify").stdout
 
 
-def test_a_log_in_a_database_is_migrated_by_hand_only(make_project: Callable[..., Project]) -> None:
+def test_a_version_log_in_a_database_must_be_created_by_log_migrate(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project(log={"store": "sql", "url": "sqlite:///${LOG_FILE}"})
     project.release_commit("v1.4.2")
     env = {"LOG_FILE": str(project.repo.path / ".git" / "log.sqlite")}
@@ -60,7 +62,7 @@ def test_a_log_in_a_database_is_migrated_by_hand_only(make_project: Callable[...
     assert [entry["kind"] for entry in shown] == KINDS
 
 
-def test_mirror_of_a_log_has_the_same_bytes(
+def test_mirror_of_a_version_log_has_the_same_bytes(
     make_project: Callable[..., Project], remote: Callable[[Project], Path]
 ) -> None:
     project = make_project(log=["git", "file"])

@@ -11,7 +11,7 @@ from tests.support.releases.model_machine import explore, one_step_at_a_time
 from tests.support.releases.model_world import Machine, Stored
 
 
-def test_any_history_of_releases_and_crashes_ends_well(
+def test_any_history_of_releases_and_crashes_keeps_the_invariants_of_the_model(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     explore(monkeypatch, tmp_path, examples=60, steps=30)
@@ -19,7 +19,7 @@ def test_any_history_of_releases_and_crashes_ends_well(
 
 @pytest.mark.parametrize("tag", ["1", "latest"])
 @pytest.mark.parametrize("logs", [1, 2])
-def test_a_release_that_is_overtaken_right_before_it_moves_a_tag_puts_it_right(
+def test_a_moving_tag_ends_on_the_higher_version_if_a_release_is_overtaken_before_it_moves_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tag: str, logs: int
 ) -> None:
     one_step_at_a_time(monkeypatch)

@@ -16,7 +16,7 @@ PLATFORMS = ("linux/amd64", "linux/arm64")
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Give the folder of every run, whose configuration names two platforms."""
+    """Give the working folder of every run; its configuration names two platforms."""
     one_step_at_a_time(monkeypatch)
     (tmp_path / "shipmark.yml").write_text("build: {platforms: [linux/amd64, linux/arm64]}\n")
     return str(tmp_path)
@@ -27,7 +27,7 @@ def release(machine: Machine, registry: Stored, folder: str, number: int = 0) ->
 
 
 def recorded(machine: Machine) -> Iterator[tuple[str, str]]:
-    """Kind and platform of each entry of the log."""
+    """Yield kind and platform of each entry in the machine's log."""
     for entry in machine.log.read():
         yield entry.kind, str(entry.fields.get("platform", ""))
 

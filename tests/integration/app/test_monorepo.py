@@ -28,7 +28,7 @@ NAMES = [one.name for one in CONFIG.components]
 
 
 class Mono:
-    """The repository, and its commits as git has them, newest first."""
+    """A generated monorepo, with its planned commits and its commits as git lists them, newest first."""
 
     def __init__(self, repo: GitRepo) -> None:
         self.repo = repo
@@ -48,12 +48,12 @@ def mono(tmp_path_factory: pytest.TempPathFactory) -> Mono:
 
 
 def own_files(name: str, *, with_dependencies: bool = True) -> tuple[str, ...]:
-    """The folders of a component and of its dependencies: what the configuration says, without its globs."""
+    """Return the folders of a component and, unless excluded, of its dependencies, without using globs."""
     names = (name, *(dependencies(CONFIG.components, name) if with_dependencies else ()))
     return tuple(f"services/{one}/" for one in names)
 
 
-def test_the_commits_are_those_that_were_made(mono: Mono) -> None:
+def test_the_generated_monorepo_has_the_5000_planned_commits(mono: Mono) -> None:
     assert len(mono.commits) == monorepo.COMMITS == 5_000
     assert [(one.message, one.paths) for one in reversed(mono.commits)] == [
         (one.message, one.paths) for one in mono.plan
@@ -74,7 +74,9 @@ def test_commits_outside_of_a_component_never_change_its_version(mono: Mono) -> 
         )
 
 
-def test_the_next_version_follows_the_commits_of_a_component(mono: Mono) -> None:
+def test_the_next_version_of_a_component_follows_from_its_own_commits_and_its_dependencies(
+    mono: Mono,
+) -> None:
     chance = random.Random(2)
     for name in chance.sample(NAMES, 3):
         number = chance.randrange(100)
@@ -87,7 +89,7 @@ def test_the_next_version_follows_the_commits_of_a_component(mono: Mono) -> None
 
 
 def expected_version(plan: list[monorepo.Planned], name: str) -> str | None:
-    """The version after 1.0.0, read from the commits in the simplest way."""
+    """Return the version after 1.0.0 that the commits ask of the component, by a simple second algorithm."""
     ranks = {"feat!": 3, "feat": 2, "fix": 1, "perf": 1}
     found = 0
     for one in plan:
@@ -99,7 +101,7 @@ def expected_version(plan: list[monorepo.Planned], name: str) -> str | None:
     return {0: None, 1: "1.0.1", 2: "1.1.0", 3: "2.0.0"}[found]
 
 
-def test_changed_files_are_those_of_git_diff(mono: Mono) -> None:
+def test_changed_files_since_a_commit_are_those_of_git_diff(mono: Mono) -> None:
     chance = random.Random(3)
     earlier = [one.id for one in chance.sample(mono.commits, 12)]
     found = changed_files(mono.git, mono.repo.head, [*earlier, "0" * 40, "no commit", mono.repo.head])
@@ -128,7 +130,7 @@ def test_commits_outside_of_a_component_never_build_it(mono: Mono) -> None:
 
 
 def outside_span(commits: tuple[Commit, ...], concerned: list[Commit], chance: random.Random) -> list[Commit]:
-    """The longest run of commits without one of `concerned` that begins at one of 50 random places."""
+    """Return the longest run of commits without one of `concerned` that begins at one of 50 random commits."""
     inside = {one.id for one in concerned}
     found: list[Commit] = []
     for _ in range(50):

@@ -29,7 +29,7 @@ PERSON = {
 
 
 class Notes:
-    """A sink that keeps the texts of notes."""
+    """Event sink that keeps the texts of notes."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -87,7 +87,7 @@ FREE: list[tuple[str, str, NextPart, str, str]] = [
 @pytest.mark.parametrize(
     ("message", "part", "expected", "why"), [row[1:] for row in FREE], ids=[row[0] for row in FREE]
 )
-def test_the_next_free_version_is_given_and_the_reason_named(
+def test_next_version_is_the_next_free_one_with_its_reason(
     origin: GitRepo, message: str, part: NextPart, expected: str, why: str
 ) -> None:
     origin.commit(message)
@@ -101,7 +101,7 @@ def test_the_next_free_version_is_given_and_the_reason_named(
 @pytest.mark.parametrize(
     "options", [["--no-tags"], ["--depth=1"], ["--depth=2", "--no-tags"], ["--single-branch"]]
 )
-def test_the_remote_makes_up_for_what_a_clone_lacks(
+def test_next_version_in_an_incomplete_clone_is_that_of_the_remotes_history_and_tags(
     origin: GitRepo, tmp_path: Path, options: list[str]
 ) -> None:
     clone = origin.clone(tmp_path / "clone", *options)
@@ -110,7 +110,7 @@ def test_the_remote_makes_up_for_what_a_clone_lacks(
     assert (found.version, found.known_from.git) == ("0.5.0", "complete")
 
 
-def test_several_versions_are_passed_over(origin: GitRepo) -> None:
+def test_next_version_passes_over_several_taken_versions(origin: GitRepo) -> None:
     origin.git("tag", "v0.5.0", "release/0.4")
     origin.git("tag", "0.6.0", "release/0.4")
     origin.git("tag", "v0.7.0-rc.1", "release/0.4")
@@ -130,7 +130,7 @@ class Lack(NamedTuple):
 
 
 def nothing(clone: GitRepo, remote: GitRepo) -> None:
-    """Leave both as they are."""
+    """Leave clone and remote as they are."""
 
 
 def hidden(clone: GitRepo, remote: GitRepo) -> None:
@@ -172,7 +172,7 @@ LACKS = {
 
 
 @pytest.mark.parametrize(("number", "name"), list(enumerate(LACKS)), ids=LACKS)
-def test_no_tag_is_made_while_the_remote_has_more_than_the_clone(
+def test_next_version_makes_no_git_tag_if_clone_and_remote_do_not_agree(
     remote: GitRepo, tmp_path: Path, number: int, name: str
 ) -> None:
     row, push = LACKS[name], number % 2 == 1
@@ -189,7 +189,7 @@ def test_no_tag_is_made_while_the_remote_has_more_than_the_clone(
 
 
 def on_a_branch_that_went_on(clone: GitRepo, remote: GitRepo) -> None:
-    """The remote's main gets a commit that the clone does not have."""
+    """Push a commit to the remote's main that the clone does not have."""
     other = remote.clone(clone.path.with_name("other"))
     other.commit("docs: later")
     other.git("push", "--quiet", "origin", "main")
@@ -211,7 +211,7 @@ MAY: dict[str, tuple[tuple[str, ...], Callable[[GitRepo, GitRepo], object], bool
 
 
 @pytest.mark.parametrize("name", MAY)
-def test_the_tag_is_made_and_pushed_to_the_remote_that_was_asked(
+def test_next_version_makes_the_git_tag_and_pushes_it_to_the_remote_that_it_read(
     remote: GitRepo, tmp_path: Path, name: str
 ) -> None:
     options, prepare, force, pushed_to = MAY[name]
@@ -238,13 +238,13 @@ class TestTaken:
         origin.commit("fix: four", files={"a": "4"})
         return origin
 
-    def test_the_log_knows_a_version_without_a_git_tag(self, clone: GitRepo) -> None:
+    def test_next_version_passes_over_a_version_that_only_the_log_has(self, clone: GitRepo) -> None:
         found = next_version(opened(clone, image="oci:dist/image"), NextVersionRequest(part="auto"))
         assert found is not None
         assert (found.version, found.known_from.log) == ("0.3.2", "complete")
         assert "0.3.1 (log) is taken" in (found.reason or "")
 
-    def test_the_registry_knows_a_version_that_the_log_lost(self, clone: GitRepo) -> None:
+    def test_next_version_passes_over_a_version_that_only_the_registry_has(self, clone: GitRepo) -> None:
         (clone.path / ".shipmark" / "log.jsonl").unlink()
         request = NextVersionRequest(part="auto", git_tag="local")
         found = next_version(opened(clone, image="oci:dist/image"), request)
@@ -255,7 +255,7 @@ class TestTaken:
         )
         assert "0.3.1 (registry) is taken" in (found.reason or "")
 
-    def test_a_commit_that_the_log_has_as_released_gets_no_other_version(self, clone: GitRepo) -> None:
+    def test_next_version_is_refused_for_a_commit_that_the_log_has_as_released(self, clone: GitRepo) -> None:
         clone.checkout("HEAD~1")
         with pytest.raises(ReleaseError, match=r"released as 0\.3\.1") as failure:
             next_version(
@@ -263,7 +263,9 @@ class TestTaken:
             )
         assert failure.value.exit_code == 6
 
-    def test_no_tag_is_pushed_while_a_registry_does_not_answer(self, clone: GitRepo, tmp_path: Path) -> None:
+    def test_next_version_pushes_no_git_tag_while_a_registry_does_not_answer(
+        self, clone: GitRepo, tmp_path: Path
+    ) -> None:
         remote = clone.clone(tmp_path / "remote.git", "--bare")
         clone.git("remote", "add", "origin", str(remote.path))
         request = NextVersionRequest(part="auto", git_tag="pushed")

@@ -48,11 +48,11 @@ class Scene:
         self.gate.before = lambda passage: True
 
     def go_back(self, entries: int) -> None:
-        """Leave the first `entries` of the log: that a run was killed after it had written them."""
+        """Cut the log to its first `entries`, as if a run had been killed after it had written them."""
         self._log.write_bytes(b"".join(self._lines[:entries]))
 
     def steps(self, result: Result) -> dict[str, str]:
-        """The kind of each step that obtains or checks the builder."""
+        """Return the kinds of the steps that obtain the image or check the builder, by step id."""
         steps = result.json["releases"][0]["steps"]
         return {
             step["id"]: step["kind"]
@@ -99,7 +99,7 @@ def test_a_run_builds_only_the_platforms_that_the_log_lacks(scene: Scene) -> Non
     scene.project.must("log", "verify")
 
 
-def test_platforms_without_bytes_are_built_again(scene: Scene) -> None:
+def test_platforms_whose_image_nobody_has_are_built_again(scene: Scene) -> None:
     scene.go_back(3)
     scene.project.lose_disk()
     (scene.project.repo.path / ".shipmark").mkdir()
@@ -109,7 +109,7 @@ def test_platforms_without_bytes_are_built_again(scene: Scene) -> None:
     assert scene.project.kinds().count("built-platform") == 2  # the same bytes are the same fact
 
 
-def test_a_platform_that_only_the_registry_has_is_not_built_again(scene: Scene) -> None:
+def test_a_recorded_platform_whose_image_only_the_registry_has_is_not_built_again(scene: Scene) -> None:
     scene.go_back(3)
     project = scene.project
     shutil.copytree(project.cache / "images", project.repo.path / "dist/images")
@@ -121,7 +121,7 @@ def test_a_platform_that_only_the_registry_has_is_not_built_again(scene: Scene) 
     assert [one["digest"] for one in index["manifests"]] == [scene.parts[platform] for platform in BOTH]
 
 
-def test_a_platform_of_other_inputs_is_built_again(scene: Scene) -> None:
+def test_recorded_platforms_are_built_again_if_the_build_inputs_changed(scene: Scene) -> None:
     scene.go_back(3)
     scene.project.configure(
         image=f"{scene.gate.host}/acme/app",
@@ -131,7 +131,7 @@ def test_a_platform_of_other_inputs_is_built_again(scene: Scene) -> None:
     assert (found[AMD], found[ARM]) == (BUILT, BUILT)
 
 
-def test_another_platform_is_added_to_those_that_exist(scene: Scene) -> None:
+def test_a_newly_configured_platform_is_built_and_the_recorded_ones_are_not(scene: Scene) -> None:
     scene.go_back(3)
     build = {"builder": "layers", "platforms": [*BOTH, "linux/s390x"]}
     scene.project.configure(image=f"{scene.gate.host}/acme/app", build=build)
@@ -139,7 +139,7 @@ def test_another_platform_is_added_to_those_that_exist(scene: Scene) -> None:
     assert (found[AMD], found[ARM], found["obtain:app:linux/s390x"]) == (FOUND, FOUND, BUILT)
 
 
-def test_one_platform_is_a_bare_manifest_with_the_records_that_it_always_had(
+def test_release_for_one_platform_is_a_manifest_without_index_and_without_platform_records(
     make_project: Callable[..., Project],
 ) -> None:
     project = make_project(build={"builder": "layers", "platforms": BOTH[:1]})
@@ -149,7 +149,7 @@ def test_one_platform_is_a_bare_manifest_with_the_records_that_it_always_had(
     assert "config" in json.loads(project.registry.manifest(project.name, "1.4.2")[1])
 
 
-def test_a_preview_says_what_becomes_of_each_platform(scene: Scene) -> None:
+def test_preview_shows_for_each_platform_whether_it_is_resumed_or_built(scene: Scene) -> None:
     scene.go_back(2)
     lines = scene.project.must("preview").stdout.splitlines()
     rows = [line.split(maxsplit=2) for line in lines if "app" in line and line.startswith("  ")]

@@ -31,7 +31,7 @@ def event(tmp_path: Path) -> Callable[..., dict[str, str]]:
     return make
 
 
-def test_release_with_the_box_set_moves_no_stable_tag(
+def test_release_with_the_pre_release_box_set_moves_no_stable_tag(
     project: Project, event: Callable[..., dict[str, str]]
 ) -> None:
     project.must("run", env=event("v1.4.2", box=False))
@@ -58,7 +58,7 @@ def test_release_with_the_box_set_moves_no_stable_tag(
     assert project.tags["latest"] == project.tags["1.4.3"]
 
 
-def test_end_state_does_not_depend_on_whether_the_tag_or_the_release_comes_first(
+def test_tags_follow_the_pre_release_box_although_the_git_tag_was_pushed_before_the_release(
     project: Project, event: Callable[..., dict[str, str]]
 ) -> None:
     project.must("run", env=event("v1.4.2"))

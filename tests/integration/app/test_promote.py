@@ -38,7 +38,9 @@ def next_release(project: Project, git_tag: str) -> str:
     return project.tags[git_tag.removeprefix("v")]
 
 
-def test_a_release_gets_its_own_tags_at_another_repository(released: Project) -> None:
+def test_promotion_sets_the_tags_of_the_release_in_another_repository_without_an_upload(
+    released: Project,
+) -> None:
     digest = released.tags["1.4.2"]
     before = len(released.registry.access_log())
     to = f"{released.registry.host}/acme/prod"
@@ -88,7 +90,7 @@ def test_preview_of_a_promotion_lists_the_steps_and_changes_nothing(released: Pr
     assert shown["plan"] == done["plan"]
 
 
-def test_an_older_release_does_not_take_the_tags_of_a_newer_one(released: Project) -> None:
+def test_promotion_of_an_older_release_withholds_the_tags_of_a_newer_promoted_one(released: Project) -> None:
     newer = next_release(released, "v1.5.0")
     to = f"{released.registry.host}/acme/prod"
     released.must("promote", f"{released.image}:1.5.0", "--to", to)
@@ -133,7 +135,7 @@ def test_promotion_onto_a_version_tag_of_another_image_is_refused_before_sending
     assert promoted(released) == []
 
 
-def test_unversioned_tag_moves_to_a_lower_version_only_with_a_reason(released: Project) -> None:
+def test_promoting_an_unversioned_tag_back_needs_allow_backward_and_a_reason(released: Project) -> None:
     next_release(released, "v1.5.0")
     to = f"{released.registry.host}/acme/prod:stable"
     released.must("promote", f"{released.image}:1.5.0", "--to", to)
@@ -156,7 +158,7 @@ def test_promotion_forth_back_and_forth_is_recorded_three_times(released: Projec
     assert len(promoted(released)) == 5
 
 
-def test_promotion_to_another_registry_and_to_a_layout(
+def test_promotion_copies_to_another_registry_and_to_a_layout(
     released: Project, registry_factory: Callable[..., Any]
 ) -> None:
     other = registry_factory()
@@ -209,7 +211,7 @@ def test_promotion_works_outside_of_a_git_repository(released: Project, tmp_path
     assert (folder / ".shipmark" / "log.jsonl").exists()
 
 
-def test_destination_that_is_named_twice_is_promoted_to_once(released: Project) -> None:
+def test_promotion_to_a_destination_named_twice_is_recorded_once_with_all_tags(released: Project) -> None:
     to = f"{released.registry.host}/acme/prod"
     arguments = ("--to", f"{to}:stable", "--to", to, "--to", f"{to}:stable,1.4.2")
     released.must("promote", f"{released.image}:1.4.2", *arguments)
@@ -227,13 +229,13 @@ def test_destination_that_is_named_twice_is_promoted_to_once(released: Project) 
         (f"prod@sha256:{'a' * 64}", "names a digest"),
     ],
 )
-def test_malformed_destination_is_refused(released: Project, to: str, said: str) -> None:
+def test_malformed_destination_of_a_promotion_is_refused(released: Project, to: str, said: str) -> None:
     result = released("promote", f"{released.image}:1.4.2", "--to", f"{released.registry.host}/{to}")
     assert result.code == 2
     assert said in result.stderr
 
 
-def test_malformed_version_and_revision_labels_are_not_recorded(
+def test_malformed_version_and_revision_labels_are_left_out_of_the_promotion_record(
     released: Project, make_targets: TargetsFactory
 ) -> None:
     prefix = "org.opencontainers.image"
@@ -246,7 +248,7 @@ def test_malformed_version_and_revision_labels_are_not_recorded(
     assert "version" not in entry
 
 
-def test_promotion_within_the_images_own_repository(released: Project) -> None:
+def test_promotion_within_the_images_own_repository_sets_the_tag(released: Project) -> None:
     released.must("promote", f"{released.image}:1.4.2", "--to", f"{released.image}:stable")
     assert released.tags["stable"] == released.tags["1.4.2"]
     assert promoted(released)[0]["to"] == released.image
@@ -300,7 +302,7 @@ def test_promotion_copies_referrers_only_with_the_option(
     assert {method for method, _ in since(released, before)} <= {"GET", "HEAD"}
 
 
-def test_log_verify_finds_no_difference_after_a_promotion(released: Project) -> None:
+def test_log_verify_with_registry_finds_no_difference_after_a_promotion(released: Project) -> None:
     to = f"{released.registry.host}/acme/prod"
     released.must("promote", f"{released.image}:1.4.2", "--to", f"{to}:1.4.2,stable")
     assert released("log", "verify", "--registry").code == 0

@@ -29,7 +29,7 @@ def released(make_project: Callable[..., Project], gate: Gate) -> Project:
 
 
 class Slain:
-    """Kills a command at its n-th writing request: before the registry gets it, or with `late` after it was done."""
+    """Kills a command at its n-th writing request: before the registry gets it, or with `late` after it."""
 
     def __init__(self, project: Project, gate: Gate) -> None:
         self.project, self.gate = project, gate
@@ -66,7 +66,9 @@ def kinds(project: Project, before: int) -> list[str]:
     return project.kinds()[before:]
 
 
-def test_rollback_killed_at_any_request_is_finished_by_the_next(released: Project, gate: Gate) -> None:
+def test_rollback_killed_at_any_writing_request_is_finished_by_repeating_it(
+    released: Project, gate: Gate
+) -> None:
     command = ("rollback", "--to", "1.4.1", "--reason", "bad")
     log = released.repo.path / ".shipmark" / "log.jsonl"
     kept, entries, tags = log.read_bytes(), len(released.log), released.tags
@@ -93,7 +95,9 @@ def test_rollback_killed_at_any_request_is_finished_by_the_next(released: Projec
     raise AssertionError("the rollback never ended")
 
 
-def test_promotion_killed_at_any_request_is_finished_by_the_next(released: Project, gate: Gate) -> None:
+def test_promotion_killed_at_any_writing_request_is_finished_by_repeating_it(
+    released: Project, gate: Gate
+) -> None:
     log = released.repo.path / ".shipmark" / "log.jsonl"
     kept, entries, digest = log.read_bytes(), len(released.log), released.tags["1.4.2"]
     for number in range(1, 40):

@@ -39,7 +39,7 @@ def steps(result: Any) -> list[tuple[str, str]]:
 
 
 def overwrite(project: Project, source: str, tag: str) -> str:
-    """Put another image, made from that of the tag `source`, under `tag`, and return its digest."""
+    """Put the manifest of the tag `source`, with an annotation more, under `tag`, and return its digest."""
     _, raw = project.registry.manifest(project.name, source)
     other = json.loads(raw) | {"annotations": {"made": "by somebody else"}}
     status, _, _ = project.registry.request(
@@ -63,7 +63,7 @@ def test_a_release_leaves_all_its_tags_on_one_digest(project: Project) -> None:
     assert result.json["exit_code"] == 0
 
 
-def test_the_same_run_again_uploads_and_builds_nothing(project: Project) -> None:
+def test_a_repeated_release_uploads_and_builds_nothing(project: Project) -> None:
     project.must("run")
     before = len(project.registry.access_log())
     again = project.must("run", "--json")
@@ -115,7 +115,9 @@ def test_backport_moves_its_own_line_and_gives_the_reason_for_withheld_tags(proj
     assert result.code == 0
 
 
-def test_a_version_tag_on_other_content_is_refused_before_the_build(project: Project) -> None:
+def test_a_release_whose_version_tag_was_overwritten_is_refused_before_any_request_that_writes(
+    project: Project,
+) -> None:
     project.must("run")
     ours = project.tags["1.4.2"]
     theirs = overwrite(project, "latest", "1.4.2")
@@ -130,7 +132,9 @@ def test_a_version_tag_on_other_content_is_refused_before_the_build(project: Pro
     assert project.tags["1.4.2"] == theirs
 
 
-def test_a_version_tag_of_another_commit_names_both(project: Project) -> None:
+def test_a_release_whose_version_tag_is_of_another_commit_is_refused_with_both_commits(
+    project: Project,
+) -> None:
     project.must("run")
     first = project.repo.head
     project.lose_disk()
@@ -183,7 +187,7 @@ def test_reuse_releases_the_branch_build_without_a_build(make_project: Callable[
     assert {project.tags[tag] for tag in RELEASE} == {branch_build}
 
 
-def test_a_plan_is_executed_while_it_is_fresh(project: Project) -> None:
+def test_a_plan_file_is_executed_as_it_was_written_and_again_after_its_release(project: Project) -> None:
     planned = project.must("preview", "-o", "plan.json", "--json")
     run = project.must("run", "--plan", "plan.json", "--json")
     assert run.json["plan"] == planned.json["plan"]
@@ -191,7 +195,7 @@ def test_a_plan_is_executed_while_it_is_fresh(project: Project) -> None:
     project.must("run", "--plan", "plan.json")
 
 
-def test_a_stale_plan_is_refused_with_what_moved(project: Project) -> None:
+def test_a_plan_file_is_refused_if_a_tag_was_moved_since_it_was_written(project: Project) -> None:
     project.repo.checkout("v1.4.1")
     project.must("run", "--image", project.image)
     project.repo.checkout("main")
@@ -206,7 +210,7 @@ def test_a_stale_plan_is_refused_with_what_moved(project: Project) -> None:
     assert project.tags["1.4.1"] == before
 
 
-def test_a_plan_that_was_edited_is_refused(project: Project) -> None:
+def test_a_plan_file_that_was_edited_is_refused(project: Project) -> None:
     project.must("preview", "-o", "plan.json")
     path = project.repo.path / "plan.json"
     path.write_text(path.read_text().replace('"purpose": "release"', '"purpose": "elease"'))
@@ -216,7 +220,7 @@ def test_a_plan_that_was_edited_is_refused(project: Project) -> None:
     assert "hint: write a new one with `preview -o`" in result.stderr
 
 
-def test_two_targets_get_the_same_image(project: Project, tmp_path: Path) -> None:
+def test_all_targets_of_a_release_get_the_same_image(project: Project, tmp_path: Path) -> None:
     project.configure(
         image=None, images=[project.image, "oci:dist/image", f"{project.registry.host}/acme/copy"]
     )
@@ -232,7 +236,7 @@ def test_two_targets_get_the_same_image(project: Project, tmp_path: Path) -> Non
     assert {one["digest"] for one in index["manifests"]} == {digest}
 
 
-def test_a_release_through_the_daemon_runs_after_a_pull(
+def test_an_image_built_by_the_docker_daemon_and_released_runs_after_a_pull(
     project: Project, docker_daemon: DockerDaemon, busybox_image: str
 ) -> None:
     project.configure(build={"builder": "docker", "args": {"VERSION": "{{version}}"}})
@@ -276,7 +280,7 @@ def test_credentials_of_the_docker_config_file_are_used(
     assert project.must("run", "--json", env=env).json["exit_code"] == 0
 
 
-def test_a_rebuild_gets_a_tag_of_its_own_and_moves_the_moving_ones(project: Project) -> None:
+def test_a_rebuild_gets_a_version_tag_of_its_own_and_moves_the_moving_tags(project: Project) -> None:
     project.must("run")
     first = project.tags["1.4.2"]
     project.configure(labels={"base": "patched"})
@@ -306,7 +310,7 @@ def test_a_version_without_a_git_tag_needs_a_reason_which_is_recorded(
     assert project.log[0]["reason"] == "the tag server is down"
 
 
-def test_moving_backward_needs_a_reason_which_is_recorded(project: Project) -> None:
+def test_allow_backward_needs_a_reason_which_is_recorded(project: Project) -> None:
     project.must("run")
     project.repo.branch("release/1.3", "v1.3.8")
     project.release_commit("v1.3.9")

@@ -16,7 +16,7 @@ def github(ref: str, event: str = "push") -> dict[str, str]:
     }
 
 
-def test_branch_run_releases_the_tag_at_head_only_when_asked(project: Project) -> None:
+def test_branch_run_releases_the_version_tag_at_head_only_with_the_option_release(project: Project) -> None:
     branch = github("refs/heads/main")
     sha = f"sha-{project.repo.head[:12]}"
     project.must("run", env=branch)
@@ -31,7 +31,7 @@ def test_branch_run_releases_the_tag_at_head_only_when_asked(project: Project) -
     assert project("run", "--release", "v1.4.2", "--version", "1.4.2", "--reason", "x", env=branch).code == 2
 
 
-def test_tag_that_looks_like_a_version_ends_the_run_with_3(project: Project) -> None:
+def test_run_for_a_git_tag_that_only_looks_like_a_version_exits_3(project: Project) -> None:
     project.repo.tag("v1.5")
     project.repo.tag("nightly")
     for command in (["run"], ["preview"], ["tags"]):

@@ -1,4 +1,4 @@
-"""`preview` in clones that lack git tags or have stale ones: the remote's tags are read once, and count."""
+"""`preview` in clones that lack git tags or have stale ones: the remote's tags are used."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def names(result: Result) -> tuple[list[str], list[str]]:
 
 
 @pytest.mark.parametrize("options", [["--depth=1"], ["--no-tags"], ["--depth=1", "--no-tags"]])
-def test_a_release_is_recognised_by_the_remotes_tags_and_guarded_by_them(
+def test_preview_finds_release_and_higher_versions_by_the_remotes_tags(
     origin: GitRepo, shipmark: Shipmark, tmp_path: Path, options: list[str]
 ) -> None:
     result = preview(shipmark, origin.clone(tmp_path / "clone", *options))
@@ -43,7 +43,7 @@ def test_a_release_is_recognised_by_the_remotes_tags_and_guarded_by_them(
 
 
 @pytest.mark.parametrize("options", [[], ["--depth=1"], ["--no-tags"], ["--depth=1", "--no-tags"]])
-def test_a_commit_after_a_release_counts_from_the_remotes_tags(
+def test_preview_of_a_commit_after_a_release_counts_from_the_remotes_tags(
     origin: GitRepo, shipmark: Shipmark, tmp_path: Path, options: list[str]
 ) -> None:
     origin.commit()
@@ -56,7 +56,7 @@ def test_a_commit_after_a_release_counts_from_the_remotes_tags(
     assert names(result)[0] == [f"sha-{clone.head[:12]}", "main"]
 
 
-def test_a_stale_tag_that_started_the_run_is_refused(
+def test_preview_for_a_git_tag_that_was_moved_on_the_remote_is_refused(
     origin: GitRepo, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     clone = origin.clone(tmp_path / "clone")

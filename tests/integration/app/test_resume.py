@@ -26,7 +26,7 @@ def guarded(make_project: Callable[..., Project], gate: Gate) -> Project:
 
 
 def kill_at(project: Project, gate: Gate, chosen: Callable[[Passage], bool], *, late: bool = False) -> None:
-    """Start a run and SIGKILL it at the first request that `chosen` picks: before it is forwarded, or after."""
+    """Start a run and SIGKILL it at the first request that `chosen` picks: before the registry gets it, or after."""
     running: list[subprocess.Popen[bytes]] = []
     killed: list[Passage] = []
 
@@ -93,7 +93,9 @@ def test_release_killed_while_uploading_leaves_nothing_visible_and_resumes_the_d
     assert guarded.kinds().count("built") == 1
 
 
-def test_a_store_that_a_power_cut_emptied_is_not_gone_on_from(guarded: Project, gate: Gate) -> None:
+def test_release_is_built_again_if_a_power_cut_lost_the_blobs_of_the_local_store(
+    guarded: Project, gate: Gate
+) -> None:
     """A power cut can leave the index of the local store without the blobs that it lists."""
     kill_at(guarded, gate, lambda passage: passage.method == "PUT" and "/blobs/uploads/" in passage.path)
     recorded = next(entry["image"]["digest"] for entry in guarded.log if entry["kind"] == "built")
@@ -109,7 +111,7 @@ def test_a_store_that_a_power_cut_emptied_is_not_gone_on_from(guarded: Project, 
     assert "released" in guarded.must("log", "list").stdout
 
 
-def test_bytes_that_0_1_0_left_in_the_workspace_are_not_read(guarded: Project, gate: Gate) -> None:
+def test_images_that_version_0_1_0_left_in_the_workspace_are_not_read(guarded: Project, gate: Gate) -> None:
     """Version 0.1.0 stored images that were built and not pushed in the workspace, where its author can write."""
     kill_at(guarded, gate, lambda passage: passage.method == "PUT" and "/blobs/uploads/" in passage.path)
     recorded = next(entry["image"]["digest"] for entry in guarded.log if entry["kind"] == "built")
@@ -123,7 +125,7 @@ def test_bytes_that_0_1_0_left_in_the_workspace_are_not_read(guarded: Project, g
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_the_run_within_seconds_and_leaves_a_log_that_says_so(
+def test_a_signal_ends_the_run_within_five_seconds_and_is_recorded_in_the_log(
     guarded: Project, gate: Gate, number: signal.Signals, code: int
 ) -> None:
     struck: list[float] = []

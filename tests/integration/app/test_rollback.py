@@ -51,13 +51,13 @@ def test_rollback_moves_tags_to_the_highest_version_left(released: Project) -> N
     }
 
 
-def test_tag_of_a_line_without_versions_stays_with_a_warning(released: Project) -> None:
+def test_rollback_leaves_a_tag_whose_line_has_no_version_left_with_a_warning(released: Project) -> None:
     result = back(released)
     assert "`1.5` stays where it is: no version of its line is left" in result.stderr
     assert released.tags["1.5"] == released.tags["1.5.0"]
 
 
-def test_the_yank_is_recorded_before_the_moves(released: Project) -> None:
+def test_rollback_records_the_yank_before_the_moves(released: Project) -> None:
     entries = len(released.log)
     back(released)
     yanked, moved = released.log[entries:]
@@ -79,7 +79,7 @@ def test_the_yank_is_recorded_before_the_moves(released: Project) -> None:
     )
 
 
-def test_running_a_version_that_was_taken_back_again_moves_nothing(released: Project) -> None:
+def test_run_of_a_yanked_version_moves_no_tag(released: Project) -> None:
     back(released)
     held = released.tags
     again = released.must("run", "--json")
@@ -92,7 +92,9 @@ def test_running_a_version_that_was_taken_back_again_moves_nothing(released: Pro
     }
 
 
-def test_the_next_run_of_an_older_line_does_not_count_what_was_taken_back(released: Project) -> None:
+def test_backport_after_a_rollback_leaves_the_wide_tags_on_the_highest_version_not_yanked(
+    released: Project,
+) -> None:
     back(released)
     released.repo.branch("release/1.3", "v1.3.8")
     backport = release(released, "v1.3.9")
@@ -156,7 +158,7 @@ def test_rollback_to_an_unreleased_version_is_refused(released: Project) -> None
     assert "was never released" in result.stderr
 
 
-def test_rollback_is_refused_before_any_change_if_a_target_lacks_the_image(released: Project) -> None:
+def test_rollback_is_refused_before_any_record_if_a_target_lacks_the_image(released: Project) -> None:
     result = released("rollback", "--to", "1.3.8", "--reason", "no")  # has a git tag, and no image
     assert result.code == 5
     assert "has no tag `1.3.8`" in result.stderr
@@ -205,7 +207,7 @@ def test_rollback_moves_tags_on_every_target(
     assert layout["latest"] == layout["1.4.1"]
 
 
-def test_killed_between_the_yank_and_the_moves_the_next_rollback_finishes(released: Project) -> None:
+def test_rollback_killed_between_the_yank_and_the_moves_is_finished_by_the_next(released: Project) -> None:
     back(released)
     path = released.repo.path / ".shipmark" / "log.jsonl"
     kept = path.read_text().splitlines()
@@ -247,7 +249,7 @@ def test_rollback_moves_tags_that_come_from_rules(make_project: Callable[..., Pr
     assert project.tags["v1.4"] == project.tags["latest"] == project.tags["1.4.1"]
 
 
-def test_rollback_leaves_a_target_with_immutable_tags_alone(
+def test_rollback_writes_nothing_to_a_target_with_moving_false(
     make_project: Callable[..., Project], registry_server: RegistryServer, registry_factory: Any
 ) -> None:
     other = registry_factory()
@@ -263,7 +265,9 @@ def test_rollback_leaves_a_target_with_immutable_tags_alone(
     assert len(other.requests("PUT", "POST", "DELETE")) == before
 
 
-def test_rollback_of_one_of_several_components(make_project: Callable[..., Project]) -> None:
+def test_rollback_of_one_of_several_components_needs_its_name_and_leaves_the_others(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project()
     host = project.registry.host
     build = {"builder": "layers", "args": {"VERSION": "{{version}}"}}
@@ -297,12 +301,12 @@ def test_rollback_warns_about_other_repositories_and_environments_with_the_versi
     assert there["latest"] == there["1"] == there["1.4"] == there["1.4.1"]
 
 
-def test_log_verify_finds_no_difference_after_a_rollback(released: Project) -> None:
+def test_log_verify_with_registry_finds_no_difference_after_a_rollback(released: Project) -> None:
     back(released)
     assert released("log", "verify", "--registry").code == 0
 
 
-def test_nothing_is_taken_back_while_a_registry_does_not_answer(released: Project) -> None:
+def test_rollback_records_nothing_while_a_registry_does_not_answer(released: Project) -> None:
     entries = len(released.log)
     released.registry.stop()
     result = released("rollback", "--to", "1.4.1", "--reason", "no")
@@ -311,7 +315,7 @@ def test_nothing_is_taken_back_while_a_registry_does_not_answer(released: Projec
     assert len(released.log) == entries
 
 
-def test_an_optional_target_that_does_not_answer_holds_up_nothing(released: Project) -> None:
+def test_rollback_ignores_an_optional_target_that_does_not_answer(released: Project) -> None:
     gone = {"image": "127.0.0.1:9/gone/app", "required": False}
     released.configure(image=None, images=[released.image, gone])
     result = back(released)

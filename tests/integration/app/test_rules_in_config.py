@@ -13,7 +13,9 @@ type=sha,format=long
 """
 
 
-def test_pasted_rules_name_a_release(make_project: Callable[..., Project]) -> None:
+def test_rules_of_docker_metadata_action_in_the_config_name_the_tags_of_a_release(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project(tags=RULES)
     commit = project.release_commit("v1.4.2")
     project.must("run")
@@ -26,7 +28,9 @@ def test_pasted_rules_name_a_release(make_project: Callable[..., Project]) -> No
     assert project.tags["1.3"] == project.tags["1.3.9"] != project.tags["latest"]
 
 
-def test_rules_as_maps_with_a_flavor(make_project: Callable[..., Project]) -> None:
+def test_tag_rules_as_mapping_and_line_are_applied_with_the_flavor(
+    make_project: Callable[..., Project],
+) -> None:
     rules = [{"type": "semver", "pattern": "{{version}}"}, "type=raw,value=stable"]
     project = make_project(tags=rules, flavor="latest=false\nsuffix=-alpine")
     project.release_commit("v1.4.2")
@@ -34,7 +38,7 @@ def test_rules_as_maps_with_a_flavor(make_project: Callable[..., Project]) -> No
     assert result.stdout.split() == ["1.4.2-alpine", "stable-alpine"]
 
 
-def test_an_error_in_a_rule_names_file_line_and_column(make_project: Callable[..., Project]) -> None:
+def test_an_error_in_a_tag_rule_names_file_line_and_column(make_project: Callable[..., Project]) -> None:
     project = make_project()
     project.repo.write({"shipmark.yml": f"image: {project.image}\ntags: |\n  type=semvr,pattern=x\n"})
     result = project("tags")

@@ -15,7 +15,7 @@ RULES = [
 ]
 
 
-def test_release_gets_the_tags_of_its_rules(make_project: Callable[..., Project]) -> None:
+def test_release_gets_the_tags_of_the_configured_rules(make_project: Callable[..., Project]) -> None:
     project = make_project(tags=RULES, flavor="suffix=-slim,onlatest=true", labels={"from": "{{tag}}"})
     project.release_commit("v1.4.2")
     project.must("run")
@@ -24,7 +24,7 @@ def test_release_gets_the_tags_of_its_rules(make_project: Callable[..., Project]
     assert len(set(project.tags.values())) == 1
 
 
-def test_a_backport_by_rules_leaves_the_wide_tags(make_project: Callable[..., Project]) -> None:
+def test_a_backport_with_tag_rules_does_not_move_latest(make_project: Callable[..., Project]) -> None:
     project = make_project(tags=RULES)
     project.release_commit("v2.0.0")
     project.must("run")
@@ -38,7 +38,7 @@ def test_a_backport_by_rules_leaves_the_wide_tags(make_project: Callable[..., Pr
     assert done.code == 0
 
 
-def test_the_same_run_again_changes_nothing(make_project: Callable[..., Project]) -> None:
+def test_a_repeated_release_with_tag_rules_changes_nothing(make_project: Callable[..., Project]) -> None:
     project = make_project(tags=RULES)
     project.release_commit("v1.4.2")
     project.must("run")
@@ -47,7 +47,9 @@ def test_the_same_run_again_changes_nothing(make_project: Callable[..., Project]
     assert (project.tags, project.kinds()) == (before, kinds)
 
 
-def test_a_branch_build_by_rules_moves_its_branch(make_project: Callable[..., Project]) -> None:
+def test_a_branch_build_with_tag_rules_moves_the_tag_of_its_branch(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project(tags=[*RULES, "type=describe"])
     project.repo.commit("one", files={"hello.txt": "one\n"})
     project.must("run")
@@ -57,7 +59,9 @@ def test_a_branch_build_by_rules_moves_its_branch(make_project: Callable[..., Pr
     assert project.tags["main"] == project.tags[f"1.4.2-dev.2.g{commit[:12]}"] != first
 
 
-def test_a_mistake_in_a_rule_names_its_line_and_changes_nothing(make_project: Callable[..., Project]) -> None:
+def test_a_mistake_in_a_tag_rule_is_reported_with_its_line_and_no_tag_is_pushed(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project()
     project.repo.write(
         {
@@ -70,7 +74,9 @@ def test_a_mistake_in_a_rule_names_its_line_and_changes_nothing(make_project: Ca
     assert "shipmark.yml:4:25: a block is not supported in expressions" in done.stderr
 
 
-def test_rules_without_a_fixed_tag_push_only_what_they_make(make_project: Callable[..., Project]) -> None:
+def test_tag_rules_without_a_fixed_tag_push_only_the_tags_that_they_make(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project(tags=["type=raw,value=next", "type=raw,value={{env.CHANNEL}}"])
     env = {"CHANNEL": "edge"}
     project.must("run", env=env)
@@ -94,7 +100,7 @@ def test_rules_without_a_fixed_tag_push_only_what_they_make(make_project: Callab
 FAT = "FROM scratch\nCOPY hello.txt /fat.txt\n"
 
 
-def test_two_jobs_with_two_dockerfiles_do_not_take_each_others_image(
+def test_two_jobs_with_different_tag_rules_and_dockerfiles_do_not_take_each_others_image(
     make_project: Callable[..., Project],
 ) -> None:
     project = make_project()

@@ -63,14 +63,14 @@ def layout(project: Project) -> Layout:
 
 
 def with_layout(project: Project, image: str, **options: Any) -> None:
-    """Configure `image` and the layout as targets, and tag v1.5.0. `options`: options of the layout target."""
+    """Configure `image` and an OCI layout as targets, and tag v1.5.0. `options`: options of the layout target."""
     second: Any = {"image": "oci:dist/image", **options} if options else "oci:dist/image"
     project.configure(image=None, images=[image, second], project="acme/app")
     project.release_commit("v1.5.0")
 
 
 def breaks_between_content_and_tags(gate: Gate, layout: Layout) -> None:
-    """Break the layout after it has the content and before the registry has it, so that no tag exists anywhere."""
+    """Break the layout when it has the image and the registry gets it, so that no tag exists anywhere."""
     arrived = threading.Event()
 
     def watch(passage: Passage) -> bool:
@@ -89,12 +89,12 @@ def breaks_between_content_and_tags(gate: Gate, layout: Layout) -> None:
 
 
 def writes(project: Project, start: int) -> list[str]:
-    """The last path elements of the writing requests that the registry got since `start`."""
+    """Return the last path elements of the writing requests that the registry got since `start`."""
     log = project.registry.access_log()[start:]
     return [entry.path.rpartition("/")[2] for entry in log if entry.method not in {"GET", "HEAD"}]
 
 
-def test_a_required_target_that_fails_early_stops_everything_while_nothing_is_visible(
+def test_a_required_target_that_takes_no_blobs_stops_the_release_before_any_tag_is_pushed(
     project: Project, layout: Layout
 ) -> None:
     with_layout(project, project.image)
@@ -110,7 +110,7 @@ def test_a_required_target_that_fails_early_stops_everything_while_nothing_is_vi
     assert project.kinds().count("built") == 1
 
 
-def test_a_required_target_that_fails_late_is_partial_and_the_next_run_does_only_what_is_missing(
+def test_a_required_target_that_fails_at_its_tags_exits_7_and_the_next_run_finishes(
     project: Project, layout: Layout, gate: Gate
 ) -> None:
     with_layout(project, f"{gate.host}/acme/app")
@@ -135,7 +135,7 @@ def test_a_required_target_that_fails_late_is_partial_and_the_next_run_does_only
     project.must("log", "verify")
 
 
-def test_an_optional_target_that_is_broken_is_said_and_not_in_the_way(
+def test_an_optional_target_that_is_broken_from_the_start_is_warned_about_and_ignored(
     project: Project, layout: Layout
 ) -> None:
     with_layout(project, project.image, required=False)
@@ -153,7 +153,7 @@ def test_an_optional_target_that_is_broken_is_said_and_not_in_the_way(
     assert project.kinds().count("released") == 1
 
 
-def test_an_optional_target_that_breaks_under_way_is_said_and_not_in_the_way(
+def test_an_optional_target_that_breaks_during_the_release_is_warned_about_and_ignored(
     project: Project, layout: Layout, gate: Gate
 ) -> None:
     with_layout(project, f"{gate.host}/acme/app", required=False)
@@ -168,7 +168,7 @@ def test_an_optional_target_that_breaks_under_way_is_said_and_not_in_the_way(
     assert layout.tags["latest"] == project.tags["1.5.0"]
 
 
-def test_a_target_that_holds_the_release_gives_its_digest_to_the_others(
+def test_a_target_that_has_the_release_gives_its_image_to_a_new_target_without_a_build(
     make_project: Callable[..., Project],
 ) -> None:
     build = {"builder": "layers", "args": {"VERSION": "${BUILD_OF}"}}
@@ -184,7 +184,7 @@ def test_a_target_that_holds_the_release_gives_its_digest_to_the_others(
     assert "build-image" not in {step["kind"] for step in result.json["releases"][0]["steps"]}
 
 
-def test_two_targets_that_hold_different_images_of_the_release_are_refused(
+def test_two_targets_that_have_different_images_of_one_release_are_refused(
     make_project: Callable[..., Project],
 ) -> None:
     build = {"builder": "layers", "args": {"VERSION": "${BUILD_OF}"}}

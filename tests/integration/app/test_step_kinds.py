@@ -25,14 +25,14 @@ PHASES = (Phase(name="preflight"), Phase(name="stamped", visible=True), Phase(na
 
 
 class Stamp(Operands, frozen=True, kw_only=True):
-    """Operands: a file that gets a stamp."""
+    """Operands of a `stamp` step: a file, and the text to write into it."""
 
     path: str
     text: str
 
 
 def stamp_of(step_id: str) -> Slot[str]:
-    """The slot for the text of the stamp."""
+    """Return the slot that the step `step_id` fills with the text of its stamp."""
     return Slot(slot=f"stamp:{step_id}")
 
 
@@ -120,7 +120,7 @@ def test_a_new_step_kind_is_surveyed_and_executed(workspace: Session, plan_of: C
     assert kinds(workspace) == ["note"]
 
 
-def test_a_preview_without_connections_shows_a_new_kind_as_not_asked(
+def test_an_offline_preview_shows_a_step_of_a_new_kind_as_free_and_not_asked(
     workspace: Session, plan_of: Callable[..., Plan]
 ) -> None:
     report = execution.survey(workspace, plan_of("today"), at_own_targets(workspace), connected=False)
@@ -130,7 +130,7 @@ def test_a_preview_without_connections_shows_a_new_kind_as_not_asked(
     assert stamp.reason.endswith("(registry not asked)")
 
 
-def test_the_failure_of_a_new_kind_is_recorded_as_that_of_any_other(
+def test_the_failure_of_a_step_of_a_new_kind_is_recorded_as_failed(
     workspace: Session, plan_of: Callable[..., Plan]
 ) -> None:
     report = execution.execute(workspace, plan_of("today", ""), at_own_targets(workspace))

@@ -46,7 +46,9 @@ def job(tagged: Project, tmp_path: Path) -> Job:
     return start
 
 
-def test_second_build_does_not_adopt_the_image_of_the_first(tagged: Project, job: Job) -> None:
+def test_second_job_with_another_dockerfile_is_refused_and_does_not_adopt_the_first_image(
+    tagged: Project, job: Job
+) -> None:
     assert job(FAT).code == 0
     before = tagged.tags
     second = job(SLIM)
@@ -57,7 +59,9 @@ def test_second_build_does_not_adopt_the_image_of_the_first(tagged: Project, job
     assert job(SLIM, "preview").code == 6
 
 
-def test_second_build_never_takes_the_image_of_a_job_with_other_tags(tagged: Project, job: Job) -> None:
+def test_a_job_never_takes_the_image_that_another_dockerfile_gave_under_other_tags(
+    tagged: Project, job: Job
+) -> None:
     """The first job puts only `latest-fat`; the tags `latest` and `2.0.0` never get its image."""
     first = job(FAT, tags=["type=raw,value=latest-fat"])
     assert first.code == 0, first.stderr
@@ -72,7 +76,7 @@ def test_second_build_never_takes_the_image_of_a_job_with_other_tags(tagged: Pro
         assert "built from other inputs" in second.stderr
 
 
-def test_the_same_build_in_another_clone_is_adopted(tagged: Project, job: Job) -> None:
+def test_the_image_of_the_same_build_in_another_clone_is_adopted(tagged: Project, job: Job) -> None:
     assert job(SLIM).code == 0
     before = tagged.tags
     again = job({**SLIM, "dockerfile": "./Dockerfile", "context": "./"})
@@ -81,7 +85,9 @@ def test_the_same_build_in_another_clone_is_adopted(tagged: Project, job: Job) -
     assert tagged.tags == before
 
 
-def test_two_branch_builds_of_one_commit_do_not_take_each_other_s_image(tagged: Project, job: Job) -> None:
+def test_second_branch_build_of_one_commit_with_another_dockerfile_is_refused(
+    tagged: Project, job: Job
+) -> None:
     tagged.release_commit()
     assert job(FAT, ref="main").code == 0
     fat = tagged.tags["main"]
@@ -91,7 +97,9 @@ def test_two_branch_builds_of_one_commit_do_not_take_each_other_s_image(tagged: 
     assert tagged.tags["main"] == fat
 
 
-def test_refusal_names_the_changed_input_if_the_log_has_it(tagged: Project, tmp_path: Path) -> None:
+def test_refusal_of_an_image_from_other_inputs_names_the_changed_input_if_the_log_has_it(
+    tagged: Project, tmp_path: Path
+) -> None:
     configs = {"fat.yml": FAT, "slim.yml": SLIM}
     for name, build in configs.items():
         whole = {"image": tagged.image, "project": "acme/app", "build": build}
@@ -103,7 +111,9 @@ def test_refusal_names_the_changed_input_if_the_log_has_it(tagged: Project, tmp_
 
 
 @pytest.mark.parametrize("form", [("version", "--format", "labels"), ("tags", "--json")])
-def test_the_label_is_printed_for_other_builders(tagged: Project, job: Job, form: tuple[str, ...]) -> None:
+def test_the_build_inputs_label_is_printed_by_version_and_tags_for_other_builders(
+    tagged: Project, job: Job, form: tuple[str, ...]
+) -> None:
     fat, slim = job(FAT, *form).stdout, job(SLIM, *form).stdout
     assert fat != slim
     assert all("dev.shipmark.inputs" in one and "shipmark.inputs/1:" in one for one in (fat, slim))

@@ -20,7 +20,7 @@ RELEASE = {"1.4.2", "1.4", "1", "latest"}
 
 
 class Runner:
-    """Runs shipmark in a clone of its own; it reaches the shared registry under an address of its own."""
+    """Runs shipmark in its own clone; the shared registry is reached under the runner's own address."""
 
     def __init__(self, shipmark: Shipmark, path: Path, host: str) -> None:
         self._shipmark = shipmark
@@ -73,7 +73,7 @@ class Hold:
 
 @pytest.fixture
 def released(make_project: Callable[..., Project]) -> Project:
-    """Give a project that is ready to release v1.4.2, whose `project` name is independent of the registry's address."""
+    """Give a project ready to release v1.4.2; its `project` name does not depend on the registry's address."""
     project = make_project(
         project="acme/app", build={"builder": "layers", "args": {"VERSION": "${BUILD_OF}"}}
     )

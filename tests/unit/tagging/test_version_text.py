@@ -98,12 +98,12 @@ class TestTemplates:
         assert "`mayor`" in caught.value.message
         assert "names: version, major" in (caught.value.hint or "")
 
-    def test_unclosed_expression_in_a_template_is_an_error(self) -> None:
+    def test_unclosed_expression_in_a_version_template_is_an_error(self) -> None:
         with pytest.raises(ConfigError):
             fill("{{major", FACTS)
 
 
-def test_fields_of_a_version_are_json_values() -> None:
+def test_fields_of_a_described_version_are_json_values() -> None:
     fields = fields_of(FACTS)
     assert (fields["version"], fields["distance"], fields["base"]) == (
         "1.4.3-dev.5.g3f2a9c1b7d40",
@@ -113,7 +113,7 @@ def test_fields_of_a_version_are_json_values() -> None:
     assert msgspec.json.decode(msgspec.json.encode(fields)) == fields
 
 
-def test_every_form_writes_the_version_or_is_an_error_with_a_hint() -> None:
+def test_each_output_form_writes_the_version_or_is_an_error_with_a_hint() -> None:
     for form in FORMS:
         try:
             assert re.search(r"1\.4\.3", write(FACTS, form))

@@ -21,7 +21,7 @@ SHARED = make_tar({"shared": b"x" * 5000})
 
 
 class Watched(Layout):
-    """A layout that records the order in which manifests arrive."""
+    """OCI layout that records the order in which manifests arrive."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -42,7 +42,7 @@ def _copy(source: Layout, destination: Layout, image: Image) -> Copied:
     return copy_image(source, destination, image.digest, sink=NullSink(), cancel=Cancel())
 
 
-def test_manifests_arrive_children_first(tmp_path: Path) -> None:
+def test_manifests_of_a_copied_index_arrive_children_first(tmp_path: Path) -> None:
     one, two = make_image({"a": b"1"}), make_image({"a": b"2"})
     inner = make_index(one, two)
     outer = make_index(inner, one)
@@ -54,7 +54,7 @@ def test_manifests_arrive_children_first(tmp_path: Path) -> None:
     assert destination.manifest(outer.digest) == outer.manifest
 
 
-def test_shared_layer_is_sent_once(tmp_path: Path) -> None:
+def test_layer_that_two_copied_images_share_is_sent_once(tmp_path: Path) -> None:
     index = make_index(make_image({"a": b"1"}, layers=(SHARED,)), make_image({"a": b"2"}, layers=(SHARED,)))
     source, destination = _source(tmp_path, index), Layout(str(tmp_path / "d"))
     blobs = blobs_of(read_manifests(source, index.digest))
@@ -76,7 +76,7 @@ def test_deleted_child_of_an_index_is_copied_again(tmp_path: Path) -> None:
     assert destination.manifest(child.digest) == child.manifest
 
 
-def test_missing_source_blob_leaves_no_manifest(tmp_path: Path) -> None:
+def test_copying_an_image_with_a_missing_blob_puts_no_manifest(tmp_path: Path) -> None:
     image = make_image()
     source, destination = _source(tmp_path, image), Layout(str(tmp_path / "d"))
     Path(source.blob_path(next(iter(image.blobs)))).unlink()
@@ -85,7 +85,7 @@ def test_missing_source_blob_leaves_no_manifest(tmp_path: Path) -> None:
     assert destination.resolve(image.digest) is None
 
 
-def test_deeply_nested_index_is_refused(tmp_path: Path) -> None:
+def test_copying_a_deeply_nested_index_is_refused(tmp_path: Path) -> None:
     image = make_image()
     for _ in range(12):
         image = make_index(image)

@@ -1,4 +1,4 @@
-"""Blobs are sent in the given order, a few at a time, even if a later blob is ready earlier."""
+"""Uploads of blobs start in the given order, a few at a time, even if a later blob is ready earlier."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from release.transfer.upload_slots import UploadSlots, in_upload_slot
 from tests.support.registries.images import Image, make_image, store
 
 
-def test_blob_waits_until_earlier_blobs_have_entered() -> None:
+def test_blob_waits_for_an_upload_slot_until_earlier_blobs_have_got_one() -> None:
     order: list[int] = []
     lanes, entered = UploadSlots(1, Cancel()), threading.Event()
 
@@ -39,7 +39,7 @@ def test_blob_waits_until_earlier_blobs_have_entered() -> None:
     assert order == [0, 1]
 
 
-def test_blob_without_upload_frees_its_turn() -> None:
+def test_blob_that_needs_no_upload_frees_its_turn_for_the_next_blob() -> None:
     lanes = UploadSlots(1, Cancel())
     lanes.leave(0)  # it was there already
     lanes.enter(1)

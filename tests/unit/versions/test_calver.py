@@ -1,4 +1,4 @@
-"""Calendar versions."""
+"""Parsing, comparing and writing of calendar versions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_text_that_is_not_a_calendar_version_is_refused(text: str) -> None:
         parse_calver(text)
 
 
-def test_calendar_versions_sort_by_numbers_with_modifiers_first() -> None:
+def test_calendar_versions_sort_by_their_numbers_and_those_with_a_modifier_before_the_plain_one() -> None:
     ascending = [
         "22.04",
         "22.10",
@@ -67,7 +67,7 @@ def test_moving_tags_of_a_calendar_version_keep_leading_zeros(text: str, names: 
         ("24.04-rc1", "24.04-rc1.dev.5.g3f2a9c1b7d40", "24.04"),
     ],
 )
-def test_version_of_an_untagged_commit_sorts_between_releases(
+def test_calendar_version_of_an_untagged_commit_sorts_between_releases(
     base: str, expected: str, following: str
 ) -> None:
     version = off_tag_version(parse_calver(base), 5, COMMIT)

@@ -182,13 +182,13 @@ def test_commit_messages_raise_the_part_that_the_specification_says() -> None:
         ("Title\n\n* deps: a", {"deps": "patch"}, "patch"),
     ],
 )
-def test_rules_say_which_part_a_type_raises(
+def test_configured_commit_types_raise_the_part_that_their_rule_names(
     message: str, types: dict[str, Part], expected: str | None
 ) -> None:
     assert part_of(message, BumpRules(types=types)) == expected
 
 
-def test_a_message_of_a_million_blanks_is_parsed_at_once() -> None:
+def test_a_commit_message_with_100_000_repeated_characters_is_parsed() -> None:
     for filler in ("\n", " ", "(", "* ", "feat(", '"', "BREAKING CHANGE:\n", "# - >8 "):
         entries_of(f"feat{filler * 100_000}x: y")
         entries_of(f"fix: x\n\n{filler * 100_000}")

@@ -17,7 +17,7 @@ def sha(number: int) -> str:
 
 
 def line(*messages: str) -> tuple[Commit, ...]:
-    """Commits one after another, newest first; the oldest has id `sha(0)`. `{0}` in a message is the id of commit 0."""
+    """Return commits in a row, newest first. The oldest has id `sha(0)`; `{0}` in a message is that id."""
     ids = [sha(number) for number in range(len(messages))]
     made = [
         Commit(
@@ -123,12 +123,14 @@ HISTORIES = {
 
 
 @pytest.mark.parametrize(("messages", "expected"), HISTORIES.values(), ids=HISTORIES.keys())
-def test_reverts_take_back_unreleased_changes(messages: list[str], expected: str | None) -> None:
+def test_reverts_take_back_the_part_that_unreleased_commits_raise(
+    messages: list[str], expected: str | None
+) -> None:
     assert part(line(*messages)) == expected
 
 
 def merged(message: str, *branch: str, revert: str = "") -> tuple[Commit, ...]:
-    """A branch of commits, and its merge; `revert` reverts the merge."""
+    """Return the commits of a branch and its merge; with `revert` also a commit that reverts the merge."""
     base, found = "f" * 40, []
     for number, text in enumerate(branch):
         parent = sha(number - 1) if number else base
@@ -163,23 +165,25 @@ MERGES = {
 
 
 @pytest.mark.parametrize(("commits", "expected"), MERGES.values(), ids=MERGES.keys())
-def test_of_a_merge_only_the_merged_commits_count(commits: tuple[Commit, ...], expected: str | None) -> None:
+def test_of_a_merge_without_a_breaking_footer_only_the_merged_commits_raise_the_version(
+    commits: tuple[Commit, ...], expected: str | None
+) -> None:
     assert part(commits) == expected
 
 
-def test_a_merge_that_breaks_concerns_the_files_of_the_merged_commits() -> None:
+def test_a_merge_with_a_breaking_footer_concerns_the_files_of_the_merged_commits() -> None:
     change = standing_changes(merged("Merge x\n\nBREAKING CHANGE: y", "docs: a", "docs: b"))[0]
     assert (change.entry.breaking, change.paths) == (True, ("0.txt", "1.txt"))
 
 
-def test_the_reason_names_the_commits_that_ask_for_the_part() -> None:
+def test_the_reason_for_the_next_version_names_up_to_three_commits_that_raise_it() -> None:
     step = step_of(standing_changes(line("feat: a", "fix: b", "feat: c\n\nbody", "feat: d", "feat: e")))
     assert step is not None
     named = [f"`feat: {name}` ({sha(number)[:12]})" for name, number in (("e", 4), ("d", 3), ("c", 2))]
     assert step.reason == f"minor: {', '.join(named)} and 1 more"
 
 
-def test_changes_of_dependencies_alone_raise_the_patch() -> None:
+def test_changes_of_a_components_dependencies_alone_raise_its_patch() -> None:
     commits = [
         Commit(id=sha(number), message=message, paths=(path,))
         for number, (message, path) in enumerate(
@@ -196,7 +200,7 @@ types = st.sampled_from(["feat: ", "fix: ", "docs: ", "feat!: ", "words "])
 
 
 @given(st.lists(types, max_size=8), st.data())
-def test_no_change_remains_if_every_commit_is_reverted(kinds: list[str], data: st.DataObject) -> None:
+def test_no_version_part_is_raised_if_every_commit_is_reverted(kinds: list[str], data: st.DataObject) -> None:
     messages = [f"{kind}{number}" for number, kind in enumerate(kinds)]
     order = data.draw(st.permutations(range(len(messages))))
     reverts = [REVERTED.format(messages[number], sha(number)) for number in order]

@@ -1,4 +1,4 @@
-"""The next version, by a given part or by what commits ask for."""
+"""The next version, by a given part or by the messages of the commits since the release."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_automatic_version_follows_from_the_messages_since_the_release(
         ("1.4.2", "major", "2.0.0"),
     ],
 )
-def test_a_breaking_change_ends_the_zero_versions_where_it_may(
+def test_with_major_on_zero_a_breaking_change_raises_version_0_to_1_0_0(
     stable: str | None, part: Part, expected: str
 ) -> None:
     version = automatic_version(parse(stable) if stable else None, None, part, major_on_zero=True)
@@ -86,7 +86,7 @@ versions = st.builds(
 
 
 @given(versions, st.sampled_from(["major", "minor", "patch"]))
-def test_the_next_version_is_stable_and_higher(base: Version, part: Part) -> None:
+def test_the_next_version_is_stable_and_higher_than_its_base(base: Version, part: Part) -> None:
     version = next_version(base, part)
     assert version.is_stable
     assert precedence_key(version) > precedence_key(base)

@@ -39,7 +39,7 @@ def test_a_prerelease_that_would_sort_below_its_predecessor_is_refused() -> None
 
 
 @pytest.mark.parametrize("channel", ["", "1", "1rc", "rc.1", "r c", "rc+1", "ä", "-rc", "rc\n"])
-def test_a_channel_is_one_identifier(channel: str) -> None:
+def test_a_text_that_is_not_one_alphanumeric_identifier_is_refused_as_a_channel(channel: str) -> None:
     with pytest.raises(ValueError, match="not the name of a channel"):
         require_channel(channel)
 
@@ -48,7 +48,7 @@ def test_a_channel_is_one_identifier(channel: str) -> None:
     ("version", "channel"),
     [("1.5.0-rc.1", "rc"), ("1.5.0-rc1", "rc"), ("1.5.0-rc", "rc"), ("1.5.0", None), ("1.5.0-4", None)],
 )
-def test_a_prerelease_shows_its_channel(version: str, channel: str | None) -> None:
+def test_channel_of_a_prerelease_is_read_from_its_first_identifier(version: str, channel: str | None) -> None:
     assert channel_of(parse(version)) == channel
 
 
@@ -83,7 +83,9 @@ def moment(text: str) -> int:
         (["2023.7"], "2024-10-03", "YYYY.MICRO", "2024.0"),
     ],
 )
-def test_a_calendar_version_takes_the_date(known: list[str], today: str, pattern: str, expected: str) -> None:
+def test_the_next_calendar_version_has_todays_date_and_a_free_number(
+    known: list[str], today: str, pattern: str, expected: str
+) -> None:
     versions = [parse_calver(one) for one in known]
     made = next_calver(versions, moment(today), pattern)
     assert str(made) == expected
@@ -98,7 +100,7 @@ def test_a_calendar_version_takes_the_date(known: list[str], today: str, pattern
         (["2024.10.3.1"], "", "do not show what their numbers mean"),
     ],
 )
-def test_a_calendar_version_that_cannot_be_told_is_an_error(
+def test_a_next_calendar_version_that_cannot_be_derived_from_the_known_ones_is_an_error(
     known: list[str], pattern: str, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -108,6 +110,6 @@ def test_a_calendar_version_that_cannot_be_told_is_an_error(
 @pytest.mark.parametrize(
     "pattern", ["", "YYYY", "MM.YYYY", "YYYY.MICRO.MM", "YYYY.MM-DD", "YYYY.M", "YY.MM.DD.DD.DD"]
 )
-def test_a_pattern_begins_with_the_year_and_ends_with_micro(pattern: str) -> None:
+def test_a_calendar_version_pattern_of_another_form_than_year_to_micro_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="is not a pattern"):
         require_pattern(pattern)

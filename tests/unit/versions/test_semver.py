@@ -1,4 +1,4 @@
-"""Parsing, comparing and writing of versions and version tags."""
+"""Parsing, comparing and writing of SemVer versions and version tags."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ versions = st.builds(
 
 class TestParse:
     @given(versions)
-    def test_written_version_is_parsed_again(self, version: Version) -> None:
+    def test_written_semver_version_is_parsed_to_an_equal_one(self, version: Version) -> None:
         assert parse(str(version)) == version
 
     @given(versions)
-    def test_semver_library_accepts_written_versions(self, version: Version) -> None:
+    def test_semver_library_accepts_versions_as_shipmark_writes_them(self, version: Version) -> None:
         assert str(semver.Version.parse(str(version))) == str(version)
 
     @given(st.text(alphabet="0123.-+abZé٣\n ", max_size=14))
@@ -56,18 +56,18 @@ class TestParse:
     @pytest.mark.parametrize(
         "text", ["", "1", "1.2", "v1.2.3", "1.2.3\n", "01.2.3", "1.2.3-01", "1.2.3+", "٣.1.1"]
     )
-    def test_text_that_is_not_wholly_a_version_is_refused(self, text: str) -> None:
+    def test_text_that_is_not_wholly_a_semver_version_is_refused(self, text: str) -> None:
         with pytest.raises(ValueError, match="not a SemVer version"):
             parse(text)
 
-    def test_number_of_thousands_of_digits_is_refused(self) -> None:
+    def test_version_number_of_thousands_of_digits_is_refused(self) -> None:
         with pytest.raises(ValueError, match="not a SemVer version"):
             parse(f"1.2.{'9' * 5000}")
 
 
 class TestPrecedence:
     @given(versions, versions)
-    def test_precedence_is_that_of_the_semver_library(self, one: Version, other: Version) -> None:
+    def test_precedence_of_versions_is_that_of_the_semver_library(self, one: Version, other: Version) -> None:
         ours = (precedence_key(one) > precedence_key(other)) - (precedence_key(one) < precedence_key(other))
         assert ours == semver.Version.parse(str(one)).compare(str(other))
 
@@ -79,7 +79,7 @@ class TestPrecedence:
             ["0.0.0-dev.3.gf", "0.0.0-dev.20.g0", "0.0.1", "0.9.0", "0.10.0"],
         ],
     )
-    def test_off_tag_versions_sort_between_their_neighbours(self, ascending: list[str]) -> None:
+    def test_versions_of_untagged_commits_sort_between_their_neighbours(self, ascending: list[str]) -> None:
         keys = [precedence_key(parse(text)) for text in ascending]
         assert all(lower < higher for lower, higher in pairwise(keys))
 
@@ -94,13 +94,13 @@ class TestOffTag:
             (None, 12, "0.0.0-dev.12.g3f2a9c1b7d40"),
         ],
     )
-    def test_off_tag_version_counts_from_its_base(
+    def test_version_of_an_untagged_commit_has_base_distance_and_commit(
         self, base: str | None, distance: int, expected: str
     ) -> None:
         assert str(off_tag_version(parse(base) if base else None, distance, COMMIT)) == expected
 
     @given(versions, st.integers(1, 10**6), st.from_regex("[0-9a-f]{40}", fullmatch=True))
-    def test_off_tag_version_is_valid_and_higher_than_its_base(
+    def test_version_of_an_untagged_commit_is_valid_and_higher_than_its_base(
         self, base: Version, distance: int, commit: str
     ) -> None:
         version = off_tag_version(base, distance, commit)
@@ -127,7 +127,7 @@ class TestTagNames:
             ("v1.2.3-", "", None),
         ],
     )
-    def test_tag_name_must_be_prefix_and_version_only(
+    def test_git_tag_is_a_version_only_if_it_consists_of_prefix_and_version(
         self, name: str, prefix: str, expected: str | None
     ) -> None:
         version = parse_tag_name(name, prefix)
@@ -139,7 +139,7 @@ def listing(*lines: tuple[str, str]) -> bytes:
 
 
 class TestListing:
-    def test_a_peeled_line_gives_the_commit(self) -> None:
+    def test_peeled_line_of_an_annotated_tag_gives_the_commit(self) -> None:
         found = versions_in(listing((OTHER, "v1.0.0"), (COMMIT, "v1.0.0^{}")))
         assert [(tag.git_tag, tag.commit) for tag in found.tags] == [("v1.0.0", COMMIT)]
 
@@ -147,7 +147,7 @@ class TestListing:
         found = versions_in(listing((OTHER, "v1.1.0-rc.1"), (COMMIT, "v1.1.0-rc.1^{}"), (COMMIT, "v1.1.0")))
         assert [tag.git_tag for tag in found.at(COMMIT)] == ["v1.1.0", "v1.1.0-rc.1"]
 
-    def test_odd_tags_are_counted_once_and_moving_tags_of_others_are_not_odd(self) -> None:
+    def test_git_tags_that_are_not_versions_are_counted_once_without_floating_tags_such_as_v1(self) -> None:
         found = versions_in(
             listing(
                 (OTHER, "v1.0.0"),
@@ -163,14 +163,14 @@ class TestListing:
         )
         assert (found.odd_count, found.odd_examples) == (3, ("vNOT-A-VERSION", "nightly", "v1.3"))
 
-    def test_only_tags_of_the_prefix_are_read(self) -> None:
+    def test_only_git_tags_with_the_prefix_are_read(self) -> None:
         found = versions_in(listing((OTHER, "v9.0.0"), (OTHER, "api/v1.0.0"), (OTHER, "api/x")), "api/")
         assert ([tag.git_tag for tag in found.tags], found.odd_examples) == (["api/v1.0.0"], ("api/x",))
 
-    def test_branches_in_the_listing_are_not_version_tags(self) -> None:
+    def test_branches_in_the_listing_of_refs_are_not_version_tags(self) -> None:
         assert versions_in(f"{OTHER} refs/heads/v1.0.0\n".encode()).tags == ()
 
-    def test_highest_tag_is_found_by_precedence(self) -> None:
+    def test_highest_version_tag_is_found_by_precedence(self) -> None:
         found = versions_in(listing((OTHER, "v1.9.0"), (OTHER, "v1.10.0"), (OTHER, "v1.10.0-rc.1")))
         assert found.highest is not None
         assert found.highest.git_tag == "v1.10.0"
@@ -184,21 +184,21 @@ class TestListing:
             (["nightly"], None),
         ],
     )
-    def test_highest_tag_may_be_a_prerelease(self, names: list[str], highest: str | None) -> None:
+    def test_highest_version_tag_may_be_a_prerelease(self, names: list[str], highest: str | None) -> None:
         found = versions_in(listing(*((OTHER, name) for name in names))).highest
         assert (found and found.git_tag) == highest
 
-    def test_odd_tags_are_found_neither_by_commit_nor_by_name(self) -> None:
+    def test_git_tags_that_are_not_versions_are_found_neither_by_commit_nor_by_name(self) -> None:
         found = versions_in(listing((COMMIT, "nightly"), (COMMIT, "v1.0.0"), (COMMIT, "web/v2.0.0")))
         assert [tag.git_tag for tag in found.at(COMMIT)] == ["v1.0.0"]
         assert (found.named("nightly"), found.named("v9.9.9")) == (None, None)
         assert [tag.git_tag for tag in found.tags] == ["v1.0.0"]
 
-    def test_commit_id_inside_a_tag_name_is_not_a_match(self) -> None:
+    def test_commit_id_inside_a_git_tag_name_does_not_match_that_commit(self) -> None:
         found = versions_in(listing((OTHER, f"x{COMMIT}"), (OTHER, "v1.0.0")))
         assert found.at(COMMIT) == ()
 
-    def test_tags_with_and_without_v_name_one_version(self) -> None:
+    def test_git_tags_with_and_without_v_name_one_version(self) -> None:
         found = versions_in(listing((OTHER, "1.0.0"), (COMMIT, "v1.0.0")))
         assert [(tag.git_tag, tag.commit) for tag in found.of(parse("1.0.0"))] == [
             ("v1.0.0", COMMIT),
@@ -206,14 +206,14 @@ class TestListing:
         ]
         assert found.of(parse("2.0.0")) == ()
 
-    def test_where_keeps_only_version_tags_whose_version_is_chosen(self) -> None:
+    def test_filtered_version_tags_contain_only_those_with_a_chosen_version(self) -> None:
         found = versions_in(listing((OTHER, "v1.0.0"), (OTHER, "v2.0.0-rc.1"), (COMMIT, "v1.5.0")))
         stable = found.where(lambda version: version.is_stable)
         assert [tag.git_tag for tag in stable.tags] == ["v1.0.0", "v1.5.0"]
         assert stable.highest is not None
         assert stable.highest.git_tag == "v1.5.0"
 
-    def test_tags_with_invalid_utf8_or_endless_digits_do_not_hide_others(self) -> None:
+    def test_git_tags_with_invalid_utf8_or_thousands_of_digits_do_not_hide_others(self) -> None:
         raw = (
             listing((OTHER, "v1.0.0"), (OTHER, f"v1.2.{'9' * 5000}")) + OTHER.encode() + b" refs/tags/v\xff\n"
         )
@@ -221,7 +221,7 @@ class TestListing:
         assert ([tag.git_tag for tag in found.tags], found.odd_count) == (["v1.0.0"], 2)
 
     @given(st.lists(versions, unique=True))
-    def test_every_written_version_tag_is_found(self, written: list[Version]) -> None:
+    def test_every_version_written_as_a_git_tag_is_found(self, written: list[Version]) -> None:
         found = versions_in(listing(*((OTHER, f"v{version}") for version in written)))
         assert {tag.version for tag in found.tags} == set(written)
 
@@ -237,7 +237,7 @@ class TestImageTags:
         assert image_tag_of(parse(version), rebuild) == expected
 
     @given(versions.filter(lambda version: "_" not in str(version)), st.integers(0, 99))
-    def test_image_tag_of_a_version_is_parsed_again(self, version: Version, rebuild: int) -> None:
+    def test_version_is_read_back_from_its_image_tag(self, version: Version, rebuild: int) -> None:
         read = version_of_image_tag(image_tag_of(version, rebuild))
         # `1.4.2+r1` and the first rebuild of `1.4.2` make the same tag; the tag is parsed as the rebuild.
         if rebuild == 0 and version.build_metadata.startswith("r") and version.build_metadata[1:].isdecimal():
@@ -247,5 +247,5 @@ class TestImageTags:
     @pytest.mark.parametrize(
         "tag", ["latest", "1.4", "sha-3f2a9c1b7d40", "v1.4.2", "1.4.2_", "main", "1.4.2_r1_x_y"]
     )
-    def test_other_image_tags_are_not_versions(self, tag: str) -> None:
+    def test_image_tags_that_are_not_full_versions_give_no_version(self, tag: str) -> None:
         assert version_of_image_tag(tag) is None

@@ -1,4 +1,4 @@
-"""The lists of SemVer texts and orders of `tests/conformance/`, `semver.json`."""
+"""SemVer texts and orders as in the table `tests/conformance/semver.json`."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def test_invalid_semver_texts_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("chain", rows("ascending_chains"))
-def test_each_pair_of_versions_in_a_chain_is_in_order(chain: dict[str, Any]) -> None:
+def test_semver_versions_of_each_ascending_chain_are_in_order(chain: dict[str, Any]) -> None:
     for lower, higher in combinations(chain["order"], 2):
         assert precedence_key(parse(lower)) < precedence_key(parse(higher)), (lower, higher)
         assert semver.Version.parse(lower) < semver.Version.parse(higher)
 
 
 @pytest.mark.parametrize("pair", rows("greater_than"))
-def test_first_version_of_a_pair_is_greater(pair: list[str]) -> None:
+def test_first_version_of_each_pair_of_semver_versions_is_greater(pair: list[str]) -> None:
     higher, lower = map(parse, pair)
     assert precedence_key(higher) > precedence_key(lower)
 
 
 @pytest.mark.parametrize("pair", rows("equal_precedence"))
-def test_build_metadata_has_no_precedence(pair: list[str]) -> None:
+def test_semver_versions_that_differ_in_build_metadata_have_equal_precedence(pair: list[str]) -> None:
     one, other = map(parse, pair)
     assert precedence_key(one) == precedence_key(other)
     assert one != other
