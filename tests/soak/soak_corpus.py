@@ -43,7 +43,9 @@ def _marked(case: Case) -> Any:
 
 
 @pytest.mark.parametrize("case", [_marked(case) for case in cases()])
-def test_builders_make_equal_images(case: Case, ground: CorpusGround) -> None:
+def test_builders_make_the_image_that_buildkit_makes_of_each_corpus_dockerfile(
+    case: Case, ground: CorpusGround
+) -> None:
     found = _SEEN[case.name] = ground.compare(case)
     assert found["buildkit"] == []
     excused = exceptions()

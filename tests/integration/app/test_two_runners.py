@@ -129,7 +129,7 @@ def test_two_concurrent_runs_in_two_clones_with_two_logs_make_one_image(
 
 
 @pytest.mark.parametrize("where", ["blobs/uploads/", "manifests/sha256:"])
-def test_builds_that_differ_end_in_the_one_that_was_released_first(
+def test_of_two_concurrent_releases_with_different_images_the_first_released_one_stays(
     released: Project, clone: Clones, gate: Gate, where: str
 ) -> None:
     slow, fast = clone(gate.host), clone(released.registry.host)
@@ -149,10 +149,10 @@ def test_builds_that_differ_end_in_the_one_that_was_released_first(
     slow.verify()
 
 
-def test_a_run_that_was_frozen_before_it_took_the_version_does_not_take_it_from_another(
+def test_a_run_frozen_before_it_puts_the_version_tag_does_not_overwrite_that_of_another_run(
     released: Project, clone: Clones, gate: Gate
 ) -> None:
-    """A run finds the version tag free and is frozen; when it goes on, another run has put the tag."""
+    """The run finds the version tag free and is frozen; meanwhile another run puts the tag."""
     slow, fast = clone(gate.host), clone(released.registry.host)
     has_content: list[Passage] = []
 
@@ -203,7 +203,7 @@ def test_latest_ends_on_the_higher_version_whoever_writes_last(
 def test_latest_goes_back_to_the_higher_version_after_a_kill_in_the_middle_of_the_race(
     released: Project, clone: Clones, gate: Gate, disk: str
 ) -> None:
-    """The run of the lower version wrote `latest` last and was killed; its next run moves `latest` to the higher."""
+    """The run of the lower version puts `latest` last and is killed; its next run moves `latest` back."""
     lower = clone(gate.host)
     hold = Hold(gate, is_put_of("latest"))
     after = Hold(gate, is_put_of("latest"), late=True)
@@ -245,7 +245,7 @@ def test_the_higher_version_takes_latest_back_when_a_lower_one_overtook_it(
     assert released.tags["1.4"] == released.tags["1.4.2"]
 
 
-def test_a_branch_ends_on_its_newer_commit_whoever_writes_last(
+def test_a_branch_tag_ends_on_the_newer_commit_although_the_older_ones_run_writes_last(
     released: Project, clone: Clones, gate: Gate
 ) -> None:
     released.release_commit()

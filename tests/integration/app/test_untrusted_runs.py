@@ -35,7 +35,7 @@ def golden(wanted: tuple[str, ...]) -> list[str]:
 
 
 class Scene:
-    """A repository and a machine with credentials for `host`, on which the test runs shipmark."""
+    """A repository, and a machine that may have credentials, on which the test runs shipmark."""
 
     def __init__(self, repo: GitRepo, shipmark: Shipmark, folder: Path) -> None:
         self.repo = repo
@@ -69,7 +69,7 @@ class Scene:
         }
 
     def event(self, head: str = "mallory/app") -> dict[str, str]:
-        """A pull request on GitHub whose head is in `head`."""
+        """Return the variables of a GitHub pull request whose head commit is in the repository `head`."""
         path = self.folder / "event.json"
         repositories = {"head": {"repo": {"full_name": head}}, "base": {"repo": {"full_name": "acme/app"}}}
         path.write_text(json.dumps({"pull_request": {"number": 12, **repositories}}))
@@ -89,7 +89,7 @@ def scene(make_repo: Callable[[str], GitRepo], shipmark: Shipmark, tmp_path: Pat
 
 
 def wants_a_credential(request: Request) -> Reply:
-    """A registry that answers 401 to every request, so that a client with a credential sends it."""
+    """Answer 401 to every request, as a registry does, so that a client with a credential sends it."""
     del request
     return Reply(status=401, headers={"WWW-Authenticate": 'Basic realm="r"'}, body=b"{}")
 
@@ -102,7 +102,7 @@ def listener() -> Iterator[HostileServer]:
 
 
 def heard(server: HostileServer) -> str:
-    """Everything that the listeners received, with credentials decoded."""
+    """Return everything that the server received as text, with basic credentials decoded."""
     lines = []
     for request in server.requests:
         sent = request.headers.get("authorization", "")
@@ -159,9 +159,9 @@ class TestEverySystem:
 
 
 class TestTrustedTwin:
-    """The control group: a pull request from a branch of the repository sends credentials, each to its own host."""
+    """Control group: a run for a pull request from the repository itself sends credentials to their own hosts."""
 
-    def test_credential_goes_to_its_registry(
+    def test_credential_of_a_trusted_pull_request_goes_to_its_registry(
         self, scene: Scene, listener: HostileServer, registry_factory: RegistryFactory
     ) -> None:
         server: RegistryServer = registry_factory(auth="basic")
@@ -181,7 +181,7 @@ class TestTrustedTwin:
         assert scene.trap.exists()
         assert "hunter2-helper" in heard(listener)
 
-    def test_run_releases_a_request_of_the_repository_itself(
+    def test_run_pushes_tags_for_a_pull_request_of_the_repository_itself_and_not_for_a_fork(
         self, scene: Scene, registry_factory: RegistryFactory
     ) -> None:
         server: RegistryServer = registry_factory(auth="basic")
@@ -196,7 +196,7 @@ class TestTrustedTwin:
 
 
 def hostile_values(host: str) -> dict[str, list[Any]]:
-    """Config values that would contact a listener, for keys that take text; other keys get values of every type."""
+    """Return hostile values by config key; the key `*` has the values for all other keys."""
     inside = [
         f"{host}/${{SUPERSECRET}}",
         f"{host}/{{{{env.SUPERSECRET}}}}",
@@ -227,7 +227,9 @@ def hostile_values(host: str) -> dict[str, list[Any]]:
 
 class TestEveryKey:
     @pytest.mark.parametrize("key", sorted(ConfigFile.__struct_fields__))
-    def test_hostile_value_reaches_no_listener(self, scene: Scene, listener: HostileServer, key: str) -> None:
+    def test_hostile_config_value_of_an_untrusted_run_sends_no_credential_to_any_host(
+        self, scene: Scene, listener: HostileServer, key: str
+    ) -> None:
         env = {**scene.arm(listener.host), **scene.event()}
         values = hostile_values(listener.host)
         for value in values.get(key, values["*"]):
@@ -244,15 +246,17 @@ class TestEveryKey:
             assert not any(secret in heard(listener) for secret in SECRETS)
         assert not scene.trap.exists()
 
-    def test_fields_of_every_config_section_are_covered(self) -> None:
+    def test_sections_of_the_config_have_the_keys_for_which_hostile_values_are_tested(self) -> None:
         sections = (ConfigFile, ComponentSection, TargetSection, BuildSpec, LogSection)
         known = {name for section in sections for name in section.__struct_fields__}
         assert {"image", "url", "args", "insecure"} <= known
 
 
 class TestContext:
-    def test_keep_git_of_a_fork_is_not_read_and_its_dockerfile_is_no_error(self, scene: Scene) -> None:
-        """`.git/config` may hold the CI's token; and the projects that need `.git` must not turn red for forks."""
+    def test_keep_git_in_a_forks_config_is_ignored_and_a_dockerfile_that_copies_git_is_no_error(
+        self, scene: Scene
+    ) -> None:
+        """`.git/config` may hold the CI's token; and pull requests to projects that need `.git` must not fail."""
         scene.configure("image: oci:dist/image\nbuild: {builder: layers, keep_git: true}\n")
         scene.repo.commit(files={"Dockerfile": "FROM scratch\nCOPY .git /g\n"})
         result = scene("preview", env=scene.event())
@@ -260,7 +264,7 @@ class TestContext:
         assert "can be built here with `layers`" in result.stdout
         assert re.search("not asked \\(untrusted\\): .*`build.keep_git`", result.stderr)
 
-    def test_a_submodule_that_is_not_there_is_told_to_the_requests_author(
+    def test_preview_of_an_untrusted_run_refuses_a_missing_submodule_that_the_build_reads(
         self, scene: Scene, make_repo: Callable[[str], GitRepo], tmp_path: Path, shipmark: Shipmark
     ) -> None:
         inner = make_repo("inner")
@@ -277,7 +281,7 @@ class TestContext:
 
 
 class TestNothingIsWritten:
-    def test_only_the_summary_and_the_result_file_are_written(
+    def test_untrusted_commands_write_only_the_summary_and_the_result_file(
         self, scene: Scene, listener: HostileServer
     ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\nlog: {{path: log.jsonl}}\n")
@@ -297,7 +301,9 @@ class TestNothingIsWritten:
         assert scene("run", "--result-file", "result.env", env=env).code == 0
         assert "SHIPMARK_PUSHED=false" in (scene.repo.path / "result.env").read_text()
 
-    def test_run_prints_one_warning_and_nothing_else(self, scene: Scene, listener: HostileServer) -> None:
+    def test_untrusted_run_prints_one_warning_and_connects_to_no_registry(
+        self, scene: Scene, listener: HostileServer
+    ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\n")
         result = scene("run", env={**scene.arm(listener.host), **scene.event()})
         assert (result.code, result.stdout) == (0, "")
@@ -307,7 +313,7 @@ class TestNothingIsWritten:
         )
         assert not listener.requests
 
-    def test_tag_at_head_is_released_only_by_a_trusted_run(
+    def test_version_tag_at_head_is_released_only_by_a_trusted_run(
         self, scene: Scene, registry_server: RegistryServer
     ) -> None:
         scene.configure(f"image: {registry_server.host}/acme/app\nbuild: {{builder: layers}}\n")
@@ -332,7 +338,9 @@ class TestNothingIsWritten:
 
 
 class TestBuild:
-    def test_docker_config_is_not_read(self, scene: Scene, listener: HostileServer) -> None:
+    def test_untrusted_preview_does_not_read_the_docker_config_file(
+        self, scene: Scene, listener: HostileServer
+    ) -> None:
         """Docker's config file is a named pipe here: opening it would block the run."""
         scene.configure(f"image: {listener.host}/acme/app\n")
         scene.repo.commit("run", files={"Dockerfile": "FROM scratch\nRUN true\n"})
@@ -345,7 +353,9 @@ class TestBuild:
             result = scene("preview", env=env)
         assert (result.code, "can be built here with `docker`" in result.stdout) == (0, True), result.stderr
 
-    def test_buildx_is_found_and_not_started(self, scene: Scene, listener: HostileServer) -> None:
+    def test_untrusted_preview_finds_buildx_and_does_not_start_it(
+        self, scene: Scene, listener: HostileServer
+    ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\n")
         scene.repo.commit("run", files={"Dockerfile": "FROM scratch\nRUN true\n"})
         env = {**scene.arm(listener.host), **scene.event(), "DOCKER_HOST": "unix:///nowhere.sock"}
@@ -357,7 +367,9 @@ class TestBuild:
         assert (result.code, "can be built here with `buildkit`" in result.stdout) == (0, True), result.stderr
         assert not scene.trap.exists()
 
-    def test_missing_dockerfile_is_a_build_error(self, scene: Scene, listener: HostileServer) -> None:
+    def test_missing_dockerfile_in_an_untrusted_preview_is_a_build_error(
+        self, scene: Scene, listener: HostileServer
+    ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\nbuild: {{dockerfile: Missing}}\n")
         result = scene("preview", env={**scene.arm(listener.host), **scene.event()})
         assert result.code == 4
@@ -370,14 +382,16 @@ class TestBuild:
             ("platforms: [amd64]", "`amd64` is not a platform"),
         ],
     )
-    def test_unknown_stage_or_platform_is_a_build_error(
+    def test_unknown_stage_or_platform_in_an_untrusted_preview_is_a_build_error(
         self, scene: Scene, listener: HostileServer, build: str, message: str
     ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\nbuild: {{{build}}}\n")
         result = scene("preview", env={**scene.arm(listener.host), **scene.event()})
         assert (result.code, f"error: {message}\n" in result.stderr) == (4, True), result.stderr
 
-    def test_image_that_needs_a_daemon_is_no_error(self, scene: Scene, listener: HostileServer) -> None:
+    def test_untrusted_preview_of_an_image_that_no_builder_can_build_here_exits_0(
+        self, scene: Scene, listener: HostileServer
+    ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\n")
         scene.repo.commit("run", files={"Dockerfile": "FROM scratch\nRUN true\n"})
         env = {**scene.arm(listener.host), **scene.event(), "DOCKER_HOST": "unix:///nowhere.sock"}
@@ -390,7 +404,7 @@ class TestBuild:
         assert "; `docker`: the docker daemon at `unix:///nowhere.sock`" in result.stdout
         assert "; `layers`: Dockerfile:2: the builder `layers` does not support `RUN`" in result.stdout
 
-    def test_request_without_an_image_is_previewed(self, scene: Scene) -> None:
+    def test_untrusted_preview_ignores_an_image_name_with_a_private_variable(self, scene: Scene) -> None:
         scene.configure("image: ${REGISTRY_HOST}/acme/app\n")
         result = scene("preview", env=scene.event())
         assert result.code == 0, result.stderr
@@ -429,7 +443,9 @@ class TestOtherCommands:
         assert not listener.requests
         assert not scene.repo.git("tag")
 
-    def test_reading_an_image_is_anonymous(self, scene: Scene, listener: HostileServer) -> None:
+    def test_untrusted_image_commands_read_without_a_credential(
+        self, scene: Scene, listener: HostileServer
+    ) -> None:
         scene.configure(f"image: {listener.host}/acme/app\n")
         env = {**scene.arm(listener.host), **scene.event()}
         for command in ("list", "inspect", "login-check"):
@@ -489,7 +505,7 @@ class TestLogToken:
         assert "hunter2" not in result.stderr
 
 
-def test_a_base_is_read_without_a_credential_and_offline_not_at_all(
+def test_untrusted_preview_reads_a_base_image_without_a_credential_and_offline_not_at_all(
     scene: Scene, listener: HostileServer
 ) -> None:
     dockerfile = f"FROM {listener.host}/base:1\nCOPY hello.txt /\n"

@@ -1,4 +1,4 @@
-"""The library's functions: each returns the report that its command prints with `--json`."""
+"""The library's functions return the reports that the commands print with `--json`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CONFIG = "components:\n  api: {image: r.example/api}\n  web: {image: r.example/w
 
 
 class Notes:
-    """A sink that keeps the texts of notes."""
+    """Event sink that keeps the texts of notes."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -67,18 +67,22 @@ def opened(repo: GitRepo, **more: Any) -> Session:
 
 
 class TestNames:
-    def test_tags_are_the_document_of_the_command(self, repo: GitRepo, shipmark: Shipmark) -> None:
+    def test_function_tags_returns_the_json_document_of_its_command(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
         report = tags(opened(repo, images=["r.example/app"]), TagsRequest())
         printed = shipmark("tags", "--image", "r.example/app", "--json", cwd=repo.path).json
         assert plain(report) == printed
         assert next(iter(printed)) == "schema"
 
-    def test_version_is_the_document_of_the_command(self, repo: GitRepo, shipmark: Shipmark) -> None:
+    def test_function_version_returns_the_json_document_of_its_command(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
         report = version(opened(repo), VersionRequest())
         assert plain(report) == shipmark("version", "--json", cwd=repo.path).json
         assert (report.major, report.base, report.distance) == (1, "v1.4.2", 1)
 
-    def test_tags_of_one_workspace_for_each_component(self, repo: GitRepo) -> None:
+    def test_function_tags_needs_the_component_if_the_config_has_several(self, repo: GitRepo) -> None:
         repo.write({"shipmark.yml": CONFIG})
         workspace = opened(repo)
         found = [tags(workspace, TagsRequest(component=name)) for name in ("api", "web")]
@@ -193,7 +197,9 @@ class TestLog:
         with pytest.raises(ConfigError, match=r"the log has no release `9\.9\.9`"):
             questions.show(workspace, questions.ShowRequest(name="9.9.9"))
 
-    def test_recover_needs_evidence_and_appends_once(self, logged: GitRepo) -> None:
+    def test_recover_of_a_named_attempt_needs_evidence_and_settles_an_expired_one_once(
+        self, logged: GitRepo
+    ) -> None:
         with pytest.raises(ConfigError, match="go together"):
             recover(opened(logged), RecoverRequest(attempt="a"))
         log = FileStore(str(logged.path / ".shipmark/log.jsonl"), cancel=Cancel(), monotonic=time.monotonic)
@@ -203,7 +209,7 @@ class TestLog:
         kinds = [entry["kind"] for entry in export(opened(logged)).entries]
         assert kinds[-2:] == ["planned", "abandoned"]
 
-    def test_fault_is_an_error_for_moved_differing_and_unreadable_tags(self) -> None:
+    def test_verify_report_gives_an_error_for_moved_differing_and_unreadable_tags(self) -> None:
         found = {"target": "r.example/app", "tag": "1", "detail": "d"}
         report = VerifyReport(log="l", entries=1, head="0:0", tags=())
         for finding, kind in (("moved", RefusedError), ("differs", RefusedError), ("unknown", RegistryError)):
@@ -234,7 +240,9 @@ class TestImages:
         names = list_tags(workspace, ListTagsRequest(repository="oci:other")).tags
         assert plain(names) == [{"name": "1.0.0"}]
 
-    def test_inspect_is_the_document_of_the_command(self, repo: GitRepo, shipmark: Shipmark) -> None:
+    def test_function_inspect_returns_the_json_document_of_its_command(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
         store(make_image({"a": b"one"}, labels={"version": "1"}), Layout(str(repo.path / "app")), "1.0.0")
         report = inspect(opened(repo), InspectRequest(image="oci:app:1.0.0"))
         assert plain(report) == shipmark("image", "inspect", "oci:app:1.0.0", "--json", cwd=repo.path).json

@@ -86,7 +86,7 @@ def guarded(make_project: Callable[..., Project], gate: Gate) -> Project:
 
 @pytest.fixture
 def held(guarded: Project, gate: Gate) -> Iterator[Held]:
-    """Give a run of the project that is held at its first fixed tag."""
+    """Give a run of the project that is held at its first fixed tag, and let it go on afterwards."""
     made = Held(guarded, gate)
     yield made
     made.go_on()
@@ -123,7 +123,7 @@ def test_waiting_run_releases_the_commit_that_is_checked_out_after_the_wait(
     assert guarded.tags["latest"] == guarded.tags["1.4.3"] != guarded.tags["1.4.2"]
 
 
-def test_two_waiting_runs_go_on_together_and_release_the_version_once(guarded: Project, held: Held) -> None:
+def test_two_waiting_runs_that_go_on_together_release_the_version_once(guarded: Project, held: Held) -> None:
     waiters = [Waiter(guarded.start("run", "--wait")) for _ in range(2)]
     for waiter in waiters:
         waiter.says("waiting for attempt")
@@ -135,7 +135,7 @@ def test_two_waiting_runs_go_on_together_and_release_the_version_once(guarded: P
     guarded.must("log", "verify")
 
 
-def test_run_without_wait_does_not_wait(guarded: Project, held: Held) -> None:
+def test_run_without_wait_releases_while_another_run_is_held(guarded: Project, held: Held) -> None:
     result = guarded("tags")
     assert result.code == 0
     guarded.release_commit("v1.5.0")
@@ -144,7 +144,9 @@ def test_run_without_wait_does_not_wait(guarded: Project, held: Held) -> None:
     assert guarded.tags["latest"] == guarded.tags["1.5.0"]
 
 
-def test_a_killed_run_in_this_workspace_is_not_waited_for(guarded: Project, held: Held) -> None:
+def test_run_with_wait_does_not_wait_for_a_killed_run_of_its_own_workspace(
+    guarded: Project, held: Held
+) -> None:
     held.process.kill()
     held.process.wait(20)
     assert guarded.kinds() == ["planned", "built"]
@@ -167,7 +169,7 @@ def test_wait_ends_when_the_other_run_is_killed(guarded: Project, held: Held) ->
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_the_wait_at_once(
+def test_a_signal_ends_the_wait_within_five_seconds_and_nothing_is_recorded(
     guarded: Project, held: Held, number: signal.Signals, code: int
 ) -> None:
     waiter = Waiter(guarded.start("run", "--wait"))
@@ -180,7 +182,7 @@ def test_a_signal_ends_the_wait_at_once(
 
 
 def elsewhere(project: Project, shipmark: Shipmark, tmp_path: Path) -> tuple[Path, dict[str, str]]:
-    """A clone with a workspace of its own and the same log."""
+    """Make a clone of the project with the same config, and return its folder and environment."""
     clone = project.repo.clone(tmp_path / "clone")
     clone.checkout("v1.4.2")
     config = json.loads((project.repo.path / "shipmark.yml").read_text())
@@ -293,7 +295,7 @@ def test_the_same_job_of_the_same_ci_run_does_not_wait_for_itself(guarded: Proje
 
 
 class TestPresence:
-    def test_a_run_is_alive_while_it_is_announced(self, tmp_path: Path) -> None:
+    def test_a_run_counts_as_alive_while_its_presence_file_is_locked(self, tmp_path: Path) -> None:
         presence = Presence(str(tmp_path / "runs"))
         assert presence.is_alive("a") is None
         with presence.announced("a"):

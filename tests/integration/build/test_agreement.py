@@ -1,4 +1,4 @@
-"""The builders `layers` and `docker` make equal files and configs of a Dockerfile.
+"""The builders `layers`, `docker` and `buildkit` make equal files and configs of a Dockerfile.
 
 The daemon is the oracle for files and config; `.dockerignore` is applied by docker's own command line.
 """
@@ -98,7 +98,7 @@ def make(folder: Path) -> Path:
 
 
 def built(builder: Builder, root: Path, store: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The files and the config of the image that a builder makes."""
+    """Build an image, and return the files of its layers and its config."""
     image = build(builder, build_of(root, created=1_700_000_000), store)
     manifest = document(store, image.digest)
     files: dict[str, Any] = {}
@@ -114,7 +114,7 @@ def built(builder: Builder, root: Path, store: Path) -> tuple[dict[str, Any], di
 
 
 def _plain(config: dict[str, Any]) -> dict[str, Any]:
-    """The image config without the daemon's empty fields."""
+    """Return the fields of an image config that a container starts with, without empty ones."""
     kept = {
         "User",
         "WorkingDir",
@@ -131,7 +131,7 @@ def _plain(config: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
-def test_both_builders_give_equal_files_and_config(
+def test_builders_layers_and_docker_give_equal_files_and_config(
     name: str, tmp_path: Path, docker_daemon: DockerDaemon
 ) -> None:
     root = make(tmp_path / "project")
@@ -148,7 +148,7 @@ NOT_BY_BUILDKIT = {"user-and-workdir"}
 
 
 @pytest.mark.parametrize("name", sorted(DOCKERFILES.keys() - NOT_BY_BUILDKIT))
-def test_buildkit_gives_the_files_and_config_of_layers(
+def test_builders_buildkit_and_layers_give_equal_files_and_config(
     name: str, tmp_path: Path, buildkit: BuildKitDaemon
 ) -> None:
     root = make(tmp_path / "project")

@@ -75,7 +75,7 @@ def layers() -> LayersBuilder:
 
 
 def files(builder: Builder, request: Build, store: Path) -> dict[str, Any]:
-    """Every entry of the image, hard links as the files that they are."""
+    """Build an image, and return every entry of its layers; hard links are returned as plain files."""
     image = build(builder, request, store)
     found: dict[str, Any] = {}
     for layer in document(store, image.digest)["layers"]:
@@ -90,7 +90,7 @@ def files(builder: Builder, request: Build, store: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("ending", PACKERS)
-def test_an_archive_is_unpacked_as_the_daemon_unpacks_it(
+def test_an_added_archive_is_unpacked_as_by_the_docker_daemon(
     ending: str, tmp_path: Path, docker_daemon: DockerDaemon
 ) -> None:
     request = project(tmp_path / "p", "FROM scratch\nADD root.bin /\n", root_bin=PACKERS[ending](ROOT))
@@ -108,7 +108,9 @@ CAPABILITY = bytes.fromhex("0100000200a0000000000000000000000000000000")[:20].de
 )
 
 
-def test_file_capabilities_are_kept_as_by_the_daemon(tmp_path: Path, docker_daemon: DockerDaemon) -> None:
+def test_file_capabilities_in_an_added_archive_are_kept_by_add_and_copy(
+    tmp_path: Path, docker_daemon: DockerDaemon
+) -> None:
     headers = {"SCHILY.xattr.security.capability": CAPABILITY}
     packed = pack((entry("ping", pax_headers=headers, mode=0o755), b"ping"))
     added = "FROM scratch AS one\nADD root.bin /\n"
@@ -124,7 +126,7 @@ def test_file_capabilities_are_kept_as_by_the_daemon(tmp_path: Path, docker_daem
     assert found == [CAPABILITY] * 3
 
 
-def test_hard_links_stay_hard_links(tmp_path: Path) -> None:
+def test_hard_links_of_an_added_archive_stay_hard_links_when_copied(tmp_path: Path) -> None:
     request = project(
         tmp_path / "p",
         "FROM scratch AS one\nADD root.bin /\nFROM scratch\nCOPY --from=one --chmod=0700 /usr/bin /b/\n",
@@ -139,7 +141,7 @@ def test_hard_links_stay_hard_links(tmp_path: Path) -> None:
         ]
 
 
-def test_the_compression_of_an_archive_makes_no_difference(tmp_path: Path) -> None:
+def test_the_compression_of_an_added_archive_does_not_change_the_images_digest(tmp_path: Path) -> None:
     digests = set()
     for ending, packer in PACKERS.items():
         request = project(tmp_path / ending, "FROM scratch\nADD root.bin /\n", root_bin=packer(ROOT))
@@ -196,7 +198,7 @@ def test_archive_members_that_an_image_cannot_contain_are_refused_with_the_line(
 
 # Of a short bzip2 file nothing can be read before its end: cut, it is no archive, for Docker as well.
 @pytest.mark.parametrize("ending", ["tar", "tar.gz", "tar.xz"])
-def test_a_truncated_archive_is_refused(tmp_path: Path, ending: str) -> None:
+def test_a_truncated_archive_in_add_is_refused(tmp_path: Path, ending: str) -> None:
     raw = pack((entry("a"), bytes(range(256)) * 40), (entry("b"), b"b" * 99999))
     packed = PACKERS[ending](raw)
     assert "some.tar` cannot be read" in str(broken(tmp_path, packed[: len(packed) * 2 // 3]))
@@ -218,7 +220,7 @@ def test_a_compressed_archive_that_unpacks_above_the_limit_is_refused(
     assert "too large when it is unpacked" in str(broken(tmp_path, bomb))
 
 
-def test_an_extension_header_is_not_read_whatever_it_claims(tmp_path: Path) -> None:
+def test_an_archive_whose_extension_header_claims_gigabytes_is_refused(tmp_path: Path) -> None:
     claims = entry("ext", tarfile.XHDTYPE)
     claims.size = 3_000_000_000
     content = pack((entry("a"), b"1"))[:1024] + claims.tobuf(tarfile.USTAR_FORMAT) + bytes(10_000)

@@ -64,14 +64,14 @@ LABEL x=y
 
 
 class Flat(NamedTuple):
-    """The files of an image, and its settings."""
+    """The files of an image after all layers, and the settings of its config."""
 
     files: dict[str, Any]
     settings: dict[str, Any]
 
 
 class Context:
-    """The part of a session that `LocatedBases` uses."""
+    """Stand-in for a session, with only the part that `LocatedBases` uses."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], registries: Registries) -> None:
         self.env = env
@@ -87,7 +87,7 @@ class Context:
 
 
 class Ground:
-    """A project whose Dockerfile starts from a base, and both builders."""
+    """A project whose Dockerfile starts from a base image, and the builders `docker` and `layers`."""
 
     def __init__(
         self, folder: Path, daemon: DockerDaemon, registry: RegistryServer, registries: Registries
@@ -148,7 +148,7 @@ def make(folder: Path) -> Path:
 
 
 def flat(store: Path, digest: str) -> Flat:
-    """The files after all layers: path -> kind, mode, owner, content or target. Whiteouts are applied."""
+    """Return the image's files after all layers, whiteouts applied: path -> kind, mode, owner and content."""
     manifest = document(store, digest)
     files: dict[str, Any] = {}
     for layer in manifest["layers"]:
@@ -193,7 +193,7 @@ def entry(tar: tarfile.TarFile, member: tarfile.TarInfo, known: Mapping[str, Any
 
 @pytest.fixture(scope="session")
 def pushed(tmp_path_factory: pytest.TempPathFactory, docker_daemon: DockerDaemon) -> Iterator[RegistryServer]:
-    """Give a registry for the bases of the worker's tests."""
+    """Give a registry for the base images of the tests in this file."""
     server = RegistryServer(tmp_path_factory.mktemp("bases"))
     yield server
     server.close()
@@ -298,7 +298,7 @@ def test_unsupported_onbuild_trigger_of_the_base_is_a_problem(ground: Ground) ->
     )
 
 
-def test_layers_and_history_of_the_base_are_unchanged(ground: Ground) -> None:
+def test_layers_history_and_labels_of_the_base_image_are_kept(ground: Ground) -> None:
     base = ground.base(BASE, "base:1")
     ground.write(f"FROM {base}\nCOPY app /bin/app\n")
     image = ground.build(ground.layers(), "layers", labels={"own": "1"})
@@ -322,7 +322,7 @@ def msgspec_json(raw: bytes) -> Any:
     return json.loads(raw)
 
 
-def test_the_same_base_gives_one_digest_from_a_registry_a_layout_and_by_digest(ground: Ground) -> None:
+def test_the_same_base_image_from_a_registry_or_a_layout_gives_one_digest(ground: Ground) -> None:
     base = ground.base(BASE, "base:1")
     digest, _ = ground.registry.manifest("base", "1")
     repository = ground.context.registries.open(base.rpartition(":")[0])
@@ -369,7 +369,7 @@ def test_base_tag_moved_after_prepare_does_not_change_the_build(ground: Ground) 
 
 
 class TestPlatforms:
-    """The base for the platform of the build, or an error that lists the platforms of the base."""
+    """The base image for the build's platform is used; without one, the error lists its platforms."""
 
     def several(self, ground: Ground) -> str:
         """Push an index with a base for two platforms; returns its name."""
@@ -419,7 +419,7 @@ class TestPlatforms:
 
 
 class TestTrouble:
-    """Errors about a base name the Dockerfile's line, the cause and a remedy."""
+    """Errors about base images, with the Dockerfile's line and the cause."""
 
     def test_missing_base_image_is_an_error_with_the_line(self, ground: Ground) -> None:
         name = f"{ground.registry.host}/none:1"

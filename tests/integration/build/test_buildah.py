@@ -33,7 +33,7 @@ Name = Literal["buildah", "podman"]
 
 
 class Collect:
-    """Keeps the events; `on` is called with each line."""
+    """Event sink that keeps its events; `on` is called with each output line."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -54,7 +54,7 @@ class Collect:
 
 
 class Project:
-    """A folder to build, a program, and a content store."""
+    """A folder to build, buildah or podman, and the OCI layout that receives the image."""
 
     def __init__(self, name: Name, folder: Path, env: dict[str, str]) -> None:
         self.name = name
@@ -97,20 +97,20 @@ class Project:
         return document(self.store, document(self.store, digest)["config"]["digest"])
 
     def members(self, digest: str, layer: int = -1) -> dict[str, tarfile.TarInfo]:
-        """The entries of one layer."""
+        """Return the tar entries of one layer of an image by name."""
         found = document(self.store, digest)["layers"][layer]["digest"]
         with tarfile.open(self.store / "blobs" / found.replace(":", "/")) as tar:
             return {member.name: member for member in tar.getmembers()}
 
     def assert_nothing_left(self) -> None:
-        """Neither working folders, nor mounts, nor processes in them."""
+        """Require that neither working folders nor mounts nor processes of builds are left."""
         assert sorted(path.name for path in self.folder.glob("store*")) in ([], ["store"])
         assert str(self.folder) not in Path("/proc/self/mountinfo").read_text()
         assert inside(self.folder) == []
 
 
 def inside(folder: Path) -> list[str]:
-    """The processes that work in `folder`."""
+    """Return the processes whose root or working folder is below `folder`."""
     found = []
     for entry in os.listdir("/proc"):
         for name in ("root", "cwd"):
@@ -141,7 +141,7 @@ def project(program: str, tmp_path: Path, hub: RegistryServer) -> Iterator[Proje
 
 
 @both
-def test_an_image_comes_back_by_digest_with_labels_and_annotations(project: Project) -> None:
+def test_buildah_image_is_stored_with_labels_annotations_and_file_times(project: Project) -> None:
     project.write(
         "Dockerfile",
         f"FROM {BUSYBOX} AS one\nRUN echo made > /made\nFROM one AS two\nCOPY a /\nHEALTHCHECK CMD x\n"
@@ -189,7 +189,7 @@ def test_buildah_gets_the_context_that_every_builder_gets(project: Project) -> N
 
 
 @both
-def test_a_failed_command_is_reported_with_its_line_and_last_output(project: Project) -> None:
+def test_failed_run_in_a_buildah_build_is_reported_with_its_line_and_last_output(project: Project) -> None:
     project.write(
         "Dockerfile",
         f"FROM {BUSYBOX} AS one\nRUN true\nFROM one\n\nRUN for i in $(echo 1 2 3); do echo line-$i; done; exit 9\n",
@@ -201,7 +201,9 @@ def test_a_failed_command_is_reported_with_its_line_and_last_output(project: Pro
     assert notes[-3:] == ["| line-1", "| line-2", "| line-3"]
 
 
-def test_a_missing_file_or_base_is_reported_with_its_dockerfile_line(project: Project) -> None:
+def test_missing_file_or_base_in_a_buildah_build_is_reported_with_its_dockerfile_line(
+    project: Project,
+) -> None:
     project.write("Dockerfile", "FROM scratch\nARG NAME=none\nCOPY $NAME /\n")
     error = project.refusal()
     assert str(error).startswith("Dockerfile:3: ")
@@ -214,7 +216,9 @@ def test_a_missing_file_or_base_is_reported_with_its_dockerfile_line(project: Pr
 
 
 @both
-def test_values_of_build_arguments_appear_in_no_output_and_no_image(project: Project) -> None:
+def test_values_of_build_arguments_appear_in_no_buildah_output_command_line_or_image(
+    project: Project,
+) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nARG TOKEN\nRUN echo got $TOKEN; sleep 0.3; touch /done\n")
     seen: list[str] = []
     project.sink.on = lambda line: seen.extend(_command_lines()) if "got" in line else None
@@ -243,7 +247,7 @@ def _command_lines() -> list[str]:
     return found
 
 
-def test_a_build_argument_that_the_program_itself_reads_is_refused(project: Project) -> None:
+def test_a_build_argument_named_like_a_variable_that_buildah_reads_is_refused(project: Project) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nARG HTTPS_PROXY\nRUN true\n")
     found = project.problem(args={"HTTPS_PROXY": TOKEN})
     assert found is not None
@@ -252,7 +256,7 @@ def test_a_build_argument_that_the_program_itself_reads_is_refused(project: Proj
 
 
 @both
-def test_a_base_for_another_platform_is_an_error(project: Project) -> None:
+def test_a_base_for_another_platform_is_an_error_in_a_buildah_build(project: Project) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nCOPY Dockerfile /\n")
     error = project.refusal(platforms=("linux/arm64",))
     assert str(error) == "Dockerfile:1: the base image is for `linux/amd64`, and `linux/arm64` is to be built"
@@ -274,7 +278,7 @@ def test_two_platforms_built_by_buildah_are_joined_into_one_index(project: Proje
     check_layout(project.store)
 
 
-def test_platform_arguments_are_set_where_no_platform_is_named(project: Project) -> None:
+def test_buildah_sets_platform_arguments_if_no_platform_is_configured(project: Project) -> None:
     project.write(
         "Dockerfile", f"FROM {BUSYBOX}\nARG TARGETARCH\nARG BUILDARCH\nRUN echo got $TARGETARCH $BUILDARCH\n"
     )
@@ -283,7 +287,7 @@ def test_platform_arguments_are_set_where_no_platform_is_named(project: Project)
 
 
 @both
-def test_build_secrets_reach_only_the_command_that_mounts_them(project: Project) -> None:
+def test_build_secrets_are_mounted_by_buildah_and_appear_in_no_output_and_no_config(project: Project) -> None:
     project.write(
         "Dockerfile",
         f"FROM {BUSYBOX}\nRUN --mount=type=secret,id=a --mount=type=secret,id=b "
@@ -300,7 +304,7 @@ def test_build_secrets_reach_only_the_command_that_mounts_them(project: Project)
     assert TOKEN not in json.dumps(project.config(image.digest))
 
 
-def test_a_named_context_is_a_folder_or_an_image(project: Project) -> None:
+def test_a_named_context_of_a_buildah_build_is_a_folder_or_an_image(project: Project) -> None:
     project.write(
         "Dockerfile", "FROM base AS one\nFROM scratch\nCOPY --from=one /bin/busybox /\nCOPY --from=more b /\n"
     )
@@ -309,7 +313,7 @@ def test_a_named_context_is_a_folder_or_an_image(project: Project) -> None:
     assert "b" in project.members(image.digest)
 
 
-def test_an_image_name_without_a_registry_is_read_from_docker_hub(project: Project) -> None:
+def test_an_image_name_without_a_registry_is_read_from_docker_hub_by_buildah(project: Project) -> None:
     project.write(
         "Dockerfile",
         f"ARG BASE={BUSYBOX}\nFROM $BASE AS busybox\nFROM busybox\nCOPY --from={BUSYBOX} /bin/busybox /one\n"
@@ -341,7 +345,7 @@ def test_buildah_gives_one_digest_for_two_clones_of_a_commit(project: Project, t
 
 
 @both
-def test_a_cancelled_build_ends_within_a_second_and_leaves_nothing(project: Project) -> None:
+def test_a_cancelled_buildah_build_ends_within_a_second(project: Project) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nRUN echo it runs; sleep 100 & sleep 100\n")
     started = threading.Event()
     project.sink.on = lambda line: started.set() if line == "it runs" else None
@@ -361,7 +365,7 @@ def test_a_cancelled_build_ends_within_a_second_and_leaves_nothing(project: Proj
     assert took < 1.0
 
 
-def test_the_next_build_removes_the_folder_of_a_killed_build(project: Project) -> None:
+def test_the_next_buildah_build_removes_the_folder_of_a_killed_build(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
     left = project.folder / f"store.{project.name}" / "0123456789abcdef"
     left.mkdir(parents=True)
@@ -371,7 +375,7 @@ def test_the_next_build_removes_the_folder_of_a_killed_build(project: Project) -
     assert not left.exists()
 
 
-def test_a_full_disk_fails_the_build_and_leaves_nothing(project: Project) -> None:
+def test_a_full_disk_fails_the_buildah_build_and_leaves_no_folder(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY data /\n")
     (project.root / "data").write_bytes(os.urandom(4 << 20))
     with small_disk(project.folder / "disk", 6 << 20) as disk:

@@ -34,7 +34,7 @@ TOKEN = "sesame-open-8472"
 
 
 class Collect:
-    """Keeps the events; `on` is called with each line."""
+    """Event sink that keeps its events; `on` is called with each output line."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -55,7 +55,7 @@ class Collect:
 
 
 class Project:
-    """A folder to build, the daemon, and a content store."""
+    """A folder to build, a BuildKit daemon, and the OCI layout that receives the image."""
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.sink = Collect()
@@ -90,7 +90,7 @@ class Project:
         return document(self.store, document(self.store, digest)["config"]["digest"])
 
     def members(self, digest: str, layer: int = -1) -> dict[str, tarfile.TarInfo]:
-        """The entries of one layer."""
+        """Return the tar entries of one layer of an image by name."""
         found = document(self.store, digest)["layers"][layer]["digest"]
         with tarfile.open(self.store / "blobs" / found.replace(":", "/")) as tar:
             return {member.name: member for member in tar.getmembers()}
@@ -109,7 +109,7 @@ def _children() -> list[str]:
 
 @pytest.fixture(params=["buildctl", "buildx"])
 def project(request: pytest.FixtureRequest, tmp_path: Path, buildkit: BuildKitDaemon) -> Iterator[Project]:
-    """Give a project whose builder finds the daemon through one of the two programs."""
+    """Give a project whose builder finds the daemon through buildx and through buildctl in turn."""
     is_buildx = request.param == "buildx"
     env = buildkit.buildx_env(tmp_path / "docker") if is_buildx else buildkit.env
     made = Project(tmp_path, env)
@@ -117,7 +117,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, buildkit: BuildKitDa
     made.assert_nothing_left()
 
 
-def test_an_image_comes_back_by_digest_with_labels_and_annotations(project: Project) -> None:
+def test_buildkit_image_is_stored_with_labels_annotations_and_file_times(project: Project) -> None:
     project.write(
         "Dockerfile",
         f"FROM {BUSYBOX} AS one\nRUN echo made > /made\nFROM one AS two\nCOPY a /\nFROM two\nRUN false\n",
@@ -139,7 +139,7 @@ def test_an_image_comes_back_by_digest_with_labels_and_annotations(project: Proj
     check_layout(project.store)
 
 
-def test_heredocs_and_mounts_are_built(project: Project) -> None:
+def test_buildkit_builds_heredocs_and_mounts(project: Project) -> None:
     project.write(
         "Dockerfile",
         f"FROM {BUSYBOX}\nRUN <<EOF\necho one > /one\necho two >> /one\nEOF\n"
@@ -151,7 +151,9 @@ def test_heredocs_and_mounts_are_built(project: Project) -> None:
     assert "html/robots" in project.members(image.digest)
 
 
-def test_the_frontend_of_the_syntax_directive_is_used(project: Project, dockerfile_syntax: str) -> None:
+def test_buildkit_uses_the_frontend_image_of_the_syntax_directive(
+    project: Project, dockerfile_syntax: str
+) -> None:
     project.write(
         "Dockerfile",
         f"# syntax={dockerfile_syntax}\nFROM {BUSYBOX}\nARG TOKEN\nRUN echo {project.folder.name} $TOKEN > /made\n",
@@ -188,7 +190,7 @@ def test_buildkit_gets_the_context_that_every_builder_gets(project: Project) -> 
     )
 
 
-def test_a_failed_command_is_reported_with_its_line_and_last_output(project: Project) -> None:
+def test_failed_run_in_a_buildkit_build_is_reported_with_its_line_and_last_output(project: Project) -> None:
     project.write(
         "Dockerfile", f"FROM {BUSYBOX}\n\nRUN for i in $(echo 1 2 3); do echo line-$i; done; exit 9\n"
     )
@@ -200,7 +202,7 @@ def test_a_failed_command_is_reported_with_its_line_and_last_output(project: Pro
     assert notes[-3:] == ["| line-1", "| line-2", "| line-3"]
 
 
-def test_a_missing_file_is_reported_with_its_dockerfile_line(project: Project) -> None:
+def test_missing_file_in_a_buildkit_build_is_reported_with_its_dockerfile_line(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY none /\n")
     assert str(project.refusal()) == "Dockerfile:2: the context has no `none`"
     project.write("Dockerfile", "FROM scratch\nARG NAME=none\nCOPY $NAME /\n")
@@ -210,14 +212,16 @@ def test_a_missing_file_is_reported_with_its_dockerfile_line(project: Project) -
     assert ".dockerignore" in str(error.hint)
 
 
-def test_a_missing_base_is_reported_with_its_dockerfile_line(project: Project) -> None:
+def test_missing_base_image_in_a_buildkit_build_is_reported_with_its_dockerfile_line(
+    project: Project,
+) -> None:
     project.write("Dockerfile", "FROM nothing:here\n")
     error = project.refusal()
     assert str(error).startswith("Dockerfile:1: ")
     assert "registry" in str(error.hint)
 
 
-def test_values_of_build_arguments_appear_in_no_output_and_no_image(project: Project) -> None:
+def test_values_of_build_arguments_appear_in_no_buildkit_output_and_no_image(project: Project) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nARG TOKEN\nRUN echo got $TOKEN; touch /done\n")
     image = project.build(args={"TOKEN": TOKEN})
     assert "got ***" in project.sink.text
@@ -231,7 +235,7 @@ def test_values_of_build_arguments_appear_in_no_output_and_no_image(project: Pro
     assert TOKEN not in project.sink.text
 
 
-def test_a_base_for_another_platform_is_an_error(project: Project) -> None:
+def test_a_base_for_another_platform_is_an_error_in_a_buildkit_build(project: Project) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nCOPY Dockerfile /\n")
     error = project.refusal(platforms=("linux/arm64",))
     assert str(error).startswith("Dockerfile:1: Base image busybox:1.36 was pulled with platform")
@@ -251,7 +255,9 @@ def test_buildkit_makes_one_index_of_two_platforms(project: Project) -> None:
     check_layout(project.store)
 
 
-def test_attestations_stand_behind_their_image_and_are_no_platform(project: Project) -> None:
+def test_attestations_of_buildkit_follow_their_image_in_the_index_and_count_as_no_platform(
+    project: Project,
+) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
     image = project.build(platforms=("linux/amd64",), provenance="max")
     assert [one.platform for one in image.platforms] == ["linux/amd64"]
@@ -260,7 +266,9 @@ def test_attestations_stand_behind_their_image_and_are_no_platform(project: Proj
     check_layout(project.store)
 
 
-def test_build_secrets_reach_only_the_command_that_mounts_them(project: Project) -> None:
+def test_build_secrets_are_mounted_by_buildkit_and_appear_in_no_output_and_no_config(
+    project: Project,
+) -> None:
     project.write(
         "Dockerfile",
         f"FROM {BUSYBOX}\nRUN echo {project.folder.name}\nRUN --mount=type=secret,id=a --mount=type=secret,id=b,env=B "
@@ -284,7 +292,7 @@ def test_build_secrets_reach_only_the_command_that_mounts_them(project: Project)
         ("id=a,src=x,env=y", "is not understood"),
     ],
 )
-def test_a_secret_that_cannot_be_had_ends_it_before_the_build(
+def test_a_missing_build_secret_is_an_input_error_before_the_build(
     project: Project, text: str, reason: str
 ) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
@@ -294,7 +302,7 @@ def test_a_secret_that_cannot_be_had_ends_it_before_the_build(
     assert reason in found.reason
 
 
-def test_a_command_can_use_the_forwarded_ssh_agent(project: Project) -> None:
+def test_a_run_of_a_buildkit_build_can_use_the_forwarded_ssh_agent(project: Project) -> None:
     project.write(
         "Dockerfile", f"FROM {BUSYBOX}\nRUN --mount=type=ssh test -S $SSH_AUTH_SOCK && touch /done\n"
     )
@@ -308,7 +316,7 @@ def test_a_command_can_use_the_forwarded_ssh_agent(project: Project) -> None:
     assert "done" in project.members(image.digest)
 
 
-def test_a_named_context_is_a_folder_or_an_image(project: Project) -> None:
+def test_a_named_context_of_a_buildkit_build_is_a_folder_or_an_image(project: Project) -> None:
     project.write(
         "Dockerfile", "FROM base AS one\nFROM scratch\nCOPY --from=one /bin/busybox /\nCOPY --from=more b /\n"
     )
@@ -323,7 +331,7 @@ def test_a_named_context_is_a_folder_or_an_image(project: Project) -> None:
 
 
 @pytest.mark.parametrize("kind", ["local", "registry"])
-def test_a_cache_is_written_and_read_over_two_runs(
+def test_buildkit_cache_of_one_build_is_used_by_the_next(
     project: Project, buildkit: BuildKitDaemon, kind: str
 ) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nRUN cat /proc/sys/kernel/random/uuid > /made\n")
@@ -358,7 +366,7 @@ def test_buildkit_gives_one_digest_for_two_clones_of_a_commit(
     assert other.build().digest == first.digest
 
 
-def test_a_changed_file_of_the_same_size_and_time_is_seen(project: Project) -> None:
+def test_buildkit_builds_anew_for_a_changed_file_of_the_same_size_and_time(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
     digests = set()
     for text in ("one", "two"):
@@ -368,9 +376,7 @@ def test_a_changed_file_of_the_same_size_and_time_is_seen(project: Project) -> N
     assert len(digests) == 2
 
 
-def test_a_cancelled_build_ends_within_a_second_and_leaves_nothing(
-    project: Project, buildkit: BuildKitDaemon
-) -> None:
+def test_a_cancelled_buildkit_build_ends_within_a_second(project: Project, buildkit: BuildKitDaemon) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nRUN echo it runs; sleep 100\n")
     started = threading.Event()
     project.sink.on = lambda line: started.set() if "it runs" in line and "RUN" not in line else None
@@ -391,7 +397,7 @@ def test_a_cancelled_build_ends_within_a_second_and_leaves_nothing(
     _await(lambda: buildkit.running() == [])
 
 
-def test_a_daemon_that_dies_is_reported_as_unavailable(
+def test_a_buildkit_daemon_that_dies_is_reported_as_unavailable(
     project: Project, buildkit_programs: Path, buildkit: BuildKitDaemon, tmp_path: Path
 ) -> None:
     own = BuildKitDaemon(buildkit_programs, buildkit.registry)
@@ -410,7 +416,7 @@ def test_a_daemon_that_dies_is_reported_as_unavailable(
         own.stop()
 
 
-def test_a_remote_builder_over_tls_builds_and_refuses_strangers(
+def test_a_buildkit_daemon_over_tls_builds_with_a_client_certificate_and_refuses_others(
     buildkit_programs: Path, buildkit: BuildKitDaemon, tmp_path: Path
 ) -> None:
     authority = Authority(tmp_path / "authority")
@@ -440,7 +446,7 @@ def test_a_remote_builder_over_tls_builds_and_refuses_strangers(
         remote.stop()
 
 
-def test_without_buildx_and_buildctl_the_builder_is_unavailable(tmp_path: Path) -> None:
+def test_without_buildx_and_buildctl_the_builder_buildkit_is_unavailable(tmp_path: Path) -> None:
     project = Project(tmp_path, {"PATH": str(tmp_path)})
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
     found = project.problem()
@@ -449,7 +455,7 @@ def test_without_buildx_and_buildctl_the_builder_is_unavailable(tmp_path: Path) 
     assert found.reason.startswith("neither `buildx` nor")
 
 
-def test_the_next_build_removes_the_folder_of_a_killed_build(project: Project) -> None:
+def test_the_next_buildkit_build_removes_the_folder_of_a_killed_build(project: Project) -> None:
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
     left = project.folder / "store.buildkit" / "0123456789abcdef"
     left.mkdir(parents=True)
@@ -460,8 +466,8 @@ def test_the_next_build_removes_the_folder_of_a_killed_build(project: Project) -
 
 
 @pytest.mark.parametrize("size", [2, 5])
-def test_a_full_disk_fails_the_build_and_leaves_nothing(project: Project, size: int) -> None:
-    """The context has 4 MiB: on 2 MiB its copy does not fit, on 5 MiB the image that comes back."""
+def test_a_full_disk_fails_the_buildkit_build_and_leaves_no_folder(project: Project, size: int) -> None:
+    """The build context has 4 MiB: a disk of 2 MiB is too small for its copy, one of 5 MiB for the image."""
     project.write("Dockerfile", "FROM scratch\nCOPY data /\n")
     (project.root / "data").write_bytes(os.urandom(4 << 20))
     with small_disk(project.folder / "disk", size << 20) as disk:

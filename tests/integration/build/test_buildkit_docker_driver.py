@@ -66,7 +66,7 @@ def scene(tmp_path: Path, buildkit_programs: Path, docker_daemon: DockerDaemon, 
     return Scene(tmp_path, buildkit_programs, docker_daemon)
 
 
-def test_an_image_is_taken_from_the_daemon_and_removed_there(scene: Scene) -> None:
+def test_an_image_that_buildx_loaded_into_the_docker_daemon_is_stored_and_removed_there(scene: Scene) -> None:
     before = scene.images()
     image = scene.build(
         "FROM busybox:test\nARG TOKEN\nRUN --mount=type=cache,target=/c echo $TOKEN; touch /done\nCOPY Dockerfile /\n",
@@ -84,7 +84,7 @@ def test_an_image_is_taken_from_the_daemon_and_removed_there(scene: Scene) -> No
     check_layout(scene.store)
 
 
-def test_several_platforms_are_built_one_after_the_other(scene: Scene) -> None:
+def test_several_platforms_built_by_the_docker_driver_become_one_index(scene: Scene) -> None:
     image = scene.build(
         "FROM scratch\nARG TARGETARCH\nENV A=$TARGETARCH\nCOPY Dockerfile /\n",
         platforms=("linux/arm64", "linux/amd64"),
@@ -94,7 +94,7 @@ def test_several_platforms_are_built_one_after_the_other(scene: Scene) -> None:
     check_layout(scene.store)
 
 
-def test_options_that_the_driver_lacks_are_told_before_the_build(scene: Scene) -> None:
+def test_options_that_the_docker_driver_lacks_are_refused_before_the_build(scene: Scene) -> None:
     (scene.root / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
     for more in ({"provenance": "max"}, {"sbom": True}, {"cache_to": ("type=local,dest=c",)}):
         found = problem(scene.builder, build_of(scene.root, **more))
@@ -103,14 +103,14 @@ def test_options_that_the_driver_lacks_are_told_before_the_build(scene: Scene) -
         assert "has the driver `docker`" in found.reason
 
 
-def test_a_failed_command_is_reported_with_its_last_lines(scene: Scene) -> None:
+def test_failed_run_of_the_docker_driver_is_reported_with_its_output(scene: Scene) -> None:
     with pytest.raises(BuildError) as caught:
         scene.build("FROM busybox:test\nRUN echo last words; false\n")
     assert "echo last words; false" in str(caught.value)  # this BuildKit, 0.8, tells no line
     assert any("last words" in repr(event) for event in scene.events)
 
 
-def test_a_cancelled_build_leaves_nothing_in_the_daemon(scene: Scene) -> None:
+def test_a_cancelled_build_of_the_docker_driver_leaves_no_image_in_the_daemon(scene: Scene) -> None:
     before = scene.images()
     with pytest.raises(Terminated):
         scene.build("FROM busybox:test\nRUN echo it runs; sleep 100\n")

@@ -47,7 +47,7 @@ def refusal(root: Path, **more: Any) -> BuildError:
     return caught.value
 
 
-def test_files_are_sorted_by_bytes_and_modes_keep_only_the_executable_bit(tmp_path: Path) -> None:
+def test_context_files_are_sorted_by_bytes_and_modes_keep_only_the_executable_bit(tmp_path: Path) -> None:
     write(tmp_path, **{"b/x": "1", "b-c": "22", "B": "", "ü": "", "z": ""})
     os.chmod(tmp_path / "b-c", 0o6711)
     os.chmod(tmp_path / "z", 0o600)
@@ -93,14 +93,14 @@ def test_a_dockerfile_beside_the_context_is_read(tmp_path: Path) -> None:
     assert paths(context) == ["a"]
 
 
-def test_a_link_to_a_context_inside_the_repository_is_followed(tmp_path: Path) -> None:
+def test_a_symlink_to_a_context_folder_inside_the_repository_is_followed(tmp_path: Path) -> None:
     write(tmp_path / "real")
     os.symlink("real", tmp_path / "alias")
     assert opened(tmp_path, context=tmp_path / "alias").folder == str(tmp_path / "real")
 
 
 class TestBadInput:
-    def test_a_missing_dockerfile_is_named_exactly(self, tmp_path: Path) -> None:
+    def test_error_for_a_missing_dockerfile_has_its_full_path(self, tmp_path: Path) -> None:
         error = refusal(tmp_path)
         assert str(error) == f"there is no Dockerfile at `{tmp_path}/Dockerfile`"
         assert error.hint == "write one there, or set `build: {dockerfile: …}` to where it is"
@@ -138,7 +138,7 @@ class TestBadInput:
         dockerfile = tmp_path / ("repo/Dockerfile" if link else "Dockerfile")
         assert "is outside of the repository" in str(refusal(tmp_path / "repo", dockerfile=dockerfile))
 
-    def test_a_context_that_is_a_file_is_refused(self, tmp_path: Path) -> None:
+    def test_a_context_folder_that_does_not_exist_is_refused(self, tmp_path: Path) -> None:
         assert "is not a folder" in str(refusal(tmp_path, context=tmp_path / "none"))
 
     def test_a_dockerfile_that_is_not_utf8_is_refused_with_its_line(self, tmp_path: Path) -> None:
@@ -166,10 +166,10 @@ class TestBadInput:
         assert {tree.get("pipe"), tree.get("sock")} == {Node(kind="special", mode=0o644)}
 
 
-def test_an_unreadable_file_is_named_before_the_build(
+def test_an_unreadable_file_of_the_context_is_refused_unless_it_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Root may read everything, so the system's answer is replaced."""
+    """The result of the system call is replaced, since root may read every file."""
     write(tmp_path, **{"d/secret": "x", "open": "", ".dockerignore": ""})
     (tmp_path / "d/secret").chmod(0o600)
     assert "d/secret" in paths(opened(tmp_path))
@@ -208,7 +208,7 @@ class TestWhatChangesDuringABuild:
             b"".join(read_content(node.content))
         assert caught.value.hint
 
-    def test_a_folder_that_became_a_symlink_is_not_listed(
+    def test_a_context_folder_that_became_a_symlink_is_not_listed(
         self, tmp_path: Path, secret: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write(tmp_path, **{"a/b/file": "open"})
@@ -226,7 +226,7 @@ class TestWhatChangesDuringABuild:
         with pytest.raises(BuildError, match="changed while it was read"):
             walk(opened(tmp_path))
 
-    def test_a_file_that_was_written_anew_is_read(self, tmp_path: Path) -> None:
+    def test_a_context_file_that_was_replaced_by_another_file_is_read(self, tmp_path: Path) -> None:
         write(tmp_path, **{"a/file": "open"})
         node = walk(opened(tmp_path)).get("a/file")
         (tmp_path / "new").write_text("anew")
@@ -250,7 +250,7 @@ class TestWhatChangesDuringABuild:
 
 
 @pytest.mark.parametrize("name", [".dockerignore", "Dockerfile.dockerignore", "Dockerfile"])
-def test_a_small_file_outside_of_the_repository_is_not_read(
+def test_a_dockerfile_or_ignore_file_that_is_a_symlink_out_of_the_repository_is_not_read(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, name: str
 ) -> None:
     outside = tmp_path_factory.mktemp("outside") / "file"

@@ -1,4 +1,4 @@
-"""The context is the commit: what git tracks decides the files and modes, and what a clone lacks is refused."""
+"""The build context in a git repository: its files and modes, its digest, and files that a clone lacks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COPY_ALL = "FROM scratch\nCOPY . /app/\n"
 
 
 class Notes:
-    """A sink that keeps the texts of notes."""
+    """Event sink that keeps the texts of notes."""
 
     def __init__(self) -> None:
         self.notes: list[Note] = []
@@ -149,7 +149,7 @@ class TestDigest:
     def test_context_of_a_git_tag_has_one_digest_in_every_clone(
         self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo], tmp_path: Path
     ) -> None:
-        """Another umask, time zone, folder and depth; modes of the work tree that say nothing; submodules too."""
+        """The clones differ in umask, time zone, folder, depth and file modes, and have a submodule."""
         inner = make_repo("inner")
         inner.commit(files={"lib.c": "x"})
         dockerfile(git_repo, COPY_ALL, a="1", run="2", **{"d/e": "3", "ü": ""})
@@ -185,7 +185,7 @@ class TestDigest:
             lambda root: (root / "untracked").chmod(0o755),
         ],
     )
-    def test_every_changed_file_changes_the_context_digest(
+    def test_every_kind_of_change_to_a_file_changes_the_context_digest(
         self, git_repo: GitRepo, change: Callable[[Path], Any]
     ) -> None:
         os.symlink("a", git_repo.path / "link")
@@ -339,9 +339,7 @@ class TestIncomplete:
         check_out_submodules(without_submodule)
         assert "vendor/inner/i" in paths(without_submodule)
 
-    def test_git_lfs_pointers_are_refused_if_attributes_name_the_lfs_filter(
-        self, with_pointers: GitRepo
-    ) -> None:
+    def test_git_lfs_pointers_are_refused_if_the_build_reads_them(self, with_pointers: GitRepo) -> None:
         error = refusal(with_pointers)
         assert str(error) == (
             "2 files are Git LFS pointers without their content (`a.bin`, `d/b.bin`), and Dockerfile:2 reads them: "
@@ -394,7 +392,7 @@ class TestIncomplete:
             ("FROM scratch\nRUN --mount=target=/x,source=in true\n", ""),
         ],
     )
-    def test_files_that_no_instruction_reads_may_be_missing(
+    def test_files_of_a_sparse_checkout_that_no_instruction_reads_may_be_missing(
         self, git_repo: GitRepo, text: str, ignore: str
     ) -> None:
         dockerfile(git_repo, text, **{"in/a": "", "out/b": "", "out/c": "", ".dockerignore": ignore})
@@ -551,12 +549,14 @@ class TestSources:
         os.mkfifo(git_repo.path / "pipe")
         assert digest(git_repo)
 
-    def test_a_dockerfile_that_names_git_is_refused(self, git_repo: GitRepo) -> None:
+    def test_a_dockerfile_that_copies_the_git_folder_is_refused_unless_keep_git_is_set(
+        self, git_repo: GitRepo
+    ) -> None:
         dockerfile(git_repo, "FROM scratch\nCOPY .git /g\n")
         assert "`.git` is not part of the context" in str(problem(git_repo))
         assert ".git/HEAD" in paths(git_repo, keep_git=True)
 
-    def test_use_of_git_is_not_refused_if_keep_git_was_not_read(self, git_repo: GitRepo) -> None:
+    def test_copying_the_git_folder_is_not_refused_if_keep_git_was_not_read(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, "FROM scratch\nCOPY .git /g\n")
         assert paths(git_repo, judges_git=False) == ["Dockerfile"]
         git_repo.write({"Dockerfile": "FROM scratch\nCOPY .git /g\nCOPY gone /\n"})

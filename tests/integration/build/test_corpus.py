@@ -1,4 +1,4 @@
-"""A sample of the corpus: every builder makes BuildKit's image of it, and `preview` exits as `run` does.
+"""A sample of the corpus of Dockerfiles: builders make BuildKit's image, and `preview` exits as `run` does.
 
 The whole corpus: `tests/soak/soak_corpus.py`.
 """
@@ -41,13 +41,15 @@ def case_of(name: str) -> Case:
 
 
 @pytest.mark.parametrize("name", SAMPLE)
-def test_builders_make_equal_images(name: str, ground: CorpusGround) -> None:
+def test_builders_make_the_image_that_buildkit_makes_of_a_corpus_dockerfile(
+    name: str, ground: CorpusGround
+) -> None:
     found = ground.compare(case_of(name))
     assert found == {builder: [] for builder in ("buildkit", *SAMPLE[name])}
 
 
 @pytest.mark.parametrize("builder", ["auto", *REFUSED])
-def test_preview_exits_as_run_does(
+def test_preview_exits_as_run_does_for_corpus_dockerfiles(
     builder: str, make_project: Callable[..., Project], ground: CorpusGround, tmp_path: Path
 ) -> None:
     project = make_project(build={"builder": builder, "files": "tracked"})

@@ -37,7 +37,7 @@ CREATED = 1_700_000_000
 
 
 class Collect:
-    """Keeps the events; `on` is called with each line."""
+    """Event sink that keeps its events; `on` is called with each output line."""
 
     def __init__(self, on: Callable[[str], None] = lambda line: None) -> None:
         self.events: list[Event] = []
@@ -54,7 +54,7 @@ class Collect:
 
 
 class Project:
-    """A folder with a Dockerfile, and a builder for the daemon under test."""
+    """A folder with a Dockerfile, and a builder for the docker daemon of the tests."""
 
     def __init__(self, folder: Path, host: str) -> None:
         self.folder = folder
@@ -87,7 +87,7 @@ class Project:
         return build_of(self.root, **{"created": CREATED, **more})
 
     def choose(self) -> Choice | Problem:
-        """The choice of `builder: auto` on a machine without buildx."""
+        """Choose a builder as `builder: auto` does if only `docker` and `layers` exist."""
         process = Processes(self.cancel)
         table = builders(
             self.env, process=process, last=process, sink=self.sink, cancel=self.cancel, version="1"
@@ -95,7 +95,7 @@ class Project:
         return choose((table["docker"], table["layers"]), *self.request())
 
     def own_platform(self) -> str:
-        """The platform of the daemon."""
+        """Return the platform of the docker daemon."""
         with connect(self.env, self.cancel) as engine:
             return str(engine.platform)
 
@@ -104,7 +104,7 @@ class Project:
         return document(self.store, manifest["config"]["digest"])
 
     def names(self, image: BuiltImage) -> list[str]:
-        """The names of the files in the last layer."""
+        """Return the names of the entries in the image's last layer."""
         layer = document(self.store, image.digest)["layers"][-1]["digest"]
         with tarfile.open(self.store / "blobs" / layer.replace(":", "/")) as tar:
             return sorted(tar.getnames())
@@ -115,7 +115,9 @@ def project(tmp_path: Path, docker_daemon: DockerDaemon, busybox_image: str) -> 
     return Project(tmp_path, docker_daemon.host)
 
 
-def test_a_build_is_stored_as_an_oci_image(project: Project, docker_daemon: DockerDaemon) -> None:
+def test_an_image_built_by_the_docker_daemon_is_stored_as_an_oci_image(
+    project: Project, docker_daemon: DockerDaemon
+) -> None:
     project.write(
         "Dockerfile",
         "ARG BASE=none\nFROM $BASE AS one\nARG VERSION\nRUN echo v$VERSION > /v; printf 'said'\n"
@@ -142,7 +144,9 @@ def test_a_build_is_stored_as_an_oci_image(project: Project, docker_daemon: Dock
     docker_daemon.docker("rmi", "docker-test/one:1")
 
 
-def test_the_configs_digest_is_the_daemons_image_id(project: Project, docker_daemon: DockerDaemon) -> None:
+def test_the_config_digest_of_a_stored_image_is_an_image_id_of_the_docker_daemon(
+    project: Project, docker_daemon: DockerDaemon
+) -> None:
     project.write("Dockerfile", "FROM busybox:test\nRUN echo id > /id\n")
     docker_daemon.docker("build", "--tag", "docker-test/id:1", str(project.root))
     image = project.build()  # out of the daemon's cache
@@ -151,7 +155,7 @@ def test_the_configs_digest_is_the_daemons_image_id(project: Project, docker_dae
     docker_daemon.docker("rmi", "docker-test/id:1")
 
 
-def test_the_same_commit_elsewhere_and_later_has_the_same_layers(
+def test_docker_build_of_the_same_files_elsewhere_and_later_has_the_same_layers(
     project: Project, tmp_path: Path, docker_daemon: DockerDaemon
 ) -> None:
     project.write("Dockerfile", "FROM busybox:test\nCOPY a /a\nRUN date > /d\n")
@@ -175,7 +179,7 @@ PLATFORM_ARGUMENTS = (
 
 
 class TestPlatformArguments:
-    """`TARGETPLATFORM` and its kin, which the classic builder leaves empty."""
+    """Platform arguments such as `TARGETPLATFORM`, which the daemon's classic builder leaves empty."""
 
     def said(self, project: Project, **more: Any) -> str:
         shown = ";".join(f"${{{name}}}" for name in PLATFORM_ARGUMENTS.split())
@@ -211,7 +215,7 @@ class TestPlatformArguments:
 
 
 class TestLeftImages:
-    """The untagged image that a build made goes; everything else stays."""
+    """Which images a build removes from the docker daemon: only the untagged one that it made."""
 
     def labelled(self, daemon: DockerDaemon, label: str) -> list[str]:
         found = daemon.docker("images", "--all", "--quiet", "--filter", f"label=docker-test={label}")
@@ -290,7 +294,7 @@ class TestLeftImages:
         docker_daemon.docker("rmi", "docker-test/tagged:1")
 
 
-def test_a_build_leaves_no_container_and_no_tag(project: Project, docker_daemon: DockerDaemon) -> None:
+def test_a_docker_build_leaves_no_container_and_no_tag(project: Project, docker_daemon: DockerDaemon) -> None:
     before = _tags(docker_daemon)
     project.write("Dockerfile", "FROM busybox:test\nRUN echo leave > /l\nRUN exit 3\n")
     project.refusal()
@@ -302,7 +306,7 @@ def test_a_build_leaves_no_container_and_no_tag(project: Project, docker_daemon:
 
 
 def _tags(daemon: DockerDaemon) -> set[str]:
-    """Every image name in the daemon; other tests load images into the daemon, too."""
+    """Return every image name in the docker daemon."""
     _, images = daemon.api("GET", "/images/json")
     return {tag for image in images for tag in image["RepoTags"] or ()} - {"<none>:<none>"}
 
@@ -318,19 +322,21 @@ class TestContext:
         project.write("a b/ü", "")
         assert project.names(project.build()) == ["x", "x/a b", "x/a b/ü", "x/keep.log"]
 
-    def test_the_dockerfile_may_be_anywhere_in_the_context(self, project: Project) -> None:
+    def test_the_dockerfile_of_a_docker_build_may_be_anywhere_in_the_context(self, project: Project) -> None:
         project.write("docker/app.Dockerfile", "FROM scratch\nCOPY a /\n")
         project.write("docker/app.Dockerfile.dockerignore", "b\n")
         project.write("a", "")
         assert project.names(project.build(dockerfile=str(project.root / "docker/app.Dockerfile"))) == ["a"]
 
-    def test_the_dockerfile_may_be_outside_of_the_context(self, project: Project) -> None:
+    def test_the_dockerfile_of_a_docker_build_may_be_outside_of_the_context(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
         project.write("app/a", "")
         project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
         assert project.names(project.build(context=str(project.root / "app"))) == ["a"]
 
-    def test_an_untracked_dockerfile_builds_and_is_not_copied(self, project: Project) -> None:
+    def test_with_files_tracked_an_untracked_dockerfile_is_used_and_not_copied(
+        self, project: Project
+    ) -> None:
         repo = GitRepo(project.root, home=project.folder)
         repo.commit(files={"a": ""})
         project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
@@ -342,18 +348,20 @@ class TestContext:
         assert image.context is not None
         assert image.context.untracked == 0
 
-    def test_a_dockerfile_with_an_odd_name_can_be_ignored_too(self, project: Project) -> None:
+    def test_a_dockerfile_whose_name_has_glob_characters_can_be_ignored(self, project: Project) -> None:
         project.write("#[a]*.file", "FROM scratch\nCOPY . /\n")
         project.write(".dockerignore", "*\n!a\n")
         project.write("a", "")
         assert project.names(project.build(dockerfile=str(project.root / "#[a]*.file"))) == ["a"]
 
-    def test_symlinks_are_sent_as_symlinks(self, project: Project) -> None:
+    def test_symlinks_in_the_context_are_sent_to_the_docker_daemon_as_symlinks(
+        self, project: Project
+    ) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
         os.symlink("/nowhere/at/all", project.root / "link")
         assert project.names(project.build()) == ["Dockerfile", "link"]
 
-    def test_a_pipe_that_would_be_copied_is_refused_and_another_one_is_not_sent(
+    def test_a_pipe_in_the_context_is_refused_if_it_is_copied_and_else_not_sent_to_the_daemon(
         self, project: Project
     ) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
@@ -363,7 +371,7 @@ class TestContext:
         project.write("a", "")
         assert project.names(project.build()) == ["a"]
 
-    def test_files_larger_than_a_chunk_arrive_whole(self, project: Project) -> None:
+    def test_files_larger_than_a_chunk_are_sent_to_the_docker_daemon_whole(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY big /\n")
         content = hashlib.shake_256(b"seed").digest(3_000_001)
         (project.root / "big").write_bytes(content)
@@ -374,7 +382,7 @@ class TestContext:
             assert member is not None
             assert member.read() == content
 
-    def test_a_declared_source_date_epoch_is_the_commits_time(self, project: Project) -> None:
+    def test_argument_source_date_epoch_of_a_docker_build_is_the_commits_time(self, project: Project) -> None:
         project.write(
             "Dockerfile", "FROM busybox:test\nARG SOURCE_DATE_EPOCH\nRUN echo at $SOURCE_DATE_EPOCH\n"
         )
@@ -383,7 +391,7 @@ class TestContext:
 
 
 class TestPlatforms:
-    def test_several_platforms_become_an_index(self, project: Project) -> None:
+    def test_docker_builds_of_several_platforms_become_an_index(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
         project.write("a", "platforms")
         image = project.build(platforms=("linux/arm64", "linux/amd64"))
@@ -391,14 +399,14 @@ class TestPlatforms:
         assert [each.platform for each in image.platforms] == ["linux/arm64", "linux/amd64"]
         assert len(check_layout(project.store)) == 5
 
-    def test_cached_steps_of_another_platform_are_not_used(self, project: Project) -> None:
+    def test_docker_builds_do_not_use_cached_steps_of_another_platform(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
         project.write("a", "cache")
         foreign, own = project.build(platforms=("linux/s390x",)), project.build()
         assert [each.platforms[0].platform for each in (foreign, own)] == ["linux/s390x", "linux/amd64"]
         assert project.config(own)["architecture"] == "amd64"
 
-    def test_a_base_of_another_platform_is_refused(self, project: Project) -> None:
+    def test_a_docker_build_on_a_base_of_another_platform_is_refused(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test\nCOPY a /\n")
         project.write("a", "")
         error = project.refusal(platforms=("linux/arm64",))
@@ -406,7 +414,7 @@ class TestPlatforms:
 
 
 class TestFailures:
-    def test_a_failing_command_names_its_line(self, project: Project) -> None:
+    def test_failed_run_in_a_docker_build_is_reported_with_its_line(self, project: Project) -> None:
         project.write(
             "Dockerfile", "# hi\nFROM busybox:test\n\nRUN echo one && \\\n  echo two >&2 && \\\n  exit 7\n"
         )
@@ -416,7 +424,7 @@ class TestFailures:
         assert error.hint == "see the command's output in the lines above"
         assert {"one", "two"} <= set(project.sink.lines)
 
-    def test_a_missing_source_names_its_line(self, project: Project) -> None:
+    def test_missing_copy_source_in_a_docker_build_is_reported_with_its_line(self, project: Project) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY gone /\n")
         error = project.refusal()
         assert str(error) == "Dockerfile:2: the context has no `gone`"
@@ -426,13 +434,15 @@ class TestFailures:
             str(project.refusal()) == "Dockerfile:2: the context has no `gone`: .dockerignore:1 hides `gone`"
         )
 
-    def test_a_missing_base_names_its_line(self, project: Project) -> None:
+    def test_missing_base_image_in_a_docker_build_is_reported_with_its_line(self, project: Project) -> None:
         project.write("Dockerfile", "ARG A\nFROM localhost:1/none:1\n")
         error = project.refusal()
         assert str(error).startswith("Dockerfile:2: ")
         assert "registry" in str(error.hint)
 
-    def test_an_option_that_needs_buildkit_fails_with_a_hint(self, project: Project) -> None:
+    def test_run_option_that_needs_buildkit_fails_in_a_docker_build_with_a_hint(
+        self, project: Project
+    ) -> None:
         project.write("Dockerfile", "FROM busybox:test\nRUN --mount=type=cache,target=/c true\n")
         error = project.refusal()
         assert str(error).startswith("Dockerfile:2: ")
@@ -448,7 +458,7 @@ class TestFailures:
             ("ADD --checksum=sha256:0 Dockerfile /", "ADD --checksum"),
         ],
     )
-    def test_options_of_buildkit_are_refused_before_the_build(
+    def test_instruction_flags_of_buildkit_are_refused_before_a_docker_build(
         self, project: Project, text: str, flag: str
     ) -> None:
         project.write("Dockerfile", f"FROM busybox:test\n{text}\n")
@@ -457,17 +467,19 @@ class TestFailures:
         assert lacking.kind == "lacks"
         assert lacking.reason == f"Dockerfile:2: the Engine API's builder does not support `{flag}`"
 
-    def test_a_heredoc_is_refused(self, project: Project) -> None:
+    def test_a_heredoc_is_refused_by_the_builder_docker(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test\nRUN <<EOF\ntrue\nEOF\n")
         assert (
             str(project.refusal()) == "Dockerfile:2: the Engine API's builder does not support here-documents"
         )
 
-    def test_an_unknown_stage_is_refused(self, project: Project) -> None:
+    def test_an_unknown_target_stage_is_refused_by_the_builder_docker(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test AS one\n")
         assert str(project.refusal(target="two")) == "`Dockerfile` has no stage `two`"
 
-    def test_a_file_that_changes_while_it_is_sent_is_named(self, project: Project) -> None:
+    def test_a_file_that_changes_while_it_is_sent_to_the_docker_daemon_is_named(
+        self, project: Project
+    ) -> None:
         project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
         project.write("a", "x")
         prepared = project.builder.prepare(*project.request())
@@ -478,7 +490,7 @@ class TestFailures:
         assert str(caught.value) == f"`{project.root}/a` changed while it was read"
 
 
-def test_cancelling_stops_the_daemon_at_once(project: Project, docker_daemon: DockerDaemon) -> None:
+def test_cancelling_a_docker_build_stops_its_container(project: Project, docker_daemon: DockerDaemon) -> None:
     started = threading.Event()
     project.sink = Collect(lambda line: started.set() if "now-sleeping" in line else None)
     project.write("Dockerfile", "FROM busybox:test\nRUN echo now-sleeping && sleep 600\n")
@@ -500,13 +512,15 @@ def test_cancelling_stops_the_daemon_at_once(project: Project, docker_daemon: Do
     raise AssertionError("the container still runs")
 
 
-def test_a_build_step_without_output_is_waited_for(project: Project) -> None:
+def test_a_docker_build_step_without_output_is_waited_for(project: Project) -> None:
     project.answer_within = 0.5
     project.write("Dockerfile", "FROM busybox:test\nRUN sleep 1.2\n")
     assert project.build().digest
 
 
-def test_a_docker_context_is_honoured(project: Project, docker_daemon: DockerDaemon) -> None:
+def test_the_daemon_of_the_docker_context_named_by_a_variable_is_used(
+    project: Project, docker_daemon: DockerDaemon
+) -> None:
     identifier = hashlib.sha256(b"build-host").hexdigest()
     meta = project.folder / "config/contexts/meta" / identifier
     meta.mkdir(parents=True)
