@@ -1,4 +1,4 @@
-"""Reads git tags and history from the clone's remote that the clone lacks.
+"""Reads the git tags and the history that the clone lacks from the clone's remote.
 
 Git tags are kept in memory, history in the cache folder.
 """
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from release.git.fetched_history import FetchedHistory
     from release.tagging.model import TagPolicy
 
-# Tags that are warned about one by one. A workspace whose remote was rewritten has hundreds.
+# Moved tags that get a warning, to keep the output short: if a remote was rewritten, hundreds of tags have moved.
 _NAMED = 3
 
 
 def ask_remote(session: Session) -> RemoteRefs:
-    """The branches and git tags of the remote, from one `git ls-remote`."""
+    """The branches and git tags of the remote, from one `git ls-remote`; in a run that is not trusted, not asked.
+
+    If there is no remote, or none of several is chosen, the state says so.
+    """
     taken = session.any_snapshot()
     if not taken.remotes:
         return RemoteRefs(state="no remote")
@@ -41,7 +44,10 @@ def ask_remote(session: Session) -> RemoteRefs:
 
 
 def complete(session: Session, policy: TagPolicy) -> Completed:
-    """The snapshot of the clone, with the remote's git tags; fetches history into the cache only if it is needed."""
+    """The snapshot of the clone, with the remote's git tags if the remote answered.
+
+    Fetches history into the cache only if HEAD's version depends on it.
+    """
     taken = session.snapshot(policy)
     remote = session.remote
     if remote.state != "answered":
@@ -77,7 +83,7 @@ def ancestry_of(session: Session) -> Ancestry:
 
 
 def warnings_of(session: Session, whole: Completed, taken: Snapshot) -> tuple[str, ...]:
-    """A warning for each version tag that the remote moved. `taken`: the snapshot before it was completed."""
+    """Warnings for the first version tags that the remote moved. `taken`: the snapshot before it was completed."""
     remote = session.remote.name
     return tuple(
         f"git tag `{name}` names `{(commit_of_tag(taken, name) or '')[:12]}` here and "
@@ -88,14 +94,20 @@ def warnings_of(session: Session, whole: Completed, taken: Snapshot) -> tuple[st
 
 
 def branches_of(session: Session) -> Mapping[str, str]:
-    """The branches of the remote, each with its commit; without a remote, the branches of the clone."""
+    """The branches of the remote, each with its commit; without a remote, the branches of the clone.
+
+    Empty if there is a remote that was not asked or did not answer.
+    """
     if session.remote.state != "no remote":
         return session.remote.heads
     return local_branches(session.any_snapshot())
 
 
 def tips_of(session: Session) -> Callable[[str], str | None]:
-    """A function that asks the remote for the commit of a branch on each call; its result is None if unknown."""
+    """A function that asks the remote for the commit of a branch on each call; its result is None if unknown.
+
+    Without a remote it gives the commit of the clone's branch. A remote that did not answer before is not asked again.
+    """
 
     def tip(branch: str) -> str | None:
         remote = session.remote
@@ -173,7 +185,7 @@ def is_published(session: Session, commit: str) -> bool:
 
 
 def edge_of(session: Session, taken: Snapshot) -> frozenset[bytes]:
-    """The commits whose parents the clone lacks."""
+    """The commits whose parents the clone lacks; empty if the clone is not shallow."""
     from release.git.repository import find_places
 
     return find_places(taken.root, session.settings.env).shallow_edge() if taken.shallow else frozenset()

@@ -126,7 +126,7 @@ class Session:
 
     @property
     def components(self) -> tuple[Component, ...]:
-        """The components that the command is about: the one that `--component` names, or all."""
+        """The components that the command is about: those that `--component` names, or all."""
         return self.components_named(None)
 
     def components_named(self, name: str | None) -> tuple[Component, ...]:
@@ -148,7 +148,7 @@ class Session:
 
     @cached_property
     def trust(self) -> Trust:
-        """Whether an outsider may have written what this run builds."""
+        """The verdict whether only people with write access can have written what this run builds."""
         return self.scope.trust
 
     @cached_property
@@ -207,7 +207,7 @@ class Session:
 
     @cached_property
     def default_branch(self) -> str | None:
-        """The default branch according to the clone; None if it does not say."""
+        """The default branch that the clone's `origin/HEAD` names; None if the clone does not have that ref."""
         from release.app.default_branch import clone_default_branch
 
         return clone_default_branch(self.process, self.root, self.settings.env)
@@ -353,7 +353,7 @@ class Session:
 
 
 def require_targets(component: Component) -> None:
-    """Raise `ConfigError` for a target that is not a repository, or that the component lists twice."""
+    """Raise `ConfigError` for a target that is not a repository or layout folder, or that is listed twice."""
     from release.oci.reference import parse_repository
 
     seen: set[str] = set()
@@ -372,7 +372,7 @@ def require_targets(component: Component) -> None:
 
 
 def policy_of(component: Component) -> TagPolicy:
-    """The tag policy of the component: version scheme, prefix, and the rules for `latest`, channels and requests."""
+    """The tag policy of the component, such as version scheme, prefix, and the rules for `latest` and channels."""
     section = component.section
     return TagPolicy(
         prefix=section.prefix,

@@ -1,4 +1,4 @@
-"""The global settings of one command: folder, config file, CI system, targets."""
+"""The global settings of one command, such as folder, config file, CI system and targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`preview` and `run` for a workspace that an outsider may have written: they only decide, and check the build.
+"""`preview` and `run` for a workspace that an outsider may have written: they only decide; `preview` checks the build.
 
 Nothing is released or recorded, and no credential is used. The version log, the git remote and the config's builder are
 not used.
@@ -104,7 +104,10 @@ def _primary(decision: Decision) -> str:
 
 
 def _check(session: Session, component: Component, *, offline: bool) -> BuildCheck:
-    """Call `prepare` of each builder until one can build the image. Raises `BuildError` for input that none takes."""
+    """Call `prepare` of each builder until one can build the image.
+
+    Raises `BuildError` for input that no builder accepts.
+    """
     # All build arguments are empty, so that no environment variable reaches the builder.
     values = BuildValues(args=dict.fromkeys(component.build.args, ""))
     task = BuildTask(

@@ -1,4 +1,4 @@
-"""Gets the image of a release: builds it, or finds the one that an earlier run or a branch build left."""
+"""Gets the image of a release: builds it, or finds an existing one, such as that of an earlier run or of `--from`."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class BuilderCheck:
 
 
 class Find:
-    """The handler of `find-image` steps (resume, adopt, reuse): finds an existing image, and changes nothing."""
+    """The handler of `find-image` steps (resume, adopt, reuse, from): finds an existing image, and changes nothing."""
 
     kind = FindImage
 
@@ -195,8 +195,8 @@ class Find:
         operands = work.operands
         if operands.said is not None and not _says_the_same(operands.said, seen.said):
             return Conflict(
-                reason=f"{operands.digest} on `{seen.said.target}` is not the image that was planned with",
-                hint="run it again: the new plan reads the image again",
+                reason=f"{operands.digest} on `{seen.said.target}` has other labels than when the plan was made",
+                hint="run the command again: it makes a new plan, for which it reads the image again",
             )
         return Done(reason=f"{operands.mode}: {operands.reason}", bindings=_found_bindings(operands, seen))
 

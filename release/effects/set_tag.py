@@ -31,7 +31,10 @@ class Names:
         return self._tags.read(self._registries.open(target), target, work.operands.tag)
 
     def judge(self, work: Work[SetTag], seen: Held) -> Judgement:
-        """Done if the tag holds the image; a conflict if it holds a higher version, or was moved after `act` put it."""
+        """Done if the tag holds the image; a conflict if it was moved after `act` put it, or holds a higher version.
+
+        A higher version is no conflict with `--allow-backward`. Free otherwise.
+        """
         operands = work.operands
         if seen.digest == operands.image:
             line = tagged(work, operands.tag, operands.image, "moved")
@@ -40,7 +43,7 @@ class Names:
             return Conflict(
                 reason=f"`{operands.target}:{operands.tag}` reads back {seen.digest or seen.state}"
                 f" after {operands.image} was put: somebody moved it in between",
-                hint="find out who else moves this tag, and run it again",
+                hint="find out who else moves this tag, and run the command again",
             )
         if goes_back(operands.version, seen) and not operands.allow_backward:
             return Conflict(

@@ -9,7 +9,7 @@ from release.tagging.model import Held
 
 
 class TagReader:
-    """Reads tags. Reads tags: a tag is resolved anew on each call, while the labels of a digest are read once in a run.
+    """Reads tags: resolves a tag anew on each call, but reads the labels of a digest only once in a run.
 
     Thread-safe without a lock: at worst two threads read the labels of one digest, and store equal values.
     """
@@ -20,8 +20,8 @@ class TagReader:
     def read(self, repository: Repository, target: str, tag: str, *, every: bool = False) -> Held:
         """What the tag holds now: state `free` or `held`, with the image's labels. Raises `RegistryError`.
 
-        `target`: the repository's name in the plan. `every`: read the labels of all platforms of an index, which are
-        needed to judge whether the index is this release.
+        `target`: the repository's name in the plan. `tag`: a tag or a digest. `every`: read the labels of all platforms
+        of an index, which are needed to judge whether the index is this release.
         """
         descriptor = repository.resolve(tag)
         facts = None if descriptor is None else self._facts_of(repository, descriptor.digest, every=every)

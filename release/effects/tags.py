@@ -17,7 +17,8 @@ from release.tagging.model import Held
 from release.versions.semver import image_tag_of
 
 # Times that one step writes a moving tag again after another run overwrote it. A race of two runs needs one or two.
-# After more the runs may overwrite each other for ever, so the step ends with an error, and the next run decides.
+# With no limit the runs could overwrite each other for ever. After the last time the runner's second observation
+# decides, and reports a conflict if the tag is wrong.
 _MOST_RACES = 5
 
 
@@ -42,7 +43,7 @@ def _manifest_there(repository: Repository, digest: str) -> Manifest:
         return repository.manifest(digest)
     except NotFound as error:
         text = f"`{repository.name}` lost {digest} since it was pushed"
-        raise NotFound(text, hint="run it again") from error
+        raise NotFound(text, hint="run the command again") from error
 
 
 def tagged(work: Work[O], tag: str, digest: str, made: str, *, policy: str | None = None) -> Bindings:
@@ -164,7 +165,7 @@ class MovingTags:
             return Conflict(
                 reason=f"`{operands.target}:{operands.tag}` reads back {held.digest or held.state} after"
                 f" {operands.image} was put: somebody moved it in between",
-                hint="run it again: the guard decides anew",
+                hint="run the command again: it decides anew whether the tag may move",
             )
         return Free(reason=f"{f'holds {short(held.digest)}' if held.digest else 'free'} now: {reason}")
 
@@ -207,9 +208,10 @@ class MovingTags:
         return None if found is None or found.digest == operands.image else found.digest
 
     def _newer_build(self, operands: MoveTag, sight: TagObservation) -> str | None:
-        """The fixed tag of the branch's tip, if the tip is not the candidate or older; None without a known tip.
+        """The fixed tag of the branch's tip; None if the tip is unknown, the candidate, or older than the candidate.
 
-        The guard does not see it: right after the move the tag holds the candidate itself.
+        None also with `--allow-backward`. The guard does not notice a newer tip: right after the move the tag holds the
+        candidate itself.
         """
         tip, commit = sight.branch_tip, operands.candidate.commit
         if tip is None or tip == commit or operands.allow_backward or self._watcher.is_behind(tip, commit):

@@ -51,7 +51,7 @@ class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The image at its destination. `tags`: the tag that it has there, if any."""
+    """The image at its destination. `tags`: the tag under which it was put there, if any."""
 
     schema: Literal["shipmark.image-copy/1"] = "shipmark.image-copy/1"
     repository: str
@@ -63,7 +63,7 @@ def copy(workspace: Session, request: CopyRequest) -> CopyReport:
     """Copy blobs and manifests by digest first, and put the tag last.
 
     So a copy that is interrupted leaves no incomplete image under a tag. Raises `RefusedError` in a run that is not
-    trusted (except for archives, folders and layouts), `ConfigError`, and the errors of `place_tags`.
+    trusted if the destination is a registry or a daemon, `ConfigError`, and the errors of `place_tags`.
     """
     origin = locate(workspace, request.source, compression=request.compression)
     target = locate_destination(workspace, request.destination)

@@ -119,5 +119,6 @@ def _tags_on(workspace: Session, location: ImageLocation, digest: str) -> list[s
 
 
 def _names(tags: list[str] | tuple[str, ...]) -> str:
+    # 20 tags: enough to recognise the image; a digest can have hundreds of tags, which would fill the message.
     shown = ", ".join(f"`{tag}`" for tag in tags[:20])
     return f"{shown} and {len(tags) - 20} more" if len(tags) > 20 else shown

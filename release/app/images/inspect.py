@@ -100,7 +100,7 @@ def inspect(workspace: Session, request: InspectRequest) -> ImageReport:
 
 
 class DigestReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest`: computed from the manifest that the registry serves. `size`: bytes of that manifest."""
+    """`digest`: computed from the manifest that the registry or layout serves. `size`: bytes of that manifest."""
 
     schema: Literal["shipmark.image-digest/1"] = "shipmark.image-digest/1"
     repository: str

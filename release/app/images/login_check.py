@@ -43,7 +43,7 @@ class LoginCheck(msgspec.Struct, frozen=True, kw_only=True):
 def login_check(workspace: Session, request: LoginCheckRequest) -> LoginCheckReport:
     """Check the credential by listing the tags, and by beginning an upload and cancelling it.
 
-    The credential itself is never shown.
+    For a layout, check that its folder can be read and written. The credential itself is never shown.
     """
     return check_login(workspace, request).report
 

@@ -26,7 +26,7 @@ def export(workspace: Session) -> ExportReport:
 
 
 def statements(workspace: Session) -> tuple[dict[str, Any], ...]:
-    """One in-toto statement for each released image on each target that holds it."""
+    """One in-toto statement for each release on each target, as the log records them."""
     return tuple(one.statement for one in attested(workspace.log.entries()))
 
 

@@ -49,7 +49,11 @@ def import_report(found: Imported) -> ImportReport:
 
 
 def append_from(workspace: Session, request: ImportRequest) -> Imported:
-    """Append the file's facts to the log. Raises `ConfigError` that names the first line that is not a fact."""
+    """Append the file's facts to the log.
+
+    Raises `ConfigError` if the file cannot be read, or that names the first line that is not a fact; `RefusedError` in
+    a run that is not trusted.
+    """
     workspace.require_trusted("log import")
     facts = read_unrecorded(os.path.join(workspace.directory, request.file), request.file)
     before = len(workspace.log.entries())

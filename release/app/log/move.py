@@ -46,14 +46,19 @@ def copy_log(workspace: Session, request: CopyLogRequest) -> CopyLogReport:
 
 
 def migrate(workspace: Session) -> MigrateReport:
-    """Create or migrate the tables of the configured SQL log. No other command changes tables."""
+    """Create the tables of the first SQL log in the config, or bring them to the newest form.
+
+    No other command changes the form of tables. Raises `ConfigError` without a SQL log, and `RefusedError` in a run
+    that is not trusted.
+    """
     workspace.require_trusted("log migrate")
     sections = [section for section in workspace.config.log if section.store == "sql"]
     if not sections:
         raise ConfigError(
             "the config names no SQL log", hint="write `log: {store: sql, url: ${SHIPMARK_LOG_URL}}`"
         )
-    open_store(sections[0], workspace.ground)  # raises `ConfigError` if a package of the SQL log is missing
+    # Raises `ConfigError` if a package of the SQL log or its URL is missing, before the next import would fail.
+    open_store(sections[0], workspace.ground)
     from release.log.stores.sql_migrate import migrate as migrate_tables
 
     url = sql_url(sections[0], workspace.settings.env)

@@ -39,7 +39,11 @@ class LogContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_log(sections: Sequence[LogSection], ground: LogContext, *, budget: float = 120.0) -> Writer:
-    """A writer over the configured stores. `budget`: seconds in which one append may retry after losing to others."""
+    """A writer over the configured stores.
+
+    `budget`: seconds in which one append may retry after losing to others. Two minutes let the jobs of a matrix, which
+    append at about the same time, take turns; more would delay the error if a writer never gets a turn.
+    """
     return Writer(
         open_stores(sections, ground),
         clock=ground.clock,
@@ -71,6 +75,7 @@ def open_stores(sections: Sequence[LogSection], ground: LogContext) -> LogStore:
 
 def open_store(section: LogSection, ground: LogContext) -> LogStore:
     """Open one store. Raises `RefusedError` if somebody else may have made the folder `.shipmark`, and `ConfigError`.
+
     The folder is checked for every store, since facts that a log cannot take are written to a file in the folder.
     """
     ground.guard()
@@ -94,7 +99,7 @@ def open_store(section: LogSection, ground: LogContext) -> LogStore:
 def section_of(text: str, env: Mapping[str, str]) -> LogSection:
     """The configuration of a store that an option names: `file:PATH`, `git:REMOTE` or `sql:URL`.
 
-    In a URL, `${NAME}` is replaced by that variable, such as a password. Raises `ConfigError`.
+    In the URL of `sql:`, `${NAME}` is replaced by the value of that variable, such as a password. Raises `ConfigError`.
     """
     kind, _, rest = text.partition(":")
     if kind == "file" and rest:

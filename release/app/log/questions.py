@@ -74,7 +74,7 @@ class ShowRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShowReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The log entries of one release as they are stored, oldest first."""
+    """The log entries of the releases that a name means, as they are stored, oldest first."""
 
     schema: Literal["shipmark.log-show/1"] = "shipmark.log-show/1"
     entries: tuple[dict[str, Any], ...]
@@ -170,7 +170,7 @@ def list_releases(workspace: Session, request: ListRequest) -> ListReport:
 
 
 def show(workspace: Session, request: ShowRequest) -> ShowReport:
-    """Every log entry of the release, and the entry that yanked it, if there is one. Raises `ConfigError`."""
+    """Every log entry of the releases that the name means, and the entries that yanked them. Raises `ConfigError`."""
     releases = releases_named(workspace, request.name)
     entries = workspace.log.entries()
     keys = {one.key for one in releases}

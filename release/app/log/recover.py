@@ -15,7 +15,7 @@ from release.log.state import Attempt
 class RecoverRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`attempt`: settle only this one, with `evidence` that its run is over.
 
-    Without both, every attempt is settled whose stated time has passed.
+    Without both, every attempt is settled that has been open for longer than the time it stated at its start.
     """
 
     attempt: str | None = None
@@ -51,7 +51,7 @@ def recover_report(found: Settlement) -> RecoverReport:
 
 
 def settle(workspace: Session, request: RecoverRequest) -> Settlement:
-    """Append `abandoned` for the attempt that the request names, or for those whose time has passed.
+    """Append `abandoned` for the attempt that the request names, or for those whose stated time has passed.
 
     Raises `ConfigError` for an attempt that is not open, or given without evidence; `RefusedError` in a run that is not
     trusted.

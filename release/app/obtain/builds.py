@@ -173,7 +173,7 @@ def task_of(subject: ReleaseInput, root: str, outputs: Sequence[str] = ()) -> Bu
 
 
 def outputs_of(config: Config) -> tuple[str, ...]:
-    """The paths in the workspace that shipmark writes by the configuration: OCI layouts and version log files."""
+    """The paths in the workspace that shipmark writes by the configuration: OCI layouts, version logs, their locks."""
     layouts = [
         target.image.removeprefix(_LAYOUT)
         for component in config.components

@@ -18,7 +18,8 @@ from release.transfer.copy import copy_image
 if TYPE_CHECKING:
     from release.app.session import Session
 
-#: The repository name of checked images in the daemon; the tag is the image's digest, so that runs do not meet.
+#: The repository name of checked images in the daemon. The tag is the image's digest, so that runs that check different
+#: images at once do not replace each other's.
 _NAME = "shipmark-check"
 
 

@@ -44,8 +44,8 @@ def open_supply(
 ) -> OpenedSupply | None:
     """Read the manifests of the images that `--from` names; None without `--from`.
 
-    Raises `ConfigError` for a place that may change while it is released, `BuildError` for platforms that do not fit,
-    and what the places raise.
+    Raises `ConfigError` for a registry's image without a digest, whose tag may move, and with `offline` for every
+    registry; `BuildError` for platforms that do not fit, and what the places raise.
     """
     if not places:
         return None
@@ -60,7 +60,11 @@ def open_supply(
 
 
 def supply_of(session: Session, opened: OpenedSupply, decision: Decision, *, as_commit: bool) -> Supply:
-    """The image as a value for the planner. Raises `RefusedError` if the image's labels do not name the commit."""
+    """The image as a value for the planner.
+
+    Raises `RefusedError` if the image's labels do not name the commit, or name another version; with `as_commit` the
+    labels are not checked.
+    """
     joined = opened.joined(decision.annotations)
     places = tuple(one.place for one in opened.supplied)
     said = session.tags.read(opened.repository(decision.annotations), FROM, joined.top.digest, every=True)

@@ -66,7 +66,8 @@ def landings(
     """One `RestoreTarget` for each version and target, and what the tags hold now.
 
     Raises `NotFound` if a required target has no image of a version, and `TagConflict` if the image is another one than
-    the log recorded. A target that is not required, and has no such image, is left out with a warning.
+    the log recorded. A target that is not required, and has no such image or does not answer, is left out with a
+    warning. Targets with `moving: false` are left out without one.
     """
     landed: list[RestoreTarget] = []
     basis: dict[str, str] = {}

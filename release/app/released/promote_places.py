@@ -208,7 +208,7 @@ def history(state: LogState, target: str, tags: Sequence[str], digest: str) -> t
 def _component(session: Session, location: ImageLocation) -> Component | None:
     """The component that has the location as target; else the only component with targets, if there is just one.
 
-    `--component` restricts the components to one.
+    `--component` restricts the second choice: only the components that it names are counted.
     """
     for component in session.config.components:
         if any(session.registries.open(one.image).name == location.name for one in component.targets):

@@ -138,7 +138,7 @@ def _require_all_known(known: KnownReleases) -> None:
     The highest version that still counts might be among those that were not read.
     """
     said = known.known_from
-    hint = "run it again when registries and log answer"
+    hint = "run the command again when registries and log answer"
     for name, knowledge in (("a registry", said.registry), ("the version log", said.log), ("git", said.git)):
         if knowledge in {"partial", "unknown"}:
             if name == "git":

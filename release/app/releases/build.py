@@ -156,5 +156,5 @@ def _copy(session: Session, built: BuiltImage, place: ImageLocation, decision: D
 
 
 def _tag(decision: Decision) -> str:
-    """The name of the release, else of the commit: a dirty or unpublished one has no tag of its own."""
+    """The first tag of the decision, else one of the commit: the decision for a dirty checkout, say, has no tag."""
     return decision.tags[0].name if decision.tags else f"sha-{decision.commit[:12]}"

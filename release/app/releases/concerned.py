@@ -42,7 +42,10 @@ def only_released(session: Session, component: Component, facts: Facts, decision
 
 
 def released_by_tag(components: Sequence[Component], facts: Facts) -> tuple[str, tuple[str, ...]]:
-    """The git tag of the run and the components that it releases; none where a branch or a request is built."""
+    """The git tag of the run and the components that it releases; none where a branch or a request is built.
+
+    None also if the config has only one component.
+    """
     if len(components) < 2:
         return "", ()
     if facts.ci.git_tag is not None:
@@ -108,8 +111,8 @@ def unchanged(
 def standings(session: Session, facts: Facts, held: Mapping[str, Sequence[Held]]) -> dict[str, Standing]:
     """For each component in `held`, whether the component changed.
 
-    `held`: what its branch tag holds on each of its targets. Takes three git processes for any number of components.
-    Where git cannot answer, a component counts as changed.
+    `held`: what the component's branch tag holds on each of its targets. Takes at most three git processes for any
+    number of components. Where git cannot answer, a component counts as changed.
     """
     request = facts.ci.pull_request
     base = None
@@ -171,7 +174,10 @@ def _standing(
 
 
 def _request_base(git: Git, facts: Facts) -> str | None:
-    """The commit at which a request's branch left its target branch; of a merge commit the target branch's parent."""
+    """The commit at which a request's branch left its target branch; None if it is not known.
+
+    If HEAD is the merge of the request into its target branch, this is the first parent of HEAD.
+    """
     request, parents = facts.ci.pull_request, facts.snapshot.parents
     if request is None:
         return None

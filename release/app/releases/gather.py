@@ -258,7 +258,10 @@ def _given(supply: Supply | None) -> tuple[ContentSource, ...]:
 
 
 def _place(session: Session, repository: Repository, name: str, digest: str) -> Iterator[ContentSource]:
-    """A repository with the image, and the labels read there; none if a manifest or config is missing or damaged."""
+    """A repository with the image, and the labels read there; none if a manifest or config is missing or altered.
+
+    An image whose labels cannot be read for another reason is given with the cause.
+    """
     try:
         image = session.tags.read(repository, name, digest, every=True)
     except (NotFound, DigestMismatch):

@@ -1,4 +1,4 @@
-"""Keeps the failure of one component from stopping others: planning goes on without it and what depends on it."""
+"""Keeps the failure of one component from stopping others: only the components that depend on it stop with it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _stopped(
 
 
 def first_of(components: Sequence[Component], failed: Mapping[str, ReleaseError]) -> ReleaseError:
-    """The error of the first component in the order of the config."""
+    """The error of the first component, in the order of the config, that has one."""
     return next(failed[one.name] for one in components if one.name in failed)
 
 

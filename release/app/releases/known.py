@@ -95,7 +95,7 @@ def from_registry_tags(tags: Iterable[str] | None, scheme: Scheme = "semver") ->
 
 
 def unite(*sources: KnownReleases) -> KnownReleases:
-    """The union of all sources. Registries are `partial` together when only some answered."""
+    """The union of all sources. Sources of one kind are `partial` together when, for example, only some answered."""
     return KnownReleases(
         versions=tuple(one for source in sources for one in source.versions),
         yanked=tuple(sorted({version for source in sources for version in source.yanked})),
@@ -127,7 +127,7 @@ def project_of(session: Session, component: Component) -> str:
 
 
 def known_locally(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
-    """The releases that are known without a connection, from git tags and a log file."""
+    """The releases that are known without a connection: from git tags and, in a trusted run, from a log file."""
     of_git = from_git(session.snapshot(policy), policy.prefix, policy.versions, git_tag=session.ci.git_tag)
     return _with_file_log(of_git, session, component, policy)
 
@@ -146,8 +146,8 @@ def known_for_next(
 ) -> KnownReleases:
     """The versions that are taken, for the next version; for a git tag also those that only the registries have.
 
-    A source that does not answer is `unknown`, after a warning. For a tag that is pushed, which others see, its error
-    is raised: `LogError`, `RegistryError`.
+    A source that does not answer is `unknown`, after a warning. For a tag that is pushed, which others see, the error
+    of the log or of a required target is raised: `LogError`, `RegistryError`.
     """
     must = git_tag == "pushed"
     try:
@@ -224,6 +224,6 @@ def _is_not_asked(session: Session, repository: Repository, error: RegistryError
     """Whether a repository counts as `not asked`: it needs a credential, and the run is not trusted to use one."""
     if session.trust.trusted or error.status not in (401, 403):
         return False
-    text = f"`{repository.name}` is not asked (untrusted): it wants a credential, and this run uses none"
+    text = f"`{repository.name}` is not asked (untrusted): it needs a credential, and this run uses none"
     session.sink.emit(Note(level="info", text=text))
     return True

@@ -23,15 +23,16 @@ from release.task_group import TaskGroup
 #: "GitHub-hosted runners".
 _RUNNERS = {"linux/amd64": "ubuntu-latest", "linux/arm64": "ubuntu-24.04-arm"}
 _USUAL = "linux/amd64"
-# Registries are asked at the same time. They take many requests at once, and a matrix of 40 components should not wait
-# for 40 answers in a row.
+# Registries are asked at the same time: a matrix of 40 components should not wait for 40 answers in a row. One host
+# gets at most 16 requests at once (`registry/host.py`), so many more would only wait.
 _JOBS = 8
 
 
 class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
     """One job. `platforms`: of the config, or `linux/amd64`. `platform`: the first of them; `os`, `arch`: its parts.
 
-    `runner`: the label of a GitHub runner that builds for this platform. `reason`: why the component is built.
+    `runner`: the label of a GitHub runner that builds for this platform without emulation, else `ubuntu-latest`.
+    `reason`: why the component is built.
     """
 
     component: str
@@ -63,7 +64,8 @@ class MatrixReport(msgspec.Struct, frozen=True, kw_only=True):
 def changed_matrix(session: Session, name: str | None = None) -> MatrixReport:
     """The components that this run has to build, and the others. `name`: of one component; None for all.
 
-    Reads the branch tag of each component with `paths`, and nothing else from registries.
+    Reads nothing from registries but the branch tag of each component with `paths`, and not even that for a pull
+    request or a git tag.
     """
     components = session.components_named(name)
     facts = session.facts(policy_of(components[0]))
@@ -98,7 +100,10 @@ def changed_matrix(session: Session, name: str | None = None) -> MatrixReport:
 
 
 def _held(session: Session, components: Sequence[Component], facts: Facts) -> dict[str, list[Held]]:
-    """What the branch tag of each component holds on each of its targets; nothing for a tag that cannot be read."""
+    """What the branch tag of each component holds on each of its targets; `unknown` for a tag that cannot be read.
+
+    Nothing is read for a pull request, which is compared with its target branch.
+    """
     if facts.ci.pull_request is not None:
         return {one.name: [] for one in components}
     held: dict[str, list[Held]] = {one.name: [] for one in components}
@@ -117,7 +122,7 @@ def _held(session: Session, components: Sequence[Component], facts: Facts) -> di
 
 
 def _branch_tag(session: Session, component: Component, facts: Facts) -> str | None:
-    """The name of the tag that moves with the branch. It depends on no release.
+    """The name of the tag that moves with the branch; None if there is none. The name does not depend on releases.
 
     `facts`: of any component. They differ in the releases only, and reading them for each would take git processes.
     """

@@ -16,8 +16,9 @@ from release.versions.model import Scheme
 
 
 class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The action's inputs, as texts of several lines. An empty input is taken from the component's config.
+    """The action's inputs, as texts of several lines.
 
+    If `images`, `tags`, `flavor`, `labels` or `annotations` is empty, the component's config is used for that input.
     `context`: where ref and commit come from, the CI system (`workflow`) or the checkout (`git`). `prefix`: of git
     tags, before the version. `annotation_levels`: `manifest`, `index`, `manifest-descriptor`, `index-descriptor`.
     """

@@ -68,7 +68,10 @@ def _is_github(session: Session) -> bool:
 
 
 def _event(env: Mapping[str, str]) -> dict[str, Any]:
-    """The JSON object in the file that GITHUB_EVENT_PATH names; empty if there is none. Raises `ConfigError`."""
+    """The JSON object in the file that GITHUB_EVENT_PATH names; empty if it is missing or cannot be read.
+
+    Raises `ConfigError` for a file that is too large, not regular or not JSON.
+    """
     path = env.get("GITHUB_EVENT_PATH")
     if not path:
         return {}
@@ -86,6 +89,7 @@ def _now(session: Session) -> int:
     text = session.settings.env.get("SOURCE_DATE_EPOCH")
     if not text:
         return session.clock.now()
+    # 11 digits last until the year 5138; later years would soon exceed what `datetime` can represent (9999).
     if not (text.isascii() and text.isdecimal() and len(text) < 12):
         raise ConfigError(
             f"`SOURCE_DATE_EPOCH` is `{text}`", hint="seconds since 1970: `git log -1 --format=%ct`"

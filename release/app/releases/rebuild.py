@@ -18,7 +18,7 @@ from release.tagging.names import is_image_tag
 
 
 def require_checked_out(decision: Decision, named: str | None) -> None:
-    """Raise `GitError` if `--rebuild NAME` names another release than HEAD's, `ConfigError` if it is no tag name."""
+    """Raise `GitError` if `--rebuild NAME` names another release than HEAD's, `ConfigError` if NAME cannot be a tag."""
     if named:
         require_git_tag("--rebuild", named)
     if named and named not in {decision.git_tag, decision.version, f"v{decision.version}"}:

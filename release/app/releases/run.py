@@ -213,7 +213,7 @@ def with_withheld(session: Session, report: Report, error: ReleaseError | None) 
             error = _lacking(session, lacking)
         elif doubtful:
             text = f"{_names(doubtful)} not moved: {doubtful[0].reason}"
-            error = PartialError(text, hint="run again when it can be known")
+            error = PartialError(text, hint="run the command again later, when what is missing can be read")
     return msgspec.structs.replace(report, error=error)
 
 

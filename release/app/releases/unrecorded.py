@@ -41,7 +41,7 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
         if missing and isinstance(error, PartialError):
             kept = PartialError(
                 f"{error.message}; what the version log lacks is in `{keep(session, facts, attempt)}`",
-                hint="`shipmark log import FILE` takes it when the log can be written; or run again",
+                hint="`shipmark log import FILE` appends it when the log can be written; or run again",
             )
             kept.__cause__ = error
             return msgspec.structs.replace(report, error=kept)

@@ -40,5 +40,6 @@ def run_buildx(session: Session, program: str, file: str, text: str) -> tuple[Fi
     # The exit code is 1 for findings and for failures alike. A failure prints nothing on stdout.
     if not done.stdout.strip():
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        # Only the last line names the failure. 300 characters: one message, also if the line is a whole document.
         return f"it ended with {done.code}: {said[-1][:300] if said else 'no message'}"
     return read_checks(done.stdout, file)

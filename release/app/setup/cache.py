@@ -22,8 +22,8 @@ class CacheShare(msgspec.Struct, frozen=True, kw_only=True):
 class CacheReport(msgspec.Struct, frozen=True, kw_only=True):
     """The cache folder of this user. `folder`: None if no folder can be used, and nothing is kept between runs.
 
-    `size`: bytes of all repositories; `limit`: bytes that their images may take. `repository`: the share of the one at
-    hand; None outside of a repository.
+    `size`: bytes of all repositories; `limit`: bytes that their images may take. `repository`: the share of the
+    session's repository; None outside of a repository, or without a folder.
     """
 
     folder: str | None
